@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+ARGS ?=
+
+.PHONY: help drill test check bench gc clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+drill: $(VENV)/.ready ## set up all that is missing, run the default drill; options by ARGS='--size medium'
+	@$(VENV)/bin/drillproof run $(ARGS)
+
+test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
+	@$(VENV)/bin/pytest -q -n 2 $(ARGS)
+
+check: $(VENV)/.ready ## lint, format and types
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
+	@$(VENV)/bin/python -m harness.bench $(ARGS)
+
+gc: $(VENV)/.ready ## remove whatever earlier drills left behind
+	@$(VENV)/bin/drillproof gc
+
+clean: ## remove the Python environment (not the caches, not the runs)
+	rm -rf $(VENV)
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "drillproof needs Python 3.11 or newer; say which with: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 64; }
+	@$(PYTHON) -m venv $(VENV) >$(VENV).log 2>&1 || \
+	  { if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	      apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); \
+	    else echo "no Python environment could be made; install python3-venv and try again (see $(VENV).log)" >&2; exit 64; fi; }
+	@rm -f $(VENV).log
+	@echo "installing the locked Python packages"
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

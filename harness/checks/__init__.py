@@ -1,0 +1,32 @@
+"""What is judged, one guarantee a file. Every check is a pure function from a run to findings.
+
+A check says PASS only of what the run shows. What the run does not say is UNKNOWN, and whatever a
+check raises is made UNKNOWN by `harness.judge`.
+"""
+
+from __future__ import annotations
+
+from harness.checks.backup import BackupIsComplete
+from harness.checks.damage import DamageWasSeen
+from harness.checks.data import DataIsEqual
+from harness.checks.drill import DrillWasFinished
+from harness.checks.health import MembersAreHealthy
+from harness.checks.ledger import LedgerIsKept
+from harness.checks.objectives import ObjectivesAreMet
+from harness.checks.receipts import AnswersAreFromTheRestored
+from harness.checks.restore import RestoreIsComplete
+from harness.checks.write import NewWriteIsCommitted
+from harness.ports import Check
+
+ALL: tuple[Check, ...] = (
+    DrillWasFinished(),
+    DamageWasSeen(),
+    BackupIsComplete(),
+    RestoreIsComplete(),
+    AnswersAreFromTheRestored(),
+    MembersAreHealthy(),
+    DataIsEqual(),
+    LedgerIsKept(),
+    NewWriteIsCommitted(),
+    ObjectivesAreMet(),
+)

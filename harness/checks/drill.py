@@ -1,0 +1,45 @@
+"""Did the drill itself run to its end?"""
+
+from __future__ import annotations
+
+from harness.model import STEPS, Finding, Verdict
+from harness.rundir import Run
+
+
+class DrillWasFinished:
+    """Every step ran to its end. Where it broke off, this says whose fault that is.
+
+    The recovery's, if the restore failed or ran out of time while the cluster itself still
+    answered: that is FAIL. Anything else is the harness's or the cluster's trouble: UNKNOWN.
+    """
+
+    name = "drill-finished"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding a failure, or one PASS."""
+        failed = tuple(
+            Finding(
+                self.name,
+                Verdict.FAIL,
+                f"the recovery failed in step {event.data.get('step')}: {event.data.get('message')}",
+                "the bundle/ folder has the logs of the pods and of the backup tool",
+                store=str(event.data.get("store", "")),
+            )
+            for event in run.of("recovery-failed")
+        )
+        broke = tuple(
+            Finding(
+                self.name,
+                Verdict.UNKNOWN,
+                f"the drill broke off in step {event.data.get('step')}: {event.data.get('message')}",
+                "nothing can be said of the backup; mend this and drill again",
+            )
+            for event in run.of("error")
+        )
+        if failed or broke:
+            return failed + broke
+        missing = [step for step in STEPS if not run.of("step", step=step, phase="end")]
+        if missing:
+            detail = f"these steps never ended: {', '.join(missing)}"
+            return (Finding(self.name, Verdict.UNKNOWN, detail, "the drill was killed; drill again"),)
+        return (Finding(self.name, Verdict.PASS, f"all {len(STEPS)} steps ended"),)

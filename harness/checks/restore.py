@@ -1,0 +1,37 @@
+"""Did the tool bring back all that it had copied?"""
+
+from __future__ import annotations
+
+from harness.checks.backup import DONE, copies, whole_report
+from harness.model import Finding, Verdict
+from harness.rundir import Run
+
+
+class RestoreIsComplete:
+    """The tool says Completed, and wrote back every volume that it had copied, to the last byte."""
+
+    name = "restore-complete"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding for the restore, one for each volume copied."""
+        backups, restores = run.of("backup"), run.of("restore")
+        if not backups or not restores:
+            return (Finding(self.name, Verdict.UNKNOWN, "the drill has no record of a finished restore"),)
+        findings = [whole_report(self.name, "restore", restores[-1].data)]
+        back = copies(restores[-1].data)
+        for (pod, volume), copied in copies(backups[-1].data).items():
+            restored = back.get((pod, volume))
+            if restored is None:
+                detail = f"volume {volume} was in the backup and was not restored"
+                hint = "a pod or claim that already exists is passed over in silence, and with it its data"
+                findings.append(Finding(self.name, Verdict.FAIL, detail, hint, member=pod))
+            elif restored.get("phase") != DONE or restored.get("bytes_done") != copied.get("bytes_done"):
+                detail = (
+                    f"volume {volume}: {restored.get('phase')}, {restored.get('bytes_done')} bytes written back "
+                    f"of {copied.get('bytes_done')} copied. {restored.get('message') or ''}"
+                ).strip()
+                findings.append(Finding(self.name, Verdict.FAIL, detail, member=pod))
+            else:
+                detail = f"volume {volume}: {restored.get('bytes_done')} bytes written back"
+                findings.append(Finding(self.name, Verdict.PASS, detail, member=pod))
+        return tuple(findings)

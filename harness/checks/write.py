@@ -1,0 +1,37 @@
+"""Does the service take writes again?"""
+
+from __future__ import annotations
+
+from harness.model import Finding, Verdict
+from harness.rundir import Run
+
+
+class NewWriteIsCommitted:
+    """After the restore a new write was acknowledged, and every member shows it."""
+
+    name = "new-write"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding a store."""
+        findings = []
+        for store, members in run.members.items():
+            writes = run.of("write", store=store)
+            if not writes:
+                findings.append(
+                    Finding(self.name, Verdict.UNKNOWN, "no new write was tried after the restore", "", store)
+                )
+                continue
+            data = writes[-1].data
+            seen = data.get("seen_on")
+            lacking = [m for m in members if not isinstance(seen, list | tuple) or m not in seen]
+            if data.get("committed") is not True:
+                verdict, detail = Verdict.FAIL, f"the new write was not committed: {data.get('detail')}"
+            elif lacking:
+                verdict, detail = Verdict.FAIL, f"the new write {data.get('n')} never showed on {', '.join(lacking)}"
+            else:
+                verdict, detail = (
+                    Verdict.PASS,
+                    f"write {data.get('n')} committed, and seen on all {len(members)} members",
+                )
+            findings.append(Finding(self.name, verdict, detail, "", store))
+        return tuple(findings)

@@ -1,0 +1,31 @@
+"""Every time limit of a drill, in seconds, with the reason for its value.
+
+A deadline is not an objective: it is when waiting any longer tells nothing new. All are generous,
+since a slow machine must not be mistaken for a bad backup.
+"""
+
+from __future__ import annotations
+
+HEALTHY_S = 300.0
+"""Nine members from their manifests to replicating: about 30 s on two idle cores, ten times that at worst."""
+
+BACKUP_S = 3600.0
+"""Velero's own limit for one volume is 4 h; a drill's data fit in far less."""
+
+RESTORE_S = 3600.0
+"""As for the backup: restic reads back at about a third of the speed at which it wrote."""
+
+RECOVER_S = 3600.0
+"""Loading a dump: 10 GB at some 10 MB/s is 1000 s, with room."""
+
+DAMAGE_S = 300.0
+"""A namespace with nine pods is gone in under a minute; one that hangs in Terminating is no damage."""
+
+READ_S = 120.0
+"""Members that are healthy answer at once; this covers a last election or a replica that still catches up."""
+
+HOOK_S = 3600.0
+"""A user's own command at a step; theirs to shorten."""
+
+WRITES_S = 60.0
+"""For twenty acknowledged writes of every store: a second or two, unless a store does not take writes at all."""

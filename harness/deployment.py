@@ -1,0 +1,93 @@
+"""The deployment `custos`: its stores in one namespace, as their manifests and the strategy's overlays say."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import string
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import wait
+from harness.errors import Misconfigured
+from harness.model import Json
+from harness.ports import Cluster
+
+LABEL = "drillproof.run"
+"""Everything made for a drill carries this label, so that nothing else is ever taken for ours."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What is deployed: `credentials` maps a store to the content of its Secret `<store>-credentials`."""
+
+    cluster: Cluster
+    namespace: str
+    strategy: str
+    fixtures: Path
+    credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+    def apply(self, run: str) -> None:
+        """Create the namespace, its secrets and the leave for a first start, and apply every store's manifests."""
+        objects: list[Json] = [_object("Namespace", self.namespace, run)]
+        objects += [
+            _object("Secret", f"{store}-credentials", run, stringData=dict(values))
+            for store, values in self.credentials.items()
+        ]
+        # Empty databases may initialise themselves only where this exists. It is kept out of backups, so that
+        # a restore that brought no data is refused by the start scripts, and can't look like a healthy start.
+        leave = _object("ConfigMap", "first-start", run, data={"allowed": "yes"})
+        leave["metadata"]["labels"]["velero.io/exclude-from-backup"] = "true"  # type: ignore[index,call-overload] # built above
+        objects.append(leave)
+        for item in objects:
+            self._apply(item)
+        for store in self.credentials:
+            self.cluster.kubectl("apply", "-n", self.namespace, "-k", str(overlay(self.fixtures, store, self.strategy)))
+
+    def ready(self) -> None:
+        """Return if every pod that the manifests ask for is Ready by the orchestrator's word; else NotYet."""
+        text = self.cluster.kubectl("get", "statefulsets,pods", "-n", self.namespace, "-o", "json")
+        items = json.loads(text)["items"]
+        wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] == "StatefulSet")
+        pods = {item["metadata"]["name"]: _is_ready(item) for item in items if item["kind"] == "Pod"}
+        unready = sorted(name for name, is_ready in pods.items() if not is_ready)
+        if wanted == 0 or len(pods) < wanted or unready:
+            raise wait.NotYet(f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}")
+
+    def _apply(self, item: Json) -> None:
+        self.cluster.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(item))
+
+
+def overlay(fixtures: Path, store: str, strategy: str) -> Path:
+    """The folder of manifests for a store under a strategy; Misconfigured if there is none."""
+    folder = fixtures / store / strategy
+    if not (folder / "kustomization.yaml").is_file():
+        known = sorted(path.parent.name for path in (fixtures / store).glob("*/kustomization.yaml"))
+        choices = ", ".join(name for name in known if name != "base")
+        raise Misconfigured(f"{store} has no strategy {strategy}; choose from: {choices}")
+    return folder
+
+
+def generate(keys: Sequence[str], kinds: Mapping[str, str]) -> dict[str, str]:
+    """Fresh secrets for `keys`; `kinds` names those that must have a form: uuid, or gossip (32 bytes in base64)."""
+    alphabet = string.ascii_letters + string.digits
+    forms = {
+        "uuid": lambda: str(uuid.uuid4()),
+        "gossip": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
+        "password": lambda: "".join(secrets.choice(alphabet) for _ in range(24)),
+    }
+    return {key: forms[kinds.get(key, "password")]() for key in keys}
+
+
+def _object(kind: str, name: str, run: str, **content: Json) -> dict[str, Json]:
+    metadata: dict[str, Json] = {"name": name, "labels": {LABEL: run}}
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
+
+
+def _is_ready(pod: Mapping[str, Mapping[str, object]]) -> bool:
+    conditions = pod["status"].get("conditions") or []
+    assert isinstance(conditions, list)
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)

@@ -1,0 +1,239 @@
+"""One drill, from an empty cluster to a journal that can be judged."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness import deadlines, hooks, parallel, wait
+from harness.deployment import Deployment
+from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
+from harness.journal import Journal
+from harness.ledger import LedgerWriter
+from harness.model import Json, Row
+from harness.observe import Observer
+from harness.ports import BackupEngine, Cluster, Dataset, Datastore, Fault, Target, Unanswered
+
+WRITES_EACH_SIDE = 20
+"""Acknowledged writes of every store that must stand before the backup, and again between backup and fault."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a drill is made of. `env` is what users' hooks find in their environment."""
+
+    cluster: Cluster
+    engine: BackupEngine
+    deployment: Deployment
+    stores: tuple[Datastore, ...]
+    dataset: Dataset
+    fault: Fault
+    hooks: tuple[hooks.Hook, ...]
+    env: dict[str, str]
+    writes_per_s: float = 20.0
+
+
+class BrokeOff(HarnessError):
+    """The recovery failed, and the journal says so; there is nothing left to do in this drill."""
+
+
+class Drill:
+    """Runs one drill and decides nothing: it appends to the journal, and `harness.judge` reads that."""
+
+    def __init__(self, parts: Parts, run: Path, journal: Journal) -> None:
+        """`run` is the drill's own run directory."""
+        self._parts = parts
+        self._run = run
+        self._journal = journal
+        self._observer = Observer(journal, run, parts.stores)
+        self._step = ""
+        self._backup = f"drill-{run.name.lower().replace('_', '-')}"
+        self._writers: dict[str, LedgerWriter] = {}
+
+    def run(self) -> None:
+        """Run all steps, in order. Whatever breaks is in the journal before this returns.
+
+        1. `up`: a cluster with its object store, its fence and the backup engine.
+        2. `deploy`: every store with all its members, healthy and replicating.
+        3. `seed`: known data on every member, and their digests: what "equal" will mean. From now on
+           a ledger of writes, outside the cluster, goes on in every store.
+        4. `backup`: T0 asked for, T1 seen in the bucket. What should be in it is noted beside what is.
+        5. `write`: writes that the backup cannot hold; they are what the RPO is about.
+        6. `break`: all healthy, the undo noted, the fault injected, and its damage *seen* (T2, T3).
+        7. `restore`: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the stores' own steps.
+        8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and has
+           its data and its ledger read in full (T9).
+
+        An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
+        """
+        actions = (
+            ("up", self._up),
+            ("deploy", self._deploy),
+            ("seed", self._seed),
+            ("backup", self._take_backup),
+            ("write", self._more_writes),
+            ("break", self._break),
+            ("restore", self._restore),
+            ("readback", self._read_back),
+        )
+        try:
+            for self._step, action in actions:
+                self._journal.append("step", step=self._step, phase="start")
+                self._run_hooks("before")
+                action()
+                self._run_hooks("after")
+                self._journal.append("step", step=self._step, phase="end")
+        except BrokeOff:
+            self._journal.append("step", step=self._step, phase="failed")
+        except HarnessError as error:
+            self._broke(error)
+        except BaseException as error:
+            self._broke(error)
+            raise
+        finally:
+            self._close_ledgers()
+
+    def _up(self) -> None:
+        self._parts.cluster.up()
+        self._parts.engine.install()
+
+    def _deploy(self) -> None:
+        self._parts.deployment.apply(self._run.name)
+        what = "all members to be healthy"
+        wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
+
+    def _seed(self) -> None:
+        parts = self._parts
+        parallel.each(parts.stores, lambda store: store.seed(parts.dataset))
+        what = "all members to hold the known data"
+        wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
+        self._observer.digests("before")
+        for store in parts.stores:
+            path = self._run / "ledger" / f"{store.name}.jsonl"
+            clock, seed = self._journal.clock, parts.dataset.seed
+            self._writers[store.name] = LedgerWriter(
+                store.name, path, seed, clock, store.writer, per_s=parts.writes_per_s
+            )
+            self._writers[store.name].start()
+        self._more_writes()
+
+    def _take_backup(self) -> None:
+        engine, namespace = self._parts.engine, self._parts.deployment.namespace
+        self._journal.append("protected", volumes=[asdict(volume) for volume in engine.protected(namespace)])
+        self._journal.mark("T0")
+        self._journal.append("backup", engine=engine.name, **asdict(engine.backup(self._backup, namespace)))
+        stored = engine.stored(self._backup)
+        self._journal.append("stored", **asdict(stored))
+        if stored.objects:
+            self._journal.mark("T1")
+
+    def _more_writes(self) -> None:
+        """Return once every store has acknowledged some more writes."""
+        goals = {name: writer.acknowledged + WRITES_EACH_SIDE for name, writer in self._writers.items()}
+
+        def enough() -> None:
+            behind = [name for name, goal in goals.items() if self._writers[name].acknowledged < goal]
+            if behind:
+                raise wait.NotYet(f"too few from {', '.join(behind)}")
+
+        wait.until(enough, waited_for="acknowledged writes", within_s=deadlines.WRITES_S, every_s=0.05)
+
+    def _break(self) -> None:
+        parts = self._parts
+        self._observer.healths("before")
+        volumes = parts.cluster.volumes(parts.deployment.namespace)
+        self._observer.volumes("before", volumes)
+        target = Target(parts.cluster, parts.deployment.namespace, parts.stores)
+        self._journal.append("fault", name=parts.fault.name, phase="undo-written")
+        try:
+            parts.fault.inject(target)
+            self._journal.append("fault", name=parts.fault.name, phase="injected")
+            damage = parts.fault.damage(target, volumes)
+            if not damage:
+                raise FaultHadNoEffect(f"{parts.fault.name} was injected, and nothing is gone")
+            self._journal.append("damage", what=dict(damage))
+            self._journal.mark("T3")
+        finally:
+            parts.fault.undo(target)
+            self._journal.append("fault", name=parts.fault.name, phase="undone")
+        parallel.each(self._writers.values(), LedgerWriter.stop)
+        last = [w.last_acknowledged_s for w in self._writers.values() if w.last_acknowledged_s is not None]
+        self._journal.append("mark", mark="T2", at_s=max(last))
+
+    def _restore(self) -> None:
+        engine = self._parts.engine
+        self._journal.mark("T4")
+        with self._recovery():
+            report = engine.restore(self._backup, self._backup)
+        self._journal.mark("T5")
+        self._journal.append("restore", engine=engine.name, **asdict(report))
+        with self._recovery():
+            # Beside the stores' own steps: the moment at which the orchestrator would call all well.
+            parallel.each((self._watch_pods, *(store.recover for store in self._parts.stores)), lambda act: act())
+
+    def _watch_pods(self) -> None:
+        ready, what = self._parts.deployment.ready, "all pods to be Ready after the restore"
+        wait.until(ready, waited_for=what, within_s=deadlines.RECOVER_S, every_s=1)
+        self._journal.mark("T6")
+
+    def _read_back(self) -> None:
+        observer, stores = self._observer, self._parts.stores
+        with self._recovery():
+            what = "all members to be healthy again"
+            wait.until(observer.all_healthy, waited_for=what, within_s=deadlines.READ_S)
+            observer.first_reads(lambda store: self._writers[store].attempted)
+            self._journal.mark("T7")
+        written = parallel.each(stores, self._new_write)
+        if None not in written:
+            self._journal.mark("T8")
+        for store, row in zip(stores, written, strict=True):
+            if row is not None:
+                seen: list[Json] = [*observer.shown_on(store, row)]
+                self._journal.append("write", store=store.name, n=row.n, committed=True, seen_on=seen)
+        observer.volumes("after", self._parts.cluster.volumes(self._parts.deployment.namespace))
+        observer.healths("after")
+        observer.digests("after")
+        observer.survivors()
+        self._journal.mark("T9")
+
+    def _new_write(self, store: Datastore) -> Row | None:
+        try:
+            operation = self._writers[store.name].write_one()
+        except Unanswered as error:
+            n = self._writers[store.name].attempted
+            self._journal.append("write", store=store.name, n=n, committed=False, detail=str(error))
+            return None
+        return Row(operation.n, operation.key, operation.value)
+
+    @contextlib.contextmanager
+    def _recovery(self) -> Iterator[None]:
+        """What fails here is the recovery's failure, unless the cluster itself no longer answers."""
+        try:
+            yield
+        except (ToolFailed, TimedOut) as error:
+            self._parts.cluster.kubectl("get", "--raw", "/readyz")
+            self._journal.append("recovery-failed", step=self._step, message=str(error))
+            raise BrokeOff(str(error)) from error
+
+    def _run_hooks(self, when: str) -> None:
+        for hook in self._parts.hooks:
+            if (hook.when, hook.step) == (when, self._step):
+                printed = hooks.run(hook, {**self._parts.env, "DRILLPROOF_STEP": self._step})
+                text = f"hook {when} {hook.step}: {hook.command}: {printed[-2000:]}"
+                self._journal.append("note", text=text)
+
+    def _broke(self, error: BaseException) -> None:
+        message = str(error) or type(error).__name__
+        self._journal.append("error", type=type(error).__name__, message=message, step=self._step)
+        self._journal.append("step", step=self._step, phase="failed")
+
+    def _close_ledgers(self) -> None:
+        for writer in self._writers.values():
+            try:
+                writer.stop()
+            except HarnessError as error:
+                self._broke(error)
+            writer.close()
+            self._observer.file(writer.path)

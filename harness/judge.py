@@ -1,0 +1,96 @@
+"""From a run to its verdict: every check asked, the worst answer wins. Needs no cluster, and may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from harness import checks
+from harness.checks.objectives import rpo_s
+from harness.errors import HarnessError
+from harness.journal import SCHEMA
+from harness.model import Finding, Json, Verdict, worst
+from harness.objectives import legs, rto_s
+from harness.ports import Check
+from harness.rundir import Run, write_json
+
+
+def judge(run: Run, asked: Iterable[Check] = checks.ALL) -> tuple[Finding, ...]:
+    """Every finding. A check that raises is UNKNOWN: its question was not answered."""
+    findings: list[Finding] = []
+    for check in asked:
+        try:
+            findings += check(run)
+        except HarnessError as error:
+            findings.append(
+                Finding(check.name, Verdict.UNKNOWN, str(error), "this run cannot be judged as it lies here")
+            )
+        except Exception as error:  # noqa: BLE001 # whatever a check trips over must not become a PASS
+            detail = f"the check itself broke: {type(error).__name__}: {error}"
+            findings.append(Finding(check.name, Verdict.UNKNOWN, detail, "please report this as a bug of drillproof"))
+    return tuple(findings)
+
+
+def recheck(path: Path) -> Path:
+    """Judge the run directory `path` and write its findings.json; return that file's path."""
+    run = Run(path)
+    findings = judge(run)
+    write_json(path / "findings.json", _document(run, findings))
+    return path / "findings.json"
+
+
+def _document(run: Run, findings: tuple[Finding, ...]) -> Json:
+    document: dict[str, Json] = {
+        "schema": SCHEMA,
+        "scenario": run.path.name,
+        "verdict": worst(finding.verdict for finding in findings).value,
+        "rto_s": None,
+        "rpo_s": None,
+        "rpo_writes": None,
+        "findings": [_finding(finding) for finding in findings],
+        "marks": {},
+        "legs": {},
+        "objectives": {},
+        "ledger": {},
+    }
+    try:
+        document |= _figures(run)
+    except HarnessError:
+        # What cannot be read has a finding of its own already; there are just no figures to show.
+        return document
+    return document
+
+
+def _figures(run: Run) -> dict[str, Json]:
+    figures: dict[str, Json] = {
+        "scenario": run.scenario,
+        "objectives": run.facts.get("objectives"),
+        "marks": dict(run.marks),
+        "legs": dict(legs(run.marks)),
+        "rto_s": rto_s(run.marks),
+    }
+    lost_s = rpo_s(run)
+    if lost_s is None:
+        return figures
+    # Of a store's members the one that lost most speaks for the store.
+    by_store = {
+        store: max((run.classes(store, member) for member in members), key=lambda c: (len(c.wrong), c.lost_after))
+        for store, members in run.members.items()
+    }
+    return figures | {
+        "rpo_s": lost_s,
+        "rpo_writes": sum(classes.rpo_writes for classes in by_store.values()),
+        "ledger": {store: asdict(classes) for store, classes in by_store.items()},
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Json]:
+    return {
+        "check": finding.check,
+        "store": finding.store,
+        "member": finding.member,
+        "verdict": finding.verdict.value,
+        "detail": finding.detail,
+        "hint": finding.hint,
+    }

@@ -1,0 +1,131 @@
+"""kubectl: commands, objects, and a way into a pod."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.errors import ToolFailed
+from harness.model import Json, Volume
+from harness.shell import run, spawn
+from harness.wait import NotYet, until
+
+Object = Mapping[str, Json]
+"""A Kubernetes object as the API gives it."""
+
+_FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
+
+
+class RunsKubectl(Protocol):
+    """kubectl against some cluster: `Kubectl`, and every `Cluster.kubectl`."""
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """Run kubectl with `args` and return its standard output."""
+
+
+def objects(kubectl: RunsKubectl, *args: str, within_s: float = 60) -> tuple[Object, ...]:
+    """What `kubectl get ARGS` lists, where ARGS name a kind and not one object."""
+    return tuple(json.loads(kubectl("get", *args, "-o", "json", within_s=within_s))["items"])
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl, bound to one cluster by its kubeconfig."""
+
+    binary: Path
+    kubeconfig: Path
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """Run kubectl with `args` and return its standard output. ToolFailed, TimedOut."""
+        return run(self._argv(*args), stdin=stdin, within_s=within_s).stdout
+
+    @contextlib.contextmanager
+    def forward(self, namespace: str, pod: str, port: int, within_s: float = 15) -> Iterator[tuple[str, int]]:
+        """A local address that reaches `port` of `pod` while the block lasts; ToolFailed if there is none."""
+        argv = self._argv("port-forward", "--address=127.0.0.1", f"--namespace={namespace}", f"pod/{pod}", f":{port}")
+        with tempfile.TemporaryFile() as output, spawn(argv, output=output) as process:
+
+            def local_port() -> int | None:
+                ended = process.poll() is not None
+                output.seek(0)
+                text = output.read()
+                if found := _FORWARDING.search(text):
+                    return int(found[1])
+                if ended:
+                    return None
+                raise NotYet(text.decode(errors="replace") or "no output")
+
+            local = until(local_port, waited_for=f"a forward to {namespace}/{pod}", within_s=within_s, every_s=0.05)
+            if local is None:
+                output.seek(0)
+                raise ToolFailed(argv, process.returncode, output.read().decode(errors="replace"))
+            yield "127.0.0.1", local
+
+    def volumes(self, namespace: str) -> tuple[Volume, ...]:
+        """Every persistent volume claim of `namespace` with what it is bound to, by name of the claim."""
+        found = objects(self, "pvc,pv", f"--namespace={namespace}")
+        volumes = {text(thing, "metadata", "name"): thing for thing in found if thing["kind"] == "PersistentVolume"}
+        claims = (thing for thing in found if thing["kind"] == "PersistentVolumeClaim")
+        return tuple(sorted((_volume(claim, volumes) for claim in claims), key=lambda volume: volume.claim))
+
+    def _argv(self, *args: str) -> list[str]:
+        return [str(self.binary), f"--kubeconfig={self.kubeconfig}", *args]
+
+
+def at(thing: Json, *path: str) -> Json:
+    """What lies at `path` inside an object; None where there is nothing."""
+    for key in path:
+        if not isinstance(thing, Mapping):
+            return None
+        thing = thing.get(key)
+    return thing
+
+
+def text(thing: Json, *path: str) -> str:
+    """The string at `path` inside an object; "" where there is none."""
+    found = at(thing, *path)
+    return "" if found is None else str(found)
+
+
+def number(thing: Json, *path: str) -> int:
+    """The whole number at `path` inside an object; 0 where there is none."""
+    found = at(thing, *path)
+    return found if isinstance(found, int) else 0
+
+
+def items(thing: Json, *path: str) -> tuple[Json, ...]:
+    """The list at `path` inside an object; empty where there is none."""
+    found = at(thing, *path)
+    return tuple(found) if isinstance(found, list | tuple) else ()
+
+
+def keys(thing: Json, *path: str) -> tuple[str, ...]:
+    """The sorted keys of the object at `path` inside an object; none where there is none."""
+    found = at(thing, *path)
+    return tuple(sorted(found)) if isinstance(found, Mapping) else ()
+
+
+def condition(thing: Json, kind: str) -> str:
+    """The status of one of an object's conditions: True, False, Unknown, or "" where it has none such."""
+    found = (item for item in items(thing, "status", "conditions") if text(item, "type") == kind)
+    return text(next(found, None), "status")
+
+
+def _volume(claim: Object, volumes: Mapping[str, Object]) -> Volume:
+    name = text(claim, "spec", "volumeName")
+    volume = volumes.get(name, {})
+    spec = at(volume, "spec")
+    kinds = [kind for kind in ("local", "hostPath", "csi", "nfs") if isinstance(spec, Mapping) and kind in spec]
+    return Volume(
+        claim=text(claim, "metadata", "name"),
+        claim_uid=text(claim, "metadata", "uid"),
+        volume=name,
+        volume_uid=text(volume, "metadata", "uid"),
+        kind=kinds[0] if kinds else "",
+    )

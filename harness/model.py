@@ -1,0 +1,159 @@
+"""The values of a drill. Frozen, plain, and free of any import of ours.
+
+Times named `*_s` are seconds on the drill's one monotonic clock, counted from its start; wall
+clock is kept only as a label (`*_at`, ISO 8601, UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+"""What may stand in a journal line."""
+
+
+class Verdict(Enum):
+    """What a finding, or a whole drill, comes to."""
+
+    PASS = "pass"  # noqa: S105 # not a password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """FAIL, then UNKNOWN, then PASS. Nothing judged at all is UNKNOWN, never PASS."""
+    seen = set(verdicts)
+    for verdict in (Verdict.FAIL, Verdict.UNKNOWN):
+        if verdict in seen:
+            return verdict
+    return Verdict.PASS if seen else Verdict.UNKNOWN
+
+
+STEPS = ("up", "deploy", "seed", "backup", "write", "break", "restore", "readback")
+"""The steps of every drill, in order."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The digest of one part of the data: how many rows, and a hash that does not depend on their order."""
+
+    rows: int
+    hash: str
+
+
+Digest = Mapping[str, Part]
+"""Every part of a store by name (`table core_iam.client`, `grants`, `kv vault/core`), as one member shows it."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """What one member says of itself and of its replication."""
+
+    ok: bool
+    detail: str
+    role: str  # primary, replica, leader, follower; "unknown" where it did not say
+    identity: str  # who answered: server UUID, system identifier, node id
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One persistent volume claim and what it is bound to, as the orchestrator has it now."""
+
+    claim: str
+    claim_uid: str
+    volume: str
+    volume_uid: str
+    kind: str  # local, hostPath, csi: decides whether a file-level backup sees it at all
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One write of the ledger. `n` counts up from 1 without gaps, within one store."""
+
+    n: int
+    verb: str  # put (a new key), update, delete
+    key: str
+    value: str  # "" for a delete
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the ledger as a member shows it; `n` is the write that last touched it."""
+
+    n: int
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Protected:
+    """A volume that the backup tool was told to copy."""
+
+    store: str  # the pod's label app.kubernetes.io/name
+    pod: str
+    volume: str  # the pod's volume name
+
+
+@dataclass(frozen=True)
+class VolumeCopy:
+    """The backup tool's own record of one volume copied (or, at a restore, written back)."""
+
+    pod: str
+    volume: str  # the pod's volume name
+    phase: str
+    bytes_done: int
+    bytes_total: int
+    message: str
+
+
+@dataclass(frozen=True)
+class ToolReport:
+    """What the backup tool says of one backup or restore. Recorded beside ours, never believed alone."""
+
+    name: str
+    phase: str
+    errors: int
+    warnings: int
+    messages: tuple[str, ...]
+    volumes: tuple[VolumeCopy, ...]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What lies in the bucket."""
+
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """What the user asks of a recovery; None where nothing is asked, reported as "no objective"."""
+
+    rto_s: float | None = None
+    rpo_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's answer."""
+
+    check: str
+    verdict: Verdict
+    detail: str
+    hint: str = ""
+    store: str = ""
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the journal."""
+
+    seq: int
+    at_s: float
+    at: str
+    kind: str
+    data: Mapping[str, Json] = field(default_factory=dict)

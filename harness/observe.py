@@ -1,0 +1,140 @@
+"""What a drill reads from the members, and how it gets into the journal. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from harness import deadlines, ledger, parallel, wait
+from harness.errors import TimedOut
+from harness.journal import Journal
+from harness.model import Health, Row, Volume
+from harness.ports import Datastore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of one store."""
+
+    store: Datastore
+    name: str
+
+
+class Observer:
+    """Reads from all members at once."""
+
+    def __init__(self, journal: Journal, run: Path, stores: Sequence[Datastore]) -> None:
+        """`run` is the run directory, where the survivors' files go."""
+        self._journal = journal
+        self._run = run
+        self.members = tuple(Member(store, name) for store in stores for name in store.members)
+
+    def all_healthy(self) -> tuple[Health, ...]:
+        """The health of every member if all are well; else NotYet, naming those that are not."""
+        healths = parallel.each(self.members, _health)
+        unwell = [f"{m.name}: {h.detail}" for m, h in zip(self.members, healths, strict=True) if not h.ok]
+        if unwell:
+            raise wait.NotYet("; ".join(unwell))
+        return tuple(healths)
+
+    def healths(self, when: str) -> None:
+        """Note the health of every member, `before` the fault or `after` the restore."""
+        for member, health in zip(self.members, parallel.each(self.members, _health), strict=True):
+            self._journal.append("health", when=when, store=member.store.name, member=member.name, **asdict(health))
+
+    def volumes(self, when: str, volumes: Sequence[Volume]) -> None:
+        """Note which claims there are and what they are bound to."""
+        self._journal.append("volumes", when=when, volumes=[asdict(volume) for volume in volumes])
+
+    def digests(self, when: str) -> None:
+        """Read and note the digest of every member; one that cannot be read is noted as `unread`."""
+
+        def digest(member: Member) -> None:
+            parts = member.store.digest(member.name)
+            data = {name: asdict(part) for name, part in parts.items()}
+            self._journal.append("digest", when=when, store=member.store.name, member=member.name, parts=data)
+
+        self._attempt("digest", digest)
+
+    def survivors(self) -> None:
+        """Write down the ledger as every member shows it, and note each file's fingerprint."""
+
+        def survivors(member: Member) -> None:
+            path = self._run / "ledger" / f"{member.store.name}@{member.name}.jsonl"
+            rows = ledger.write_rows(path, member.store.ledger(member.name))
+            self.file(path)
+            self._journal.append("survivors", store=member.store.name, member=member.name, rows=rows)
+
+        self._attempt("ledger", survivors)
+
+    def file(self, path: Path) -> None:
+        """Note the fingerprint of a finished file of the run directory."""
+        self._journal.append("file", name=path.name, sha256=ledger.fingerprint(path))
+
+    def first_reads(self, newest: Callable[[str], int]) -> None:
+        """Return once every member has shown a row of the ledger that is truly one of ours.
+
+        `newest` gives the number of the newest write to a store. The whole ledger is judged later;
+        this is the moment at which a client would first have read something right.
+        """
+
+        def correct(member: Member) -> None:
+            row = next(iter(member.store.ledger(member.name)), None)
+            if row is None:
+                raise wait.NotYet("an empty ledger")
+            if not (1 <= row.n <= newest(member.store.name) and row.value.startswith(f"{row.n}-")):
+                raise wait.NotYet(f"a row that nobody wrote: {row}")
+
+        def until_correct(member: Member) -> None:
+            what = f"a correct read from {member.name}"
+            wait.until(lambda: _ask(lambda: correct(member)), waited_for=what, within_s=deadlines.READ_S)
+
+        parallel.each(self.members, until_correct)
+
+    def shown_on(self, store: Datastore, row: Row) -> list[str]:
+        """The members of a store that show `row` within the deadline."""
+
+        def shows(member: str) -> bool:
+            def look() -> None:
+                if row not in store.ledger(member):
+                    raise wait.NotYet(f"no write {row.n}")
+
+            try:
+                what = f"write {row.n} on {member}"
+                wait.until(lambda: _ask(look), waited_for=what, within_s=deadlines.READ_S)
+            except TimedOut:
+                return False
+            return True
+
+        return [name for name, seen in zip(store.members, parallel.each(store.members, shows), strict=True) if seen]
+
+    def _attempt(self, what: str, read: Callable[[Member], None]) -> None:
+        def attempt(member: Member) -> None:
+            try:
+                read(member)
+            except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; what is not read is UNKNOWN
+                message = f"{type(error).__name__}: {error}"
+                self._journal.append("unread", what=what, store=member.store.name, member=member.name, message=message)
+
+        parallel.each(self.members, attempt)
+
+
+def _health(member: Member) -> Health:
+    try:
+        return member.store.health(member.name)
+    except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; it did not answer well
+        return Health(ok=False, detail=f"{type(error).__name__}: {error}", role="unknown", identity="")
+
+
+def _ask(read: Callable[[], T]) -> T:
+    """Read from a member that may not answer yet, in whatever way its driver says so."""
+    try:
+        return read()
+    except wait.NotYet:
+        raise
+    except Exception as error:
+        raise wait.NotYet(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,165 @@
+"""The seams of the harness. Each is a small Protocol; adapters implement them, `drill` knows only them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from harness.model import Digest, Finding, Health, Operation, Protected, Row, Stored, ToolReport, Volume
+
+if TYPE_CHECKING:
+    from harness.rundir import Run
+
+
+class Unanswered(Exception):
+    """The client never got an answer: the write may or may not have been committed."""
+
+
+class Refused(Exception):
+    """The store said no: the write was certainly not committed."""
+
+
+class Cluster(Protocol):
+    """A Kubernetes cluster with its platform: storage, object store, network, fence."""
+
+    @property
+    def name(self) -> str: ...
+
+    def up(self) -> None:
+        """Make it, or take over an earlier one of ours by this name; return when pods can run."""
+
+    def down(self) -> None:
+        """Remove it and everything made with it. May be called twice, and on what was never up."""
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """Run kubectl against this cluster and return its standard output."""
+
+    def forward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
+        """A local address that reaches `port` of `pod` for as long as the block lasts."""
+
+    def volumes(self, namespace: str) -> tuple[Volume, ...]:
+        """Every persistent volume claim of `namespace` with what it is bound to."""
+
+    def collect(self, into: Path) -> None:
+        """Write logs, events and objects below `into`; never raises for what cannot be had."""
+
+
+class Writer(Protocol):
+    """An open connection that writes to the service as a client would."""
+
+    def apply(self, operation: Operation) -> None:
+        """Commit one operation. Unanswered if no answer came, Refused if the store said no."""
+
+    def close(self) -> None:
+        """Drop the connection; may be called twice."""
+
+
+class Dataset(Protocol):
+    """Known data: the same for the same seed and size, made in a stream, never held whole."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def size(self) -> str: ...
+
+    def tables(self, store: str) -> tuple[str, ...]:
+        """The names of the store's parts (tables, key prefixes), in the order in which they must be loaded."""
+
+    def columns(self, store: str, table: str) -> tuple[str, ...]:
+        """The names of the columns that `rows` yields, in order."""
+
+    def rows(self, store: str, table: str) -> Iterator[tuple[object, ...]]:
+        """The rows of one part, in key order."""
+
+
+class Datastore(Protocol):
+    """One protected store with its members. Members are named by their pods."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def members(self) -> tuple[str, ...]: ...
+
+    def seed(self, dataset: Dataset) -> None:
+        """Load the known data by the store's bulk path; return when every member has it."""
+
+    def health(self, member: str) -> Health:
+        """Ask one member about itself and its replication; ok only if both are well."""
+
+    def digest(self, member: str) -> Digest:
+        """Everything but the ledger, digested inside the database, as this one member shows it."""
+
+    def writer(self) -> Writer:
+        """Connect to the service for writing."""
+
+    def ledger(self, member: str) -> Iterator[Row]:
+        """The ledger's rows as this member shows them, in a stream."""
+
+    def recover(self) -> None:
+        """The restore steps that come after the backup tool's: rebuild replicas, open to writes."""
+
+
+class BackupEngine(Protocol):
+    """What takes and restores a backup."""
+
+    @property
+    def name(self) -> str: ...
+
+    def install(self) -> None:
+        """Make the engine ready on the cluster."""
+
+    def protected(self, namespace: str) -> tuple[Protected, ...]:
+        """Every volume that a backup taken now should copy, by the engine's own rules."""
+
+    def backup(self, name: str, namespace: str) -> ToolReport:
+        """Take a backup of the namespace; return what the tool says when it says it is done."""
+
+    def stored(self, name: str) -> Stored:
+        """What of this backup can be seen in the bucket, by our own listing."""
+
+    def restore(self, name: str, backup: str) -> ToolReport:
+        """Restore `backup` under the name `name`; return what the tool says when it says it is done."""
+
+    def collect(self, into: Path) -> None:
+        """Write the tool's own logs and records below `into`."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a fault may act on."""
+
+    cluster: Cluster
+    namespace: str
+    stores: tuple[Datastore, ...]
+
+
+class Fault(Protocol):
+    """Something that breaks."""
+
+    @property
+    def name(self) -> str: ...
+
+    def inject(self, target: Target) -> None:
+        """Break it, for real."""
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        """What is seen to be gone, by a name for each. `before` are the volumes of before the fault.
+
+        Waits for it, within a deadline; FaultHadNoEffect if nothing is gone then.
+        """
+
+    def undo(self, target: Target) -> None:
+        """Take the fault itself away (not its damage). May be called twice."""
+
+
+class Check(Protocol):
+    """One guarantee, judged from what a run left behind. Pure."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding for each thing judged; UNKNOWN where the run does not say."""

@@ -1,0 +1,169 @@
+"""The run directory: everything a drill leaves behind, enough to judge it again without a cluster.
+
+run.json        written first: scenario as data, seed, sizes, versions, images, commit, host
+journal.jsonl   one event a line
+ledger/         <store>.jsonl every write and its answer; <store>@<member>.jsonl what that member showed after
+findings.json   written last, from the others alone
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+from harness import journal, ledger
+from harness.classify import Classes, classify
+from harness.errors import Misconfigured, Unreadable
+from harness.model import Event, Json, Row
+from harness.objectives import marks
+
+
+def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
+    """Make a new run directory below `runs`, with its run.json, and point `latest` to it."""
+    start = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{n}" for n in range(2, 100))):
+            run = runs / f"{start}-{scenario}{suffix}"
+            with contextlib.suppress(FileExistsError):
+                run.mkdir()
+                break
+        else:
+            raise Misconfigured(f"{runs} already holds a hundred runs of this second; wait a moment and try again")
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot write below {runs}: {error.strerror}; choose another folder with --runs"
+        ) from error
+    (run / "ledger").mkdir()
+    write_json(run / "run.json", {"schema": journal.SCHEMA, "scenario": scenario, **facts})
+    link = runs / f".latest-{os.getpid()}"
+    link.symlink_to(run.name)
+    link.replace(runs / "latest")
+    return run
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write a JSON file whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def read_json(path: Path) -> Mapping[str, Json]:
+    """Read a JSON object. Unreadable names the file."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Unreadable(path, 0, str(error)) from error
+    if not isinstance(value, dict):
+        raise Unreadable(path, 0, "is not a JSON object")
+    return cast("Mapping[str, Json]", value)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory as checks read it. Whatever cannot be believed raises Unreadable."""
+
+    path: Path
+
+    @cached_property
+    def facts(self) -> Mapping[str, Json]:
+        """What run.json says, if it is still what the drill wrote."""
+        self._untouched(self.path / "run.json")
+        facts = read_json(self.path / "run.json")
+        if facts.get("schema") != journal.SCHEMA:
+            why = f"has schema {facts.get('schema')}; this drillproof reads {journal.SCHEMA}: judge it with a newer one"
+            raise Unreadable(self.path / "run.json", 0, why)
+        return facts
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """The whole journal."""
+        return journal.read(self.path / "journal.jsonl")
+
+    def of(self, kind: str, **data: Json) -> tuple[Event, ...]:
+        """The events of a kind whose data hold all of `data`."""
+        return tuple(
+            event
+            for event in self.events
+            if event.kind == kind and all(event.data.get(key) == value for key, value in data.items())
+        )
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name."""
+        return str(self.facts.get("scenario", ""))
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        """The members of every store that was drilled, by store; from run.json, so none can go missing."""
+        stores = self.facts.get("stores")
+        if not isinstance(stores, dict) or not stores:
+            raise Unreadable(self.path / "run.json", 0, "names no stores")
+        return {store: tuple(str(name) for name in members) for store, members in stores.items() if members}
+
+    def each_member(self) -> Iterator[tuple[str, str]]:
+        """Every (store, member)."""
+        for store, members in self.members.items():
+            for member in members:
+                yield store, member
+
+    def attempts(self, store: str) -> Iterator[ledger.Attempt]:
+        """Every write to a store, after the file's fingerprint was compared with the journal's."""
+        path = self.path / "ledger" / f"{store}.jsonl"
+        self._untouched(path)
+        return ledger.read_attempts(path)
+
+    def survivors(self, store: str, member: str) -> Iterator[Row]:
+        """The ledger as one member showed it after the restore, compared in the same way."""
+        path = self.path / "ledger" / f"{store}@{member}.jsonl"
+        self._untouched(path)
+        return ledger.read_rows(path)
+
+    def classes(self, store: str, member: str) -> Classes:
+        """What became of a store's writes up to the restore, as one member shows them."""
+        if (store, member) not in self._classes:
+            restore_s = self.marks.get("T4", float("inf"))
+            attempts = list(self.attempts(store))
+            before = [attempt for attempt in attempts if attempt.attempted_s < restore_s]
+            ours = {attempt.operation for attempt in attempts[len(before) :]}
+            later = {Row(operation.n, operation.key, operation.value) for operation in ours}
+            survivors = (row for row in self.survivors(store, member) if row not in later)
+            self._classes[store, member] = classify(before, survivors, backup_s=self.marks.get("T0"))
+        return self._classes[store, member]
+
+    @cached_property
+    def marks(self) -> Mapping[str, float]:
+        """When each mark was reached, in seconds."""
+        return marks(self.events)
+
+    @cached_property
+    def _classes(self) -> dict[tuple[str, str], Classes]:
+        return {}
+
+    def _untouched(self, path: Path) -> None:
+        noted = self.of("file", name=path.name)
+        if not noted:
+            raise Unreadable(path, 0, "the journal does not say what this file held; it was never finished")
+        try:
+            now = ledger.fingerprint(path)
+        except OSError as error:
+            raise Unreadable(path, 0, f"{error.strerror}") from error
+        if noted[-1].data.get("sha256") != now:
+            raise Unreadable(path, 0, "is not what the drill wrote; it was changed afterwards")
+
+
+def find(runs: Path, name: str) -> Path:
+    """The run directory meant by a path, a directory's name below `runs`, or `latest`."""
+    for path in (Path(name), runs / name):
+        if re.search(r"[^/.]", name) and (path / "run.json").is_file():
+            return path.resolve()
+    raise Misconfigured(f"{name} is no run directory (no run.json in it); `ls {runs}` shows the runs there are")

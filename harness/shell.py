@@ -1,0 +1,175 @@
+"""The only place that starts processes. Commands are argv lists, never shell strings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from harness.errors import TimedOut, ToolFailed
+
+_running: set[int] = set()
+
+TAIL_LINES = 20
+"""How much of a failed command's output goes into its error."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a finished command printed."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    within_s: float = 60,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    check: bool = True,
+) -> Output:
+    """Run `argv` to its end and return what it printed.
+
+    `env` is added to this process's environment. With `check`, an exit code other than 0 raises
+    ToolFailed. Past `within_s` seconds the command and its children are killed: TimedOut.
+    """
+    command = [str(word) for word in argv]
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            start_new_session=True,  # Ctrl-C reaches only us, and a kill reaches all of its children
+        )
+    except OSError as error:
+        raise ToolFailed(command, 127, str(error)) from error
+    _running.add(process.pid)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=within_s)
+    except subprocess.TimeoutExpired as error:
+        stdout, stderr = _kill(process)
+        raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, _tail(stderr or stdout)) from error
+    except BaseException:
+        _kill(process)
+        raise
+    finally:
+        _running.discard(process.pid)
+    if check and process.returncode != 0:
+        raise ToolFailed(command, process.returncode, _tail(stderr or stdout))
+    return Output(stdout, stderr, process.returncode)
+
+
+def run_logged(
+    argv: Sequence[str | Path],
+    log: Path,
+    *,
+    within_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run `argv` with all its output appended to the file `log`; for builds and other long commands."""
+    command = [str(word) for word in argv]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file, spawn(command, output=file, env=env, cwd=cwd) as process:
+        try:
+            exit_code = process.wait(within_s)
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, _tail(_end_of(log))) from error
+    if exit_code != 0:
+        raise ToolFailed(command, exit_code, f"{_tail(_end_of(log))}\n(all of it: {log})")
+
+
+@contextlib.contextmanager
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    output: IO[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `argv` for as long as the block lasts; kill it and its children at the end.
+
+    Its output goes to `output`, an open file, or nowhere.
+    """
+    command = [str(word) for word in argv]
+    sink = output if output is not None else subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ToolFailed(command, 127, str(error)) from error
+    _running.add(process.pid)
+    try:
+        yield process
+    finally:
+        _running.discard(process.pid)
+        _kill(process)
+
+
+def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> int:
+    """Start `argv` as a process that outlives this one, its output in `log`; return its process id."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [str(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def kill_all() -> None:
+    """End every command that `run` or `spawn` has under way in any thread; their callers see it fail."""
+    for pid in tuple(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _kill(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> tuple[str, str]:
+    """End a process and all its children; return what was left in its pipes."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    try:
+        left = process.communicate(timeout=5)
+    except (subprocess.TimeoutExpired, ValueError):
+        return "", ""
+    return tuple(part if isinstance(part, str) else "" for part in left)  # type: ignore[return-value] # two pipes, two parts
+
+
+def _end_of(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8192))
+        return file.read().decode(errors="replace")
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-TAIL_LINES:])

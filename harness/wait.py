@@ -1,0 +1,46 @@
+"""The only place that waits: a deadline, and the last thing seen when it passes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from harness.errors import Interrupted, TimedOut, ToolFailed
+
+T = TypeVar("T")
+_cancel = threading.Event()
+
+
+class NotYet(Exception):
+    """What a probe raises while the awaited thing is not there; the text is what was seen instead."""
+
+
+def until(probe: Callable[[], T], *, waited_for: str, within_s: float, every_s: float = 0.5) -> T:
+    """Call `probe` until it returns, and return what it returned.
+
+    A probe that raises NotYet or ToolFailed is asked again every `every_s` seconds. Past
+    `within_s` seconds: TimedOut, with the last such text. Any other exception goes through.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return probe()
+        except (NotYet, ToolFailed) as seen:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimedOut(waited_for, within_s, str(seen)) from seen
+            if _cancel.wait(min(every_s, left)):
+                raise Interrupted(f"stopped while waiting for {waited_for}") from seen
+
+
+@contextlib.contextmanager
+def cancelled() -> Iterator[None]:
+    """End every wait that is under way in any thread with Interrupted, for as long as the block lasts."""
+    _cancel.set()
+    try:
+        yield
+    finally:
+        _cancel.clear()

@@ -1,0 +1,10 @@
+"""The namespace is deleted, with every pod, claim and volume in it; the newest backup brings it back."""
+
+from harness.faults.namespace import DeleteNamespace
+from harness.model import Objectives
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    objectives=Objectives(rto_s=600, rpo_s=300),
+)

@@ -1,0 +1,46 @@
+"""Imports go one way, as the design says; a picture that the code does not keep is worth nothing."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HARNESS = Path(__file__).parent.parent / "harness"
+ADAPTERS = ("harness.clusters", "harness.datastores", "harness.backups", "harness.faults")
+
+FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("model.py", ("harness",)),
+    ("errors.py", ("harness",)),
+    ("drill.py", (*ADAPTERS, "harness.checks", "harness.judge", "harness.evidence", "harness.assembly")),
+    ("observe.py", (*ADAPTERS, "harness.checks", "harness.judge", "harness.assembly")),
+    ("judge.py", (*ADAPTERS, "harness.drill", "harness.shell", "harness.k8s", "harness.assembly")),
+    ("checks", (*ADAPTERS, "harness.drill", "harness.shell", "harness.k8s", "harness.wait", "harness.assembly")),
+    ("evidence", (*ADAPTERS, "harness.drill", "harness.assembly")),
+    ("clusters", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
+    ("datastores", ("harness.drill", "harness.checks", "harness.clusters", "harness.backups", "harness.assembly")),
+    ("backups", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
+    ("faults", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
+    ("", ("scenarios", "tests")),
+)
+
+
+def imports(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize(("place", "forbidden"), FORBIDDEN)
+def test_imports_go_one_way(place: str, forbidden: tuple[str, ...]) -> None:
+    target = HARNESS / place
+    files = [target] if target.is_file() else sorted(target.rglob("*.py"))
+    assert files
+    for file in files:
+        wrong = {name for name in imports(file) for bad in forbidden if name == bad or name.startswith(f"{bad}.")}
+        assert not wrong, f"{file.relative_to(HARNESS)} imports {sorted(wrong)}"
