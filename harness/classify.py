@@ -105,21 +105,34 @@ class _Found:
 
 
 def _recovery_point(attempts: Sequence[Attempt], shown: Mapping[str, list[Content]]) -> int:
-    """The newest operation that left a trace: its value is there, or (a delete right after it) its key is gone."""
+    """The newest operation that left a trace: its value is there, or its effect is.
+
+    Deletes, and what was deleted again, leave no value behind. So from the newest value on, operations
+    are replayed as long as what is shown fits no worse than it did; the last that fits best is the point.
+    """
     point = 0
     for attempt in attempts:
         operation = attempt.operation
-        if operation.verb != "delete" and attempt.answer != REFUSED:
-            contents = shown.get(operation.key)
-            if contents and (operation.n, operation.value) in contents:
-                point = operation.n
+        wrote = operation.verb != "delete" and attempt.answer != REFUSED
+        if wrote and (operation.n, operation.value) in shown.get(operation.key, ()):
+            point = operation.n
+    if point == 0:
+        return point
+    holds, _ = _replay(attempts, point)
+    misfits = fewest = 0
     for attempt in attempts:
         operation = attempt.operation
         if operation.n <= point or attempt.answer != ACKNOWLEDGED:
             continue
-        if operation.verb != "delete" or operation.key in shown or point == 0:
-            break
-        point = operation.n
+        key, there = operation.key, shown.get(operation.key, [None])[0]
+        content = None if operation.verb == "delete" else (operation.n, operation.value)
+        misfits += (content != there) - (holds.get(key) != there)
+        if content is None:
+            holds.pop(key, None)
+        else:
+            holds[key] = content
+        if misfits <= fewest:
+            point, fewest = operation.n, misfits
     return point
 
 

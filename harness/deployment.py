@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import wait
+from harness import deadlines, wait
 from harness.errors import Misconfigured
 from harness.model import Json
 from harness.ports import Cluster
@@ -32,6 +32,7 @@ class Deployment:
 
     def apply(self, run: str) -> None:
         """Create the namespace, its secrets and the leave for a first start, and apply every store's manifests."""
+        self._make_way()
         objects: list[Json] = [_object("Namespace", self.namespace, run)]
         objects += [
             _object("Secret", f"{store}-credentials", run, stringData=dict(values))
@@ -47,6 +48,10 @@ class Deployment:
         for store in self.credentials:
             self.cluster.kubectl("apply", "-n", self.namespace, "-k", str(overlay(self.fixtures, store, self.strategy)))
 
+    def close(self) -> None:
+        """Take the leave for a first start back: from now on an empty volume is a loss, never a new beginning."""
+        self.cluster.kubectl("delete", "configmap", "first-start", "-n", self.namespace)
+
     def ready(self) -> None:
         """Return if every pod that the manifests ask for is Ready by the orchestrator's word; else NotYet."""
         text = self.cluster.kubectl("get", "statefulsets,pods", "-n", self.namespace, "-o", "json")
@@ -56,6 +61,15 @@ class Deployment:
         unready = sorted(name for name, is_ready in pods.items() if not is_ready)
         if wanted == 0 or len(pods) < wanted or unready:
             raise wait.NotYet(f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}")
+
+    def _make_way(self) -> None:
+        """Remove what an earlier drill left in the namespace; refuse a namespace that is not ours."""
+        text = self.cluster.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "json")
+        if not text.strip():
+            return
+        if LABEL not in json.loads(text)["metadata"].get("labels", {}):
+            raise Misconfigured(f"a namespace {self.namespace} that drillproof did not make is there; remove it first")
+        self.cluster.kubectl("delete", "namespace", self.namespace, within_s=deadlines.DAMAGE_S)
 
     def _apply(self, item: Json) -> None:
         self.cluster.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(item))

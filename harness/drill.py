@@ -33,6 +33,7 @@ class Parts:
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
+    recover_within_s: float = deadlines.RECOVER_S
 
 
 class BrokeOff(HarnessError):
@@ -103,6 +104,7 @@ class Drill:
         self._parts.deployment.apply(self._run.name)
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
+        self._parts.deployment.close()
 
     def _seed(self) -> None:
         parts = self._parts
@@ -171,11 +173,12 @@ class Drill:
         self._journal.append("restore", engine=engine.name, **asdict(report))
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
-            parallel.each((self._watch_pods, *(store.recover for store in self._parts.stores)), lambda act: act())
+            steps = (self._watch_pods, *(store.recover for store in self._parts.stores))
+            parallel.each(steps, lambda step: step(), together=True)
 
     def _watch_pods(self) -> None:
         ready, what = self._parts.deployment.ready, "all pods to be Ready after the restore"
-        wait.until(ready, waited_for=what, within_s=deadlines.RECOVER_S, every_s=1)
+        wait.until(ready, waited_for=what, within_s=self._parts.recover_within_s, every_s=1)
         self._journal.mark("T6")
 
     def _read_back(self) -> None:

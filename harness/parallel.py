@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from typing import TypeVar
 
 from harness import shell, wait
@@ -12,18 +13,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def each(items: Iterable[T], action: Callable[[T], R]) -> list[R]:
+def each(items: Iterable[T], action: Callable[[T], R], *, together: bool = False) -> list[R]:
     """Do `action` to every item at once; return what came of each, in order.
 
-    All are let finish before the first failure (in the order of the items) is raised. When this
-    thread is interrupted, the others' commands are killed and their waits ended, so that none outlives it.
+    All are let finish before a failure is raised; with `together`, where one is worth nothing without
+    the others, the first failure ends them all. When this thread is interrupted, they all end too: their
+    commands are killed and their waits ended, so that none outlives it.
     """
     todo = list(items)
     with ThreadPoolExecutor(max(1, len(todo))) as pool:
         try:
             futures = [pool.submit(action, item) for item in todo]
-            for future in futures:
-                future.exception()
+            done, _ = wait_for(futures, return_when=FIRST_EXCEPTION if together else ALL_COMPLETED)
+            for future in done if together else ():
+                future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             with wait.cancelled():

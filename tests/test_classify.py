@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.classify import classify
@@ -63,6 +63,11 @@ def test_a_delete_that_is_seen_moves_the_recovery_point() -> None:
     assert (classes.recovery_point_n, classes.lost_after, classes.wrong) == (3, 1, ())
 
 
+def test_a_put_that_was_deleted_again_leaves_no_trace_and_is_not_lost() -> None:
+    classes = classify(ledger("put a", "put b", "delete b", "put c"), rows("a1"), backup_s=3.6)
+    assert (classes.recovery_point_n, classes.lost_after, classes.wrong) == (3, 1, ())
+
+
 def test_duplicated_altered_and_unexpected() -> None:
     attempts = ledger("put a", "put b")
     assert classify(attempts, rows("a1", "a1", "b2"), backup_s=None).wrong == ("duplicated",)
@@ -108,6 +113,7 @@ def workload(seed: int, length: int) -> list[Attempt]:
     return attempts
 
 
+@settings(max_examples=300)
 @given(st.integers(0, 1000), st.integers(1, 120), st.data())
 def test_any_moment_restored_whole_has_nothing_wrong(seed: int, length: int, data: st.DataObject) -> None:
     attempts = workload(seed, length)

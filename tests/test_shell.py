@@ -62,6 +62,18 @@ def test_all_finish_before_the_first_failure_is_raised() -> None:
     assert done == [2, 3]
 
 
+def test_together_the_first_failure_ends_them_all() -> None:
+    def work(n: int) -> None:
+        if n == 1:
+            raise ToolFailed(["x"], 1, "first")
+        wait.until(lambda: _there(Path("/nowhere")), waited_for="ever", within_s=30)
+
+    start = time.monotonic()
+    with pytest.raises(ToolFailed, match="first"):
+        parallel.each([2, 1, 3], work, together=True)
+    assert time.monotonic() - start < 10
+
+
 def test_an_interruption_ends_commands_and_waits_in_other_threads() -> None:
     ended: list[str] = []
 
