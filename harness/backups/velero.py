@@ -1,0 +1,222 @@
+"""Velero with its file-system backup: what it is asked, what it says, and what lies in the bucket.
+
+No exit code of its CLI is trusted (`--wait` ends with 0 whatever the phase): backups and restores are objects
+that we create and read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness import deadlines
+from harness.backups import velero_install
+from harness.backups.velero_install import NAMESPACE, Release
+from harness.clusters.minio import ObjectStore
+from harness.errors import HarnessError
+from harness.k8s import Object, items, keys, number, objects, text
+from harness.model import Json, Protected, Stored, ToolReport, VolumeCopy
+from harness.ports import Cluster
+from harness.wait import NotYet, until
+
+RUNNING = frozenset(
+    {
+        "",
+        "New",
+        "Queued",
+        "ReadyToStart",
+        "InProgress",
+        "WaitingForPluginOperations",
+        "WaitingForPluginOperationsPartiallyFailed",
+        "Finalizing",
+        "FinalizingPartiallyFailed",
+    }
+)
+"""Phases of a backup or a restore after which another one comes."""
+
+ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
+"""Phases that stay. A phase in neither set is one that this module was not written for: an error."""
+
+ANNOTATION = "backup.velero.io/backup-volumes"
+"""A pod's own list of the volumes that are to be copied."""
+
+STORE_LABEL = "app.kubernetes.io/name"
+
+MAX_MESSAGES = 200
+_RECORDS = (
+    "backups",
+    "restores",
+    "podvolumebackups",
+    "podvolumerestores",
+    "backuprepositories",
+    "backupstoragelocations",
+)
+
+
+class VeleroEngine:
+    """Velero and its node agents. Implements `harness.ports.BackupEngine`."""
+
+    def __init__(
+        self, cluster: Cluster, store: Callable[[], ObjectStore], release: Release, *, uploader: str = "restic"
+    ) -> None:
+        """`store` gives the object store when the cluster is up; `uploader` is restic or kopia."""
+        self.name = f"velero-{uploader}"
+        self._cluster = cluster
+        self._store = store
+        self._release = release
+        self._uploader = uploader
+
+    def install(self) -> None:
+        """Install it, or bring an earlier installation to what it should be; return when it can take backups."""
+        velero_install.install(self._cluster.kubectl, self._store(), self._release, self._uploader)
+
+    def protected(self, namespace: str) -> tuple[Protected, ...]:
+        """Every volume that a pod's annotation asks Velero to copy."""
+        pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
+        return tuple(
+            Protected(text(pod, "metadata", "labels", STORE_LABEL), text(pod, "metadata", "name"), volume.strip())
+            for pod in pods
+            for volume in text(pod, "metadata", "annotations", ANNOTATION).split(",")
+            if volume.strip()
+        )
+
+    def backup(self, name: str, namespace: str) -> ToolReport:
+        """Take a backup of the namespace, copying the volumes that its pods' annotations name."""
+        wanted: dict[str, Json] = {
+            "includedNamespaces": [namespace],
+            "defaultVolumesToFsBackup": False,
+            "snapshotVolumes": False,
+            "storageLocation": "default",
+        }
+        done = self._run("Backup", name, wanted, deadlines.BACKUP_S)
+        copies = self._records("podvolumebackups", "backup-name", name)
+        return self._report(done, copies, f"backups/{name}/{name}-results.gz")
+
+    def restore(self, name: str, backup: str) -> ToolReport:
+        """Restore all of `backup`, volumes included."""
+        done = self._run("Restore", name, {"backupName": backup, "restorePVs": True}, deadlines.RESTORE_S)
+        copies = self._records("podvolumerestores", "restore-name", name)
+        return self._report(done, copies, f"restores/{name}/restore-{name}-results.gz")
+
+    def stored(self, name: str) -> Stored:
+        """The objects of this backup, and those of the repositories that its own list of volume copies names.
+
+        Nothing is counted while the backup's own description is not there.
+        """
+        listed = dict(self._listed(f"backups/{name}/"))
+        if f"backups/{name}/velero-backup.json" not in listed:
+            return Stored(objects=0, bytes=0)
+        for namespace in self._repositories(name):
+            listed |= dict(self._listed(f"{self._uploader}/{namespace}/"))
+        return Stored(objects=len(listed), bytes=sum(listed.values()))
+
+    def collect(self, into: Path) -> None:
+        """Write Velero's records, and the logs that it keeps in the bucket; never raises for what cannot be had."""
+        into.mkdir(parents=True, exist_ok=True)
+        for kind in _RECORDS:
+            with contextlib.suppress(HarnessError):
+                listing = self._cluster.kubectl("get", f"{kind}.velero.io", f"--namespace={NAMESPACE}", "-o", "yaml")
+                (into / f"{kind}.yaml").write_text(listing)
+        with contextlib.suppress(HarnessError, BotoCoreError, ClientError):
+            for folder in ("backups/", "restores/"):
+                for key, size in self._listed(folder):
+                    if key.endswith(("-logs.gz", "-results.gz")) and size < velero_install.MAX_LOG_BYTES:
+                        (into / Path(key).name.removesuffix(".gz")).write_bytes(self._read(key))
+
+    def _run(self, kind: str, name: str, spec: dict[str, Json], within_s: float) -> Object:
+        """Create a Backup or Restore and return it when its phase is one that stays."""
+        wanted: Json = {
+            "apiVersion": "velero.io/v1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": spec,
+        }
+        self._cluster.kubectl("create", "-f", "-", stdin=json.dumps(wanted))
+        address = (f"{kind.lower()}s.velero.io", f"--namespace={NAMESPACE}", f"--field-selector=metadata.name={name}")
+
+        def ended() -> Object:
+            found = objects(self._cluster.kubectl, *address)
+            phase = text(found[0] if found else {}, "status", "phase")
+            if phase in RUNNING:
+                raise NotYet(f"phase {phase or 'not set'}")
+            if phase not in ENDED:
+                raise HarnessError(f"{kind} {name} is in the phase {phase!r}, which drillproof does not know")
+            return found[0]
+
+        return until(ended, waited_for=f"Velero's {kind.lower()} {name}", within_s=within_s, every_s=1)
+
+    def _report(self, done: Object, volumes: tuple[VolumeCopy, ...], results: str) -> ToolReport:
+        return ToolReport(
+            name=text(done, "metadata", "name"),
+            phase=text(done, "status", "phase"),
+            errors=number(done, "status", "errors"),
+            warnings=number(done, "status", "warnings"),
+            messages=(*_said(done), *self._results(results))[:MAX_MESSAGES],
+            volumes=volumes,
+        )
+
+    def _records(self, kind: str, label: str, name: str) -> tuple[VolumeCopy, ...]:
+        found = objects(
+            self._cluster.kubectl,
+            f"{kind}.velero.io",
+            f"--namespace={NAMESPACE}",
+            f"--selector=velero.io/{label}={name}",
+        )
+        return tuple(sorted((volume_copy(record) for record in found), key=lambda copy: (copy.pod, copy.volume)))
+
+    def _results(self, key: str) -> Iterator[str]:
+        """The errors and warnings that Velero keeps in the bucket, errors first."""
+        try:
+            kept = json.loads(self._read(key))
+        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+            yield f"{key} cannot be read: {error}"
+            return
+        for level in ("errors", "warnings"):
+            for where in ("velero", "cluster"):
+                yield from (f"{level}: {where}: {line}" for line in items(kept, level, where))
+            for namespace in keys(kept, level, "namespaces"):
+                yield from (f"{level}: {namespace}: {line}" for line in items(kept, level, "namespaces", namespace))
+
+    def _repositories(self, name: str) -> frozenset[str]:
+        """The namespaces whose volumes this backup copied, as its own file in the bucket says."""
+        key = f"backups/{name}/{name}-podvolumebackups.json.gz"
+        try:
+            return frozenset(text(record, "spec", "pod", "namespace") for record in json.loads(self._read(key)))
+        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+            raise HarnessError(f"{key} cannot be read: {error}") from error
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, int]]:
+        store = self._store()
+        for page in store.client().get_paginator("list_objects_v2").paginate(Bucket=store.bucket, Prefix=prefix):
+            yield from ((thing["Key"], thing["Size"]) for thing in page.get("Contents", ()))
+
+    def _read(self, key: str) -> bytes:
+        store = self._store()
+        return gzip.decompress(store.client().get_object(Bucket=store.bucket, Key=key)["Body"].read())
+
+
+def volume_copy(record: Object) -> VolumeCopy:
+    """A PodVolumeBackup or PodVolumeRestore as the harness notes it."""
+    return VolumeCopy(
+        pod=text(record, "spec", "pod", "name"),
+        volume=text(record, "spec", "volume"),
+        phase=text(record, "status", "phase"),
+        bytes_done=number(record, "status", "progress", "bytesDone"),
+        bytes_total=number(record, "status", "progress", "totalBytes"),
+        message=text(record, "status", "message"),
+    )
+
+
+def _said(done: Object) -> Iterator[str]:
+    """What a Backup or Restore says of itself beside its phase; hooks are counted even where none failed."""
+    if reason := text(done, "status", "failureReason"):
+        yield f"errors: {reason}"
+    yield from (f"errors: {error}" for error in items(done, "status", "validationErrors"))
+    attempted, failed = (number(done, "status", "hookStatus", count) for count in ("hooksAttempted", "hooksFailed"))
+    if attempted or failed:
+        yield f"hooks: {attempted} attempted, {failed} failed"

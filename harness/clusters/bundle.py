@@ -1,0 +1,51 @@
+"""What a cluster leaves behind: logs, events and objects, within bounds, and no Secret's content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from harness.clusters.docker import Docker
+from harness.errors import HarnessError
+from harness.k8s import Kubectl
+
+MAX_BYTES = 2_000_000
+"""No file of the bundle is larger; of a log, the end is kept."""
+
+_OBJECTS = "nodes,pv,pvc,storageclasses,statefulsets,deployments,daemonsets,services,endpoints,pods"
+
+
+def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, into: Path) -> None:
+    """Write what can be had below `into`; what cannot, is named in `missing.txt`."""
+    into.mkdir(parents=True, exist_ok=True)
+    everywhere = "--all-namespaces"
+    dump = into / "dump"
+    sources: list[tuple[str, Callable[[], str]]] = [
+        ("objects.yaml", lambda: kubectl("get", _OBJECTS, everywhere, "-o", "yaml")),
+        ("events.txt", lambda: kubectl("get", "events", everywhere, "--sort-by=.lastTimestamp")),
+        ("pods.txt", lambda: kubectl("describe", "pods", everywhere)),
+        ("dump.txt", lambda: kubectl("cluster-info", "dump", everywhere, f"--output-directory={dump}", within_s=120)),
+        ("kind.log", lambda: (home / "kind.log").read_text(errors="replace")),
+    ]
+    sources += [(f"{node}.log", partial(_journal, docker, node)) for node in nodes]
+    missing = [f"{name}: {problem}" for name, source in sources if (problem := _write(into / name, source))]
+    for path in dump.rglob("*"):
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            _write(path, partial(path.read_text, errors="replace"))
+    if missing:
+        _write(into / "missing.txt", lambda: "\n".join(missing))
+
+
+def _journal(docker: Docker, node: str) -> str:
+    units = ("--unit=kubelet", "--unit=containerd")
+    return docker("exec", node, "journalctl", "--no-pager", "--lines=3000", *units, within_s=30)
+
+
+def _write(path: Path, source: Callable[[], str]) -> str:
+    """Write what `source` gives; return what went wrong, "" if nothing did."""
+    try:
+        path.write_bytes(source().encode()[-MAX_BYTES:])
+    except (HarnessError, OSError) as error:
+        return str(error)
+    return ""

@@ -1,0 +1,47 @@
+"""The docker command, bound to one engine. Everything that drillproof makes carries its label."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.shell import run
+
+LABEL = "drillproof"
+"""The label on containers, networks and volumes; its value is the cluster's name."""
+
+
+@dataclass(frozen=True)
+class Docker:
+    """docker, bound to one engine by its environment."""
+
+    binary: Path
+    engine: Mapping[str, str]
+
+    def __call__(
+        self, *args: str, within_s: float = 60, check: bool = True, secrets: Mapping[str, str] | None = None
+    ) -> str:
+        """Run docker with `args`, return its trimmed output. `secrets` are handed over by environment, not argv."""
+        env = {**self.env, **(secrets or {})}
+        return run([self.binary, *args], env=env, within_s=within_s, check=check).stdout.strip()
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What a program needs to find this docker and its engine."""
+        path = f"{self.binary.parent}{os.pathsep}{self.engine.get('PATH', os.environ.get('PATH', ''))}"
+        return {**self.engine, "PATH": path}
+
+    def listed(self, *args: str) -> tuple[str, ...]:
+        """The lines of a listing."""
+        return tuple(self(*args).splitlines())
+
+    def label(self, kind: str, name: str) -> str | None:
+        """Whose a container, network or volume is: our label's value, "" for a stranger's, None if there is none."""
+        labels = ".Config.Labels" if kind == "container" else ".Labels"
+        template = f'{{{{with {labels}}}}}{{{{index . "{LABEL}"}}}}{{{{end}}}}'
+        found = run(
+            [self.binary, kind, "inspect", "--format", f"={template}", name], env=self.env, check=False, within_s=60
+        )
+        return found.stdout.strip().removeprefix("=") if found.exit_code == 0 else None

@@ -1,0 +1,128 @@
+"""The object store: MinIO in a container beside the cluster, with a volume of its own, so that it outlives it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.clusters.docker import LABEL, Docker
+from harness.clusters.network import Network
+from harness.errors import Misconfigured
+from harness.wait import NotYet, until
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+BUCKET = "velero"
+_PORT = "9000/tcp"
+_ADDRESS = 250  # fixed, so that it survives a restart of the container
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """Where backups go."""
+
+    inside: str  # its URL for pods
+    outside: str  # its URL for us
+    bucket: str
+    access_key: str
+    secret_key: str = field(repr=False)
+
+    def client(self) -> S3Client:
+        """A client from outside the cluster."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.outside,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name="minio",
+            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}),
+        )
+
+
+@dataclass(frozen=True)
+class Minio:
+    """MinIO on the drill's network. Its credentials are random, and live in its container's environment only."""
+
+    docker: Docker
+    network: Network
+    image: str
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return f"{self.network.name}-minio"
+
+    @property
+    def volume(self) -> str:
+        """The volume's name."""
+        return f"{self.network.name}-store"
+
+    def up(self) -> ObjectStore:
+        """Start it, or find it, and return when its bucket is there. Misconfigured if a stranger has its name."""
+        owner = self.docker.label("container", self.name)
+        for kind, name, whose in (("container", self.name, owner), ("volume", self.volume, self._volume_owner())):
+            if whose not in (None, self.network.cluster):
+                raise Misconfigured(f"a {kind} {name} exists that drillproof did not make; remove it")
+        if owner is None:
+            self._create()
+        else:
+            self.docker("start", self.name)
+        store = self._store()
+        until(lambda: _make_bucket(store), waited_for=f"MinIO at {store.outside}", within_s=60, every_s=0.3)
+        return store
+
+    def is_there(self) -> bool:
+        """Whether its container is there and ours."""
+        return self.docker.label("container", self.name) == self.network.cluster
+
+    def down(self) -> None:
+        """Remove it with all backups in it, if it is ours."""
+        if self.is_there():
+            self.docker("rm", "--force", "--volumes", self.name)
+        if self._volume_owner() == self.network.cluster:
+            self.docker("volume", "rm", self.volume)
+
+    def _volume_owner(self) -> str | None:
+        return self.docker.label("volume", self.volume)
+
+    def _create(self) -> None:
+        mine = f"--label={LABEL}={self.network.cluster}"
+        self.docker("volume", "create", mine, self.volume)
+        keys = {"MINIO_ROOT_USER": secrets.token_hex(8), "MINIO_ROOT_PASSWORD": secrets.token_hex(20)}
+        # It asks no resolver and looks for no updates: it has no business outside.
+        self.docker(
+            *("run", "--detach", "--pull=never", "--name", self.name, mine, "--dns=127.0.0.1"),
+            *("--network", self.network.name, "--ip", self.network.address(_ADDRESS), "--publish=127.0.0.1::9000"),
+            *("--volume", f"{self.volume}:/data", "--env=MINIO_ROOT_USER", "--env=MINIO_ROOT_PASSWORD"),
+            *("--env=MINIO_UPDATE=off", "--env=MINIO_BROWSER=off", "--entrypoint=minio", self.image),
+            *("server", "/data"),
+            secrets=keys,
+        )
+
+    def _store(self) -> ObjectStore:
+        found = json.loads(self.docker("container", "inspect", self.name))[0]
+        env = dict(line.split("=", 1) for line in found["Config"]["Env"])
+        port = found["NetworkSettings"]["Ports"][_PORT][0]["HostPort"]
+        return ObjectStore(
+            inside=f"http://{self.network.address(_ADDRESS)}:9000",
+            outside=f"http://127.0.0.1:{port}",
+            bucket=BUCKET,
+            access_key=env["MINIO_ROOT_USER"],
+            secret_key=env["MINIO_ROOT_PASSWORD"],
+        )
+
+
+def _make_bucket(store: ObjectStore) -> None:
+    client = store.client()
+    try:
+        if BUCKET not in (bucket.get("Name") for bucket in client.list_buckets()["Buckets"]):
+            client.create_bucket(Bucket=BUCKET)
+    except (BotoCoreError, ClientError) as error:
+        raise NotYet(str(error)) from error

@@ -1,0 +1,97 @@
+"""The drill's own docker network."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.clusters.docker import LABEL, Docker
+from harness.errors import Misconfigured, ToolFailed
+
+_ROUTES = Path("/proc/net/route")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A bridge of its own for the cluster `cluster`: IPv4 only, so that there is one way out to fence.
+
+    Addresses .2 to .62 are for nodes, which number their pod networks by them; .250 is the store's.
+    """
+
+    docker: Docker
+    cluster: str
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return f"{LABEL}-{self.cluster}"
+
+    @property
+    def bridge(self) -> str:
+        """The interface on the engine's host, known beforehand, so that the fence can be there first."""
+        return f"dp-{self._hash():08x}"
+
+    @property
+    def mark(self) -> str:
+        """A packet mark of this network's own."""
+        return f"{self._hash() | 1:#x}"
+
+    @property
+    def owner(self) -> str | None:
+        """Whose network has this name: a cluster of ours, "" for a stranger's, None for nobody's."""
+        return self.docker.label("network", self.name)
+
+    def subnet(self) -> str:
+        """The network's address range. ToolFailed if it is not there."""
+        return self.docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", self.name)
+
+    def address(self, number: int) -> str:
+        """The `number`th address of the network."""
+        return f"{self.subnet().rsplit('.', 1)[0]}.{number}"
+
+    def up(self) -> None:
+        """Make it if it is not there, in a range that nobody uses."""
+        if self.owner is not None:
+            return
+        taken = _routed()
+        refused = ""
+        for attempt in range(32):
+            prefix = f"10.211.{(self._hash() + attempt) % 256}"
+            if prefix in taken:
+                continue
+            try:
+                self._create(prefix)
+            except ToolFailed as error:
+                refused = str(error)
+            else:
+                return
+        raise Misconfigured(f"no free network range for the drill in 10.211.0.0/16; docker says: {refused}")
+
+    def down(self) -> None:
+        """Remove it, if it is there and ours."""
+        if self.owner == self.cluster:
+            self.docker("network", "rm", self.name)
+
+    def _create(self, prefix: str) -> None:
+        self.docker(
+            "network",
+            "create",
+            f"--label={LABEL}={self.cluster}",
+            f"--subnet={prefix}.0/24",
+            f"--gateway={prefix}.1",
+            f"--ip-range={prefix}.0/26",
+            f"--opt=com.docker.network.bridge.name={self.bridge}",
+            self.name,
+        )
+
+    def _hash(self) -> int:
+        return int.from_bytes(hashlib.sha256(self.cluster.encode()).digest()[:4], "big")
+
+
+def _routed() -> frozenset[str]:
+    """The /24 prefixes that this machine already routes somewhere; docker knows only of its own."""
+    if not _ROUTES.exists():
+        return frozenset()
+    targets = (line.split()[1] for line in _ROUTES.read_text().splitlines()[1:])
+    return frozenset(".".join(str(part) for part in bytes.fromhex(target)[:0:-1]) for target in targets)

@@ -1,0 +1,81 @@
+"""kubectl is stood in for by a script that prints what kubectl would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import TimedOut, ToolFailed
+from harness.k8s import Kubectl, condition, items, keys, number, objects, text
+from harness.model import Json, Volume
+
+
+def stub(folder: Path, body: str) -> Kubectl:
+    binary = folder / "kubectl"
+    binary.write_text(f"#!/bin/sh\n{body}\n")
+    binary.chmod(0o755)
+    return Kubectl(binary, folder / "kubeconfig")
+
+
+def test_every_command_names_its_own_cluster(tmp_path: Path) -> None:
+    assert stub(tmp_path, 'echo "$@"')("get", "pods").split() == [f"--kubeconfig={tmp_path}/kubeconfig", "get", "pods"]
+
+
+def test_a_forward_is_open_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    kubectl = stub(
+        tmp_path,
+        f"""trap 'rm {alive}; exit' TERM
+touch {alive}
+echo "Forwarding from 127.0.0.1:40123 -> 8300"
+while :; do sleep 0.01; done""",
+    )
+    with kubectl.forward("custos", "consul-0", 8300) as address:
+        assert address == ("127.0.0.1", 40123)
+        assert alive.exists()
+    assert not alive.exists()
+
+
+def test_a_forward_to_no_pod_says_what_kubectl_said(tmp_path: Path) -> None:
+    kubectl = stub(tmp_path, "echo 'pods \"consul-0\" not found' >&2; exit 1")
+    with pytest.raises(ToolFailed, match="not found"), kubectl.forward("custos", "consul-0", 8300):
+        pass
+
+
+def test_a_forward_that_never_comes_is_given_up(tmp_path: Path) -> None:
+    kubectl = stub(tmp_path, "exec sleep 5")
+    with pytest.raises(TimedOut, match="custos/consul-0"), kubectl.forward("custos", "consul-0", 8300, within_s=0.1):
+        pass
+
+
+def test_a_volume_is_its_claim_and_what_it_is_bound_to(tmp_path: Path) -> None:
+    things = [
+        {"kind": "PersistentVolumeClaim", "metadata": {"name": "b", "uid": "u2"}, "spec": {}},
+        {"kind": "PersistentVolumeClaim", "metadata": {"name": "a", "uid": "u1"}, "spec": {"volumeName": "pv-a"}},
+        {"kind": "PersistentVolume", "metadata": {"name": "pv-a", "uid": "u9"}, "spec": {"local": {"path": "/x"}}},
+        {"kind": "PersistentVolume", "metadata": {"name": "other", "uid": "u8"}, "spec": {"hostPath": {}}},
+    ]
+    (tmp_path / "answer").write_text(json.dumps({"items": things}))
+    assert stub(tmp_path, f"cat {tmp_path}/answer").volumes("custos") == (
+        Volume("a", "u1", "pv-a", "u9", "local"),
+        Volume("b", "u2", "", "", ""),
+    )
+
+
+def test_objects_are_the_listed_ones(tmp_path: Path) -> None:
+    assert objects(stub(tmp_path, """echo '{"items": [{"kind": "Pod"}]}'"""), "pods") == ({"kind": "Pod"},)
+
+
+def test_what_an_object_does_not_have_is_empty() -> None:
+    thing: Json = {"status": {"phase": "Done", "n": 3, "conditions": [{"type": "Ready", "status": "True"}]}}
+    assert (text(thing, "status", "phase"), text(thing, "spec", "phase"), text(thing, "status", "phase", "x")) == (
+        "Done",
+        "",
+        "",
+    )
+    assert (number(thing, "status", "n"), number(thing, "status", "phase")) == (3, 0)
+    assert (len(items(thing, "status", "conditions")), items(thing, "status")) == (1, ())
+    assert (keys(thing, "status"), keys(thing, "status", "n")) == (("conditions", "n", "phase"), ())
+    assert (condition(thing, "Ready"), condition(thing, "Sunny")) == ("True", "")

@@ -1,0 +1,108 @@
+"""The fault must break something, and must see that it did."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from harness import deadlines
+from harness.errors import FaultHadNoEffect, ToolFailed
+from harness.faults.namespace import DeleteNamespace
+from harness.model import Health, Volume
+from harness.ports import Datastore, Target
+
+BEFORE = (Volume("data-0", "claim-uid", "pv-0", "volume-uid", "local"),)
+
+
+@dataclass
+class OneNamespace:
+    """A cluster that knows one claim and its volume, and forgets what `delete` names, unless it is stubborn."""
+
+    left_by_delete: tuple[str, ...] = ()
+    name: str = "stub"
+    uids: tuple[str, ...] = ("claim-uid", "volume-uid", "of-somebody-else")
+    deleted: list[str] = field(default_factory=list)
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "delete":
+            self.deleted.append(args[2])
+            self.uids = (*self.left_by_delete, "of-somebody-else")
+            return ""
+        assert "--all-namespaces" in args
+        return " ".join(self.uids)
+
+    def up(self) -> None: ...
+    def down(self) -> None: ...
+    def collect(self, into: Path) -> None: ...
+    def forward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
+        raise NotImplementedError
+
+    def volumes(self, namespace: str) -> tuple[Volume, ...]:
+        return BEFORE
+
+
+@dataclass
+class OneMember:
+    health_now: Health | None
+    name: str = "store"
+    members: tuple[str, ...] = ("store-0",)
+
+    def health(self, member: str) -> Health:
+        if self.health_now is None:
+            raise ToolFailed(["kubectl", "port-forward"], 1, 'pods "store-0" not found')
+        return self.health_now
+
+
+def target(cluster: OneNamespace, health: Health | None = None) -> Target:
+    return Target(cluster, "custos", (cast("Datastore", OneMember(health)),))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlines, "DAMAGE_S", 0.01)
+
+
+def test_the_damage_is_every_claim_gone_and_every_member_silent() -> None:
+    cluster = OneNamespace()
+    DeleteNamespace().inject(target(cluster))
+    seen = DeleteNamespace().damage(target(cluster), BEFORE)
+    assert cluster.deleted == ["custos"]
+    assert set(seen) == {"volume data-0", "read store-0"}
+    assert "claim-uid" in seen["volume data-0"]
+    assert "volume-uid" in seen["volume data-0"]
+    assert "not found" in seen["read store-0"]
+
+
+def test_a_member_that_answers_unwell_is_damage_too() -> None:
+    cluster = OneNamespace(uids=())
+    assert DeleteNamespace().damage(target(cluster, Health(False, "no quorum", "unknown", "x")), BEFORE)
+
+
+@pytest.mark.parametrize("left", ["claim-uid", "volume-uid"])
+def test_a_claim_or_volume_that_stays_is_no_damage(left: str) -> None:
+    cluster = OneNamespace(left_by_delete=(left,))
+    DeleteNamespace().inject(target(cluster))
+    with pytest.raises(FaultHadNoEffect, match=left):
+        DeleteNamespace().damage(target(cluster), BEFORE)
+
+
+def test_a_member_that_still_answers_is_no_damage() -> None:
+    well = target(OneNamespace(uids=()), Health(True, "streaming", "primary", "x"))
+    with pytest.raises(FaultHadNoEffect, match="store-0 still answers"):
+        DeleteNamespace().damage(well, BEFORE)
+
+
+def test_a_namespace_without_volumes_proves_nothing() -> None:
+    with pytest.raises(FaultHadNoEffect, match="no volumes"):
+        DeleteNamespace().damage(target(OneNamespace(uids=())), ())
+
+
+def test_undo_may_be_called_twice() -> None:
+    cluster = OneNamespace()
+    DeleteNamespace().undo(target(cluster))
+    DeleteNamespace().undo(target(cluster))
+    assert cluster.deleted == []
