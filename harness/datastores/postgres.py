@@ -1,0 +1,198 @@
+"""PostgreSQL: one primary and two synchronous streaming standbys, as Custos runs it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+import psycopg2
+from psycopg2.extensions import connection, cursor
+from psycopg2.sql import SQL, Identifier
+
+from harness.data import fixtures
+from harness.datastores.postgres_copy import CopyStream
+from harness.datastores.postgres_digest import MAIN, digest, settle
+from harness.datastores.postgres_writer import PostgresWriter
+from harness.deadlines import RECOVER_S
+from harness.errors import HarnessError, ToolFailed
+from harness.model import Digest, Health, Row
+from harness.ports import Cluster, Dataset
+from harness.wait import NotYet, until
+
+_PORT = 5432
+_CAUGHT_UP_S = 300.0  # for standbys to replay what a seeding has just written
+_COPY_BYTES = 1 << 18
+_ROWS_AT_ONCE = 5000
+
+
+class Postgres:
+    """Implements `harness.ports.Datastore`; what is deployed is in fixtures/postgres."""
+
+    name = "postgres"
+    members = ("postgres-primary-0", "postgres-read-0", "postgres-read-1")
+    secret_keys = ("postgres-password", "replication-password")
+    """The keys of the Secret `postgres-credentials`, which must be there before the manifests are applied."""
+
+    def __init__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str]) -> None:
+        """`secret` has the values of `secret_keys`."""
+        self._cluster = cluster
+        self._namespace = namespace
+        self._password = secret["postgres-password"]
+        self._primary, *self._standbys = self.members
+
+    def seed(self, dataset: Dataset) -> None:
+        """Load the known data with COPY; return when both standbys have replayed it."""
+        folder = fixtures() / self.name
+        with self._sql(self._primary) as sql:
+            sql.execute((folder / "schema.sql").read_text(encoding="utf-8"))
+            for table in dataset.tables(self.name):
+                copy = SQL("COPY {} ({}) FROM STDIN").format(
+                    Identifier(*table.split(".")),
+                    SQL(", ").join(map(Identifier, dataset.columns(self.name, table))),
+                )
+                sql.copy_expert(copy, CopyStream(dataset.rows(self.name, table)), _COPY_BYTES)  # type: ignore[arg-type] # it only reads
+            sql.execute((folder / "after.sql").read_text(encoding="utf-8"))
+            settle(sql)
+            sql.execute("ANALYZE")
+            position = str(_one(sql, "SELECT pg_current_wal_lsn()")[0])
+        for member in self._standbys:
+            self._until_replayed(member, position)
+
+    def health(self, member: str) -> Health:
+        """Ask a member about its role and its replication.
+
+        The primary must take writes and stream to both standbys. A standby must be of the same cluster
+        and timeline, stream from the primary, and have replayed all that the primary had on disk before.
+        """
+        try:
+            with self._sql(self._primary) as sql:
+                identity, timeline, flushed = _one(
+                    sql,
+                    "SELECT system_identifier, timeline_id, CASE WHEN pg_is_in_recovery() THEN NULL "
+                    "ELSE pg_current_wal_flush_lsn() END::text FROM pg_control_system(), pg_control_checkpoint()",
+                )
+                if member == self._primary:
+                    return _primary_health(sql, str(identity), self._standbys)
+            if flushed is None:
+                return Health(ok=False, detail=f"{self._primary} is a standby itself", role="unknown", identity="")
+            with self._sql(member) as sql:
+                return _standby_health(sql, (str(identity), str(timeline), str(flushed)))
+        except HarnessError as error:
+            return Health(ok=False, detail=str(error), role="unknown", identity="")
+
+    def digest(self, member: str) -> Digest:
+        """Everything but the ledger's rows, of every database, as this member shows it."""
+        with self._forward(member) as address:
+            return digest(lambda database: self._connect(member, address, database))
+
+    def writer(self) -> PostgresWriter:
+        """Connect to the primary as a client would."""
+        return PostgresWriter(lambda: self._forward(self._primary), MAIN, self._password)
+
+    def ledger(self, member: str) -> Iterator[Row]:
+        """The ledger's rows as this member shows them, in the order in which they were put."""
+        with (
+            self._forward(member) as address,
+            self._connect(member, address, MAIN) as database,
+            database.cursor("ledger") as sql,  # named: it stays in the server, and the rows come in a stream
+        ):
+            sql.itersize = _ROWS_AT_ONCE
+            sql.execute("SELECT n, k, v FROM drillproof.ledger ORDER BY id")
+            for n, key, value in sql:
+                yield Row(n, key, value)
+
+    def recover(self) -> None:
+        """Wait for the primary's container, then let recover.sh wait for the standbys and open the service."""
+        until(lambda: self._exec("true", within_s=30), waited_for=f"{self._primary}'s container", within_s=RECOVER_S)
+        self._exec("bash", "/scripts/recover.sh", within_s=RECOVER_S)
+
+    def _exec(self, *command: str, within_s: float) -> str:
+        where = ("exec", "-n", self._namespace, self._primary, "-c", "postgres", "--")
+        return self._cluster.kubectl(*where, *command, within_s=within_s)
+
+    def _until_replayed(self, member: str, position: str) -> None:
+        def replayed() -> None:
+            with self._sql(member) as sql:
+                done, seen = _one(
+                    sql, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn, pg_last_wal_replay_lsn()", position
+                )
+            if not done:
+                raise NotYet(f"it has replayed up to {seen}")
+
+        until(replayed, waited_for=f"{member} to replay up to {position}", within_s=_CAUGHT_UP_S)
+
+    def _forward(self, member: str) -> contextlib.AbstractContextManager[tuple[str, int]]:
+        return self._cluster.forward(self._namespace, member, _PORT)
+
+    @contextlib.contextmanager
+    def _sql(self, member: str) -> Iterator[cursor]:
+        """A cursor on the main database of one member; every statement is its own transaction."""
+        with self._forward(member) as address, self._connect(member, address, MAIN) as database:
+            database.autocommit = True
+            with database.cursor() as sql:
+                yield sql
+
+    @contextlib.contextmanager
+    def _connect(self, member: str, address: tuple[str, int], database: str) -> Iterator[connection]:
+        """ToolFailed for whatever the database or the connection has to say against what is done inside."""
+        try:
+            opened = psycopg2.connect(
+                host=address[0],
+                port=address[1],
+                dbname=database,
+                user="postgres",
+                password=self._password,
+                application_name="drillproof",
+                connect_timeout=10,
+            )
+            try:
+                yield opened
+            finally:
+                opened.close()
+        except psycopg2.Error as error:
+            raise ToolFailed(("postgres", member, database), 1, str(error)) from error
+
+
+def _one(sql: cursor, statement: str, *parameters: object) -> tuple[object, ...]:
+    sql.execute(statement, parameters)
+    row = sql.fetchone()
+    assert row is not None  # each of these statements gives one row
+    return row
+
+
+def _primary_health(sql: cursor, identity: str, standbys: list[str]) -> Health:
+    recovering, closed, streaming = _one(
+        sql,
+        "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool, "
+        "ARRAY(SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' ORDER BY 1)::text[]",
+    )
+    assert isinstance(streaming, list)
+    missing = set(standbys) - set(streaming)
+    wrong = [
+        *(["it is a standby"] if recovering else []),
+        *(["it is closed to writes"] if closed else []),
+        *(f"it does not stream to {name}" for name in sorted(missing)),
+    ]
+    detail = "; ".join(wrong) or f"takes writes, streams to {', '.join(standbys)}"
+    return Health(ok=not wrong, detail=detail, role="replica" if recovering else "primary", identity=identity)
+
+
+def _standby_health(sql: cursor, primary: tuple[str, str, str]) -> Health:
+    """`primary` is its system identifier, timeline and flushed position."""
+    recovering, replayed, position, status, timeline, host, identity = _one(
+        sql,
+        "SELECT pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false), "
+        "pg_last_wal_replay_lsn(), r.status, r.received_tli::text, r.sender_host, c.system_identifier::text "
+        "FROM pg_control_system() c LEFT JOIN pg_stat_wal_receiver r ON true",
+        primary[2],
+    )
+    wrong = [
+        *([] if recovering else ["it is no standby"]),
+        *([] if identity == primary[0] else [f"it is of cluster {identity}, the primary of {primary[0]}"]),
+        *([] if status == "streaming" else ["it does not stream"]),
+        *([] if str(host).startswith("postgres-primary-0") else [f"it streams from {host}"]),
+        *([] if timeline == primary[1] else [f"it is on timeline {timeline}, the primary on {primary[1]}"]),
+        *([] if replayed else [f"it has replayed up to {position}, the primary had {primary[2]}"]),
+    ]
+    detail = "; ".join(wrong) or f"streams from {host}, replayed up to {position}"
+    return Health(ok=not wrong, detail=detail, role="replica" if recovering else "primary", identity=str(identity))

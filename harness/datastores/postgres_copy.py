@@ -1,0 +1,60 @@
+"""Rows of Python values as PostgreSQL's COPY text format, in a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date, time
+from decimal import Decimal
+from itertools import islice
+from uuid import UUID
+
+_ROWS_AT_ONCE = 256
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class CopyStream:
+    """What psycopg2's copy_expert reads from: it asks for some bytes at a time, so rows are never held whole."""
+
+    def __init__(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """`rows` may be endless in principle; only the next few are taken."""
+        self._lines: Iterator[bytes] = (line(row) for row in rows)
+        self._buffer = bytearray()
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
+        while len(self._buffer) < size and (lines := b"".join(islice(self._lines, _ROWS_AT_ONCE))):
+            self._buffer += lines
+        part = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return part
+
+
+def line(row: tuple[object, ...]) -> bytes:
+    """One row as one line. TypeError for a value that has no certain form, ValueError for text with a NUL."""
+    return ("\t".join(map(field, row)) + "\n").encode()
+
+
+def field(value: object) -> str:  # noqa: PLR0911 # one for each kind of value
+    r"""One value. NULL is \N, which no text can be: a backslash in a text is doubled."""
+    match value:
+        case None:
+            return "\\N"
+        case str():
+            if "\0" in value:
+                raise ValueError("PostgreSQL's text holds no NUL character")
+            return value.translate(_ESCAPES)
+        case bool():
+            return "t" if value else "f"
+        case bytes() | bytearray():
+            return "\\\\x" + value.hex()
+        case float():
+            return repr(value)  # the shortest text that reads back as the same float
+        case int() | Decimal() | UUID():
+            return str(value)
+        case date() | time():  # and datetime, which is a date
+            return value.isoformat()
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
+        case _:
+            raise TypeError(f"no COPY format for a {type(value).__name__}")
