@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 ARGS ?=
 
-.PHONY: help drill test check bench gc clean
+.PHONY: help drill test test-real check bench gc clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,6 +14,9 @@ drill: $(VENV)/.ready ## set up all that is missing, run the default drill; opti
 
 test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 	@$(VENV)/bin/pytest -q -n 2 $(ARGS)
+
+test-real: $(VENV)/.ready ## the pull path, against a registry of our own: minutes, needs what `make drill` needs
+	@$(VENV)/bin/pytest -q -s tests/real_pull.py
 
 check: $(VENV)/.ready ## lint, format and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy

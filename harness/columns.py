@@ -70,7 +70,7 @@ class Uuid:
 
 @dataclass(frozen=True)
 class Label:
-    """A name made of {n} (counts from 1), {high} and {low} (n in words of 16 bits), {hex} (unique) and {of} (in turn)."""
+    """A name made of {n} (from 1 up), {high} and {low} (n in words of 16 bits), {hex} (unique) and {of} (in turn)."""
 
     scatter: Scatter
     format: str

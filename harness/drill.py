@@ -182,24 +182,34 @@ class Drill:
         self._journal.mark("T6")
 
     def _read_back(self) -> None:
-        observer, stores = self._observer, self._parts.stores
-        with self._recovery():
-            what = "all members to be healthy again"
-            wait.until(observer.all_healthy, waited_for=what, within_s=deadlines.READ_S)
-            observer.first_reads(lambda store: self._writers[store].attempted)
+        try:
+            with self._recovery():
+                what = "all members to be healthy again"
+                wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.READ_S)
+                self._observer.first_reads(lambda store: self._writers[store].attempted)
             self._journal.mark("T7")
+            self._new_writes()
+        except BrokeOff:
+            self._read_all()  # what members that are not well hold says what is wrong with them
+            raise
+        self._read_all()
+        self._journal.mark("T9")
+
+    def _read_all(self) -> None:
+        self._observer.volumes("after", self._parts.cluster.volumes(self._parts.deployment.namespace))
+        self._observer.healths("after")
+        self._observer.digests("after")
+        self._observer.survivors()
+
+    def _new_writes(self) -> None:
+        stores = self._parts.stores
         written = parallel.each(stores, self._new_write)
         if None not in written:
             self._journal.mark("T8")
         for store, row in zip(stores, written, strict=True):
             if row is not None:
-                seen: list[Json] = [*observer.shown_on(store, row)]
+                seen: list[Json] = [*self._observer.shown_on(store, row)]
                 self._journal.append("write", store=store.name, n=row.n, committed=True, seen_on=seen)
-        observer.volumes("after", self._parts.cluster.volumes(self._parts.deployment.namespace))
-        observer.healths("after")
-        observer.digests("after")
-        observer.survivors()
-        self._journal.mark("T9")
 
     def _new_write(self, store: Datastore) -> Row | None:
         try:

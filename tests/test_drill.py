@@ -131,8 +131,19 @@ def test_an_unwell_member_is_a_failed_recovery(memory: Memory, monkeypatch: pyte
     monkeypatch.setattr("harness.deadlines.READ_S", 0.2)
     findings = memory.drill(replica_unwell)
     assert findings["verdict"] == "fail"
-    assert checks(findings, "fail") == {"drill-finished"}
+    assert checks(findings, "fail") == {"drill-finished", "members-healthy"}
     assert findings["rto_s"] is None
+
+
+def test_what_an_unwell_member_holds_is_read_all_the_same(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwell_and_changed(world: World) -> None:
+        replica_unwell(world)
+        one_byte_changed(world)
+
+    monkeypatch.setattr("harness.deadlines.READ_S", 0.2)
+    findings = memory.drill(unwell_and_changed)
+    assert "data-equal" in checks(findings, "fail")
+    assert "table user differs" in str(findings["findings"])
 
 
 def test_a_fault_without_damage_is_unknown(memory: Memory) -> None:

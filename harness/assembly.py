@@ -1,0 +1,157 @@
+"""Puts a drill together from its parts. The only module that knows all adapters by name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from harness import data, dataset, deadlines, private_engine, rundir, shell, supplies
+from harness.backups.velero import VeleroEngine
+from harness.clock import Clock
+from harness.clusters import leftovers
+from harness.clusters.docker import Docker
+from harness.clusters.kind import KindCluster
+from harness.datastores.consul import Consul
+from harness.datastores.mysql import MySQL
+from harness.datastores.postgres import Postgres
+from harness.deployment import Deployment, generate, overlay
+from harness.drill import Drill, Parts
+from harness.engine import find_engine
+from harness.errors import HarnessError
+from harness.evidence import bundle
+from harness.journal import Journal
+from harness.ledger import fingerprint
+from harness.model import Event, Json
+from harness.options import Options
+from harness.supplies import Supplies
+
+NAMESPACE = "custos"
+
+ROOM = 12
+"""Bytes of disk for each byte of known data: three members, their logs, dump and repository, and all that restored."""
+
+DATASTORES: Mapping[str, type[MySQL | Postgres | Consul]] = {store.name: store for store in (MySQL, Postgres, Consul)}
+
+
+def run_drill(options: Options, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
+    """Run one drill, and return its run directory; the journal there says how it went.
+
+    `say` gets lines about what is being made ready before there is a journal. Misconfigured if the
+    drill cannot be as it is asked for; nothing has been made then.
+    """
+    known = dataset.load(data.fixtures(), options.seed, options.size)
+    for store in options.stores:
+        overlay(data.fixtures(), store, options.strategy)
+    supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
+    supplied = supplies.ensure(options.images, options.mirror, say)
+    cluster = supplied.cluster(options.cluster)
+    run = rundir.create(options.runs, options.scenario.name, _facts(options, supplied))
+    journal = Journal(run / "journal.jsonl", Clock(), on_event)
+    try:
+        journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+        parts = _parts(options, supplied, cluster, known, run)
+        with _tidied(options, parts, cluster, run, journal):
+            Drill(parts, run, journal).run()
+    finally:
+        journal.close()
+    return run
+
+
+def _parts(options: Options, supplied: Supplies, cluster: KindCluster, known: dataset.KnownData, run: Path) -> Parts:
+    kinds = [DATASTORES[name] for name in options.stores]
+    credentials = {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
+    return Parts(
+        cluster=cluster,
+        engine=VeleroEngine(
+            cluster, lambda: cluster.store, supplied.release, uploader=options.engine.removeprefix("velero-")
+        ),
+        deployment=Deployment(cluster, NAMESPACE, options.strategy, data.fixtures(), credentials),
+        stores=tuple(kind(cluster, NAMESPACE, credentials[kind.name]) for kind in kinds),
+        dataset=known,
+        fault=options.scenario.fault,
+        hooks=options.hooks,
+        # Past the objective there is nothing more to wait for: it is missed.
+        recover_within_s=options.scenario.objectives.rto_s or deadlines.RECOVER_S,
+        env={
+            "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
+            "DRILLPROOF_RUN": str(run.resolve()),
+            "DRILLPROOF_NAMESPACE": NAMESPACE,
+            "DRILLPROOF_SCENARIO": options.scenario.name,
+        },
+    )
+
+
+@contextlib.contextmanager
+def _tidied(options: Options, parts: Parts, cluster: KindCluster, run: Path, journal: Journal) -> Iterator[None]:
+    """Bring the logs home and take the cluster down, on every way out."""
+    try:
+        yield
+    finally:
+        secrets = [value for values in parts.deployment.credentials.values() for value in values.values()]
+        bundle.collect(run / "bundle", {"cluster": cluster.collect, "tool": parts.engine.collect}, secrets)
+        with contextlib.suppress(HarnessError):
+            journal.append("fence", **asdict(cluster.escapes()))
+        if options.keep:
+            cluster.release()
+        else:
+            cluster.down()
+
+
+def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
+    scenario = options.scenario
+    return {
+        "summary": scenario.summary,
+        "fault": scenario.fault.name,
+        "objectives": asdict(scenario.objectives),
+        "strategy": options.strategy,
+        "engine": options.engine,
+        "stores": {name: list(DATASTORES[name].members) for name in options.stores},
+        "seed": options.seed,
+        "size": options.size,
+        "hooks": [asdict(hook) for hook in options.hooks],
+        "versions": supplied.facts(),
+        "commit": _commit(),
+        "host": {
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "cpus": os.cpu_count(),
+            "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        },
+    }
+
+
+def _commit() -> str:
+    """The commit of the clone that runs, with a + if it was changed since; "" for an installed wheel."""
+    with contextlib.suppress(HarnessError):
+        root = Path(__file__).parent.parent
+        head = shell.run(["git", "-C", root, "rev-parse", "HEAD"]).stdout.strip()
+        changed = shell.run(["git", "-C", root, "status", "--porcelain"]).stdout.strip()
+        return head + ("+" if changed else "")
+    return ""
+
+
+def gc() -> tuple[str, ...]:
+    """Remove what dead drills left behind, the private engine's processes included; return what it was, in words."""
+    engine = find_engine(supplies.cache())
+    if engine is None:
+        private_engine.stop(supplies.cache())
+        return ()
+    docker = Docker(engine.docker, engine.env())
+    image = next(iter(docker.listed("images", "--quiet", "drillproof/node")), "")
+    found = leftovers.leftovers(docker, supplies.state(), image)
+    for leftover in found:
+        if not leftover.in_use:
+            leftovers.remove(docker, supplies.state(), leftover, image)
+    if engine.private and not any(leftover.in_use for leftover in found):
+        private_engine.stop(supplies.cache())
+    return tuple(
+        f"cluster {left.cluster}: {len(left.containers)} containers, {len(left.volumes)} volumes, "
+        f"{len(left.networks)} networks, {len(left.processes)} processes{', its fence' if left.fence else ''}"
+        for left in found
+        if not left.in_use
+    )

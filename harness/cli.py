@@ -1,0 +1,228 @@
+"""The command line. Exit codes: 0 PASS, 1 FAIL, 2 UNKNOWN, 64 wrong usage, 130 interrupted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from harness.errors import HarnessError, Interrupted, Misconfigured
+from harness.model import Json, Verdict, worst
+
+if TYPE_CHECKING:
+    from harness.evidence import Story
+
+WRONG_USAGE = 64
+INTERRUPTED = 130
+EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Prove, with evidence, that a backup really brings a stateful Kubernetes application back.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
+Runs = Annotated[Path, typer.Option(help="Folder of the run directories.", envvar="DRILLPROOF_RUNS")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A path, a run directory's name, or `latest`.")]
+RUNS = Path("reports/runs")
+
+
+@app.command()
+def run(  # noqa: PLR0917 # typer makes the options from the parameters, and hands them over by name
+    scenarios: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIOS]...", help="Names; see `list`.")] = None,
+    stores: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Only these stores.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="How data gets into the backup.")] = None,
+    engine: Annotated[str | None, typer.Option(help="What takes and restores the backup.")] = None,
+    seed: Annotated[int, typer.Option(help="Number that the known data follow from.")] = 1,
+    size: Annotated[str, typer.Option(help="small (100 MB), medium (1 GB) or large (10 GB).")] = "small",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")] = False,
+    before: Annotated[list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD before STEP.")] = None,
+    after: Annotated[list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD after STEP.")] = None,
+    images: Annotated[str, typer.Option(help="Where images come from: auto, pull or build.")] = "auto",
+    mirror: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official names.")
+    ] = None,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
+) -> int:
+    """Run drills; with no name the default one."""
+    from harness import progress, request  # noqa: PLC0415 # loaded by need, so that --help is fast
+    from harness.conduct import conduct  # noqa: PLC0415 # as above
+
+    asked = request.options(
+        scenarios or (),
+        stores=stores or (),
+        strategy=strategy,
+        engine=engine,
+        seed=seed,
+        size=size,
+        keep=keep,
+        before=before or (),
+        after=after or (),
+        images=images,
+        mirror=mirror,
+        runs=runs,
+    )
+    verdicts = []
+    for options in asked:
+        with nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr) as watcher:
+            story = conduct(options, watcher)
+        _tell(story, as_json=as_json)
+        verdicts.append(story.verdict)
+    return EXIT_CODES[worst(verdicts)]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> int:
+    """Show the scenarios there are."""
+    from harness import data, scenario  # noqa: PLC0415 # as above
+
+    known = scenario.load(data.scenarios())
+    rows: list[dict[str, Json]] = [
+        {
+            "scenario": each.name,
+            "summary": each.summary,
+            "fault": each.fault.name,
+            "stores": list(each.stores),
+            "strategy": each.strategy,
+            "engine": each.engine,
+            "objectives": {"rto_s": each.objectives.rto_s, "rpo_s": each.objectives.rpo_s},
+        }
+        for each in known.values()
+    ]
+    if as_json:
+        _print_json(rows)
+        return 0
+    width = max((len(name) for name in known), default=0)
+    for each in known.values():
+        story, _, _ = each.summary.partition("\n\n")
+        typer.echo(f"{each.name:{width}}  {' '.join(story.split())}")
+        typer.echo(f"{'':{width}}  {each.fault.name}; {', '.join(each.stores)}; {each.strategy}, {each.engine}")
+    return 0
+
+
+@app.command()
+def recheck(run: RunName, runs: Runs = RUNS, as_json: AsJson = False) -> int:
+    """Judge a run again from what it left behind; needs no cluster."""
+    from harness import rundir  # noqa: PLC0415 # as above
+    from harness.conduct import finish  # noqa: PLC0415 # as above
+
+    story = finish(rundir.find(runs, run))
+    _tell(story, as_json=as_json)
+    return EXIT_CODES[story.verdict]
+
+
+@app.command()
+def report(run: RunName = "latest", runs: Runs = RUNS, as_json: AsJson = False) -> int:
+    """Render a run's report.html, junit.xml and allure-results again, without judging it again."""
+    from harness import evidence, rundir  # noqa: PLC0415 # as above
+
+    story = evidence.render(rundir.find(runs, run))
+    _tell(story, as_json=as_json)
+    return EXIT_CODES[story.verdict]
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> int:
+    """Say whether this machine can drill, and how to mend what it lacks."""
+    from harness.doctor import diagnose  # noqa: PLC0415 # as above
+
+    found = tuple(diagnose())
+    if as_json:
+        _print_json([{"name": d.name, "ok": d.ok, "detail": d.detail, "mend": d.mend} for d in found])
+    else:
+        for each in found:
+            typer.echo(f"{'ok  ' if each.ok else 'MEND'}  {each.name}: {each.detail}")
+            if not each.ok:
+                typer.echo(f"      {each.mend}")
+    return 0 if all(each.ok for each in found) else WRONG_USAGE
+
+
+@app.command()
+def gc(as_json: AsJson = False) -> int:
+    """Remove whatever killed drills left behind."""
+    from harness import assembly  # noqa: PLC0415 # as above
+
+    removed = assembly.gc()
+    if as_json:
+        _print_json(list(removed))
+    else:
+        typer.echo("\n".join(removed) or "nothing was left behind")
+    return 0
+
+
+def main(arguments: Iterable[str] | None = None) -> int:  # noqa: PLR0911 # one for each way to end
+    """Run one command and return the exit code. Nothing that goes wrong shows a traceback to the user."""
+    try:
+        with _interruptible():
+            words = None if arguments is None else list(arguments)
+            code = app(words, standalone_mode=False, prog_name="drillproof")
+    except SystemExit:
+        # Typer leaves with 1 when nobody reads our output any more, and 1 is FAIL: it proved nothing of the kind.
+        return EXIT_CODES[Verdict.UNKNOWN]
+    except TyperException as error:
+        return _complain(f"{error.format_message()} (see drillproof --help)", WRONG_USAGE)
+    except Misconfigured as error:
+        return _complain(str(error), WRONG_USAGE)
+    except (KeyboardInterrupt, Interrupted) as error:
+        return _complain(str(error) or "interrupted", INTERRUPTED)
+    except HarnessError as error:
+        return _complain(f"UNKNOWN: {error}", EXIT_CODES[Verdict.UNKNOWN])
+    except Exception as error:  # noqa: BLE001 # the user gets one line, the traceback a file
+        from harness.conduct import keep_traceback  # noqa: PLC0415 # as above
+
+        broke = f"UNKNOWN: drillproof broke: {type(error).__name__}: {error}{keep_traceback(RUNS)}"
+        return _complain(broke, EXIT_CODES[Verdict.UNKNOWN])
+    return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt. A second one must not break the cleaning up; a third one does."""
+    interruptions = 0
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal interruptions
+        interruptions += 1
+        if interruptions == 2:  # noqa: PLR2004 # see above
+            _complain("cleaning up; once more leaves the rest to `drillproof gc`", INTERRUPTED)
+        else:
+            raise KeyboardInterrupt
+
+    earlier = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _tell(story: Story, *, as_json: bool) -> None:
+    from harness.evidence import summary  # noqa: PLC0415 # as above
+
+    if as_json:
+        _print_json({**story.judged, "scenario": story.scenario, "verdict": story.verdict.value, "run": str(story.run)})
+        return
+    typer.echo("\n".join(summary.lines(story)))
+
+
+def _print_json(value: Json | Mapping[str, Json]) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def _complain(message: str, code: int) -> int:
+    from harness.evidence.visible import one_line  # noqa: PLC0415 # as above
+
+    typer.echo(f"drillproof: {one_line(message)}", err=True)
+    return code

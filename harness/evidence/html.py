@@ -1,0 +1,126 @@
+"""The report: one HTML file that opens offline, with the verdict on top and the evidence below."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
+from markupsafe import Markup
+
+from harness import data
+from harness.evidence.equality import stores
+from harness.evidence.figures import figures
+from harness.evidence.story import Story, flat, items, mapping, text
+from harness.evidence.summary import SAYS
+from harness.evidence.timeline import timeline
+from harness.evidence.visible import duration, visible
+from harness.model import Event, Json, Verdict
+from harness.objectives import DEFINITIONS, LEGS, MARKS
+
+LEDGER = (
+    ("attempted", "writes the clients sent", False),
+    ("acknowledged", "writes the clients were told had succeeded", False),
+    ("kept", DEFINITIONS["kept"], False),
+    ("lost_after", DEFINITIONS["lost after"], False),
+    ("lost_before", DEFINITIONS["lost before"], True),
+    ("resurrected", DEFINITIONS["resurrected"], True),
+    ("duplicated", DEFINITIONS["duplicated"], True),
+    ("altered", DEFINITIONS["altered"], True),
+    ("unexpected", DEFINITIONS["unexpected"], True),
+    ("indeterminate", DEFINITIONS["indeterminate"], False),
+    ("recovery_point_n", "number of the newest surviving write with no hole before it", False),
+)
+"""The rows of the ledger's table: field, meaning, and whether anything above 0 is bad."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the backup tool said of one backup or restore."""
+
+    kind: str
+    name: str
+    phase: str
+    errors: str
+    warnings: str
+    volumes: tuple[Mapping[str, Json], ...]
+    messages: tuple[str, ...]
+
+
+def render(story: Story) -> str:
+    """The whole report as text."""
+    read_back = stores(story)
+    return _template().render(
+        story=story,
+        verdict=story.verdict.name,
+        says=SAYS[story.verdict],
+        figures=figures(story, read_back),
+        line=timeline(story.marks),
+        marks=MARKS,
+        legs=[(name, *ends, story.marks) for name, ends in LEGS.items()],
+        ledger=LEDGER,
+        ledgers={store: mapping(each) for store, each in mapping(story.judged.get("ledger")).items()},
+        stores=read_back,
+        bad=[finding for finding in story.findings if finding.verdict is not Verdict.PASS],
+        good=[finding for finding in story.findings if finding.verdict is Verdict.PASS],
+        damage=[pair for event in story.of("damage") for pair in flat(event.data.get("what"))],
+        reports=[_said(event) for event in story.of("backup", "restore")],
+        steps=_steps(story),
+        facts=list(flat(story.facts)),
+        definitions=DEFINITIONS,
+    )
+
+
+@functools.cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(data.folder("reports/templates")),
+        autoescape=True,
+        undefined=ChainableUndefined,  # a run may lack anything
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters["duration"] = duration
+    return environment.get_template("report.html")
+
+
+def _finalize(value: object) -> object:
+    """Everything printed passes here: unseen characters are written out, markup of our own is let be."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _said(event: Event) -> Said:
+    data = event.data
+    return Said(
+        event.kind,
+        text(data.get("name")),
+        text(data.get("phase")),
+        text(data.get("errors")),
+        text(data.get("warnings")),
+        tuple(map(mapping, items(data.get("volumes")))),
+        tuple(map(text, items(data.get("messages")))),
+    )
+
+
+def _steps(story: Story) -> list[Mapping[str, str]]:
+    """Every step that was begun: name, seconds, and how it ended."""
+    begun: dict[str, float] = {}
+    ended: dict[str, Mapping[str, str]] = {}
+    for event in story.of("step"):
+        name, phase = text(event.data.get("step")), text(event.data.get("phase"))
+        if phase == "start":
+            begun[name] = event.at_s
+            ended[name] = {"step": name, "took": duration(None), "how": "did not end", "detail": ""}
+        elif name in begun:
+            how = "done" if phase == "end" else "failed"
+            detail = text(event.data.get("detail"))
+            ended[name] = {"step": name, "took": duration(event.at_s - begun[name]), "how": how, "detail": detail}
+    return list(ended.values())
+
+
+def write(story: Story, path: Path) -> None:
+    """Write the report to `path`."""
+    path.write_text(render(story), encoding="utf-8", errors="backslashreplace")

@@ -1,0 +1,56 @@
+"""JUnit's XML, which every CI system can show: one case for each finding, FAIL a failure, UNKNOWN an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from harness.evidence.story import Story, number
+from harness.evidence.visible import visible
+from harness.model import Finding, Verdict
+
+_TAGS = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
+
+
+def write(story: Story, path: Path) -> None:
+    """Write `story` to `path`. A run with nothing judged, or with evidence missing, has an error and is not green."""
+    cases = list(story.findings)
+    cases += [Finding("evidence", Verdict.UNKNOWN, problem) for problem in story.problems]
+    if not cases:
+        cases = [Finding("evidence", Verdict.UNKNOWN, "nothing was judged")]
+    suite = ET.Element("testsuite", name="drillproof", tests=str(len(cases)), skipped="0")
+    for verdict, tag in _TAGS.items():
+        suite.set(f"{tag}s", str(sum(1 for case in cases if case.verdict is verdict)))
+    if story.events:
+        suite.set("time", f"{story.events[-1].at_s:.3f}")
+        suite.set("timestamp", visible(story.events[0].at))
+    _properties(suite, story)
+    for case in cases:
+        _case(suite, story, case)
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def label(finding: Finding) -> str:
+    """A finding's name in one word: `check[store/member]`."""
+    where = "/".join(word for word in (finding.store, finding.member) if word)
+    return visible(f"{finding.check}[{where}]" if where else finding.check)
+
+
+def _properties(suite: ET.Element, story: Story) -> None:
+    properties = ET.SubElement(suite, "properties")
+    measured = {name: number(story.judged.get(name)) for name in ("rto_s", "rpo_s", "rpo_writes")}
+    known = {name: f"{value:g}" for name, value in measured.items() if value is not None}
+    for name, value in {"verdict": story.verdict.value, "run": story.run.name, **known}.items():
+        ET.SubElement(properties, "property", name=name, value=visible(value))
+
+
+def _case(suite: ET.Element, story: Story, finding: Finding) -> None:
+    case = ET.SubElement(suite, "testcase", classname=visible(story.scenario), name=label(finding), time="0")
+    if tag := _TAGS.get(finding.verdict):
+        trouble = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.verdict.name)
+        trouble.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))
+    else:
+        ET.SubElement(case, "system-out").text = visible(finding.detail)

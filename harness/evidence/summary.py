@@ -1,0 +1,29 @@
+"""A run in a few lines of plain text: the verdict in words, the numbers, what was found, where to read on."""
+
+from __future__ import annotations
+
+from harness.evidence.equality import stores
+from harness.evidence.figures import figures
+from harness.evidence.junit import label
+from harness.evidence.story import Story
+from harness.evidence.visible import one_line
+from harness.model import Verdict
+
+SAYS = {
+    Verdict.PASS: "The recovery was proved: what was read back is what it should be.",
+    Verdict.FAIL: "The recovery was bad. The findings say what did not come back as it should.",
+    Verdict.UNKNOWN: "This drill could not be judged. It proved nothing, so it is not a pass.",
+}
+"""What each verdict means for the reader, in one sentence."""
+
+
+def lines(story: Story) -> tuple[str, ...]:
+    """What a terminal shows at the end of a drill; the verdict first, the report's path last."""
+    bad = [finding for finding in story.findings if finding.verdict is not Verdict.PASS]
+    return (
+        *(one_line(f"{each.verdict.name} {label(each)}: {each.detail}") for each in bad),
+        *(one_line(f"UNKNOWN evidence: {problem}") for problem in story.problems),
+        one_line(f"{story.verdict.name}  {story.scenario}: {SAYS[story.verdict]}"),
+        *(f"{each.name} {each.value} ({each.note})" for each in figures(story, stores(story))),
+        f"report: {story.run / 'report.html'}",
+    )

@@ -1,0 +1,80 @@
+"""A drill's marks as bars over time, so that "Completed" stands beside "verified"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_ROWS = (
+    ("Backup stored in the bucket", "T0", "T1", "before"),
+    ("Writes go on until the fault", "T0", "T2", "before"),
+    ("Fault until damage is seen", "T2", "T3", "damage"),
+    ("RTO: out of service", "T3", "T8", "rto"),
+    ("Tool says “Completed”", "T4", "T5", "claim"),
+    ("Orchestrator says “ready”", "T4", "T6", "claim"),
+    ("Every member reads right", "T4", "T7", "seen"),
+    ("New write committed", "T4", "T8", "seen"),
+    ("Verified on every member", "T4", "T9", "seen"),
+)
+_STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
+_MOST_TICKS = 5
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One leg. `left` and `width` are percent of the axis; `seconds` is None where the leg never ended."""
+
+    label: str
+    marks: str
+    kind: str  # before, damage, rto, claim, seen
+    left: float
+    width: float
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A line on the axis."""
+
+    left: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What the picture draws, from T0 (or the first mark there is) to the last mark."""
+
+    bars: tuple[Bar, ...]
+    ticks: tuple[Tick, ...]
+    too_early_s: float | None  # how long before "verified" the tool had said "Completed"
+
+
+def timeline(marks: Mapping[str, float]) -> Timeline | None:
+    """Lay out the marks; None where fewer than two were reached, since there is nothing to draw."""
+    if len(marks) < 2:  # noqa: PLR2004 # a leg has two ends
+        return None
+    start, end = min(marks.values()), max(marks.values())
+    length = max(end - start, 0.001)
+
+    def percent(at_s: float) -> float:
+        return round((at_s - start) / length * 100, 3)
+
+    bars = []
+    for label, first, last, kind in _ROWS:
+        if first not in marks:
+            continue
+        left = percent(marks[first])
+        reached = last in marks
+        right = percent(marks[last]) if reached else 100.0
+        seconds = marks[last] - marks[first] if reached else None
+        bars.append(Bar(label, f"{first} → {last}", kind, left, max(right - left, 0.4), seconds))
+    step_s = next((step for step in _STEPS_S if length / step <= _MOST_TICKS), _STEPS_S[-1])
+    ticks = tuple(Tick(percent(start + n * step_s), _axis(n * step_s, length)) for n in range(int(length / step_s) + 1))
+    early = marks["T9"] - marks["T5"] if {"T5", "T9"} <= marks.keys() else None
+    return Timeline(tuple(bars), ticks, early)
+
+
+def _axis(seconds: int, length: float) -> str:
+    if length < 100:  # noqa: PLR2004 # as in `visible.duration`
+        return f"{seconds} s"
+    return f"{seconds // 60}:{seconds % 60:02d}"

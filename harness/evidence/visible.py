@@ -1,0 +1,38 @@
+"""Text from a cluster, made fit to be looked at: nothing in it can steer a terminal, a browser or a parser."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_HARMLESS = "\n\t"
+_STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Unicode categories that are not seen but act: controls, direction overrides, lone surrogates, line separators."""
+
+
+def visible(text: str) -> str:
+    r"""`text` with every character that is not seen written out, as `\x1b` or `\u202e`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(character) for character in text)
+
+
+def one_line(text: str) -> str:
+    """`visible` on one line."""
+    return visible(" ".join(text.split()))
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people: `8.4 s`, `3 min 12 s`; a dash where there are none."""
+    if seconds is None:
+        return "\N{EN DASH}"
+    if abs(seconds) < 100:  # noqa: PLR2004 # up to here tenths matter, from here on minutes read better
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def _shown(character: str) -> str:
+    if character in _HARMLESS or unicodedata.category(character) not in _STEERING:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 # widths of the escapes

@@ -1,0 +1,248 @@
+"""Every image and program that a drill needs: from the cache, pulled, or built; and the node image made of them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from harness import node_image
+from harness.builder import Builder
+from harness.engine import Engine
+from harness.errors import HarnessError, Misconfigured, ToolFailed
+from harness.layers import Picture, write_archive
+from harness.parallel import each
+from harness.recipes import Kitchen, architecture
+from harness.registry import Registry, check_programs
+from harness.shell import run
+from harness.versions import Image, Versions
+
+MODES = ("auto", "pull", "build")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """One image: its official name, where it came from, and what exactly it is."""
+
+    ref: str
+    source: str  # pulled or built
+    id: str  # pulled: the engine's image id; built: the key of its recipe
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Programs on the host."""
+
+    kind: Path
+    kubectl: Path
+    velero: Path
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that was asked for, in the engine and on the disk."""
+
+    node: str  # the node image with all images of pods in it
+    minio: str
+    images: Mapping[str, ImageRef]
+    tools: Tools
+    cached: bool  # nothing had to be made
+
+
+class Images:
+    """Makes all images ready, once; a second process waits for the first and then finds them in the cache."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        versions: Versions,
+        recipes: Path,
+        cache: Path,
+        *,
+        mode: str = "auto",
+        mirror: str | None = None,
+        progress: Progress = lambda _: None,
+    ) -> None:
+        """`recipes` is clusters/images; `cache` the user's cache folder of drillproof."""
+        if mode not in MODES:
+            raise Misconfigured(f"--images must be one of {', '.join(MODES)}, not {mode!r}")
+        self._engine, self._versions, self._recipes, self._cache = engine, versions, recipes, cache
+        self._mode, self._say = mode, progress
+        if mirror:
+            engine.trust(mirror.partition("/")[0])
+        self._registry = Registry(engine, mirror or "")
+        self._kitchen = Kitchen(versions, recipes, cache)
+
+    @cached_property
+    def ready(self) -> Ready:
+        """Everything, made ready now if it is not. Misconfigured where --images pull cannot be served."""
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with (self._cache / "images.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._say("images: another drillproof is making them; waiting for it")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._found() or self._made()
+
+    # ------------------------------------------------------------ the cache
+
+    @cached_property
+    def _wanted(self) -> tuple[Image, ...]:
+        """Every image that may be pulled: the control plane's come inside the official node image."""
+        return tuple(image for image in self._versions.images.values() if not image.control_plane)
+
+    @cached_property
+    def _key(self) -> str:
+        """Changes with anything that goes into the images."""
+        scripts = node_image.key(self._recipes / "node")
+        keys = [self._kitchen.image_key(image) for image in self._versions.images.values()]
+        return hashlib.sha256(json.dumps([scripts, keys]).encode()).hexdigest()[:16]
+
+    def _record(self, source: str) -> Path:
+        return self._cache / "ready" / f"{self._key}-{source}"
+
+    def _tag(self, name: str, source: str) -> str:
+        """Our own name for an image in the engine; official names there are the user's."""
+        return f"drillproof/{name}:{self._key}-{source}"
+
+    def _found(self) -> Ready | None:
+        """What an earlier call made ready, if all of it is still there."""
+        sources = {"auto": ("built", "pulled", "mixed"), "pull": ("pulled",), "build": ("built",)}[self._mode]
+        for source in sources:
+            record = self._record(source)
+            tools = Tools(record / "kind", record / "kubectl", record / "velero")
+            node, minio = self._tag("node", source), self._tag("minio", source)
+            if not (record / "images.json").exists() or not all(tool.exists() for tool in vars(tools).values()):
+                continue
+            if self._has(node) and self._has(minio):
+                raw = json.loads((record / "images.json").read_text(encoding="utf-8"))
+                images = {name: ImageRef(**image) for name, image in raw.items()}
+                return Ready(node, minio, images, tools, cached=True)
+        return None
+
+    def _has(self, tag: str) -> bool:
+        try:
+            self._engine.run("image", "inspect", "--format", "{{.Id}}", tag)
+        except ToolFailed:
+            return False
+        return True
+
+    # ------------------------------------------------------------ making
+
+    def _made(self) -> Ready:
+        begun = time.monotonic()
+        pulled = {} if self._mode == "build" else self._pull()
+        missing = [image for image in self._wanted if image.name not in pulled]
+        if any(image.name == "node" for image in missing):
+            missing += [image for image in self._versions.images.values() if image.control_plane]
+        Builder(self._kitchen, self._say).build(missing, tools=() if self._installed_kind() else ("kind",))
+        source = "built" if not pulled else "mixed" if missing else "pulled"
+        images = {image.name: ImageRef(image.ref, "built", self._kitchen.image_key(image)) for image in missing}
+        for name, tag in pulled.items():
+            found = self._engine.run("image", "inspect", "--format", "{{.Id}}", tag)
+            images[name] = ImageRef(self._versions.images[name].ref, "pulled", found)
+        self._say("images: putting them into the node image")
+        self._bake([self._versions.images[name] for name in images], pulled, source)
+        tools = self._tools(self._record(source), pulled)
+        listed = {name: vars(image) for name, image in images.items()}
+        (self._record(source) / "images.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
+        self._say(f"images: all ready after {time.monotonic() - begun:.0f} s")
+        return Ready(self._tag("node", source), self._tag("minio", source), images, tools, cached=False)
+
+    def _bake(self, images: Sequence[Image], pulled: Mapping[str, str], source: str) -> None:
+        """Bring MinIO's image and the node image, with all the others in it, into the engine."""
+        (self._cache / "work").mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._cache / "work") as folder:
+            work = Path(folder)
+            pictures = {image.name: self._picture(image, pulled, work) for image in images}
+            self._load(pictures.pop("minio"), self._tag("minio", source), work)
+            node, base = pictures.pop("node"), pulled.get("node") or self._tag("node-base", source)
+            if "node" not in pulled:
+                self._load(node, base, work)
+            write_archive(work / "images.tar", pictures.values(), architecture())
+            bake = node_image.Bake(self._engine, self._recipes / "node", self._versions.kubernetes)
+            bake.bake(base, work / "images.tar", self._tag("node", source), self._versions.images["node"])
+
+    def _picture(self, image: Image, pulled: Mapping[str, str], work: Path) -> Picture:
+        if image.name not in pulled:
+            picture = self._kitchen.picture(image)
+        elif image.name == "node":
+            return Picture((), ())  # used as it is, and looked into when it runs
+        else:
+            picture = self._registry.picture(image, pulled[image.name], work)
+        check_programs(image, picture)
+        return picture
+
+    def _load(self, picture: Picture, tag: str, work: Path) -> None:
+        write_archive(work / "load.tar", [replace(picture, names=(tag,))], architecture())
+        self._engine.run("load", "--quiet", "--input", work / "load.tar", within_s=600)
+
+    def _pull(self) -> dict[str, str]:
+        """Every image that could be pulled, by name, with our tag for it."""
+        tags = {image.name: self._tag(image.name, "official") for image in self._wanted}
+        missing = [image for image in self._wanted if not self._has(tags[image.name])]
+        where = self._registry.mirror or "the official registries"
+        if missing and not self._registry.answers(missing[0]):
+            if self._mode == "pull":
+                raise Misconfigured(
+                    f"{where} cannot be reached; name a registry that mirrors them with --mirror HOST, "
+                    f"or let the images be built with --images auto"
+                )
+            self._say(f"images: {where} cannot be reached, so they are built here, once")
+            return {}
+
+        def pull(image: Image) -> str:
+            try:
+                self._registry.pull(image, tags[image.name])
+            except HarnessError as error:
+                return str(error)
+            self._say(f"images: pulled {image.ref}")
+            return ""
+
+        failed = {image.name: why for image, why in zip(missing, each(missing, pull), strict=True) if why}
+        for name, why in failed.items():
+            if self._mode == "pull":
+                ref = self._versions.images[name].ref
+                raise Misconfigured(f"cannot pull {ref} from {where}: {why}")
+            self._say(f"images: {name} cannot be pulled, so it is built: {why}")
+        return {name: tag for name, tag in tags.items() if name not in failed}
+
+    # ------------------------------------------------------------ programs on the host
+
+    def _tools(self, record: Path, pulled: Mapping[str, str]) -> Tools:
+        shutil.rmtree(record, ignore_errors=True)
+        record.mkdir(parents=True)
+        (record / "kind").symlink_to(self._installed_kind() or self._kitchen.program("kind"))
+        for tool, image, inside in (("kubectl", "node", "/usr/bin/kubectl"), ("velero", "velero", "/velero")):
+            if image in pulled:
+                self._take_out(pulled[image], inside, record / tool)
+            else:
+                program = self._kitchen.program("kubernetes" if tool == "kubectl" else tool)
+                (record / tool).symlink_to(program)
+        return Tools(record / "kind", record / "kubectl", record / "velero")
+
+    def _installed_kind(self) -> Path | None:
+        """The user's own kind, if it is of the pinned version. It comes in no image; without it, it is compiled."""
+        installed = shutil.which("kind")
+        pinned = self._versions.go["kind"].pins["sigs.k8s.io/kind"]
+        if installed and pinned in run([installed, "version"], check=False).stdout.split():
+            return Path(installed)
+        return None
+
+    def _take_out(self, tag: str, inside: str, to: Path) -> None:
+        container = self._engine.run("create", "--label", "drillproof=images", tag, "none")
+        try:
+            self._engine.run("cp", "--follow-link", f"{container}:{inside}", to)
+        finally:
+            self._engine.run("rm", "--force", container)
+        run([to, "--help"], within_s=30)  # it must run on this machine, too

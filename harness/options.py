@@ -1,0 +1,37 @@
+"""What a drill is asked to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.hooks import Hook
+from harness.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Options:
+    """One drill as the user wants it; all words checked already (see `harness.request`)."""
+
+    scenario: Scenario
+    stores: tuple[str, ...]
+    strategy: str
+    engine: str
+    seed: int
+    size: str
+    keep: bool
+    hooks: tuple[Hook, ...]
+    images: str
+    mirror: str | None
+    runs: Path
+    cluster: str = "drillproof"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One thing that a machine needs, whether it has it, and the command that mends it."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""

@@ -1,0 +1,137 @@
+"""A drill while it runs, for whoever watches: plain lines, or a live view in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from harness.clock import Clock
+from harness.evidence.story import mapping, number, text
+from harness.evidence.visible import duration, one_line
+from harness.model import STEPS, Event, Json
+from harness.objectives import MARKS
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_SHOWN = 8
+"""Lines of what happened last, in the live view."""
+
+
+class Progress:
+    """Turns events into lines, each with the step in which it happened."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        """`show` gets each line."""
+        self._show = show
+        self._clock = Clock()
+        self.first: Event | None = None
+        self.step = "prepare"
+        self.begun_s: dict[str, float] = {}
+        self.ended: dict[str, tuple[str, float]] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self.first = self.first or event
+        step = text(event.data.get("step"))
+        if event.kind == "step" and event.data.get("phase") == "start":
+            self.step = step
+            self.begun_s[step] = event.at_s
+        elif event.kind == "step":
+            how = "done" if event.data.get("phase") == "end" else "FAILED"
+            self.ended[step] = (how, event.at_s - self.begun_s.get(step, event.at_s))
+        words = f"{self.ended[step][0]} after {duration(self.ended[step][1])}" if self._ends(event) else words_of(event)
+        if words:
+            self._show(f"[{event.at_s:7.1f} s] {self.step}: {one_line(words)}")
+
+    def say(self, line: str) -> None:
+        """Take a line about what is made ready before the drill begins."""
+        self._show(f"[{self._clock.now_s():7.1f} s] {self.step}: {one_line(line)}")
+
+    def _ends(self, event: Event) -> bool:
+        return event.kind == "step" and event.data.get("phase") != "start"
+
+
+def words_of(event: Event) -> str:
+    """One event in words; nothing for what only a judge needs."""
+    data = event.data
+    words: dict[str, Callable[[], str]] = {
+        "step": lambda: "begun",
+        "mark": lambda: f"{text(data.get('mark'))}: {MARKS.get(text(data.get('mark')), '')}",
+        "digest": lambda: f"read {_who(data)}: {_parts(data)}",
+        "health": lambda: "" if data.get("ok") is True else f"{_who(data)} is not well: {text(data.get('detail'))}",
+        "backup": lambda: _tool(event),
+        "restore": lambda: _tool(event),
+        "stored": lambda: f"{text(data.get('objects'))} objects, {_size(data.get('bytes'))} seen in the bucket",
+        "fault": lambda: f"fault {text(data.get('name'))}: {text(data.get('phase'))}",
+        "damage": lambda: "damage seen: " + "; ".join(f"{k}: {text(v)}" for k, v in mapping(data.get("what")).items()),
+        "survivors": lambda: f"ledger of {_who(data)}: {text(data.get('rows'))} rows",
+        "write": lambda: f"new write on {text(data.get('store'))} {'' if data.get('committed') else 'NOT '}committed",
+        "note": lambda: text(data.get("text")),
+        "recovery-failed": lambda: f"the recovery failed: {text(data.get('message'))}",
+        "error": lambda: f"{text(data.get('type'))}: {text(data.get('message'))}",
+    }
+    return words[event.kind]() if event.kind in words else ""
+
+
+@contextmanager
+def watch(stream: TextIO) -> Iterator[Progress]:
+    """Show events on `stream` for as long as the block lasts: live in a terminal, else line by line."""
+    if not stream.isatty():
+        yield Progress(lambda line: print(line, file=stream, flush=True))
+        return
+    from rich.console import Console  # noqa: PLC0415 # loaded only where it is seen, so that the rest starts fast
+    from rich.live import Live  # noqa: PLC0415 # as above
+    from rich.spinner import Spinner  # noqa: PLC0415 # as above
+
+    console = Console(file=stream, markup=False, highlight=False, emoji=False)
+    lines: list[str] = []
+    progress, spinner = Progress(lines.append), Spinner("dots", style="cyan")
+    with Live(console=console, refresh_per_second=4, get_renderable=lambda: _picture(progress, lines, spinner)):
+        yield progress
+
+
+def quiet() -> Progress:
+    """Shows nothing."""
+    return Progress(lambda _: None)
+
+
+def _picture(progress: Progress, lines: list[str], spinner: RenderableType) -> RenderableType:
+    from rich.table import Table  # noqa: PLC0415 # as above
+    from rich.text import Text  # noqa: PLC0415 # as above
+
+    signs = {"done": Text("✓", style="green"), "FAILED": Text("✕", style="bold red")}
+    table = Table.grid(padding=(0, 2))
+    for step in STEPS:
+        if step in progress.ended:
+            how, took_s = progress.ended[step]
+            table.add_row(signs[how], Text(step), Text(f"{how} after {duration(took_s)}", style="dim"))
+        elif step in progress.begun_s:
+            table.add_row(spinner, Text(step, style="bold"), Text("goes on", style="dim"))
+        else:
+            table.add_row(Text("·", style="dim"), Text(step, style="dim"), Text(""))
+    whole = Table.grid()
+    whole.add_row(table)
+    for line in lines[-_SHOWN:]:
+        whole.add_row(Text(line, style="dim", no_wrap=True, overflow="ellipsis"))
+    return whole
+
+
+def _who(data: Json) -> str:
+    return text(mapping(data).get("member")) or text(mapping(data).get("store"))
+
+
+def _parts(data: Json) -> str:
+    parts = mapping(mapping(data).get("parts"))
+    rows = sum(number(mapping(part).get("rows")) or 0 for part in parts.values())
+    return f"{len(parts)} parts, {rows:,.0f} rows"
+
+
+def _tool(event: Event) -> str:
+    errors, warnings = text(event.data.get("errors")), text(event.data.get("warnings"))
+    return f"the tool says of its {event.kind}: {text(event.data.get('phase'))}, {errors} errors, {warnings} warnings"
+
+
+def _size(value: Json) -> str:
+    return f"{(number(value) or 0) / 1e6:.1f} MB"

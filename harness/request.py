@@ -1,0 +1,108 @@
+"""What a user asked for, checked word by word before anything is started."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from harness import data, hooks, scenario
+from harness.dataset_file import SIZES
+from harness.errors import Misconfigured
+from harness.model import STEPS
+from harness.options import Options
+from harness.scenario import STORES, Scenario
+
+ENGINES = ("velero-restic",)
+IMAGES = ("auto", "pull", "build")
+
+_MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
+
+
+def options(
+    names: Sequence[str],
+    *,
+    folder: Path | None = None,
+    stores: Sequence[str] = (),
+    strategy: str | None = None,
+    engine: str | None = None,
+    seed: int = 1,
+    size: str = "small",
+    keep: bool = False,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    images: str = "auto",
+    mirror: str | None = None,
+    runs: Path = Path("reports/runs"),
+    cluster: str = "drillproof",
+) -> tuple[Options, ...]:
+    """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
+
+    `folder` holds the scenarios (default: our own). What is not said is as the scenario has it.
+    """
+    asked = []
+    for each in scenarios(names, scenario.load(folder or data.scenarios())):
+        chosen = choose_all("store", stores, STORES) or each.stores
+        asked.append(
+            Options(
+                scenario=each,
+                stores=chosen,
+                strategy=choose("strategy", strategy or each.strategy, strategies(data.fixtures(), chosen)),
+                engine=choose("engine", engine or each.engine, ENGINES),
+                seed=seed,
+                size=choose("size", size, SIZES),
+                keep=keep,
+                hooks=_hooks("before", before) + _hooks("after", after),
+                images=choose("source of images", images, IMAGES),
+                mirror=None if mirror is None else registry(mirror),
+                runs=runs,
+                cluster=cluster,
+            )
+        )
+    return tuple(asked)
+
+
+def _hooks(when: str, texts: Sequence[str]) -> tuple[hooks.Hook, ...]:
+    for text in texts:
+        step, equals, command = text.partition("=")
+        if not equals or not command.strip():
+            raise Misconfigured(f"--{when} {text!r}: write STEP=CMD, with one of the steps {', '.join(STEPS)}")
+        choose("step", step, STEPS)
+    return hooks.parse(when, texts)
+
+
+def choose(what: str, word: str, known: Iterable[str]) -> str:
+    """`word` if it is known; else Misconfigured, with what is known and what may have been meant."""
+    names = tuple(known)
+    if word in names:
+        return word
+    close = difflib.get_close_matches(word, names, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    raise Misconfigured(f"unknown {what} {word!r}; {meant}known: {', '.join(names) or 'none'}")
+
+
+def choose_all(what: str, words: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The words of a list, each of which may hold several with commas between, in the order of `known`."""
+    asked = {choose(what, word.strip(), known) for each in words for word in each.split(",")}
+    return tuple(name for name in known if name in asked)
+
+
+def scenarios(names: Sequence[str], known: dict[str, Scenario]) -> tuple[Scenario, ...]:
+    """The scenarios named; with no name the default drill, which is the only one there is."""
+    if not names and len(known) != 1:
+        raise Misconfigured(f"say which scenario; known: {', '.join(known) or 'none'}")
+    return tuple(known[choose("scenario", name, known)] for name in dict.fromkeys(names or known))
+
+
+def strategies(fixtures: Path, stores: Iterable[str]) -> tuple[str, ...]:
+    """The strategies that all of `stores` have manifests for."""
+    found = [{path.parent.name for path in (fixtures / store).glob("*/kustomization.yaml")} for store in stores]
+    return tuple(sorted(set.intersection(*found) - {"base"})) if found else ()
+
+
+def registry(host: str) -> str:
+    """A registry's host, with port and path if need be."""
+    if not _MIRROR.fullmatch(host):
+        raise Misconfigured(f"--mirror {host!r} is no registry; write HOST, HOST:PORT or HOST/PATH, without https://")
+    return host

@@ -1,0 +1,101 @@
+"""What a drill needs before it can begin: an engine, images, programs, and room on the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness import data, versions
+from harness.backups.velero_install import Release
+from harness.clusters.docker import Docker
+from harness.clusters.kind import KindCluster, Programs
+from harness.engine import Engine, ensure_engine
+from harness.errors import Misconfigured
+from harness.images import Images, Ready
+from harness.model import Json
+
+IMAGES_BYTES = 8_000_000_000
+"""Images, nodes and platform of one cluster; what a first build needs on top is asked for by the build."""
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """All of it, made ready."""
+
+    engine: Engine
+    versions: versions.Versions
+    ready: Ready
+
+    @property
+    def programs(self) -> Programs:
+        """The programs that a cluster needs."""
+        return Programs(self.docker, self.ready.tools.kind, self.ready.tools.kubectl)
+
+    @property
+    def docker(self) -> Docker:
+        """The engine's docker."""
+        return Docker(self.engine.docker, self.engine.env())
+
+    @property
+    def release(self) -> Release:
+        """Which Velero."""
+        images = self.versions.images
+        return Release(self.ready.tools.velero, images["velero"].ref, images["velero-plugin-for-aws"].ref)
+
+    def cluster(self, name: str) -> KindCluster:
+        """The cluster of this name; nothing is made yet."""
+        return KindCluster(
+            name,
+            self.programs,
+            node_image=self.ready.node,
+            minio_image=self.ready.minio,
+            topology=data.clusters(),
+            state=state(),
+        )
+
+    def facts(self) -> dict[str, Json]:
+        """What a report says of them."""
+        docker = self.engine.run("version", "--format", "{{.Server.Version}}")
+        whose = "private" if self.engine.private else "the machine's own"
+        return {
+            "kubernetes": self.versions.kubernetes,
+            "docker": f"{docker} ({whose})",
+            "node image": self.ready.node,
+            "images": {name: asdict(image) for name, image in self.ready.images.items()},
+        }
+
+
+def ensure(images: str, mirror: str | None, say: Callable[[str], None]) -> Supplies:
+    """Make all of it ready. Misconfigured where the user has to do something first."""
+    pinned = versions.load(data.clusters() / "versions.toml")
+    room(IMAGES_BYTES, "a drill's images and nodes")
+    engine = ensure_engine(cache())
+    recipes = data.clusters() / "images"
+    made = Images(engine, pinned, recipes, cache(), mode=images, mirror=mirror, progress=say)
+    return Supplies(engine, pinned, made.ready)
+
+
+def cache() -> Path:
+    """The user's cache folder of drillproof."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drillproof"
+
+
+def state() -> Path:
+    """What must be known of all clusters of this user."""
+    return cache() / "clusters"
+
+
+def room(needed: int, what: str) -> None:
+    """Misconfigured if the disk that the cache is on has not that many bytes free."""
+    place = cache()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise Misconfigured(
+            f"{what} need {needed / 1e9:.0f} GB, and the disk of {place} has {free / 1e9:.0f} GB free; "
+            f"make room, choose a smaller --size, or set XDG_CACHE_HOME to a larger disk"
+        )

@@ -1,0 +1,19 @@
+"""Every scenario of this folder as a test: `pytest scenarios/`, or one of them with `-k namespace_loss`.
+
+A drill that broke, or told nothing, is an error; each of its findings is a subtest of its own.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.evidence import Story, label
+from harness.model import Verdict
+
+
+def test_drill(drillproof_drill: Story, subtests: pytest.Subtests) -> None:
+    for finding in drillproof_drill.findings:
+        with subtests.test(label(finding)):
+            if finding.verdict is not Verdict.PASS:
+                pytest.fail(f"{finding.verdict.name}: {finding.detail}\n{finding.hint}".strip(), pytrace=False)
+    assert drillproof_drill.verdict is Verdict.PASS

@@ -1,0 +1,279 @@
+"""Run directories written by hand: one that passed, one that failed, one that broke off."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from harness.model import Json, Verdict, worst
+
+STORES = {
+    "mysql": ["mysql-0", "mysql-1", "mysql-2"],
+    "postgres": ["postgres-0", "postgres-1", "postgres-2"],
+    "consul": ["consul-0", "consul-1", "consul-2"],
+}
+PARTS: dict[str, dict[str, Json]] = {
+    "mysql": {
+        "table core_iam.client": {"rows": 12000, "hash": "9c1f0a77b2"},
+        "table credential_store.credentials": {"rows": 48213, "hash": "71aa03cde9"},
+        "columns core_iam": {"rows": 87, "hash": "0f12bd4410"},
+        "grants": {"rows": 9, "hash": "aa90be1177"},
+    },
+    "postgres": {
+        "table keycloak.user_entity": {"rows": 60000, "hash": "b0c4d1"},
+        "sequence keycloak.event_seq": {"rows": 1, "hash": "77e201"},
+        "grants": {"rows": 21, "hash": "5d0101"},
+    },
+    "consul": {
+        "kv vault/core": {"rows": 340, "hash": "cc01"},
+        "kv vault/logical": {"rows": 9120, "hash": "cc02"},
+        "acl policies": {"rows": 4, "hash": "cc03"},
+    },
+}
+MARKS_S = (61.2, 90.4, 121.0, 146.3, 147.1, 175.6, 189.2, 201.7, 203.4, 214.9)
+FACTS: dict[str, Json] = {
+    "schema": 1,
+    "scenario": "namespace_loss",
+    "summary": "The namespace is deleted, with every pod, claim and volume in it; the newest backup brings it back.",
+    "fault": "DeleteNamespace",
+    "objectives": {"rto_s": 600, "rpo_s": 300},
+    "strategy": "dump",
+    "engine": "velero-restic",
+    "seed": 7,
+    "size": "small",
+    "stores": {store: list(members) for store, members in STORES.items()},
+    "versions": {"drillproof": "0.1.0", "kubernetes": "1.34.4", "velero": "1.16.2", "restic": "0.14.0"},
+    "images": {"docker.io/library/mysql:9.7": "sha256:4f1c22…", "docker.io/library/postgres:17": "sha256:11ab90…"},
+    "host": {"cpus": 2, "memory_gib": 24, "kernel": "6.1"},
+}
+LEDGER: dict[str, Json] = {
+    "attempted": 1210,
+    "acknowledged": 1208,
+    "kept": 1179,
+    "lost_after": 29,
+    "lost_before": 0,
+    "resurrected": 0,
+    "duplicated": 0,
+    "altered": 0,
+    "unexpected": 0,
+    "indeterminate": 2,
+    "recovery_point_n": 1181,
+    "rpo_s": 29.4,
+    "rpo_writes": 29,
+}
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}\x1b[31m\u202egnp.exe\x00"
+"""Markup for a browser, a terminal and a template, and characters that no file should hold."""
+
+DUMP: Json = {
+    "pod": "mysql-0",
+    "volume": "dump",
+    "phase": "Completed",
+    "bytes_done": 48122880,
+    "bytes_total": 48122880,
+    "message": "",
+}
+
+
+class Sample:
+    """A run directory being written. Events are put on a clock that starts at 0."""
+
+    def __init__(self, run: Path) -> None:
+        """`run` is made."""
+        run.mkdir(parents=True)
+        self.run = run
+        self.facts = dict(FACTS)
+        self.events: list[dict[str, Json]] = []
+        self.findings: list[dict[str, Json]] = []
+        self.judged: dict[str, Json] = {
+            "schema": 1,
+            "scenario": "namespace_loss",
+            "rto_s": 57.1,
+            "rpo_s": 29.4,
+            "rpo_writes": 29,
+            "objectives": {"rto_s": 600, "rpo_s": 300},
+            "ledger": dict.fromkeys(STORES, LEDGER),
+        }
+        self.event(0, "run", schema=1)
+
+    def event(self, at_s: float, kind: str, **data: Json) -> None:
+        """Add a journal line."""
+        at = (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC) + timedelta(seconds=at_s)).isoformat(timespec="milliseconds")
+        self.events.append({"seq": len(self.events) + 1, "at_s": at_s, "at": at, "kind": kind, "data": data})
+
+    def finding(  # noqa: PLR0917 # in the order of `Finding`
+        self, check: str, verdict: str, detail: str, hint: str = "", store: str = "", member: str = ""
+    ) -> None:
+        """Add a finding."""
+        words = {"check": check, "store": store, "member": member, "verdict": verdict, "detail": detail, "hint": hint}
+        self.findings.append(dict(words))
+
+    def step(self, name: str, start_s: float, end_s: float) -> None:
+        """A step that was done."""
+        self.event(start_s, "step", step=name, phase="start")
+        self.event(end_s, "step", step=name, phase="end")
+
+    def digests(self, when: str, at_s: float, changed: dict[str, dict[str, Json]] | None = None) -> None:
+        """What every member shows; `changed` has the parts of some members that are otherwise."""
+        for store, members in STORES.items():
+            for member in members:
+                self.event(
+                    at_s,
+                    "digest",
+                    when=when,
+                    store=store,
+                    member=member,
+                    parts={**PARTS[store], **(changed or {}).get(member, {})},
+                )
+                role = "primary" if member.endswith("-0") else "replica"
+                detail = "3 peers, quorum" if store == "consul" else "streaming, lag 0"
+                self.event(
+                    at_s,
+                    "health",
+                    when=when,
+                    store=store,
+                    member=member,
+                    ok=True,
+                    role=role,
+                    identity="a1",
+                    detail=detail,
+                )
+
+    def write(self, *, judged: bool = True) -> Path:
+        """Write the files and return the directory."""
+        (self.run / "run.json").write_text(json.dumps(self.facts))
+        self.events.sort(key=lambda event: float(str(event["at_s"])))
+        lines = [json.dumps({**event, "seq": n}) + "\n" for n, event in enumerate(self.events, 1)]
+        (self.run / "journal.jsonl").write_text("".join(lines))
+        if judged:
+            verdict = worst(Verdict(finding["verdict"]) for finding in self.findings).value
+            (self.run / "findings.json").write_text(
+                json.dumps({**self.judged, "verdict": verdict, "findings": self.findings})
+            )
+        return self.run
+
+
+def story(run: Path, until: int = 10) -> Sample:
+    """A drill up to the mark T`until` - 1, not yet judged."""
+    sample = Sample(run)
+    for name, start_s, end_s in (("up", 0.1, 31), ("deploy", 31, 52), ("seed", 52, 60), ("backup", 60, 91)):
+        sample.step(name, start_s, end_s)
+    sample.digests("before", 61.5)
+    for n, at_s in enumerate(MARKS_S[:until]):
+        sample.event(at_s, "mark", mark=f"T{n}")
+    said: dict[str, Json] = {"engine": "velero-restic", "name": "drill-1", "phase": "Completed", "errors": 0}
+    sample.event(90, "backup", **said, warnings=3, messages=["restic is deprecated"], volumes=[DUMP])
+    return sample
+
+
+def recovered(run: Path) -> Sample:
+    """A drill whose recovery was done and read back, not yet judged."""
+    sample = story(run)
+    sample.step("write", 91, 121)
+    sample.step("break", 121, 146.4)
+    what: Json = {
+        "volumes gone": "9 of 9",
+        "reads": "refused on mysql-0, postgres-0, consul-0",
+        "namespace": "custos is gone",
+    }
+    sample.event(146.3, "damage", what=what)
+    sample.step("restore", 147, 203)
+    said: dict[str, Json] = {"engine": "velero-restic", "name": "drill-1", "phase": "Completed", "errors": 0}
+    sample.event(175.6, "restore", **said, warnings=0, messages=[], volumes=[DUMP])
+    sample.step("readback", 203, 215)
+    return sample
+
+
+def passed(run: Path) -> Path:
+    """Every member equal, both objectives met."""
+    sample = recovered(run)
+    sample.digests("after", 214)
+    for store, members in STORES.items():
+        for member in members:
+            sample.finding("equal", "pass", f"{len(PARTS[store])} parts equal", store=store, member=member)
+        sample.finding("ledger", "pass", "29 writes lost, all after the recovery point", store=store)
+    sample.finding("rto", "pass", "57.1 s; the objective is at most 600 s")
+    return sample.write()
+
+
+def failed(run: Path) -> Path:
+    """A row changed on one replica, a key gone, an acknowledged write lost, and the objective missed."""
+    sample = recovered(run)
+    changed: dict[str, dict[str, Json]] = {
+        "mysql-2": {
+            "table core_iam.client": {"rows": 12000, "hash": "31337beef0"},
+            "grants": {"rows": 8, "hash": "00ff"},
+        },
+        "consul-0": {"kv vault/core": {"rows": 339, "hash": "cc0f"}},
+        "consul-1": {"kv vault/core": {"rows": 339, "hash": "cc0f"}},
+        "consul-2": {"kv vault/core": {"rows": 339, "hash": "cc0f"}},
+    }
+    sample.digests("after", 214, changed)
+    sample.finding("ledger", "pass", "29 writes lost, all after the recovery point", store="postgres")
+    sample.finding(
+        "health", "unknown", "postgres-2 did not say who its sender is", store="postgres", member="postgres-2"
+    )
+    sample.finding(
+        "equal",
+        "fail",
+        "table core_iam.client: 12,000 rows before and after, but their hash differs; grants: 9 rows before, 8 after",
+        "Compare the replica with its primary; a replica that was not rebuilt from it keeps what it had.",
+        "mysql",
+        "mysql-2",
+    )
+    sample.finding("equal", "fail", "kv vault/core: 340 keys before, 339 after", "", "consul", "consul-0")
+    sample.finding("ledger", "fail", "1 acknowledged write before the recovery point is gone", "", "mysql")
+    sample.judged["objectives"] = {"rto_s": 45, "rpo_s": None}
+    sample.judged["ledger"] = {**dict.fromkeys(STORES, LEDGER), "mysql": {**LEDGER, "lost_before": 1, "kept": 1178}}
+    return sample.write()
+
+
+def broken_off(run: Path) -> Path:
+    """The harness broke during the restore: no read-back, nothing judged."""
+    sample = story(run, until=6)
+    sample.event(147.05, "step", step="restore", phase="start")
+    sample.event(480, "step", step="restore", phase="failed", detail="timed out")
+    sample.event(
+        480,
+        "error",
+        type="TimedOut",
+        message="waited 300 s for pods of custos; last seen: 4 of 9 ready",
+        step="restore",
+    )
+    return sample.write(judged=False)
+
+
+def hostile(run: Path) -> Sample:
+    """A FAIL in which every name and every text is hostile, and some values are not what they should be."""
+    sample = recovered(run)
+    sample.facts |= {"scenario": HOSTILE, "summary": HOSTILE, "stores": {HOSTILE: [HOSTILE]}, HOSTILE: HOSTILE}
+    part: Json = {"rows": 1, "hash": HOSTILE}
+    for when in ("before", "after"):
+        sample.event(214, "digest", when=when, store=HOSTILE, member=HOSTILE, parts={f"{HOSTILE}{when}": part})
+        sample.event(214, "health", when=when, store=HOSTILE, member=HOSTILE, ok=False, role=HOSTILE, detail=HOSTILE)
+    volume = dict.fromkeys(("pod", "volume", "phase", "message"), HOSTILE)
+    sample.event(
+        214,
+        "restore",
+        name=HOSTILE,
+        phase=HOSTILE,
+        errors=HOSTILE,
+        messages=[HOSTILE],
+        volumes=[{**volume, "bytes_done": HOSTILE}, HOSTILE],
+    )
+    sample.event(214, "restore", name=[1], phase=2, errors=None, messages=HOSTILE, volumes=7)
+    sample.event(214, "damage", what={HOSTILE: HOSTILE})
+    sample.event(214, "error", type=HOSTILE, message=HOSTILE, step=HOSTILE)
+    sample.event(214, "step", step=HOSTILE, phase="start")
+    sample.event(214, "step", step=HOSTILE, phase="failed", detail=HOSTILE)
+    sample.event(214, "note", text=HOSTILE)
+    sample.event(214, HOSTILE)
+    sample.finding(HOSTILE, "fail", HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    sample.judged |= {
+        "scenario": HOSTILE,
+        "ledger": {
+            HOSTILE: {"kept": HOSTILE, "lost_before": HOSTILE, "rpo_s": HOSTILE, "examples": {HOSTILE: [HOSTILE]}}
+        },
+    }
+    return sample

@@ -1,0 +1,111 @@
+"""junit.xml, allure-results and the bundle."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import sample_runs
+
+from harness import evidence
+from harness.errors import ToolFailed
+from harness.evidence import bundle
+from harness.model import STEPS
+
+
+def junit(run: Path) -> ET.Element:
+    evidence.render(run)
+    suite = ET.parse(run / "junit.xml").getroot().find("testsuite")  # noqa: S314 # we wrote it ourselves
+    assert suite is not None
+    return suite
+
+
+def allure(run: Path) -> dict[str, object]:
+    evidence.render(run)
+    (file,) = (run / "allure-results").glob("*-result.json")
+    document: dict[str, object] = json.loads(file.read_text())
+    return document
+
+
+def test_junit_has_one_case_a_finding(tmp_path: Path) -> None:
+    suite = junit(sample_runs.failed(tmp_path / "run"))
+    cases = {case.get("name"): case for case in suite.iter("testcase")}
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "3", "1")
+    assert all(case.get("classname") == "namespace_loss" for case in cases.values())
+    failure = cases["equal[mysql/mysql-2]"].find("failure")
+    assert failure is not None
+    assert "core_iam.client" in str(failure.get("message"))
+    assert cases["health[postgres/postgres-2]"].find("error") is not None
+    assert cases["ledger[postgres]"].find("failure") is None
+    properties = {each.get("name"): each.get("value") for each in suite.iter("property")}
+    assert properties == {"verdict": "fail", "run": "run", "rto_s": "57.1", "rpo_s": "29.4", "rpo_writes": "29"}
+
+
+@pytest.mark.parametrize("missing", ["findings.json", "journal.jsonl", "run.json"])
+def test_junit_is_never_green_with_evidence_missing(tmp_path: Path, missing: str) -> None:
+    run = sample_runs.passed(tmp_path / "run")
+    assert junit(run).get("errors") == "0"
+    (run / missing).unlink()
+    assert junit(run).get("errors") == "1"
+
+
+def test_allure_has_the_drill_with_its_steps_and_files(tmp_path: Path) -> None:
+    drill = allure(sample_runs.passed(tmp_path / "run"))
+    steps = {each["name"]: each for each in drill["steps"]}  # type: ignore[attr-defined] # a list, by Allure's format
+    assert drill["status"] == "passed"
+    assert steps["backup"]["stop"] - steps["backup"]["start"] == 31_000
+    assert tuple(name for name in steps if "[" not in name and name != "rto") == STEPS
+    attached = {each["name"]: each["source"] for each in drill["attachments"]}  # type: ignore[attr-defined] # as above
+    assert set(attached) == {"report.html", "findings.json", "run.json", "journal.jsonl"}
+    folder = tmp_path / "run" / "allure-results"
+    assert all((folder / source).is_file() for source in attached.values())
+    assert "versions.velero=1.16.2" in (folder / "environment.properties").read_text()
+    assert [each["matchedStatuses"][0] for each in json.loads((folder / "categories.json").read_text())] == [
+        "failed",
+        "broken",
+    ]
+
+
+def test_allure_calls_unknown_broken_and_the_step_too(tmp_path: Path) -> None:
+    drill = allure(sample_runs.broken_off(tmp_path / "run"))
+    steps = {each["name"]: each for each in drill["steps"]}  # type: ignore[attr-defined] # as above
+    assert (drill["status"], steps["restore"]["status"], steps["backup"]["status"]) == ("broken", "broken", "passed")
+    assert steps["restore"]["statusDetails"]["message"] == "timed out"
+
+
+def test_rendering_again_replaces_and_keeps_the_drills_identity(tmp_path: Path) -> None:
+    run = sample_runs.passed(tmp_path / "run")
+    assert allure(run)["historyId"] == allure(run)["historyId"]
+
+
+def test_hostile_names_leave_every_file_well_formed(tmp_path: Path) -> None:
+    run = sample_runs.hostile(tmp_path / "run").write()
+    suite = junit(run)
+    assert suite.get("failures") == "1"
+    assert allure(run)["status"] == "failed"
+    properties = (run / "allure-results" / "environment.properties").read_text()
+    assert all("=" in line for line in properties.splitlines())
+
+
+def test_the_bundle_keeps_what_there_is_and_no_secret(tmp_path: Path) -> None:
+    secret = "s3cretS3cretS3cretS3cret"  # noqa: S105 # made up
+
+    def logs(into: Path) -> None:
+        (into / "pod.log").write_text(f"password {secret}\nall is well\n")
+        (into / "secret.yaml").write_text(f"data: {base64.b64encode(secret.encode()).decode()}\n")
+
+    def broken(into: Path) -> None:
+        (into / "half.log").write_text(f"{secret} and then")
+        raise ToolFailed(["kubectl"], 1, f"no {secret}")
+
+    bundle.collect(tmp_path / "bundle", {"broken": broken, "cluster": logs}, [secret, ""])
+    found = {path.name: path.read_text() for path in (tmp_path / "bundle").rglob("*") if path.is_file()}
+    assert found == {
+        "pod.log": "password [redacted]\nall is well\n",
+        "secret.yaml": "data: [redacted]\n",
+        "half.log": "[redacted] and then",
+        "not-collected.txt": "ToolFailed: `kubectl` exited with 1: no [redacted]\n",
+    }
