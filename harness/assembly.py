@@ -9,18 +9,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import data, dataset, deadlines, private_engine, rundir, shell, supplies
+from harness import data, deadlines, rundir, shell, supplies
 from harness.backups.velero import VeleroEngine
 from harness.clock import Clock
 from harness.clusters import leftovers
 from harness.clusters.docker import Docker
 from harness.clusters.kind import KindCluster
+from harness.dataset import dataset
 from harness.datastores.consul import Consul
 from harness.datastores.mysql import MySQL
 from harness.datastores.postgres import Postgres
 from harness.deployment import Deployment, generate, overlay
 from harness.drill import Drill, Parts
-from harness.engine import find_engine
+from harness.engine import private as private_engine
+from harness.engine.engine import find_engine
 from harness.errors import HarnessError
 from harness.evidence import bundle
 from harness.journal import Journal

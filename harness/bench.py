@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from harness import assembly, data, dataset, parallel, request, shell, supplies
+from harness import assembly, data, parallel, request, shell, supplies
+from harness.dataset import dataset
 from harness.deployment import generate
 from harness.errors import HarnessError, Misconfigured
 from harness.evidence import render

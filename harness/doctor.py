@@ -6,12 +6,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 
-from harness import data, supplies, versions
-from harness.debian import release
-from harness.engine import INOTIFY, INOTIFY_WANTED, find_engine
+from harness import data, supplies
+from harness.engine.engine import INOTIFY, INOTIFY_WANTED, find_engine
 from harness.errors import HarnessError, Misconfigured
+from harness.images import versions
+from harness.images.debian import release
+from harness.images.recipes import ensure_go
 from harness.options import Diagnosis
-from harness.recipes import ensure_go
 
 MEMORY_BYTES = 8 * 2**30
 CPUS = 2

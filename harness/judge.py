@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness import checks
+from harness.checks.check import Check
 from harness.checks.objectives import rpo_s
 from harness.errors import HarnessError
 from harness.journal import SCHEMA
 from harness.model import Finding, Json, Verdict, worst
 from harness.objectives import legs, rto_s
-from harness.ports import Check
 from harness.rundir import Run, write_json
 
 

@@ -6,12 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from harness.model import Digest, Finding, Health, Operation, Protected, Row, Stored, ToolReport, Volume
-
-if TYPE_CHECKING:
-    from harness.rundir import Run
+from harness.model import Digest, Health, Operation, Protected, Row, Stored, ToolReport, Volume
 
 
 class Unanswered(Exception):
@@ -153,13 +150,3 @@ class Fault(Protocol):
 
     def undo(self, target: Target) -> None:
         """Take the fault itself away (not its damage). May be called twice."""
-
-
-class Check(Protocol):
-    """One guarantee, judged from what a run left behind. Pure."""
-
-    @property
-    def name(self) -> str: ...
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each thing judged; UNKNOWN where the run does not say."""

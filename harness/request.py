@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness import data, hooks, scenario
-from harness.dataset_file import SIZES
+from harness.dataset.description import SIZES
 from harness.errors import Misconfigured
 from harness.model import STEPS
 from harness.options import Options

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness import data, versions
+from harness import data
 from harness.backups.velero_install import Release
 from harness.clusters.docker import Docker
 from harness.clusters.kind import KindCluster, Programs
-from harness.engine import Engine, ensure_engine
+from harness.engine.engine import Engine, ensure_engine
 from harness.errors import Misconfigured
-from harness.images import Images, Ready
+from harness.images import versions
+from harness.images.images import Images, Ready
 from harness.model import Json
 
 IMAGES_BYTES = 8_000_000_000

@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from harness import data, supplies, versions
-from harness.debian import Suite, release
-from harness.engine import Engine, ensure_engine
+from harness import data, supplies
+from harness.engine.engine import Engine, ensure_engine
 from harness.errors import Misconfigured
-from harness.images import Images
-from harness.layers import write_archive
-from harness.recipes import Kitchen, architecture
+from harness.images import versions
+from harness.images.debian import Suite, release
+from harness.images.images import Images
+from harness.images.layers import write_archive
+from harness.images.recipes import Kitchen, architecture
+from harness.images.versions import Versions
 from harness.shell import run, spawn
-from harness.versions import Versions
 from harness.wait import NotYet, until
 
 RECIPES = data.clusters() / "images"

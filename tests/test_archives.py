@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import Misconfigured
-from harness.layers import Layer, LayerWriter, Picture, digest_of, write_archive
-from harness.registry import check_programs
-from harness.versions import Image
+from harness.images.layers import Layer, LayerWriter, Picture, digest_of, write_archive
+from harness.images.registry import check_programs
+from harness.images.versions import Image
 
 
 def layer(path: Path, *programs: str) -> Layer:

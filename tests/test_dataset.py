@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.dataset import KnownData, load
+from harness.dataset.dataset import KnownData, load
 from harness.errors import Misconfigured
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

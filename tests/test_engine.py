@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import debian, engine, private_engine
+from harness.engine import engine
+from harness.engine import private as private_engine
 from harness.errors import Misconfigured
+from harness.images import debian
 
 
 @pytest.fixture(autouse=True)

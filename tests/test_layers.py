@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 HARNESS = Path(__file__).parent.parent / "harness"
-ADAPTERS = ("harness.clusters", "harness.datastores", "harness.backups", "harness.faults")
+ADAPTERS = tuple(
+    f"harness.{name}" for name in ("backups", "clusters", "datastores", "engine", "faults", "images", "supplies")
+)
 
 FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("model.py", ("harness",)),
@@ -22,6 +24,9 @@ FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("datastores", ("harness.drill", "harness.checks", "harness.clusters", "harness.backups", "harness.assembly")),
     ("backups", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
     ("faults", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
+    ("engine", ("harness.drill", "harness.checks", "harness.clusters", "harness.assembly")),
+    ("images", ("harness.drill", "harness.checks", "harness.clusters", "harness.assembly")),
+    ("dataset", (*ADAPTERS, "harness.drill", "harness.checks", "harness.assembly")),
     ("", ("scenarios", "tests")),
 )
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import recipes
-from harness.builder import Builder
 from harness.errors import Misconfigured, ToolFailed
-from harness.recipes import Kitchen
-from harness.versions import GoBuild, Image, LayerRecipe, Versions
+from harness.images import recipes
+from harness.images.builder import Builder
+from harness.images.recipes import Kitchen
+from harness.images.versions import GoBuild, Image, LayerRecipe, Versions
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from harness import data
 from harness.errors import Misconfigured
-from harness.versions import Versions, load
+from harness.images.versions import Versions, load
 
 FILE = data.clusters() / "versions.toml"
 

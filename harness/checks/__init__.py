@@ -7,6 +7,7 @@ check raises is made UNKNOWN by `harness.judge`.
 from __future__ import annotations
 
 from harness.checks.backup import BackupIsComplete
+from harness.checks.check import Check
 from harness.checks.damage import DamageWasSeen
 from harness.checks.data import DataIsEqual
 from harness.checks.drill import DrillWasFinished
@@ -16,7 +17,6 @@ from harness.checks.objectives import ObjectivesAreMet
 from harness.checks.receipts import AnswersAreFromTheRestored
 from harness.checks.restore import RestoreIsComplete
 from harness.checks.write import NewWriteIsCommitted
-from harness.ports import Check
 
 ALL: tuple[Check, ...] = (
     DrillWasFinished(),

@@ -142,7 +142,7 @@ class MySQL:
                 autocommit=True,
                 local_infile=True,
                 client_flag=CLIENT.MULTI_STATEMENTS,
-                init_command="SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'",
+                init_command="SET time_zone = '+00:00'",
                 connect_timeout=_CONNECT_S,
                 read_timeout=_ANSWER_S,
                 write_timeout=_ANSWER_S,

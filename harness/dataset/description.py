@@ -12,8 +12,8 @@
     id = { kind = "serial" }
     note = { kind = "text", min = 0, max = 400, null = 0.1, empty = 0.05 }
 
-Each class of `harness.columns` is a kind; `_KINDS` below says what each takes. Every kind takes `null` and, where it
-makes text or bytes, `empty`: the ratio of rows with NULL, or with nothing.
+Each class of `harness.dataset.columns` is a kind; `_KINDS` below says what each takes. Every kind takes `null`
+and, where it makes text or bytes, `empty`: the ratio of rows with NULL, or with nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import columns as c
-from harness.dice import Dice, Scatter
+from harness.dataset import columns as c
+from harness.dataset.dice import Dice, Scatter
 from harness.strict_toml import Keys
 
 SIZES = {"small": 1, "medium": 10, "large": 100}

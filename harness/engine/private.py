@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import engine_network
-from harness.debian import Suite, release
+from harness.engine import network as engine_network
 from harness.errors import HarnessError, TimedOut, ToolFailed
+from harness.images.debian import Suite, release
 from harness.shell import daemon, run
 from harness.wait import NotYet, until
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import private_engine
-from harness.debian import release
+from harness.engine import private as private_engine
 from harness.errors import HarnessError, Misconfigured
+from harness.images.debian import release
 from harness.shell import run
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")

@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from harness import node_image
-from harness.builder import Builder
-from harness.engine import Engine
+from harness.engine.engine import Engine
 from harness.errors import HarnessError, Misconfigured, ToolFailed
-from harness.layers import Picture, write_archive
+from harness.images import node_image
+from harness.images.builder import Builder
+from harness.images.layers import Picture, write_archive
+from harness.images.recipes import Kitchen, architecture
+from harness.images.registry import Registry, check_programs
+from harness.images.versions import Image, Versions
 from harness.parallel import each
-from harness.recipes import Kitchen, architecture
-from harness.registry import Registry, check_programs
 from harness.shell import run
-from harness.versions import Image, Versions
 
 MODES = ("auto", "pull", "build")
 

@@ -11,8 +11,8 @@ from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 
-from harness.dataset_file import SIZES, Table, read, read_words
-from harness.dice import Dice
+from harness.dataset.description import SIZES, Table, read, read_words
+from harness.dataset.dice import Dice
 from harness.errors import Misconfigured
 
 _SAMPLE_ROWS = 256

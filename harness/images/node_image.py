@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.engine import Engine
+from harness.engine.engine import Engine
 from harness.errors import Misconfigured, ToolFailed
-from harness.versions import Image
+from harness.images.versions import Image
 
 BAKE_WITHIN_S = 900
 

@@ -8,10 +8,10 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.engine import Engine
+from harness.engine.engine import Engine
 from harness.errors import Misconfigured
-from harness.layers import Layer, Picture, digest_of
-from harness.versions import Image
+from harness.images.layers import Layer, Picture, digest_of
+from harness.images.versions import Image
 
 ANSWER_WITHIN_S = 3
 PULL_WITHIN_S = 1800

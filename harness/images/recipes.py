@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.debian import Suite
 from harness.errors import Misconfigured
-from harness.layers import Layer, LayerWriter, Picture, digest_of
+from harness.images.debian import Suite
+from harness.images.layers import Layer, LayerWriter, Picture, digest_of
+from harness.images.versions import GoBuild, Image, LayerRecipe, Versions
 from harness.model import Json
 from harness.shell import run, run_logged
-from harness.versions import GoBuild, Image, LayerRecipe, Versions
 
 FORMAT = 1
 """Raised when the way things are made changes, so that what was kept is made again."""

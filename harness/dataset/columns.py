@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from harness.dice import Dice, Scatter
+from harness.dataset.dice import Dice, Scatter
 
 LONGEST = 200_000
 """The most characters a text value may have."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from harness.images.recipes import Kitchen
+from harness.images.versions import GoBuild, Image, LayerRecipe
 from harness.parallel import each
-from harness.recipes import Kitchen
-from harness.versions import GoBuild, Image, LayerRecipe
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""The container engine: the Docker that is there, or a private one."""

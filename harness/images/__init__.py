@@ -1,0 +1,1 @@
+"""Every image and program that a drill needs: pinned, pulled or built, and put into the node image."""
