@@ -38,6 +38,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	      apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); \
 	    else echo "no Python environment could be made; install python3-venv and try again (see $(VENV).log)" >&2; exit 64; fi; }
 	@rm -f $(VENV).log
+	@# The fence's tests send real packets through real rules; root on Debian gets what they need.
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && ! command -v iptables-nft >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends iptables iproute2 >/dev/null; fi
 	@echo "installing the locked Python packages"
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -58,9 +58,10 @@ class Drill:
 
         1. `up`: a cluster with its object store, its fence and the backup engine.
         2. `deploy`: every store with all its members, healthy and replicating.
-        3. `seed`: known data on every member, and their digests: what "equal" will mean. From now on
-           a ledger of writes, outside the cluster, goes on in every store.
-        4. `backup`: T0 asked for, T1 seen in the bucket. What should be in it is noted beside what is.
+        3. `seed`: known data on every member. From now on a ledger of writes, outside the cluster, goes
+           on in every store.
+        4. `backup`: every member's digest, which is what "equal" will mean; T0 asked for, T1 seen in the
+           bucket. What should be in it is noted beside what is.
         5. `write`: writes that the backup cannot hold; they are what the RPO is about.
         6. `break`: all healthy, the undo noted, the fault injected, and its damage *seen* (T2, T3).
         7. `restore`: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the stores' own steps.
@@ -111,7 +112,6 @@ class Drill:
         parallel.each(parts.stores, lambda store: store.seed(parts.dataset))
         what = "all members to hold the known data"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
-        self._observer.digests("before")
         for store in parts.stores:
             path = self._run / "ledger" / f"{store.name}.jsonl"
             clock, seed = self._journal.clock, parts.dataset.seed
@@ -123,6 +123,7 @@ class Drill:
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
+        self._observer.digests("before")
         self._journal.append("protected", volumes=[asdict(volume) for volume in engine.protected(namespace)])
         self._journal.mark("T0")
         self._journal.append("backup", engine=engine.name, **asdict(engine.backup(self._backup, namespace)))

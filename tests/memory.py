@@ -45,6 +45,7 @@ class Memory:
         hooks: tuple[Hook, ...] = (),
         objectives: Mapping[str, Json] | None = None,
         stores: tuple[str, ...] = ("mysql", "postgres", "consul"),
+        escaped: int | None = 0,
     ) -> dict[str, Json]:
         """One drill; `sabotage` spoils what its restore brings back. Returns findings.json."""
         world = World()
@@ -63,6 +64,8 @@ class Memory:
             cluster, engine, deployment, members, MemoryData(), fault(world), hooks, dict[str, str](), writes_per_s=400
         )
         Drill(parts, self.path, journal).run()
+        if escaped is not None:
+            journal.append("fence", stopped=7, escaped=escaped)
         journal.close()
         return self.judge()
 

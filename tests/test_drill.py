@@ -161,6 +161,15 @@ def test_a_survivor_that_answers_is_unknown(memory: Memory) -> None:
     assert checks(findings, "unknown") == {"answers-from-restored"}
 
 
+@pytest.mark.parametrize(("escaped", "verdict"), [(1, "fail"), (None, "unknown")])
+def test_a_fence_that_leaked_or_was_not_counted_is_not_passed(
+    memory: Memory, escaped: int | None, verdict: str
+) -> None:
+    findings = memory.drill(escaped=escaped)
+    assert findings["verdict"] == verdict
+    assert checks(findings, verdict) == {"fence-held"}
+
+
 def test_objectives_that_are_missed_fail(memory: Memory) -> None:
     findings = memory.drill(objectives={"rto_s": 0, "rpo_s": None})
     assert findings["verdict"] == "fail"

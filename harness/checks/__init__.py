@@ -11,6 +11,7 @@ from harness.checks.check import Check
 from harness.checks.damage import DamageWasSeen
 from harness.checks.data import DataIsEqual
 from harness.checks.drill import DrillWasFinished
+from harness.checks.fence import FenceHeld
 from harness.checks.health import MembersAreHealthy
 from harness.checks.ledger import LedgerIsKept
 from harness.checks.objectives import ObjectivesAreMet
@@ -29,4 +30,5 @@ ALL: tuple[Check, ...] = (
     LedgerIsKept(),
     NewWriteIsCommitted(),
     ObjectivesAreMet(),
+    FenceHeld(),
 )

@@ -13,9 +13,10 @@ Why the hash of a table's rows can't be fooled by an accident:
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pymysql.cursors import Cursor
 
@@ -24,8 +25,7 @@ from harness.errors import ToolFailed
 from harness.model import Digest, Part
 from harness.parallel import each
 
-SCANS = 2
-"""Tables read at once: the hashing costs more than the reading, and servers have more than one core."""
+T = TypeVar("T")
 
 _NULL = "CAST(0xFE AS BINARY)"
 _BETWEEN = "CAST(0xFF AS BINARY)"  # a cast, not a literal: it makes the whole row binary, so that nothing is converted
@@ -34,6 +34,7 @@ _PLAIN = (
     *("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double"),
     *("date", "time", "datetime", "timestamp", "year"),
 )
+_BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 
 
 @dataclass(frozen=True)
@@ -47,24 +48,18 @@ class Column:
 
 
 def digest(session: Callable[[], AbstractContextManager[Cursor]]) -> Digest:
-    """Every part of one member. `session` opens a connection of its own, in UTC. ToolFailed if one can't be read."""
-    with session() as sql:
-        tables = _tables(sql)
-    left = deque(table for table in tables.items() if table[0] != LEDGER)
+    """Every part of one member. `session` opens a connection of its own, in UTC. ToolFailed if one can't be read.
 
-    def scan(_: int) -> dict[str, Part]:
-        found = {}
-        with session() as sql:
-            while left:
-                try:
-                    table, columns = left.popleft()
-                except IndexError:  # another scan was faster
-                    break
-                found[f"table {table}"] = _rows(sql, table, columns)
-        return found
+    Two tables are read at once: hashing costs more than reading, and servers have more than one core.
+    """
+    with session() as sql, session() as another:
+        left = deque((table, columns) for table, columns in _tables(sql).items() if table != LEDGER)
 
-    parts = {name: part for found in each(range(SCANS), scan) for name, part in found.items()}
-    with session() as sql:  # after the scans: AUTO_INCREMENT is told one too low of a table not opened since the start
+        def scan(sql: Cursor) -> dict[str, Part]:
+            return {f"table {table}": _rows(sql, table, columns) for table, columns in _taken(left)}
+
+        parts = {name: part for found in each((sql, another), scan) for name, part in found.items()}
+        # After the scans, since AUTO_INCREMENT is told one too low of a table that was not opened since the start.
         return {**parts, **catalog(sql)}
 
 
@@ -83,8 +78,10 @@ def _value(column: Column) -> str:
         value = f"CAST({name} AS UNSIGNED)"
     elif column.type in _PLAIN or column.charset in _FREE_OF_FF:
         value = name
-    else:  # CONCAT_WS leaves the value itself out where it is NULL
+    elif column.type in _BYTES or column.charset:  # CONCAT_WS leaves the value itself out where it is NULL
         return f"{_or_null(f'LENGTH({name})', column)}, {name}"
+    else:  # geometry, vector, and what else may come
+        value = f"HEX({name})"
     return _or_null(value, column)
 
 
@@ -105,6 +102,15 @@ def _tables(sql: Cursor) -> dict[str, list[Column]]:
     for table, name, data_type, nullable, charset in sql.fetchall():
         tables[table].append(Column(name, data_type, nullable == "YES", charset))
     return tables
+
+
+def _taken(left: deque[T]) -> Iterator[T]:
+    """One after the other, while others take of the same."""
+    while True:
+        try:
+            yield left.popleft()
+        except IndexError:
+            return
 
 
 def _rows(sql: Cursor, table: str, columns: Sequence[Column]) -> Part:

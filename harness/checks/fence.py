@@ -1,0 +1,24 @@
+"""Did anything of the drill leave the machine?"""
+
+from __future__ import annotations
+
+from harness.model import Finding, Verdict
+from harness.rundir import Run
+
+
+class FenceHeld:
+    """No packet left the drill's network: a restored copy of production must never reach production."""
+
+    name = "fence-held"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding."""
+        counts = run.of("fence")
+        escaped = counts[-1].data.get("escaped") if counts else None
+        if not isinstance(escaped, int):
+            detail = "the packets at the fence were not counted; was a rule of it taken away?"
+            return (Finding(self.name, Verdict.UNKNOWN, detail),)
+        if escaped:
+            hint = "see which rules stand before drillproof's in the engine's firewall (iptables -S DOCKER-USER)"
+            return (Finding(self.name, Verdict.FAIL, f"{escaped} packets left the drill's network", hint),)
+        return (Finding(self.name, Verdict.PASS, f"no packet left; {counts[-1].data.get('stopped')} were stopped"),)
