@@ -33,7 +33,8 @@ class ToolFailed(HarnessError):
         self.argv = tuple(argv)
         self.exit_code = exit_code
         self.tail = tail.strip()
-        super().__init__(f"`{' '.join(self.argv)[:300]}` exited with {exit_code}: {self.tail or 'no output'}")
+        command = " ".join([Path(self.argv[0]).name, *self.argv[1:]])[:300]
+        super().__init__(f"`{command}` exited with {exit_code}: {self.tail or 'no output'}")
 
 
 class TimedOut(HarnessError):

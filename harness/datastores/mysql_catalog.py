@@ -119,7 +119,8 @@ EXCLUDED = (
     ("extensions", "component_group_id", "counted anew on each server"),
 )
 """(kind, column, reason) of all that may differ between members, or after a faithful restore. The only other
-exclusions are the ledger's rows and its sequence, which the drill itself goes on writing."""
+exclusions are the ledger's rows and its sequence, which the drill itself goes on writing, and what no catalog above
+tells: statistics (histograms among them), which are estimates too."""
 
 
 def catalog(sql: Cursor) -> Digest:
