@@ -69,7 +69,7 @@ class Dataset(Protocol):
         """The names of the columns that `rows` yields, in order."""
 
     def rows(self, store: str, table: str) -> Iterator[tuple[object, ...]]:
-        """The rows of one part, in key order."""
+        """The rows of one part; a row that another refers to comes first."""
 
 
 class Datastore(Protocol):
