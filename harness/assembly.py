@@ -25,6 +25,7 @@ from harness.engine import private as private_engine
 from harness.engine.engine import find_engine
 from harness.errors import HarnessError
 from harness.evidence import bundle
+from harness.images import versions
 from harness.journal import Journal
 from harness.ledger import fingerprint
 from harness.model import Event, Json
@@ -149,9 +150,12 @@ def gc() -> tuple[str, ...]:
     for leftover in found:
         if not leftover.in_use:
             leftovers.remove(docker, supplies.state(), leftover, image)
-    if engine.private and not any(leftover.in_use for leftover in found):
-        private_engine.stop(supplies.cache())
-    return tuple(
+    pruned: tuple[str, ...] = ()
+    if not any(leftover.in_use for leftover in found):
+        pruned = supplies.images(engine, versions.load(data.clusters() / "versions.toml")).prune()
+        if engine.private:
+            private_engine.stop(supplies.cache())
+    return pruned + tuple(
         f"cluster {left.cluster}: {len(left.containers)} containers, {len(left.volumes)} volumes, "
         f"{len(left.networks)} networks, {len(left.processes)} processes{', its fence' if left.fence else ''}"
         for left in found

@@ -69,14 +69,23 @@ class Supplies:
         }
 
 
-def ensure(images: str, mirror: str | None, say: Callable[[str], None]) -> Supplies:
+def ensure(mode: str, mirror: str | None, say: Callable[[str], None]) -> Supplies:
     """Make all of it ready. Misconfigured where the user has to do something first."""
     pinned = versions.load(data.clusters() / "versions.toml")
     room(IMAGES_BYTES, "a drill's images and nodes")
     engine = ensure_engine(cache())
-    recipes = data.clusters() / "images"
-    made = Images(engine, pinned, recipes, cache(), mode=images, mirror=mirror, progress=say)
-    return Supplies(engine, pinned, made.ready)
+    return Supplies(engine, pinned, images(engine, pinned, mode, mirror, say).ready)
+
+
+def images(
+    engine: Engine,
+    pinned: versions.Versions,
+    mode: str = "auto",
+    mirror: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Images:
+    """The images as the pins want them; nothing is made yet."""
+    return Images(engine, pinned, data.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say)
 
 
 def cache() -> Path:

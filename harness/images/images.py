@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -93,6 +94,19 @@ class Images:
                 self._say("images: another drillproof is making them; waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             return self._found() or self._made()
+
+    def prune(self) -> tuple[str, ...]:
+        """Remove the images and programs that earlier recipes made; return the images. What is in use stays."""
+        listed = self._engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").splitlines()
+        removed = []
+        for tag in (tag for tag in listed if self._key not in tag):
+            with contextlib.suppress(ToolFailed):
+                self._engine.run("rmi", tag)
+                removed.append(tag)
+        for record in (self._cache / "ready").glob("*"):
+            if not record.name.startswith(self._key):
+                shutil.rmtree(record)
+        return tuple(removed)
 
     # ------------------------------------------------------------ the cache
 
