@@ -17,9 +17,12 @@ clean() {
 trap clean EXIT
 clean; mkdir -p "$work"
 
-step_start=$(date +%s.%N)
-step() { local now; now=$(date +%s.%N); echo "$1 $(echo "$now - $step_start" | bc)"; step_start=$(date +%s.%N); }
-pods_ready() { "$KUBECTL" -n $ns wait --for=condition=Ready pod --all --timeout=600s >/dev/null; }
+begun=$(date +%s%3N)
+step() { local now; now=$(date +%s%3N); awk "BEGIN {print \"$1\", ($now - $begun) / 1000}"; begun=$(date +%s%3N); }
+pods_ready() {
+  until [ "$("$KUBECTL" -n $ns get pods --no-headers | wc -l)" = 10 ]; do sleep 0.5; done
+  "$KUBECTL" -n $ns wait --for=condition=Ready pod --all --timeout=600s >/dev/null
+}
 
 "$DOCKER" network create --subnet 10.212.7.0/24 --ip-range 10.212.7.0/26 --label drillproof=bare $name >/dev/null
 "$DOCKER" run --detach --pull=never --name $name-minio --label drillproof=bare --network $name --ip 10.212.7.200 \
@@ -28,6 +31,7 @@ pods_ready() { "$KUBECTL" -n $ns wait --for=condition=Ready pod --all --timeout=
 (cd "$CLUSTERS" && KIND_EXPERIMENTAL_DOCKER_NETWORK=$name "$KIND" create cluster --quiet --name $name \
   --image "$NODE_IMAGE" --config kind.yaml --kubeconfig "$KUBECONFIG" --wait 0s)
 "$KUBECTL" wait --for=condition=Ready node --all --timeout=180s >/dev/null
+"$KUBECTL" -n kube-system rollout status deployment/coredns --timeout=180s >/dev/null
 printf '[default]\naws_access_key_id=bare\naws_secret_access_key=bare-bare-bare\n' >"$work/credentials"
 "$VELERO" install --provider aws --image "$VELERO_IMAGE" --plugins "$PLUGIN_IMAGE" --bucket velero \
   --secret-file "$work/credentials" --use-node-agent --use-volume-snapshots=false --uploader-type restic --wait \
@@ -39,11 +43,11 @@ step up
 "$KUBECTL" create namespace $ns >/dev/null
 "$KUBECTL" -n $ns create configmap first-start --from-literal=allowed=yes >/dev/null
 "$KUBECTL" -n $ns label configmap first-start velero.io/exclude-from-backup=true >/dev/null
-while read -r store key value; do printf '%s\n' "$value" >"$work/$store,$key"; done <<<"$SECRETS"
+while read -r store key value; do printf '%s' "$value" >"$work/$store,$key"; done <<<"$SECRETS"
 for store in mysql postgres consul; do
-  literals=()
-  for file in "$work/$store",*; do literals+=("--from-literal=${file##*,}=$(cat "$file")"); done
-  "$KUBECTL" -n $ns create secret generic $store-credentials "${literals[@]}" >/dev/null
+  files=()
+  for file in "$work/$store",*; do files+=("--from-file=${file##*,}=$file"); done
+  "$KUBECTL" -n $ns create secret generic $store-credentials "${files[@]}" >/dev/null
   "$KUBECTL" -n $ns apply -k "$FIXTURES/$store/dump" >/dev/null
 done
 pods_ready
@@ -59,10 +63,9 @@ step backup
 step break
 
 "$VELERO" restore create bare --from-backup bare --wait >/dev/null 2>&1
-until "$KUBECTL" -n $ns get pod mysql-primary-0 postgres-primary-0 consul-0 >/dev/null 2>&1; do sleep 0.5; done
-for pod in $RECOVER; do
+for pod in mysql-primary-0 postgres-primary-0 consul-backup-0; do
   until "$KUBECTL" -n $ns exec "$pod" -- sh -c true >/dev/null 2>&1; do sleep 0.5; done
-  "$KUBECTL" -n $ns exec "$pod" -- sh /scripts/recover.sh >/dev/null &
+  "$KUBECTL" -n $ns exec "$pod" -- sh -c 'exec $(command -v bash || echo sh) /scripts/recover.sh' >/dev/null &
 done
 wait
 pods_ready
