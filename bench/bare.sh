@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The steps of a drill as a bare script of docker, kind, velero and kubectl commands: what the harness is measured
 # against. No ledger, no digests, no journal, no verdict. Prints `STEP SECONDS` for each step.
-# Wants: DOCKER KIND KUBECTL VELERO NODE_IMAGE MINIO_IMAGE VELERO_IMAGE PLUGIN_IMAGE CLUSTERS FIXTURES SEED_COMMAND
+# Wants: DOCKER KIND KUBECTL VELERO NODE_IMAGE MINIO_IMAGE VELERO_IMAGE PLUGIN_IMAGE CLUSTERS FIXTURES SECRETS
+# (lines `store key value`) SEED_COMMAND
 set -euo pipefail
 name=drillproof-bare
 work=$(mktemp -d)
@@ -43,11 +44,12 @@ step up
 "$KUBECTL" create namespace $ns >/dev/null
 "$KUBECTL" -n $ns create configmap first-start --from-literal=allowed=yes >/dev/null
 "$KUBECTL" -n $ns label configmap first-start velero.io/exclude-from-backup=true >/dev/null
-while read -r store key value; do printf '%s' "$value" >"$work/$store,$key"; done <<<"$SECRETS"
+while read -r store key value; do
+  mkdir -p "$work/secrets/$store"
+  printf '%s' "$value" >"$work/secrets/$store/$key"
+done <<<"$SECRETS"
 for store in mysql postgres consul; do
-  files=()
-  for file in "$work/$store",*; do files+=("--from-file=${file##*,}=$file"); done
-  "$KUBECTL" -n $ns create secret generic $store-credentials "${files[@]}" >/dev/null
+  "$KUBECTL" -n $ns create secret generic $store-credentials --from-file="$work/secrets/$store" >/dev/null
   "$KUBECTL" -n $ns apply -k "$FIXTURES/$store/dump" >/dev/null
 done
 pods_ready
