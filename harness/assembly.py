@@ -23,7 +23,7 @@ from harness.deployment import Deployment, generate, overlay
 from harness.drill import Drill, Parts
 from harness.engine import private as private_engine
 from harness.engine.engine import find_engine
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Misconfigured
 from harness.evidence import bundle
 from harness.images import versions
 from harness.journal import Journal
@@ -146,18 +146,19 @@ def gc() -> tuple[str, ...]:
         return ()
     docker = Docker(engine.docker, engine.env())
     image = next(iter(docker.listed("images", "--quiet", "drillproof/node")), "")
+    if supplies.building():
+        raise Misconfigured("images are being built by another process; wait for it, then run gc again")
     found = leftovers.leftovers(docker, supplies.state(), image)
-    for leftover in found:
-        if not leftover.in_use:
-            leftovers.remove(docker, supplies.state(), leftover, image)
+    dead = [left for left in found if not left.in_use]
+    for leftover in dead:
+        leftovers.remove(docker, supplies.state(), leftover, image)
     pruned: tuple[str, ...] = ()
-    if not any(leftover.in_use for leftover in found):
+    if dead == list(found):
         pruned = supplies.images(engine, versions.load(data.clusters() / "versions.toml")).prune()
         if engine.private:
             private_engine.stop(supplies.cache())
     return pruned + tuple(
         f"cluster {left.cluster}: {len(left.containers)} containers, {len(left.volumes)} volumes, "
         f"{len(left.networks)} networks, {len(left.processes)} processes{', its fence' if left.fence else ''}"
-        for left in found
-        if not left.in_use
+        for left in dead
     )

@@ -239,7 +239,7 @@ class Drill:
                 self._journal.append("note", text=text)
 
     def _broke(self, error: BaseException) -> None:
-        message = str(error) or type(error).__name__
+        message = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else str(error)
         self._journal.append("error", type=type(error).__name__, message=message, step=self._step)
         self._journal.append("step", step=self._step, phase="failed")
 

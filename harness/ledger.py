@@ -25,6 +25,9 @@ from harness.ports import Refused, Unanswered, Writer
 
 ACKNOWLEDGED, REFUSED, UNANSWERED = "ok", "refused", "unanswered"
 
+RETRY_S = 2.0
+"""Between two attempts while a store does not answer: to connect costs a process, and the machine has better to do."""
+
 
 class Workload:
     """Endless operations for one store, the same for the same seed: mostly puts, some updates and deletes.
@@ -131,7 +134,7 @@ class LedgerWriter:
             while not self._stop.is_set():
                 operation = self._workload.next()
                 answer = self._attempt(operation)
-                self._stop.wait(self._interval_s if answer == ACKNOWLEDGED else max(self._interval_s, 0.5))
+                self._stop.wait(self._interval_s if answer == ACKNOWLEDGED else max(self._interval_s, RETRY_S))
         except Exception as error:  # noqa: BLE001 # a thread's failure is kept, and raised by stop()
             self.failure = error
 

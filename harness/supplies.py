@@ -12,6 +12,7 @@ from harness import data
 from harness.backups.velero_install import Release
 from harness.clusters.docker import Docker
 from harness.clusters.kind import KindCluster, Programs
+from harness.clusters.lock import Lock
 from harness.engine.engine import Engine, ensure_engine
 from harness.errors import Misconfigured
 from harness.images import versions
@@ -86,6 +87,11 @@ def images(
 ) -> Images:
     """The images as the pins want them; nothing is made yet."""
     return Images(engine, pinned, data.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say)
+
+
+def building() -> bool:
+    """Whether a living process is making images now."""
+    return Lock(cache() / "images.lock").is_taken()
 
 
 def cache() -> Path:

@@ -315,6 +315,19 @@ def test_a_living_drills_things_are_marked_as_in_use(tmp_path: Path) -> None:
     assert [leftover.in_use for leftover in leftovers(RememberedDocker(), tmp_path)] == [True]
 
 
+def test_a_node_belongs_to_its_network_whatever_label_its_image_bears(tmp_path: Path) -> None:
+    docker = RememberedDocker(
+        owners={("container", "one-worker"): "images", ("network", "n"): "one"},
+        answers={
+            "ps --all --filter label=drillproof": "one-worker",
+            "ps --all --filter label=io.x-k8s.kind.cluster": "one-worker",
+            "ps --all --filter network=n": "one-worker",
+            "network ls": "n",
+        },
+    )
+    assert [(left.cluster, left.containers) for left in leftovers(docker, tmp_path)] == [("one", ("one-worker",))]
+
+
 def test_leftover_processes_are_found_by_the_clusters_files_and_ended(tmp_path: Path) -> None:
     home = tmp_path / "one"
     home.mkdir()

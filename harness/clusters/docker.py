@@ -9,6 +9,9 @@ from pathlib import Path
 
 from harness.shell import run
 
+KIND_LABEL = "io.x-k8s.kind.cluster"
+"""kind's label on its nodes; its value is the cluster's name."""
+
 LABEL = "drillproof"
 """The label on containers, networks and volumes; its value is the cluster's name."""
 

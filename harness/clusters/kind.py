@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import parallel
 from harness.clusters import bundle
-from harness.clusters.docker import Docker
+from harness.clusters.docker import KIND_LABEL, Docker
 from harness.clusters.fence import Counts, Fence, stopped_in
 from harness.clusters.lock import Lock
 from harness.clusters.minio import Minio, ObjectStore
@@ -27,7 +27,6 @@ from harness.wait import NotYet, until
 NODES = ("control-plane", "worker", "worker2", "worker3")
 """What kind calls the nodes of clusters/kind.yaml, after the cluster's own name."""
 
-KIND_LABEL = "io.x-k8s.kind.cluster"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 

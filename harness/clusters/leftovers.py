@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.clusters.docker import LABEL, Docker
+from harness.clusters.docker import KIND_LABEL, LABEL, Docker
 from harness.clusters.fence import Fence, fenced
 from harness.clusters.lock import Lock
 from harness.clusters.network import Network
@@ -80,8 +80,13 @@ def _leftover(docker: Docker, state: Path, name: str, found: dict[str, dict[str,
 
 
 def _labelled(docker: Docker, kind: str) -> dict[str, str]:
-    """Names of all things of a kind that bear our label, and the cluster that each belongs to."""
-    owners = ((thing, docker.label(kind, thing)) for thing in _listed(docker, kind, f"label={LABEL}"))
+    """Names of all things of a kind that bear our label, and the cluster that each belongs to.
+
+    Not kind's nodes: a label of theirs is their image's, and what makes them ours is their network.
+    """
+    nodes = set(_listed(docker, kind, f"label={KIND_LABEL}")) if kind == "container" else set()
+    things = (thing for thing in _listed(docker, kind, f"label={LABEL}") if thing not in nodes)
+    owners = ((thing, docker.label(kind, thing)) for thing in things)
     return {thing: owner for thing, owner in owners if owner}
 
 

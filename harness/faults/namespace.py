@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness import deadlines
+from harness import deadlines, parallel
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut
 from harness.model import Volume
 from harness.ports import Datastore, Target, Unanswered
@@ -47,9 +47,9 @@ class DeleteNamespace:
             f"volume {volume.claim}": f"claim {volume.claim_uid} and volume {volume.volume_uid} are gone"
             for volume in before
         }
-        return seen | {
-            f"read {member}": _unreadable(store, member) for store in target.stores for member in store.members
-        }
+        members = [(store, member) for store in target.stores for member in store.members]
+        said = parallel.each(members, lambda pair: _unreadable(*pair))
+        return seen | {f"read {member}": words for (_, member), words in zip(members, said, strict=True)}
 
     def undo(self, target: Target) -> None:
         """Nothing to take away: the deletion is over when it is seen."""

@@ -12,6 +12,8 @@ from harness.errors import Misconfigured, ToolFailed
 from harness.images.versions import Image
 
 BAKE_WITHIN_S = 900
+LABEL = "drillproof"
+"""As on all else that drillproof makes, so that `gc` finds what a killed process left."""
 
 
 def key(scripts: Path) -> str:
@@ -32,7 +34,7 @@ class Bake:
         name = f"drillproof-bake-{tag.rpartition(':')[2]}"
         run = self.engine.run
         run("rm", "--force", "--volumes", name)  # of an earlier process that was killed
-        start = ("--detach", "--privileged", "--network=none", "--label=drillproof=images", "--volume=/bake")
+        start = ("--detach", "--privileged", "--network=none", f"--label={LABEL}=images", "--volume=/bake")
         run("run", *start, "--name", name, "--entrypoint=sleep", base, "infinity")
         try:
             self._check(name, image)
@@ -40,7 +42,8 @@ class Bake:
             run("cp", archive, f"{name}:/bake/images.tar", within_s=BAKE_WITHIN_S)
             run("exec", name, "bash", "/bake/setup.sh", self.kubernetes)
             run("exec", name, "bash", "/bake/bake.sh", "/bake/images.tar", within_s=BAKE_WITHIN_S)
-            changes = [f"ENTRYPOINT {json.dumps(image.entrypoint)}", "CMD []"]
+            # Without our label: every node made from the image would bear it.
+            changes = [f"ENTRYPOINT {json.dumps(image.entrypoint)}", "CMD []", f'LABEL {LABEL}=""']
             run("commit", *(f"--change={change}" for change in changes), name, tag, within_s=BAKE_WITHIN_S)
         finally:
             run("rm", "--force", "--volumes", name)
