@@ -156,6 +156,7 @@ def gc() -> tuple[str, ...]:
     if dead == list(found):
         pruned = supplies.images(engine, versions.load(data.clusters() / "versions.toml")).prune()
         if engine.private:
+            docker("volume", "prune", "--force")  # without a name and a user: what killed containers left
             private_engine.stop(supplies.cache())
     return pruned + tuple(
         f"cluster {left.cluster}: {len(left.containers)} containers, {len(left.volumes)} volumes, "
