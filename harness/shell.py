@@ -14,6 +14,7 @@ from typing import IO
 from harness.errors import TimedOut, ToolFailed
 
 _running: set[int] = set()
+_daemons: list[subprocess.Popen[bytes]] = []
 
 TAIL_LINES = 20
 """How much of a failed command's output goes into its error."""
@@ -127,8 +128,8 @@ def spawn(
         _kill(process)
 
 
-def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> int:
-    """Start `argv` as a process that outlives this one, its output in `log`; return its process id."""
+def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+    """Start `argv` as a process that outlives this one, its output in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         process = subprocess.Popen(
@@ -139,7 +140,7 @@ def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | No
             env={**os.environ, **(env or {})},
             start_new_session=True,
         )
-    return process.pid
+    _daemons.append(process)  # a handle that is thrown away while its process runs is warned of
 
 
 def kill_all() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from pathlib import Path
@@ -37,6 +38,17 @@ def test_a_command_past_its_time_is_killed_with_its_children(tmp_path: Path) -> 
 def _there(path: Path) -> None:
     if not path.exists():
         raise wait.NotYet("no file")
+
+
+def test_a_daemon_runs_on_without_a_word(tmp_path: Path) -> None:
+    shell.daemon(["sh", "-c", "echo up; sleep 2"], log=tmp_path / "log")
+    gc.collect()  # a forgotten handle would be warned of here, and warnings are errors
+    wait.until(lambda: _says(tmp_path / "log", "up"), waited_for="the daemon", within_s=5, every_s=0.05)
+
+
+def _says(path: Path, text: str) -> None:
+    if text not in path.read_text():
+        raise wait.NotYet("nothing")
 
 
 def test_a_wait_says_what_it_saw_last() -> None:
