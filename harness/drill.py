@@ -145,7 +145,7 @@ class Drill:
 
     def _break(self) -> None:
         parts = self._parts
-        self._observer.healths("before")
+        self._observer.healths("before", within_s=deadlines.READ_S)
         volumes = parts.cluster.volumes(parts.deployment.namespace)
         self._observer.volumes("before", volumes)
         target = Target(parts.cluster, parts.deployment.namespace, parts.stores)
@@ -191,14 +191,14 @@ class Drill:
             self._journal.mark("T7")
             self._new_writes()
         except BrokeOff:
-            self._read_all()  # what members that are not well hold says what is wrong with them
+            self._read_all(well_within_s=0)  # what members that are not well hold says what is wrong with them
             raise
-        self._read_all()
+        self._read_all(well_within_s=deadlines.READ_S)
         self._journal.mark("T9")
 
-    def _read_all(self) -> None:
+    def _read_all(self, *, well_within_s: float) -> None:
         self._observer.volumes("after", self._parts.cluster.volumes(self._parts.deployment.namespace))
-        self._observer.healths("after")
+        self._observer.healths("after", within_s=well_within_s)
         self._observer.digests("after")
         self._observer.survivors()
 

@@ -41,9 +41,16 @@ class Observer:
             raise wait.NotYet("; ".join(unwell))
         return tuple(healths)
 
-    def healths(self, when: str) -> None:
-        """Note the health of every member, `before` the fault or `after` the restore."""
-        for member, health in zip(self.members, parallel.each(self.members, _health), strict=True):
+    def healths(self, when: str, *, within_s: float) -> None:
+        """Note the health of every member, `before` the fault or `after` the restore.
+
+        Writes go on, so a member may lag for a moment: they are asked until all are well, or the time is up.
+        """
+        try:
+            healths = wait.until(self.all_healthy, waited_for="all members to be healthy", within_s=within_s)
+        except TimedOut:
+            healths = tuple(parallel.each(self.members, _health))
+        for member, health in zip(self.members, healths, strict=True):
             self._journal.append("health", when=when, store=member.store.name, member=member.name, **asdict(health))
 
     def volumes(self, when: str, volumes: Sequence[Volume]) -> None:

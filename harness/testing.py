@@ -38,6 +38,8 @@ class MemberState:
     tables: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
     ledger: list[Row] = field(default_factory=list)
     healthy: bool = True
+    hiccups: bool = False  # every second answer about its health is no
+    asked: int = 0
     writable: bool = True
 
 
@@ -138,7 +140,9 @@ class MemoryStore:
     def health(self, member: str) -> Health:
         """Well unless the world says otherwise."""
         state = self._state(member)
-        return Health(state.healthy, "well" if state.healthy else "unwell", "member", f"id-{member}")
+        state.asked += 1
+        well = state.healthy and not (state.hiccups and state.asked % 2 == 0)
+        return Health(well, "well" if well else "unwell", "member", f"id-{member}")
 
     def digest(self, member: str) -> Digest:
         """A sum of hashes over the rows of each table."""

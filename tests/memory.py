@@ -46,11 +46,13 @@ class Memory:
         objectives: Mapping[str, Json] | None = None,
         stores: tuple[str, ...] = ("mysql", "postgres", "consul"),
         escaped: int | None = 0,
+        prepare: Sabotage = lambda _: None,
     ) -> dict[str, Json]:
         """One drill; `sabotage` spoils what its restore brings back. Returns findings.json."""
         world = World()
         cluster = MemoryCluster(world)
         members = tuple(MemoryStore(name, world) for name in stores)
+        prepare(world)
         engine: BackupEngine = MemoryEngine(world) if sabotage is None else SpoiltEngine(world, sabotage)
         facts: dict[str, Json] = {
             "stores": {store.name: list(store.members) for store in members},
