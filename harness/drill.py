@@ -213,13 +213,20 @@ class Drill:
                 self._journal.append("write", store=store.name, n=row.n, committed=True, seen_on=seen)
 
     def _new_write(self, store: Datastore) -> Row | None:
+        writer = self._writers[store.name]
+
+        def commit() -> Row:
+            try:
+                operation = writer.write_one()
+            except Unanswered as error:
+                raise wait.NotYet(str(error)) from error
+            return Row(operation.n, operation.key, operation.value)
+
         try:
-            operation = self._writers[store.name].write_one()
-        except Unanswered as error:
-            n = self._writers[store.name].attempted
-            self._journal.append("write", store=store.name, n=n, committed=False, detail=str(error))
+            return wait.until(commit, waited_for=f"a new write to {store.name}", within_s=deadlines.READ_S)
+        except TimedOut as error:
+            self._journal.append("write", store=store.name, n=writer.attempted, committed=False, detail=str(error))
             return None
-        return Row(operation.n, operation.key, operation.value)
 
     @contextlib.contextmanager
     def _recovery(self) -> Iterator[None]:

@@ -14,7 +14,6 @@ from typing import IO
 from harness.errors import TimedOut, ToolFailed
 
 _running: set[int] = set()
-_daemons: list[subprocess.Popen[bytes]] = []
 
 TAIL_LINES = 20
 """How much of a failed command's output goes into its error."""
@@ -129,18 +128,20 @@ def spawn(
 
 
 def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
-    """Start `argv` as a process that outlives this one, its output in `log`."""
+    """Start `argv` as a process that outlives this one, its output in `log`. Wants util-linux' setsid.
+
+    It becomes a child of init, so it can end at any time without this process having to know.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
-        process = subprocess.Popen(
-            [str(word) for word in argv],
+        subprocess.run(
+            ["setsid", "--fork", *(str(word) for word in argv)],  # noqa: S607 # wherever the system has it
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})},
-            start_new_session=True,
+            check=True,
         )
-    _daemons.append(process)  # a handle that is thrown away while its process runs is warned of
 
 
 def kill_all() -> None:

@@ -16,13 +16,14 @@ from harness.clusters import minio
 from harness.clusters.docker import Docker
 from harness.clusters.fence import Fence
 from harness.clusters.kind import NODES, KindCluster, Programs
-from harness.clusters.leftovers import leftovers, remove
+from harness.clusters.leftovers import Leftover, leftovers, remove
 from harness.clusters.lock import Lock
 from harness.clusters.minio import ObjectStore
 from harness.clusters.network import Network
 from harness.errors import Misconfigured, ToolFailed
 from harness.ports import Cluster
 from harness.shell import spawn
+from harness.wait import NotYet, until
 
 STORE = ObjectStore("http://in", "http://out", "velero", "key", "secret")
 
@@ -333,8 +334,14 @@ def test_leftover_processes_are_found_by_the_clusters_files_and_ended(tmp_path: 
     home.mkdir()
     (tmp_path / "one.lock").touch()
     with spawn(["/bin/sh", "-c", f"while :; do sleep 1; done # {home}/kubeconfig"]) as orphan:
-        (leftover,) = leftovers(RememberedDocker(), tmp_path)
-        assert orphan.pid in leftover.processes  # its child may be there, too
+
+        def found() -> Leftover:
+            (leftover,) = leftovers(RememberedDocker(), tmp_path)
+            if orphan.pid not in leftover.processes:  # its command line is there a moment after it has begun
+                raise NotYet(f"only {leftover.processes}")
+            return leftover
+
+        leftover = until(found, waited_for="the orphan to be found", within_s=5, every_s=0.02)
         remove(RememberedDocker(), tmp_path, leftover)
         assert orphan.wait(5) == -signal.SIGKILL
     assert not home.exists()

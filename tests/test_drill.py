@@ -120,8 +120,9 @@ SABOTAGE: tuple[tuple[Callable[[World], None], str], ...] = (
 
 @pytest.mark.parametrize(("sabotage", "check"), SABOTAGE, ids=lambda value: getattr(value, "__name__", value))
 def test_a_spoilt_recovery_fails_by_the_check_meant_for_it(
-    memory: Memory, sabotage: Callable[[World], None], check: str
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, sabotage: Callable[[World], None], check: str
 ) -> None:
+    monkeypatch.setattr("harness.deadlines.READ_S", 2)
     findings = memory.drill(sabotage)
     assert findings["verdict"] == "fail"
     assert checks(findings, "fail") == {check}
