@@ -25,7 +25,7 @@ def parse(when: str, texts: Sequence[str]) -> tuple[Hook, ...]:
     for text in texts:
         step, equals, command = text.partition("=")
         if step not in STEPS or not equals or not command.strip():
-            raise Misconfigured(f"--{when} {text}: write STEP=COMMAND with one of the steps {', '.join(STEPS)}")
+            raise Misconfigured(f"--{when} {text!r}: write STEP=CMD, with one of the steps {', '.join(STEPS)}")
         hooks.append(Hook(when, step, command))
     return tuple(hooks)
 

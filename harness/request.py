@@ -66,9 +66,8 @@ def options(
 def _hooks(when: str, texts: Sequence[str]) -> tuple[hooks.Hook, ...]:
     for text in texts:
         step, equals, command = text.partition("=")
-        if not equals or not command.strip():
-            raise Misconfigured(f"--{when} {text!r}: write STEP=CMD, with one of the steps {', '.join(STEPS)}")
-        choose("step", step, STEPS)
+        if equals and command.strip():
+            choose("step", step, STEPS)  # for the suggestion; the form is judged by `parse`
     return hooks.parse(when, texts)
 
 
