@@ -7,13 +7,15 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import data, deadlines, rundir, shell, supplies
+from harness import data, deadlines, rundir, selftest, shell, supplies
 from harness.backups.velero import VeleroEngine
 from harness.clock import Clock
 from harness.clusters import leftovers
 from harness.clusters.docker import Docker
+from harness.clusters.kept import KeptForwards
 from harness.clusters.kind import KindCluster
 from harness.dataset import dataset
 from harness.datastores.consul import Consul
@@ -30,6 +32,8 @@ from harness.journal import Journal
 from harness.ledger import fingerprint
 from harness.model import Event, Json
 from harness.options import Options
+from harness.sabotage import consul, mysql, postgres
+from harness.sabotage.base import Outcome
 from harness.supplies import Supplies
 
 NAMESPACE = "custos"
@@ -40,11 +44,24 @@ ROOM = 12
 DATASTORES: Mapping[str, type[MySQL | Postgres | Consul]] = {store.name: store for store in (MySQL, Postgres, Consul)}
 
 
-def run_drill(options: Options, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
+CATALOGUES = {"mysql": mysql.CATALOGUE, "postgres": postgres.CATALOGUE, "consul": consul.CATALOGUE}
+"""How each store can be spoilt."""
+
+SERVICES = {"mysql": "mysql-primary", "postgres": "postgres-primary", "consul": "consul-http"}
+"""What the clients of each store come by."""
+
+
+def run_drill(
+    options: Options,
+    on_event: Callable[[Event], None],
+    say: Callable[[str], None],
+    afterwards: Callable[[Parts, Path], None] | None = None,
+) -> Path:
     """Run one drill, and return its run directory; the journal there says how it went.
 
-    `say` gets lines about what is being made ready before there is a journal. Misconfigured if the
-    drill cannot be as it is asked for; nothing has been made then.
+    `say` gets lines about what is being made ready before there is a journal; `afterwards` is done with what was
+    restored, before it is taken down. Misconfigured if the drill cannot be as it is asked for; nothing has been made
+    then.
     """
     known = dataset.load(data.fixtures(), options.seed, options.size)
     for store in options.stores:
@@ -56,12 +73,57 @@ def run_drill(options: Options, on_event: Callable[[Event], None], say: Callable
     journal = Journal(run / "journal.jsonl", Clock(), on_event)
     try:
         journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+        journal.append("selftest", tier="rehearsed", **selftest.rehearsal())
         parts = _parts(options, supplied, cluster, known, run)
         with _tidied(options, parts, cluster, run, journal):
             Drill(parts, run, journal).run()
+            if afterwards is not None:
+                journal.append("fence", **asdict(cluster.escapes()))
+                afterwards(parts, run)
     finally:
         journal.close()
     return run
+
+
+def self_test(
+    options: Options,
+    on_event: Callable[[Event], None],
+    say: Callable[[str], None],
+    tell: Callable[[Outcome], None],
+) -> tuple[Path, dict[str, Json]]:
+    """The real tier of the self-test: a drill, and everything that it restored spoilt; its run, and what came of it.
+
+    It is kept beside the run as selftest.json, and for the reports of later drills. HarnessError if the drill itself
+    did not pass.
+    """
+    outcomes: list[Outcome] = []
+
+    def spoil(parts: Parts, run: Path) -> None:
+        with contextlib.closing(KeptForwards(parts.cluster)) as cluster:
+            stores = tuple(
+                DATASTORES[name](cluster, NAMESPACE, secret) for name, secret in parts.deployment.credentials.items()
+            )
+            found = selftest.real(run, parts.deployment, stores, catalogues=CATALOGUES, services=SERVICES, tell=tell)
+            outcomes.extend(found)
+
+    run = run_drill(options, on_event, say, spoil)
+    told: dict[str, Json] = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "stores": list(options.stores),
+        **selftest.summary(outcomes),
+    }
+    rundir.write_json(run / "selftest.json", told)
+    rundir.write_json(supplies.cache() / "selftest.json", told)
+    return run, told
+
+
+def _last_self_test() -> Json:
+    """What the real tier came to when it was last run on this machine; None if it never was."""
+    try:
+        return rundir.read_json(supplies.cache() / "selftest.json")
+    except HarnessError:
+        return None
 
 
 def _parts(options: Options, supplied: Supplies, cluster: KindCluster, known: dataset.KnownData, run: Path) -> Parts:
@@ -119,6 +181,7 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "hooks": [asdict(hook) for hook in options.hooks],
         "versions": supplied.facts(),
         "commit": _commit(),
+        "selftest": _last_self_test(),
         "host": {
             "system": platform.platform(),
             "python": platform.python_version(),

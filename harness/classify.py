@@ -3,19 +3,19 @@
 One writer wrote one operation at a time, so a store restored to a moment holds exactly what the
 operations up to some number m left behind. m is the *recovery point*: the newest operation that
 left a trace. What differs from that state is a loss or a forgery, however whole it looks.
+
+`tests/slow_classify.py` says the same in plain words and without haste; the tests hold the two against each other.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.ledger import ACKNOWLEDGED, REFUSED, UNANSWERED, Attempt
+from harness.history import FOREIGN, NOTHING, History, Shown
 from harness.model import Row
-
-Content = tuple[int, str]
-"""What a key holds: the operation that last touched it, and the value."""
+from harness.transfers import after, opening
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Classes:
     attempted: int = 0
     acknowledged: int = 0
     recovery_point_n: int = 0
+    recovery_point_s: float | None = None  # when that write was sent
+    recovery_point_tick: int | None = None
     kept: int = 0
     lost_after: int = 0
     lost_before: int = 0
@@ -32,6 +34,7 @@ class Classes:
     duplicated: int = 0
     altered: int = 0
     unexpected: int = 0
+    lost_again: int = 0
     indeterminate: int = 0
     rpo_s: float = 0.0
     examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -39,7 +42,7 @@ class Classes:
     @property
     def wrong(self) -> tuple[str, ...]:
         """The names of the classes that always mean FAIL and are not empty."""
-        always_bad = ("lost_before", "resurrected", "duplicated", "altered", "unexpected")
+        always_bad = ("lost_before", "resurrected", "duplicated", "altered", "unexpected", "lost_again")
         return tuple(name for name in always_bad if getattr(self, name))
 
     @property
@@ -48,46 +51,62 @@ class Classes:
         return self.lost_after
 
 
-def classify(attempts: Sequence[Attempt], survivors: Iterable[Row], *, backup_s: float | None) -> Classes:
-    """Put every write of `attempts` (in order, up to the fault) into its class.
+def classify(shown: Shown, *, backup_s: float | None) -> Classes:
+    """Put every write of before the restore into its class, and find those of after it that are gone again.
 
-    `survivors` is what one member shows. `backup_s` is T0, when the backup's consistency point was
-    requested: whatever was acknowledged before it and is gone was lost before the recovery point,
-    wherever the survivors end (an older backup was restored). None if no backup was asked for.
+    `backup_s` is T0, when the backup's consistency point was requested: whatever was acknowledged before it and is
+    gone was lost before the recovery point, wherever the survivors end (an older backup was restored). None if no
+    backup was asked for.
     """
-    shown: dict[str, list[Content]] = {}
-    for row in survivors:
-        shown.setdefault(row.key, []).append((row.n, row.value))
-    point = _recovery_point(attempts, shown)
-    expected, open_keys = _replay(attempts, point)
-    found = _compare(attempts, shown, expected, open_keys)
-
-    acknowledged = [a for a in attempts if a.answer == ACKNOWLEDGED]
-    after = [a for a in acknowledged if a.operation.n > point]
-    lost_rows = found.counts["lost_before"]
-    for attempt in after:
-        if backup_s is not None and attempt.answered_s is not None and attempt.answered_s < backup_s:
-            found.note("lost_before", f"write {attempt.operation.n} to {attempt.operation.key}, acknowledged before T0")
-    before = [a for a in acknowledged if a.operation.n <= point]
-    newest_kept_s = before[-1].answered_s if before else None
-    last_s = acknowledged[-1].answered_s if acknowledged else None
-    first_s = acknowledged[0].attempted_s if acknowledged else 0.0
+    history, keys = shown.history, list(shown.history.places)
+    point = _recovery_point(shown)
+    found = _compare(shown, keys, history.replay(point))
+    kept = history.acknowledged.count(1, 0, point) - found.counts["lost_before"]
+    for n in history.committed(point, history.before):
+        if backup_s is not None and history.answered_s[n - 1] < backup_s:
+            found.note("lost_before", f"write {n} to {keys[history.place[n - 1]]}, acknowledged before T0")
+    for n in history.committed(history.before, len(history.place)):
+        if n not in shown.later:
+            found.note("lost_again", f"write {n} to {keys[history.place[n - 1]]}")
     return Classes(
-        attempted=len(attempts),
-        acknowledged=len(acknowledged),
+        attempted=history.before,
+        acknowledged=history.acknowledged.count(1, 0, history.before),
         recovery_point_n=point,
-        kept=max(0, len(before) - lost_rows),
-        lost_after=len(after),
+        recovery_point_s=history.attempted_s[point - 1] if point else None,
+        recovery_point_tick=history.tick[point - 1] if point else None,
+        kept=max(0, kept),
+        lost_after=history.acknowledged.count(1, point, history.before),
         lost_before=found.counts["lost_before"],
         resurrected=found.counts["resurrected"],
         duplicated=found.counts["duplicated"],
         altered=found.counts["altered"],
         unexpected=found.counts["unexpected"],
-        indeterminate=sum(1 for a in attempts if a.answer == UNANSWERED),
-        # Nothing survived: everything since the first write is lost.
-        rpo_s=0.0 if last_s is None else round(last_s - (newest_kept_s if newest_kept_s is not None else first_s), 3),
+        lost_again=found.counts["lost_again"],
+        indeterminate=len(_unanswered(history)),
+        rpo_s=_rpo_s(history, point),
         examples=found.examples,
     )
+
+
+def states(shown: Shown) -> tuple[Mapping[str, int], ...]:
+    """What the accounts may hold beside these rows; more than one state where the rows fit several moments.
+
+    (A put that was deleted again leaves no row behind to tell the moment before it from the one after.)
+    """
+    history = shown.history
+    fewest = 0
+    fitting: list[tuple[int, list[int]]] = []
+    for n, _, misfits, holds in _moments(shown):
+        if misfits < fewest:
+            fewest, fitting = misfits, []
+        if misfits == fewest:
+            fitting.append((n, [u for u in history.unanswered if _was_committed(shown, holds, u)]))
+    accounts = after(opening(), history.committed(history.before, len(history.place)))
+    result, last = [], 0
+    for n, unanswered in fitting:
+        accounts, last = after(accounts, history.committed(last, n)), n
+        result.append(after(accounts, unanswered))
+    return tuple(result)
 
 
 class _Found:
@@ -104,89 +123,83 @@ class _Found:
             listed.append(example)
 
 
-def _recovery_point(attempts: Sequence[Attempt], shown: Mapping[str, list[Content]]) -> int:
+def _recovery_point(shown: Shown) -> int:
     """The newest operation that left a trace: its value is there, or its effect is.
 
     Deletes, and what was deleted again, leave no value behind. So from the newest value on, operations
     are replayed as long as what is shown fits no worse than it did; the last that fits best is the point.
     """
-    point = 0
-    for attempt in attempts:
-        operation = attempt.operation
-        wrote = operation.verb != "delete" and attempt.answer != REFUSED
-        if wrote and (operation.n, operation.value) in shown.get(operation.key, ()):
-            point = operation.n
-    if point == 0:
-        return point
-    holds, _ = _replay(attempts, point)
-    misfits = fewest = 0
-    for attempt in attempts:
-        operation = attempt.operation
-        if operation.n <= point or attempt.answer != ACKNOWLEDGED:
-            continue
-        key, there = operation.key, shown.get(operation.key, [None])[0]
-        content = None if operation.verb == "delete" else (operation.n, operation.value)
-        misfits += (content != there) - (holds.get(key) != there)
-        if content is None:
-            holds.pop(key, None)
-        else:
-            holds[key] = content
-        if misfits <= fewest:
-            point, fewest = operation.n, misfits
-    return point
+    if shown.newest == 0:
+        return 0
+    return -min((misfits, -n) for n, misfits, _, _ in _moments(shown))[1]
 
 
-def _replay(attempts: Sequence[Attempt], point: int) -> tuple[dict[str, Content], set[str]]:
-    """What every key holds after the operations up to `point`, and the keys of which that is not known."""
-    holds: dict[str, Content] = {}
-    open_keys: set[str] = set()
-    for attempt in attempts:
-        operation = attempt.operation
-        if attempt.answer == UNANSWERED:
-            # Also past the point: it may have been committed last of all, in either order to our loss of contact.
-            open_keys.add(operation.key)
-        elif operation.n > point or attempt.answer == REFUSED:
-            continue
-        elif operation.verb == "delete":
-            holds.pop(operation.key, None)
-        else:
-            holds[operation.key] = (operation.n, operation.value)
-    return holds, open_keys
+def _moments(shown: Shown) -> Iterator[tuple[int, int, int, Sequence[int]]]:
+    """The moments to which the member may have been restored, from the newest value shown on, in order.
+
+    Of each: the write that it comes after; how many keys more than at first do not fit what is shown; the same
+    without the keys of unanswered writes, of which nothing can be asked; and what each key holds then.
+    """
+    history = shown.history
+    unclear = {history.place[n - 1] for n in _unanswered(history)}
+    holds = history.replay(shown.newest)
+    misfits = clear = 0
+    yield shown.newest, misfits, clear, holds
+    for n in history.committed(shown.newest, history.before):
+        place, leaves = history.place[n - 1], history.leaves[n - 1]
+        more = (leaves != shown.holds[place]) - (holds[place] != shown.holds[place])
+        misfits += more
+        clear += 0 if place in unclear else more
+        holds[place] = leaves
+        yield n, misfits, clear, holds
 
 
-def _compare(
-    attempts: Sequence[Attempt],
-    shown: Mapping[str, list[Content]],
-    expected: Mapping[str, Content],
-    open_keys: set[str],
-) -> _Found:
+def _unanswered(history: History) -> list[int]:
+    """Those of before the restore. Also those past the point: who knows when the last of them was committed."""
+    return [n for n in history.unanswered if n <= history.before]
+
+
+def _was_committed(shown: Shown, holds: Sequence[int], n: int) -> bool:
+    """Whether an unanswered write is in the rows shown. Its key was left alone ever after, so this can be told."""
+    history = shown.history
+    if n > history.before:
+        return n in shown.later
+    place, leaves = history.place[n - 1], history.leaves[n - 1]
+    return shown.holds[place] == leaves and (leaves != NOTHING or holds[place] != NOTHING)
+
+
+def _compare(shown: Shown, keys: Sequence[str], expected: Sequence[int]) -> _Found:
     """Hold every key against what it should hold."""
-    found = _Found()
-    written: dict[str, set[Content]] = {}
-    for attempt in attempts:
-        operation = attempt.operation
-        if operation.verb != "delete" and attempt.answer != REFUSED:
-            written.setdefault(operation.key, set()).add((operation.n, operation.value))
-    for key, content in expected.items():
-        if key not in open_keys and key not in shown:
-            found.note("lost_before", f"write {content[0]} to {key}")
-    for key, contents in shown.items():
-        if len(contents) > 1:
-            found.note("duplicated", f"{key}, {len(contents)} times")
-        name = _class_of(contents[0], expected.get(key), written.get(key, set()), is_open=key in open_keys)
-        if name:
-            found.note(name, f"{key} holds write {contents[0][0]}: {contents[0][1][:40]}")
+    history, found = shown.history, _Found()
+    unclear = {history.place[n - 1] for n in _unanswered(history)}
+    for place, (n, there) in enumerate(zip(expected, shown.holds, strict=False)):
+        if n != NOTHING and there == NOTHING and place not in unclear:
+            found.note("lost_before", f"write {n} to {keys[place]}")
+    for place in shown.order:
+        n, times = shown.holds[place], shown.times.get(place, 1)
+        should = expected[place] if place < len(expected) else NOTHING
+        if n == should and times == 1:
+            continue
+        row = shown.foreign.get(place) or Row(n, keys[place], history.value(n))
+        if times > 1:
+            found.note("duplicated", f"{row.key}, {times} times")
+        if n == FOREIGN:
+            # A key of ours with a value that we never gave it, or a key that nobody wrote.
+            name = "altered" if place < len(expected) and history.written[place] else "unexpected"
+        elif n == should or place in unclear:
+            continue
+        else:
+            # An earlier write of ours: where a later one should stand, that is lost; where none should, a delete is.
+            name = "resurrected" if should == NOTHING else "lost_before"
+        found.note(name, f"{row.key} holds write {row.n}: {row.value[:40]}")
     return found
 
 
-def _class_of(content: Content, expected: Content | None, written: set[Content], *, is_open: bool) -> str:
-    """What is wrong with a key that holds `content`; "" if nothing is."""
-    if content == expected:
-        return ""
-    if content not in written:
-        # A key of ours with a value that we never gave it, or a key that nobody wrote.
-        return "altered" if written else "unexpected"
-    if is_open:
-        return ""
-    # An earlier write of ours: where a later one should stand, that one is lost; where none should, a delete is.
-    return "resurrected" if expected is None else "lost_before"
+def _rpo_s(history: History, point: int) -> float:
+    """From the acknowledgement of the newest write kept to the last one; from the first write, if none was kept."""
+    last = history.acknowledged.rfind(1, 0, history.before)
+    if last < 0:
+        return 0.0
+    kept = history.acknowledged.rfind(1, 0, point)
+    since_s = history.answered_s[kept] if kept >= 0 else history.attempted_s[history.acknowledged.find(1)]
+    return round(history.answered_s[last] - since_s, 3)

@@ -34,7 +34,9 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 Runs = Annotated[Path, typer.Option(help="Folder of the run directories.", envvar="DRILLPROOF_RUNS")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A path, a run directory's name, or `latest`.")]
+Cluster = Annotated[str, typer.Option(metavar="NAME", help="Cluster to make; another name for a drill beside another.")]
 RUNS = Path("reports/runs")
+CLUSTER = "drillproof"
 
 
 @app.command()
@@ -52,6 +54,7 @@ def run(  # noqa: PLR0917 # typer makes the options from the parameters, and han
     mirror: Annotated[
         str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official names.")
     ] = None,
+    cluster: Cluster = CLUSTER,
     runs: Runs = RUNS,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
@@ -73,6 +76,7 @@ def run(  # noqa: PLR0917 # typer makes the options from the parameters, and han
         images=images,
         mirror=mirror,
         runs=runs,
+        cluster=cluster,
     )
     verdicts = []
     for options in asked:
@@ -131,6 +135,35 @@ def report(run: RunName = "latest", runs: Runs = RUNS, as_json: AsJson = False) 
     story = evidence.render(rundir.find(runs, run))
     _tell(story, as_json=as_json)
     return EXIT_CODES[story.verdict]
+
+
+@app.command()
+def selftest(
+    real: Annotated[bool, typer.Option("--real", help="Spoil what a real drill restores: minutes, a cluster.")] = False,
+    stores: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Only these stores.")] = None,
+    cluster: Cluster = CLUSTER,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> int:
+    """Spoil a good recovery in every known way, and see whether each is noticed, and for its own reason."""
+    from harness import conduct, progress, request  # noqa: PLC0415 # as above
+    from harness.selftest import rehearsal  # noqa: PLC0415 # as above
+
+    if real:
+        (options,) = request.options((), stores=stores or (), runs=runs, cluster=cluster)
+        with progress.watch(sys.stderr) as watcher:
+            told = conduct.self_test(options, watcher)
+    else:
+        told = rehearsal()
+    missed = told["missed"]
+    assert isinstance(missed, list)
+    if as_json:
+        _print_json(told)
+    else:
+        for each in missed:
+            typer.echo("MISSED  {way} {store} {name}: {missed}".format(**each))
+        typer.echo(f"{told['noticed']} sabotages noticed, {len(missed)} missed")
+    return EXIT_CODES[Verdict.FAIL if missed else Verdict.PASS]
 
 
 @app.command()

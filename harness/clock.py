@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """Counts from the moment it was made."""
+    """Counts from the moment it was made, or goes on from where an earlier one was."""
 
-    def __init__(self) -> None:
-        self._start = time.monotonic()
+    def __init__(self, since_s: float = 0) -> None:
+        """`since_s` is what it shows at first."""
+        self._start = time.monotonic() - since_s
 
     def now_s(self) -> float:
         """Seconds since the start, monotonic: unmoved by a wall clock that is set during the drill."""

@@ -9,9 +9,10 @@ from pathlib import Path
 from harness import evidence, journal, judge
 from harness.errors import HarnessError, Interrupted, Misconfigured, Unreadable
 from harness.evidence import Story
-from harness.model import Event
+from harness.model import Event, Json
 from harness.options import Options
 from harness.progress import Progress
+from harness.sabotage.base import Outcome
 
 
 def conduct(options: Options, progress: Progress) -> Story:
@@ -40,6 +41,18 @@ def conduct(options: Options, progress: Progress) -> Story:
             raise HarnessError(f"{trouble}{kept}") from error
         run = begun
     return finish(run)
+
+
+def self_test(options: Options, progress: Progress) -> dict[str, Json]:
+    """The real tier: a drill, judged and rendered like any, and what it restored spoilt in every known way."""
+    from harness import assembly  # noqa: PLC0415 # as above
+
+    def tell(outcome: Outcome) -> None:
+        progress.say(f"{'MISSED' if outcome.missed else 'noticed'}: {outcome.store} {outcome.name}. {outcome.missed}")
+
+    run, told = assembly.self_test(options, progress, progress.say, tell)
+    finish(run)
+    return told
 
 
 def finish(run: Path) -> Story:

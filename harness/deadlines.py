@@ -12,6 +12,9 @@ HEALTHY_S = 300.0
 BACKUP_S = 3600.0
 """Velero's own limit for one volume is 4 h; a drill's data fit in far less."""
 
+CHECK_S = 3600.0
+"""Reading a repository back in full: as a restore, and restic asks 45 s for each pack that is gone."""
+
 RESTORE_S = 3600.0
 """As for the backup: restic reads back at about a third of the speed at which it wrote."""
 

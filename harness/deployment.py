@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness import deadlines, wait
 from harness.errors import Misconfigured
+from harness.k8s import objects, text
 from harness.model import Json
 from harness.ports import Cluster
 
@@ -54,20 +55,43 @@ class Deployment:
 
     def ready(self) -> None:
         """Return if every pod that the manifests ask for is Ready by the orchestrator's word; else NotYet."""
-        text = self.cluster.kubectl("get", "statefulsets,pods", "-n", self.namespace, "-o", "json")
-        items = json.loads(text)["items"]
+        listing = self.cluster.kubectl("get", "statefulsets,pods", "-n", self.namespace, "-o", "json")
+        items = json.loads(listing)["items"]
         wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] == "StatefulSet")
         pods = {item["metadata"]["name"]: _is_ready(item) for item in items if item["kind"] == "Pod"}
         unready = sorted(name for name, is_ready in pods.items() if not is_ready)
         if wanted == 0 or len(pods) < wanted or unready:
             raise wait.NotYet(f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}")
 
+    def restart(self, members: Sequence[str]) -> dict[str, dict[str, Json]]:
+        """Let every member's pod be made anew, all at once, as after a power cut; return their UIDs, old and new.
+
+        Returns as soon as the new ones are there, well or not.
+        """
+        old = self._pods()
+        self.cluster.kubectl(
+            "delete", "pods", *members, "-n", self.namespace, "--wait=true", within_s=deadlines.HEALTHY_S
+        )
+
+        def anew() -> dict[str, str]:
+            now = self._pods()
+            if missing := [name for name in members if now.get(name) in {None, old.get(name)}]:
+                raise wait.NotYet(f"no new pod for {', '.join(missing)}")
+            return now
+
+        new = wait.until(anew, waited_for="new pods for all members", within_s=deadlines.HEALTHY_S)
+        return {name: {"before": old.get(name, ""), "after": new[name]} for name in members}
+
+    def _pods(self) -> dict[str, str]:
+        pods = objects(self.cluster.kubectl, "pods", f"--namespace={self.namespace}")
+        return {text(pod, "metadata", "name"): text(pod, "metadata", "uid") for pod in pods}
+
     def _make_way(self) -> None:
         """Remove what an earlier drill left in the namespace; refuse a namespace that is not ours."""
-        text = self.cluster.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "json")
-        if not text.strip():
+        found = self.cluster.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "json")
+        if not found.strip():
             return
-        if LABEL not in json.loads(text)["metadata"].get("labels", {}):
+        if LABEL not in json.loads(found)["metadata"].get("labels", {}):
             raise Misconfigured(f"a namespace {self.namespace} that drillproof did not make is there; remove it first")
         self.cluster.kubectl("delete", "namespace", self.namespace, within_s=deadlines.DAMAGE_S)
 

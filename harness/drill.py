@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness import deadlines, hooks, parallel, wait
+from harness import deadlines, hooks, objects, parallel, wait
 from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
@@ -15,6 +15,7 @@ from harness.ledger import LedgerWriter
 from harness.model import Json, Row
 from harness.observe import Observer
 from harness.ports import BackupEngine, Cluster, Dataset, Datastore, Fault, Target, Unanswered
+from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
 """Acknowledged writes of every store that must stand before the backup, and again between backup and fault."""
@@ -60,13 +61,14 @@ class Drill:
         2. `deploy`: every store with all its members, healthy and replicating.
         3. `seed`: known data on every member. From now on a ledger of writes, outside the cluster, goes
            on in every store.
-        4. `backup`: every member's digest, which is what "equal" will mean; T0 asked for, T1 seen in the
-           bucket. What should be in it is noted beside what is.
+        4. `backup`: the digest of every member and of the namespace's objects, which is what "equal" will
+           mean; T0 asked for, T1 seen in the bucket. What should be in it is noted beside what is.
         5. `write`: writes that the backup cannot hold; they are what the RPO is about.
         6. `break`: all healthy, the undo noted, the fault injected, and its damage *seen* (T2, T3).
         7. `restore`: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the stores' own steps.
-        8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and has
-           its data and its ledger read in full (T9).
+        8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and has its data
+           read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
+           nothing is told from memory, and what would not outlive the next power cut shows.
 
         An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
         """
@@ -112,25 +114,26 @@ class Drill:
         parallel.each(parts.stores, lambda store: store.seed(parts.dataset))
         what = "all members to hold the known data"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
+        clock, seed = self._journal.clock, parts.dataset.seed
+        ticker = Ticker(clock, parts.writes_per_s)
         for store in parts.stores:
             path = self._run / "ledger" / f"{store.name}.jsonl"
-            clock, seed = self._journal.clock, parts.dataset.seed
-            self._writers[store.name] = LedgerWriter(
-                store.name, path, seed, clock, store.writer, per_s=parts.writes_per_s
-            )
+            self._writers[store.name] = LedgerWriter(store.name, path, seed, clock, store.writer, ticker=ticker)
             self._writers[store.name].start()
         self._more_writes()
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
         self._observer.digests("before")
-        self._journal.append("protected", volumes=[asdict(volume) for volume in engine.protected(namespace)])
+        self._note_objects("before")
+        protected = [asdict(volume) for volume in engine.protected(namespace)]
+        self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
         self._journal.mark("T0")
         self._journal.append("backup", engine=engine.name, **asdict(engine.backup(self._backup, namespace)))
         stored = engine.stored(self._backup)
-        self._journal.append("stored", **asdict(stored))
         if stored.objects:
             self._journal.mark("T1")
+        self._journal.append("stored", **asdict(engine.check(self._backup, stored)))
 
     def _more_writes(self) -> None:
         """Return once every store has acknowledged some more writes."""
@@ -190,15 +193,28 @@ class Drill:
                 self._observer.first_reads(lambda store: self._writers[store].attempted)
             self._journal.mark("T7")
             self._new_writes()
+            self._note_objects("after")
+            self._observer.digests("after")
+            self._journal.mark("T9")
+            members = [member.name for member in self._observer.members]
+            for member, uids in self._parts.deployment.restart(members).items():
+                self._journal.append("restart", member=member, **uids)
+            with self._recovery():
+                what = "all members to be healthy once they were restarted"
+                wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
         except BrokeOff:
             self._read_all(well_within_s=0)  # what members that are not well hold says what is wrong with them
             raise
         self._read_all(well_within_s=deadlines.READ_S)
-        self._journal.mark("T9")
+
+    def _note_objects(self, when: str, within_s: float = deadlines.READ_S) -> None:
+        parts = objects.digest(self._parts.cluster.kubectl, self._parts.deployment.namespace, within_s=within_s)
+        self._journal.append("objects", when=when, parts={name: asdict(part) for name, part in parts.items()})
 
     def _read_all(self, *, well_within_s: float) -> None:
         self._observer.volumes("after", self._parts.cluster.volumes(self._parts.deployment.namespace))
         self._observer.healths("after", within_s=well_within_s)
+        self._note_objects("after", well_within_s)
         self._observer.digests("after")
         self._observer.survivors()
 
@@ -209,7 +225,7 @@ class Drill:
             self._journal.mark("T8")
         for store, row in zip(stores, written, strict=True):
             if row is not None:
-                seen: list[Json] = [*self._observer.shown_on(store, row)]
+                seen: list[Json] = [*self._observer.shown_on(store, row, within_s=deadlines.READ_S)]
                 self._journal.append("write", store=store.name, n=row.n, committed=True, seen_on=seen)
 
     def _new_write(self, store: Datastore) -> Row | None:
@@ -257,4 +273,4 @@ class Drill:
             except HarnessError as error:
                 self._broke(error)
             writer.close()
-            self._observer.file(writer.path)
+            self._observer.file(writer.path, writer.fingerprint)

@@ -2,22 +2,31 @@
 
 A drill only appends; checks only read. A line that cannot be read is an error that names the file
 and the line, never a line that is passed over: a journal with a hole proves nothing.
+
+Every line ends in its `chain`: the SHA-256 of the line before's chain and of this line. So a line that was
+changed, taken out, put in or moved is found where it stands. The last event is `end`: without it the drill
+was killed, or lines were cut off. (Who writes the whole journal anew is found by the bundle's signature only.)
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+
+import orjson
 
 from harness.clock import Clock
 from harness.errors import Unreadable
 from harness.model import Event, Json
 
-SCHEMA = 1
-"""Version of what a run directory holds; a newer one is refused, since it could mean something else."""
+SCHEMA = 2
+"""Version of what a run directory holds; any other is refused, since it could mean something else."""
+
+_CHAIN = ',"chain":"'
 
 
 class Journal:
@@ -30,6 +39,7 @@ class Journal:
         self._file = path.open("x", encoding="utf-8")
         self._lock = threading.Lock()
         self._seq = 0
+        self._chain = ""
         self.append("run", schema=SCHEMA)
 
     def append(self, kind: str, **data: Json) -> Event:
@@ -37,8 +47,8 @@ class Journal:
         with self._lock:
             self._seq += 1
             event = Event(self._seq, self.clock.now_s(), self.clock.label(), kind, data)
-            line = {"seq": event.seq, "at_s": event.at_s, "at": event.at, "kind": kind, "data": data}
-            self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            self._chain, line = _line(self._chain, event)
+            self._file.write(line)
             self._file.flush()
         self._listen(event)
         return event
@@ -48,41 +58,78 @@ class Journal:
         return self.append("mark", mark=name)
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
-        self._file.close()
+        """Note the end and close the file; may be called twice."""
+        if not self._file.closed:
+            self.append("end")
+            self._file.close()
+
+
+def write(path: Path, events: Iterable[Event]) -> None:
+    """Write a whole journal at once: these events with their times, numbered and chained anew."""
+    chain = ""
+    with path.open("x", encoding="utf-8") as file:
+        for number, event in enumerate(events, 1):
+            chain, line = _line(chain, replace(event, seq=number))
+            file.write(line)
 
 
 def read(path: Path) -> tuple[Event, ...]:
     """Every event of a journal. Unreadable names the file and the line."""
     events = tuple(_event(path, number, line) for number, line in json_lines(path))
+    if not events or events[0].kind != "run":
+        raise Unreadable(path, 1, "does not begin with the event `run`; this is not a journal of drillproof")
+    schema = events[0].data.get("schema")
+    if schema != SCHEMA:
+        newer = isinstance(schema, int) and schema > SCHEMA
+        why = "judge it with a newer one" if newer else "it was written by an older one, which it needs to be judged"
+        raise Unreadable(path, 1, f"has schema {schema}; this drillproof reads {SCHEMA}: {why}")
     for number, event in enumerate(events, 1):
         if event.seq != number:
             raise Unreadable(path, number, f"event {event.seq} stands where {number} should; lines were lost or moved")
         if number > 1 and event.at_s < events[number - 2].at_s:
             raise Unreadable(path, number, "goes back in time; lines were edited or moved")
-    if not events or events[0].kind != "run":
-        raise Unreadable(path, 1, "does not begin with the event `run`; this is not a journal of drillproof")
-    schema = events[0].data.get("schema")
-    if schema != SCHEMA:
-        raise Unreadable(path, 1, f"has schema {schema}; this drillproof reads {SCHEMA}: judge it with a newer one")
+    _unbroken(path)
     return events
+
+
+def _unbroken(path: Path) -> None:
+    """Unreadable names the first line that is not what followed the line before it."""
+    chain = ""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            body, _, rest = line.rpartition(_CHAIN)
+            chain = _link(chain, body)
+            if rest != f'{chain}"}}\n':
+                raise Unreadable(path, number, "is not what the drill wrote; it, or a line before it, was changed")
+
+
+def _line(chain: str, event: Event) -> tuple[str, str]:
+    """The chain that ends in an event, and its line."""
+    line = {"seq": event.seq, "at_s": event.at_s, "at": event.at, "kind": event.kind, "data": event.data}
+    body = json.dumps(line, ensure_ascii=False, separators=(",", ":"))[:-1]
+    chain = _link(chain, body)
+    return chain, f'{body}{_CHAIN}{chain}"}}\n'
+
+
+def _link(chain: str, body: str) -> str:
+    return hashlib.sha256(f"{chain}\n{body}".encode()).hexdigest()
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
     """Each line of a JSON Lines file with its number, in a stream. Unreadable for what is no object."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.endswith("\n"):
+                if not line.endswith(b"\n"):
                     raise Unreadable(path, number, "is cut off in the middle of a line")
                 try:
-                    value = json.loads(line)
-                except ValueError as error:
+                    value = orjson.loads(line)
+                except orjson.JSONDecodeError as error:
                     raise Unreadable(path, number, f"is not JSON: {error}") from error
                 if not isinstance(value, dict):
                     raise Unreadable(path, number, "is not a JSON object")
-                yield number, cast("Mapping[str, Json]", value)
-    except (OSError, UnicodeDecodeError) as error:
+                yield number, value
+    except OSError as error:
         raise Unreadable(path, 0, str(error)) from error
 
 

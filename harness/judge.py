@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from harness import checks
 from harness.checks.check import Check
-from harness.checks.objectives import rpo_s
+from harness.checks.objectives import rpo_s, skew
 from harness.errors import HarnessError
 from harness.journal import SCHEMA
 from harness.model import Finding, Json, Verdict, worst
@@ -48,39 +49,44 @@ def _document(run: Run, findings: tuple[Finding, ...]) -> Json:
         "rto_s": None,
         "rpo_s": None,
         "rpo_writes": None,
+        "skew_s": None,
+        "skew_ticks": None,
         "findings": [_finding(finding) for finding in findings],
         "marks": {},
         "legs": {},
         "objectives": {},
         "ledger": {},
     }
-    try:
+    # What cannot be read has a finding of its own already; there are just no figures to show.
+    with contextlib.suppress(HarnessError):
         document |= _figures(run)
-    except HarnessError:
-        # What cannot be read has a finding of its own already; there are just no figures to show.
-        return document
+    with contextlib.suppress(HarnessError):
+        document |= _ledger(run)
     return document
 
 
 def _figures(run: Run) -> dict[str, Json]:
-    figures: dict[str, Json] = {
+    return {
         "scenario": run.scenario,
         "objectives": run.facts.get("objectives"),
         "marks": dict(run.marks),
         "legs": dict(legs(run.marks)),
         "rto_s": rto_s(run.marks),
     }
-    lost_s = rpo_s(run)
-    if lost_s is None:
-        return figures
+
+
+def _ledger(run: Run) -> dict[str, Json]:
     # Of a store's members the one that lost most speaks for the store.
     by_store = {
-        store: max((run.classes(store, member) for member in members), key=lambda c: (len(c.wrong), c.lost_after))
+        store: max((run.kept(store, member).classes for member in members), key=lambda c: (len(c.wrong), c.lost_after))
         for store, members in run.members.items()
     }
-    return figures | {
-        "rpo_s": lost_s,
+    apart = skew(run)
+    return {
+        "rpo_s": rpo_s(run),
         "rpo_writes": sum(classes.rpo_writes for classes in by_store.values()),
+        "skew_s": None if apart is None else apart[0],
+        "skew_ticks": None if apart is None else apart[1],
         "ledger": {store: asdict(classes) for store, classes in by_store.items()},
     }
 

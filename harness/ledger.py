@@ -12,18 +12,19 @@ import hashlib
 import json
 import random
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from harness.clock import Clock
 from harness.errors import HarnessError, Unreadable
 from harness.journal import json_lines
-from harness.model import Operation, Row
+from harness.model import Json, Operation, Row
 from harness.ports import Refused, Unanswered, Writer
+from harness.ticker import Ticker
 
-ACKNOWLEDGED, REFUSED, UNANSWERED = "ok", "refused", "unanswered"
+VERBS = ("put", "update", "delete")
+ANSWERS = ACKNOWLEDGED, REFUSED, UNANSWERED = "ok", "refused", "unanswered"
 
 RETRY_S = 2.0
 """Between two attempts while a store does not answer: to connect costs a process, and the machine has better to do."""
@@ -36,11 +37,11 @@ class Workload:
     so nothing could be said of later writes to it.
     """
 
-    def __init__(self, seed: int, store: str) -> None:
-        """Operations count from 1."""
+    def __init__(self, seed: int, store: str, after_n: int = 0) -> None:
+        """Operations count from after_n + 1."""
         self._random = random.Random(f"{seed}/{store}")
         self._live: list[str] = []
-        self._n = 0
+        self._n = after_n
 
     def put(self) -> Operation:
         """The next operation, a put."""
@@ -70,35 +71,47 @@ class Workload:
             self._live.append(operation.key)
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One write with what became of it. `answered_s` is None for a write that never got an answer."""
+class Attempt(NamedTuple):  # as there may be half a million, and a dataclass takes thrice as long to make
+    """One write (see `harness.model.Operation`) with what became of it."""
 
-    operation: Operation
+    n: int
+    verb: str
+    key: str
+    value: str
+    tick: int  # of `harness.ticker`, at which it was sent
     attempted_s: float
     answer: str
-    answered_s: float | None
+    answered_s: float | None  # None for a write that never got an answer
 
 
 class LedgerWriter:
     """Writes to one store in a thread of its own until stopped, and records it all in one file."""
 
     def __init__(
-        self, store: str, path: Path, seed: int, clock: Clock, connect: Callable[[], Writer], *, per_s: float
+        self,
+        store: str,
+        path: Path,
+        seed: int,
+        clock: Clock,
+        connect: Callable[[], Writer],
+        *,
+        ticker: Ticker,
+        after_n: int = 0,
     ) -> None:
-        """`connect` opens a connection to the service; at most `per_s` writes a second."""
+        """`connect` opens a connection to the service; all writers of a drill share `ticker`. Begins at after_n + 1."""
         self.store = store
         self.path = path
         self.attempted = 0
         self.acknowledged = 0
         self.last_acknowledged_s: float | None = None
         self.failure: Exception | None = None
-        self._workload = Workload(seed, store)
+        self._workload = Workload(seed, store, after_n)
         self._clock = clock
         self._connect = connect
-        self._interval_s = 1 / per_s
+        self._ticker = ticker
         self._stop = threading.Event()
         self._file: IO[str] = path.open("x", encoding="utf-8")
+        self._written = hashlib.sha256()
         self._writer: Writer | None = None
         self._thread = threading.Thread(target=self._run, name=f"ledger-{store}", daemon=True)
 
@@ -121,24 +134,30 @@ class LedgerWriter:
         """Close the file; may be called twice."""
         self._file.close()
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that was written, whatever the file holds by now."""
+        return self._written.hexdigest()
+
     def write_one(self) -> Operation:
         """One more write in the caller's thread, after `stop`: a put. Raises what the store's writer raises."""
         operation = self._workload.put()
-        answer = self._attempt(operation)
+        answer = self._attempt(operation, self._ticker.now())
         if answer != ACKNOWLEDGED:
             raise Unanswered(f"{self.store}: the new write {operation.n} was {answer}")
         return operation
 
     def _run(self) -> None:
         try:
+            tick = self._ticker.now()
             while not self._stop.is_set():
-                operation = self._workload.next()
-                answer = self._attempt(operation)
-                self._stop.wait(self._interval_s if answer == ACKNOWLEDGED else max(self._interval_s, RETRY_S))
+                if self._attempt(self._workload.next(), tick) != ACKNOWLEDGED:
+                    self._stop.wait(RETRY_S)
+                tick = self._ticker.after(tick, self._stop)
         except Exception as error:  # noqa: BLE001 # a thread's failure is kept, and raised by stop()
             self.failure = error
 
-    def _attempt(self, operation: Operation) -> str:
+    def _attempt(self, operation: Operation, tick: int) -> str:
         self.attempted += 1
         self._record(
             {
@@ -146,6 +165,7 @@ class LedgerWriter:
                 "verb": operation.verb,
                 "key": operation.key,
                 "value": operation.value,
+                "tick": tick,
                 "at_s": self._clock.now_s(),
             }
         )
@@ -175,7 +195,9 @@ class LedgerWriter:
 
     def _record(self, line: dict[str, object]) -> None:
         # Flushed to the operating system before the write goes on: a killed harness loses no line.
-        self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+        self._written.update(text.encode())
+        self._file.write(text)
         self._file.flush()
 
     def _disconnect(self) -> None:
@@ -190,28 +212,45 @@ def read_attempts(path: Path) -> Iterator[Attempt]:
 
     An attempt without an answer is allowed at the very end only (the harness was killed there).
     """
-    pending: tuple[Operation, float] | None = None
+    asked: _Write | None = None
+    n, tick, now_s = 0, 0, 0.0
     for number, line in json_lines(path):
-        match line:
-            case {
-                "n": int(n),
-                "verb": str(verb),
-                "key": str(key),
-                "value": str(value),
-                "at_s": int() | float() as at_s,
-            }:
-                if pending is not None:
-                    raise Unreadable(path, number, f"write {pending[0].n} has no answer; a line was taken out")
-                pending = Operation(n, verb, key, value), float(at_s)
-            case {"n": int(n), "answer": str(answer), "at_s": int() | float() as at_s}:
-                if pending is None or pending[0].n != n or answer not in (ACKNOWLEDGED, REFUSED, UNANSWERED):
-                    raise Unreadable(path, number, f"answers write {n}, which was not asked just before")
-                yield Attempt(pending[0], pending[1], answer, None if answer == UNANSWERED else float(at_s))
-                pending = None
-            case _:
-                raise Unreadable(path, number, "is neither a write nor an answer")
-    if pending is not None:
-        yield Attempt(pending[0], pending[1], UNANSWERED, None)
+        at_s = line.get("at_s")
+        if not isinstance(at_s, (int, float)):
+            raise Unreadable(path, number, "is neither a write nor an answer")
+        if at_s < now_s:
+            raise Unreadable(path, number, "goes back in time; lines were edited or moved")
+        now_s = float(at_s)
+        if "answer" in line:
+            answer = str(line["answer"])
+            if asked is None or line.get("n") != n or answer not in ANSWERS:
+                raise Unreadable(path, number, f"answers write {line.get('n')}, which was not asked just before")
+            yield Attempt(*asked, answer, None if answer == UNANSWERED else now_s)
+            asked = None
+            continue
+        if asked is not None:
+            raise Unreadable(path, number, f"write {n} has no answer; a line was taken out")
+        asked = _write(line, now_s)
+        if asked is None:
+            raise Unreadable(path, number, "is neither a write nor an answer")
+        if asked[0] != n + 1 or asked[4] < tick:
+            what = f"write {asked[0]} of tick {asked[4]} follows write {n} of tick {tick}"
+            raise Unreadable(path, number, f"{what}; lines were lost or moved")
+        n, tick = asked[0], asked[4]
+    if asked is not None:
+        yield Attempt(*asked, UNANSWERED, None)
+
+
+_Write = tuple[int, str, str, str, int, float]
+"""The first fields of an `Attempt`, up to when it was sent."""
+
+
+def _write(line: Mapping[str, Json], at_s: float) -> _Write | None:
+    # Not by `match`: there are a million lines, and it takes ten times as long.
+    n, verb, key, value, tick = line.get("n"), line.get("verb"), line.get("key"), line.get("value"), line.get("tick")
+    if not isinstance(n, int) or not isinstance(key, str) or not isinstance(value, str) or not isinstance(tick, int):
+        return None
+    return (n, str(verb), key, value, tick, at_s) if verb in VERBS else None
 
 
 def write_rows(path: Path, rows: Iterator[Row]) -> int:
@@ -228,11 +267,10 @@ def write_rows(path: Path, rows: Iterator[Row]) -> int:
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows that one member showed. Unreadable names the file and the line."""
     for number, line in json_lines(path):
-        match line:
-            case {"n": int(n), "key": str(key), "value": str(value)}:
-                yield Row(n, key, value)
-            case _:
-                raise Unreadable(path, number, "is not a row of the ledger")
+        n, key, value = line.get("n"), line.get("key"), line.get("value")
+        if not isinstance(n, int) or not isinstance(key, str) or not isinstance(value, str):
+            raise Unreadable(path, number, "is not a row of the ledger")
+        yield Row(n, key, value)
 
 
 def fingerprint(path: Path) -> str:

@@ -46,6 +46,18 @@ class Part:
 Digest = Mapping[str, Part]
 """Every part of a store by name (`table core_iam.client`, `grants`, `kv vault/core`), as one member shows it."""
 
+OWN = "own "
+"""Begins the name of a part that members need not share (`own settings`): it is held against the same member's of
+before the fault, where every other part is held against what all members showed then."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one member shows of its data, and who it was that answered."""
+
+    answered_by: str  # its host's name as the server itself knows it, by the same connection; should be the member's
+    parts: Digest
+
 
 @dataclass(frozen=True)
 class Health:
@@ -118,6 +130,9 @@ class ToolReport:
     warnings: int
     messages: tuple[str, ...]
     volumes: tuple[VolumeCopy, ...]
+    of: str = ""  # of a restore: the backup that was restored, by the tool's own record
+    hooks_attempted: int = 0
+    hooks_failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,8 @@ class Stored:
 
     objects: int
     bytes: int
+    damage: tuple[str, ...] = ()  # what the repository's own check of all its data found wrong
+    checked: bool = False  # whether that check was made, and came to its end
 
 
 @dataclass(frozen=True)
@@ -134,6 +151,7 @@ class Objectives:
 
     rto_s: float | None = None
     rpo_s: float | None = None
+    skew_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ MARKS: Mapping[str, str] = {
     "T6": "all members ready, by the orchestrator's word",
     "T7": "the first correct read from every member",
     "T8": "the first new write committed",
-    "T9": "the data was verified on every member",
+    "T9": "the read-back of all data on every member ended",
 }
 
 LEGS: Mapping[str, tuple[str, str]] = {
@@ -31,7 +31,7 @@ LEGS: Mapping[str, tuple[str, str]] = {
     "read_s": ("T4", "T7"),
     "restore_s": ("T4", "T8"),
     "completed_to_works_s": ("T5", "T8"),
-    "verified_s": ("T3", "T9"),
+    "all_read_s": ("T3", "T9"),
 }
 """The legs of a recovery: from which mark to which."""
 
@@ -41,6 +41,8 @@ DEFINITIONS: Mapping[str, str] = {
     "UNKNOWN": "it could not be judged: the harness broke, the fault left no damage, or a read-back did not happen",
     "RTO": "T8 - T3: from the damage seen to a service that reads correctly and takes writes",
     "RPO": "T2 - the acknowledgement of the newest surviving write with no hole before it; also as a number of writes",
+    "skew": "how far the stores are apart: the newest less the oldest of the moments at which the writes at their "
+    "recovery points were sent; also in ticks, of which every store was given the same at the same time",
     "equality": "for every part of the data, the digest after equals the digest at the recovery point, on every "
     "member, and nothing extra exists",
     "kept": "acknowledged, and there after the restore",
@@ -50,6 +52,7 @@ DEFINITIONS: Mapping[str, str] = {
     "duplicated": "there more than once: always FAIL",
     "altered": "there, with a value that was never its own at the recovery point: always FAIL",
     "unexpected": "there, though nobody wrote it: always FAIL",
+    "lost again": "acknowledged after the restore, and gone when all was read: always FAIL",
     "indeterminate": "the client never got an answer; may be there or not",
 }
 

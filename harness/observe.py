@@ -10,8 +10,8 @@ from typing import TypeVar
 from harness import deadlines, ledger, parallel, wait
 from harness.errors import TimedOut
 from harness.journal import Journal
-from harness.model import Health, Row, Volume
-from harness.ports import Datastore
+from harness.model import Health, Json, Row, Volume
+from harness.ports import Corrupt, Datastore
 
 T = TypeVar("T")
 
@@ -31,15 +31,11 @@ class Observer:
         """`run` is the run directory, where the survivors' files go."""
         self._journal = journal
         self._run = run
-        self.members = tuple(Member(store, name) for store in stores for name in store.members)
+        self.members = members(stores)
 
     def all_healthy(self) -> tuple[Health, ...]:
         """The health of every member if all are well; else NotYet, naming those that are not."""
-        healths = parallel.each(self.members, _health)
-        unwell = [f"{m.name}: {h.detail}" for m, h in zip(self.members, healths, strict=True) if not h.ok]
-        if unwell:
-            raise wait.NotYet("; ".join(unwell))
-        return tuple(healths)
+        return all_healthy(self.members)
 
     def healths(self, when: str, *, within_s: float) -> None:
         """Note the health of every member, `before` the fault or `after` the restore.
@@ -58,29 +54,35 @@ class Observer:
         self._journal.append("volumes", when=when, volumes=[asdict(volume) for volume in volumes])
 
     def digests(self, when: str) -> None:
-        """Read and note the digest of every member; one that cannot be read is noted as `unread`."""
+        """Read and note the digest of every member; one that cannot be read is noted as `unread` or `corrupt`."""
 
         def digest(member: Member) -> None:
-            parts = member.store.digest(member.name)
-            data = {name: asdict(part) for name, part in parts.items()}
-            self._journal.append("digest", when=when, store=member.store.name, member=member.name, parts=data)
+            read = member.store.digest(member.name)
+            data = {name: asdict(part) for name, part in read.parts.items()}
+            whose = {"store": member.store.name, "member": member.name, "answered_by": read.answered_by}
+            self._journal.append("digest", when=when, **whose, parts=data)
 
         self._attempt("digest", digest)
 
     def survivors(self) -> None:
-        """Write down the ledger as every member shows it, and note each file's fingerprint."""
+        """Write down the ledger and its accounts as every member shows them, and note each file's fingerprint."""
 
         def survivors(member: Member) -> None:
             path = self._run / "ledger" / f"{member.store.name}@{member.name}.jsonl"
             rows = ledger.write_rows(path, member.store.ledger(member.name))
-            self.file(path)
+            self.file(path, ledger.fingerprint(path))
             self._journal.append("survivors", store=member.store.name, member=member.name, rows=rows)
 
-        self._attempt("ledger", survivors)
+        def balances(member: Member) -> None:
+            accounts = dict(member.store.balances(member.name))
+            self._journal.append("balances", store=member.store.name, member=member.name, accounts=accounts)
 
-    def file(self, path: Path) -> None:
+        self._attempt("ledger", survivors)
+        self._attempt("balances", balances)
+
+    def file(self, path: Path, sha256: str) -> None:
         """Note the fingerprint of a finished file of the run directory."""
-        self._journal.append("file", name=path.name, sha256=ledger.fingerprint(path))
+        self._journal.append("file", name=path.name, sha256=sha256)
 
     def first_reads(self, newest: Callable[[str], int]) -> None:
         """Return once every member has shown a row of the ledger that is truly one of ours.
@@ -102,7 +104,7 @@ class Observer:
 
         parallel.each(self.members, until_correct)
 
-    def shown_on(self, store: Datastore, row: Row) -> list[str]:
+    def shown_on(self, store: Datastore, row: Row, *, within_s: float) -> list[str]:
         """The members of a store that show `row` within the deadline."""
 
         def shows(member: str) -> bool:
@@ -112,7 +114,7 @@ class Observer:
 
             try:
                 what = f"write {row.n} on {member}"
-                wait.until(lambda: _ask(look), waited_for=what, within_s=deadlines.READ_S)
+                wait.until(lambda: _ask(look), waited_for=what, within_s=within_s)
             except TimedOut:
                 return False
             return True
@@ -121,13 +123,29 @@ class Observer:
 
     def _attempt(self, what: str, read: Callable[[Member], None]) -> None:
         def attempt(member: Member) -> None:
+            where: dict[str, Json] = {"what": what, "store": member.store.name, "member": member.name}
             try:
                 read(member)
+            except Corrupt as error:
+                self._journal.append("corrupt", **where, message=str(error))
             except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; what is not read is UNKNOWN
-                message = f"{type(error).__name__}: {error}"
-                self._journal.append("unread", what=what, store=member.store.name, member=member.name, message=message)
+                self._journal.append("unread", **where, message=f"{type(error).__name__}: {error}")
 
         parallel.each(self.members, attempt)
+
+
+def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:
+    """All members of these stores."""
+    return tuple(Member(store, name) for store in stores for name in store.members)
+
+
+def all_healthy(asked: Sequence[Member]) -> tuple[Health, ...]:
+    """The health of every one of these members if all are well; else NotYet, naming those that are not."""
+    healths = parallel.each(asked, _health)
+    unwell = [f"{m.name}: {h.detail}" for m, h in zip(asked, healths, strict=True) if not h.ok]
+    if unwell:
+        raise wait.NotYet("; ".join(unwell))
+    return tuple(healths)
 
 
 def _health(member: Member) -> Health:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.model import Digest, Health, Operation, Protected, Row, Stored, ToolReport, Volume
+from harness.model import Health, Operation, Protected, Reading, Row, Stored, ToolReport, Volume
 
 
 class Unanswered(Exception):
@@ -17,6 +17,10 @@ class Unanswered(Exception):
 
 class Refused(Exception):
     """The store said no: the write was certainly not committed."""
+
+
+class Corrupt(Exception):
+    """A member answered that what it holds is damaged: a checksum is wrong, a page or a file is missing."""
 
 
 class Cluster(Protocol):
@@ -48,7 +52,10 @@ class Writer(Protocol):
     """An open connection that writes to the service as a client would."""
 
     def apply(self, operation: Operation) -> None:
-        """Commit one operation. Unanswered if no answer came, Refused if the store said no."""
+        """Commit one operation and, in the same transaction, its transfer (see `harness.transfers`).
+
+        Unanswered if no answer came, Refused if the store said no: then neither is committed.
+        """
 
     def close(self) -> None:
         """Drop the connection; may be called twice."""
@@ -86,14 +93,20 @@ class Datastore(Protocol):
     def health(self, member: str) -> Health:
         """Ask one member about itself and its replication; ok only if both are well."""
 
-    def digest(self, member: str) -> Digest:
-        """Everything but the ledger, digested inside the database, as this one member shows it."""
+    def digest(self, member: str) -> Reading:
+        """Everything but the ledger and its accounts, digested inside the database, as this one member shows it.
+
+        Corrupt if the member says that its data are damaged.
+        """
 
     def writer(self) -> Writer:
         """Connect to the service for writing."""
 
     def ledger(self, member: str) -> Iterator[Row]:
-        """The ledger's rows as this member shows them, in a stream."""
+        """The ledger's rows as this member shows them, in a stream. Corrupt as for `digest`."""
+
+    def balances(self, member: str) -> Mapping[str, int]:
+        """Every account (`checking/0`) with its balance, as this member shows it. Corrupt as for `digest`."""
 
     def recover(self) -> None:
         """The restore steps that come after the backup tool's: rebuild replicas, open to writes."""
@@ -111,11 +124,17 @@ class BackupEngine(Protocol):
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """Every volume that a backup taken now should copy, by the engine's own rules."""
 
+    def hooks(self, namespace: str) -> Mapping[str, int]:
+        """How many commands a backup taken now should run, before and after its copies together, by pod."""
+
     def backup(self, name: str, namespace: str) -> ToolReport:
         """Take a backup of the namespace; return what the tool says when it says it is done."""
 
     def stored(self, name: str) -> Stored:
         """What of this backup can be seen in the bucket, by our own listing."""
+
+    def check(self, name: str, stored: Stored) -> Stored:
+        """`stored`, with what a check of all its data says: whether it came to its end, and the damage it found."""
 
     def restore(self, name: str, backup: str) -> ToolReport:
         """Restore `backup` under the name `name`; return what the tool says when it says it is done."""

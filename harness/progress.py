@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from harness.clock import Clock
-from harness.evidence.story import mapping, number, text
-from harness.evidence.visible import duration, one_line
+from harness.evidence.answers import damage_in_words, noticed
+from harness.evidence.story import items, mapping, number, text
+from harness.evidence.visible import duration, many, one_line
 from harness.model import STEPS, Event, Json
 from harness.objectives import MARKS
 
@@ -63,10 +64,20 @@ def words_of(event: Event) -> str:
         "health": lambda: "" if data.get("ok") is True else f"{_who(data)} is not well: {text(data.get('detail'))}",
         "backup": lambda: _tool(event),
         "restore": lambda: _tool(event),
-        "stored": lambda: f"{text(data.get('objects'))} objects, {_size(data.get('bytes'))} seen in the bucket",
+        "protected": lambda: f"{_count(data, 'volumes', 'volume')} to be copied",
+        "stored": lambda: _stored(data),
+        "objects": lambda: f"read {_count(data, 'parts', 'object')} of the namespace",
         "fault": lambda: f"fault {text(data.get('name'))}: {text(data.get('phase'))}",
-        "damage": lambda: "damage seen: " + "; ".join(f"{k}: {text(v)}" for k, v in mapping(data.get("what")).items()),
+        "damage": lambda: f"damage seen: {damage_in_words(mapping(data.get('what')))}",
+        "restart": lambda: f"{_count(data, 'pods', 'member')} restarted",
         "survivors": lambda: f"ledger of {_who(data)}: {text(data.get('rows'))} rows",
+        "balances": lambda: f"balances of {_who(data)}: {_count(data, 'accounts', 'account')}",
+        "corrupt": lambda: f"{_who(data)} says that its data are damaged: {text(data.get('message'))}",
+        "unread": lambda: f"{text(data.get('what'))} of {_who(data)} NOT read: {text(data.get('message'))}",
+        "fence": lambda: (
+            f"at the fence {_count(data, 'stopped', 'packet')} stopped, {text(data.get('escaped'))} escaped"
+        ),
+        "selftest": lambda: f"the checks were tried on a spoilt recovery: {noticed(data)}",
         "write": lambda: f"new write on {text(data.get('store'))} {'' if data.get('committed') else 'NOT '}committed",
         "note": lambda: text(data.get("text")),
         "recovery-failed": lambda: f"the recovery failed: {text(data.get('message'))}",
@@ -116,6 +127,22 @@ def _picture(progress: Progress, lines: list[str], spinner: RenderableType) -> R
     for line in lines[-_SHOWN:]:
         whole.add_row(Text(line, style="dim", no_wrap=True, overflow="ellipsis"))
     return whole
+
+
+def _count(data: Json, name: str, thing: str) -> str:
+    """How many things an event has: a number, or the length of a list or an object."""
+    value = mapping(data).get(name)
+    return many(number(value) or len(items(value)) or len(mapping(value)), thing)
+
+
+def _stored(data: Json) -> str:
+    said = mapping(data)
+    seen = f"{text(said.get('objects'))} objects, {_size(said.get('bytes'))} seen in the bucket"
+    if damage := items(said.get("damage")):
+        return f"{seen}; the repository is DAMAGED: {text(damage[0])}"
+    if "checked" not in said:
+        return seen
+    return f"{seen}; the repository {'passed its own check' if said['checked'] is True else 'was NOT checked'}"
 
 
 def _who(data: Json) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import cast
 
 from harness import journal, ledger
-from harness.classify import Classes, classify
+from harness.classify import Classes, classify, states
 from harness.errors import Misconfigured, Unreadable
-from harness.model import Event, Json, Row
+from harness.history import History, Shown
+from harness.model import Event, Json
 from harness.objectives import marks
 
 
@@ -69,6 +71,14 @@ def read_json(path: Path) -> Mapping[str, Json]:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What one member kept of its store's writes: every write's class, and what its accounts may hold beside them."""
+
+    classes: Classes
+    accounts: tuple[Mapping[str, int], ...]
+
+
+@dataclass(frozen=True)
 class Run:
     """A run directory as checks read it. Whatever cannot be believed raises Unreadable."""
 
@@ -108,7 +118,11 @@ class Run:
         stores = self.facts.get("stores")
         if not isinstance(stores, dict) or not stores:
             raise Unreadable(self.path / "run.json", 0, "names no stores")
-        return {store: tuple(str(name) for name in members) for store, members in stores.items() if members}
+        for store, members in stores.items():
+            names = members if isinstance(members, list) else []
+            if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+                raise Unreadable(self.path / "run.json", 0, f"names no members of {store}")
+        return {store: tuple(members) for store, members in stores.items()}
 
     def each_member(self) -> Iterator[tuple[str, str]]:
         """Every (store, member)."""
@@ -117,28 +131,33 @@ class Run:
                 yield store, member
 
     def attempts(self, store: str) -> Iterator[ledger.Attempt]:
-        """Every write to a store, after the file's fingerprint was compared with the journal's."""
-        path = self.path / "ledger" / f"{store}.jsonl"
-        self._untouched(path)
-        return ledger.read_attempts(path)
+        """Every write to a store. Unreadable if the file cannot be believed."""
+        return ledger.read_attempts(self._untouched(self.path / "ledger" / f"{store}.jsonl"))
 
-    def survivors(self, store: str, member: str) -> Iterator[Row]:
-        """The ledger as one member showed it after the restore, compared in the same way."""
-        path = self.path / "ledger" / f"{store}@{member}.jsonl"
-        self._untouched(path)
-        return ledger.read_rows(path)
+    def kept(self, store: str, member: str) -> Kept:
+        """What became of a store's writes, as one member shows them. Unreadable if a file of it cannot be believed."""
+        if (store, member) not in self._kept:
+            # The whole store at once: its writes are many, and are read once and kept for no longer than that.
+            self._kept.update(self._read_store(store))
+        kept = self._kept[store, member]
+        if isinstance(kept, Unreadable):
+            raise kept
+        return kept
 
-    def classes(self, store: str, member: str) -> Classes:
-        """What became of a store's writes up to the restore, as one member shows them."""
-        if (store, member) not in self._classes:
-            restore_s = self.marks.get("T4", float("inf"))
-            attempts = list(self.attempts(store))
-            before = [attempt for attempt in attempts if attempt.attempted_s < restore_s]
-            ours = {attempt.operation for attempt in attempts[len(before) :]}
-            later = {Row(operation.n, operation.key, operation.value) for operation in ours}
-            survivors = (row for row in self.survivors(store, member) if row not in later)
-            self._classes[store, member] = classify(before, survivors, backup_s=self.marks.get("T0"))
-        return self._classes[store, member]
+    def _read_store(self, store: str) -> Iterator[tuple[tuple[str, str], Kept | Unreadable]]:
+        try:
+            history = History(self.attempts(store), self.marks.get("T4", math.inf))
+        except Unreadable as error:
+            yield from (((store, member), error) for member in self.members[store])
+            return
+        for member in self.members[store]:
+            try:
+                rows = ledger.read_rows(self._untouched(self.path / "ledger" / f"{store}@{member}.jsonl"))
+                shown = Shown(history, rows)
+            except Unreadable as error:
+                yield (store, member), error
+            else:
+                yield (store, member), Kept(classify(shown, backup_s=self.marks.get("T0")), states(shown))
 
     @cached_property
     def marks(self) -> Mapping[str, float]:
@@ -146,10 +165,11 @@ class Run:
         return marks(self.events)
 
     @cached_property
-    def _classes(self) -> dict[tuple[str, str], Classes]:
+    def _kept(self) -> dict[tuple[str, str], Kept | Unreadable]:
         return {}
 
-    def _untouched(self, path: Path) -> None:
+    def _untouched(self, path: Path) -> Path:
+        """`path`, if the file holds what the journal says that it held; else Unreadable."""
         noted = self.of("file", name=path.name)
         if not noted:
             raise Unreadable(path, 0, "the journal does not say what this file held; it was never finished")
@@ -159,6 +179,7 @@ class Run:
             raise Unreadable(path, 0, f"{error.strerror}") from error
         if noted[-1].data.get("sha256") != now:
             raise Unreadable(path, 0, "is not what the drill wrote; it was changed afterwards")
+        return path
 
 
 def find(runs: Path, name: str) -> Path:

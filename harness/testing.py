@@ -12,23 +12,33 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness import rundir
+from harness.clock import Clock
+from harness.deployment import Deployment
+from harness.drill import Drill, Parts
 from harness.errors import FaultHadNoEffect
+from harness.hooks import Hook
+from harness.journal import Journal
+from harness.ledger import fingerprint
 from harness.model import (
-    Digest,
+    OWN,
     Health,
+    Json,
     Operation,
     Part,
     Protected,
+    Reading,
     Row,
     Stored,
     ToolReport,
     Volume,
     VolumeCopy,
 )
-from harness.ports import Dataset, Target, Unanswered
+from harness.ports import BackupEngine, Corrupt, Dataset, Fault, Target, Unanswered
+from harness.transfers import after, opening
 
 
 @dataclass
@@ -41,6 +51,13 @@ class MemberState:
     hiccups: bool = False  # every second answer about its health is no
     asked: int = 0
     writable: bool = True
+    balances: dict[str, int] = field(default_factory=dict)
+    definitions: dict[str, str] = field(default_factory=dict)
+    settings: str = "as made"
+    answers_as: str = ""  # the name that it gives itself; "" for its own
+    corrupt: bool = False
+    kept_on_disk: bool = True  # whether what it holds outlives a restart
+    shows_new_writes: bool = True
 
 
 @dataclass
@@ -53,6 +70,12 @@ class World:
     alive: bool = True
     phase: str = "Completed"
     lost_volumes: tuple[str, ...] = ()
+    restored_from: str = ""  # the backup that the tool says it restored; "" for the right one
+    hooks_failed: int = 0
+    objects: dict[str, str] = field(default_factory=lambda: {"postgres": "5432", "mysql": "3306"})
+    ready: dict[str, list[str]] = field(default_factory=lambda: {"postgres": ["postgres-0"]})
+    restarts: int = 0
+    restartable: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -72,14 +95,33 @@ class MemoryCluster:
         """Nothing to remove."""
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
-        """Answer what a drill asks: pods and stateful sets as JSON, and yes to all else."""
-        if args[:2] != ("get", "statefulsets,pods"):
+        """Answer what a drill asks: lists of objects as JSON, and yes to all else."""
+        if args[0] == "api-resources":
+            return "services"
+        if args[:2] == ("delete", "pods"):
+            self._restart()
+        if args[0] != "get" or args[1] in {"namespace", "--raw"}:  # no namespace is there when a drill begins
             return ""
-        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        return json.dumps({"items": self._items(args[1])})
+
+    def _restart(self) -> None:
+        self.world.restarts += self.world.restartable
+        for members in self.world.members.values():
+            for state in members.values():
+                if not state.kept_on_disk:
+                    state.tables, state.ledger = {}, []
+
+    def _items(self, kinds: str) -> list[Json]:
         pods = [name for members in self.world.members.values() for name in members]
-        items: list[dict[str, object]] = [{"kind": "Pod", "metadata": {"name": pod}, "status": ready} for pod in pods]
-        items.append({"kind": "StatefulSet", "metadata": {"name": "all"}, "spec": {"replicas": len(pods)}})
-        return json.dumps({"items": items})
+        ready: Json = {"conditions": [{"type": "Ready", "status": "True"}]}
+        listed: dict[str, list[Json]] = {
+            "services": [_object("Service", name, spec={"port": port}) for name, port in self.world.objects.items()],
+            "namespaces": [_object("Namespace", "custos")],
+            "endpointslices.discovery.k8s.io": [_slice(name, ready) for name, ready in self.world.ready.items()],
+            "statefulsets": [_object("StatefulSet", "all", spec={"replicas": len(pods)})],
+            "pods": [_object("Pod", name, uid=f"{name}-{self.world.restarts}", status=ready) for name in pods],
+        }
+        return [item for kind in kinds.split(",") for item in listed[kind]]
 
     @contextlib.contextmanager
     def forward(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
@@ -113,12 +155,27 @@ class MemoryWriter:
             if not self.world.alive or not all(state.writable for state in members.values()):
                 raise Unanswered("gone")
             for state in members.values():
+                if not state.shows_new_writes:
+                    continue
+                state.balances = after(state.balances, (operation.n,))
                 rest = [row for row in state.ledger if row.key != operation.key]
                 new = [] if operation.verb == "delete" else [Row(operation.n, operation.key, operation.value)]
                 state.ledger = rest + new
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+DEFINITIONS = (
+    "indexes user",
+    "constraints user",
+    "sequence user",
+    "trigger user",
+    "view users",
+    "grants app",
+    "user app",
+)
+"""What a store in memory has beside rows."""
 
 
 class MemoryStore:
@@ -136,6 +193,8 @@ class MemoryStore:
         for state in self._world.members[self.name].values():
             for table in dataset.tables(self.name):
                 state.tables[table] = list(dataset.rows(self.name, table))
+            state.balances = opening()
+            state.definitions = dict.fromkeys(DEFINITIONS, "as made")
 
     def health(self, member: str) -> Health:
         """Well unless the world says otherwise."""
@@ -144,9 +203,15 @@ class MemoryStore:
         well = state.healthy and not (state.hiccups and state.asked % 2 == 0)
         return Health(well, "well" if well else "unwell", "member", f"id-{member}")
 
-    def digest(self, member: str) -> Digest:
-        """A sum of hashes over the rows of each table."""
-        return {f"table {name}": _part(rows) for name, rows in self._state(member).tables.items()}
+    def digest(self, member: str) -> Reading:
+        """A sum of hashes over the rows of each table, and the member's own settings."""
+        state = self._state(member)
+        if state.corrupt:
+            raise Corrupt("a page's checksum is wrong")
+        tables = {f"table {name}": _part(rows) for name, rows in state.tables.items()}
+        definitions = {name: _part([(text,)]) for name, text in state.definitions.items()}
+        own = {f"{OWN}settings": _part([(member, state.settings)])}
+        return Reading(state.answers_as or member, tables | definitions | own)
 
     def writer(self) -> MemoryWriter:
         """A writer to all members."""
@@ -155,6 +220,10 @@ class MemoryStore:
     def ledger(self, member: str) -> Iterator[Row]:
         """The rows as they stand."""
         yield from list(self._state(member).ledger)
+
+    def balances(self, member: str) -> Mapping[str, int]:
+        """The accounts as they stand."""
+        return dict(self._state(member).balances)
 
     def recover(self) -> None:
         """Nothing more to do."""
@@ -181,6 +250,10 @@ class MemoryEngine:
         """The first member of every store."""
         return tuple(Protected(store, next(iter(members)), "dump") for store, members in self._world.members.items())
 
+    def hooks(self, namespace: str) -> Mapping[str, int]:
+        """One in the first member of every store."""
+        return {volume.pod: 1 for volume in self.protected(namespace)}
+
     def backup(self, name: str, namespace: str) -> ToolReport:
         """Copy."""
         with self._world.lock:
@@ -191,23 +264,28 @@ class MemoryEngine:
         """One object a store."""
         return Stored(len(self._world.bucket), 1000 * len(self._world.bucket))
 
+    def check(self, name: str, stored: Stored) -> Stored:
+        """Whole."""
+        return replace(stored, checked=True)
+
     def restore(self, name: str, backup: str) -> ToolReport:
         """Put back, as new volumes."""
         self._world.members = copy.deepcopy(self._world.bucket)
         self._world.generation += 1
         self._world.alive = True
-        return self._report(name)
+        return self._report(name, of=self._world.restored_from or backup)
 
     def collect(self, into: Path) -> None:
         """No logs."""
 
-    def _report(self, name: str) -> ToolReport:
+    def _report(self, name: str, of: str = "") -> ToolReport:
         copies = tuple(
             VolumeCopy(volume.pod, volume.volume, "Completed", 1000, 1000, "")
             for volume in self.protected("")
             if volume.pod not in self._world.lost_volumes
         )
-        return ToolReport(name, self._world.phase, 0, 0, (), copies)
+        failed = self._world.hooks_failed
+        return ToolReport(name, self._world.phase, 0, 0, (), copies, of, len(self.protected("")), failed)
 
 
 @dataclass(frozen=True)
@@ -273,9 +351,68 @@ class SpoiltEngine(MemoryEngine):
 
     def restore(self, name: str, backup: str) -> ToolReport:
         """Put back, and spoil."""
-        report = super().restore(name, backup)
+        super().restore(name, backup)
         self.sabotage(self.world)
-        return self._report(report.name)
+        return self._report(name, of=self.world.restored_from or backup)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A drill in memory that has been run, and what is left of it."""
+
+    run: Path
+    stores: tuple[MemoryStore, ...]
+    deployment: Deployment
+
+
+def rehearse(
+    runs: Path,
+    world: World,
+    stores: tuple[MemoryStore, ...],
+    *,
+    engine: BackupEngine | None = None,
+    fault: Fault | None = None,
+    hooks: tuple[Hook, ...] = (),
+    objectives: Mapping[str, Json] | None = None,
+    escaped: int | None = 0,
+) -> Rehearsal:
+    """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted."""
+    facts: dict[str, Json] = {
+        "stores": {store.name: list(store.members) for store in stores},
+        "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
+    }
+    run = rundir.create(runs, "memory_loss", facts)
+    journal = Journal(run / "journal.jsonl", Clock())
+    journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+    journal.append("selftest", noticed=1, missed=[])
+    cluster = MemoryCluster(world)
+    deployment = Deployment(cluster, "custos", "dump", runs, {})
+    parts = Parts(
+        cluster,
+        engine or MemoryEngine(world),
+        deployment,
+        stores,
+        MemoryData(),
+        fault or MemoryLoss(world),
+        hooks,
+        dict[str, str](),
+        writes_per_s=400,
+    )
+    Drill(parts, run, journal).run()
+    if escaped is not None:
+        journal.append("fence", stopped=7, escaped=escaped)
+    journal.close()
+    return Rehearsal(run, stores, deployment)
+
+
+def _object(kind: str, name: str, uid: str = "", **content: Json) -> Json:
+    return {"kind": kind, "metadata": {"name": name, "uid": uid}, **content}
+
+
+def _slice(service: str, pods: list[str]) -> Json:
+    endpoints: list[Json] = [{"targetRef": {"name": pod}, "conditions": {"ready": True}} for pod in pods]
+    labels: Json = {"kubernetes.io/service-name": service}
+    return {"kind": "EndpointSlice", "metadata": {"labels": labels}, "endpoints": endpoints}
 
 
 def _part(rows: list[tuple[object, ...]]) -> Part:

@@ -6,26 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from harness import rundir
-from harness.clock import Clock
-from harness.deployment import Deployment
-from harness.drill import Drill, Parts
 from harness.hooks import Hook
-from harness.journal import Journal
 from harness.judge import recheck
-from harness.ledger import fingerprint
 from harness.model import Json
-from harness.ports import BackupEngine, Fault
-from harness.testing import (
-    MemoryCluster,
-    MemoryData,
-    MemoryEngine,
-    MemoryLoss,
-    MemoryStore,
-    Sabotage,
-    SpoiltEngine,
-    World,
-)
+from harness.ports import Fault
+from harness.testing import MemoryLoss, MemoryStore, Sabotage, SpoiltEngine, World, rehearse
 
 Findings = Mapping[str, Json]
 
@@ -50,25 +35,18 @@ class Memory:
     ) -> dict[str, Json]:
         """One drill; `sabotage` spoils what its restore brings back. Returns findings.json."""
         world = World()
-        cluster = MemoryCluster(world)
         members = tuple(MemoryStore(name, world) for name in stores)
         prepare(world)
-        engine: BackupEngine = MemoryEngine(world) if sabotage is None else SpoiltEngine(world, sabotage)
-        facts: dict[str, Json] = {
-            "stores": {store.name: list(store.members) for store in members},
-            "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
-        }
-        self.path = rundir.create(self.runs, "memory_loss", facts)
-        journal = Journal(self.path / "journal.jsonl", Clock())
-        journal.append("file", name="run.json", sha256=fingerprint(self.path / "run.json"))
-        deployment = Deployment(cluster, "custos", "dump", self.runs, {})
-        parts = Parts(
-            cluster, engine, deployment, members, MemoryData(), fault(world), hooks, dict[str, str](), writes_per_s=400
-        )
-        Drill(parts, self.path, journal).run()
-        if escaped is not None:
-            journal.append("fence", stopped=7, escaped=escaped)
-        journal.close()
+        self.path = rehearse(
+            self.runs,
+            world,
+            members,
+            engine=None if sabotage is None else SpoiltEngine(world, sabotage),
+            fault=fault(world),
+            hooks=hooks,
+            objectives=objectives,
+            escaped=escaped,
+        ).run
         return self.judge()
 
     def judge(self) -> dict[str, Json]:

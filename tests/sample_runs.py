@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from harness.model import Json, Verdict, worst
+from harness import journal
+from harness.model import Event, Json, Verdict, worst
+from harness.transfers import opening
 
 STORES = {
     "mysql": ["mysql-0", "mysql-1", "mysql-2"],
@@ -19,6 +22,7 @@ PARTS: dict[str, dict[str, Json]] = {
         "table credential_store.credentials": {"rows": 48213, "hash": "71aa03cde9"},
         "columns core_iam": {"rows": 87, "hash": "0f12bd4410"},
         "grants": {"rows": 9, "hash": "aa90be1177"},
+        "own settings": {"rows": 612, "hash": ""},
     },
     "postgres": {
         "table keycloak.user_entity": {"rows": 60000, "hash": "b0c4d1"},
@@ -33,7 +37,7 @@ PARTS: dict[str, dict[str, Json]] = {
 }
 MARKS_S = (61.2, 90.4, 121.0, 146.3, 147.1, 175.6, 189.2, 201.7, 203.4, 214.9)
 FACTS: dict[str, Json] = {
-    "schema": 1,
+    "schema": journal.SCHEMA,
     "scenario": "namespace_loss",
     "summary": "The namespace is deleted, with every pod, claim and volume in it; the newest backup brings it back.",
     "fault": "DeleteNamespace",
@@ -46,6 +50,14 @@ FACTS: dict[str, Json] = {
     "versions": {"drillproof": "0.1.0", "kubernetes": "1.34.4", "velero": "1.16.2", "restic": "0.14.0"},
     "images": {"docker.io/library/mysql:9.7": "sha256:4f1c22…", "docker.io/library/postgres:17": "sha256:11ab90…"},
     "host": {"cpus": 2, "memory_gib": 24, "kernel": "6.1"},
+    "commit": "c92672c4f1c22",
+    "selftest": {
+        "at": "2026-01-01T22:10:00+00:00",
+        "commit": "c92672c4f1c22",
+        "stores": list(STORES),
+        "noticed": 164,
+        "missed": [],
+    },
 }
 LEDGER: dict[str, Json] = {
     "attempted": 1210,
@@ -57,11 +69,30 @@ LEDGER: dict[str, Json] = {
     "duplicated": 0,
     "altered": 0,
     "unexpected": 0,
+    "lost_again": 0,
     "indeterminate": 2,
     "recovery_point_n": 1181,
     "rpo_s": 29.4,
     "rpo_writes": 29,
 }
+
+PASSED = (
+    ("drill-finished", "all 8 steps ended"),
+    ("damage-seen", "; ".join(f"volume data-{n}: claim 4b1c and volume 77aa are gone" for n in range(9))),
+    ("backup-complete", "the tool says of its backup: Completed, no errors"),
+    ("backup-complete", "27 objects, 45695655 bytes seen in the bucket"),
+    ("backup-complete", "the repository passed its own check, all data read"),
+    ("backup-complete", "6 hooks ran, none failed"),
+    ("restore-complete", "the tool says of its restore: Completed, no errors"),
+    ("answers-from-restored", "all 9 claims and their volumes are new ones"),
+    ("answers-from-restored", "all 9 members were restarted before they were read"),
+    ("objects-equal", "87 objects are equal"),
+    ("objectives-met", "RTO 57.1 s, objective 600 s"),
+    ("objectives-met", "RPO 29.4 s, objective 300 s"),
+    ("fence-held", "no packet left; 12 were stopped"),
+    ("self-test", "all 120 sabotages of a good recovery were noticed"),
+)
+OBJECTS: Json = {"service mysql": {"rows": 1, "hash": "5e"}, "endpoints mysql": {"rows": 1, "hash": "e9"}}
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}\x1b[31m\u202egnp.exe\x00"
 """Markup for a browser, a terminal and a template, and characters that no file should hold."""
@@ -84,23 +115,25 @@ class Sample:
         run.mkdir(parents=True)
         self.run = run
         self.facts = dict(FACTS)
-        self.events: list[dict[str, Json]] = []
+        self.events: list[Event] = []
         self.findings: list[dict[str, Json]] = []
         self.judged: dict[str, Json] = {
-            "schema": 1,
+            "schema": journal.SCHEMA,
             "scenario": "namespace_loss",
             "rto_s": 57.1,
             "rpo_s": 29.4,
             "rpo_writes": 29,
+            "skew_s": 1.25,
+            "skew_ticks": 25,
             "objectives": {"rto_s": 600, "rpo_s": 300},
             "ledger": dict.fromkeys(STORES, LEDGER),
         }
-        self.event(0, "run", schema=1)
+        self.event(0, "run", schema=journal.SCHEMA)
 
     def event(self, at_s: float, kind: str, **data: Json) -> None:
         """Add a journal line."""
         at = (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC) + timedelta(seconds=at_s)).isoformat(timespec="milliseconds")
-        self.events.append({"seq": len(self.events) + 1, "at_s": at_s, "at": at, "kind": kind, "data": data})
+        self.events.append(Event(len(self.events) + 1, at_s, at, kind, data))
 
     def finding(  # noqa: PLR0917 # in the order of `Finding`
         self, check: str, verdict: str, detail: str, hint: str = "", store: str = "", member: str = ""
@@ -118,14 +151,11 @@ class Sample:
         """What every member shows; `changed` has the parts of some members that are otherwise."""
         for store, members in STORES.items():
             for member in members:
-                self.event(
-                    at_s,
-                    "digest",
-                    when=when,
-                    store=store,
-                    member=member,
-                    parts={**PARTS[store], **(changed or {}).get(member, {})},
-                )
+                parts = {**PARTS[store], **(changed or {}).get(member, {})}
+                if store == "mysql":
+                    parts["own settings"] = {"rows": 612, "hash": member}
+                whose: dict[str, Json] = {"store": store, "member": member, "answered_by": member}
+                self.event(at_s, "digest", when=when, **whose, parts=parts)
                 role = "primary" if member.endswith("-0") else "replica"
                 detail = "3 peers, quorum" if store == "consul" else "streaming, lag 0"
                 self.event(
@@ -143,9 +173,9 @@ class Sample:
     def write(self, *, judged: bool = True) -> Path:
         """Write the files and return the directory."""
         (self.run / "run.json").write_text(json.dumps(self.facts))
-        self.events.sort(key=lambda event: float(str(event["at_s"])))
-        lines = [json.dumps({**event, "seq": n}) + "\n" for n, event in enumerate(self.events, 1)]
-        (self.run / "journal.jsonl").write_text("".join(lines))
+        self.events.sort(key=lambda event: event.at_s)
+        end = replace(self.events[-1], kind="end", data={})
+        journal.write(self.run / "journal.jsonl", (*self.events, end))
         if judged:
             verdict = worst(Verdict(finding["verdict"]) for finding in self.findings).value
             (self.run / "findings.json").write_text(
@@ -160,9 +190,17 @@ def story(run: Path, until: int = 10) -> Sample:
     for name, start_s, end_s in (("up", 0.1, 31), ("deploy", 31, 52), ("seed", 52, 60), ("backup", 60, 91)):
         sample.step(name, start_s, end_s)
     sample.digests("before", 61.5)
+    sample.event(0.1, "selftest", tier="rehearsed", noticed=120, missed=[], seconds=3.2)
+    sample.event(61.6, "objects", when="before", parts=OBJECTS)
+    protected: list[Json] = [
+        {"store": store, "pod": members[0], "volume": "dump", "hooks": 2} for store, members in STORES.items()
+    ]
+    sample.event(61.7, "protected", volumes=protected)
+    sample.event(90.1, "stored", objects=27, bytes=45695655, damage=[], checked=True)
     for n, at_s in enumerate(MARKS_S[:until]):
         sample.event(at_s, "mark", mark=f"T{n}")
     said: dict[str, Json] = {"engine": "velero-restic", "name": "drill-1", "phase": "Completed", "errors": 0}
+    said |= {"hooks_attempted": 6, "hooks_failed": 0}
     sample.event(90, "backup", **said, warnings=3, messages=["restic is deprecated"], volumes=[DUMP])
     return sample
 
@@ -172,15 +210,21 @@ def recovered(run: Path) -> Sample:
     sample = story(run)
     sample.step("write", 91, 121)
     sample.step("break", 121, 146.4)
-    what: Json = {
-        "volumes gone": "9 of 9",
-        "reads": "refused on mysql-0, postgres-0, consul-0",
-        "namespace": "custos is gone",
+    members = [member for names in STORES.values() for member in names]
+    what: dict[str, Json] = {
+        **{f"volume data-{member}": f"claim c-{member} and volume v-{member} are gone" for member in members},
+        **{f"read {member}": "connection refused" for member in members},
     }
     sample.event(146.3, "damage", what=what)
     sample.step("restore", 147, 203)
     said: dict[str, Json] = {"engine": "velero-restic", "name": "drill-1", "phase": "Completed", "errors": 0}
-    sample.event(175.6, "restore", **said, warnings=0, messages=[], volumes=[DUMP])
+    sample.event(175.6, "restore", **said, of="drill-1", warnings=0, messages=[], volumes=[DUMP])
+    sample.event(203.5, "restart", pods={member: {"before": "u1", "after": "u2"} for member in members})
+    sample.event(214.1, "objects", when="after", parts=OBJECTS)
+    for store, names in STORES.items():
+        for member in names:
+            sample.event(214.5, "balances", store=store, member=member, accounts=opening())
+    sample.event(215.5, "fence", stopped=12, escaped=0)
     sample.step("readback", 203, 215)
     return sample
 
@@ -191,9 +235,16 @@ def passed(run: Path) -> Path:
     sample.digests("after", 214)
     for store, members in STORES.items():
         for member in members:
-            sample.finding("equal", "pass", f"{len(PARTS[store])} parts equal", store=store, member=member)
-        sample.finding("ledger", "pass", "29 writes lost, all after the recovery point", store=store)
-    sample.finding("rto", "pass", "57.1 s; the objective is at most 600 s")
+            where = {"store": store, "member": member}
+            sample.finding("members-healthy", "pass", f"{member} follows", **where)
+            sample.finding("data-equal", "pass", f"{len(PARTS[store])} parts equal", **where)
+            sample.finding("ledger-kept", "pass", "29 writes lost, all after the recovery point", **where)
+            sample.finding("transfers-whole", "pass", "16 accounts hold what the writes moved", **where)
+        sample.finding("new-write", "pass", "write 1211 committed, and seen on all 3 members", store=store)
+        sample.finding("backup-complete", "pass", "volume dump: 48122880 bytes copied", store=store, member=members[0])
+        sample.finding("restore-complete", "pass", "volume dump: 48122880 bytes written back", member=members[0])
+    for check, detail in PASSED:
+        sample.finding(check, "pass", detail)
     return sample.write()
 
 
@@ -210,20 +261,20 @@ def failed(run: Path) -> Path:
         "consul-2": {"kv vault/core": {"rows": 339, "hash": "cc0f"}},
     }
     sample.digests("after", 214, changed)
-    sample.finding("ledger", "pass", "29 writes lost, all after the recovery point", store="postgres")
+    sample.finding("ledger-kept", "pass", "29 writes lost, all after the recovery point", store="postgres")
     sample.finding(
-        "health", "unknown", "postgres-2 did not say who its sender is", store="postgres", member="postgres-2"
+        "members-healthy", "unknown", "postgres-2 did not say who its sender is", store="postgres", member="postgres-2"
     )
     sample.finding(
-        "equal",
+        "data-equal",
         "fail",
         "table core_iam.client: 12,000 rows before and after, but their hash differs; grants: 9 rows before, 8 after",
         "Compare the replica with its primary; a replica that was not rebuilt from it keeps what it had.",
         "mysql",
         "mysql-2",
     )
-    sample.finding("equal", "fail", "kv vault/core: 340 keys before, 339 after", "", "consul", "consul-0")
-    sample.finding("ledger", "fail", "1 acknowledged write before the recovery point is gone", "", "mysql")
+    sample.finding("data-equal", "fail", "kv vault/core: 340 keys before, 339 after", "", "consul", "consul-0")
+    sample.finding("ledger-kept", "fail", "1 acknowledged write before the recovery point is gone", "", "mysql")
     sample.judged["objectives"] = {"rto_s": 45, "rpo_s": None}
     sample.judged["ledger"] = {**dict.fromkeys(STORES, LEDGER), "mysql": {**LEDGER, "lost_before": 1, "kept": 1178}}
     return sample.write()

@@ -1,29 +1,20 @@
-"""The ledger's classes, on hand-written ledgers and on random ones."""
+"""The ledger's classes, on hand-written ledgers; `test_properties` has random ones."""
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from collections.abc import Iterable
 
-from harness.classify import classify
-from harness.ledger import ACKNOWLEDGED, REFUSED, UNANSWERED, Attempt, Workload
-from harness.model import Operation, Row
+from hand import ledger, rows
 
-
-def ledger(*texts: str) -> list[Attempt]:
-    """`put a`, `update a`, `delete a`, each with `?` (unanswered) or `!` (refused) at the end if not acknowledged."""
-    attempts = []
-    for n, text in enumerate(texts, 1):
-        answer = {"?": UNANSWERED, "!": REFUSED}.get(text[-1], ACKNOWLEDGED)
-        verb, key = text.rstrip("?!").split()
-        value = "" if verb == "delete" else f"{n}-v"
-        attempts.append(Attempt(Operation(n, verb, key, value), n, answer, n + 0.5))
-    return attempts
+from harness import classify as classes_of
+from harness.classify import Classes
+from harness.history import History, Shown
+from harness.ledger import Attempt
+from harness.model import Row
 
 
-def rows(*texts: str) -> list[Row]:
-    """`a1` is key a as write 1 left it."""
-    return [Row(int(text[1:]), text[0], f"{text[1:]}-v") for text in texts]
+def classify(attempts: list[Attempt], shown: Iterable[Row], *, backup_s: float | None) -> Classes:
+    return classes_of.classify(Shown(History(attempts), shown), backup_s=backup_s)
 
 
 def test_a_prefix_is_kept_and_the_rest_is_the_rpo() -> None:
@@ -92,52 +83,27 @@ def test_nothing_left_loses_everything() -> None:
     assert classes.wrong == ("lost_before",)
 
 
-def replay(attempts: list[Attempt], point: int) -> dict[str, Row]:
-    holds: dict[str, Row] = {}
-    for attempt in attempts[:point]:
-        operation = attempt.operation
-        if operation.verb == "delete":
-            holds.pop(operation.key, None)
-        else:
-            holds[operation.key] = Row(operation.n, operation.key, operation.value)
-    return holds
+def test_the_recovery_point_has_a_time_and_a_tick() -> None:
+    classes = classify(ledger("put a", "put b", "put c"), rows("a1", "b2"), backup_s=None)
+    assert (classes.recovery_point_n, classes.recovery_point_s, classes.recovery_point_tick) == (2, 2, 20)
+    classes = classify(ledger("put a"), [], backup_s=None)
+    assert (classes.recovery_point_n, classes.recovery_point_s, classes.recovery_point_tick) == (0, None, None)
 
 
-def workload(seed: int, length: int) -> list[Attempt]:
-    source = Workload(seed, "store")
-    attempts = []
-    for n in range(1, length + 1):
-        operation = source.next()
-        source.answered(operation, ACKNOWLEDGED)
-        attempts.append(Attempt(operation, n, ACKNOWLEDGED, n + 0.5))
-    return attempts
+def test_a_new_write_is_put_aside_and_must_stay() -> None:
+    history = History(ledger("put a", "put b", "put c", "put d?"), restore_s=2.7)
+    assert classes_of.classify(Shown(history, rows("a1", "c3", "d4")), backup_s=None).wrong == ()
+    gone = classes_of.classify(Shown(history, rows("a1")), backup_s=None)
+    assert (gone.wrong, gone.examples) == (("lost_again",), {"lost_again": ["write 3 to c"]})
+    altered = classes_of.classify(Shown(history, [*rows("a1"), Row(3, "c", "3-x")]), backup_s=None)
+    assert altered.wrong == ("unexpected", "lost_again")
 
 
-@settings(max_examples=300)
-@given(st.integers(0, 1000), st.integers(1, 120), st.data())
-def test_any_moment_restored_whole_has_nothing_wrong(seed: int, length: int, data: st.DataObject) -> None:
-    attempts = workload(seed, length)
-    point = data.draw(st.integers(1, length))
-    shown = data.draw(st.permutations(list(replay(attempts, point).values())))
-    classes = classify(attempts, shown, backup_s=None)
-    assert classes.wrong == ()
-    assert classes.lost_after <= length - point
-    assert classes.kept + classes.lost_after == length
-
-
-@given(st.integers(0, 1000), st.integers(15, 120), st.data())
-def test_any_single_change_is_seen(seed: int, length: int, data: st.DataObject) -> None:
-    attempts = workload(seed, length)
-    holds = replay(attempts, length)
-    victim = data.draw(st.sampled_from(sorted(holds)))
-    row = holds.pop(victim)
-    change = data.draw(st.sampled_from(["gone", "altered", "twice", "another number"]))
-    shown = list(holds.values())
-    if change == "altered":
-        shown.append(Row(row.n, row.key, row.value[:-1] + "x"))
-    elif change == "twice":
-        shown += [row, row]
-    elif change == "another number":
-        shown.append(Row(row.n + 1, row.key, row.value))
-    # All was acknowledged before the backup, so that there is no "lost after" for a loss to hide in.
-    assert classify(attempts, shown, backup_s=length + 1).wrong
+def test_examples_are_the_first_three() -> None:
+    attempts = ledger("put a", "put b", "put c", "put d", "put e")
+    found = classify(attempts, [Row(9, "y", "9-v"), *rows("e5", "z9", "x9"), Row(9, "w", "9-v")], backup_s=None)
+    assert (found.unexpected, found.lost_before) == (4, 4)
+    assert found.examples == {
+        "lost_before": ["write 1 to a", "write 2 to b", "write 3 to c"],
+        "unexpected": ["y holds write 9: 9-v", "z holds write 9: 9-v", "x holds write 9: 9-v"],
+    }

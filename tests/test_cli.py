@@ -94,7 +94,7 @@ def test_run_ends_with_the_verdict_the_numbers_and_the_path(
 ) -> None:
     assert cli.main(["run"]) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines()[-5].startswith("PASS namespace_loss: ")
+    assert out.splitlines()[-6].startswith("PASS namespace_loss: ")
     assert out.splitlines()[-1] == "report: reports/runs/namespace_loss/report.html"
     assert Path("reports/runs/namespace_loss/report.html").is_file()
     assert err.splitlines()[0].endswith("s] prepare: building image 1 of 9")
@@ -108,7 +108,7 @@ def test_json_is_all_there_is_on_standard_output(asked: list[Options], capsys: p
     assert cli.main(["run", "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
-    assert (document["verdict"], document["rto_s"], len(document["findings"])) == ("pass", 57.1, 13)
+    assert (document["verdict"], document["rto_s"], len(document["findings"])) == ("pass", 57.1, 59)
     assert err == ""
 
 

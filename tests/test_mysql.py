@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import Self, cast
+from random import Random
+from typing import Any, Self, cast
 
 import pymysql
 import pytest
@@ -15,12 +18,21 @@ from hypothesis import strategies as st
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from harness.datastores.mysql import _primary_health, _replica_health
-from harness.datastores.mysql_catalog import CATALOGS, EXCLUDED, catalog
-from harness.datastores.mysql_digest import Column, _rows, row_bytes
+from harness import checks
+from harness.data import fixtures
+from harness.datastores import mysql_slow
+from harness.datastores.mysql import MySQL
+from harness.datastores.mysql_bench import seconds
+from harness.datastores.mysql_catalog import CATALOGS, EXCLUDED, PRIMARY, catalog
+from harness.datastores.mysql_damage import is_damage, last_words, told
+from harness.datastores.mysql_digest import Column, Table, digest, row_bytes, rows, tables
+from harness.datastores.mysql_health import primary_health, replica_health
 from harness.datastores.mysql_load import chunks, field, load, statement
-from harness.datastores.mysql_writer import is_refusal
+from harness.datastores.mysql_writer import MySQLWriter, is_refusal, transaction
 from harness.errors import ToolFailed
+from harness.model import Operation
+from harness.ports import Corrupt, Refused, Unanswered
+from harness.sabotage.mysql import CATALOGUE, FROM_FIXTURES
 
 UNESCAPED = {b"t": b"\t", b"n": b"\n", b"0": b"\0", b"\\": b"\\"}
 
@@ -130,6 +142,8 @@ def test_a_row_that_load_data_skipped_or_changed_is_an_error(found: int, warning
 
 # --- digest
 
+BEFORE = "CONCAT(CAST('' AS BINARY), _binary 0xFF, "
+
 
 @pytest.mark.parametrize(
     ("column", "value"),
@@ -137,8 +151,11 @@ def test_a_row_that_load_data_skipped_or_changed_is_an_error(found: int, warning
         (Column("n", "int", nullable=False, charset=""), "`n`"),
         (Column("n", "int", nullable=True, charset=""), "IFNULL(`n`, CAST(0xFE AS BINARY))"),
         (Column("t", "varchar", nullable=False, charset="utf8mb4"), "`t`"),
-        (Column("t", "varchar", nullable=False, charset="latin1"), "LENGTH(`t`), `t`"),
-        (Column("b", "blob", nullable=True, charset=""), "IFNULL(LENGTH(`b`), CAST(0xFE AS BINARY)), `b`"),
+        (Column("t", "varchar", nullable=False, charset="latin1"), "LENGTH(`t`), _binary 0xFF, `t`"),
+        (
+            Column("b", "blob", nullable=True, charset=""),
+            "IFNULL(LENGTH(`b`), CAST(0xFE AS BINARY)), _binary 0xFF, IFNULL(`b`, CAST('' AS BINARY))",
+        ),
         (Column("f", "float", nullable=False, charset=""), "CAST(`f` AS DOUBLE)"),
         (Column("e", "enum", nullable=False, charset="utf8mb4"), "CAST(`e` AS UNSIGNED)"),
         (Column("v", "a type of tomorrow", nullable=False, charset=""), "HEX(`v`)"),
@@ -146,14 +163,65 @@ def test_a_row_that_load_data_skipped_or_changed_is_an_error(found: int, warning
     ],
 )
 def test_a_column_is_told_without_ambiguity(column: Column, value: str) -> None:
-    assert row_bytes([column]) == f"CONCAT_WS(CAST(0xFF AS BINARY), {value})"
+    assert row_bytes([column]) == f"{BEFORE}{value})"
+
+
+def test_every_value_has_the_byte_that_parts_it_from_the_one_before() -> None:
+    columns = [Column(name, "int", nullable=False, charset="") for name in "ab"]
+    assert row_bytes(columns) == f"{BEFORE}`a`, _binary 0xFF, `b`)"
+
+
+COLUMN = Column("b", "longblob", nullable=False, charset="")
 
 
 def test_a_digest_with_a_warning_is_no_digest() -> None:
-    column = Column("b", "longblob", nullable=False, charset="")
-    assert _rows(sql(Server([(3, Decimal(255))])), "s.t", [column]).hash == "ff"
+    table = Table("s.t", (COLUMN,), keyed=True)
+    assert rows(sql(Server([(3, "ff")])), table).hash == "ff"
     with pytest.raises(ToolFailed, match="not whole"):
-        _rows(sql(Server([(3, Decimal(255))], [("Warning", 1301, "truncated")], warnings=1)), "s.t", [column])
+        rows(sql(Server([(3, "ff")], [("Warning", 1301, "truncated")], warnings=1)), table)
+
+
+@pytest.mark.parametrize(("keyed", "sums"), [(True, False), (False, True)])
+def test_equal_rows_do_not_cancel_each_other_out_where_there_may_be_any(keyed: bool, sums: bool) -> None:
+    server = Server([(3, Decimal(255))])
+    rows(sql(server), Table("s.t", (COLUMN,), keyed=keyed))
+    assert ("SUM(" in server.asked[0]) is sums
+    assert ("BIT_XOR(" in server.asked[0]) is not sums
+
+
+def test_a_table_is_keyed_by_one_column_of_its_key_and_the_ledger_is_not_read() -> None:
+    told_of = [
+        ("shop.item", "id", "int", "NO", "", 1),
+        ("shop.item", "name", "varchar", "YES", "utf8mb4", 0),
+        ("shop.log", "line", "text", "YES", "utf8mb4", 0),
+        ("drillproof.ledger", "id", "bigint", "NO", "", 1),
+        ("drillproof.savings", "id", "int", "NO", "", 1),
+    ]
+    assert [(t.name, len(t.columns), t.keyed) for t in tables(sql(Server(told_of)))] == [
+        ("shop.item", 2, True),
+        ("shop.log", 1, False),
+    ]
+
+
+def test_who_answered_is_asked_on_the_connections_that_digest() -> None:
+    hosts = iter(("db-1", "db-0"))
+
+    class Answers(Server):
+        def __init__(self) -> None:
+            super().__init__()
+            self.host = next(hosts)
+
+        def fetchall(self) -> Sequence[tuple[object, ...]]:
+            return [(self.host,)] if self.asked[-1] == "SELECT @@hostname" else []
+
+    assert digest(cast("Any", Answers), primary=False).answered_by == "db-0, db-1"
+
+
+def test_the_bench_holds_each_digest_against_a_scan() -> None:
+    server = Server([("shop.item", "id", "int", "NO", "", 1)], *([("shop.item", 1)], [(0, "00")]) * 2)
+    taken = seconds(sql(server), rounds=2)
+    assert server.asked[1] == server.asked[3] == "CHECKSUM TABLE `shop`.`item`"
+    assert taken.scan > 0 < taken.digest
 
 
 class CatalogServer(Server):
@@ -175,15 +243,15 @@ class CatalogServer(Server):
 
 def test_objects_and_accounts_are_named() -> None:
     trigger = CatalogServer("information_schema.triggers", TRIGGER_SCHEMA="shop", TRIGGER_NAME="stock")
-    assert list(catalog(sql(trigger))) == ["trigger shop.stock"]
+    assert list(catalog(sql(trigger), primary=False)) == ["trigger shop.stock"]
     grant = CatalogServer("mysql.db", User="app", Host="%", Select_priv="Y")
-    assert list(catalog(sql(grant))) == ["grants app@%"]
+    assert list(catalog(sql(grant), primary=False)) == ["grants app@%"]
 
 
 def test_what_counts_changes_the_hash_and_what_is_excluded_does_not() -> None:
     def told(**row: object) -> object:
         server = CatalogServer("information_schema.triggers", TRIGGER_SCHEMA="shop", TRIGGER_NAME="stock", **row)
-        return catalog(sql(server))
+        return catalog(sql(server), primary=False)
 
     assert told(CREATED=1, ACTION_ORDER=1) == told(CREATED=2, ACTION_ORDER=1)
     assert told(CREATED=1, ACTION_ORDER=1) != told(CREATED=1, ACTION_ORDER=2)
@@ -194,22 +262,112 @@ def test_the_ledgers_own_sequence_does_not_count() -> None:
     server = CatalogServer(
         "information_schema.tables", TABLE_SCHEMA="drillproof", TABLE_NAME="ledger", AUTO_INCREMENT=9
     )
-    assert "sequence drillproof.ledger" not in catalog(sql(server))
+    assert "sequence drillproof.ledger" not in catalog(sql(server), primary=True)
 
 
 def test_every_exclusion_is_of_a_kind_that_exists_and_has_a_reason() -> None:
-    kinds = {source.kind for source in CATALOGS}
+    kinds = {"table", *(source.kind for source in (*CATALOGS, *PRIMARY))}
     assert all(kind in kinds and reason for kind, _, reason in EXCLUDED)
+
+
+def test_settings_are_a_members_own_but_for_those_that_name_a_data_directory() -> None:
+    def parts(name: str) -> list[str]:
+        server = CatalogServer("performance_schema.global_variables", VARIABLE_NAME=name, VARIABLE_VALUE="1")
+        return list(catalog(sql(server), primary=False))
+
+    assert parts("sync_binlog") == ["own setting sync_binlog"]
+    assert parts("server_uuid") == parts("gtid_executed") == []
+
+
+def test_whether_an_event_is_awake_is_told_by_the_primary_alone() -> None:
+    def parts(*, primary: bool) -> dict[str, object]:
+        server = CatalogServer("information_schema.events", EVENT_SCHEMA="shop", EVENT_NAME="tidy", STATUS="ENABLED")
+        return dict(catalog(sql(server), primary=primary))
+
+    assert list(parts(primary=True)) == ["event shop.tidy", "own event shop.tidy"]
+    assert list(parts(primary=False)) == ["event shop.tidy"]
+
+
+def test_what_the_server_brings_itself_is_one_part_of_each_kind() -> None:
+    view = CatalogServer("information_schema.views", TABLE_SCHEMA="sys", TABLE_NAME="metrics")
+    assert list(catalog(sql(view), primary=False)) == ["view sys"]
+
+
+# --- the slow way
+
+
+@given(st.lists(st.one_of(st.none(), st.binary(max_size=3))), st.lists(st.one_of(st.none(), st.binary(max_size=3))))
+def test_different_rows_have_different_bytes(one: list[bytes | None], another: list[bytes | None]) -> None:
+    assert (mysql_slow.canonical(one) == mysql_slow.canonical(another)) is (one == another)
+
+
+class Holds(Server):
+    """A server of one table; iterated, it gives the table's rows."""
+
+    def __init__(self, *rows: tuple[object, ...]) -> None:
+        super().__init__(
+            [("shop", "item"), ("drillproof", "ledger"), ("mysql", "user")], [("a", "int"), ("b", "float")]
+        )
+        self.rows = rows
+
+    def cursor(self, _: object = None) -> Holds:
+        return self
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        return iter(self.rows)
+
+
+def slowly(*rows: tuple[object, ...]) -> str:
+    (hashed,) = mysql_slow.tables(cast("Connection[Cursor]", Holds(*rows))).values()
+    return hashed
+
+
+@given(st.lists(st.tuples(st.sampled_from(("1", "2")), st.none() | st.sampled_from(("x", "")))), st.randoms())
+def test_the_slow_way_sees_every_row_and_no_order(held: list[tuple[object, ...]], chance: Random) -> None:
+    shuffled = [*held]
+    chance.shuffle(shuffled)
+    assert slowly(*held) == slowly(*shuffled)
+    assert slowly(*held) != slowly(*held, ("1", "x"))
+    assert slowly(*held, ("1", "x")) != slowly(*held, ("1", None))
+
+
+def test_the_slow_way_widens_floats() -> None:
+    server = Holds(("1", "0.1"))
+    mysql_slow.tables(cast("Connection[Cursor]", server))
+    assert server.asked[-1] == "SELECT `a`, `b` + 0e0 FROM `shop`.`item`"
+
+
+# --- damage
+
+
+@pytest.mark.parametrize(("number", "damage"), [(1034, True), (1812, True), (1146, True), (2013, False), (1205, False)])
+def test_damage_is_what_the_server_said_of_its_data(number: int, damage: bool) -> None:
+    error = pymysql.OperationalError(number, "said")
+    assert is_damage(error) is damage
+    with pytest.raises(Corrupt if damage else ToolFailed, match="said"), told():
+        raise ToolFailed(("mysql", "db-0"), 1, "said") from error
+
+
+def test_trouble_of_other_kinds_is_no_damage() -> None:
+    assert not is_damage(None)
+    assert not is_damage(TimeoutError())
+    assert not is_damage(pymysql.InterfaceError())
+
+
+def test_a_server_that_ended_over_a_corrupt_page_said_so_in_its_log() -> None:
+    line = "2026 1 [ERROR] [MY-011906] [InnoDB] Database page corruption on disk or a failed file read of page [5:4]."
+    assert last_words(f"ready for connections\n{line}\nmysqld got signal 6") == line
+    assert last_words("ready for connections\nShutdown complete") == ""
 
 
 # --- health
 
-HEALTHY = ("replica-uuid", 1, "p:1-9", "ON", "ON", "p", "")
+HEALTHY = ("replica-uuid", 1, "p:1-9", "ON", "ON", "p", 0, 1, "", "")
 
 
 def replica(*told: object, late: int = 0, errant: str = "") -> tuple[bool, str]:
-    server, primary = Server([(late,)], [told]), Server([(errant,)])
-    health = _replica_health(sql(server), sql(primary), "p", "p:1-9")
+    server, primary = Server([(late,)], [told]), Server([("p", "p:1-9")], [(errant,)])
+    health = replica_health(sql(server), sql(primary))
     return health.ok, health.detail
 
 
@@ -225,7 +383,10 @@ def test_a_replica_that_follows_is_healthy() -> None:
         (3, "CONNECTING", "its receiver is CONNECTING"),
         (4, "OFF", "its applier is OFF"),
         (5, "q", "it follows q"),
-        (6, "Duplicate entry", "Duplicate entry"),
+        (6, 60, "delayed by 60 s"),
+        (7, 2, "2 channels"),
+        (8, "REPLICATE_IGNORE_DB shop", "it filters: REPLICATE_IGNORE_DB shop"),
+        (9, "Duplicate entry", "Duplicate entry"),
     ],
 )
 def test_one_thing_wrong_makes_a_replica_unhealthy(at: int, value: object, said: str) -> None:
@@ -239,10 +400,34 @@ def test_a_replica_that_is_late_or_has_more_than_its_primary_is_unhealthy() -> N
     assert "r:1" in replica(*HEALTHY, errant="r:1")[1]
 
 
-def test_a_primary_is_healthy_only_when_open_and_with_its_events_awake() -> None:
-    assert _primary_health(sql(Server([])), "p", closed=False).ok
-    assert not _primary_health(sql(Server([])), "p", closed=True).ok
-    assert "purge" in _primary_health(sql(Server([("purge",)])), "p", closed=False).detail
+LOG = ("binlog.1", 4, "", "", "p:1-9")
+
+
+def primary(
+    told: tuple[object, ...] = ("p", 0, 0, "", 0), log: tuple[object, ...] = LOG, events: Sequence[str] = ()
+) -> tuple[bool, str]:
+    health = primary_health(sql(Server([told], [log], [(name,) for name in events])))
+    return health.ok, health.detail
+
+
+def test_a_primary_that_takes_writes_and_passes_all_on_is_healthy() -> None:
+    assert primary() == (True, "takes writes")
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (primary(("p", 1, 0, "", 0)), "closed to writes"),
+        (primary(("p", 0, 1, "", 0)), "follows another"),
+        (primary(("p", 0, 0, "REPLICATE_DO_DB shop", 0)), "filters: REPLICATE_DO_DB shop"),
+        (primary(("p", 0, 0, "", 2)), "2 transactions of no session"),
+        (primary(log=("binlog.1", 4, "", "shop", "p:1-9")), "does not have all databases: shop"),
+        (primary(events=["purge"]), "event purge is disabled"),
+    ],
+)
+def test_one_thing_wrong_makes_a_primary_unhealthy(seen: tuple[bool, str], said: str) -> None:
+    assert not seen[0]
+    assert said in seen[1]
 
 
 # --- writer
@@ -264,3 +449,104 @@ def test_a_primary_is_healthy_only_when_open_and_with_its_events_awake() -> None
 )
 def test_only_the_servers_own_no_is_a_refusal(error: Exception, refusal: bool) -> None:
     assert is_refusal(error) is refusal
+
+
+class Batches:
+    """Answers one batch after the other: None for all well, else the error that comes of it."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+        self.rollback_fails = False
+        self.open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def cursor(self) -> Self:
+        return self
+
+    def execute(self, text: str, values: dict[str, object]) -> None:
+        self.asked.append(text % {name: repr(value) for name, value in values.items()})
+
+    def nextset(self) -> bool:  # what a later statement came to is told only here
+        if error := self.answers.pop(0):
+            raise error
+        return False
+
+    def rollback(self) -> None:
+        self.asked.append("ROLLBACK")
+        if self.rollback_fails:
+            raise pymysql.OperationalError(2013, "lost")
+
+    def close(self) -> None:
+        self.open = False
+
+
+PUT = Operation(9, "put", "k9", "9-x")
+
+
+def writer(monkeypatch: pytest.MonkeyPatch, connection: Batches) -> MySQLWriter:
+    monkeypatch.setattr(pymysql, "connect", lambda **_: connection)
+    return MySQLWriter(lambda: contextlib.nullcontext(("127.0.0.1", 1)), "secret")
+
+
+def test_a_write_and_its_transfer_are_one_batch_that_ends_with_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Batches(None)
+    writer(monkeypatch, connection).apply(PUT)
+    (batch,) = connection.asked
+    first, _, second, _, third, _, last = batch.split("; ")
+    assert "INSERT INTO drillproof.ledger" in first
+    assert second == "UPDATE drillproof.checking SET balance = balance - 35 WHERE id = 1"
+    assert third == "UPDATE drillproof.savings SET balance = balance + 35 WHERE id = 1"
+    assert last == "COMMIT"
+
+
+@pytest.mark.parametrize("verb", ["put", "update", "delete"])
+def test_the_batch_stops_at_the_first_statement_that_touches_no_row(verb: str) -> None:
+    statements = transaction(verb).split("; ")
+    assert all("ROW_COUNT() > 0" in guard for guard in statements[1:6:2])
+    assert statements[6:] == ["COMMIT"]
+
+
+def test_a_write_that_touched_no_row_is_rolled_back_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Batches(pymysql.OperationalError(1242, "Subquery returns more than 1 row"))
+    with pytest.raises(Refused, match="k9, or an account, is not there"):
+        writer(monkeypatch, connection).apply(PUT)
+    assert connection.asked[-1] == "ROLLBACK"
+    assert connection.open
+
+
+def test_a_connection_that_cannot_roll_back_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Batches(pymysql.OperationalError(1290, "--super-read-only"))
+    connection.rollback_fails = True
+    with pytest.raises(Refused, match="super-read-only"):
+        writer(monkeypatch, connection).apply(PUT)
+    assert not connection.open
+
+
+def test_a_doubt_is_unanswered_and_nothing_is_said_to_be_rolled_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Batches(pymysql.OperationalError(2013, "lost connection"))
+    with pytest.raises(Unanswered, match="lost"):
+        writer(monkeypatch, connection).apply(PUT)
+    assert "ROLLBACK" not in connection.asked
+
+
+# --- the catalogue of sabotage
+
+
+def test_every_sabotage_is_of_a_member_and_has_a_check_that_exists() -> None:
+    names = {check.name for check in checks.ALL}
+    for sabotage in CATALOGUE:
+        assert {sabotage.check, *sabotage.also} <= names
+        assert {act.member for act in (*sabotage.spoil, *sabotage.heal)} <= set(MySQL.members)
+        assert sabotage.says
+        assert re.compile(sabotage.says)
+    assert len({sabotage.name for sabotage in CATALOGUE}) == len(CATALOGUE) >= 25
+
+
+def test_what_is_put_back_is_what_the_fixtures_have() -> None:
+    text = "".join((fixtures() / "mysql" / name).read_text("utf-8") for name in ("schema.sql", "after.sql"))
+    assert all(statement in text for statement in FROM_FIXTURES)

@@ -75,7 +75,7 @@ def test_each_bad_finding_fails_as_a_subtest(project: Project) -> None:
     project.sample = sample_runs.failed
     run = project.pytest()
     assert run.ret == 1
-    run.stdout.fnmatch_lines(["*[[]equal[[]mysql/mysql-2[]][]]*", "*FAIL: table core_iam.client*"])
+    run.stdout.fnmatch_lines(["*[[]data-equal[[]mysql/mysql-2[]][]]*", "*FAIL: table core_iam.client*"])
     run.stdout.fnmatch_lines(["*UNKNOWN: postgres-2 did not say*"])
     assert run.parseoutcomes()["failed"] == 5  # four findings and the drill itself
 

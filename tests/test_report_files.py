@@ -35,13 +35,14 @@ def test_junit_has_one_case_a_finding(tmp_path: Path) -> None:
     cases = {case.get("name"): case for case in suite.iter("testcase")}
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "3", "1")
     assert all(case.get("classname") == "namespace_loss" for case in cases.values())
-    failure = cases["equal[mysql/mysql-2]"].find("failure")
+    failure = cases["data-equal[mysql/mysql-2]"].find("failure")
     assert failure is not None
     assert "core_iam.client" in str(failure.get("message"))
-    assert cases["health[postgres/postgres-2]"].find("error") is not None
-    assert cases["ledger[postgres]"].find("failure") is None
+    assert cases["members-healthy[postgres/postgres-2]"].find("error") is not None
+    assert cases["ledger-kept[postgres]"].find("failure") is None
     properties = {each.get("name"): each.get("value") for each in suite.iter("property")}
-    assert properties == {"verdict": "fail", "run": "run", "rto_s": "57.1", "rpo_s": "29.4", "rpo_writes": "29"}
+    figures = {"rto_s": "57.1", "rpo_s": "29.4", "rpo_writes": "29", "skew_s": "1.25", "skew_ticks": "25"}
+    assert properties == {"verdict": "fail", "run": "run", **figures}
 
 
 @pytest.mark.parametrize("missing", ["findings.json", "journal.jsonl", "run.json"])
@@ -57,7 +58,9 @@ def test_allure_has_the_drill_with_its_steps_and_files(tmp_path: Path) -> None:
     steps = {each["name"]: each for each in drill["steps"]}  # type: ignore[attr-defined] # a list, by Allure's format
     assert drill["status"] == "passed"
     assert steps["backup"]["stop"] - steps["backup"]["start"] == 31_000
-    assert tuple(name for name in steps if "[" not in name and name != "rto") == STEPS
+    checks = {name for name, _ in sample_runs.PASSED}
+    assert tuple(name for name in steps if "[" not in name and name not in checks) == STEPS
+    assert checks < set(steps)
     attached = {each["name"]: each["source"] for each in drill["attachments"]}  # type: ignore[attr-defined] # as above
     assert set(attached) == {"report.html", "findings.json", "run.json", "journal.jsonl"}
     folder = tmp_path / "run" / "allure-results"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from harness import wait
 from harness.backups.velero import ENDED, RUNNING, VeleroEngine
@@ -31,6 +31,7 @@ class Bucket:
     """As much of an S3 client as is used."""
 
     things: dict[str, bytes] = field(default_factory=dict)
+    listings: int = 99  # after so many it is out of reach
 
     def client(self) -> Bucket:
         return self
@@ -42,6 +43,9 @@ class Bucket:
         return SimpleNamespace(paginate=self._pages)
 
     def _pages(self, Bucket: str, Prefix: str) -> Iterator[Mapping[str, object]]:  # noqa: N803 # boto's names
+        self.listings -= 1
+        if self.listings < 0:
+            raise EndpointConnectionError(endpoint_url="http://outside")
         for key in sorted(self.things):
             if key.startswith(Prefix):
                 yield {"Contents": [{"Key": key, "Size": len(self.things[key])}]}
@@ -66,20 +70,31 @@ class Server:
     created: list[dict[str, Json]] = field(default_factory=list)
     name: str = "stub"
     asked: int = 0
+    restic: str | HarnessError = "load indexes\nno errors were found\n"
+    executed: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         if args[0] == "create":
             assert stdin is not None
             self.created.append(json.loads(stdin))
             return ""
+        if args[0] == "exec":
+            self.executed.append((args, stdin))
+            if isinstance(self.restic, HarnessError):
+                raise self.restic
+            return self.restic
         kind = args[1].partition(".")[0]
+        if kind == "secrets":
+            return json.dumps({"items": [{"data": {"repository-password": "bXVjaC1zZWNyZXQ="}}]})
         selector = [word for word in args if word.startswith("--field-selector")]
         if not selector:
             return json.dumps({"items": self.records.get(kind, [])})
         phase = self.phases[min(self.asked, len(self.phases) - 1)]
         self.asked += 1
         name = selector[0].rpartition("=")[2]
-        return json.dumps({"items": [{"metadata": {"name": name}, "status": {**self.status, "phase": phase}}]})
+        spec: Json = self.created[-1]["spec"] if self.created else {}
+        done: Json = {"metadata": {"name": name}, "spec": spec, "status": {**self.status, "phase": phase}}
+        return json.dumps({"items": [done]})
 
     def up(self) -> None: ...
     def down(self) -> None: ...
@@ -174,12 +189,139 @@ def test_messages_that_cannot_be_read_say_so() -> None:
     assert "b-results.gz cannot be read" in message
 
 
-def test_what_is_stored_is_counted_in_the_bucket() -> None:
-    bucket = Bucket({"backups/b/velero-backup.json": b"12345", "backups/bb/x": b"1", "restic/other/data/1": b"1"})
-    bucket.things["restic/custos/data/1"] = b"1234567"
-    bucket.put("backups/b/b-podvolumebackups.json.gz", [{"spec": {"pod": {"namespace": "custos"}}}])
-    size = 12 + len(bucket.things["backups/b/b-podvolumebackups.json.gz"])
-    assert engine(Server(), bucket).stored("b") == Stored(objects=3, bytes=size)
+def test_hooks_are_reported_as_velero_counts_them() -> None:
+    server = Server(status={"hookStatus": {"hooksAttempted": 3, "hooksFailed": 1}})
+    report = engine(server).backup("b", "custos")
+    assert (report.hooks_attempted, report.hooks_failed) == (3, 1)
+
+
+def test_a_restore_says_which_backup_was_restored() -> None:
+    assert engine(Server()).restore("r", "b").of == "b"
+
+
+def test_hooks_are_counted_by_pod_with_volumes_or_without() -> None:
+    annotations = {
+        "both": {"pre.hook.backup.velero.io/command": "a", "post.hook.backup.velero.io/command": "b"},
+        "old": {"hook.backup.velero.io/command": "a", "pre.hook.backup.velero.io/command": ""},
+        "twice": {"hook.backup.velero.io/command": "a", "pre.hook.backup.velero.io/command": "b"},
+        "none": {"pre.hook.backup.velero.io/timeout": "5m", "backup.velero.io/backup-volumes": "dump"},
+    }
+    pods: list[Json] = [{"metadata": {"name": name, "annotations": found}} for name, found in annotations.items()]
+    hooks = engine(Server(records={"pods": pods})).hooks("custos")
+    assert hooks == {"both": 2, "old": 1, "twice": 1}
+
+
+COPY: Json = {
+    "spec": {
+        "pod": {"namespace": "custos", "name": "a-0"},
+        "volume": "dump",
+        "uploaderType": "restic",
+        "repoIdentifier": "s3:inside/velero/restic/custos",
+    },
+    "status": {"snapshotID": "78b986a9"},
+}
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    """A bucket that holds the backup `b` of one volume, whole."""
+    whole = Bucket({"backups/b/velero-backup.json": b"12345", "restic/custos/snapshots/78b986a94907": b"1234567"})
+    whole.put("backups/b/b.tar.gz", ["as if it were a tar"])
+    whole.put("backups/b/b-podvolumebackups.json.gz", [COPY])
+    return whole
+
+
+def checked(velero: VeleroEngine) -> Stored:
+    return velero.check("b", velero.stored("b"))
+
+
+def test_what_is_stored_is_counted_in_the_bucket(bucket: Bucket) -> None:
+    size = sum(len(thing) for thing in bucket.things.values())
+    bucket.things |= {"backups/bb/x": b"1", "restic/other/data/1": b"1"}
+    velero = engine(Server(), bucket)
+    assert velero.stored("b") == Stored(objects=4, bytes=size)
+    assert velero.check("b", velero.stored("b")) == Stored(objects=4, bytes=size, checked=True)
+
+
+def test_all_data_of_the_repository_are_checked_and_its_password_is_in_no_argument(bucket: Bucket) -> None:
+    server = Server()
+    checked(engine(server, bucket))
+    ((command, given),) = server.executed
+    assert command[-6:] == (
+        *("restic", "check", "--read-data", "--no-lock", "--no-cache"),
+        "--repo=s3:inside/velero/restic/custos",
+    )
+    assert given == "much-secret\n"
+    assert "much-secret" not in " ".join(command)
+
+
+def failed(*lines: str) -> ToolFailed:
+    return ToolFailed(["kubectl", "exec"], 1, "\n".join((*lines, "command terminated with exit code 1")))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "Fatal: repository contains errors",
+        "Fatal: LoadIndex returned errors",
+        "Fatal: config or key 7512 is damaged: ciphertext verification failed",
+    ],
+)
+def test_damage_of_the_repository_is_told_line_by_line(bucket: Bucket, end: str) -> None:
+    server = Server(restic=failed("pack 1: does not exist", "Load(1) returned error, retrying after 1s: none", end))
+    stored = checked(engine(server, bucket))
+    assert (stored.checked, stored.damage) == (True, ("pack 1: does not exist", end))
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (failed("Fatal: wrong password or no key found"), "Fatal: wrong password or no key found"),
+        (failed("pack 1: broken"), "pack 1: broken"),  # killed half way: nothing was said of the rest
+        (ToolFailed(["kubectl"], 1, "error: connection lost"), "error: connection lost"),
+        (TimedOut("restic", 3600, "load indexes"), "waited 3600 s for restic"),
+        ("load indexes", "ended without a verdict"),
+    ],
+)
+def test_a_check_that_did_not_come_to_its_end_is_none(bucket: Bucket, said: str | HarnessError, reason: str) -> None:
+    stored = checked(engine(Server(restic=said), bucket))
+    assert not stored.checked
+    assert reason in " ".join(stored.damage)
+
+
+def test_what_restic_says_counts_for_nothing_if_the_bucket_is_out_of_reach(bucket: Bucket) -> None:
+    bucket.listings = 3
+    with pytest.raises(HarnessError, match="cannot be listed"):
+        checked(engine(Server(restic=failed("Fatal: repository contains errors")), bucket))
+
+
+def test_a_snapshot_that_is_gone_is_damage_though_restic_finds_none(bucket: Bucket) -> None:
+    del bucket.things["restic/custos/snapshots/78b986a94907"]
+    stored = checked(engine(Server(), bucket))
+    assert stored.checked
+    assert stored.damage == ("the snapshot 78b986a9 of a-0, volume dump is not in the repository",)
+
+
+@pytest.mark.parametrize("spoil", [lambda whole: whole[:12], lambda whole: whole[:-1] + b"?", lambda whole: whole[4:]])
+def test_a_backup_whose_objects_cannot_be_unpacked_is_damaged(bucket: Bucket, spoil: Callable[[bytes], bytes]) -> None:
+    bucket.things["backups/b/b.tar.gz"] = spoil(bucket.things["backups/b/b.tar.gz"])
+    (damage,) = checked(engine(Server(), bucket)).damage
+    assert "b.tar.gz cannot be read" in damage
+
+
+def test_kopia_is_not_said_to_be_checked(bucket: Bucket) -> None:
+    server = Server()
+    kopia = VeleroEngine(server, lambda: cast("ObjectStore", bucket), RELEASE, uploader="kopia")
+    bucket.put("backups/b/b-podvolumebackups.json.gz", [{"spec": {"uploaderType": "kopia"}}])
+    stored = checked(kopia)
+    assert (stored.checked, stored.damage) == (False, ("kopia's check is not written yet",))
+    assert server.executed == []
+
+
+@pytest.mark.parametrize("none", [None, []])  # Velero writes null
+def test_a_backup_that_copied_no_volume_has_no_repository_to_check(bucket: Bucket, none: object) -> None:
+    bucket.put("backups/b/b-podvolumebackups.json.gz", none)
+    assert not checked(engine(Server(), bucket)).checked
 
 
 def test_a_backup_without_its_description_is_not_stored() -> None:

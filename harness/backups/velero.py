@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import deadlines
-from harness.backups import velero_install
+from harness.backups import velero_check, velero_install
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError
@@ -45,9 +47,18 @@ ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"}
 ANNOTATION = "backup.velero.io/backup-volumes"
 """A pod's own list of the volumes that are to be copied."""
 
+HOOKS = (
+    ("pre.hook.backup.velero.io/command", "hook.backup.velero.io/command"),
+    ("post.hook.backup.velero.io/command",),
+)
+"""A pod's own commands, each with the names that its annotation may have: before the pod is copied, and after."""
+
 STORE_LABEL = "app.kubernetes.io/name"
 
 MAX_MESSAGES = 200
+UNREADABLE = (BotoCoreError, ClientError, OSError, EOFError, zlib.error, ValueError)
+"""What reading a zipped file from the bucket may raise: no bucket, no such file, cut, spoilt, not JSON."""
+
 _RECORDS = (
     "backups",
     "restores",
@@ -85,6 +96,12 @@ class VeleroEngine:
             if volume.strip()
         )
 
+    def hooks(self, namespace: str) -> Mapping[str, int]:
+        """How many of its two hooks each pod's annotations ask for, as Velero counts them in `status.hookStatus`."""
+        pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
+        asked = {text(pod, "metadata", "name"): _hooks(pod) for pod in pods}
+        return {pod: count for pod, count in asked.items() if count}
+
     def backup(self, name: str, namespace: str) -> ToolReport:
         """Take a backup of the namespace, copying the volumes that its pods' annotations name."""
         wanted: dict[str, Json] = {
@@ -104,16 +121,33 @@ class VeleroEngine:
         return self._report(done, copies, f"restores/{name}/restore-{name}-results.gz")
 
     def stored(self, name: str) -> Stored:
-        """The objects of this backup, and those of the repositories that its own list of volume copies names.
+        """The objects of this backup and of the repositories that its own list of volume copies names.
 
         Nothing is counted while the backup's own description is not there.
         """
+        listed = self._objects(name)
+        return Stored(len(listed), sum(listed.values()))
+
+    def check(self, name: str, stored: Stored) -> Stored:
+        """`stored`, with what a full check of the repositories and of the backed-up objects says of their data."""
+        if not stored.objects:
+            return stored
+        copies = self._copies(name)
+        repositories = {text(copy, "spec", "repoIdentifier") for copy in copies}
+        answer = velero_check.check(self._cluster.kubectl, self._uploader, repositories)
+        # Listed after the check: if the bucket was out of reach, this fails, and restic's word of damage counts not.
+        lost = velero_check.lost(copies, self._objects(name))
+        archive = self._unreadable(f"backups/{name}/{name}.tar.gz")
+        damage = (*archive, *lost, *answer.damage)[: velero_check.MAX_LINES]
+        return replace(stored, damage=damage, checked=answer.checked)
+
+    def _objects(self, name: str) -> dict[str, int]:
         listed = dict(self._listed(f"backups/{name}/"))
         if f"backups/{name}/velero-backup.json" not in listed:
-            return Stored(objects=0, bytes=0)
-        for namespace in self._repositories(name):
+            return {}
+        for namespace in {text(copy, "spec", "pod", "namespace") for copy in self._copies(name)}:
             listed |= dict(self._listed(f"{self._uploader}/{namespace}/"))
-        return Stored(objects=len(listed), bytes=sum(listed.values()))
+        return listed
 
     def collect(self, into: Path) -> None:
         """Write Velero's records, and the logs that it keeps in the bucket; never raises for what cannot be had."""
@@ -158,6 +192,9 @@ class VeleroEngine:
             warnings=number(done, "status", "warnings"),
             messages=(*_said(done), *self._results(results))[:MAX_MESSAGES],
             volumes=volumes,
+            of=text(done, "spec", "backupName"),
+            hooks_attempted=number(done, "status", "hookStatus", "hooksAttempted"),
+            hooks_failed=number(done, "status", "hookStatus", "hooksFailed"),
         )
 
     def _records(self, kind: str, label: str, name: str) -> tuple[VolumeCopy, ...]:
@@ -173,7 +210,7 @@ class VeleroEngine:
         """The errors and warnings that Velero keeps in the bucket, errors first."""
         try:
             kept = json.loads(self._read(key))
-        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+        except UNREADABLE as error:
             yield f"{key} cannot be read: {error}"
             return
         for level in ("errors", "warnings"):
@@ -182,18 +219,28 @@ class VeleroEngine:
             for namespace in keys(kept, level, "namespaces"):
                 yield from (f"{level}: {namespace}: {line}" for line in items(kept, level, "namespaces", namespace))
 
-    def _repositories(self, name: str) -> frozenset[str]:
-        """The namespaces whose volumes this backup copied, as its own file in the bucket says."""
+    def _copies(self, name: str) -> tuple[Object, ...]:
+        """The volume copies of this backup, as its own file in the bucket says."""
         key = f"backups/{name}/{name}-podvolumebackups.json.gz"
         try:
-            return frozenset(text(record, "spec", "pod", "namespace") for record in json.loads(self._read(key)))
-        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+            return tuple(json.loads(self._read(key)) or ())
+        except UNREADABLE as error:
             raise HarnessError(f"{key} cannot be read: {error}") from error
+
+    def _unreadable(self, key: str) -> Iterator[str]:
+        """What is wrong with a zipped file, to its last byte; nothing if it is whole."""
+        try:
+            self._read(key)
+        except UNREADABLE as error:
+            yield f"{key} cannot be read: {error}"
 
     def _listed(self, prefix: str) -> Iterator[tuple[str, int]]:
         store = self._store()
-        for page in store.client().get_paginator("list_objects_v2").paginate(Bucket=store.bucket, Prefix=prefix):
-            yield from ((thing["Key"], thing["Size"]) for thing in page.get("Contents", ()))
+        try:
+            for page in store.client().get_paginator("list_objects_v2").paginate(Bucket=store.bucket, Prefix=prefix):
+                yield from ((thing["Key"], thing["Size"]) for thing in page.get("Contents", ()))
+        except (BotoCoreError, ClientError) as error:
+            raise HarnessError(f"the bucket cannot be listed: {error}") from error
 
     def _read(self, key: str) -> bytes:
         store = self._store()
@@ -210,6 +257,10 @@ def volume_copy(record: Object) -> VolumeCopy:
         bytes_total=number(record, "status", "progress", "totalBytes"),
         message=text(record, "status", "message"),
     )
+
+
+def _hooks(pod: Object) -> int:
+    return sum(any(text(pod, "metadata", "annotations", name) for name in names) for names in HOOKS)
 
 
 def _said(done: Object) -> Iterator[str]:

@@ -15,8 +15,11 @@ from harness.checks.fence import FenceHeld
 from harness.checks.health import MembersAreHealthy
 from harness.checks.ledger import LedgerIsKept
 from harness.checks.objectives import ObjectivesAreMet
+from harness.checks.objects import ObjectsAreEqual
 from harness.checks.receipts import AnswersAreFromTheRestored
 from harness.checks.restore import RestoreIsComplete
+from harness.checks.selftest import ChecksCanFail
+from harness.checks.transfers import TransfersAreWhole
 from harness.checks.write import NewWriteIsCommitted
 
 ALL: tuple[Check, ...] = (
@@ -27,8 +30,11 @@ ALL: tuple[Check, ...] = (
     AnswersAreFromTheRestored(),
     MembersAreHealthy(),
     DataIsEqual(),
+    ObjectsAreEqual(),
     LedgerIsKept(),
+    TransfersAreWhole(),
     NewWriteIsCommitted(),
     ObjectivesAreMet(),
     FenceHeld(),
+    ChecksCanFail(),
 )

@@ -14,7 +14,8 @@ class BackupIsComplete:
     """The tool says Completed, and for every volume that should have been copied there is a copy of some bytes.
 
     Velero says Completed for a backup that left out a volume it cannot read (hostPath; a pod that was
-    not running), so what should have been protected is counted against what was.
+    not running), so what should have been protected is counted against what was, and every hook that a
+    pod asks for against those that ran. The repository must pass its own check of all its data.
     """
 
     name = "backup-complete"
@@ -31,8 +32,32 @@ class BackupIsComplete:
             findings.append(Finding(self.name, Verdict.FAIL, "the bucket holds nothing of this backup"))
         else:
             findings.append(Finding(self.name, Verdict.PASS, f"{objects} objects, {size} bytes seen in the bucket"))
+        findings += [self._repository(contents), self._hooks(protected[-1], report)]
         findings += _volumes(self.name, run, protected[-1], copies(report))
         return tuple(findings)
+
+    def _repository(self, contents: Mapping[str, Json]) -> Finding:
+        damage = contents.get("damage")
+        if contents.get("checked") is not True:
+            return Finding(self.name, Verdict.UNKNOWN, f"the repository was not checked. {_joined(damage)}".strip())
+        if damage:
+            return Finding(self.name, Verdict.FAIL, f"the repository is damaged: {_joined(damage)}")
+        return Finding(self.name, Verdict.PASS, "the repository passed its own check, all data read")
+
+    def _hooks(self, protected: Event, report: Mapping[str, Json]) -> Finding:
+        asked = protected.data.get("hooks")
+        if not isinstance(asked, Mapping):
+            return Finding(self.name, Verdict.UNKNOWN, "the drill has no record of the hooks that should run")
+        wanted = sum(count for count in asked.values() if isinstance(count, int))
+        ran, failed = report.get("hooks_attempted"), report.get("hooks_failed")
+        if failed != 0 or ran != wanted:
+            hint = "without its hook a database is copied as it stands, or an old dump is"
+            return Finding(self.name, Verdict.FAIL, f"{wanted} hooks asked for, {ran} ran, {failed} failed", hint)
+        return Finding(self.name, Verdict.PASS, f"{ran} hooks ran, none failed")
+
+
+def _joined(lines: Json) -> str:
+    return "; ".join(str(line) for line in lines[:3]) if isinstance(lines, list | tuple) else ""
 
 
 def whole_report(check: str, what: str, report: Mapping[str, Json]) -> Finding:

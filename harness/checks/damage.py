@@ -5,6 +5,9 @@ from __future__ import annotations
 from harness.model import Finding, Verdict
 from harness.rundir import Run
 
+SHOWN = 3
+"""How much of the damage a finding tells; the journal has all of it."""
+
 
 class DamageWasSeen:
     """The fault left damage that the drill saw for itself, between two healthy states."""
@@ -21,4 +24,6 @@ class DamageWasSeen:
             return (Finding(self.name, Verdict.UNKNOWN, "no damage was seen before the restore", hint),)
         if not any(event.data.get("mark") == "T3" and event.seq > injected[0].seq for event in run.of("mark")):
             return (Finding(self.name, Verdict.UNKNOWN, "damage was noted, but not after the fault"),)
-        return (Finding(self.name, Verdict.PASS, "; ".join(f"{key}: {value}" for key, value in what.items())),)
+        first = "; ".join(f"{key}: {value}" for key, value in list(what.items())[:SHOWN])
+        more = f"; and {len(what) - SHOWN} more" if len(what) > SHOWN else ""
+        return (Finding(self.name, Verdict.PASS, first + more),)

@@ -38,6 +38,9 @@ class DrillWasFinished:
         )
         if failed or broke:
             return failed + broke
+        if not run.events or run.events[-1].kind != "end":
+            detail = "the journal has no end: the drill was killed, or lines were cut off"
+            return (Finding(self.name, Verdict.UNKNOWN, detail, "drill again"),)
         missing = [step for step in STEPS if not run.of("step", step=step, phase="end")]
         if missing:
             detail = f"these steps never ended: {', '.join(missing)}"

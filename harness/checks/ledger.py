@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from harness.classify import Classes
+from harness.errors import Unreadable
 from harness.model import Finding, Verdict
+from harness.objectives import MARKS
 from harness.rundir import Run
 
 
@@ -14,19 +16,23 @@ class LedgerIsKept:
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
         """One finding a member, and one for each store whose members disagree."""
-        findings = []
+        findings: list[Finding] = []
         for store, members in run.members.items():
             points = set()
             for member in members:
-                classes = run.classes(store, member)
+                try:
+                    classes = run.kept(store, member).classes
+                except Unreadable as error:
+                    findings.append(unread(run, self.name, "ledger", why=str(error), store=store, member=member))
+                    continue
                 points.add(classes.recovery_point_n)
-                findings.append(self._judge(classes, store, member))
+                findings.append(self._judge(run, classes, store, member))
             if len(points) > 1:
                 detail = f"its members were restored to different moments: writes {', '.join(map(str, sorted(points)))}"
                 findings.append(Finding(self.name, Verdict.FAIL, detail, "", store))
         return tuple(findings)
 
-    def _judge(self, classes: Classes, store: str, member: str) -> Finding:
+    def _judge(self, run: Run, classes: Classes, store: str, member: str) -> Finding:
         if classes.acknowledged == 0:
             return Finding(self.name, Verdict.UNKNOWN, "no write was acknowledged before the fault", "", store, member)
         if classes.wrong:
@@ -38,8 +44,19 @@ class LedgerIsKept:
         if classes.kept == 0:
             detail = f"none of {classes.acknowledged} acknowledged writes is there"
             return Finding(self.name, Verdict.FAIL, detail, "", store, member)
+        if missing := [mark for mark in ("T0", "T4") if mark not in run.marks]:
+            detail = f"the drill does not say when {' and '.join(MARKS[mark] for mark in missing)}"
+            return Finding(self.name, Verdict.UNKNOWN, detail, "", store, member)
         detail = (
             f"{classes.kept} of {classes.acknowledged} acknowledged writes kept, {classes.lost_after} lost after "
             f"the recovery point (write {classes.recovery_point_n}), {classes.indeterminate} never answered"
         )
         return Finding(self.name, Verdict.PASS, detail, "", store, member)
+
+
+def unread(run: Run, check: str, what: str, *, why: str, store: str, member: str) -> Finding:
+    """Of what was not read: FAIL if the member said that it is damaged, else UNKNOWN with the reason."""
+    if damaged := run.of("corrupt", what=what, store=store, member=member):
+        detail = f"says that its data are damaged: {damaged[-1].data.get('message')}"
+        return Finding(check, Verdict.FAIL, detail, "", store, member)
+    return Finding(check, Verdict.UNKNOWN, why, "", store, member)

@@ -1,39 +1,68 @@
-"""Was it fast enough, and was little enough lost?"""
+"""Was it fast enough, was little enough lost, and are the stores of one moment?"""
 
 from __future__ import annotations
 
-from harness.model import Finding, Verdict
+import math
+
+from harness.classify import Classes
+from harness.errors import Unreadable
+from harness.model import Finding, Json, Verdict
 from harness.objectives import marks, rto_s
 from harness.rundir import Run
 
 
 class ObjectivesAreMet:
-    """RTO and RPO are within the scenario's objectives. Without an objective there is no finding: it is not "met"."""
+    """RTO, RPO and skew are within the scenario's objectives. Without one there is no finding: it is not "met"."""
 
     name = "objectives-met"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
         """One finding for each objective that the scenario has."""
         objectives = run.facts.get("objectives")
-        wanted = objectives if isinstance(objectives, dict) else {}
-        measured = {"rto_s": rto_s(marks(run.events)), "rpo_s": rpo_s(run)}
-        findings = []
-        for name, figure in measured.items():
-            limit = wanted.get(name)
-            label = name.removesuffix("_s").upper()
-            if not isinstance(limit, int | float):
-                continue
-            if figure is None:
-                findings.append(Finding(self.name, Verdict.UNKNOWN, f"{label} could not be measured"))
-            elif figure > limit:
-                findings.append(Finding(self.name, Verdict.FAIL, f"{label} {figure:.1f} s, objective {limit:.0f} s"))
-            else:
-                findings.append(Finding(self.name, Verdict.PASS, f"{label} {figure:.1f} s, objective {limit:.0f} s"))
-        return tuple(findings)
+        if not isinstance(objectives, dict):
+            return (Finding(self.name, Verdict.UNKNOWN, "run.json does not say what the objectives were"),)
+        apart = skew(run)
+        measured = (
+            ("RTO", "rto_s", rto_s(marks(run.events))),
+            ("RPO", "rpo_s", rpo_s(run)),
+            ("skew", "skew_s", None if apart is None else apart[0]),
+        )
+        return tuple(
+            self._judge(label, figure, objectives[name])
+            for label, name, figure in measured
+            if objectives.get(name) is not None
+        )
+
+    def _judge(self, label: str, figure: float | None, limit: Json) -> Finding:
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
+            return Finding(self.name, Verdict.UNKNOWN, f"the objective for the {label} is no number: {limit!r}")
+        if figure is None:
+            return Finding(self.name, Verdict.UNKNOWN, f"{label} could not be measured")
+        met = Verdict.FAIL if figure > limit else Verdict.PASS
+        return Finding(self.name, met, f"{label} {figure:.1f} s, objective {limit:g} s")
 
 
 def rpo_s(run: Run) -> float | None:
-    """The worst RPO of any member, in seconds, measured from the ledger; None if no ledger was read back."""
-    if not all(run.of("file", name=f"{store}@{member}.jsonl") for store, member in run.each_member()):
+    """The worst RPO of any member, in seconds, measured from the ledger; None if one was not read back."""
+    return max((classes.rpo_s for classes in _every(run)), default=None)
+
+
+def skew(run: Run) -> tuple[float, int] | None:
+    """Seconds, and ticks, between the oldest and the newest recovery point of any member of any store.
+
+    None if a member has none, or was not read back, or there is but one store.
+    """
+    every = _every(run)
+    at_s = [classes.recovery_point_s for classes in every if classes.recovery_point_s is not None]
+    ticks = [classes.recovery_point_tick for classes in every if classes.recovery_point_tick is not None]
+    if len(run.members) == 1 or not every or not len(at_s) == len(ticks) == len(every):
         return None
-    return max(run.classes(store, member).rpo_s for store, member in run.each_member())
+    return round(max(at_s) - min(at_s), 3), max(ticks) - min(ticks)
+
+
+def _every(run: Run) -> list[Classes]:
+    """The classes of every member; none if a single one was not read back."""
+    try:
+        return [run.kept(store, member).classes for store, member in run.each_member()]
+    except Unreadable:
+        return []

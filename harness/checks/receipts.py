@@ -9,26 +9,53 @@ from harness.rundir import Run
 
 
 class AnswersAreFromTheRestored:
-    """No volume that was there before the fault is there after it, so nobody answers from a survivor."""
+    """No volume that was there before the fault is there after it, so nobody answers from a survivor.
+
+    And every member was made anew before it was read, so nobody answers from memory.
+    """
 
     name = "answers-from-restored"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding."""
+        """One finding for the volumes, one for the members."""
+        return (self._volumes(run), self._members(run))
+
+    def _members(self, run: Run) -> Finding:
+        members = [member for _, member in run.each_member()]
+        same = [member for member in members if not _was_read_anew(run, member)]
+        if same:
+            hint = "what a server still holds in memory may be on its disk no more"
+            detail = f"not restarted before they were read: {', '.join(same)}"
+            return Finding(self.name, Verdict.UNKNOWN, detail, hint)
+        return Finding(self.name, Verdict.PASS, f"all {len(members)} members were restarted before they were read")
+
+    def _volumes(self, run: Run) -> Finding:
         before, after = run.of("volumes", when="before"), run.of("volumes", when="after")
         old = _uids(before[-1]) if before else {}
         new = _uids(after[-1]) if after else {}
         if not old or not new:
             detail = "the drill did not note which volumes there were before and after"
-            return (Finding(self.name, Verdict.UNKNOWN, detail),)
+            return Finding(self.name, Verdict.UNKNOWN, detail)
         kept = sorted(claim for claim, uids in new.items() if set(uids) & set(old.get(claim, ())))
         lacking = sorted(set(old) - set(new))
         if kept:
             hint = "what was read back may never have been lost, so it proves no restore"
-            return (Finding(self.name, Verdict.UNKNOWN, f"still the same after the fault: {', '.join(kept)}", hint),)
+            return Finding(self.name, Verdict.UNKNOWN, f"still the same after the fault: {', '.join(kept)}", hint)
         if lacking:
-            return (Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}"),)
-        return (Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are new ones"),)
+            return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
+        return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are new ones")
+
+
+def _was_read_anew(run: Run, member: str) -> bool:
+    """Whether a member was made anew, and its data asked for after that."""
+    restarts = run.of("restart", member=member)
+    old, new = (restarts[-1].data.get(when) for when in ("before", "after")) if restarts else (None, None)
+    reads = [
+        *run.of("digest", when="after", member=member),
+        *run.of("unread", what="digest", member=member),
+        *run.of("corrupt", what="digest", member=member),
+    ]
+    return bool(new) and old != new and any(read.seq > restarts[-1].seq for read in reads)
 
 
 def _uids(event: Event) -> dict[str, tuple[str, str]]:

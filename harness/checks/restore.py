@@ -18,6 +18,10 @@ class RestoreIsComplete:
         if not backups or not restores:
             return (Finding(self.name, Verdict.UNKNOWN, "the drill has no record of a finished restore"),)
         findings = [whole_report(self.name, "restore", restores[-1].data)]
+        taken, restored_from = backups[-1].data.get("name"), restores[-1].data.get("of")
+        if taken != restored_from:
+            detail = f"the tool restored {restored_from or 'it does not say what'}; the backup of this drill is {taken}"
+            findings.append(Finding(self.name, Verdict.FAIL, detail))
         back = copies(restores[-1].data)
         for (pod, volume), copied in copies(backups[-1].data).items():
             restored = back.get((pod, volume))

@@ -11,20 +11,23 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor, SSCursor
 
 from harness.data import fixtures
+from harness.datastores import mysql_damage, mysql_slow
+from harness.datastores.mysql_catalog import ACCOUNTS
 from harness.datastores.mysql_digest import digest
+from harness.datastores.mysql_health import ERRORS, one, primary_health, replica_health
 from harness.datastores.mysql_load import load
 from harness.datastores.mysql_writer import MySQLWriter
 from harness.deadlines import RECOVER_S
 from harness.errors import HarnessError, ToolFailed
-from harness.model import Digest, Health, Row
-from harness.ports import Cluster, Dataset
+from harness.model import Health, Reading, Row
+from harness.ports import Cluster, Corrupt, Dataset
+from harness.transfers import opening
 from harness.wait import NotYet, until
 
 _PORT = 3306
 _CONNECT_S = 10
 _ANSWER_S = 900  # one statement: a scan of the largest table, or the load of one chunk
 _CAUGHT_UP_S = 600.0  # for replicas to apply what a seeding has just written
-_LAG_S = 2  # how long a healthy replica may take for what the primary had when it was asked
 
 
 class MySQL:
@@ -56,30 +59,33 @@ class MySQL:
                 sql.execute("SET GLOBAL local_infile = OFF")
                 sql.execute("SET SESSION unique_checks = 1, foreign_key_checks = 1")
                 _script(sql, (folder / "after.sql").read_text(encoding="utf-8"))
-                transactions = _one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
+                for account, balance in opening().items():
+                    table, number = account.split("/")
+                    sql.execute(f"INSERT INTO drillproof.{table} VALUES (%s, %s)", (number, balance))  # noqa: S608 # ours
+                transactions = one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
         for member in self._replicas:
             self._until_applied(member, str(transactions))
 
     def health(self, member: str) -> Health:
-        """Ask a member about its role and its replication.
-
-        The primary must take writes. A replica must be closed to them, receive from this very primary and apply
-        without an error, have all that the primary had when it was asked, and nothing that the primary has not.
-        """
+        """Ask a member about its role and its replication, beside the primary itself."""
         try:
-            with self._sql(self._primary) as primary:
-                uuid, closed, transactions = map(str, _one(primary, _IDENTITY))
+            with self.session(self._primary) as primary:
                 if member == self._primary:
-                    return _primary_health(primary, uuid, closed=closed != "0")
-                with self._sql(member) as sql:
-                    return _replica_health(sql, primary, uuid, transactions)
+                    return primary_health(primary)
+                with self.session(member) as sql:
+                    return replica_health(sql, primary)
         except HarnessError as error:
             return Health(ok=False, detail=str(error), role="unknown", identity="")
 
-    def digest(self, member: str) -> Digest:
-        """Everything but the ledger's rows, as this member shows it."""
-        with self._forward(member) as address:
-            return digest(lambda: self._cursor(member, address))
+    def digest(self, member: str) -> Reading:
+        """Everything but what `mysql_catalog.EXCLUDED` lists, as this member shows it."""
+        try:
+            with mysql_damage.told(), self._forward(member) as address:
+                return digest(lambda: self._cursor(member, address), primary=member == self._primary)
+        except ToolFailed as error:
+            if said := self._died_of_damage(member):
+                raise Corrupt(said) from error
+            raise
 
     def writer(self) -> MySQLWriter:
         """Connect to the primary as a client would."""
@@ -88,6 +94,7 @@ class MySQL:
     def ledger(self, member: str) -> Iterator[Row]:
         """The ledger's rows as this member shows them, in the order in which they were put."""
         with (
+            mysql_damage.told(),
             self._forward(member) as address,
             self._connect(member, address) as connection,
             connection.cursor(SSCursor) as sql,  # unbuffered: the rows come in a stream
@@ -95,6 +102,29 @@ class MySQL:
             sql.execute("SELECT n, k, v FROM drillproof.ledger ORDER BY id")
             for n, key, value in sql:
                 yield Row(n, key, value)
+
+    def balances(self, member: str) -> dict[str, int]:
+        """Every account with its balance, as this member shows it, in one statement and so of one moment."""
+        each = (f"SELECT '{table.split('.')[1]}', id, balance FROM {table}" for table in ACCOUNTS)  # noqa: S608 # ours
+        with mysql_damage.told(), self.session(member) as sql:
+            sql.execute(" UNION ALL ".join(each))
+            return {f"{table}/{number}": int(balance) for table, number, balance in sql.fetchall()}
+
+    @contextlib.contextmanager
+    def session(self, member: str) -> Iterator[Cursor]:
+        """An administrator's session with one member, in UTC."""
+        with self._forward(member) as address, self._cursor(member, address) as sql:
+            yield sql
+
+    def execute(self, member: str, statement: str) -> None:
+        """Run an administrator's statements on one member. ToolFailed if the member refuses one."""
+        with self.session(member) as sql:
+            _script(sql, statement)
+
+    def slowly(self, member: str) -> dict[str, str]:
+        """The rows of every table, hashed by the client: see `harness.sabotage.sabotage.Spoilable`."""
+        with self._forward(member) as address, self._connect(member, address) as connection:
+            return mysql_slow.tables(connection)
 
     def recover(self) -> None:
         """Wait for the primary's container, then let recover.sh wait for the replicas and open the service."""
@@ -105,12 +135,19 @@ class MySQL:
         where = ("exec", "-n", self._namespace, self._primary, "-c", "mysql", "--")
         return self._cluster.kubectl(*where, *command, within_s=within_s)
 
+    def _died_of_damage(self, member: str) -> str:
+        """What a server wrote that ended itself over a damaged page, as InnoDB does; "" if it wrote no such thing."""
+        for container in ("--previous=false", "--previous=true"):  # it may have been started again since, or not yet
+            with contextlib.suppress(ToolFailed):  # there is no previous one
+                where = ("logs", "-n", self._namespace, member, "-c", "mysql", "--tail=500")
+                if said := mysql_damage.last_words(self._cluster.kubectl(*where, container)):
+                    return said
+        return ""
+
     def _until_applied(self, member: str, transactions: str) -> None:
         def applied() -> None:
-            with self._sql(member) as sql:
-                missing, *error = _one(
-                    sql, f"SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed), {_ERRORS}", transactions
-                )
+            with self.session(member) as sql:
+                missing, *error = one(sql, f"SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed), {ERRORS}", transactions)
             if missing:
                 raise NotYet(f"it lacks {missing} {error[0]}")
 
@@ -118,11 +155,6 @@ class MySQL:
 
     def _forward(self, member: str) -> contextlib.AbstractContextManager[tuple[str, int]]:
         return self._cluster.forward(self._namespace, member, _PORT)
-
-    @contextlib.contextmanager
-    def _sql(self, member: str) -> Iterator[Cursor]:
-        with self._forward(member) as address, self._cursor(member, address) as sql:
-            yield sql
 
     @contextlib.contextmanager
     def _cursor(self, member: str, address: tuple[str, int]) -> Iterator[Cursor]:
@@ -153,58 +185,8 @@ class MySQL:
             raise ToolFailed(("mysql", member), 1, str(error)) from error
 
 
-_IDENTITY = "SELECT @@server_uuid, @@GLOBAL.read_only OR @@GLOBAL.super_read_only, @@GLOBAL.gtid_executed"
-_ERRORS = (
-    "(SELECT COALESCE(GROUP_CONCAT(NULLIF(last_error_message, '') SEPARATOR '; '), '') FROM ("
-    "SELECT last_error_message FROM performance_schema.replication_connection_status UNION ALL "
-    "SELECT last_error_message FROM performance_schema.replication_applier_status_by_coordinator UNION ALL "
-    "SELECT last_error_message FROM performance_schema.replication_applier_status_by_worker) e)"
-)
-_REPLICATION = (
-    "SELECT @@server_uuid, @@GLOBAL.super_read_only, @@GLOBAL.gtid_executed, "  # noqa: S608 # constants of ours
-    "COALESCE((SELECT MAX(service_state) FROM performance_schema.replication_connection_status), 'absent'), "
-    "COALESCE((SELECT MAX(service_state) FROM performance_schema.replication_applier_status), 'absent'), "
-    f"COALESCE((SELECT MAX(source_uuid) FROM performance_schema.replication_connection_status), ''), {_ERRORS}"
-)
-
-
-def _one(sql: Cursor, statement: str, *parameters: object) -> tuple[object, ...]:
-    sql.execute(statement, parameters)
-    row = sql.fetchone()
-    assert row is not None  # each of these statements gives one row
-    return row
-
-
 def _script(sql: Cursor, statements: str) -> None:
     """Run many statements; the server takes them apart."""
     sql.execute(statements)
     while sql.nextset():  # raises what a later statement came to
         pass
-
-
-def _primary_health(sql: Cursor, uuid: str, *, closed: bool) -> Health:
-    sql.execute("SELECT event_name FROM information_schema.events WHERE status = 'REPLICA_SIDE_DISABLED'")
-    wrong = [
-        *(["it is closed to writes"] if closed else []),
-        *(f"event {name} is disabled as on a replica" for (name,) in sql.fetchall()),
-    ]
-    return Health(ok=not wrong, detail="; ".join(wrong) or "takes writes", role="primary", identity=uuid)
-
-
-def _replica_health(sql: Cursor, primary: Cursor, source: str, transactions: str) -> Health:
-    """`source` and `transactions` are the primary's server_uuid and its gtid_executed of a moment ago."""
-    late = _one(sql, "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", transactions, _LAG_S)[0]
-    uuid, closed, executed, receives, applies, follows, errors = map(str, _one(sql, _REPLICATION))
-    errant = _one(primary, "SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", executed)[0]
-    wrong = [
-        *([] if closed == "1" else ["it is open to writes"]),
-        *([] if receives == "ON" else [f"its receiver is {receives}"]),
-        *([] if applies == "ON" else [f"its applier is {applies}"]),
-        *([] if follows == source else [f"it follows {follows or 'nobody'}, the primary is {source}"]),
-        *([] if uuid != source else ["it has the primary's identity"]),
-        *([] if not late else [f"it lacks what the primary had {_LAG_S} s before: {transactions}"]),
-        *([] if not errant else [f"it has transactions that the primary lacks: {errant}"]),
-        *([errors] if errors else []),
-    ]
-    detail = "; ".join(wrong) or f"follows {source}, has all it had"
-    return Health(ok=not wrong, detail=detail, role="replica", identity=uuid)

@@ -14,15 +14,23 @@ from pymysql.cursors import Cursor
 from harness.errors import ToolFailed
 from harness.model import Operation
 from harness.ports import Refused, Unanswered
+from harness.transfers import TABLES, transfer
 
 ANSWER_S = 5
 """How long a client waits for the answer to one write."""
 
-_STATEMENTS = {
+_VERBS = {
     "put": "INSERT INTO drillproof.ledger (n, k, v) VALUES (%(n)s, %(key)s, %(value)s)",
     "update": "UPDATE drillproof.ledger SET n = %(n)s, v = %(value)s WHERE k = %(key)s",
     "delete": "DELETE FROM drillproof.ledger WHERE k = %(key)s",
 }
+_TRANSFER = (
+    f"UPDATE drillproof.{TABLES[0]} SET balance = balance - %(amount)s WHERE id = %(source)s",  # noqa: S608 # ours
+    f"UPDATE drillproof.{TABLES[1]} SET balance = balance + %(amount)s WHERE id = %(target)s",  # noqa: S608 # ours
+)
+# An error, of a number that nothing else here can have, if the statement before touched no row: the server then runs
+# none of those that follow, the COMMIT least of all.
+_OR_STOP = "SELECT IF(ROW_COUNT() > 0, 0, (SELECT 1 UNION ALL SELECT 2))"
 _CLIENT_ERRORS = range(2000, 3000)  # made by the client, about its connection; the server's own numbers go around them
 _IN_DOUBT = (
     ER.SERVER_SHUTDOWN,
@@ -51,11 +59,12 @@ class MySQLWriter:
                     user="root",
                     password=password,
                     charset="utf8mb4",
-                    autocommit=True,
+                    autocommit=False,
                     connect_timeout=ANSWER_S,
                     read_timeout=ANSWER_S,
                     write_timeout=ANSWER_S,
-                    client_flag=CLIENT.FOUND_ROWS,  # an update to the value that is there already has found its row
+                    # FOUND_ROWS: an update to the value that is there already has found its row.
+                    client_flag=CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
                     program_name="drillproof-ledger",
                 )
             except (pymysql.MySQLError, OSError) as error:
@@ -64,21 +73,39 @@ class MySQLWriter:
             self._open = stack.pop_all()
 
     def apply(self, operation: Operation) -> None:
-        """Commit one operation. Refused only where the server said so; every doubt is Unanswered."""
+        """Commit one operation with its transfer. Refused only where the server said so; every doubt is Unanswered."""
+        move = transfer(operation.n)
         values = {"n": operation.n, "key": operation.key, "value": operation.value}
+        values |= {"amount": move.amount, "source": move.source, "target": move.target}
         try:
             with self._connection.cursor() as sql:
-                found = sql.execute(_STATEMENTS[operation.verb], values)
+                sql.execute(transaction(operation.verb), values)
+                while sql.nextset():  # raises what a later statement came to
+                    pass
         except (pymysql.MySQLError, OSError) as error:
             if is_refusal(error):
-                raise Refused(str(error)) from error
+                self._roll_back()
+                nothing_there = error.args[0] == ER.SUBQUERY_NO_1_ROW
+                said = f"{operation.key}, or an account, is not there" if nothing_there else str(error)
+                raise Refused(said) from error
             raise Unanswered(str(error)) from error
-        if found == 0:
-            raise Refused(f"there is no row with key {operation.key}")
 
     def close(self) -> None:
         """Drop the connection and the way to it; may be called twice."""
         self._open.close()
+
+    def _roll_back(self) -> None:
+        """If this finds no connection, the server has rolled back already; the next write must not use it."""
+        try:
+            self._connection.rollback()
+        except (pymysql.MySQLError, OSError):
+            self.close()
+
+
+def transaction(verb: str) -> str:
+    """One operation with its transfer, in one round trip. Without autocommit the first statement begins it."""
+    statements = (statement for one in (_VERBS[verb], *_TRANSFER) for statement in (one, _OR_STOP))
+    return "; ".join((*statements, "COMMIT"))
 
 
 def is_refusal(error: Exception) -> bool:

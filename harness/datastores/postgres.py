@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 
 import psycopg2
@@ -12,17 +13,30 @@ from psycopg2.sql import SQL, Identifier
 from harness.data import fixtures
 from harness.datastores.postgres_copy import CopyStream
 from harness.datastores.postgres_digest import MAIN, digest, settle
+from harness.datastores.postgres_slow import slowly
 from harness.datastores.postgres_writer import PostgresWriter
 from harness.deadlines import RECOVER_S
 from harness.errors import HarnessError, ToolFailed
-from harness.model import Digest, Health, Row
-from harness.ports import Cluster, Dataset
+from harness.model import Health, Reading, Row
+from harness.ports import Cluster, Corrupt, Dataset
+from harness.transfers import TABLES, opening
 from harness.wait import NotYet, until
 
 _PORT = 5432
 _CAUGHT_UP_S = 300.0  # for standbys to replay what a seeding has just written
 _COPY_BYTES = 1 << 18
 _ROWS_AT_ONCE = 5000
+
+_DAMAGED = re.compile(r"XX...|58030|58P01")
+"""Codes of a server's own trouble: data or an index corrupted, what should never be, a file unreadable or gone."""
+
+_DAMAGED_AT_START = re.compile(
+    r"FATAL: .*(invalid page|invalid data|is missing|No such file|Input/output error|read \d+ of \d+)", re.DOTALL
+)
+"""The same where it keeps a session from starting: the driver has no code then. A lost connection says no FATAL."""
+
+_OPEN = SQL("INSERT INTO {} VALUES (%s, %s)")
+_BALANCES = " UNION ALL ".join(f"SELECT '{table}/' || id, balance FROM drillproof.{table}" for table in TABLES)  # noqa: S608 # our own names
 
 
 class Postgres:
@@ -43,7 +57,7 @@ class Postgres:
     def seed(self, dataset: Dataset) -> None:
         """Load the known data with COPY; return when both standbys have replayed it."""
         folder = fixtures() / self.name
-        with self._sql(self._primary) as sql:
+        with self.session(self._primary) as sql:
             sql.execute((folder / "schema.sql").read_text(encoding="utf-8"))
             for table in dataset.tables(self.name):
                 copy = SQL("COPY {} ({}) FROM STDIN").format(
@@ -52,6 +66,9 @@ class Postgres:
                 )
                 sql.copy_expert(copy, CopyStream(dataset.rows(self.name, table)), _COPY_BYTES)  # type: ignore[arg-type] # it only reads
             sql.execute((folder / "after.sql").read_text(encoding="utf-8"))
+            for account, balance in opening().items():
+                table, number = account.split("/")
+                sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
             settle(sql)
             sql.execute("ANALYZE")
             position = str(_one(sql, "SELECT pg_current_wal_lsn()")[0])
@@ -65,7 +82,7 @@ class Postgres:
         and timeline, stream from the primary, and have replayed all that the primary had on disk before.
         """
         try:
-            with self._sql(self._primary) as sql:
+            with self.session(self._primary) as sql:
                 identity, timeline, flushed = _one(
                     sql,
                     "SELECT system_identifier, timeline_id, CASE WHEN pg_is_in_recovery() THEN NULL "
@@ -75,13 +92,13 @@ class Postgres:
                     return _primary_health(sql, str(identity), self._standbys)
             if flushed is None:
                 return Health(ok=False, detail=f"{self._primary} is a standby itself", role="unknown", identity="")
-            with self._sql(member) as sql:
+            with self.session(member) as sql:
                 return _standby_health(sql, (str(identity), str(timeline), str(flushed)))
-        except HarnessError as error:
+        except (HarnessError, Corrupt) as error:
             return Health(ok=False, detail=str(error), role="unknown", identity="")
 
-    def digest(self, member: str) -> Digest:
-        """Everything but the ledger's rows, of every database, as this member shows it."""
+    def digest(self, member: str) -> Reading:
+        """Everything but the ledger's and its accounts' rows, of every database, as this member shows it."""
         with self._forward(member) as address:
             return digest(lambda database: self._connect(member, address, database))
 
@@ -101,10 +118,35 @@ class Postgres:
             for n, key, value in sql:
                 yield Row(n, key, value)
 
+    def balances(self, member: str) -> Mapping[str, int]:
+        """Every account with its balance, at one moment, as this member shows it."""
+        with self.session(member) as sql:
+            sql.execute(_BALANCES)
+            return {str(account): int(balance) for account, balance in sql}
+
+    def execute(self, member: str, statement: str) -> None:
+        """Run one administrator's statement on one member's main database; return when every standby shows it, too."""
+        with self.session(member) as sql:
+            sql.execute("SET synchronous_commit = remote_apply")
+            sql.execute(statement)
+
+    def slowly(self, member: str) -> dict[str, str]:
+        """The rows of every table of every database, and the large objects, hashed here from their binary form."""
+        with self._forward(member) as address:
+            return slowly(lambda database: self._connect(member, address, database), MAIN)
+
     def recover(self) -> None:
         """Wait for the primary's container, then let recover.sh wait for the standbys and open the service."""
         until(lambda: self._exec("true", within_s=30), waited_for=f"{self._primary}'s container", within_s=RECOVER_S)
         self._exec("bash", "/scripts/recover.sh", within_s=RECOVER_S)
+
+    @contextlib.contextmanager
+    def session(self, member: str) -> Iterator[cursor]:
+        """A cursor on the main database of one member; every statement is its own transaction."""
+        with self._forward(member) as address, self._connect(member, address, MAIN) as database:
+            database.autocommit = True
+            with database.cursor() as sql:
+                yield sql
 
     def _exec(self, *command: str, within_s: float) -> str:
         where = ("exec", "-n", self._namespace, self._primary, "-c", "postgres", "--")
@@ -112,7 +154,7 @@ class Postgres:
 
     def _until_replayed(self, member: str, position: str) -> None:
         def replayed() -> None:
-            with self._sql(member) as sql:
+            with self.session(member) as sql:
                 done, seen = _one(
                     sql, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn, pg_last_wal_replay_lsn()", position
                 )
@@ -125,16 +167,8 @@ class Postgres:
         return self._cluster.forward(self._namespace, member, _PORT)
 
     @contextlib.contextmanager
-    def _sql(self, member: str) -> Iterator[cursor]:
-        """A cursor on the main database of one member; every statement is its own transaction."""
-        with self._forward(member) as address, self._connect(member, address, MAIN) as database:
-            database.autocommit = True
-            with database.cursor() as sql:
-                yield sql
-
-    @contextlib.contextmanager
     def _connect(self, member: str, address: tuple[str, int], database: str) -> Iterator[connection]:
-        """ToolFailed for whatever the database or the connection has to say against what is done inside."""
+        """Corrupt where the database says that its data are damaged; ToolFailed for all else that it refuses."""
         try:
             opened = psycopg2.connect(
                 host=address[0],
@@ -150,7 +184,16 @@ class Postgres:
             finally:
                 opened.close()
         except psycopg2.Error as error:
+            if is_damage(error.pgcode, str(error)):
+                raise Corrupt(f"{database}: {str(error).strip()}") from error
             raise ToolFailed(("postgres", member, database), 1, str(error)) from error
+
+
+def is_damage(sqlstate: str | None, message: str) -> bool:
+    """Whether an error with this code, or with none and this message, says that what the server holds is damaged."""
+    if sqlstate is None:
+        return bool(_DAMAGED_AT_START.search(message))
+    return bool(_DAMAGED.fullmatch(sqlstate))
 
 
 def _one(sql: cursor, statement: str, *parameters: object) -> tuple[object, ...]:
@@ -179,9 +222,10 @@ def _primary_health(sql: cursor, identity: str, standbys: list[str]) -> Health:
 
 def _standby_health(sql: cursor, primary: tuple[str, str, str]) -> Health:
     """`primary` is its system identifier, timeline and flushed position."""
-    recovering, replayed, position, status, timeline, host, identity = _one(
+    recovering, paused, replayed, position, status, timeline, host, identity = _one(
         sql,
-        "SELECT pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false), "
+        "SELECT pg_is_in_recovery(), pg_is_in_recovery() AND pg_get_wal_replay_pause_state() <> 'not paused', "
+        "coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false), "
         "pg_last_wal_replay_lsn(), r.status, r.received_tli::text, r.sender_host, c.system_identifier::text "
         "FROM pg_control_system() c LEFT JOIN pg_stat_wal_receiver r ON true",
         primary[2],
@@ -189,6 +233,7 @@ def _standby_health(sql: cursor, primary: tuple[str, str, str]) -> Health:
     wrong = [
         *([] if recovering else ["it is no standby"]),
         *([] if identity == primary[0] else [f"it is of cluster {identity}, the primary of {primary[0]}"]),
+        *(["its replay is paused"] if paused else []),
         *([] if status == "streaming" else ["it does not stream"]),
         *([] if str(host).startswith("postgres-primary-0") else [f"it streams from {host}"]),
         *([] if timeline == primary[1] else [f"it is on timeline {timeline}, the primary on {primary[1]}"]),

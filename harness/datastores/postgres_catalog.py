@@ -1,17 +1,21 @@
 """Everything of a PostgreSQL database that is not rows, as lines from its catalogs.
 
 Each query gives (part, line). Lines name objects and roles, never oids, which a logical restore makes
-anew; what the server itself brought (initdb, extensions' own objects) is told by the version of the
-server or the extension, not line by line. `row(...)::text` keeps the boundaries of values certain.
+anew; what an extension brought is told by its version, what initdb brought by one hash of all its
+functions. `row(...)::text` keeps the boundaries of values certain.
 
-Of kinds that are rare (operators, casts, text search, ...) only the presence is listed: `objects`.
+Of kinds that are rarest (operator classes, conversions, languages, ...) only presence and owner are listed.
 """
 
 # ruff: noqa: S608 # queries are built from the constants of this module alone
 
 from __future__ import annotations
 
-_USER = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+from harness.model import OWN
+
+_FIRST_OWN_OID = 16384  # below it is what initdb made, as PostgreSQL's own headers say
+# Not by the schema's name: a superuser may put a function of his own into pg_catalog, where it is found first.
+_USER = f"{{1}}.oid >= {_FIRST_OWN_OID} AND n.nspname !~ '^(pg_(toast|temp)|information_schema$)'"
 _NOT_OF_EXTENSION = (
     "NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{0}'::regclass AND e.objid = {1}.oid AND e.deptype = 'e')"
 )
@@ -20,12 +24,30 @@ _OWN_CLASS = _OWN.format("pg_class", "c")
 _ROLE = "CASE {0} WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid({0}) END"
 
 RELATIONS = f"""
-SELECT n.nspname, c.relname, c.relkind
+SELECT n.nspname, c.relname, c.relkind, c.relpersistence = 'u', ARRAY(
+    SELECT CASE WHEN t.typoutput IN ('textout'::regproc, 'varcharout'::regproc) THEN format('%I::text', a.attname)
+        ELSE format('textin(%s(%I))', t.typoutput, a.attname) END
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE {_USER} AND c.relkind IN ('r', 'm', 'S') AND c.relpersistence = 'p' AND (c.relkind <> 'm' OR c.relispopulated)
+WHERE {_USER.format("", "c")} AND c.relkind IN ('r', 'm', 'S') AND (c.relkind <> 'm' OR c.relispopulated)
+    AND (c.relpersistence = 'p' OR c.relpersistence = 'u' AND NOT pg_is_in_recovery())
 ORDER BY 1, 2
 """
-"""(schema, name, kind) of what holds rows (r, m) and of sequences (S)."""
+"""(schema, name, kind, unlogged, values) of what holds rows (r, m) and of sequences (S), as far as this member can read
+them. `values` are its columns as the texts that their types print, not as casts make them: those lose blanks."""
+
+INDEX_CHECK = """
+SELECT {}(i.indexrelid, true)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+WHERE a.amname = 'btree' AND c.relkind = 'i' AND i.indisvalid AND i.indisready AND c.relpersistence = 'p'
+"""
+"""Fails with the code of a damaged index (XX002) at the first B-tree, the system's included, whose order is broken or
+that lacks a row of its table. `{}` is amcheck's bt_index_check with its schema."""
+
+CHECKER = """
+SELECT n.nspname FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'amcheck'
+"""
 
 _COLUMNS = f"""
 SELECT 'columns ' || n.nspname || '.' || c.relname, row(
@@ -129,7 +151,6 @@ SELECT 'extension ' || x.extname, row(x.extversion, n.nspname)::text
 FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace
 """
 
-_FIRST_OWN_OID = 16384  # below it is what initdb made, as PostgreSQL's own headers say
 _LASTING = "coalesce(i.schema, i.identity) !~ '^pg_(toast_)?temp'"
 
 _COMMENTS = f"""
@@ -164,8 +185,27 @@ SELECT 'event triggers', row(evtname, evtevent, evtfoid::regprocedure, evtenable
 UNION ALL
 SELECT 'statistics', row(pg_get_statisticsobjdef(oid), stxstattarget)::text FROM pg_statistic_ext
 UNION ALL
+SELECT 'casts', row(castsource::regtype, casttarget::regtype, castfunc::regprocedure, castcontext, castmethod)::text
+FROM pg_cast WHERE oid >= {_FIRST_OWN_OID}
+UNION ALL
+SELECT 'operators', row(oid::regoperator, oprcode, oprrest, oprjoin, oprcom::regoperator, oprnegate::regoperator,
+    oprcanmerge, oprcanhash)::text
+FROM pg_operator WHERE oid >= {_FIRST_OWN_OID}
+UNION ALL
+SELECT 'collations', row(oid::regcollation, collprovider, collisdeterministic, collencoding, collcollate, collctype,
+    colllocale, collicurules)::text
+FROM pg_collation WHERE oid >= {_FIRST_OWN_OID}
+UNION ALL
+SELECT 'text search', row(oid::regdictionary, dicttemplate, dictinitoption)::text
+FROM pg_ts_dict WHERE oid >= {_FIRST_OWN_OID}
+UNION ALL
+SELECT 'text search', row(mapcfg::regconfig, maptokentype, mapseqno, mapdict::regdictionary)::text
+FROM pg_ts_config_map WHERE mapcfg >= {_FIRST_OWN_OID}
+UNION ALL
 SELECT 'publications', row(pubname, puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot)::text
 FROM pg_publication
+UNION ALL
+SELECT 'publications', row(t.*)::text FROM pg_publication_tables t
 UNION ALL
 SELECT 'foreign servers', row(srvname, srvtype, srvversion, srvoptions)::text FROM pg_foreign_server
 UNION ALL
@@ -217,6 +257,19 @@ LEFT JOIN (pg_depend d JOIN pg_extension x ON x.oid = d.refobjid AND d.refclassi
 WHERE (g.oid >= {_FIRST_OWN_OID} OR g.now IS DISTINCT FROM g.first) AND {_LASTING}
 """
 
+# Only those that are not the first superuser's, to whom no dependency is noted.
+_OWNERS = f"""
+SELECT 'owners', row(i.type, i.identity, pg_get_userbyid(d.refobjid))::text
+FROM pg_shdepend d, LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+WHERE d.deptype = 'o' AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND {_LASTING}
+"""
+
+_SYSTEM_FUNCTIONS = f"""
+SELECT 'system functions', sum(hashtextextended(row(oid, proname, pronamespace, prolang, prokind, prosecdef,
+    proleakproof, proisstrict, provolatile, prorettype, proargtypes, prosrc, probin, proconfig)::text COLLATE "C", 1))
+FROM pg_proc WHERE oid < {_FIRST_OWN_OID}
+"""
+
 # As of the start of a session: what the configuration, the database and the role make of it.
 _SETTINGS = """
 SELECT 'settings', name || ' = ' || reset_val FROM pg_settings WHERE name IN ('server_encoding', 'client_encoding',
@@ -227,7 +280,7 @@ SELECT 'settings', name || ' = ' || reset_val FROM pg_settings WHERE name IN ('s
 
 DATABASE_QUERIES = (
     *(_PROPERTIES, _COLUMNS, _INDEXES, _CONSTRAINTS, _VIEWS, _TRIGGERS, _POLICIES, _SEQUENCES, _FUNCTIONS, _TYPES),
-    *(_EXTENSIONS, _COMMENTS, _OBJECTS, _OTHER, _GRANTS, _SETTINGS),
+    *(_EXTENSIONS, _COMMENTS, _OBJECTS, _OTHER, _GRANTS, _OWNERS, _SYSTEM_FUNCTIONS, _SETTINGS),
 )
 """What is seen from within one database."""
 
@@ -247,11 +300,15 @@ _DATABASES = f"""
 SELECT 'database ' || datname, row(pg_encoding_to_char(encoding), datlocprovider, datcollate, datctype, datlocale,
     daticurules, datistemplate, datallowconn, datconnlimit, t.spcname, pg_get_userbyid(datdba))::text
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
-WHERE NOT datistemplate
 UNION ALL
 SELECT 'grants database ' || datname, line
 FROM pg_database, LATERAL unnest({_explode("coalesce(datacl, acldefault('d', datdba))")}) line
-WHERE NOT datistemplate
+UNION ALL
+SELECT 'tablespaces', row(spcname, pg_get_userbyid(spcowner), spcoptions, spcacl)::text FROM pg_tablespace
+UNION ALL
+SELECT 'subscriptions', row(d.datname, s.subname, s.subenabled, s.subconninfo, s.subslotname, s.subsynccommit,
+    s.subpublications)::text
+FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
 UNION ALL
 SELECT 'grants parameters', row(parname, line)::text FROM pg_parameter_acl, LATERAL unnest({_explode("paracl")}) line
 """
@@ -268,3 +325,30 @@ FROM pg_shdescription d, LATERAL pg_identify_object(d.classoid, d.objoid, 0) i
 
 SERVER_QUERIES = (_ROLES, _MEMBERSHIPS, _DATABASES, _ROLE_SETTINGS, _SHARED_COMMENTS)
 """What belongs to no one database."""
+
+# As set by somebody, wherever. What the server works out for itself (source: default) can differ with the node; what a
+# client asks for, and the transaction's own, is how we ask.
+_OWN_SETTINGS = f"""
+SELECT '{OWN}setting ' || name, row(setting, source, sourcefile, pending_restart)::text FROM pg_settings
+WHERE (source <> 'default' OR pending_restart) AND source <> 'client' AND name !~ '^transaction_'
+"""
+
+# The files as they would be read now: what waits there for the next start or reload.
+_OWN_FILES = f"""
+SELECT '{OWN}settings in files', row(f.name, f.setting, f.sourcefile, f.applied, f.error)::text FROM pg_file_settings f
+UNION ALL
+SELECT '{OWN}hba', row(r.*)::text FROM pg_hba_file_rules r
+UNION ALL
+SELECT '{OWN}ident', row(r.*)::text FROM pg_ident_file_mappings r
+UNION ALL
+SELECT '{OWN}signal files', name FROM pg_ls_dir('.') name WHERE name LIKE '%.signal'
+"""
+
+# Not whether someone is using it right now: `health` asks for the standbys.
+_OWN_SLOTS = f"""
+SELECT '{OWN}replication slots', row(slot_name, slot_type, plugin, database, wal_status = 'lost')::text
+FROM pg_replication_slots WHERE NOT temporary
+"""
+
+OWN_QUERIES = (_OWN_SETTINGS, _OWN_FILES, _OWN_SLOTS)
+"""What each member has to itself. To be asked before anything is SET in the session."""

@@ -7,6 +7,7 @@ import select
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, connection
@@ -14,15 +15,25 @@ from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, connection
 from harness.errors import ToolFailed
 from harness.model import Operation
 from harness.ports import Refused, Unanswered
+from harness.transfers import transfer
 
 ANSWER_S = 5.0
 """How long a client waits for the answer to one write."""
 
-_STATEMENTS = {
+_OPERATIONS = {
     "put": "INSERT INTO drillproof.ledger (n, k, v) VALUES (%(n)s, %(key)s, %(value)s)",
     "update": "UPDATE drillproof.ledger SET n = %(n)s, v = %(value)s WHERE k = %(key)s",
     "delete": "DELETE FROM drillproof.ledger WHERE k = %(key)s",
 }
+
+# One statement is one transaction. If any of its three parts touches no row, the division takes all of them back.
+_STATEMENT = """
+WITH operation AS ({} RETURNING 1),
+taken AS (UPDATE drillproof.checking SET balance = balance - %(amount)s WHERE id = %(source)s RETURNING 1),
+given AS (UPDATE drillproof.savings SET balance = balance + %(amount)s WHERE id = %(target)s RETURNING 1)
+SELECT 1 / count(*) FROM operation, taken, given
+"""
+_DIVISION_BY_ZERO = "22012"
 
 
 class PostgresWriter:
@@ -56,18 +67,19 @@ class PostgresWriter:
             self._open = stack.pop_all()
 
     def apply(self, operation: Operation) -> None:
-        """Commit one operation. Refused only where the server said so; every doubt is Unanswered."""
-        values = {"n": operation.n, "key": operation.key, "value": operation.value}
+        """Commit one operation with its transfer. Refused only where the server said so; every doubt is Unanswered."""
+        values = {**asdict(operation), **asdict(transfer(operation.n))}
         try:
-            sql = self._connection.cursor()
-            sql.execute(_STATEMENTS[operation.verb], values)
+            sql = self._connection.cursor()  # held until the answer is there: the driver asks for it
+            sql.execute(_STATEMENT.format(_OPERATIONS[operation.verb]), values)
             _wait(self._connection)
         except (psycopg2.Error, TimeoutError) as error:
-            if is_refusal(getattr(error, "pgcode", None)):
+            state = getattr(error, "pgcode", None)
+            if state == _DIVISION_BY_ZERO:
+                raise Refused(f"there is no row with key {operation.key}, or no account for its transfer") from error
+            if is_refusal(state):
                 raise Refused(str(error).strip()) from error
             raise Unanswered(str(error).strip()) from error
-        if sql.rowcount == 0:
-            raise Refused(f"there is no row with key {operation.key}")
 
     def close(self) -> None:
         """Drop the connection and the way to it; may be called twice."""

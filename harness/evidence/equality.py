@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from harness.checks.data import disagreeing
 from harness.evidence.story import Story, mapping, number, text
 from harness.model import Event, Part
+
+BAD = ("different", "damaged")
+"""What a member may be that lost data; the other words for what is not equal say that nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -20,29 +25,46 @@ class Difference:
 
 @dataclass(frozen=True)
 class Member:
-    """One member after the recovery. `parts` is None where it was never read back."""
+    """One member before the fault and after the recovery. `after` is None where it was never read back."""
 
     name: str
-    parts: Mapping[str, Part] | None
-    differences: tuple[Difference, ...]
+    before: Mapping[str, Part]
+    after: Mapping[str, Part] | None
+    damage: str  # what it said of its data itself, if it said that they are damaged
+    doubt: str  # why its data cannot be compared
     health: str  # well, not well, not asked
     role: str
     detail: str
 
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """Every part that is not as it was on this member; none where nothing can be compared."""
+        before, after = self.before, self.after
+        if after is None or self.doubt:
+            return ()
+        names = (name for name in sorted({*before, *after}) if before.get(name) != after.get(name))
+        return tuple(Difference(name, before.get(name), after.get(name)) for name in names)
+
     @property
-    def equal(self) -> bool:
-        """Read back, something to compare it with, and no part that differs."""
-        return bool(self.parts) and not self.differences
+    def state(self) -> str:
+        """In a word: equal, different, damaged, not read back, not comparable."""
+        if self.damage:
+            return "damaged"
+        if self.after is None:
+            return "not read back"
+        if self.doubt:
+            return "not comparable"
+        return "different" if self.differences else "equal"
 
     @property
     def rows(self) -> int:
         """Rows read back."""
-        return sum(part.rows for part in (self.parts or {}).values())
+        return sum(part.rows for part in (self.after or {}).values())
 
     @property
     def same(self) -> int:
         """Parts that are equal."""
-        return len(self.parts or {}) - sum(1 for difference in self.differences if difference.after)
+        return len(self.before) - sum(1 for difference in self.differences if difference.before)
 
 
 @dataclass(frozen=True)
@@ -50,8 +72,12 @@ class Store:
     """One store: its parts before the fault and its members after it."""
 
     name: str
-    before: Mapping[str, Part]
     members: tuple[Member, ...]
+
+    @property
+    def before(self) -> Mapping[str, Part]:
+        """The parts before the fault. All members agree on them, but for a member's own; so the first one speaks."""
+        return self.members[0].before if self.members else {}
 
     @property
     def rows(self) -> int:
@@ -60,48 +86,54 @@ class Store:
 
     def equal_on(self, part: str) -> int:
         """How many members hold `part` as it was."""
-        changed = (any(part == difference.part for difference in member.differences) for member in self.members)
-        return sum(1 for member, bad in zip(self.members, changed, strict=True) if member.parts is not None and not bad)
+        compared = (member for member in self.members if member.state in ("equal", "different"))
+        return sum(1 for member in compared if all(part != difference.part for difference in member.differences))
 
 
 def stores(story: Story) -> tuple[Store, ...]:
-    """Every store of the drill with all of its members, read back or not."""
-    return tuple(_store(story, name) for name in story.members)
+    """Every store of the drill with all of its members, read back or not, compared as the check `data-equal` does."""
+    return tuple(_store(story, name, members) for name, members in story.members.items())
 
 
-def _store(story: Story, name: str) -> Store:
-    digests, healths = story.of("digest"), story.of("health")
-
-    def latest(events: tuple[Event, ...], when: str) -> dict[str, Event]:
-        mine = [event for event in events if (event.data.get("store"), event.data.get("when")) == (name, when)]
+def _store(story: Story, store: str, members: tuple[str, ...]) -> Store:
+    def latest(kind: str, **data: str) -> dict[str, Event]:
+        wanted = {"store": store, **data}.items()
+        mine = [event for event in story.of(kind) if all(event.data.get(key) == value for key, value in wanted)]
         return {text(event.data.get("member")): event for event in mine}
 
-    before = {member: _parts(event) for member, event in latest(digests, "before").items()}
-    after = {member: _parts(event) for member, event in latest(digests, "after").items()}
-    asked = latest(healths, "after")
-    members = tuple(dict.fromkeys((*story.members[name], *before, *after)))
-    # Before the fault all members agree, or the drill is UNKNOWN; so one of them speaks for the recovery point.
-    reference = before.get(members[0], {}) if members else {}
-    return Store(name, reference, tuple(_member(each, reference, after.get(each), asked.get(each)) for each in members))
+    read = {when: latest("digest", when=when) for when in ("before", "after")}
+    corrupt, asked = latest("corrupt", what="digest"), latest("health", when="after")
+    before = {member: _parts(read["before"].get(member)) or {} for member in members}
+    odd = disagreeing(before)
 
-
-def _member(name: str, before: Mapping[str, Part], after: Mapping[str, Part] | None, health: Event | None) -> Member:
-    differences: tuple[Difference, ...] = ()
-    if after is not None:
-        differences = tuple(
-            Difference(part, before.get(part), after.get(part))
-            for part in sorted({*before, *after})
-            if before.get(part) != after.get(part)
+    def member(name: str) -> Member:
+        doubt = f"no agreed digest from before the fault (see {', '.join(odd)})" if odd else ""
+        for when in ("before", "after"):
+            said = text(read[when][name].data.get("answered_by")) if name in read[when] else name
+            if said != name:
+                doubt = f"asked {when} the fault, {said or 'nobody'} answered in its place"
+        health = asked[name].data if name in asked else {}
+        damage = ""
+        if name in corrupt and not odd:
+            damage = text(corrupt[name].data.get("message")) or "it did not say how"
+        return Member(
+            name=name,
+            before=before[name],
+            after=_parts(read["after"].get(name)),
+            damage=damage,
+            doubt=doubt,
+            health="not asked" if name not in asked else "well" if health.get("ok") is True else "not well",
+            role=text(health.get("role")),
+            detail=text(health.get("detail")),
         )
-    if health is None:
-        return Member(name, after, differences, "not asked", "", "")
-    well = "well" if health.data.get("ok") is True else "not well"
-    return Member(name, after, differences, well, text(health.data.get("role")), text(health.data.get("detail")))
+
+    return Store(store, tuple(map(member, members)))
 
 
-def _parts(event: Event) -> dict[str, Part]:
-    parts = mapping(event.data.get("parts"))
+def _parts(event: Event | None) -> dict[str, Part] | None:
+    if event is None:
+        return None
     return {
         name: Part(int(number(mapping(each).get("rows")) or 0), text(mapping(each).get("hash")))
-        for name, each in parts.items()
+        for name, each in mapping(event.data.get("parts")).items()
     }

@@ -1,12 +1,13 @@
-"""The three numbers on top of every report: RTO, RPO, and how many members are equal."""
+"""The numbers on top of every report: RTO, RPO, skew, and how many members are equal."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from harness.evidence.equality import Store
+from harness.evidence.equality import BAD, Store
 from harness.evidence.story import Story, number, numbers
-from harness.evidence.visible import duration
+from harness.evidence.visible import duration, many
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,17 @@ class Figure:
 
 
 def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
-    """RTO, RPO and members equal, each against what was asked for. What was not measured says so."""
+    """RTO, RPO, skew and members equal, each against what was asked for. What was not measured says so."""
     judged, asked = story.judged, numbers(story.judged.get("objectives") or story.facts.get("objectives"))
-    rto_s, rpo_s, writes = (number(judged.get(name)) for name in ("rto_s", "rpo_s", "rpo_writes"))
-    lost = "" if writes is None else f"{writes:,.0f} {'write' if writes == 1 else 'writes'} lost; "
+    names = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
+    rto_s, rpo_s, writes, skew_s, ticks = (number(judged.get(name)) for name in names)
+    lost = "" if writes is None else f"{many(writes, 'write')} lost; "
+    apart = "" if ticks is None else f"{many(ticks, 'tick')}; "
+    skew = Figure("Skew", "between stores", duration(skew_s), *_against(skew_s, asked.get("skew_s"), apart))
     return (
         Figure("RTO", "out of service", duration(rto_s), *_against(rto_s, asked.get("rto_s"))),
         Figure("RPO", "data lost", duration(rpo_s), *_against(rpo_s, asked.get("rpo_s"), lost)),
+        *((skew,) if len(read_back) != 1 or "skew_s" in asked else ()),  # one store is not apart from itself
         _equal(read_back),
     )
 
@@ -43,15 +48,12 @@ def _against(value: float | None, objective: float | None, more: str = "") -> tu
 
 
 def _equal(read_back: tuple[Store, ...]) -> Figure:
-    members = [member for store in read_back for member in store.members]
-    equal = sum(1 for member in members if member.equal)
-    unread = sum(1 for member in members if not member.parts)
-    if not members:
+    states = Counter(member.state for store in read_back for member in store.members)
+    others = [f"{count} {state}" for state, count in states.items() if state != "equal"]
+    if not states:
         note, state = "run.json names no member", "open"
-    elif unread:
-        note, state = f"{unread} not read back", "open"
-    elif equal < len(members):
-        note, state = f"{len(members) - equal} differ", "bad"
+    elif others:
+        note, state = ", ".join(others), "bad" if any(states[bad] for bad in BAD) else "open"
     else:
         note, state = "all read back", "good"
-    return Figure("Members equal", "as read back", f"{equal} of {len(members)}", note, state)
+    return Figure("Members equal", "as read back", f"{states['equal']} of {states.total()}", note, state)

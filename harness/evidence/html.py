@@ -11,12 +11,13 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
 from markupsafe import Markup
 
 from harness import data
-from harness.evidence.equality import stores
+from harness.evidence.answers import answers
+from harness.evidence.equality import BAD, stores
 from harness.evidence.figures import figures
-from harness.evidence.story import Story, flat, items, mapping, text
+from harness.evidence.story import Story, flat, items, mapping, number, text
 from harness.evidence.summary import SAYS
 from harness.evidence.timeline import timeline
-from harness.evidence.visible import duration, visible
+from harness.evidence.visible import duration, many, visible
 from harness.model import Event, Json, Verdict
 from harness.objectives import DEFINITIONS, LEGS, MARKS
 
@@ -30,6 +31,7 @@ LEDGER = (
     ("duplicated", DEFINITIONS["duplicated"], True),
     ("altered", DEFINITIONS["altered"], True),
     ("unexpected", DEFINITIONS["unexpected"], True),
+    ("lost_again", DEFINITIONS["lost again"], True),
     ("indeterminate", DEFINITIONS["indeterminate"], False),
     ("recovery_point_n", "number of the newest surviving write with no hole before it", False),
 )
@@ -42,9 +44,11 @@ class Said:
 
     kind: str
     name: str
+    of: str  # of a restore: the backup that it says it restored
     phase: str
     errors: str
     warnings: str
+    hooks: str
     volumes: tuple[Mapping[str, Json], ...]
     messages: tuple[str, ...]
 
@@ -63,12 +67,14 @@ def render(story: Story) -> str:
         ledger=LEDGER,
         ledgers={store: mapping(each) for store, each in mapping(story.judged.get("ledger")).items()},
         stores=read_back,
+        bad_states=BAD,
         bad=[finding for finding in story.findings if finding.verdict is not Verdict.PASS],
-        good=[finding for finding in story.findings if finding.verdict is Verdict.PASS],
+        answers=answers(story),
         damage=[pair for event in story.of("damage") for pair in flat(event.data.get("what"))],
+        protected=[mapping(each) for event in story.of("protected") for each in items(event.data.get("volumes"))],
         reports=[_said(event) for event in story.of("backup", "restore")],
         steps=_steps(story),
-        facts=list(flat(story.facts)),
+        facts=[pair for name, value in story.facts.items() if name != "selftest" for pair in flat(value, name)],
         definitions=DEFINITIONS,
     )
 
@@ -97,9 +103,11 @@ def _said(event: Event) -> Said:
     return Said(
         event.kind,
         text(data.get("name")),
+        text(data.get("of")),
         text(data.get("phase")),
         text(data.get("errors")),
         text(data.get("warnings")),
+        f"{many(number(data.get('hooks_attempted')) or 0, 'hook')} ran, {text(data.get('hooks_failed')) or 0} failed",
         tuple(map(mapping, items(data.get("volumes")))),
         tuple(map(text, items(data.get("messages")))),
     )

@@ -9,6 +9,9 @@ from harness.evidence.story import Story, number
 from harness.evidence.visible import visible
 from harness.model import Finding, Verdict
 
+FIGURES = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
+"""The figures of findings.json that are shown as properties, where they were measured."""
+
 _TAGS = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 
 
@@ -41,7 +44,7 @@ def label(finding: Finding) -> str:
 
 def _properties(suite: ET.Element, story: Story) -> None:
     properties = ET.SubElement(suite, "properties")
-    measured = {name: number(story.judged.get(name)) for name in ("rto_s", "rpo_s", "rpo_writes")}
+    measured = {name: number(story.judged.get(name)) for name in FIGURES}
     known = {name: f"{value:g}" for name, value in measured.items() if value is not None}
     for name, value in {"verdict": story.verdict.value, "run": story.run.name, **known}.items():
         ET.SubElement(properties, "property", name=name, value=visible(value))

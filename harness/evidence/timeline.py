@@ -1,4 +1,4 @@
-"""A drill's marks as bars over time, so that "Completed" stands beside "verified"."""
+"""A drill's marks as bars over time, so that "Completed" stands beside what was read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROWS = (
     ("Orchestrator says “ready”", "T4", "T6", "claim"),
     ("Every member reads right", "T4", "T7", "seen"),
     ("New write committed", "T4", "T8", "seen"),
-    ("Verified on every member", "T4", "T9", "seen"),
+    ("All data on every member read back", "T4", "T9", "seen"),
 )
 _STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 5
@@ -46,7 +46,7 @@ class Timeline:
 
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
-    too_early_s: float | None  # how long before "verified" the tool had said "Completed"
+    too_early_s: float | None  # how long before all was read back the tool had said "Completed"
 
 
 def timeline(marks: Mapping[str, float]) -> Timeline | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness import deadlines, parallel
-from harness.errors import FaultHadNoEffect, HarnessError, TimedOut
+from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.model import Volume
-from harness.ports import Datastore, Target, Unanswered
+from harness.ports import Corrupt, Datastore, Target, Unanswered
 from harness.wait import NotYet, until
 
 
@@ -56,11 +56,11 @@ class DeleteNamespace:
 
 
 def _unreadable(store: Datastore, member: str) -> str:
-    """How a member fails to answer; FaultHadNoEffect if it answers."""
+    """How a member fails to answer; FaultHadNoEffect if it does. It alone is read: its health asks its primary, too."""
     try:
-        health = store.health(member)
-    except (HarnessError, Unanswered, OSError) as error:
+        row = next(iter(store.ledger(member)), None)
+    except ToolFailed as error:
+        return error.tail
+    except (HarnessError, Corrupt, Unanswered, OSError) as error:
         return str(error)
-    if health.ok:
-        raise FaultHadNoEffect(f"{member} still answers: {health.detail}")
-    return health.detail
+    raise FaultHadNoEffect(f"{member} still answers, with {'an empty ledger' if row is None else f'write {row.n}'}")

@@ -1,0 +1,71 @@
+"""A repository's own check of all its data, made in Velero's pod: with its program, its way and its keys."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from harness import deadlines
+from harness.backups.velero_install import NAMESPACE
+from harness.errors import HarnessError, ToolFailed
+from harness.k8s import Object, RunsKubectl, objects, text
+
+MAX_LINES = 20
+_HEALTHY = "no errors were found"
+_DAMAGED = ("Fatal: repository contains errors", "Fatal: LoadIndex returned errors", " is damaged: ")
+"""With one of these restic ends when it has found damage; any other end (no way there, no key) says nothing."""
+
+_NOISE = ("retrying after", "command terminated with exit code")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether every check came to its end, and what was found, or what kept it from its end."""
+
+    checked: bool
+    damage: tuple[str, ...]
+
+
+def check(kubectl: RunsKubectl, uploader: str, repositories: Collection[str]) -> Answer:
+    """Let every repository, named by its URL, be checked with all its data read. Never raises for one that can't be."""
+    if uploader != "restic":
+        return Answer(checked=False, damage=(f"{uploader}'s check is not written yet",))
+    answers = [_restic(kubectl, repository) for repository in sorted(repositories)]
+    if not answers:
+        return Answer(checked=False, damage=("the backup names no repository",))
+    damage = tuple(line for answer in answers for line in answer.damage)
+    return Answer(all(answer.checked for answer in answers), damage[:MAX_LINES])
+
+
+def lost(copies: Iterable[Object], listed: Collection[str]) -> Iterator[str]:
+    """The volume copies whose snapshot is not among the keys `listed`: restic's check misses none that is gone."""
+    for copy in copies:
+        snapshot = text(copy, "status", "snapshotID")
+        there = f"restic/{text(copy, 'spec', 'pod', 'namespace')}/snapshots/{snapshot}"
+        if text(copy, "spec", "uploaderType") == "restic" and not any(key.startswith(there) for key in listed):
+            of = f"{text(copy, 'spec', 'pod', 'name')}, volume {text(copy, 'spec', 'volume')}"
+            yield f"the snapshot {snapshot} of {of} is not in the repository"
+
+
+def _restic(kubectl: RunsKubectl, repository: str) -> Answer:
+    # No shell is asked for, official images have none. The password goes by standard input, where it is in no list
+    # of processes and in no error. No lock is taken: it would stay, and block Velero, if this command were killed.
+    in_pod = ("exec", "--stdin", f"--namespace={NAMESPACE}", "deployment/velero", "--container=velero", "--")
+    command = ("restic", "check", "--read-data", "--no-lock", "--no-cache", f"--repo={repository}")
+    try:
+        said = kubectl(*in_pod, *command, stdin=_password(kubectl) + "\n", within_s=deadlines.CHECK_S)
+    except ToolFailed as error:
+        lines = tuple(line for line in error.tail.splitlines() if not any(noise in line for noise in _NOISE))
+        return Answer(any(end in error.tail for end in _DAMAGED), lines or (str(error),))
+    except HarnessError as error:
+        return Answer(checked=False, damage=(str(error),))
+    if _HEALTHY not in said:
+        return Answer(checked=False, damage=(f"restic's check ended without a verdict: {said[-200:]}",))
+    return Answer(checked=True, damage=())
+
+
+def _password(kubectl: RunsKubectl) -> str:
+    name = "--field-selector=metadata.name=velero-repo-credentials"
+    secrets = objects(kubectl, "secrets", f"--namespace={NAMESPACE}", name)
+    return base64.b64decode(text(next(iter(secrets), None), "data", "repository-password")).decode()

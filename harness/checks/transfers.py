@@ -1,0 +1,57 @@
+"""Is the money where the writes moved it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.checks.ledger import unread
+from harness.errors import Unreadable
+from harness.model import Finding, Json, Verdict
+from harness.rundir import Run
+from harness.transfers import ACCOUNTS, OPENING, TABLES
+
+
+class TransfersAreWhole:
+    """On every member the accounts hold what the writes that it shows have moved: no transaction came back by half."""
+
+    name = "transfers-whole"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding a member."""
+        return tuple(self._member(run, store, member) for store, member in run.each_member())
+
+    def _member(self, run: Run, store: str, member: str) -> Finding:
+        read = run.of("balances", store=store, member=member)
+        accounts = read[-1].data.get("accounts") if read else None
+        if not isinstance(accounts, Mapping) or not all(type(balance) is int for balance in accounts.values()):
+            why = "its accounts were not read back"
+            return unread(run, self.name, "balances", why=why, store=store, member=member)
+        try:
+            kept = run.kept(store, member)
+        except Unreadable as error:
+            return Finding(self.name, Verdict.UNKNOWN, str(error), "", store, member)
+        if kept.classes.acknowledged == 0:
+            return Finding(self.name, Verdict.UNKNOWN, "no write was acknowledged before the fault", "", store, member)
+        said = _differences(accounts, kept.accounts)
+        if said:
+            more = f"; and {len(said) - 5} more" if len(said) > 5 else ""  # noqa: PLR2004 # enough to begin with
+            hint = "tables of different moments, or half a transaction; the balances fit no moment that the rows fit"
+            return Finding(self.name, Verdict.FAIL, "; ".join(said[:5]) + more, hint, store, member)
+        detail = f"{len(accounts)} accounts hold what the writes up to the recovery point moved"
+        return Finding(self.name, Verdict.PASS, detail, "", store, member)
+
+
+def _differences(accounts: Mapping[str, Json], states: Sequence[Mapping[str, int]]) -> list[str]:
+    """What is wrong in words, held against the state that fits best; the sum first, as it is true of every state."""
+    should = min(states, key=lambda state: sum(1 for name in state if accounts.get(name) != state[name]))
+    total, whole = sum(b for b in accounts.values() if isinstance(b, int)), len(TABLES) * ACCOUNTS * OPENING
+    return [
+        *([f"all accounts together hold {total} and should hold {whole}"] if total != whole else []),
+        *(f"{name} is missing" for name in should if name not in accounts),
+        *(f"{name} is extra" for name in accounts if name not in should),
+        *(
+            f"{name} holds {accounts[name]} and should hold {balance}"
+            for name, balance in should.items()
+            if name in accounts and accounts[name] != balance
+        ),
+    ]

@@ -1,0 +1,152 @@
+"""Evidence that somebody edited, cut, mixed up or lost. None of it may pass, and the file must be named.
+
+What is not here: a journal that was written anew as a whole, with all its chain. Only a signature tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.model import Finding, Verdict
+from harness.sabotage.sabotage import Expected
+
+Lines = list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgery(Expected):
+    """`forge` edits the run directory that it is given. Any check may notice it, but as UNKNOWN, and never as more."""
+
+    check: str = ""
+    verdict: Verdict = Verdict.UNKNOWN
+    forge: Callable[[Path], None]
+
+    def missed(self, findings: Iterable[Finding]) -> str:
+        """As for any sabotage, but every check that reads what was edited may notice it."""
+        red = tuple(findings)
+        named = next((finding for finding in red if self._is_named_by(finding)), None)
+        if named is None:
+            return super().missed(red)
+        believed = [finding for finding in red if finding.verdict is not Verdict.UNKNOWN]
+        return f"it was believed: {believed[0].check}: {believed[0].detail}" if believed else ""
+
+    def _is_named_by(self, finding: Finding) -> bool:
+        return finding.verdict is self.verdict and self._says(finding)
+
+
+def edited(file: str, change: Callable[[Lines], Lines]) -> Callable[[Path], None]:
+    """Edit the lines of a file, which end in a newline each."""
+
+    def forge(path: Path) -> None:
+        lines = (path / file).read_text(encoding="utf-8").splitlines(keepends=True)
+        (path / file).write_text("".join(change(lines)), encoding="utf-8")
+
+    return forge
+
+
+def replaced(number: int, old: str, new: str) -> Callable[[Lines], Lines]:
+    """Change a text in one line; `number` counts from 1."""
+
+    def change(lines: Lines) -> Lines:
+        assert old in lines[number - 1]
+        return [*lines[: number - 1], lines[number - 1].replace(old, new, 1), *lines[number:]]
+
+    return change
+
+
+def first(kind: str, old: str, new: str) -> Callable[[Lines], Lines]:
+    """Change a text in the first line that holds `kind`."""
+
+    def change(lines: Lines) -> Lines:
+        number = next(number for number, line in enumerate(lines, 1) if kind in line and old in line)
+        return replaced(number, old, new)(lines)
+
+    return change
+
+
+def removed(file: str) -> Callable[[Path], None]:
+    """Lose a file."""
+    return lambda path: (path / file).unlink()
+
+
+def swapped(one: str, other: str) -> Callable[[Path], None]:
+    """Give each of two files the other's content."""
+
+    def forge(path: Path) -> None:
+        contents = (path / one).read_bytes(), (path / other).read_bytes()
+        (path / one).write_bytes(contents[1])
+        (path / other).write_bytes(contents[0])
+
+    return forge
+
+
+def of_store(pattern: str, change: Callable[[Lines], Lines]) -> Callable[[Path], None]:
+    """Edit the first file of the ledger whose name is like `pattern`."""
+    return lambda path: edited(f"ledger/{_named(path, pattern)[0]}", change)(path)
+
+
+def _named(path: Path, pattern: str) -> list[str]:
+    return sorted(file.name for file in (path / "ledger").glob(pattern))
+
+
+JOURNAL, RUN = "journal.jsonl", "run.json"
+CHANGED = r"journal\.jsonl, line \d+: is not what the drill wrote"
+ATTEMPTS, SHOWN = "[!@]*[!0-9].jsonl", "*@*.jsonl"
+
+FORGERIES = (
+    Forgery(name="a digest in the journal", says=CHANGED,
+            forge=edited(JOURNAL, first('"when":"after"', '"rows":', '"rows": '))),
+    Forgery(name="a health in the journal", says=CHANGED,
+            forge=edited(JOURNAL, first('"kind":"health"', '"ok":true', '"ok":1   '))),
+    Forgery(name="a mark's time", says=CHANGED, forge=edited(JOURNAL, first('"mark":"T1"', '"at":"2', '"at":"3'))),
+    Forgery(name="a mark that never was", says="journal.jsonl, line 9",
+            forge=edited(JOURNAL, lambda lines: [*lines[:8], lines[8].replace('"step"', '"mark"'), *lines[9:]])),
+    Forgery(name="a line of the journal taken out", says="journal.jsonl, line 31",
+            forge=edited(JOURNAL, lambda lines: lines[:30] + lines[31:])),
+    Forgery(name="a line of the journal twice", says="journal.jsonl, line 31",
+            forge=edited(JOURNAL, lambda lines: lines[:30] + lines[29:])),
+    Forgery(name="two lines of the journal swapped", says="journal.jsonl, line 30",
+            forge=edited(JOURNAL, lambda lines: [*lines[:29], lines[30], lines[29], *lines[31:]])),
+    Forgery(name="the journal's end cut off", says="the journal has no end",
+            forge=edited(JOURNAL, lambda lines: lines[:-1])),
+    Forgery(name="the journal cut in the middle of a line", says=r"journal.jsonl, line \d+: is cut off",
+            forge=edited(JOURNAL, lambda lines: [*lines[:-1], lines[-1][:7]])),
+    Forgery(name="a line appended to the journal", says=r"journal.jsonl, line \d+",
+            forge=edited(JOURNAL, lambda lines: [*lines, lines[-1]])),
+    Forgery(name="the journal emptied", says="journal.jsonl, line 1", forge=edited(JOURNAL, lambda _: [])),
+    Forgery(name="the journal lost", says="journal.jsonl: .*No such file", forge=removed(JOURNAL)),
+    Forgery(name="no JSON in the journal", says="journal.jsonl, line 5: is not JSON",
+            forge=edited(JOURNAL, lambda lines: [*lines[:4], "nonsense\n", *lines[5:]])),
+    Forgery(name="a journal of a newer schema", says="judge it with a newer one",
+            forge=edited(JOURNAL, replaced(1, '"schema":2', '"schema":3'))),
+    Forgery(name="a journal of an older schema", says="written by an older one",
+            forge=edited(JOURNAL, replaced(1, '"schema":2', '"schema":1'))),
+    Forgery(name="a write in the ledger", says=r"\.jsonl: is not what the drill wrote",
+            forge=of_store(ATTEMPTS, replaced(1, '"verb":"put"', '"verb":"update"'))),
+    Forgery(name="a write taken out of the ledger", says=r"\.jsonl: is not what the drill wrote",
+            forge=of_store(ATTEMPTS, lambda lines: lines[2:])),
+    Forgery(name="the ledger's end cut off", says=r"\.jsonl: is not what the drill wrote",
+            forge=of_store(ATTEMPTS, lambda lines: lines[:-2])),
+    Forgery(name="the ledger emptied", says=r"\.jsonl: is not what the drill wrote",
+            forge=of_store(ATTEMPTS, lambda _: [])),
+    Forgery(name="the ledger lost", says=r"\.jsonl: .*No such file",
+            forge=lambda path: removed(f"ledger/{_named(path, ATTEMPTS)[0]}")(path)),
+    Forgery(name="a row added to what a member showed", says=r"@.*\.jsonl: is not what the drill wrote",
+            forge=of_store(SHOWN, lambda lines: [*lines, lines[-1]])),
+    Forgery(name="a row taken out of what a member showed", says=r"@.*\.jsonl: is not what the drill wrote",
+            forge=of_store(SHOWN, lambda lines: lines[1:])),
+    Forgery(name="what two members showed mixed up", says=r"@.*\.jsonl: is not what the drill wrote",
+            forge=lambda path: swapped(*(f"ledger/{name}" for name in (*_named(path, SHOWN)[::8],)[:2]))(path)),
+    Forgery(name="what a member showed lost", says=r"@.*\.jsonl: .*No such file",
+            forge=lambda path: removed(f"ledger/{_named(path, SHOWN)[0]}")(path)),
+    Forgery(name="an objective made easier", says="run.json: is not what the drill wrote",
+            forge=edited(RUN, first("rto_s", "rto_s", "was_rto_s"))),
+    Forgery(name="a member left out", says="run.json: is not what the drill wrote",
+            forge=edited(RUN, first("-2", "-2", "-1"))),
+    Forgery(name="run.json lost", says="run.json: .*No such file", forge=removed(RUN)),
+    Forgery(name="run.json is no JSON", says="run.json: is not what the drill wrote",
+            forge=edited(RUN, lambda _: ["{\n"])),
+)  # fmt: skip
+"""One line of a table each, so it is not formatted."""

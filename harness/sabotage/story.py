@@ -1,0 +1,228 @@
+"""Drills that went amiss and were truly recorded: what the journal says is spoilt, and nothing was edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from harness.model import Event, Json, Verdict
+from harness.sabotage.sabotage import Expected
+
+Events = tuple[Event, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story(Expected):
+    """`change` makes of what a good drill recorded what this one would have."""
+
+    change: Callable[[Events], Events]
+
+
+def without(kind: str, **data: Json) -> Callable[[Events], Events]:
+    """The same drill, without the events of a kind whose data hold all of `data`."""
+    return lambda events: tuple(event for event in events if not _is(event, kind, data))
+
+
+def told(kind: str, where: Mapping[str, Json] | None = None, **data: Json) -> Callable[[Events], Events]:
+    """The same drill, but the events of a kind (where they hold `where`) say `data`."""
+    return lambda events: tuple(
+        replace(event, data={**event.data, **data}) if _is(event, kind, where or {}) else event for event in events
+    )
+
+
+def also(kind: str, **data: Json) -> Callable[[Events], Events]:
+    """The same drill, with one more event at its end."""
+    return lambda events: (*events, replace(events[-1], kind=kind, data=data))
+
+
+def late(mark: str, by_s: float) -> Callable[[Events], Events]:
+    """The same drill, but this mark was reached later, and all that came after it."""
+
+    def change(events: Events) -> Events:
+        at = next(number for number, event in enumerate(events) if event.data.get("mark") == mark)
+        return (*events[:at], *(replace(event, at_s=event.at_s + by_s) for event in events[at:]))
+
+    return change
+
+
+def first_volume(kind: str, key: str, **changes: Json) -> Callable[[Events], Events]:
+    """The same drill, but the first volume that the newest event of a kind tells of is told of otherwise, or not."""
+
+    def change(events: Events) -> Events:
+        at = max(number for number, event in enumerate(events) if event.kind == kind)
+        listed = events[at].data[key]
+        assert isinstance(listed, list)
+        first, *others = listed
+        assert isinstance(first, dict)
+        volumes: list[Json] = [{**first, **changes}, *others] if changes else list(others)
+        return (*events[:at], replace(events[at], data={**events[at].data, key: volumes}), *events[at + 1 :])
+
+    return change
+
+
+def same_volumes(events: Events) -> Events:
+    """The volumes of after the restore are those of before the fault."""
+    before = next(event for event in events if _is(event, "volumes", {"when": "before"}))
+    return told("volumes", {"when": "after"}, volumes=before.data["volumes"])(events)
+
+
+def one_old_volume(events: Events) -> Events:
+    """One volume of after the restore is one of before the fault."""
+    before = next(event for event in events if _is(event, "volumes", {"when": "before"}))
+    listed = before.data["volumes"]
+    assert isinstance(listed, list)
+    assert isinstance(listed[0], dict)
+    return first_volume("volumes", "volumes", volume_uid=listed[0]["volume_uid"])(events)
+
+
+def one_member(kind: str, **data: Json) -> Callable[[Events], Events]:
+    """The same drill, but the first member of which a kind of event tells after the restore tells `data`."""
+
+    def change(events: Events) -> Events:
+        at = next(n for n, event in enumerate(events) if event.kind == kind and event.data.get("when") != "before")
+        return (*events[:at], replace(events[at], data={**events[at].data, **data}), *events[at + 1 :])
+
+    return change
+
+
+def one_silent(kind: str, **data: Json) -> Callable[[Events], Events]:
+    """The same drill, but of one member there are no events of a kind whose data hold all of `data`."""
+
+    def change(events: Events) -> Events:
+        member = next(event.data["member"] for event in events if _is(event, kind, data))
+        return without(kind, member=member, **data)(events)
+
+    return change
+
+
+def not_read_again(events: Events) -> Events:
+    """Nobody was read once more after the restart."""
+    last = max(number for number, event in enumerate(events) if event.kind == "restart")
+    return (*events[:last], *(event for event in events[last:] if event.kind != "digest"))
+
+
+def _is(event: Event, kind: str, data: Mapping[str, Json]) -> bool:
+    return event.kind == kind and all(event.data.get(key) == value for key, value in data.items())
+
+
+UNKNOWN = Verdict.UNKNOWN
+STORIES = (
+    # The drill itself.
+    Story(name="the drill was killed", check="drill-finished", says="never ended: .*readback", verdict=UNKNOWN,
+          also=("data-equal",), change=without("step", step="readback", phase="end")),
+    Story(name="the harness broke", check="drill-finished", says="broke off in step seed: no disk", verdict=UNKNOWN,
+          change=also("error", step="seed", message="no disk")),
+    Story(name="the restore failed", check="drill-finished", says="recovery failed in step restore: gave up",
+          change=also("recovery-failed", step="restore", message="gave up")),
+    # The fault.
+    Story(name="the fault never happened", check="damage-seen", says="no damage was seen", verdict=UNKNOWN,
+          change=without("fault", phase="injected")),
+    Story(name="the fault left no damage", check="damage-seen", says="no damage was seen", verdict=UNKNOWN,
+          change=told("damage", what={})),
+    Story(name="the damage was not looked for", check="damage-seen", says="no damage was seen", verdict=UNKNOWN,
+          change=without("damage")),
+    Story(name="the damage was there before the fault", check="damage-seen", says="not after the fault",
+          verdict=UNKNOWN, also=("objectives-met",), change=without("mark", mark="T3")),
+    # The backup, by the tool's word and by ours.
+    Story(name="the backup failed in part", check="backup-complete", says="PartiallyFailed",
+          change=told("backup", phase="PartiallyFailed")),
+    Story(name="the backup had an error and says Completed", check="backup-complete", says="Completed, 1 errors",
+          change=told("backup", errors=1)),
+    Story(name="a volume was not backed up", check="backup-complete", says="was not copied at all",
+          also=("restore-complete",), change=first_volume("backup", "volumes")),
+    Story(name="a volume was backed up empty", check="backup-complete", says="0 of 0 bytes",
+          also=("restore-complete",), change=first_volume("backup", "volumes", bytes_done=0, bytes_total=0)),
+    Story(name="a volume was backed up by half", check="backup-complete", says="500 of 1000 bytes",
+          also=("restore-complete",), change=first_volume("backup", "volumes", bytes_done=500, bytes_total=1000)),
+    Story(name="a volume's backup failed and the backup says Completed", check="backup-complete", says="Failed",
+          change=first_volume("backup", "volumes", phase="Failed")),
+    Story(name="no volume was to be backed up", check="backup-complete", says="no volume of this store is protected",
+          change=told("protected", volumes=[])),
+    Story(name="a hook failed", check="backup-complete", says="1 failed", change=told("backup", hooks_failed=1)),
+    Story(name="a hook did not run", check="backup-complete", says="0 ran", change=told("backup", hooks_attempted=0)),
+    Story(name="the bucket is empty", check="backup-complete", says="the bucket holds nothing",
+          change=told("stored", objects=0, bytes=0)),
+    Story(name="the repository is damaged", check="backup-complete", says="the repository is damaged: pack 4f",
+          change=told("stored", damage=["pack 4f is not what its name says"])),
+    Story(name="the repository was not checked", check="backup-complete", says="was not checked", verdict=UNKNOWN,
+          change=told("stored", checked=False)),
+    Story(name="there is no record of the backup", check="backup-complete", says="no record", verdict=UNKNOWN,
+          also=("restore-complete",), change=without("backup")),
+    # The restore.
+    Story(name="the restore failed in part", check="restore-complete", says="PartiallyFailed",
+          change=told("restore", phase="PartiallyFailed")),
+    Story(name="a volume was not restored", check="restore-complete", says="was in the backup and was not restored",
+          change=first_volume("restore", "volumes")),
+    Story(name="a volume was restored by half", check="restore-complete", says="7 bytes written back",
+          change=first_volume("restore", "volumes", bytes_done=7)),
+    Story(name="another backup was restored", check="restore-complete", says="the tool restored last-year",
+          change=told("restore", of="last-year")),
+    Story(name="there is no record of the restore", check="restore-complete", says="no record", verdict=UNKNOWN,
+          change=without("restore")),
+    # Who answered.
+    Story(name="all volumes are the old ones", check="answers-from-restored", says="still the same", verdict=UNKNOWN,
+          change=same_volumes),
+    Story(name="one volume is the old one", check="answers-from-restored", says="still the same", verdict=UNKNOWN,
+          change=one_old_volume),
+    Story(name="a claim did not come back", check="answers-from-restored", says="did not come back",
+          change=first_volume("volumes", "volumes")),
+    Story(name="the volumes were not looked at", check="answers-from-restored", says="did not note", verdict=UNKNOWN,
+          change=without("volumes", when="after")),
+    Story(name="a member was not restarted", check="answers-from-restored", says="not restarted", verdict=UNKNOWN,
+          change=one_silent("restart")),
+    Story(name="a member's pod is the old one", check="answers-from-restored", says="not restarted", verdict=UNKNOWN,
+          change=one_member("restart", before="same", after="same")),
+    Story(name="nobody was read again", check="answers-from-restored", says="not restarted", verdict=UNKNOWN,
+          change=not_read_again),
+    Story(name="nobody was restarted", check="answers-from-restored", says="not restarted", verdict=UNKNOWN,
+          change=without("restart")),
+    Story(name="another member answered", check="data-equal", says="someone-else answered", verdict=UNKNOWN,
+          change=one_member("digest", answered_by="someone-else")),
+    # Reading back.
+    Story(name="a member was not asked how it is", check="members-healthy", says="was not asked", verdict=UNKNOWN,
+          change=one_silent("health", when="after")),
+    Story(name="a member was unwell before", check="members-healthy", says="not seen healthy before", verdict=UNKNOWN,
+          change=one_silent("health", when="before")),
+    Story(name="a member did not say who it is", check="members-healthy", says="without saying who", verdict=UNKNOWN,
+          change=one_member("health", identity="")),
+    Story(name="a member is unwell", check="members-healthy", says="replication stopped",
+          change=one_member("health", ok=False, detail="replication stopped")),
+    Story(name="a member was not read back", check="data-equal", says="was not read back", verdict=UNKNOWN,
+          also=("answers-from-restored",), change=one_silent("digest", when="after")),
+    Story(name="nobody was read back", check="data-equal", says="was not read back", verdict=UNKNOWN,
+          also=("answers-from-restored",), change=without("digest", when="after")),
+    Story(name="there is nothing to compare with", check="data-equal", says="no agreed digest", verdict=UNKNOWN,
+          change=without("digest", when="before")),
+    Story(name="the members were not equal before", check="data-equal", says="no agreed digest", verdict=UNKNOWN,
+          change=one_silent("digest", when="before")),
+    Story(name="a member came back with no data at all", check="data-equal", says="is missing",
+          change=one_member("digest", parts={})),
+    Story(name="the objects were not compared", check="objects-equal", says="not read", verdict=UNKNOWN,
+          change=without("objects", when="after")),
+    Story(name="the objects are gone", check="objects-equal", says="is missing",
+          change=told("objects", {"when": "after"}, parts={})),
+    Story(name="the ledger was not read back", check="ledger-kept", says="never finished", verdict=UNKNOWN,
+          also=("objectives-met", "transfers-whole"), change=lambda events: tuple(
+              event for event in events if not (event.kind == "file" and "@" in str(event.data.get("name"))))),
+    Story(name="the accounts were not read back", check="transfers-whole", says="", verdict=UNKNOWN,
+          change=without("balances")),
+    Story(name="no new write was tried", check="new-write", says="no new write was tried", verdict=UNKNOWN,
+          change=without("write")),
+    Story(name="no new write was taken", check="new-write", says="was not committed: read only",
+          change=told("write", committed=False, detail="read only")),
+    Story(name="a new write did not reach a member", check="new-write", says="never showed on",
+          change=told("write", seen_on=[])),
+    # Objectives and the fence.
+    Story(name="the recovery took too long", check="objectives-met", says="RTO",
+          change=late("T8", 100_000)),
+    Story(name="the recovery's end was not seen", check="objectives-met", says="RTO could not be measured",
+          verdict=UNKNOWN, change=without("mark", mark="T8")),
+    Story(name="packets left the fence", check="fence-held", says="3 packets left", change=told("fence", escaped=3)),
+    Story(name="the checks were not tried", check="self-test", says="not seen to fail", verdict=UNKNOWN,
+          change=without("selftest")),
+    Story(name="a check was blind", check="self-test", says="1 of 2 .* missed, 'a row gone'", verdict=UNKNOWN,
+          change=told("selftest", noticed=1, missed=[{"name": "a row gone"}])),
+    Story(name="the fence was not counted", check="fence-held", says="were not counted", verdict=UNKNOWN,
+          change=without("fence")),
+)  # fmt: skip
+"""One line of a table each, so it is not formatted."""

@@ -1,0 +1,57 @@
+"""Money that every write of the ledger moves between two tables, in the write's own transaction.
+
+So a copy in which one table is older than another, or a transaction came back by half, shows: the
+balances are no longer what the writes up to any one moment leave behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+TABLES = ("checking", "savings")
+ACCOUNTS = 8
+"""Of each table, numbered from 0."""
+
+OPENING = 1000
+"""What every account holds before the first write."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """`amount` (never 0, may be negative) leaves account `source` of `checking` for account `target` of `savings`."""
+
+    source: int
+    target: int
+    amount: int
+
+
+def transfer(n: int) -> Transfer:
+    """What write `n` moves; the same for every store and in every drill."""
+    return _transfer(n % (199 * ACCOUNTS * ACCOUNTS))
+
+
+@cache  # over a million writes are gone through to judge a long drill
+def _transfer(n: int) -> Transfer:
+    amount = n * 37 % 199 - 99
+    return Transfer(n % ACCOUNTS, n // ACCOUNTS % ACCOUNTS, amount or 100)
+
+
+def opening() -> dict[str, int]:
+    """All accounts as they are opened, by name: `checking/0`."""
+    return {f"{table}/{number}": OPENING for table in TABLES for number in range(ACCOUNTS)}
+
+
+def after(balances: Mapping[str, int], writes: Iterable[int]) -> dict[str, int]:
+    """All accounts once the transfers of these writes were made."""
+    left, came = [0] * ACCOUNTS, [0] * ACCOUNTS
+    for n in writes:
+        made = transfer(n)
+        left[made.source] += made.amount
+        came[made.target] += made.amount
+    result = dict(balances)
+    for number in range(ACCOUNTS):
+        result[f"{TABLES[0]}/{number}"] -= left[number]
+        result[f"{TABLES[1]}/{number}"] += came[number]
+    return result
