@@ -30,6 +30,7 @@ from harness.evidence import bundle
 from harness.images import versions
 from harness.journal import Journal
 from harness.ledger import fingerprint
+from harness.left_out import LEFT_OUT
 from harness.model import Event, Json
 from harness.options import Options
 from harness.sabotage import consul, mysql, postgres
@@ -182,6 +183,7 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "versions": supplied.facts(),
         "commit": _commit(),
         "selftest": _last_self_test(),
+        "left_out": {name: dict(LEFT_OUT[name]) for name in (*options.stores, "objects")},
         "host": {
             "system": platform.platform(),
             "python": platform.python_version(),

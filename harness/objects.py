@@ -52,6 +52,13 @@ EXCLUDED_FIELDS = (
 )
 """(kind, or "" for all; path; reason) of fields that are not compared."""
 
+EXCLUDED = (
+    *EXCLUDED_KINDS,
+    *EXCLUDED_OBJECTS,
+    *((f"{kind or 'every object'}: {'.'.join(path)}", reason) for kind, path, reason in EXCLUDED_FIELDS),
+)
+"""All of that as (what, reason)."""
+
 _EXCLUDED = {(kind, path) for kind, path, _ in EXCLUDED_FIELDS}
 _HEADLESS: tuple[Json, ...] = ("None", ["None"])
 

@@ -49,6 +49,7 @@ FACTS: dict[str, Json] = {
     "stores": {store: list(members) for store, members in STORES.items()},
     "versions": {"drillproof": "0.1.0", "kubernetes": "1.34.4", "velero": "1.16.2", "restic": "0.14.0"},
     "images": {"docker.io/library/mysql:9.7": "sha256:4f1c22…", "docker.io/library/postgres:17": "sha256:11ab90…"},
+    "left_out": {"mysql": {"indexes: CARDINALITY": "an estimate, made anew on each member"}},
     "host": {"cpus": 2, "memory_gib": 24, "kernel": "6.1"},
     "commit": "c92672c4f1c22",
     "selftest": {

@@ -254,3 +254,10 @@ def drop_line(path: Path, number: int) -> None:
 
 def edit(path: Path, name: str, value: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+
+
+def test_what_was_not_compared_is_told_with_its_reason(tmp_path: Path) -> None:
+    shown = page(sample_runs.passed(tmp_path / "run")).text
+    assert "What was not compared, and why" in shown
+    assert "indexes: CARDINALITY an estimate, made anew on each member" in shown
+    assert "left_out" not in shown

@@ -134,6 +134,11 @@ EXCLUDED = (
         for kind in ("options", "partitions")
         for column in ("TABLE_ROWS", "AVG_ROW_LENGTH", "DATA_LENGTH", "MAX_DATA_LENGTH", "INDEX_LENGTH", "DATA_FREE")
     ),
+    (
+        "columns mysql",
+        "GENERATION_EXPRESSION",
+        "of the server's own cost tables: a dump that is loaded writes the same literals in another character set",
+    ),
     ("indexes", "CARDINALITY", _ESTIMATED),
     ("indexes", "NULLABLE", "told by `columns`; for an expression it follows the sql_mode of the session that made it"),
     ("event", "STATUS", "a replica says REPLICA_SIDE_DISABLED of all; on the primary it is a part of its own"),
@@ -161,9 +166,9 @@ EXCLUDED = (
     *((kind, LEDGER, "the drill itself goes on writing; has a check of its own") for kind in ("table", "sequence")),
     *(("table", table, "moved by every write of the ledger, and checked with it") for table in ACCOUNTS),
 )
-"""(kind, name, reason) of all that may differ between members, or after a faithful restore. The name is that of a
-catalog's column; of a table for its rows or sequence; of a setting. Nothing else is left out, but for what no catalog
-above tells: statistics (histograms among them), which are estimates too."""
+"""(kind, or one part of it; name; reason) of all that may differ between members, or after a faithful restore. The name
+is that of a catalog's column; of a table for its rows or sequence; of a setting. Nothing else is left out, but
+for what no catalog above tells: statistics (histograms among them), which are estimates too."""
 
 _EXCLUDED = frozenset((kind, name) for kind, name, _ in EXCLUDED)
 
@@ -184,7 +189,7 @@ def catalog(sql: Cursor, *, primary: bool) -> Digest:
             row = dict(zip(names, values, strict=True))
             part = source.part(row)
             if counts(source.kind, part.removeprefix(f"{source.kind} ")):
-                told = {name: value for name, value in row.items() if counts(source.kind, name)}
+                told = {name: value for name, value in row.items() if counts(source.kind, name) and counts(part, name)}
                 lines[part].append(f"{source.source} {told!r}")
     return {part: Part(len(told), _hash(told)) for part, told in lines.items()}
 

@@ -37,6 +37,9 @@ LEDGER = (
 )
 """The rows of the ledger's table: field, meaning, and whether anything above 0 is bad."""
 
+TOLD = ("selftest", "left_out")
+"""What of run.json is told elsewhere in the report than among the facts."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -74,7 +77,8 @@ def render(story: Story) -> str:
         protected=[mapping(each) for event in story.of("protected") for each in items(event.data.get("volumes"))],
         reports=[_said(event) for event in story.of("backup", "restore")],
         steps=_steps(story),
-        facts=[pair for name, value in story.facts.items() if name != "selftest" for pair in flat(value, name)],
+        facts=[pair for name, value in story.facts.items() if name not in TOLD for pair in flat(value, name)],
+        left_out={name: mapping(each) for name, each in mapping(story.facts.get("left_out")).items()},
         definitions=DEFINITIONS,
     )
 
