@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from harness import assembly, data, parallel, request, shell, supplies
+from harness import assembly, bench_digest, bench_recheck, data, parallel, request, shell, supplies
 from harness.dataset import dataset
 from harness.deployment import generate
+from harness.drill import Parts
 from harness.errors import HarnessError, Misconfigured
 from harness.evidence import render
 from harness.journal import read
@@ -50,6 +51,7 @@ def main() -> int:
     ours = sum(float(figures[f"{step}_s"] or 0) for step in COMPARED)
     theirs = sum(bare[step] for step in COMPARED)
     figures["ratio"] = round(ours / theirs, 2)
+    figures |= bench_recheck.measure()
     write_json(Path("bench.json"), figures)
     for name, figure in figures.items():
         print(f"{name:24} {figure}")
@@ -58,12 +60,21 @@ def main() -> int:
 
 def _drill(supplied: supplies.Supplies, size: str, progress: Progress) -> dict[str, float | str | None]:
     options = request.options(["namespace_loss"], size=size)[0]
+    digests: dict[str, float] = {}
+    measured_s = 0.0
+
+    def measure(parts: Parts, _run: Path) -> None:
+        nonlocal measured_s
+        begun = time.monotonic()
+        digests.update(bench_digest.measure(parts))
+        measured_s = time.monotonic() - begun
+
     with _Memory(supplied) as memory:
         begun = time.monotonic()
-        run = assembly.run_drill(options, progress, progress.say)
+        run = assembly.run_drill(options, progress, progress.say, measure)
         findings = read_json(recheck(run))
         render(run)
-        wall_s = round(time.monotonic() - begun, 1)
+        wall_s = round(time.monotonic() - begun - measured_s, 1)
     start: dict[str, float] = {}
     steps: dict[str, float | str | None] = {}
     for event in read(run / "journal.jsonl"):
@@ -80,6 +91,7 @@ def _drill(supplied: supplies.Supplies, size: str, progress: Progress) -> dict[s
         "rto_s": rto_s if isinstance(rto_s, int | float) else None,
         "harness_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "cluster_peak_mb": round(memory.peak / 2**20, 1),
+        **digests,
     }
 
 

@@ -19,6 +19,8 @@ FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("observe.py", (*ADAPTERS, "harness.checks", "harness.judge", "harness.assembly")),
     ("judge.py", (*ADAPTERS, "harness.drill", "harness.shell", "harness.k8s", "harness.assembly")),
     ("checks", (*ADAPTERS, "harness.drill", "harness.shell", "harness.k8s", "harness.wait", "harness.assembly")),
+    ("sabotage", (*ADAPTERS, "harness.assembly")),
+    ("selftest.py", (*ADAPTERS, "harness.assembly")),
     ("evidence", (*ADAPTERS, "harness.drill", "harness.assembly")),
     ("clusters", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
     ("datastores", ("harness.drill", "harness.checks", "harness.clusters", "harness.backups", "harness.assembly")),

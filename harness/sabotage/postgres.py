@@ -8,10 +8,9 @@ that any seed and size will do; what cannot be computed back is kept in a file o
 
 from __future__ import annotations
 
-from harness.datastores.postgres import Postgres
 from harness.sabotage.sabotage import Act, Sabotage
 
-_PRIMARY, _READ, _OTHER_READ = Postgres.members
+_PRIMARY, _READ, _OTHER_READ = "postgres-primary-0", "postgres-read-0", "postgres-read-1"
 _KEPT = "'/tmp/drillproof.kept'"  # on the primary, for the moment between spoiling and healing
 _RELOAD = "SELECT pg_reload_conf()"
 _SAME = r"differs \((\d+) rows before, \1 after\)"
