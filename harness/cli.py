@@ -129,10 +129,11 @@ def recheck(run: RunName, runs: Runs = RUNS, as_json: AsJson = False) -> int:
 
 @app.command()
 def report(run: RunName = "latest", runs: Runs = RUNS, as_json: AsJson = False) -> int:
-    """Render a run's report.html, junit.xml and allure-results again, without judging it again."""
-    from harness import evidence, rundir  # noqa: PLC0415 # as above
+    """Render a run's report.html, junit.xml and allure-results again, as it was judged."""
+    from harness import rundir  # noqa: PLC0415 # as above
+    from harness.conduct import show  # noqa: PLC0415 # as above
 
-    story = evidence.render(rundir.find(runs, run))
+    story = show(rundir.find(runs, run))
     _tell(story, as_json=as_json)
     return EXIT_CODES[story.verdict]
 

@@ -64,6 +64,16 @@ def finish(run: Path) -> Story:
         raise HarnessError(f"cannot write the evidence into {run}: {error.strerror}") from error
 
 
+def show(run: Path) -> Story:
+    """Render a run directory as it was judged. HarnessError where its findings.json is not what the judge says of it."""
+    if not judge.is_current(run):
+        again = f"`drillproof recheck {run.name}` judges it anew"
+        raise HarnessError(
+            f"{run}/findings.json is not what this drillproof says of the run: edited, or older; {again}"
+        )
+    return evidence.render(run)
+
+
 def keep_traceback(folder: Path) -> str:
     """Write the exception being handled to `folder`/error.txt, and say where it is; "" if that cannot be."""
     try:

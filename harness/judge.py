@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from harness.errors import HarnessError
 from harness.journal import SCHEMA
 from harness.model import Finding, Json, Verdict, worst
 from harness.objectives import legs, rto_s
-from harness.rundir import Run, write_json
+from harness.rundir import Run, read_json, write_json
 
 
 def judge(run: Run, asked: Iterable[Check] = checks.ALL) -> tuple[Finding, ...]:
@@ -35,13 +36,18 @@ def judge(run: Run, asked: Iterable[Check] = checks.ALL) -> tuple[Finding, ...]:
 
 def recheck(path: Path) -> Path:
     """Judge the run directory `path` and write its findings.json; return that file's path."""
-    run = Run(path)
-    findings = judge(run)
-    write_json(path / "findings.json", _document(run, findings))
+    write_json(path / "findings.json", _document(Run(path)))
     return path / "findings.json"
 
 
-def _document(run: Run, findings: tuple[Finding, ...]) -> Json:
+def is_current(path: Path) -> bool:
+    """Whether the findings.json of a run directory is what this judge says of it. Unreadable if there is none."""
+    written: Json = json.loads(json.dumps(_document(Run(path))))
+    return read_json(path / "findings.json") == written
+
+
+def _document(run: Run) -> Json:
+    findings = judge(run)
     document: dict[str, Json] = {
         "schema": SCHEMA,
         "scenario": run.path.name,

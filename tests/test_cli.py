@@ -50,6 +50,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Options]:
     monkeypatch.setattr(data, "scenarios", lambda: tmp_path / "scenarios")
     monkeypatch.setattr(data, "fixtures", lambda: tmp_path / "fixtures")
     monkeypatch.setattr(judge, "recheck", lambda run: run / "findings.json")  # the sample's findings stand
+    monkeypatch.setattr(judge, "is_current", lambda _run: True)  # as above
     monkeypatch.chdir(tmp_path)
     drills(monkeypatch, sample_runs.passed, seen)
     return seen

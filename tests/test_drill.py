@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from memory import Memory
 
+from harness import cli
 from harness.errors import Misconfigured
 from harness.hooks import Hook, parse
 from harness.model import Json
@@ -125,3 +126,12 @@ def test_a_ledger_that_a_hook_edits_while_it_is_written_is_unknown(memory: Memor
     findings = memory.drill(hooks=(Hook("after", "readback", edit),))
     assert findings["verdict"] == "unknown"
     assert "mysql.jsonl: is not what the drill wrote" in str(findings["findings"])
+
+
+def test_findings_that_somebody_edited_are_not_reported(memory: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    memory.drill(one_byte_changed)
+    assert cli.main(["report", str(memory.path)]) == 1
+    file = memory.path / "findings.json"
+    file.write_text(file.read_text().replace('"fail"', '"pass"'))
+    assert cli.main(["report", str(memory.path)]) == 2
+    assert "findings.json is not what" in capsys.readouterr().err
