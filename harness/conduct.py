@@ -65,7 +65,7 @@ def finish(run: Path) -> Story:
 
 
 def show(run: Path) -> Story:
-    """Render a run directory as it was judged. HarnessError where its findings.json is not what the judge says of it."""
+    """Render a run directory as it was judged. HarnessError if its findings.json is not what the judge says of it."""
     if not judge.is_current(run):
         again = f"`drillproof recheck {run.name}` judges it anew"
         raise HarnessError(

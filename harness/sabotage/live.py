@@ -67,9 +67,15 @@ class Live:
         """Do every sabotage, one at a time; the last outcome tells whether all was healed."""
         for sabotage in catalogue:
             yield self._spoilt(sabotage)
-        left = red(Run(self._read("all healed", writes=True, restarts=True)))
-        said = " | ".join(f"{finding.check} {finding.member}: {finding.detail}" for finding in left)
-        yield Outcome("live", self._store.name, "all healed again", said)
+        yield Outcome("live", self._store.name, "all healed again", self._left())
+
+    def _left(self) -> str:
+        """What of the store is not as it was, in words."""
+        try:
+            left = red(Run(self._read("all healed", writes=True, restarts=True)))
+        except HarnessError as error:
+            return f"could not be read: {error}"
+        return " | ".join(f"{finding.check} {finding.member}: {finding.detail}" for finding in left)
 
     def _spoilt(self, sabotage: Sabotage) -> Outcome:
         try:

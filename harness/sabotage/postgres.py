@@ -206,7 +206,7 @@ _DEFINITIONS = (
     _spoilt("a schema that nobody made", r"objects differs", "CREATE SCHEMA stranger", "DROP SCHEMA stranger"),
     _spoilt(
         "a database that nobody made",
-        r"database stranger is extra",
+        r"database stranger: .* is extra",
         "CREATE DATABASE stranger TEMPLATE template0",
         "DROP DATABASE stranger",
     ),
