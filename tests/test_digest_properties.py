@@ -30,7 +30,7 @@ def test_no_order_changes_a_digest(rows: Keys, chance: Random) -> None:
 @given(KEYS, st.data())
 def test_any_single_change_of_the_rows_changes_a_digest(rows: Keys, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(rows) - 1))
-    other = data.draw(KEYS)[0]
+    other: dict[str, object] = dict(data.draw(KEYS)[0])
     spoilt: dict[str, Keys] = {
         "one gone": rows[:at] + rows[at + 1 :],
         "one twice": [*rows, rows[at]],
@@ -42,7 +42,7 @@ def test_any_single_change_of_the_rows_changes_a_digest(rows: Keys, data: st.Dat
         spoilt["one for another"] = [*rows[:at], other, *rows[at + 1 :]]
     if rows[0]["Value"] != rows[1]["Value"] and rows[0]["Key"] != rows[1]["Key"]:
         first, second = rows[0], rows[1]
-        swapped: Keys = [{**first, "Value": second["Value"]}, {**second, "Value": first["Value"]}]
+        swapped = [dict(first, Value=second["Value"]), dict(second, Value=first["Value"])]
         spoilt["two values swapped"] = [*swapped, *rows[2:]]
     for how, what in spoilt.items():
         assert digest(what) != digest(rows), how
