@@ -150,6 +150,8 @@ def selftest(
     from harness import conduct, progress, request  # noqa: PLC0415 # as above
     from harness.selftest import rehearsal  # noqa: PLC0415 # as above
 
+    if stores and not real:
+        raise Misconfigured("--stores goes with --real; the cheap tier always takes all stores")
     if real:
         (options,) = request.options((), stores=stores or (), runs=runs, cluster=cluster)
         with progress.watch(sys.stderr) as watcher:

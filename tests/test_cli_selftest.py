@@ -35,6 +35,10 @@ def test_nothing_missed_is_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert "7 sabotages noticed, 0 missed" in capsys.readouterr().out
 
 
-def test_an_unknown_store_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["selftest", "--real", "--stores", "oracle"]) == 64
-    assert "oracle" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["--real", "--stores", "oracle"], "oracle"), (["--stores", "mysql"], "--stores goes with --real")],
+)
+def test_wrong_usage_is_64(capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
+    assert main(["selftest", *words]) == 64
+    assert says in capsys.readouterr().err

@@ -14,7 +14,7 @@ from harness.journal import Journal
 from harness.ledger import LedgerWriter, fingerprint, read_attempts
 from harness.model import Event, Json, Row
 from harness.observe import Observer, all_healthy, members
-from harness.ports import Datastore, Refused, Unanswered
+from harness.ports import Corrupt, Datastore, Refused, Unanswered
 from harness.rundir import Run
 from harness.sabotage.base import Base, Outcome, outcome, red
 from harness.sabotage.sabotage import Act, Sabotage, Spoilable
@@ -84,7 +84,7 @@ class Live:
             odd = self._disagreement(path)
             seen = outcome("live", self._store.name, sabotage, path)
             seen = replace(seen, missed=seen.missed or odd)
-        except (HarnessError, Refused, Unanswered) as error:
+        except (HarnessError, Corrupt, Refused, Unanswered) as error:
             seen = Outcome("live", self._store.name, sabotage.name, f"could not be done: {error}")
         try:
             self._do(sabotage.heal)
