@@ -620,7 +620,12 @@ _FILES = (
         ),
         heal=_shell(f"cp -p /data/kept.ibd {_FILE}; rm /data/kept.ibd; kill 1"),
         member=_REPLICA,
-        also=("members-healthy", "ledger-kept", "transfers-whole"),  # it may be down while they are read
+        also=(
+            "members-healthy",
+            "ledger-kept",
+            "transfers-whole",
+            "objectives-met",
+        ),  # it may be down while they are read
         restarts=True,
     ),
 )
