@@ -69,7 +69,7 @@ def words_of(event: Event) -> str:
         "objects": lambda: f"read {_count(data, 'parts', 'object')} of the namespace",
         "fault": lambda: f"fault {text(data.get('name'))}: {text(data.get('phase'))}",
         "damage": lambda: f"damage seen: {damage_in_words(mapping(data.get('what')))}",
-        "restart": lambda: f"{_count(data, 'pods', 'member')} restarted",
+        "restart": lambda: f"{text(data.get('member'))} restarted",
         "survivors": lambda: f"ledger of {_who(data)}: {text(data.get('rows'))} rows",
         "balances": lambda: f"balances of {_who(data)}: {_count(data, 'accounts', 'account')}",
         "corrupt": lambda: f"{_who(data)} says that its data are damaged: {text(data.get('message'))}",

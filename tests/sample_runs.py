@@ -220,7 +220,8 @@ def recovered(run: Path) -> Sample:
     sample.step("restore", 147, 203)
     said: dict[str, Json] = {"engine": "velero-restic", "name": "drill-1", "phase": "Completed", "errors": 0}
     sample.event(175.6, "restore", **said, of="drill-1", warnings=0, messages=[], volumes=[DUMP])
-    sample.event(203.5, "restart", pods={member: {"before": "u1", "after": "u2"} for member in members})
+    for member in members:
+        sample.event(203.5, "restart", member=member, before="u1", after="u2")
     sample.event(214.1, "objects", when="after", parts=OBJECTS)
     for store, names in STORES.items():
         for member in names:

@@ -140,7 +140,7 @@ LINES: tuple[tuple[str, dict[str, Json], str], ...] = (
         "5 objects, 0.0 MB seen in the bucket; the repository is DAMAGED: pack 4f is cut",
     ),
     ("objects", {"when": "before", "parts": {"service a": {}}}, "read 1 object of the namespace"),
-    ("restart", {"pods": {"a": {}, "b": {}}}, "2 members restarted"),
+    ("restart", {"member": "mysql-0", "before": "u1", "after": "u2"}, "mysql-0 restarted"),
     ("balances", {"member": "mysql-0", "accounts": {"checking/0": 1}}, "balances of mysql-0: 1 account"),
     ("corrupt", {"member": "mysql-0", "message": "page 7"}, "mysql-0 says that its data are damaged: page 7"),
     (
