@@ -18,7 +18,7 @@ from pymysql.cursors import Cursor
 
 from harness.errors import ToolFailed
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 2 << 20
 _SPECIAL = tuple(zip((b"\\", b"\t", b"\n", b"\0"), (b"\\\\", b"\\t", b"\\n", b"\\0"), strict=True))
 
 
