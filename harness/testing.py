@@ -54,7 +54,6 @@ class MemberState:
     balances: dict[str, int] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
     settings: str = "as made"
-    answers_as: str = ""  # the name that it gives itself; "" for its own
     corrupt: bool = False
     kept_on_disk: bool = True  # whether what it holds outlives a restart
     shows_new_writes: bool = True
@@ -70,12 +69,9 @@ class World:
     alive: bool = True
     phase: str = "Completed"
     lost_volumes: tuple[str, ...] = ()
-    restored_from: str = ""  # the backup that the tool says it restored; "" for the right one
-    hooks_failed: int = 0
     objects: dict[str, str] = field(default_factory=lambda: {"postgres": "5432", "mysql": "3306"})
     ready: dict[str, list[str]] = field(default_factory=lambda: {"postgres": ["postgres-0"]})
     restarts: int = 0
-    restartable: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -105,7 +101,7 @@ class MemoryCluster:
         return json.dumps({"items": self._items(args[1])})
 
     def _restart(self) -> None:
-        self.world.restarts += self.world.restartable
+        self.world.restarts += 1
         for members in self.world.members.values():
             for state in members.values():
                 if not state.kept_on_disk:
@@ -211,7 +207,7 @@ class MemoryStore:
         tables = {f"table {name}": _part(rows) for name, rows in state.tables.items()}
         definitions = {name: _part([(text,)]) for name, text in state.definitions.items()}
         own = {f"{OWN}settings": _part([(member, state.settings)])}
-        return Reading(state.answers_as or member, tables | definitions | own)
+        return Reading(member, tables | definitions | own)
 
     def writer(self) -> MemoryWriter:
         """A writer to all members."""
@@ -273,7 +269,7 @@ class MemoryEngine:
         self._world.members = copy.deepcopy(self._world.bucket)
         self._world.generation += 1
         self._world.alive = True
-        return self._report(name, of=self._world.restored_from or backup)
+        return self._report(name, of=backup)
 
     def collect(self, into: Path) -> None:
         """No logs."""
@@ -284,8 +280,7 @@ class MemoryEngine:
             for volume in self.protected("")
             if volume.pod not in self._world.lost_volumes
         )
-        failed = self._world.hooks_failed
-        return ToolReport(name, self._world.phase, 0, 0, (), copies, of, len(self.protected("")), failed)
+        return ToolReport(name, self._world.phase, 0, 0, (), copies, of, len(self.protected("")), 0)
 
 
 @dataclass(frozen=True)
@@ -353,7 +348,7 @@ class SpoiltEngine(MemoryEngine):
         """Put back, and spoil."""
         super().restore(name, backup)
         self.sabotage(self.world)
-        return self._report(name, of=self.world.restored_from or backup)
+        return self._report(name, of=backup)
 
 
 @dataclass(frozen=True)
