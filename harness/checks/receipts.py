@@ -61,7 +61,7 @@ def _was_read_anew(run: Run, member: str) -> bool:
 def _uids(event: Event) -> dict[str, tuple[str, str]]:
     volumes = event.data.get("volumes")
     return {
-        str(volume["claim"]): (str(volume["claim_uid"]), str(volume["volume_uid"]))
+        str(volume.get("claim")): (str(volume.get("claim_uid")), str(volume.get("volume_uid")))
         for volume in (volumes if isinstance(volumes, list | tuple) else ())
         if isinstance(volume, Mapping)
     }
