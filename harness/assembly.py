@@ -139,6 +139,8 @@ def _parts(options: Options, supplied: Supplies, cluster: KindCluster, known: da
         stores=tuple(kind(cluster, NAMESPACE, credentials[kind.name]) for kind in kinds),
         dataset=known,
         fault=options.scenario.fault,
+        bucket=lambda: cluster.store,
+        machines=cluster.machines,
         hooks=options.hooks,
         # Past the objective there is nothing more to wait for: it is missed.
         recover_within_s=options.scenario.objectives.rto_s or deadlines.RECOVER_S,

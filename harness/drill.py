@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from harness.journal import Journal
 from harness.ledger import LedgerWriter
 from harness.model import Json, Row
 from harness.observe import Observer
-from harness.ports import BackupEngine, Cluster, Dataset, Datastore, Fault, Target, Unanswered
+from harness.ports import BackupEngine, Bucket, Cluster, Dataset, Datastore, Fault, Machines, Target, Unanswered
 from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
@@ -31,6 +31,8 @@ class Parts:
     stores: tuple[Datastore, ...]
     dataset: Dataset
     fault: Fault
+    bucket: Callable[[], Bucket]  # there only once the cluster is up
+    machines: Machines
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
@@ -151,7 +153,9 @@ class Drill:
         self._observer.healths("before", within_s=deadlines.READ_S)
         volumes = parts.cluster.volumes(parts.deployment.namespace)
         self._observer.volumes("before", volumes)
-        target = Target(parts.cluster, parts.deployment.namespace, parts.stores)
+        target = Target(
+            parts.cluster, parts.deployment.namespace, parts.stores, parts.bucket(), parts.machines
+        )
         self._journal.append("fault", name=parts.fault.name, phase="undo-written")
         try:
             parts.fault.inject(target)

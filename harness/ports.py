@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from harness.errors import FaultHadNoEffect
 from harness.model import Health, Operation, Protected, Reading, Row, Stored, ToolReport, Volume
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
 
 
 class Unanswered(Exception):
@@ -143,6 +147,38 @@ class BackupEngine(Protocol):
         """Write the tool's own logs and records below `into`."""
 
 
+class Bucket(Protocol):
+    """Where backups lie."""
+
+    @property
+    def bucket(self) -> str: ...
+
+    def client(self) -> S3Client:
+        """A client from outside the cluster, with all rights to it."""
+
+
+class Machines(Protocol):
+    """What lies below a cluster and can break: nodes and the object store. Only a cluster of our own has it."""
+
+    @property
+    def object_store(self) -> str: ...
+
+    def nodes(self) -> tuple[str, ...]:
+        """The names of all nodes, running or not; a node is called the same in Kubernetes."""
+
+    def on_node(self, node: str, *argv: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """Run a command as root on a node, and return its standard output. ToolFailed, TimedOut."""
+
+    def power_off(self, machine: str) -> None:
+        """End a node or the object store at once, as a power cut would. May be called twice."""
+
+    def power_on(self, machine: str) -> None:
+        """Start it again, with the disk that it had. May be called twice."""
+
+    def is_on(self, machine: str) -> bool:
+        """Whether it runs."""
+
+
 @dataclass(frozen=True)
 class Target:
     """What a fault may act on."""
@@ -150,22 +186,37 @@ class Target:
     cluster: Cluster
     namespace: str
     stores: tuple[Datastore, ...]
+    bucket: Bucket
+    machines: Machines
+
+    def store(self, name: str) -> Datastore:
+        """One of the stores by its name; FaultHadNoEffect if this drill has none such."""
+        for store in self.stores:
+            if store.name == name:
+                return store
+        raise FaultHadNoEffect(f"this drill has no {name}")
 
 
 class Fault(Protocol):
-    """Something that breaks."""
+    """Something that breaks. A frozen dataclass: it keeps nothing, so `undo` works from what it finds."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it does to what, in words with hyphens: `delete-namespace`, `lose-volume of mysql-primary-0`."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The stores without which it makes no sense."""
 
     def inject(self, target: Target) -> None:
-        """Break it, for real."""
+        """Break it, for real. One that strikes beside a step waits for its moment itself, within a deadline."""
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
-        """What is seen to be gone, by a name for each. `before` are the volumes of before the fault.
+        """What is seen to be gone or wrong, by a name for each. `before` are the volumes of before the fault.
 
-        Waits for it, within a deadline; FaultHadNoEffect if nothing is gone then.
+        Waits for it, within a deadline; FaultHadNoEffect if nothing is gone then. Looks for itself: that `inject`
+        came to its end is no damage.
         """
 
     def undo(self, target: Target) -> None:
-        """Take the fault itself away (not its damage). May be called twice."""
+        """Take the fault itself away (not its damage). May be called twice, and where `inject` was never called."""

@@ -17,14 +17,55 @@ STORES = ("mysql", "postgres", "consul")
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """One disaster. Its name is its file's name, its summary the file's docstring."""
+class Trouble:
+    """What goes wrong with the backup, its store or the machinery, beside the disaster itself.
+
+    At the step `backup` or `restore` it strikes before the tool is asked, or `beside` it, while it works; it is taken
+    away when the tool has ended. At `write` it strikes a finished backup, and is taken away when the drill is over.
+    """
 
     fault: Fault
+    step: str
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Who has to say that something is wrong: a check whose FAIL says something that matches `saying`."""
+
+    check: str
+    saying: str = ""  # a regular expression, looked for in the finding's detail
+    store: str = ""  # the store that it must name; "" for any
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done about the disaster."""
+
+    restore: bool = True  # False: the stores mend themselves, from the members that are left
+    make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
+    older: bool = False  # another backup is taken after the fault, and the one from before it is restored
+    new_cluster: bool = False  # nothing is left of the old one but the bucket
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One disaster. Its name is its file's name, its summary the file's docstring.
+
+    With no `noticed_by` all must be recovered within the objectives. Else the backup or the restore is bad: each of
+    these must say so, and a drill in which everything looks green fails. With no `fault` the drill ends once the
+    backup was taken and looked at.
+    """
+
+    fault: Fault | None = None
+    troubles: tuple[Trouble, ...] = ()
+    plan: Plan = field(default_factory=Plan)
+    noticed_by: tuple[Notice, ...] = ()
     objectives: Objectives = field(default_factory=Objectives)
     stores: tuple[str, ...] = STORES
     strategy: str = "dump"
     engine: str = "velero-restic"
+    default: bool = False  # whether it is the drill for who names none
     name: str = field(default="", compare=False)
     summary: str = field(default="", compare=False)
 

@@ -290,6 +290,7 @@ class MemoryLoss:
     world: World
     really: bool = True
     name: str = "MemoryLoss"
+    needs: tuple[str, ...] = ()
 
     def inject(self, target: Target) -> None:
         """Lose it."""

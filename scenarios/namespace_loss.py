@@ -7,4 +7,5 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
     objectives=Objectives(rto_s=600, rpo_s=300),
+    default=True,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -62,7 +62,8 @@ class OneMember:
 
 
 def target(cluster: OneNamespace, rows: tuple[Row, ...] | None = None) -> Target:
-    return Target(cluster, "custos", (cast("Datastore", OneMember(rows)),))
+    nothing = cast("Any", None)
+    return Target(cluster, "custos", (cast("Datastore", OneMember(rows)),), nothing, nothing)
 
 
 @pytest.fixture(autouse=True)

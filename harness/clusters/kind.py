@@ -16,6 +16,7 @@ from harness.clusters import bundle
 from harness.clusters.docker import KIND_LABEL, Docker
 from harness.clusters.fence import Counts, Fence, stopped_in
 from harness.clusters.lock import Lock
+from harness.clusters.machines import KindMachines
 from harness.clusters.minio import Minio, ObjectStore
 from harness.clusters.network import Network
 from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
@@ -68,6 +69,11 @@ class KindCluster:
         if self._store is None:
             raise HarnessError(f"the cluster {self.name} is not up")
         return self._store
+
+    @property
+    def machines(self) -> KindMachines:
+        """Its nodes and its object store, to be broken."""
+        return KindMachines(self._docker, self.nodes, self._minio.name)
 
     def up(self) -> None:
         """Make it, or take over an earlier one of ours; return when pods can run.

@@ -15,6 +15,7 @@ class DeleteNamespace:
     """`kubectl delete namespace`: pods, claims and, with their class's policy Delete, the volumes with all data."""
 
     name = "delete-namespace"
+    needs = ()
 
     def inject(self, target: Target) -> None:
         """Delete it, as somebody would by mistake, and return when it is gone. TimedOut if it stays in Terminating."""
