@@ -53,7 +53,8 @@ _COLUMNS = f"""
 SELECT 'columns ' || n.nspname || '.' || c.relname, row(
     row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname, format_type(a.atttypid, a.atttypmod),
     a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attgenerated, a.attidentity, l.collname, a.attstorage,
-    a.attcompression, a.attstattarget, a.attoptions)::text
+    a.attcompression, a.attstattarget,
+    ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o !~ '^pg_attver=[0-9]+$'))::text
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation l ON l.oid = a.attcollation

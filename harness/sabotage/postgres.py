@@ -266,6 +266,12 @@ _DEFINITIONS = (
         "ALTER TABLE public.realm ALTER ssl_required SET DEFAULT 'external'",
     ),
     _spoilt(
+        "a column's option for the planner set",
+        r"columns public\.client differs",
+        "ALTER TABLE public.client ALTER client_id SET (n_distinct = 7)",
+        "ALTER TABLE public.client ALTER client_id RESET (n_distinct)",
+    ),
+    _spoilt(
         "a column's collation changed",
         r"columns public\.keycloak_group differs",
         'ALTER TABLE public.keycloak_group ALTER name TYPE varchar(255) COLLATE "POSIX"',
