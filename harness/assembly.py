@@ -8,9 +8,10 @@ import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from harness import data, deadlines, rundir, selftest, shell, supplies
+from harness import data, rundir, selftest, shell, supplies
 from harness.backups.velero import VeleroEngine
 from harness.clock import Clock
 from harness.clusters import leftovers
@@ -35,6 +36,7 @@ from harness.model import Event, Json
 from harness.options import Options
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
+from harness.scenario import facts
 from harness.supplies import Supplies
 
 NAMESPACE = "custos"
@@ -138,12 +140,11 @@ def _parts(options: Options, supplied: Supplies, cluster: KindCluster, known: da
         deployment=Deployment(cluster, NAMESPACE, options.strategy, data.fixtures(), credentials),
         stores=tuple(kind(cluster, NAMESPACE, credentials[kind.name]) for kind in kinds),
         dataset=known,
-        fault=options.scenario.fault,
+        scenario=options.scenario,
         bucket=lambda: cluster.store,
         machines=cluster.machines,
         hooks=options.hooks,
-        # Past the objective there is nothing more to wait for: it is missed.
-        recover_within_s=options.scenario.objectives.rto_s or deadlines.RECOVER_S,
+        renew=partial(_renew, cluster),
         env={
             "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
@@ -170,11 +171,16 @@ def _tidied(options: Options, parts: Parts, cluster: KindCluster, run: Path, jou
             cluster.down()
 
 
+def _renew(cluster: KindCluster) -> None:
+    cluster.down(keep_store=True)
+    cluster.up()
+
+
 def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
     scenario = options.scenario
     return {
         "summary": scenario.summary,
-        "fault": scenario.fault.name,
+        **facts(scenario),
         "objectives": asdict(scenario.objectives),
         "strategy": options.strategy,
         "engine": options.engine,

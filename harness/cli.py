@@ -97,7 +97,7 @@ def list_(as_json: AsJson = False) -> int:
         {
             "scenario": each.name,
             "summary": each.summary,
-            "fault": each.fault.name,
+            **scenario.facts(each),
             "stores": list(each.stores),
             "strategy": each.strategy,
             "engine": each.engine,
@@ -112,7 +112,8 @@ def list_(as_json: AsJson = False) -> int:
     for each in known.values():
         story, _, _ = each.summary.partition("\n\n")
         typer.echo(f"{each.name:{width}}  {' '.join(story.split())}")
-        typer.echo(f"{'':{width}}  {each.fault.name}; {', '.join(each.stores)}; {each.strategy}, {each.engine}")
+        faults, stores = (", ".join(words) for words in ([fault.name for fault in each.faults], each.stores))
+        typer.echo(f"{'':{width}}  {faults}; {stores}; {each.strategy}, {each.engine}")
     return 0
 
 

@@ -33,7 +33,7 @@ class Deployment:
 
     def apply(self, run: str) -> None:
         """Create the namespace, its secrets and the leave for a first start, and apply every store's manifests."""
-        self._make_way()
+        self.remove()
         objects: list[Json] = [_object("Namespace", self.namespace, run)]
         objects += [
             _object("Secret", f"{store}-credentials", run, stringData=dict(values))
@@ -85,8 +85,8 @@ class Deployment:
         pods = objects(self.cluster.kubectl, "pods", f"--namespace={self.namespace}")
         return {text(pod, "metadata", "name"): text(pod, "metadata", "uid") for pod in pods}
 
-    def _make_way(self) -> None:
-        """Remove what an earlier drill left in the namespace; refuse a namespace that is not ours."""
+    def remove(self) -> None:
+        """Remove the namespace, if it is there, with all that is in it; refuse one that is not ours."""
         found = self.cluster.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "json")
         if not found.strip():
             return

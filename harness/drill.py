@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from harness import deadlines, hooks, objects, parallel, wait
 from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
-from harness.model import Json, Row
+from harness.model import DONE, Json, Row, Stored, ToolReport
 from harness.observe import Observer
 from harness.ports import BackupEngine, Bucket, Cluster, Dataset, Datastore, Fault, Machines, Target, Unanswered
+from harness.scenario import Scenario
 from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
@@ -30,13 +33,13 @@ class Parts:
     deployment: Deployment
     stores: tuple[Datastore, ...]
     dataset: Dataset
-    fault: Fault
+    scenario: Scenario
     bucket: Callable[[], Bucket]  # there only once the cluster is up
     machines: Machines
+    renew: Callable[[], None]  # a new cluster in place of the old one, with the bucket as it is
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
-    recover_within_s: float = deadlines.RECOVER_S
 
 
 class BrokeOff(HarnessError):
@@ -51,13 +54,15 @@ class Drill:
         self._parts = parts
         self._run = run
         self._journal = journal
+        self._scenario = parts.scenario
         self._observer = Observer(journal, run, parts.stores)
         self._step = ""
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._writers: dict[str, LedgerWriter] = {}
+        self._struck: set[str] = set()
 
     def run(self) -> None:
-        """Run all steps, in order. Whatever breaks is in the journal before this returns.
+        """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
 
         1. `up`: a cluster with its object store, its fence and the backup engine.
         2. `deploy`: every store with all its members, healthy and replicating.
@@ -67,28 +72,32 @@ class Drill:
            mean; T0 asked for, T1 seen in the bucket. What should be in it is noted beside what is.
         5. `write`: writes that the backup cannot hold; they are what the RPO is about.
         6. `break`: all healthy, the undo noted, the fault injected, and its damage *seen* (T2, T3).
-        7. `restore`: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the stores' own steps.
+        7. `restore`, by the scenario's plan: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the
+           stores' own steps.
         8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and has its data
            read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
+        The scenario's troubles strike at `backup`, `write` or `restore`, and are seen like the fault itself.
+
         An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
         """
-        actions = (
-            ("up", self._up),
-            ("deploy", self._deploy),
-            ("seed", self._seed),
-            ("backup", self._take_backup),
-            ("write", self._more_writes),
-            ("break", self._break),
-            ("restore", self._restore),
-            ("readback", self._read_back),
-        )
+        actions = {
+            "up": self._up,
+            "deploy": self._deploy,
+            "seed": self._seed,
+            "backup": self._take_backup,
+            "write": self._write,
+            "break": self._break,
+            "restore": self._restore,
+            "readback": self._read_back,
+        }
+        steps = self._scenario.steps
         try:
-            for self._step, action in actions:
+            for self._step in steps:
                 self._journal.append("step", step=self._step, phase="start")
                 self._run_hooks("before")
-                action()
+                actions[self._step]()
                 self._run_hooks("after")
                 self._journal.append("step", step=self._step, phase="end")
         except BrokeOff:
@@ -100,6 +109,7 @@ class Drill:
             raise
         finally:
             self._close_ledgers()
+            self._end_troubles("write")
 
     def _up(self) -> None:
         self._parts.cluster.up()
@@ -130,12 +140,24 @@ class Drill:
         self._note_objects("before")
         protected = [asdict(volume) for volume in engine.protected(namespace)]
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
-        self._journal.mark("T0")
-        self._journal.append("backup", engine=engine.name, **asdict(engine.backup(self._backup, namespace)))
-        stored = engine.stored(self._backup)
-        if stored.objects:
+        report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
+        self._journal.append("backup", engine=engine.name, **asdict(report))
+        if self._look_at_backup().objects:
             self._journal.mark("T1")
-        self._journal.append("stored", **asdict(engine.check(self._backup, stored)))
+
+    def _look_at_backup(self) -> Stored:
+        engine = self._parts.engine
+        stored = engine.check(self._backup, engine.stored(self._backup))
+        self._journal.append("stored", **asdict(stored))
+        return stored
+
+    def _write(self) -> None:
+        self._more_writes()
+        rot = [trouble for trouble in self._scenario.troubles if trouble.step == "write"]
+        for trouble in rot:
+            self._strike(trouble.fault)
+        if rot:
+            self._look_at_backup()
 
     def _more_writes(self) -> None:
         """Return once every store has acknowledged some more writes."""
@@ -153,41 +175,100 @@ class Drill:
         self._observer.healths("before", within_s=deadlines.READ_S)
         volumes = parts.cluster.volumes(parts.deployment.namespace)
         self._observer.volumes("before", volumes)
-        target = Target(
-            parts.cluster, parts.deployment.namespace, parts.stores, parts.bucket(), parts.machines
-        )
-        self._journal.append("fault", name=parts.fault.name, phase="undo-written")
+        fault = self._scenario.fault
+        assert fault is not None  # without one this is no step of the drill
         try:
-            parts.fault.inject(target)
-            self._journal.append("fault", name=parts.fault.name, phase="injected")
-            damage = parts.fault.damage(target, volumes)
-            if not damage:
-                raise FaultHadNoEffect(f"{parts.fault.name} was injected, and nothing is gone")
-            self._journal.append("damage", what=dict(damage))
+            self._strike(fault)
+            if self._scenario.plan.older:
+                self._take_later_backup()
             self._journal.mark("T3")
         finally:
-            parts.fault.undo(target)
-            self._journal.append("fault", name=parts.fault.name, phase="undone")
+            self._end(fault)
         parallel.each(self._writers.values(), LedgerWriter.stop)
         last = [w.last_acknowledged_s for w in self._writers.values() if w.last_acknowledged_s is not None]
         self._journal.append("mark", mark="T2", at_s=max(last))
 
+    def _take_later_backup(self) -> None:
+        """What somebody who has not noticed anything yet would do: go on, and take the next backup."""
+        self._more_writes()
+        engine, name = self._parts.engine, f"{self._backup}-later"
+        self._journal.append("later-backup", **asdict(engine.backup(name, self._parts.deployment.namespace)))
+
+    def _amid(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
+        """The tool's part of a step, with the troubles that the scenario has for it."""
+        troubles = [trouble for trouble in self._scenario.troubles if trouble.step == step]
+        others = [partial(self._strike, trouble.fault) for trouble in troubles if trouble.beside]
+        try:
+            for trouble in troubles:
+                if not trouble.beside:
+                    self._strike(trouble.fault)
+            self._journal.mark(mark)
+            return parallel.beside(act, others)
+        finally:
+            self._end_troubles(step)
+
+    def _strike(self, fault: Fault) -> None:
+        """Break something, and see that it is broken."""
+        target = self._target()
+        volumes = self._parts.cluster.volumes(target.namespace)
+        self._struck.add(fault.name)
+        self._journal.append("fault", name=fault.name, phase="undo-written", step=self._step)
+        fault.inject(target)
+        self._journal.append("fault", name=fault.name, phase="injected", step=self._step)
+        damage = fault.damage(target, volumes)
+        if not damage:
+            raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
+        self._journal.append("damage", fault=fault.name, what=dict(damage))
+
+    def _end(self, fault: Fault) -> None:
+        fault.undo(self._target())
+        self._journal.append("fault", name=fault.name, phase="undone", step=self._step)
+
+    def _end_troubles(self, step: str) -> None:
+        """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
+        for trouble in self._scenario.troubles:
+            if trouble.step == step and trouble.fault.name in self._struck:
+                try:
+                    self._end(trouble.fault)
+                except HarnessError as error:
+                    self._broke(error)
+
+    def _target(self) -> Target:
+        parts = self._parts
+        return Target(parts.cluster, parts.deployment.namespace, parts.stores, parts.bucket(), parts.machines)
+
     def _restore(self) -> None:
-        engine = self._parts.engine
-        self._journal.mark("T4")
+        plan = self._scenario.plan
         with self._recovery():
-            report = engine.restore(self._backup, self._backup)
-        self._journal.mark("T5")
-        self._journal.append("restore", engine=engine.name, **asdict(report))
+            if plan.new_cluster:
+                self._parts.renew()
+                self._parts.engine.install()
+            if plan.make_way:
+                self._parts.deployment.remove()
+        if plan.restore:
+            self._restore_backup()
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
-            steps = (self._watch_pods, *(store.recover for store in self._parts.stores))
-            parallel.each(steps, lambda step: step(), together=True)
+            recover = [store.recover for store in self._parts.stores] if plan.restore else []
+            parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
+
+    def _restore_backup(self) -> None:
+        engine = self._parts.engine
+        with self._recovery():
+            report = self._amid("restore", "T4", lambda: engine.restore(self._backup, self._backup))
+        self._journal.mark("T5")
+        self._journal.append("restore", engine=engine.name, **asdict(report))
+        if self._scenario.noticed_by and report.phase != DONE:
+            self._fail(f"the tool itself says of its restore: {report.phase}")
 
     def _watch_pods(self) -> None:
         ready, what = self._parts.deployment.ready, "all pods to be Ready after the restore"
-        wait.until(ready, waited_for=what, within_s=self._parts.recover_within_s, every_s=1)
+        wait.until(ready, waited_for=what, within_s=self._recover_within_s(), every_s=1)
         self._journal.mark("T6")
+
+    def _recover_within_s(self) -> float:
+        # Past the objective there is nothing more to wait for: it is missed.
+        return self._scenario.objectives.rto_s or deadlines.RECOVER_S
 
     def _read_back(self) -> None:
         try:
@@ -255,8 +336,11 @@ class Drill:
             yield
         except (ToolFailed, TimedOut) as error:
             self._parts.cluster.kubectl("get", "--raw", "/readyz")
-            self._journal.append("recovery-failed", step=self._step, message=str(error))
-            raise BrokeOff(str(error)) from error
+            self._fail(str(error), error)
+
+    def _fail(self, why: str, error: Exception | None = None) -> NoReturn:
+        self._journal.append("recovery-failed", step=self._step, message=why)
+        raise BrokeOff(why) from error
 
     def _run_hooks(self, when: str) -> None:
         for hook in self._parts.hooks:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import checks
+from harness import checks, notice
 from harness.checks.check import Check
 from harness.checks.objectives import rpo_s, skew
 from harness.errors import HarnessError
@@ -19,7 +20,7 @@ from harness.rundir import Run, read_json, write_json
 
 
 def judge(run: Run, asked: Iterable[Check] = checks.ALL) -> tuple[Finding, ...]:
-    """Every finding. A check that raises is UNKNOWN: its question was not answered."""
+    """Every check's findings. A check that raises is UNKNOWN: its question was not answered."""
     findings: list[Finding] = []
     for check in asked:
         try:
@@ -47,7 +48,7 @@ def is_current(path: Path) -> bool:
 
 
 def _document(run: Run) -> Json:
-    findings = judge(run)
+    findings, recovery = _verdict(run, judge(run))
     document: dict[str, Json] = {
         "schema": SCHEMA,
         "scenario": run.path.name,
@@ -58,6 +59,7 @@ def _document(run: Run) -> Json:
         "skew_s": None,
         "skew_ticks": None,
         "findings": [_finding(finding) for finding in findings],
+        "recovery": [_finding(finding) for finding in recovery],
         "marks": {},
         "legs": {},
         "objectives": {},
@@ -69,6 +71,19 @@ def _document(run: Run) -> Json:
     with contextlib.suppress(HarnessError):
         document |= _ledger(run)
     return document
+
+
+def _verdict(run: Run, said: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """The findings whose worst is the verdict, and those beside them (see `harness.notice`)."""
+    try:
+        notices = run.noticed_by
+        return notice.conclude(notices, said) if notices else (said, ())
+    except (HarnessError, re.error) as error:
+        return (*(each for each in said if each.check in notice.ALWAYS), _unknown(error)), said
+
+
+def _unknown(error: Exception) -> Finding:
+    return Finding("noticed", Verdict.UNKNOWN, f"who should have noticed cannot be told: {error}")
 
 
 def _figures(run: Run) -> dict[str, Json]:

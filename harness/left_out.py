@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness import objects
-from harness.datastores import consul_digest, mysql_catalog, postgres_digest
+from harness.datastores import consul_digest, mysql_catalog, postgres_catalog, postgres_digest
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -32,7 +32,10 @@ def _consul() -> Pairs:
 
 LEFT_OUT: Mapping[str, Pairs] = {
     "mysql": _mysql(),
-    "postgres": postgres_digest.EXCLUDED,
+    "postgres": (
+        *postgres_digest.EXCLUDED,
+        *((f"columns: option {name}", why) for name, why in postgres_catalog.EXCLUDED_OPTIONS),
+    ),
     "consul": _consul(),
     "objects": objects.EXCLUDED,
 }

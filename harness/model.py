@@ -120,6 +120,10 @@ class VolumeCopy:
     message: str
 
 
+DONE = "Completed"
+"""What a backup tool says of a backup or a restore when it found nothing wrong."""
+
+
 @dataclass(frozen=True)
 class ToolReport:
     """What the backup tool says of one backup or restore. Recorded beside ours, never believed alone."""
@@ -152,6 +156,25 @@ class Objectives:
     rto_s: float | None = None
     rpo_s: float | None = None
     skew_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Who has to say that something is wrong: a check whose FAIL says something that matches `saying`."""
+
+    check: str
+    saying: str = ""  # a regular expression, looked for in the finding's detail
+    store: str = ""  # the store that it must name; "" for any
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done about the disaster."""
+
+    restore: bool = True  # False: the stores mend themselves, from the members that are left
+    make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
+    older: bool = False  # another backup is taken after the fault, and the one from before it is restored
+    new_cluster: bool = False  # nothing is left of the old one but the bucket
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,13 @@ with contextlib.suppress(AttributeError, OSError):  # another C library
     ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
+def beside(act: Callable[[], R], others: Iterable[Callable[[], object]]) -> R:
+    """Do `act`, and the others beside it; return what came of it once all have ended. Fails as `each` does."""
+    first: list[R] = []
+    each((lambda: first.append(act()), *others), lambda do: do())
+    return first[0]
+
+
 def each(items: Iterable[T], action: Callable[[T], R], *, together: bool = False) -> list[R]:
     """Do `action` to every item at once; return what came of each, in order.
 

@@ -88,8 +88,8 @@ def choose_all(what: str, words: Sequence[str], known: Sequence[str]) -> tuple[s
 
 
 def scenarios(names: Sequence[str], known: dict[str, Scenario]) -> tuple[Scenario, ...]:
-    """The scenarios named; with no name the default drill."""
-    default = [name for name, each in known.items() if each.default]
+    """The scenarios named; with no name the default drill, or the only one there is."""
+    default = [name for name, each in known.items() if each.default or len(known) == 1]
     if not names and len(default) != 1:
         raise Misconfigured(f"say which scenario; known: {', '.join(known) or 'none'}")
     return tuple(known[choose("scenario", name, known)] for name in dict.fromkeys(names or default))

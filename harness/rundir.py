@@ -13,19 +13,21 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from harness import journal, ledger
 from harness.classify import Classes, classify, states
 from harness.errors import Misconfigured, Unreadable
 from harness.history import History, Shown
-from harness.model import Event, Json
+from harness.model import STEPS, Event, Json, Notice, Plan
 from harness.objectives import marks
+
+V = TypeVar("V")
 
 
 def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
@@ -123,6 +125,51 @@ class Run:
             if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
                 raise Unreadable(self.path / "run.json", 0, f"names no members of {store}")
         return {store: tuple(members) for store, members in stores.items()}
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that the drill was to have."""
+        steps = self._words("steps")
+        if not steps or steps != STEPS[: len(steps)]:
+            raise Unreadable(self.path / "run.json", 0, "names no steps of a drill")
+        return steps
+
+    @property
+    def faults(self) -> tuple[tuple[str, str], ...]:
+        """Every fault that was to strike, and at which step. Unreadable if there is none."""
+        listed = self.facts.get("faults")
+        faults = listed if isinstance(listed, list) else []
+        pairs = [(each.get("name"), each.get("step")) for each in faults if isinstance(each, dict)]
+        if (
+            not pairs
+            or len(pairs) < len(faults)
+            or not all(isinstance(word, str) and word for p in pairs for word in p)
+        ):
+            raise Unreadable(self.path / "run.json", 0, "names no faults")
+        return tuple((str(name), str(step)) for name, step in pairs)
+
+    @property
+    def plan(self) -> Plan:
+        """What was to be done about the disaster."""
+        return self._value(Plan, self.facts.get("plan"), "plan")
+
+    @property
+    def noticed_by(self) -> tuple[Notice, ...]:
+        """Who was to notice that the recovery is bad; nobody where it was to be good."""
+        listed = self.facts.get("noticed_by")
+        if not isinstance(listed, list):
+            raise Unreadable(self.path / "run.json", 0, "does not say who should have noticed")
+        return tuple(self._value(Notice, each, "notice") for each in listed)
+
+    def _words(self, name: str) -> tuple[str, ...]:
+        listed = self.facts.get(name)
+        return tuple(map(str, listed)) if isinstance(listed, list) else ()
+
+    def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
+        try:
+            return kind(**cast("dict[str, Json]", fields))
+        except TypeError as error:
+            raise Unreadable(self.path / "run.json", 0, f"holds no {what}: {error}") from error
 
     def each_member(self) -> Iterator[tuple[str, str]]:
         """Every (store, member)."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
 from harness.errors import Misconfigured
-from harness.model import Objectives
+from harness.model import STEPS, Json, Notice, Objectives, Plan
 from harness.ports import Fault
 
 STORES = ("mysql", "postgres", "consul")
@@ -27,25 +27,6 @@ class Trouble:
     fault: Fault
     step: str
     beside: bool = False
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Who has to say that something is wrong: a check whose FAIL says something that matches `saying`."""
-
-    check: str
-    saying: str = ""  # a regular expression, looked for in the finding's detail
-    store: str = ""  # the store that it must name; "" for any
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is done about the disaster."""
-
-    restore: bool = True  # False: the stores mend themselves, from the members that are left
-    make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
-    older: bool = False  # another backup is taken after the fault, and the one from before it is restored
-    new_cluster: bool = False  # nothing is left of the old one but the bucket
 
 
 @dataclass(frozen=True)
@@ -68,6 +49,29 @@ class Scenario:
     default: bool = False  # whether it is the drill for who names none
     name: str = field(default="", compare=False)
     summary: str = field(default="", compare=False)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps of its drill."""
+        return STEPS if self.fault else STEPS[: STEPS.index("break")]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All that breaks: the disaster first."""
+        return (*((self.fault,) if self.fault else ()), *(trouble.fault for trouble in self.troubles))
+
+
+def facts(scenario: Scenario) -> dict[str, Json]:
+    """What a scenario is, as run.json says it and checks read it."""
+    struck = [(trouble.fault.name, trouble.step) for trouble in scenario.troubles]
+    if scenario.fault:
+        struck.insert(0, (scenario.fault.name, "break"))
+    return {
+        "steps": list(scenario.steps),
+        "faults": [{"name": name, "step": step} for name, step in struck],
+        "plan": asdict(scenario.plan),
+        "noticed_by": [asdict(notice) for notice in scenario.noticed_by],
+    }
 
 
 def load(folder: Path) -> dict[str, Scenario]:

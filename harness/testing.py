@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 from harness import rundir
 from harness.clock import Clock
@@ -37,7 +38,9 @@ from harness.model import (
     Volume,
     VolumeCopy,
 )
-from harness.ports import BackupEngine, Corrupt, Dataset, Fault, Target, Unanswered
+from harness.ports import BackupEngine, Bucket, Corrupt, Dataset, Machines, Target, Unanswered
+from harness.scenario import Scenario
+from harness.scenario import facts as scenario_facts
 from harness.transfers import after, opening
 
 
@@ -367,13 +370,15 @@ def rehearse(
     stores: tuple[MemoryStore, ...],
     *,
     engine: BackupEngine | None = None,
-    fault: Fault | None = None,
+    scenario: Scenario | None = None,
     hooks: tuple[Hook, ...] = (),
     objectives: Mapping[str, Json] | None = None,
     escaped: int | None = 0,
 ) -> Rehearsal:
     """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted."""
+    scenario = scenario or Scenario(MemoryLoss(world))
     facts: dict[str, Json] = {
+        **scenario_facts(scenario),
         "stores": {store.name: list(store.members) for store in stores},
         "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
     }
@@ -389,9 +394,12 @@ def rehearse(
         deployment,
         stores,
         MemoryData(),
-        fault or MemoryLoss(world),
-        hooks,
-        dict[str, str](),
+        scenario,
+        lambda: cast("Bucket", None),
+        cast("Machines", None),
+        renew=lambda: None,
+        hooks=hooks,
+        env={},
         writes_per_s=400,
     )
     Drill(parts, run, journal).run()

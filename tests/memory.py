@@ -10,6 +10,7 @@ from harness.hooks import Hook
 from harness.judge import recheck
 from harness.model import Json
 from harness.ports import Fault
+from harness.scenario import Scenario
 from harness.testing import MemoryLoss, MemoryStore, Sabotage, SpoiltEngine, World, rehearse
 
 Findings = Mapping[str, Json]
@@ -27,6 +28,7 @@ class Memory:
         sabotage: Sabotage | None = None,
         *,
         fault: Callable[[World], Fault] = MemoryLoss,
+        scenario: Callable[[World], Scenario] | None = None,
         hooks: tuple[Hook, ...] = (),
         objectives: Mapping[str, Json] | None = None,
         stores: tuple[str, ...] = ("mysql", "postgres", "consul"),
@@ -42,7 +44,7 @@ class Memory:
             world,
             members,
             engine=None if sabotage is None else SpoiltEngine(world, sabotage),
-            fault=fault(world),
+            scenario=scenario(world) if scenario else Scenario(fault(world)),
             hooks=hooks,
             objectives=objectives,
             escaped=escaped,

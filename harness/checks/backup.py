@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from harness.model import Event, Finding, Json, Verdict
+from harness.model import DONE, Event, Finding, Json, Verdict
 from harness.rundir import Run
-
-DONE = "Completed"
 
 
 class BackupIsComplete:

@@ -10,20 +10,23 @@ SHOWN = 3
 
 
 class DamageWasSeen:
-    """The fault left damage that the drill saw for itself, between two healthy states."""
+    """Every fault of the scenario left damage that the drill saw for itself."""
 
     name = "damage-seen"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding."""
-        damage = run.of("damage")
-        injected = run.of("fault", phase="injected")
-        what = damage[0].data.get("what") if damage else None
-        if not injected or not isinstance(what, dict) or not what:
+        """One finding for each fault."""
+        return tuple(self._fault(run, name, step) for name, step in run.faults)
+
+    def _fault(self, run: Run, name: str, step: str) -> Finding:
+        injected = run.of("fault", name=name, phase="injected", step=step)
+        damage = run.of("damage", fault=name)
+        what = damage[-1].data.get("what") if damage else None
+        if not injected or not isinstance(what, dict) or not what or damage[-1].seq < injected[-1].seq:
             hint = "a recovery from nothing proves nothing; see whether the fault acts on what it should"
-            return (Finding(self.name, Verdict.UNKNOWN, "no damage was seen before the restore", hint),)
-        if not any(event.data.get("mark") == "T3" and event.seq > injected[0].seq for event in run.of("mark")):
-            return (Finding(self.name, Verdict.UNKNOWN, "damage was noted, but not after the fault"),)
+            return Finding(self.name, Verdict.UNKNOWN, f"{name}: no damage was seen", hint)
+        if step == "break" and not any(e.data.get("mark") == "T3" and e.seq > damage[-1].seq for e in run.of("mark")):
+            return Finding(self.name, Verdict.UNKNOWN, f"{name}: when its damage was seen was not noted")
         first = "; ".join(f"{key}: {value}" for key, value in list(what.items())[:SHOWN])
         more = f"; and {len(what) - SHOWN} more" if len(what) > SHOWN else ""
-        return (Finding(self.name, Verdict.PASS, first + more),)
+        return Finding(self.name, Verdict.PASS, f"{name}: {first}{more}")

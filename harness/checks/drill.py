@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.model import STEPS, Finding, Verdict
+from harness.model import Finding, Verdict
 from harness.rundir import Run
 
 
@@ -41,8 +41,8 @@ class DrillWasFinished:
         if not run.events or run.events[-1].kind != "end":
             detail = "the journal has no end: the drill was killed, or lines were cut off"
             return (Finding(self.name, Verdict.UNKNOWN, detail, "drill again"),)
-        missing = [step for step in STEPS if not run.of("step", step=step, phase="end")]
+        missing = [step for step in run.steps if not run.of("step", step=step, phase="end")]
         if missing:
             detail = f"these steps never ended: {', '.join(missing)}"
             return (Finding(self.name, Verdict.UNKNOWN, detail, "the drill was killed; drill again"),)
-        return (Finding(self.name, Verdict.PASS, f"all {len(STEPS)} steps ended"),)
+        return (Finding(self.name, Verdict.PASS, f"all {len(run.steps)} steps ended"),)

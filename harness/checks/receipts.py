@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from harness.model import Event, Finding, Verdict
 from harness.rundir import Run
+
+Volumes = Mapping[str, tuple[str, str]]
+"""The UIDs of each claim and its volume, by the claim's name."""
 
 
 class AnswersAreFromTheRestored:
@@ -36,6 +39,8 @@ class AnswersAreFromTheRestored:
         if not old or not new:
             detail = "the drill did not note which volumes there were before and after"
             return Finding(self.name, Verdict.UNKNOWN, detail)
+        if not run.plan.restore:
+            return self._mended(run, old, new)
         kept = sorted(claim for claim, uids in new.items() if set(uids) & set(old.get(claim, ())))
         lacking = sorted(set(old) - set(new))
         if kept:
@@ -44,6 +49,28 @@ class AnswersAreFromTheRestored:
         if lacking:
             return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
         return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are new ones")
+
+    def _mended(self, run: Run, old: Volumes, new: Volumes) -> Finding:
+        """Where the members left mend the rest: what was lost is new, and all else is what it was."""
+        lost = {claim for event in run.of("damage") for claim in _lost_claims(event)}
+        same = sorted(claim for claim in lost if set(new.get(claim, ())) & set(old.get(claim, ())))
+        if not lost or same:
+            detail = (
+                f"these claims were to be lost: {', '.join(sorted(lost)) or 'none'}; still the same: {same or 'none'}"
+            )
+            return Finding(self.name, Verdict.UNKNOWN, detail, "nothing was lost, so nothing was proved")
+        if lacking := sorted(set(old) - set(new)):
+            return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
+        if odd := sorted(claim for claim in set(new) - lost if new[claim] != old.get(claim)):
+            return Finding(self.name, Verdict.FAIL, f"became another, though it was not lost: {', '.join(odd)}")
+        return Finding(self.name, Verdict.PASS, f"new: {', '.join(sorted(lost))}; the others are what they were")
+
+
+def _lost_claims(event: Event) -> Iterator[str]:
+    what = event.data.get("what")
+    yield from (
+        key.removeprefix("volume ") for key in (what if isinstance(what, Mapping) else ()) if key.startswith("volume ")
+    )
 
 
 def _was_read_anew(run: Run, member: str) -> bool:

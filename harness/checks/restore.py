@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.checks.backup import DONE, copies, whole_report
-from harness.model import Finding, Verdict
+from harness.checks.backup import copies, whole_report
+from harness.model import DONE, Finding, Verdict
 from harness.rundir import Run
 
 
@@ -13,7 +13,9 @@ class RestoreIsComplete:
     name = "restore-complete"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the restore, one for each volume copied."""
+        """One finding for the restore, one for each volume copied; none where the plan was to restore nothing."""
+        if not run.plan.restore:
+            return ()
         backups, restores = run.of("backup"), run.of("restore")
         if not backups or not restores:
             return (Finding(self.name, Verdict.UNKNOWN, "the drill has no record of a finished restore"),)

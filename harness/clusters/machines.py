@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.clusters.docker import Docker
 from harness.errors import Misconfigured
@@ -24,7 +25,7 @@ class KindMachines:
 
     def on_node(self, node: str, *argv: str, stdin: str | None = None, within_s: float = 60) -> str:
         """Run a command as root on a node, and return its standard output. ToolFailed, TimedOut."""
-        command = [self.docker.binary, "exec", "--interactive", self._mine(node), *argv]
+        command: list[str | Path] = [self.docker.binary, "exec", "--interactive", self._mine(node), *argv]
         return run(command, env=self.docker.env, stdin=stdin, within_s=within_s).stdout
 
     def power_off(self, machine: str) -> None:

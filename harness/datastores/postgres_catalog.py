@@ -49,12 +49,16 @@ CHECKER = """
 SELECT n.nspname FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'amcheck'
 """
 
+EXCLUDED_OPTIONS = (("pg_attver", "where in its WAL PostgreSQL (from 17.12 on) made the column; nobody can set it"),)
+"""The options of a column that are not compared, and why."""
+
 _COLUMNS = f"""
 SELECT 'columns ' || n.nspname || '.' || c.relname, row(
     row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname, format_type(a.atttypid, a.atttypmod),
     a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attgenerated, a.attidentity, l.collname, a.attstorage,
     a.attcompression, a.attstattarget,
-    ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o !~ '^pg_attver=[0-9]+$'))::text
+    ARRAY(SELECT o FROM unnest(a.attoptions) o
+          WHERE o !~ '^({"|".join(name for name, _ in EXCLUDED_OPTIONS)})=[0-9]+$'))::text
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation l ON l.oid = a.attcollation

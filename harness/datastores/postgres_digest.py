@@ -51,7 +51,6 @@ EXCLUDED = (
     ("table drillproof.checking", "every write of the ledger moves money; the balances are judged one by one"),
     ("table drillproof.savings", "every write of the ledger moves money; the balances are judged one by one"),
     ("sequence value drillproof.ledger_id_seq", "it counts the ledger's rows"),
-    ("column option pg_attver", "where in its WAL PostgreSQL (from 17.12 on) made the column; nobody can set it"),
 )
 """What is left out of a digest, and why; definitions never are. By nature also: the rows of foreign tables, which are
 elsewhere. What a member has to itself (its settings, its files, its replication slots, rows of unlogged tables, which

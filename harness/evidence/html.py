@@ -15,7 +15,7 @@ from harness.evidence.answers import answers
 from harness.evidence.equality import BAD, stores
 from harness.evidence.figures import figures
 from harness.evidence.story import Story, flat, items, mapping, number, text
-from harness.evidence.summary import SAYS
+from harness.evidence.summary import says
 from harness.evidence.timeline import timeline
 from harness.evidence.visible import duration, many, visible
 from harness.model import Event, Json, Verdict
@@ -62,7 +62,7 @@ def render(story: Story) -> str:
     return _template().render(
         story=story,
         verdict=story.verdict.name,
-        says=SAYS[story.verdict],
+        says=says(story),
         figures=figures(story, read_back),
         line=timeline(story.marks),
         marks=MARKS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.evidence.equality import stores
 from harness.evidence.figures import figures
 from harness.evidence.junit import label
-from harness.evidence.story import Story
+from harness.evidence.story import Story, items
 from harness.evidence.visible import one_line
 from harness.model import Verdict
 
@@ -16,6 +16,17 @@ SAYS = {
 }
 """What each verdict means for the reader, in one sentence."""
 
+SAYS_NOTICED = SAYS | {
+    Verdict.PASS: "The backup or the restore is bad on purpose, and those who should notice did.",
+    Verdict.FAIL: "The backup or the restore is bad on purpose, and somebody who should have noticed did not.",
+}
+"""The same where a bad recovery had to be noticed."""
+
+
+def says(story: Story) -> str:
+    """What the verdict means in this drill."""
+    return (SAYS_NOTICED if items(story.facts.get("noticed_by")) else SAYS)[story.verdict]
+
 
 def lines(story: Story) -> tuple[str, ...]:
     """What a terminal shows at the end of a drill; the verdict first, the report's path last."""
@@ -23,7 +34,7 @@ def lines(story: Story) -> tuple[str, ...]:
     return (
         *(one_line(f"{each.verdict.name} {label(each)}: {each.detail}") for each in bad),
         *(one_line(f"UNKNOWN evidence: {problem}") for problem in story.problems),
-        one_line(f"{story.verdict.name}  {story.scenario}: {SAYS[story.verdict]}"),
+        one_line(f"{story.verdict.name}  {story.scenario}: {says(story)}"),
         *(f"{each.name} {each.value} ({each.note})" for each in figures(story, stores(story))),
         f"report: {story.run / 'report.html'}",
     )

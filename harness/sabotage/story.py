@@ -121,7 +121,9 @@ STORIES = (
           change=told("damage", what={})),
     Story(name="the damage was not looked for", check="damage-seen", says="no damage was seen", verdict=UNKNOWN,
           change=without("damage")),
-    Story(name="the damage was there before the fault", check="damage-seen", says="not after the fault",
+    Story(name="what was gone was gone for another reason", check="damage-seen", says="no damage was seen",
+          verdict=UNKNOWN, change=told("damage", fault="a thief")),
+    Story(name="the damage was there before the fault", check="damage-seen", says="was not noted",
           verdict=UNKNOWN, also=("objectives-met",), change=without("mark", mark="T3")),
     # The backup, by the tool's word and by ours.
     Story(name="the backup failed in part", check="backup-complete", says="PartiallyFailed",

@@ -1,0 +1,126 @@
+"""Scenarios whose recovery is bad on purpose, and those with troubles beside the disaster: in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+from memory import Memory
+
+from harness.errors import FaultHadNoEffect
+from harness.model import Notice, Volume
+from harness.ports import Target
+from harness.scenario import Scenario, Trouble
+from harness.testing import MemoryLoss, World
+
+LEFT_OUT = Notice("backup-complete", "volume dump was not copied at all", "mysql")
+
+
+@dataclass(frozen=True)
+class LeaveOut:
+    """The tool leaves a volume out, and says Completed."""
+
+    world: World
+    pod: str = "mysql-0"
+    really: bool = True
+    name: str = "leave-out"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        if self.really:
+            self.world.lost_volumes = (self.pod,)
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        if not self.world.lost_volumes:
+            raise FaultHadNoEffect("nothing is left out")
+        return {"volume": f"of {self.pod} is left out"}
+
+    def undo(self, target: Target) -> None:
+        self.world.lost_volumes = ()
+
+
+def left_out(**how: object) -> Callable[[World], Scenario]:
+    def scenario(world: World) -> Scenario:
+        fault = LeaveOut(world, really=how.get("really") is not False)
+        beside = how.get("beside") is True
+        notices = how.get("noticed_by", (LEFT_OUT,))
+        assert isinstance(notices, tuple)
+        return Scenario(troubles=(Trouble(fault, "backup", beside=beside),), noticed_by=notices)
+
+    return scenario
+
+
+def findings(document: Mapping[str, object], verdict: str) -> list[str]:
+    listed = document["findings"]
+    assert isinstance(listed, list)
+    return [f"{each['check']}: {each['detail']}" for each in listed if each["verdict"] == verdict]
+
+
+def test_a_bad_backup_that_is_noticed_passes_and_ends_before_the_disaster(memory: Memory) -> None:
+    told = memory.drill(scenario=left_out())
+    assert told["verdict"] == "pass"
+    assert "noticed: backup-complete: volume dump was not copied at all" in findings(told, "pass")
+    assert '"step":"break"' not in (memory.path / "journal.jsonl").read_text().replace(" ", "")
+    assert "undone" in (memory.path / "journal.jsonl").read_text()
+
+
+def test_a_bad_backup_that_nobody_notices_fails(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.drill(scenario=left_out())
+    monkeypatch.setattr("harness.checks.backup._volumes", lambda *_: ())
+    told = memory.judge()
+    assert told["verdict"] == "fail"
+    assert "nobody noticed" in findings(told, "fail")[0]
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        Notice("backup-complete", "repository is damaged"),
+        Notice("backup-complete", "not copied at all", "consul"),
+        Notice("fence-held", ""),
+    ],
+)
+def test_what_is_noticed_for_another_reason_or_of_another_store_is_not_noticed(memory: Memory, notice: Notice) -> None:
+    assert memory.drill(scenario=left_out(noticed_by=(notice,)))["verdict"] == "fail"
+
+
+def test_who_could_not_tell_has_not_noticed(memory: Memory) -> None:
+    told = memory.drill(scenario=left_out(noticed_by=(LEFT_OUT, Notice("restore-complete"))))
+    assert told["verdict"] == "unknown"
+
+
+def test_a_trouble_that_did_nothing_is_unknown(memory: Memory) -> None:
+    assert memory.drill(scenario=left_out(really=False))["verdict"] == "unknown"
+
+
+def test_a_trouble_beside_the_backup_is_struck_while_the_tool_works(memory: Memory) -> None:
+    told = memory.drill(scenario=left_out(beside=True, noticed_by=(Notice("backup-complete"),)))
+    assert any("leave-out" in each for each in findings(told, "pass"))
+
+
+def test_a_leak_is_a_failure_in_a_drill_of_noticing_too(memory: Memory) -> None:
+    assert memory.drill(scenario=left_out(), escaped=1)["verdict"] == "fail"
+
+
+def test_a_regular_expression_that_is_none_is_no_pass(memory: Memory) -> None:
+    assert memory.drill(scenario=left_out(noticed_by=(Notice("backup-complete", "("),)))["verdict"] == "unknown"
+
+
+def test_a_restore_that_the_tool_calls_bad_ends_a_drill_of_noticing(memory: Memory) -> None:
+    def failing(world: World) -> Scenario:
+        @dataclass(frozen=True)
+        class Fail(LeaveOut):
+            def inject(self, target: Target) -> None:
+                self.world.lost_volumes, self.world.phase = (self.pod,), "PartiallyFailed"
+
+            def undo(self, target: Target) -> None:
+                self.world.lost_volumes, self.world.phase = (), "Completed"
+
+        trouble = Trouble(Fail(world), "restore")
+        notice = Notice("restore-complete", "PartiallyFailed")
+        return Scenario(MemoryLoss(world), troubles=(trouble,), noticed_by=(notice,))
+
+    told = memory.drill(scenario=failing)
+    assert told["verdict"] == "pass", told["findings"]
+    assert '"T9"' not in (memory.path / "journal.jsonl").read_text()
