@@ -18,6 +18,9 @@ CHECK_S = 3600.0
 RESTORE_S = 3600.0
 """As for the backup: restic reads back at about a third of the speed at which it wrote."""
 
+SYNC_S = 180.0
+"""Velero looks for old backups in the bucket once a minute; three times that."""
+
 RECOVER_S = 3600.0
 """Loading a dump: 10 GB at some 10 MB/s is 1000 s, with room."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import FaultHadNoEffect
 from harness.model import Health, Operation, Protected, Reading, Row, Stored, ToolReport, Volume
@@ -114,6 +114,14 @@ class Datastore(Protocol):
 
     def recover(self) -> None:
         """The restore steps that come after the backup tool's: rebuild replicas, open to writes."""
+
+
+@runtime_checkable
+class Administered(Protocol):
+    """The extra power of a store whose administrator can do anything to it."""
+
+    def execute(self, member: str, statement: str) -> None:
+        """Run statements on one member. ToolFailed if it refuses one."""
 
 
 class BackupEngine(Protocol):

@@ -44,6 +44,9 @@ def options(
     asked = []
     for each in scenarios(names, scenario.load(folder or data.scenarios())):
         chosen = choose_all("store", stores, STORES) or each.stores
+        for fault in each.faults:
+            if lacking := sorted(set(fault.needs) - set(chosen)):
+                raise Misconfigured(f"{each.name} needs {', '.join(lacking)} ({fault.name}); add it to --stores")
         asked.append(
             Options(
                 scenario=each,

@@ -115,7 +115,15 @@ class VeleroEngine:
         return self._report(done, copies, f"backups/{name}/{name}-results.gz")
 
     def restore(self, name: str, backup: str) -> ToolReport:
-        """Restore all of `backup`, volumes included."""
+        """Restore all of `backup`, volumes included, once Velero has found it in the bucket."""
+        known = ("backups.velero.io", f"--namespace={NAMESPACE}", f"--field-selector=metadata.name={backup}")
+
+        def found() -> None:
+            if not objects(self._cluster.kubectl, *known):
+                raise NotYet("no such backup")
+
+        # A new cluster looks into an old bucket once a minute.
+        until(found, waited_for=f"Velero to find the backup {backup}", within_s=deadlines.SYNC_S)
         done = self._run("Restore", name, {"backupName": backup, "restorePVs": True}, deadlines.RESTORE_S)
         copies = self._records("podvolumerestores", "restore-name", name)
         return self._report(done, copies, f"restores/{name}/restore-{name}-results.gz")

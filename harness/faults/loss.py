@@ -1,0 +1,46 @@
+"""What faults look for: volumes that are gone, members that answer no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from harness import deadlines, parallel
+from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
+from harness.model import Volume
+from harness.ports import Corrupt, Datastore, Target, Unanswered
+from harness.wait import NotYet, until
+
+
+def gone(target: Target, volumes: Iterable[Volume]) -> Mapping[str, str]:
+    """Every one of these claims and volumes, once all are gone by their UIDs. FaultHadNoEffect if any stays."""
+    lost = tuple(volumes)
+    uids = {uid for volume in lost for uid in (volume.claim_uid, volume.volume_uid) if uid}
+
+    def look() -> None:
+        listing = target.cluster.kubectl("get", "pvc,pv", "--all-namespaces", "-o=jsonpath={.items[*].metadata.uid}")
+        if left := uids & set(listing.split()):
+            raise NotYet(f"still there: {', '.join(sorted(left))}")
+
+    try:
+        until(look, waited_for="the old claims and volumes to be gone", within_s=deadlines.DAMAGE_S)
+    except TimedOut as error:
+        raise FaultHadNoEffect(str(error)) from error
+    return {f"volume {v.claim}": f"claim {v.claim_uid} and volume {v.volume_uid} are gone" for v in lost}
+
+
+def unreadable(target: Target) -> Mapping[str, str]:
+    """How every member fails to answer. FaultHadNoEffect if one does answer."""
+    members = [(store, member) for store in target.stores for member in store.members]
+    said = parallel.each(members, lambda pair: _unreadable(*pair))
+    return {f"read {member}": words for (_, member), words in zip(members, said, strict=True)}
+
+
+def _unreadable(store: Datastore, member: str) -> str:
+    # It alone is read: its health asks its primary, too.
+    try:
+        row = next(iter(store.ledger(member)), None)
+    except ToolFailed as error:
+        return error.tail
+    except (HarnessError, Corrupt, Unanswered, OSError) as error:
+        return str(error)
+    raise FaultHadNoEffect(f"{member} still answers, with {'an empty ledger' if row is None else f'write {row.n}'}")

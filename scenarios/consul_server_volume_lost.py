@@ -1,0 +1,11 @@
+"""One Consul server loses its volume. The other two have a quorum and teach the new one all; nothing is lost."""
+
+from harness.faults.volumes import LoseVolumes
+from harness.model import Objectives, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=LoseVolumes("a server of consul", ("consul-2",), needs=("consul",)),
+    plan=Plan(restore=False),
+    objectives=Objectives(rto_s=300, rpo_s=0),
+)

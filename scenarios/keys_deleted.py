@@ -1,0 +1,14 @@
+"""`consul kv delete -recurse vault/core`: Vault's keyring is gone, and with it everything that Vault ever stored.
+
+All three servers agree on that at once. The namespace is removed and the last backup restored.
+"""
+
+from harness.faults.logical import Statement
+from harness.model import Objectives, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=Statement("delete-keys", "consul", "DELETE kv/vault/core?recurse=true", "kv vault/core"),
+    plan=Plan(make_way=True),
+    objectives=Objectives(rto_s=600, rpo_s=300),
+)

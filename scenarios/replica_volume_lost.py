@@ -1,0 +1,11 @@
+"""One replica of MySQL loses its volume. No restore is called for: it clones the primary, and nothing is lost."""
+
+from harness.faults.volumes import LoseVolumes
+from harness.model import Objectives, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=LoseVolumes("a replica of mysql", ("mysql-secondary-1",), needs=("mysql",)),
+    plan=Plan(restore=False),
+    objectives=Objectives(rto_s=300, rpo_s=0),
+)

@@ -1,0 +1,15 @@
+"""A DELETE without its WHERE takes every credential of every user out of Keycloak's database.
+
+Synchronous standbys make it worse: when the client hears of the commit, all three members have lost the rows. The
+namespace is removed and the last backup restored.
+"""
+
+from harness.faults.logical import Statement
+from harness.model import Objectives, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=Statement("delete-without-where", "postgres", "DELETE FROM public.credential", "table public.credential"),
+    plan=Plan(make_way=True),
+    objectives=Objectives(rto_s=600, rpo_s=300),
+)

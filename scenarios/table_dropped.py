@@ -1,0 +1,16 @@
+"""Somebody drops a table on the production MySQL, and both replicas drop it as well within the second.
+
+Replication is no backup: it copies mistakes faithfully. The namespace is removed and the last backup restored.
+"""
+
+from harness.faults.logical import Statement
+from harness.model import Objectives, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=Statement(
+        "drop-table", "mysql", "DROP TABLE core_user_profile.user_attribute", "table core_user_profile.user_attribute"
+    ),
+    plan=Plan(make_way=True),
+    objectives=Objectives(rto_s=600, rpo_s=300),
+)
