@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,13 @@ class Minio:
         # It asks no resolver and looks for no updates: it has no business outside.
         self.docker(
             *("run", "--detach", "--pull=never", "--name", self.name, mine, "--dns=127.0.0.1"),
-            *("--network", self.network.name, "--ip", self.network.address(_ADDRESS), "--publish=127.0.0.1::9000"),
+            *(
+                "--network",
+                self.network.name,
+                "--ip",
+                self.network.address(_ADDRESS),
+                f"--publish=127.0.0.1:{_free_port()}:9000",
+            ),
             *("--volume", f"{self.volume}:/data", "--env=MINIO_ROOT_USER", "--env=MINIO_ROOT_PASSWORD"),
             *("--env=MINIO_UPDATE=off", "--env=MINIO_BROWSER=off", "--entrypoint=minio", self.image),
             *("server", "/data"),
@@ -117,6 +124,12 @@ class Minio:
             access_key=env["MINIO_ROOT_USER"],
             secret_key=env["MINIO_ROOT_PASSWORD"],
         )
+
+
+def _free_port() -> int:
+    # Chosen here and not by the engine, which would choose another one whenever the container is started again.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _make_bucket(store: ObjectStore) -> None:

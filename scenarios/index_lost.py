@@ -1,0 +1,10 @@
+"""A lifecycle rule meant for something else deletes the repository's index from the bucket. It must be noticed."""
+
+from harness.faults.bucket import Rot, SpoilObjects
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(Trouble(SpoilObjects("index", "restic/{namespace}/index/", Rot.MISSING, every=True), "write"),),
+    noticed_by=(Notice("backup-complete", "the repository is damaged"),),
+)

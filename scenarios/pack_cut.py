@@ -1,0 +1,10 @@
+"""A pack of the finished backup loses its second half in the bucket. It must be noticed before it is needed."""
+
+from harness.faults.bucket import Rot, SpoilObjects
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(Trouble(SpoilObjects("pack", "restic/{namespace}/data/", Rot.CUT), "write"),),
+    noticed_by=(Notice("backup-complete", "the repository is damaged"),),
+)

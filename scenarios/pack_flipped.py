@@ -1,0 +1,14 @@
+"""One byte of a pack of the finished backup changes in the bucket, its length stays (a bad disk, a bad copy).
+
+Velero looks at no backup again: it stays Completed. Reading the repository back must notice (velero issue 8654: there
+is no way to mend a lost blob, so to know early is everything).
+"""
+
+from harness.faults.bucket import Rot, SpoilObjects
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(Trouble(SpoilObjects("pack", "restic/{namespace}/data/", Rot.FLIPPED), "write"),),
+    noticed_by=(Notice("backup-complete", "the repository is damaged"),),
+)

@@ -1,0 +1,18 @@
+"""Every pack of the backup has rotted in the bucket, nobody looked, and the namespace is deleted.
+
+The restore is then the first to read it. Whatever comes up afterwards, it must not look like a recovery.
+"""
+
+from harness.faults.bucket import Rot, SpoilObjects
+from harness.faults.namespace import DeleteNamespace
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(SpoilObjects("pack", "restic/{namespace}/data/", Rot.FLIPPED, every=True), "write"),),
+    noticed_by=(
+        Notice("backup-complete", "the repository is damaged"),
+        Notice("restore-complete", "PartiallyFailed|Failed"),
+    ),
+)

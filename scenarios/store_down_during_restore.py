@@ -1,0 +1,12 @@
+"""The namespace is lost, and the object store is down when it is to be restored. Nothing may look recovered."""
+
+from harness.faults.namespace import DeleteNamespace
+from harness.faults.objectstore import ObjectStoreDown
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(ObjectStoreDown(), "restore"),),
+    noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed"),),
+)
