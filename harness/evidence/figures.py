@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from harness.evidence.equality import BAD, Store
-from harness.evidence.story import Story, number, numbers
+from harness.evidence.story import Story, items, number, numbers
 from harness.evidence.visible import duration, many
+from harness.model import Verdict
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,12 @@ class Figure:
 
 
 def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
-    """RTO, RPO, skew and members equal, each against what was asked for. What was not measured says so."""
+    """RTO, RPO, skew and members equal, each against what was asked for. What was not measured says so.
+
+    Where a bad recovery had to be noticed they would praise it; there it is who noticed.
+    """
+    if items(story.facts.get("noticed_by")):
+        return (_noticed(story),)
     judged, asked = story.judged, numbers(story.judged.get("objectives") or story.facts.get("objectives"))
     names = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
     rto_s, rpo_s, writes, skew_s, ticks = (number(judged.get(name)) for name in names)
@@ -35,6 +41,13 @@ def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
         *((skew,) if len(read_back) != 1 or "skew_s" in asked else ()),  # one store is not apart from itself
         _equal(read_back),
     )
+
+
+def _noticed(story: Story) -> Figure:
+    told = [finding for finding in story.findings if finding.check == "noticed"]
+    did = [finding for finding in told if finding.verdict is Verdict.PASS]
+    by = "; ".join(finding.detail for finding in did) or "nobody noticed"
+    return Figure("Noticed", "by those who should", f"{len(did)} of {len(told)}", by, "good" if did == told else "bad")
 
 
 def _against(value: float | None, objective: float | None, more: str = "") -> tuple[str, str]:

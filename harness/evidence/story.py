@@ -37,6 +37,11 @@ class Story:
         return worst([finding.verdict for finding in self.findings] + doubt)
 
     @property
+    def recovery(self) -> tuple[Finding, ...]:
+        """What the checks said of a recovery that had to be noticed as bad, worst first; it makes no verdict."""
+        return _findings({"findings": self.judged.get("recovery")}, [])
+
+    @property
     def scenario(self) -> str:
         """The scenario's name, or a word that says it is not known."""
         return text(self.judged.get("scenario")) or text(self.facts.get("scenario")) or "unknown"

@@ -1,0 +1,73 @@
+"""Velero's own parts die while they work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness import deadlines
+from harness.errors import FaultHadNoEffect
+from harness.k8s import Object, objects, text
+from harness.model import DONE, Volume
+from harness.ports import Target
+from harness.wait import NotYet, until
+
+NAMESPACE = "velero"
+_MARK = "drillproof.dev/killed"
+_ENDED = frozenset({DONE, "PartiallyFailed", "Failed", "FailedValidation", "Canceled"})
+_KILL = ("delete", "pods", f"--namespace={NAMESPACE}", "--force", "--grace-period=0", "--wait=false")
+
+
+@dataclass(frozen=True)
+class KillWhileWorking:
+    """All pods of one part of Velero are killed as soon as one of its tasks is in progress."""
+
+    part: str  # velero, node-agent: the pods' label `name`
+    task: str  # backups, restores, podvolumebackups, podvolumerestores
+    needs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What is killed during what."""
+        return f"kill-{self.part} during {self.task}"
+
+    def inject(self, target: Target) -> None:
+        """Wait for such a task, mark it, and kill the pods. TimedOut if none comes."""
+        # Asked without a pause: a small backup is over within a second or two.
+        tasks = until(
+            lambda: self._working(target),
+            waited_for=f"{self.task} in progress",
+            within_s=deadlines.DAMAGE_S,
+            every_s=0.1,
+        )
+        target.cluster.kubectl(*_KILL, f"--selector=name={self.part}")
+        for task in tasks:
+            target.cluster.kubectl("label", f"{self.task}.velero.io", task, f"--namespace={NAMESPACE}", f"{_MARK}=yes")
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
+        """What was in progress ended as anything but Completed. FaultHadNoEffect if all of it came to a good end."""
+
+        def ended() -> Mapping[str, str]:
+            marked = self._tasks(target, f"--selector={_MARK}=yes")
+            phases = {text(task, "metadata", "name"): text(task, "status", "phase") for task in marked}
+            if going := [name for name, phase in phases.items() if phase not in _ENDED]:
+                raise NotYet(f"in progress: {', '.join(going)}")
+            return {f"{self.task} {name}": phase for name, phase in phases.items() if phase != DONE}
+
+        broken = until(ended, waited_for=f"{self.task} to end", within_s=deadlines.BACKUP_S)
+        if not broken:
+            raise FaultHadNoEffect(f"all {self.task} came to a good end; {self.part} was killed too late")
+        return broken
+
+    def undo(self, target: Target) -> None:
+        """Nothing to take away: their controllers have made new ones."""
+
+    def _working(self, target: Target) -> tuple[str, ...]:
+        tasks = self._tasks(target)
+        names = tuple(text(t, "metadata", "name") for t in tasks if text(t, "status", "phase") == "InProgress")
+        if not names:
+            raise NotYet("none in progress")
+        return names
+
+    def _tasks(self, target: Target, *selector: str) -> tuple[Object, ...]:
+        return objects(target.cluster.kubectl, f"{self.task}.velero.io", f"--namespace={NAMESPACE}", *selector)

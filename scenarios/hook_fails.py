@@ -1,0 +1,23 @@
+"""The command that takes Consul's snapshot before the copy fails, for instance since its token has expired.
+
+The volume still holds the snapshot of last time, or nothing. Velero copies it all the same; it must be noticed.
+"""
+
+from harness.faults.hooks import Annotate
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(
+        Trouble(
+            Annotate(
+                "failing-hook",
+                "consul-backup-0",
+                {"pre.hook.backup.velero.io/command": '["/bin/sh", "-c", "exit 1"]'},
+                needs=("consul",),
+            ),
+            "backup",
+        ),
+    ),
+    noticed_by=(Notice("backup-complete", "hooks asked for, .* 1 failed"),),
+)

@@ -1,0 +1,21 @@
+"""A chart was upgraded and lost its annotation `backup.velero.io/backup-volumes`. The backup says Completed.
+
+Nothing of the volume is in it (velero issues 8161 and 8123 are of this kind). It must be noticed when the backup is
+taken, not when it is needed.
+"""
+
+from harness.faults.hooks import Annotate
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(
+        Trouble(
+            Annotate(
+                "lost-annotation", "consul-backup-0", {"backup.velero.io/backup-volumes": None}, needs=("consul",)
+            ),
+            "backup",
+        ),
+    ),
+    noticed_by=(Notice("backup-complete", "volume dump was not copied at all", "consul"),),
+)

@@ -1,0 +1,110 @@
+"""Faults of what takes the backup: a pod's annotations, and Velero's own parts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from harness import deadlines
+from harness.errors import FaultHadNoEffect, TimedOut
+from harness.faults.hooks import Annotate
+from harness.faults.machinery import KillWhileWorking
+from harness.ports import Target
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlines, "DAMAGE_S", 0.01)
+    monkeypatch.setattr(deadlines, "BACKUP_S", 0.01)
+
+
+@dataclass
+class Cluster:
+    """One pod with annotations, and Velero's tasks by name with their phases; `then` is their phase once killed."""
+
+    annotations: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)
+    then: str = "Failed"
+    marked: list[str] = field(default_factory=list)
+    killed: bool = False
+    deaf: bool = False
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "patch" and not self.deaf:
+            for key, value in json.loads(args[-1])["metadata"]["annotations"].items():
+                self.annotations.pop(key, None)
+                self.annotations |= {} if value is None else {key: value}
+        if args[0] == "delete":
+            self.killed = True
+        if args[0] == "label":
+            self.marked.append(args[2])
+            self.tasks[args[2]] = self.then
+        if args[:2] == ("get", "pods"):
+            return json.dumps({"items": [{"metadata": {"name": "a", "annotations": self.annotations}}]})
+        names = self.marked if any("killed" in arg for arg in args) else self.tasks
+        items = [{"metadata": {"name": name}, "status": {"phase": self.tasks[name]}} for name in names]
+        return json.dumps({"items": items})
+
+
+def target(cluster: Cluster) -> Target:
+    return Target(*cast("Any", (cluster, "custos", (), None, None)))
+
+
+FAULT = Annotate("other-annotations", "a", {"backup": None, "hook": "false"})
+
+
+def test_annotations_are_changed_seen_and_put_back() -> None:
+    cluster = Cluster({"backup": "dump", "other": "x"})
+    FAULT.inject(target(cluster))
+    assert cluster.annotations["hook"] == "false"
+    assert "backup" not in cluster.annotations
+    assert FAULT.damage(target(cluster), ()) == {"backup": "was dump, is gone", "hook": "was None, is false"}
+    for _ in range(2):
+        FAULT.undo(target(cluster))
+        assert cluster.annotations == {"backup": "dump", "other": "x"}
+
+
+@pytest.mark.parametrize("cluster", [Cluster({"backup": "dump"}, deaf=True), Cluster({"hook": "false"})])
+def test_annotations_that_are_what_they_were_are_no_damage(cluster: Cluster) -> None:
+    FAULT.inject(target(cluster))
+    with pytest.raises(FaultHadNoEffect, match="asks for what it asked for"):
+        FAULT.damage(target(cluster), ())
+
+
+def test_a_pod_that_is_not_there_cannot_be_changed() -> None:
+    with pytest.raises(FaultHadNoEffect, match="no pod b"):
+        Annotate("x", "b", {"k": "v"}).inject(target(Cluster()))
+
+
+KILL = KillWhileWorking("velero", "backups")
+
+
+def test_a_task_that_was_in_progress_and_failed_is_the_damage_and_no_older_one() -> None:
+    cluster = Cluster(tasks={"old": "Failed", "mine": "InProgress"})
+    KILL.inject(target(cluster))
+    assert cluster.killed
+    assert KILL.damage(target(cluster), ()) == {"backups mine": "Failed"}
+
+
+def test_a_task_that_came_to_a_good_end_all_the_same_is_no_damage() -> None:
+    cluster = Cluster(tasks={"old": "Failed", "mine": "InProgress"}, then="Completed")
+    KILL.inject(target(cluster))
+    with pytest.raises(FaultHadNoEffect, match="too late"):
+        KILL.damage(target(cluster), ())
+
+
+def test_nothing_is_killed_before_its_moment() -> None:
+    cluster = Cluster(tasks={"old": "Completed"})
+    with pytest.raises(TimedOut, match="backups in progress"):
+        KILL.inject(target(cluster))
+    assert not cluster.killed
+
+
+def test_a_task_that_never_ends_is_waited_for_and_named() -> None:
+    cluster = Cluster(tasks={"mine": "InProgress"}, then="InProgress")
+    KILL.inject(target(cluster))
+    with pytest.raises(TimedOut, match="in progress: mine"):
+        KILL.damage(target(cluster), ())
