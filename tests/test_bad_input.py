@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from memory import Memory
 
 from harness import journal
+from harness.journal import SCHEMA
 from harness.judge import recheck
 from harness.ledger import fingerprint
 from harness.model import Event, Json
@@ -142,8 +143,8 @@ FACTS: tuple[dict[str, Json], ...] = (
     {"objectives": {"rto_s": True}},
     {"objectives": {"rpo_s": [60]}},
     {"objectives": {"skew_s": {}}},
-    {"schema": 3},
-    {"schema": "2"},
+    {"schema": SCHEMA + 1},
+    {"schema": str(SCHEMA)},
 )
 
 

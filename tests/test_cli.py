@@ -30,6 +30,7 @@ from harness.scenario import Scenario
 
 
 class Fault:
+    needs = ()
     name = "{name}"
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pytest
 from memory import Memory
 
 from harness.errors import FaultHadNoEffect
-from harness.model import Notice, Volume
+from harness.model import Event, Notice, Stored, Volume
 from harness.ports import Target
+from harness.progress import Progress
 from harness.scenario import Scenario, Trouble
 from harness.testing import MemoryLoss, World
 
@@ -124,3 +125,10 @@ def test_a_restore_that_the_tool_calls_bad_ends_a_drill_of_noticing(memory: Memo
     told = memory.drill(scenario=failing)
     assert told["verdict"] == "pass", told["findings"]
     assert '"T9"' not in (memory.path / "journal.jsonl").read_text()
+
+
+def test_damage_of_the_repository_is_told_while_the_drill_runs() -> None:
+    seen = Event(1, 1.0, "", "stored", asdict(Stored(5, 100, ("pack 4f is cut",), checked=True)))
+    said: list[str] = []
+    Progress(said.append)(seen)
+    assert "DAMAGED: pack 4f is cut" in said[0]

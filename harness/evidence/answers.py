@@ -24,10 +24,12 @@ QUESTIONS: Mapping[str, str] = {
     "objectives-met": "Are the objectives met?",
     "fence-held": "Did nothing leave the drill's network?",
     "drill-finished": "Did the drill itself run to its end?",
-    "noticed": "Did those notice it who should?",
     "self-test": "Would a bad recovery have been noticed?",
 }
 """What each check asks, in the order in which a doubter would."""
+
+NOTICED = "Did those notice it who should?"
+"""What is asked, by `harness.notice`, of a recovery that is bad on purpose."""
 
 _FEW = 3
 
@@ -85,7 +87,7 @@ def _answer(story: Story, check: str) -> Answer:
         said = [f"{each.store}: {each.detail}" if each.store else each.detail for each in good if not each.member]
     return Answer(
         check=check,
-        question=QUESTIONS.get(check, check),
+        question=(QUESTIONS | {"noticed": NOTICED}).get(check, check),
         verdict=worst(finding.verdict for finding in found),
         passed=len(good),
         asked=len(found),

@@ -81,7 +81,7 @@ def mapping(value: Json) -> Mapping[str, Json]:
 
 def items(value: Json) -> tuple[Json, ...]:
     """The elements of a list; none of anything else."""
-    return tuple(value) if isinstance(value, list) else ()
+    return tuple(value) if isinstance(value, list | tuple) else ()  # a tuple in an event that was not yet written
 
 
 def text(value: Json) -> str:

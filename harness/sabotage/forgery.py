@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.journal import SCHEMA
 from harness.model import Finding, Verdict
 from harness.sabotage.sabotage import Expected
 
@@ -120,9 +121,9 @@ FORGERIES = (
     Forgery(name="no JSON in the journal", says="journal.jsonl, line 5: is not JSON",
             forge=edited(JOURNAL, lambda lines: [*lines[:4], "nonsense\n", *lines[5:]])),
     Forgery(name="a journal of a newer schema", says="judge it with a newer one",
-            forge=edited(JOURNAL, replaced(1, '"schema":2', '"schema":3'))),
+            forge=edited(JOURNAL, replaced(1, f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))),
     Forgery(name="a journal of an older schema", says="written by an older one",
-            forge=edited(JOURNAL, replaced(1, '"schema":2', '"schema":1'))),
+            forge=edited(JOURNAL, replaced(1, f'"schema":{SCHEMA}', f'"schema":{SCHEMA - 1}'))),
     Forgery(name="a write in the ledger", says=r"\.jsonl: is not what the drill wrote",
             forge=of_store(ATTEMPTS, replaced(1, '"verb":"put"', '"verb":"update"'))),
     Forgery(name="a write taken out of the ledger", says=r"\.jsonl: is not what the drill wrote",
