@@ -247,6 +247,8 @@ class Drill:
                 self._parts.deployment.remove()
         if plan.restore:
             self._restore_backup()
+        else:
+            self._journal.mark("T4")  # from here on the stores mend themselves
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
             recover = [store.recover for store in self._parts.stores] if plan.restore else []

@@ -87,7 +87,7 @@ def _answer(story: Story, check: str) -> Answer:
         said = [f"{each.store}: {each.detail}" if each.store else each.detail for each in good if not each.member]
     return Answer(
         check=check,
-        question=(QUESTIONS | {"noticed": NOTICED}).get(check, check),
+        question={**QUESTIONS, "noticed": NOTICED}.get(check, check),
         verdict=worst(finding.verdict for finding in found),
         passed=len(good),
         asked=len(found),
