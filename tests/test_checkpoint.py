@@ -54,7 +54,7 @@ def test_checkpoints_are_forced_until_the_copy_has_ended() -> None:
 
 
 def test_damage_counts_the_checkpoints_that_were_certainly_inside() -> None:
-    cluster = OneCopy(log="".join(map(_begun_at, (4, 5, 6, 11, 12))))
+    cluster = OneCopy(log="".join(map(_begun_at, (4, 5, 6, 7, 11, 12))))
     seen = CheckpointsDuringCopy().damage(_target(cluster), ())
     assert seen == {"postgres-primary-0": f"3 checkpoints began between {START} and {END}, while its files were copied"}
 

@@ -60,8 +60,8 @@ class CheckpointsDuringCopy:
         log = target.cluster.kubectl(
             "logs", "-n", target.namespace, member, "-c", "postgres", "--timestamps", f"--since-time={start}"
         )
-        # Velero's times have whole seconds: what is in the last one may have been after the end.
-        inside = [at for at in _BEGUN.findall(log) if start[:19] <= at[:19] < end[:19]]
+        # Velero's times have whole seconds: what is in the first or the last one may have been outside.
+        inside = [at for at in _BEGUN.findall(log) if start[:19] < at[:19] < end[:19]]
         if not inside:
             raise FaultHadNoEffect(f"no checkpoint began between {start} and {end}, when {member} was copied")
         return {member: f"{len(inside)} checkpoints began between {start} and {end}, while its files were copied"}
