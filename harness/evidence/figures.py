@@ -46,7 +46,7 @@ def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
 def _noticed(story: Story) -> Figure:
     told = [finding for finding in story.findings if finding.check == "noticed"]
     did = [finding for finding in told if finding.verdict is Verdict.PASS]
-    by = "; ".join(finding.detail for finding in did) or "nobody noticed"
+    by = ", ".join(dict.fromkeys(finding.detail.partition(":")[0] for finding in did)) or "nobody noticed"
     return Figure("Noticed", "by those who should", f"{len(did)} of {len(told)}", by, "good" if did == told else "bad")
 
 
