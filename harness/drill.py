@@ -213,9 +213,13 @@ class Drill:
         volumes = self._parts.cluster.volumes(target.namespace)
         self._struck.add(fault.name)
         self._journal.append("fault", name=fault.name, phase="undo-written", step=self._step)
-        fault.inject(target)
-        self._journal.append("fault", name=fault.name, phase="injected", step=self._step)
-        damage = fault.damage(target, volumes)
+        try:
+            fault.inject(target)
+            self._journal.append("fault", name=fault.name, phase="injected", step=self._step)
+            damage = fault.damage(target, volumes)
+        except (ToolFailed, TimedOut) as error:
+            # Beside a restore such a failure would be taken for the recovery's own.
+            raise FaultHadNoEffect(f"{fault.name}: {error}") from error
         if not damage:
             raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
         self._journal.append("damage", fault=fault.name, what=dict(damage))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import pytest
 from memory import Memory
 
-from harness.errors import FaultHadNoEffect
+from harness.errors import FaultHadNoEffect, TimedOut
 from harness.model import Event, Notice, Stored, Volume
 from harness.ports import Target
 from harness.progress import Progress
@@ -125,6 +125,18 @@ def test_a_restore_that_the_tool_calls_bad_ends_a_drill_of_noticing(memory: Memo
     told = memory.drill(scenario=failing)
     assert told["verdict"] == "pass", told["findings"]
     assert '"T9"' not in (memory.path / "journal.jsonl").read_text()
+
+
+@pytest.mark.parametrize("step", ["backup", "write", "restore"])
+def test_a_trouble_that_cannot_be_made_is_no_failed_recovery(memory: Memory, step: str) -> None:
+    @dataclass(frozen=True)
+    class Never(LeaveOut):
+        def inject(self, target: Target) -> None:
+            raise TimedOut("its moment", 5, "nothing")
+
+    told = memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), troubles=(Trouble(Never(w), step, beside=True),)))
+    assert told["verdict"] == "unknown"
+    assert any("leave-out: waited 5 s for its moment" in each for each in findings(told, "unknown"))
 
 
 def test_damage_of_the_repository_is_told_while_the_drill_runs() -> None:
