@@ -40,9 +40,9 @@ class KillWhileWorking:
             within_s=deadlines.DAMAGE_S,
             every_s=0.1,
         )
-        target.cluster.kubectl(*_KILL, f"--selector=name={self.part}")
         for task in tasks:
             target.cluster.kubectl("label", f"{self.task}.velero.io", task, f"--namespace={NAMESPACE}", f"{_MARK}=yes")
+        target.cluster.kubectl(*_KILL, f"--selector=name={self.part}")
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """What was in progress ended as anything but Completed. FaultHadNoEffect if all of it came to a good end."""
