@@ -129,7 +129,8 @@ class Run:
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps that the drill was to have."""
-        steps = self._words("steps")
+        listed = self.facts.get("steps")
+        steps = tuple(map(str, listed)) if isinstance(listed, list) else ()
         if not steps or steps != STEPS[: len(steps)]:
             raise Unreadable(self.path / "run.json", 0, "names no steps of a drill")
         return steps
@@ -160,10 +161,6 @@ class Run:
         if not isinstance(listed, list):
             raise Unreadable(self.path / "run.json", 0, "does not say who should have noticed")
         return tuple(self._value(Notice, each, "notice") for each in listed)
-
-    def _words(self, name: str) -> tuple[str, ...]:
-        listed = self.facts.get(name)
-        return tuple(map(str, listed)) if isinstance(listed, list) else ()
 
     def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
         try:

@@ -56,10 +56,9 @@ class LoseVolumes:
         """Nothing to take away: the loss is over when it is seen."""
 
     def _claims(self, target: Target) -> tuple[str, ...]:
-        found = (pod for pod in objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}"))
         return tuple(
             text(volume, "persistentVolumeClaim", "claimName")
-            for pod in found
+            for pod in objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
             if text(pod, "metadata", "name") in self.pods
             for volume in items(pod, "spec", "volumes")
             if at(volume, "persistentVolumeClaim")
