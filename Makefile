@@ -15,7 +15,8 @@ drill: $(VENV)/.ready ## set up all that is missing, run the default drill; opti
 test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 	@$(VENV)/bin/pytest -q -n 2 $(ARGS)
 
-test-real: $(VENV)/.ready ## the pull path, against a registry of our own: minutes, needs what `make drill` needs
+test-real: $(VENV)/.ready ## the pull path, against a registry of our own, and kopia-check: minutes, needs what `make drill` needs
+	@cd clusters/images/velero && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false ./cmd/kopia-check
 	@$(VENV)/bin/pytest -q -s tests/real_pull.py
 
 selftest: $(VENV)/.ready ## spoil what a real drill restored, in every known way: each must be noticed; some 20 minutes
