@@ -79,15 +79,9 @@ func check(ctx context.Context, bucket blob.Storage, asked question) answer {
 	} else if err != nil {
 		c.damaged("%v", err)
 	}
-	c.said.Trouble = cut(store.trouble)
-	c.said.Damage = cut(c.said.Damage)
+	c.said.Trouble = store.trouble[:min(len(store.trouble), maxLines)]
+	c.said.Damage = c.said.Damage[:min(len(c.said.Damage), maxLines)]
 	return c.said
-}
-
-func cut(lines []string) []string {
-	slices.Sort(lines)
-	lines = slices.Compact(lines)
-	return lines[:min(len(lines), maxLines)]
 }
 
 type checker struct {
