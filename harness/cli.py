@@ -55,12 +55,16 @@ def run(  # noqa: PLR0917 # typer makes the options from the parameters, and han
         str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official names.")
     ] = None,
     cluster: Cluster = CLUSTER,
+    rate: Annotated[float, typer.Option(metavar="N", help="Writes a second to each store.")] = 20,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="A new cluster for every drill, even where one would do.")
+    ] = False,
     runs: Runs = RUNS,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
 ) -> int:
     """Run drills; with no name the default one."""
-    from harness import progress, request  # noqa: PLC0415 # loaded by need, so that --help is fast
+    from harness import assembly, progress, request  # noqa: PLC0415 # loaded by need, so that --help is fast
     from harness.conduct import conduct  # noqa: PLC0415 # as above
 
     asked = request.options(
@@ -77,13 +81,15 @@ def run(  # noqa: PLR0917 # typer makes the options from the parameters, and han
         mirror=mirror,
         runs=runs,
         cluster=cluster,
+        rate=rate,
     )
     verdicts = []
-    for options in asked:
-        with nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr) as watcher:
-            story = conduct(options, watcher)
-        _tell(story, as_json=as_json)
-        verdicts.append(story.verdict)
+    with assembly.Site(fresh=fresh) as site:
+        for options in asked:
+            with nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr) as watcher:
+                story = conduct(options, watcher, site)
+            _tell(story, as_json=as_json)
+            verdicts.append(story.verdict)
     return EXIT_CODES[worst(verdicts)]
 
 

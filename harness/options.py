@@ -25,6 +25,7 @@ class Options:
     mirror: str | None
     runs: Path
     cluster: str = "drillproof"
+    rate: float = 20.0  # writes a second to each store, as far as it keeps up
 
 
 @dataclass(frozen=True)

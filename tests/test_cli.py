@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 import sample_runs
+from stand_in import stand_in_assembly
 
 import harness
 from harness import cli, data, judge, progress, shell
@@ -60,7 +61,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Options]:
 @pytest.fixture(autouse=True)
 def assembly(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stands in for the module that builds real clusters."""
-    stand_in = ModuleType("harness.assembly")
+    stand_in = stand_in_assembly()
     monkeypatch.setitem(sys.modules, "harness.assembly", stand_in)
     monkeypatch.setattr(harness, "assembly", stand_in, raising=False)
     return stand_in
