@@ -71,6 +71,13 @@ def options(
     return tuple(asked)
 
 
+def at_least_once(repeat: int) -> int:
+    """How often each drill is made."""
+    if repeat < 1:
+        raise Misconfigured(f"--repeat {repeat} drills nothing; say how often, 1 or more")
+    return repeat
+
+
 def _rate(per_s: float) -> float:
     if not 1 <= per_s <= MAX_RATE:
         raise Misconfigured(f"--rate {per_s:g} makes no ledger; say how many writes a second, from 1 to {MAX_RATE}")
