@@ -257,7 +257,9 @@ class Drill:
 
     def _target(self) -> Target:
         parts = self._parts
-        return Target(parts.cluster, parts.deployment.namespace, parts.stores, parts.bucket(), parts.machines)
+        namespace = parts.deployment.namespace
+        layout = parts.engine.layout(namespace)
+        return Target(parts.cluster, namespace, parts.stores, parts.bucket(), parts.machines, layout)
 
     def _restore(self) -> None:
         plan = self._scenario.plan

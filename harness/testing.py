@@ -284,6 +284,10 @@ class MemoryEngine:
         self._world.alive = True
         return self._report(name, of=backup)
 
+    def layout(self, namespace: str) -> Mapping[str, str]:
+        """No repository."""
+        return {}
+
     def collect(self, into: Path) -> None:
         """No logs."""
 
