@@ -14,7 +14,7 @@ from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
-from harness.model import DONE, Json, Row, Stored, ToolReport
+from harness.model import DONE, Json, Row, Stored, ToolReport, lost_claims
 from harness.observe import Observer
 from harness.ports import BackupEngine, Bucket, Cluster, Dataset, Datastore, Fault, Machines, Target, Unanswered
 from harness.scenario import Scenario
@@ -60,6 +60,7 @@ class Drill:
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._writers: dict[str, LedgerWriter] = {}
         self._struck: set[str] = set()
+        self._lost: set[str] = set()
 
     def run(self) -> None:
         """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
@@ -223,6 +224,7 @@ class Drill:
         if not damage:
             raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
         self._journal.append("damage", fault=fault.name, what=dict(damage))
+        self._lost.update(lost_claims(damage))
 
     def _end(self, fault: Fault) -> None:
         fault.undo(self._target())
@@ -249,6 +251,8 @@ class Drill:
                 self._parts.engine.install()
             if plan.make_way:
                 self._parts.deployment.remove()
+            if plan.discard_lost:
+                self._parts.deployment.discard(self._lost)
         if plan.restore:
             self._restore_backup()
         else:

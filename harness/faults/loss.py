@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from harness import deadlines, parallel
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
-from harness.model import Volume
+from harness.model import LOST, Volume
 from harness.ports import Corrupt, Datastore, Target, Unanswered
 from harness.wait import NotYet, until
 
@@ -25,12 +25,19 @@ def gone(target: Target, volumes: Iterable[Volume]) -> Mapping[str, str]:
         until(look, waited_for="the old claims and volumes to be gone", within_s=deadlines.DAMAGE_S)
     except TimedOut as error:
         raise FaultHadNoEffect(str(error)) from error
-    return {f"volume {v.claim}": f"claim {v.claim_uid} and volume {v.volume_uid} are gone" for v in lost}
+    return {f"{LOST}{v.claim}": f"claim {v.claim_uid} and volume {v.volume_uid} are gone" for v in lost}
 
 
-def unreadable(target: Target) -> Mapping[str, str]:
-    """How every member fails to answer. FaultHadNoEffect if one does answer."""
-    members = [(store, member) for store in target.stores for member in store.members]
+def of_pods(volumes: Iterable[Volume], pods: Iterable[str]) -> tuple[Volume, ...]:
+    """The volumes of some pods: a StatefulSet names a claim after its template and its pod."""
+    ends = tuple(f"-{pod}" for pod in pods)
+    return tuple(volume for volume in volumes if volume.claim.endswith(ends))
+
+
+def unreadable(target: Target, pods: Collection[str] | None = None) -> Mapping[str, str]:
+    """How every member, or every one of some `pods`, fails to answer. FaultHadNoEffect if one does answer."""
+    every = [(store, member) for store in target.stores for member in store.members]
+    members = [(store, member) for store, member in every if pods is None or member in pods]
     said = parallel.each(members, lambda pair: _unreadable(*pair))
     return {f"read {member}": words for (_, member), words in zip(members, said, strict=True)}
 
