@@ -79,7 +79,7 @@ class Drill:
            read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
-        The scenario's troubles strike at `backup`, `write` or `restore`, and are seen like the fault itself.
+        The scenario's troubles strike at `seed`, `backup`, `write` or `restore`, and are seen like the fault itself.
 
         An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
         """
@@ -111,6 +111,7 @@ class Drill:
         finally:
             self._close_ledgers()
             self._end_troubles("write")
+            self._end_troubles("seed")
 
     def _up(self) -> None:
         self._parts.cluster.up()
@@ -134,6 +135,7 @@ class Drill:
             self._writers[store.name] = LedgerWriter(store.name, path, seed, clock, store.writer, ticker=ticker)
             self._writers[store.name].start()
         self._more_writes()
+        self._strike_all("seed")
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
@@ -154,11 +156,15 @@ class Drill:
 
     def _write(self) -> None:
         self._more_writes()
-        rot = [trouble for trouble in self._scenario.troubles if trouble.step == "write"]
-        for trouble in rot:
-            self._strike(trouble.fault)
-        if rot:
+        if self._strike_all("write"):
             self._look_at_backup()
+
+    def _strike_all(self, step: str) -> bool:
+        """Break what is to break at the end of a step; whether anything was."""
+        faults = [trouble.fault for trouble in self._scenario.troubles if trouble.step == step]
+        for fault in faults:
+            self._strike(fault)
+        return bool(faults)
 
     def _more_writes(self) -> None:
         """Return once every store has acknowledged some more writes."""

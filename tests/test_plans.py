@@ -13,9 +13,9 @@ from harness import deadlines
 from harness.claims import discard
 from harness.deployment import Deployment
 from harness.errors import TimedOut
-from harness.model import Plan, Volume
+from harness.model import Notice, Plan, Volume
 from harness.ports import Target
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Trouble
 from harness.testing import World
 
 
@@ -147,3 +147,25 @@ def test_claims_that_are_not_there_are_not_waited_for() -> None:
     kubectl = Claims({})
     discard(kubectl, "custos", ("data-c",))
     assert kubectl.did == []
+
+
+def test_what_is_so_from_the_beginning_is_taken_away_when_the_drill_is_over(memory: Memory) -> None:
+    @dataclass(frozen=True)
+    class Always(Break):
+        def inject(self, target: Target) -> None:
+            self.world.phase = "PartiallyFailed"
+
+        def undo(self, target: Target) -> None:
+            self.world.phase = "Completed"
+
+    def scenario(world: World) -> Scenario:
+        return Scenario(
+            troubles=(Trouble(Always(world, "phase"), "seed"),),
+            noticed_by=(Notice("backup-complete", "PartiallyFailed"),),
+        )
+
+    assert memory.drill(scenario=scenario)["verdict"] == "pass"
+    events = [json.loads(line) for line in (memory.path / "journal.jsonl").read_text().splitlines()]
+    phases = [(event["kind"], event["data"].get("phase"), event["data"].get("step")) for event in events]
+    assert phases.index(("fault", "injected", "seed")) < phases.index(("step", "start", "backup"))
+    assert phases.index(("fault", "undone", "write")) > phases.index(("step", "end", "write"))
