@@ -7,11 +7,11 @@ import json
 import secrets
 import string
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import deadlines, wait
+from harness import claims, deadlines, wait
 from harness.errors import Misconfigured
 from harness.k8s import objects, text
 from harness.model import Json
@@ -93,6 +93,10 @@ class Deployment:
         if LABEL not in json.loads(found)["metadata"].get("labels", {}):
             raise Misconfigured(f"a namespace {self.namespace} that drillproof did not make is there; remove it first")
         self.cluster.kubectl("delete", "namespace", self.namespace, within_s=deadlines.DAMAGE_S)
+
+    def discard(self, lost: Collection[str]) -> None:
+        """Remove claims and the pods that hold them, so that both are made anew. TimedOut if one stays."""
+        claims.discard(self.cluster.kubectl, self.namespace, lost)
 
     def _apply(self, item: Json) -> None:
         self.cluster.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(item))

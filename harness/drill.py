@@ -14,7 +14,7 @@ from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
-from harness.model import DONE, Json, Left, Row, Stored, ToolReport
+from harness.model import DONE, Json, Left, Row, Stored, ToolReport, lost_claims
 from harness.observe import Observer
 from harness.ports import (
     BackupEngine,
@@ -72,6 +72,7 @@ class Drill:
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._writers: dict[str, LedgerWriter] = {}
         self._struck: set[str] = set()
+        self._lost: set[str] = set()
 
     def run(self) -> None:
         """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
@@ -90,7 +91,7 @@ class Drill:
            read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
-        The scenario's troubles strike at `backup`, `write` or `restore`, and are seen like the fault itself.
+        The scenario's troubles strike at `seed`, `backup`, `write` or `restore`, and are seen like the fault itself.
 
         An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
         """
@@ -122,6 +123,7 @@ class Drill:
         finally:
             self._close_ledgers()
             self._end_troubles("write")
+            self._end_troubles("seed")
 
     def _up(self) -> None:
         self._parts.cluster.up()
@@ -151,6 +153,7 @@ class Drill:
             self._writers[store.name] = LedgerWriter(store.name, path, seed, clock, store.writer, ticker=ticker)
             self._writers[store.name].start()
         self._more_writes()
+        self._strike_all("seed")
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
@@ -171,11 +174,15 @@ class Drill:
 
     def _write(self) -> None:
         self._more_writes()
-        rot = [trouble for trouble in self._scenario.troubles if trouble.step == "write"]
-        for trouble in rot:
-            self._strike(trouble.fault)
-        if rot:
+        if self._strike_all("write"):
             self._look_at_backup()
+
+    def _strike_all(self, step: str) -> bool:
+        """Break what is to break at the end of a step; whether anything was."""
+        faults = [trouble.fault for trouble in self._scenario.troubles if trouble.step == step]
+        for fault in faults:
+            self._strike(fault)
+        return bool(faults)
 
     def _more_writes(self) -> None:
         """Return once every store has acknowledged some more writes."""
@@ -241,6 +248,7 @@ class Drill:
         if not damage:
             raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
         self._journal.append("damage", fault=fault.name, what=dict(damage))
+        self._lost.update(lost_claims(damage))
 
     def _end(self, fault: Fault) -> None:
         fault.undo(self._target())
@@ -269,6 +277,8 @@ class Drill:
                 self._parts.engine.install()
             if plan.make_way:
                 self._parts.deployment.remove()
+            if plan.discard_lost:
+                self._parts.deployment.discard(self._lost)
         if plan.restore:
             self._restore_backup()
         else:

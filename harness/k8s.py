@@ -122,10 +122,15 @@ def _volume(claim: Object, volumes: Mapping[str, Object]) -> Volume:
     volume = volumes.get(name, {})
     spec = at(volume, "spec")
     kinds = [kind for kind in ("local", "hostPath", "csi", "nfs") if isinstance(spec, Mapping) and kind in spec]
+    # One term with one name, as every provisioner of a node's own disk writes it.
+    term = next(iter(items(spec, "nodeAffinity", "required", "nodeSelectorTerms")), None)
+    names = items(next(iter(items(term, "matchExpressions")), None), "values")
     return Volume(
         claim=text(claim, "metadata", "name"),
         claim_uid=text(claim, "metadata", "uid"),
         volume=name,
         volume_uid=text(volume, "metadata", "uid"),
         kind=kinds[0] if kinds else "",
+        node=str(names[0]) if len(names) == 1 else "",
+        path=text(spec, "local", "path") or text(spec, "hostPath", "path"),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from harness.model import Event, Finding, Verdict
+from harness.model import Event, Finding, Verdict, lost_claims
 from harness.rundir import Run
 
 Volumes = Mapping[str, tuple[str, str]]
@@ -14,7 +14,8 @@ Volumes = Mapping[str, tuple[str, str]]
 class AnswersAreFromTheRestored:
     """No volume that was there before the fault is there after it, so nobody answers from a survivor.
 
-    And every member was made anew before it was read, so nobody answers from memory.
+    Where the plan leaves volumes as they are, those that were not lost are the same ones still. And every member was
+    made anew before it was read, so nobody answers from memory.
     """
 
     name = "answers-from-restored"
@@ -39,6 +40,8 @@ class AnswersAreFromTheRestored:
         if not old or not new:
             detail = "the drill did not note which volumes there were before and after"
             return Finding(self.name, Verdict.UNKNOWN, detail)
+        if run.plan.volumes_stay:
+            return self._stayed(old, new)
         if not run.plan.restore:
             return self._mended(run, old, new)
         kept = sorted(claim for claim, uids in new.items() if set(uids) & set(old.get(claim, ())))
@@ -49,6 +52,14 @@ class AnswersAreFromTheRestored:
         if lacking:
             return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
         return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are new ones")
+
+    def _stayed(self, old: Volumes, new: Volumes) -> Finding:
+        """Where only what stands on the volumes was lost, they are what they were."""
+        if lacking := sorted(set(old) - set(new)):
+            return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
+        if odd := sorted(claim for claim in new if new[claim] != old.get(claim)):
+            return Finding(self.name, Verdict.FAIL, f"became another, though it was not lost: {', '.join(odd)}")
+        return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are what they were")
 
     def _mended(self, run: Run, old: Volumes, new: Volumes) -> Finding:
         """Where the members left mend the rest: what was lost is new, and all else is what it was."""
@@ -66,11 +77,9 @@ class AnswersAreFromTheRestored:
         return Finding(self.name, Verdict.PASS, f"new: {', '.join(sorted(lost))}; the others are what they were")
 
 
-def _lost_claims(event: Event) -> Iterator[str]:
+def _lost_claims(event: Event) -> tuple[str, ...]:
     what = event.data.get("what")
-    yield from (
-        key.removeprefix("volume ") for key in (what if isinstance(what, Mapping) else ()) if key.startswith("volume ")
-    )
+    return lost_claims(what) if isinstance(what, Mapping) else ()
 
 
 def _was_read_anew(run: Run, member: str) -> bool:

@@ -91,7 +91,7 @@ def plan(
     wanted = request.scenarios(names, known) if names else tuple(known.values())
     chosen = request.choose_all("store", stores, STORES)
     ways = request.choose_all("strategy", strategies, sorted({way for store in STORES for way in _strategies(store)}))
-    tools = request.choose_all("engine", engines, request.ENGINES)
+    tools = request.choose_all("engine", engines, tuple(request.ENGINES))
     shared = asdict(asked or Asked())
     request.at_least_once(repeat)
     drilled: list[tuple[Scenario, Options]] = []
