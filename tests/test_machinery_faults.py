@@ -29,6 +29,7 @@ class Cluster:
     tasks: dict[str, str] = field(default_factory=dict)
     then: str = "Failed"
     marked: list[str] = field(default_factory=list)
+    pods: tuple[str, ...] = ("deploy=velero", "name=node-agent")  # the labels of Velero's own, as it is installed
     killed: bool = False
     deaf: bool = False
 
@@ -42,6 +43,8 @@ class Cluster:
         if args[0] == "label":
             self.marked.append(args[2])
             self.tasks[args[2]] = self.then
+        if args[:2] == ("get", "pods") and "--namespace=velero" in args:
+            return json.dumps({"items": [{} for label in self.pods if f"--selector={label}" in args]})
         if args[:2] == ("get", "pods"):
             return json.dumps({"items": [{"metadata": {"name": "a", "annotations": self.annotations}}]})
         names = self.marked if any("killed" in arg for arg in args) else self.tasks
@@ -87,6 +90,13 @@ def test_a_task_that_was_in_progress_and_failed_is_the_damage_and_no_older_one()
     KILL.inject(target(cluster))
     assert cluster.killed
     assert KILL.damage(target(cluster), ()) == {"backups mine": "Failed"}
+
+
+@pytest.mark.parametrize("part", ["velero", "node-agent"])
+def test_a_part_is_killed_by_the_label_that_its_pods_bear_and_only_if_it_has_some(part: str) -> None:
+    KillWhileWorking(part, "backups").inject(target(Cluster(tasks={"mine": "InProgress"})))
+    with pytest.raises(FaultHadNoEffect, match=f"no pod of {part}"):
+        KillWhileWorking(part, "backups").inject(target(Cluster(tasks={"mine": "InProgress"}, pods=())))
 
 
 def test_a_task_that_came_to_a_good_end_all_the_same_is_no_damage() -> None:

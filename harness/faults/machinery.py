@@ -15,14 +15,23 @@ from harness.wait import NotYet, until
 NAMESPACE = "velero"
 _MARK = "drillproof.dev/killed"
 _ENDED = frozenset({DONE, "PartiallyFailed", "Failed", "FailedValidation", "Canceled"})
-_KILL = ("delete", "pods", f"--namespace={NAMESPACE}", "--force", "--grace-period=0", "--wait=false")
+_LABEL = {"velero": "deploy", "node-agent": "name"}
+"""The label that a part's pods bear, with the part's name for its value, as `velero install` makes them."""
+
+
+def kill(target: Target, part: str) -> None:
+    """End all pods of one part of Velero at once; their controllers make new ones. FaultHadNoEffect if it has none."""
+    pods = ("pods", f"--namespace={NAMESPACE}", f"--selector={_LABEL[part]}={part}")
+    if not objects(target.cluster.kubectl, *pods):
+        raise FaultHadNoEffect(f"no pod of {part} is there to be killed")
+    target.cluster.kubectl("delete", *pods, "--force", "--grace-period=0", "--wait=false")
 
 
 @dataclass(frozen=True)
 class KillWhileWorking:
     """All pods of one part of Velero are killed as soon as one of its tasks is in progress."""
 
-    part: str  # velero, node-agent: the pods' label `name`
+    part: str  # velero, node-agent
     task: str  # backups, restores, podvolumebackups, podvolumerestores
     needs: tuple[str, ...] = ()
 
@@ -42,7 +51,7 @@ class KillWhileWorking:
         )
         for task in tasks:
             target.cluster.kubectl("label", f"{self.task}.velero.io", task, f"--namespace={NAMESPACE}", f"{_MARK}=yes")
-        target.cluster.kubectl(*_KILL, f"--selector=name={self.part}")
+        kill(target, self.part)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """What was in progress ended as anything but Completed. FaultHadNoEffect if all of it came to a good end."""
