@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +18,7 @@ from harness.ledger import LedgerWriter
 from harness.model import DONE, Json, Row, Stored, ToolReport
 from harness.observe import Observer
 from harness.ports import BackupEngine, Bucket, Cluster, Dataset, Datastore, Fault, Machines, Target, Unanswered
+from harness.rewind import rewind
 from harness.scenario import Scenario
 from harness.ticker import Ticker
 
@@ -58,6 +60,7 @@ class Drill:
         self._observer = Observer(journal, run, parts.stores)
         self._step = ""
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
+        self._stored_at = ""
         self._writers: dict[str, LedgerWriter] = {}
         self._struck: set[str] = set()
 
@@ -143,7 +146,7 @@ class Drill:
         report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._journal.append("backup", engine=engine.name, **asdict(report))
         if self._look_at_backup().objects:
-            self._journal.mark("T1")
+            self._stored_at = self._journal.mark("T1").at
 
     def _look_at_backup(self) -> Stored:
         engine = self._parts.engine
@@ -260,8 +263,17 @@ class Drill:
 
     def _restore_backup(self) -> None:
         engine = self._parts.engine
+
+        def restore() -> ToolReport:
+            if self._scenario.plan.rewind and self._stored_at:
+                back = rewind(self._parts.bucket(), datetime.fromisoformat(self._stored_at))
+                self._journal.append(
+                    "note", text=f"the bucket was rewound to {self._stored_at}: {back} objects are back"
+                )
+            return engine.restore(self._backup, self._backup)
+
         with self._recovery():
-            report = self._amid("restore", "T4", lambda: engine.restore(self._backup, self._backup))
+            report = self._amid("restore", "T4", restore)
         self._journal.mark("T5")
         self._journal.append("restore", engine=engine.name, **asdict(report))
         if self._scenario.noticed_by and report.phase != DONE:

@@ -175,6 +175,7 @@ class Plan:
     make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
     older: bool = False  # another backup is taken after the fault, and the one from before it is restored
     new_cluster: bool = False  # nothing is left of the old one but the bucket
+    rewind: bool = False  # the bucket is first brought back, from older versions, to how it was with the backup stored
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import pytest
 from memory import Memory
 
-from harness.errors import FaultHadNoEffect, TimedOut
-from harness.model import Event, Notice, Stored, Volume
+from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
+from harness.model import Event, Notice, Plan, Stored, Volume
 from harness.ports import Target
 from harness.progress import Progress
+from harness.rundir import Run
 from harness.scenario import Scenario, Trouble
 from harness.testing import MemoryLoss, World
 
@@ -144,3 +146,31 @@ def test_damage_of_the_repository_is_told_while_the_drill_runs() -> None:
     said: list[str] = []
     Progress(said.append)(seen)
     assert "DAMAGED: pack 4f is cut" in said[0]
+
+
+def test_a_bucket_is_rewound_to_when_the_backup_was_stored_before_it_is_restored(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[datetime] = []
+
+    def rewind(_: object, to: datetime) -> int:
+        asked.append(to)
+        return 7
+
+    monkeypatch.setattr("harness.drill.rewind", rewind)
+    told = memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))
+    assert told["verdict"] == "pass", told["findings"]
+    run = Run(memory.path)
+    stored, restored = (next(e for e in run.of("mark") if e.data["mark"] == mark) for mark in ("T1", "T5"))
+    (note,) = run.of("note")
+    assert asked == [datetime.fromisoformat(stored.at)]
+    assert "7 objects" in str(note.data["text"])
+    assert note.seq < restored.seq
+
+
+def test_a_bucket_that_cannot_be_rewound_is_a_failed_recovery(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise ToolFailed(["rewind"], 1, "no")
+
+    monkeypatch.setattr("harness.drill.rewind", refuse)
+    assert memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))["verdict"] == "fail"
