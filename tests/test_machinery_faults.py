@@ -11,7 +11,7 @@ import pytest
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, TimedOut
 from harness.faults.hooks import Annotate
-from harness.faults.machinery import KillWhileWorking
+from harness.faults.machinery import ExpireBackups, KillWhileWorking
 from harness.ports import Target
 
 
@@ -118,3 +118,57 @@ def test_a_task_that_never_ends_is_waited_for_and_named() -> None:
     KILL.inject(target(cluster))
     with pytest.raises(TimedOut, match="in progress: mine"):
         KILL.damage(target(cluster), ())
+
+
+@dataclass
+class Expiring:
+    """Two backups, in the cluster and in the bucket; those that have expired go when Velero starts anew."""
+
+    backups: list[str] = field(default_factory=lambda: ["one", "two"])
+    stays: str = ""  # in the cluster or in the bucket
+    expired: list[str] = field(default_factory=list)
+    bucket: str = "b"
+    started_anew: bool = False
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "patch":
+            assert json.loads(args[-2].removeprefix("--patch="))["status"]["expiration"] < "2026"
+            self.expired.append(args[-1])
+        if args[0] == "delete":
+            self.started_anew = True
+        left = [{}] if args[1] == "pods" else [{"metadata": {"name": name}} for name in self._left("cluster")]
+        return json.dumps({"items": left})
+
+    def client(self) -> Expiring:
+        return self
+
+    def list_objects_v2(self, Bucket: str, Prefix: str) -> dict[str, int]:  # noqa: N803 - boto's names
+        assert (Bucket, Prefix) == ("b", "backups/")
+        return {"KeyCount": len(self._left("bucket"))}
+
+    def _left(self, where: str) -> list[str]:
+        gone = self.expired if self.started_anew and self.stays != where else []
+        return [name for name in self.backups if name not in gone]
+
+    def target(self) -> Target:
+        return Target(*cast("Any", (self, "custos", (), self, None)))
+
+
+def test_every_backup_expires_and_is_seen_gone_from_cluster_and_bucket() -> None:
+    world = Expiring()
+    ExpireBackups().inject(world.target())
+    assert world.expired == ["one", "two"]
+    assert set(ExpireBackups().damage(world.target(), ()).values()) == {"none is left"}
+
+
+@pytest.mark.parametrize(("stays", "seen"), [("cluster", "2 backups are left"), ("bucket", "2 of their objects")])
+def test_backups_that_stay_somewhere_are_no_damage(stays: str, seen: str) -> None:
+    world = Expiring(stays=stays)
+    ExpireBackups().inject(world.target())
+    with pytest.raises(TimedOut, match=seen):
+        ExpireBackups().damage(world.target(), ())
+
+
+def test_without_a_backup_none_can_expire() -> None:
+    with pytest.raises(FaultHadNoEffect, match="no backup"):
+        ExpireBackups().inject(Expiring(backups=[]).target())

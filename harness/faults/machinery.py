@@ -1,7 +1,8 @@
-"""Velero's own parts die while they work."""
+"""Velero's own parts die while they work, or do what they should not have been let do."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -80,3 +81,41 @@ class KillWhileWorking:
 
     def _tasks(self, target: Target, *selector: str) -> tuple[Object, ...]:
         return objects(target.cluster.kubectl, f"{self.task}.velero.io", f"--namespace={NAMESPACE}", *selector)
+
+
+@dataclass(frozen=True)
+class ExpireBackups:
+    """The time to live of every backup has run out, and Velero's own garbage collection deletes them."""
+
+    name: str = "expire-backups"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        """Put their expiration into the past, and let Velero start anew: then it looks, and else once an hour."""
+        backups = [text(backup, "metadata", "name") for backup in _backups(target)]
+        if not backups:
+            raise FaultHadNoEffect("there is no backup that could expire")
+        past = json.dumps({"status": {"expiration": "2000-01-01T00:00:00Z"}})
+        command = ("patch", "backups.velero.io", f"--namespace={NAMESPACE}", "--type=merge", f"--patch={past}")
+        for backup in backups:
+            target.cluster.kubectl(*command, backup)
+        kill(target, "velero")
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
+        """No backup is left, in the cluster or in the bucket."""
+
+        def gone() -> Mapping[str, str]:
+            bucket = target.bucket
+            kept = bucket.client().list_objects_v2(Bucket=bucket.bucket, Prefix="backups/").get("KeyCount", 0)
+            if (listed := len(_backups(target))) or kept:
+                raise NotYet(f"{listed} backups are left in the cluster, {kept} of their objects in the bucket")
+            return {"backups in the cluster": "none is left", f"backups in the bucket {bucket.bucket}": "none is left"}
+
+        return until(gone, waited_for="all backups to be deleted", within_s=deadlines.DAMAGE_S, every_s=1)
+
+    def undo(self, target: Target) -> None:
+        """Nothing to take away: what is deleted is deleted."""
+
+
+def _backups(target: Target) -> tuple[Object, ...]:
+    return objects(target.cluster.kubectl, "backups.velero.io", f"--namespace={NAMESPACE}")
