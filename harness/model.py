@@ -175,6 +175,7 @@ class Plan:
     make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
     older: bool = False  # another backup is taken after the fault, and the one from before it is restored
     new_cluster: bool = False  # nothing is left of the old one but the bucket
+    again: bool = False  # while the tool itself calls its restore bad, way is made and another one asked for
     rewind: bool = False  # the bucket is first brought back, from older versions, to how it was with the backup stored
 
 

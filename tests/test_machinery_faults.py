@@ -11,7 +11,8 @@ import pytest
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, TimedOut
 from harness.faults.hooks import Annotate
-from harness.faults.machinery import ExpireBackups, KillWhileWorking
+from harness.faults.machinery import ExpireBackups, KillWhileWorking, While
+from harness.model import Volume
 from harness.ports import Target
 
 
@@ -172,3 +173,34 @@ def test_backups_that_stay_somewhere_are_no_damage(stays: str, seen: str) -> Non
 def test_without_a_backup_none_can_expire() -> None:
     with pytest.raises(FaultHadNoEffect, match="no backup"):
         ExpireBackups().inject(Expiring(backups=[]).target())
+
+
+@dataclass(frozen=True)
+class Other:
+    """Some other fault."""
+
+    did: list[str]
+    name: str = "other"
+    needs: tuple[str, ...] = ("consul",)
+
+    def inject(self, target: Target) -> None:
+        self.did.append("inject")
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> dict[str, str]:
+        return {"seen": "by the other"}
+
+    def undo(self, target: Target) -> None:
+        self.did.append("undo")
+
+
+def test_another_fault_strikes_while_a_task_is_in_progress_and_not_before() -> None:
+    did: list[str] = []
+    fault = While("restores", Other(did))
+    assert (fault.name, fault.needs) == ("other during restores", ("consul",))
+    with pytest.raises(TimedOut, match="restores in progress"):
+        fault.inject(target(Cluster(tasks={"old": "Completed"})))
+    assert did == []
+    fault.inject(target(Cluster(tasks={"mine": "InProgress"})))
+    assert fault.damage(target(Cluster()), ()) == {"seen": "by the other"}
+    fault.undo(target(Cluster()))
+    assert did == ["inject", "undo"]

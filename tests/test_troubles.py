@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 
 import pytest
 from memory import Memory
 
+from harness import deadlines
 from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
 from harness.model import Event, Notice, Plan, Stored, Volume
 from harness.ports import Target
@@ -174,3 +176,48 @@ def test_a_bucket_that_cannot_be_rewound_is_a_failed_recovery(memory: Memory, mo
 
     monkeypatch.setattr("harness.drill.rewind", refuse)
     assert memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))["verdict"] == "fail"
+
+
+@dataclass(frozen=True)
+class FailRestores:
+    """The tool calls what it does bad, until it was taken away again."""
+
+    world: World
+    name: str = "fail-restores"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        self.world.phase = "PartiallyFailed"
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"restores": "fail"}
+
+    def undo(self, target: Target) -> None:
+        self.world.phase = "Completed"
+
+
+def struck_twice(world: World, *, again: bool) -> Scenario:
+    return Scenario(
+        MemoryLoss(world), troubles=(Trouble(FailRestores(world), "restore"),), plan=Plan(again=again, make_way=False)
+    )
+
+
+def test_a_restore_that_failed_is_asked_for_again_when_the_trouble_is_over(memory: Memory) -> None:
+    told = memory.drill(scenario=partial(struck_twice, again=True))
+    assert told["verdict"] == "pass", told["findings"]
+    names = [str(event.data["name"]) for event in Run(memory.path).of("restore")]
+    assert names[1] == f"{names[0]}-2"
+    assert len(names) == 2
+
+
+def test_a_restore_that_failed_and_is_not_asked_for_again_fails(memory: Memory) -> None:
+    assert memory.drill(scenario=partial(struck_twice, again=False))["verdict"] == "fail"
+
+
+def test_restores_that_go_on_failing_are_a_failed_recovery(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.drill.AGAIN_S", 0.01)
+    monkeypatch.setattr(deadlines, "RECOVER_S", 0.05)
+    monkeypatch.setattr(FailRestores, "undo", lambda *_: None)
+    told = memory.drill(scenario=partial(struck_twice, again=True))
+    assert told["verdict"] == "fail"
+    assert "a restore that the tool calls done; last seen: PartiallyFailed" in findings(told, "fail")[0]
