@@ -137,8 +137,12 @@ class Expiring:
             self.expired.append(args[-1])
         if args[0] == "delete":
             self.started_anew = True
-        left = [{}] if args[1] == "pods" else [{"metadata": {"name": name}} for name in self._left("cluster")]
-        return json.dumps({"items": left})
+        if args[1] == "pods":
+            return json.dumps({"items": [{}]})
+        past = "2000-01-01T00:00:00Z"
+        left = {name: past if name in self.expired else "2100-01-01T00:00:00Z" for name in self._left("cluster")}
+        items = [{"metadata": {"name": name}, "status": {"expiration": until}} for name, until in left.items()]
+        return json.dumps({"items": items})
 
     def client(self) -> Expiring:
         return self
@@ -162,7 +166,9 @@ def test_every_backup_expires_and_is_seen_gone_from_cluster_and_bucket() -> None
     assert set(ExpireBackups().damage(world.target(), ()).values()) == {"none is left"}
 
 
-@pytest.mark.parametrize(("stays", "seen"), [("cluster", "2 backups are left"), ("bucket", "2 of their objects")])
+@pytest.mark.parametrize(
+    ("stays", "seen"), [("cluster", "2 expired backups are left"), ("bucket", "2 objects of backups")]
+)
 def test_backups_that_stay_somewhere_are_no_damage(stays: str, seen: str) -> None:
     world = Expiring(stays=stays)
     ExpireBackups().inject(world.target())

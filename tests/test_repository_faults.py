@@ -40,14 +40,16 @@ class World:
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         if args[0] == "exec":
             assert args[-5:-2] == ("restic", "check", "--read-data")
-            assert "--no-lock" not in args
+            assert args[-1] == "--repo=s3:http://store/b/restic/custos"
             assert stdin == "secret\n"
             if self.locks:
                 self._check()
             return "no errors were found"
         secret = {"data": {"repository-password": base64.b64encode(b"secret").decode()}}
-        named = {"spec": {"volumeNamespace": self.namespace, "resticIdentifier": "s3:there"}}
-        return json.dumps({"items": [secret if args[1] == "secrets" else named]})
+        if args[1] == "secrets":
+            return json.dumps({"items": [secret]})
+        urls = ("s3:http://store/older/restic/custos", f"s3:http://store/b/restic/{self.namespace}")
+        return json.dumps({"items": [{"spec": {"resticIdentifier": url}} for url in urls]})
 
     def _check(self) -> None:
         self.kept[f"{LOCKS}1"] = (b"lock", {})

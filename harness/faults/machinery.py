@@ -15,6 +15,7 @@ from harness.wait import NotYet, until
 
 NAMESPACE = "velero"
 _MARK = "drillproof.dev/killed"
+_PAST = "2000-01-01T00:00:00Z"
 _ENDED = frozenset({DONE, "PartiallyFailed", "Failed", "FailedValidation", "Canceled"})
 _LABEL = {"velero": "deploy", "node-agent": "name"}
 """The label that a part's pods bear, with the part's name for its value, as `velero install` makes them."""
@@ -109,20 +110,23 @@ class ExpireBackups:
         backups = [text(backup, "metadata", "name") for backup in _tasks(target, "backups")]
         if not backups:
             raise FaultHadNoEffect("there is no backup that could expire")
-        past = json.dumps({"status": {"expiration": "2000-01-01T00:00:00Z"}})
+        past = json.dumps({"status": {"expiration": _PAST}})
         command = ("patch", "backups.velero.io", f"--namespace={NAMESPACE}", "--type=merge", f"--patch={past}")
         for backup in backups:
             target.cluster.kubectl(*command, backup)
         kill(target, "velero")
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
-        """No backup is left, in the cluster or in the bucket."""
+        """No backup that expired is left in the cluster, and none at all in the bucket."""
 
         def gone() -> Mapping[str, str]:
             bucket = target.bucket
             kept = bucket.client().list_objects_v2(Bucket=bucket.bucket, Prefix="backups/").get("KeyCount", 0)
-            if (listed := len(_tasks(target, "backups"))) or kept:
-                raise NotYet(f"{listed} backups are left in the cluster, {kept} of their objects in the bucket")
+            backups = [text(backup, "status", "expiration") for backup in _tasks(target, "backups")]
+            if (listed := backups.count(_PAST)) or kept:
+                raise NotYet(
+                    f"{listed} expired backups are left in the cluster, {kept} objects of backups in the bucket"
+                )
             return {"backups in the cluster": "none is left", f"backups in the bucket {bucket.bucket}": "none is left"}
 
         return until(gone, waited_for="all backups to be deleted", within_s=deadlines.DAMAGE_S, every_s=1)

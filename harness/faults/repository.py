@@ -76,7 +76,8 @@ def _locks(target: Target) -> list[str]:
 def _repository(target: Target) -> str:
     """Its URL, as Velero calls it."""
     kept = objects(target.cluster.kubectl, "backuprepositories.velero.io", f"--namespace={NAMESPACE}")
-    for each in kept:
-        if text(each, "spec", "volumeNamespace") == target.namespace:
-            return text(each, "spec", "resticIdentifier")
-    raise FaultHadNoEffect(f"Velero has no repository of the namespace {target.namespace}")
+    urls = [text(each, "spec", "resticIdentifier") for each in kept]
+    for url in urls:
+        if url.endswith(f"/{target.bucket.bucket}/restic/{target.namespace}"):
+            return url
+    raise FaultHadNoEffect(f"Velero has no repository of {target.namespace} in this bucket, but: {', '.join(urls)}")
