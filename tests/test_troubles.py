@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
 
 import pytest
 from memory import Memory
 
-from harness.errors import FaultHadNoEffect, TimedOut
-from harness.model import Event, Notice, Stored, Volume
+from harness import deadlines
+from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
+from harness.model import Event, Notice, Plan, Stored, Volume
 from harness.ports import Target
 from harness.progress import Progress
+from harness.rundir import Run
 from harness.scenario import Scenario, Trouble
 from harness.testing import MemoryLoss, World
 
@@ -144,3 +148,76 @@ def test_damage_of_the_repository_is_told_while_the_drill_runs() -> None:
     said: list[str] = []
     Progress(said.append)(seen)
     assert "DAMAGED: pack 4f is cut" in said[0]
+
+
+def test_a_bucket_is_rewound_to_when_the_backup_was_stored_before_it_is_restored(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[datetime] = []
+
+    def rewind(_: object, to: datetime) -> int:
+        asked.append(to)
+        return 7
+
+    monkeypatch.setattr("harness.drill.rewind", rewind)
+    told = memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))
+    assert told["verdict"] == "pass", told["findings"]
+    run = Run(memory.path)
+    stored, restored = (next(e for e in run.of("mark") if e.data["mark"] == mark) for mark in ("T1", "T5"))
+    (note,) = run.of("note")
+    assert asked == [datetime.fromisoformat(stored.at)]
+    assert "7 objects" in str(note.data["text"])
+    assert note.seq < restored.seq
+
+
+def test_a_bucket_that_cannot_be_rewound_is_a_failed_recovery(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise ToolFailed(["rewind"], 1, "no")
+
+    monkeypatch.setattr("harness.drill.rewind", refuse)
+    assert memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))["verdict"] == "fail"
+
+
+@dataclass(frozen=True)
+class FailRestores:
+    """The tool calls what it does bad, until it was taken away again."""
+
+    world: World
+    name: str = "fail-restores"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        self.world.phase = "PartiallyFailed"
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"restores": "fail"}
+
+    def undo(self, target: Target) -> None:
+        self.world.phase = "Completed"
+
+
+def struck_twice(world: World, *, again: bool) -> Scenario:
+    return Scenario(
+        MemoryLoss(world), troubles=(Trouble(FailRestores(world), "restore"),), plan=Plan(again=again, make_way=False)
+    )
+
+
+def test_a_restore_that_failed_is_asked_for_again_when_the_trouble_is_over(memory: Memory) -> None:
+    told = memory.drill(scenario=partial(struck_twice, again=True))
+    assert told["verdict"] == "pass", told["findings"]
+    names = [str(event.data["name"]) for event in Run(memory.path).of("restore")]
+    assert names[1] == f"{names[0]}-2"
+    assert len(names) == 2
+
+
+def test_a_restore_that_failed_and_is_not_asked_for_again_fails(memory: Memory) -> None:
+    assert memory.drill(scenario=partial(struck_twice, again=False))["verdict"] == "fail"
+
+
+def test_restores_that_go_on_failing_are_a_failed_recovery(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.drill.AGAIN_S", 0.01)
+    monkeypatch.setattr(deadlines, "RECOVER_S", 0.05)
+    monkeypatch.setattr(FailRestores, "undo", lambda *_: None)
+    told = memory.drill(scenario=partial(struck_twice, again=True))
+    assert told["verdict"] == "fail"
+    assert "a restore that the tool calls done; last seen: PartiallyFailed" in findings(told, "fail")[0]
