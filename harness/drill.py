@@ -17,7 +17,7 @@ from harness.ledger import LedgerWriter
 from harness.model import DONE, Json, Row, Stored, ToolReport
 from harness.observe import Observer
 from harness.ports import BackupEngine, Bucket, Cluster, Dataset, Datastore, Fault, Machines, Target, Unanswered
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Trouble
 from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
@@ -78,7 +78,7 @@ class Drill:
            read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
-        The scenario's troubles strike at `backup`, `write` or `restore`, and are seen like the fault itself.
+        Troubles strike at `backup`, `write`, `restore` or `readback`, and are seen like the fault itself.
 
         An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
         """
@@ -153,7 +153,7 @@ class Drill:
 
     def _write(self) -> None:
         self._more_writes()
-        rot = [trouble for trouble in self._scenario.troubles if trouble.step == "write"]
+        rot = self._troubles("write")
         for trouble in rot:
             self._strike(trouble.fault)
         if rot:
@@ -196,7 +196,7 @@ class Drill:
 
     def _amid(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
         """The tool's part of a step, with the troubles that the scenario has for it."""
-        troubles = [trouble for trouble in self._scenario.troubles if trouble.step == step]
+        troubles = self._troubles(step)
         others = [partial(self._strike, trouble.fault) for trouble in troubles if trouble.beside]
         try:
             for trouble in troubles:
@@ -206,6 +206,9 @@ class Drill:
             return parallel.beside(act, others)
         finally:
             self._end_troubles(step)
+
+    def _troubles(self, step: str) -> list[Trouble]:
+        return [trouble for trouble in self._scenario.troubles if trouble.step == step]
 
     def _strike(self, fault: Fault) -> None:
         """Break something, and see that it is broken."""
@@ -230,8 +233,8 @@ class Drill:
 
     def _end_troubles(self, step: str) -> None:
         """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
-        for trouble in self._scenario.troubles:
-            if trouble.step == step and trouble.fault.name in self._struck:
+        for trouble in self._troubles(step):
+            if trouble.fault.name in self._struck:
                 try:
                     self._end(trouble.fault)
                 except HarnessError as error:
@@ -277,6 +280,14 @@ class Drill:
         return self._scenario.objectives.rto_s or deadlines.RECOVER_S
 
     def _read_back(self) -> None:
+        try:
+            for trouble in self._troubles("readback"):
+                self._strike(trouble.fault)
+            self._read_twice()
+        finally:
+            self._end_troubles("readback")
+
+    def _read_twice(self) -> None:
         try:
             with self._recovery():
                 what = "all members to be healthy again"

@@ -9,7 +9,7 @@ import pytest
 from memory import Memory
 
 from harness.errors import FaultHadNoEffect, TimedOut
-from harness.model import Event, Notice, Stored, Volume
+from harness.model import Event, Notice, Plan, Stored, Volume
 from harness.ports import Target
 from harness.progress import Progress
 from harness.scenario import Scenario, Trouble
@@ -144,3 +144,50 @@ def test_damage_of_the_repository_is_told_while_the_drill_runs() -> None:
     said: list[str] = []
     Progress(said.append)(seen)
     assert "DAMAGED: pack 4f is cut" in said[0]
+
+
+def test_a_trouble_at_the_read_back_strikes_what_was_recovered_and_is_taken_away(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Sicken(LeaveOut):
+        def inject(self, target: Target) -> None:
+            self.world.members["mysql"]["mysql-1"].healthy = False
+
+        def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+            assert self.world.generation > 1, "struck before the restore"
+            return {"mysql-1": "is unwell"}
+
+        def undo(self, target: Target) -> None:
+            self.world.members["mysql"]["mysql-1"].healthy = True
+
+    def sickened(world: World) -> Scenario:
+        notices = (Notice("members-healthy", "unwell", "mysql"),)
+        return Scenario(MemoryLoss(world), troubles=(Trouble(Sicken(world), "readback"),), noticed_by=notices)
+
+    monkeypatch.setattr("harness.deadlines.READ_S", 0.2)
+    told = memory.drill(scenario=sickened)
+    assert told["verdict"] == "pass", told["findings"]
+    assert '"phase":"undone","step":"readback"' in (memory.path / "journal.jsonl").read_text().replace(" ", "")
+
+
+@dataclass(frozen=True)
+class Move(LeaveOut):
+    """Members move, and lose nothing; or, where it is not `really` so, a claim becomes another without being lost."""
+
+    name: str = "move"
+
+    def inject(self, target: Target) -> None:
+        self.world.generation += not self.really
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"address of mysql-0": "was 1, is 2"}
+
+    def undo(self, target: Target) -> None: ...
+
+
+@pytest.mark.parametrize(("really", "verdict"), [(True, "pass"), (False, "fail")])
+def test_what_lost_no_volume_has_the_volumes_that_it_had(memory: Memory, *, really: bool, verdict: str) -> None:
+    told = memory.drill(scenario=lambda w: Scenario(Move(w, really=really), plan=Plan(restore=False)))
+    assert told["verdict"] == verdict, told["findings"]
+    assert [each for each in findings(told, verdict) if each.startswith("answers-from-restored")]

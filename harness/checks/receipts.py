@@ -51,19 +51,22 @@ class AnswersAreFromTheRestored:
         return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are new ones")
 
     def _mended(self, run: Run, old: Volumes, new: Volumes) -> Finding:
-        """Where the members left mend the rest: what was lost is new, and all else is what it was."""
+        """Where the members left mend the rest: what was lost is new, and all else is what it was.
+
+        A fault that takes no volume is none the less one, if its damage was seen.
+        """
         lost = {claim for event in run.of("damage") for claim in _lost_claims(event)}
         same = sorted(claim for claim in lost if set(new.get(claim, ())) & set(old.get(claim, ())))
-        if not lost or same:
-            detail = (
-                f"these claims were to be lost: {', '.join(sorted(lost)) or 'none'}; still the same: {same or 'none'}"
-            )
+        if same or not run.of("damage"):
+            detail = f"these claims were to be lost: {', '.join(sorted(lost))}; still the same: {', '.join(same)}"
             return Finding(self.name, Verdict.UNKNOWN, detail, "nothing was lost, so nothing was proved")
         if lacking := sorted(set(old) - set(new)):
             return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
         if odd := sorted(claim for claim in set(new) - lost if new[claim] != old.get(claim)):
             return Finding(self.name, Verdict.FAIL, f"became another, though it was not lost: {', '.join(odd)}")
-        return Finding(self.name, Verdict.PASS, f"new: {', '.join(sorted(lost))}; the others are what they were")
+        return Finding(
+            self.name, Verdict.PASS, f"new: {', '.join(sorted(lost)) or 'none'}; the others are what they were"
+        )
 
 
 def _lost_claims(event: Event) -> Iterator[str]:
