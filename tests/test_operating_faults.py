@@ -15,7 +15,7 @@ from harness.faults import halt, loss, older
 from harness.faults.command import Command
 from harness.faults.config import StartWith
 from harness.faults.halt import NewAddresses
-from harness.faults.network import CutPort
+from harness.faults.network import CutPort, FenceOff
 from harness.faults.older import TurnBack
 from harness.model import Health, Row, Volume
 from harness.ports import Target
@@ -114,6 +114,9 @@ class Machines:
     packets: int = 3
     rules: list[str] = field(default_factory=list)
     did: list[str] = field(default_factory=list)
+    addresses: str = (
+        "inet 10.9.0.3/24\ndefault via 10.9.0.1 dev eth0\n10.1.3.0/24 via 10.9.0.3\n10.1.7.0/24 via 10.9.0.7\n"
+    )
     turned_back: Callable[[], None] = lambda: None
 
     def nodes(self) -> tuple[str, ...]:
@@ -126,9 +129,13 @@ class Machines:
         assert self.is_on(node)
         if argv[0] == "iptables-save":
             return "\n".join(f"[{self.packets}:9] -A FORWARD {rule}" for rule in self.rules)
-        if argv[0] == "iptables":
-            rule = " ".join(argv[3:])
-            self.rules.append(rule) if argv[1] == "-I" else self.rules.remove(rule)
+        if argv[0] == "iptables-restore":
+            assert stdin is not None
+            self.rules += [line.split(maxsplit=3)[3] for line in stdin.splitlines() if line.startswith("-I")]
+        elif argv[0] == "iptables":
+            self.rules.remove(" ".join(argv[5:]))
+        elif argv[0] == "ip":
+            return self.addresses
         else:
             self.did.append(" ".join(argv))
         if argv[0] == "mv":
@@ -269,6 +276,7 @@ def test_a_port_is_cut_where_packets_to_it_are_dropped_until_the_rule_is_taken_a
     fault.inject(here)
     assert len(machines.rules) == 1
     assert fault.damage(here, ()) == {"worker": "3 packets to port 8300 were dropped"}
+    assert CutPort(83).name == "cut-port 83"
     for _ in range(2):
         fault.undo(here)
         assert machines.rules == []
@@ -281,3 +289,26 @@ def test_a_port_that_nobody_uses_is_not_cut() -> None:
         CutPort(8300).damage(here, ())
     with pytest.raises(FaultHadNoEffect, match="no packet was dropped"):
         CutPort(830).damage(here, ())
+
+
+def test_a_fenced_cluster_reaches_its_own_nodes_and_pods_and_its_host_alone_and_runs_on() -> None:
+    machines, fault = Machines(), FenceOff()
+    here = target(machines=machines)
+    fault.inject(here)
+    *allowed, last = (rule for rule in machines.rules if "-i eth0" in rule)
+    assert [rule.split()[3] for rule in allowed] == ["10.9.0.3", "10.1.3.0/24", "10.9.0.1"]
+    assert last == "-i eth0 -m comment --comment fence-off -j DROP"
+    seen = fault.damage(here, ())
+    assert seen["worker"] == "6 packets into or out of the cluster were dropped"
+    assert seen["db-1 runs on"].startswith("at write")
+    fault.undo(here)
+    assert machines.rules
+
+
+def test_a_cluster_that_sends_nothing_or_has_no_address_is_not_fenced_off() -> None:
+    here = target(machines=Machines(packets=0))
+    FenceOff().inject(here)
+    with pytest.raises(FaultHadNoEffect, match="no packet was dropped"):
+        FenceOff().damage(here, ())
+    with pytest.raises(FaultHadNoEffect, match="the address of worker is not in"):
+        FenceOff().inject(target(machines=Machines(addresses="")))
