@@ -31,7 +31,7 @@ from harness.ports import (
     Unanswered,
 )
 from harness.rewind import rewind
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Trouble
 from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
@@ -54,6 +54,7 @@ class Parts:
     bucket: Callable[[], Bucket]  # there only once the cluster is up
     machines: Machines
     renew: Callable[[], None]  # a new cluster in place of the old one, with the bucket as it is
+    beside: Callable[[], Parts]  # a second cluster with the same bucket, and all else as it is; it is not up yet
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
@@ -80,6 +81,7 @@ class Drill:
         self._writers: dict[str, LedgerWriter] = {}
         self._struck: set[str] = set()
         self._lost: set[str] = set()
+        self._source: tuple[Datastore, ...] = ()  # the stores that were moved away from, and run on
 
     def run(self) -> None:
         """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
@@ -98,7 +100,7 @@ class Drill:
            read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
-        The scenario's troubles strike at `seed`, `backup`, `write` or `restore`, and are seen like the fault itself.
+        Troubles strike at `seed`, `backup`, `write`, `restore` or `readback`, and are seen like the fault itself.
 
         An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
         """
@@ -186,7 +188,7 @@ class Drill:
 
     def _strike_all(self, step: str) -> bool:
         """Break what is to break at the end of a step; whether anything was."""
-        faults = [trouble.fault for trouble in self._scenario.troubles if trouble.step == step]
+        faults = [trouble.fault for trouble in self._troubles(step)]
         for fault in faults:
             self._strike(fault)
         return bool(faults)
@@ -228,7 +230,7 @@ class Drill:
 
     def _amid(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
         """The tool's part of a step, with the troubles that the scenario has for it."""
-        troubles = [trouble for trouble in self._scenario.troubles if trouble.step == step]
+        troubles = self._troubles(step)
         others = [partial(self._strike, trouble.fault) for trouble in troubles if trouble.beside]
         try:
             for trouble in troubles:
@@ -238,6 +240,9 @@ class Drill:
             return parallel.beside(act, others)
         finally:
             self._end_troubles(step)
+
+    def _troubles(self, step: str) -> list[Trouble]:
+        return [trouble for trouble in self._scenario.troubles if trouble.step == step]
 
     def _strike(self, fault: Fault) -> None:
         """Break something, and see that it is broken."""
@@ -263,8 +268,8 @@ class Drill:
 
     def _end_troubles(self, step: str) -> None:
         """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
-        for trouble in self._scenario.troubles:
-            if trouble.step == step and trouble.fault.name in self._struck:
+        for trouble in self._troubles(step):
+            if trouble.fault.name in self._struck:
                 try:
                     self._end(trouble.fault)
                 except HarnessError as error:
@@ -281,6 +286,9 @@ class Drill:
         with self._recovery():
             if plan.new_cluster:
                 self._parts.renew()
+            if plan.move:
+                self._move()
+            if plan.new_cluster or plan.move:
                 self._parts.engine.install()
             if plan.make_way:
                 self._parts.deployment.remove()
@@ -294,6 +302,14 @@ class Drill:
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
             recover = [store.recover for store in self._parts.stores] if plan.restore else []
             parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
+
+    def _move(self) -> None:
+        """From here on the drill is about another cluster. The one from before runs on."""
+        self._source, self._parts = self._parts.stores, self._parts.beside()
+        self._parts.cluster.up()
+        self._observer = Observer(self._journal, self._run, self._parts.stores)
+        for store in self._parts.stores:
+            self._writers[store.name].follow(store.writer)
 
     def _restore_backup(self) -> None:
         plan = self._scenario.plan
@@ -336,6 +352,15 @@ class Drill:
         return self._scenario.objectives.rto_s or deadlines.RECOVER_S
 
     def _read_back(self) -> None:
+        try:
+            for trouble in self._troubles("readback"):
+                self._strike(trouble.fault)
+            self._read_twice()
+        finally:
+            self._end_troubles("readback")
+        self._observer.source(self._source)
+
+    def _read_twice(self) -> None:
         try:
             with self._recovery():
                 what = "all members to be healthy again"

@@ -22,7 +22,8 @@ class Trouble:
 
     At the step `backup` or `restore` it strikes before the tool is asked, or `beside` it, while it works; it is taken
     away when the tool has ended. At `seed` it strikes what is deployed, for good: it is how things are before anything
-    is backed up. At `write` it strikes a finished backup. Both are taken away when the drill is over.
+    is backed up. At `write` it strikes a finished backup. Both are taken away when the drill is over. At `readback` it
+    strikes what was recovered, before that is read, and is taken away when it has been read.
     """
 
     fault: Fault

@@ -82,7 +82,7 @@ def test_the_claims_of_lost_volumes_and_no_others_are_discarded(
     told = memory.drill(scenario=scenario)
     assert seen == [{"data-mysql-0"}]
     assert of_receipts(told) == [
-        "unknown: these claims were to be lost: data-mysql-0; still the same: ['data-mysql-0']",
+        "unknown: these claims were to be lost: data-mysql-0; still the same: data-mysql-0",
     ]
 
 
