@@ -36,6 +36,7 @@ def options(
     mirror: str | None = None,
     runs: Path = Path("reports/runs"),
     cluster: str = "drillproof",
+    key: Path | None = None,
 ) -> tuple[Options, ...]:
     """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
 
@@ -61,6 +62,7 @@ def options(
                 mirror=None if mirror is None else registry(mirror),
                 runs=runs,
                 cluster=cluster,
+                key=key,
             )
         )
     return tuple(asked)

@@ -25,6 +25,7 @@ QUESTIONS: Mapping[str, str] = {
     "fence-held": "Did nothing leave the drill's network?",
     "drill-finished": "Did the drill itself run to its end?",
     "self-test": "Would a bad recovery have been noticed?",
+    "evidence-signed": "Is all this what the drill left behind?",
 }
 """What each check asks, in the order in which a doubter would."""
 
