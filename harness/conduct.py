@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from harness import evidence, journal, judge
 from harness.errors import HarnessError, Interrupted, Misconfigured, Unreadable
 from harness.evidence import Story
-from harness.model import Event, Json
+from harness.model import Event, Json, Verdict
 from harness.options import Options
 from harness.progress import Progress
 from harness.sabotage.base import Outcome
@@ -18,17 +19,25 @@ from harness.signing import keys, seal
 from harness.signing.keys import PrivateKey
 
 
-def conduct(options: Options, progress: Progress) -> Story:
+class Site(Protocol):
+    """Where drills run one after the other: see `harness.assembly.Site`."""
+
+    def drill(self, options: Options, on_event: Progress, say: Callable[[str], None]) -> Path:
+        """Run one drill, and return its run directory."""
+
+    def settle(self, run: Path, verdict: Verdict) -> None:
+        """Say what the last drill came to."""
+
+
+def conduct(options: Options, progress: Progress, site: Site) -> Story:
     """Run one drill, telling `progress`, and return its story. A run that was begun is always judged and rendered.
 
     Misconfigured goes through; so does HarnessError where no run was begun. Interrupted is raised
     once the interrupted run has been rendered, and names it. A traceback goes to error.txt.
     """
-    from harness import assembly  # noqa: PLC0415 # loads every client library, which only a real drill needs
-
     signer = keys.signer(options.key, progress.say)
     try:
-        run = assembly.run_drill(options, progress, progress.say)
+        run = site.drill(options, progress, progress.say)
     except Misconfigured:
         raise
     except (KeyboardInterrupt, Interrupted) as error:
@@ -44,12 +53,14 @@ def conduct(options: Options, progress: Progress) -> Story:
             trouble = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
             raise HarnessError(f"{trouble}{kept}") from error
         run = begun
-    return _end(run, signer)
+    story = _end(run, signer)
+    site.settle(run, story.verdict)
+    return story
 
 
 def self_test(options: Options, progress: Progress) -> dict[str, Json]:
     """The real tier: a drill, judged and rendered like any, and what it restored spoilt in every known way."""
-    from harness import assembly  # noqa: PLC0415 # as above
+    from harness import assembly  # noqa: PLC0415 # loads every client library, which only a real drill needs
 
     def tell(outcome: Outcome) -> None:
         progress.say(f"{'MISSED' if outcome.missed else 'noticed'}: {outcome.store} {outcome.name}. {outcome.missed}")

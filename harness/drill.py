@@ -14,9 +14,20 @@ from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
-from harness.model import DONE, Json, Row, Stored, ToolReport
+from harness.model import DONE, Json, Left, Row, Stored, ToolReport
 from harness.observe import Observer
-from harness.ports import BackupEngine, Bucket, Cluster, Dataset, Datastore, Fault, Machines, Target, Unanswered
+from harness.ports import (
+    BackupEngine,
+    Bucket,
+    Cluster,
+    Dataset,
+    Datastore,
+    Fault,
+    Machines,
+    Reusable,
+    Target,
+    Unanswered,
+)
 from harness.scenario import Scenario
 from harness.ticker import Ticker
 
@@ -40,6 +51,7 @@ class Parts:
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
+    left: Left | None = None  # what an earlier drill left here, to begin with
 
 
 class BrokeOff(HarnessError):
@@ -64,10 +76,10 @@ class Drill:
     def run(self) -> None:
         """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
 
-        1. `up`: a cluster with its object store, its fence and the backup engine.
-        2. `deploy`: every store with all its members, healthy and replicating.
-        3. `seed`: known data on every member. From now on a ledger of writes, outside the cluster, goes
-           on in every store.
+        1. `up`: a cluster with its object store, its fence and the backup engine, and no backup yet.
+        2. `deploy`: every store with all its members, healthy and replicating; or those that an earlier drill left.
+        3. `seed`: known data on every member, and no write yet. From now on a ledger of writes, outside the
+           cluster, goes on in every store.
         4. `backup`: the digest of every member and of the namespace's objects, which is what "equal" will
            mean; T0 asked for, T1 seen in the bucket. What should be in it is noted beside what is.
         5. `write`: writes that the backup cannot hold; they are what the RPO is about.
@@ -114,16 +126,22 @@ class Drill:
     def _up(self) -> None:
         self._parts.cluster.up()
         self._parts.engine.install()
+        self._parts.engine.forget()
 
     def _deploy(self) -> None:
-        self._parts.deployment.apply(self._run.name)
+        left = self._parts.left
+        if left:
+            self._journal.append("taken-over", run=left.run, digests=dict(left.digests))
+        else:
+            self._parts.deployment.apply(self._run.name)
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
-        self._parts.deployment.close()
+        if not left:
+            self._parts.deployment.close()
 
     def _seed(self) -> None:
         parts = self._parts
-        parallel.each(parts.stores, lambda store: store.seed(parts.dataset))
+        parallel.each(parts.stores, _forget_writes if parts.left else lambda store: store.seed(parts.dataset))
         what = "all members to hold the known data"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
         clock, seed = self._journal.clock, parts.dataset.seed
@@ -368,3 +386,9 @@ class Drill:
                 self._broke(error)
             writer.close()
             self._observer.file(writer.path, writer.fingerprint)
+
+
+def _forget_writes(store: Datastore) -> None:
+    if not isinstance(store, Reusable):
+        raise HarnessError(f"{store.name} cannot be taken over from another drill: it cannot forget its writes")
+    store.forget_writes()

@@ -178,6 +178,14 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Left:
+    """Stores that an earlier drill left deployed and seeded, proved to be what they were."""
+
+    run: str  # the name of its run directory
+    digests: Mapping[str, str]  # a fingerprint of each member's data, by member
+
+
+@dataclass(frozen=True)
 class Finding:
     """One check's answer."""
 

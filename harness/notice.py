@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from harness.model import Finding, Notice, Verdict
 
-ALWAYS = frozenset({"damage-seen", "fence-held", "self-test", "drill-finished", "evidence-signed"})
+ALWAYS = frozenset({"damage-seen", "taken-over", "fence-held", "self-test", "drill-finished", "evidence-signed"})
 """The checks that a bad recovery is no excuse for."""
 
 

@@ -15,6 +15,9 @@ from harness.options import Options
 from harness.scenario import STORES, Scenario
 
 ENGINES = ("velero-restic",)
+MAX_RATE = 1000
+"""Writes a second; one client writes to each store, and waits for each answer."""
+
 IMAGES = ("auto", "pull", "build")
 
 _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
@@ -37,6 +40,7 @@ def options(
     runs: Path = Path("reports/runs"),
     cluster: str = "drillproof",
     key: Path | None = None,
+    rate: float = 20.0,
 ) -> tuple[Options, ...]:
     """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
 
@@ -63,9 +67,23 @@ def options(
                 runs=runs,
                 cluster=cluster,
                 key=key,
+                rate=_rate(rate),
             )
         )
     return tuple(asked)
+
+
+def at_least_once(repeat: int) -> int:
+    """How often each drill is made."""
+    if repeat < 1:
+        raise Misconfigured(f"--repeat {repeat} drills nothing; say how often, 1 or more")
+    return repeat
+
+
+def _rate(per_s: float) -> float:
+    if not 1 <= per_s <= MAX_RATE:
+        raise Misconfigured(f"--rate {per_s:g} makes no ledger; say how many writes a second, from 1 to {MAX_RATE}")
+    return per_s
 
 
 def _hooks(when: str, texts: Sequence[str]) -> tuple[hooks.Hook, ...]:

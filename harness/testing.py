@@ -28,6 +28,7 @@ from harness.model import (
     OWN,
     Health,
     Json,
+    Left,
     Operation,
     Part,
     Protected,
@@ -195,6 +196,11 @@ class MemoryStore:
             state.balances = opening()
             state.definitions = dict.fromkeys(DEFINITIONS, "as made")
 
+    def forget_writes(self) -> None:
+        """Empty the ledger on every member."""
+        for state in self._world.members[self.name].values():
+            state.ledger, state.balances = [], opening()
+
     def health(self, member: str) -> Health:
         """Well unless the world says otherwise."""
         state = self._state(member)
@@ -244,6 +250,10 @@ class MemoryEngine:
 
     def install(self) -> None:
         """There already."""
+
+    def forget(self) -> None:
+        """Empty the bucket."""
+        self._world.bucket = {}
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """The first member of every store."""
@@ -374,8 +384,12 @@ def rehearse(
     hooks: tuple[Hook, ...] = (),
     objectives: Mapping[str, Json] | None = None,
     escaped: int | None = 0,
+    left: Left | None = None,
 ) -> Rehearsal:
-    """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted."""
+    """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted.
+
+    `left` is what an earlier drill in the same world left.
+    """
     scenario = scenario or Scenario(MemoryLoss(world))
     facts: dict[str, Json] = {
         **scenario_facts(scenario),
@@ -401,6 +415,7 @@ def rehearse(
         hooks=hooks,
         env={},
         writes_per_s=400,
+        left=left,
     )
     Drill(parts, run, journal).run()
     if escaped is not None:

@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 import sample_runs
+from stand_in import stand_in_assembly
 
 import harness
 from harness import cli, data, judge, progress, shell
@@ -62,7 +63,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Options]:
 @pytest.fixture(autouse=True)
 def assembly(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stands in for the module that builds real clusters."""
-    stand_in = ModuleType("harness.assembly")
+    stand_in = stand_in_assembly()
     monkeypatch.setitem(sys.modules, "harness.assembly", stand_in)
     monkeypatch.setattr(harness, "assembly", stand_in, raising=False)
     return stand_in
@@ -186,6 +187,13 @@ def test_what_was_asked_reaches_the_drill(asked: list[Options]) -> None:
         (["run", "--mirror", "https://x"], "--mirror 'https://x' is no registry"),
         (["run", "--seed", "x"], "'--seed'"),
         (["run", "--stor", "x"], "--stor"),
+        (["run", "--repeat", "0"], "--repeat 0 drills nothing; say how often, 1 or more"),
+        (["run", "--rate", "0.5"], "--rate 0.5 makes no ledger; say how many writes a second, from 1 to 1000"),
+        (["run", "--rate", "nan"], "--rate nan makes no ledger"),
+        (["matrix", "--workers", "0"], "--workers 0 drills nothing; say on how many clusters at once, 1 or more"),
+        (["matrix", "--resume", "nowhere"], "nowhere holds no matrix that can be resumed"),
+        (["matrix", "--strategy", "dmup"], "unknown strategy 'dmup'; did you mean dump? known: dump"),
+        (["table", "--runs", "nowhere"], "nowhere"),
         (["recheck"], "RUN"),
         (["recheck", "nowhere"], "nowhere is no run directory"),
         (["report", "."], "no run directory"),
@@ -429,3 +437,37 @@ def test_a_terminal_gets_a_live_view() -> None:
             listen(Event(n, 60.0 * n, "", event[0], event[1]))
     assert "restore" in terminal.getvalue()
     assert "\x1b[31mhello" not in terminal.getvalue()
+
+
+def test_repeated_drills_tell_how_often_they_came_back(
+    asked: list[Options], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", "--quiet", "--repeat", "2"]) == 0
+    assert len(asked) == 2
+    assert capsys.readouterr().out.splitlines()[-1].startswith("namespace_loss: 2 of 2 came back (100%; with 95%")
+    assert cli.main(["run", "--quiet", "--json", "--repeat", "2"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["scenario"], last["passed"], last["interval"][1]) == ("namespace_loss", 2, 1.0)
+
+
+def test_a_matrix_drills_its_plan_and_goes_on_where_it_was(
+    asked: list[Options], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(judge, "is_current", lambda _: True)
+    assert cli.main(["matrix", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    (folder,) = Path("reports/matrix").iterdir()
+    assert "| namespace_loss | dump | velero-restic | ✓ PASS |" in out
+    assert out.splitlines()[-1] == f"matrix: {folder / 'matrix.html'}"
+    assert cli.main(["matrix", "--quiet", "--resume", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
+    assert len(asked) == 1  # nothing was left to drill
+    assert cli.main(["table", "--runs", str(folder / "runs")]) == 0
+
+
+def test_a_plan_is_told_without_a_drill(asked: list[Options], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["matrix", "--plan", "--stores", "consul"]) == 0
+    assert capsys.readouterr().out == "namespace_loss: dump, velero-restic, consul\n"
+    assert cli.main(["matrix", "--plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cells"][0]["scenario"] == "namespace_loss"
+    assert (asked, Path("reports/matrix").exists()) == ([], False)

@@ -7,10 +7,10 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import sample_runs
+from stand_in import stand_in_assembly
 
 import harness
 from harness import data, judge
@@ -56,7 +56,7 @@ class Project:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     project = Project(pytester)
-    stand_in = ModuleType("harness.assembly")
+    stand_in = stand_in_assembly()
     monkeypatch.setattr(stand_in, "run_drill", project.run_drill, raising=False)
     monkeypatch.setitem(sys.modules, "harness.assembly", stand_in)
     monkeypatch.setattr(harness, "assembly", stand_in, raising=False)

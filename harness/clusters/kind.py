@@ -82,14 +82,13 @@ class KindCluster:
         """
         self._lock.take(f"the cluster {self.name}")
         self._refuse_strangers()
-        recipe = self._recipe()
-        if not self._is_whole(recipe):
+        if not self.is_whole():
             self._remove_nodes()
             shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True, exist_ok=True)
         self._network.up()
         self._fence.up()
-        steps: tuple[Callable[[], None], ...] = (self._store_up, partial(self._nodes_up, recipe))
+        steps: tuple[Callable[[], None], ...] = (self._store_up, self._nodes_up)
         parallel.each(steps, lambda step: step())
 
     def down(self, *, keep_store: bool = False) -> None:
@@ -153,11 +152,11 @@ class KindCluster:
         parts = [self._node_image.encode(), *(path.read_bytes() for path in (self._topology / "kind.yaml", *files))]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
-    def _is_whole(self, recipe: str) -> bool:
-        """Whether the earlier cluster was finished, was made like this, and is well."""
+    def is_whole(self) -> bool:
+        """Whether there is a cluster of ours by this name that was finished, was made like this, and is well."""
         made = self.home / "recipe"
         try:
-            if not made.exists() or made.read_text() != recipe or len(self.nodes()) != len(NODES):
+            if not made.exists() or made.read_text() != self._recipe() or len(self.nodes()) != len(NODES):
                 return False
             if not self._minio.is_there():  # a new one has new credentials, which the old nodes don't know
                 return False
@@ -169,7 +168,7 @@ class KindCluster:
     def _store_up(self) -> None:
         self._store = self._minio.up()
 
-    def _nodes_up(self, recipe: str) -> None:
+    def _nodes_up(self) -> None:
         made = self.home / "recipe"
         if made.exists():
             return
@@ -186,7 +185,7 @@ class KindCluster:
             cwd=self._topology,
         )
         until(self._ready, waited_for=f"the nodes of {self.name} to be ready", within_s=180)
-        made.write_text(recipe)
+        made.write_text(self._recipe())
 
     def _ready(self) -> None:
         """Return if pods can run, with names and volumes; else NotYet."""
