@@ -38,6 +38,10 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 Runs = Annotated[Path, typer.Option(help="Folder of the run directories.", envvar="DRILLPROOF_RUNS")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A path, a run directory's name, or `latest`.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", envvar="DRILLPROOF_KEY", help="Private key that signs (yours if not given)."),
+]
 Cluster = Annotated[str, typer.Option(metavar="NAME", help="Cluster to make; another name for a drill beside another.")]
 RUNS = Path("reports/runs")
 CLUSTER = "drillproof"
@@ -59,6 +63,7 @@ def run(  # noqa: PLR0917 # typer makes the options from the parameters, and han
         str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official names.")
     ] = None,
     cluster: Cluster = CLUSTER,
+    key: Key = None,
     rate: Annotated[float, typer.Option(metavar="N", help="Writes a second to each store.")] = 20,
     fresh: Annotated[bool, typer.Option("--fresh", help="A new cluster for every drill.")] = False,
     repeat: Annotated[int, typer.Option(metavar="N", help="How often each drill is made.")] = 1,
@@ -84,6 +89,7 @@ def run(  # noqa: PLR0917 # typer makes the options from the parameters, and han
         mirror=mirror,
         runs=runs,
         cluster=cluster,
+        key=key,
         rate=rate,
     )
     request.at_least_once(repeat)
@@ -216,25 +222,82 @@ def list_(as_json: AsJson = False) -> int:
 
 
 @app.command()
-def recheck(run: RunName, runs: Runs = RUNS, as_json: AsJson = False) -> int:
+def recheck(run: RunName, key: Key = None, runs: Runs = RUNS, as_json: AsJson = False) -> int:
     """Judge a run again from what it left behind; needs no cluster."""
     from harness import rundir  # noqa: PLC0415 # as above
     from harness.conduct import finish  # noqa: PLC0415 # as above
 
-    story = finish(rundir.find(runs, run))
+    story = finish(rundir.find(runs, run), key)
     _tell(story, as_json=as_json)
     return EXIT_CODES[story.verdict]
 
 
 @app.command()
-def report(run: RunName = "latest", runs: Runs = RUNS, as_json: AsJson = False) -> int:
+def report(run: RunName = "latest", key: Key = None, runs: Runs = RUNS, as_json: AsJson = False) -> int:
     """Render a run's report.html, junit.xml and allure-results again, as it was judged."""
     from harness import rundir  # noqa: PLC0415 # as above
     from harness.conduct import show  # noqa: PLC0415 # as above
 
-    story = show(rundir.find(runs, run))
+    story = show(rundir.find(runs, run), key)
     _tell(story, as_json=as_json)
     return EXIT_CODES[story.verdict]
+
+
+@app.command()
+def verify(
+    what: Annotated[str, typer.Argument(metavar="RUN|BUNDLE", help="A run as for `recheck`, or a bundle's file.")],
+    key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE|FINGERPRINT", help="Public key to believe, and no other; may be repeated."),
+    ] = None,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> int:
+    """Say whether a run is what was signed, by whom, and which file was changed, added or taken out; needs no network.
+
+    0: it is, and the key is known here. 2: it is not, or the key is not known.
+    """
+    from harness import rundir  # noqa: PLC0415 # as above
+    from harness.evidence.visible import one_line  # noqa: PLC0415 # as above
+    from harness.signing import keys, seal, tell  # noqa: PLC0415 # as above
+    from harness.signing.files import Bundle, Directory  # noqa: PLC0415 # as above
+
+    known = {keys.fingerprint(word): "--key" for word in key} if key else keys.known()
+    path = Path(what)
+    files = Bundle(path) if path.is_file() else Directory(rundir.find(runs, what, ("run.json", seal.FOLDER)))
+    found = seal.verify(files)
+    if as_json:
+        _print_json(tell.document(files.path, found, known))
+    else:
+        for line in tell.lines(found, known):
+            typer.echo(one_line(line))
+    if doubt := tell.doubt(files.path, found, known):
+        raise HarnessError(doubt)
+    return 0
+
+
+@app.command()
+def bundle(
+    run: RunName = "latest",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to; the run's name with .zip if not given.")
+    ] = None,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> int:
+    """Put a signed run into one file, for somebody who was not there: `verify` reads it as it is."""
+    from harness import rundir  # noqa: PLC0415 # as above
+    from harness.signing.bundle import pack  # noqa: PLC0415 # as above
+
+    path = rundir.find(runs, run)
+    into = out or Path(f"{path.name}.zip")
+    found = pack(path, into)
+    assert found.evidence is not None
+    if as_json:
+        _print_json({"bundle": str(into), "key": found.evidence.key})
+    else:
+        typer.echo(f"{into}: signed by {found.evidence.key}; `drillproof verify {into}` says so")
+    return 0
 
 
 @app.command()

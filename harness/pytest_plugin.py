@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--drillproof-images", default="auto", metavar="HOW", help="auto, pull or build")
     group.addoption("--drillproof-keep", action="store_true", help="leave the cluster up afterwards")
     group.addoption("--drillproof-runs", type=Path, default=Path("reports/runs"), metavar="DIR", help="run directories")
+    group.addoption("--drillproof-key", type=Path, metavar="FILE", help="private key that signs; else your own")
     for name, text in {
         "stores": "only these stores",
         "before": "STEP=CMD before STEP",
@@ -123,6 +124,7 @@ def _options(request: pytest.FixtureRequest) -> Options:
             "images",
             "mirror",
             "runs",
+            "key",
         )
     }
     # Each worker of pytest-xdist drills on a cluster of its own; two drills on one would break each other.

@@ -43,6 +43,7 @@ def options(
     mirror: str | None = None,
     runs: Path = Path("reports/runs"),
     cluster: str = "drillproof",
+    key: Path | None = None,
     rate: float = 20.0,
 ) -> tuple[Options, ...]:
     """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
@@ -69,6 +70,7 @@ def options(
                 mirror=None if mirror is None else registry(mirror),
                 runs=runs,
                 cluster=cluster,
+                key=key,
                 rate=_rate(rate),
             )
         )

@@ -23,6 +23,7 @@ from harness.errors import HarnessError, Misconfigured, TimedOut
 from harness.hooks import Hook
 from harness.model import Event, Json
 from harness.options import Diagnosis, Options
+from harness.signing import keys
 
 Drill = Callable[[Options, Callable[[Event], None], Callable[[str], None]], Path]
 SCENARIO = '''"""{name} goes, and comes back."""
@@ -54,6 +55,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Options]:
     monkeypatch.setattr(judge, "recheck", lambda run: run / "findings.json")  # the sample's findings stand
     monkeypatch.setattr(judge, "is_current", lambda _run: True)  # as above
     monkeypatch.chdir(tmp_path)
+    keys.signer()  # or the first drill would tell that it makes one
     drills(monkeypatch, sample_runs.passed, seen)
     return seen
 
@@ -92,6 +94,31 @@ def test_the_exit_code_is_the_verdict(
     assert cli.main(["run", "--quiet"]) == code
 
 
+@pytest.mark.parametrize("sample", [sample_runs.passed, sample_runs.failed, sample_runs.broken_off])
+def test_every_drill_is_signed_at_its_end(
+    asked: list[Options],
+    monkeypatch: pytest.MonkeyPatch,
+    sample: Callable[[Path], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    drills(monkeypatch, sample)
+    cli.main(["run", "--quiet"])
+    assert cli.main(["verify", "namespace_loss"]) == 0
+    assert "(known: own.pub)" in capsys.readouterr().out
+    assert cli.main(["report", "namespace_loss"]) in {0, 1, 2}
+    assert cli.main(["verify", "namespace_loss"]) == 0
+
+
+def test_a_key_by_name_signs_and_is_not_known_by_that(asked: list[Options], tmp_path: Path) -> None:
+    key = tmp_path / "other.key"
+    key.touch(0o600)
+    key.write_bytes(keys.fresh().private_bytes)
+    assert cli.main(["run", "--quiet", "--key", str(key)]) == 0
+    assert cli.main(["verify", "namespace_loss"]) == 2
+    assert cli.main(["verify", "namespace_loss", "--key", keys.signer(key).public_key.keyid]) == 0
+    assert cli.main(["run", "--quiet", "--key", str(tmp_path / "none.key")]) == 64
+
+
 def test_run_ends_with_the_verdict_the_numbers_and_the_path(
     asked: list[Options], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,7 +138,7 @@ def test_json_is_all_there_is_on_standard_output(asked: list[Options], capsys: p
     assert cli.main(["run", "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
-    assert (document["verdict"], document["rto_s"], len(document["findings"])) == ("pass", 57.1, 59)
+    assert (document["verdict"], document["rto_s"], len(document["findings"])) == ("pass", 57.1, 60)
     assert err == ""
 
 
