@@ -124,6 +124,14 @@ class Administered(Protocol):
         """Run statements on one member. ToolFailed if it refuses one."""
 
 
+@runtime_checkable
+class Reusable(Protocol):
+    """The extra power of a store that one drill can leave to the next."""
+
+    def forget_writes(self) -> None:
+        """Empty the ledger and open its accounts anew; return when every member has it so."""
+
+
 class BackupEngine(Protocol):
     """What takes and restores a backup."""
 
@@ -132,6 +140,9 @@ class BackupEngine(Protocol):
 
     def install(self) -> None:
         """Make the engine ready on the cluster."""
+
+    def forget(self) -> None:
+        """Remove every backup and restore that there is, from the bucket and from the engine's own records."""
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """Every volume that a backup taken now should copy, by the engine's own rules."""

@@ -16,6 +16,9 @@ from harness.options import Options
 from harness.ports import Fault
 from harness.scenario import STORES, Scenario
 
+MAX_RATE = 1000
+"""Writes a second; one client writes to each store, and waits for each answer."""
+
 ENGINES = {f"velero-{uploader}": frozenset(parts) for uploader, parts in LAYOUTS.items()}
 """What takes and restores backups, each with the parts that its repositories have."""
 
@@ -40,6 +43,8 @@ def options(
     mirror: str | None = None,
     runs: Path = Path("reports/runs"),
     cluster: str = "drillproof",
+    key: Path | None = None,
+    rate: float = 20.0,
 ) -> tuple[Options, ...]:
     """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
 
@@ -65,9 +70,24 @@ def options(
                 mirror=None if mirror is None else registry(mirror),
                 runs=runs,
                 cluster=cluster,
+                key=key,
+                rate=_rate(rate),
             )
         )
     return tuple(asked)
+
+
+def at_least_once(repeat: int) -> int:
+    """How often each drill is made."""
+    if repeat < 1:
+        raise Misconfigured(f"--repeat {repeat} drills nothing; say how often, 1 or more")
+    return repeat
+
+
+def _rate(per_s: float) -> float:
+    if not 1 <= per_s <= MAX_RATE:
+        raise Misconfigured(f"--rate {per_s:g} makes no ledger; say how many writes a second, from 1 to {MAX_RATE}")
+    return per_s
 
 
 def _can_strike(fault: Fault, scenario: str, stores: Sequence[str], engine: str) -> None:

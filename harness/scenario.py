@@ -21,7 +21,9 @@ class Trouble:
     """What goes wrong with the backup, its store or the machinery, beside the disaster itself.
 
     At the step `backup` or `restore` it strikes before the tool is asked, or `beside` it, while it works; it is taken
-    away when the tool has ended. At `write` it strikes a finished backup, and is taken away when the drill is over.
+    away when the tool has ended. At `seed` it strikes what is deployed, for good: it is how things are before anything
+    is backed up. At `write` it strikes a finished backup. Both are taken away when the drill is over. At `readback` it
+    strikes what was recovered, before that is read, and is taken away when it has been read.
     """
 
     fault: Fault

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,6 +28,9 @@ from harness.k8s import Object, items, keys, number, objects, text
 from harness.model import Json, Protected, Stored, ToolReport, VolumeCopy
 from harness.ports import Cluster
 from harness.wait import NotYet, until
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 RUNNING = frozenset(
     {
@@ -70,6 +74,8 @@ _RECORDS = (
     "backupstoragelocations",
 )
 
+_OF_BACKUPS = tuple(kind for kind in _RECORDS if kind != "backupstoragelocations")
+
 
 class VeleroEngine:
     """Velero and its node agents. Implements `harness.ports.BackupEngine`."""
@@ -90,6 +96,31 @@ class VeleroEngine:
             with contextlib.suppress(Misconfigured):  # said where it is missed; all else of the drill can be judged
                 self._release.kopia_check()  # made now, and not while a backup is timed
         velero_install.install(self._cluster.kubectl, self._store(), self._release, self._uploader)
+
+    def forget(self) -> None:
+        """Empty the bucket, then remove Velero's records of what was in it. HarnessError if one cannot be removed."""
+        self._empty()
+        # The bucket first: Velero makes its records anew of what it finds there.
+        self._cluster.kubectl(
+            *("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", f"--namespace={NAMESPACE}"),
+            within_s=deadlines.DAMAGE_S,
+        )
+
+    def _empty(self) -> None:
+        store = self._store()
+        client = store.client()
+        try:
+            for page in client.get_paginator("list_object_versions").paginate(Bucket=store.bucket):
+                found = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+                if found:
+                    named: list[ObjectIdentifierTypeDef] = [
+                        {"Key": each["Key"], "VersionId": each["VersionId"]} for each in found
+                    ]
+                    answer = client.delete_objects(Bucket=store.bucket, Delete={"Objects": named, "Quiet": True})
+                    if errors := answer.get("Errors"):
+                        raise HarnessError(f"the bucket cannot be emptied: {errors[0]}")
+        except (BotoCoreError, ClientError) as error:
+            raise HarnessError(f"the bucket cannot be emptied: {error}") from error
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """Every volume that a pod's annotation asks Velero to copy."""

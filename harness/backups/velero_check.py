@@ -13,8 +13,14 @@ from harness.k8s import Object, RunsKubectl, objects, text
 
 MAX_LINES = 20
 _HEALTHY = "no errors were found"
-_DAMAGED = ("Fatal: repository contains errors", "Fatal: LoadIndex returned errors", " is damaged: ")
-"""With one of these restic ends when it has found damage; any other end (no way there, no key) says nothing."""
+_DAMAGED = (
+    *("Fatal: repository contains errors", "Fatal: LoadIndex returned errors", " is damaged: "),
+    "Fatal: wrong password or no key found",
+)
+"""With one of these restic ends when it has found damage; any other end (no way there) says nothing.
+
+A repository that the password does not open, by which Velero itself would restore, is as good as lost.
+"""
 
 _NOISE = ("retrying after", "command terminated with exit code")
 
@@ -29,7 +35,7 @@ class Answer:
 
 def check(kubectl: RunsKubectl, repositories: Collection[str]) -> Answer:
     """Let every repository, named by its URL, be checked with all its data read. Never raises for one that can't be."""
-    return together(_restic(kubectl, repository) for repository in sorted(repositories))
+    return together(_checked(kubectl, repository) for repository in sorted(repositories))
 
 
 def together(repositories: Iterable[Answer]) -> Answer:
@@ -63,13 +69,19 @@ def password(kubectl: RunsKubectl) -> str:
     return base64.b64decode(text(next(iter(secrets), None), "data", "repository-password")).decode()
 
 
-def _restic(kubectl: RunsKubectl, repository: str) -> Answer:
+def restic(kubectl: RunsKubectl, repository: str, *command: str, within_s: float = deadlines.CHECK_S) -> str:
+    """Run restic on a repository in Velero's pod; return its standard output. ToolFailed, TimedOut."""
     # No shell is asked for, official images have none. The password goes by standard input, where it is in no list
-    # of processes and in no error. No lock is taken: it would stay, and block Velero, if this command were killed.
+    # of processes and in no error.
     in_pod = ("exec", "--stdin", f"--namespace={NAMESPACE}", "deployment/velero", "--container=velero", "--")
-    command = ("restic", "check", "--read-data", "--no-lock", "--no-cache", f"--repo={repository}")
+    told = password(kubectl) + "\n"
+    return kubectl(*in_pod, "restic", *command, "--no-cache", f"--repo={repository}", stdin=told, within_s=within_s)
+
+
+def _checked(kubectl: RunsKubectl, repository: str) -> Answer:
     try:
-        said = kubectl(*in_pod, *command, stdin=password(kubectl) + "\n", within_s=deadlines.CHECK_S)
+        # No lock is taken: it would stay, and block Velero, if this command were killed.
+        said = restic(kubectl, repository, "check", "--read-data", "--no-lock")
     except ToolFailed as error:
         lines = tuple(line for line in error.tail.splitlines() if not any(noise in line for noise in _NOISE))
         return Answer(any(end in error.tail for end in _DAMAGED), lines or (str(error),))

@@ -36,6 +36,7 @@ _DAMAGED_AT_START = re.compile(
 """The same where it keeps a session from starting: the driver has no code then. A lost connection says no FATAL."""
 
 _OPEN = SQL("INSERT INTO {} VALUES (%s, %s)")
+_FORGET = "TRUNCATE " + ", ".join(f"drillproof.{table}" for table in ("ledger", *TABLES)) + " RESTART IDENTITY"
 _BALANCES = " UNION ALL ".join(f"SELECT '{table}/' || id, balance FROM drillproof.{table}" for table in TABLES)  # noqa: S608 # our own names
 
 
@@ -66,11 +67,18 @@ class Postgres:
                 )
                 sql.copy_expert(copy, CopyStream(dataset.rows(self.name, table)), _COPY_BYTES)  # type: ignore[arg-type] # it only reads
             sql.execute((folder / "after.sql").read_text(encoding="utf-8"))
-            for account, balance in opening().items():
-                table, number = account.split("/")
-                sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
+            _open_accounts(sql)
             settle(sql)
             sql.execute("ANALYZE")
+            position = str(_one(sql, "SELECT pg_current_wal_lsn()")[0])
+        for member in self._standbys:
+            self._until_replayed(member, position)
+
+    def forget_writes(self) -> None:
+        """Empty the ledger, open its accounts anew; return when both standbys have replayed it."""
+        with self.session(self._primary) as sql:
+            sql.execute(_FORGET)
+            _open_accounts(sql)
             position = str(_one(sql, "SELECT pg_current_wal_lsn()")[0])
         for member in self._standbys:
             self._until_replayed(member, position)
@@ -187,6 +195,12 @@ class Postgres:
             if is_damage(error.pgcode, str(error)):
                 raise Corrupt(f"{database}: {str(error).strip()}") from error
             raise ToolFailed(("postgres", member, database), 1, str(error)) from error
+
+
+def _open_accounts(sql: cursor) -> None:
+    for account, balance in opening().items():
+        table, number = account.split("/")
+        sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
 
 
 def is_damage(sqlstate: str | None, message: str) -> bool:

@@ -74,10 +74,8 @@ func check(ctx context.Context, bucket blob.Storage, asked question) answer {
 	defer stop()
 	store := watch(bucket)
 	store.stop = stop
-	if err := c.run(ctx, store, asked); errors.Is(err, repo.ErrInvalidPassword) {
-		store.note(err)
-	} else if err != nil {
-		c.damaged("%v", err)
+	if err := c.run(ctx, store, asked); err != nil {
+		c.damaged("%v", err) // a password that does not open it as well: Velero would restore by it
 	}
 	c.said.Trouble = store.trouble[:min(len(store.trouble), maxLines)]
 	c.said.Damage = c.said.Damage[:min(len(c.said.Damage), maxLines)]
