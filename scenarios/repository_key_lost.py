@@ -9,5 +9,5 @@ from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(Trouble(SpoilObjects("key", "keys", Rot.MISSING, every=True), "write"),),
-    noticed_by=(Notice("backup-complete", "the repository is damaged: .*no key found"),),
+    noticed_by=(Notice("backup-complete", "the repository is damaged: .*(no key found|cannot be opened)"),),
 )

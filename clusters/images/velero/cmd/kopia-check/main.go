@@ -106,7 +106,6 @@ func (c *checker) run(ctx context.Context, store *watched, asked question) error
 	}
 	opened, err := repo.Open(ctx, config, asked.Password, &repo.Options{DisableInternalLog: true})
 	if err != nil {
-		c.said.Lost = asked.Snapshots
 		return fmt.Errorf("the repository cannot be opened: %w", err)
 	}
 	defer opened.Close(ctx)
