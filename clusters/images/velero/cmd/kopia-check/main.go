@@ -104,7 +104,7 @@ func (c *checker) run(ctx context.Context, store *watched, asked question) error
 		store.note(err)
 		return nil
 	}
-	opened, err := repo.Open(ctx, config, asked.Password, &repo.Options{DisableInternalLog: true})
+	opened, err := repo.Open(ctx, config, asked.Password, nil)
 	if err != nil {
 		return fmt.Errorf("the repository cannot be opened: %w", err)
 	}
