@@ -74,6 +74,7 @@ class Site:
         self._made_of: Basis | None = None
         self._credentials: Mapping[str, Mapping[str, str]] = {}
         self._left: Left | None = None
+        self._rehearsal: dict[str, Json] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +110,7 @@ class Site:
         journal = Journal(run / "journal.jsonl", Clock(), on_event)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-            journal.append("selftest", tier="rehearsed", **selftest.rehearsal())
+            journal.append("selftest", tier="rehearsed", **self._rehearsed())
             parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
             with _logs_home(options, parts, cluster, run, journal):
                 Drill(parts, run, journal).run()
@@ -129,6 +130,12 @@ class Site:
             self._left = left_by(Run(run))
         else:
             self._tear_down()
+
+    def _rehearsed(self) -> dict[str, Json]:
+        """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
+        if self._rehearsal is None:
+            self._rehearsal = selftest.rehearsal()
+        return self._rehearsal
 
     def _take_over(self, options: Options) -> Left | None:
         """What the last drill left, if this one can begin with it; else credentials are made for a new beginning."""

@@ -60,7 +60,7 @@ def options(
             Options(
                 scenario=each,
                 stores=chosen,
-                strategy=choose("strategy", strategy or each.strategy, strategies(data.fixtures(), chosen)),
+                strategy=_strategy(each, strategy or each.strategy, strategies(data.fixtures(), chosen)),
                 engine=chosen_engine,
                 seed=seed,
                 size=choose("size", size, SIZES),
@@ -75,6 +75,15 @@ def options(
             )
         )
     return tuple(asked)
+
+
+def _strategy(each: Scenario, word: str, known: Iterable[str]) -> str:
+    chosen = choose("strategy", word, known)
+    if each.strategies and chosen not in each.strategies:
+        raise Misconfigured(
+            f"{each.name} makes no sense with the strategy {chosen}; it does with: {', '.join(each.strategies)}"
+        )
+    return chosen
 
 
 def at_least_once(repeat: int) -> int:

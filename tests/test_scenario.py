@@ -90,3 +90,18 @@ def test_a_scenario_of_a_store_that_is_not_drilled_is_refused() -> None:
 
 def test_one_scenario_is_the_default() -> None:
     assert [name for name, each in OURS.items() if each.default] == ["namespace_loss"]
+
+
+def test_a_scenario_is_drilled_with_the_stores_that_its_faults_need(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text(
+        '"""A story."""\nfrom harness.faults.logical import *\nfrom harness.scenario import Scenario\n'
+        "from harness.faults.hooks import Annotate\nfrom harness.scenario import Trouble\n"
+        'SCENARIO = Scenario(troubles=(Trouble(Annotate("a", "p", {}, needs=("postgres",)), "backup"),))\n'
+    )
+    assert scenario.load(tmp_path)["x"].stores == ("postgres",)
+    assert scenario.load(data.scenarios())["namespace_loss"].stores == scenario.STORES
+
+
+def test_a_scenario_that_makes_no_sense_with_a_strategy_says_with_which_it_does() -> None:
+    with pytest.raises(Misconfigured, match="hook_fails makes no sense with the strategy files; it does with: dump, p"):
+        request.options(["hook_fails"], strategy="files")
