@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from harness.evidence.html import template
-from harness.evidence.visible import duration, one_line
+from harness.evidence.visible import duration, megabytes, one_line
 from harness.matrix.plan import LeftOut
 from harness.matrix.table import Row
 from harness.model import Json, Verdict, worst
@@ -42,7 +43,7 @@ def overall(table: Sequence[Row], missing: int) -> Verdict:
 
 def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> str:
     """The table for a terminal, a pull request or a page of docs."""
-    heads = ("disaster", "strategy", "engine", *STORES, "drills", "RTO", "RPO")
+    heads = ("disaster", "strategy", "engine", *STORES, "drills", "RTO", "RPO", "backup", "restore", "stored")
     lines = [f"**{overall(table, missing).name}**: {sum(len(row.runs) for row in table)} drills", ""]
     for title, noticing in (("Must recover", False), ("Must be noticed", True)):
         if some := _of(table, noticing=noticing):
@@ -64,8 +65,11 @@ def _words(row: Row) -> Sequence[str]:
         row.engine,
         *(f"{SIGNS[by_store[store]]} {by_store[store].name}" if store in by_store else "" for store in STORES),
         str(row.survival) if len(row.runs) > 1 else row.verdict.name,
-        duration(row.rto_s),
-        duration(row.rpo_s),
+        duration(row.figures.rto_s),
+        duration(row.figures.rpo_s),
+        duration(row.figures.backup_s),
+        duration(row.figures.restore_s),
+        megabytes(row.figures.stored_bytes),
     )
 
 
@@ -99,8 +103,9 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], mi
                 "failed": row.survival.failed,
                 "unknown": row.survival.unknown,
                 "interval": row.survival.interval,
-                "rto_s": row.rto_s,
-                "rpo_s": row.rpo_s,
+                **{
+                    name: figure if figure is None else round(figure, 3) for name, figure in asdict(row.figures).items()
+                },
                 "took_s": round(row.took_s, 1),
                 "runs": [os.path.relpath(run, folder) for run in row.runs],
             }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import median
 
-from harness import judge
+from harness import judge, objectives
 from harness.errors import HarnessError, Misconfigured
 from harness.evidence import Story
 from harness.evidence import story as stories
@@ -15,6 +15,17 @@ from harness.evidence.story import items, number, text
 from harness.model import Verdict, worst
 from harness.scenario import STORES
 from harness.survival import Survival, survival
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a recovery and its backup cost; of a row, the median of the drills that measured it."""
+
+    rto_s: float | None = None
+    rpo_s: float | None = None
+    backup_s: float | None = None  # by the engine's own word: asked for, and said to be done
+    restore_s: float | None = None  # so, too
+    stored_bytes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -28,8 +39,7 @@ class Drilled:
     noticing: bool  # whether a bad recovery had to be noticed
     verdict: Verdict
     by_store: tuple[tuple[str, Verdict], ...]
-    rto_s: float | None
-    rpo_s: float | None
+    figures: Figures
     took_s: float
 
 
@@ -44,8 +54,7 @@ class Row:
     verdict: Verdict
     by_store: tuple[tuple[str, Verdict], ...]
     survival: Survival
-    rto_s: float | None  # the median of those that measured one
-    rpo_s: float | None
+    figures: Figures
     took_s: float
     runs: tuple[Path, ...]
 
@@ -68,10 +77,19 @@ def drilled(run: Path) -> Drilled:
         noticing,
         verdict,
         tuple((store, _of_store(story, store, verdict)) for store in STORES if store in story.members),
-        # The figures of a bad recovery would praise it.
-        None if noticing else number(story.judged.get("rto_s")),
-        None if noticing else number(story.judged.get("rpo_s")),
+        Figures() if noticing else _figures(story),  # those of a bad recovery would praise it
         story.events[-1].at_s if story.events else 0.0,
+    )
+
+
+def _figures(story: Story) -> Figures:
+    backups, stored = story.of("backup"), story.of("stored")
+    return Figures(
+        number(story.judged.get("rto_s")),
+        number(story.judged.get("rpo_s")),
+        backups[0].at_s - story.marks["T0"] if backups and "T0" in story.marks else None,
+        objectives.between(story.marks, "T4", "T5"),
+        number(stored[0].data.get("bytes")) if stored else None,
     )
 
 
@@ -101,8 +119,7 @@ def _row(same: Sequence[Drilled]) -> Row:
         worst(each.verdict for each in same),
         tuple((name, worst(_verdicts(same, name))) for name in names),
         survival(each.verdict for each in same),
-        _median(each.rto_s for each in same),
-        _median(each.rpo_s for each in same),
+        Figures(*(_median(getattr(each.figures, field.name) for each in same) for field in fields(Figures))),
         sum(each.took_s for each in same),
         tuple(each.run for each in same),
     )
