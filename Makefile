@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 ARGS ?=
 
-.PHONY: help drill test test-real selftest check bench bench-catalogue gc clean
+.PHONY: help drill test test-real matrix selftest check bench bench-catalogue gc clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 
 test-real: $(VENV)/.ready ## the pull path, against a registry of our own: minutes, needs what `make drill` needs
 	@$(VENV)/bin/pytest -q -s tests/real_pull.py
+
+matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
+	@$(VENV)/bin/drillproof matrix $(ARGS)
 
 selftest: $(VENV)/.ready ## spoil what a real drill restored, in every known way: each must be noticed; some 20 minutes
 	@$(VENV)/bin/drillproof selftest --real $(ARGS)
