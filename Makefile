@@ -7,7 +7,7 @@ ARGS ?=
 .PHONY: help drill test test-real matrix selftest check bench bench-catalogue gc clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 drill: $(VENV)/.ready ## set up all that is missing, run the default drill; options by ARGS='--size medium'
 	@$(VENV)/bin/drillproof run $(ARGS)
