@@ -75,6 +75,7 @@ class Site:
         self._credentials: Mapping[str, Mapping[str, str]] = {}
         self._left: Left | None = None
         self._rehearsal: dict[str, Json] | None = None
+        self._forget: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +113,7 @@ class Site:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
             parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
+            self._forget = parts.engine.forget
             with _logs_home(options, parts, cluster, run, journal):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
@@ -126,10 +128,18 @@ class Site:
 
     def settle(self, run: Path, verdict: Verdict) -> None:
         """Say what the last drill came to; after anything but PASS nothing of its cluster is used again."""
-        if verdict is Verdict.PASS and not self._fresh:
+        if verdict is Verdict.PASS and not self._fresh and self._can_forget():
             self._left = left_by(Run(run))
         else:
             self._tear_down()
+
+    def _can_forget(self) -> bool:
+        """Whether the bucket can be emptied for the next drill; under object lock it cannot."""
+        try:
+            self._forget()
+        except HarnessError:
+            return False
+        return True
 
     def _rehearsed(self) -> dict[str, Json]:
         """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""

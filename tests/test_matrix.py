@@ -158,26 +158,6 @@ class TestTable:
         assert (row.survival.passed, row.survival.failed, row.verdict) == (1, 1, Verdict.FAIL)
         assert "1 of 2 came back" in pages.markdown((row,), (), 0)
 
-    def test_engines_are_compared_by_what_they_took_and_stored(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("harness.judge.is_current", lambda _: True)
-        one = table.drilled(sample_runs.passed(tmp_path / "one"))
-        marks, backup = read(one.run).marks, read(one.run).of("backup")[0]
-        assert one.figures.backup_s == pytest.approx(backup.at_s - marks["T0"])
-        assert one.figures.restore_s == pytest.approx(marks["T5"] - marks["T4"])
-        other = replace(one, engine="velero-kopia", figures=replace(one.figures, stored_bytes=1_250_000.0))
-        found = table.rows([one, other])
-        assert [(row.engine, row.figures.stored_bytes) for row in found] == [
-            ("velero-kopia", 1_250_000.0),
-            ("velero-restic", one.figures.stored_bytes),
-        ]
-        assert one.figures.stored_bytes
-        assert "| 1.2 MB |" in pages.markdown(found, (), 0)
-        told = pages.document(tmp_path, found, (), 0)["rows"]
-        assert isinstance(told, list)
-        assert (told[0]["stored_bytes"], told[0]["rto_s"]) == (1_250_000.0, 57.1)
-
     def test_a_matrix_that_is_not_whole_is_never_green(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("harness.judge.is_current", lambda _: True)
         found = rows(sample_runs.passed(tmp_path / "one"))

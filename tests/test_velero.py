@@ -527,3 +527,63 @@ def test_velero_is_not_ready_without_its_bucket_and_an_agent_on_every_worker(
     monkeypatch.setattr("harness.backups.velero_install.READY_S", 0.01)
     with pytest.raises(TimedOut, match=seen):
         install(kubectl, STORE, printing(tmp_path, PRINTED), "restic")
+
+
+@dataclass
+class VersionedBucket(Bucket):
+    """A bucket whose objects have versions and marks of deletion, two to a page; what is `locked` cannot be removed."""
+
+    versions: list[dict[str, str]] = field(default_factory=list)
+    locked: bool = False
+
+    def get_paginator(self, name: str) -> SimpleNamespace:
+        assert name == "list_object_versions"
+        return SimpleNamespace(paginate=self._versions)
+
+    def _versions(self, Bucket: str) -> Iterator[Mapping[str, object]]:  # noqa: N803 # boto's names
+        yield {"Versions": self.versions[:2]}
+        yield {"DeleteMarkers": self.versions[2:]}
+        yield {}
+
+    def delete_objects(self, Bucket: str, Delete: Mapping[str, list[Mapping[str, str]]]) -> Mapping[str, object]:  # noqa: N803 # as above
+        if self.locked:
+            return {"Errors": [{"Key": "a", "Code": "AccessDenied"}]}
+        self.things = {
+            k: v for k, v in self.things.items() if k not in {f"{o['Key']}@{o['VersionId']}" for o in Delete["Objects"]}
+        }
+        return {}
+
+
+def versioned(*, locked: bool = False) -> VersionedBucket:
+    names = ("a@1", "a@2", "b@null")
+    versions = [dict(zip(("Key", "VersionId"), name.split("@"), strict=True)) for name in names]
+    return VersionedBucket(dict.fromkeys(names, b""), versions=versions, locked=locked)
+
+
+@dataclass
+class Forgetful(Server):
+    """Notes what is deleted, and what the bucket still held then."""
+
+    bucket: VersionedBucket = field(default_factory=VersionedBucket)
+    deleted: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        self.deleted.append((args, len(self.bucket.things)))
+        return ""
+
+
+def test_a_drill_begins_with_no_backup_and_velero_finds_none_to_remember() -> None:
+    server = Forgetful(bucket=versioned())
+    engine(server, server.bucket).forget()
+    ((command, left),) = server.deleted
+    assert left == 0, "Velero makes its records anew of what it finds in the bucket"
+    assert (command[0], "--all" in command) == ("delete", True)
+    kinds = {"backups", "restores", "podvolumebackups", "podvolumerestores", "backuprepositories"}
+    assert {kind.removesuffix(".velero.io") for kind in command[1].split(",")} == kinds
+
+
+def test_a_bucket_that_cannot_be_emptied_is_no_beginning() -> None:
+    server = Forgetful(bucket=versioned(locked=True))
+    with pytest.raises(HarnessError, match=r"cannot be emptied: .*AccessDenied"):
+        engine(server, server.bucket).forget()
+    assert server.deleted == []

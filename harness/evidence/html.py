@@ -17,7 +17,7 @@ from harness.evidence.figures import figures
 from harness.evidence.story import Story, flat, items, mapping, number, text
 from harness.evidence.summary import says
 from harness.evidence.timeline import timeline
-from harness.evidence.visible import duration, many, megabytes, visible
+from harness.evidence.visible import duration, many, visible
 from harness.model import Event, Json, Verdict
 from harness.objectives import DEFINITIONS, LEGS, MARKS
 
@@ -95,7 +95,6 @@ def template(name: str) -> Template:
         finalize=_finalize,
     )
     environment.filters["duration"] = duration
-    environment.filters["megabytes"] = megabytes
     return environment.get_template(name)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from harness.evidence.html import template
-from harness.evidence.visible import duration, megabytes, one_line
+from harness.evidence.visible import duration, many, one_line
 from harness.matrix.plan import LeftOut
-from harness.matrix.table import Row
+from harness.matrix.table import FIGURES, Row
 from harness.model import Json, Verdict, worst
 from harness.scenario import STORES
 
@@ -27,10 +26,13 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missi
         verdict=verdict.name,
         kinds=[("Must recover", _of(table, noticing=False)), ("Must be noticed", _of(table, noticing=True))],
         stores=STORES,
+        figures=FIGURES,
+        figure=figure,
         signs=SIGNS,
         left_out=left_out,
         missing=missing,
         drills=sum(len(row.runs) for row in table),
+        verdicts=_counted(table),
         report=lambda run: os.path.relpath(run / "report.html", folder),
     )
     (folder / "matrix.html").write_text(page, encoding="utf-8", errors="backslashreplace")
@@ -43,11 +45,13 @@ def overall(table: Sequence[Row], missing: int) -> Verdict:
 
 def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> str:
     """The table for a terminal, a pull request or a page of docs."""
-    heads = ("disaster", "strategy", "engine", *STORES, "drills", "RTO", "RPO", "backup", "restore", "stored")
-    lines = [f"**{overall(table, missing).name}**: {sum(len(row.runs) for row in table)} drills", ""]
+    heads = ("disaster", "strategy", "engine", *STORES, "drills")
+    drills = sum(len(row.runs) for row in table)
+    lines = [f"**{overall(table, missing).name}**: {many(drills, 'drill')}: {_counted(table)}", ""]
     for title, noticing in (("Must recover", False), ("Must be noticed", True)):
         if some := _of(table, noticing=noticing):
-            lines += [f"{title}:", "", _line(heads), _line("---" for _ in heads)]
+            columns = (*heads, *(() if noticing else FIGURES.values()))
+            lines += [f"{title}:", "", _line(columns), _line("---" for _ in columns)]
             lines += [_line(_words(row)) for row in some]
             lines.append("")
     for each in left_out:
@@ -55,6 +59,17 @@ def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) ->
     if missing:
         lines.append(f"- {missing} planned drills were not made yet")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _counted(table: Sequence[Row]) -> str:
+    """How many drills came to what: `20 PASS, 1 FAIL`."""
+    often = [row.survival for row in table]
+    counts = {
+        Verdict.PASS: sum(each.passed for each in often),
+        Verdict.FAIL: sum(each.failed for each in often),
+        Verdict.UNKNOWN: sum(each.unknown for each in often),
+    }
+    return ", ".join(f"{count} {verdict.name}" for verdict, count in counts.items() if count) or "none"
 
 
 def _words(row: Row) -> Sequence[str]:
@@ -65,12 +80,15 @@ def _words(row: Row) -> Sequence[str]:
         row.engine,
         *(f"{SIGNS[by_store[store]]} {by_store[store].name}" if store in by_store else "" for store in STORES),
         str(row.survival) if len(row.runs) > 1 else row.verdict.name,
-        duration(row.figures.rto_s),
-        duration(row.figures.rpo_s),
-        duration(row.figures.backup_s),
-        duration(row.figures.restore_s),
-        megabytes(row.figures.stored_bytes),
+        *(() if row.noticing else (figure(name, row.figures[name]) for name in FIGURES)),
     )
+
+
+def figure(name: str, value: float | None) -> str:
+    """A figure of a row in words: `20.9 s`, `4.9 MB`."""
+    if name.endswith("_bytes"):
+        return duration(None) if value is None else f"{value / 1e6:,.1f} MB"
+    return duration(value)
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -103,9 +121,7 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], mi
                 "failed": row.survival.failed,
                 "unknown": row.survival.unknown,
                 "interval": row.survival.interval,
-                **{
-                    name: figure if figure is None else round(figure, 3) for name, figure in asdict(row.figures).items()
-                },
+                **row.figures,
                 "took_s": round(row.took_s, 1),
                 "runs": [os.path.relpath(run, folder) for run in row.runs],
             }

@@ -31,11 +31,6 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
-def megabytes(size: float | None) -> str:
-    """Bytes for people: `4.9 MB`; a dash where there are none."""
-    return "\N{EN DASH}" if size is None else f"{size / 1e6:,.1f} MB"
-
-
 def many(count: float, thing: str) -> str:
     """`1 volume`, `1,200 volumes`."""
     return f"{count:,.0f} {thing}{'' if count == 1 else 's'}"

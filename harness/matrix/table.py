@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from harness import judge, objectives
+from harness import judge
 from harness.errors import HarnessError, Misconfigured
 from harness.evidence import Story
 from harness.evidence import story as stories
 from harness.evidence.story import items, number, text
 from harness.model import Verdict, worst
+from harness.objectives import legs
 from harness.scenario import STORES
 from harness.survival import Survival, survival
 
-
-@dataclass(frozen=True)
-class Figures:
-    """What a recovery and its backup cost; of a row, the median of the drills that measured it."""
-
-    rto_s: float | None = None
-    rpo_s: float | None = None
-    backup_s: float | None = None  # by the engine's own word: asked for, and said to be done
-    restore_s: float | None = None  # so, too
-    stored_bytes: float | None = None
+FIGURES = {"rto_s": "RTO", "rpo_s": "RPO", "backup_s": "Backup", "tool_s": "Restore", "stored_bytes": "Stored"}
+"""What is measured of a recovery, and its heading: the tool's restore alone is a leg of the RTO."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,7 @@ class Drilled:
     noticing: bool  # whether a bad recovery had to be noticed
     verdict: Verdict
     by_store: tuple[tuple[str, Verdict], ...]
-    figures: Figures
+    figures: Mapping[str, float | None]  # by name, see FIGURES
     took_s: float
 
 
@@ -54,7 +47,7 @@ class Row:
     verdict: Verdict
     by_store: tuple[tuple[str, Verdict], ...]
     survival: Survival
-    figures: Figures
+    figures: Mapping[str, float | None]  # medians of the drills that measured one
     took_s: float
     runs: tuple[Path, ...]
 
@@ -77,20 +70,21 @@ def drilled(run: Path) -> Drilled:
         noticing,
         verdict,
         tuple((store, _of_store(story, store, verdict)) for store in STORES if store in story.members),
-        Figures() if noticing else _figures(story),  # those of a bad recovery would praise it
+        {} if noticing else _figures(story),  # those of a bad recovery would praise it
         story.events[-1].at_s if story.events else 0.0,
     )
 
 
-def _figures(story: Story) -> Figures:
-    backups, stored = story.of("backup"), story.of("stored")
-    return Figures(
-        number(story.judged.get("rto_s")),
-        number(story.judged.get("rpo_s")),
-        backups[0].at_s - story.marks["T0"] if backups and "T0" in story.marks else None,
-        objectives.between(story.marks, "T4", "T5"),
-        number(stored[0].data.get("bytes")) if stored else None,
-    )
+def _figures(story: Story) -> dict[str, float | None]:
+    taken = legs(story.marks)
+    stored = story.of("stored")
+    return {
+        "rto_s": number(story.judged.get("rto_s")),
+        "rpo_s": number(story.judged.get("rpo_s")),
+        "backup_s": taken["backup_s"],
+        "tool_s": taken["tool_s"],
+        "stored_bytes": number(stored[-1].data.get("bytes")) if stored else None,
+    }
 
 
 def _of_store(story: Story, store: str, verdict: Verdict) -> Verdict:
@@ -119,7 +113,7 @@ def _row(same: Sequence[Drilled]) -> Row:
         worst(each.verdict for each in same),
         tuple((name, worst(_verdicts(same, name))) for name in names),
         survival(each.verdict for each in same),
-        Figures(*(_median(getattr(each.figures, field.name) for each in same) for field in fields(Figures))),
+        {name: _median(each.figures.get(name) for each in same) for name in FIGURES},
         sum(each.took_s for each in same),
         tuple(each.run for each in same),
     )
