@@ -174,19 +174,18 @@ class Drill:
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
         report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._journal.append("backup", engine=engine.name, **asdict(report))
-        if self._look_at_backup().objects:
+        stored = engine.stored(self._backup)
+        if stored.objects:
             self._stored_at = self._journal.mark("T1").at
+        self._check_backup(stored)
 
-    def _look_at_backup(self) -> Stored:
-        engine = self._parts.engine
-        stored = engine.check(self._backup, engine.stored(self._backup))
-        self._journal.append("stored", **asdict(stored))
-        return stored
+    def _check_backup(self, stored: Stored) -> None:
+        self._journal.append("stored", **asdict(self._parts.engine.check(self._backup, stored)))
 
     def _write(self) -> None:
         self._more_writes()
         if self._strike_all("write"):
-            self._look_at_backup()
+            self._check_backup(self._parts.engine.stored(self._backup))
 
     def _strike_all(self, step: str) -> bool:
         """Break what is to break at the end of a step; whether anything was."""
