@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.evidence.html import template
-from harness.evidence.visible import duration, one_line
+from harness.evidence.markdown import escaped, line
+from harness.evidence.visible import duration
 from harness.matrix.plan import LeftOut
 from harness.matrix.table import Row
 from harness.model import Json, Verdict, worst
@@ -46,11 +47,11 @@ def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) ->
     lines = [f"**{overall(table, missing).name}**: {sum(len(row.runs) for row in table)} drills", ""]
     for title, noticing in (("Must recover", False), ("Must be noticed", True)):
         if some := _of(table, noticing=noticing):
-            lines += [f"{title}:", "", _line(heads), _line("---" for _ in heads)]
-            lines += [_line(_words(row)) for row in some]
+            lines += [f"{title}:", "", line(heads), line("---" for _ in heads)]
+            lines += [line(_words(row)) for row in some]
             lines.append("")
     for each in left_out:
-        lines.append(one_line(f"- not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"))
+        lines.append(escaped(f"- not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"))
     if missing:
         lines.append(f"- {missing} planned drills were not made yet")
     return "\n".join(lines).rstrip() + "\n"
@@ -67,14 +68,6 @@ def _words(row: Row) -> Sequence[str]:
         duration(row.rto_s),
         duration(row.rpo_s),
     )
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(map(_escaped, cells))} |"
-
-
-def _escaped(text: str) -> str:
-    return one_line(text).replace("|", "\\|")
 
 
 def _of(table: Sequence[Row], *, noticing: bool) -> tuple[Row, ...]:
