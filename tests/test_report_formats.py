@@ -119,7 +119,7 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
     sample.judged["scenario"] = f"[click](javascript:alert(1)) ![x](http://evil) | @everyone `{sample_runs.HOSTILE}"
     sample.finding("a|b", "fail", "# head\n\n- item\n| cell |", "```\n<script>", "s|t", "m|n")
     text = page(sample.write())
-    kinds = {token.type for token in tokens(text) if token.level}
+    kinds = {token.type for token in tokens(text)}
     assert not kinds & {"html_inline", "html_block", "link_open", "image", "code_inline", "fence", "s_open"}
     rows = [token for token in tokens(text) if token.type == "tr_open"]
     cells = [token for token in tokens(text) if token.type in {"td_open", "th_open"}]
@@ -132,7 +132,11 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
     assert len([token for token in tokens(text) if token.type == "heading_open"]) == 3
 
 
-@given(st.text(st.sampled_from("ab_*`~[]()<>&|\\!@# .-1:/\n\t\"'") | st.characters(), max_size=40))
+PIECES = ("<b>", "</b>", "<!--", "<http://x>", "&lt;", "](x)", "![", "[", "**", "_a_", "``", "~~", "|", "\\", "@all")
+LETTERS = st.text(st.sampled_from("ab_*`~[]()<>&|\\!@# .-1:/\n\t\"'") | st.characters(), max_size=5)
+
+
+@given(st.lists(st.sampled_from(PIECES) | LETTERS, max_size=12).map("".join))
 def test_any_text_is_but_text(words: str) -> None:
     made = [token for token in tokens(f"- **FAIL** x: {markdown.escaped(words)} y") if token.type not in OURS]
     assert {token.type for token in made} <= {

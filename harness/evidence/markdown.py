@@ -37,7 +37,7 @@ def line(cells: Iterable[str]) -> str:
 def escaped(words: str) -> str:
     """Any text as itself, on one line: no markup, no cell's end, no tag, and nobody is called."""
     plain = re.sub(_MARKUP, r"\\\g<0>", one_line(words))
-    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"(?<!\w)@(?=\w)", "@&#8203;", plain)
 
 
