@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 ARGS ?=
 
-.PHONY: help drill test test-real selftest check bench gc clean
+.PHONY: help drill test test-real selftest check bench bench-catalogue gc clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ check: $(VENV)/.ready ## lint, format and types
 
 bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
 	@$(VENV)/bin/python -m harness.bench $(ARGS)
+
+bench-catalogue: $(VENV)/.ready ## time all disasters on one cluster, then on two at once: hours; fewer by ARGS='pack_cut index_lost'
+	@$(VENV)/bin/python -m harness.bench_catalogue $(ARGS)
 
 gc: $(VENV)/.ready ## remove whatever earlier drills left behind
 	@$(VENV)/bin/drillproof gc

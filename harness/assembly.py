@@ -74,6 +74,7 @@ class Site:
         self._made_of: Basis | None = None
         self._credentials: Mapping[str, Mapping[str, str]] = {}
         self._left: Left | None = None
+        self._rehearsal: dict[str, Json] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,15 +110,18 @@ class Site:
         journal = Journal(run / "journal.jsonl", Clock(), on_event)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-            journal.append("selftest", tier="rehearsed", **selftest.rehearsal())
+            journal.append("selftest", tier="rehearsed", **self._rehearsed())
             parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
-            with _logs_home(parts, cluster, run, journal):
+            with _logs_home(options, parts, cluster, run, journal):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
                     journal.append("fence", **asdict(cluster.escapes()))
                     afterwards(parts, run)
         finally:
             journal.close()
+            if options.scenario.plan.move:
+                _tidy_two(cluster, keep=options.keep)
+                self._cluster = None
         return run
 
     def settle(self, run: Path, verdict: Verdict) -> None:
@@ -126,6 +130,12 @@ class Site:
             self._left = left_by(Run(run))
         else:
             self._tear_down()
+
+    def _rehearsed(self) -> dict[str, Json]:
+        """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
+        if self._rehearsal is None:
+            self._rehearsal = selftest.rehearsal()
+        return self._rehearsal
 
     def _take_over(self, options: Options) -> Left | None:
         """What the last drill left, if this one can begin with it; else credentials are made for a new beginning."""
@@ -216,6 +226,9 @@ def _parts(
         machines=cluster.machines,
         hooks=options.hooks,
         renew=partial(_renew, cluster),
+        beside=lambda: _parts(
+            options, supplied, cluster.beside, known=known, run=run, credentials=credentials, left=left
+        ),
         env={
             "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
@@ -229,15 +242,27 @@ def _parts(
 
 
 @contextlib.contextmanager
-def _logs_home(parts: Parts, cluster: KindCluster, run: Path, journal: Journal) -> Iterator[None]:
+def _logs_home(options: Options, parts: Parts, cluster: KindCluster, run: Path, journal: Journal) -> Iterator[None]:
     """Bring the logs home, and count what the fence has stopped, on every way out."""
     try:
         yield
     finally:
         secrets = [value for values in parts.deployment.credentials.values() for value in values.values()]
-        bundle.collect(run / "bundle", {"cluster": cluster.collect, "tool": parts.engine.collect}, secrets)
+        logs = {"cluster": cluster.collect, "tool": parts.engine.collect}
+        if options.scenario.plan.move:
+            logs |= {"moved-to": cluster.beside.collect}
+        bundle.collect(run / "bundle", logs, secrets)
         with contextlib.suppress(HarnessError):
             journal.append("fence", **asdict(cluster.escapes()))
+
+
+def _tidy_two(cluster: KindCluster, *, keep: bool) -> None:
+    """Of two clusters the one that was left is never kept: it is fenced off, and no drill could use it again."""
+    if keep:
+        cluster.beside.release()
+    else:
+        cluster.beside.down(keep_store=True)
+    cluster.down(keep_store=keep)
 
 
 def _renew(cluster: KindCluster) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +16,7 @@ from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
-from harness.model import DONE, Json, Left, Row, Stored, ToolReport
+from harness.model import DONE, Json, Left, Row, Stored, ToolReport, lost_claims
 from harness.observe import Observer
 from harness.ports import (
     BackupEngine,
@@ -28,11 +30,15 @@ from harness.ports import (
     Target,
     Unanswered,
 )
-from harness.scenario import Scenario
+from harness.rewind import rewind
+from harness.scenario import Scenario, Trouble
 from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
 """Acknowledged writes of every store that must stand before the backup, and again between backup and fault."""
+
+AGAIN_S = 10.0
+"""Between two restores where one is asked for again: Velero looks only once a minute whether its bucket is back."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Parts:
     bucket: Callable[[], Bucket]  # there only once the cluster is up
     machines: Machines
     renew: Callable[[], None]  # a new cluster in place of the old one, with the bucket as it is
+    beside: Callable[[], Parts]  # a second cluster with the same bucket, and all else as it is; it is not up yet
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
@@ -70,8 +77,11 @@ class Drill:
         self._observer = Observer(journal, run, parts.stores)
         self._step = ""
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
+        self._stored_at = ""
         self._writers: dict[str, LedgerWriter] = {}
         self._struck: set[str] = set()
+        self._lost: set[str] = set()
+        self._source: tuple[Datastore, ...] = ()  # the stores that were moved away from, and run on
 
     def run(self) -> None:
         """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
@@ -90,7 +100,7 @@ class Drill:
            read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
-        The scenario's troubles strike at `backup`, `write` or `restore`, and are seen like the fault itself.
+        Troubles strike at `seed`, `backup`, `write`, `restore` or `readback`, and are seen like the fault itself.
 
         An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
         """
@@ -122,6 +132,7 @@ class Drill:
         finally:
             self._close_ledgers()
             self._end_troubles("write")
+            self._end_troubles("seed")
 
     def _up(self) -> None:
         self._parts.cluster.up()
@@ -136,7 +147,9 @@ class Drill:
             self._parts.deployment.apply(self._run.name)
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
-        if not left:
+        if left:  # the pods beside the members, too: a trouble of the drill before may have taken one
+            wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=deadlines.HEALTHY_S)
+        else:
             self._parts.deployment.close()
 
     def _seed(self) -> None:
@@ -151,6 +164,7 @@ class Drill:
             self._writers[store.name] = LedgerWriter(store.name, path, seed, clock, store.writer, ticker=ticker)
             self._writers[store.name].start()
         self._more_writes()
+        self._strike_all("seed")
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
@@ -161,7 +175,7 @@ class Drill:
         report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._journal.append("backup", engine=engine.name, **asdict(report))
         if self._look_at_backup().objects:
-            self._journal.mark("T1")
+            self._stored_at = self._journal.mark("T1").at
 
     def _look_at_backup(self) -> Stored:
         engine = self._parts.engine
@@ -171,11 +185,15 @@ class Drill:
 
     def _write(self) -> None:
         self._more_writes()
-        rot = [trouble for trouble in self._scenario.troubles if trouble.step == "write"]
-        for trouble in rot:
-            self._strike(trouble.fault)
-        if rot:
+        if self._strike_all("write"):
             self._look_at_backup()
+
+    def _strike_all(self, step: str) -> bool:
+        """Break what is to break at the end of a step; whether anything was."""
+        faults = [trouble.fault for trouble in self._troubles(step)]
+        for fault in faults:
+            self._strike(fault)
+        return bool(faults)
 
     def _more_writes(self) -> None:
         """Return once every store has acknowledged some more writes."""
@@ -214,7 +232,7 @@ class Drill:
 
     def _amid(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
         """The tool's part of a step, with the troubles that the scenario has for it."""
-        troubles = [trouble for trouble in self._scenario.troubles if trouble.step == step]
+        troubles = self._troubles(step)
         others = [partial(self._strike, trouble.fault) for trouble in troubles if trouble.beside]
         try:
             for trouble in troubles:
@@ -224,6 +242,9 @@ class Drill:
             return parallel.beside(act, others)
         finally:
             self._end_troubles(step)
+
+    def _troubles(self, step: str) -> list[Trouble]:
+        return [trouble for trouble in self._scenario.troubles if trouble.step == step]
 
     def _strike(self, fault: Fault) -> None:
         """Break something, and see that it is broken."""
@@ -241,6 +262,7 @@ class Drill:
         if not damage:
             raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
         self._journal.append("damage", fault=fault.name, what=dict(damage))
+        self._lost.update(lost_claims(damage))
 
     def _end(self, fault: Fault) -> None:
         fault.undo(self._target())
@@ -248,8 +270,8 @@ class Drill:
 
     def _end_troubles(self, step: str) -> None:
         """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
-        for trouble in self._scenario.troubles:
-            if trouble.step == step and trouble.fault.name in self._struck:
+        for trouble in self._troubles(step):
+            if trouble.fault.name in self._struck:
                 try:
                     self._end(trouble.fault)
                 except HarnessError as error:
@@ -257,16 +279,23 @@ class Drill:
 
     def _target(self) -> Target:
         parts = self._parts
-        return Target(parts.cluster, parts.deployment.namespace, parts.stores, parts.bucket(), parts.machines)
+        namespace = parts.deployment.namespace
+        layout = parts.engine.layout(namespace)
+        return Target(parts.cluster, namespace, parts.stores, parts.bucket(), parts.machines, layout)
 
     def _restore(self) -> None:
         plan = self._scenario.plan
         with self._recovery():
             if plan.new_cluster:
                 self._parts.renew()
+            if plan.move:
+                self._move()
+            if plan.new_cluster or plan.move:
                 self._parts.engine.install()
             if plan.make_way:
                 self._parts.deployment.remove()
+            if plan.discard_lost:
+                self._parts.deployment.discard(self._lost)
         if plan.restore:
             self._restore_backup()
         else:
@@ -276,14 +305,44 @@ class Drill:
             recover = [store.recover for store in self._parts.stores] if plan.restore else []
             parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
 
+    def _move(self) -> None:
+        """From here on the drill is about another cluster. The one from before runs on."""
+        self._source, self._parts = self._parts.stores, self._parts.beside()
+        self._parts.cluster.up()
+        self._observer = Observer(self._journal, self._run, self._parts.stores)
+        for store in self._parts.stores:
+            self._writers[store.name].follow(store.writer)
+
     def _restore_backup(self) -> None:
-        engine = self._parts.engine
+        plan = self._scenario.plan
         with self._recovery():
-            report = self._amid("restore", "T4", lambda: engine.restore(self._backup, self._backup))
+            report = self._amid("restore", "T4", lambda: self._ask_for_restore(self._backup))
+            if plan.again and report.phase != DONE:
+                report = self._restore_again()
         self._journal.mark("T5")
-        self._journal.append("restore", engine=engine.name, **asdict(report))
         if self._scenario.noticed_by and report.phase != DONE:
             self._fail(f"the tool itself says of its restore: {report.phase}")
+
+    def _restore_again(self) -> ToolReport:
+        attempts = count(2)
+
+        def attempt() -> ToolReport:
+            self._parts.deployment.remove()
+            report = self._ask_for_restore(f"{self._backup}-{next(attempts)}")
+            if report.phase != DONE:
+                raise wait.NotYet(f"{report.phase}: {'; '.join(report.messages)}")
+            return report
+
+        what = "a restore that the tool calls done"
+        return wait.until(attempt, waited_for=what, within_s=self._recover_within_s(), every_s=AGAIN_S)
+
+    def _ask_for_restore(self, name: str) -> ToolReport:
+        if self._scenario.plan.rewind and self._stored_at:
+            back = rewind(self._parts.bucket(), datetime.fromisoformat(self._stored_at))
+            self._journal.append("note", text=f"{back} objects were brought back to {self._stored_at}")
+        report = self._parts.engine.restore(name, self._backup)
+        self._journal.append("restore", engine=self._parts.engine.name, **asdict(report))
+        return report
 
     def _watch_pods(self) -> None:
         ready, what = self._parts.deployment.ready, "all pods to be Ready after the restore"
@@ -295,6 +354,15 @@ class Drill:
         return self._scenario.objectives.rto_s or deadlines.RECOVER_S
 
     def _read_back(self) -> None:
+        try:
+            for trouble in self._troubles("readback"):
+                self._strike(trouble.fault)
+            self._read_twice()
+        finally:
+            self._end_troubles("readback")
+        self._observer.source(self._source)
+
+    def _read_twice(self) -> None:
         try:
             with self._recovery():
                 what = "all members to be healthy again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -162,6 +162,9 @@ class BackupEngine(Protocol):
     def restore(self, name: str, backup: str) -> ToolReport:
         """Restore `backup` under the name `name`; return what the tool says when it says it is done."""
 
+    def layout(self, namespace: str) -> Mapping[str, str]:
+        """How the keys begin, in the bucket, of each part of the namespace's repository: packs, index, snapshots."""
+
     def collect(self, into: Path) -> None:
         """Write the tool's own logs and records below `into`."""
 
@@ -207,6 +210,7 @@ class Target:
     stores: tuple[Datastore, ...]
     bucket: Bucket
     machines: Machines
+    layout: Mapping[str, str] = field(default_factory=dict)  # see `BackupEngine.layout`
 
     def store(self, name: str) -> Datastore:
         """One of the stores by its name; FaultHadNoEffect if this drill has none such."""
@@ -225,7 +229,7 @@ class Fault(Protocol):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The stores without which it makes no sense."""
+        """The stores, and the parts of a repository, without which it makes no sense."""
 
     def inject(self, target: Target) -> None:
         """Break it, for real. One that strikes beside a step waits for its moment itself, within a deadline."""

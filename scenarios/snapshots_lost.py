@@ -8,6 +8,6 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    troubles=(Trouble(SpoilObjects("snapshots", "restic/{namespace}/snapshots/", Rot.MISSING, every=True), "write"),),
+    troubles=(Trouble(SpoilObjects("snapshots", "snapshots", Rot.MISSING, every=True), "write"),),
     noticed_by=(Notice("backup-complete", "is not in the repository"),),
 )

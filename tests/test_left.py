@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,28 @@ import pytest
 from harness import assembly, hooks
 from harness.judge import recheck
 from harness.left import left_by
-from harness.model import Json, Left, Notice, Verdict
+from harness.model import Json, Left, Notice, Verdict, Volume
 from harness.options import Options
+from harness.ports import Target
 from harness.request import options
 from harness.rundir import Run
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Trouble
 from harness.testing import MemoryLoss, MemoryStore, World, rehearse
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """Does nothing, and says that it did something."""
+
+    name: str = "harmless"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None: ...
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"something": "is said to be broken"}
+
+    def undo(self, target: Target) -> None: ...
 
 
 class Series:
@@ -50,7 +68,7 @@ def test_a_drill_that_seeds_its_stores_takes_nothing_over(series: Series) -> Non
 def test_a_drill_begins_with_what_the_one_before_left_and_with_no_write(series: Series) -> None:
     first = series.drill()
     second = series.drill(left_by(first))
-    assert verdicts(second) == ("pass", [f"pass: all 6 members began as the drill {first.path.name} left them"])
+    assert verdicts(second) == ("pass", [f"pass: all members began as the drill {first.path.name} left them"])
     assert next(second.attempts("mysql")).n == 1
     assert verdicts(series.drill(left_by(second)))[0] == "pass"
 
@@ -64,13 +82,27 @@ def test_what_was_lost_in_between_is_never_the_measure_of_what_follows(series: S
     assert "left: consul-0, consul-1, consul-2" in said[0]
 
 
+def test_an_object_that_was_lost_in_between_is_told(series: Series) -> None:
+    left = left_by(series.drill())
+    series.world.objects.pop("mysql")
+    verdict, said = verdicts(series.drill(left))
+    assert verdict == "unknown"
+    assert "left: objects of the namespace" in said[0]
+
+
+def test_stores_that_were_made_otherwise_on_purpose_are_not_left(series: Series) -> None:
+    odd = Scenario(troubles=(Trouble(MemoryLoss(series.world), "seed"),), noticed_by=(Notice("backup-complete"),))
+    run = series.drill(scenario=odd)
+    assert left_by(run) is None
+
+
 def test_stores_whose_recovery_was_bad_are_not_left(series: Series) -> None:
     bad = Scenario(MemoryLoss(series.world), noticed_by=(Notice("data-equal"),))
     assert left_by(series.drill(scenario=bad)) is None
 
 
 def test_stores_that_were_never_broken_are_left(series: Series) -> None:
-    fine = Scenario(noticed_by=(Notice("backup-complete"),))
+    fine = Scenario(troubles=(Trouble(Harmless(), "backup"),), noticed_by=(Notice("backup-complete"),))
     assert left_by(series.drill(scenario=fine)) is not None
 
 

@@ -11,7 +11,8 @@ import pytest
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, TimedOut
 from harness.faults.hooks import Annotate
-from harness.faults.machinery import KillWhileWorking
+from harness.faults.machinery import ExpireBackups, KillWhileWorking, While
+from harness.model import Volume
 from harness.ports import Target
 
 
@@ -29,6 +30,7 @@ class Cluster:
     tasks: dict[str, str] = field(default_factory=dict)
     then: str = "Failed"
     marked: list[str] = field(default_factory=list)
+    pods: tuple[str, ...] = ("deploy=velero", "name=node-agent")  # the labels of Velero's own, as it is installed
     killed: bool = False
     deaf: bool = False
 
@@ -42,6 +44,8 @@ class Cluster:
         if args[0] == "label":
             self.marked.append(args[2])
             self.tasks[args[2]] = self.then
+        if args[:2] == ("get", "pods") and "--namespace=velero" in args:
+            return json.dumps({"items": [{} for label in self.pods if f"--selector={label}" in args]})
         if args[:2] == ("get", "pods"):
             return json.dumps({"items": [{"metadata": {"name": "a", "annotations": self.annotations}}]})
         names = self.marked if any("killed" in arg for arg in args) else self.tasks
@@ -75,7 +79,7 @@ def test_annotations_that_are_what_they_were_are_no_damage(cluster: Cluster) -> 
 
 
 def test_a_pod_that_is_not_there_cannot_be_changed() -> None:
-    with pytest.raises(FaultHadNoEffect, match="no pod b"):
+    with pytest.raises(FaultHadNoEffect, match="no b among the pods"):
         Annotate("x", "b", {"k": "v"}).inject(target(Cluster()))
 
 
@@ -87,6 +91,13 @@ def test_a_task_that_was_in_progress_and_failed_is_the_damage_and_no_older_one()
     KILL.inject(target(cluster))
     assert cluster.killed
     assert KILL.damage(target(cluster), ()) == {"backups mine": "Failed"}
+
+
+@pytest.mark.parametrize("part", ["velero", "node-agent"])
+def test_a_part_is_killed_by_the_label_that_its_pods_bear_and_only_if_it_has_some(part: str) -> None:
+    KillWhileWorking(part, "backups").inject(target(Cluster(tasks={"mine": "InProgress"})))
+    with pytest.raises(FaultHadNoEffect, match=f"no pod of {part}"):
+        KillWhileWorking(part, "backups").inject(target(Cluster(tasks={"mine": "InProgress"}, pods=())))
 
 
 def test_a_task_that_came_to_a_good_end_all_the_same_is_no_damage() -> None:
@@ -108,3 +119,94 @@ def test_a_task_that_never_ends_is_waited_for_and_named() -> None:
     KILL.inject(target(cluster))
     with pytest.raises(TimedOut, match="in progress: mine"):
         KILL.damage(target(cluster), ())
+
+
+@dataclass
+class Expiring:
+    """Two backups, in the cluster and in the bucket; those that have expired go when Velero starts anew."""
+
+    backups: list[str] = field(default_factory=lambda: ["one", "two"])
+    stays: str = ""  # in the cluster or in the bucket
+    expired: list[str] = field(default_factory=list)
+    bucket: str = "b"
+    started_anew: bool = False
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "patch":
+            assert json.loads(args[-2].removeprefix("--patch="))["status"]["expiration"] < "2026"
+            self.expired.append(args[-1])
+        if args[0] == "delete":
+            self.started_anew = True
+        if args[1] == "pods":
+            return json.dumps({"items": [{}]})
+        past = "2000-01-01T00:00:00Z"
+        left = {name: past if name in self.expired else "2100-01-01T00:00:00Z" for name in self._left("cluster")}
+        items = [{"metadata": {"name": name}, "status": {"expiration": until}} for name, until in left.items()]
+        return json.dumps({"items": items})
+
+    def client(self) -> Expiring:
+        return self
+
+    def list_objects_v2(self, Bucket: str, Prefix: str) -> dict[str, int]:  # noqa: N803 - boto's names
+        assert (Bucket, Prefix) == ("b", "backups/")
+        return {"KeyCount": len(self._left("bucket"))}
+
+    def _left(self, where: str) -> list[str]:
+        gone = self.expired if self.started_anew and self.stays != where else []
+        return [name for name in self.backups if name not in gone]
+
+    def target(self) -> Target:
+        return Target(*cast("Any", (self, "custos", (), self, None)))
+
+
+def test_every_backup_expires_and_is_seen_gone_from_cluster_and_bucket() -> None:
+    world = Expiring()
+    ExpireBackups().inject(world.target())
+    assert world.expired == ["one", "two"]
+    assert set(ExpireBackups().damage(world.target(), ()).values()) == {"none is left"}
+
+
+@pytest.mark.parametrize(
+    ("stays", "seen"), [("cluster", "2 expired backups are left"), ("bucket", "2 objects of backups")]
+)
+def test_backups_that_stay_somewhere_are_no_damage(stays: str, seen: str) -> None:
+    world = Expiring(stays=stays)
+    ExpireBackups().inject(world.target())
+    with pytest.raises(TimedOut, match=seen):
+        ExpireBackups().damage(world.target(), ())
+
+
+def test_without_a_backup_none_can_expire() -> None:
+    with pytest.raises(FaultHadNoEffect, match="no backup"):
+        ExpireBackups().inject(Expiring(backups=[]).target())
+
+
+@dataclass(frozen=True)
+class Other:
+    """Some other fault."""
+
+    did: list[str]
+    name: str = "other"
+    needs: tuple[str, ...] = ("consul",)
+
+    def inject(self, target: Target) -> None:
+        self.did.append("inject")
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> dict[str, str]:
+        return {"seen": "by the other"}
+
+    def undo(self, target: Target) -> None:
+        self.did.append("undo")
+
+
+def test_another_fault_strikes_while_a_task_is_in_progress_and_not_before() -> None:
+    did: list[str] = []
+    fault = While("restores", Other(did))
+    assert (fault.name, fault.needs) == ("other during restores", ("consul",))
+    with pytest.raises(TimedOut, match="restores in progress"):
+        fault.inject(target(Cluster(tasks={"old": "Completed"})))
+    assert did == []
+    fault.inject(target(Cluster(tasks={"mine": "InProgress"})))
+    assert fault.damage(target(Cluster()), ()) == {"seen": "by the other"}
+    fault.undo(target(Cluster()))
+    assert did == ["inject", "undo"]

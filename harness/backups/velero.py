@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import deadlines
 from harness.backups import velero_check, velero_install
+from harness.backups.layout import LAYOUTS
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError
@@ -187,6 +188,10 @@ class VeleroEngine:
         for namespace in {text(copy, "spec", "pod", "namespace") for copy in self._copies(name)}:
             listed |= dict(self._listed(f"{self._uploader}/{namespace}/"))
         return listed
+
+    def layout(self, namespace: str) -> Mapping[str, str]:
+        """As the uploader lays its repository out."""
+        return {part: prefix.format(namespace=namespace) for part, prefix in LAYOUTS[self._uploader].items()}
 
     def collect(self, into: Path) -> None:
         """Write Velero's records, and the logs that it keeps in the bucket; never raises for what cannot be had."""

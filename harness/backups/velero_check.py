@@ -13,8 +13,14 @@ from harness.k8s import Object, RunsKubectl, objects, text
 
 MAX_LINES = 20
 _HEALTHY = "no errors were found"
-_DAMAGED = ("Fatal: repository contains errors", "Fatal: LoadIndex returned errors", " is damaged: ")
-"""With one of these restic ends when it has found damage; any other end (no way there, no key) says nothing."""
+_DAMAGED = (
+    *("Fatal: repository contains errors", "Fatal: LoadIndex returned errors", " is damaged: "),
+    "Fatal: wrong password or no key found",
+)
+"""With one of these restic ends when it has found damage; any other end (no way there) says nothing.
+
+A repository that the password does not open, by which Velero itself would restore, is as good as lost.
+"""
 
 _NOISE = ("retrying after", "command terminated with exit code")
 
@@ -31,7 +37,7 @@ def check(kubectl: RunsKubectl, uploader: str, repositories: Collection[str]) ->
     """Let every repository, named by its URL, be checked with all its data read. Never raises for one that can't be."""
     if uploader != "restic":
         return Answer(checked=False, damage=(f"{uploader}'s check is not written yet",))
-    answers = [_restic(kubectl, repository) for repository in sorted(repositories)]
+    answers = [_checked(kubectl, repository) for repository in sorted(repositories)]
     if not answers:
         return Answer(checked=False, damage=("the backup names no repository",))
     damage = tuple(line for answer in answers for line in answer.damage)
@@ -48,13 +54,19 @@ def lost(copies: Iterable[Object], listed: Collection[str]) -> Iterator[str]:
             yield f"the snapshot {snapshot} of {of} is not in the repository"
 
 
-def _restic(kubectl: RunsKubectl, repository: str) -> Answer:
+def restic(kubectl: RunsKubectl, repository: str, *command: str, within_s: float = deadlines.CHECK_S) -> str:
+    """Run restic on a repository in Velero's pod; return its standard output. ToolFailed, TimedOut."""
     # No shell is asked for, official images have none. The password goes by standard input, where it is in no list
-    # of processes and in no error. No lock is taken: it would stay, and block Velero, if this command were killed.
+    # of processes and in no error.
     in_pod = ("exec", "--stdin", f"--namespace={NAMESPACE}", "deployment/velero", "--container=velero", "--")
-    command = ("restic", "check", "--read-data", "--no-lock", "--no-cache", f"--repo={repository}")
+    told = _password(kubectl) + "\n"
+    return kubectl(*in_pod, "restic", *command, "--no-cache", f"--repo={repository}", stdin=told, within_s=within_s)
+
+
+def _checked(kubectl: RunsKubectl, repository: str) -> Answer:
     try:
-        said = kubectl(*in_pod, *command, stdin=_password(kubectl) + "\n", within_s=deadlines.CHECK_S)
+        # No lock is taken: it would stay, and block Velero, if this command were killed.
+        said = restic(kubectl, repository, "check", "--read-data", "--no-lock")
     except ToolFailed as error:
         lines = tuple(line for line in error.tail.splitlines() if not any(noise in line for noise in _NOISE))
         return Answer(any(end in error.tail for end in _DAMAGED), lines or (str(error),))

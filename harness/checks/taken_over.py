@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.left import fingerprints
+from harness.left import differing
 from harness.model import Finding, Verdict
 from harness.rundir import Run
 
@@ -23,12 +23,9 @@ class TakenOverAsLeft:
         taken = run.of("taken-over")
         if not taken:
             return ()
-        whose, then = (taken[-1].data.get(key) for key in ("run", "digests"))
-        now = fingerprints(run)
-        known = then if isinstance(then, Mapping) else {}
-        members = [member for _, member in run.each_member()]
-        if odd := [member for member in members if not now.get(member) or now[member] != known.get(member)]:
+        whose, left = (taken[-1].data.get(key) for key in ("run", "digests"))
+        if odd := differing(run, left if isinstance(left, Mapping) else {}):
             detail = f"not what the drill {whose} left: {', '.join(odd)}"
             hint = "drill on a new cluster: with one scenario, or with --fresh"
             return (Finding(self.name, Verdict.UNKNOWN, detail, hint),)
-        return (Finding(self.name, Verdict.PASS, f"all {len(members)} members began as the drill {whose} left them"),)
+        return (Finding(self.name, Verdict.PASS, f"all members began as the drill {whose} left them"),)

@@ -100,11 +100,14 @@ class Consul:
     def health(self, member: str) -> Health:
         """Whether this server is one of exactly three voters, has applied what the leader has, and is open.
 
-        ToolFailed if it does not answer, or knows of no leader.
+        ToolFailed if it does not answer.
         """
         with self._server(member) as server:
             own = server.about_itself()
-            problems, summary = _quorum(server, own, self.members)
+            try:
+                problems, summary = _quorum(server, own, self.members)
+            except ToolFailed as error:  # it knows of no leader, and who it is all the same
+                problems, summary = [str(error)], ""
         detail = "; ".join(problems) or summary
         return Health(ok=not problems, detail=detail, role=own.role, identity=own.node_id)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.evidence.html import template
 from harness.evidence.markdown import escaped, line
-from harness.evidence.visible import duration
+from harness.evidence.visible import duration, many
 from harness.matrix.plan import LeftOut
 from harness.matrix.table import Row
 from harness.model import Json, Verdict, worst
@@ -31,6 +31,7 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missi
         left_out=left_out,
         missing=missing,
         drills=sum(len(row.runs) for row in table),
+        verdicts=_counted(table),
         report=lambda run: os.path.relpath(run / "report.html", folder),
     )
     (folder / "matrix.html").write_text(page, encoding="utf-8", errors="backslashreplace")
@@ -44,7 +45,8 @@ def overall(table: Sequence[Row], missing: int) -> Verdict:
 def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> str:
     """The table for a terminal, a pull request or a page of docs."""
     heads = ("disaster", "strategy", "engine", *STORES, "drills", "RTO", "RPO")
-    lines = [f"**{overall(table, missing).name}**: {sum(len(row.runs) for row in table)} drills", ""]
+    drills = sum(len(row.runs) for row in table)
+    lines = [f"**{overall(table, missing).name}**: {many(drills, 'drill')}: {_counted(table)}", ""]
     for title, noticing in (("Must recover", False), ("Must be noticed", True)):
         if some := _of(table, noticing=noticing):
             lines += [f"{title}:", "", line(heads), line("---" for _ in heads)]
@@ -55,6 +57,17 @@ def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) ->
     if missing:
         lines.append(f"- {missing} planned drills were not made yet")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _counted(table: Sequence[Row]) -> str:
+    """How many drills came to what: `20 PASS, 1 FAIL`."""
+    often = [row.survival for row in table]
+    counts = {
+        Verdict.PASS: sum(each.passed for each in often),
+        Verdict.FAIL: sum(each.failed for each in often),
+        Verdict.UNKNOWN: sum(each.unknown for each in often),
+    }
+    return ", ".join(f"{count} {verdict.name}" for verdict, count in counts.items() if count) or "none"
 
 
 def _words(row: Row) -> Sequence[str]:

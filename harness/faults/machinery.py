@@ -1,7 +1,8 @@
-"""Velero's own parts die while they work."""
+"""Velero's own parts die while they work, or do what they should not have been let do."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,20 +10,30 @@ from harness import deadlines
 from harness.errors import FaultHadNoEffect
 from harness.k8s import Object, objects, text
 from harness.model import DONE, Volume
-from harness.ports import Target
+from harness.ports import Fault, Target
 from harness.wait import NotYet, until
 
 NAMESPACE = "velero"
 _MARK = "drillproof.dev/killed"
+_PAST = "2000-01-01T00:00:00Z"
 _ENDED = frozenset({DONE, "PartiallyFailed", "Failed", "FailedValidation", "Canceled"})
-_KILL = ("delete", "pods", f"--namespace={NAMESPACE}", "--force", "--grace-period=0", "--wait=false")
+_LABEL = {"velero": "deploy", "node-agent": "name"}
+"""The label that a part's pods bear, with the part's name for its value, as `velero install` makes them."""
+
+
+def kill(target: Target, part: str) -> None:
+    """End all pods of one part of Velero at once; their controllers make new ones. FaultHadNoEffect if it has none."""
+    pods = ("pods", f"--namespace={NAMESPACE}", f"--selector={_LABEL[part]}={part}")
+    if not objects(target.cluster.kubectl, *pods):
+        raise FaultHadNoEffect(f"no pod of {part} is there to be killed")
+    target.cluster.kubectl("delete", *pods, "--force", "--grace-period=0", "--wait=false")
 
 
 @dataclass(frozen=True)
 class KillWhileWorking:
     """All pods of one part of Velero are killed as soon as one of its tasks is in progress."""
 
-    part: str  # velero, node-agent: the pods' label `name`
+    part: str  # velero, node-agent
     task: str  # backups, restores, podvolumebackups, podvolumerestores
     needs: tuple[str, ...] = ()
 
@@ -33,23 +44,16 @@ class KillWhileWorking:
 
     def inject(self, target: Target) -> None:
         """Wait for such a task, mark it, and kill the pods. TimedOut if none comes."""
-        # Asked without a pause: a small backup is over within a second or two.
-        tasks = until(
-            lambda: self._working(target),
-            waited_for=f"{self.task} in progress",
-            within_s=deadlines.DAMAGE_S,
-            every_s=0.1,
-        )
-        for task in tasks:
+        for task in _working(target, self.task):
             target.cluster.kubectl("label", f"{self.task}.velero.io", task, f"--namespace={NAMESPACE}", f"{_MARK}=yes")
-        target.cluster.kubectl(*_KILL, f"--selector=name={self.part}")
+        kill(target, self.part)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """What was in progress ended as anything but Completed. FaultHadNoEffect if all of it came to a good end."""
 
         def ended() -> Mapping[str, str]:
-            marked = self._tasks(target, f"--selector={_MARK}=yes")
-            phases = {text(task, "metadata", "name"): text(task, "status", "phase") for task in marked}
+            marked = _tasks(target, self.task, f"--selector={_MARK}=yes")
+            phases = {text(task, "metadata", "name"): _phase(task) for task in marked}
             if going := [name for name, phase in phases.items() if phase not in _ENDED]:
                 raise NotYet(f"in progress: {', '.join(going)}")
             return {f"{self.task} {name}": phase for name, phase in phases.items() if phase != DONE}
@@ -62,12 +66,91 @@ class KillWhileWorking:
     def undo(self, target: Target) -> None:
         """Nothing to take away: their controllers have made new ones."""
 
-    def _working(self, target: Target) -> tuple[str, ...]:
-        tasks = self._tasks(target)
-        names = tuple(text(t, "metadata", "name") for t in tasks if text(t, "status", "phase") == "InProgress")
-        if not names:
-            raise NotYet("none in progress")
-        return names
 
-    def _tasks(self, target: Target, *selector: str) -> tuple[Object, ...]:
-        return objects(target.cluster.kubectl, f"{self.task}.velero.io", f"--namespace={NAMESPACE}", *selector)
+@dataclass(frozen=True)
+class While:
+    """Another fault, as soon as one of Velero's tasks is in progress."""
+
+    task: str
+    fault: Fault
+
+    @property
+    def name(self) -> str:
+        """What, and during what."""
+        return f"{self.fault.name} during {self.task}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What it needs itself."""
+        return self.fault.needs
+
+    def inject(self, target: Target) -> None:
+        """Wait for such a task, and strike. TimedOut if none comes."""
+        _working(target, self.task)
+        self.fault.inject(target)
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        """What is seen of it."""
+        return self.fault.damage(target, before)
+
+    def undo(self, target: Target) -> None:
+        """Take it away."""
+        self.fault.undo(target)
+
+
+@dataclass(frozen=True)
+class ExpireBackups:
+    """The time to live of every backup has run out, and Velero's own garbage collection deletes them."""
+
+    name: str = "expire-backups"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        """Put their expiration into the past, and let Velero start anew: then it looks, and else once an hour."""
+        backups = [text(backup, "metadata", "name") for backup in _tasks(target, "backups")]
+        if not backups:
+            raise FaultHadNoEffect("there is no backup that could expire")
+        past = json.dumps({"status": {"expiration": _PAST}})
+        command = ("patch", "backups.velero.io", f"--namespace={NAMESPACE}", "--type=merge", f"--patch={past}")
+        for backup in backups:
+            target.cluster.kubectl(*command, backup)
+        kill(target, "velero")
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
+        """No backup that expired is left in the cluster, and none at all in the bucket."""
+
+        def gone() -> Mapping[str, str]:
+            bucket = target.bucket
+            kept = bucket.client().list_objects_v2(Bucket=bucket.bucket, Prefix="backups/").get("KeyCount", 0)
+            backups = [text(backup, "status", "expiration") for backup in _tasks(target, "backups")]
+            if (listed := backups.count(_PAST)) or kept:
+                raise NotYet(
+                    f"{listed} expired backups are left in the cluster, {kept} objects of backups in the bucket"
+                )
+            return {"backups in the cluster": "none is left", f"backups in the bucket {bucket.bucket}": "none is left"}
+
+        return until(gone, waited_for="all backups to be deleted", within_s=deadlines.DAMAGE_S, every_s=1)
+
+    def undo(self, target: Target) -> None:
+        """Nothing to take away: what is deleted is deleted."""
+
+
+def _working(target: Target, task: str) -> tuple[str, ...]:
+    """The names of such tasks in progress, once there are some. TimedOut."""
+
+    def working() -> tuple[str, ...]:
+        found = [text(each, "metadata", "name") for each in _tasks(target, task) if _phase(each) == "InProgress"]
+        if not found:
+            raise NotYet("none in progress")
+        return tuple(found)
+
+    # Asked without a pause: a small backup is over within a second or two.
+    return until(working, waited_for=f"{task} in progress", within_s=deadlines.DAMAGE_S, every_s=0.1)
+
+
+def _tasks(target: Target, task: str, *selector: str) -> tuple[Object, ...]:
+    return objects(target.cluster.kubectl, f"{task}.velero.io", f"--namespace={NAMESPACE}", *selector)
+
+
+def _phase(task: Object) -> str:
+    return text(task, "status", "phase")

@@ -91,7 +91,7 @@ def plan(
     wanted = request.scenarios(names, known) if names else tuple(known.values())
     chosen = request.choose_all("store", stores, STORES)
     ways = request.choose_all("strategy", strategies, sorted({way for store in STORES for way in _strategies(store)}))
-    tools = request.choose_all("engine", engines, request.ENGINES)
+    tools = request.choose_all("engine", engines, tuple(request.ENGINES))
     shared = asdict(asked or Asked())
     request.at_least_once(repeat)
     drilled: list[tuple[Scenario, Options]] = []
@@ -121,7 +121,7 @@ def _strategies(store: str) -> tuple[str, ...]:
 
 def _cells(drilled: Sequence[tuple[Scenario, Options]], repeat: int) -> Iterator[Cell]:
     """In an order in which many can begin with what the one before left."""
-    ordered = sorted(drilled, key=lambda pair: (*_made_of(pair[1]), _wrecks(pair[0]), pair[0].name))
+    ordered = sorted(drilled, key=lambda pair: (_made_of(pair[1]), _wrecks(pair[0]), pair[0].name))
     numbers = itertools.count(1)
     for _, options in ordered:
         for turn in range(1, repeat + 1):

@@ -59,16 +59,18 @@ def drilled(run: Path) -> Drilled:
             verdict = worst((verdict, Verdict.UNKNOWN))
     except (HarnessError, OSError):
         verdict = worst((verdict, Verdict.UNKNOWN))
+    noticing = bool(items(story.facts.get("noticed_by")))
     return Drilled(
         run,
         story.scenario,
         text(story.facts.get("strategy")),
         text(story.facts.get("engine")),
-        bool(items(story.facts.get("noticed_by"))),
+        noticing,
         verdict,
         tuple((store, _of_store(story, store, verdict)) for store in STORES if store in story.members),
-        number(story.judged.get("rto_s")),
-        number(story.judged.get("rpo_s")),
+        # The figures of a bad recovery would praise it.
+        None if noticing else number(story.judged.get("rto_s")),
+        None if noticing else number(story.judged.get("rpo_s")),
         story.events[-1].at_s if story.events else 0.0,
     )
 

@@ -1,0 +1,83 @@
+"""What happens to a restic repository beside the loss of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness import deadlines, parallel
+from harness.backups import velero_check
+from harness.backups.velero_install import NAMESPACE
+from harness.errors import FaultHadNoEffect
+from harness.k8s import objects, text
+from harness.model import Volume
+from harness.ports import Target
+from harness.wait import NotYet, until
+
+_OURS = {"drillproof": "stale"}
+"""What marks a lock as left behind by us, on the object itself."""
+
+
+@dataclass(frozen=True)
+class LeaveLock:
+    """A program that had the repository to itself was killed, and its lock lies there still.
+
+    Only after half an hour does restic call a lock stale that somebody on another machine took.
+    """
+
+    name: str = "leave-lock in the repository"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        """Let a check lock the repository, catch its lock, and put it back when the check has ended."""
+        client, bucket = target.bucket.client(), target.bucket.bucket
+        caught: dict[str, bytes] = {}
+
+        def catch() -> None:
+            try:
+                caught.update({key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in _locks(target)})
+            except client.exceptions.NoSuchKey as gone:
+                raise NotYet(str(gone)) from gone
+            if not caught:
+                raise NotYet("no lock in the repository")
+
+        repository = _repository(target)
+        parallel.beside(
+            lambda: velero_check.restic(target.cluster.kubectl, repository, "check", "--read-data"),
+            [lambda: until(catch, waited_for="a lock in the repository", within_s=deadlines.DAMAGE_S, every_s=0.02)],
+        )
+        for key, lock in caught.items():
+            client.put_object(Bucket=bucket, Key=key, Body=lock, Metadata=_OURS)
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
+        """The lock is there, and whoever held it is not. FaultHadNoEffect if it is gone."""
+        left = self._left(target)
+        if not left:
+            raise FaultHadNoEffect("no lock is left in the repository")
+        return dict.fromkeys(left, "lies there, and nobody holds it")
+
+    def undo(self, target: Target) -> None:
+        """Take our lock away, and no other."""
+        for key in self._left(target):
+            target.bucket.client().delete_object(Bucket=target.bucket.bucket, Key=key)
+
+    def _left(self, target: Target) -> list[str]:
+        client, bucket = target.bucket.client(), target.bucket.bucket
+        return [key for key in _locks(target) if client.head_object(Bucket=bucket, Key=key)["Metadata"] == _OURS]
+
+
+def _locks(target: Target) -> list[str]:
+    found = target.bucket.client().list_objects_v2(
+        Bucket=target.bucket.bucket, Prefix=f"restic/{target.namespace}/locks/"
+    )
+    return [thing["Key"] for thing in found.get("Contents", ())]
+
+
+def _repository(target: Target) -> str:
+    """Its URL, as Velero calls it."""
+    kept = objects(target.cluster.kubectl, "backuprepositories.velero.io", f"--namespace={NAMESPACE}")
+    urls = [text(each, "spec", "resticIdentifier") for each in kept]
+    for url in urls:
+        if url.endswith(f"/{target.bucket.bucket}/restic/{target.namespace}"):
+            return url
+    raise FaultHadNoEffect(f"Velero has no repository of {target.namespace} in this bucket, but: {', '.join(urls)}")

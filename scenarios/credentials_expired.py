@@ -1,0 +1,17 @@
+"""The keys with which Velero comes to its bucket have expired, and nobody has given it new ones.
+
+Velero calls its location Unavailable and refuses every backup (velero issues 5924 and 6329 are of this kind); who looks
+only at the backups that there are sees nothing. It must be noticed when the backup is due.
+"""
+
+from harness.faults.secrets import RefuseCredentials
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(Trouble(RefuseCredentials(), "backup"),),
+    noticed_by=(
+        Notice("backup-complete", "the tool says of its backup: FailedValidation"),
+        Notice("backup-complete", "the bucket holds nothing of this backup"),
+    ),
+)

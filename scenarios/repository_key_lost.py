@@ -1,0 +1,13 @@
+"""The repository's key is deleted from the bucket. Every pack is there, and nothing will ever be read of them again.
+
+Velero looks at no backup again: it stays Completed. To open the repository must notice.
+"""
+
+from harness.faults.bucket import Rot, SpoilObjects
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(Trouble(SpoilObjects("key", "keys", Rot.MISSING, every=True), "write"),),
+    noticed_by=(Notice("backup-complete", "the repository is damaged: .*no key found"),),
+)
