@@ -187,7 +187,9 @@ def test_no_edit_of_the_shape_of_findings_is_allowed(memory: Memory) -> None:
 def test_no_edit_of_the_shape_of_run_json_is_allowed(facts: Document) -> None:
     free = frozenset({"stores", "left_out", "images", "objects", "mysql", "postgres", "consul"})
     rest = allowed("run", facts, free)
-    assert all(what.startswith(("('objectives',) without", "() without writes_per_s")) for what in rest), rest
+    # What runs of this schema's first days do not say yet.
+    younger = ("() without writes_per_s", "('plan',) without", "('objectives',) without")
+    assert all(what.startswith(younger) for what in rest), rest
 
 
 def test_no_edit_of_the_shape_of_an_event_is_allowed(memory: Memory) -> None:
@@ -196,7 +198,8 @@ def test_no_edit_of_the_shape_of_an_event_is_allowed(memory: Memory) -> None:
     told = {line["kind"]: line for line in lines(memory.path)}
     for kind, line in told.items():
         rest = [what for what, edited in edits(line, free) if not wrong("journal", edited)]
-        assert all("without at_s" in what and kind == "mark" for what in rest), (kind, rest)
+        younger = {"mark": ("without at_s",), "volumes": ("without node", "without path")}.get(kind, ())
+        assert all(what.endswith(younger) for what in rest), (kind, rest)
         assert wrong("journal", {**line, "kind": "other"})
         assert wrong("journal", {**line, "chain": line["chain"][:-1]})
         assert wrong("journal", {**line, "at": "yesterday"})
