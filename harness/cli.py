@@ -233,13 +233,26 @@ def recheck(run: RunName, key: Key = None, runs: Runs = RUNS, as_json: AsJson = 
 
 
 @app.command()
-def report(run: RunName = "latest", key: Key = None, runs: Runs = RUNS, as_json: AsJson = False) -> int:
+def report(
+    run: RunName = "latest",
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="What to print: text, markdown, csv or json.")
+    ] = "text",
+    key: Key = None,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> int:
     """Render a run's report.html, junit.xml and allure-results again, as it was judged."""
-    from harness import rundir  # noqa: PLC0415 # as above
+    from harness import request, rundir  # noqa: PLC0415 # as above
     from harness.conduct import show  # noqa: PLC0415 # as above
+    from harness.evidence import markdown, numbers  # noqa: PLC0415 # as above
 
+    request.choose("format", form, ("text", "markdown", "csv", "json"))
     story = show(rundir.find(runs, run), key)
-    _tell(story, as_json=as_json)
+    if form in {"markdown", "csv"}:
+        typer.echo((markdown if form == "markdown" else numbers).render(story), nl=False)
+    else:
+        _tell(story, as_json=as_json or form == "json")
     return EXIT_CODES[story.verdict]
 
 

@@ -169,7 +169,7 @@ class TestTable:
     def test_hostile_names_stay_in_their_cell(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("harness.judge.is_current", lambda _: True)
         found = [replace(each, scenario="a|b<script>\n| x") for each in rows(sample_runs.passed(tmp_path / "one"))]
-        assert "| a\\|b<script> \\| x |" in pages.markdown(found, (), 0)
+        assert "| a\\|b&lt;script> \\| x |" in pages.markdown(found, (), 0)
         pages.write(tmp_path, found, [LeftOut("<b>", "|", "\x1b", "why")], 0)
         page = (tmp_path / "matrix.html").read_text()
         assert "<script>" not in page

@@ -21,6 +21,7 @@ from memory import Memory
 
 from harness import cli, conduct, journal, judge
 from harness.errors import HarnessError, Misconfigured, Unreadable
+from harness.evidence import story
 from harness.model import Verdict
 from harness.rundir import Run
 from harness.signing import keys, seal
@@ -70,6 +71,11 @@ def test_a_run_is_what_was_signed(good: Path) -> None:
     assert found.evidence.said["run"] == good.name
     assert found.verdict.said["verdict"] == "pass"
     assert found.verdict.predicate["result"] == "PASSED"
+    (said,) = [each for each in story.read(good).findings if each.check == "evidence-signed"]
+    assert (said.verdict, said.detail) == (
+        Verdict.PASS,
+        f"as signed when the drill ended, by key {KEY.public_key.keyid}",
+    )
     assert {*found.evidence.files, *found.verdict.files} | {
         f"signed/{name}.{end}" for name in ("evidence", "verdict") for end in ("pub", "dsse.json")
     } == set(files(good))
@@ -231,6 +237,41 @@ ENVELOPES = (
 def test_an_envelope_that_is_none_is_named(run: Path, text: str) -> None:
     (run / "signed" / "evidence.dsse.json").write_text(text)
     assert problems(run)[0].startswith("signed/evidence.dsse.json: is no DSSE envelope")
+
+
+ENVELOPE_EDITS = {
+    "a space": ('",', '" ,'),
+    "a line's end": ("\n}", "\r\n}"),
+    "a field more": ('{\n "payload"', '{\n "x": 1,\n "payload"'),
+    "an escape": ('"payload"', '"\\u0070ayload"'),
+    "no padding": ('=="', '"'),
+    "the bits that base64 leaves over": ('Q=="', 'R=="'),
+    "the key's name": ('"keyid": "', '"keyid": "0'),
+    "another signature": ("[\n  {", '[\n  {"keyid": "x", "sig": "eA=="},\n  {'),
+}
+
+
+@pytest.mark.parametrize("what", ENVELOPE_EDITS)
+@pytest.mark.parametrize("name", ["evidence", "verdict"])
+def test_an_envelope_that_says_the_same_in_another_way_is_named(run: Path, name: str, what: str) -> None:
+    old, new = ENVELOPE_EDITS[what]
+    path = run / "signed" / f"{name}.dsse.json"
+    text = path.read_text()
+    for letter in "AQgw":  # what may stand before the padding of a signature
+        old, new = (old, new) if old in text else (f'{letter}=="', f'{chr(ord(letter) + 1)}=="')
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert any(problem.startswith(f"signed/{name}.dsse.json: ") for problem in problems(run))
+
+
+def test_one_more_signature_is_a_change_too(run: Path) -> None:
+    path = run / "signed" / "verdict.dsse.json"
+    envelope = json.loads(path.read_text())
+    envelope["signatures"].append({"keyid": "x", "sig": "eA=="})
+    path.write_text(json.dumps(envelope, indent=1) + "\n")
+    assert problems(run) == (
+        "signed/verdict.dsse.json: is no DSSE envelope with one signature, as drillproof writes it",
+    )
 
 
 def test_a_huge_envelope_is_not_read(run: Path) -> None:

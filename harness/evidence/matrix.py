@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.evidence.html import template
-from harness.evidence.visible import duration, many, one_line
+from harness.evidence.markdown import escaped, line
+from harness.evidence.visible import duration, many
 from harness.matrix.plan import LeftOut
 from harness.matrix.table import FIGURES, Row
 from harness.model import Json, Verdict, worst
@@ -51,11 +52,11 @@ def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) ->
     for title, noticing in (("Must recover", False), ("Must be noticed", True)):
         if some := _of(table, noticing=noticing):
             columns = (*heads, *(() if noticing else FIGURES.values()))
-            lines += [f"{title}:", "", _line(columns), _line("---" for _ in columns)]
-            lines += [_line(_words(row)) for row in some]
+            lines += [f"{title}:", "", line(columns), line("---" for _ in columns)]
+            lines += [line(_words(row)) for row in some]
             lines.append("")
     for each in left_out:
-        lines.append(one_line(f"- not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"))
+        lines.append(escaped(f"- not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"))
     if missing:
         lines.append(f"- {missing} planned drills were not made yet")
     return "\n".join(lines).rstrip() + "\n"
@@ -89,14 +90,6 @@ def figure(name: str, value: float | None) -> str:
     if name.endswith("_bytes"):
         return duration(None) if value is None else f"{value / 1e6:,.1f} MB"
     return duration(value)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(map(_escaped, cells))} |"
-
-
-def _escaped(text: str) -> str:
-    return one_line(text).replace("|", "\\|")
 
 
 def _of(table: Sequence[Row], *, noticing: bool) -> tuple[Row, ...]:
