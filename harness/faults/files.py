@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, ToolFailed
@@ -33,8 +34,9 @@ class WipeVolumes:
         for volume in self._volumes(target.cluster.volumes(target.namespace)):
             if not _files(target, volume):
                 raise FaultHadNoEffect(f"{volume.claim} is empty")
-            inside = ("-mindepth", "1", "-maxdepth", "1", "-exec", "rm", "--recursive", "--force", "{}", "+")
-            target.machines.on_node(volume.node, "find", volume.path, *inside)
+            # Until it is done: files are made in the folders that are being removed.
+            what = f"the files of {volume.claim} to go"
+            until(partial(_remove, target, volume), waited_for=what, within_s=deadlines.DAMAGE_S)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
         """No file is left in any of them."""
@@ -153,6 +155,11 @@ def _volume(volumes: Iterable[Volume], claim: str) -> Volume:
     if found is None:
         raise FaultHadNoEffect(f"there is no claim {claim} whose files lie on a node")
     return found
+
+
+def _remove(target: Target, volume: Volume) -> None:
+    inside = ("-mindepth", "1", "-maxdepth", "1", "-exec", "rm", "--recursive", "--force", "{}", "+")
+    target.machines.on_node(volume.node, "find", volume.path, *inside)
 
 
 def _files(target: Target, volume: Volume) -> list[str]:
