@@ -16,7 +16,18 @@ from harness.journal import Journal
 from harness.ledger import LedgerWriter
 from harness.model import DONE, Json, Row, Stored, ToolReport
 from harness.observe import Observer
-from harness.ports import BackupEngine, Bucket, Cluster, Dataset, Datastore, Fault, Machines, Target, Unanswered
+from harness.ports import (
+    BackupEngine,
+    Bucket,
+    Cluster,
+    Dataset,
+    Datastore,
+    Fault,
+    Machines,
+    Mendable,
+    Target,
+    Unanswered,
+)
 from harness.scenario import Scenario, Trouble
 from harness.ticker import Ticker
 
@@ -263,7 +274,9 @@ class Drill:
             self._journal.mark("T4")  # from here on the stores mend themselves
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
-            recover = [store.recover for store in self._parts.stores] if plan.restore else []
+            stores = self._parts.stores
+            mend = [store.mend for store in stores if plan.mend and isinstance(store, Mendable)]
+            recover = [store.recover for store in stores] if plan.restore else mend
             parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
 
     def _move(self) -> None:

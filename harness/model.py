@@ -172,6 +172,7 @@ class Plan:
     """What is done about the disaster."""
 
     restore: bool = True  # False: the stores mend themselves, from the members that are left
+    mend: bool = False  # with no restore: the stores' own way out is gone, from the volumes that are there
     make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
     older: bool = False  # another backup is taken after the fault, and the one from before it is restored
     new_cluster: bool = False  # nothing is left of the old one but the bucket

@@ -124,6 +124,14 @@ class Administered(Protocol):
         """Run statements on one member. ToolFailed if it refuses one."""
 
 
+@runtime_checkable
+class Mendable(Protocol):
+    """The extra power of a store that its administrator can bring back from its members' own volumes."""
+
+    def mend(self) -> None:
+        """Go the way that its manual has for this. ToolFailed, TimedOut."""
+
+
 class BackupEngine(Protocol):
     """What takes and restores a backup."""
 
