@@ -26,6 +26,7 @@ from harness.ports import (
     Datastore,
     Fault,
     Machines,
+    Mendable,
     Reusable,
     Target,
     Unanswered,
@@ -301,7 +302,9 @@ class Drill:
             self._journal.mark("T4")  # from here on the stores mend themselves
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
-            recover = [store.recover for store in self._parts.stores] if plan.restore else []
+            stores = self._parts.stores
+            mend = [store.mend for store in stores if plan.mend and isinstance(store, Mendable)]
+            recover = [store.recover for store in stores] if plan.restore else mend
             parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
 
     def _move(self) -> None:

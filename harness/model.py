@@ -183,6 +183,7 @@ class Plan:
     """What is done about the disaster."""
 
     restore: bool = True  # False: the stores mend themselves, from the members that are left
+    mend: bool = False  # with no restore: the stores' own way out is gone, from the volumes that are there
     make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
     discard_lost: bool = False  # remove the claims of lost volumes with their pods first, so that both are made anew
     volumes_stay: bool = False  # no volume is lost; what comes back uses them as they are

@@ -132,6 +132,14 @@ class Reusable(Protocol):
         """Empty the ledger and open its accounts anew; return when every member has it so."""
 
 
+@runtime_checkable
+class Mendable(Protocol):
+    """The extra power of a store that its administrator can bring back from its members' own volumes."""
+
+    def mend(self) -> None:
+        """Go the way that its manual has for this. ToolFailed, TimedOut."""
+
+
 class BackupEngine(Protocol):
     """What takes and restores a backup."""
 
