@@ -10,6 +10,7 @@ from harness.model import Objectives, Plan
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(LockObjects(), "backup"), Trouble(DeleteEverything(), "restore")),
     plan=Plan(rewind=True),

@@ -12,6 +12,7 @@ from harness.scenario import Scenario, Trouble
 CHANGED = ChangeSecret("other-password", "velero-repo-credentials", "repository-password", "another")
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(CHANGED, "restore"),),
     noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed, .*wrong password"),),
