@@ -34,6 +34,7 @@ from harness.ledger import fingerprint
 from harness.left_out import LEFT_OUT
 from harness.model import Event, Json
 from harness.options import Options
+from harness.ports import Indexed
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
 from harness.scenario import facts
@@ -185,6 +186,7 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "strategy": options.strategy,
         "engine": options.engine,
         "stores": {name: list(DATASTORES[name].members) for name in options.stores},
+        "indexed": [name for name in options.stores if issubclass(DATASTORES[name], Indexed)],
         "seed": options.seed,
         "size": options.size,
         "hooks": [asdict(hook) for hook in options.hooks],

@@ -27,6 +27,7 @@ from harness.ledger import fingerprint
 from harness.model import (
     OWN,
     Health,
+    IndexReading,
     Json,
     Operation,
     Part,
@@ -58,6 +59,8 @@ class MemberState:
     definitions: dict[str, str] = field(default_factory=dict)
     settings: str = "as made"
     corrupt: bool = False
+    index: str = ""  # what an index has otherwise than its table
+    index_corrupt: bool = False
     kept_on_disk: bool = True  # whether what it holds outlives a restart
     shows_new_writes: bool = True
 
@@ -211,6 +214,13 @@ class MemoryStore:
         definitions = {name: _part([(text,)]) for name, text in state.definitions.items()}
         own = {f"{OWN}settings": _part([(member, state.settings)])}
         return Reading(member, tables | definitions | own)
+
+    def indexes(self, member: str) -> IndexReading:
+        """One index a table."""
+        state = self._state(member)
+        if state.index_corrupt:
+            raise Corrupt("index user.name: a page's checksum is wrong")
+        return IndexReading(member, len(state.tables), {"user.name": state.index} if state.index else {})
 
     def writer(self) -> MemoryWriter:
         """A writer to all members."""
@@ -380,6 +390,7 @@ def rehearse(
     facts: dict[str, Json] = {
         **scenario_facts(scenario),
         "stores": {store.name: list(store.members) for store in stores},
+        "indexed": [store.name for store in stores],
         "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
     }
     run = rundir.create(runs, "memory_loss", facts)
