@@ -39,7 +39,7 @@ from harness.model import (
     Volume,
     VolumeCopy,
 )
-from harness.ports import BackupEngine, Bucket, Corrupt, Dataset, Machines, Target, Unanswered
+from harness.ports import BackupEngine, Bucket, Corrupt, Dataset, Indexed, Machines, Target, Unanswered
 from harness.scenario import Scenario
 from harness.scenario import facts as scenario_facts
 from harness.transfers import after, opening
@@ -390,7 +390,7 @@ def rehearse(
     facts: dict[str, Json] = {
         **scenario_facts(scenario),
         "stores": {store.name: list(store.members) for store in stores},
-        "indexed": [store.name for store in stores],
+        "indexed": [store.name for store in stores if isinstance(store, Indexed)],
         "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
     }
     run = rundir.create(runs, "memory_loss", facts)

@@ -624,6 +624,7 @@ _FILES = (
             "members-healthy",
             "ledger-kept",
             "transfers-whole",
+            "indexes-hold",
             "objectives-met",
         ),  # it may be down while they are read
         restarts=True,
