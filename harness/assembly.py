@@ -36,6 +36,7 @@ from harness.left import left_by
 from harness.left_out import LEFT_OUT
 from harness.model import Event, Json, Left, Verdict
 from harness.options import Options
+from harness.ports import Indexed
 from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
@@ -289,6 +290,7 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "strategy": options.strategy,
         "engine": options.engine,
         "stores": {name: list(DATASTORES[name].members) for name in options.stores},
+        "indexed": [name for name in options.stores if issubclass(DATASTORES[name], Indexed)],
         "seed": options.seed,
         "size": options.size,
         "writes_per_s": options.rate,

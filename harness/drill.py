@@ -98,7 +98,7 @@ class Drill:
         7. `restore`, by the scenario's plan: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the
            stores' own steps.
         8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and has its data
-           read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
+           read in full (T9). Then all are restarted at once and read once more, with their ledgers and indexes: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
         Troubles strike at `seed`, `backup`, `write`, `restore` or `readback`, and are seen like the fault itself.
@@ -396,6 +396,7 @@ class Drill:
         self._note_objects("after", well_within_s)
         self._observer.digests("after")
         self._observer.survivors()
+        self._observer.indexes()  # last: a server may end itself over a damaged page
 
     def _new_writes(self) -> None:
         stores = self._parts.stores

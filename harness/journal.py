@@ -23,7 +23,7 @@ from harness.clock import Clock
 from harness.errors import Unreadable
 from harness.model import Event, Json
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of what a run directory holds; any other is refused, since it could mean something else."""
 
 _CHAIN = ',"chain":"'

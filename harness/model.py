@@ -60,6 +60,15 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class IndexReading:
+    """What came of holding the indexes of one member against their tables."""
+
+    answered_by: str  # as in a `Reading`
+    held: int  # how many were
+    wrong: Mapping[str, str]  # by index, what it has otherwise than its table
+
+
+@dataclass(frozen=True)
 class Health:
     """What one member says of itself and of its replication."""
 

@@ -10,7 +10,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import POLL_OK
 
-from harness.datastores.postgres import Postgres, _standby_health, is_damage
+from harness.datastores.postgres import Postgres, _standby_health
+from harness.datastores.postgres_damage import is_damage
 from harness.datastores.postgres_digest import EXCLUDED, Relation, _prefixed, listed, row_hash
 from harness.datastores.postgres_writer import PostgresWriter, is_refusal
 from harness.model import Operation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping
 
 import psycopg2
@@ -11,13 +10,15 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Identifier
 
 from harness.data import fixtures
+from harness.datastores import postgres_indexes
 from harness.datastores.postgres_copy import CopyStream
+from harness.datastores.postgres_damage import is_damage
 from harness.datastores.postgres_digest import MAIN, digest, settle
 from harness.datastores.postgres_slow import slowly
 from harness.datastores.postgres_writer import PostgresWriter
 from harness.deadlines import RECOVER_S
 from harness.errors import HarnessError, ToolFailed
-from harness.model import Health, Reading, Row
+from harness.model import Health, IndexReading, Reading, Row
 from harness.ports import Cluster, Corrupt, Dataset
 from harness.transfers import TABLES, opening
 from harness.wait import NotYet, until
@@ -26,14 +27,6 @@ _PORT = 5432
 _CAUGHT_UP_S = 300.0  # for standbys to replay what a seeding has just written
 _COPY_BYTES = 1 << 18
 _ROWS_AT_ONCE = 5000
-
-_DAMAGED = re.compile(r"XX...|58030|58P01")
-"""Codes of a server's own trouble: data or an index corrupted, what should never be, a file unreadable or gone."""
-
-_DAMAGED_AT_START = re.compile(
-    r"FATAL: .*(invalid page|invalid data|is missing|No such file|Input/output error|read \d+ of \d+)", re.DOTALL
-)
-"""The same where it keeps a session from starting: the driver has no code then. A lost connection says no FATAL."""
 
 _OPEN = SQL("INSERT INTO {} VALUES (%s, %s)")
 _FORGET = "TRUNCATE " + ", ".join(f"drillproof.{table}" for table in ("ledger", *TABLES)) + " RESTART IDENTITY"
@@ -110,6 +103,11 @@ class Postgres:
         """Everything but the ledger's and its accounts' rows, of every database, as this member shows it."""
         with self._forward(member) as address:
             return digest(lambda database: self._connect(member, address, database))
+
+    def indexes(self, member: str) -> IndexReading:
+        """Every index but what `postgres_indexes.EXCLUDED` lists."""
+        with self._forward(member) as address:
+            return postgres_indexes.held(lambda database: self._connect(member, address, database))
 
     def writer(self) -> PostgresWriter:
         """Connect to the primary as a client would."""
@@ -202,13 +200,6 @@ def _open_accounts(sql: cursor) -> None:
     for account, balance in opening().items():
         table, number = account.split("/")
         sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
-
-
-def is_damage(sqlstate: str | None, message: str) -> bool:
-    """Whether an error with this code, or with none and this message, says that what the server holds is damaged."""
-    if sqlstate is None:
-        return bool(_DAMAGED_AT_START.search(message))
-    return bool(_DAMAGED.fullmatch(sqlstate))
 
 
 def _one(sql: cursor, statement: str, *parameters: object) -> tuple[object, ...]:
