@@ -48,7 +48,7 @@ def test_our_own_scenarios_make_sense(name: str) -> None:
     names = [fault.name for fault in each.faults]
     assert len(set(names)) == len(names), "two faults of one name cannot be told apart in the journal"
     assert {store for fault in each.faults for store in fault.needs} <= set(each.stores)
-    assert all(trouble.step in {"backup", "write", "restore"} for trouble in each.troubles)
+    assert all(trouble.step in {"seed", "backup", "write", "restore"} for trouble in each.troubles)
     for notice in each.noticed_by:
         assert notice.check in checks
         assert re.compile(notice.saying)
