@@ -40,6 +40,8 @@ class World:
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         if args[0] == "exec":
             assert args[-5:-2] == ("restic", "check", "--read-data")
+            assert "daemonset/node-agent" in args, "Velero's server would soon remove a lock of its own"
+            assert "--container=node-agent" in args
             assert args[-1] == "--repo=s3:http://store/b/restic/custos"
             assert stdin == "secret\n"
             if self.locks:
