@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from harness import data, rundir, selftest, shell, supplies
 from harness.backups.velero import VeleroEngine
@@ -31,9 +32,11 @@ from harness.evidence import bundle
 from harness.images import versions
 from harness.journal import Journal
 from harness.ledger import fingerprint
+from harness.left import left_by
 from harness.left_out import LEFT_OUT
-from harness.model import Event, Json
+from harness.model import Event, Json, Left, Verdict
 from harness.options import Options
+from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
 from harness.scenario import facts
@@ -54,38 +57,118 @@ SERVICES = {"mysql": "mysql-primary", "postgres": "postgres-primary", "consul": 
 """What the clients of each store come by."""
 
 
-def run_drill(
-    options: Options,
-    on_event: Callable[[Event], None],
-    say: Callable[[str], None],
-    afterwards: Callable[[Parts, Path], None] | None = None,
-) -> Path:
-    """Run one drill, and return its run directory; the journal there says how it went.
+Basis = tuple[Json, ...]
 
-    `say` gets lines about what is being made ready before there is a journal; `afterwards` is done with what was
-    restored, before it is taken down. Misconfigured if the drill cannot be as it is asked for; nothing has been made
-    then.
+
+class Site:
+    """Where drills run one after the other: one cluster, whose stores one drill may leave to the next.
+
+    A context manager: on the way out the cluster is taken down, or let go if it is to be kept.
     """
-    known = dataset.load(data.fixtures(), options.seed, options.size)
-    for store in options.stores:
-        overlay(data.fixtures(), store, options.strategy)
-    supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
-    supplied = supplies.ensure(options.images, options.mirror, say)
-    cluster = supplied.cluster(options.cluster)
-    run = rundir.create(options.runs, options.scenario.name, _facts(options, supplied))
-    journal = Journal(run / "journal.jsonl", Clock(), on_event)
-    try:
-        journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-        journal.append("selftest", tier="rehearsed", **selftest.rehearsal())
-        parts = _parts(options, supplied, cluster, known, run)
-        with _tidied(options, parts, cluster, run, journal):
-            Drill(parts, run, journal).run()
-            if afterwards is not None:
-                journal.append("fence", **asdict(cluster.escapes()))
-                afterwards(parts, run)
-    finally:
-        journal.close()
-    return run
+
+    def __init__(self, *, fresh: bool = False) -> None:
+        """Nothing is made yet. With `fresh` every drill has a cluster of its own."""
+        self._fresh = fresh
+        self._keep = False
+        self._cluster: KindCluster | None = None
+        self._made_of: Basis | None = None
+        self._credentials: Mapping[str, Mapping[str, str]] = {}
+        self._left: Left | None = None
+        self._rehearsal: dict[str, Json] | None = None
+        self._forget: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._cluster and self._keep:
+            self._cluster.release()
+        elif self._cluster:
+            self._cluster.down()
+
+    def drill(
+        self,
+        options: Options,
+        on_event: Callable[[Event], None],
+        say: Callable[[str], None],
+        afterwards: Callable[[Parts, Path], None] | None = None,
+    ) -> Path:
+        """Run one drill, and return its run directory; the journal there says how it went.
+
+        `say` gets lines about what is being made ready before there is a journal; `afterwards` is done with what was
+        restored. Misconfigured if the drill cannot be as it is asked for; nothing has been made then. It leaves
+        nothing to the next one unless it is settled first.
+        """
+        known = dataset.load(data.fixtures(), options.seed, options.size)
+        for store in options.stores:
+            overlay(data.fixtures(), store, options.strategy)
+        supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
+        supplied = supplies.ensure(options.images, options.mirror, say)
+        left = self._take_over(options)
+        cluster = self._cluster = self._cluster or supplied.cluster(options.cluster)
+        self._keep = options.keep
+        run = rundir.create(options.runs, options.scenario.name, _facts(options, supplied))
+        journal = Journal(run / "journal.jsonl", Clock(), on_event)
+        try:
+            journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+            journal.append("selftest", tier="rehearsed", **self._rehearsed())
+            parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
+            self._forget = parts.engine.forget
+            with _logs_home(options, parts, cluster, run, journal):
+                Drill(parts, run, journal).run()
+                if afterwards is not None:
+                    journal.append("fence", **asdict(cluster.escapes()))
+                    afterwards(parts, run)
+        finally:
+            journal.close()
+            if options.scenario.plan.move:
+                _tidy_two(cluster, keep=options.keep)
+                self._cluster = None
+        return run
+
+    def settle(self, run: Path, verdict: Verdict) -> None:
+        """Say what the last drill came to; after anything but PASS nothing of its cluster is used again."""
+        if verdict is Verdict.PASS and not self._fresh and self._can_forget():
+            self._left = left_by(Run(run))
+        else:
+            self._tear_down()
+
+    def _can_forget(self) -> bool:
+        """Whether the bucket can be emptied for the next drill; under object lock it cannot."""
+        try:
+            self._forget()
+        except HarnessError:
+            return False
+        return True
+
+    def _rehearsed(self) -> dict[str, Json]:
+        """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
+        if self._rehearsal is None:
+            self._rehearsal = selftest.rehearsal()
+        return self._rehearsal
+
+    def _take_over(self, options: Options) -> Left | None:
+        """What the last drill left, if this one can begin with it; else credentials are made for a new beginning."""
+        left, self._left = self._left, None
+        made_of = _basis(options)
+        if left and made_of and made_of == self._made_of and self._cluster and self._cluster.is_whole():
+            return left
+        kinds = [DATASTORES[name] for name in options.stores]
+        self._credentials = {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
+        self._made_of = made_of
+        return None
+
+    def _tear_down(self) -> None:
+        if self._cluster and not self._keep:
+            self._cluster.down()
+            self._cluster = None
+
+
+def _basis(options: Options) -> Basis | None:
+    """What the stores of a drill are made of; None if nobody knows, since a user's hook may change them."""
+    if options.hooks:
+        return None
+    return (options.cluster, options.stores, options.strategy, options.engine, options.seed, options.size)
 
 
 def self_test(
@@ -109,7 +192,8 @@ def self_test(
             found = selftest.real(run, parts.deployment, stores, catalogues=CATALOGUES, services=SERVICES, tell=tell)
             outcomes.extend(found)
 
-    run = run_drill(options, on_event, say, spoil)
+    with Site() as site:
+        run = site.drill(options, on_event, say, spoil)
     told: dict[str, Json] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -129,22 +213,32 @@ def _last_self_test() -> Json:
         return None
 
 
-def _parts(options: Options, supplied: Supplies, cluster: KindCluster, known: dataset.KnownData, run: Path) -> Parts:
-    kinds = [DATASTORES[name] for name in options.stores]
-    credentials = {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
+def _parts(
+    options: Options,
+    supplied: Supplies,
+    cluster: KindCluster,
+    *,
+    known: dataset.KnownData,
+    run: Path,
+    credentials: Mapping[str, Mapping[str, str]],
+    left: Left | None,
+) -> Parts:
     return Parts(
         cluster=cluster,
         engine=VeleroEngine(
             cluster, lambda: cluster.store, supplied.release, uploader=options.engine.removeprefix("velero-")
         ),
         deployment=Deployment(cluster, NAMESPACE, options.strategy, data.fixtures(), credentials),
-        stores=tuple(kind(cluster, NAMESPACE, credentials[kind.name]) for kind in kinds),
+        stores=tuple(DATASTORES[name](cluster, NAMESPACE, credentials[name]) for name in options.stores),
         dataset=known,
         scenario=options.scenario,
         bucket=lambda: cluster.store,
         machines=cluster.machines,
         hooks=options.hooks,
         renew=partial(_renew, cluster),
+        beside=lambda: _parts(
+            options, supplied, cluster.beside, known=known, run=run, credentials=credentials, left=left
+        ),
         env={
             "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
@@ -152,23 +246,33 @@ def _parts(options: Options, supplied: Supplies, cluster: KindCluster, known: da
             "DRILLPROOF_NAMESPACE": NAMESPACE,
             "DRILLPROOF_SCENARIO": options.scenario.name,
         },
+        writes_per_s=options.rate,
+        left=left,
     )
 
 
 @contextlib.contextmanager
-def _tidied(options: Options, parts: Parts, cluster: KindCluster, run: Path, journal: Journal) -> Iterator[None]:
-    """Bring the logs home and take the cluster down, on every way out."""
+def _logs_home(options: Options, parts: Parts, cluster: KindCluster, run: Path, journal: Journal) -> Iterator[None]:
+    """Bring the logs home, and count what the fence has stopped, on every way out."""
     try:
         yield
     finally:
         secrets = [value for values in parts.deployment.credentials.values() for value in values.values()]
-        bundle.collect(run / "bundle", {"cluster": cluster.collect, "tool": parts.engine.collect}, secrets)
+        logs = {"cluster": cluster.collect, "tool": parts.engine.collect}
+        if options.scenario.plan.move:
+            logs |= {"moved-to": cluster.beside.collect}
+        bundle.collect(run / "bundle", logs, secrets)
         with contextlib.suppress(HarnessError):
             journal.append("fence", **asdict(cluster.escapes()))
-        if options.keep:
-            cluster.release()
-        else:
-            cluster.down()
+
+
+def _tidy_two(cluster: KindCluster, *, keep: bool) -> None:
+    """Of two clusters the one that was left is never kept: it is fenced off, and no drill could use it again."""
+    if keep:
+        cluster.beside.release()
+    else:
+        cluster.beside.down(keep_store=True)
+    cluster.down(keep_store=keep)
 
 
 def _renew(cluster: KindCluster) -> None:
@@ -187,6 +291,7 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "stores": {name: list(DATASTORES[name].members) for name in options.stores},
         "seed": options.seed,
         "size": options.size,
+        "writes_per_s": options.rate,
         "hooks": [asdict(hook) for hook in options.hooks],
         "versions": supplied.facts(),
         "commit": _commit(),

@@ -71,7 +71,8 @@ def _drill(supplied: supplies.Supplies, size: str, progress: Progress) -> dict[s
 
     with _Memory(supplied) as memory:
         begun = time.monotonic()
-        run = assembly.run_drill(options, progress, progress.say, measure)
+        with assembly.Site() as site:
+            run = site.drill(options, progress, progress.say, measure)
         findings = read_json(recheck(run))
         render(run)
         wall_s = round(time.monotonic() - begun - measured_s, 1)

@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from harness import evidence, journal, judge
 from harness.errors import HarnessError, Interrupted, Misconfigured, Unreadable
 from harness.evidence import Story
-from harness.model import Event, Json
+from harness.model import Event, Json, Verdict
 from harness.options import Options
 from harness.progress import Progress
 from harness.sabotage.base import Outcome
+from harness.signing import keys, seal
+from harness.signing.keys import PrivateKey
 
 
-def conduct(options: Options, progress: Progress) -> Story:
+class Site(Protocol):
+    """Where drills run one after the other: see `harness.assembly.Site`."""
+
+    def drill(self, options: Options, on_event: Progress, say: Callable[[str], None]) -> Path:
+        """Run one drill, and return its run directory."""
+
+    def settle(self, run: Path, verdict: Verdict) -> None:
+        """Say what the last drill came to."""
+
+
+def conduct(options: Options, progress: Progress, site: Site) -> Story:
     """Run one drill, telling `progress`, and return its story. A run that was begun is always judged and rendered.
 
     Misconfigured goes through; so does HarnessError where no run was begun. Interrupted is raised
     once the interrupted run has been rendered, and names it. A traceback goes to error.txt.
     """
-    from harness import assembly  # noqa: PLC0415 # loads every client library, which only a real drill needs
-
+    signer = keys.signer(options.key, progress.say)
     try:
-        run = assembly.run_drill(options, progress, progress.say)
+        run = site.drill(options, progress, progress.say)
     except Misconfigured:
         raise
     except (KeyboardInterrupt, Interrupted) as error:
         begun = _begun(options.runs, progress.first)
         if begun is None:
             raise Interrupted("interrupted before the drill began") from error
-        finish(begun)
+        _end(begun, signer)
         raise Interrupted(f"interrupted; what there is of the drill is in {begun}") from error
     except Exception as error:
         begun = _begun(options.runs, progress.first)
@@ -40,38 +53,46 @@ def conduct(options: Options, progress: Progress) -> Story:
             trouble = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
             raise HarnessError(f"{trouble}{kept}") from error
         run = begun
-    return finish(run)
+    story = _end(run, signer)
+    site.settle(run, story.verdict)
+    return story
 
 
 def self_test(options: Options, progress: Progress) -> dict[str, Json]:
     """The real tier: a drill, judged and rendered like any, and what it restored spoilt in every known way."""
-    from harness import assembly  # noqa: PLC0415 # as above
+    from harness import assembly  # noqa: PLC0415 # loads every client library, which only a real drill needs
 
     def tell(outcome: Outcome) -> None:
         progress.say(f"{'MISSED' if outcome.missed else 'noticed'}: {outcome.store} {outcome.name}. {outcome.missed}")
 
+    signer = keys.signer(options.key, progress.say)
     run, told = assembly.self_test(options, progress, progress.say, tell)
-    finish(run)
+    _end(run, signer)
     return told
 
 
-def finish(run: Path) -> Story:
-    """Judge the run directory and render it. HarnessError where it cannot be written."""
-    try:
+def finish(run: Path, key: Path | None = None) -> Story:
+    """Judge the run directory again and render it; sign what was concluded if its evidence is signed.
+
+    `key` is a private key, the user's own if None. HarnessError where the directory cannot be written.
+    """
+    with _written(run):
         judge.recheck(run)
-        return evidence.render(run)
-    except OSError as error:
-        raise HarnessError(f"cannot write the evidence into {run}: {error.strerror}") from error
+        return _concluded(run, _signer(run, key))
 
 
-def show(run: Path) -> Story:
-    """Render a run directory as it was judged. HarnessError if its findings.json is not what the judge says of it."""
+def show(run: Path, key: Path | None = None) -> Story:
+    """Render a run directory as it was judged, and sign that as `finish` does.
+
+    HarnessError if its findings.json is not what the judge says of it.
+    """
     if not judge.is_current(run):
         again = f"`drillproof recheck {run.name}` judges it anew"
         raise HarnessError(
             f"{run}/findings.json is not what this drillproof says of the run: edited, or older; {again}"
         )
-    return evidence.render(run)
+    with _written(run):
+        return _concluded(run, _signer(run, key))
 
 
 def keep_traceback(folder: Path) -> str:
@@ -82,6 +103,39 @@ def keep_traceback(folder: Path) -> str:
     except OSError:
         return ""
     return f" (more in {folder / 'error.txt'})"
+
+
+def _end(run: Path, signer: PrivateKey) -> Story:
+    """Sign what the drill left, before anything is concluded from it; then judge and render it."""
+    with _written(run):
+        seal.sign_evidence(run, signer)
+        judge.recheck(run)
+        return _concluded(run, signer)
+
+
+def _concluded(run: Path, signer: PrivateKey | None) -> Story:
+    story = evidence.render(run)
+    if signer is not None:
+        figures = {name: story.judged.get(name) for name in ("rto_s", "rpo_s", "rpo_writes")}
+        seal.sign_verdict(run, signer, story.verdict, {"scenario": story.scenario, **figures})
+    return story
+
+
+def _signer(run: Path, key: Path | None) -> PrivateKey | None:
+    """Who signs what is concluded; nobody where the drill itself signed nothing: that cannot be made good later."""
+    if seal.is_signed(run):
+        return keys.signer(key)
+    if key is not None:
+        raise Misconfigured(f"{run} was not signed when its drill ended, and cannot be now; leave out --key")
+    return None
+
+
+@contextlib.contextmanager
+def _written(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HarnessError(f"cannot write the evidence into {run}: {error.strerror}") from error
 
 
 def _begun(runs: Path, first: Event | None) -> Path | None:

@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def folder(name: str) -> Path:
-    """The data folder `name`: clusters, fixtures, scenarios or reports/templates."""
+    """The data folder `name`: clusters, fixtures, scenarios, reports/schema or reports/templates."""
     for root in (_PACKAGE / "data", _PACKAGE.parent):
         if (root / name).is_dir():
             return root / name

@@ -7,13 +7,13 @@ import json
 import secrets
 import string
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import deadlines, wait
+from harness import claims, deadlines, wait
 from harness.errors import Misconfigured
-from harness.k8s import objects, text
+from harness.k8s import make_anew
 from harness.model import Json
 from harness.ports import Cluster
 
@@ -68,22 +68,7 @@ class Deployment:
 
         Returns as soon as the new ones are there, well or not.
         """
-        old = self._pods()
-        # Not --wait: kubectl was seen to wait for ever where a StatefulSet makes a pod of the same name at once.
-        self.cluster.kubectl("delete", "pods", *members, "-n", self.namespace, "--wait=false")
-
-        def anew() -> dict[str, str]:
-            now = self._pods()
-            if missing := [name for name in members if now.get(name) in {None, old.get(name)}]:
-                raise wait.NotYet(f"no new pod for {', '.join(missing)}")
-            return now
-
-        new = wait.until(anew, waited_for="new pods for all members", within_s=deadlines.HEALTHY_S)
-        return {name: {"before": old.get(name, ""), "after": new[name]} for name in members}
-
-    def _pods(self) -> dict[str, str]:
-        pods = objects(self.cluster.kubectl, "pods", f"--namespace={self.namespace}")
-        return {text(pod, "metadata", "name"): text(pod, "metadata", "uid") for pod in pods}
+        return make_anew(self.cluster.kubectl, self.namespace, members, within_s=deadlines.HEALTHY_S)
 
     def remove(self) -> None:
         """Remove the namespace, if it is there, with all that is in it; refuse one that is not ours."""
@@ -93,6 +78,10 @@ class Deployment:
         if LABEL not in json.loads(found)["metadata"].get("labels", {}):
             raise Misconfigured(f"a namespace {self.namespace} that drillproof did not make is there; remove it first")
         self.cluster.kubectl("delete", "namespace", self.namespace, within_s=deadlines.DAMAGE_S)
+
+    def discard(self, lost: Collection[str]) -> None:
+        """Remove claims and the pods that hold them, so that both are made anew. TimedOut if one stays."""
+        claims.discard(self.cluster.kubectl, self.namespace, lost)
 
     def _apply(self, item: Json) -> None:
         self.cluster.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(item))

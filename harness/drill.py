@@ -16,11 +16,23 @@ from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
-from harness.model import DONE, Json, Row, Stored, ToolReport
+from harness.model import DONE, Json, Left, Row, Stored, ToolReport, lost_claims
 from harness.observe import Observer
-from harness.ports import BackupEngine, Bucket, Cluster, Dataset, Datastore, Fault, Machines, Target, Unanswered
+from harness.ports import (
+    BackupEngine,
+    Bucket,
+    Cluster,
+    Dataset,
+    Datastore,
+    Fault,
+    Machines,
+    Mendable,
+    Reusable,
+    Target,
+    Unanswered,
+)
 from harness.rewind import rewind
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Trouble
 from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
@@ -43,9 +55,11 @@ class Parts:
     bucket: Callable[[], Bucket]  # there only once the cluster is up
     machines: Machines
     renew: Callable[[], None]  # a new cluster in place of the old one, with the bucket as it is
+    beside: Callable[[], Parts]  # a second cluster with the same bucket, and all else as it is; it is not up yet
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
+    left: Left | None = None  # what an earlier drill left here, to begin with
 
 
 class BrokeOff(HarnessError):
@@ -67,14 +81,16 @@ class Drill:
         self._stored_at = ""
         self._writers: dict[str, LedgerWriter] = {}
         self._struck: set[str] = set()
+        self._lost: set[str] = set()
+        self._source: tuple[Datastore, ...] = ()  # the stores that were moved away from, and run on
 
     def run(self) -> None:
         """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
 
-        1. `up`: a cluster with its object store, its fence and the backup engine.
-        2. `deploy`: every store with all its members, healthy and replicating.
-        3. `seed`: known data on every member. From now on a ledger of writes, outside the cluster, goes
-           on in every store.
+        1. `up`: a cluster with its object store, its fence and the backup engine, and no backup yet.
+        2. `deploy`: every store with all its members, healthy and replicating; or those that an earlier drill left.
+        3. `seed`: known data on every member, and no write yet. From now on a ledger of writes, outside the
+           cluster, goes on in every store.
         4. `backup`: the digest of every member and of the namespace's objects, which is what "equal" will
            mean; T0 asked for, T1 seen in the bucket. What should be in it is noted beside what is.
         5. `write`: writes that the backup cannot hold; they are what the RPO is about.
@@ -85,7 +101,7 @@ class Drill:
            read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
-        The scenario's troubles strike at `backup`, `write` or `restore`, and are seen like the fault itself.
+        Troubles strike at `seed`, `backup`, `write`, `restore` or `readback`, and are seen like the fault itself.
 
         An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
         """
@@ -117,20 +133,29 @@ class Drill:
         finally:
             self._close_ledgers()
             self._end_troubles("write")
+            self._end_troubles("seed")
 
     def _up(self) -> None:
         self._parts.cluster.up()
         self._parts.engine.install()
+        self._parts.engine.forget()
 
     def _deploy(self) -> None:
-        self._parts.deployment.apply(self._run.name)
+        left = self._parts.left
+        if left:
+            self._journal.append("taken-over", run=left.run, digests=dict(left.digests))
+        else:
+            self._parts.deployment.apply(self._run.name)
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
-        self._parts.deployment.close()
+        if left:  # the pods beside the members, too: a trouble of the drill before may have taken one
+            wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=deadlines.HEALTHY_S)
+        else:
+            self._parts.deployment.close()
 
     def _seed(self) -> None:
         parts = self._parts
-        parallel.each(parts.stores, lambda store: store.seed(parts.dataset))
+        parallel.each(parts.stores, _forget_writes if parts.left else lambda store: store.seed(parts.dataset))
         what = "all members to hold the known data"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
         clock, seed = self._journal.clock, parts.dataset.seed
@@ -140,6 +165,7 @@ class Drill:
             self._writers[store.name] = LedgerWriter(store.name, path, seed, clock, store.writer, ticker=ticker)
             self._writers[store.name].start()
         self._more_writes()
+        self._strike_all("seed")
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
@@ -149,22 +175,25 @@ class Drill:
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
         report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._journal.append("backup", engine=engine.name, **asdict(report))
-        if self._look_at_backup().objects:
+        stored = engine.stored(self._backup)
+        if stored.objects:
             self._stored_at = self._journal.mark("T1").at
+        self._check_backup(stored)
 
-    def _look_at_backup(self) -> Stored:
-        engine = self._parts.engine
-        stored = engine.check(self._backup, engine.stored(self._backup))
-        self._journal.append("stored", **asdict(stored))
-        return stored
+    def _check_backup(self, stored: Stored) -> None:
+        self._journal.append("stored", **asdict(self._parts.engine.check(self._backup, stored)))
 
     def _write(self) -> None:
         self._more_writes()
-        rot = [trouble for trouble in self._scenario.troubles if trouble.step == "write"]
-        for trouble in rot:
-            self._strike(trouble.fault)
-        if rot:
-            self._look_at_backup()
+        if self._strike_all("write"):
+            self._check_backup(self._parts.engine.stored(self._backup))
+
+    def _strike_all(self, step: str) -> bool:
+        """Break what is to break at the end of a step; whether anything was."""
+        faults = [trouble.fault for trouble in self._troubles(step)]
+        for fault in faults:
+            self._strike(fault)
+        return bool(faults)
 
     def _more_writes(self) -> None:
         """Return once every store has acknowledged some more writes."""
@@ -203,7 +232,7 @@ class Drill:
 
     def _amid(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
         """The tool's part of a step, with the troubles that the scenario has for it."""
-        troubles = [trouble for trouble in self._scenario.troubles if trouble.step == step]
+        troubles = self._troubles(step)
         others = [partial(self._strike, trouble.fault) for trouble in troubles if trouble.beside]
         try:
             for trouble in troubles:
@@ -213,6 +242,9 @@ class Drill:
             return parallel.beside(act, others)
         finally:
             self._end_troubles(step)
+
+    def _troubles(self, step: str) -> list[Trouble]:
+        return [trouble for trouble in self._scenario.troubles if trouble.step == step]
 
     def _strike(self, fault: Fault) -> None:
         """Break something, and see that it is broken."""
@@ -230,6 +262,7 @@ class Drill:
         if not damage:
             raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
         self._journal.append("damage", fault=fault.name, what=dict(damage))
+        self._lost.update(lost_claims(damage))
 
     def _end(self, fault: Fault) -> None:
         fault.undo(self._target())
@@ -237,8 +270,8 @@ class Drill:
 
     def _end_troubles(self, step: str) -> None:
         """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
-        for trouble in self._scenario.troubles:
-            if trouble.step == step and trouble.fault.name in self._struck:
+        for trouble in self._troubles(step):
+            if trouble.fault.name in self._struck:
                 try:
                     self._end(trouble.fault)
                 except HarnessError as error:
@@ -246,24 +279,41 @@ class Drill:
 
     def _target(self) -> Target:
         parts = self._parts
-        return Target(parts.cluster, parts.deployment.namespace, parts.stores, parts.bucket(), parts.machines)
+        namespace = parts.deployment.namespace
+        layout = parts.engine.layout(namespace)
+        return Target(parts.cluster, namespace, parts.stores, parts.bucket(), parts.machines, layout)
 
     def _restore(self) -> None:
         plan = self._scenario.plan
         with self._recovery():
             if plan.new_cluster:
                 self._parts.renew()
+            if plan.move:
+                self._move()
+            if plan.new_cluster or plan.move:
                 self._parts.engine.install()
             if plan.make_way:
                 self._parts.deployment.remove()
+            if plan.discard_lost:
+                self._parts.deployment.discard(self._lost)
         if plan.restore:
             self._restore_backup()
         else:
             self._journal.mark("T4")  # from here on the stores mend themselves
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
-            recover = [store.recover for store in self._parts.stores] if plan.restore else []
+            stores = self._parts.stores
+            mend = [store.mend for store in stores if plan.mend and isinstance(store, Mendable)]
+            recover = [store.recover for store in stores] if plan.restore else mend
             parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
+
+    def _move(self) -> None:
+        """From here on the drill is about another cluster. The one from before runs on."""
+        self._source, self._parts = self._parts.stores, self._parts.beside()
+        self._parts.cluster.up()
+        self._observer = Observer(self._journal, self._run, self._parts.stores)
+        for store in self._parts.stores:
+            self._writers[store.name].follow(store.writer)
 
     def _restore_backup(self) -> None:
         plan = self._scenario.plan
@@ -306,6 +356,15 @@ class Drill:
         return self._scenario.objectives.rto_s or deadlines.RECOVER_S
 
     def _read_back(self) -> None:
+        try:
+            for trouble in self._troubles("readback"):
+                self._strike(trouble.fault)
+            self._read_twice()
+        finally:
+            self._end_troubles("readback")
+        self._observer.source(self._source)
+
+    def _read_twice(self) -> None:
         try:
             with self._recovery():
                 what = "all members to be healthy again"
@@ -397,3 +456,9 @@ class Drill:
                 self._broke(error)
             writer.close()
             self._observer.file(writer.path, writer.fingerprint)
+
+
+def _forget_writes(store: Datastore) -> None:
+    if not isinstance(store, Reusable):
+        raise HarnessError(f"{store.name} cannot be taken over from another drill: it cannot forget its writes")
+    store.forget_writes()

@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,32 @@ class RunsKubectl(Protocol):
 def objects(kubectl: RunsKubectl, *args: str, within_s: float = 60) -> tuple[Object, ...]:
     """What `kubectl get ARGS` lists, where ARGS name a kind and not one object."""
     return tuple(json.loads(kubectl("get", *args, "-o", "json", within_s=within_s))["items"])
+
+
+def make_anew(
+    kubectl: RunsKubectl, namespace: str, names: Sequence[str], *, within_s: float
+) -> dict[str, dict[str, Json]]:
+    """Delete pods, all at once; return their UIDs, old and new, as soon as their controllers have made new ones.
+
+    TimedOut if one is not made.
+    """
+
+    def uids() -> dict[str, str]:
+        pods = objects(kubectl, "pods", f"--namespace={namespace}")
+        return {text(pod, "metadata", "name"): text(pod, "metadata", "uid") for pod in pods}
+
+    old = uids()
+    # Not --wait: kubectl was seen to wait for ever where a StatefulSet makes a pod of the same name at once.
+    kubectl("delete", "pods", *names, "-n", namespace, "--wait=false")
+
+    def anew() -> dict[str, str]:
+        now = uids()
+        if missing := [name for name in names if now.get(name) in {None, old.get(name)}]:
+            raise NotYet(f"no new pod for {', '.join(missing)}")
+        return now
+
+    new = until(anew, waited_for=f"new pods for {', '.join(names)}", within_s=within_s)
+    return {name: {"before": old.get(name, ""), "after": new[name]} for name in names}
 
 
 @dataclass(frozen=True)
@@ -122,10 +148,15 @@ def _volume(claim: Object, volumes: Mapping[str, Object]) -> Volume:
     volume = volumes.get(name, {})
     spec = at(volume, "spec")
     kinds = [kind for kind in ("local", "hostPath", "csi", "nfs") if isinstance(spec, Mapping) and kind in spec]
+    # One term with one name, as every provisioner of a node's own disk writes it.
+    term = next(iter(items(spec, "nodeAffinity", "required", "nodeSelectorTerms")), None)
+    names = items(next(iter(items(term, "matchExpressions")), None), "values")
     return Volume(
         claim=text(claim, "metadata", "name"),
         claim_uid=text(claim, "metadata", "uid"),
         volume=name,
         volume_uid=text(volume, "metadata", "uid"),
         kind=kinds[0] if kinds else "",
+        node=str(names[0]) if len(names) == 1 else "",
+        path=text(spec, "local", "path") or text(spec, "hostPath", "path"),
     )

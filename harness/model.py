@@ -78,6 +78,17 @@ class Volume:
     volume: str
     volume_uid: str
     kind: str  # local, hostPath, csi: decides whether a file-level backup sees it at all
+    node: str = ""  # where alone it can be used; "" for anywhere
+    path: str = ""  # where its files lie on that node; "" where they lie on none
+
+
+LOST = "volume "
+"""Begins, in what a fault has damaged, the name of a claim whose volume is lost: `volume data-mysql-primary-0`."""
+
+
+def lost_claims(damage: Iterable[str]) -> tuple[str, ...]:
+    """The claims whose volumes are lost, by the names of what is damaged."""
+    return tuple(what.removeprefix(LOST) for what in damage if what.startswith(LOST))
 
 
 @dataclass(frozen=True)
@@ -172,11 +183,23 @@ class Plan:
     """What is done about the disaster."""
 
     restore: bool = True  # False: the stores mend themselves, from the members that are left
+    mend: bool = False  # with no restore: the stores' own way out is gone, from the volumes that are there
     make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
+    discard_lost: bool = False  # remove the claims of lost volumes with their pods first, so that both are made anew
+    volumes_stay: bool = False  # no volume is lost; what comes back uses them as they are
     older: bool = False  # another backup is taken after the fault, and the one from before it is restored
     new_cluster: bool = False  # nothing is left of the old one but the bucket
     again: bool = False  # while the tool itself calls its restore bad, way is made and another one asked for
     rewind: bool = False  # the bucket is first brought back, from older versions, to how it was with the backup stored
+    move: bool = False  # another cluster beside the old one, which runs on, fenced off, and must not be touched
+
+
+@dataclass(frozen=True)
+class Left:
+    """Stores that an earlier drill left deployed and seeded, proved to be what they were."""
+
+    run: str  # the name of its run directory
+    digests: Mapping[str, str]  # a fingerprint of each member's data, by member
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """A drill whose backup or restore is bad on purpose: it passes only if the ones who should notice do.
 
 What the checks say of such a recovery is then no verdict but the answer to a question. What must hold in every drill
-(the damage was seen, nothing left the fence, the checks can fail, the drill did not break off) still does.
+(the damage was seen, nothing left the fence, the checks can fail, the drill did not break off, nobody edited its
+evidence) still does.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 from harness.model import Finding, Notice, Verdict
 
-ALWAYS = frozenset({"damage-seen", "fence-held", "self-test", "drill-finished"})
+ALWAYS = frozenset({"damage-seen", "taken-over", "fence-held", "self-test", "drill-finished", "evidence-signed"})
 """The checks that a bad recovery is no excuse for."""
 
 

@@ -25,6 +25,8 @@ class Options:
     mirror: str | None
     runs: Path
     cluster: str = "drillproof"
+    key: Path | None = None  # the private key that signs; the user's own if None
+    rate: float = 20.0  # writes a second to each store, as far as it keeps up
 
 
 @dataclass(frozen=True)

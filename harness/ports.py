@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -124,6 +124,22 @@ class Administered(Protocol):
         """Run statements on one member. ToolFailed if it refuses one."""
 
 
+@runtime_checkable
+class Reusable(Protocol):
+    """The extra power of a store that one drill can leave to the next."""
+
+    def forget_writes(self) -> None:
+        """Empty the ledger and open its accounts anew; return when every member has it so."""
+
+
+@runtime_checkable
+class Mendable(Protocol):
+    """The extra power of a store that its administrator can bring back from its members' own volumes."""
+
+    def mend(self) -> None:
+        """Go the way that its manual has for this. ToolFailed, TimedOut."""
+
+
 class BackupEngine(Protocol):
     """What takes and restores a backup."""
 
@@ -132,6 +148,9 @@ class BackupEngine(Protocol):
 
     def install(self) -> None:
         """Make the engine ready on the cluster."""
+
+    def forget(self) -> None:
+        """Remove every backup and restore that there is, from the bucket and from the engine's own records."""
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """Every volume that a backup taken now should copy, by the engine's own rules."""
@@ -150,6 +169,9 @@ class BackupEngine(Protocol):
 
     def restore(self, name: str, backup: str) -> ToolReport:
         """Restore `backup` under the name `name`; return what the tool says when it says it is done."""
+
+    def layout(self, namespace: str) -> Mapping[str, str]:
+        """How the keys begin, in the bucket, of each part of the namespace's repository: packs, index, snapshots."""
 
     def collect(self, into: Path) -> None:
         """Write the tool's own logs and records below `into`."""
@@ -196,6 +218,7 @@ class Target:
     stores: tuple[Datastore, ...]
     bucket: Bucket
     machines: Machines
+    layout: Mapping[str, str] = field(default_factory=dict)  # see `BackupEngine.layout`
 
     def store(self, name: str) -> Datastore:
         """One of the stores by its name; FaultHadNoEffect if this drill has none such."""
@@ -214,7 +237,7 @@ class Fault(Protocol):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The stores without which it makes no sense."""
+        """The stores, and the parts of a repository, without which it makes no sense."""
 
     def inject(self, target: Target) -> None:
         """Break it, for real. One that strikes beside a step waits for its moment itself, within a deadline."""

@@ -6,13 +6,14 @@ Inert in other projects: nothing of ours is loaded until a test asks for the fix
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from harness.conduct import Site
     from harness.evidence import Story
     from harness.options import Options
 
@@ -31,10 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--drillproof-seed", type=int, default=1, metavar="N", help="number that the known data follow from"
     )
+    group.addoption("--drillproof-rate", type=float, default=20, metavar="N", help="writes a second to each store")
     group.addoption("--drillproof-size", default="small", metavar="SIZE", help="small, medium or large")
     group.addoption("--drillproof-images", default="auto", metavar="HOW", help="auto, pull or build")
     group.addoption("--drillproof-keep", action="store_true", help="leave the cluster up afterwards")
     group.addoption("--drillproof-runs", type=Path, default=Path("reports/runs"), metavar="DIR", help="run directories")
+    group.addoption("--drillproof-key", type=Path, metavar="FILE", help="private key that signs; else your own")
     for name, text in {
         "stores": "only these stores",
         "before": "STEP=CMD before STEP",
@@ -57,8 +60,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(FIXTURE, names, indirect=True, ids=names)
 
 
+@pytest.fixture(scope="session")
+def drillproof_site() -> Iterator[Site]:
+    """The cluster of this session, whose stores one drill may leave to the next; each worker has one of its own."""
+    from harness import assembly  # noqa: PLC0415 # as above
+
+    with assembly.Site() as site:
+        yield site
+
+
 @pytest.fixture
-def drillproof_drill(request: pytest.FixtureRequest) -> Story:
+def drillproof_drill(request: pytest.FixtureRequest, drillproof_site: Site) -> Story:
     """Run the drill of this test's scenario and return its story. What could not be judged is an error here."""
     from harness import progress  # noqa: PLC0415 # as above
     from harness.conduct import conduct  # noqa: PLC0415 # as above
@@ -67,7 +79,7 @@ def drillproof_drill(request: pytest.FixtureRequest) -> Story:
     from harness.model import Verdict  # noqa: PLC0415 # as above
 
     try:
-        story = conduct(_options(request), progress.Progress(print))
+        story = conduct(_options(request), progress.Progress(print), drillproof_site)
     except HarnessError as error:
         why = str(error) if isinstance(error, Misconfigured) else f"UNKNOWN: {error}"
         story = None
@@ -105,12 +117,14 @@ def _options(request: pytest.FixtureRequest) -> Options:
             "engine",
             "seed",
             "size",
+            "rate",
             "keep",
             "before",
             "after",
             "images",
             "mirror",
             "runs",
+            "key",
         )
     }
     # Each worker of pytest-xdist drills on a cluster of its own; two drills on one would break each other.

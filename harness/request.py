@@ -8,13 +8,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness import data, hooks, scenario
+from harness.backups.layout import LAYOUTS
 from harness.dataset.description import SIZES
 from harness.errors import Misconfigured
 from harness.model import STEPS
 from harness.options import Options
+from harness.ports import Fault
 from harness.scenario import STORES, Scenario
 
-ENGINES = ("velero-restic",)
+MAX_RATE = 1000
+"""Writes a second; one client writes to each store, and waits for each answer."""
+
+ENGINES = {f"velero-{uploader}": frozenset(parts) for uploader, parts in LAYOUTS.items()}
+"""What takes and restores backups, each with the parts that its repositories have."""
+
 IMAGES = ("auto", "pull", "build")
 
 _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
@@ -36,6 +43,8 @@ def options(
     mirror: str | None = None,
     runs: Path = Path("reports/runs"),
     cluster: str = "drillproof",
+    key: Path | None = None,
+    rate: float = 20.0,
 ) -> tuple[Options, ...]:
     """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
 
@@ -44,15 +53,15 @@ def options(
     asked = []
     for each in scenarios(names, scenario.load(folder or data.scenarios())):
         chosen = choose_all("store", stores, STORES) or each.stores
+        chosen_engine = choose("engine", engine or each.engine, ENGINES)
         for fault in each.faults:
-            if lacking := sorted(set(fault.needs) - set(chosen)):
-                raise Misconfigured(f"{each.name} needs {', '.join(lacking)} ({fault.name}); add it to --stores")
+            _can_strike(fault, each.name, chosen, chosen_engine)
         asked.append(
             Options(
                 scenario=each,
                 stores=chosen,
-                strategy=choose("strategy", strategy or each.strategy, strategies(data.fixtures(), chosen)),
-                engine=choose("engine", engine or each.engine, ENGINES),
+                strategy=_strategy(each, strategy or each.strategy, strategies(data.fixtures(), chosen)),
+                engine=chosen_engine,
                 seed=seed,
                 size=choose("size", size, SIZES),
                 keep=keep,
@@ -61,9 +70,46 @@ def options(
                 mirror=None if mirror is None else registry(mirror),
                 runs=runs,
                 cluster=cluster,
+                key=key,
+                rate=_rate(rate),
             )
         )
     return tuple(asked)
+
+
+def _strategy(each: Scenario, word: str, known: Iterable[str]) -> str:
+    chosen = choose("strategy", word, known)
+    if each.strategies and chosen not in each.strategies:
+        raise Misconfigured(
+            f"{each.name} makes no sense with the strategy {chosen}; it does with: {', '.join(each.strategies)}"
+        )
+    return chosen
+
+
+def at_least_once(repeat: int) -> int:
+    """How often each drill is made."""
+    if repeat < 1:
+        raise Misconfigured(f"--repeat {repeat} drills nothing; say how often, 1 or more")
+    return repeat
+
+
+def _rate(per_s: float) -> float:
+    if not 1 <= per_s <= MAX_RATE:
+        raise Misconfigured(f"--rate {per_s:g} makes no ledger; say how many writes a second, from 1 to {MAX_RATE}")
+    return per_s
+
+
+def _can_strike(fault: Fault, scenario: str, stores: Sequence[str], engine: str) -> None:
+    """Misconfigured, with what it lacks, if the fault would find nothing to strike."""
+    lacking = set(fault.needs) - set(stores) - ENGINES[engine]
+    if needed := sorted(lacking & set(STORES)):
+        raise Misconfigured(f"{scenario} needs {', '.join(needed)} ({fault.name}); add it to --stores")
+    if lacking:
+        others = ", ".join(name for name, parts in ENGINES.items() if lacking <= parts) or "none"
+        raise Misconfigured(
+            f"{scenario} cannot be with {engine}, whose repository has no {', '.join(sorted(lacking))} ({fault.name}); "
+            f"engines that can: {others}"
+        )
 
 
 def _hooks(when: str, texts: Sequence[str]) -> tuple[hooks.Hook, ...]:

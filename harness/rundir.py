@@ -226,9 +226,9 @@ class Run:
         return path
 
 
-def find(runs: Path, name: str) -> Path:
-    """The run directory meant by a path, a directory's name below `runs`, or `latest`."""
+def find(runs: Path, name: str, holding: tuple[str, ...] = ("run.json",)) -> Path:
+    """The run directory meant by a path, a directory's name below `runs`, or `latest`; it has one of `holding`."""
     for path in (Path(name), runs / name):
-        if re.search(r"[^/.]", name) and (path / "run.json").is_file():
+        if re.search(r"[^/.]", name) and any((path / held).exists() for held in holding):
             return path.resolve()
     raise Misconfigured(f"{name} is no run directory (no run.json in it); `ls {runs}` shows the runs there are")

@@ -21,7 +21,9 @@ class Trouble:
     """What goes wrong with the backup, its store or the machinery, beside the disaster itself.
 
     At the step `backup` or `restore` it strikes before the tool is asked, or `beside` it, while it works; it is taken
-    away when the tool has ended. At `write` it strikes a finished backup, and is taken away when the drill is over.
+    away when the tool has ended. At `seed` it strikes what is deployed, for good: it is how things are before anything
+    is backed up. At `write` it strikes a finished backup. Both are taken away when the drill is over. At `readback` it
+    strikes what was recovered, before that is read, and is taken away when it has been read.
     """
 
     fault: Fault
@@ -43,8 +45,9 @@ class Scenario:
     plan: Plan = field(default_factory=Plan)
     noticed_by: tuple[Notice, ...] = ()
     objectives: Objectives = field(default_factory=Objectives)
-    stores: tuple[str, ...] = STORES
+    stores: tuple[str, ...] = ()  # none named: those that its faults need; all, if they need none
     strategy: str = "dump"
+    strategies: tuple[str, ...] = ()  # those with which it makes sense; none named: all
     engine: str = "velero-restic"
     default: bool = False  # whether it is the drill for who names none
     name: str = field(default="", compare=False)
@@ -88,8 +91,13 @@ def load(folder: Path) -> dict[str, Scenario]:
             )
         if not module.__doc__:
             raise Misconfigured(f"{file} has no docstring; begin it with the disaster's story")
-        scenarios[file.stem] = replace(scenario, name=file.stem, summary=module.__doc__.strip())
+        stores = scenario.stores or _needed(scenario) or STORES
+        scenarios[file.stem] = replace(scenario, name=file.stem, summary=module.__doc__.strip(), stores=stores)
     return scenarios
+
+
+def _needed(scenario: Scenario) -> tuple[str, ...]:
+    return tuple(store for store in STORES if any(store in fault.needs for fault in scenario.faults))
 
 
 def _module(file: Path) -> ModuleType:

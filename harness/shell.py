@@ -100,10 +100,11 @@ def spawn(
     output: IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    grace_s: float = 5,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `argv` for as long as the block lasts; kill it and its children at the end.
+    """Run `argv` for as long as the block lasts; at the end tell it to stop, and after `grace_s` kill it.
 
-    Its output goes to `output`, an open file, or nowhere.
+    So with all its children. Its output goes to `output`, an open file, or nowhere.
     """
     command = [str(word) for word in argv]
     sink = output if output is not None else subprocess.DEVNULL
@@ -124,7 +125,7 @@ def spawn(
         yield process
     finally:
         _running.discard(process.pid)
-        _kill(process)
+        _kill(process, grace_s)
 
 
 def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
@@ -151,12 +152,12 @@ def kill_all() -> None:
             os.killpg(pid, signal.SIGKILL)
 
 
-def _kill(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> tuple[str, str]:
+def _kill(process: subprocess.Popen[str] | subprocess.Popen[bytes], grace_s: float = 5) -> tuple[str, str]:
     """End a process and all its children; return what was left in its pipes."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     try:
-        process.wait(5)
+        process.wait(grace_s)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -28,6 +28,7 @@ from harness.model import (
     OWN,
     Health,
     Json,
+    Left,
     Operation,
     Part,
     Protected,
@@ -195,6 +196,11 @@ class MemoryStore:
             state.balances = opening()
             state.definitions = dict.fromkeys(DEFINITIONS, "as made")
 
+    def forget_writes(self) -> None:
+        """Empty the ledger on every member."""
+        for state in self._world.members[self.name].values():
+            state.ledger, state.balances = [], opening()
+
     def health(self, member: str) -> Health:
         """Well unless the world says otherwise."""
         state = self._state(member)
@@ -245,6 +251,10 @@ class MemoryEngine:
     def install(self) -> None:
         """There already."""
 
+    def forget(self) -> None:
+        """Empty the bucket."""
+        self._world.bucket = {}
+
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """The first member of every store."""
         return tuple(Protected(store, next(iter(members)), "dump") for store, members in self._world.members.items())
@@ -273,6 +283,10 @@ class MemoryEngine:
         self._world.generation += 1
         self._world.alive = True
         return self._report(name, of=backup)
+
+    def layout(self, namespace: str) -> Mapping[str, str]:
+        """No repository."""
+        return {}
 
     def collect(self, into: Path) -> None:
         """No logs."""
@@ -374,8 +388,14 @@ def rehearse(
     hooks: tuple[Hook, ...] = (),
     objectives: Mapping[str, Json] | None = None,
     escaped: int | None = 0,
+    left: Left | None = None,
+    moved: Sabotage = lambda _: None,
 ) -> Rehearsal:
-    """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted."""
+    """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted.
+
+    `left` is what an earlier drill in the same world left. Where the drill moves to another world, that one is first
+    spoilt by `moved`.
+    """
     scenario = scenario or Scenario(MemoryLoss(world))
     facts: dict[str, Json] = {
         **scenario_facts(scenario),
@@ -398,15 +418,27 @@ def rehearse(
         lambda: cast("Bucket", None),
         cast("Machines", None),
         renew=lambda: None,
+        beside=lambda: _beside(parts, world, moved),
         hooks=hooks,
         env={},
         writes_per_s=400,
+        left=left,
     )
     Drill(parts, run, journal).run()
     if escaped is not None:
         journal.append("fence", stopped=7, escaped=escaped)
     journal.close()
     return Rehearsal(run, stores, deployment)
+
+
+def _beside(parts: Parts, world: World, spoil: Sabotage) -> Parts:
+    """The parts of a drill in a second world, with the first one's bucket."""
+    other = World(bucket=world.bucket, generation=world.generation + 100)
+    stores = tuple(MemoryStore(store.name, other) for store in parts.stores)
+    cluster = MemoryCluster(other)
+    spoil(other)
+    deployment = replace(parts.deployment, cluster=cluster)
+    return replace(parts, cluster=cluster, engine=MemoryEngine(other), deployment=deployment, stores=stores)
 
 
 def _object(kind: str, name: str, uid: str = "", **content: Json) -> Json:

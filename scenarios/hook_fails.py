@@ -19,5 +19,6 @@ SCENARIO = Scenario(
             "backup",
         ),
     ),
+    strategies=("dump", "physical"),
     noticed_by=(Notice("backup-complete", "hooks asked for, .* 1 failed"),),
 )

@@ -5,6 +5,6 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    troubles=(Trouble(SpoilObjects("index", "restic/{namespace}/index/", Rot.MISSING, every=True), "write"),),
+    troubles=(Trouble(SpoilObjects("index", "index", Rot.MISSING, every=True), "write"),),
     noticed_by=(Notice("backup-complete", "the repository is damaged"),),
 )

@@ -9,6 +9,6 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    troubles=(Trouble(SpoilObjects("pack", "restic/{namespace}/data/", Rot.FLIPPED), "write"),),
+    troubles=(Trouble(SpoilObjects("pack", "packs", Rot.FLIPPED), "write"),),
     noticed_by=(Notice("backup-complete", "the repository is damaged"),),
 )

@@ -8,6 +8,6 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    troubles=(Trouble(SpoilObjects("key", "restic/{namespace}/keys/", Rot.MISSING, every=True), "write"),),
-    noticed_by=(Notice("backup-complete", "the repository is damaged: .*no key found"),),
+    troubles=(Trouble(SpoilObjects("key", "keys", Rot.MISSING, every=True), "write"),),
+    noticed_by=(Notice("backup-complete", "the repository is damaged: .*(no key found|cannot be opened)"),),
 )

@@ -10,7 +10,7 @@ from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
-    troubles=(Trouble(SpoilObjects("pack", "restic/{namespace}/data/", Rot.FLIPPED, every=True), "write"),),
+    troubles=(Trouble(SpoilObjects("pack", "packs", Rot.FLIPPED, every=True), "write"),),
     noticed_by=(
         Notice("backup-complete", "the repository is damaged"),
         Notice("restore-complete", "PartiallyFailed|Failed"),

@@ -16,6 +16,7 @@ SCENARIO = Scenario(
         Trouble(Annotate("slow-hook", "consul-backup-0", SLOW, needs=("consul",)), "backup"),
         Trouble(KillWhileWorking("velero", "backups"), "backup", beside=True),
     ),
+    strategies=("dump", "physical"),
     noticed_by=(
         Notice("backup-complete", "the tool says of its backup: Failed"),
         Notice("backup-complete", "the bucket holds nothing of this backup"),

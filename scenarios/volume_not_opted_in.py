@@ -17,5 +17,6 @@ SCENARIO = Scenario(
             "backup",
         ),
     ),
+    strategies=("dump", "physical"),
     noticed_by=(Notice("backup-complete", "volume dump was not copied at all", "consul"),),
 )

@@ -15,6 +15,13 @@ settings.register_profile(
 settings.load_profile("quick")
 
 
+@pytest.fixture(autouse=True)
+def keys_of_nobody(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test makes or believes a key of who runs it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.delenv("DRILLPROOF_KEY", raising=False)
+
+
 @pytest.fixture
 def memory(tmp_path: Path) -> Memory:
     """Runs whole drills in memory."""

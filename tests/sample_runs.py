@@ -92,6 +92,7 @@ PASSED = (
     ("objectives-met", "RPO 29.4 s, objective 300 s"),
     ("fence-held", "no packet left; 12 were stopped"),
     ("self-test", "all 120 sabotages of a good recovery were noticed"),
+    ("evidence-signed", "as signed when the drill ended, by key 5f1c0de0"),
 )
 OBJECTS: Json = {"service mysql": {"rows": 1, "hash": "5e"}, "endpoints mysql": {"rows": 1, "hash": "e9"}}
 

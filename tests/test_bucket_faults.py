@@ -14,7 +14,7 @@ from harness.errors import FaultHadNoEffect
 from harness.faults.bucket import Rot, SpoilObjects
 from harness.ports import Target
 
-PACKS = "restic/{namespace}/data/"
+LAYOUT = {"packs": "restic/custos/data/", "index": "restic/custos/index/"}
 KEY = "restic/custos/data/ab/large"
 
 
@@ -69,7 +69,7 @@ def s3() -> FakeS3:
 
 def _target(s3: FakeS3) -> Target:
     bucket = SimpleNamespace(bucket="velero", client=lambda: s3)
-    return cast("Target", SimpleNamespace(namespace="custos", bucket=bucket))
+    return cast("Target", SimpleNamespace(namespace="custos", bucket=bucket, layout=LAYOUT))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def _target(s3: FakeS3) -> Target:
 )
 def test_the_largest_object_rots_is_seen_and_comes_back(s3: FakeS3, rot: Rot, now: bytes | None, seen: str) -> None:
     before = dict(s3.kept["velero"])
-    fault, target = SpoilObjects("pack", PACKS, rot), _target(s3)
+    fault, target = SpoilObjects("pack", "packs", rot), _target(s3)
     fault.inject(target)
     assert s3.kept["velero"].get(KEY) == now
     assert {k: v for k, v in s3.kept["velero"].items() if k != KEY} == {k: v for k, v in before.items() if k != KEY}
@@ -93,14 +93,21 @@ def test_the_largest_object_rots_is_seen_and_comes_back(s3: FakeS3, rot: Rot, no
 
 
 def test_every_object_of_a_prefix_is_lost(s3: FakeS3) -> None:
-    fault = SpoilObjects("packs", PACKS, Rot.MISSING, every=True)
+    fault = SpoilObjects("packs", "packs", Rot.MISSING, every=True)
     fault.inject(_target(s3))
     assert set(s3.kept["velero"]) == {"restic/custos/index/one", "restic/other/data/x"}
     assert len(fault.damage(_target(s3), ())) == 2
 
 
+def test_without_a_part_all_of_the_bucket_is_struck(s3: FakeS3) -> None:
+    fault = SpoilObjects("everything", "", Rot.MISSING, every=True)
+    fault.inject(_target(s3))
+    assert s3.kept["velero"] == {}
+    assert (fault.needs, SpoilObjects("pack", "packs", Rot.CUT).needs) == ((), ("packs",))
+
+
 def test_a_spoilt_object_that_was_mended_is_no_damage(s3: FakeS3) -> None:
-    fault, target = SpoilObjects("pack", PACKS, Rot.FLIPPED), _target(s3)
+    fault, target = SpoilObjects("pack", "packs", Rot.FLIPPED), _target(s3)
     fault.inject(target)
     s3.kept["velero"][KEY] = b"0123456789"
     with pytest.raises(FaultHadNoEffect, match="is what it was"):
@@ -109,7 +116,7 @@ def test_a_spoilt_object_that_was_mended_is_no_damage(s3: FakeS3) -> None:
 
 def test_without_a_pack_there_is_nothing_to_spoil_and_no_damage(s3: FakeS3) -> None:
     s3.kept["velero"].clear()
-    fault, target = SpoilObjects("pack", PACKS, Rot.CUT), _target(s3)
+    fault, target = SpoilObjects("pack", "packs", Rot.CUT), _target(s3)
     with pytest.raises(FaultHadNoEffect, match="restic/custos/data/"):
         fault.inject(target)
     with pytest.raises(FaultHadNoEffect, match="spoilt nothing"):
@@ -119,7 +126,7 @@ def test_without_a_pack_there_is_nothing_to_spoil_and_no_damage(s3: FakeS3) -> N
 
 def test_a_fault_that_a_killed_harness_left_is_undone_before_the_next(s3: FakeS3) -> None:
     before = dict(s3.kept["velero"])
-    fault, target = SpoilObjects("pack", PACKS, Rot.CUT), _target(s3)
+    fault, target = SpoilObjects("pack", "packs", Rot.CUT), _target(s3)
     fault.inject(target)
     fault.inject(target)
     fault.undo(target)

@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 import sample_runs
+from stand_in import stand_in_assembly
 
 import harness
 from harness import cli, data, judge, progress, shell
@@ -22,6 +23,7 @@ from harness.errors import HarnessError, Misconfigured, TimedOut
 from harness.hooks import Hook
 from harness.model import Event, Json
 from harness.options import Diagnosis, Options
+from harness.signing import keys
 
 Drill = Callable[[Options, Callable[[Event], None], Callable[[str], None]], Path]
 SCENARIO = '''"""{name} goes, and comes back."""
@@ -53,6 +55,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Options]:
     monkeypatch.setattr(judge, "recheck", lambda run: run / "findings.json")  # the sample's findings stand
     monkeypatch.setattr(judge, "is_current", lambda _run: True)  # as above
     monkeypatch.chdir(tmp_path)
+    keys.signer()  # or the first drill would tell that it makes one
     drills(monkeypatch, sample_runs.passed, seen)
     return seen
 
@@ -60,7 +63,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Options]:
 @pytest.fixture(autouse=True)
 def assembly(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stands in for the module that builds real clusters."""
-    stand_in = ModuleType("harness.assembly")
+    stand_in = stand_in_assembly()
     monkeypatch.setitem(sys.modules, "harness.assembly", stand_in)
     monkeypatch.setattr(harness, "assembly", stand_in, raising=False)
     return stand_in
@@ -91,6 +94,31 @@ def test_the_exit_code_is_the_verdict(
     assert cli.main(["run", "--quiet"]) == code
 
 
+@pytest.mark.parametrize("sample", [sample_runs.passed, sample_runs.failed, sample_runs.broken_off])
+def test_every_drill_is_signed_at_its_end(
+    asked: list[Options],
+    monkeypatch: pytest.MonkeyPatch,
+    sample: Callable[[Path], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    drills(monkeypatch, sample)
+    cli.main(["run", "--quiet"])
+    assert cli.main(["verify", "namespace_loss"]) == 0
+    assert "(known: own.pub)" in capsys.readouterr().out
+    assert cli.main(["report", "namespace_loss"]) in {0, 1, 2}
+    assert cli.main(["verify", "namespace_loss"]) == 0
+
+
+def test_a_key_by_name_signs_and_is_not_known_by_that(asked: list[Options], tmp_path: Path) -> None:
+    key = tmp_path / "other.key"
+    key.touch(0o600)
+    key.write_bytes(keys.fresh().private_bytes)
+    assert cli.main(["run", "--quiet", "--key", str(key)]) == 0
+    assert cli.main(["verify", "namespace_loss"]) == 2
+    assert cli.main(["verify", "namespace_loss", "--key", keys.signer(key).public_key.keyid]) == 0
+    assert cli.main(["run", "--quiet", "--key", str(tmp_path / "none.key")]) == 64
+
+
 def test_run_ends_with_the_verdict_the_numbers_and_the_path(
     asked: list[Options], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,7 +138,7 @@ def test_json_is_all_there_is_on_standard_output(asked: list[Options], capsys: p
     assert cli.main(["run", "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
-    assert (document["verdict"], document["rto_s"], len(document["findings"])) == ("pass", 57.1, 59)
+    assert (document["verdict"], document["rto_s"], len(document["findings"])) == ("pass", 57.1, 60)
     assert err == ""
 
 
@@ -159,6 +187,13 @@ def test_what_was_asked_reaches_the_drill(asked: list[Options]) -> None:
         (["run", "--mirror", "https://x"], "--mirror 'https://x' is no registry"),
         (["run", "--seed", "x"], "'--seed'"),
         (["run", "--stor", "x"], "--stor"),
+        (["run", "--repeat", "0"], "--repeat 0 drills nothing; say how often, 1 or more"),
+        (["run", "--rate", "0.5"], "--rate 0.5 makes no ledger; say how many writes a second, from 1 to 1000"),
+        (["run", "--rate", "nan"], "--rate nan makes no ledger"),
+        (["matrix", "--workers", "0"], "--workers 0 drills nothing; say on how many clusters at once, 1 or more"),
+        (["matrix", "--resume", "nowhere"], "nowhere holds no matrix that can be resumed"),
+        (["matrix", "--strategy", "dmup"], "unknown strategy 'dmup'; did you mean dump? known: dump"),
+        (["table", "--runs", "nowhere"], "nowhere"),
         (["recheck"], "RUN"),
         (["recheck", "nowhere"], "nowhere is no run directory"),
         (["report", "."], "no run directory"),
@@ -402,3 +437,37 @@ def test_a_terminal_gets_a_live_view() -> None:
             listen(Event(n, 60.0 * n, "", event[0], event[1]))
     assert "restore" in terminal.getvalue()
     assert "\x1b[31mhello" not in terminal.getvalue()
+
+
+def test_repeated_drills_tell_how_often_they_came_back(
+    asked: list[Options], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", "--quiet", "--repeat", "2"]) == 0
+    assert len(asked) == 2
+    assert capsys.readouterr().out.splitlines()[-1].startswith("namespace_loss: 2 of 2 came back (100%; with 95%")
+    assert cli.main(["run", "--quiet", "--json", "--repeat", "2"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["scenario"], last["passed"], last["interval"][1]) == ("namespace_loss", 2, 1.0)
+
+
+def test_a_matrix_drills_its_plan_and_goes_on_where_it_was(
+    asked: list[Options], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(judge, "is_current", lambda _: True)
+    assert cli.main(["matrix", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    (folder,) = Path("reports/matrix").iterdir()
+    assert "| namespace_loss | dump | velero-restic | ✓ PASS |" in out
+    assert out.splitlines()[-1] == f"matrix: {folder / 'matrix.html'}"
+    assert cli.main(["matrix", "--quiet", "--resume", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
+    assert len(asked) == 1  # nothing was left to drill
+    assert cli.main(["table", "--runs", str(folder / "runs")]) == 0
+
+
+def test_a_plan_is_told_without_a_drill(asked: list[Options], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["matrix", "--plan", "--stores", "consul"]) == 0
+    assert capsys.readouterr().out == "namespace_loss: dump, velero-restic, consul\n"
+    assert cli.main(["matrix", "--plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cells"][0]["scenario"] == "namespace_loss"
+    assert (asked, Path("reports/matrix").exists()) == ([], False)

@@ -159,7 +159,7 @@ def test_an_earlier_cluster_of_ours_is_taken_over(tmp_path: Path) -> None:
 def test_an_earlier_cluster_that_is_not_well_is_made_anew(tmp_path: Path) -> None:
     it, docker = finished(tmp_path)
     (tmp_path / "nodes.json").write_text(nodes("worker2"))
-    assert it._is_whole(it._recipe()) is False
+    assert it.is_whole() is False
     (tmp_path / "nodes.json").write_text(nodes())
     docker.answers["ps --all --filter label=io.x-k8s.kind.cluster=one"] = "one-worker"
     it.up()

@@ -184,17 +184,30 @@ def test_keys_that_cannot_be_read_are_an_error(api: Api) -> None:
         list(server.pairs())
 
 
-VALUES = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
+VALUES = st.text(alphabet=st.characters(codec="utf-8"), max_size=12) | st.lists(
+    st.sampled_from(("}", ",", "{", '"', "\\", "LockIndex", '":', "[", "]")), max_size=12
+).map("".join)
+KEYS = st.fixed_dictionaries({"LockIndex": st.integers(0, 2**64 - 1), "Key": VALUES, "Value": VALUES})
 
 
 @settings(deadline=None)  # a busy machine is no failure
-@given(st.lists(st.fixed_dictionaries({"Key": VALUES, "Value": VALUES}), max_size=6), st.integers(1, 50))
-def test_objects_are_read_as_they_come_however_they_are_cut(objects: list[dict[str, str]], size: int) -> None:
+@given(st.lists(KEYS, max_size=6), st.integers(1, 50))
+def test_objects_are_read_as_they_come_however_they_are_cut(objects: list[dict[str, object]], size: int) -> None:
     text = json.dumps(objects, separators=(",", ":"), ensure_ascii=False).encode()
     assert list(elements(text[at : at + size] for at in range(0, len(text), size))) == objects
 
 
-@pytest.mark.parametrize("text", ["", "[", '[{"Key":"a"}', '[{"Key":"a"},{"Key":', "nonsense", '[{"Key":"a"}]]'])
+def test_no_more_keys_are_held_than_came_at_once() -> None:
+    cut = [b'[{"LockIndex":1},{"LockIndex":2},{"LockIn', b'dex":3},{"LockIndex":4}]']
+    left = iter(cut)
+    read = elements(left)
+    assert next(read) == {"LockIndex": 1}
+    assert next(left) == cut[1]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "{}", "null", '[{"Key":"a"}', '[{"Key":"a"},{"Key":', "nonsense", '[{"Key":"a"}]]']
+)
 def test_a_list_that_breaks_off_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="breaks off"):
         list(elements([text.encode()]))
@@ -313,6 +326,13 @@ def test_gossip_that_is_lost_once_is_asked_again(api: Api, monkeypatch: pytest.M
     monkeypatch.setattr("harness.datastores.consul_digest.GOSSIP_S", 0)
     with pytest.raises(TimedOut, match="1/3 nodes"):
         parts(api)
+
+
+def test_a_key_with_nothing_in_it_is_not_taken_for_one_whose_base64_says_none(api: Api) -> None:
+    whole(api).answers["/v1/kv/"] = (200, [PAIR | {"Value": None}])
+    nothing = parts(api)
+    api.answers["/v1/kv/"] = (200, [PAIR | {"Value": "None"}])
+    assert differing(nothing, parts(api)) == {"kv vault/core"}
 
 
 def test_the_ledger_and_its_accounts_are_in_no_part(api: Api) -> None:

@@ -51,15 +51,17 @@ def test_a_forward_that_never_comes_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_volume_is_its_claim_and_what_it_is_bound_to(tmp_path: Path) -> None:
+    term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["worker"]}]}
+    local = {"local": {"path": "/x"}, "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}
     things = [
         {"kind": "PersistentVolumeClaim", "metadata": {"name": "b", "uid": "u2"}, "spec": {}},
         {"kind": "PersistentVolumeClaim", "metadata": {"name": "a", "uid": "u1"}, "spec": {"volumeName": "pv-a"}},
-        {"kind": "PersistentVolume", "metadata": {"name": "pv-a", "uid": "u9"}, "spec": {"local": {"path": "/x"}}},
+        {"kind": "PersistentVolume", "metadata": {"name": "pv-a", "uid": "u9"}, "spec": local},
         {"kind": "PersistentVolume", "metadata": {"name": "other", "uid": "u8"}, "spec": {"hostPath": {}}},
     ]
     (tmp_path / "answer").write_text(json.dumps({"items": things}))
     assert stub(tmp_path, f"cat {tmp_path}/answer").volumes("custos") == (
-        Volume("a", "u1", "pv-a", "u9", "local"),
+        Volume("a", "u1", "pv-a", "u9", "local", "worker", "/x"),
         Volume("b", "u2", "", "", ""),
     )
 

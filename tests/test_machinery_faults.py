@@ -82,7 +82,7 @@ def test_annotations_that_are_what_they_were_are_no_damage(cluster: Cluster) -> 
 
 
 def test_a_pod_that_is_not_there_cannot_be_changed() -> None:
-    with pytest.raises(FaultHadNoEffect, match="no pod b"):
+    with pytest.raises(FaultHadNoEffect, match="no b among the pods"):
         Annotate("x", "b", {"k": "v"}).inject(target(Cluster()))
 
 

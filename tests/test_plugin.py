@@ -7,10 +7,10 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import sample_runs
+from stand_in import stand_in_assembly
 
 import harness
 from harness import data, judge
@@ -18,6 +18,7 @@ from harness.errors import Misconfigured, TimedOut
 from harness.model import Event
 from harness.options import Options
 from harness.scenario import STORES
+from harness.signing import keys
 
 pytest_plugins = ["pytester"]
 
@@ -55,7 +56,7 @@ class Project:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     project = Project(pytester)
-    stand_in = ModuleType("harness.assembly")
+    stand_in = stand_in_assembly()
     monkeypatch.setattr(stand_in, "run_drill", project.run_drill, raising=False)
     monkeypatch.setitem(sys.modules, "harness.assembly", stand_in)
     monkeypatch.setattr(harness, "assembly", stand_in, raising=False)
@@ -125,6 +126,9 @@ def test_a_drill_marked_xfail_is_not_green(project: Project) -> None:
 
 def test_the_options_are_those_of_the_command_line(project: Project) -> None:
     words = "--drillproof-stores=mysql --drillproof-seed=9 --drillproof-size=medium --drillproof-keep"
+    key = keys.folder() / "own.key"
+    assert keys.signer().private_bytes == key.read_bytes()
+    words += f" --drillproof-key={key}"
     assert project.pytest(*words.split(), "--drillproof-runs=here", "--drillproof-after=up=x").ret == 0
     (options,) = project.asked
     assert (options.stores, options.seed, options.size, options.keep) == (("mysql",), 9, "medium", True)

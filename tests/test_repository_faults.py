@@ -85,7 +85,7 @@ class World:
         del self.kept[Key]
 
     def target(self) -> Target:
-        return Target(*cast("Any", (self, "custos", (), self, None)))
+        return Target(*cast("Any", (self, "custos", (), self, None, {"locks": LOCKS})))
 
 
 def test_a_real_lock_lies_there_when_its_holder_is_gone_and_is_taken_away_again() -> None:

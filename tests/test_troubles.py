@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -12,12 +12,12 @@ from memory import Memory
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
-from harness.model import Event, Notice, Plan, Stored, Volume
+from harness.model import Event, Notice, Plan, Row, Stored, Volume
 from harness.ports import Target
 from harness.progress import Progress
 from harness.rundir import Run
 from harness.scenario import Scenario, Trouble
-from harness.testing import MemoryLoss, World
+from harness.testing import MemoryLoss, MemoryStore, World
 
 LEFT_OUT = Notice("backup-complete", "volume dump was not copied at all", "mysql")
 
@@ -221,3 +221,113 @@ def test_restores_that_go_on_failing_are_a_failed_recovery(memory: Memory, monke
     told = memory.drill(scenario=partial(struck_twice, again=True))
     assert told["verdict"] == "fail"
     assert "a restore that the tool calls done; last seen: PartiallyFailed" in findings(told, "fail")[0]
+
+
+def test_a_trouble_at_the_read_back_strikes_what_was_recovered_and_is_taken_away(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Sicken(LeaveOut):
+        def inject(self, target: Target) -> None:
+            self.world.members["mysql"]["mysql-1"].healthy = False
+
+        def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+            assert self.world.generation > 1, "struck before the restore"
+            return {"mysql-1": "is unwell"}
+
+        def undo(self, target: Target) -> None:
+            self.world.members["mysql"]["mysql-1"].healthy = True
+
+    def sickened(world: World) -> Scenario:
+        notices = (Notice("members-healthy", "unwell", "mysql"),)
+        return Scenario(MemoryLoss(world), troubles=(Trouble(Sicken(world), "readback"),), noticed_by=notices)
+
+    monkeypatch.setattr("harness.deadlines.READ_S", 0.2)
+    told = memory.drill(scenario=sickened)
+    assert told["verdict"] == "pass", told["findings"]
+    assert '"phase":"undone","step":"readback"' in (memory.path / "journal.jsonl").read_text().replace(" ", "")
+
+
+@dataclass(frozen=True)
+class Move(LeaveOut):
+    """Members move, and lose nothing; or, where it is not `really` so, a claim becomes another without being lost."""
+
+    name: str = "move"
+
+    def inject(self, target: Target) -> None:
+        self.world.generation += not self.really
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"address of mysql-0": "was 1, is 2"}
+
+    def undo(self, target: Target) -> None: ...
+
+
+@pytest.mark.parametrize(("really", "verdict"), [(True, "pass"), (False, "fail")])
+def test_what_lost_no_volume_has_the_volumes_that_it_had(memory: Memory, *, really: bool, verdict: str) -> None:
+    told = memory.drill(scenario=lambda w: Scenario(Move(w, really=really), plan=Plan(restore=False)))
+    assert told["verdict"] == verdict, told["findings"]
+    assert [each for each in findings(told, verdict) if each.startswith("answers-from-restored")]
+
+
+def moving(world: World) -> Scenario:
+    return Scenario(Move(world), plan=Plan(move=True))
+
+
+def test_a_write_to_the_new_cluster_that_shows_in_the_old_one_is_told(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = MemoryStore.ledger
+
+    def joined(old: World, _new: World) -> None:
+        def both(store: MemoryStore, member: str) -> Iterator[Row]:
+            yield from ledger(store, member)
+            if store._world is old:
+                yield Row(10**6, "k", "x")
+
+        monkeypatch.setattr(MemoryStore, "ledger", both)
+
+    told = memory.drill(scenario=moving, moved=joined)
+    assert told["verdict"] == "fail"
+    assert any("shows write 1000000, which was made after the move" in each for each in findings(told, "fail"))
+
+
+def test_a_service_that_moved_leaves_the_old_cluster_as_it_was(memory: Memory) -> None:
+    told = memory.drill(scenario=moving)
+    assert told["verdict"] == "pass", told["findings"]
+    left = [each for each in findings(told, "pass") if "in the cluster that was left, stays at write" in each]
+    assert len(left) == 9
+
+
+def unwell(old: World, new: World) -> None:
+    old.members["mysql"]["mysql-1"].healthy = False
+
+
+def gone(old: World, new: World) -> None:
+    old.alive = False
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict", "says"),
+    [
+        (unwell, "fail", "in the cluster that was left: unwell"),
+        (gone, "unknown", "was not looked at"),
+    ],
+)
+def test_an_old_cluster_that_is_not_what_it_was_is_told(
+    memory: Memory, how: Callable[[World, World], None], verdict: str, says: str
+) -> None:
+    told = memory.drill(scenario=moving, moved=how)
+    assert told["verdict"] == verdict
+    assert any(says in each for each in findings(told, verdict))
+
+
+@pytest.mark.parametrize("mend", [False, True])
+def test_a_store_that_can_be_mended_is_where_the_plan_says_so(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, *, mend: bool
+) -> None:
+    mended: list[str] = []
+    monkeypatch.setattr(MemoryStore, "mend", lambda store: mended.append(store.name), raising=False)
+    told = memory.drill(scenario=lambda world: Scenario(Move(world), plan=Plan(restore=False, mend=mend)))
+    assert told["verdict"] == "pass"
+    assert sorted(mended) == (["consul", "mysql", "postgres"] if mend else [])

@@ -13,18 +13,24 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import deadlines
-from harness.backups import velero_check, velero_install
+from harness.backups import kopia_check, velero_check, velero_install
+from harness.backups.layout import LAYOUTS
+from harness.backups.velero_check import Answer
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.clusters.minio import ObjectStore
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Misconfigured
 from harness.k8s import Object, items, keys, number, objects, text
 from harness.model import Json, Protected, Stored, ToolReport, VolumeCopy
 from harness.ports import Cluster
 from harness.wait import NotYet, until
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 RUNNING = frozenset(
     {
@@ -68,6 +74,8 @@ _RECORDS = (
     "backupstoragelocations",
 )
 
+_OF_BACKUPS = tuple(kind for kind in _RECORDS if kind != "backupstoragelocations")
+
 
 class VeleroEngine:
     """Velero and its node agents. Implements `harness.ports.BackupEngine`."""
@@ -84,7 +92,35 @@ class VeleroEngine:
 
     def install(self) -> None:
         """Install it, or bring an earlier installation to what it should be; return when it can take backups."""
+        if self._uploader == kopia_check.UPLOADER:
+            with contextlib.suppress(Misconfigured):  # said where it is missed; all else of the drill can be judged
+                self._release.kopia_check()  # made now, and not while a backup is timed
         velero_install.install(self._cluster.kubectl, self._store(), self._release, self._uploader)
+
+    def forget(self) -> None:
+        """Empty the bucket, then remove Velero's records of what was in it. HarnessError if one cannot be removed."""
+        self._empty()
+        # The bucket first: Velero makes its records anew of what it finds there.
+        self._cluster.kubectl(
+            *("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", f"--namespace={NAMESPACE}"),
+            within_s=deadlines.DAMAGE_S,
+        )
+
+    def _empty(self) -> None:
+        store = self._store()
+        client = store.client()
+        try:
+            for page in client.get_paginator("list_object_versions").paginate(Bucket=store.bucket):
+                found = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+                if found:
+                    named: list[ObjectIdentifierTypeDef] = [
+                        {"Key": each["Key"], "VersionId": each["VersionId"]} for each in found
+                    ]
+                    answer = client.delete_objects(Bucket=store.bucket, Delete={"Objects": named, "Quiet": True})
+                    if errors := answer.get("Errors"):
+                        raise HarnessError(f"the bucket cannot be emptied: {errors[0]}")
+        except (BotoCoreError, ClientError) as error:
+            raise HarnessError(f"the bucket cannot be emptied: {error}") from error
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """Every volume that a pod's annotation asks Velero to copy."""
@@ -141,13 +177,17 @@ class VeleroEngine:
         if not stored.objects:
             return stored
         copies = self._copies(name)
-        repositories = {text(copy, "spec", "repoIdentifier") for copy in copies}
-        answer = velero_check.check(self._cluster.kubectl, self._uploader, repositories)
-        # Listed after the check: if the bucket was out of reach, this fails, and restic's word of damage counts not.
+        answer = self._checked(copies)
+        # Listed after the check: if the bucket was out of reach, this fails, and the check's word of damage counts not.
         lost = velero_check.lost(copies, self._objects(name))
         archive = self._unreadable(f"backups/{name}/{name}.tar.gz")
         damage = (*archive, *lost, *answer.damage)[: velero_check.MAX_LINES]
         return replace(stored, damage=damage, checked=answer.checked)
+
+    def _checked(self, copies: tuple[Object, ...]) -> Answer:
+        if self._uploader == kopia_check.UPLOADER:
+            return kopia_check.check(self._cluster.kubectl, self._release.kopia_check, self._store(), copies)
+        return velero_check.check(self._cluster.kubectl, {text(copy, "spec", "repoIdentifier") for copy in copies})
 
     def _objects(self, name: str) -> dict[str, int]:
         listed = dict(self._listed(f"backups/{name}/"))
@@ -156,6 +196,10 @@ class VeleroEngine:
         for namespace in {text(copy, "spec", "pod", "namespace") for copy in self._copies(name)}:
             listed |= dict(self._listed(f"{self._uploader}/{namespace}/"))
         return listed
+
+    def layout(self, namespace: str) -> Mapping[str, str]:
+        """As the uploader lays its repository out."""
+        return {part: prefix.format(namespace=namespace) for part, prefix in LAYOUTS[self._uploader].items()}
 
     def collect(self, into: Path) -> None:
         """Write Velero's records, and the logs that it keeps in the bucket; never raises for what cannot be had."""

@@ -19,11 +19,15 @@ from harness.checks.objects import ObjectsAreEqual
 from harness.checks.receipts import AnswersAreFromTheRestored
 from harness.checks.restore import RestoreIsComplete
 from harness.checks.selftest import ChecksCanFail
+from harness.checks.signature import EvidenceIsSigned
+from harness.checks.taken_over import TakenOverAsLeft
 from harness.checks.transfers import TransfersAreWhole
 from harness.checks.write import NewWriteIsCommitted
 
 ALL: tuple[Check, ...] = (
     DrillWasFinished(),
+    EvidenceIsSigned(),
+    TakenOverAsLeft(),
     DamageWasSeen(),
     BackupIsComplete(),
     RestoreIsComplete(),

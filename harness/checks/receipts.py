@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.model import Event, Finding, Verdict
+from harness.model import Event, Finding, Verdict, lost_claims
 from harness.rundir import Run
 
 Volumes = Mapping[str, tuple[str, str]]
@@ -14,14 +14,40 @@ Volumes = Mapping[str, tuple[str, str]]
 class AnswersAreFromTheRestored:
     """No volume that was there before the fault is there after it, so nobody answers from a survivor.
 
-    And every member was made anew before it was read, so nobody answers from memory.
+    Where the plan leaves volumes as they are, those that were not lost are the same ones still. And every member was
+    made anew before it was read, so nobody answers from memory. Where the service moved to another cluster, the old
+    one runs on and knows nothing of the new one.
     """
 
     name = "answers-from-restored"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the volumes, one for the members."""
-        return (self._volumes(run), self._members(run))
+        """One finding for the volumes, one for the members, one for each member that was moved away from."""
+        return (self._volumes(run), self._members(run), *self._source(run))
+
+    def _source(self, run: Run) -> Iterator[Finding]:
+        for store, member in run.each_member() if run.plan.move else ():
+            seen = run.of("source", store=store, member=member)
+            written = run.of("write", store=store, committed=True)
+            newest, made = ((e[-1].data.get(key) if e else None) for e, key in ((seen, "newest"), (written, "n")))
+            if not isinstance(newest, int) or not isinstance(made, int):
+                verdict, detail = (
+                    Verdict.UNKNOWN,
+                    "the cluster that was left was not looked at after a write to the new one",
+                )
+            elif newest >= made:
+                verdict, detail = (
+                    Verdict.FAIL,
+                    f"in the cluster that was left, shows write {newest}, which was made after the move",
+                )
+            elif seen[-1].data.get("ok") is not True:
+                verdict, detail = Verdict.FAIL, f"in the cluster that was left: {seen[-1].data.get('detail')}"
+            else:
+                verdict, detail = (
+                    Verdict.PASS,
+                    f"in the cluster that was left, stays at write {newest}: {seen[-1].data.get('detail')}",
+                )
+            yield Finding(self.name, verdict, detail, "", store, member)
 
     def _members(self, run: Run) -> Finding:
         members = [member for _, member in run.each_member()]
@@ -39,6 +65,8 @@ class AnswersAreFromTheRestored:
         if not old or not new:
             detail = "the drill did not note which volumes there were before and after"
             return Finding(self.name, Verdict.UNKNOWN, detail)
+        if run.plan.volumes_stay:
+            return self._stayed(old, new)
         if not run.plan.restore:
             return self._mended(run, old, new)
         kept = sorted(claim for claim, uids in new.items() if set(uids) & set(old.get(claim, ())))
@@ -50,27 +78,36 @@ class AnswersAreFromTheRestored:
             return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
         return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are new ones")
 
+    def _stayed(self, old: Volumes, new: Volumes) -> Finding:
+        """Where only what stands on the volumes was lost, they are what they were."""
+        if lacking := sorted(set(old) - set(new)):
+            return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
+        if odd := sorted(claim for claim in new if new[claim] != old.get(claim)):
+            return Finding(self.name, Verdict.FAIL, f"became another, though it was not lost: {', '.join(odd)}")
+        return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are what they were")
+
     def _mended(self, run: Run, old: Volumes, new: Volumes) -> Finding:
-        """Where the members left mend the rest: what was lost is new, and all else is what it was."""
+        """Where the members left mend the rest: what was lost is new, and all else is what it was.
+
+        A fault that takes no volume is none the less one, if its damage was seen.
+        """
         lost = {claim for event in run.of("damage") for claim in _lost_claims(event)}
         same = sorted(claim for claim in lost if set(new.get(claim, ())) & set(old.get(claim, ())))
-        if not lost or same:
-            detail = (
-                f"these claims were to be lost: {', '.join(sorted(lost)) or 'none'}; still the same: {same or 'none'}"
-            )
+        if same or not run.of("damage"):
+            detail = f"these claims were to be lost: {', '.join(sorted(lost))}; still the same: {', '.join(same)}"
             return Finding(self.name, Verdict.UNKNOWN, detail, "nothing was lost, so nothing was proved")
         if lacking := sorted(set(old) - set(new)):
             return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
         if odd := sorted(claim for claim in set(new) - lost if new[claim] != old.get(claim)):
             return Finding(self.name, Verdict.FAIL, f"became another, though it was not lost: {', '.join(odd)}")
-        return Finding(self.name, Verdict.PASS, f"new: {', '.join(sorted(lost))}; the others are what they were")
+        return Finding(
+            self.name, Verdict.PASS, f"new: {', '.join(sorted(lost)) or 'none'}; the others are what they were"
+        )
 
 
-def _lost_claims(event: Event) -> Iterator[str]:
+def _lost_claims(event: Event) -> tuple[str, ...]:
     what = event.data.get("what")
-    yield from (
-        key.removeprefix("volume ") for key in (what if isinstance(what, Mapping) else ()) if key.startswith("volume ")
-    )
+    return lost_claims(what) if isinstance(what, Mapping) else ()
 
 
 def _was_read_anew(run: Run, member: str) -> bool:

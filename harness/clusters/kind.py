@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from harness import parallel
@@ -45,9 +45,20 @@ class KindCluster:
     """One control plane, three workers. Implements `harness.ports.Cluster`."""
 
     def __init__(
-        self, name: str, programs: Programs, *, node_image: str, minio_image: str, topology: Path, state: Path
+        self,
+        name: str,
+        programs: Programs,
+        *,
+        node_image: str,
+        minio_image: str,
+        topology: Path,
+        state: Path,
+        network: Network | None = None,
     ) -> None:
-        """`topology` is the folder clusters/; `state` a folder for what must be known of all clusters."""
+        """`topology` is the folder clusters/; `state` a folder for what must be known of all clusters.
+
+        With another cluster's `network`, its object store and its fence are shared, and left to it.
+        """
         if not _NAME.fullmatch(name):
             raise Misconfigured(f"{name!r} can't name a cluster: use up to 32 of a-z, 0-9 and -, no - at the ends")
         self.name = name
@@ -58,7 +69,15 @@ class KindCluster:
         self._node_image = node_image
         self._topology = topology
         self._lock = Lock(state / f"{name}.lock")
-        self._network = Network(self._docker, name)
+        self._network = network or Network(self._docker, name)
+        self._beside = partial(
+            KindCluster,
+            programs=programs,
+            node_image=node_image,
+            minio_image=minio_image,
+            topology=topology,
+            state=state,
+        )
         self._fence = Fence(self._docker, self._network, node_image)
         self._minio = Minio(self._docker, self._network, minio_image)
         self._store: ObjectStore | None = None
@@ -75,6 +94,14 @@ class KindCluster:
         """Its nodes and its object store, to be broken."""
         return KindMachines(self._docker, self.nodes, self._minio.name)
 
+    @cached_property
+    def beside(self) -> KindCluster:
+        """A second cluster on the same network, with the same object store; nothing is made yet.
+
+        Remove it first, and with `keep_store`.
+        """
+        return self._beside(f"{self.name}-b", network=self._network)
+
     def up(self) -> None:
         """Make it, or take over an earlier one of ours; return when pods can run.
 
@@ -82,14 +109,13 @@ class KindCluster:
         """
         self._lock.take(f"the cluster {self.name}")
         self._refuse_strangers()
-        recipe = self._recipe()
-        if not self._is_whole(recipe):
+        if not self.is_whole():
             self._remove_nodes()
             shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True, exist_ok=True)
         self._network.up()
         self._fence.up()
-        steps: tuple[Callable[[], None], ...] = (self._store_up, partial(self._nodes_up, recipe))
+        steps: tuple[Callable[[], None], ...] = (self._store_up, self._nodes_up)
         parallel.each(steps, lambda step: step())
 
     def down(self, *, keep_store: bool = False) -> None:
@@ -128,7 +154,7 @@ class KindCluster:
 
     def nodes(self) -> tuple[str, ...]:
         """The names of the containers that are this cluster's nodes and ours, running or not."""
-        if self._network.owner != self.name:
+        if self._network.owner != self._network.cluster:
             return ()
         mine = ("--filter", f"network={self._network.name}")
         return self._docker.listed(
@@ -136,7 +162,7 @@ class KindCluster:
         )
 
     def _refuse_strangers(self) -> None:
-        if self._network.owner not in (None, self.name):
+        if self._network.owner not in (None, self._network.cluster):
             raise Misconfigured(f"a network {self._network.name} exists that drillproof did not make; remove it")
         mine, wanted = self.nodes(), {f"{self.name}-{node}" for node in NODES}
         for line in self._docker.listed("ps", "--all", f'--format={{{{.Names}}}} {{{{.Label "{KIND_LABEL}"}}}}'):
@@ -153,11 +179,11 @@ class KindCluster:
         parts = [self._node_image.encode(), *(path.read_bytes() for path in (self._topology / "kind.yaml", *files))]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
-    def _is_whole(self, recipe: str) -> bool:
-        """Whether the earlier cluster was finished, was made like this, and is well."""
+    def is_whole(self) -> bool:
+        """Whether there is a cluster of ours by this name that was finished, was made like this, and is well."""
         made = self.home / "recipe"
         try:
-            if not made.exists() or made.read_text() != recipe or len(self.nodes()) != len(NODES):
+            if not made.exists() or made.read_text() != self._recipe() or len(self.nodes()) != len(NODES):
                 return False
             if not self._minio.is_there():  # a new one has new credentials, which the old nodes don't know
                 return False
@@ -169,7 +195,7 @@ class KindCluster:
     def _store_up(self) -> None:
         self._store = self._minio.up()
 
-    def _nodes_up(self, recipe: str) -> None:
+    def _nodes_up(self) -> None:
         made = self.home / "recipe"
         if made.exists():
             return
@@ -186,7 +212,7 @@ class KindCluster:
             cwd=self._topology,
         )
         until(self._ready, waited_for=f"the nodes of {self.name} to be ready", within_s=180)
-        made.write_text(recipe)
+        made.write_text(self._recipe())
 
     def _ready(self) -> None:
         """Return if pods can run, with names and volumes; else NotYet."""

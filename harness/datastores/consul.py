@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from harness import data, deadlines, transfers
+from harness import data, deadlines, parallel, transfers
 from harness.datastores.consul_digest import digest
 from harness.datastores.consul_ledger import account_of, row_of
 from harness.datastores.consul_server import ACCOUNTS, LEDGER, READ_S, Self, Server, batches
@@ -70,14 +70,21 @@ class Consul:
             ("post", "query", "prepared-queries.json"),
             ("put", "catalog/register", "external-nodes.json"),
         )
-        accounts = ((ACCOUNTS + name, str(balance).encode(), 0) for name, balance in transfers.opening().items())
         with self._server(self.members[0]) as server:
             for verb, path, file in definitions:
                 for body in json.loads((folder / file).read_text(encoding="utf-8")):
                     server.submit(verb, path, body)
-            for rows in (accounts, *(dataset.rows(self.name, table) for table in dataset.tables(self.name))):
+            for rows in (_accounts(), *(dataset.rows(self.name, table) for table in dataset.tables(self.name))):
                 for batch in batches(map(_set, rows)):
                     server.submit("put", "txn", batch)
+        self._wait_until_applied()
+
+    def forget_writes(self) -> None:
+        """Empty the ledger, open its accounts anew; return when every server has applied it."""
+        with self._server(self.members[0]) as server:
+            server.send("delete", f"kv/{LEDGER}?recurse=true", b"")
+            for batch in batches(map(_set, _accounts())):
+                server.submit("put", "txn", batch)
         self._wait_until_applied()
 
     def _wait_until_applied(self) -> None:
@@ -93,11 +100,14 @@ class Consul:
     def health(self, member: str) -> Health:
         """Whether this server is one of exactly three voters, has applied what the leader has, and is open.
 
-        ToolFailed if it does not answer, or knows of no leader.
+        ToolFailed if it does not answer.
         """
         with self._server(member) as server:
             own = server.about_itself()
-            problems, summary = _quorum(server, own, self.members)
+            try:
+                problems, summary = _quorum(server, own, self.members)
+            except ToolFailed as error:  # it knows of no leader, and who it is all the same
+                problems, summary = [str(error)], ""
         detail = "; ".join(problems) or summary
         return Health(ok=not problems, detail=detail, role=own.role, identity=own.node_id)
 
@@ -131,6 +141,14 @@ class Consul:
         with self._itself(member), self._cluster.forward(self._namespace, member, PORT) as address:
             return slowly(address, self._token)
 
+    def mend(self) -> None:
+        """Tell every server who its peers are, by `peers.json`; they then find their quorum themselves."""
+        where = ("--namespace", self._namespace)
+        parallel.each(
+            self.members,
+            lambda member: self._cluster.kubectl("exec", *where, member, "--", "/bin/sh", "/scripts/peers.sh"),
+        )
+
     def recover(self) -> None:
         """Restore the snapshot into the new quorum; returns when all three servers serve it.
 
@@ -146,6 +164,11 @@ class Consul:
             within_s=deadlines.HEALTHY_S,
         )
         self._cluster.kubectl("exec", *pod, "--", "/bin/sh", "/scripts/recover.sh", within_s=deadlines.RECOVER_S)
+
+
+def _accounts() -> Iterator[tuple[object, ...]]:
+    for name, balance in transfers.opening().items():
+        yield ACCOUNTS + name, str(balance).encode(), 0
 
 
 def _set(row: tuple[object, ...]) -> dict[str, dict[str, object]]:

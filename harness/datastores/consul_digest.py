@@ -14,6 +14,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+import orjson
+
 from harness.datastores.consul_server import ACCOUNTS, LEDGER, Self, Server
 from harness.model import OWN, Digest, Part
 from harness.parallel import each
@@ -114,8 +116,9 @@ def digest_of_keys(server: Server) -> Digest:
     for pair in server.pairs():
         key = str(pair["Key"])
         if not key.startswith((LEDGER, ACCOUNTS)):
-            # Unambiguous, since neither flags nor base64 hold a blank; `canonical` would take three times as long.
-            sums[f"kv {group_of(key)}"].add(f"{_encode(key)} {pair['Flags']} {pair['Value']}".encode())
+            # Unambiguous, since flags and base64 hold no blank, and no value is ""; `canonical` would take longer.
+            flags, value = str(pair["Flags"]).encode(), str(pair["Value"] or "").encode()
+            sums[f"kv {group_of(key)}"].add(b"%b %b %b" % (orjson.dumps(key), flags, value))
     return {name: total.part() for name, total in sums.items()}
 
 
@@ -176,8 +179,7 @@ def _settings(server: Server, own: Self) -> Iterable[object]:
 
 def group_of(key: str) -> str:
     """The part that a key belongs to: its first two folders, or as many as it has."""
-    folders = key.split("/")[:-1][:2]
-    return "/".join(folders) or "/"
+    return "/".join(key.split("/", 2)[:-1]) or "/"
 
 
 def canonical(row: object) -> bytes:

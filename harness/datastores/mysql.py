@@ -12,7 +12,7 @@ from pymysql.cursors import Cursor, SSCursor
 
 from harness.data import fixtures
 from harness.datastores import mysql_damage, mysql_slow
-from harness.datastores.mysql_catalog import ACCOUNTS
+from harness.datastores.mysql_catalog import ACCOUNTS, LEDGER
 from harness.datastores.mysql_digest import digest
 from harness.datastores.mysql_health import ERRORS, one, primary_health, replica_health
 from harness.datastores.mysql_load import load
@@ -59,10 +59,18 @@ class MySQL:
                 sql.execute("SET GLOBAL local_infile = OFF")
                 sql.execute("SET SESSION unique_checks = 1, foreign_key_checks = 1")
                 _script(sql, (folder / "after.sql").read_text(encoding="utf-8"))
-                for account, balance in opening().items():
-                    table, number = account.split("/")
-                    sql.execute(f"INSERT INTO drillproof.{table} VALUES (%s, %s)", (number, balance))  # noqa: S608 # ours
+                _open_accounts(sql)
                 transactions = one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
+        for member in self._replicas:
+            self._until_applied(member, str(transactions))
+
+    def forget_writes(self) -> None:
+        """Empty the ledger, open its accounts anew; return when both replicas have applied it."""
+        with self.session(self._primary) as sql:
+            for table in (LEDGER, *ACCOUNTS):
+                sql.execute(f"TRUNCATE TABLE {table}")
+            _open_accounts(sql)
+            transactions = one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
         for member in self._replicas:
             self._until_applied(member, str(transactions))
 
@@ -183,6 +191,12 @@ class MySQL:
                 yield connection
         except (pymysql.MySQLError, OSError) as error:
             raise ToolFailed(("mysql", member), 1, str(error)) from error
+
+
+def _open_accounts(sql: Cursor) -> None:
+    for account, balance in opening().items():
+        table, number = account.split("/")
+        sql.execute(f"INSERT INTO drillproof.{table} VALUES (%s, %s)", (number, balance))  # noqa: S608 # ours
 
 
 def _script(sql: Cursor, statements: str) -> None:

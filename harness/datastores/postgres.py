@@ -36,6 +36,7 @@ _DAMAGED_AT_START = re.compile(
 """The same where it keeps a session from starting: the driver has no code then. A lost connection says no FATAL."""
 
 _OPEN = SQL("INSERT INTO {} VALUES (%s, %s)")
+_FORGET = "TRUNCATE " + ", ".join(f"drillproof.{table}" for table in ("ledger", *TABLES)) + " RESTART IDENTITY"
 _BALANCES = " UNION ALL ".join(f"SELECT '{table}/' || id, balance FROM drillproof.{table}" for table in TABLES)  # noqa: S608 # our own names
 
 
@@ -66,11 +67,18 @@ class Postgres:
                 )
                 sql.copy_expert(copy, CopyStream(dataset.rows(self.name, table)), _COPY_BYTES)  # type: ignore[arg-type] # it only reads
             sql.execute((folder / "after.sql").read_text(encoding="utf-8"))
-            for account, balance in opening().items():
-                table, number = account.split("/")
-                sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
+            _open_accounts(sql)
             settle(sql)
             sql.execute("ANALYZE")
+            position = str(_one(sql, "SELECT pg_current_wal_lsn()")[0])
+        for member in self._standbys:
+            self._until_replayed(member, position)
+
+    def forget_writes(self) -> None:
+        """Empty the ledger, open its accounts anew; return when both standbys have replayed it."""
+        with self.session(self._primary) as sql:
+            sql.execute(_FORGET)
+            _open_accounts(sql)
             position = str(_one(sql, "SELECT pg_current_wal_lsn()")[0])
         for member in self._standbys:
             self._until_replayed(member, position)
@@ -79,21 +87,22 @@ class Postgres:
         """Ask a member about its role and its replication.
 
         The primary must take writes and stream to both standbys. A standby must be of the same cluster
-        and timeline, stream from the primary, and have replayed all that the primary had on disk before.
+        and timeline, stream from the primary, and have replayed all that the primary had on disk before, and no more
+        than it has after.
         """
         try:
-            with self.session(self._primary) as sql:
+            with self.session(self._primary) as primary:
                 identity, timeline, flushed = _one(
-                    sql,
+                    primary,
                     "SELECT system_identifier, timeline_id, CASE WHEN pg_is_in_recovery() THEN NULL "
                     "ELSE pg_current_wal_flush_lsn() END::text FROM pg_control_system(), pg_control_checkpoint()",
                 )
                 if member == self._primary:
-                    return _primary_health(sql, str(identity), self._standbys)
-            if flushed is None:
-                return Health(ok=False, detail=f"{self._primary} is a standby itself", role="unknown", identity="")
-            with self.session(member) as sql:
-                return _standby_health(sql, (str(identity), str(timeline), str(flushed)))
+                    return _primary_health(primary, str(identity), self._standbys)
+                if flushed is None:
+                    return Health(ok=False, detail=f"{self._primary} is a standby itself", role="unknown", identity="")
+                with self.session(member) as sql:
+                    return _standby_health(sql, primary, (str(identity), str(timeline), str(flushed)))
         except (HarnessError, Corrupt) as error:
             return Health(ok=False, detail=str(error), role="unknown", identity="")
 
@@ -189,6 +198,12 @@ class Postgres:
             raise ToolFailed(("postgres", member, database), 1, str(error)) from error
 
 
+def _open_accounts(sql: cursor) -> None:
+    for account, balance in opening().items():
+        table, number = account.split("/")
+        sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
+
+
 def is_damage(sqlstate: str | None, message: str) -> bool:
     """Whether an error with this code, or with none and this message, says that what the server holds is damaged."""
     if sqlstate is None:
@@ -220,8 +235,8 @@ def _primary_health(sql: cursor, identity: str, standbys: list[str]) -> Health:
     return Health(ok=not wrong, detail=detail, role="replica" if recovering else "primary", identity=identity)
 
 
-def _standby_health(sql: cursor, primary: tuple[str, str, str]) -> Health:
-    """`primary` is its system identifier, timeline and flushed position."""
+def _standby_health(sql: cursor, on_primary: cursor, primary: tuple[str, str, str]) -> Health:
+    """`primary` is its system identifier, timeline and flushed position, asked before."""
     recovering, paused, replayed, position, status, timeline, host, identity = _one(
         sql,
         "SELECT pg_is_in_recovery(), pg_is_in_recovery() AND pg_get_wal_replay_pause_state() <> 'not paused', "
@@ -230,7 +245,13 @@ def _standby_health(sql: cursor, primary: tuple[str, str, str]) -> Health:
         "FROM pg_control_system() c LEFT JOIN pg_stat_wal_receiver r ON true",
         primary[2],
     )
+    # A standby never has what its primary has not on its disk, unless that came back from an older copy.
+    ahead, written = _one(
+        on_primary, "SELECT %s::pg_lsn > pg_current_wal_flush_lsn(), pg_current_wal_flush_lsn()", position
+    )
+    beyond = f"it is ahead of its primary: it has replayed up to {position}, the primary has written up to {written}"
     wrong = [
+        *([beyond] if ahead else []),
         *([] if recovering else ["it is no standby"]),
         *([] if identity == primary[0] else [f"it is of cluster {identity}, the primary of {primary[0]}"]),
         *(["its replay is paused"] if paused else []),

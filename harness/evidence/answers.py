@@ -24,7 +24,9 @@ QUESTIONS: Mapping[str, str] = {
     "objectives-met": "Are the objectives met?",
     "fence-held": "Did nothing leave the drill's network?",
     "drill-finished": "Did the drill itself run to its end?",
+    "taken-over": "Did it begin with the data that the drill before had proved whole?",
     "self-test": "Would a bad recovery have been noticed?",
+    "evidence-signed": "Is all this what the drill left behind?",
 }
 """What each check asks, in the order in which a doubter would."""
 

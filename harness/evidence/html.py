@@ -59,7 +59,7 @@ class Said:
 def render(story: Story) -> str:
     """The whole report as text."""
     read_back = stores(story)
-    return _template().render(
+    return template("report.html").render(
         story=story,
         verdict=story.verdict.name,
         says=says(story),
@@ -84,7 +84,8 @@ def render(story: Story) -> str:
 
 
 @functools.cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """One of the project's HTML templates, safe against whatever is put into it."""
     environment = Environment(
         loader=FileSystemLoader(data.folder("reports/templates")),
         autoescape=True,
@@ -94,7 +95,7 @@ def _template() -> Template:
         finalize=_finalize,
     )
     environment.filters["duration"] = duration
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 def _finalize(value: object) -> object:

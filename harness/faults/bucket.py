@@ -25,28 +25,31 @@ class Rot(Enum):
 
 @dataclass(frozen=True)
 class SpoilObjects:
-    """Spoils objects whose keys begin with `prefix`: the largest one, or `every` one.
+    """Spoils objects of a part of the repository: the largest one, or `every` one.
 
-    `{namespace}` in the prefix stands for the namespace that is backed up. Copies of what is spoilt lie in a bucket
-    of their own in the same store, so that they outlive a killed harness.
+    Copies of what is spoilt lie in a bucket of their own in the same store, so that they outlive a killed harness.
     """
 
     what: str  # in the fault's name, and in that of the bucket of copies
-    prefix: str
+    part: str  # as the engine calls it: packs, index, snapshots; "" for all that is in the bucket
     rot: Rot
     every: bool = False
-    needs: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """For instance `pack-flipped`."""
         return f"{self.what}-{self.rot.value}"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The part, which the engine's repository must have."""
+        return (self.part,) if self.part else ()
+
     def inject(self, target: Target) -> None:
         """Copy what will be spoilt, then spoil it. FaultHadNoEffect if there is nothing to spoil."""
         self.undo(target)  # a killed harness may have left it; spoilt objects must not become the copies
         client, bucket = target.bucket.client(), target.bucket.bucket
-        prefix = self.prefix.format(namespace=target.namespace)
+        prefix = target.layout[self.part] if self.part else ""
         sizes = dict(_listed(client, bucket, prefix))
         if not sizes:
             raise FaultHadNoEffect(f"no object in the bucket begins with {prefix}")

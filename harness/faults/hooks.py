@@ -1,4 +1,4 @@
-"""A pod asks for the wrong backup: its annotations are not what they were."""
+"""An object asks for something wrong: its annotations are not what they were."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from harness.model import Json, Volume
 from harness.ports import Target
 
 _KEPT = "drillproof.dev/annotations-before"
-"""Where the pod itself keeps what undo puts back, so that it outlives a killed harness."""
+"""Where the object itself keeps what undo puts back, so that it outlives a killed harness."""
 
 
 @dataclass(frozen=True)
 class Annotate:
-    """Sets annotations of one pod to other values, or with None takes them away. The pod itself goes on."""
+    """Sets annotations of one object to other values, or with None takes them away. A pod itself goes on."""
 
     what: str  # in the fault's name
-    pod: str
+    which: str
     to: Mapping[str, str | None] = field(hash=False)
     needs: tuple[str, ...] = ()
+    kind: str = "pods"
 
     @property
     def name(self) -> str:
-        """What, and of which pod."""
-        return f"{self.what} of {self.pod}"
+        """What, and of which object."""
+        return f"{self.what} of {self.which}"
 
     def inject(self, target: Target) -> None:
         """Keep what was there, and change it."""
@@ -41,7 +42,7 @@ class Annotate:
         was = json.loads(text(now, _KEPT) or "{}")
         same = [key for key in self.to if (text(now, key) or None) == was.get(key)]
         if same or not was:
-            raise FaultHadNoEffect(f"{self.pod} asks for what it asked for: {', '.join(same) or 'all of it'}")
+            raise FaultHadNoEffect(f"{self.which} asks for what it asked for: {', '.join(same) or 'all of it'}")
         return {key: f"was {was[key]}, is {text(now, key) or 'gone'}" for key in self.to}
 
     def undo(self, target: Target) -> None:
@@ -50,12 +51,12 @@ class Annotate:
             self._patch(target, {**json.loads(kept), _KEPT: None})
 
     def _annotations(self, target: Target) -> Json:
-        pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
-        found = [pod for pod in pods if text(pod, "metadata", "name") == self.pod]
+        listed = objects(target.cluster.kubectl, self.kind, f"--namespace={target.namespace}")
+        found = [thing for thing in listed if text(thing, "metadata", "name") == self.which]
         if not found:
-            raise FaultHadNoEffect(f"there is no pod {self.pod}")
+            raise FaultHadNoEffect(f"there is no {self.which} among the {self.kind}")
         return at(found[0], "metadata", "annotations") or {}
 
     def _patch(self, target: Target, annotations: Mapping[str, str | None]) -> None:
         patch = json.dumps({"metadata": {"annotations": dict(annotations)}})
-        target.cluster.kubectl("patch", "pod", self.pod, "-n", target.namespace, "--type=merge", "-p", patch)
+        target.cluster.kubectl("patch", self.kind, self.which, "-n", target.namespace, "--type=merge", "-p", patch)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
@@ -11,11 +13,13 @@ from harness.model import Volume
 from harness.ports import Target
 
 
+@dataclass(frozen=True)
 class DeleteNamespace:
-    """`kubectl delete namespace`: pods, claims and, with their class's policy Delete, the volumes with all data."""
+    """`kubectl delete namespace`: pods, claims and, with their policy Delete, the volumes with all data."""
 
-    name = "delete-namespace"
-    needs = ()
+    retained: bool = False  # the volumes have the policy Retain
+    name: ClassVar[str] = "delete-namespace"
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def inject(self, target: Target) -> None:
         """Delete it, as somebody would by mistake, and return when it is gone. TimedOut if it stays in Terminating."""
@@ -24,14 +28,14 @@ class DeleteNamespace:
         target.cluster.kubectl(*command, within_s=within_s + 10)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
-        """Every claim and volume of before is gone by its UID, and no member can be read.
+        """Every claim and volume of before is gone by its UID, or the volume Released, and no member can be read.
 
         FaultHadNoEffect if there was nothing to lose, if anything is still there at the deadline, or if a member
         still answers.
         """
         if not before:
             raise FaultHadNoEffect(f"the namespace {target.namespace} had no volumes; deleting it proves nothing")
-        return dict(gone(target, before)) | dict(unreadable(target))
+        return dict(gone(target, before, retained=self.retained)) | dict(unreadable(target))
 
     def undo(self, target: Target) -> None:
         """Nothing to take away: the deletion is over when it is seen."""

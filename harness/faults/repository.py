@@ -27,7 +27,7 @@ class LeaveLock:
     """
 
     name: str = "leave-lock in the repository"
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("locks",)
 
     def inject(self, target: Target) -> None:
         """Let a check lock the repository, catch its lock, and put it back when the check has ended."""
@@ -70,9 +70,7 @@ class LeaveLock:
 
 
 def _locks(target: Target) -> list[str]:
-    found = target.bucket.client().list_objects_v2(
-        Bucket=target.bucket.bucket, Prefix=f"restic/{target.namespace}/locks/"
-    )
+    found = target.bucket.client().list_objects_v2(Bucket=target.bucket.bucket, Prefix=target.layout["locks"])
     return [thing["Key"] for thing in found.get("Contents", ())]
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness import deadlines
+from harness.claims import discard, held_by
 from harness.errors import FaultHadNoEffect
-from harness.faults.loss import gone
-from harness.k8s import at, items, objects, text
+from harness.faults.loss import gone, of_pods
+from harness.k8s import objects, text
 from harness.model import Volume
 from harness.ports import Target
-from harness.wait import NotYet, until
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,11 @@ class LoseVolumes:
         claims = self._claims(target)
         if not claims:
             raise FaultHadNoEffect(f"{', '.join(self.pods)} had no claims")
-        # The claims first: their finalizer keeps them until the pods are gone, and a new pod finds no old claim.
-        target.cluster.kubectl("delete", "pvc", *claims, "-n", target.namespace, "--wait=false")
-        pods = ("delete", "pods", *self.pods, "-n", target.namespace, "--force", "--grace-period=0", "--wait=false")
-        target.cluster.kubectl(*pods)
-
-        def let_go() -> None:
-            # A pod that was made while the old claim was still there waits for it for ever; the next one does not.
-            if held := set(claims) & set(self._terminating(target)):
-                target.cluster.kubectl(*pods)
-                raise NotYet(f"still held: {', '.join(sorted(held))}")
-
-        until(let_go, waited_for="the claims to go", within_s=deadlines.DAMAGE_S, every_s=2)
+        discard(target.cluster.kubectl, target.namespace, claims)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
         """Their claims and volumes are gone by their UIDs."""
-        lost = [volume for volume in before if volume.claim.endswith(tuple(f"-{pod}" for pod in self.pods))]
+        lost = of_pods(before, self.pods)
         if not lost:
             raise FaultHadNoEffect(f"{', '.join(self.pods)} had no volumes")
         return gone(target, lost)
@@ -56,14 +44,6 @@ class LoseVolumes:
         """Nothing to take away: the loss is over when it is seen."""
 
     def _claims(self, target: Target) -> tuple[str, ...]:
-        return tuple(
-            text(volume, "persistentVolumeClaim", "claimName")
-            for pod in objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
-            if text(pod, "metadata", "name") in self.pods
-            for volume in items(pod, "spec", "volumes")
-            if at(volume, "persistentVolumeClaim")
-        )
-
-    def _terminating(self, target: Target) -> tuple[str, ...]:
-        claims = objects(target.cluster.kubectl, "pvc", f"--namespace={target.namespace}")
-        return tuple(text(c, "metadata", "name") for c in claims if at(c, "metadata", "deletionTimestamp"))
+        pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
+        mine = (pod for pod in pods if text(pod, "metadata", "name") in self.pods)
+        return tuple(claim for pod in mine for claim in held_by(pod))

@@ -1,17 +1,20 @@
 """Evidence that somebody edited, cut, mixed up or lost. None of it may pass, and the file must be named.
 
-What is not here: a journal that was written anew as a whole, with all its chain. Only a signature tells.
+What is not here: evidence that was written anew as a whole, and signed anew with another key. Only who knows the right
+key can tell (`drillproof verify`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness import journal
 from harness.journal import SCHEMA
 from harness.model import Finding, Verdict
 from harness.sabotage.sabotage import Expected
+from harness.signing import keys, seal
 
 Lines = list[str]
 
@@ -88,6 +91,23 @@ def of_store(pattern: str, change: Callable[[Lines], Lines]) -> Callable[[Path],
     return lambda path: edited(f"ledger/{_named(path, pattern)[0]}", change)(path)
 
 
+def signed(forge: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Sign the evidence first, as a drill does at its end."""
+
+    def sign(path: Path) -> None:
+        seal.sign_evidence(path, keys.fresh())
+        forge(path)
+
+    return sign
+
+
+def written_anew(path: Path) -> None:
+    """Tell the whole journal anew, with a chain that holds: all of it was in another millennium."""
+    events = journal.read(path / JOURNAL)
+    (path / JOURNAL).unlink()
+    journal.write(path / JOURNAL, (replace(event, at=event.at.replace("2", "1", 1)) for event in events))
+
+
 def _named(path: Path, pattern: str) -> list[str]:
     return sorted(file.name for file in (path / "ledger").glob(pattern))
 
@@ -149,5 +169,13 @@ FORGERIES = (
     Forgery(name="run.json lost", says="run.json: .*No such file", forge=removed(RUN)),
     Forgery(name="run.json is no JSON", says="run.json: is not what the drill wrote",
             forge=edited(RUN, lambda _: ["{\n"])),
+    Forgery(name="the signed journal written anew, with all its chain", check="evidence-signed",
+            says=r"journal\.jsonl: was changed after it was signed", forge=signed(written_anew)),
+    Forgery(name="a file put into the signed ledger", check="evidence-signed", says=r"ledger/new\.jsonl: was added",
+            forge=signed(lambda path: (path / "ledger" / "new.jsonl").touch())),
+    Forgery(name="the signed statement edited", check="evidence-signed", says=r"evidence\.dsse\.json: does not bear",
+            forge=signed(edited("signed/evidence.dsse.json", first('"payload"', '"ey', '"ez')))),
+    Forgery(name="the signature's key lost", check="evidence-signed", says=r"evidence\.pub: is missing",
+            forge=signed(removed("signed/evidence.pub"))),
 )  # fmt: skip
 """One line of a table each, so it is not formatted."""

@@ -114,6 +114,8 @@ STORIES = (
           change=also("error", step="seed", message="no disk")),
     Story(name="the restore failed", check="drill-finished", says="recovery failed in step restore: gave up",
           change=also("recovery-failed", step="restore", message="gave up")),
+    Story(name="what was taken over was not what was left", check="taken-over", says="not what the drill x left",
+          verdict=UNKNOWN, change=also("taken-over", run="x", digests={})),
     # The fault.
     Story(name="the fault never happened", check="damage-seen", says="no damage was seen", verdict=UNKNOWN,
           change=without("fault", phase="injected")),

@@ -1,0 +1,27 @@
+"""Is the evidence what the drill left?"""
+
+from __future__ import annotations
+
+from harness.model import Finding, Verdict
+from harness.rundir import Run
+from harness.signing import seal
+
+
+class EvidenceIsSigned:
+    """What is judged here is what was signed when the drill ended, so a journal written anew as a whole is found.
+
+    Where there is no signature at all it says nothing, and whose the signature is it cannot know: `drillproof verify`
+    asks for both.
+    """
+
+    name = "evidence-signed"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding where there is a signature."""
+        if not seal.is_signed(run.path):
+            return ()
+        found = seal.verify_judged(run.path)
+        if found.evidence is None or found.problems:
+            hint = "`drillproof verify` names all that was changed; take the run from where it was signed"
+            return (Finding(self.name, Verdict.UNKNOWN, "; ".join(found.problems[:3]), hint),)
+        return (Finding(self.name, Verdict.PASS, f"as signed when the drill ended, by key {found.evidence.key}"),)

@@ -1,0 +1,70 @@
+"""A volume is of a kind that the backup tool does not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness import deadlines
+from harness.claims import discard, held_by
+from harness.errors import FaultHadNoEffect
+from harness.faults.hooks import Annotate
+from harness.faults.loss import of_pods
+from harness.k8s import Object, condition, objects, text
+from harness.model import Volume
+from harness.ports import Target
+from harness.wait import NotYet, until
+
+_TYPE = "defaultVolumeType"
+"""The annotation by which local-path's classes say of which kind their volumes are."""
+
+
+@dataclass(frozen=True)
+class HostPathVolume:
+    """The volume of a pod is made anew as a `hostPath`, which is what local-path's classes give unless told otherwise.
+
+    Its pod is made anew with it, and runs again before this returns.
+    """
+
+    pod: str
+    storage_class: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Whose."""
+        return f"hostpath-volume of {self.pod}"
+
+    def inject(self, target: Target) -> None:
+        """Let the class forget the kind of its volumes, and remove the pod with its claims."""
+        self.undo(target)  # a killed harness may have left it; what it should be must not be forgotten
+        self._class.inject(target)
+        old = self._pod(target)
+        discard(target.cluster.kubectl, target.namespace, held_by(old))
+
+        def runs() -> None:
+            new = self._pod(target)
+            if text(new, "metadata", "uid") == text(old, "metadata", "uid") or condition(new, "Ready") != "True":
+                raise NotYet(f"{self.pod} does not run again")
+
+        until(runs, waited_for=f"{self.pod} to run again", within_s=deadlines.DAMAGE_S)
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        """Its claims are bound to other volumes than before, and those are hostPath."""
+        old = {volume.volume_uid for volume in before}
+        mine = of_pods(target.cluster.volumes(target.namespace), (self.pod,))
+        if not mine or any(volume.kind != "hostPath" or volume.volume_uid in old for volume in mine):
+            raise FaultHadNoEffect(f"{self.pod} is on {', '.join(f'{v.claim}: {v.kind}' for v in mine) or 'no volume'}")
+        return {f"kind of {volume.claim}": f"hostPath, at {volume.path}" for volume in mine}
+
+    def undo(self, target: Target) -> None:
+        """Tell the class again what it forgot. The volume stays what it is."""
+        self._class.undo(target)
+
+    @property
+    def _class(self) -> Annotate:
+        return Annotate("no-volume-type", self.storage_class, {_TYPE: None}, kind="storageclasses")
+
+    def _pod(self, target: Target) -> Object:
+        pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
+        return next((pod for pod in pods if text(pod, "metadata", "name") == self.pod), {})

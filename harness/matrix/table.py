@@ -1,0 +1,135 @@
+"""The table strategy x disaster x store, made from what run directories hold and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from harness import judge
+from harness.errors import HarnessError, Misconfigured
+from harness.evidence import Story
+from harness.evidence import story as stories
+from harness.evidence.story import items, number, text
+from harness.model import Verdict, worst
+from harness.objectives import legs
+from harness.scenario import STORES
+from harness.survival import Survival, survival
+
+FIGURES = {"rto_s": "RTO", "rpo_s": "RPO", "backup_s": "Backup", "tool_s": "Restore", "stored_bytes": "Stored"}
+"""What is measured of a recovery, and its heading: the tool's restore alone is a leg of the RTO."""
+
+
+@dataclass(frozen=True)
+class Drilled:
+    """One drill as the table counts it."""
+
+    run: Path
+    scenario: str
+    strategy: str
+    engine: str
+    noticing: bool  # whether a bad recovery had to be noticed
+    verdict: Verdict
+    by_store: tuple[tuple[str, Verdict], ...]
+    figures: Mapping[str, float | None]  # by name, see FIGURES
+    took_s: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """All drills of one scenario with one strategy and one engine."""
+
+    scenario: str
+    strategy: str
+    engine: str
+    noticing: bool
+    verdict: Verdict
+    by_store: tuple[tuple[str, Verdict], ...]
+    survival: Survival
+    figures: Mapping[str, float | None]  # medians of the drills that measured one
+    took_s: float
+    runs: tuple[Path, ...]
+
+
+def drilled(run: Path) -> Drilled:
+    """What one run directory says. UNKNOWN if its findings are not what this judge says of its evidence."""
+    story = stories.read(run)
+    verdict = story.verdict
+    try:
+        if not judge.is_current(run):
+            verdict = worst((verdict, Verdict.UNKNOWN))
+    except (HarnessError, OSError):
+        verdict = worst((verdict, Verdict.UNKNOWN))
+    noticing = bool(items(story.facts.get("noticed_by")))
+    return Drilled(
+        run,
+        story.scenario,
+        text(story.facts.get("strategy")),
+        text(story.facts.get("engine")),
+        noticing,
+        verdict,
+        tuple((store, _of_store(story, store, verdict)) for store in STORES if store in story.members),
+        {} if noticing else _figures(story),  # those of a bad recovery would praise it
+        story.events[-1].at_s if story.events else 0.0,
+    )
+
+
+def _figures(story: Story) -> dict[str, float | None]:
+    taken = legs(story.marks)
+    stored = story.of("stored")
+    return {
+        "rto_s": number(story.judged.get("rto_s")),
+        "rpo_s": number(story.judged.get("rpo_s")),
+        "backup_s": taken["backup_s"],
+        "tool_s": taken["tool_s"],
+        "stored_bytes": number(stored[-1].data.get("bytes")) if stored else None,
+    }
+
+
+def _of_store(story: Story, store: str, verdict: Verdict) -> Verdict:
+    """The worst of what concerns this store; where the whole cannot be believed, nor can a part of it."""
+    if verdict is Verdict.UNKNOWN and story.verdict is not Verdict.UNKNOWN:
+        return verdict
+    return worst(finding.verdict for finding in story.findings if finding.store in {"", store})
+
+
+def rows(drills: Iterable[Drilled]) -> tuple[Row, ...]:
+    """One row for each scenario, strategy and engine; recoveries first, then what must be noticed."""
+    alike: dict[tuple[bool, str, str, str], list[Drilled]] = {}
+    for each in drills:
+        alike.setdefault((each.noticing, each.scenario, each.strategy, each.engine), []).append(each)
+    return tuple(_row(alike[key]) for key in sorted(alike))
+
+
+def _row(same: Sequence[Drilled]) -> Row:
+    first = same[0]
+    names = [name for name in STORES if any(name == store for each in same for store, _ in each.by_store)]
+    return Row(
+        first.scenario,
+        first.strategy,
+        first.engine,
+        first.noticing,
+        worst(each.verdict for each in same),
+        tuple((name, worst(_verdicts(same, name))) for name in names),
+        survival(each.verdict for each in same),
+        {name: _median(each.figures.get(name) for each in same) for name in FIGURES},
+        sum(each.took_s for each in same),
+        tuple(each.run for each in same),
+    )
+
+
+def _verdicts(same: Sequence[Drilled], name: str) -> Iterator[Verdict]:
+    return (verdict for each in same for store, verdict in each.by_store if store == name)
+
+
+def _median(figures: Iterable[float | None]) -> float | None:
+    measured = [figure for figure in figures if figure is not None]
+    return median(measured) if measured else None
+
+
+def finished(runs: Path) -> tuple[Path, ...]:
+    """The run directories in a folder that were judged, oldest first. Misconfigured if there is no such folder."""
+    if not runs.is_dir():
+        raise Misconfigured(f"{runs} is no folder of run directories; say which with --runs")
+    return tuple(sorted(path.parent for path in runs.glob("*/findings.json") if not path.parent.is_symlink()))

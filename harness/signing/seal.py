@@ -1,0 +1,172 @@
+"""Signing a run, and verifying one: everything that was changed, is missing or was added is named.
+
+Two signatures, since two things are said at two times. When a drill ends, its *evidence* is signed, once and for all:
+whatever it left behind. What was *concluded* from it (findings and reports) is signed beside that, and anew whenever
+a run is judged or rendered again, maybe by a newer judge, maybe by somebody else; it names the evidence it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from harness.model import Json, Verdict
+from harness.signing import keys
+from harness.signing.files import BROKEN, Directory, Files, digest
+from harness.signing.keys import PrivateKey
+from harness.signing.statement import Statement, descriptor, now, seal, unseal
+
+FOLDER = "signed"
+EVIDENCE_TYPE = "urn:drillproof:evidence:v1"
+VERDICT_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
+OUR_VERDICT = "urn:drillproof:verdict:v1"
+"""The extension of a test result that has what it cannot say: UNKNOWN, and the figures."""
+
+RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.UNKNOWN: "FAILED"}
+"""In-toto knows no third verdict, and what was not proved must pass no gate."""
+
+CONCLUDED = ("findings.json", "report.html", "junit.xml", "allure-results")
+"""What is made from the evidence: files and folders of a run that `recheck` and `report` write anew."""
+
+JUDGED = ("run.json", "journal.jsonl", "ledger")
+"""What of the evidence the checks read."""
+
+MAX_BYTES = 32_000_000
+"""No file of a signature is larger: it names some hundred files, and is read as a whole."""
+
+_ENVELOPE, _KEY = "{}.dsse.json", "{}.pub"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One signature that holds."""
+
+    key: str  # fingerprint
+    files: Mapping[str, str]  # SHA-256 of each
+    predicate: Mapping[str, Json]
+
+    @property
+    def said(self) -> Mapping[str, Json]:
+        """What we said of the files, in words of our own: `signedAt`, by the clock of the machine that signed, too."""
+        ours = self.predicate.get(OUR_VERDICT, self.predicate)
+        return cast("Mapping[str, Json]", ours) if isinstance(ours, dict) else {}
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What verifying a run came to. With no `problems` it is what was signed; by whom is another question."""
+
+    evidence: Signature | None
+    verdict: Signature | None
+    problems: tuple[str, ...]  # each begins with the name of a file
+
+
+def sign_evidence(run: Path, signer: PrivateKey) -> None:
+    """Sign all that a drill left behind, right at its end, before anything is concluded. OSError, Unreadable."""
+    files = Directory(run)
+    left = {name: digest(files, name) for name in files.names() if not _is_among(name, (FOLDER, *CONCLUDED))}
+    _write(run, "evidence", Statement(EVIDENCE_TYPE, left, {"run": run.name, "signedAt": now()}), signer)
+
+
+def sign_verdict(run: Path, signer: PrivateKey, verdict: Verdict, figures: Mapping[str, Json]) -> None:
+    """Sign what was concluded from signed evidence, in place of what was concluded before. OSError, Unreadable."""
+    files = Directory(run)
+    concluded = {name: digest(files, name) for name in files.names() if _is_among(name, CONCLUDED)}
+    about = _in_folder(_ENVELOPE, "evidence")
+    predicate: dict[str, Json] = {
+        "result": RESULTS[verdict],
+        "configuration": [descriptor(about, digest(files, about))],
+        OUR_VERDICT: {"verdict": verdict.value, **figures, "signedAt": now()},
+    }
+    _write(run, "verdict", Statement(VERDICT_TYPE, concluded, predicate), signer)
+
+
+def is_signed(run: Path) -> bool:
+    """Whether the evidence in a run directory was signed, by whomever."""
+    return (run / _in_folder(_ENVELOPE, "evidence")).exists()
+
+
+def verify(files: Files) -> Verified:
+    """Hold a run against its signatures. Unreadable if it lies in something that cannot hold one of ours."""
+    there = files.names()
+    if not any(_is_among(name, (FOLDER,)) for name in there):
+        return Verified(None, None, (f"{FOLDER}/: is missing; it was never signed, or its signatures were taken out",))
+    problems: list[str] = []
+    evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
+    verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
+    for signature in filter(None, (evidence, verdict)):
+        problems += _differences(files, there, signature.files)
+    if evidence and verdict:
+        ours = {_in_folder(form, what) for form in (_ENVELOPE, _KEY) for what in ("evidence", "verdict")}
+        problems += [f"{name}: was added" for name in sorted(there - ours - {*evidence.files, *verdict.files})]
+        about = _in_folder(_ENVELOPE, "evidence")
+        if verdict.predicate.get("configuration") != [descriptor(about, digest(files, about))]:
+            problems.append(f"{_in_folder(_ENVELOPE, 'verdict')}: is about other evidence than what is here")
+    return Verified(evidence, verdict, tuple(problems))
+
+
+def verify_judged(run: Path) -> Verified:
+    """Hold what the checks read of a run directory against the signature of its evidence, and nothing else."""
+    files = Directory(run)
+    there = files.names()
+    problems: list[str] = []
+    evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
+    if evidence:
+        signed = {name: sha256 for name, sha256 in evidence.files.items() if _is_among(name, JUDGED)}
+        problems += _differences(files, there, signed)
+        problems += [f"{name}: was added" for name in sorted(there) if _is_among(name, JUDGED) and name not in signed]
+    return Verified(evidence, None, tuple(problems))
+
+
+def _write(run: Path, what: str, statement: Statement, signer: PrivateKey) -> None:
+    (run / FOLDER).mkdir(exist_ok=True)
+    for form, content in ((_KEY, keys.pem(signer.public_key)), (_ENVELOPE, seal(statement, signer))):
+        path = run / _in_folder(form, what)
+        beside = path.with_name(f".{path.name}")
+        beside.write_bytes(content)
+        beside.replace(path)
+
+
+def _signature(files: Files, there: Iterable[str], what: str, kind: str, problems: list[str]) -> Signature | None:
+    """The signature, if it holds; else why it does not is among the problems."""
+    public, envelope = (_in_folder(form, what) for form in (_KEY, _ENVELOPE))
+    try:
+        name = public
+        key = keys.parse_exactly(_read(files, there, name))
+        name = envelope
+        statement = unseal(_read(files, there, name), key, kind, public)
+    except ValueError as error:
+        problems.append(f"{name}: {error}")
+        return None
+    return Signature(key.keyid, statement.files, statement.predicate)
+
+
+def _read(files: Files, there: Iterable[str], name: str) -> bytes:
+    if name not in there:
+        raise ValueError("is missing")
+    try:
+        with files.open(name) as file:
+            data = file.read(MAX_BYTES + 1)
+    except BROKEN as error:
+        raise ValueError(f"cannot be read: {error}") from error
+    if len(data) > MAX_BYTES:
+        raise ValueError("is too large to be a signature's")
+    return data
+
+
+def _differences(files: Files, there: Iterable[str], signed: Mapping[str, str]) -> Iterator[str]:
+    for name, sha256 in sorted(signed.items()):
+        if name not in there:
+            yield f"{name}: is missing"
+        elif digest(files, name) != sha256:
+            yield f"{name}: was changed after it was signed"
+
+
+def _in_folder(form: str, what: str) -> str:
+    return f"{FOLDER}/{form.format(what)}"
+
+
+def _is_among(name: str, names: Iterable[str]) -> bool:
+    return name.partition("/")[0] in names

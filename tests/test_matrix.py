@@ -1,0 +1,199 @@
+"""Matrices: what is planned and what is left out, lanes that share nothing but a folder, and the table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sample_runs
+
+from harness import shell
+from harness.clusters.lock import Lock
+from harness.errors import Misconfigured
+from harness.evidence import Story
+from harness.evidence import matrix as pages
+from harness.evidence.story import read
+from harness.matrix import lane, matrix, plan, table
+from harness.matrix.plan import Asked, Cell, LeftOut, Plan
+from harness.model import Verdict
+from harness.scenario import STORES
+from harness.wait import NotYet, until
+
+
+def cell(number: int, name: str = "namespace_loss") -> Cell:
+    return Cell(number, name, "dump", "velero-restic", STORES, 1)
+
+
+def planned(count: int = 4) -> Plan:
+    return Plan(Asked(), tuple(cell(number + 1) for number in range(count)), ())
+
+
+class TestPlan:
+    def test_with_no_word_every_scenario_is_drilled_its_own_way(self) -> None:
+        found = plan.plan(())
+        assert {each.scenario for each in found.cells} >= {"namespace_loss", "cluster_lost", "pack_flipped"}
+        assert {each.strategy for each in found.cells} == {"dump"}
+        assert found.left_out == ()
+
+    def test_what_cannot_be_is_left_out_with_its_reason(self) -> None:
+        found = plan.plan(["namespace_loss", "rows_deleted"], strategies=["frozen-one-shot"], stores=["consul,mysql"])
+        assert [(each.scenario, each.stores) for each in found.cells] == [("namespace_loss", ("mysql",))]
+        why = {each.scenario: each.why for each in found.left_out if "needs" in each.why}
+        assert "rows_deleted needs postgres" in why["rows_deleted"]
+        assert LeftOut(
+            "namespace_loss", "frozen-one-shot", "velero-restic", "consul has no strategy frozen-one-shot"
+        ) in (found.left_out)
+
+    def test_where_nothing_is_left_to_drill_it_says_why(self) -> None:
+        with pytest.raises(Misconfigured, match=r"rows_deleted: .*needs postgres"):
+            plan.plan(["rows_deleted"], stores=["consul"])
+
+    @pytest.mark.parametrize(
+        ("how", "said"),
+        [
+            ({"names": ["namespace_los"]}, "did you mean namespace_loss"),
+            ({"strategies": ["dumb"]}, "did you mean dump"),
+            ({"engines": ["borg"]}, "unknown engine 'borg'"),
+            ({"stores": ["redis"]}, "unknown store 'redis'"),
+            ({"repeat": 0}, "--repeat 0 drills nothing"),
+            ({"asked": Asked(rate=0)}, "--rate 0 makes no ledger"),
+            ({"asked": Asked(size="huge")}, "unknown size 'huge'"),
+        ],
+    )
+    def test_a_word_that_makes_no_sense_is_refused(self, how: dict[str, object], said: str) -> None:
+        words = {"names": ["namespace_loss"], **how}
+        with pytest.raises(Misconfigured, match=said):
+            plan.plan(**words)  # type: ignore[arg-type] # each case says one word
+
+    def test_what_wrecks_least_comes_first_so_that_the_next_can_take_over(self) -> None:
+        names = ["cluster_lost", "restore_over_the_living", "namespace_loss", "pack_flipped"]
+        found = [each.scenario for each in plan.plan(names, stores=["consul"], repeat=2).cells]
+        assert found == [name for name in reversed(names[1:]) for _ in "12"][:2] + found[2:]
+        assert found[::2] == ["pack_flipped", "namespace_loss", "restore_over_the_living", "cluster_lost"]
+
+    def test_it_is_read_as_it_was_written(self, tmp_path: Path) -> None:
+        found = plan.plan(["namespace_loss", "rows_deleted"], stores=["consul"], repeat=3, asked=Asked(seed=7))
+        plan.write(tmp_path, found)
+        assert plan.read(tmp_path) == found
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 9}', '{"schema": 1, "asked": {"x": 1}}'])
+    def test_a_folder_without_a_plan_is_no_matrix(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / plan.FILE).write_text(text)
+        with pytest.raises(Misconfigured):
+            plan.read(tmp_path)
+
+
+class Drills:
+    """Drills that leave a sample behind, and are noted."""
+
+    def __init__(self, folder: Path, sample: Callable[[Path], Path] = sample_runs.passed) -> None:
+        self.folder = folder
+        self.sample = sample
+        self.made: list[int] = []
+        (folder / lane.CELLS).mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, one: Cell) -> Story:
+        self.made.append(one.number)
+        return read(self.sample(self.folder / lane.RUNS / f"run-{one.number}"))
+
+
+class TestLane:
+    def test_lanes_begin_at_places_of_their_own_and_drill_each_cell_once(self, tmp_path: Path) -> None:
+        first, second = Drills(tmp_path), Drills(tmp_path)
+        lane.drill(tmp_path, planned(), (1, 2), first)
+        lane.drill(tmp_path, planned(), (0, 2), second)
+        assert (first.made, second.made) == ([3, 4, 1, 2], [])
+
+    def test_a_cell_that_another_lane_has_is_let_be(self, tmp_path: Path) -> None:
+        drills = Drills(tmp_path)
+        other = Lock(tmp_path / lane.CELLS / "2.lock")
+        other.take("cell 2")
+        lane.drill(tmp_path, planned(), (0, 1), drills)
+        assert drills.made == [1, 3, 4]
+        other.drop()
+        lane.drill(tmp_path, planned(), (0, 1), drills)
+        assert drills.made == [1, 3, 4, 2]
+
+    def test_a_drill_that_broke_is_made_again_when_the_matrix_goes_on(self, tmp_path: Path) -> None:
+        drills = Drills(tmp_path)
+
+        def killed(one: Cell) -> Story:
+            if one.number == 2 and not drills.made.count(2):
+                drills.made.append(2)
+                raise KeyboardInterrupt
+            return drills(one)
+
+        with pytest.raises(KeyboardInterrupt):
+            lane.drill(tmp_path, planned(), (0, 1), killed)
+        assert matrix.table(tmp_path, planned())[1] == 3
+        lane.drill(tmp_path, planned(), (0, 1), killed)
+        assert drills.made == [1, 2, 2, 3, 4]
+        assert matrix.table(tmp_path, planned())[1] == 0
+
+
+def rows(*runs: Path) -> tuple[table.Row, ...]:
+    return table.rows(map(table.drilled, runs))
+
+
+class TestTable:
+    def test_a_store_has_the_worst_of_what_concerns_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("harness.judge.is_current", lambda _: True)  # the sample's findings stand
+        (row,) = rows(sample_runs.failed(tmp_path / "run"))
+        assert row.verdict is Verdict.FAIL
+        assert dict(row.by_store)["mysql"] is Verdict.FAIL
+
+    def test_findings_that_the_judge_would_not_make_count_for_nothing(self, tmp_path: Path) -> None:
+        run = sample_runs.passed(tmp_path / "run")
+        (row,) = rows(run)  # the sample's findings are not made by the judge
+        assert row.verdict is Verdict.UNKNOWN
+        assert set(dict(row.by_store).values()) == {Verdict.UNKNOWN}
+
+    def test_repeated_drills_are_one_row(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("harness.judge.is_current", lambda _: True)
+        (row,) = rows(sample_runs.passed(tmp_path / "one"), sample_runs.failed(tmp_path / "two"))
+        assert (row.survival.passed, row.survival.failed, row.verdict) == (1, 1, Verdict.FAIL)
+        assert "1 of 2 came back" in pages.markdown((row,), (), 0)
+
+    def test_a_matrix_that_is_not_whole_is_never_green(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("harness.judge.is_current", lambda _: True)
+        found = rows(sample_runs.passed(tmp_path / "one"))
+        assert pages.overall(found, 0) is Verdict.PASS
+        assert pages.overall(found, 1) is Verdict.UNKNOWN
+        assert pages.overall((), 0) is Verdict.UNKNOWN
+        assert "1 planned drills were not made yet" in pages.markdown(found, (), 1)
+
+    def test_hostile_names_stay_in_their_cell(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("harness.judge.is_current", lambda _: True)
+        found = [replace(each, scenario="a|b<script>\n| x") for each in rows(sample_runs.passed(tmp_path / "one"))]
+        assert "| a\\|b&lt;script> \\| x |" in pages.markdown(found, (), 0)
+        pages.write(tmp_path, found, [LeftOut("<b>", "|", "\x1b", "why")], 0)
+        page = (tmp_path / "matrix.html").read_text()
+        assert "<script>" not in page
+        assert "<b>" not in page
+        assert json.loads((tmp_path / "matrix.json").read_text())["rows"][0]["runs"] == ["one"]
+
+
+def test_a_lane_that_is_told_to_stop_is_let_clean_up(tmp_path: Path) -> None:
+    script = """
+import pathlib, signal, sys, threading
+home = pathlib.Path(sys.argv[1])
+def stop(*_):
+    threading.Event().wait(0.3)
+    (home / "clean").touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, stop)
+(home / "up").touch()
+threading.Event().wait(30)
+"""
+
+    def is_up() -> None:
+        if not (tmp_path / "up").exists():
+            raise NotYet("not up")
+
+    with shell.spawn([sys.executable, "-c", script, str(tmp_path)], grace_s=10):
+        until(is_up, waited_for="the lane", within_s=10, every_s=0.05)
+    assert (tmp_path / "clean").exists()

@@ -1,0 +1,311 @@
+"""Faults of how a store is run: stopped, started wrongly, commanded, turned back, cut off. In memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from harness import deadlines
+from harness.errors import FaultHadNoEffect, ToolFailed
+from harness.faults import halt, loss, older
+from harness.faults.command import Command
+from harness.faults.config import StartWith
+from harness.faults.halt import NewAddresses
+from harness.faults.network import CutPort, FenceOff
+from harness.faults.older import TurnBack
+from harness.model import Row, Volume
+from harness.ports import Target
+
+MEMBERS = ("db-0", "db-1")
+TWINS = loss.logged("one id")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DAMAGE_S", "HEALTHY_S"):
+        monkeypatch.setattr(deadlines, name, 0.05)
+    monkeypatch.setattr(loss, "STILL_S", 0.01)
+    monkeypatch.setattr(older, "AHEAD", 3)
+
+
+@dataclass
+class Store:
+    """Two members whose ledger grows by `pace` writes with each reading."""
+
+    name: str = "db"
+    members: tuple[str, ...] = MEMBERS
+    pace: int = 1
+    silent: bool = False
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MEMBERS, 5))
+
+    def ledger(self, member: str) -> Iterator[Row]:
+        if self.silent:
+            raise ToolFailed(["kubectl"], 1, "no route")
+        self.rows = {name: n + self.pace for name, n in self.rows.items()}
+        yield from (Row(n, f"k{n}", "x") for n in range(1, self.rows[member] + 1))
+
+
+@dataclass
+class Cluster:
+    """A StatefulSet `db`, a ConfigMap and a volume on a node; what is done to them is noted in `did`."""
+
+    replicas: int = 2
+    kept: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=lambda: {"start.sh": "id=$NAME\n"})
+    kept_text: str | None = None
+    born: int = 0
+    same_addresses: bool = False
+    did: list[str] = field(default_factory=list)
+    log: str = "all is well\n"
+    then: str = ""  # logged once a command was run, or pods were made anew
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        verb = args[0]
+        if verb == "get":
+            return json.dumps({"items": self._listed(args[1])})
+        if verb == "logs":
+            return self.log
+        self.did.append(" ".join(args[: args.index("-n")] if "-n" in args else args))
+        if verb == "scale":
+            self.replicas = int(args[3].partition("=")[2])
+            self.born += 10
+        if verb == "delete":
+            self.born += 10
+        if verb == "annotate":
+            key, equals, value = args[4].partition("=")
+            self.kept.pop(key.removesuffix("-"), None)
+            self.kept |= {key: value} if equals else {}
+        if verb == "patch":
+            patch = json.loads(args[-1])
+            self.data |= patch["data"]
+            (self.kept_text,) = patch["metadata"]["annotations"].values()
+        if verb in {"exec", "delete"}:
+            self.log += self.then
+        return ""
+
+    def _listed(self, kind: str) -> list[object]:
+        born = 0 if self.same_addresses else self.born
+        if kind == "statefulsets":
+            return [{"metadata": {"name": "db", "annotations": self.kept}, "spec": {"replicas": self.replicas}}]
+        if kind == "pods":
+            return [
+                {"metadata": {"name": f"db-{n}", "uid": f"{n}-{self.born}"}, "status": {"podIP": f"10.0.0.{born + n}"}}
+                for n in range(self.replicas)
+            ]
+        if kind == "configmaps":
+            kept = {} if self.kept_text is None else {"drillproof.dev/text-before": self.kept_text}
+            return [{"metadata": {"name": "scripts", "annotations": kept}, "data": self.data}]
+        term = {"matchExpressions": [{"values": ["worker"]}]}
+        place = {"local": {"path": "/disk/pv"}, "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}
+        return [{"metadata": {"name": "pv"}, "spec": place}, {"metadata": {"name": "other"}, "spec": place}]
+
+    def volumes(self, namespace: str) -> tuple[Volume, ...]:
+        return (Volume("data-db-0", "c", "pv", "v", "local"), Volume("data-db-1", "c1", "pv1", "v1", "local"))
+
+
+@dataclass
+class Machines:
+    """Two nodes, of which one is off; iptables on the other has dropped `packets`."""
+
+    packets: int = 3
+    rules: list[str] = field(default_factory=list)
+    did: list[str] = field(default_factory=list)
+    addresses: str = (
+        "inet 10.9.0.3/24\ndefault via 10.9.0.1 dev eth0\n10.1.3.0/24 via 10.9.0.3\n10.1.7.0/24 via 10.9.0.7\n"
+    )
+    turned_back: Callable[[], None] = lambda: None
+
+    def nodes(self) -> tuple[str, ...]:
+        return ("worker", "dark")
+
+    def is_on(self, machine: str) -> bool:
+        return machine == "worker"
+
+    def on_node(self, node: str, *argv: str, stdin: str | None = None, within_s: float = 60) -> str:
+        assert self.is_on(node)
+        if argv[0] == "iptables-save":
+            return "\n".join(f"[{self.packets}:9] -A FORWARD {rule}" for rule in self.rules)
+        if argv[0] == "iptables-restore":
+            assert stdin is not None
+            self.rules += [line.split(maxsplit=3)[3] for line in stdin.splitlines() if line.startswith("-I")]
+        elif argv[0] == "iptables":
+            self.rules.remove(" ".join(argv[5:]))
+        elif argv[0] == "ip":
+            return self.addresses
+        else:
+            self.did.append(" ".join(argv))
+        if argv[0] == "mv":
+            self.turned_back()
+        return ""
+
+
+def target(store: Store | None = None, cluster: Cluster | None = None, machines: Machines | None = None) -> Target:
+    stores = (store or Store(),)
+    return Target(*cast("Any", (cluster or Cluster(), "custos", stores, None, machines or Machines())))
+
+
+def test_pods_that_came_back_at_other_addresses_are_the_damage() -> None:
+    cluster, fault = Cluster(), NewAddresses("db")
+    here = target(cluster=cluster)
+    fault.inject(here)
+    assert [word for word in cluster.did if word.startswith("scale")] == [
+        "scale statefulset db --replicas=0",
+        "scale statefulset db --replicas=2",
+    ]
+    assert fault.damage(here, ()) == {
+        "address of db-0": "was 10.0.0.0, is 10.0.0.20",
+        "address of db-1": "was 10.0.0.1, is 10.0.0.21",
+    }
+    fault.undo(here)
+    fault.undo(here)
+    assert cluster.kept == {}
+
+
+def test_pods_at_the_addresses_that_they_had_are_no_damage() -> None:
+    here = target(cluster=Cluster(same_addresses=True))
+    NewAddresses("db").inject(here)
+    with pytest.raises(FaultHadNoEffect, match="have addresses that they had"):
+        NewAddresses("db").damage(here, ())
+    with pytest.raises(FaultHadNoEffect, match="have addresses"):
+        NewAddresses("db").damage(target(), ())
+    with pytest.raises(FaultHadNoEffect, match="not all pods of xy have an address"):
+        NewAddresses("xy").inject(target())
+
+
+def test_what_a_killed_harness_left_stopped_is_started_with_as_many_pods_as_there_were() -> None:
+    cluster = Cluster()
+    here = target(cluster=cluster)
+    halt.stop(here, "db")
+    halt.stop(here, "db")
+    assert cluster.replicas == 0
+    NewAddresses("db").undo(here)
+    assert cluster.replicas == 2
+    with pytest.raises(FaultHadNoEffect, match="no StatefulSet xy"):
+        halt.stop(here, "xy")
+
+
+def test_a_command_is_run_in_its_pods_and_the_store_shows_what_came_of_it() -> None:
+    cluster = Cluster(then="two of one id\n")
+    fault = Command("copy", "db", ("db-1",), ("sh", "-c", "x"), TWINS, restart="db")
+    here = target(cluster=cluster)
+    fault.inject(here)
+    assert "exec" in cluster.did[0]
+    assert "scale statefulset db --replicas=2" in cluster.did
+    assert fault.damage(here, ()) == {f"log of {member}": "two of one id" for member in MEMBERS}
+
+
+def test_a_command_that_changed_nothing_is_no_damage() -> None:
+    fault = Command("copy", "db", ("db-1",), ("true",), TWINS)
+    fault.inject(target())
+    with pytest.raises(FaultHadNoEffect, match="no member of db has logged anything like 'one id'"):
+        fault.damage(target(), ())
+    with pytest.raises(FaultHadNoEffect, match="db has no db-7"):
+        Command("copy", "db", ("db-7",), ("true",), TWINS).inject(target())
+
+
+def test_a_store_whose_ledger_stands_still_takes_no_writes() -> None:
+    assert loss.writes_stand_still(target(), cast("Any", Store(pace=0))) == {
+        "writes to db": "db-0 can be read, and stands still at write 5"
+    }
+
+
+@pytest.mark.parametrize("store", [Store(), Store(silent=True, pace=0)])
+def test_a_store_that_goes_on_or_cannot_be_read_does_not_stand_still(store: Store) -> None:
+    with pytest.raises(FaultHadNoEffect, match=r"was followed by another|no route"):
+        loss.writes_stand_still(target(), cast("Any", store))
+
+
+START = StartWith("same-id", "db", ("db-1",), configmap="scripts", key="start.sh", old="$NAME", new="x", sight=TWINS)
+
+
+def test_pods_are_made_anew_with_another_text_which_is_then_put_back() -> None:
+    cluster = Cluster()
+    here = target(cluster=cluster)
+    START.inject(here)
+    assert cluster.data["start.sh"] == "id=x\n"
+    assert cluster.did[-1].startswith("delete pods db-1")
+    with pytest.raises(FaultHadNoEffect, match="has logged anything like"):
+        START.damage(here, ())
+    cluster.log = "two of one id"
+    assert START.damage(here, ())
+    for _ in range(2):
+        START.undo(here)
+        assert cluster.data["start.sh"] == "id=$NAME\n"
+        assert cluster.kept_text is None
+
+
+def test_a_text_that_is_not_there_cannot_be_changed() -> None:
+    with pytest.raises(FaultHadNoEffect, match="has no '\\$NAME'"):
+        START.inject(target(cluster=Cluster(data={"start.sh": "other"})))
+
+
+BACK = TurnBack("db", "db")
+
+
+def test_a_member_turned_back_lacks_what_the_others_show() -> None:
+    store, machines = Store(pace=10), Machines()
+    machines.turned_back = lambda: store.rows.update({"db-0": 1})
+    here = target(store, machines=machines)
+    BACK.inject(here)
+    copy = "/disk/pv.drillproof-older"
+    assert machines.did == [f"rm -rf {copy}", f"cp -a /disk/pv {copy}", "rm -rf /disk/pv", f"mv {copy} /disk/pv"]
+    (seen,) = BACK.damage(here, ()).items()
+    assert seen[0] == "db-0 against db-1"
+    BACK.undo(here)
+    assert machines.did[-1] == f"rm -rf {copy}"
+
+
+def test_a_member_that_has_all_that_the_others_show_is_no_damage() -> None:
+    with pytest.raises(FaultHadNoEffect, match="it lacks"):
+        BACK.damage(target(), ())
+    with pytest.raises(FaultHadNoEffect, match="db has no xy-0"):
+        TurnBack("xy", "db").inject(target())
+
+
+def test_a_port_is_cut_where_packets_to_it_are_dropped_until_the_rule_is_taken_away() -> None:
+    machines, fault = Machines(), CutPort(8300)
+    here = target(machines=machines)
+    fault.inject(here)
+    fault.inject(here)
+    assert len(machines.rules) == 1
+    assert fault.damage(here, ()) == {"worker": "3 packets to port 8300 were dropped"}
+    assert CutPort(83).name == "cut-port 83"
+    for _ in range(2):
+        fault.undo(here)
+        assert machines.rules == []
+
+
+def test_a_port_that_nobody_uses_is_not_cut() -> None:
+    here = target(machines=Machines(packets=0))
+    CutPort(8300).inject(here)
+    with pytest.raises(FaultHadNoEffect, match="no packet was dropped"):
+        CutPort(8300).damage(here, ())
+    with pytest.raises(FaultHadNoEffect, match="no packet was dropped"):
+        CutPort(830).damage(here, ())
+
+
+def test_a_fenced_cluster_reaches_its_own_nodes_and_pods_and_its_host_alone_and_runs_on() -> None:
+    machines, fault = Machines(), FenceOff()
+    here = target(machines=machines)
+    fault.inject(here)
+    *allowed, last = (rule for rule in machines.rules if "-i eth0" in rule)
+    assert [rule.split()[3] for rule in allowed] == ["10.9.0.3", "10.1.3.0/24", "10.9.0.1"]
+    assert last == "-i eth0 -m comment --comment fence-off -j DROP"
+    seen = fault.damage(here, ())
+    assert seen["worker"] == "6 packets into or out of the cluster were dropped"
+    assert seen["db-1 runs on"].startswith("at write")
+    fault.undo(here)
+    assert machines.rules
+
+
+def test_a_cluster_that_sends_nothing_or_has_no_address_is_not_fenced_off() -> None:
+    here = target(machines=Machines(packets=0))
+    FenceOff().inject(here)
+    with pytest.raises(FaultHadNoEffect, match="no packet was dropped"):
+        FenceOff().damage(here, ())
+    with pytest.raises(FaultHadNoEffect, match="the address of worker is not in"):
+        FenceOff().inject(target(machines=Machines(addresses="")))
