@@ -22,6 +22,7 @@ import orjson
 from harness.clock import Clock
 from harness.errors import Unreadable
 from harness.model import Event, Json
+from harness.redaction import without
 
 SCHEMA = 3
 """Version of what a run directory holds; any other is refused, since it could mean something else."""
@@ -32,10 +33,21 @@ _CHAIN = ',"chain":"'
 class Journal:
     """The journal of a drill that is being run. Threads may share it."""
 
-    def __init__(self, path: Path, clock: Clock, listen: Callable[[Event], None] = lambda _: None) -> None:
-        """Write to the new file `path`; tell `listen` of each event once it is on disk."""
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        listen: Callable[[Event], None] = lambda _: None,
+        secrets: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """Write to the new file `path`; tell `listen` of each event once it is on disk.
+
+        None of `secrets`, which may become more, is ever written or told: a user's hook may print one.
+        """
+        self.path = path
         self.clock = clock
         self._listen = listen
+        self._secrets = secrets
         self._file = path.open("x", encoding="utf-8")
         self._lock = threading.Lock()
         self._seq = 0
@@ -44,6 +56,7 @@ class Journal:
 
     def append(self, kind: str, **data: Json) -> Event:
         """Add one event, flushed, and return it."""
+        data = dict(without(data, self._secrets()))
         with self._lock:
             self._seq += 1
             event = Event(self._seq, self.clock.now_s(), self.clock.label(), kind, data)
