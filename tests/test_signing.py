@@ -11,6 +11,7 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -296,6 +297,14 @@ def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     public.unlink()
     keys.signer()
     assert keys.fingerprint(public) == made.public_key.keyid
+
+
+def test_drills_that_begin_at_once_make_one_key() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = {key.public_key.keyid for key in pool.map(lambda _: keys.signer(), range(8))}
+    assert made == set(keys.known())
+    assert len(made) == 1
+    assert sorted(path.name for path in keys.folder().iterdir()) == ["own.key", "own.pub"]
 
 
 def test_a_fingerprint_is_the_sha_256_of_the_der_form() -> None:
