@@ -10,8 +10,10 @@ was killed, or lines were cut off. (Who writes the whole journal anew is found b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -128,10 +130,19 @@ def _link(chain: str, body: str) -> str:
     return hashlib.sha256(f"{chain}\n{body}".encode()).hexdigest()
 
 
+def plain(path: Path) -> Path:
+    """`path`, unless it is a pipe or a device, which might be read for ever: Unreadable."""
+    with contextlib.suppress(OSError):  # whoever opens it says why it cannot be
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise Unreadable(path, 0, "is no file")
+    return path
+
+
 def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
     """Each line of a JSON Lines file with its number, in a stream. Unreadable for what is no object."""
     try:
-        with path.open("rb") as file:
+        with plain(path).open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     raise Unreadable(path, number, "is cut off in the middle of a line")
