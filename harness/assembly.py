@@ -109,13 +109,13 @@ class Site:
         cluster = self._cluster = self._cluster or supplied.cluster(options.cluster)
         self._keep = options.keep
         run = rundir.create(options.runs, options.scenario.name, _facts(options, supplied))
-        journal = Journal(run / "journal.jsonl", Clock(), on_event)
+        journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
             parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
             self._forget = parts.engine.forget
-            with _logs_home(options, parts, cluster, run, journal):
+            with _logs_home(options, parts, cluster, journal, self.secrets):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
                     journal.append("fence", **asdict(cluster.escapes()))
@@ -141,6 +141,14 @@ class Site:
         except HarnessError:
             return False
         return True
+
+    def secrets(self) -> frozenset[str]:
+        """What must be in no file of a run: the stores' credentials, and the object store's once it is there."""
+        known = {value for values in self._credentials.values() for value in values.values()}
+        with contextlib.suppress(HarnessError):
+            if self._cluster:
+                known |= {self._cluster.store.access_key, self._cluster.store.secret_key}
+        return frozenset(known)
 
     def _rehearsed(self) -> dict[str, Json]:
         """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
@@ -253,16 +261,17 @@ def _parts(
 
 
 @contextlib.contextmanager
-def _logs_home(options: Options, parts: Parts, cluster: KindCluster, run: Path, journal: Journal) -> Iterator[None]:
+def _logs_home(
+    options: Options, parts: Parts, cluster: KindCluster, journal: Journal, secrets: Callable[[], frozenset[str]]
+) -> Iterator[None]:
     """Bring the logs home, and count what the fence has stopped, on every way out."""
     try:
         yield
     finally:
-        secrets = [value for values in parts.deployment.credentials.values() for value in values.values()]
         logs = {"cluster": cluster.collect, "tool": parts.engine.collect}
         if options.scenario.plan.move:
             logs |= {"moved-to": cluster.beside.collect}
-        bundle.collect(run / "bundle", logs, secrets)
+        bundle.collect(journal.path.parent / "bundle", logs, secrets())
         with contextlib.suppress(HarnessError):
             journal.append("fence", **asdict(cluster.escapes()))
 

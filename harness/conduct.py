@@ -14,6 +14,7 @@ from harness.evidence import Story
 from harness.model import Event, Json, Verdict
 from harness.options import Options
 from harness.progress import Progress
+from harness.redaction import hidden
 from harness.sabotage.base import Outcome
 from harness.signing import keys, seal
 from harness.signing.keys import PrivateKey
@@ -27,6 +28,9 @@ class Site(Protocol):
 
     def settle(self, run: Path, verdict: Verdict) -> None:
         """Say what the last drill came to."""
+
+    def secrets(self) -> frozenset[str]:
+        """What must be in no file of a run."""
 
 
 def conduct(options: Options, progress: Progress, site: Site) -> Story:
@@ -48,7 +52,7 @@ def conduct(options: Options, progress: Progress, site: Site) -> Story:
         raise Interrupted(f"interrupted; what there is of the drill is in {begun}") from error
     except Exception as error:
         begun = _begun(options.runs, progress.first)
-        kept = keep_traceback(begun or options.runs)
+        kept = keep_traceback(begun or options.runs, site.secrets())
         if begun is None:
             trouble = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
             raise HarnessError(f"{trouble}{kept}") from error
@@ -95,11 +99,14 @@ def show(run: Path, key: Path | None = None) -> Story:
         return _concluded(run, _signer(run, key))
 
 
-def keep_traceback(folder: Path) -> str:
-    """Write the exception being handled to `folder`/error.txt, and say where it is; "" if that cannot be."""
+def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
+    """Write the exception being handled to `folder`/error.txt, and say where it is; "" if that cannot be.
+
+    None of `secrets` is written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        (folder / "error.txt").write_bytes(hidden(traceback.format_exc().encode(errors="backslashreplace"), secrets))
     except OSError:
         return ""
     return f" (more in {folder / 'error.txt'})"

@@ -10,8 +10,10 @@ was killed, or lines were cut off. (Who writes the whole journal anew is found b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -22,6 +24,7 @@ import orjson
 from harness.clock import Clock
 from harness.errors import Unreadable
 from harness.model import Event, Json
+from harness.redaction import without
 
 SCHEMA = 4
 """Version of what a run directory holds; any other is refused, since it could mean something else."""
@@ -32,10 +35,21 @@ _CHAIN = ',"chain":"'
 class Journal:
     """The journal of a drill that is being run. Threads may share it."""
 
-    def __init__(self, path: Path, clock: Clock, listen: Callable[[Event], None] = lambda _: None) -> None:
-        """Write to the new file `path`; tell `listen` of each event once it is on disk."""
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        listen: Callable[[Event], None] = lambda _: None,
+        secrets: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """Write to the new file `path`; tell `listen` of each event once it is on disk.
+
+        None of `secrets`, which may become more, is ever written or told: a user's hook may print one.
+        """
+        self.path = path
         self.clock = clock
         self._listen = listen
+        self._secrets = secrets
         self._file = path.open("x", encoding="utf-8")
         self._lock = threading.Lock()
         self._seq = 0
@@ -44,6 +58,7 @@ class Journal:
 
     def append(self, kind: str, **data: Json) -> Event:
         """Add one event, flushed, and return it."""
+        data = dict(without(data, self._secrets()))
         with self._lock:
             self._seq += 1
             event = Event(self._seq, self.clock.now_s(), self.clock.label(), kind, data)
@@ -115,10 +130,19 @@ def _link(chain: str, body: str) -> str:
     return hashlib.sha256(f"{chain}\n{body}".encode()).hexdigest()
 
 
+def plain(path: Path) -> Path:
+    """`path`, unless it is a pipe or a device, which might be read for ever: Unreadable."""
+    with contextlib.suppress(OSError):  # whoever opens it says why it cannot be
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise Unreadable(path, 0, "is no file")
+    return path
+
+
 def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
     """Each line of a JSON Lines file with its number, in a stream. Unreadable for what is no object."""
     try:
-        with path.open("rb") as file:
+        with plain(path).open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     raise Unreadable(path, number, "is cut off in the middle of a line")

@@ -18,7 +18,7 @@ from typing import IO, NamedTuple
 
 from harness.clock import Clock
 from harness.errors import HarnessError, Unreadable
-from harness.journal import json_lines
+from harness.journal import json_lines, plain
 from harness.model import Json, Operation, Row
 from harness.ports import Refused, Unanswered, Writer
 from harness.ticker import Ticker
@@ -279,6 +279,6 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a file, noted in the journal so that a later edit of the file shows."""
-    with path.open("rb") as file:
+    """SHA-256 of a file, noted in the journal so that a later edit of the file shows. Unreadable for a pipe."""
+    with plain(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

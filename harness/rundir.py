@@ -57,14 +57,16 @@ def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
 def write_json(path: Path, value: Json) -> None:
     """Write a JSON file whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    beside.unlink(missing_ok=True)  # whatever lies there, nothing is written through it
+    with beside.open("x", encoding="utf-8") as file:
+        file.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
     beside.replace(path)
 
 
 def read_json(path: Path) -> Mapping[str, Json]:
     """Read a JSON object. Unreadable names the file."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(journal.plain(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Unreadable(path, 0, str(error)) from error
     if not isinstance(value, dict):

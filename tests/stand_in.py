@@ -29,6 +29,9 @@ def stand_in_assembly() -> ModuleType:
 
         def settle(self, run: Path, verdict: Verdict) -> None: ...
 
+        def secrets(self) -> frozenset[str]:
+            return frozenset()
+
     module = ModuleType("harness.assembly")
     vars(module)["Site"] = Site
     return module

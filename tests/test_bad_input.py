@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +67,11 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
+def a_pipe(path: Path) -> None:
+    gone(path)
+    os.mkfifo(path)
+
+
 def a_line_less(path: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:5] + lines[6:]))
@@ -79,7 +85,13 @@ def written(text: str) -> Callable[[Path], None]:
     return write
 
 
-EDITS = (gone, a_folder, a_line_less, *map(written, ("", "{", "[]", "{}", "\n", "[" * 100_000, '{"schema":NaN}')))
+EDITS = (
+    gone,
+    a_folder,
+    a_pipe,
+    a_line_less,
+    *map(written, ("", "{", "[]", "{}", "\n", "[" * 100_000, '{"schema":NaN}')),
+)
 FILES = ("run.json", "journal.jsonl", "ledger/mysql.jsonl", "ledger/mysql@mysql-1.jsonl")
 
 

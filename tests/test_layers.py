@@ -22,6 +22,7 @@ FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("sabotage", (*ADAPTERS, "harness.assembly")),
     ("selftest.py", (*ADAPTERS, "harness.assembly")),
     ("evidence", (*ADAPTERS, "harness.drill", "harness.assembly")),
+    ("signing", (*ADAPTERS, "harness.drill", "harness.checks", "harness.evidence", "harness.assembly")),
     ("clusters", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
     ("datastores", ("harness.drill", "harness.checks", "harness.clusters", "harness.backups", "harness.assembly")),
     ("backups", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),

@@ -11,7 +11,7 @@ import pytest
 import sample_runs
 
 from harness import evidence
-from harness.errors import ToolFailed
+from harness.errors import HarnessError, ToolFailed
 from harness.evidence import bundle
 from harness.model import STEPS
 
@@ -112,3 +112,16 @@ def test_the_bundle_keeps_what_there_is_and_no_secret(tmp_path: Path) -> None:
         "half.log": "[redacted] and then",
         "not-collected.txt": "ToolFailed: `kubectl` exited with 1: no [redacted]\n",
     }
+
+
+@pytest.mark.parametrize("name", ["report.html", "junit.xml", "allure-results", "allure-results/categories.json"])
+def test_nothing_is_written_or_removed_through_a_link_in_a_hostile_run(tmp_path: Path, name: str) -> None:
+    run = sample_runs.passed(tmp_path / "run")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter").write_text("dear")
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).symlink_to(mine if name == "allure-results" else mine / "new")
+    with pytest.raises(HarnessError, match=f"{name}: is a link"):
+        evidence.render(run)
+    assert [(path.name, path.read_text()) for path in mine.iterdir()] == [("letter", "dear")]

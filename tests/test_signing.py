@@ -11,6 +11,7 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,12 +141,33 @@ def test_two_files_that_changed_names_are_both_named(run: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/passwd"), os.mkfifo])
-@pytest.mark.parametrize("name", ["x", "report.html"])
-def test_what_is_no_file_is_refused_and_named(run: Path, make: Callable[[Path], None], name: str) -> None:
+@pytest.mark.parametrize("name", ["x", "report.html", "ledger/consul.jsonl", "signed/x"])
+def test_what_is_no_file_is_named_and_not_read(run: Path, make: Callable[[Path], None], name: str) -> None:
     (run / name).unlink(missing_ok=True)
     make(run / name)
-    with pytest.raises(Unreadable, match=f"{name}: is neither a file nor a folder"):
-        problems(run)
+    assert problems(run)[0] == f"{name}: is neither a file nor a folder; no drill leaves such a thing"
+    found = {each.check: each for each in judge.judge(Run(run))}["evidence-signed"]
+    assert found.verdict is (Verdict.UNKNOWN if name in {"ledger/consul.jsonl", "signed/x"} else Verdict.PASS)
+
+
+def test_a_link_that_a_hook_left_spoils_no_drill_and_no_bundle_has_it(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.drill(stores=("consul",))
+    (memory.path / "findings.json").unlink()
+    (memory.path / "link").symlink_to("/etc/passwd")
+    assert conduct._end(memory.path, KEY).verdict is Verdict.PASS
+    assert problems(memory.path) == ("link: is neither a file nor a folder; no drill leaves such a thing",)
+    assert pack(memory.path, tmp_path / "a.zip").problems == ()
+    assert "link" not in Bundle(tmp_path / "a.zip").names()
+
+
+def test_nothing_is_signed_through_a_link(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (run / "signed").rename(tmp_path / "moved")
+    (run / "signed").symlink_to(tmp_path / "mine")
+    with pytest.raises(Unreadable, match="signed: is a link"):
+        seal.sign_evidence(run, KEY)
+    assert list((tmp_path / "mine").iterdir()) == []
 
 
 def rewrite_journal(run: Path) -> None:
@@ -296,6 +318,14 @@ def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     public.unlink()
     keys.signer()
     assert keys.fingerprint(public) == made.public_key.keyid
+
+
+def test_drills_that_begin_at_once_make_one_key() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = {key.public_key.keyid for key in pool.map(lambda _: keys.signer(), range(8))}
+    assert made == set(keys.known())
+    assert len(made) == 1
+    assert sorted(path.name for path in keys.folder().iterdir()) == ["own.key", "own.pub"]
 
 
 def test_a_fingerprint_is_the_sha_256_of_the_der_form() -> None:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from harness import wait
 from harness.backups.velero import ENDED, RUNNING, VeleroEngine
-from harness.backups.velero_install import Release, install, manifests
+from harness.backups.velero_install import MAX_LOG_BYTES, Release, install, manifests
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.model import Json, Protected, Stored, Volume, VolumeCopy
@@ -455,6 +455,21 @@ def test_collecting_writes_records_and_logs_and_never_raises(tmp_path: Path) -> 
     engine(Server(), bucket).collect(tmp_path)
     assert (tmp_path / "b-logs").read_text() == "line"
     assert (tmp_path / "podvolumebackups.yaml").exists()
+
+
+@pytest.mark.parametrize("spoilt", [gzip.compress(b"line" * 99)[:-20], b"\x1f\x8b\x08nonsense", b"nonsense"])
+def test_a_log_that_is_spoilt_in_the_bucket_keeps_no_other_from_coming_home(tmp_path: Path, spoilt: bytes) -> None:
+    bucket = Bucket({"backups/a/a-logs.gz": spoilt, "backups/b/b-logs.gz": gzip.compress(b"line")})
+    engine(Server(), bucket).collect(tmp_path)
+    assert (tmp_path / "b-logs").read_text() == "line"
+
+
+def test_of_a_log_that_unpacks_to_very_much_the_end_is_kept(tmp_path: Path) -> None:
+    bucket = Bucket({"backups/a/a-logs.gz": gzip.compress(bytes(20_000_000) + b"the end")})
+    engine(Server(), bucket).collect(tmp_path)
+    log = (tmp_path / "a-logs").read_bytes()
+    assert len(log) == MAX_LOG_BYTES
+    assert log.endswith(b"the end")
 
 
 def printing(folder: Path, text: str) -> Release:

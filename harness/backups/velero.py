@@ -212,7 +212,8 @@ class VeleroEngine:
             for folder in ("backups/", "restores/"):
                 for key, size in self._listed(folder):
                     if key.endswith(("-logs.gz", "-results.gz")) and size < velero_install.MAX_LOG_BYTES:
-                        (into / Path(key).name.removesuffix(".gz")).write_bytes(self._read(key))
+                        with contextlib.suppress(*UNREADABLE):  # one that is spoilt keeps no other from coming home
+                            (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
 
     def _run(self, kind: str, name: str, spec: dict[str, Json], within_s: float) -> Object:
         """Create a Backup or Restore and return it when its phase is one that stays."""
@@ -297,6 +298,15 @@ class VeleroEngine:
     def _read(self, key: str) -> bytes:
         store = self._store()
         return gzip.decompress(store.client().get_object(Bucket=store.bucket, Key=key)["Body"].read())
+
+    def _end_of(self, key: str) -> bytes:
+        """The last MAX_LOG_BYTES of a zipped file, however much it unpacks to."""
+        store = self._store()
+        end = b""
+        with gzip.open(store.client().get_object(Bucket=store.bucket, Key=key)["Body"]) as file:
+            while chunk := file.read(velero_install.MAX_LOG_BYTES):
+                end = (end + chunk)[-velero_install.MAX_LOG_BYTES :]
+        return end
 
 
 def volume_copy(record: Object) -> VolumeCopy:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.errors import Unreadable
 from harness.evidence import allure, html, junit, story
 from harness.evidence.junit import label
 from harness.evidence.story import Story
@@ -18,8 +19,12 @@ __all__ = ["Story", "label", "render"]
 def render(run: Path) -> Story:
     """Write report.html, junit.xml and allure-results/ into `run`, from what it holds, and return what it told.
 
-    A run that broke off is rendered as far as it came. Raises OSError where `run` cannot be written.
+    A run that broke off is rendered as far as it came. Raises OSError where `run` cannot be written, and Unreadable
+    where somebody put a link in its way, which would be written through.
     """
+    for path in (run / "report.html", run / "junit.xml", run / "allure-results", *run.glob("allure-results/*")):
+        if path.is_symlink():
+            raise Unreadable(path, 0, "is a link; no drill leaves one, and nothing is written through it")
     told = story.read(run)
     html.write(told, run / "report.html")
     junit.write(told, run / "junit.xml")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.redaction import hidden
 
-REDACTED = b"[redacted]"
+MAX_BYTES = 100_000_000
+"""All of it is no larger: files that would make it so are named and left out, the largest first."""
 
 
 def collect(bundle: Path, sources: Mapping[str, Callable[[Path], None]], secrets: Iterable[str]) -> None:
@@ -26,29 +27,39 @@ def collect(bundle: Path, sources: Mapping[str, Callable[[Path], None]], secrets
             except (HarnessError, OSError) as error:
                 (folder / "not-collected.txt").write_text(f"{type(error).__name__}: {error}\n", encoding="utf-8")
     finally:
+        _bound(bundle)
         redact(bundle, secrets)
 
 
 def redact(folder: Path, secrets: Iterable[str]) -> None:
-    """Replace each of `secrets`, plain or in base64, in every file below `folder`; line by line, so of any size."""
-    plain = [secret.encode() for secret in secrets if secret]
-    forms = sorted({*plain, *map(base64.b64encode, plain)}, key=len, reverse=True)
+    """Take each of `secrets`, however it is written, out of every file below `folder`; by lines, so of any size."""
+    kept = frozenset(secrets)
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
-            _redact(path, forms)
+            _redact(path, kept)
 
 
-def _redact(path: Path, forms: Iterable[bytes]) -> None:
+def _redact(path: Path, secrets: frozenset[str]) -> None:
     beside = path.with_name(f"{path.name}.redacted")
     changed = False
     with path.open("rb") as file, beside.open("wb") as clean:
         for line in file:
-            kept = line
-            for form in forms:
-                kept = kept.replace(form, REDACTED)
+            kept = hidden(line, secrets)
             changed = changed or kept != line
             clean.write(kept)
     if changed:
         beside.replace(path)
     else:
         beside.unlink()
+
+
+def _bound(bundle: Path) -> None:
+    files = sorted((path for path in bundle.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    room, left_out = MAX_BYTES, []
+    for path in files:
+        room -= path.stat().st_size
+        if room < 0:
+            left_out.append(f"{path.relative_to(bundle)}: {path.stat().st_size} bytes")
+            path.unlink()
+    if left_out:
+        (bundle / "left-out.txt").write_text("\n".join(left_out) + "\n", encoding="utf-8")

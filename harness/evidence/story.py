@@ -114,11 +114,11 @@ def flat(value: Json, name: str = "") -> Iterator[tuple[str, str]]:
 
 def _document(path: Path, problems: list[str]) -> Mapping[str, Json]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(journal.plain(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         problems.append(f"{path.name}: is missing")
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, Unreadable) as error:
         problems.append(f"{path.name}: cannot be read: {error}")
         return {}
     if not isinstance(value, dict) or not value:

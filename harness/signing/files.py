@@ -33,6 +33,9 @@ class Files(Protocol):
 
     def names(self) -> frozenset[str]: ...
 
+    def odd(self) -> frozenset[str]:
+        """What is there and neither a file nor a folder: a link, a pipe."""
+
     def open(self, name: str) -> IO[bytes]: ...
 
 
@@ -44,8 +47,12 @@ class Directory:
         self.path = path
 
     def names(self) -> frozenset[str]:
-        """Every file below it. Unreadable names what is neither a file nor a folder."""
-        return frozenset(self._walk())
+        """Every file below it."""
+        return frozenset(name for name, mode in self._walk() if stat.S_ISREG(mode))
+
+    def odd(self) -> frozenset[str]:
+        """Every link, pipe, socket and device below it; no link is followed."""
+        return frozenset(name for name, mode in self._walk() if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode))
 
     def open(self, name: str) -> IO[bytes]:
         """Read a file."""
@@ -54,17 +61,13 @@ class Directory:
         except OSError as error:
             raise Unreadable(self.path / name, 0, f"{error.strerror}") from error
 
-    def _walk(self) -> Iterator[str]:
+    def _walk(self) -> Iterator[tuple[str, int]]:
         def refuse(error: OSError) -> None:
             raise Unreadable(Path(error.filename), 0, f"{error.strerror}") from error
 
         for folder, folders, files in os.walk(self.path, onerror=refuse):
             for path in (Path(folder) / name for name in (*folders, *files)):
-                mode = path.lstat().st_mode
-                if stat.S_ISREG(mode):
-                    yield path.relative_to(self.path).as_posix()
-                elif not stat.S_ISDIR(mode):
-                    raise Unreadable(path, 0, "is neither a file nor a folder; no drill leaves such a thing")
+                yield path.relative_to(self.path).as_posix(), path.lstat().st_mode
 
 
 class Bundle:
@@ -85,6 +88,10 @@ class Bundle:
     def names(self) -> frozenset[str]:
         """Every file in it."""
         return frozenset(self._members)
+
+    def odd(self) -> frozenset[str]:
+        """Nothing: such a bundle was refused."""
+        return frozenset()
 
     def open(self, name: str) -> IO[bytes]:
         """Read a file. What is broken in it raises as late as when it is read (see `BROKEN`)."""

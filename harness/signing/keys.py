@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -128,14 +129,11 @@ def _own(path: Path, say: Callable[[str], None]) -> PrivateKey:
 
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.touch(0o600, exist_ok=False)
-    try:
-        beside.write_bytes(fresh().private_bytes)
+    with tempfile.NamedTemporaryFile(dir=path.parent) as file:  # for its owner alone from the first moment
+        file.write(fresh().private_bytes)
+        file.flush()
         with contextlib.suppress(FileExistsError):  # another drill was faster: its key is the one
-            path.hardlink_to(beside)
-    finally:
-        beside.unlink()
+            path.hardlink_to(file.name)
 
 
 def _signer(key: Ed25519PrivateKey) -> PrivateKey:

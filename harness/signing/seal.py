@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from harness.errors import Unreadable
 from harness.model import Json, Verdict
 from harness.signing import keys
 from harness.signing.files import BROKEN, Directory, Files, digest
@@ -36,6 +37,7 @@ JUDGED = ("run.json", "journal.jsonl", "ledger")
 MAX_BYTES = 32_000_000
 """No file of a signature is larger: it names some hundred files, and is read as a whole."""
 
+_ODD = "is neither a file nor a folder; no drill leaves such a thing"
 _ENVELOPE, _KEY = "{}.dsse.json", "{}.pub"
 
 
@@ -93,7 +95,7 @@ def verify(files: Files) -> Verified:
     there = files.names()
     if not any(_is_among(name, (FOLDER,)) for name in there):
         return Verified(None, None, (f"{FOLDER}/: is missing; it was never signed, or its signatures were taken out",))
-    problems: list[str] = []
+    problems = [f"{name}: {_ODD}" for name in sorted(files.odd())]
     evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
     verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
     for signature in filter(None, (evidence, verdict)):
@@ -111,7 +113,7 @@ def verify_judged(run: Path) -> Verified:
     """Hold what the checks read of a run directory against the signature of its evidence, and nothing else."""
     files = Directory(run)
     there = files.names()
-    problems: list[str] = []
+    problems = [f"{name}: {_ODD}" for name in sorted(files.odd()) if _is_among(name, (FOLDER, *JUDGED))]
     evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
     if evidence:
         signed = {name: sha256 for name, sha256 in evidence.files.items() if _is_among(name, JUDGED)}
@@ -121,11 +123,15 @@ def verify_judged(run: Path) -> Verified:
 
 
 def _write(run: Path, what: str, statement: Statement, signer: PrivateKey) -> None:
+    if (run / FOLDER).is_symlink():
+        raise Unreadable(run / FOLDER, 0, "is a link; no drill leaves one, and nothing is written through it")
     (run / FOLDER).mkdir(exist_ok=True)
     for form, content in ((_KEY, keys.pem(signer.public_key)), (_ENVELOPE, seal(statement, signer))):
         path = run / _in_folder(form, what)
         beside = path.with_name(f".{path.name}")
-        beside.write_bytes(content)
+        beside.unlink(missing_ok=True)
+        with beside.open("xb") as file:
+            file.write(content)
         beside.replace(path)
 
 
