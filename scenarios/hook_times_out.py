@@ -18,4 +18,5 @@ SCENARIO = Scenario(
     troubles=(Trouble(Annotate("impatient-hook", "consul-0", IMPATIENT, needs=("consul",)), "backup"),),
     noticed_by=(Notice("backup-complete", "hooks asked for, .* [1-9][0-9]* failed"),),
     strategy="frozen",
+    strategies=("frozen",),
 )

@@ -10,4 +10,5 @@ from harness.scenario import Scenario, Trouble
 SCENARIO = Scenario(
     troubles=(Trouble(CutFromStore("consul-backup-0", needs=("consul",)), "backup"),),
     noticed_by=(Notice("backup-complete", "the tool says of its backup: (Partially)?Failed"),),
+    strategies=("dump", "physical"),
 )

@@ -15,4 +15,5 @@ SCENARIO = Scenario(
     fault=DeleteNamespace(),
     troubles=(Trouble(CUT, "restore", beside=True),),
     noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed"),),
+    strategies=("dump", "physical"),
 )
