@@ -15,5 +15,5 @@ SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(CHANGED, "restore"),),
-    noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed, .*wrong password"),),
+    noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed, .*(wrong|invalid repository) password"),),
 )
