@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 ARGS ?=
 
-.PHONY: help drill test test-real selftest check bench bench-catalogue gc clean
+.PHONY: help drill test test-real matrix selftest check bench bench-catalogue gc clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 drill: $(VENV)/.ready ## set up all that is missing, run the default drill; options by ARGS='--size medium'
 	@$(VENV)/bin/drillproof run $(ARGS)
@@ -15,8 +15,12 @@ drill: $(VENV)/.ready ## set up all that is missing, run the default drill; opti
 test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 	@$(VENV)/bin/pytest -q -n 2 $(ARGS)
 
-test-real: $(VENV)/.ready ## the pull path, against a registry of our own: minutes, needs what `make drill` needs
+test-real: $(VENV)/.ready ## the pull path, against a registry of our own, and kopia-check: minutes, needs what `make drill` needs
+	@cd clusters/images/velero && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false ./cmd/kopia-check
 	@$(VENV)/bin/pytest -q -s tests/real_pull.py
+
+matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
+	@$(VENV)/bin/drillproof matrix $(ARGS)
 
 selftest: $(VENV)/.ready ## spoil what a real drill restored, in every known way: each must be noticed; some 20 minutes
 	@$(VENV)/bin/drillproof selftest --real $(ARGS)

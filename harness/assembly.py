@@ -36,6 +36,7 @@ from harness.left import left_by
 from harness.left_out import LEFT_OUT
 from harness.model import Event, Json, Left, Verdict
 from harness.options import Options
+from harness.ports import Indexed
 from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
@@ -75,6 +76,7 @@ class Site:
         self._credentials: Mapping[str, Mapping[str, str]] = {}
         self._left: Left | None = None
         self._rehearsal: dict[str, Json] | None = None
+        self._forget: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +114,7 @@ class Site:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
             parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
+            self._forget = parts.engine.forget
             with _logs_home(options, parts, cluster, journal, self.secrets):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
@@ -126,7 +129,7 @@ class Site:
 
     def settle(self, run: Path, verdict: Verdict) -> None:
         """Say what the last drill came to; after anything but PASS nothing of its cluster is used again."""
-        if verdict is Verdict.PASS and not self._fresh:
+        if verdict is Verdict.PASS and not self._fresh and self._can_forget():
             self._left = left_by(Run(run))
         else:
             self._tear_down()
@@ -138,6 +141,14 @@ class Site:
             if self._cluster:
                 known |= {self._cluster.store.access_key, self._cluster.store.secret_key}
         return frozenset(known)
+
+    def _can_forget(self) -> bool:
+        """Whether the bucket can be emptied for the next drill; under object lock it cannot."""
+        try:
+            self._forget()
+        except HarnessError:
+            return False
+        return True
 
     def _rehearsed(self) -> dict[str, Json]:
         """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
@@ -288,6 +299,7 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "strategy": options.strategy,
         "engine": options.engine,
         "stores": {name: list(DATASTORES[name].members) for name in options.stores},
+        "indexed": [name for name in options.stores if issubclass(DATASTORES[name], Indexed)],
         "seed": options.seed,
         "size": options.size,
         "writes_per_s": options.rate,

@@ -60,7 +60,7 @@ def main() -> int:
 
 def _drill(supplied: supplies.Supplies, size: str, progress: Progress) -> dict[str, float | str | None]:
     options = request.options(["namespace_loss"], size=size)[0]
-    digests: dict[str, float] = {}
+    digests: dict[str, float | str] = {}
     measured_s = 0.0
 
     def measure(parts: Parts, _run: Path) -> None:

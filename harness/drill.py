@@ -26,6 +26,7 @@ from harness.ports import (
     Datastore,
     Fault,
     Machines,
+    Mendable,
     Reusable,
     Target,
     Unanswered,
@@ -97,7 +98,7 @@ class Drill:
         7. `restore`, by the scenario's plan: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the
            stores' own steps.
         8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and has its data
-           read in full (T9). Then all are restarted at once and read once more, with their ledgers: so
+           read in full (T9). Then all are restarted at once and read once more, with their ledgers and indexes: so
            nothing is told from memory, and what would not outlive the next power cut shows.
 
         Troubles strike at `seed`, `backup`, `write`, `restore` or `readback`, and are seen like the fault itself.
@@ -174,19 +175,18 @@ class Drill:
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
         report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._journal.append("backup", engine=engine.name, **asdict(report))
-        if self._look_at_backup().objects:
+        stored = engine.stored(self._backup)
+        if stored.objects:
             self._stored_at = self._journal.mark("T1").at
+        self._check_backup(stored)
 
-    def _look_at_backup(self) -> Stored:
-        engine = self._parts.engine
-        stored = engine.check(self._backup, engine.stored(self._backup))
-        self._journal.append("stored", **asdict(stored))
-        return stored
+    def _check_backup(self, stored: Stored) -> None:
+        self._journal.append("stored", **asdict(self._parts.engine.check(self._backup, stored)))
 
     def _write(self) -> None:
         self._more_writes()
         if self._strike_all("write"):
-            self._look_at_backup()
+            self._check_backup(self._parts.engine.stored(self._backup))
 
     def _strike_all(self, step: str) -> bool:
         """Break what is to break at the end of a step; whether anything was."""
@@ -302,7 +302,9 @@ class Drill:
             self._journal.mark("T4")  # from here on the stores mend themselves
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
-            recover = [store.recover for store in self._parts.stores] if plan.restore else []
+            stores = self._parts.stores
+            mend = [store.mend for store in stores if plan.mend and isinstance(store, Mendable)]
+            recover = [store.recover for store in stores] if plan.restore else mend
             parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
 
     def _move(self) -> None:
@@ -394,6 +396,7 @@ class Drill:
         self._note_objects("after", well_within_s)
         self._observer.digests("after")
         self._observer.survivors()
+        self._observer.indexes()  # last: a server may end itself over a damaged page
 
     def _new_writes(self) -> None:
         stores = self._parts.stores

@@ -26,7 +26,7 @@ from harness.errors import Unreadable
 from harness.model import Event, Json
 from harness.redaction import without
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of what a run directory holds; any other is refused, since it could mean something else."""
 
 _CHAIN = ',"chain":"'

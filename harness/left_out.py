@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness import objects
-from harness.datastores import consul_digest, mysql_catalog, postgres_catalog, postgres_digest
+from harness.datastores import (
+    consul_digest,
+    mysql_catalog,
+    mysql_indexes,
+    postgres_catalog,
+    postgres_digest,
+    postgres_indexes,
+)
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -15,7 +22,8 @@ def _mysql() -> Pairs:
     accounts = tuple(
         (name, "what these writes move; `transfers-whole` judges its rows") for name in mysql_catalog.ACCOUNTS
     )
-    return (*ledger, *accounts, *((f"{kind}: {name}", why) for kind, name, why in mysql_catalog.EXCLUDED))
+    catalogs = ((f"{kind}: {name}", why) for kind, name, why in mysql_catalog.EXCLUDED)
+    return (*ledger, *accounts, *catalogs, *mysql_indexes.EXCLUDED)
 
 
 def _consul() -> Pairs:
@@ -35,6 +43,7 @@ LEFT_OUT: Mapping[str, Pairs] = {
     "postgres": (
         *postgres_digest.EXCLUDED,
         *((f"columns: option {name}", why) for name, why in postgres_catalog.EXCLUDED_OPTIONS),
+        *postgres_indexes.EXCLUDED,
     ),
     "consul": _consul(),
     "objects": objects.EXCLUDED,

@@ -60,6 +60,15 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class IndexReading:
+    """What came of holding the indexes of one member against their tables."""
+
+    answered_by: str  # as in a `Reading`
+    held: int  # how many were
+    wrong: Mapping[str, str]  # by index, what it has otherwise than its table
+
+
+@dataclass(frozen=True)
 class Health:
     """What one member says of itself and of its replication."""
 
@@ -183,6 +192,7 @@ class Plan:
     """What is done about the disaster."""
 
     restore: bool = True  # False: the stores mend themselves, from the members that are left
+    mend: bool = False  # with no restore: the stores' own way out is gone, from the volumes that are there
     make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
     discard_lost: bool = False  # remove the claims of lost volumes with their pods first, so that both are made anew
     volumes_stay: bool = False  # no volume is lost; what comes back uses them as they are

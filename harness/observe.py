@@ -11,7 +11,7 @@ from harness import deadlines, ledger, parallel, wait
 from harness.errors import TimedOut
 from harness.journal import Journal
 from harness.model import Health, Json, Row, Volume
-from harness.ports import Corrupt, Datastore
+from harness.ports import Corrupt, Datastore, Indexed
 
 T = TypeVar("T")
 
@@ -63,6 +63,16 @@ class Observer:
             self._journal.append("digest", when=when, **whose, parts=data)
 
         self._attempt("digest", digest)
+
+    def indexes(self) -> None:
+        """Hold the indexes of every member that has some against their tables, and note what came of it."""
+
+        def indexes(member: Member) -> None:
+            if isinstance(member.store, Indexed):
+                read = member.store.indexes(member.name)
+                self._journal.append("indexes", store=member.store.name, member=member.name, **asdict(read))
+
+        self._attempt("indexes", indexes)
 
     def survivors(self) -> None:
         """Write down the ledger and its accounts as every member shows them, and note each file's fingerprint."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import FaultHadNoEffect
-from harness.model import Health, Operation, Protected, Reading, Row, Stored, ToolReport, Volume
+from harness.model import Health, IndexReading, Operation, Protected, Reading, Row, Stored, ToolReport, Volume
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -130,6 +130,25 @@ class Reusable(Protocol):
 
     def forget_writes(self) -> None:
         """Empty the ledger and open its accounts anew; return when every member has it so."""
+
+
+@runtime_checkable
+class Mendable(Protocol):
+    """The extra power of a store that its administrator can bring back from its members' own volumes."""
+
+    def mend(self) -> None:
+        """Go the way that its manual has for this. ToolFailed, TimedOut."""
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """The extra power of a store that keeps indexes beside its rows."""
+
+    def indexes(self, member: str) -> IndexReading:
+        """Hold each index of one member against its table, by that member's own copy of both. Changes nothing.
+
+        Corrupt, naming the index, if the member says that it is damaged; ToolFailed where one cannot be asked.
+        """
 
 
 class BackupEngine(Protocol):

@@ -70,6 +70,7 @@ def words_of(event: Event) -> str:
         "fault": lambda: f"fault {text(data.get('name'))}: {text(data.get('phase'))}",
         "damage": lambda: f"damage seen: {damage_in_words(mapping(data.get('what')))}",
         "restart": lambda: f"{text(data.get('member'))} restarted",
+        "indexes": lambda: f"indexes of {_who(data)}: {text(data.get('held'))} held against their tables",
         "survivors": lambda: f"ledger of {_who(data)}: {text(data.get('rows'))} rows",
         "balances": lambda: f"balances of {_who(data)}: {_count(data, 'accounts', 'account')}",
         "corrupt": lambda: f"{_who(data)} says that its data are damaged: {text(data.get('message'))}",

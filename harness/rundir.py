@@ -129,6 +129,14 @@ class Run:
         return {store: tuple(members) for store, members in stores.items()}
 
     @property
+    def indexed(self) -> tuple[str, ...]:
+        """The stores that keep indexes."""
+        listed = self.facts.get("indexed")
+        if not isinstance(listed, list) or not set(map(str, listed)) <= set(self.members):
+            raise Unreadable(self.path / "run.json", 0, "does not say which stores have indexes")
+        return tuple(map(str, listed))
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """The steps that the drill was to have."""
         listed = self.facts.get("steps")

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from harness import data
@@ -44,8 +45,9 @@ class Supplies:
     @property
     def release(self) -> Release:
         """Which Velero."""
-        images = self.versions.images
-        return Release(self.ready.tools.velero, images["velero"].ref, images["velero-plugin-for-aws"].ref)
+        refs = {name: image.ref for name, image in self.versions.images.items()}
+        checker = partial(images(self.engine, self.versions).program, "kopia-check")
+        return Release(self.ready.tools.velero, refs["velero"], refs["velero-plugin-for-aws"], checker)
 
     def cluster(self, name: str) -> KindCluster:
         """The cluster of this name; nothing is made yet."""

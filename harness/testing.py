@@ -27,6 +27,7 @@ from harness.ledger import fingerprint
 from harness.model import (
     OWN,
     Health,
+    IndexReading,
     Json,
     Left,
     Operation,
@@ -39,7 +40,7 @@ from harness.model import (
     Volume,
     VolumeCopy,
 )
-from harness.ports import BackupEngine, Bucket, Corrupt, Dataset, Machines, Target, Unanswered
+from harness.ports import BackupEngine, Bucket, Corrupt, Dataset, Indexed, Machines, Target, Unanswered
 from harness.scenario import Scenario
 from harness.scenario import facts as scenario_facts
 from harness.transfers import after, opening
@@ -59,6 +60,8 @@ class MemberState:
     definitions: dict[str, str] = field(default_factory=dict)
     settings: str = "as made"
     corrupt: bool = False
+    index: str = ""  # what an index has otherwise than its table
+    index_corrupt: bool = False
     kept_on_disk: bool = True  # whether what it holds outlives a restart
     shows_new_writes: bool = True
 
@@ -217,6 +220,13 @@ class MemoryStore:
         definitions = {name: _part([(text,)]) for name, text in state.definitions.items()}
         own = {f"{OWN}settings": _part([(member, state.settings)])}
         return Reading(member, tables | definitions | own)
+
+    def indexes(self, member: str) -> IndexReading:
+        """One index a table."""
+        state = self._state(member)
+        if state.index_corrupt:
+            raise Corrupt("index user.name: a page's checksum is wrong")
+        return IndexReading(member, len(state.tables), {"user.name": state.index} if state.index else {})
 
     def writer(self) -> MemoryWriter:
         """A writer to all members."""
@@ -400,6 +410,7 @@ def rehearse(
     facts: dict[str, Json] = {
         **scenario_facts(scenario),
         "stores": {store.name: list(store.members) for store in stores},
+        "indexed": [store.name for store in stores if isinstance(store, Indexed)],
         "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
     }
     run = rundir.create(runs, "memory_loss", facts)

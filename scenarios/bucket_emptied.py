@@ -8,6 +8,7 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("everything", "", Rot.MISSING, every=True), "write"),),
     noticed_by=(Notice("backup-complete", "the bucket holds nothing of this backup"),),
 )

@@ -5,6 +5,7 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("pack", "packs", Rot.CUT), "write"),),
     noticed_by=(Notice("backup-complete", "the repository is damaged"),),
 )

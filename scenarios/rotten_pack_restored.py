@@ -9,6 +9,7 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(SpoilObjects("pack", "packs", Rot.FLIPPED, every=True), "write"),),
     noticed_by=(

@@ -1,6 +1,7 @@
 """Every snapshot of the repository is deleted; its packs are all there, and nobody knows which bytes are what.
 
-restic's own check calls such a repository healthy; counting the backup's copies against it must notice.
+restic's own check calls such a repository healthy; counting the backup's copies against it must notice. (kopia keeps
+snapshots and directories in packs of their own: with it, these are deleted.)
 """
 
 from harness.faults.bucket import Rot, SpoilObjects
@@ -8,6 +9,7 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("snapshots", "snapshots", Rot.MISSING, every=True), "write"),),
     noticed_by=(Notice("backup-complete", "is not in the repository"),),
 )

@@ -5,6 +5,7 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(ObjectStoreDown(), "backup"),),
     noticed_by=(
         Notice("backup-complete", "the tool says of its backup: (Partially)?Failed"),

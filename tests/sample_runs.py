@@ -47,6 +47,7 @@ FACTS: dict[str, Json] = {
     "seed": 7,
     "size": "small",
     "stores": {store: list(members) for store, members in STORES.items()},
+    "indexed": ["mysql"],
     "versions": {"drillproof": "0.1.0", "kubernetes": "1.34.4", "velero": "1.16.2", "restic": "0.14.0"},
     "images": {"docker.io/library/mysql:9.7": "sha256:4f1c22…", "docker.io/library/postgres:17": "sha256:11ab90…"},
     "left_out": {"mysql": {"indexes: CARDINALITY": "an estimate, made anew on each member"}},
@@ -227,6 +228,8 @@ def recovered(run: Path) -> Sample:
     for store, names in STORES.items():
         for member in names:
             sample.event(214.5, "balances", store=store, member=member, accounts=opening())
+    for member in STORES["mysql"]:
+        sample.event(214.6, "indexes", store="mysql", member=member, answered_by=member, held=42, wrong={})
     sample.event(215.5, "fence", stopped=12, escaped=0)
     sample.step("readback", 203, 215)
     return sample
@@ -241,6 +244,8 @@ def passed(run: Path) -> Path:
             where = {"store": store, "member": member}
             sample.finding("members-healthy", "pass", f"{member} follows", **where)
             sample.finding("data-equal", "pass", f"{len(PARTS[store])} parts equal", **where)
+            if store == "mysql":
+                sample.finding("indexes-hold", "pass", "42 indexes have all their entries", **where)
             sample.finding("ledger-kept", "pass", "29 writes lost, all after the recovery point", **where)
             sample.finding("transfers-whole", "pass", "16 accounts hold what the writes moved", **where)
         sample.finding("new-write", "pass", "write 1211 committed, and seen on all 3 members", store=store)

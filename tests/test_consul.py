@@ -366,8 +366,8 @@ def test_the_slow_way_sees_what_the_digest_sees(api: Api, change: dict[str, obje
 
 
 def test_the_bench_measures(api: Api) -> None:
-    timing = measure(whole(api).address, "", "consul-1", ("consul-1",), times=1)
-    assert min(timing.scan_s, timing.keys_s, timing.digest_s, timing.ratio) > 0
+    timing = measure(whole(api).address, "", "consul-1", rounds=1)
+    assert min(timing.scan_s, timing.digest_s, timing.ratio) > 0
 
 
 def test_another_server_in_its_place_is_told_and_not_believed(api: Api) -> None:

@@ -9,6 +9,7 @@ from harness import cli
 from harness.errors import Misconfigured
 from harness.hooks import Hook, parse
 from harness.model import Json
+from harness.rundir import Run
 from harness.testing import MemberState, MemoryLoss, World
 
 
@@ -38,6 +39,13 @@ def one_byte_changed(world: World) -> None:
 
 def replica_unwell(world: World) -> None:
     replica(world).healthy = False
+
+
+def test_our_own_reading_of_the_repository_is_no_part_of_the_backup(memory: Memory) -> None:
+    memory.drill()
+    run = Run(memory.path)
+    (stored,) = (event for event in run.of("mark") if event.data["mark"] == "T1")
+    assert run.of("backup")[0].seq < stored.seq < run.of("stored")[0].seq
 
 
 def test_a_recovery_that_comes_out_spoilt_fails(memory: Memory) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import assembly, hooks
+from harness.errors import HarnessError
 from harness.judge import recheck
 from harness.left import left_by
 from harness.model import Json, Left, Notice, Verdict, Volume
@@ -185,6 +186,17 @@ def test_a_drill_with_hooks_takes_nothing_over_and_leaves_nothing(series: Series
 def test_after_anything_but_pass_the_cluster_is_taken_down(series: Series, verdict: Verdict) -> None:
     site = Site(series.drill())
     site.after(asked(), verdict)
+    assert site.stand_in.downs == 1
+    assert site._take_over(asked()) is None
+
+
+def test_after_a_drill_whose_bucket_cannot_be_emptied_the_cluster_is_taken_down(series: Series) -> None:
+    def locked() -> None:
+        raise HarnessError("the bucket cannot be emptied")
+
+    site = Site(series.drill())
+    site._forget = locked
+    site.after(asked())
     assert site.stand_in.downs == 1
     assert site._take_over(asked()) is None
 

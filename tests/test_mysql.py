@@ -25,12 +25,12 @@ from harness.datastores.mysql import MySQL
 from harness.datastores.mysql_bench import seconds
 from harness.datastores.mysql_catalog import CATALOGS, EXCLUDED, PRIMARY, catalog
 from harness.datastores.mysql_damage import is_damage, last_words, told
-from harness.datastores.mysql_digest import Column, Table, digest, row_bytes, rows, tables
+from harness.datastores.mysql_digest import ALL, Column, Slice, Table, digest, read, row_bytes, rows, slices, tables
 from harness.datastores.mysql_health import primary_health, replica_health
 from harness.datastores.mysql_load import chunks, field, load, statement
 from harness.datastores.mysql_writer import MySQLWriter, is_refusal, transaction
 from harness.errors import ToolFailed
-from harness.model import Operation
+from harness.model import Operation, Part
 from harness.ports import Corrupt, Refused, Unanswered
 from harness.sabotage.mysql import CATALOGUE, FROM_FIXTURES
 
@@ -175,32 +175,84 @@ COLUMN = Column("b", "longblob", nullable=False, charset="")
 
 
 def test_a_digest_with_a_warning_is_no_digest() -> None:
-    table = Table("s.t", (COLUMN,), keyed=True)
-    assert rows(sql(Server([(3, "ff")])), table).hash == "ff"
+    whole = Slice(Table("s.t", (COLUMN,), keyed=True))
+    assert rows(sql(Server([(3, "ff")])), whole).hash == "ff"
     with pytest.raises(ToolFailed, match="not whole"):
-        rows(sql(Server([(3, "ff")], [("Warning", 1301, "truncated")], warnings=1)), table)
+        rows(sql(Server([(3, "ff")], [("Warning", 1301, "truncated")], warnings=1)), whole)
 
 
 @pytest.mark.parametrize(("keyed", "sums"), [(True, False), (False, True)])
 def test_equal_rows_do_not_cancel_each_other_out_where_there_may_be_any(keyed: bool, sums: bool) -> None:
     server = Server([(3, Decimal(255))])
-    rows(sql(server), Table("s.t", (COLUMN,), keyed=keyed))
+    rows(sql(server), Slice(Table("s.t", (COLUMN,), keyed=keyed)))
     assert ("SUM(" in server.asked[0]) is sums
     assert ("BIT_XOR(" in server.asked[0]) is not sums
 
 
 def test_a_table_is_keyed_by_one_column_of_its_key_and_the_ledger_is_not_read() -> None:
     told_of = [
-        ("shop.item", "id", "int", "NO", "", 1),
-        ("shop.item", "name", "varchar", "YES", "utf8mb4", 0),
-        ("shop.log", "line", "text", "YES", "utf8mb4", 0),
-        ("drillproof.ledger", "id", "bigint", "NO", "", 1),
-        ("drillproof.savings", "id", "int", "NO", "", 1),
+        ("shop.item", "id", "int", "NO", "", 1, 9000, 1),
+        ("shop.item", "name", "varchar", "YES", "utf8mb4", 0, 9000, 0),
+        ("shop.day", "at", "datetime", "NO", "", 1, 9000, 1),  # a value that might not come back as it went
+        ("shop.few", "id", "int", "NO", "", 1, 0, 1),
+        ("shop.log", "line", "text", "YES", "utf8mb4", 0, 9000, 0),
+        ("drillproof.ledger", "id", "bigint", "NO", "", 1, 9000, 1),
+        ("drillproof.savings", "id", "int", "NO", "", 1, 0, 1),
     ]
-    assert [(t.name, len(t.columns), t.keyed) for t in tables(sql(Server(told_of)))] == [
-        ("shop.item", 2, True),
-        ("shop.log", 1, False),
+    assert [(t.name, len(t.columns), t.keyed, t.halved_by) for t in tables(sql(Server(told_of)))] == [
+        ("shop.item", 2, True, "id"),
+        ("shop.day", 1, True, ""),
+        ("shop.few", 1, True, ""),
+        ("shop.log", 1, False, ""),
     ]
+
+
+LARGE = Table("s.t%", (COLUMN,), keyed=True, halved_by="i%", about_rows=10)
+
+
+def test_a_large_table_is_read_in_halves_that_are_all_of_it() -> None:
+    server = Server([(7,)])
+    assert [(part.where, part.values) for part in slices(sql(server), LARGE)] == [
+        ("FORCE INDEX (PRIMARY) WHERE `i%%` < %s", (7,)),
+        ("FORCE INDEX (PRIMARY) WHERE `i%%` >= %s", (7,)),
+    ]
+    assert server.asked == ["SELECT `i%` FROM `s`.`t%` ORDER BY `i%` LIMIT 1 OFFSET 5"]
+
+
+def test_a_table_with_fewer_rows_than_the_server_thought_is_read_whole() -> None:
+    class Empty(Server):
+        def fetchone(self) -> None:  # type: ignore[override] # there is no such row
+            return None
+
+    assert [part.where for part in slices(sql(Empty()), LARGE)] == [ALL]
+
+
+def test_halves_together_are_the_whole_whoever_reads_them() -> None:
+    def answers(hash_of_one: str, hash_of_other: str) -> Part:
+        first = Server([(7,)], [(3, hash_of_one)], [(4, hash_of_other)])
+        return read((sql(first),), [LARGE])["s.t%"]
+
+    assert answers("0f", "f0") == answers("f0", "0f") == Part(7, f"{0xFF:032x}")
+    assert answers("0f", "f1") != answers("f0", "0f")
+
+
+def test_a_name_with_a_percent_sign_is_not_taken_for_the_place_of_a_value() -> None:
+    server = Server([(3, "ff")])
+    half, _ = slices(sql(Server([(7,)])), LARGE)
+    rows(sql(server), half)
+    assert (server.asked[0] % half.values).endswith("FROM `s`.`t%` FORCE INDEX (PRIMARY) WHERE `i%` < 7")
+
+
+def test_rows_are_read_from_the_table_though_an_index_may_have_all_of_them() -> None:
+    server = Server([(3, "ff")])
+    read((sql(server),), [Table("s.t", (COLUMN,), keyed=True)])
+    assert server.asked[0].endswith("FROM `s`.`t` USE INDEX ()")
+
+
+def test_a_view_takes_no_hint() -> None:
+    server = Server([(3, "ff")])
+    read((sql(server),), [Table("information_schema.t", (COLUMN,), keyed=False)])
+    assert server.asked[0].endswith("FROM `information_schema`.`t` ")
 
 
 def test_who_answered_is_asked_on_the_connections_that_digest() -> None:
@@ -218,10 +270,10 @@ def test_who_answered_is_asked_on_the_connections_that_digest() -> None:
 
 
 def test_the_bench_holds_each_digest_against_a_scan() -> None:
-    server = Server([("shop.item", "id", "int", "NO", "", 1)], *([("shop.item", 1)], [(0, "00")]) * 2)
-    taken = seconds(sql(server), rounds=2)
-    assert server.asked[1] == server.asked[3] == "CHECKSUM TABLE `shop`.`item`"
-    assert taken.scan > 0 < taken.digest
+    server = Server([("shop.item", "id", "int", "NO", "", 1, 0, 1)], *([("shop.item", 1)], [(0, "00")]) * 2)
+    taken = seconds(sql(server), sql(Server()), rounds=2)
+    assert server.asked[2] == server.asked[4] == "CHECKSUM TABLE `shop`.`item`"
+    assert taken["shop.item"].ratio > 0
 
 
 class CatalogServer(Server):
@@ -343,7 +395,7 @@ def test_the_slow_way_sees_every_row_and_no_order(held: list[tuple[object, ...]]
 def test_the_slow_way_widens_floats() -> None:
     server = Holds(("1", "0.1"))
     mysql_slow.tables(cast("Connection[Cursor]", server))
-    assert server.asked[-1] == "SELECT `a`, `b` + 0e0 FROM `shop`.`item`"
+    assert server.asked[-1] == "SELECT `a`, `b` + 0e0 FROM `shop`.`item` USE INDEX ()"
 
 
 # --- damage

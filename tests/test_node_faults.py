@@ -117,7 +117,7 @@ class Store:
     members: tuple[str, ...] = ("db-0", "db-1", "db-2")
 
     def health(self, member: str) -> Health:
-        return Health(True, "well", "member", member)
+        return Health(True, "well", "follower" if member == "db-1" else "leader", member)
 
     def ledger(self, member: str) -> Iterator[Row]:
         if not self.answers and (member == "db-0") == ("w1" in self.machines.off):
@@ -164,7 +164,7 @@ def test_what_was_not_wiped_or_was_empty_is_no_damage(held: tuple[Volume, ...]) 
         WIPE.inject(target(Cluster()))
 
 
-FLIP = FlipBits("db", "db-1", "secret", folder="base")
+FLIP = FlipBits("db", "follower", "secret", folder="base")
 
 
 def test_one_bit_turns_at_each_place_once_the_member_was_restarted(held: tuple[Volume, ...]) -> None:
@@ -182,16 +182,25 @@ def test_a_bit_that_did_not_turn_is_no_damage(held: tuple[Volume, ...], deaf: tu
     here = target(Cluster(held), Machines(deaf=deaf))
     if deaf:
         FLIP.inject(here)
-    with pytest.raises(FaultHadNoEffect, match="is what it was at byte 1"):
+    with pytest.raises(FaultHadNoEffect, match="nowhere did 'secret' become 'secset'"):
         FLIP.damage(here, held)
+
+
+def test_a_place_that_was_left_out_is_no_damage(held: tuple[Volume, ...]) -> None:
+    (Path(held[1].path) / "base" / "table").write_text("secset secret")
+    with pytest.raises(FaultHadNoEffect, match="is what it was at byte 7"):
+        FLIP.damage(target(Cluster(held)), held)
+
+
+def test_a_role_that_nobody_has_is_no_target(held: tuple[Volume, ...]) -> None:
+    with pytest.raises(FaultHadNoEffect, match="db has no replica"):
+        FlipBits("db", "replica", "secret").inject(target(Cluster(held)))
 
 
 def test_a_text_that_stands_nowhere_cannot_be_spoilt(held: tuple[Volume, ...]) -> None:
     (Path(held[1].path) / "base" / "table").write_text("other")
     with pytest.raises(FaultHadNoEffect, match="'secret' stands nowhere in base of data-db-1"):
         FLIP.inject(target(Cluster(held)))
-    with pytest.raises(FaultHadNoEffect, match="nor spoilt"):
-        FLIP.damage(target(Cluster(held)), held)
 
 
 def test_a_search_that_fails_is_not_taken_for_one_that_found_nothing(held: tuple[Volume, ...]) -> None:

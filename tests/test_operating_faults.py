@@ -17,10 +17,11 @@ from harness.faults.config import StartWith
 from harness.faults.halt import NewAddresses
 from harness.faults.network import CutPort, FenceOff
 from harness.faults.older import TurnBack
-from harness.model import Health, Row, Volume
+from harness.model import Row, Volume
 from harness.ports import Target
 
 MEMBERS = ("db-0", "db-1")
+TWINS = loss.logged("one id")
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +34,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class Store:
-    """Two members whose ledger grows by `pace` writes with each reading; `twins` say that they are one server."""
+    """Two members whose ledger grows by `pace` writes with each reading."""
 
     name: str = "db"
     members: tuple[str, ...] = MEMBERS
     pace: int = 1
-    twins: bool = False
     silent: bool = False
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MEMBERS, 5))
 
@@ -47,9 +47,6 @@ class Store:
             raise ToolFailed(["kubectl"], 1, "no route")
         self.rows = {name: n + self.pace for name, n in self.rows.items()}
         yield from (Row(n, f"k{n}", "x") for n in range(1, self.rows[member] + 1))
-
-    def health(self, member: str) -> Health:
-        return Health(ok=True, detail="", role="", identity="one" if self.twins else f"id of {member}")
 
 
 @dataclass
@@ -63,12 +60,15 @@ class Cluster:
     born: int = 0
     same_addresses: bool = False
     did: list[str] = field(default_factory=list)
-    on_exec: Callable[[], None] = lambda: None
+    log: str = "all is well\n"
+    then: str = ""  # logged once a command was run, or pods were made anew
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         verb = args[0]
         if verb == "get":
             return json.dumps({"items": self._listed(args[1])})
+        if verb == "logs":
+            return self.log
         self.did.append(" ".join(args[: args.index("-n")] if "-n" in args else args))
         if verb == "scale":
             self.replicas = int(args[3].partition("=")[2])
@@ -83,8 +83,8 @@ class Cluster:
             patch = json.loads(args[-1])
             self.data |= patch["data"]
             (self.kept_text,) = patch["metadata"]["annotations"].values()
-        if verb == "exec":
-            self.on_exec()
+        if verb in {"exec", "delete"}:
+            self.log += self.then
         return ""
 
     def _listed(self, kind: str) -> list[object]:
@@ -189,27 +189,26 @@ def test_what_a_killed_harness_left_stopped_is_started_with_as_many_pods_as_ther
 
 
 def test_a_command_is_run_in_its_pods_and_the_store_shows_what_came_of_it() -> None:
-    store, cluster = Store(), Cluster()
-    cluster.on_exec = lambda: setattr(store, "twins", True)
-    fault = Command("copy", "db", ("db-1",), ("sh", "-c", "x"), loss.one_identity, restart="db")
-    here = target(store, cluster)
+    cluster = Cluster(then="two of one id\n")
+    fault = Command("copy", "db", ("db-1",), ("sh", "-c", "x"), TWINS, restart="db")
+    here = target(cluster=cluster)
     fault.inject(here)
     assert "exec" in cluster.did[0]
     assert "scale statefulset db --replicas=2" in cluster.did
-    assert fault.damage(here, ()) == {"identity of db-0 and db-1": "is one"}
+    assert fault.damage(here, ()) == {f"log of {member}": "two of one id" for member in MEMBERS}
 
 
 def test_a_command_that_changed_nothing_is_no_damage() -> None:
-    fault = Command("copy", "db", ("db-1",), ("true",), loss.one_identity)
+    fault = Command("copy", "db", ("db-1",), ("true",), TWINS)
     fault.inject(target())
-    with pytest.raises(FaultHadNoEffect, match="each has its own: id of db-0, id of db-1"):
+    with pytest.raises(FaultHadNoEffect, match="no member of db has logged anything like 'one id'"):
         fault.damage(target(), ())
     with pytest.raises(FaultHadNoEffect, match="db has no db-7"):
-        Command("copy", "db", ("db-7",), ("true",), loss.one_identity).inject(target())
+        Command("copy", "db", ("db-7",), ("true",), TWINS).inject(target())
 
 
 def test_a_store_whose_ledger_stands_still_takes_no_writes() -> None:
-    assert loss.writes_stand_still(cast("Any", Store(pace=0))) == {
+    assert loss.writes_stand_still(target(), cast("Any", Store(pace=0))) == {
         "writes to db": "db-0 can be read, and stands still at write 5"
     }
 
@@ -217,23 +216,21 @@ def test_a_store_whose_ledger_stands_still_takes_no_writes() -> None:
 @pytest.mark.parametrize("store", [Store(), Store(silent=True, pace=0)])
 def test_a_store_that_goes_on_or_cannot_be_read_does_not_stand_still(store: Store) -> None:
     with pytest.raises(FaultHadNoEffect, match=r"was followed by another|no route"):
-        loss.writes_stand_still(cast("Any", store))
+        loss.writes_stand_still(target(), cast("Any", store))
 
 
-START = StartWith(
-    "same-id", "db", ("db-1",), configmap="scripts", key="start.sh", old="$NAME", new="x", sight=loss.one_identity
-)
+START = StartWith("same-id", "db", ("db-1",), configmap="scripts", key="start.sh", old="$NAME", new="x", sight=TWINS)
 
 
 def test_pods_are_made_anew_with_another_text_which_is_then_put_back() -> None:
-    store, cluster = Store(), Cluster()
-    here = target(store, cluster)
+    cluster = Cluster()
+    here = target(cluster=cluster)
     START.inject(here)
     assert cluster.data["start.sh"] == "id=x\n"
     assert cluster.did[-1].startswith("delete pods db-1")
-    with pytest.raises(FaultHadNoEffect, match="each has its own"):
+    with pytest.raises(FaultHadNoEffect, match="has logged anything like"):
         START.damage(here, ())
-    store.twins = True
+    cluster.log = "two of one id"
     assert START.damage(here, ())
     for _ in range(2):
         START.undo(here)

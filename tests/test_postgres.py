@@ -10,7 +10,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import POLL_OK
 
-from harness.datastores.postgres import Postgres, _standby_health, is_damage
+from harness.datastores.postgres import Postgres, _standby_health
+from harness.datastores.postgres_damage import is_damage
 from harness.datastores.postgres_digest import EXCLUDED, Relation, _prefixed, listed, row_hash
 from harness.datastores.postgres_writer import PostgresWriter, is_refusal
 from harness.model import Operation
@@ -114,9 +115,17 @@ class Sql:
 @pytest.mark.parametrize(("paused", "said"), [(True, "its replay is paused"), (False, "streams from ")])
 def test_a_standby_that_has_all_there_is_and_would_take_no_more_is_not_well(paused: bool, said: str) -> None:
     row = (True, paused, True, "0/1", "streaming", "1", "postgres-primary-0.x", "7")
-    health = _standby_health(Sql(row), ("7", "1", "0/1"))  # type: ignore[arg-type] # as much of one as is asked for
+    health = _standby_health(Sql(row), Sql((False, "0/1")), ("7", "1", "0/1"))  # type: ignore[arg-type] # as much of one as is asked for
     assert health.ok is not paused
     assert said in health.detail
+
+
+def test_a_standby_that_has_what_its_primary_never_wrote_is_not_well() -> None:
+    # The primary came back from an older copy: it even counts such a standby as having all that it commits.
+    row = (True, False, True, "0/9", "streaming", "1", "postgres-primary-0.x", "7")
+    health = _standby_health(Sql(row), Sql((True, "0/2")), ("7", "1", "0/1"))  # type: ignore[arg-type] # as above
+    assert not health.ok
+    assert health.detail == "it is ahead of its primary: it has replayed up to 0/9, the primary has written up to 0/2"
 
 
 class Server:

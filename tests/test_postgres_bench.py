@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2.sql import SQL, Composed, Identifier
 
-from harness.datastores.postgres_bench import compared
+from harness.datastores.postgres_bench import seconds
 
 
 class Sql:
@@ -33,7 +33,7 @@ def plain(statement: Composed) -> str:
 
 def test_every_table_is_scanned_and_digested_in_turns_and_no_sequence() -> None:
     sql = Sql()
-    found = compared(sql, rounds=2)  # type: ignore[arg-type] # as much of one as is asked for
+    found = seconds(sql, rounds=2)  # type: ignore[arg-type] # as much of one as is asked for
     assert list(found) == ["public.realm", "g.m"]
     *_, scan, digest, again, _, view, _, _, _ = sql.asked
     assert scan == again == "COPY public.realm TO '/dev/null'"

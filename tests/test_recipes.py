@@ -41,6 +41,19 @@ def test_a_changed_module_changes_every_key_above_it(kitchen: Kitchen) -> None:
     assert kitchen.layer_key(layer) != before[1]
 
 
+def test_a_program_that_is_in_no_image_changes_no_image(kitchen: Kitchen) -> None:
+    checker = GoBuild("checker", "tool", {}, {"checker": "./cmd/checker"})
+    kitchen = replace(kitchen, versions=replace(kitchen.versions, go={**kitchen.versions.go, "checker": checker}))
+    image, before = kitchen.versions.images["tool"], kitchen.build_key(checker)
+    key = kitchen.image_key(image)
+    for name in ("checker", "tool"):
+        (kitchen.recipes / "tool/cmd" / name).mkdir(parents=True)
+    (kitchen.recipes / "tool/cmd/checker/main.go").write_text("package main")
+    assert (kitchen.image_key(image), kitchen.build_key(checker) == before) == (key, False)
+    (kitchen.recipes / "tool/cmd/tool/main.go").write_text("package main")
+    assert kitchen.image_key(image) != key
+
+
 def test_a_changed_recipe_changes_its_key(kitchen: Kitchen) -> None:
     image, layer = kitchen.versions.images["tool"], kitchen.versions.layers["top"]
     assert kitchen.layer_key(replace(layer, links={"/a": "b"})) != kitchen.layer_key(layer)

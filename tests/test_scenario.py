@@ -57,6 +57,7 @@ def test_our_own_scenarios_make_sense(name: str) -> None:
     assert each.noticed_by or (each.fault and each.objectives != Objectives()), (
         "it recovers, and nothing is asked of it"
     )
+    assert not (each.plan.mend and each.plan.restore)
     assert each.noticed_by or each.plan.restore or each.objectives.rpo_s == 0
 
 

@@ -320,3 +320,14 @@ def test_an_old_cluster_that_is_not_what_it_was_is_told(
     told = memory.drill(scenario=moving, moved=how)
     assert told["verdict"] == verdict
     assert any(says in each for each in findings(told, verdict))
+
+
+@pytest.mark.parametrize("mend", [False, True])
+def test_a_store_that_can_be_mended_is_where_the_plan_says_so(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, *, mend: bool
+) -> None:
+    mended: list[str] = []
+    monkeypatch.setattr(MemoryStore, "mend", lambda store: mended.append(store.name), raising=False)
+    told = memory.drill(scenario=lambda world: Scenario(Move(world), plan=Plan(restore=False, mend=mend)))
+    assert told["verdict"] == "pass"
+    assert sorted(mended) == (["consul", "mysql", "postgres"] if mend else [])

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -19,11 +19,17 @@ from harness import wait
 from harness.backups.velero import ENDED, RUNNING, VeleroEngine
 from harness.backups.velero_install import MAX_LOG_BYTES, Release, install, manifests
 from harness.clusters.minio import ObjectStore
-from harness.errors import HarnessError, TimedOut, ToolFailed
+from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.model import Json, Protected, Stored, Volume, VolumeCopy
 from harness.ports import BackupEngine
 
-RELEASE = Release(Path("velero"), "velero:1", "plugin:1")
+
+def no_go() -> Path:
+    """What making kopia-check says on a machine without Go."""
+    raise Misconfigured("there is no Go here")
+
+
+RELEASE = Release(Path("velero"), "velero:1", "plugin:1", no_go)
 
 
 @dataclass
@@ -37,6 +43,7 @@ class Bucket:
         return self
 
     bucket = "velero"
+    outside, access_key, secret_key = "http://outside", "key", "other-secret"
 
     def get_paginator(self, name: str) -> SimpleNamespace:
         assert name == "list_objects_v2"
@@ -310,13 +317,110 @@ def test_a_backup_whose_objects_cannot_be_unpacked_is_damaged(bucket: Bucket, sp
     assert "b.tar.gz cannot be read" in damage
 
 
-def test_kopia_is_not_said_to_be_checked(bucket: Bucket) -> None:
-    server = Server()
-    kopia = VeleroEngine(server, lambda: cast("ObjectStore", bucket), RELEASE, uploader="kopia")
-    bucket.put("backups/b/b-podvolumebackups.json.gz", [{"spec": {"uploaderType": "kopia"}}])
+KOPIA: Json = {
+    "spec": {"pod": {"namespace": "custos", "name": "a-0"}, "volume": "dump", "uploaderType": "kopia"},
+    "status": {"snapshotID": "9f86d081"},
+}
+
+
+@dataclass
+class Kopia:
+    """A bucket with the backup `b` of one volume made with kopia, and a kopia-check that says `said`."""
+
+    folder: Path
+    said: str = '{"lost": [], "damage": [], "trouble": []}'
+    exit_code: int = 0
+    copies: Sequence[Json] = (KOPIA,)
+    listings: int = 99
+
+    def checked(self) -> Stored:
+        bucket = Bucket({"backups/b/velero-backup.json": b"12345", "kopia/custos/p1": b"1"}, self.listings)
+        bucket.put("backups/b/b.tar.gz", ["as if it were a tar"])
+        bucket.put("backups/b/b-podvolumebackups.json.gz", list(self.copies))
+        return checked(VeleroEngine(Server(), lambda: cast("ObjectStore", bucket), self.release(), uploader="kopia"))
+
+    def release(self) -> Release:
+        program = self.folder / "kopia-check"
+        (self.folder / "said").write_text(self.said)
+        program.write_text(
+            f'#!/bin/sh\necho "$@" > {self.folder}/arguments\ncat > {self.folder}/asked\n'
+            f"cat {self.folder}/said\nexit {self.exit_code}\n"
+        )
+        program.chmod(0o755)
+        return replace(RELEASE, kopia_check=lambda: program)
+
+
+def test_a_kopia_repository_is_asked_for_every_snapshot_and_no_secret_is_an_argument(tmp_path: Path) -> None:
+    stored = Kopia(tmp_path).checked()
+    assert (stored.checked, stored.damage) == (True, ())
+    assert json.loads((tmp_path / "asked").read_text()) == {
+        "endpoint": "http://outside",
+        "bucket": "velero",
+        "prefix": "kopia/custos/",
+        "access_key": "key",
+        "secret_key": "other-secret",
+        "password": "much-secret",
+        "snapshots": ["9f86d081"],
+    }
+    assert (tmp_path / "arguments").read_text() == "\n"
+
+
+def test_what_kopia_check_finds_is_damage_and_a_lost_snapshot_is_named_by_its_volume(tmp_path: Path) -> None:
+    said = '{"lost": ["9f86d081"], "damage": ["content 1: BLOB not found"], "trouble": []}'
+    stored = Kopia(tmp_path, said).checked()
+    assert stored.checked
+    assert stored.damage == (
+        "the snapshot 9f86d081 of a-0, volume dump is not in the repository",
+        "content 1: BLOB not found",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "exit_code", "reason"),
+    [
+        ('{"lost": [], "damage": ["content 1: x"], "trouble": ["connection refused"]}', 0, "connection refused"),
+        ('{"lost": [], "damage": [], "trouble": []}', 1, "exited with 1"),
+        ('{"lost": [], "damage": []}', 0, "without a verdict"),
+        ("killed", 0, "without a verdict: killed"),
+        ("[]", 0, "without a verdict"),
+    ],
+)
+def test_a_kopia_check_that_did_not_come_to_its_end_is_none(
+    tmp_path: Path, said: str, exit_code: int, reason: str
+) -> None:
+    stored = Kopia(tmp_path, said, exit_code).checked()
+    assert not stored.checked
+    assert reason in " ".join(stored.damage)
+
+
+def test_what_kopia_check_says_counts_for_nothing_if_the_bucket_is_out_of_reach(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="cannot be listed"):
+        Kopia(tmp_path, listings=3).checked()
+
+
+@pytest.mark.parametrize("copies", [(), (COPY,), (KOPIA, COPY)])
+def test_copies_that_kopia_did_not_make_are_not_said_to_be_checked(tmp_path: Path, copies: Sequence[Json]) -> None:
+    stored = Kopia(tmp_path, copies=copies).checked()
+    assert not stored.checked
+    assert not (tmp_path / "asked").exists()
+
+
+def test_without_its_program_kopias_repository_is_not_checked_and_it_is_said_why(tmp_path: Path) -> None:
+    bucket = Bucket({"backups/b/velero-backup.json": b"12345"})
+    bucket.put("backups/b/b-podvolumebackups.json.gz", [KOPIA])
+    kopia = VeleroEngine(Server(), lambda: cast("ObjectStore", bucket), RELEASE, uploader="kopia")
     stored = checked(kopia)
-    assert (stored.checked, stored.damage) == (False, ("kopia's check is not written yet",))
-    assert server.executed == []
+    assert not stored.checked
+    assert "there is no Go here" in stored.damage
+
+
+def test_each_uploader_says_where_its_repository_lies() -> None:
+    restic, kopia = (
+        VeleroEngine(Server(), lambda: cast("ObjectStore", Bucket()), RELEASE, uploader=uploader).layout("custos")
+        for uploader in ("restic", "kopia")
+    )
+    assert (restic["packs"], kopia["packs"]) == ("restic/custos/data/", "kopia/custos/p")
+    assert set(restic) - set(kopia) == {"locks"}
 
 
 @pytest.mark.parametrize("none", [None, []])  # Velero writes null
@@ -353,7 +457,10 @@ def test_collecting_writes_records_and_logs_and_never_raises(tmp_path: Path) -> 
     assert (tmp_path / "podvolumebackups.yaml").exists()
 
 
-@pytest.mark.parametrize("spoilt", [gzip.compress(b"line" * 99)[:-20], b"\x1f\x8b\x08nonsense", b"nonsense"])
+SPOILT = {"cut": gzip.compress(b"line" * 99)[:-20], "broken": b"\x1f\x8b\x08nonsense", "not zipped": b"nonsense"}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
 def test_a_log_that_is_spoilt_in_the_bucket_keeps_no_other_from_coming_home(tmp_path: Path, spoilt: bytes) -> None:
     bucket = Bucket({"backups/a/a-logs.gz": spoilt, "backups/b/b-logs.gz": gzip.compress(b"line")})
     engine(Server(), bucket).collect(tmp_path)
@@ -373,7 +480,7 @@ def printing(folder: Path, text: str) -> Release:
     (folder / "printed").write_text(text)
     cli.write_text(f'#!/bin/sh\necho "$@" > {folder}/asked\ncat {folder}/printed\n')
     cli.chmod(0o755)
-    return Release(cli, "velero:1", "plugin:1")
+    return Release(cli, "velero:1", "plugin:1", no_go)
 
 
 STORE = ObjectStore("http://inside:9000", "http://outside", "velero", "key", "much-secret")
@@ -438,3 +545,63 @@ def test_velero_is_not_ready_without_its_bucket_and_an_agent_on_every_worker(
     monkeypatch.setattr("harness.backups.velero_install.READY_S", 0.01)
     with pytest.raises(TimedOut, match=seen):
         install(kubectl, STORE, printing(tmp_path, PRINTED), "restic")
+
+
+@dataclass
+class VersionedBucket(Bucket):
+    """A bucket whose objects have versions and marks of deletion, two to a page; what is `locked` cannot be removed."""
+
+    versions: list[dict[str, str]] = field(default_factory=list)
+    locked: bool = False
+
+    def get_paginator(self, name: str) -> SimpleNamespace:
+        assert name == "list_object_versions"
+        return SimpleNamespace(paginate=self._versions)
+
+    def _versions(self, Bucket: str) -> Iterator[Mapping[str, object]]:  # noqa: N803 # boto's names
+        yield {"Versions": self.versions[:2]}
+        yield {"DeleteMarkers": self.versions[2:]}
+        yield {}
+
+    def delete_objects(self, Bucket: str, Delete: Mapping[str, list[Mapping[str, str]]]) -> Mapping[str, object]:  # noqa: N803 # as above
+        if self.locked:
+            return {"Errors": [{"Key": "a", "Code": "AccessDenied"}]}
+        self.things = {
+            k: v for k, v in self.things.items() if k not in {f"{o['Key']}@{o['VersionId']}" for o in Delete["Objects"]}
+        }
+        return {}
+
+
+def versioned(*, locked: bool = False) -> VersionedBucket:
+    names = ("a@1", "a@2", "b@null")
+    versions = [dict(zip(("Key", "VersionId"), name.split("@"), strict=True)) for name in names]
+    return VersionedBucket(dict.fromkeys(names, b""), versions=versions, locked=locked)
+
+
+@dataclass
+class Forgetful(Server):
+    """Notes what is deleted, and what the bucket still held then."""
+
+    bucket: VersionedBucket = field(default_factory=VersionedBucket)
+    deleted: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        self.deleted.append((args, len(self.bucket.things)))
+        return ""
+
+
+def test_a_drill_begins_with_no_backup_and_velero_finds_none_to_remember() -> None:
+    server = Forgetful(bucket=versioned())
+    engine(server, server.bucket).forget()
+    ((command, left),) = server.deleted
+    assert left == 0, "Velero makes its records anew of what it finds in the bucket"
+    assert (command[0], "--all" in command) == ("delete", True)
+    kinds = {"backups", "restores", "podvolumebackups", "podvolumerestores", "backuprepositories"}
+    assert {kind.removesuffix(".velero.io") for kind in command[1].split(",")} == kinds
+
+
+def test_a_bucket_that_cannot_be_emptied_is_no_beginning() -> None:
+    server = Forgetful(bucket=versioned(locked=True))
+    with pytest.raises(HarnessError, match=r"cannot be emptied: .*AccessDenied"):
+        engine(server, server.bucket).forget()
+    assert server.deleted == []

@@ -201,6 +201,14 @@ def test_a_bucket_with_backups_cannot_get_object_lock_any_more() -> None:
     LockObjects().undo(target(s3))
 
 
+def test_a_bucket_that_has_object_lock_of_an_earlier_drill_keeps_what_it_holds() -> None:
+    s3 = FakeS3(keeps=True)
+    earlier = written(s3)
+    LockObjects().inject(target(s3))
+    assert s3.locks
+    assert s3.shown() == earlier
+
+
 def test_a_bucket_that_lets_versions_be_deleted_is_not_locked() -> None:
     s3 = FakeS3(keeps=True)
     with pytest.raises(FaultHadNoEffect, match="can be deleted"):

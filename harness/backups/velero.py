@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import deadlines
-from harness.backups import velero_check, velero_install
+from harness.backups import kopia_check, velero_check, velero_install
 from harness.backups.layout import LAYOUTS
+from harness.backups.velero_check import Answer
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.clusters.minio import ObjectStore
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Misconfigured
 from harness.k8s import Object, items, keys, number, objects, text
 from harness.model import Json, Protected, Stored, ToolReport, VolumeCopy
 from harness.ports import Cluster
@@ -91,6 +92,9 @@ class VeleroEngine:
 
     def install(self) -> None:
         """Install it, or bring an earlier installation to what it should be; return when it can take backups."""
+        if self._uploader == kopia_check.UPLOADER:
+            with contextlib.suppress(Misconfigured):  # said where it is missed; all else of the drill can be judged
+                self._release.kopia_check()  # made now, and not while a backup is timed
         velero_install.install(self._cluster.kubectl, self._store(), self._release, self._uploader)
 
     def forget(self) -> None:
@@ -173,13 +177,17 @@ class VeleroEngine:
         if not stored.objects:
             return stored
         copies = self._copies(name)
-        repositories = {text(copy, "spec", "repoIdentifier") for copy in copies}
-        answer = velero_check.check(self._cluster.kubectl, self._uploader, repositories)
-        # Listed after the check: if the bucket was out of reach, this fails, and restic's word of damage counts not.
+        answer = self._checked(copies)
+        # Listed after the check: if the bucket was out of reach, this fails, and the check's word of damage counts not.
         lost = velero_check.lost(copies, self._objects(name))
         archive = self._unreadable(f"backups/{name}/{name}.tar.gz")
         damage = (*archive, *lost, *answer.damage)[: velero_check.MAX_LINES]
         return replace(stored, damage=damage, checked=answer.checked)
+
+    def _checked(self, copies: tuple[Object, ...]) -> Answer:
+        if self._uploader == kopia_check.UPLOADER:
+            return kopia_check.check(self._cluster.kubectl, self._release.kopia_check, self._store(), copies)
+        return velero_check.check(self._cluster.kubectl, {text(copy, "spec", "repoIdentifier") for copy in copies})
 
     def _objects(self, name: str) -> dict[str, int]:
         listed = dict(self._listed(f"backups/{name}/"))

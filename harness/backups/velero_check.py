@@ -1,4 +1,4 @@
-"""A repository's own check of all its data, made in Velero's pod: with its program, its way and its keys."""
+"""A restic repository's own check of all its data, made in Velero's pod: with its program, its way and its keys."""
 
 from __future__ import annotations
 
@@ -33,11 +33,14 @@ class Answer:
     damage: tuple[str, ...]
 
 
-def check(kubectl: RunsKubectl, uploader: str, repositories: Collection[str]) -> Answer:
+def check(kubectl: RunsKubectl, repositories: Collection[str]) -> Answer:
     """Let every repository, named by its URL, be checked with all its data read. Never raises for one that can't be."""
-    if uploader != "restic":
-        return Answer(checked=False, damage=(f"{uploader}'s check is not written yet",))
-    answers = [_checked(kubectl, repository) for repository in sorted(repositories)]
+    return together(_checked(kubectl, repository) for repository in sorted(repositories))
+
+
+def together(repositories: Iterable[Answer]) -> Answer:
+    """What the answers for all repositories of a backup come to."""
+    answers = tuple(repositories)
     if not answers:
         return Answer(checked=False, damage=("the backup names no repository",))
     damage = tuple(line for answer in answers for line in answer.damage)
@@ -50,8 +53,20 @@ def lost(copies: Iterable[Object], listed: Collection[str]) -> Iterator[str]:
         snapshot = text(copy, "status", "snapshotID")
         there = f"restic/{text(copy, 'spec', 'pod', 'namespace')}/snapshots/{snapshot}"
         if text(copy, "spec", "uploaderType") == "restic" and not any(key.startswith(there) for key in listed):
-            of = f"{text(copy, 'spec', 'pod', 'name')}, volume {text(copy, 'spec', 'volume')}"
-            yield f"the snapshot {snapshot} of {of} is not in the repository"
+            yield is_lost(copy)
+
+
+def is_lost(copy: Object) -> str:
+    """What there is to say of a volume copy whose snapshot is gone."""
+    of = f"{text(copy, 'spec', 'pod', 'name')}, volume {text(copy, 'spec', 'volume')}"
+    return f"the snapshot {text(copy, 'status', 'snapshotID')} of {of} is not in the repository"
+
+
+def password(kubectl: RunsKubectl) -> str:
+    """What all of Velero's repositories are encrypted with."""
+    name = "--field-selector=metadata.name=velero-repo-credentials"
+    secrets = objects(kubectl, "secrets", f"--namespace={NAMESPACE}", name)
+    return base64.b64decode(text(next(iter(secrets), None), "data", "repository-password")).decode()
 
 
 def restic(kubectl: RunsKubectl, repository: str, *command: str, within_s: float = deadlines.CHECK_S) -> str:
@@ -59,7 +74,7 @@ def restic(kubectl: RunsKubectl, repository: str, *command: str, within_s: float
     # No shell is asked for, official images have none. The password goes by standard input, where it is in no list
     # of processes and in no error.
     in_pod = ("exec", "--stdin", f"--namespace={NAMESPACE}", "deployment/velero", "--container=velero", "--")
-    told = _password(kubectl) + "\n"
+    told = password(kubectl) + "\n"
     return kubectl(*in_pod, "restic", *command, "--no-cache", f"--repo={repository}", stdin=told, within_s=within_s)
 
 
@@ -75,9 +90,3 @@ def _checked(kubectl: RunsKubectl, repository: str) -> Answer:
     if _HEALTHY not in said:
         return Answer(checked=False, damage=(f"restic's check ended without a verdict: {said[-200:]}",))
     return Answer(checked=True, damage=())
-
-
-def _password(kubectl: RunsKubectl) -> str:
-    name = "--field-selector=metadata.name=velero-repo-credentials"
-    secrets = objects(kubectl, "secrets", f"--namespace={NAMESPACE}", name)
-    return base64.b64decode(text(next(iter(secrets), None), "data", "repository-password")).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Release:
     cli: Path
     server_image: str
     plugin_image: str
+    kopia_check: Callable[[], Path]  # makes the program, unless it is there; Misconfigured where that cannot be
 
 
 def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader: str) -> None:

@@ -13,6 +13,7 @@ from harness.checks.data import DataIsEqual
 from harness.checks.drill import DrillWasFinished
 from harness.checks.fence import FenceHeld
 from harness.checks.health import MembersAreHealthy
+from harness.checks.indexes import IndexesHold
 from harness.checks.ledger import LedgerIsKept
 from harness.checks.objectives import ObjectivesAreMet
 from harness.checks.objects import ObjectsAreEqual
@@ -34,6 +35,7 @@ ALL: tuple[Check, ...] = (
     AnswersAreFromTheRestored(),
     MembersAreHealthy(),
     DataIsEqual(),
+    IndexesHold(),
     ObjectsAreEqual(),
     LedgerIsKept(),
     TransfersAreWhole(),

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from harness import data, deadlines, transfers
+from harness import data, deadlines, parallel, transfers
 from harness.datastores.consul_digest import digest
 from harness.datastores.consul_ledger import account_of, row_of
 from harness.datastores.consul_server import ACCOUNTS, LEDGER, READ_S, Self, Server, batches
@@ -140,6 +140,14 @@ class Consul:
         """The keys as this server holds them, by the parts of the digest's names, hashed in another way."""
         with self._itself(member), self._cluster.forward(self._namespace, member, PORT) as address:
             return slowly(address, self._token)
+
+    def mend(self) -> None:
+        """Tell every server who its peers are, by `peers.json`; they then find their quorum themselves."""
+        where = ("--namespace", self._namespace)
+        parallel.each(
+            self.members,
+            lambda member: self._cluster.kubectl("exec", *where, member, "--", "/bin/sh", "/scripts/peers.sh"),
+        )
 
     def recover(self) -> None:
         """Restore the snapshot into the new quorum; returns when all three servers serve it.

@@ -1,33 +1,21 @@
-"""How long the digest of a server's keys takes beside one full scan of them, and that of everything."""
+"""How long the digest of a server's keys takes beside one full scan of them.
+
+The scan is `GET /v1/kv/?recurse` of that server: its own reading of every key with its flags and value, which has no
+cheaper form, as fast as a client takes the bytes and throws them away.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from harness.datastores.consul_digest import digest, digest_of_keys
+from harness.datastores.consul_digest import digest_of_keys
 from harness.datastores.consul_server import Server
+from harness.datastores.timing import Seconds, compared
 
 
-@dataclass(frozen=True)
-class Timing:
-    """In seconds, of one server."""
-
-    scan_s: float  # all keys, read with plain HTTP as fast as they come, and thrown away
-    keys_s: float  # all keys, digested
-    digest_s: float  # everything, digested
-
-    @property
-    def ratio(self) -> float:
-        """How many scans the digest of what was scanned costs."""
-        return self.keys_s / self.scan_s
-
-
-def measure(address: tuple[str, int], token: str, member: str, servers: tuple[str, ...], *, times: int = 3) -> Timing:
-    """The best of some tries, so that what else the machine does counts least."""
+def measure(address: tuple[str, int], token: str, member: str, *, rounds: int = 5) -> Seconds:
+    """All keys of one server, which are one table to Consul."""
 
     def scan() -> None:
         connection = http.client.HTTPConnection(*address, timeout=60)
@@ -38,12 +26,4 @@ def measure(address: tuple[str, int], token: str, member: str, servers: tuple[st
         connection.close()
 
     with contextlib.closing(Server(member, address, token)) as server:
-        actions = (scan, lambda: digest_of_keys(server), lambda: digest(server, server.about_its_data(), servers))
-        best = [min(_seconds(action) for _ in range(times)) for action in actions]
-    return Timing(*best)
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    action()
-    return time.monotonic() - begun
+        return compared(scan, lambda: digest_of_keys(server), rounds)

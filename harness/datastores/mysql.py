@@ -11,7 +11,7 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor, SSCursor
 
 from harness.data import fixtures
-from harness.datastores import mysql_damage, mysql_slow
+from harness.datastores import mysql_damage, mysql_indexes, mysql_slow
 from harness.datastores.mysql_catalog import ACCOUNTS, LEDGER
 from harness.datastores.mysql_digest import digest
 from harness.datastores.mysql_health import ERRORS, one, primary_health, replica_health
@@ -19,7 +19,7 @@ from harness.datastores.mysql_load import load
 from harness.datastores.mysql_writer import MySQLWriter
 from harness.deadlines import RECOVER_S
 from harness.errors import HarnessError, ToolFailed
-from harness.model import Health, Reading, Row
+from harness.model import Health, IndexReading, Reading, Row
 from harness.ports import Cluster, Corrupt, Dataset
 from harness.transfers import opening
 from harness.wait import NotYet, until
@@ -87,13 +87,13 @@ class MySQL:
 
     def digest(self, member: str) -> Reading:
         """Everything but what `mysql_catalog.EXCLUDED` lists, as this member shows it."""
-        try:
-            with mysql_damage.told(), self._forward(member) as address:
-                return digest(lambda: self._cursor(member, address), primary=member == self._primary)
-        except ToolFailed as error:
-            if said := self._died_of_damage(member):
-                raise Corrupt(said) from error
-            raise
+        with self._damage(member), self._forward(member) as address:
+            return digest(lambda: self._cursor(member, address), primary=member == self._primary)
+
+    def indexes(self, member: str) -> IndexReading:
+        """Every index but what `mysql_indexes.EXCLUDED` lists."""
+        with self._damage(member), self.session(member) as sql:
+            return mysql_indexes.held(sql)
 
     def writer(self) -> MySQLWriter:
         """Connect to the primary as a client would."""
@@ -142,6 +142,17 @@ class MySQL:
     def _exec(self, *command: str, within_s: float) -> str:
         where = ("exec", "-n", self._namespace, self._primary, "-c", "mysql", "--")
         return self._cluster.kubectl(*where, *command, within_s=within_s)
+
+    @contextlib.contextmanager
+    def _damage(self, member: str) -> Iterator[None]:
+        """Corrupt where the member said, or wrote before it ended itself, that its data are damaged."""
+        try:
+            with mysql_damage.told():
+                yield
+        except ToolFailed as error:
+            if said := self._died_of_damage(member):
+                raise Corrupt(f"{error.tail}: {said}") from error
+            raise
 
     def _died_of_damage(self, member: str) -> str:
         """What a server wrote that ended itself over a damaged page, as InnoDB does; "" if it wrote no such thing."""

@@ -1,4 +1,4 @@
-"""What a MySQL member has, digested inside the server in one scan of each table.
+"""What a MySQL member has, digested inside the server in one scan of each table, or of each half of a large one.
 
 Why the hash of a table's rows can't be fooled by an accident:
 - A row becomes bytes without ambiguity. The byte FF stands before each value, and FE for NULL: neither occurs in valid
@@ -18,6 +18,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from pymysql.cursors import Cursor
@@ -29,6 +30,13 @@ from harness.parallel import each
 
 T = TypeVar("T")
 
+HALVED_FROM = 5000
+"""Rows and KiB together, since one takes about as long as the other. A smaller table is read by one session before a
+second has begun with it."""
+
+ALL = "USE INDEX ()"
+"""The table itself: else a smaller index that has all of its columns is read in its place."""
+
 _NULL = "CAST(0xFE AS BINARY)"
 _BINARY = "CAST('' AS BINARY)"  # a cast, not a literal: it makes the whole row binary, so that nothing is converted
 _BEFORE = "_binary 0xFF"
@@ -37,6 +45,8 @@ _PLAIN = (
     *("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double"),
     *("date", "time", "datetime", "timestamp", "year"),
 )
+_HALVING = ("tinyint", "smallint", "mediumint", "int", "bigint", "char", "varchar", "binary", "varbinary")
+"""What a key may be of so that its middle value comes back from the client as it went there."""
 _BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 
 
@@ -57,25 +67,75 @@ class Table:
     name: str  # schema.table
     columns: tuple[Column, ...]
     keyed: bool
+    halved_by: str = ""  # the first column of its primary key, if it is worth it to read its rows in two halves
+    about_rows: int = 0  # the server's estimate
+
+    @property
+    def quoted(self) -> str:
+        """Its name as SQL."""
+        return ".".join(map(quoted, self.name.split(".", 1)))
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is one of the server's own views of its dictionary, which take no hint."""
+        return self.name.startswith("information_schema.")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """All rows of a table, or a half of them."""
+
+    table: Table
+    where: str = ""
+    values: tuple[object, ...] = ()
 
 
 def digest(session: Callable[[], AbstractContextManager[Cursor]], *, primary: bool) -> Reading:
-    """Every part of one member. `session` opens a connection of its own, in UTC. ToolFailed if one can't be read.
-
-    Two tables are read at once: hashing costs more than reading, and servers have more than one core.
-    """
+    """Every part of one member. `session` opens a connection of its own, in UTC. ToolFailed if one can't be read."""
     with session() as sql, session() as another:
-        left = deque(tables(sql))
-
-        def scan(sql: Cursor) -> tuple[str, dict[str, Part]]:
-            sql.execute("SELECT @@hostname")
-            host = str(sql.fetchall()[0][0])
-            return host, {f"table {table.name}": rows(sql, table) for table in _taken(left)}
-
-        hosts, found = zip(*each((sql, another), scan), strict=True)
-        parts = {name: part for some in found for name, part in some.items()}
+        hosts = {host(sql), host(another)}
+        parts = {f"table {name}": part for name, part in read((sql, another), tables(sql)).items()}
         # After the scans, since AUTO_INCREMENT is told one too low of a table that was not opened since the start.
-        return Reading(", ".join(sorted(set(hosts))), {**parts, **catalog(sql, primary=primary)})
+        return Reading(", ".join(sorted(hosts)), {**parts, **catalog(sql, primary=primary)})
+
+
+def host(sql: Cursor) -> str:
+    """Who answers."""
+    sql.execute("SELECT @@hostname")
+    return str(sql.fetchall()[0][0])
+
+
+def read(sessions: Sequence[Cursor], tables: Sequence[Table]) -> dict[str, Part]:
+    """The rows of each table, by its name.
+
+    The sessions read at once, since hashing costs more than reading and servers have more than one core. They share
+    the large tables by halves, so that one that is larger than all others is not left to one of them.
+    """
+    left = deque(part for table in tables for part in slices(sessions[0], table))
+
+    def scan(sql: Cursor) -> list[tuple[str, Part]]:
+        return [(part.table.name, rows(sql, part)) for part in _taken(left)]
+
+    parts: dict[str, Part] = {}
+    for name, part in chain(*each(sessions, scan)):
+        parts[name] = _together(parts[name], part) if name in parts else part
+    return parts
+
+
+def slices(sql: Cursor, table: Table) -> tuple[Slice, ...]:
+    """What to read of a table. Any value parts its rows in two, as its column is never NULL: the middle one, about."""
+    column = quoted(table.halved_by)
+    if table.halved_by:
+        sql.execute(f"SELECT {column} FROM {table.quoted} ORDER BY {column} LIMIT 1 OFFSET {table.about_rows // 2}")  # noqa: S608 # names from the server's own catalog
+        if middle := sql.fetchone():
+            where = f"FORCE INDEX (PRIMARY) WHERE {column} ".replace("%", "%%")
+            return Slice(table, f"{where}< %s", middle), Slice(table, f"{where}>= %s", middle)
+    return (Slice(table, "" if table.is_view else ALL),)
+
+
+def _together(one: Part, other: Part) -> Part:
+    """Of two halves of a table with a key: XOR does not care where it was cut."""
+    return Part(one.rows + other.rows, f"{int(one.hash, 16) ^ int(other.hash, 16):032x}")
 
 
 def row_bytes(columns: Sequence[Column]) -> str:
@@ -84,7 +144,7 @@ def row_bytes(columns: Sequence[Column]) -> str:
 
 
 def _value(column: Column) -> str:
-    name = "`" + column.name.replace("`", "``") + "`"
+    name = quoted(column.name)
     if column.type == "float":
         value = f"CAST({name} AS DOUBLE)"
     elif column.type == "json":
@@ -105,11 +165,23 @@ def _or_null(value: str, column: Column) -> str:
     return f"IFNULL({value}, {_NULL})" if column.nullable else value
 
 
+def quoted(name: str) -> str:
+    """A name as SQL."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def tables(sql: Cursor) -> list[Table]:
     """Every table whose rows count, the largest first, so that the scans end at about the same time."""
+    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # or a table's size may be a day old
     sql.execute(
         "SELECT CONCAT(t.table_schema, '.', t.table_name), c.column_name, c.data_type, c.is_nullable,"  # noqa: S608 # constants of ours
-        " COALESCE(c.character_set_name, ''), c.column_key = 'PRI'"  # also told of another such key, if none is primary
+        # A column is also told to be of the primary key where that is just another one that makes rows different.
+        " COALESCE(c.character_set_name, ''), c.column_key = 'PRI',"
+        f" IF(t.table_rows + t.data_length / 1024 >= {HALVED_FROM}"
+        " AND t.create_options NOT LIKE '%partitioned%', t.table_rows, 0),"  # it takes long to find a middle of those
+        " EXISTS (SELECT * FROM information_schema.statistics s WHERE s.table_schema = t.table_schema"
+        " AND s.table_name = t.table_name AND s.index_name = 'PRIMARY' AND s.seq_in_index = 1"
+        " AND s.column_name = c.column_name)"
         " FROM information_schema.tables t JOIN information_schema.columns c USING (table_schema, table_name)"
         f" WHERE t.table_type = 'BASE TABLE' AND t.table_schema NOT IN {NO_ROWS}"
         f" OR (t.table_schema, t.table_name) IN {SYSTEM_ROWS}"
@@ -117,28 +189,39 @@ def tables(sql: Cursor) -> list[Table]:
     )
     columns: dict[str, list[Column]] = defaultdict(list)
     keyed: set[str] = set()
-    for table, name, data_type, nullable, charset, key in sql.fetchall():
+    halved: dict[str, tuple[str, int]] = {}
+    for table, name, data_type, nullable, charset, key, about_rows, leads in sql.fetchall():
         columns[table].append(Column(name, data_type, nullable == "YES", charset))
         if key:
             keyed.add(table)
-    return [Table(name, tuple(found), name in keyed) for name, found in columns.items() if counts("table", name)]
+        if leads and about_rows and data_type in _HALVING:
+            halved[table] = name, about_rows
+    return [
+        Table(name, tuple(found), name in keyed, *halved.get(name, ()))
+        for name, found in columns.items()
+        if counts("table", name)
+    ]
 
 
-def rows(sql: Cursor, table: Table) -> Part:
-    """How many rows a table has, and the hash of all. ToolFailed if the server warns."""
-    row_hash = f"SHA2({row_bytes(table.columns)}, 256)"
-    if table.keyed:
-        total = f"LOWER(HEX(LEFT(BIT_XOR(UNHEX({row_hash})), 16)))"
-    else:
-        total = f"COALESCE(SUM(CAST(CONV(LEFT({row_hash}, 16), 16, 10) AS UNSIGNED)), 0)"
-    schema, name = table.name.split(".", 1)
-    scan = f"SELECT COUNT(*), {total} FROM `{schema}`.`{name}`"  # noqa: S608 # names from the server's own catalog
-    sql.execute(scan)
+def rows(sql: Cursor, part: Slice) -> Part:
+    """How many rows there are, and the hash of all. ToolFailed if the server warns."""
+    table = part.table
+    total = total_of(row_bytes(table.columns), keyed=table.keyed)
+    scan = f"SELECT COUNT(*), {total} FROM {table.quoted} ".replace("%", "%%") + part.where  # noqa: S608 # names from the server's own catalog
+    sql.execute(scan, part.values)
     row = sql.fetchone()
     if row is None or sql.warning_count:
         sql.execute("SHOW WARNINGS LIMIT 3")
         raise ToolFailed([scan], 1, f"the digest of {table.name} is not whole: {sql.fetchall()}")
     return Part(int(row[0]), str(row[1]))
+
+
+def total_of(row: str, *, keyed: bool) -> str:
+    """The SQL expression of the hash of all rows; `row` is that of one row's bytes, `keyed` if no two are equal."""
+    row_hash = f"SHA2({row}, 256)"
+    if keyed:
+        return f"LOWER(HEX(LEFT(BIT_XOR(UNHEX({row_hash})), 16)))"
+    return f"COALESCE(SUM(CAST(CONV(LEFT({row_hash}, 16), 16, 10) AS UNSIGNED)), 0)"
 
 
 def _taken(left: deque[T]) -> Iterator[T]:

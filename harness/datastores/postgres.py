@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping
 
 import psycopg2
@@ -11,13 +10,15 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Identifier
 
 from harness.data import fixtures
+from harness.datastores import postgres_indexes
 from harness.datastores.postgres_copy import CopyStream
+from harness.datastores.postgres_damage import is_damage
 from harness.datastores.postgres_digest import MAIN, digest, settle
 from harness.datastores.postgres_slow import slowly
 from harness.datastores.postgres_writer import PostgresWriter
 from harness.deadlines import RECOVER_S
 from harness.errors import HarnessError, ToolFailed
-from harness.model import Health, Reading, Row
+from harness.model import Health, IndexReading, Reading, Row
 from harness.ports import Cluster, Corrupt, Dataset
 from harness.transfers import TABLES, opening
 from harness.wait import NotYet, until
@@ -26,14 +27,6 @@ _PORT = 5432
 _CAUGHT_UP_S = 300.0  # for standbys to replay what a seeding has just written
 _COPY_BYTES = 1 << 18
 _ROWS_AT_ONCE = 5000
-
-_DAMAGED = re.compile(r"XX...|58030|58P01")
-"""Codes of a server's own trouble: data or an index corrupted, what should never be, a file unreadable or gone."""
-
-_DAMAGED_AT_START = re.compile(
-    r"FATAL: .*(invalid page|invalid data|is missing|No such file|Input/output error|read \d+ of \d+)", re.DOTALL
-)
-"""The same where it keeps a session from starting: the driver has no code then. A lost connection says no FATAL."""
 
 _OPEN = SQL("INSERT INTO {} VALUES (%s, %s)")
 _FORGET = "TRUNCATE " + ", ".join(f"drillproof.{table}" for table in ("ledger", *TABLES)) + " RESTART IDENTITY"
@@ -87,21 +80,22 @@ class Postgres:
         """Ask a member about its role and its replication.
 
         The primary must take writes and stream to both standbys. A standby must be of the same cluster
-        and timeline, stream from the primary, and have replayed all that the primary had on disk before.
+        and timeline, stream from the primary, and have replayed all that the primary had on disk before, and no more
+        than it has after.
         """
         try:
-            with self.session(self._primary) as sql:
+            with self.session(self._primary) as primary:
                 identity, timeline, flushed = _one(
-                    sql,
+                    primary,
                     "SELECT system_identifier, timeline_id, CASE WHEN pg_is_in_recovery() THEN NULL "
                     "ELSE pg_current_wal_flush_lsn() END::text FROM pg_control_system(), pg_control_checkpoint()",
                 )
                 if member == self._primary:
-                    return _primary_health(sql, str(identity), self._standbys)
-            if flushed is None:
-                return Health(ok=False, detail=f"{self._primary} is a standby itself", role="unknown", identity="")
-            with self.session(member) as sql:
-                return _standby_health(sql, (str(identity), str(timeline), str(flushed)))
+                    return _primary_health(primary, str(identity), self._standbys)
+                if flushed is None:
+                    return Health(ok=False, detail=f"{self._primary} is a standby itself", role="unknown", identity="")
+                with self.session(member) as sql:
+                    return _standby_health(sql, primary, (str(identity), str(timeline), str(flushed)))
         except (HarnessError, Corrupt) as error:
             return Health(ok=False, detail=str(error), role="unknown", identity="")
 
@@ -109,6 +103,11 @@ class Postgres:
         """Everything but the ledger's and its accounts' rows, of every database, as this member shows it."""
         with self._forward(member) as address:
             return digest(lambda database: self._connect(member, address, database))
+
+    def indexes(self, member: str) -> IndexReading:
+        """Every index but what `postgres_indexes.EXCLUDED` lists."""
+        with self._forward(member) as address:
+            return postgres_indexes.held(lambda database: self._connect(member, address, database))
 
     def writer(self) -> PostgresWriter:
         """Connect to the primary as a client would."""
@@ -203,13 +202,6 @@ def _open_accounts(sql: cursor) -> None:
         sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
 
 
-def is_damage(sqlstate: str | None, message: str) -> bool:
-    """Whether an error with this code, or with none and this message, says that what the server holds is damaged."""
-    if sqlstate is None:
-        return bool(_DAMAGED_AT_START.search(message))
-    return bool(_DAMAGED.fullmatch(sqlstate))
-
-
 def _one(sql: cursor, statement: str, *parameters: object) -> tuple[object, ...]:
     sql.execute(statement, parameters)
     row = sql.fetchone()
@@ -234,8 +226,8 @@ def _primary_health(sql: cursor, identity: str, standbys: list[str]) -> Health:
     return Health(ok=not wrong, detail=detail, role="replica" if recovering else "primary", identity=identity)
 
 
-def _standby_health(sql: cursor, primary: tuple[str, str, str]) -> Health:
-    """`primary` is its system identifier, timeline and flushed position."""
+def _standby_health(sql: cursor, on_primary: cursor, primary: tuple[str, str, str]) -> Health:
+    """`primary` is its system identifier, timeline and flushed position, asked before."""
     recovering, paused, replayed, position, status, timeline, host, identity = _one(
         sql,
         "SELECT pg_is_in_recovery(), pg_is_in_recovery() AND pg_get_wal_replay_pause_state() <> 'not paused', "
@@ -244,7 +236,13 @@ def _standby_health(sql: cursor, primary: tuple[str, str, str]) -> Health:
         "FROM pg_control_system() c LEFT JOIN pg_stat_wal_receiver r ON true",
         primary[2],
     )
+    # A standby never has what its primary has not on its disk, unless that came back from an older copy.
+    ahead, written = _one(
+        on_primary, "SELECT %s::pg_lsn > pg_current_wal_flush_lsn(), pg_current_wal_flush_lsn()", position
+    )
+    beyond = f"it is ahead of its primary: it has replayed up to {position}, the primary has written up to {written}"
     wrong = [
+        *([beyond] if ahead else []),
         *([] if recovering else ["it is no standby"]),
         *([] if identity == primary[0] else [f"it is of cluster {identity}, the primary of {primary[0]}"]),
         *(["its replay is paused"] if paused else []),

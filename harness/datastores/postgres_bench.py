@@ -1,30 +1,25 @@
-"""How long the digest of a table takes, beside one full scan of it by PostgreSQL itself: read and print every value."""
+"""How long the digest of a table takes, beside one full scan of it by PostgreSQL itself.
+
+The scan is `COPY table TO '/dev/null'`: the server's own reading, and printing, of every value of every row.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 
 from psycopg2.extensions import cursor
-from psycopg2.sql import SQL, Composable
+from psycopg2.sql import SQL
 
 from harness.datastores.postgres_digest import SESSION, relations, rows_query
+from harness.datastores.timing import Seconds, compared
 
 _ALONE = "SET max_parallel_workers_per_gather = 0"  # COPY has no helpers either
 _SCAN = SQL("COPY {} TO '/dev/null'")
 _SCAN_OF_QUERY = SQL("COPY (SELECT * FROM {}) TO '/dev/null'")  # COPY does not take a materialized view by its name
 
 
-@dataclass(frozen=True)
-class Seconds:
-    """What the server needed for one table, by the client's clock; the shortest of all rounds."""
-
-    scan_s: float
-    digest_s: float
-
-
-def compared(sql: cursor, rounds: int = 5) -> Mapping[str, Seconds]:
+def seconds(sql: cursor, rounds: int = 5) -> Mapping[str, Seconds]:
     """Scan and digest every table of the session's database, one after the other and in turns; by table."""
     sql.execute(SESSION)
     sql.execute(_ALONE)
@@ -33,13 +28,6 @@ def compared(sql: cursor, rounds: int = 5) -> Mapping[str, Seconds]:
         if relation.kind == "S":
             continue
         scan = (_SCAN_OF_QUERY if relation.kind == "m" else _SCAN).format(relation.sql)
-        turns = [(_took(sql, scan), _took(sql, rows_query(relation))) for _ in range(rounds)]
-        scans, digests = zip(*turns, strict=True)
-        found[relation.full_name] = Seconds(min(scans), min(digests))
+        digest = rows_query(relation)
+        found[relation.full_name] = compared(partial(sql.execute, scan), partial(sql.execute, digest), rounds)
     return found
-
-
-def _took(sql: cursor, statement: Composable) -> float:
-    begun = time.perf_counter()
-    sql.execute(statement)
-    return time.perf_counter() - begun

@@ -37,18 +37,6 @@ ORDER BY 1, 2
 """(schema, name, kind, unlogged, values) of what holds rows (r, m) and of sequences (S), as far as this member can read
 them. `values` are its columns as the texts that their types print, not as casts make them: those lose blanks."""
 
-INDEX_CHECK = """
-SELECT {}(i.indexrelid, true)
-FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
-WHERE a.amname = 'btree' AND c.relkind = 'i' AND i.indisvalid AND i.indisready AND c.relpersistence = 'p'
-"""
-"""Fails with the code of a damaged index (XX002) at the first B-tree, the system's included, whose order is broken or
-that lacks a row of its table. `{}` is amcheck's bt_index_check with its schema."""
-
-CHECKER = """
-SELECT n.nspname FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'amcheck'
-"""
-
 EXCLUDED_OPTIONS = (("pg_attver", "where in its WAL PostgreSQL (from 17.12 on) made the column; nobody can set it"),)
 """The options of a column that are not compared, and why."""
 

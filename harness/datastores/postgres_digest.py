@@ -15,9 +15,7 @@ All settings on which the printing depends are set here. A change goes unseen wi
 This takes about as long as `COPY table TO '/dev/null'`, see `harness.datastores.postgres_bench`; a row printed whole
 (`row::text`), with its quotes, takes more than twice that.
 
-Indexes. A damaged index gives wrong answers from right rows. Where the extension amcheck is there, each B-tree is held
-against its table, on standbys too; a fault of one makes the whole member Corrupt. Other kinds (GIN, GiST, BRIN, hash)
-cannot be checked so by PostgreSQL 17; of them only the definition is seen.
+Indexes. A damaged index gives wrong answers from right rows: see `harness.datastores.postgres_indexes`.
 
 Everything else (definitions, grants, roles, settings) is a list of lines from the catalogs, sorted;
 see `harness.datastores.postgres_catalog`.
@@ -37,9 +35,7 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from harness.datastores.postgres_catalog import (
-    CHECKER,
     DATABASE_QUERIES,
-    INDEX_CHECK,
     OWN_QUERIES,
     RELATIONS,
     SERVER_QUERIES,
@@ -78,11 +74,11 @@ _LARGE_OBJECTS = SQL(
 )
 _SEQUENCE = SQL("SELECT {part}, last_value || ' ' || is_called FROM {sequence}")
 _SETTLE = SQL("SELECT setval({name}, last_value, is_called) FROM {sequence}")
-_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname"
+DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname"
 """Those that can be connected to: -2 stands for a database whose dropping was cut short."""
 
 _ALWAYS_THERE = "template1"
-_HOST = "SELECT trim(E'\n' FROM pg_read_file('/etc/hostname'))"
+HOST = "SELECT trim(E'\n' FROM pg_read_file('/etc/hostname'))"
 
 Connect = Callable[[str], AbstractContextManager[connection]]
 """Connects to one member's database of the given name."""
@@ -96,16 +92,14 @@ def digest(connect: Connect) -> Reading:
         with _snapshot(database) as sql:
             sql.execute(SESSION)
             server = listed(row for query in SERVER_QUERIES for row in _all(sql, query))
-            names = [str(name) for (name,) in _all(sql, _DATABASES)]
+            names = [str(name) for (name,) in _all(sql, DATABASES)]
     hosts, parts = set(), dict[str, Part]()
     for name in names:
         prefix = "" if name == MAIN else f"database {name}: "
-        with connect(name) as database:
-            with _snapshot(database) as sql:
-                sql.execute(SESSION)
-                hosts |= {str(host) for (host,) in _all(sql, _HOST)}
-                parts |= {_prefixed(prefix, part): seen for part, seen in _database_parts(sql).items()}
-            _check_indexes(database)
+        with connect(name) as database, _snapshot(database) as sql:
+            sql.execute(SESSION)
+            hosts |= {str(host) for (host,) in _all(sql, HOST)}
+            parts |= {_prefixed(prefix, part): seen for part, seen in _database_parts(sql).items()}
     return Reading(" and ".join(sorted(hosts)), parts | server | own)
 
 
@@ -179,16 +173,6 @@ def _database_parts(sql: cursor) -> dict[str, Part]:
             parts[relation.part] = _hashed(sql, rows_query(relation))
     parts["large objects"] = _hashed(sql, _LARGE_OBJECTS)
     return parts | listed(row for query in DATABASE_QUERIES for row in _all(sql, query))
-
-
-def _check_indexes(database: connection) -> None:
-    """Let the server hold its B-trees against their tables, where it can. It wants snapshots of its own."""
-    database.set_session(isolation_level="READ COMMITTED", readonly=True)
-    with database.cursor() as sql:
-        sql.execute(SESSION)
-        for (schema,) in _all(sql, CHECKER):
-            sql.execute(SQL(INDEX_CHECK).format(Identifier(str(schema), "bt_index_check")))
-    database.rollback()
 
 
 def _prefixed(prefix: str, part: str) -> str:

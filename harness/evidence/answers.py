@@ -17,6 +17,7 @@ QUESTIONS: Mapping[str, str] = {
     "answers-from-restored": "Did the restored answer, and no survivor?",
     "members-healthy": "Is every member well, and was it before?",
     "data-equal": "Is the data equal?",
+    "indexes-hold": "Would the databases find what they hold?",
     "objects-equal": "Are the objects around the databases the same?",
     "ledger-kept": "What became of every write?",
     "transfers-whole": "Did every transaction come back whole, or not at all?",

@@ -11,7 +11,7 @@ from harness.evidence.html import template
 from harness.evidence.markdown import escaped, line
 from harness.evidence.visible import duration, many
 from harness.matrix.plan import LeftOut
-from harness.matrix.table import Row
+from harness.matrix.table import FIGURES, Row
 from harness.model import Json, Verdict, worst
 from harness.scenario import STORES
 
@@ -27,6 +27,8 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missi
         verdict=verdict.name,
         kinds=[("Must recover", _of(table, noticing=False)), ("Must be noticed", _of(table, noticing=True))],
         stores=STORES,
+        figures=FIGURES,
+        figure=figure,
         signs=SIGNS,
         left_out=left_out,
         missing=missing,
@@ -44,12 +46,13 @@ def overall(table: Sequence[Row], missing: int) -> Verdict:
 
 def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> str:
     """The table for a terminal, a pull request or a page of docs."""
-    heads = ("disaster", "strategy", "engine", *STORES, "drills", "RTO", "RPO")
+    heads = ("disaster", "strategy", "engine", *STORES, "drills")
     drills = sum(len(row.runs) for row in table)
     lines = [f"**{overall(table, missing).name}**: {many(drills, 'drill')}: {_counted(table)}", ""]
     for title, noticing in (("Must recover", False), ("Must be noticed", True)):
         if some := _of(table, noticing=noticing):
-            lines += [f"{title}:", "", line(heads), line("---" for _ in heads)]
+            columns = (*heads, *(() if noticing else FIGURES.values()))
+            lines += [f"{title}:", "", line(columns), line("---" for _ in columns)]
             lines += [line(_words(row)) for row in some]
             lines.append("")
     for each in left_out:
@@ -78,9 +81,15 @@ def _words(row: Row) -> Sequence[str]:
         row.engine,
         *(f"{SIGNS[by_store[store]]} {by_store[store].name}" if store in by_store else "" for store in STORES),
         str(row.survival) if len(row.runs) > 1 else row.verdict.name,
-        duration(row.rto_s),
-        duration(row.rpo_s),
+        *(() if row.noticing else (figure(name, row.figures[name]) for name in FIGURES)),
     )
+
+
+def figure(name: str, value: float | None) -> str:
+    """A figure of a row in words: `20.9 s`, `4.9 MB`."""
+    if name.endswith("_bytes"):
+        return duration(None) if value is None else f"{value / 1e6:,.1f} MB"
+    return duration(value)
 
 
 def _of(table: Sequence[Row], *, noticing: bool) -> tuple[Row, ...]:
@@ -105,8 +114,7 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], mi
                 "failed": row.survival.failed,
                 "unknown": row.survival.unknown,
                 "interval": row.survival.interval,
-                "rto_s": row.rto_s,
-                "rpo_s": row.rpo_s,
+                **row.figures,
                 "took_s": round(row.took_s, 1),
                 "runs": [os.path.relpath(run, folder) for run in row.runs],
             }

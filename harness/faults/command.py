@@ -46,7 +46,7 @@ class Command:
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """What the sight shows; that the command was run is no damage."""
-        return self.sight(target.store(self.store))
+        return self.sight(target, target.store(self.store))
 
     def undo(self, target: Target) -> None:
         """Start what is still stopped. What the command did is done."""

@@ -51,7 +51,7 @@ class StartWith:
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """What the sight shows; that a text was changed is no damage."""
-        return self.sight(target.store(self.store))
+        return self.sight(target, target.store(self.store))
 
     def undo(self, target: Target) -> None:
         """Put the text back. The pods have what they started with until they are made anew."""

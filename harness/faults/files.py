@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.k8s import condition, objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Datastore, Target
 from harness.wait import NotYet, until
 
 _SEARCH = ("grep", "--recursive", "--text", "--byte-offset", "--only-matching", "--fixed-strings")
@@ -33,8 +34,9 @@ class WipeVolumes:
         for volume in self._volumes(target.cluster.volumes(target.namespace)):
             if not _files(target, volume):
                 raise FaultHadNoEffect(f"{volume.claim} is empty")
-            inside = ("-mindepth", "1", "-maxdepth", "1", "-exec", "rm", "--recursive", "--force", "{}", "+")
-            target.machines.on_node(volume.node, "find", volume.path, *inside)
+            # Until it is done: files are made in the folders that are being removed.
+            what = f"the files of {volume.claim} to go"
+            until(partial(_remove, target, volume), waited_for=what, within_s=deadlines.DAMAGE_S)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
         """No file is left in any of them."""
@@ -54,12 +56,12 @@ class WipeVolumes:
 class FlipBits:
     """One bit turns in every place of one member's files where some text stands. Nobody reads them just now.
 
-    The member is stopped in good order and started again first, so that all it holds is on its disk, and its caches
-    are empty.
+    It is the first member of a role. It is stopped in good order and started again before, so that all it holds is on
+    its disk, and its caches are empty.
     """
 
     store: str
-    member: str
+    role: str  # as the store's health has it: replica, follower
     text: str  # ASCII; its middle byte is the one that turns
     folder: str = "."  # inside the volume
     volume: str = "data"
@@ -67,17 +69,21 @@ class FlipBits:
     @property
     def name(self) -> str:
         """Where."""
-        return f"flip-bits of {self.member}"
+        return f"flip-bits of a {self.role} of {self.store}"
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The store of the member."""
+        """The store itself."""
         return (self.store,)
 
     def inject(self, target: Target) -> None:
-        """Restart it, and turn the bits. FaultHadNoEffect if the text stands nowhere."""
-        volume = self._found(target.cluster.volumes(target.namespace))
-        self._restart(target)
+        """Restart it, and turn the bits. FaultHadNoEffect if there is no such member, or the text stands nowhere."""
+        store = target.store(self.store)
+        member = next((member for member in store.members if store.health(member).role == self.role), None)
+        if member is None:
+            raise FaultHadNoEffect(f"{self.store} has no {self.role}")
+        volume = self._of(target.cluster.volumes(target.namespace), member)
+        _restart(target, store, member)
         places = self._places(target, volume, self.text)
         if not places:
             raise FaultHadNoEffect(f"{self.text!r} stands nowhere in {self.folder} of {volume.claim}")
@@ -88,14 +94,16 @@ class FlipBits:
             target.machines.on_node(volume.node, "dd", *byte, stdin=turned[middle])
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
-        """Each place on the disk where the text now stands with its bit turned."""
-        volume = self._found(before)
-        if left := self._places(target, volume, self.text):
+        """Each place on a member's disk where the text now stands with its bit turned, and none where it does not."""
+        volumes = [self._of(before, member) for member in target.store(self.store).members]
+        turned = {volume: self._places(target, volume, self._turned()) for volume in volumes}
+        spoilt = [volume for volume in volumes if turned[volume]]
+        if not spoilt:
+            raise FaultHadNoEffect(f"nowhere did {self.text!r} become {self._turned()!r}")
+        if left := [place for volume in spoilt for place in self._places(target, volume, self.text)]:
             raise FaultHadNoEffect(f"{left[0][0]} is what it was at byte {left[0][1]}")
-        places = self._places(target, volume, self._turned())
-        if not places:
-            raise FaultHadNoEffect(f"{self.text!r} stands nowhere in {self.folder} of {volume.claim}, nor spoilt")
-        return {f"{file} at byte {offset}": f"{self.text} became {self._turned()}" for file, offset in places}
+        said = f"{self.text} became {self._turned()}"
+        return {f"{file} at byte {offset}": said for volume in spoilt for file, offset in turned[volume]}
 
     def undo(self, target: Target) -> None:
         """Nothing to take away: a bit that has turned stays so."""
@@ -104,8 +112,8 @@ class FlipBits:
         middle = len(self.text) // 2
         return self.text[:middle] + chr(ord(self.text[middle]) ^ 1) + self.text[middle + 1 :]
 
-    def _found(self, volumes: Iterable[Volume]) -> Volume:
-        return _volume(volumes, f"{self.volume}-{self.member}")
+    def _of(self, volumes: Iterable[Volume], member: str) -> Volume:
+        return _volume(volumes, f"{self.volume}-{member}")
 
     def _places(self, target: Target, volume: Volume, wanted: str) -> list[tuple[str, int]]:
         try:
@@ -117,25 +125,28 @@ class FlipBits:
         hits = (line.removesuffix(f":{wanted}").rpartition(":") for line in listed.splitlines())
         return [(file, int(offset)) for file, _, offset in hits]
 
-    def _restart(self, target: Target) -> None:
-        store = target.store(self.store)
-        old = self._pod(target)
-        target.cluster.kubectl("delete", "pod", self.member, "-n", target.namespace, "--wait=false")
 
-        def well() -> None:
-            uid, ready = self._pod(target)
-            if uid in {"", old[0]} or ready != "True":
-                raise NotYet(f"{self.member} is not there again")
-            health = store.health(self.member)
-            if not health.ok:
-                raise NotYet(health.detail)
+def _restart(target: Target, store: Datastore, member: str) -> None:
+    """Let the pod of a member be made anew; return when it is well."""
+    old, _ = _pod(target, member)
+    target.cluster.kubectl("delete", "pod", member, "-n", target.namespace, "--wait=false")
 
-        until(well, waited_for=f"{self.member} to be well again", within_s=deadlines.DAMAGE_S, every_s=1)
+    def well() -> None:
+        uid, ready = _pod(target, member)
+        if uid in {"", old} or ready != "True":
+            raise NotYet(f"{member} is not there again")
+        health = store.health(member)
+        if not health.ok:
+            raise NotYet(health.detail)
 
-    def _pod(self, target: Target) -> tuple[str, str]:
-        pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
-        mine = next((pod for pod in pods if text(pod, "metadata", "name") == self.member), None)
-        return text(mine, "metadata", "uid"), condition(mine, "Ready")
+    until(well, waited_for=f"{member} to be well again", within_s=deadlines.DAMAGE_S, every_s=1)
+
+
+def _pod(target: Target, name: str) -> tuple[str, str]:
+    """A pod's UID, and whether it is Ready."""
+    pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
+    mine = next((pod for pod in pods if text(pod, "metadata", "name") == name), None)
+    return text(mine, "metadata", "uid"), condition(mine, "Ready")
 
 
 def _volume(volumes: Iterable[Volume], claim: str) -> Volume:
@@ -144,6 +155,11 @@ def _volume(volumes: Iterable[Volume], claim: str) -> Volume:
     if found is None:
         raise FaultHadNoEffect(f"there is no claim {claim} whose files lie on a node")
     return found
+
+
+def _remove(target: Target, volume: Volume) -> None:
+    inside = ("-mindepth", "1", "-maxdepth", "1", "-exec", "rm", "--recursive", "--force", "{}", "+")
+    target.machines.on_node(volume.node, "find", volume.path, *inside)
 
 
 def _files(target: Target, volume: Volume) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
@@ -18,8 +19,10 @@ T = TypeVar("T")
 STILL_S = 10.0
 """A store whose ledger shows no new write for this long takes none: a client waits half of it for an answer."""
 
-Sight = Callable[[Datastore], Mapping[str, str]]
+Sight = Callable[[Target, Datastore], Mapping[str, str]]
 """Looks at a store and says what is wrong with it. Waits for it, within a deadline; FaultHadNoEffect if nothing is."""
+
+_LINE = 300
 
 
 def gone(target: Target, volumes: Iterable[Volume], *, retained: bool = False) -> Mapping[str, str]:
@@ -62,18 +65,13 @@ def of_pods(volumes: Iterable[Volume], pods: Iterable[str]) -> tuple[Volume, ...
 
 def unreadable(target: Target, pods: Collection[str] | None = None) -> Mapping[str, str]:
     """How every member, or every one of some `pods`, fails to answer. FaultHadNoEffect if one does answer."""
-    return silent(*target.stores, pods=pods)
-
-
-def silent(*stores: Datastore, pods: Collection[str] | None = None) -> Mapping[str, str]:
-    """A sight, of one store or more: how every member fails to answer. FaultHadNoEffect if one does answer."""
-    every = [(store, member) for store in stores for member in store.members]
+    every = [(store, member) for store in target.stores for member in store.members]
     members = [(store, member) for store, member in every if pods is None or member in pods]
     said = parallel.each(members, lambda pair: _unreadable(*pair))
     return {f"read {member}": words for (_, member), words in zip(members, said, strict=True)}
 
 
-def writes_stand_still(store: Datastore) -> Mapping[str, str]:
+def writes_stand_still(_target: Target, store: Datastore) -> Mapping[str, str]:
     """A sight: the first member can be read, and shows no new write, though clients go on sending them."""
     member = store.members[0]
 
@@ -89,19 +87,23 @@ def writes_stand_still(store: Datastore) -> Mapping[str, str]:
     return {f"writes to {store.name}": f"{member} can be read, and stands still at write {_seen(still)}"}
 
 
-def one_identity(store: Datastore) -> Mapping[str, str]:
-    """A sight: two members say that they are the same server. Not for a store whose members share one identity."""
+def logged(pattern: str) -> Sight:
+    """A sight: members have logged a line that matches, since their containers started."""
 
-    def same() -> Mapping[str, str]:
-        members: dict[str, list[str]] = {}
-        for member in store.members:
-            members.setdefault(store.health(member).identity, []).append(member)
-        shared = {" and ".join(names): identity for identity, names in members.items() if identity and len(names) > 1}
-        if not shared:
-            raise NotYet(f"each has its own: {', '.join(sorted(members))}")
-        return {f"identity of {names}": f"is {identity}" for names, identity in shared.items()}
+    def look(target: Target, store: Datastore) -> Mapping[str, str]:
+        def lines() -> Mapping[str, str]:
+            found: dict[str, str] = {}
+            for member in store.members:
+                log = target.cluster.kubectl("logs", "-n", target.namespace, member, "-c", store.name)
+                matching = [line for line in log.splitlines() if re.search(pattern, line)]
+                found |= {f"log of {member}": line[:_LINE] for line in matching[-1:]}
+            if not found:
+                raise NotYet(f"no member of {store.name} has logged anything like {pattern!r}")
+            return found
 
-    return _seen(same)
+        return _seen(lines)
+
+    return look
 
 
 def newest(store: Datastore, member: str) -> int:

@@ -26,7 +26,7 @@ class LeaveLock:
     """
 
     name: str = "leave-lock in the repository"
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("locks",)
 
     def inject(self, target: Target) -> None:
         """Let a check lock the repository, catch its lock, and put it back when the check has ended."""

@@ -14,7 +14,10 @@ from harness.ports import Target
 
 # A route of its own for the store's address, which the node's pods use as well. The node takes it away by itself in
 # the end: the harness may have been killed.
-_UNDO = 'systemctl stop drillproof-cut.timer 2>/dev/null; ip route del unreachable "$1" 2>/dev/null; true'
+_UNDO = """
+systemctl stop drillproof-cut.timer 2>/dev/null || true
+ip route del unreachable "$1" 2>/dev/null || true
+"""
 _CUT = """
 systemd-run --quiet --collect --unit=drillproof-cut --on-active=30min ip route del unreachable "$1"
 ip route add unreachable "$1"

@@ -84,5 +84,19 @@ class RotateSecret:
         return next((secret for secret in found if text(secret, "metadata", "name") == self._name), {})
 
 
+STANDBYS_PASSWORD = RotateSecret(
+    "postgres",
+    "replication-password",
+    "ALTER ROLE replication PASSWORD '{value}'",
+    login=(
+        "bash",
+        "-c",
+        '. /scripts/cluster.sh; PGPASSWORD=$REPLICATION_PASSWORD psql -X -h "$PRIMARY_HOST" -U replication -d postgres',
+    ),
+    pod="postgres-read-0",
+)
+"""The password by which PostgreSQL's standbys stream and are made anew."""
+
+
 def _hash(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()

@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +86,20 @@ class Images:
     @cached_property
     def ready(self) -> Ready:
         """Everything, made ready now if it is not. Misconfigured where --images pull cannot be served."""
+        with self._alone():
+            return self._found() or self._made()
+
+    def program(self, name: str) -> Path:
+        """A program that is in no image, made now if it is not there. Misconfigured where it cannot be compiled."""
+        with self._alone():
+            try:
+                self._kitchen.compile(self._versions.build_of(name))
+            except Misconfigured as error:
+                raise Misconfigured(f"{name} comes in no image and is compiled here: {error}") from error
+        return self._kitchen.program(name)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
         self._cache.mkdir(parents=True, exist_ok=True)
         with (self._cache / "images.lock").open("w") as lock:
             try:
@@ -93,7 +107,7 @@ class Images:
             except BlockingIOError:
                 self._say("images: another drillproof is making them; waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            return self._found() or self._made()
+            yield
 
     def prune(self) -> tuple[str, ...]:
         """Remove the images and programs that earlier recipes made; return the images. What is in use stays."""

@@ -42,8 +42,23 @@ class Kitchen:
     def build_key(self, build: GoBuild) -> str:
         """Changes with the module's files, the flags and the packages."""
         folder = self.recipes / build.module
-        files = {str(file.relative_to(folder)): digest_of(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+        apart = [folder / package for package in self._in_no_image() - set(build.programs.values())]
+        files = {
+            str(file.relative_to(folder)): digest_of(file)
+            for file in sorted(folder.rglob("*"))
+            if file.is_file() and file.parent not in apart
+        }
         return _key("go", architecture(), vars(build), files)
+
+    def _in_no_image(self) -> set[str]:
+        """Packages whose programs are in no layer: a change of them is none of the images'."""
+        used = {program for layer in self.versions.layers.values() for program in layer.programs.values()}
+        return {
+            package
+            for build in self.versions.go.values()
+            for program, package in build.programs.items()
+            if program not in used
+        }
 
     def layer_key(self, recipe: LayerRecipe) -> str:
         """Changes with the recipe and the programs in it."""
@@ -182,7 +197,7 @@ def ensure_go(module: Path) -> None:
     """Misconfigured unless a Go is on PATH that is new enough for the go.mod `module`."""
     wanted = re.search(r"^go (\d+\.\d+(?:\.\d+)?)$", module.read_text(encoding="utf-8"), re.MULTILINE)
     needed = wanted[1] if wanted else "1.25"
-    advice = f"building needs Go {needed} or newer on PATH (https://go.dev/dl); or use --images pull"
+    advice = f"building needs Go {needed} or newer on PATH (https://go.dev/dl); or images are pulled (--images pull)"
     if not shutil.which("go"):
         raise Misconfigured(f"there is no Go here: {advice}")
     found = run(["go", "env", "GOVERSION"], env={"GOTOOLCHAIN": "local"}).stdout.strip().removeprefix("go")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -13,8 +13,12 @@ from harness.evidence import Story
 from harness.evidence import story as stories
 from harness.evidence.story import items, number, text
 from harness.model import Verdict, worst
+from harness.objectives import legs
 from harness.scenario import STORES
 from harness.survival import Survival, survival
+
+FIGURES = {"rto_s": "RTO", "rpo_s": "RPO", "backup_s": "Backup", "tool_s": "Restore", "stored_bytes": "Stored"}
+"""What is measured of a recovery, and its heading: the tool's restore alone is a leg of the RTO."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,7 @@ class Drilled:
     noticing: bool  # whether a bad recovery had to be noticed
     verdict: Verdict
     by_store: tuple[tuple[str, Verdict], ...]
-    rto_s: float | None
-    rpo_s: float | None
+    figures: Mapping[str, float | None]  # by name, see FIGURES
     took_s: float
 
 
@@ -44,8 +47,7 @@ class Row:
     verdict: Verdict
     by_store: tuple[tuple[str, Verdict], ...]
     survival: Survival
-    rto_s: float | None  # the median of those that measured one
-    rpo_s: float | None
+    figures: Mapping[str, float | None]  # medians of the drills that measured one
     took_s: float
     runs: tuple[Path, ...]
 
@@ -68,11 +70,21 @@ def drilled(run: Path) -> Drilled:
         noticing,
         verdict,
         tuple((store, _of_store(story, store, verdict)) for store in STORES if store in story.members),
-        # The figures of a bad recovery would praise it.
-        None if noticing else number(story.judged.get("rto_s")),
-        None if noticing else number(story.judged.get("rpo_s")),
+        {} if noticing else _figures(story),  # those of a bad recovery would praise it
         story.events[-1].at_s if story.events else 0.0,
     )
+
+
+def _figures(story: Story) -> dict[str, float | None]:
+    taken = legs(story.marks)
+    stored = story.of("stored")
+    return {
+        "rto_s": number(story.judged.get("rto_s")),
+        "rpo_s": number(story.judged.get("rpo_s")),
+        "backup_s": taken["backup_s"],
+        "tool_s": taken["tool_s"],
+        "stored_bytes": number(stored[-1].data.get("bytes")) if stored else None,
+    }
 
 
 def _of_store(story: Story, store: str, verdict: Verdict) -> Verdict:
@@ -101,8 +113,7 @@ def _row(same: Sequence[Drilled]) -> Row:
         worst(each.verdict for each in same),
         tuple((name, worst(_verdicts(same, name))) for name in names),
         survival(each.verdict for each in same),
-        _median(each.rto_s for each in same),
-        _median(each.rpo_s for each in same),
+        {name: _median(each.figures.get(name) for each in same) for name in FIGURES},
         sum(each.took_s for each in same),
         tuple(each.run for each in same),
     )

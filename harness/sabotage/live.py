@@ -122,6 +122,7 @@ class Live:
         observer.healths("after", within_s=WELL_S if restarts else self._unwell_s)
         observer.digests("after")
         observer.survivors()
+        observer.indexes()
         (path / "ledger" / attempts).write_bytes(self._ledger)
         observer.file(path / "ledger" / attempts, fingerprint(path / "ledger" / attempts))
         observed.close()
@@ -131,7 +132,7 @@ class Live:
 
     def _is_about_the_end(self, event: Event) -> bool:
         """Whether an event of the base tells what is read anew here: it must not speak for a member that is silent."""
-        kinds = ("health", "digest", "unread", "corrupt", "survivors", "balances")
+        kinds = ("health", "digest", "indexes", "unread", "corrupt", "survivors", "balances")
         ours = event.data.get("store") == self._store.name and event.data.get("when") != "before"
         return event.kind in kinds and ours
 

@@ -67,7 +67,7 @@ def _undefined(name: str) -> Spoil:
     return lambda state: state.definitions.__delitem__(name)
 
 
-DATA, LEDGER, ACCOUNTS = "data-equal", "ledger-kept", "transfers-whole"
+DATA, LEDGER, ACCOUNTS, INDEXES = "data-equal", "ledger-kept", "transfers-whole", "indexes-hold"
 SPOILS: Mapping[str, tuple[Spoil, str, str]] = {
     "one row gone": (_user(lambda rows: rows.__delitem__(5)), DATA, r"user differs \(20 rows before, 19 after\)"),
     "one row twice": (_user(lambda rows: rows.append(rows[0])), DATA, r"user differs \(20 rows before, 21 after\)"),
@@ -95,6 +95,9 @@ SPOILS: Mapping[str, tuple[Spoil, str, str]] = {
     "a member empty": (_attribute(tables={}), DATA, "table user is missing|table realm is missing"),
     "a setting changed": (_attribute(settings="fsync off"), DATA, "own settings differs"),
     "a damaged page": (_attribute(corrupt=True), DATA, "its data are damaged"),
+    "an index that lacks an entry": (_attribute(index="has 19 entries for 20 rows"), INDEXES, "user.name has 19"),
+    "an index with a stale entry": (_attribute(index="has entries that no row has"), INDEXES, "user.name has entries"),
+    "a damaged page of an index": (_attribute(index_corrupt=True), INDEXES, "damaged: index user.name"),
     "a ledger row gone": (_row(lambda rows: rows[1:]), LEDGER, "1 lost before"),
     "a ledger row twice": (_row(lambda rows: [*rows, rows[0]]), LEDGER, "1 duplicated"),
     "a ledger row altered": (
@@ -125,11 +128,11 @@ SPOILS: Mapping[str, tuple[Spoil, str, str]] = {
 """By name: what is done to one member, the check that must turn red, and what it must say."""
 
 ALSO = {
-    "a member empty": (),
+    "a member empty": (INDEXES,),
     "a damaged page": (),
     "an empty ledger": (ACCOUNTS,),
     "replication stopped, though it looks well": (LEDGER, ACCOUNTS),
-    "its files are gone, though it still answers": (LEDGER, ACCOUNTS),
+    "its files are gone, though it still answers": (LEDGER, ACCOUNTS, INDEXES),
 }
 
 

@@ -624,9 +624,87 @@ _FILES = (
             "members-healthy",
             "ledger-kept",
             "transfers-whole",
+            "indexes-hold",
             "objectives-met",
         ),  # it may be down while they are read
         restarts=True,
+    ),
+)
+
+# An index of forty rows at every size: it is one page of its table's file, the one after the table's own first page.
+_TYPES = "core_sharing.entity_type"
+_INDEX = f"{_TYPES}.entity_type_tenant"
+_INDEX_PAGE = 5
+_INDEX_FILE = "/data/mysql/core_sharing/entity_type.ibd"
+_KEPT_PAGE = "/data/kept.page"
+_ON_DISK = (f"FLUSH TABLES {_TYPES} FOR EXPORT", "UNLOCK TABLES")  # every page of it, as it is in memory
+_BUILT_ANEW = _alone(f"ALTER TABLE {_TYPES} ENGINE=InnoDB")  # from the rows alone; no page of the index is read
+_NONE_TO_PURGE = "DO SLEEP(2)"  # or the page would be written once more, by what clears up after an UPDATE
+_DD = "dd bs=16384 count=1 conv=notrunc status=none"
+_KEEP_PAGE = _shell(f"{_DD} if={_INDEX_FILE} of={_KEPT_PAGE} skip={_INDEX_PAGE}")
+_OLD_PAGE = _shell(f"{_DD} if={_KEPT_PAGE} of={_INDEX_FILE} seek={_INDEX_PAGE}; sync {_INDEX_FILE}; rm {_KEPT_PAGE}")
+_TENANT = f"UPDATE {_TYPES} SET tenant_id = tenant_id {{}} 1 ORDER BY id LIMIT 1"
+_STRANGER = "('stranger', 1, 'stranger', NULL)"
+
+
+def _index(name: str, says: str, spoil: tuple[Act, ...], *also: str) -> Sabotage:
+    return Sabotage(
+        name=name,
+        check="indexes-hold",
+        says=says,
+        spoil=spoil,
+        heal=_BUILT_ANEW,
+        member=_REPLICA,
+        also=also,
+        restarts=True,
+    )
+
+
+_INDEXES = (
+    _index(
+        "an index with the entry that a row had before its last change",
+        rf"index {_INDEX} has entries that no row has",
+        (
+            *_alone(_TENANT.format("+"), _NONE_TO_PURGE, *_ON_DISK),
+            *_KEEP_PAGE,
+            *_alone(_TENANT.format("-"), _NONE_TO_PURGE, *_ON_DISK),
+            *_OLD_PAGE,
+        ),
+    ),
+    _index(
+        "an index that has an entry too many",
+        rf"index {_INDEX} has 41 entries for 40 rows",
+        (
+            *_alone(f"INSERT INTO {_TYPES} VALUES {_STRANGER}", _NONE_TO_PURGE, *_ON_DISK),
+            *_KEEP_PAGE,
+            *_alone(f"DELETE FROM {_TYPES} WHERE id = 'stranger'", _NONE_TO_PURGE, *_ON_DISK),
+            *_OLD_PAGE,
+        ),
+    ),
+    _index(
+        "an index that lacks an entry",
+        rf"index {_INDEX} has 39 entries for 40 rows",
+        (
+            *_alone(
+                f"CREATE TABLE {_TYPES}_kept SELECT * FROM {_TYPES} ORDER BY id LIMIT 1",
+                f"DELETE FROM {_TYPES} ORDER BY id LIMIT 1",
+                _NONE_TO_PURGE,
+                *_ON_DISK,
+            ),
+            *_KEEP_PAGE,
+            *_alone(
+                f"INSERT INTO {_TYPES} SELECT * FROM {_TYPES}_kept",
+                f"DROP TABLE {_TYPES}_kept",
+                _NONE_TO_PURGE,
+                *_ON_DISK,
+            ),
+            *_OLD_PAGE,
+        ),
+    ),
+    _index(
+        "a page of an index overwritten",
+        rf"damaged: index {_INDEX}: .*Database page corruption",  # InnoDB ends itself over it
+        _shell(f"{_DD} if=/dev/urandom of={_INDEX_FILE} seek={_INDEX_PAGE}; sync {_INDEX_FILE}"),
     ),
 )
 
@@ -650,5 +728,6 @@ CATALOGUE: tuple[Sabotage, ...] = (
     *_REPLICATION,
     *_LEDGER,
     *_FILES,
+    *_INDEXES,
     *_WHOLE,
 )

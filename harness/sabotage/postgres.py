@@ -248,7 +248,7 @@ _DEFINITIONS = (
     ),
     _spoilt(
         "an index that lacks a row of its table",
-        r"damaged: keycloak: .*lacks matching index tuple within index .idx_event_time",
+        r"index public\.idx_event_time is damaged: .*lacks matching index tuple",
         (
             "UPDATE pg_index SET indisready = false WHERE indexrelid = 'public.idx_event_time'::regclass",
             (
@@ -258,6 +258,7 @@ _DEFINITIONS = (
             "UPDATE pg_index SET indisready = true WHERE indexrelid = 'public.idx_event_time'::regclass",
         ),
         "REINDEX INDEX public.idx_event_time",
+        check="indexes-hold",
     ),
     _spoilt(
         "a column's default changed",
@@ -660,16 +661,18 @@ _FILE = (
     "bash -c '. /scripts/cluster.sh; file=$PGDATA/$(sql -d keycloak -c "
     '"SELECT pg_relation_filepath(\\$\\$public.{}\\$\\$)"); {}\''
 )
-# Within the first page, where its first row ends.
-_CHANGE = 'dd if=$file bs=1 skip=8100 count=1 | tr "{}" "{}" | dd of=$file bs=1 seek=8100 conv=notrunc'
+# Within the first page, where its first row ends; of an index, within the second, since a planner reads its first one.
+_CHANGE = 'dd if=$file bs=1 skip={at} count=1 | tr "{}" "{}" | dd of=$file bs=1 seek={at} conv=notrunc'
+_ROW, _ENTRY = 8100, 8192 + 8100
 
 
-def _below(name: str, says: str, spoil: str, heal: str) -> Sabotage:
+def _below(name: str, says: str, spoil: str, heal: str, check: str = "data-equal", *also: str) -> Sabotage:
     """Something done to the files below a standby, once it has them all on disk; a server that runs need not look."""
     return Sabotage(
         name=name,
-        check="data-equal",
+        check=check,
         says=says,
+        also=also,
         spoil=(*_acts(_PRIMARY, "CHECKPOINT"), *_acts(_READ, "CHECKPOINT", f"$ {spoil}")),
         heal=_acts(_READ, f"$ {heal}"),
         member=_READ,
@@ -681,14 +684,28 @@ _FILES = (
     _below(
         "a byte of a table's file changed below a standby",
         r"damaged: keycloak: invalid page in block 0",
-        _FILE.format("realm", _CHANGE.format(r"\000-\377", r"\001-\377\000")),
-        _FILE.format("realm", _CHANGE.format(r"\001-\377\000", r"\000-\377")),
+        _FILE.format("realm", _CHANGE.format(r"\000-\377", r"\001-\377\000", at=_ROW)),
+        _FILE.format("realm", _CHANGE.format(r"\001-\377\000", r"\000-\377", at=_ROW)),
+        "data-equal",
+        "indexes-hold",  # an index is held against what is in that page
+    ),
+    *(
+        _below(
+            f"a byte of {kind} index's file changed below a standby",
+            rf"index public\.{name} is damaged: invalid page in block 1",
+            _FILE.format(name, _CHANGE.format(r"\000-\377", r"\001-\377\000", at=_ENTRY)),
+            _FILE.format(name, _CHANGE.format(r"\001-\377\000", r"\000-\377", at=_ENTRY)),
+            "indexes-hold",
+        )
+        for kind, name in (("a B-tree", "idx_event_time"), ("a GIN", "idx_user_name_like"), ("a BRIN", "idx_event_day"))
     ),
     _below(
         "a table's file gone below a standby",
         r"damaged: keycloak: could not open file",
         _FILE.format("component_config", "mv $file /data/drillproof.kept"),
         _FILE.format("component_config", "mv /data/drillproof.kept $file"),
+        "data-equal",
+        "indexes-hold",
     ),
 )
 

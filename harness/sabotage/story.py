@@ -101,6 +101,17 @@ def not_read_again(events: Events) -> Events:
     return (*events[:last], *(event for event in events[last:] if event.kind != "digest"))
 
 
+def first(kind: str, before: str) -> Callable[[Events], Events]:
+    """The same drill, but all events of a kind came before those of another."""
+
+    def change(events: Events) -> Events:
+        at = next(number for number, event in enumerate(events) if event.kind == before)
+        earlier = tuple(replace(event, at_s=events[at].at_s) for event in events if event.kind == kind)
+        return (*events[:at], *earlier, *(event for event in events[at:] if event.kind != kind))
+
+    return change
+
+
 def _is(event: Event, kind: str, data: Mapping[str, Json]) -> bool:
     return event.kind == kind and all(event.data.get(key) == value for key, value in data.items())
 
@@ -201,6 +212,16 @@ STORIES = (
           change=one_silent("digest", when="before")),
     Story(name="a member came back with no data at all", check="data-equal", says="is missing",
           change=one_member("digest", parts={})),
+    Story(name="the indexes were not held against their tables", check="indexes-hold", says="were not held",
+          verdict=UNKNOWN, change=without("indexes")),
+    Story(name="a member's indexes were not asked for", check="indexes-hold", says="were not held", verdict=UNKNOWN,
+          change=one_silent("indexes")),
+    Story(name="the indexes were read from memory", check="indexes-hold", says="were not held", verdict=UNKNOWN,
+          also=("answers-from-restored",), change=first("indexes", before="restart")),
+    Story(name="another member's indexes were held", check="indexes-hold", says="someone-else answered",
+          verdict=UNKNOWN, change=one_member("indexes", answered_by="someone-else")),
+    Story(name="no index was there to be held", check="indexes-hold", says="none of its indexes", verdict=UNKNOWN,
+          change=told("indexes", held=0)),
     Story(name="the objects were not compared", check="objects-equal", says="not read", verdict=UNKNOWN,
           change=without("objects", when="after")),
     Story(name="the objects are gone", check="objects-equal", says="is missing",

@@ -1,0 +1,72 @@
+"""A kopia repository's check of all its data, made from outside the cluster.
+
+Velero's image holds no kopia program. So one of ours (kopia-check, in clusters/images/velero) reads the repository
+straight from the bucket, with the very library that Velero has, and its keys.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from harness import deadlines
+from harness.backups import velero_check
+from harness.backups.velero_check import Answer
+from harness.clusters.minio import ObjectStore
+from harness.errors import HarnessError
+from harness.k8s import Object, RunsKubectl, text
+from harness.model import Json
+from harness.shell import run
+
+UPLOADER = "kopia"
+
+
+def check(kubectl: RunsKubectl, program: Callable[[], Path], store: ObjectStore, copies: Sequence[Object]) -> Answer:
+    """Let all data of the repositories of these volume copies be read. Never raises for one that can't be.
+
+    `program` gives kopia-check, or raises what keeps it from being had.
+    """
+    if strange := {text(copy, "spec", "uploaderType") for copy in copies} - {UPLOADER}:
+        return Answer(checked=False, damage=(f"volumes were copied with {', '.join(sorted(strange))}",))
+    try:
+        checker, password = program(), velero_check.password(kubectl)
+    except HarnessError as error:
+        return Answer(checked=False, damage=(str(error),))
+    kept: dict[str, list[Object]] = {}
+    for copy in copies:
+        kept.setdefault(text(copy, "spec", "pod", "namespace"), []).append(copy)
+    return velero_check.together(
+        _repository(checker, store, f"{UPLOADER}/{namespace}/", password, its) for namespace, its in kept.items()
+    )
+
+
+def _repository(checker: Path, store: ObjectStore, prefix: str, password: str, copies: Iterable[Object]) -> Answer:
+    snapshots = {text(copy, "status", "snapshotID"): copy for copy in copies}
+    asked: Json = {
+        "endpoint": store.outside,
+        "bucket": store.bucket,
+        "prefix": prefix,
+        "access_key": store.access_key,
+        "secret_key": store.secret_key,
+        "password": password,
+        "snapshots": sorted(set(snapshots) - {""}),
+    }
+    try:
+        # The keys go by standard input, where they are in no list of processes and in no error.
+        said = run([checker], stdin=json.dumps(asked), within_s=deadlines.CHECK_S).stdout
+        lost, damage, trouble = _lines(said)
+    except HarnessError as error:
+        return Answer(checked=False, damage=(str(error),))
+    if trouble:
+        return Answer(checked=False, damage=trouble)
+    return Answer(checked=True, damage=(*(velero_check.is_lost(snapshots[name]) for name in lost), *damage))
+
+
+def _lines(said: str) -> tuple[tuple[str, ...], ...]:
+    try:
+        answer = json.loads(said)
+        lists = [answer[key] for key in ("lost", "damage", "trouble")]
+    except (ValueError, KeyError, TypeError) as error:
+        raise HarnessError(f"kopia-check ended without a verdict: {said[-200:]}") from error
+    return tuple(tuple(str(line) for line in lines) for lines in lists)

@@ -1,0 +1,22 @@
+"""The standbys go by other names than `synchronous_standby_names` waits for, as after a move or a chart's new release.
+
+All members are Ready and replicate, everything can be read, and every COMMIT hangs for ever. No probe of a kind that
+charts bring (pg_isready) notices. (PostgreSQL's manual, section 26.2.8, on synchronous standbys that are missing.)
+"""
+
+from harness.faults.command import Command
+from harness.faults.loss import writes_stand_still
+from harness.model import Notice, Plan
+from harness.scenario import Scenario
+
+RENAME = r"""
+. /scripts/cluster.sh
+sql -d postgres -c "ALTER SYSTEM SET synchronous_standby_names = 'FIRST 2 (\"old-read-0\", \"old-read-1\")'" \
+  -c "SELECT pg_reload_conf()"
+"""
+
+SCENARIO = Scenario(
+    fault=Command("renamed-standbys", "postgres", ("postgres-primary-0",), ("bash", "-ec", RENAME), writes_stand_still),
+    plan=Plan(restore=False),
+    noticed_by=(Notice("new-write", "the new write was not committed", "postgres"),),
+)

@@ -1,0 +1,19 @@
+"""A prune was killed and left its lock in the repository; the namespace is lost, and nobody has thought of the lock.
+
+restic calls a lock stale after half an hour, and Velero removes none before (velero issues 2193, 5669 and 9437): until
+somebody unlocks the repository by hand the restore fails. It must say so.
+"""
+
+from harness.faults.namespace import DeleteNamespace
+from harness.faults.repository import LeaveLock
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    fault=DeleteNamespace(),
+    troubles=(Trouble(LeaveLock(), "restore"),),
+    noticed_by=(
+        Notice("restore-complete", "the tool says of its restore: (Partially)?Failed, .*repository is already locked"),
+    ),
+)
