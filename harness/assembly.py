@@ -134,14 +134,6 @@ class Site:
         else:
             self._tear_down()
 
-    def secrets(self) -> frozenset[str]:
-        """What must be in no file of a run: the stores' credentials, and the object store's once it is there."""
-        known = {value for values in self._credentials.values() for value in values.values()}
-        with contextlib.suppress(HarnessError):
-            if self._cluster:
-                known |= {self._cluster.store.access_key, self._cluster.store.secret_key}
-        return frozenset(known)
-
     def _can_forget(self) -> bool:
         """Whether the bucket can be emptied for the next drill; under object lock it cannot."""
         try:
@@ -149,6 +141,14 @@ class Site:
         except HarnessError:
             return False
         return True
+
+    def secrets(self) -> frozenset[str]:
+        """What must be in no file of a run: the stores' credentials, and the object store's once it is there."""
+        known = {value for values in self._credentials.values() for value in values.values()}
+        with contextlib.suppress(HarnessError):
+            if self._cluster:
+                known |= {self._cluster.store.access_key, self._cluster.store.secret_key}
+        return frozenset(known)
 
     def _rehearsed(self) -> dict[str, Json]:
         """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""

@@ -300,6 +300,15 @@ class Drill:
             self._restore_backup()
         else:
             self._journal.mark("T4")  # from here on the stores mend themselves
+        try:
+            self._recover()
+        except BrokeOff:
+            if not plan.restore:  # the members are those of before, and what they say tells what is wrong
+                self._read_all(well_within_s=0)
+            raise
+
+    def _recover(self) -> None:
+        plan = self._scenario.plan
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
             stores = self._parts.stores

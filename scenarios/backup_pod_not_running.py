@@ -11,4 +11,5 @@ from harness.scenario import Scenario, Trouble
 SCENARIO = Scenario(
     troubles=(Trouble(ScaleDown("consul-backup", needs=("consul",)), "backup"),),
     noticed_by=(Notice("backup-complete", "volume dump was not copied at all", "consul"),),
+    strategies=("dump", "physical"),
 )

@@ -1,7 +1,7 @@
 """A prune was killed and left its lock in the repository; the namespace is lost, and nobody has thought of the lock.
 
-restic calls a lock stale after half an hour, and Velero removes none before (velero issues 2193, 5669 and 9437): until
-somebody unlocks the repository by hand the restore fails. It must say so.
+Velero unlocks only what restic calls stale, and a lock of another machine is that after half an hour (velero issues
+2193, 5669 and 9437). Until then, or until somebody unlocks the repository by hand, the restore fails. It must say so.
 """
 
 from harness.faults.namespace import DeleteNamespace

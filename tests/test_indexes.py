@@ -74,6 +74,33 @@ def test_an_index_that_has_what_its_table_has_is_sound() -> None:
     assert (read.answered_by, read.held, read.wrong) == ("db-0", 1, {})
 
 
+def test_what_check_table_says_against_a_table_is_told() -> None:
+    tables = {"information_schema.tables": [("shop.item",)]}
+    sound = {"CHECK TABLE `shop`.`item`": [("shop.item", "check", "status", "OK")]}
+    assert mysql_indexes.held(cast("Cursor", MySQLServer(tables | sound | SOUND))).wrong == {}
+    not_sound = [("shop.item", "check", "Warning", "too few"), ("shop.item", "check", "error", "Corrupt")]
+    read = mysql_indexes.held(cast("Cursor", MySQLServer(tables | SOUND | {"CHECK TABLE": not_sound})))
+    assert read.wrong == {"shop.item": "is not sound: too few; Corrupt"}
+
+
+def test_what_is_known_to_be_wrong_is_not_asked_for_again() -> None:
+    server = MySQLServer(SOUND | {"USE INDEX ()": [(4, "ff")]})
+    assert mysql_indexes.held(cast("Cursor", server)).wrong
+    assert not any("CHECK TABLE" in asked for asked in server.asked)
+
+
+def test_index_and_table_are_read_at_the_same_moment() -> None:
+    server = MySQLServer(SOUND)
+    mysql_indexes.held(cast("Cursor", server))
+    begun, ended = (
+        server.asked.index("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"),
+        server.asked.index("COMMIT"),
+    )
+    read = [at for at, asked in enumerate(server.asked) if "COUNT(*)" in asked]
+    assert read
+    assert all(begun < at < ended for at in read)
+
+
 def test_an_index_with_other_entries_than_its_table_calls_for_is_named() -> None:
     assert wrong(index=[(2, "fe")]) == {"shop.item.by_name": "has 2 entries for 3 rows"}
     assert wrong(index=[(3, "fe")]) == {"shop.item.by_name": "has entries that no row has"}

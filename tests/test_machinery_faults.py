@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from harness import deadlines
-from harness.errors import FaultHadNoEffect, TimedOut
+from harness.errors import FaultHadNoEffect, HarnessError, TimedOut
 from harness.faults.hooks import Annotate
 from harness.faults.machinery import ExpireBackups, KillWhileWorking, While
 from harness.model import Volume
@@ -42,8 +42,11 @@ class Cluster:
         if args[0] == "delete":
             self.killed = True
         if args[0] == "label":
-            self.marked.append(args[2])
-            self.tasks[args[2]] = self.then
+            if args[3].endswith("-"):
+                self.marked = [name for name in self.marked if name not in args[4:]]
+            else:
+                self.marked += args[4:]
+                self.tasks |= dict.fromkeys(args[4:], self.then)
         if args[:2] == ("get", "pods") and "--namespace=velero" in args:
             return json.dumps({"items": [{} for label in self.pods if f"--selector={label}" in args]})
         if args[:2] == ("get", "pods"):
@@ -109,7 +112,7 @@ def test_a_task_that_came_to_a_good_end_all_the_same_is_no_damage() -> None:
 
 def test_nothing_is_killed_before_its_moment() -> None:
     cluster = Cluster(tasks={"old": "Completed"})
-    with pytest.raises(TimedOut, match="backups in progress"):
+    with pytest.raises(TimedOut, match="backups to be under way"):
         KILL.inject(target(cluster))
     assert not cluster.killed
 
@@ -193,20 +196,47 @@ class Other:
         self.did.append("inject")
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> dict[str, str]:
+        self.did.append("damage")
         return {"seen": "by the other"}
 
     def undo(self, target: Target) -> None:
         self.did.append("undo")
 
 
-def test_another_fault_strikes_while_a_task_is_in_progress_and_not_before() -> None:
+def test_another_fault_strikes_while_a_task_is_to_be_done_and_is_over_when_it_has_ended() -> None:
     did: list[str] = []
     fault = While("restores", Other(did))
     assert (fault.name, fault.needs) == ("other during restores", ("consul",))
-    with pytest.raises(TimedOut, match="restores in progress"):
+    with pytest.raises(TimedOut, match="restores to be under way"):
         fault.inject(target(Cluster(tasks={"old": "Completed"})))
     assert did == []
-    fault.inject(target(Cluster(tasks={"mine": "InProgress"})))
-    assert fault.damage(target(Cluster()), ()) == {"seen": "by the other"}
-    fault.undo(target(Cluster()))
-    assert did == ["inject", "undo"]
+    cluster = Cluster(tasks={"old": "Failed", "mine": ""})
+    fault.inject(target(cluster))
+    assert did == ["inject", "damage", "undo"]
+    assert fault.damage(target(cluster), ()) == {"restores mine": "Failed"}
+
+
+@pytest.mark.parametrize(("then", "error"), [("Completed", FaultHadNoEffect), ("InProgress", TimedOut)])
+def test_another_fault_that_the_task_survives_is_no_damage_and_is_taken_away(
+    then: str, error: type[HarnessError]
+) -> None:
+    did: list[str] = []
+    cluster, fault = Cluster(tasks={"mine": "New"}, then=then), While("restores", Other(did))
+
+    def strike() -> None:
+        fault.inject(target(cluster))
+        fault.damage(target(cluster), ())
+
+    with pytest.raises(error):
+        strike()
+    assert did[-1] == "undo"
+
+
+def test_what_failed_in_an_earlier_drill_on_the_same_cluster_is_no_damage_of_this_one() -> None:
+    cluster = Cluster(tasks={"old": "InProgress"})
+    KILL.inject(target(cluster))
+    assert KILL.damage(target(cluster), ()) == {"backups old": "Failed"}
+    cluster.tasks["mine"], cluster.then = "InProgress", "Completed"
+    KILL.inject(target(cluster))
+    with pytest.raises(FaultHadNoEffect, match="good end"):
+        KILL.damage(target(cluster), ())

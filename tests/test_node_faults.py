@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from harness import deadlines, shell
-from harness.errors import FaultHadNoEffect, ToolFailed
+from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
 from harness.faults.cluster import LoseWorker
 from harness.faults.disk import SmallDisk
 from harness.faults.files import FlipBits, WipeVolumes
@@ -32,6 +32,7 @@ class Machines:
     off: set[str] = field(default_factory=set)
     deaf: tuple[str, ...] = ()
     mounted: dict[str, list[str]] = field(default_factory=dict)
+    vanishing: bool = False  # a file goes while the first search reads it
 
     def nodes(self) -> tuple[str, ...]:
         return ("w1", "w2")
@@ -40,6 +41,9 @@ class Machines:
         assert node not in self.off
         if argv[0] in self.deaf:
             return ""
+        if argv[0] == "grep" and self.vanishing:
+            self.vanishing = False
+            raise ToolFailed(argv, 2, "No such file or directory")
         if argv[0] in {"mkdir", "rm"}:
             return ""
         if argv[0] == "mv":
@@ -206,8 +210,17 @@ def test_a_text_that_stands_nowhere_cannot_be_spoilt(held: tuple[Volume, ...]) -
 def test_a_search_that_fails_is_not_taken_for_one_that_found_nothing(held: tuple[Volume, ...]) -> None:
     (Path(held[1].path) / "base" / "table").unlink()
     (Path(held[1].path) / "base").rmdir()
-    with pytest.raises(ToolFailed, match="No such file"):
+    with pytest.raises(TimedOut, match="No such file"):
         FLIP.inject(target(Cluster(held)))
+
+
+def test_a_file_that_goes_while_it_is_read_is_no_failure(
+    held: tuple[Volume, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "DAMAGE_S", 2)
+    here = target(Cluster(held), Machines(vanishing=True))
+    FLIP.inject(here)
+    assert FLIP.damage(here, held)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ class World:
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         if args[0] == "exec":
             assert args[-5:-2] == ("restic", "check", "--read-data")
+            assert "daemonset/node-agent" in args, "Velero's server would soon remove a lock of its own"
+            assert "--container=node-agent" in args
             assert args[-1] == "--repo=s3:http://store/b/restic/custos"
             assert stdin == "secret\n"
             if self.locks:
@@ -83,7 +85,7 @@ class World:
         del self.kept[Key]
 
     def target(self) -> Target:
-        return Target(*cast("Any", (self, "custos", (), self, None)))
+        return Target(*cast("Any", (self, "custos", (), self, None, {"locks": LOCKS})))
 
 
 def test_a_real_lock_lies_there_when_its_holder_is_gone_and_is_taken_away_again() -> None:

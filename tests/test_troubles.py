@@ -11,13 +11,15 @@ import pytest
 from memory import Memory
 
 from harness import deadlines
+from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
-from harness.model import Event, Notice, Plan, Row, Stored, Volume
+from harness.model import Event, Notice, Objectives, Plan, Row, Stored, Volume
 from harness.ports import Target
 from harness.progress import Progress
 from harness.rundir import Run
 from harness.scenario import Scenario, Trouble
 from harness.testing import MemoryLoss, MemoryStore, World
+from harness.wait import NotYet
 
 LEFT_OUT = Notice("backup-complete", "volume dump was not copied at all", "mysql")
 
@@ -43,6 +45,21 @@ class LeaveOut:
 
     def undo(self, target: Target) -> None:
         self.world.lost_volumes = ()
+
+
+@dataclass(frozen=True)
+class Sicken(LeaveOut):
+    """A member falls ill, and nobody makes it well."""
+
+    name: str = "sicken"
+
+    def inject(self, target: Target) -> None:
+        self.world.members["mysql"]["mysql-1"].healthy = False
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"mysql-1": "is unwell"}
+
+    def undo(self, target: Target) -> None: ...
 
 
 def left_out(**how: object) -> Callable[[World], Scenario]:
@@ -227,20 +244,17 @@ def test_a_trouble_at_the_read_back_strikes_what_was_recovered_and_is_taken_away
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @dataclass(frozen=True)
-    class Sicken(LeaveOut):
-        def inject(self, target: Target) -> None:
-            self.world.members["mysql"]["mysql-1"].healthy = False
-
+    class Late(Sicken):
         def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
             assert self.world.generation > 1, "struck before the restore"
-            return {"mysql-1": "is unwell"}
+            return super().damage(target, before)
 
         def undo(self, target: Target) -> None:
             self.world.members["mysql"]["mysql-1"].healthy = True
 
     def sickened(world: World) -> Scenario:
         notices = (Notice("members-healthy", "unwell", "mysql"),)
-        return Scenario(MemoryLoss(world), troubles=(Trouble(Sicken(world), "readback"),), noticed_by=notices)
+        return Scenario(MemoryLoss(world), troubles=(Trouble(Late(world), "readback"),), noticed_by=notices)
 
     monkeypatch.setattr("harness.deadlines.READ_S", 0.2)
     told = memory.drill(scenario=sickened)
@@ -331,3 +345,18 @@ def test_a_store_that_can_be_mended_is_where_the_plan_says_so(
     told = memory.drill(scenario=lambda world: Scenario(Move(world), plan=Plan(restore=False, mend=mend)))
     assert told["verdict"] == "pass"
     assert sorted(mended) == (["consul", "mysql", "postgres"] if mend else [])
+
+
+def test_members_that_do_not_mend_themselves_are_asked_all_the_same(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_: Deployment) -> None:
+        raise NotYet("mysql-1 is not ready")
+
+    def sick(world: World) -> Scenario:
+        notices = (Notice("members-healthy", "unwell"), Notice("drill-finished", "mysql-1 is not ready"))
+        return Scenario(Sicken(world), plan=Plan(restore=False), noticed_by=notices, objectives=Objectives(rto_s=0.1))
+
+    monkeypatch.setattr(Deployment, "ready", never)
+    told = memory.drill(scenario=sick)
+    assert told["verdict"] == "pass", told["findings"]

@@ -69,13 +69,13 @@ def password(kubectl: RunsKubectl) -> str:
     return base64.b64decode(text(next(iter(secrets), None), "data", "repository-password")).decode()
 
 
-def restic(kubectl: RunsKubectl, repository: str, *command: str, within_s: float = deadlines.CHECK_S) -> str:
-    """Run restic on a repository in Velero's pod; return its standard output. ToolFailed, TimedOut."""
+def restic(kubectl: RunsKubectl, repository: str, *command: str, of: str = "deployment/velero") -> str:
+    """Run restic on a repository in a pod of Velero's; return its standard output. ToolFailed, TimedOut."""
     # No shell is asked for, official images have none. The password goes by standard input, where it is in no list
     # of processes and in no error.
-    in_pod = ("exec", "--stdin", f"--namespace={NAMESPACE}", "deployment/velero", "--container=velero", "--")
-    told = password(kubectl) + "\n"
-    return kubectl(*in_pod, "restic", *command, "--no-cache", f"--repo={repository}", stdin=told, within_s=within_s)
+    in_pod = ("exec", "--stdin", f"--namespace={NAMESPACE}", of, f"--container={of.partition('/')[2]}", "--")
+    words = (*in_pod, "restic", *command, "--no-cache", f"--repo={repository}")
+    return kubectl(*words, stdin=password(kubectl) + "\n", within_s=deadlines.CHECK_S)
 
 
 def _checked(kubectl: RunsKubectl, repository: str) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import pymysql
@@ -21,6 +22,8 @@ _DAMAGE = (
 )
 """By number, since texts are translated. A lost connection is none of them: it says nothing of the data."""
 
+_LAST_WORDS = re.compile(r"\[InnoDB\] (Database page corruption|Corruption of an index tree)")
+
 
 @contextlib.contextmanager
 def told() -> Iterator[None]:
@@ -34,8 +37,8 @@ def told() -> Iterator[None]:
 
 
 def last_words(log: str) -> str:
-    """The first line of a server's log that tells of a corrupt page; "" if none does."""
-    return next((line for line in log.splitlines() if "[InnoDB] Database page corruption" in line), "")
+    """The first line of a server's log that tells of a corrupt page or tree; "" if none does."""
+    return next((line for line in log.splitlines() if _LAST_WORDS.search(line)), "")
 
 
 def is_damage(error: BaseException | None) -> bool:

@@ -116,12 +116,18 @@ class FlipBits:
         return _volume(volumes, f"{self.volume}-{member}")
 
     def _places(self, target: Target, volume: Volume, wanted: str) -> list[tuple[str, int]]:
-        try:
-            listed = target.machines.on_node(volume.node, *_SEARCH, wanted, f"{volume.path}/{self.folder}")
-        except ToolFailed as error:
-            if error.exit_code == 1:  # grep found nothing
-                return []
-            raise
+        folder = f"{volume.path}/{self.folder}"
+
+        def search() -> str:
+            try:
+                return target.machines.on_node(volume.node, *_SEARCH, wanted, folder)
+            except ToolFailed as error:
+                if error.exit_code == 1:  # it stands nowhere
+                    return ""
+                raise
+
+        # Again and again: a running server removes files while they are read.
+        listed = until(search, waited_for=f"{folder} to be searched", within_s=deadlines.DAMAGE_S)
         hits = (line.removesuffix(f":{wanted}").rpartition(":") for line in listed.splitlines())
         return [(file, int(offset)) for file, _, offset in hits]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from harness import deadlines
@@ -15,7 +15,9 @@ from harness.wait import NotYet, until
 
 NAMESPACE = "velero"
 _MARK = "drillproof.dev/killed"
+_MARKED = f"--selector={_MARK}=yes"
 _PAST = "2000-01-01T00:00:00Z"
+_TO_DO = frozenset({"", "New", "Accepted", "Prepared", "InProgress"})
 _ENDED = frozenset({DONE, "PartiallyFailed", "Failed", "FailedValidation", "Canceled"})
 _LABEL = {"velero": "deploy", "node-agent": "name"}
 """The label that a part's pods bear, with the part's name for its value, as `velero install` makes them."""
@@ -44,24 +46,12 @@ class KillWhileWorking:
 
     def inject(self, target: Target) -> None:
         """Wait for such a task, mark it, and kill the pods. TimedOut if none comes."""
-        for task in _working(target, self.task):
-            target.cluster.kubectl("label", f"{self.task}.velero.io", task, f"--namespace={NAMESPACE}", f"{_MARK}=yes")
+        _mark(target, self.task, frozenset({"InProgress"}))
         kill(target, self.part)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """What was in progress ended as anything but Completed. FaultHadNoEffect if all of it came to a good end."""
-
-        def ended() -> Mapping[str, str]:
-            marked = _tasks(target, self.task, f"--selector={_MARK}=yes")
-            phases = {text(task, "metadata", "name"): _phase(task) for task in marked}
-            if going := [name for name, phase in phases.items() if phase not in _ENDED]:
-                raise NotYet(f"in progress: {', '.join(going)}")
-            return {f"{self.task} {name}": phase for name, phase in phases.items() if phase != DONE}
-
-        broken = until(ended, waited_for=f"{self.task} to end", within_s=deadlines.BACKUP_S)
-        if not broken:
-            raise FaultHadNoEffect(f"all {self.task} came to a good end; {self.part} was killed too late")
-        return broken
+        return _broken(target, self.task)
 
     def undo(self, target: Target) -> None:
         """Nothing to take away: their controllers have made new ones."""
@@ -69,9 +59,9 @@ class KillWhileWorking:
 
 @dataclass(frozen=True)
 class While:
-    """Another fault, as soon as one of Velero's tasks is in progress."""
+    """Another fault, as soon as Velero has one of its tasks to do, and until it has ended: then it is over."""
 
-    task: str
+    task: str  # as above
     fault: Fault
 
     @property
@@ -85,13 +75,18 @@ class While:
         return self.fault.needs
 
     def inject(self, target: Target) -> None:
-        """Wait for such a task, and strike. TimedOut if none comes."""
-        _working(target, self.task)
-        self.fault.inject(target)
+        """Wait for such a task, mark it, strike, see that it struck, and take it away when the task has ended."""
+        _mark(target, self.task, _TO_DO)
+        try:
+            self.fault.inject(target)
+            self.fault.damage(target, ())
+            _ended(target, self.task)
+        finally:
+            self.undo(target)
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
-        """What is seen of it."""
-        return self.fault.damage(target, before)
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
+        """What was to be done ended as anything but Completed. FaultHadNoEffect if all of it came to a good end."""
+        return _broken(target, self.task)
 
     def undo(self, target: Target) -> None:
         """Take it away."""
@@ -135,17 +130,41 @@ class ExpireBackups:
         """Nothing to take away: what is deleted is deleted."""
 
 
-def _working(target: Target, task: str) -> tuple[str, ...]:
-    """The names of such tasks in progress, once there are some. TimedOut."""
+def _mark(target: Target, task: str, phases: Collection[str]) -> None:
+    """Wait for such tasks in one of these phases, and mark them. TimedOut if none comes."""
 
-    def working() -> tuple[str, ...]:
-        found = [text(each, "metadata", "name") for each in _tasks(target, task) if _phase(each) == "InProgress"]
-        if not found:
-            raise NotYet("none in progress")
-        return tuple(found)
+    def found() -> tuple[str, ...]:
+        names = tuple(text(each, "metadata", "name") for each in _tasks(target, task) if _phase(each) in phases)
+        if not names:
+            raise NotYet("none")
+        return names
 
     # Asked without a pause: a small backup is over within a second or two.
-    return until(working, waited_for=f"{task} in progress", within_s=deadlines.DAMAGE_S, every_s=0.1)
+    names = until(found, waited_for=f"{task} to be under way", within_s=deadlines.DAMAGE_S, every_s=0.1)
+    label = ("label", f"{task}.velero.io", f"--namespace={NAMESPACE}")
+    target.cluster.kubectl(*label, f"{_MARK}=yes", *names)
+    earlier = {text(each, "metadata", "name") for each in _tasks(target, task, _MARKED)} - set(names)
+    if earlier:  # of another drill in this cluster
+        target.cluster.kubectl(*label, f"{_MARK}-", *sorted(earlier))
+
+
+def _ended(target: Target, task: str) -> Mapping[str, str]:
+    """What was marked with the phase in which it ended, once all of it has. TimedOut."""
+
+    def ended() -> Mapping[str, str]:
+        phases = {text(each, "metadata", "name"): _phase(each) for each in _tasks(target, task, _MARKED)}
+        if going := [name for name, phase in phases.items() if phase not in _ENDED]:
+            raise NotYet(f"in progress: {', '.join(going)}")
+        return phases
+
+    return until(ended, waited_for=f"{task} to end", within_s=deadlines.BACKUP_S)
+
+
+def _broken(target: Target, task: str) -> Mapping[str, str]:
+    broken = {f"{task} {name}": phase for name, phase in _ended(target, task).items() if phase != DONE}
+    if not broken:
+        raise FaultHadNoEffect(f"all {task} came to a good end; it struck too late")
+    return broken
 
 
 def _tasks(target: Target, task: str, *selector: str) -> tuple[Object, ...]:

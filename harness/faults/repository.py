@@ -22,7 +22,8 @@ _OURS = {"drillproof": "stale"}
 class LeaveLock:
     """A program that had the repository to itself was killed, and its lock lies there still.
 
-    Only after half an hour does restic call a lock stale that somebody on another machine took.
+    It was taken on another machine than Velero's server, which unlocks every few minutes what restic calls stale: a
+    lock of its own host whose process is gone, and any other one only after half an hour.
     """
 
     name: str = "leave-lock in the repository"
@@ -43,7 +44,9 @@ class LeaveLock:
 
         repository = _repository(target)
         parallel.beside(
-            lambda: velero_check.restic(target.cluster.kubectl, repository, "check", "--read-data"),
+            lambda: velero_check.restic(
+                target.cluster.kubectl, repository, "check", "--read-data", of="daemonset/node-agent"
+            ),
             [lambda: until(catch, waited_for="a lock in the repository", within_s=deadlines.DAMAGE_S, every_s=0.02)],
         )
         for key, lock in caught.items():
@@ -67,9 +70,7 @@ class LeaveLock:
 
 
 def _locks(target: Target) -> list[str]:
-    found = target.bucket.client().list_objects_v2(
-        Bucket=target.bucket.bucket, Prefix=f"restic/{target.namespace}/locks/"
-    )
+    found = target.bucket.client().list_objects_v2(Bucket=target.bucket.bucket, Prefix=target.layout["locks"])
     return [thing["Key"] for thing in found.get("Contents", ())]
 
 

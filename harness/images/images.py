@@ -95,7 +95,7 @@ class Images:
             try:
                 self._kitchen.compile(self._versions.build_of(name))
             except Misconfigured as error:
-                raise Misconfigured(f"{name} comes in no image and is compiled here: {error}") from error
+                raise Misconfigured(f"{name} comes in no image and has to be compiled: {error}") from error
         return self._kitchen.program(name)
 
     @contextlib.contextmanager
@@ -173,7 +173,10 @@ class Images:
         missing = [image for image in self._wanted if image.name not in pulled]
         if any(image.name == "node" for image in missing):
             missing += [image for image in self._versions.images.values() if image.control_plane]
-        Builder(self._kitchen, self._say).build(missing, tools=() if self._installed_kind() else ("kind",))
+        try:
+            Builder(self._kitchen, self._say).build(missing, tools=() if self._installed_kind() else ("kind",))
+        except Misconfigured as error:
+            raise Misconfigured(f"{error}{'' if self._mode == 'pull' else '; or use --images pull'}") from error
         source = "built" if not pulled else "mixed" if missing else "pulled"
         images = {image.name: ImageRef(image.ref, "built", self._kitchen.image_key(image)) for image in missing}
         for name, tag in pulled.items():

@@ -197,7 +197,7 @@ def ensure_go(module: Path) -> None:
     """Misconfigured unless a Go is on PATH that is new enough for the go.mod `module`."""
     wanted = re.search(r"^go (\d+\.\d+(?:\.\d+)?)$", module.read_text(encoding="utf-8"), re.MULTILINE)
     needed = wanted[1] if wanted else "1.25"
-    advice = f"building needs Go {needed} or newer on PATH (https://go.dev/dl); or images are pulled (--images pull)"
+    advice = f"building needs Go {needed} or newer on PATH (https://go.dev/dl)"
     if not shutil.which("go"):
         raise Misconfigured(f"there is no Go here: {advice}")
     found = run(["go", "env", "GOVERSION"], env={"GOTOOLCHAIN": "local"}).stdout.strip().removeprefix("go")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -87,7 +88,7 @@ class Live:
         except (HarnessError, Corrupt, Refused, Unanswered) as error:
             seen = Outcome("live", self._store.name, sabotage.name, f"could not be done: {error}")
         try:
-            self._do(sabotage.heal)
+            self._heal(sabotage.heal)
             self._until_well()
         except HarnessError as error:
             return replace(seen, missed=f"{seen.missed}; could not be healed: {error}".removeprefix("; "))
@@ -99,6 +100,10 @@ class Live:
                 self._shell(act.member, act.text.removeprefix("$ "))
             else:
                 self._store.execute(act.member, act.text)
+
+    def _heal(self, acts: Iterable[Act]) -> None:
+        for act in acts:  # a server that ended itself takes its time to be there again
+            wait.until(partial(self._do, (act,)), waited_for=f"{act.member} to be healed", within_s=WELL_S)
 
     def _until_well(self) -> None:
         wait.until(

@@ -647,15 +647,22 @@ _TENANT = f"UPDATE {_TYPES} SET tenant_id = tenant_id {{}} 1 ORDER BY id LIMIT 1
 _STRANGER = "('stranger', 1, 'stranger', NULL)"
 
 
-def _index(name: str, says: str, spoil: tuple[Act, ...], *also: str) -> Sabotage:
+# The table's own first page: it says which leaf has what. Rows that grow and shrink again part leaves.
+_CONTACTS = "core_tenant.contact"
+_ROOT_PAGE = 4
+_ROOT_FILE = "/data/mysql/core_tenant/contact.ibd"
+_TRUE_PAGE = "/data/true.page"
+_CONTACTS_ON_DISK = (f"FLUSH TABLES {_CONTACTS} FOR EXPORT", "UNLOCK TABLES")
+
+
+def _index(name: str, says: str, spoil: tuple[Act, ...], heal: tuple[Act, ...] = _BUILT_ANEW) -> Sabotage:
     return Sabotage(
         name=name,
         check="indexes-hold",
         says=says,
         spoil=spoil,
-        heal=_BUILT_ANEW,
+        heal=heal,
         member=_REPLICA,
-        also=also,
         restarts=True,
     )
 
@@ -705,6 +712,26 @@ _INDEXES = (
         "a page of an index overwritten",
         rf"damaged: index {_INDEX}: .*Database page corruption",  # InnoDB ends itself over it
         _shell(f"{_DD} if=/dev/urandom of={_INDEX_FILE} seek={_INDEX_PAGE}; sync {_INDEX_FILE}"),
+    ),
+    _index(
+        "a page above a table's leaves from before its last change",
+        rf"damaged: table {_CONTACTS}: .*Corruption of an index tree",  # InnoDB ends itself over it
+        (
+            *_alone(*_CONTACTS_ON_DISK),
+            *_shell(f"{_DD} if={_ROOT_FILE} of={_KEPT_PAGE} skip={_ROOT_PAGE}"),
+            *_alone(
+                f"UPDATE {_CONTACTS} SET contact = CONCAT(contact, REPEAT('x', 150))",
+                f"UPDATE {_CONTACTS} SET contact = LEFT(contact, CHAR_LENGTH(contact) - 150)",
+                _NONE_TO_PURGE,
+                *_CONTACTS_ON_DISK,
+            ),
+            *_shell(
+                f"{_DD} if={_ROOT_FILE} of={_TRUE_PAGE} skip={_ROOT_PAGE};"
+                f" {_DD} if={_KEPT_PAGE} of={_ROOT_FILE} seek={_ROOT_PAGE}; sync {_ROOT_FILE}; rm {_KEPT_PAGE}"
+            ),
+        ),
+        # To build it anew would not do: the server follows that page then.
+        _shell(f"{_DD} if={_TRUE_PAGE} of={_ROOT_FILE} seek={_ROOT_PAGE}; sync {_ROOT_FILE}; kill 1"),
     ),
 )
 

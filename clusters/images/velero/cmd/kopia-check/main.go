@@ -1,5 +1,5 @@
 // Reads all data of one of Velero's kopia repositories, with the library that Velero itself uses, and says what
-// of it is damaged. It only reads, keeps nothing on the disk, and has no secret among its arguments: what it is
+// of it is damaged. It only reads, and has no secret among its arguments or in a file: what it is
 // asked comes as JSON on standard input, and what it says goes as JSON to standard output.
 package main
 

@@ -1,0 +1,15 @@
+"""The namespace is lost, and when it is to be restored the keys to the bucket have expired, as everybody now learns.
+
+Velero refuses the restore, since its location is Unavailable. Nothing may look recovered.
+"""
+
+from harness.faults.namespace import DeleteNamespace
+from harness.faults.secrets import RefuseCredentials
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(RefuseCredentials(), "restore"),),
+    noticed_by=(Notice("restore-complete", "the tool says of its restore: FailedValidation"),),
+)

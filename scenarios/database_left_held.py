@@ -1,0 +1,21 @@
+"""A hook took `FLUSH TABLES WITH READ LOCK` in a session that stays, and whoever was to end it never came.
+
+All members are Ready and replicate, everything can be read, and every write hangs.
+"""
+
+from harness.faults.command import Command
+from harness.faults.loss import writes_stand_still
+from harness.model import Notice, Plan
+from harness.scenario import Scenario
+
+HOLD = """
+export MYSQL_PWD=$MYSQL_ROOT_PASSWORD
+setsid --fork mysql --defaults-file=/scripts/my.cnf --user=root -e 'FLUSH TABLES WITH READ LOCK; DO SLEEP(86400)' \
+  </dev/null >/dev/null 2>&1
+"""
+
+SCENARIO = Scenario(
+    fault=Command("left-held", "mysql", ("mysql-primary-0",), ("bash", "-ec", HOLD), writes_stand_still),
+    plan=Plan(restore=False),
+    noticed_by=(Notice("new-write", "the new write was not committed", "mysql"),),
+)

@@ -1,0 +1,22 @@
+"""The hook that stops a Consul server for the copy of its files is slower than its timeout.
+
+Velero counts it as failed, copies nothing of this pod and never calls the hook that starts the server again. The hook
+itself goes on, and the server stays stopped: only its hold, which runs out, unlocks it. It must be noticed.
+"""
+
+from harness.faults.hooks import Annotate
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+IMPATIENT = {
+    "pre.hook.backup.velero.io/timeout": "100ms",
+    "pre.hook.backup.velero.io/command": '["env", "HOLD_S=60", "/bin/sh", "/hold/hold.sh", "stop", "1", '
+    '"/bin/sh", "-c", "kill -TERM $(cat /run/server)"]',
+}
+
+SCENARIO = Scenario(
+    troubles=(Trouble(Annotate("impatient-hook", "consul-0", IMPATIENT, needs=("consul",)), "backup"),),
+    noticed_by=(Notice("backup-complete", "hooks asked for, .* [1-9][0-9]* failed"),),
+    strategy="frozen",
+    strategies=("frozen",),
+)

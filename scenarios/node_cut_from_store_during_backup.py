@@ -1,0 +1,14 @@
+"""The node whose volume is to be copied does not reach the object store (a route, a firewall, a network policy).
+
+Velero's own server does, so its location is Available. The backup must not look taken.
+"""
+
+from harness.faults.route import CutFromStore
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(Trouble(CutFromStore("consul-backup-0", needs=("consul",)), "backup"),),
+    noticed_by=(Notice("backup-complete", "the tool says of its backup: (Partially)?Failed"),),
+    strategies=("dump", "physical"),
+)

@@ -1,0 +1,29 @@
+"""A replica of MySQL was set up from the files of another, `auto.cnf` among them: two replicas are the same server.
+
+The primary lets only one of them follow. The other stops with error 1236, and serves what it had then, Ready as ever.
+(MySQL's manual on replication, server_uuid; a clone of the files takes auto.cnf with it.)
+"""
+
+from harness.faults.command import Command
+from harness.faults.loss import logged
+from harness.model import Notice, Plan
+from harness.scenario import Scenario
+
+COPY = r"""
+export MYSQL_PWD=$MYSQL_ROOT_PASSWORD
+other() { mysql --defaults-file=/scripts/my.cnf --user=root --host=mysql-secondary-0.mysql-secondary --raw -NB "$@"; }
+other -e "SELECT CONCAT('[auto]\nserver-uuid=', @@server_uuid)" >/data/mysql/auto.cnf
+"""
+
+SCENARIO = Scenario(
+    fault=Command(
+        "same-server-uuid",
+        "mysql",
+        ("mysql-secondary-1",),
+        ("bash", "-ec", COPY),
+        logged("with the same server_uuid"),
+        restart="mysql-secondary",
+    ),
+    plan=Plan(restore=False),
+    noticed_by=(Notice("members-healthy", "same server_uuid", "mysql"),),
+)

@@ -1,0 +1,17 @@
+"""As `secret_rotated`, but the Secret was not lost: only StatefulSets and claims were deleted, and are restored.
+
+Velero passes over a Secret that exists. So the new password meets the old data, the standbys are refused, and a service
+that was opened without them would hang at its first commit. It must be noticed.
+"""
+
+from harness.faults.objects import DeleteObjects
+from harness.faults.secret import STANDBYS_PASSWORD
+from harness.model import Notice, Objectives
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteObjects(("statefulsets", "persistentvolumeclaims"), needs=("postgres",)),
+    troubles=(Trouble(STANDBYS_PASSWORD, "write"),),
+    noticed_by=(Notice("drill-finished", "not ready: postgres-read-0, postgres-read-1"),),
+    objectives=Objectives(rto_s=240),
+)

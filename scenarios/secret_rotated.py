@@ -1,0 +1,16 @@
+"""After the backup the password of the standbys was changed, in PostgreSQL and in its Secret. Then all is lost.
+
+The restore brings the old data and the old Secret, and they fit each other: it recovers. What comes out is the lesson:
+the password that was changed since somebody knew it is good again, and nobody says so.
+"""
+
+from harness.faults.namespace import DeleteNamespace
+from harness.faults.secret import STANDBYS_PASSWORD
+from harness.model import Objectives
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(STANDBYS_PASSWORD, "write"),),
+    objectives=Objectives(rto_s=600, rpo_s=300),
+)

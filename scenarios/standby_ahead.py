@@ -1,0 +1,18 @@
+"""PostgreSQL's primary comes back from an older copy of its volume, while the standbys keep what they had.
+
+They are ahead of it on the same timeline. The primary takes their old positions for receipts and acknowledges what no
+standby has ("is now a synchronous standby"), and they can replay nothing more ("record with incorrect prev-link").
+"""
+
+from harness.faults.older import TurnBack
+from harness.model import Notice, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=TurnBack("postgres-primary", "postgres"),
+    plan=Plan(restore=False),
+    noticed_by=(
+        Notice("members-healthy", "is ahead of its primary|has replayed up to|does not stream", "postgres"),
+        Notice("ledger-kept", "lost before", "postgres"),
+    ),
+)

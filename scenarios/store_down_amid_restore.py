@@ -1,0 +1,19 @@
+"""The namespace is lost, and in the middle of its restore the object store goes down as well: a second disaster.
+
+Its objects are back, and its volume is empty. Velero itself never comes to an end while the store is down: it goes on
+trying to read the backup. When the store is up again, what came back is removed and the restore asked for again, which
+must recover.
+"""
+
+from harness.faults.machinery import While
+from harness.faults.namespace import DeleteNamespace
+from harness.faults.objectstore import ObjectStoreDown
+from harness.model import Objectives, Plan
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(While("podvolumerestores", ObjectStoreDown()), "restore", beside=True),),
+    plan=Plan(again=True),
+    objectives=Objectives(rto_s=900, rpo_s=300),
+)
