@@ -457,7 +457,10 @@ def test_collecting_writes_records_and_logs_and_never_raises(tmp_path: Path) -> 
     assert (tmp_path / "podvolumebackups.yaml").exists()
 
 
-@pytest.mark.parametrize("spoilt", [gzip.compress(b"line" * 99)[:-20], b"\x1f\x8b\x08nonsense", b"nonsense"])
+SPOILT = {"cut": gzip.compress(b"line" * 99)[:-20], "broken": b"\x1f\x8b\x08nonsense", "not zipped": b"nonsense"}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
 def test_a_log_that_is_spoilt_in_the_bucket_keeps_no_other_from_coming_home(tmp_path: Path, spoilt: bytes) -> None:
     bucket = Bucket({"backups/a/a-logs.gz": spoilt, "backups/b/b-logs.gz": gzip.compress(b"line")})
     engine(Server(), bucket).collect(tmp_path)
