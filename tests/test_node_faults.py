@@ -212,6 +212,12 @@ def test_a_place_that_was_left_out_is_no_damage(held: tuple[Volume, ...]) -> Non
         FLIP.damage(target(Cluster(held)), held)
 
 
+def test_a_text_that_turns_into_another_that_is_there_is_no_sign_of_damage(held: tuple[Volume, ...]) -> None:
+    (Path(held[2].path) / "base" / "other").write_text("secset")
+    with pytest.raises(FaultHadNoEffect, match="'secset' is no sign of damage"):
+        FLIP.inject(target(Cluster(held)))
+
+
 def test_a_role_that_nobody_has_is_no_target(held: tuple[Volume, ...]) -> None:
     with pytest.raises(FaultHadNoEffect, match="db has no replica"):
         FlipBits("db", "replica", "secret").inject(target(Cluster(held)))

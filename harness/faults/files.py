@@ -83,7 +83,10 @@ class FlipBits:
         member = next((member for member in store.members if store.health(member).role == self.role), None)
         if member is None:
             raise FaultHadNoEffect(f"{self.store} has no {self.role}")
-        volume = self._of(target.cluster.volumes(target.namespace), member)
+        volumes = target.cluster.volumes(target.namespace)
+        volume, others = self._of(volumes, member), [self._of(volumes, other) for other in store.members]
+        if taken := [place for other in others for place in self._places(target, other, self._turned())]:
+            raise FaultHadNoEffect(f"{self._turned()!r} is no sign of damage, it stands in {taken[0][0]} already")
         if self.flush:
             # A standby that is stopped writes out what was there at the last checkpoint of its primary, and no more.
             if not isinstance(store, Administered):
