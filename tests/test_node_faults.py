@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,6 +119,11 @@ class Store:
     answers: bool = False
     name: str = "db"
     members: tuple[str, ...] = ("db-0", "db-1", "db-2")
+    on_flush: Callable[[], object] = lambda: None
+
+    def execute(self, member: str, statement: str) -> None:
+        assert (member, statement) == ("db-0", "CHECKPOINT")
+        self.on_flush()
 
     def health(self, member: str) -> Health:
         return Health(True, "well", "follower" if member == "db-1" else "leader", member)
@@ -181,6 +186,17 @@ def test_one_bit_turns_at_each_place_once_the_member_was_restarted(held: tuple[V
     assert b"secret" in (Path(held[0].path) / "base" / "table").read_bytes()
 
 
+def test_what_is_not_on_the_disk_yet_is_flushed_first(held: tuple[Volume, ...]) -> None:
+    file = Path(held[1].path) / "base" / "table"
+    file.write_text("")
+    machines = Machines()
+    here = target(Cluster(held), machines, Store(machines, on_flush=lambda: file.write_text("secret")))
+    with pytest.raises(FaultHadNoEffect, match="stands nowhere"):
+        FLIP.inject(here)
+    replace(FLIP, flush="CHECKPOINT").inject(here)
+    assert file.read_text() == "secset"
+
+
 @pytest.mark.parametrize("deaf", [(), ("dd",)])
 def test_a_bit_that_did_not_turn_is_no_damage(held: tuple[Volume, ...], deaf: tuple[str, ...]) -> None:
     here = target(Cluster(held), Machines(deaf=deaf))
@@ -194,6 +210,12 @@ def test_a_place_that_was_left_out_is_no_damage(held: tuple[Volume, ...]) -> Non
     (Path(held[1].path) / "base" / "table").write_text("secset secret")
     with pytest.raises(FaultHadNoEffect, match="is what it was at byte 7"):
         FLIP.damage(target(Cluster(held)), held)
+
+
+def test_a_text_that_turns_into_another_that_is_there_is_no_sign_of_damage(held: tuple[Volume, ...]) -> None:
+    (Path(held[2].path) / "base" / "other").write_text("secset")
+    with pytest.raises(FaultHadNoEffect, match="'secset' is no sign of damage"):
+        FLIP.inject(target(Cluster(held)))
 
 
 def test_a_role_that_nobody_has_is_no_target(held: tuple[Volume, ...]) -> None:

@@ -10,7 +10,7 @@ from harness import deadlines
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.k8s import condition, objects, text
 from harness.model import Volume
-from harness.ports import Datastore, Target
+from harness.ports import Administered, Datastore, Target
 from harness.wait import NotYet, until
 
 _SEARCH = ("grep", "--recursive", "--text", "--byte-offset", "--only-matching", "--fixed-strings")
@@ -65,6 +65,7 @@ class FlipBits:
     text: str  # ASCII; its middle byte is the one that turns
     folder: str = "."  # inside the volume
     volume: str = "data"
+    flush: str = ""  # a statement for the first member that lets all have on disk what they have read: CHECKPOINT
 
     @property
     def name(self) -> str:
@@ -82,7 +83,16 @@ class FlipBits:
         member = next((member for member in store.members if store.health(member).role == self.role), None)
         if member is None:
             raise FaultHadNoEffect(f"{self.store} has no {self.role}")
-        volume = self._of(target.cluster.volumes(target.namespace), member)
+        volumes = target.cluster.volumes(target.namespace)
+        volume, others = self._of(volumes, member), [self._of(volumes, other) for other in store.members]
+        if taken := [place for other in others for place in self._places(target, other, self._turned())]:
+            raise FaultHadNoEffect(f"{self._turned()!r} is no sign of damage, it stands in {taken[0][0]} already")
+        if self.flush:
+            # A standby that is stopped writes out what was there at the last checkpoint of its primary, and no more.
+            if not isinstance(store, Administered):
+                raise FaultHadNoEffect(f"{self.store} takes no statements")
+            store.execute(store.members[0], self.flush)
+            until(partial(_well, store, member), waited_for=f"{member} to follow", within_s=deadlines.DAMAGE_S)
         _restart(target, store, member)
         places = self._places(target, volume, self.text)
         if not places:
@@ -137,15 +147,19 @@ def _restart(target: Target, store: Datastore, member: str) -> None:
     old, _ = _pod(target, member)
     target.cluster.kubectl("delete", "pod", member, "-n", target.namespace, "--wait=false")
 
-    def well() -> None:
+    def again() -> None:
         uid, ready = _pod(target, member)
         if uid in {"", old} or ready != "True":
             raise NotYet(f"{member} is not there again")
-        health = store.health(member)
-        if not health.ok:
-            raise NotYet(health.detail)
+        _well(store, member)
 
-    until(well, waited_for=f"{member} to be well again", within_s=deadlines.DAMAGE_S, every_s=1)
+    until(again, waited_for=f"{member} to be well again", within_s=deadlines.DAMAGE_S, every_s=1)
+
+
+def _well(store: Datastore, member: str) -> None:
+    health = store.health(member)
+    if not health.ok:
+        raise NotYet(health.detail)
 
 
 def _pod(target: Target, name: str) -> tuple[str, str]:

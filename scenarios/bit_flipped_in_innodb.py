@@ -1,0 +1,15 @@
+"""One bit turns on the disk of a replica of MySQL, in a row that nobody reads. It replicates, Ready and healthy.
+
+InnoDB checks a page when it reads it, and then ends itself rather than serve it (manual: innodb_checksum_algorithm).
+Reading it back must notice, long before the replica is needed.
+"""
+
+from harness.faults.files import FlipBits
+from harness.model import Notice, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=FlipBits("mysql", "replica", "gateway-7.example.org", folder="mysql/core_tenant"),
+    plan=Plan(restore=False, volumes_stay=True),
+    noticed_by=(Notice("data-equal", "says that its data are damaged", "mysql"),),
+)

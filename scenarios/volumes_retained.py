@@ -1,0 +1,18 @@
+"""The volumes have the policy Retain, as careful people give it to them, and the namespace is deleted.
+
+Every volume stays, Released, with all data, and belongs to nobody. The backup knows them by name: Velero passes over
+them, restores the claims bound to them, and says Completed; the claims wait for ever ("already bound to a different
+claim"; velero issue 5141). It must be noticed.
+"""
+
+from harness.faults.namespace import DeleteNamespace
+from harness.faults.retain import RetainVolumes
+from harness.model import Notice, Objectives
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(retained=True),
+    troubles=(Trouble(RetainVolumes(), "seed"),),
+    noticed_by=(Notice("drill-finished", "the recovery failed in step restore"),),
+    objectives=Objectives(rto_s=240),
+)
