@@ -129,18 +129,9 @@ def _last_self_test() -> Json:
         return None
 
 
-def _parts(
-    options: Options,
-    supplied: Supplies,
-    cluster: KindCluster,
-    known: dataset.KnownData,
-    run: Path,
-    *,
-    credentials: Mapping[str, Mapping[str, str]] | None = None,
-) -> Parts:
+def _parts(options: Options, supplied: Supplies, cluster: KindCluster, known: dataset.KnownData, run: Path) -> Parts:
     kinds = [DATASTORES[name] for name in options.stores]
-    if credentials is None:
-        credentials = {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
+    credentials = {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
     return Parts(
         cluster=cluster,
         engine=VeleroEngine(
@@ -154,7 +145,6 @@ def _parts(
         machines=cluster.machines,
         hooks=options.hooks,
         renew=partial(_renew, cluster),
-        beside=lambda: _parts(options, supplied, cluster.beside, known, run, credentials=credentials),
         env={
             "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
@@ -172,27 +162,13 @@ def _tidied(options: Options, parts: Parts, cluster: KindCluster, run: Path, jou
         yield
     finally:
         secrets = [value for values in parts.deployment.credentials.values() for value in values.values()]
-        logs = {"cluster": cluster.collect, "tool": parts.engine.collect}
-        if options.scenario.plan.move:
-            logs |= {"moved-to": cluster.beside.collect}
-        bundle.collect(run / "bundle", logs, secrets)
+        bundle.collect(run / "bundle", {"cluster": cluster.collect, "tool": parts.engine.collect}, secrets)
         with contextlib.suppress(HarnessError):
             journal.append("fence", **asdict(cluster.escapes()))
-        if options.scenario.plan.move:
-            _tidy_two(cluster, keep=options.keep)
-        elif options.keep:
+        if options.keep:
             cluster.release()
         else:
             cluster.down()
-
-
-def _tidy_two(cluster: KindCluster, *, keep: bool) -> None:
-    """Of two clusters the one that was left is never kept: it is fenced off, and no drill could use it again."""
-    if keep:
-        cluster.beside.release()
-    else:
-        cluster.beside.down(keep_store=True)
-    cluster.down(keep_store=keep)
 
 
 def _renew(cluster: KindCluster) -> None:

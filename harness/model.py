@@ -176,7 +176,6 @@ class Plan:
     make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
     older: bool = False  # another backup is taken after the fault, and the one from before it is restored
     new_cluster: bool = False  # nothing is left of the old one but the bucket
-    move: bool = False  # another cluster beside the old one, which runs on, fenced off, and must not be touched
 
 
 @dataclass(frozen=True)
