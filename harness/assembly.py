@@ -115,16 +115,13 @@ class Site:
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
             parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
             self._forget = parts.engine.forget
-            with _logs_home(options, parts, cluster, journal, self.secrets):
+            with _logs_home(parts, cluster, journal, self.secrets):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
                     journal.append("fence", **asdict(cluster.escapes()))
                     afterwards(parts, run)
         finally:
             journal.close()
-            if options.scenario.plan.move:
-                _tidy_two(cluster, keep=options.keep)
-                self._cluster = None
         return run
 
     def settle(self, run: Path, verdict: Verdict) -> None:
@@ -245,9 +242,6 @@ def _parts(
         machines=cluster.machines,
         hooks=options.hooks,
         renew=partial(_renew, cluster),
-        beside=lambda: _parts(
-            options, supplied, cluster.beside, known=known, run=run, credentials=credentials, left=left
-        ),
         env={
             "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
@@ -262,27 +256,16 @@ def _parts(
 
 @contextlib.contextmanager
 def _logs_home(
-    options: Options, parts: Parts, cluster: KindCluster, journal: Journal, secrets: Callable[[], frozenset[str]]
+    parts: Parts, cluster: KindCluster, journal: Journal, secrets: Callable[[], frozenset[str]]
 ) -> Iterator[None]:
     """Bring the logs home, and count what the fence has stopped, on every way out."""
     try:
         yield
     finally:
         logs = {"cluster": cluster.collect, "tool": parts.engine.collect}
-        if options.scenario.plan.move:
-            logs |= {"moved-to": cluster.beside.collect}
         bundle.collect(journal.path.parent / "bundle", logs, secrets())
         with contextlib.suppress(HarnessError):
             journal.append("fence", **asdict(cluster.escapes()))
-
-
-def _tidy_two(cluster: KindCluster, *, keep: bool) -> None:
-    """Of two clusters the one that was left is never kept: it is fenced off, and no drill could use it again."""
-    if keep:
-        cluster.beside.release()
-    else:
-        cluster.beside.down(keep_store=True)
-    cluster.down(keep_store=keep)
 
 
 def _renew(cluster: KindCluster) -> None:

@@ -200,7 +200,6 @@ class Plan:
     new_cluster: bool = False  # nothing is left of the old one but the bucket
     again: bool = False  # while the tool itself calls its restore bad, way is made and another one asked for
     rewind: bool = False  # the bucket is first brought back, from older versions, to how it was with the backup stored
-    move: bool = False  # another cluster beside the old one, which runs on, fenced off, and must not be touched
 
 
 @dataclass(frozen=True)

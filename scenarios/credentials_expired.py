@@ -4,7 +4,7 @@ Velero calls its location Unavailable and refuses every backup (velero issues 59
 only at the backups that there are sees nothing. It must be noticed when the backup is due.
 """
 
-from harness.faults.secrets import RefuseCredentials
+from harness.faults.velero_secret import RefuseCredentials
 from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 

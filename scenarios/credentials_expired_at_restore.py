@@ -4,7 +4,7 @@ Velero refuses the restore, since its location is Unavailable. Nothing may look 
 """
 
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.secrets import RefuseCredentials
+from harness.faults.velero_secret import RefuseCredentials
 from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 

@@ -3,7 +3,7 @@
 Velero's own server does, so its location is Available. The backup must not look taken.
 """
 
-from harness.faults.route import CutFromStore
+from harness.faults.network import CutFromStore
 from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 

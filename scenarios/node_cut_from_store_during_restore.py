@@ -5,7 +5,7 @@ Its pod never starts, and the restore must not say Completed.
 
 from harness.faults.machinery import While
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.route import CutFromStore
+from harness.faults.network import CutFromStore
 from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 

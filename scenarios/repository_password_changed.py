@@ -5,7 +5,7 @@ Pods come up all the same, with empty volumes: it must not look like a recovery.
 """
 
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.secrets import ChangeSecret
+from harness.faults.velero_secret import ChangeSecret
 from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from harness.errors import FaultHadNoEffect, ToolFailed
-from harness.faults.route import CutFromStore
+from harness.faults.network import CutFromStore
 from harness.ports import Target
 
 FAULT = CutFromStore("a")

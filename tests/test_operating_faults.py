@@ -1,4 +1,4 @@
-"""Faults of how a store is run: stopped, started wrongly, commanded, turned back, cut off. In memory."""
+"""Faults of how a store is run: stopped, commanded, turned back. In memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from harness import deadlines
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.faults import halt, loss, older
 from harness.faults.command import Command
-from harness.faults.config import StartWith
 from harness.faults.halt import NewAddresses
-from harness.faults.network import CutPort, FenceOff
 from harness.faults.older import TurnBack
 from harness.model import Row, Volume
 from harness.ports import Target
@@ -51,17 +49,15 @@ class Store:
 
 @dataclass
 class Cluster:
-    """A StatefulSet `db`, a ConfigMap and a volume on a node; what is done to them is noted in `did`."""
+    """A StatefulSet `db` and a volume on a node; what is done to them is noted in `did`."""
 
     replicas: int = 2
     kept: dict[str, str] = field(default_factory=dict)
-    data: dict[str, str] = field(default_factory=lambda: {"start.sh": "id=$NAME\n"})
-    kept_text: str | None = None
     born: int = 0
     same_addresses: bool = False
     did: list[str] = field(default_factory=list)
     log: str = "all is well\n"
-    then: str = ""  # logged once a command was run, or pods were made anew
+    then: str = ""  # logged once a command was run
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         verb = args[0]
@@ -73,17 +69,11 @@ class Cluster:
         if verb == "scale":
             self.replicas = int(args[3].partition("=")[2])
             self.born += 10
-        if verb == "delete":
-            self.born += 10
         if verb == "annotate":
             key, equals, value = args[4].partition("=")
             self.kept.pop(key.removesuffix("-"), None)
             self.kept |= {key: value} if equals else {}
-        if verb == "patch":
-            patch = json.loads(args[-1])
-            self.data |= patch["data"]
-            (self.kept_text,) = patch["metadata"]["annotations"].values()
-        if verb in {"exec", "delete"}:
+        if verb == "exec":
             self.log += self.then
         return ""
 
@@ -96,9 +86,6 @@ class Cluster:
                 {"metadata": {"name": f"db-{n}", "uid": f"{n}-{self.born}"}, "status": {"podIP": f"10.0.0.{born + n}"}}
                 for n in range(self.replicas)
             ]
-        if kind == "configmaps":
-            kept = {} if self.kept_text is None else {"drillproof.dev/text-before": self.kept_text}
-            return [{"metadata": {"name": "scripts", "annotations": kept}, "data": self.data}]
         term = {"matchExpressions": [{"values": ["worker"]}]}
         place = {"local": {"path": "/disk/pv"}, "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}
         return [{"metadata": {"name": "pv"}, "spec": place}, {"metadata": {"name": "other"}, "spec": place}]
@@ -109,35 +96,13 @@ class Cluster:
 
 @dataclass
 class Machines:
-    """Two nodes, of which one is off; iptables on the other has dropped `packets`."""
+    """One node."""
 
-    packets: int = 3
-    rules: list[str] = field(default_factory=list)
     did: list[str] = field(default_factory=list)
-    addresses: str = (
-        "inet 10.9.0.3/24\ndefault via 10.9.0.1 dev eth0\n10.1.3.0/24 via 10.9.0.3\n10.1.7.0/24 via 10.9.0.7\n"
-    )
     turned_back: Callable[[], None] = lambda: None
 
-    def nodes(self) -> tuple[str, ...]:
-        return ("worker", "dark")
-
-    def is_on(self, machine: str) -> bool:
-        return machine == "worker"
-
-    def on_node(self, node: str, *argv: str, stdin: str | None = None, within_s: float = 60) -> str:
-        assert self.is_on(node)
-        if argv[0] == "iptables-save":
-            return "\n".join(f"[{self.packets}:9] -A FORWARD {rule}" for rule in self.rules)
-        if argv[0] == "iptables-restore":
-            assert stdin is not None
-            self.rules += [line.split(maxsplit=3)[3] for line in stdin.splitlines() if line.startswith("-I")]
-        elif argv[0] == "iptables":
-            self.rules.remove(" ".join(argv[5:]))
-        elif argv[0] == "ip":
-            return self.addresses
-        else:
-            self.did.append(" ".join(argv))
+    def on_node(self, node: str, *argv: str, within_s: float = 60) -> str:
+        self.did.append(" ".join(argv))
         if argv[0] == "mv":
             self.turned_back()
         return ""
@@ -219,30 +184,6 @@ def test_a_store_that_goes_on_or_cannot_be_read_does_not_stand_still(store: Stor
         loss.writes_stand_still(target(), cast("Any", store))
 
 
-START = StartWith("same-id", "db", ("db-1",), configmap="scripts", key="start.sh", old="$NAME", new="x", sight=TWINS)
-
-
-def test_pods_are_made_anew_with_another_text_which_is_then_put_back() -> None:
-    cluster = Cluster()
-    here = target(cluster=cluster)
-    START.inject(here)
-    assert cluster.data["start.sh"] == "id=x\n"
-    assert cluster.did[-1].startswith("delete pods db-1")
-    with pytest.raises(FaultHadNoEffect, match="has logged anything like"):
-        START.damage(here, ())
-    cluster.log = "two of one id"
-    assert START.damage(here, ())
-    for _ in range(2):
-        START.undo(here)
-        assert cluster.data["start.sh"] == "id=$NAME\n"
-        assert cluster.kept_text is None
-
-
-def test_a_text_that_is_not_there_cannot_be_changed() -> None:
-    with pytest.raises(FaultHadNoEffect, match="has no '\\$NAME'"):
-        START.inject(target(cluster=Cluster(data={"start.sh": "other"})))
-
-
 BACK = TurnBack("db", "db")
 
 
@@ -264,48 +205,3 @@ def test_a_member_that_has_all_that_the_others_show_is_no_damage() -> None:
         BACK.damage(target(), ())
     with pytest.raises(FaultHadNoEffect, match="db has no xy-0"):
         TurnBack("xy", "db").inject(target())
-
-
-def test_a_port_is_cut_where_packets_to_it_are_dropped_until_the_rule_is_taken_away() -> None:
-    machines, fault = Machines(), CutPort(8300)
-    here = target(machines=machines)
-    fault.inject(here)
-    fault.inject(here)
-    assert len(machines.rules) == 1
-    assert fault.damage(here, ()) == {"worker": "3 packets to port 8300 were dropped"}
-    assert CutPort(83).name == "cut-port 83"
-    for _ in range(2):
-        fault.undo(here)
-        assert machines.rules == []
-
-
-def test_a_port_that_nobody_uses_is_not_cut() -> None:
-    here = target(machines=Machines(packets=0))
-    CutPort(8300).inject(here)
-    with pytest.raises(FaultHadNoEffect, match="no packet was dropped"):
-        CutPort(8300).damage(here, ())
-    with pytest.raises(FaultHadNoEffect, match="no packet was dropped"):
-        CutPort(830).damage(here, ())
-
-
-def test_a_fenced_cluster_reaches_its_own_nodes_and_pods_and_its_host_alone_and_runs_on() -> None:
-    machines, fault = Machines(), FenceOff()
-    here = target(machines=machines)
-    fault.inject(here)
-    *allowed, last = (rule for rule in machines.rules if "-i eth0" in rule)
-    assert [rule.split()[3] for rule in allowed] == ["10.9.0.3", "10.1.3.0/24", "10.9.0.1"]
-    assert last == "-i eth0 -m comment --comment fence-off -j DROP"
-    seen = fault.damage(here, ())
-    assert seen["worker"] == "6 packets into or out of the cluster were dropped"
-    assert seen["db-1 runs on"].startswith("at write")
-    fault.undo(here)
-    assert machines.rules
-
-
-def test_a_cluster_that_sends_nothing_or_has_no_address_is_not_fenced_off() -> None:
-    here = target(machines=Machines(packets=0))
-    FenceOff().inject(here)
-    with pytest.raises(FaultHadNoEffect, match="no packet was dropped"):
-        FenceOff().damage(here, ())
-    with pytest.raises(FaultHadNoEffect, match="the address of worker is not in"):
-        FenceOff().inject(target(machines=Machines(addresses="")))

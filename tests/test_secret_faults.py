@@ -12,7 +12,7 @@ import pytest
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut
-from harness.faults.secrets import ChangeSecret, RefuseCredentials
+from harness.faults.velero_secret import ChangeSecret, RefuseCredentials
 from harness.ports import Target
 
 

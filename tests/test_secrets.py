@@ -29,7 +29,6 @@ from harness.journal import Journal
 from harness.k8s import Kubectl
 from harness.model import Event, Json
 from harness.redaction import forms, hidden, without
-from harness.request import options
 
 ROOM = 50_000
 
@@ -90,10 +89,9 @@ def test_no_file_of_a_run_shows_a_secret_of_the_drill(tmp_path: Path) -> None:
     (run / "run.json").write_text("{}")
     log = Journal(run / "journal.jsonl", Clock(), told.append, site.secrets)
     everything = [form.decode() for secret in site.secrets() for form in written(secret)]
-    (asked,) = options(())
     parts = cast("Parts", SimpleNamespace(engine=SimpleNamespace(collect=site.logs)))
     assert site._cluster is not None
-    with assembly._logs_home(asked, parts, site._cluster, log, site.secrets):
+    with assembly._logs_home(parts, site._cluster, log, site.secrets):
         log.append("note", text=f"hook after up: kubectl get secrets: {' '.join(everything)}")
         log.append("damage", fault="x", what={form: form for form in everything})
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from harness.model import Event, Finding, Verdict, lost_claims
 from harness.rundir import Run
@@ -15,39 +15,14 @@ class AnswersAreFromTheRestored:
     """No volume that was there before the fault is there after it, so nobody answers from a survivor.
 
     Where the plan leaves volumes as they are, those that were not lost are the same ones still. And every member was
-    made anew before it was read, so nobody answers from memory. Where the service moved to another cluster, the old
-    one runs on and knows nothing of the new one.
+    made anew before it was read, so nobody answers from memory.
     """
 
     name = "answers-from-restored"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the volumes, one for the members, one for each member that was moved away from."""
-        return (self._volumes(run), self._members(run), *self._source(run))
-
-    def _source(self, run: Run) -> Iterator[Finding]:
-        for store, member in run.each_member() if run.plan.move else ():
-            seen = run.of("source", store=store, member=member)
-            written = run.of("write", store=store, committed=True)
-            newest, made = ((e[-1].data.get(key) if e else None) for e, key in ((seen, "newest"), (written, "n")))
-            if not isinstance(newest, int) or not isinstance(made, int):
-                verdict, detail = (
-                    Verdict.UNKNOWN,
-                    "the cluster that was left was not looked at after a write to the new one",
-                )
-            elif newest >= made:
-                verdict, detail = (
-                    Verdict.FAIL,
-                    f"in the cluster that was left, shows write {newest}, which was made after the move",
-                )
-            elif seen[-1].data.get("ok") is not True:
-                verdict, detail = Verdict.FAIL, f"in the cluster that was left: {seen[-1].data.get('detail')}"
-            else:
-                verdict, detail = (
-                    Verdict.PASS,
-                    f"in the cluster that was left, stays at write {newest}: {seen[-1].data.get('detail')}",
-                )
-            yield Finding(self.name, verdict, detail, "", store, member)
+        """One finding for the volumes, one for the members."""
+        return (self._volumes(run), self._members(run))
 
     def _members(self, run: Run) -> Finding:
         members = [member for _, member in run.each_member()]

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 from harness import parallel
@@ -45,20 +45,9 @@ class KindCluster:
     """One control plane, three workers. Implements `harness.ports.Cluster`."""
 
     def __init__(
-        self,
-        name: str,
-        programs: Programs,
-        *,
-        node_image: str,
-        minio_image: str,
-        topology: Path,
-        state: Path,
-        network: Network | None = None,
+        self, name: str, programs: Programs, *, node_image: str, minio_image: str, topology: Path, state: Path
     ) -> None:
-        """`topology` is the folder clusters/; `state` a folder for what must be known of all clusters.
-
-        With another cluster's `network`, its object store and its fence are shared, and left to it.
-        """
+        """`topology` is the folder clusters/; `state` a folder for what must be known of all clusters."""
         if not _NAME.fullmatch(name):
             raise Misconfigured(f"{name!r} can't name a cluster: use up to 32 of a-z, 0-9 and -, no - at the ends")
         self.name = name
@@ -69,15 +58,7 @@ class KindCluster:
         self._node_image = node_image
         self._topology = topology
         self._lock = Lock(state / f"{name}.lock")
-        self._network = network or Network(self._docker, name)
-        self._beside = partial(
-            KindCluster,
-            programs=programs,
-            node_image=node_image,
-            minio_image=minio_image,
-            topology=topology,
-            state=state,
-        )
+        self._network = Network(self._docker, name)
         self._fence = Fence(self._docker, self._network, node_image)
         self._minio = Minio(self._docker, self._network, minio_image)
         self._store: ObjectStore | None = None
@@ -93,14 +74,6 @@ class KindCluster:
     def machines(self) -> KindMachines:
         """Its nodes and its object store, to be broken."""
         return KindMachines(self._docker, self.nodes, self._minio.name)
-
-    @cached_property
-    def beside(self) -> KindCluster:
-        """A second cluster on the same network, with the same object store; nothing is made yet.
-
-        Remove it first, and with `keep_store`.
-        """
-        return self._beside(f"{self.name}-b", network=self._network)
 
     def up(self) -> None:
         """Make it, or take over an earlier one of ours; return when pods can run.
@@ -154,7 +127,7 @@ class KindCluster:
 
     def nodes(self) -> tuple[str, ...]:
         """The names of the containers that are this cluster's nodes and ours, running or not."""
-        if self._network.owner != self._network.cluster:
+        if self._network.owner != self.name:
             return ()
         mine = ("--filter", f"network={self._network.name}")
         return self._docker.listed(
@@ -162,7 +135,7 @@ class KindCluster:
         )
 
     def _refuse_strangers(self) -> None:
-        if self._network.owner not in (None, self._network.cluster):
+        if self._network.owner not in (None, self.name):
             raise Misconfigured(f"a network {self._network.name} exists that drillproof did not make; remove it")
         mine, wanted = self.nodes(), {f"{self.name}-{node}" for node in NODES}
         for line in self._docker.listed("ps", "--all", f'--format={{{{.Names}}}} {{{{.Label "{KIND_LABEL}"}}}}'):
