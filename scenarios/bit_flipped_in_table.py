@@ -1,0 +1,15 @@
+"""One bit turns on the disk of a standby of PostgreSQL, in a row that nobody reads: the one you would fail over to.
+
+It starts, streams, and is Ready and healthy. Only who reads the table hears of it, as PostgreSQL checks a page when it
+reads it, and not before (manual: data checksums). Reading it back must notice.
+"""
+
+from harness.faults.files import FlipBits
+from harness.model import Notice, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=FlipBits("postgres", "replica", "portal-600.example.org", folder="pg/base", flush="CHECKPOINT"),
+    plan=Plan(restore=False, volumes_stay=True),
+    noticed_by=(Notice("data-equal", "says that its data are damaged", "postgres"),),
+)
