@@ -9,11 +9,12 @@ from harness.faults.secrets import ChangeSecret
 from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
+SAID = "the tool says of its restore: (Partially)?Failed, .*(wrong|invalid repository) password"
 CHANGED = ChangeSecret("other-password", "velero-repo-credentials", "repository-password", "another")
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(CHANGED, "restore"),),
-    noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed, .*wrong password"),),
+    noticed_by=(Notice("restore-complete", SAID),),
 )

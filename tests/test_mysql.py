@@ -418,9 +418,7 @@ def test_trouble_of_other_kinds_is_no_damage() -> None:
 def test_a_server_that_ended_over_a_corrupt_page_said_so_in_its_log() -> None:
     line = "2026 1 [ERROR] [MY-011906] [InnoDB] Database page corruption on disk or a failed file read of page [5:4]."
     assert last_words(f"ready for connections\n{line}\nmysqld got signal 6") == line
-    tree = (
-        "2026 1 [ERROR] [MY-011853] [InnoDB] Corruption of an index tree: table `shop`.`item` index `PRIMARY`"
-    )
+    tree = "2026 1 [ERROR] [MY-011853] [InnoDB] Corruption of an index tree: table `shop`.`item` index `PRIMARY`"
     assert last_words(f"ready for connections\n{tree}\nmysqld got signal 6") == tree
     assert last_words("ready for connections\nShutdown complete") == ""
 

@@ -1,0 +1,16 @@
+"""The namespace is lost, and the disks of the nodes on which it is to be restored have little room left.
+
+The backup is whole and what is in it does not fit. Velero counts every byte of it as done, and says PartiallyFailed;
+that there was no space left stands in the log of a node agent only. The restore must not look like one.
+"""
+
+from harness.faults.disk import SmallDisk
+from harness.faults.namespace import DeleteNamespace
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(SmallDisk(kib=256), "restore"),),
+    noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed"),),
+)

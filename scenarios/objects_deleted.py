@@ -1,0 +1,15 @@
+"""`kubectl delete statefulsets,secrets --all`, in the wrong namespace. The claims stay, and the volumes with all data.
+
+The backup is restored over what is left: it brings back what is gone, passes over the claims, and the databases start
+with the data that they had. Only the volume with the dump is overwritten, and nobody reads it. So nothing is lost.
+"""
+
+from harness.faults.objects import DeleteObjects
+from harness.model import Objectives, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=DeleteObjects(("statefulsets", "secrets")),
+    plan=Plan(volumes_stay=True),
+    objectives=Objectives(rto_s=600, rpo_s=0),
+)

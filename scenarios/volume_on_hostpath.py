@@ -1,0 +1,14 @@
+"""The volume with Consul's snapshot is a hostPath, which is what local-path's classes make unless told otherwise.
+
+Velero says Completed, with a warning in a log, and has copied nothing (velero issues 4962 and 3053; kind's own class is
+of this kind). It must be noticed when the backup is taken, not when it is needed.
+"""
+
+from harness.faults.hostpath import HostPathVolume
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    troubles=(Trouble(HostPathVolume("consul-backup-0", "drill", needs=("consul",)), "backup"),),
+    noticed_by=(Notice("backup-complete", "volume dump was not copied at all", "consul"),),
+)
