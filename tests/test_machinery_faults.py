@@ -42,11 +42,13 @@ class Cluster:
         if args[0] == "delete":
             self.killed = True
         if args[0] == "label":
-            if args[3].endswith("-"):
-                self.marked = [name for name in self.marked if name not in args[4:]]
+            *names, label = args[3:]  # kubectl takes no name after a label
+            assert set(names) <= set(self.tasks)
+            if label.endswith("-"):
+                self.marked = [name for name in self.marked if name not in names]
             else:
-                self.marked += args[4:]
-                self.tasks |= dict.fromkeys(args[4:], self.then)
+                self.marked += names
+                self.tasks |= dict.fromkeys(names, self.then)
         if args[:2] == ("get", "pods") and "--namespace=velero" in args:
             return json.dumps({"items": [{} for label in self.pods if f"--selector={label}" in args]})
         if args[:2] == ("get", "pods"):

@@ -142,10 +142,10 @@ def _mark(target: Target, task: str, phases: Collection[str]) -> None:
     # Asked without a pause: a small backup is over within a second or two.
     names = until(found, waited_for=f"{task} to be under way", within_s=deadlines.DAMAGE_S, every_s=0.1)
     label = ("label", f"{task}.velero.io", f"--namespace={NAMESPACE}")
-    target.cluster.kubectl(*label, f"{_MARK}=yes", *names)
+    target.cluster.kubectl(*label, *names, f"{_MARK}=yes")
     earlier = {text(each, "metadata", "name") for each in _tasks(target, task, _MARKED)} - set(names)
     if earlier:  # of another drill in this cluster
-        target.cluster.kubectl(*label, f"{_MARK}-", *sorted(earlier))
+        target.cluster.kubectl(*label, *sorted(earlier), f"{_MARK}-")
 
 
 def _ended(target: Target, task: str) -> Mapping[str, str]:
