@@ -53,8 +53,8 @@ class Cluster:
             return json.dumps({"items": [{} for label in self.pods if f"--selector={label}" in args]})
         if args[:2] == ("get", "pods"):
             return json.dumps({"items": [{"metadata": {"name": "a", "annotations": self.annotations}}]})
-        names = self.marked if any("killed" in arg for arg in args) else self.tasks
-        items = [{"metadata": {"name": name}, "status": {"phase": self.tasks[name]}} for name in names]
+        listed = self.marked if any("killed" in arg for arg in args) else self.tasks
+        items = [{"metadata": {"name": name}, "status": {"phase": self.tasks[name]}} for name in listed]
         return json.dumps({"items": items})
 
 

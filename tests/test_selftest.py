@@ -11,8 +11,8 @@ from harness import checks, selftest
 from harness.errors import HarnessError
 from harness.model import Finding, Verdict
 from harness.sabotage import consul, memory, mysql, postgres
-from harness.sabotage.base import Base
-from harness.sabotage.forgery import FORGERIES
+from harness.sabotage.base import Base, outcome
+from harness.sabotage.forgery import FORGERIES, Forgery
 from harness.sabotage.sabotage import Expected
 from harness.sabotage.story import STORIES
 from harness.testing import MemoryStore, World, rehearse
@@ -82,3 +82,13 @@ def test_what_is_noticed_by_the_wrong_check_or_for_the_wrong_reason_is_missed(
     seen = ROW.missed(findings)
     assert missed in seen
     assert bool(seen) == bool(missed)
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=lambda each: each.name)
+def test_every_forgery_can_be_made_of_a_drill_of_one_store(tmp_path: Path, forgery: Forgery) -> None:
+    world = World()
+    base = Base(rehearse(tmp_path / "runs", world, (MemoryStore("mysql", world),)).run, tmp_path / "spoilt")
+    path = base.copy(forgery.name)
+    base.tell(path, base.events)
+    forgery.forge(path)
+    assert outcome("forgery", "", forgery, path).missed == ""
