@@ -9,6 +9,7 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(RefuseCredentials(), "restore"),),
     noticed_by=(Notice("restore-complete", "the tool says of its restore: FailedValidation"),),

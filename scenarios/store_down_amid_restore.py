@@ -12,6 +12,7 @@ from harness.model import Objectives, Plan
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
+    stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(While("podvolumerestores", ObjectStoreDown()), "restore", beside=True),),
     plan=Plan(again=True),
