@@ -9,7 +9,6 @@ from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(KillWhileWorking("node-agent", "podvolumerestores"), "restore", beside=True),),
     noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed"),),
