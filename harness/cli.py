@@ -131,6 +131,7 @@ def matrix(  # noqa: PLR0917 # as for `run`
 ) -> int:
     """Drill many disasters with many strategies, and make the table of what survives what."""
     from harness import progress  # noqa: PLC0415 # as above
+    from harness.evidence import matrix as pages  # noqa: PLC0415 # as above
     from harness.matrix import matrix as whole  # noqa: PLC0415 # as above
     from harness.matrix import plan  # noqa: PLC0415 # as above
 
@@ -161,7 +162,7 @@ def matrix(  # noqa: PLR0917 # as for `run`
     typer.echo((folder / ("matrix.json" if as_json else "matrix.md")).read_text(encoding="utf-8"), nl=False)
     if not as_json:
         typer.echo(f"matrix: {folder / 'matrix.html'}")
-    return EXIT_CODES[whole.verdict(found, missing)]
+    return EXIT_CODES[pages.overall(found, missing)]
 
 
 def _tell_plan(planned: Plan, *, as_json: bool) -> None:

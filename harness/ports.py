@@ -238,6 +238,13 @@ class Target:
                 return store
         raise FaultHadNoEffect(f"this drill has no {name}")
 
+    def administered(self, name: str) -> tuple[Datastore, Administered]:
+        """A store by its name, and its administrator's power over it; FaultHadNoEffect if it has none."""
+        store = self.store(name)
+        if not isinstance(store, Administered):
+            raise FaultHadNoEffect(f"{name} takes no statements")
+        return store, store
+
 
 class Fault(Protocol):
     """Something that breaks. A frozen dataclass: it keeps nothing, so `undo` works from what it finds."""

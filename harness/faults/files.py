@@ -10,7 +10,7 @@ from harness import deadlines
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.k8s import condition, objects, text
 from harness.model import Volume
-from harness.ports import Administered, Datastore, Target
+from harness.ports import Datastore, Target
 from harness.wait import NotYet, until
 
 _SEARCH = ("grep", "--recursive", "--text", "--byte-offset", "--only-matching", "--fixed-strings")
@@ -89,9 +89,8 @@ class FlipBits:
             raise FaultHadNoEffect(f"{self._turned()!r} is no sign of damage, it stands in {taken[0][0]} already")
         if self.flush:
             # A standby that is stopped writes out what was there at the last checkpoint of its primary, and no more.
-            if not isinstance(store, Administered):
-                raise FaultHadNoEffect(f"{self.store} takes no statements")
-            store.execute(store.members[0], self.flush)
+            _, administrator = target.administered(self.store)
+            administrator.execute(store.members[0], self.flush)
             until(partial(_well, store, member), waited_for=f"{member} to follow", within_s=deadlines.DAMAGE_S)
         _restart(target, store, member)
         places = self._places(target, volume, self.text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness import deadlines, parallel
 from harness.errors import FaultHadNoEffect, TimedOut
 from harness.model import Volume
-from harness.ports import Administered, Target
+from harness.ports import Target
 from harness.wait import NotYet, until
 
 
@@ -33,12 +33,10 @@ class Statement:
 
     def inject(self, target: Target) -> None:
         """Run it. FaultHadNoEffect if there was nothing of the part to begin with."""
-        store = target.store(self.store)
-        if not isinstance(store, Administered):
-            raise FaultHadNoEffect(f"{self.store} takes no statements")
+        store, administrator = target.administered(self.store)
         if not self._rows(target, store.members[0]):
             raise FaultHadNoEffect(f"{self.store} had nothing of {self.part}")
-        store.execute(store.members[0], self.statement)
+        administrator.execute(store.members[0], self.statement)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """Every member shows that nothing is left. FaultHadNoEffect if one still has some."""

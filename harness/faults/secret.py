@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.k8s import Object, objects, text
 from harness.model import Volume
-from harness.ports import Administered, Target
+from harness.ports import Target
 
 _KEPT = "drillproof.dev/before"
 """Where the Secret itself keeps the hash of what its value was: it is a random one, and cannot be guessed from it."""
@@ -43,9 +43,7 @@ class RotateSecret:
 
     def inject(self, target: Target) -> None:
         """Replace it. FaultHadNoEffect if the old one was of no use."""
-        store = target.store(self.store)
-        if not isinstance(store, Administered):
-            raise FaultHadNoEffect(f"{self.store} takes no statements")
+        store, administrator = target.administered(self.store)
         try:
             self._log_in(target)
         except ToolFailed as error:
@@ -53,7 +51,7 @@ class RotateSecret:
         value = secrets.token_hex(16)
         kept = {"annotations": {_KEPT: _hash(text(self._secret(target), "data", self.key))}}
         patch = {"metadata": kept, "data": {self.key: base64.b64encode(value.encode()).decode()}}
-        store.execute(store.members[0], self.statement.format(value=value))
+        administrator.execute(store.members[0], self.statement.format(value=value))
         command = ("patch", "secret", self._name, "-n", target.namespace, "--type=merge", "--patch-file=/dev/stdin")
         target.cluster.kubectl(*command, stdin=json.dumps(patch))
 

@@ -18,7 +18,6 @@ from harness.matrix import lane as lanes
 from harness.matrix import plan
 from harness.matrix.plan import Cell, Plan
 from harness.matrix.table import Row, drilled, rows
-from harness.model import Verdict
 from harness.progress import Progress
 
 WITHIN_S = 24 * 3600.0
@@ -92,8 +91,3 @@ def table(folder: Path, planned: Plan) -> tuple[tuple[Row, ...], int]:
     except OSError as error:
         raise HarnessError(f"cannot write the matrix into {folder}: {error.strerror}") from error
     return found, missing
-
-
-def verdict(found: tuple[Row, ...], missing: int) -> Verdict:
-    """What a matrix comes to as a whole."""
-    return pages.overall(found, missing)
