@@ -24,15 +24,7 @@ def measure(words: Sequence[str], say: Path) -> dict[str, float | str]:
     for workers in (1, 2):
         with tempfile.TemporaryDirectory(prefix="drillproof-bench-") as folder:
             begun = time.monotonic()
-            command = [
-                sys.executable,
-                "-m",
-                "harness.cli",
-                "matrix",
-                f"--workers={workers}",
-                f"--into={folder}",
-                *words,
-            ]
+            command = [sys.executable, "-m", "harness.cli", "matrix", *words]
             try:
                 shell.run_logged([*command, f"--workers={workers}", f"--into={folder}"], say, within_s=WITHIN_S)
             except ToolFailed as error:

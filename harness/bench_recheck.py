@@ -10,13 +10,15 @@ import time
 from itertools import chain
 from pathlib import Path
 
-from harness import rundir, shell
+from harness import rundir, scenario, shell
 from harness.clock import Clock
 from harness.errors import HarnessError
+from harness.faults.namespace import DeleteNamespace
 from harness.journal import Journal
 from harness.judge import recheck
 from harness.ledger import ACKNOWLEDGED, Workload, fingerprint, write_rows
 from harness.model import Row
+from harness.scenario import Scenario
 from harness.transfers import after, opening
 
 LINES = 1_000_000
@@ -44,7 +46,8 @@ def measure(lines: int = LINES) -> dict[str, float]:
 
 def _run(runs: Path, writes: int) -> Path:
     members = {store: [f"{store}-{number}" for number in range(3)] for store in STORES}
-    run = rundir.create(runs, "bench", {"stores": members, "objectives": {}})
+    drilled = scenario.facts(Scenario(DeleteNamespace()))
+    run = rundir.create(runs, "bench", {"stores": members, "objectives": {}, **drilled})
     journal = Journal(run / "journal.jsonl", Clock())
     journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
     journal.append("mark", mark="T0", at_s=(writes - LOST) / PER_S)
