@@ -169,6 +169,7 @@ class Drill:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
         self._observer.digests("before")
         self._note_objects("before")
+        self._observer.volumes("backup", self._parts.cluster.volumes(namespace))
         protected = [asdict(volume) for volume in engine.protected(namespace)]
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
         report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))

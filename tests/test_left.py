@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from harness.ports import Target
 from harness.request import options
 from harness.rundir import Run
 from harness.scenario import Scenario, Trouble
-from harness.testing import MemoryLoss, MemoryStore, World, rehearse
+from harness.testing import MemoryCluster, MemoryLoss, MemoryStore, World, rehearse
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,16 @@ def test_an_object_that_was_lost_in_between_is_told(series: Series) -> None:
     verdict, said = verdicts(series.drill(left))
     assert verdict == "unknown"
     assert "left: objects of the namespace" in said[0]
+
+
+def test_a_volume_that_became_another_kind_in_between_is_told(series: Series, monkeypatch: pytest.MonkeyPatch) -> None:
+    left, volumes = left_by(series.drill()), MemoryCluster.volumes
+    monkeypatch.setattr(
+        MemoryCluster, "volumes", lambda *asked: tuple(replace(v, kind="hostPath") for v in volumes(*asked))
+    )
+    verdict, said = verdicts(series.drill(left))
+    assert verdict == "unknown"
+    assert "left: kinds of its volumes" in said[0]
 
 
 def test_stores_that_were_made_otherwise_on_purpose_are_not_left(series: Series) -> None:

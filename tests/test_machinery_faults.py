@@ -11,7 +11,7 @@ import pytest
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut
 from harness.faults.hooks import Annotate
-from harness.faults.machinery import ExpireBackups, KillWhileWorking, While
+from harness.faults.machinery import ExpireBackups, KillWhileWorking, SlowNodeAgent, While
 from harness.model import Volume
 from harness.ports import Target
 
@@ -242,3 +242,46 @@ def test_what_failed_in_an_earlier_drill_on_the_same_cluster_is_no_damage_of_thi
     KILL.inject(target(cluster))
     with pytest.raises(FaultHadNoEffect, match="good end"):
         KILL.damage(target(cluster), ())
+
+
+@dataclass
+class Agents:
+    """The DaemonSet of the node agents, whose two pods take its limit once it was rolled out."""
+
+    deaf: bool = False
+    asked: str | None = None
+    limit: str | None = None
+    pods: int = 2
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "patch":
+            (container,) = json.loads(args[-1].partition("=")[2])["spec"]["template"]["spec"]["containers"]
+            assert container["name"] == "node-agent"
+            self.asked = container["resources"]["limits"]["cpu"]
+        if args[:2] == ("rollout", "status") and not self.deaf:
+            self.limit = self.asked
+        resources = {"limits": {"cpu": self.limit}} if self.limit else {}
+        pods = [
+            {"metadata": {"name": f"node-agent-{n}"}, "spec": {"containers": [{"resources": resources}]}}
+            for n in range(self.pods)
+        ]
+        return json.dumps({"items": pods})
+
+
+def test_node_agents_are_slow_until_they_are_not() -> None:
+    agents = Agents()
+    here = Target(*cast("Any", (agents, "custos", (), None, None)))
+    SlowNodeAgent("50m").inject(here)
+    assert set(SlowNodeAgent("50m").damage(here, ())) == {"node-agent-0", "node-agent-1"}
+    for _ in range(2):
+        SlowNodeAgent("50m").undo(here)
+        with pytest.raises(FaultHadNoEffect, match="not every node agent is limited to 50m"):
+            SlowNodeAgent("50m").damage(here, ())
+
+
+@pytest.mark.parametrize("agents", [Agents(deaf=True), Agents(pods=0)])
+def test_node_agents_that_took_no_limit_are_not_slow(agents: Agents) -> None:
+    here = Target(*cast("Any", (agents, "custos", (), None, None)))
+    SlowNodeAgent().inject(here)
+    with pytest.raises(FaultHadNoEffect, match="not every node agent"):
+        SlowNodeAgent().damage(here, ())

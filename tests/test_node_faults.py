@@ -328,7 +328,8 @@ def test_a_volume_is_made_anew_as_a_hostpath_and_the_class_put_right(held: tuple
     for _ in range(2):
         HOSTPATH.undo(target(cluster))
         assert cluster.annotations == {"defaultVolumeType": "local"}
-    assert HOSTPATH.damage(target(cluster), held)  # it stays one
+        with pytest.raises(FaultHadNoEffect, match="data-db-1: local"):
+            HOSTPATH.damage(target(cluster), held)  # the next drill is not to begin with it
 
 
 def test_what_a_killed_harness_left_of_a_class_is_put_right(held: tuple[Volume, ...]) -> None:

@@ -37,8 +37,25 @@ class HostPathVolume:
 
     def inject(self, target: Target) -> None:
         """Let the class forget the kind of its volumes, and remove the pod with its claims."""
-        self.undo(target)  # a killed harness may have left it; what it should be must not be forgotten
+        self._class.undo(target)  # a killed harness may have left it; what it should be must not be forgotten
         self._class.inject(target)
+        self._make_anew(target)
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        """Its claims are bound to other volumes than before, and those are hostPath."""
+        old = {volume.volume_uid for volume in before}
+        mine = self._volumes(target)
+        if not mine or any(volume.kind != "hostPath" or volume.volume_uid in old for volume in mine):
+            raise FaultHadNoEffect(f"{self.pod} is on {', '.join(f'{v.claim}: {v.kind}' for v in mine) or 'no volume'}")
+        return {f"kind of {volume.claim}": f"hostPath, at {volume.path}" for volume in mine}
+
+    def undo(self, target: Target) -> None:
+        """Tell the class again what it forgot, and make a volume that is a hostPath once more."""
+        self._class.undo(target)
+        if any(volume.kind == "hostPath" for volume in self._volumes(target)):
+            self._make_anew(target)
+
+    def _make_anew(self, target: Target) -> None:
         old = self._pod(target)
         discard(target.cluster.kubectl, target.namespace, held_by(old))
 
@@ -49,17 +66,8 @@ class HostPathVolume:
 
         until(runs, waited_for=f"{self.pod} to run again", within_s=deadlines.DAMAGE_S)
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
-        """Its claims are bound to other volumes than before, and those are hostPath."""
-        old = {volume.volume_uid for volume in before}
-        mine = of_pods(target.cluster.volumes(target.namespace), (self.pod,))
-        if not mine or any(volume.kind != "hostPath" or volume.volume_uid in old for volume in mine):
-            raise FaultHadNoEffect(f"{self.pod} is on {', '.join(f'{v.claim}: {v.kind}' for v in mine) or 'no volume'}")
-        return {f"kind of {volume.claim}": f"hostPath, at {volume.path}" for volume in mine}
-
-    def undo(self, target: Target) -> None:
-        """Tell the class again what it forgot. The volume stays what it is."""
-        self._class.undo(target)
+    def _volumes(self, target: Target) -> tuple[Volume, ...]:
+        return of_pods(target.cluster.volumes(target.namespace), (self.pod,))
 
     @property
     def _class(self) -> Annotate:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
-from harness.k8s import Object, objects, text
+from harness.k8s import Object, items, objects, text
 from harness.model import DONE, Volume
 from harness.ports import Fault, Target
 from harness.wait import NotYet, until
@@ -91,6 +91,50 @@ class While:
     def undo(self, target: Target) -> None:
         """Take it away."""
         self.fault.undo(target)
+
+
+@dataclass(frozen=True)
+class SlowNodeAgent:
+    """The node agents, which copy the volumes, have a limit on the processor, as many are given one.
+
+    A copy takes many times as long then. Nothing else is wrong with it.
+    """
+
+    cpu: str = "100m"
+    needs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """How much they have."""
+        return f"slow-node-agent {self.cpu}"
+
+    def inject(self, target: Target) -> None:
+        """Set the limit, and return when all node agents run with it. ToolFailed if they do not."""
+        self._limit(target, self.cpu)
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
+        """The limit of every pod that runs. FaultHadNoEffect if one has none."""
+        pods = objects(target.cluster.kubectl, "pods", f"--namespace={NAMESPACE}", "--selector=name=node-agent")
+        limits = {
+            text(pod, "metadata", "name"): text(container, "resources", "limits", "cpu")
+            for pod in pods
+            for container in items(pod, "spec", "containers")
+        }
+        if set(limits.values()) != {self.cpu}:
+            raise FaultHadNoEffect(f"not every node agent is limited to {self.cpu}: {limits or 'there is none'}")
+        return dict.fromkeys(limits, f"has {self.cpu} of a processor, no more")
+
+    def undo(self, target: Target) -> None:
+        """Take the limit away, and return when all node agents run without it."""
+        self._limit(target, None)
+
+    def _limit(self, target: Target, cpu: str | None) -> None:
+        limited = {"name": "node-agent", "resources": {"limits": {"cpu": cpu}}}
+        patch = json.dumps({"spec": {"template": {"spec": {"containers": [limited]}}}})
+        where = ("daemonset/node-agent", f"--namespace={NAMESPACE}")
+        target.cluster.kubectl("patch", *where, f"--patch={patch}")
+        within_s = deadlines.HEALTHY_S
+        target.cluster.kubectl("rollout", "status", *where, f"--timeout={within_s:.0f}s", within_s=within_s + 10)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,21 @@
+"""MySQL's live files are copied while it writes: Completed, Ready, and wrong.
+
+Each file is of another moment: the redo log is copied first, the tables after it, one by one. InnoDB starts, replicates
+and reports no error; what was paid out of one table has not arrived in the other, rows are missing, deleted ones are
+back. The longer the copy takes the more of them: here the node agents have a tenth of a processor, where a large
+database would take as long with a whole one.
+"""
+
+from harness.faults.machinery import SlowNodeAgent
+from harness.faults.namespace import DeleteNamespace
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(SlowNodeAgent(), "backup"),),
+    noticed_by=(Notice("transfers-whole", "should hold", "mysql"),),
+    stores=("mysql",),
+    strategy="files",
+    strategies=("files",),
+)

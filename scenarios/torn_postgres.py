@@ -1,0 +1,21 @@
+"""PostgreSQL's live files are copied while it writes, with checkpoints in between: Completed, Ready, and wrong.
+
+Files copied before a checkpoint lack what it wrote, and `pg_control`, copied after it, lets recovery begin behind that.
+The backup is Completed, the restore is, the server starts without an error, and acknowledged rows are gone.
+The longer the copy takes the more of them: here the node agents have a tenth of a processor, where a large database
+would take as long with a whole one.
+"""
+
+from harness.faults.checkpoint import CheckpointsDuringCopy
+from harness.faults.machinery import SlowNodeAgent
+from harness.faults.namespace import DeleteNamespace
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(SlowNodeAgent(), "backup"), Trouble(CheckpointsDuringCopy(), "backup", beside=True)),
+    noticed_by=(Notice("ledger-kept", "lost before", "postgres"),),
+    strategy="files",
+    strategies=("files",),
+)
