@@ -13,18 +13,24 @@ from types import FrameType
 import typer
 from typer.exceptions import TyperException
 
-from harness.cli import catalogue, evidence, machine, matrix, options, run, tell
+from harness.cli import catalogue, evidence, machine, matrix, options, run, runs, tell
 from harness.errors import HarnessError, Interrupted, Misconfigured
 from harness.model import Verdict
 
-MODULES = (run, matrix, catalogue, evidence, machine)
+MODULES = (run, matrix, catalogue, runs, evidence, machine)
 """The modules with our commands, in the order in which --help shows them."""
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     help="Prove, with evidence, that a backup really brings a stateful Kubernetes application back.",
+    epilog=options.examples(
+        "drillproof doctor                 is this machine fit?",
+        "drillproof plan                   what the default drill will do, and how long",
+        "drillproof run                    drill it",
+        "drillproof open                   look at the newest report",
+        "drillproof --install-completion   let your shell complete names of scenarios, runs and options",
+    ),
 )
 for module in MODULES:
     app.add_typer(module.app)
@@ -36,9 +42,9 @@ def main(arguments: Iterable[str] | None = None) -> int:  # noqa: PLR0911 # one 
         with _interruptible():
             words = None if arguments is None else list(arguments)
             code = app(words, standalone_mode=False, prog_name="drillproof")
-    except SystemExit:
-        # Typer leaves with 1 when nobody reads our output any more, and 1 is FAIL: it proved nothing of the kind.
-        return tell.EXIT_CODES[Verdict.UNKNOWN]
+    except SystemExit as left:
+        # A completion leaves with 0. With 1, when nobody reads our output any more; but 1 is FAIL, which it is not.
+        return tell.EXIT_CODES[Verdict.UNKNOWN] if left.code else 0
     except TyperException as error:
         return tell.complain(f"{error.format_message()} (see drillproof --help)", tell.WRONG_USAGE)
     except Misconfigured as error:

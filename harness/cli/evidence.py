@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options, tell
+from harness.cli import complete, options, tell
 from harness.errors import HarnessError
 
 app = typer.Typer()
+FORMATS = ("text", "markdown", "csv", "json")
 
 
-@app.command()
+@app.command(
+    epilog=options.examples(
+        "drillproof recheck latest", "drillproof recheck reports/runs/20261124T161606Z-namespace_loss --json"
+    )
+)
 def recheck(
     run: options.RunName, key: options.Key = None, runs: options.Runs = options.RUNS, as_json: options.AsJson = False
 ) -> int:
@@ -26,11 +31,17 @@ def recheck(
     return tell.EXIT_CODES[story.verdict]
 
 
-@app.command()
+@app.command(epilog=options.examples("drillproof report", "drillproof report latest --format markdown >> summary.md"))
 def report(
     run: options.RunName = "latest",
     form: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="What to print: text, markdown, csv or json.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="What to print: text, markdown, csv or json.",
+            autocompletion=complete.word(lambda: FORMATS),
+        ),
     ] = "text",
     key: options.Key = None,
     runs: options.Runs = options.RUNS,
@@ -41,7 +52,7 @@ def report(
     from harness.conduct import show
     from harness.evidence import markdown, numbers
 
-    request.choose("format", form, ("text", "markdown", "csv", "json"))
+    request.choose("format", form, FORMATS)
     story = show(rundir.find(runs, run), key)
     if form in {"markdown", "csv"}:
         typer.echo((markdown if form == "markdown" else numbers).render(story), nl=False)
@@ -50,9 +61,16 @@ def report(
     return tell.EXIT_CODES[story.verdict]
 
 
-@app.command()
+@app.command(epilog=options.examples("drillproof verify latest", "drillproof verify evidence.zip --key auditor.pub"))
 def verify(
-    what: Annotated[str, typer.Argument(metavar="RUN|BUNDLE", help="A run as for `recheck`, or a bundle's file.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|BUNDLE",
+            help="A run as for `recheck`, or a bundle's file.",
+            autocompletion=complete.word(complete.runs),
+        ),
+    ],
     key: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE|FINGERPRINT", help="Public key to believe, and no other; may be repeated."),
@@ -84,7 +102,7 @@ def verify(
     return 0
 
 
-@app.command()
+@app.command(epilog=options.examples("drillproof bundle latest", "drillproof bundle latest --out evidence.zip"))
 def bundle(
     run: options.RunName = "latest",
     out: Annotated[

@@ -12,9 +12,10 @@ from harness.errors import Misconfigured
 from harness.model import Verdict
 
 app = typer.Typer()
+SIGNS = {True: "ok", False: "MEND", None: "?"}
 
 
-@app.command()
+@app.command(epilog=options.examples("drillproof selftest", "drillproof selftest --real --stores postgres"))
 def selftest(
     real: Annotated[bool, typer.Option("--real", help="Spoil what a real drill restores: minutes, a cluster.")] = False,
     stores: options.Stores = None,
@@ -45,7 +46,7 @@ def selftest(
     return tell.EXIT_CODES[Verdict.FAIL if missed else Verdict.PASS]
 
 
-@app.command()
+@app.command(epilog=options.examples("drillproof doctor", "drillproof doctor --json | jq '.[] | select(.ok == false)'"))
 def doctor(as_json: options.AsJson = False) -> int:
     """Say whether this machine can drill, and how to mend what it lacks."""
     from harness.doctor import diagnose
@@ -55,13 +56,13 @@ def doctor(as_json: options.AsJson = False) -> int:
         tell.document([{"name": d.name, "ok": d.ok, "detail": d.detail, "mend": d.mend} for d in found])
     else:
         for each in found:
-            typer.echo(f"{'ok  ' if each.ok else 'MEND'}  {each.name}: {each.detail}")
-            if not each.ok:
+            typer.echo(f"{SIGNS[each.ok]:4}  {each.name}: {each.detail}")
+            if each.ok is False:
                 typer.echo(f"      {each.mend}")
-    return 0 if all(each.ok for each in found) else tell.WRONG_USAGE
+    return 0 if all(each.ok is not False for each in found) else tell.WRONG_USAGE
 
 
-@app.command()
+@app.command(epilog=options.examples("drillproof gc", "drillproof gc --json"))
 def gc(as_json: options.AsJson = False) -> int:
     """Remove whatever killed drills left behind."""
     from harness import assembly

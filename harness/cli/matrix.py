@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command()
+@app.command(
+    epilog=options.examples(
+        "drillproof matrix --plan",
+        "drillproof matrix namespace_loss --strategy dump,files,frozen,physical --workers 2",
+        "drillproof matrix --resume reports/matrix/20261124T142929Z",
+    )
+)
 def matrix(
     scenarios: options.Scenarios = None,
     strategy: options.Strategies = None,
@@ -90,7 +96,7 @@ def _tell_plan(planned: Plan, *, as_json: bool) -> None:
         typer.echo(f"not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}")
 
 
-@app.command()
+@app.command(epilog=options.examples("drillproof table", "drillproof table --runs reports/runs --json"))
 def table(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
     """Show the table strategy x disaster x store of all runs in a folder, judged anew from their evidence."""
     from harness.evidence import matrix as pages

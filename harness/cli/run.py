@@ -11,13 +11,20 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options, tell
+from harness.cli import complete, options, tell
 from harness.model import Verdict, worst
 
 app = typer.Typer()
 
 
-@app.command()
+@app.command(
+    epilog=options.examples(
+        "drillproof run",
+        "drillproof run cluster_lost --stores mysql --size medium",
+        "drillproof run --strategy files --repeat 20",
+        "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
+    )
+)
 def run(
     scenarios: options.Scenarios = None,
     stores: options.Stores = None,
@@ -26,8 +33,12 @@ def run(
     seed: options.Seed = 1,
     size: options.Size = "small",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")] = False,
-    before: Annotated[list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD before STEP.")] = None,
-    after: Annotated[list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD after STEP.")] = None,
+    before: Annotated[
+        list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD before STEP.", autocompletion=complete.steps)
+    ] = None,
+    after: Annotated[
+        list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD after STEP.", autocompletion=complete.steps)
+    ] = None,
     images: options.Images = "auto",
     mirror: options.Mirror = None,
     cluster: options.Cluster = options.CLUSTER,
