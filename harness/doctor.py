@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
 
 from harness import data, supplies
-from harness.engine.engine import INOTIFY, INOTIFY_WANTED, find_engine
+from harness.engine.engine import INOTIFY, INOTIFY_WANTED, Engine, find_engine
 from harness.errors import HarnessError, Misconfigured
 from harness.images import versions
 from harness.images.debian import release
@@ -16,12 +19,17 @@ from harness.options import Diagnosis
 
 MEMORY_BYTES = 8 * 2**30
 CPUS = 2
+SOCKET = Path("/var/run/docker.sock")
+"""Where a Docker of the machine's own listens."""
 
 
 def diagnose() -> Iterator[Diagnosis]:
     """One diagnosis for each thing that a drill needs."""
-    yield _engine()
-    yield _asked("pins", lambda: str(len(versions.load(data.clusters() / "versions.toml").images)) + " images pinned")
+    engine = find_engine(supplies.cache())
+    yield _engine(engine)
+    yield _fence(engine)
+    yield _rights(supplies.cache())
+    yield _asked("versions", _versions)
     yield _asked("Go, to build images", _go)
     yield _asked("room on the disk", _room)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -36,14 +44,44 @@ def diagnose() -> Iterator[Diagnosis]:
         yield Diagnosis("inotify instances", fit, f"{now}, wanted {INOTIFY_WANTED}", mend)
 
 
-def _engine() -> Diagnosis:
-    engine = find_engine(supplies.cache())
+def _engine(engine: Engine | None) -> Diagnosis:
     if engine is not None:
         whose = "the private one" if engine.private else "the machine's own"
         return Diagnosis("container engine", ok=True, detail=f"{whose} answers")
+    if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
+        mend = 'sudo usermod -aG docker "$USER", then log in again'
+        return Diagnosis("container engine", ok=False, detail=f"{SOCKET} is not open to you", mend=mend)
     can = os.geteuid() == 0 and release().get("ID") in {"debian", "ubuntu"}
     detail = "none runs; a drill starts a private one" if can else "none answers"
     return Diagnosis("container engine", can, detail, "start Docker, or run as root on Debian or Ubuntu")
+
+
+def _fence(engine: Engine | None) -> Diagnosis:
+    """Whether rules can be laid around a drill, as far as can be told without starting a container."""
+    if engine is None:
+        return Diagnosis("fence", ok=None, detail="not known before an engine runs; no drill goes on without it")
+    try:
+        rootless = "rootless" in engine.run("info", "--format", "{{json .SecurityOptions}}", within_s=10)
+    except HarnessError as error:
+        return Diagnosis("fence", ok=False, detail=str(error), mend="see the message")
+    detail = "the engine is rootless, and reaches no rules of its host" if rootless else "the engine can lay its rules"
+    return Diagnosis("fence", not rootless, detail, "docker context use default, with a Docker that root runs")
+
+
+def _rights(cache: Path) -> Diagnosis:
+    """Whether we may write where images, programs and runs are kept; nothing is made to find out."""
+    for folder in (cache, Path.cwd()):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not os.access(there, os.W_OK):
+            mend = f'sudo chown -R "$USER" {there}'
+            return Diagnosis("rights", ok=False, detail=f"{there} is not yours to write", mend=mend)
+    return Diagnosis("rights", ok=True, detail=f"{cache} and the folder here can be written")
+
+
+def _versions() -> str:
+    pins = versions.load(data.clusters() / "versions.toml")
+    ours = f"drillproof {metadata.version('drillproof')}, Python {platform.python_version()}"
+    return f"{ours}; a drill runs Kubernetes {pins.kubernetes} and {len(pins.images)} pinned images"
 
 
 def _go() -> str:

@@ -34,6 +34,6 @@ class Diagnosis:
     """One thing that a machine needs, whether it has it, and the command that mends it."""
 
     name: str
-    ok: bool
+    ok: bool | None  # None where it cannot be told yet
     detail: str
     mend: str = ""

@@ -77,12 +77,17 @@ def facts(scenario: Scenario) -> dict[str, Json]:
     }
 
 
+def names(folder: Path) -> tuple[str, ...]:
+    """The names of a folder's scenarios, by its files; none of them is loaded."""
+    stems = sorted(file.stem for file in folder.glob("*.py"))
+    return tuple(stem for stem in stems if not stem.startswith(("_", "test_", "conftest")))
+
+
 def load(folder: Path) -> dict[str, Scenario]:
     """Every scenario of a folder by name. A file that is no scenario is Misconfigured, and named."""
     scenarios: dict[str, Scenario] = {}
-    for file in sorted(folder.glob("*.py")):
-        if file.stem.startswith(("_", "test_", "conftest")):
-            continue
+    for name in names(folder):
+        file = folder / f"{name}.py"
         module = _module(file)
         scenario = getattr(module, "SCENARIO", None)
         if not isinstance(scenario, Scenario):
@@ -92,7 +97,7 @@ def load(folder: Path) -> dict[str, Scenario]:
         if not module.__doc__:
             raise Misconfigured(f"{file} has no docstring; begin it with the disaster's story")
         stores = scenario.stores or _needed(scenario) or STORES
-        scenarios[file.stem] = replace(scenario, name=file.stem, summary=module.__doc__.strip(), stores=stores)
+        scenarios[name] = replace(scenario, name=name, summary=module.__doc__.strip(), stores=stores)
     return scenarios
 
 

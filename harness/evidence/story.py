@@ -65,8 +65,16 @@ class Story:
 def read(run: Path) -> Story:
     """Read a run directory as far as it can be read. Never raises for what is in it."""
     problems: list[str] = []
+    return _story(run, _events(run / "journal.jsonl", problems), problems)
+
+
+def outline(run: Path) -> Story:
+    """Read a run without its events, for a list of many. Its journal is only seen to be there."""
+    return _story(run, (), [] if (run / "journal.jsonl").is_file() else ["journal.jsonl: is missing"])
+
+
+def _story(run: Path, events: tuple[Event, ...], problems: list[str]) -> Story:
     facts = _document(run / "run.json", problems)
-    events = _events(run / "journal.jsonl", problems)
     judged = _document(run / "findings.json", problems)
     findings = _findings(judged, problems) if judged else ()
     if judged and judged.get("verdict") != worst(finding.verdict for finding in findings).value:

@@ -1,0 +1,75 @@
+"""Commands about this machine and the harness itself: is it fit, is it clean, can its checks fail?"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from harness.cli import options, tell
+from harness.errors import Misconfigured
+from harness.model import Verdict
+
+app = typer.Typer()
+SIGNS = {True: "ok", False: "MEND", None: "?"}
+
+
+@app.command(epilog=options.examples("drillproof selftest", "drillproof selftest --real --stores postgres"))
+def selftest(
+    real: Annotated[bool, typer.Option("--real", help="Spoil what a real drill restores: minutes, a cluster.")] = False,
+    stores: options.Stores = None,
+    cluster: options.Cluster = options.CLUSTER,
+    runs: options.Runs = options.RUNS,
+    as_json: options.AsJson = False,
+) -> int:
+    """Spoil a good recovery in every known way, and see whether each is noticed, and for its own reason."""
+    from harness import conduct, progress, request
+    from harness.selftest import rehearsal
+
+    if stores and not real:
+        raise Misconfigured("--stores goes with --real; the cheap tier always takes all stores")
+    if real:
+        (asked,) = request.options((), stores=stores or (), runs=runs, cluster=cluster)
+        with progress.watch(sys.stderr) as watcher:
+            told = conduct.self_test(asked, watcher)
+    else:
+        told = rehearsal()
+    missed = told["missed"]
+    assert isinstance(missed, list)
+    if as_json:
+        tell.document(told)
+    else:
+        for each in missed:
+            typer.echo("MISSED  {way} {store} {name}: {missed}".format(**each))
+        typer.echo(f"{told['noticed']} sabotages noticed, {len(missed)} missed")
+    return tell.EXIT_CODES[Verdict.FAIL if missed else Verdict.PASS]
+
+
+@app.command(epilog=options.examples("drillproof doctor", "drillproof doctor --json | jq '.[] | select(.ok == false)'"))
+def doctor(as_json: options.AsJson = False) -> int:
+    """Say whether this machine can drill, and how to mend what it lacks."""
+    from harness.doctor import diagnose
+
+    found = tuple(diagnose())
+    if as_json:
+        tell.document([{"name": d.name, "ok": d.ok, "detail": d.detail, "mend": d.mend} for d in found])
+    else:
+        for each in found:
+            typer.echo(f"{SIGNS[each.ok]:4}  {each.name}: {each.detail}")
+            if each.ok is False:
+                typer.echo(f"      {each.mend}")
+    return 0 if all(each.ok is not False for each in found) else tell.WRONG_USAGE
+
+
+@app.command(epilog=options.examples("drillproof gc", "drillproof gc --json"))
+def gc(as_json: options.AsJson = False) -> int:
+    """Remove whatever killed drills left behind."""
+    from harness import assembly
+
+    removed = assembly.gc()
+    if as_json:
+        tell.document(list(removed))
+    else:
+        typer.echo("\n".join(removed) or "nothing was left behind")
+    return 0

@@ -1,0 +1,71 @@
+"""What several commands take, once: each option's name, its help, and what a shell may complete it to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import complete
+
+Scenarios = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SCENARIOS]...", help="Names; see `list`.", autocompletion=complete.word(complete.scenarios)
+    ),
+]
+Stores = Annotated[
+    list[str] | None,
+    typer.Option(metavar="A,B", help="Only these stores.", autocompletion=complete.words(complete.stores)),
+]
+Strategy = Annotated[
+    str | None, typer.Option(help="How data gets into the backup.", autocompletion=complete.word(complete.strategies))
+]
+Strategies = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="A,B", help="Default: each scenario's own.", autocompletion=complete.words(complete.strategies)
+    ),
+]
+Engine = Annotated[
+    str | None, typer.Option(help="What takes and restores the backup.", autocompletion=complete.word(complete.engines))
+]
+Engines = Annotated[
+    list[str] | None,
+    typer.Option(metavar="A,B", help="Default: each scenario's own.", autocompletion=complete.words(complete.engines)),
+]
+Seed = Annotated[int, typer.Option(help="Number that the known data follow from.")]
+Size = Annotated[
+    str,
+    typer.Option(help="small (100 MB), medium (1 GB) or large (10 GB).", autocompletion=complete.word(complete.sizes)),
+]
+Rate = Annotated[float, typer.Option(metavar="N", help="Writes a second to each store.")]
+Repeat = Annotated[int, typer.Option(metavar="N", help="How often each drill is made.")]
+Images = Annotated[
+    str,
+    typer.Option(help="Where images come from: auto, pull or build.", autocompletion=complete.word(complete.images)),
+]
+Mirror = Annotated[str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official names.")]
+Cluster = Annotated[str, typer.Option(metavar="NAME", help="Cluster to make; another name for a drill beside another.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", envvar="DRILLPROOF_KEY", help="Private key that signs (yours if not given)."),
+]
+Runs = Annotated[Path, typer.Option(help="Folder of the run directories.", envvar="DRILLPROOF_RUNS")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A path, a run directory's name, or `latest`.", autocompletion=complete.word(complete.runs)
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")]
+
+RUNS = complete.RUNS
+CLUSTER = "drillproof"
+
+
+def examples(*lines: str) -> str:
+    """What --help ends with: command lines that can be copied as they are."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,0 +1,41 @@
+"""What commands print, and the exit codes that they end with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.model import Json, Verdict
+
+if TYPE_CHECKING:
+    from harness.evidence import Story
+
+WRONG_USAGE = 64
+INTERRUPTED = 130
+EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}
+
+
+def story(told: Story, *, as_json: bool) -> None:
+    """How a drill ended."""
+    from harness.evidence import summary
+
+    if as_json:
+        document({**told.judged, "scenario": told.scenario, "verdict": told.verdict.value, "run": str(told.run)})
+        return
+    typer.echo("\n".join(summary.lines(told)))
+
+
+def document(value: Json | Mapping[str, Json]) -> None:
+    """JSON for scripts, on one line."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def complain(message: str, code: int) -> int:
+    """Say on one line what is wrong; returns the exit code."""
+    from harness.evidence.visible import one_line
+
+    typer.echo(f"drillproof: {one_line(message)}", err=True)
+    return code

@@ -1,0 +1,74 @@
+"""The runs of a folder, one line each. What they say of themselves: nothing is judged anew, as `table` does."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.errors import Misconfigured
+from harness.evidence import story as stories
+from harness.evidence.story import number, text
+from harness.model import Verdict
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run directory."""
+
+    run: Path
+    began: datetime | None  # None where its name does not say
+    scenario: str
+    strategy: str
+    engine: str
+    verdict: Verdict  # as it was judged; UNKNOWN where it was not
+    problem: str  # what is missing or cannot be read; "" for nothing
+    rto_s: float | None
+    rpo_s: float | None
+    size_bytes: int
+
+
+def entries(runs: Path) -> Iterator[Entry]:
+    """Every run directory in a folder, oldest first. Misconfigured if there is no such folder."""
+    if not runs.is_dir():
+        raise Misconfigured(f"{runs} is no folder of run directories; say which with --runs")
+    for path in sorted(path.parent for path in runs.glob("*/run.json")):
+        if not path.is_symlink():
+            yield _entry(path)
+
+
+def _entry(run: Path) -> Entry:
+    told = stories.outline(run)
+    return Entry(
+        run,
+        _began(run.name),
+        told.scenario,
+        text(told.facts.get("strategy")),
+        text(told.facts.get("engine")),
+        told.verdict,
+        "; ".join(told.problems),
+        number(told.judged.get("rto_s")),
+        number(told.judged.get("rpo_s")),
+        sum(_sizes(run)),
+    )
+
+
+def _began(name: str) -> datetime | None:
+    said = re.match(r"\d{8}T\d{6}Z", name)
+    try:
+        return datetime.strptime(said[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if said else None
+    except ValueError:
+        return None
+
+
+def _sizes(run: Path) -> Iterator[int]:
+    """Of every file below it, no link followed; one that goes away while we look counts nothing."""
+    for folder, _, names in os.walk(run):
+        for name in names:
+            try:
+                yield os.lstat(Path(folder, name)).st_size
+            except FileNotFoundError:
+                continue
