@@ -237,7 +237,7 @@ def recheck(run: RunName, key: Key = None, runs: Runs = RUNS, as_json: AsJson = 
 def report(
     run: RunName = "latest",
     form: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="What to print: text, markdown, csv or json.")
+        str, typer.Option("--format", metavar="FORMAT", help="Print text, markdown, csv, json, controls or oscal.")
     ] = "text",
     key: Key = None,
     runs: Runs = RUNS,
@@ -246,12 +246,15 @@ def report(
     """Render a run's report.html, junit.xml and allure-results again, as it was judged."""
     from harness import request, rundir  # noqa: PLC0415 # as above
     from harness.conduct import show  # noqa: PLC0415 # as above
-    from harness.evidence import markdown, numbers  # noqa: PLC0415 # as above
+    from harness.evidence import controls, markdown, numbers, oscal  # noqa: PLC0415 # as above
 
-    request.choose("format", form, ("text", "markdown", "csv", "json"))
+    pages = {"markdown": markdown.render, "csv": numbers.render, "controls": controls.render, "oscal": oscal.render}
+    request.choose("format", form, ("text", "json", *pages))
     story = show(rundir.find(runs, run), key)
-    if form in {"markdown", "csv"}:
-        typer.echo((markdown if form == "markdown" else numbers).render(story), nl=False)
+    if form == "controls" and as_json:
+        _print_json(controls.document(story))
+    elif form in pages:
+        typer.echo(pages[form](story), nl=False)
     else:
         _tell(story, as_json=as_json or form == "json")
     return EXIT_CODES[story.verdict]
