@@ -11,7 +11,7 @@ from harness.cli import complete, options, tell
 from harness.errors import HarnessError
 
 app = typer.Typer()
-FORMATS = ("text", "markdown", "csv", "json")
+FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal")
 
 
 @app.command(
@@ -39,7 +39,7 @@ def report(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="What to print: text, markdown, csv or json.",
+            help="Print text, json, markdown, csv, controls or oscal.",
             autocompletion=complete.word(lambda: FORMATS),
         ),
     ] = "text",
@@ -50,12 +50,15 @@ def report(
     """Render a run's report.html, junit.xml and allure-results again, as it was judged."""
     from harness import request, rundir
     from harness.conduct import show
-    from harness.evidence import markdown, numbers
+    from harness.evidence import controls, markdown, numbers, oscal
 
+    pages = {"markdown": markdown.render, "csv": numbers.render, "controls": controls.render, "oscal": oscal.render}
     request.choose("format", form, FORMATS)
     story = show(rundir.find(runs, run), key)
-    if form in {"markdown", "csv"}:
-        typer.echo((markdown if form == "markdown" else numbers).render(story), nl=False)
+    if form == "controls" and as_json:
+        tell.document(controls.document(story))
+    elif form in pages:
+        typer.echo(pages[form](story), nl=False)
     else:
         tell.story(story, as_json=as_json or form == "json")
     return tell.EXIT_CODES[story.verdict]
