@@ -242,6 +242,9 @@ def _parts(
         machines=cluster.machines,
         hooks=options.hooks,
         renew=partial(_renew, cluster),
+        beside=lambda: _parts(
+            options, supplied, cluster.beside, known=known, run=run, credentials=credentials, left=None
+        ),
         env={
             "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
@@ -263,6 +266,8 @@ def _logs_home(
         yield
     finally:
         logs = {"cluster": cluster.collect, "tool": parts.engine.collect}
+        if parts.scenario.plan.move:
+            logs["moved-to"] = cluster.beside.collect
         bundle.collect(journal.path.parent / "bundle", logs, secrets())
         with contextlib.suppress(HarnessError):
             journal.append("fence", **asdict(cluster.escapes()))

@@ -55,6 +55,7 @@ class Parts:
     bucket: Callable[[], Bucket]  # there only once the cluster is up
     machines: Machines
     renew: Callable[[], None]  # a new cluster in place of the old one, with the bucket as it is
+    beside: Callable[[], Parts]  # a second cluster with the same bucket, and all else as it is; it is not up yet
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
@@ -81,6 +82,7 @@ class Drill:
         self._writers: dict[str, LedgerWriter] = {}
         self._struck: set[str] = set()
         self._lost: set[str] = set()
+        self._source: tuple[Datastore, ...] = ()  # the stores that were moved away from, and run on
 
     def run(self) -> None:
         """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
@@ -287,6 +289,9 @@ class Drill:
         with self._recovery():
             if plan.new_cluster:
                 self._parts.renew()
+            if plan.move:
+                self._move()
+            if plan.new_cluster or plan.move:
                 self._parts.engine.install()
             if plan.make_way:
                 self._parts.deployment.remove()
@@ -311,6 +316,14 @@ class Drill:
             mend = [store.mend for store in stores if plan.mend and isinstance(store, Mendable)]
             recover = [store.recover for store in stores] if plan.restore else mend
             parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
+
+    def _move(self) -> None:
+        """From here on the drill is about another cluster. The one from before runs on."""
+        self._source, self._parts = self._parts.stores, self._parts.beside()
+        self._parts.cluster.up()
+        self._observer = Observer(self._journal, self._run, self._parts.stores)
+        for store in self._parts.stores:
+            self._writers[store.name].follow(store.writer)
 
     def _restore_backup(self) -> None:
         plan = self._scenario.plan
@@ -359,6 +372,7 @@ class Drill:
             self._read_twice()
         finally:
             self._end_troubles("readback")
+        self._observer.source(self._source)
 
     def _read_twice(self) -> None:
         try:

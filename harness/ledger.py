@@ -139,6 +139,11 @@ class LedgerWriter:
         """SHA-256 of all that was written, whatever the file holds by now."""
         return self._written.hexdigest()
 
+    def follow(self, connect: Callable[[], Writer]) -> None:
+        """After `stop`: the service is elsewhere now, and is reached by `connect`."""
+        self._disconnect()
+        self._connect = connect
+
     def write_one(self) -> Operation:
         """One more write in the caller's thread, after `stop`: a put. Raises what the store's writer raises."""
         operation = self._workload.put()

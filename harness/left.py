@@ -25,7 +25,7 @@ def left_by(run: Run) -> Left | None:
     broken = "break" in run.steps and run.noticed_by
     made_otherwise = any(step == "seed" for _, step in run.faults)
     shown = fingerprints(run)
-    if broken or made_otherwise or not all(shown.get(name) for name in _asked(run)):
+    if broken or made_otherwise or run.plan.move or not all(shown.get(name) for name in _asked(run)):
         return None
     return Left(run.path.name, shown)
 

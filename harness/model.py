@@ -198,6 +198,7 @@ class Plan:
     volumes_stay: bool = False  # no volume is lost; what comes back uses them as they are
     older: bool = False  # another backup is taken after the fault, and the one from before it is restored
     new_cluster: bool = False  # nothing is left of the old one but the bucket
+    move: bool = False  # another cluster beside the old one, which runs on, fenced off, and must not be touched
     again: bool = False  # while the tool itself calls its restore bad, way is made and another one asked for
     rewind: bool = False  # the bucket is first brought back, from older versions, to how it was with the backup stored
 

@@ -90,6 +90,17 @@ class Observer:
         self._attempt("ledger", survivors)
         self._attempt("balances", balances)
 
+    def source(self, stores: Sequence[Datastore]) -> None:
+        """Note the health of every member of stores that were left running elsewhere, and the newest write there."""
+
+        def look(member: Member) -> None:
+            health = _health(member)
+            newest = max((row.n for row in member.store.ledger(member.name)), default=0)
+            whose = {"store": member.store.name, "member": member.name}
+            self._journal.append("source", **whose, newest=newest, ok=health.ok, detail=health.detail)
+
+        self._attempt("source", look, members(stores))
+
     def file(self, path: Path, sha256: str) -> None:
         """Note the fingerprint of a finished file of the run directory."""
         self._journal.append("file", name=path.name, sha256=sha256)
@@ -131,7 +142,7 @@ class Observer:
 
         return [name for name, seen in zip(store.members, parallel.each(store.members, shows), strict=True) if seen]
 
-    def _attempt(self, what: str, read: Callable[[Member], None]) -> None:
+    def _attempt(self, what: str, read: Callable[[Member], None], of: Sequence[Member] | None = None) -> None:
         def attempt(member: Member) -> None:
             where: dict[str, Json] = {"what": what, "store": member.store.name, "member": member.name}
             try:
@@ -141,7 +152,7 @@ class Observer:
             except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; what is not read is UNKNOWN
                 self._journal.append("unread", **where, message=f"{type(error).__name__}: {error}")
 
-        parallel.each(self.members, attempt)
+        parallel.each(self.members if of is None else of, attempt)
 
 
 def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:

@@ -73,6 +73,7 @@ def words_of(event: Event) -> str:
         "indexes": lambda: f"indexes of {_who(data)}: {text(data.get('held'))} held against their tables",
         "survivors": lambda: f"ledger of {_who(data)}: {text(data.get('rows'))} rows",
         "balances": lambda: f"balances of {_who(data)}: {_count(data, 'accounts', 'account')}",
+        "source": lambda: f"{_who(data)} of the cluster that was left stays at write {text(data.get('newest'))}",
         "corrupt": lambda: f"{_who(data)} says that its data are damaged: {text(data.get('message'))}",
         "unread": lambda: f"{text(data.get('what'))} of {_who(data)} NOT read: {text(data.get('message'))}",
         "fence": lambda: (

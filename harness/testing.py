@@ -399,10 +399,11 @@ def rehearse(
     objectives: Mapping[str, Json] | None = None,
     escaped: int | None = 0,
     left: Left | None = None,
+    moved: Sabotage = lambda _: None,
 ) -> Rehearsal:
     """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted.
 
-    `left` is what an earlier drill in the same world left.
+    `left` is what an earlier drill in the same world left. One that moves to another world finds it spoilt by `moved`.
     """
     scenario = scenario or Scenario(MemoryLoss(world))
     facts: dict[str, Json] = {
@@ -427,6 +428,7 @@ def rehearse(
         lambda: cast("Bucket", None),
         cast("Machines", None),
         renew=lambda: None,
+        beside=lambda: _beside(parts, world, moved),
         hooks=hooks,
         env={},
         writes_per_s=400,
@@ -437,6 +439,16 @@ def rehearse(
         journal.append("fence", stopped=7, escaped=escaped)
     journal.close()
     return Rehearsal(run, stores, deployment)
+
+
+def _beside(parts: Parts, world: World, spoil: Sabotage) -> Parts:
+    """The parts of a drill in a second world, with the first one's bucket."""
+    other = World(bucket=world.bucket, generation=world.generation + 100)
+    stores = tuple(MemoryStore(store.name, other) for store in parts.stores)
+    cluster = MemoryCluster(other)
+    spoil(other)
+    deployment = replace(parts.deployment, cluster=cluster)
+    return replace(parts, cluster=cluster, engine=MemoryEngine(other), deployment=deployment, stores=stores)
 
 
 def _object(kind: str, name: str, uid: str = "", **content: Json) -> Json:

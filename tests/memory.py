@@ -34,6 +34,7 @@ class Memory:
         stores: tuple[str, ...] = ("mysql", "postgres", "consul"),
         escaped: int | None = 0,
         prepare: Sabotage = lambda _: None,
+        moved: Callable[[World, World], None] = lambda *_: None,
     ) -> dict[str, Json]:
         """One drill; `sabotage` spoils what its restore brings back. Returns findings.json."""
         world = World()
@@ -48,6 +49,7 @@ class Memory:
             hooks=hooks,
             objectives=objectives,
             escaped=escaped,
+            moved=lambda other: moved(world, other),
         ).run
         return self.judge()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from memory import Memory
 from harness import deadlines
 from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
-from harness.model import Event, Notice, Objectives, Plan, Stored, Volume
+from harness.model import Event, Notice, Objectives, Plan, Row, Stored, Volume
 from harness.ports import Target
 from harness.progress import Progress
 from harness.rundir import Run
@@ -282,6 +282,58 @@ def test_what_lost_no_volume_has_the_volumes_that_it_had(memory: Memory, *, real
     told = memory.drill(scenario=lambda w: Scenario(Move(w, really=really), plan=Plan(restore=False)))
     assert told["verdict"] == verdict, told["findings"]
     assert [each for each in findings(told, verdict) if each.startswith("answers-from-restored")]
+
+
+def moving(world: World) -> Scenario:
+    return Scenario(Move(world), plan=Plan(move=True))
+
+
+def test_a_write_to_the_new_cluster_that_shows_in_the_old_one_is_told(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = MemoryStore.ledger
+
+    def joined(old: World, _new: World) -> None:
+        def both(store: MemoryStore, member: str) -> Iterator[Row]:
+            yield from ledger(store, member)
+            if store._world is old:
+                yield Row(10**6, "k", "x")
+
+        monkeypatch.setattr(MemoryStore, "ledger", both)
+
+    told = memory.drill(scenario=moving, moved=joined)
+    assert told["verdict"] == "fail"
+    assert any("shows write 1000000, which was made after the move" in each for each in findings(told, "fail"))
+
+
+def test_a_service_that_moved_leaves_the_old_cluster_as_it_was(memory: Memory) -> None:
+    told = memory.drill(scenario=moving)
+    assert told["verdict"] == "pass", told["findings"]
+    left = [each for each in findings(told, "pass") if "in the cluster that was left: stays at write" in each]
+    assert len(left) == 9
+
+
+def unwell(old: World, new: World) -> None:
+    old.members["mysql"]["mysql-1"].healthy = False
+
+
+def gone(old: World, new: World) -> None:
+    old.alive = False
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict", "says"),
+    [
+        (unwell, "fail", ": unwell"),
+        (gone, "unknown", "was not looked at"),
+    ],
+)
+def test_an_old_cluster_that_is_not_what_it_was_is_told(
+    memory: Memory, how: Callable[[World, World], None], verdict: str, says: str
+) -> None:
+    told = memory.drill(scenario=moving, moved=how)
+    assert told["verdict"] == verdict
+    assert any(says in each for each in findings(told, verdict))
 
 
 @pytest.mark.parametrize("mend", [False, True])

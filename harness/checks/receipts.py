@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from harness.model import Event, Finding, Verdict, lost_claims
+from harness.model import Event, Finding, Json, Verdict, lost_claims
 from harness.rundir import Run
 
 Volumes = Mapping[str, tuple[str, str]]
@@ -15,14 +15,24 @@ class AnswersAreFromTheRestored:
     """No volume that was there before the fault is there after it, so nobody answers from a survivor.
 
     Where the plan leaves volumes as they are, those that were not lost are the same ones still. And every member was
-    made anew before it was read, so nobody answers from memory.
+    made anew before it was read, so nobody answers from memory. Where the service moved to another cluster, the old one
+    runs on and knows nothing of the new one.
     """
 
     name = "answers-from-restored"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the volumes, one for the members."""
-        return (self._volumes(run), self._members(run))
+        """One finding for the volumes, one for the members, one for each member that was moved away from."""
+        return (self._volumes(run), self._members(run), *self._source(run))
+
+    def _source(self, run: Run) -> Iterator[Finding]:
+        for store, member in run.each_member() if run.plan.move else ():
+            seen = run.of("source", store=store, member=member)
+            written = run.of("write", store=store, committed=True)
+            verdict, detail = Verdict.UNKNOWN, "was not looked at after a write to the new one"
+            if seen and written and seen[-1].seq > written[-1].seq:
+                verdict, detail = _left_alone(seen[-1], written[-1].data.get("n"))
+            yield Finding(self.name, verdict, f"in the cluster that was left: {detail}", "", store, member)
 
     def _members(self, run: Run) -> Finding:
         members = [member for _, member in run.each_member()]
@@ -83,6 +93,17 @@ class AnswersAreFromTheRestored:
 def _lost_claims(event: Event) -> tuple[str, ...]:
     what = event.data.get("what")
     return lost_claims(what) if isinstance(what, Mapping) else ()
+
+
+def _left_alone(seen: Event, written: Json) -> tuple[Verdict, str]:
+    """Whether a member of the cluster that was left is well, and without what was `written` to the new one."""
+    newest, detail = seen.data.get("newest"), seen.data.get("detail")
+    if not isinstance(newest, int) or not isinstance(written, int):
+        return Verdict.UNKNOWN, f"shows write {newest}, and the new one took write {written}"
+    if newest >= written:
+        return Verdict.FAIL, f"shows write {newest}, which was made after the move"
+    well = seen.data.get("ok") is True
+    return (Verdict.PASS if well else Verdict.FAIL), f"stays at write {newest}: {detail}"
 
 
 def _was_read_anew(run: Run, member: str) -> bool:

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from harness import parallel
@@ -45,9 +45,20 @@ class KindCluster:
     """One control plane, three workers. Implements `harness.ports.Cluster`."""
 
     def __init__(
-        self, name: str, programs: Programs, *, node_image: str, minio_image: str, topology: Path, state: Path
+        self,
+        name: str,
+        programs: Programs,
+        *,
+        node_image: str,
+        minio_image: str,
+        topology: Path,
+        state: Path,
+        network: Network | None = None,
     ) -> None:
-        """`topology` is the folder clusters/; `state` a folder for what must be known of all clusters."""
+        """`topology` is the folder clusters/; `state` a folder for what must be known of all clusters.
+
+        With another cluster's `network`, its object store and its fence are shared, and left to it.
+        """
         if not _NAME.fullmatch(name):
             raise Misconfigured(f"{name!r} can't name a cluster: use up to 32 of a-z, 0-9 and -, no - at the ends")
         self.name = name
@@ -58,7 +69,15 @@ class KindCluster:
         self._node_image = node_image
         self._topology = topology
         self._lock = Lock(state / f"{name}.lock")
-        self._network = Network(self._docker, name)
+        self._network = network or Network(self._docker, name)
+        self._beside = partial(
+            KindCluster,
+            programs=programs,
+            node_image=node_image,
+            minio_image=minio_image,
+            topology=topology,
+            state=state,
+        )
         self._fence = Fence(self._docker, self._network, node_image)
         self._minio = Minio(self._docker, self._network, minio_image)
         self._store: ObjectStore | None = None
@@ -74,6 +93,15 @@ class KindCluster:
     def machines(self) -> KindMachines:
         """Its nodes and its object store, to be broken."""
         return KindMachines(self._docker, self.nodes, self._minio.name)
+
+    @cached_property
+    def beside(self) -> KindCluster:
+        """A second cluster on the same network, with the same object store; nothing is made yet.
+
+        It goes and stays with this one, which is never used again as it is.
+        """
+        (self.home / "recipe").unlink(missing_ok=True)
+        return self._beside(f"{self.name}-b", network=self._network)
 
     def up(self) -> None:
         """Make it, or take over an earlier one of ours; return when pods can run.
@@ -94,6 +122,8 @@ class KindCluster:
     def down(self, *, keep_store: bool = False) -> None:
         """Remove it and everything made with it, but for the object store if that is to be kept."""
         self._lock.take(f"the cluster {self.name}")
+        if "beside" in vars(self):
+            self.beside.down(keep_store=True)
         self._remove_nodes()
         if not keep_store:
             self._minio.down()
@@ -105,6 +135,8 @@ class KindCluster:
 
     def release(self) -> None:
         """Leave it standing for whoever comes next."""
+        if "beside" in vars(self):
+            self.beside.release()
         self._lock.drop()
 
     def forward(self, namespace: str, pod: str, port: int) -> contextlib.AbstractContextManager[tuple[str, int]]:
@@ -127,7 +159,7 @@ class KindCluster:
 
     def nodes(self) -> tuple[str, ...]:
         """The names of the containers that are this cluster's nodes and ours, running or not."""
-        if self._network.owner != self.name:
+        if self._network.owner != self._network.cluster:
             return ()
         mine = ("--filter", f"network={self._network.name}")
         return self._docker.listed(
@@ -135,7 +167,7 @@ class KindCluster:
         )
 
     def _refuse_strangers(self) -> None:
-        if self._network.owner not in (None, self.name):
+        if self._network.owner not in (None, self._network.cluster):
             raise Misconfigured(f"a network {self._network.name} exists that drillproof did not make; remove it")
         mine, wanted = self.nodes(), {f"{self.name}-{node}" for node in NODES}
         for line in self._docker.listed("ps", "--all", f'--format={{{{.Names}}}} {{{{.Label "{KIND_LABEL}"}}}}'):

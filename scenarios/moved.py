@@ -1,0 +1,15 @@
+"""The service moves to another cluster by a restore from the bucket, while the old one runs on, fenced off.
+
+Other nodes, other addresses, the same names: what was restored must find its own kind and never the old one's. A member
+that joins the old cluster's replication, or an old one that takes a write of the new one's, is what every move risks.
+"""
+
+from harness.faults.fence_off import FenceOff
+from harness.model import Objectives, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=FenceOff(),
+    plan=Plan(move=True),
+    objectives=Objectives(rto_s=900, rpo_s=300),
+)
