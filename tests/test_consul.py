@@ -156,10 +156,14 @@ def store(api: Api) -> Consul:
     return Consul(OnePod(api), "custos", {"management-token": "secret"})  # type: ignore[arg-type] # all that is used
 
 
+META = {"consul-version": "1.22.0"}
+
+
 def itself(node: str = "consul-1", last_contact: str = "8ms", **settings: object) -> dict[str, object]:
     raft = {"state": "Follower", "commit_index": "5", "applied_index": "5", "last_contact": last_contact}
     config = {"NodeName": node, "NodeID": "id", "Datacenter": "custos"}
-    return {"Config": config, "DebugConfig": settings, "Member": {"Addr": "10.0.0.1"}, "Stats": {"raft": raft}}
+    member, stats = {"Addr": "10.0.0.1"}, {"raft": raft}
+    return {"Config": config, "DebugConfig": settings, "Member": member, "Stats": stats, "Meta": META}
 
 
 def test_every_read_is_stale_and_carries_the_token(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,6 +396,7 @@ def quorum(
     *,
     index: int = 5,
     address: str = "10.0.0.1",
+    meta: dict[str, str] | None = META,
     voters: tuple[str, ...] = MEMBERS,
     others: tuple[str, ...] = (),
 ) -> None:
@@ -403,7 +408,7 @@ def quorum(
         "/v1/agent/self": (200, itself()),
         "/v1/operator/raft/configuration": (200, {"Servers": servers}),
         "/v1/operator/autopilot/health": (200, {"Healthy": True, "Servers": servers}),
-        "/v1/catalog/node/consul-1": (200, {"Node": {"ID": "id", "Address": address}}),
+        "/v1/catalog/node/consul-1": (200, {"Node": {"ID": "id", "Address": address, "Meta": meta}}),
         "/v1/health/node/consul-1": (200, [CHECK]),
         "/v1/health/node/consul-2": (200, []),
         "/v1/kv/drillproof/lineage": (200, [PAIR]),
@@ -421,6 +426,7 @@ def test_a_server_in_a_sound_quorum_is_healthy(api: Api) -> None:
     [
         (lambda api: quorum(api, index=6), "applied [5] of 6"),
         (lambda api: quorum(api, address="10.0.0.9"), "the catalog has it as id at 10.0.0.9"),
+        (lambda api: quorum(api, meta=None), "the catalog has not its metadata yet"),
         (lambda api: quorum(api, voters=("consul-0", "consul-1")), "the voters are consul-0, consul-1"),
         (lambda api: quorum(api, voters=("consul-1", "consul-2")), "the leaders are none"),
         (lambda api: quorum(api, voters=(*MEMBERS, "stranger")), "stranger"),

@@ -205,6 +205,8 @@ def _quorum(server: Server, own: Self, members: tuple[str, ...]) -> tuple[list[s
         f"its role is {own.role}": (own.role == "leader") != (leaders == [own.node]),
         "autopilot does not call the servers healthy": not pilot["Healthy"],
         f"the catalog has it as {registered}": registered != f"{own.node_id} at {own.address}",
+        # A leader registers who comes back after long; what only the server itself knows follows at its next sync.
+        "the catalog has not its metadata yet": (entry.get("Meta") or {}) != own.meta,
         f"of its checks {', '.join(failing)}": bool(failing),
         "closed to clients: it waits for a restore": not server.is_open(),
     }

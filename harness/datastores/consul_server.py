@@ -46,6 +46,7 @@ class Self:
     commit_index: int
     applied_index: int
     heard_from_leader: bool
+    meta: Mapping[str, str]
     settings: Mapping[str, object]
 
 
@@ -94,6 +95,7 @@ class Server:
             commit_index=int(raft["commit_index"]),
             applied_index=int(raft["applied_index"]),
             heard_from_leader=raft["last_contact"] != "never",
+            meta=said["Meta"] or {},
             settings=said["DebugConfig"],
         )
 
