@@ -3,11 +3,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 ARGS ?=
+RUNS ?= reports/runs
+ALLURE := reports/allure
 
-.PHONY: help drill test test-real matrix selftest check bench bench-catalogue gc clean
+.PHONY: help drill test test-real report matrix selftest check bench bench-catalogue gc clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 drill: $(VENV)/.ready ## set up all that is missing, run the default drill; options by ARGS='--size medium'
 	@$(VENV)/bin/drillproof run $(ARGS)
@@ -15,9 +17,14 @@ drill: $(VENV)/.ready ## set up all that is missing, run the default drill; opti
 test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 	@$(VENV)/bin/pytest -q -n 2 $(ARGS)
 
-test-real: $(VENV)/.ready ## the pull path, against a registry of our own, and kopia-check: minutes, needs what `make drill` needs
+test-real: $(VENV)/.ready $(ALLURE)/node_modules/.ready ## the pull path, against a registry of our own, kopia-check, Allure: minutes, needs what `make drill` needs
 	@cd clusters/images/velero && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false ./cmd/kopia-check
-	@$(VENV)/bin/pytest -q -s tests/real_pull.py
+	@$(VENV)/bin/pytest -q -s tests/real_allure.py tests/real_pull.py
+
+report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with how each drill went before; other runs by RUNS=reports/matrix/DIR/runs
+	@found=$$(ls -d "$(abspath $(RUNS))"/*-*/allure-results 2>/dev/null); \
+	  [ -n "$$found" ] || { echo "no run in $(RUNS) has allure-results; \`make drill\` makes one, \`drillproof report RUN\` renders an old one" >&2; exit 64; }; \
+	  cd $(ALLURE) && rm -rf html && node_modules/.bin/allure generate $$found && echo "report: $(ALLURE)/html/index.html"
 
 matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
 	@$(VENV)/bin/drillproof matrix $(ARGS)
@@ -54,4 +61,12 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@echo "installing the locked Python packages"
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(ALLURE)/node_modules/.ready: $(ALLURE)/package-lock.json
+	@if ! command -v npm >/dev/null; then if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends npm >/dev/null; \
+	  else echo "make report needs Node.js 20 or newer with npm; install it and try again" >&2; exit 64; fi; fi
+	@echo "installing the locked Allure"
+	@cd $(ALLURE) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -40,6 +40,7 @@ def conduct(options: Options, progress: Progress, site: Site) -> Story:
     once the interrupted run has been rendered, and names it. A traceback goes to error.txt.
     """
     signer = keys.signer(options.key, progress.say)
+    progress.expect(options)
     try:
         run = site.drill(options, progress, progress.say)
     except Misconfigured:

@@ -27,7 +27,7 @@ class Past:
 
     def whole_s(self, steps: tuple[str, ...]) -> float | None:
         """All of `steps` together; None if one of them never ended."""
-        return sum(self.steps_s[step] for step in steps) if steps and set(steps) <= self.steps_s.keys() else None
+        return sum(self.steps_s[step] for step in steps) if set(steps) <= self.steps_s.keys() else None
 
 
 def past(options: Options) -> Past:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from harness import wait
 from harness.clock import Clock
 from harness.evidence.answers import damage_in_words, noticed
 from harness.evidence.story import items, mapping, number, text
 from harness.evidence.visible import duration, many, one_line
 from harness.model import STEPS, Event, Json
 from harness.objectives import MARKS
+from harness.options import Options
+from harness.past import Past, past
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,10 +34,18 @@ class Progress:
         self.step = "prepare"
         self.begun_s: dict[str, float] = {}
         self.ended: dict[str, tuple[str, float]] = {}
+        self._steps: tuple[str, ...] = ()
+        self._before = Past()
+        self._begun = self._clock
+
+    def expect(self, options: Options) -> None:
+        """Know what drill it will be, and what such drills took before."""
+        self._steps, self._before = options.scenario.steps, past(options)
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
-        self.first = self.first or event
+        if self.first is None:
+            self.first, self._begun = event, Clock()
         step = text(event.data.get("step"))
         if event.kind == "step" and event.data.get("phase") == "start":
             self.step = step
@@ -43,12 +54,30 @@ class Progress:
             how = "done" if event.data.get("phase") == "end" else "FAILED"
             self.ended[step] = (how, event.at_s - self.begun_s.get(step, event.at_s))
         words = f"{self.ended[step][0]} after {duration(self.ended[step][1])}" if self._ends(event) else words_of(event)
+        if event.kind == "step" and not self._ends(event) and (self._before.runs or step in self._steps[:1]):
+            words = f"{words}; {self.left(event.at_s)}"
         if words:
             self._show(f"[{event.at_s:7.1f} s] {self.step}: {one_line(words)}")
 
     def say(self, line: str) -> None:
         """Take a line about what is made ready before the drill begins."""
         self._show(f"[{self._clock.now_s():7.1f} s] {self.step}: {one_line(line)}")
+
+    def left(self, at_s: float) -> str:
+        """How much longer it will be by past runs, at a moment of the drill; in words."""
+        if not self._before.runs:
+            return "no past run like it"
+        ahead = [step for step in self._steps if step not in self.ended]
+        usual_s = self._before.whole_s(tuple(ahead))
+        if usual_s is None:
+            return "no past run like it went so far"
+        goes_on = ahead and ahead[0] in self.begun_s
+        spent_s = min(at_s - self.begun_s[ahead[0]], self._before.steps_s[ahead[0]]) if goes_on else 0
+        return f"about {duration(usual_s - spent_s)} left by {many(self._before.runs, 'past run')}"
+
+    def now_s(self) -> float:
+        """The moment of the drill; 0 before it begins."""
+        return self._begun.now_s() if self.first else 0.0
 
     def _ends(self, event: Event) -> bool:
         return event.kind == "step" and event.data.get("phase") != "start"
@@ -121,11 +150,16 @@ def _picture(progress: Progress, lines: list[str], spinner: RenderableType) -> R
             how, took_s = progress.ended[step]
             table.add_row(signs[how], Text(step), Text(f"{how} after {duration(took_s)}", style="dim"))
         elif step in progress.begun_s:
-            table.add_row(spinner, Text(step, style="bold"), Text("goes on", style="dim"))
+            goes_on_s = progress.now_s() - progress.begun_s[step]
+            table.add_row(spinner, Text(step, style="bold"), Text(f"for {duration(goes_on_s)}", style="dim"))
         else:
             table.add_row(Text("·", style="dim"), Text(step, style="dim"), Text(""))
     whole = Table.grid()
     whole.add_row(table)
+    whole.add_row(Text(f"{duration(progress.now_s())} so far; {progress.left(progress.now_s())}", style="bold"))
+    for each in wait.under_way():
+        seen = one_line(f"waiting for {each.waited_for}; last seen: {each.last_seen}")
+        whole.add_row(Text(seen, style="yellow", no_wrap=True, overflow="ellipsis"))
     for line in lines[-_SHOWN:]:
         whole.add_row(Text(line, style="dim", no_wrap=True, overflow="ellipsis"))
     return whole

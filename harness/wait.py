@@ -6,12 +6,24 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 from harness.errors import Interrupted, TimedOut, ToolFailed
 
 T = TypeVar("T")
 _cancel = threading.Event()
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A wait that is under way."""
+
+    waited_for: str
+    last_seen: str
+
+
+_under_way: dict[int, Wait] = {}  # by thread
 
 
 class NotYet(Exception):
@@ -25,15 +37,24 @@ def until(probe: Callable[[], T], *, waited_for: str, within_s: float, every_s: 
     `within_s` seconds: TimedOut, with the last such text. Any other exception goes through.
     """
     deadline = time.monotonic() + within_s
-    while True:
-        try:
-            return probe()
-        except (NotYet, ToolFailed) as seen:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimedOut(waited_for, within_s, str(seen)) from seen
-            if _cancel.wait(min(every_s, left)):
-                raise Interrupted(f"stopped while waiting for {waited_for}") from seen
+    try:
+        while True:
+            try:
+                return probe()
+            except (NotYet, ToolFailed) as seen:
+                _under_way[threading.get_ident()] = Wait(waited_for, str(seen))
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimedOut(waited_for, within_s, str(seen)) from seen
+                if _cancel.wait(min(every_s, left)):
+                    raise Interrupted(f"stopped while waiting for {waited_for}") from seen
+    finally:
+        _under_way.pop(threading.get_ident(), None)
+
+
+def under_way() -> tuple[Wait, ...]:
+    """What is waited for now, in any thread, and what was seen instead; for whoever watches."""
+    return tuple(_under_way.copy().values())
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ FACTS: dict[str, Json] = {
     "schema": journal.SCHEMA,
     "scenario": "namespace_loss",
     "summary": "The namespace is deleted, with every pod, claim and volume in it; the newest backup brings it back.",
-    "fault": "DeleteNamespace",
+    "faults": [{"name": "delete-namespace", "step": "break"}],
     "objectives": {"rto_s": 600, "rpo_s": 300},
     "strategy": "dump",
     "engine": "velero-restic",

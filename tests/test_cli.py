@@ -134,6 +134,14 @@ def test_run_ends_with_the_verdict_the_numbers_and_the_path(
     ]
 
 
+def test_run_says_how_much_longer_by_what_was_drilled_before(
+    asked: list[Options], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample_runs.passed(Path("reports/runs/20260102T030405Z-namespace_loss"))
+    assert cli.main(["run"]) == 0
+    assert "backup: begun; about 3 min 34 s left by 1 past run\n" in capsys.readouterr().err
+
+
 def test_json_is_all_there_is_on_standard_output(asked: list[Options], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,7 +14,7 @@ import sample_runs
 from harness import evidence
 from harness.errors import HarnessError, ToolFailed
 from harness.evidence import bundle
-from harness.model import STEPS
+from harness.model import STEPS, Verdict
 
 
 def junit(run: Path) -> ET.Element:
@@ -66,10 +67,44 @@ def test_allure_has_the_drill_with_its_steps_and_files(tmp_path: Path) -> None:
     folder = tmp_path / "run" / "allure-results"
     assert all((folder / source).is_file() for source in attached.values())
     assert "versions.velero=1.16.2" in (folder / "environment.properties").read_text()
-    assert [each["matchedStatuses"][0] for each in json.loads((folder / "categories.json").read_text())] == [
-        "failed",
-        "broken",
-    ]
+
+
+def test_allure_has_labels_and_one_history_for_every_seed(tmp_path: Path) -> None:
+    sample, other = (sample_runs.recovered(tmp_path / name) for name in ("run", "other"))
+    other.facts["seed"] = 8
+    sample.finding("data-equal", "pass", "equal")
+    drill, again = allure(sample.write()), allure(other.write())
+    labels = {(each["name"], each["value"]) for each in drill["labels"]}  # type: ignore[attr-defined] # as above
+    assert {("story", "delete-namespace"), ("feature", "dump"), ("tag", "verdict:PASS"), ("tag", "mysql")} <= labels
+    seeds = [each for each in drill["parameters"] if each["name"] == "seed"]  # type: ignore[attr-defined] # as above
+    assert (seeds[0]["excluded"], drill["historyId"]) == (True, again["historyId"])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "check", "detail", "category"),
+    [
+        (Verdict.FAIL, "data-equal", "a row gone", "Data loss"),
+        (Verdict.FAIL, "ledger-kept", "a write gone", "Data loss"),
+        (Verdict.FAIL, "objectives-met", "took too long", "Objective missed"),
+        (Verdict.FAIL, "noticed", "nobody did", "Not noticed"),
+        (Verdict.FAIL, "members-healthy", "no\nFAIL data-equal", "Recovery was bad (FAIL)"),
+        (Verdict.UNKNOWN, "data-equal", "not read", "Harness trouble, not judged (UNKNOWN)"),
+    ],
+)
+def test_allure_puts_a_bad_drill_under_what_was_bad(
+    tmp_path: Path, verdict: Verdict, check: str, detail: str, category: str
+) -> None:
+    sample = sample_runs.recovered(tmp_path / "run")
+    sample.finding("fence-held", "pass", "nothing left it")
+    sample.finding(check, verdict.value, detail)
+    drill = allure(sample.write())
+    message = drill["statusDetails"]["message"]  # type: ignore[index] # an object, by Allure's format
+    fitting = (
+        each["name"]
+        for each in json.loads((tmp_path / "run" / "allure-results" / "categories.json").read_text())
+        if drill["status"] in each["matchedStatuses"] and re.fullmatch(each.get("messageRegex", r"[\s\S]*"), message)
+    )
+    assert next(fitting) == category
 
 
 def test_allure_calls_unknown_broken_and_the_step_too(tmp_path: Path) -> None:

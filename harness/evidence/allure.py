@@ -14,22 +14,46 @@ from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDe
 from allure_commons.types import AttachmentType, LabelType
 
 from harness.evidence.junit import label
-from harness.evidence.story import Story, flat, text
+from harness.evidence.story import Story, flat, items, mapping, text
 from harness.evidence.visible import one_line, visible
 from harness.model import Event, Verdict
 
 _STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.UNKNOWN: Status.BROKEN}
-_CATEGORIES = (
+_LOST = ("data-equal", "indexes-hold", "objects-equal", "ledger-kept", "transfers-whole")
+"""The checks whose FAIL says that something did not come back as it was."""
+
+
+def _failing(*checks: str) -> str:
+    # Whole messages are matched, by Java's and by JavaScript's expressions; a finding begins a line, a detail never.
+    return rf"([\s\S]*\n)?FAIL ({'|'.join(checks)})\b[\s\S]*"
+
+
+CATEGORIES = (
+    {"name": "Data loss", "matchedStatuses": [Status.FAILED], "messageRegex": _failing(*_LOST)},
+    {"name": "Objective missed", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("objectives-met")},
+    {"name": "Not noticed", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("noticed")},
     {"name": "Recovery was bad (FAIL)", "matchedStatuses": [Status.FAILED]},
-    {"name": "Could not be judged (UNKNOWN)", "matchedStatuses": [Status.BROKEN, Status.UNKNOWN, Status.SKIPPED]},
+    {
+        "name": "Harness trouble, not judged (UNKNOWN)",
+        "matchedStatuses": [Status.BROKEN, Status.UNKNOWN, Status.SKIPPED],
+    },
 )
+"""What a bad drill is put under. Allure 3 takes the first that fits, Allure 2 all."""
+
 ATTACHED = {
     "report.html": AttachmentType.HTML,
     "findings.json": AttachmentType.JSON,
     "run.json": AttachmentType.JSON,
     "journal.jsonl": AttachmentType.TEXT,
+    "error.txt": AttachmentType.TEXT,
 }
 """The files of a run that go with it into Allure."""
+
+ENVIRONMENT = ("versions", "host", "commit")
+"""What of run.json tells where it was drilled."""
+
+APART = ("seed",)
+"""The settings that make no other drill of it."""
 
 
 def write(story: Story, folder: Path) -> None:
@@ -46,7 +70,10 @@ def write(story: Story, folder: Path) -> None:
         statusDetails=StatusDetails(message=_message(story)),
         stage="finished",
         labels=_labels(story),
-        parameters=[Parameter(name=name, value=visible(value)) for name, value in _settings(story)],
+        parameters=[
+            Parameter(name=name, value=visible(value), excluded=True if name in APART else None)
+            for name, value in _settings(story)
+        ],
         steps=[*_steps(story), *_findings(story)],
     )
     if story.events:
@@ -57,8 +84,9 @@ def write(story: Story, folder: Path) -> None:
             logger.report_attached_file(str(story.run / name), stored)  # type: ignore[no-untyped-call] # as above
             drill.attachments.append(Attachment(name=name, source=stored, type=kind.mime_type))
     logger.report_result(drill)  # type: ignore[no-untyped-call] # as above
-    (folder / "categories.json").write_text(json.dumps(_CATEGORIES, indent=2), encoding="utf-8")
-    lines = [f"{_key(name)}={one_line(value)}" for name, value in flat(story.facts)]
+    (folder / "categories.json").write_text(json.dumps(CATEGORIES, indent=2), encoding="utf-8")
+    facts = {name: story.facts[name] for name in ENVIRONMENT if name in story.facts}
+    lines = [f"{_key(name)}={one_line(value)}" for name, value in flat(facts)]
     (folder / "environment.properties").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -70,8 +98,8 @@ def _settings(story: Story) -> Iterator[tuple[str, str]]:
 
 
 def _same_drill(story: Story) -> str:
-    """Equal for drills that may be compared over time: all settings but the seed."""
-    settings = [setting for setting in _settings(story) if setting[0] != "seed"]
+    """Equal for drills that may be compared over time, and so have one history."""
+    settings = [setting for setting in _settings(story) if setting[0] not in APART]
     return hashlib.sha256(repr((story.scenario, settings)).encode()).hexdigest()[:32]
 
 
@@ -80,13 +108,14 @@ def _labels(story: Story) -> list[Label]:
         LabelType.PARENT_SUITE: "drillproof",
         LabelType.SUITE: story.scenario,
         LabelType.FEATURE: dict(_settings(story)).get("strategy", ""),
-        LabelType.STORY: text(story.facts.get("fault")),
+        LabelType.STORY: ", ".join(text(mapping(each).get("name")) for each in items(story.facts.get("faults"))),
         LabelType.HOST: dict(flat(story.facts)).get("host", ""),
         LabelType.FRAMEWORK: "drillproof",
         LabelType.LANGUAGE: "python",
     }
     labels = [Label(name=name, value=visible(value)) for name, value in words.items() if value]
-    return [*labels, Label(name=LabelType.TAG, value=f"verdict:{story.verdict.name}")]
+    tags = (f"verdict:{story.verdict.name}", *story.members)
+    return [*labels, *(Label(name=LabelType.TAG, value=visible(tag)) for tag in tags)]
 
 
 def _steps(story: Story) -> Iterator[TestStepResult]:
@@ -123,7 +152,7 @@ def _message(story: Story) -> str:
     bad = [
         f"{each.verdict.name} {label(each)}: {each.detail}" for each in story.findings if each.verdict != Verdict.PASS
     ]
-    return visible("\n".join([*bad, *(f"UNKNOWN evidence: {problem}" for problem in story.problems)]))
+    return "\n".join(map(one_line, [*bad, *(f"UNKNOWN evidence: {problem}" for problem in story.problems)]))
 
 
 def _epoch_ms(event: Event) -> int | None:
