@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real report matrix selftest check bench bench-catalogue gc clean
+.PHONY: help drill test test-real report matrix selftest check docs bench bench-catalogue gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,9 @@ selftest: $(VENV)/.ready ## spoil what a real drill restored, in every known way
 
 check: $(VENV)/.ready ## lint, format and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+docs: $(VENV)/.ready ## write the tables in docs/ from real runs: reports/sample/matrix.json
+	@$(VENV)/bin/python -m harness.evidence.tables $(ARGS)
 
 bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
 	@$(VENV)/bin/python -m harness.bench $(ARGS)

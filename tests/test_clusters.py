@@ -149,6 +149,22 @@ def test_nodes_are_made_on_the_drills_own_network_and_without_the_users_proxy(
     assert it.store is STORE
 
 
+def test_nodes_that_did_not_come_up_are_there_to_be_asked_why_until_it_is_taken_down(tmp_path: Path) -> None:
+    docker = RememberedDocker()
+    it = cluster(tmp_path, docker)
+    script(tmp_path / "kind", f'echo "$@" >> {tmp_path}/made; echo "the kubelet is not running"; exit 1')
+    with pytest.raises(ToolFailed, match="kubelet"):
+        it.up()
+    assert "--retain" in made(tmp_path)[0].split()
+    docker.answers["ps --all --filter label=io.x-k8s.kind.cluster=one"] = "one-worker"
+    it.collect(tmp_path / "bundle")
+    assert "kubelet is not running" in (tmp_path / "bundle" / "kind.log").read_text()
+    assert docker.did("exec one-worker journalctl")
+    assert docker.did("exec one-worker find /var/log/pods")
+    it.down()
+    assert docker.did("rm --force --volumes one-worker")
+
+
 def test_an_earlier_cluster_of_ours_is_taken_over(tmp_path: Path) -> None:
     it, docker = finished(tmp_path)
     it.up()

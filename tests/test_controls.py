@@ -158,9 +158,12 @@ def shown(text: str) -> str:
 
 
 def test_the_page_says_of_each_control_what_it_comes_to(run: Path) -> None:
-    assert controls.render(story.read(run)).count("✅ supported") == 2 * len(CONTROLS)
+    text = controls.render(story.read(run))
+    assert text.count("✅ supported") == 2 * len(CONTROLS)
+    assert f"{len(CONTROLS)} of {len(CONTROLS)} controls are supported" in text
     spoil(run, "data-equal", "unknown")
     text = shown(controls.render(story.read(run)))
+    assert "4 of 12 controls are supported" in text
     assert "CP-9(1) (NIST SP 800-53 Rev. 5): ❓ not satisfied: not shown" in text
     assert "UNKNOWN data-equal[mysql/" in text
     assert "It does not show: Every table, key" in text

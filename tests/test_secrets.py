@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import urllib.parse
@@ -19,6 +20,7 @@ from harness import assembly, conduct, evidence, journal, shell
 from harness.clock import Clock
 from harness.clusters import bundle as of_cluster
 from harness.clusters.docker import Docker
+from harness.clusters.fence import Counts
 from harness.clusters.kind import KindCluster
 from harness.clusters.minio import ObjectStore
 from harness.deployment import generate
@@ -112,6 +114,31 @@ def test_no_file_of_a_run_shows_a_secret_of_the_drill(tmp_path: Path) -> None:
         assert not shows(repr(told).encode(), secret)
 
 
+@pytest.mark.parametrize(
+    "way_out", [None, ToolFailed(["kind"], 1, "no node came up"), KeyError("x"), KeyboardInterrupt()]
+)
+def test_logs_come_home_on_every_way_out(tmp_path: Path, way_out: BaseException | None) -> None:
+    def logs(into: Path) -> None:
+        (into / "some.log").write_text("all is told")
+
+    def broken(_: Path) -> None:
+        raise RuntimeError("an answer that nobody thought of")
+
+    cluster = cast("KindCluster", SimpleNamespace(collect=broken, escapes=lambda: Counts(1, 0)))
+    parts = cast("Parts", SimpleNamespace(engine=SimpleNamespace(collect=logs)))
+    log = Journal(tmp_path / "journal.jsonl", Clock())
+    with (
+        pytest.raises(type(way_out)) if way_out else contextlib.nullcontext(),
+        assembly._logs_home(parts, cluster, log, frozenset),
+    ):
+        if way_out:
+            raise way_out
+    assert (tmp_path / "bundle" / "tool" / "some.log").read_text() == "all is told"
+    assert "nobody thought of" in (tmp_path / "bundle" / "cluster" / "not-collected.txt").read_text()
+    log.close()
+    assert [event.kind for event in journal.read(tmp_path / "journal.jsonl")] == ["run", "fence", "end"]
+
+
 @given(st.binary(max_size=9), st.text(min_size=12, max_size=40), st.binary(max_size=9))
 def test_a_secret_amid_other_base64_is_found(before: bytes, secret: str, after: bytes) -> None:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
@@ -173,6 +200,29 @@ def test_no_file_of_a_cluster_is_larger_than_its_bound(tmp_path: Path) -> None:
     assert (tmp_path / "into" / "dump" / "custos" / "mysql-0" / "logs.txt").read_text().endswith("the end")
     assert max(sizes.values()) == of_cluster.MAX_BYTES
     assert "kind.log" in (tmp_path / "into" / "missing.txt").read_text()
+
+
+def test_nodes_are_asked_for_logs_where_no_api_server_answers(tmp_path: Path) -> None:
+    def dead(*args: str, **_: object) -> str:
+        raise ToolFailed(["kubectl", *args], 1, "connection refused")
+
+    asked: list[tuple[str, ...]] = []
+    docker = cast("Docker", Talkative(asked.append))
+    of_cluster.collect(cast("Kubectl", dead), docker, ("node-1",), tmp_path / "home", tmp_path / "into")
+    assert (tmp_path / "into" / "node-1-pods.log").stat().st_size == of_cluster.MAX_BYTES
+    (pods,) = (args for args in asked if "/var/log/pods" in args)
+    assert pods[:2] == ("exec", "node-1")
+    here = tmp_path / "pods" / "kube-system_etcd" / "etcd"
+    here.mkdir(parents=True)
+    for number, text in enumerate(("before the last start", "x" * of_cluster.POD_BYTES + "the end")):
+        (here / f"{number}.log").write_text(text)
+    (here / "other.txt").write_text("not a log")
+    told = shell.run([str(here.parents[1]) if arg == "/var/log/pods" else arg for arg in pods[2:]]).stdout
+    assert "before the last start" in told
+    assert told.count("the end") == 1
+    assert "not a log" not in told
+    assert len(told) < of_cluster.POD_BYTES + 1000
+    assert "objects.yaml: " in (tmp_path / "into" / "missing.txt").read_text()
 
 
 def test_a_journal_with_secrets_is_chained_as_it_is_written(tmp_path: Path) -> None:

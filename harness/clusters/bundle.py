@@ -13,6 +13,9 @@ from harness.k8s import Kubectl
 MAX_BYTES = 2_000_000
 """No file of the bundle is larger; of a log, the end is kept."""
 
+POD_BYTES = 20_000
+"""So much of each container's log is kept beside what `kubectl cluster-info dump` has of the last ones."""
+
 _OBJECTS = "nodes,pv,pvc,storageclasses,statefulsets,deployments,daemonsets,services,endpoints,pods"
 
 
@@ -28,7 +31,11 @@ def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, 
         ("dump.txt", lambda: kubectl("cluster-info", "dump", everywhere, f"--output-directory={dump}", within_s=120)),
         ("kind.log", lambda: (home / "kind.log").read_text(errors="replace")),
     ]
-    sources += [(f"{node}.log", partial(_journal, docker, node)) for node in nodes]
+    for node in nodes:
+        sources += [
+            (f"{node}.log", partial(_journal, docker, node)),
+            (f"{node}-pods.log", partial(_pods, docker, node)),
+        ]
     missing = [f"{name}: {problem}" for name, source in sources if (problem := _write(into / name, source))]
     for path in dump.rglob("*"):
         if path.is_file() and path.stat().st_size > MAX_BYTES:
@@ -40,6 +47,15 @@ def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, 
 def _journal(docker: Docker, node: str) -> str:
     units = ("--unit=kubelet", "--unit=containerd")
     return docker("exec", node, "journalctl", "--no-pager", "--lines=3000", *units, within_s=30)
+
+
+def _pods(docker: Docker, node: str) -> str:
+    """The end of each container's log, the one before its last start as well; also where no API server answers."""
+    return docker(
+        *("exec", node, "find", "/var/log/pods", "-name", "*.log"),
+        *("-exec", "tail", "--verbose", f"--bytes={POD_BYTES}", "{}", "+"),
+        within_s=30,
+    )
 
 
 def _write(path: Path, source: Callable[[], str]) -> str:

@@ -210,6 +210,7 @@ class KindCluster:
             [
                 *(self._programs.kind, "create", "cluster", "--name", self.name, "--image", self._node_image),
                 *("--config=kind.yaml", f"--kubeconfig={self.kubectl.kubeconfig}", "--wait=0s"),
+                "--retain",  # nodes that did not come up say why; `down` removes them
             ],
             self.home / "kind.log",
             within_s=600,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from harness.errors import HarnessError
 from harness.redaction import hidden
 
 MAX_BYTES = 100_000_000
@@ -24,7 +23,7 @@ def collect(bundle: Path, sources: Mapping[str, Callable[[Path], None]], secrets
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 source(folder)
-            except (HarnessError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 # whatever it is, it must not hide why the drill ended, or other logs
                 (folder / "not-collected.txt").write_text(f"{type(error).__name__}: {error}\n", encoding="utf-8")
     finally:
         _bound(bundle)

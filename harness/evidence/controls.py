@@ -108,7 +108,7 @@ def _support(story: Story, control: Control) -> Support:
     speaking = [finding for finding in story.findings if _speaks_of(finding, control)]
     said = {finding.check for finding in speaking}
     silent = [
-        f"{check} said nothing"
+        f"{check} said nothing, so this is not shown: {shows.shows}"
         for check, shows in CHECKS.items()
         if not shows.silent and check not in said and control.name in (shows.controls or [control.name])
     ]
@@ -170,7 +170,8 @@ def _finding(story: Story, finding: Finding, known: Mapping[str, str]) -> dict[s
 def _page(story: Story) -> Iterator[str]:
     found, known = support(story), hashes(story)
     yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}: what it supports of which control"
-    yield from ("", f"{says(story)} {LIMITS}", "")
+    supported = sum(each.verdict is Verdict.PASS for each in found)
+    yield from ("", f"{says(story)} **{supported} of {len(found)} controls are supported by it.** {LIMITS}", "")
     yield from (line(("framework", "control", "it comes to", "what it asks for")), line(["---"] * 4))
     for each in found:
         yield line((each.control.framework, each.control.name, came_to(each.verdict), each.control.asks))

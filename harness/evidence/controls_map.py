@@ -149,7 +149,7 @@ CHECKS: Mapping[str, Shows] = {
     ),
     "evidence-signed": Shows(
         "What is judged is what the drill left behind.",
-        "Whose key it is; `drillproof verify` asks for that.",
+        "Whose key it is; drillproof verify asks for that.",
         _ALL,
         (),
     ),
