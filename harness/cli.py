@@ -192,6 +192,44 @@ def table(runs: Runs = RUNS, as_json: AsJson = False) -> int:
     return EXIT_CODES[pages.overall(found, 0)]
 
 
+@app.command()
+def trend(
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCENARIOS]...", help="Show only these; all must have been drilled.")
+    ] = None,
+    expiry_days: Annotated[int, typer.Option(metavar="N", help="For how long a green drill proves anything.")] = 30,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML page.")] = Path("reports/trend.html"),
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> int:
+    """Show what each make of drill came to over time, what is usual for it, and what is proved no more.
+
+    A make is a scenario with a strategy, an engine and stores; its newest drill speaks for it. Findings are believed
+    where they are signed by a key that is known here; any other run is judged anew from its evidence.
+
+    0: the newest drill of every make passed, no longer ago than --expiry-days. 1: one failed. 2: one could not be
+    judged, a proof expired, nothing can be told of a run, or a scenario that was named was never drilled. One that was
+    not named is shown as never drilled, and changes nothing. Move what you no longer drill out of the folder.
+    """
+    from harness import data, request, scenario  # noqa: PLC0415 # as above
+    from harness.evidence import trend as pages  # noqa: PLC0415 # as above
+    from harness.matrix.trend import trend as over_time  # noqa: PLC0415 # as above
+    from harness.signing import keys  # noqa: PLC0415 # as above
+
+    known = scenario.load(data.scenarios())
+    for name in scenarios or ():
+        request.choose("scenario", name, tuple(known))
+    if expiry_days < 1:
+        raise Misconfigured(f"--expiry-days {expiry_days} would let every proof expire at once; say 1 or more")
+    found = over_time(runs, keys.known(), scenarios=tuple(known), asked=scenarios or (), expiry_days=expiry_days)
+    pages.write(found, out)
+    if as_json:
+        _print_json(pages.document(found, runs))
+    else:
+        typer.echo(f"{pages.markdown(found)}trend: {out}")
+    return EXIT_CODES[found.verdict]
+
+
 @app.command("list")
 def list_(as_json: AsJson = False) -> int:
     """Show the scenarios there are."""
