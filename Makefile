@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 ARGS ?=
 
-.PHONY: help drill test test-real matrix selftest check bench bench-catalogue gc clean
+.PHONY: help drill test test-real matrix selftest check bench bench-catalogue bench-reports gc clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,6 +30,9 @@ check: $(VENV)/.ready ## lint, format and types
 
 bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
 	@$(VENV)/bin/python -m harness.bench $(ARGS)
+
+bench-reports: $(VENV)/.ready ## time the report of one run and the trend of 1,000; of a real drill by ARGS=reports/runs/latest
+	@$(VENV)/bin/python -m harness.bench_reports $(ARGS)
 
 bench-catalogue: $(VENV)/.ready ## time all disasters on one cluster, then on two at once: hours; fewer by ARGS='pack_cut index_lost'
 	@$(VENV)/bin/python -m harness.bench_catalogue $(ARGS)
