@@ -9,5 +9,10 @@ def test_runs_of_the_bench_are_shown() -> None:
     figures = bench_reports.measure(runs=3, few=2)
     assert set(figures) == {
         "report_s",
-        *(f"trend_{runs}_{what}" for runs in ("3_signed", "2_signed", "2_unsigned") for what in ("s", "peak_mb")),
+        "report_cpu_s",
+        *(
+            f"trend_{runs}_{what}"
+            for runs in ("3_signed", "2_signed", "2_unsigned")
+            for what in ("s", "cpu_s", "peak_mb")
+        ),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from harness.evidence.markdown import MOST, escaped
 from harness.evidence.markdown import line as row
 from harness.evidence.visible import duration, many
 from harness.matrix.trend import BAND, FIGURES, Coverage, Line, Point, Trend
-from harness.model import Json
+from harness.model import Json, Verdict
 
 MOST_POINTS = 100
 """No more of the newest drills of a make are drawn and listed; its verdict and its band do not depend on it."""
@@ -75,7 +76,9 @@ def says(told: Trend) -> str:
     }
     named = [f"{count} {what}" for what, count in doubts.items() if count]
     made = f"{many(sum(len(line.points) for line in told.lines), 'drill')} of {many(len(told.lines), 'make')}"
-    return f"{made}; the newest drill speaks for each{''.join(f'; {each}' for each in named)}."
+    came_to = Counter(line.verdict for line in told.lines)
+    newest = ", ".join(f"{came_to[verdict]} {verdict.name}" for verdict in Verdict if came_to[verdict]) or "none"
+    return f"{made}; by the newest drill of each: {newest}{''.join(f'; {each}' for each in named)}."
 
 
 def state(line: Line) -> str:
