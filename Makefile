@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 ARGS ?=
 
-.PHONY: help drill test test-real matrix selftest check bench bench-catalogue bench-reports gc clean
+.PHONY: help drill test test-real test-browser matrix selftest check bench bench-catalogue bench-reports gc clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -18,6 +18,12 @@ test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 test-real: $(VENV)/.ready ## the pull path, against a registry of our own, and kopia-check: minutes, needs what `make drill` needs
 	@cd clusters/images/velero && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false ./cmd/kopia-check
 	@$(VENV)/bin/pytest -q -s tests/real_pull.py
+
+test-browser: $(VENV)/.ready ## the pages in a real Chromium, judged by axe-core too: minutes; needs Chromium (root on Debian gets it) and npm
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "install Chromium and try again" >&2; exit 64; }
+	@cd tests/axe && npm ci --silent --no-audit --no-fund
+	@$(VENV)/bin/pytest -q tests/real_browser.py $(ARGS)
 
 matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
 	@$(VENV)/bin/drillproof matrix $(ARGS)

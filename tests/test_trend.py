@@ -85,7 +85,7 @@ def test_the_newest_drill_speaks_for_its_make(folder: Folder) -> None:
 def test_another_strategy_or_other_stores_are_another_make(folder: Folder) -> None:
     folder.add(3, verdict="fail", strategy="files")
     folder.add(2, strategy="dump")
-    folder.add(1, stores={"mysql": ["mysql-0"]})
+    folder.add(1, strategy="dump", stores={"mysql": ["mysql-0"]})
     found = folder.trend()
     assert [line.verdict for line in found.lines] == [Verdict.PASS, Verdict.PASS, Verdict.FAIL]
     assert found.verdict is Verdict.FAIL
