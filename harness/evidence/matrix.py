@@ -31,6 +31,7 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missi
         figure=figure,
         signs=SIGNS,
         left_out=left_out,
+        doubts=doubts(table),
         missing=missing,
         drills=sum(len(row.runs) for row in table),
         verdicts=_counted(table),
@@ -42,6 +43,11 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missi
 def overall(table: Sequence[Row], missing: int) -> Verdict:
     """The worst of all drills; UNKNOWN at best where some are missing."""
     return worst([*(row.verdict for row in table), *([Verdict.UNKNOWN] if missing else [])])
+
+
+def doubts(table: Sequence[Row]) -> tuple[str, ...]:
+    """Every drill whose findings are not believed, and why."""
+    return tuple(doubt for row in table for doubt in row.doubts)
 
 
 def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> str:
@@ -57,6 +63,7 @@ def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) ->
             lines.append("")
     for each in left_out:
         lines.append(escaped(f"- not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"))
+    lines += [escaped(f"- not believed: {each}") for each in doubts(table)]
     if missing:
         lines.append(f"- {missing} planned drills were not made yet")
     return "\n".join(lines).rstrip() + "\n"
@@ -120,6 +127,7 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], mi
             }
             for row in table
         ],
+        "doubts": list(doubts(table)),
         "left_out": [
             {"scenario": each.scenario, "strategy": each.strategy, "engine": each.engine, "why": each.why}
             for each in left_out

@@ -66,8 +66,8 @@ def writes(story: Story) -> Writes:
     if not seconds:
         return Writes(tuple(Plot(store, (), {}, 0, 0, str(why)) for store, why in read.items()), ())
     start, end = min(seconds), max(seconds) + 1
-    column_s = max(1, math.ceil((end - start) / COLUMNS))
-    length_s = column_s * math.ceil((end - start) / column_s)
+    column_s = -(-(end - start) // COLUMNS)
+    length_s = column_s * -(-(end - start) // column_s)
     at = {name: (story.marks[name] - start) / length_s for name in SHOWN if name in story.marks}
     marks = ((name, SHOWN[name], round(100 * left, 2)) for name, left in at.items() if 0 <= left <= 1)
     plots = (_plot(store, each, start, length_s, column_s) for store, each in read.items())
@@ -86,7 +86,7 @@ def _read(story: Story, store: str) -> Counter[tuple[int, str]] | str:
     restore_s = story.marks.get("T4", math.inf)
     try:
         return _counted(read_attempts(path), point, restore_s) or "nothing was written"
-    except (Unreadable, ValueError, OverflowError) as error:
+    except Unreadable as error:
         return str(error).replace(f"{path.parent}/", "")
 
 
