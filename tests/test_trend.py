@@ -87,7 +87,7 @@ def test_another_strategy_or_other_stores_are_another_make(folder: Folder) -> No
     folder.add(2, strategy="dump")
     folder.add(1, strategy="dump", stores={"mysql": ["mysql-0"]})
     found = folder.trend()
-    assert [line.verdict for line in found.lines] == [Verdict.PASS, Verdict.PASS, Verdict.FAIL]
+    assert [line.verdict for line in found.lines] == [Verdict.FAIL, Verdict.PASS, Verdict.PASS]
     assert found.verdict is Verdict.FAIL
     (covered, _) = found.coverage
     assert (covered.proved, covered.makes) == (2, 3)

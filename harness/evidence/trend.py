@@ -129,7 +129,7 @@ def picture(line: Line, figure: str) -> Picture | None:
         value = point.figures.get(figure)
         left = 50.0 if first == last else 3 + 94 * ((point.ended - first) / (last - first))
         told = f"{point.ended:%Y-%m-%d %H:%M} {point.verdict.name}: {duration(value)}"
-        return Dot(round(left, 2), 94.0 if value is None else down(value), point.verdict.value, told)
+        return Dot(round(left, 2), 88.0 if value is None else down(value), point.verdict.value, told)
 
     dots = tuple(map(dot, drawn))
     return Picture(

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from harness.errors import HarnessError, Misconfigured
-from harness.evidence.story import flat, items, mapping, number, numbers, text
+from harness.evidence.story import WORST_FIRST, flat, items, mapping, number, numbers, text
 from harness.matrix.table import drilled, time_of
 from harness.model import Json, Verdict, worst
 from harness.rundir import read_json
@@ -122,7 +122,7 @@ class Coverage:
 class Trend:
     """What a folder of runs comes to."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...]  # worst first
     never: tuple[str, ...]  # scenarios that were never drilled
     required: tuple[str, ...]  # those of them that had to be
     problems: tuple[str, ...]  # runs of which nothing can be told, one line each
@@ -172,8 +172,9 @@ def trend(
         makes.setdefault(point.make, []).append(point)
     seen = {make.scenario for make in makes}
     never = tuple(name for name in asked or scenarios if name not in seen)
-    lines = tuple(_line(make, makes[make], timedelta(days=expiry_days), made) for make in sorted(makes))
-    return Trend(lines, never, never if asked else (), tuple(problems), expiry_days, made)
+    lines = [_line(make, makes[make], timedelta(days=expiry_days), made) for make in sorted(makes)]
+    lines.sort(key=lambda line: WORST_FIRST.index(line.verdict))
+    return Trend(tuple(lines), never, never if asked else (), tuple(problems), expiry_days, made)
 
 
 def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Point], list[str]]:
