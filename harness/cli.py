@@ -208,7 +208,7 @@ def trend(
     where they are signed by a key that is known here; any other run is judged anew from its evidence.
 
     0: the newest drill of every make passed, no longer ago than --expiry-days. 1: one failed. 2: one could not be
-    judged, a proof expired, nothing can be told of a run, or a scenario that was named was never drilled. One that was
+    judged, a proof expired, a run is not believed at all, or a scenario that was named was never drilled. One that was
     not named is shown as never drilled, and changes nothing. Move what you no longer drill out of the folder.
     """
     from harness import data, request, scenario  # noqa: PLC0415 # as above
@@ -219,9 +219,10 @@ def trend(
     known = scenario.load(data.scenarios())
     for name in scenarios or ():
         request.choose("scenario", name, tuple(known))
-    if expiry_days < 1:
-        raise Misconfigured(f"--expiry-days {expiry_days} would let every proof expire at once; say 1 or more")
-    found = over_time(runs, keys.known(), scenarios=tuple(known), asked=scenarios or (), expiry_days=expiry_days)
+    if not 1 <= expiry_days <= 3650:  # noqa: PLR2004 # ten years
+        raise Misconfigured(f"--expiry-days {expiry_days} is no time for which a drill proves anything; say 1 to 3650")
+    asked = tuple(dict.fromkeys(scenarios or ()))
+    found = over_time(runs, keys.known(), scenarios=tuple(known), asked=asked, expiry_days=expiry_days)
     pages.write(found, out)
     if as_json:
         _print_json(pages.document(found, runs))

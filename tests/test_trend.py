@@ -201,7 +201,7 @@ def test_a_signed_run_that_was_touched_is_no_pass_and_is_named(folder: Folder, s
     (doubt,) = found.doubts
     assert doubt.startswith(f"{run.name}: ")
     assert "\n" not in doubt
-    assert found.lines[0].newest.figures == {}
+    assert [point.run for line in found.lines for point in line.points] != [run]
 
 
 def test_a_strangers_signature_is_not_believed_and_the_run_is_judged(folder: Folder) -> None:
@@ -249,6 +249,10 @@ def test_broken_and_hostile_runs_are_named_and_the_rest_is_shown(folder: Folder,
     for name, text in (("cut", '{"schema": 4, "scen'), ("deep", "[" * 100_000), ("list", "[1]")):
         (folder.runs / name).mkdir()
         (folder.runs / name / "run.json").write_text(text)
+    (folder.runs / "old").mkdir()
+    (folder.runs / "old" / "run.json").write_text('{"schema": 4}')
+    os.utime(folder.runs / "old" / "run.json", (0, 1e13))
+    (folder.runs / os.fsdecode(b"b\xff")).mkdir()
     (folder.runs / "pipe").mkdir()
     os.mkfifo(folder.runs / "pipe" / "run.json")
     (folder.runs / "huge").mkdir()
@@ -259,7 +263,7 @@ def test_broken_and_hostile_runs_are_named_and_the_rest_is_shown(folder: Folder,
     hostile.write()
     found = folder.trend()
     assert found.verdict is Verdict.FAIL  # the hostile one says so of itself
-    broken = ("cut", "deep", "empty", "huge", "list", "pipe")
+    broken = (os.fsdecode(b"b\xff"), "cut", "deep", "empty", "huge", "list", "old", "pipe")
     assert sorted(doubt.partition(":")[0] for doubt in found.problems) == list(broken)
     assert len(found.doubts) == len(broken) + 1
     assert any(line.verdict is Verdict.PASS for line in found.lines)
@@ -273,6 +277,22 @@ def test_broken_and_hostile_runs_are_named_and_the_rest_is_shown(folder: Folder,
     told = pages.markdown(found)
     assert "<script>" not in told
     assert "\u202e" not in told
+
+
+def test_a_runs_name_is_never_more_than_a_path_in_a_link(folder: Folder) -> None:
+    run = folder.add(1)
+    run.rename(folder.runs / "javascript:alert(1)%2F#?")
+    pages.write(folder.trend(), folder.runs / "trend.html")
+    assert 'href="javascript%3Aalert%281%29%252F%23%3F/report.html"' in (folder.runs / "trend.html").read_text()
+
+
+def test_a_run_that_was_never_judged_is_newer_than_what_was_proved_before(folder: Folder, good: Path) -> None:
+    folder.add(1)
+    run = Path(shutil.copytree(good, folder.runs / f"{NOW:%Y%m%dT%H%M%SZ}-memory_loss"))
+    (run / "findings.json").unlink()
+    found = folder.trend()
+    assert (found.verdict, [len(line.points) for line in found.lines]) == (Verdict.UNKNOWN, [2])
+    assert f"`drillproof recheck {run.name}` judges what there is" in found.doubts[0]
 
 
 def test_json_says_the_same(folder: Folder) -> None:
@@ -310,7 +330,7 @@ def test_the_command_prints_writes_and_says_how_it_went(
     ("words", "said"),
     [
         (["--runs", "nowhere"], "is no folder of run directories"),
-        (["--expiry-days", "0"], "say 1 or more"),
+        (["--expiry-days", "0"], "say 1 to 3650"),
         (["memory_los"], "unknown scenario"),
         (["--out", "/dev/null/trend.html"], "choose another file with --out"),
     ],

@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from harness.evidence.html import template
 from harness.evidence.markdown import escaped, line
-from harness.evidence.visible import duration, many
+from harness.evidence.visible import duration, many, visible
 from harness.matrix.plan import LeftOut
 from harness.matrix.table import FIGURES, Row
 from harness.model import Json, Verdict, worst
@@ -35,9 +36,14 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missi
         missing=missing,
         drills=sum(len(row.runs) for row in table),
         verdicts=_counted(table),
-        report=lambda run: os.path.relpath(run / "report.html", folder),
+        report=lambda run: address(run, folder),
     )
     (folder / "matrix.html").write_text(page, encoding="utf-8", errors="backslashreplace")
+
+
+def address(run: Path, folder: Path) -> str:
+    """Where a page in `folder` finds a run's report; whatever the run is called, it is nothing but a relative path."""
+    return quote(os.fsencode(os.path.relpath(run / "report.html", folder)))
 
 
 def overall(table: Sequence[Row], missing: int) -> Verdict:
@@ -123,7 +129,7 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], mi
                 "interval": row.survival.interval,
                 **row.figures,
                 "took_s": round(row.took_s, 1),
-                "runs": [os.path.relpath(run, folder) for run in row.runs],
+                "runs": [visible(os.path.relpath(run, folder)) for run in row.runs],
             }
             for row in table
         ],

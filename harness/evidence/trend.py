@@ -13,7 +13,8 @@ from harness.errors import Misconfigured
 from harness.evidence.html import template
 from harness.evidence.markdown import MOST, escaped
 from harness.evidence.markdown import line as row
-from harness.evidence.visible import duration, many
+from harness.evidence.matrix import address
+from harness.evidence.visible import duration, many, visible
 from harness.matrix.trend import BAND, FIGURES, Coverage, Line, Point, Trend
 from harness.model import Json, Verdict
 
@@ -52,11 +53,10 @@ def write(told: Trend, path: Path) -> None:
         against=against,
         usual=usual,
         state=state,
-        covered=covered,
         name=name,
         about_band=BAND,
         most=MOST_POINTS,
-        report=lambda run: os.path.relpath(run / "report.html", path.parent),
+        report=lambda run: address(run, path.parent),
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def says(told: Trend) -> str:
         return "No drill was found, so nothing is proved."
     doubts = {
         f"proved longer ago than {many(told.expiry_days, 'day')}": sum(line.expired for line in told.lines),
-        "with a run of which nothing can be told": len(told.problems),
+        "with a run of which nothing is believed": len(told.problems),
         "asked for and never drilled": len(told.required),
     }
     named = [f"{count} {what}" for what, count in doubts.items() if count]
@@ -190,7 +190,7 @@ def _make(line: Line, folder: Path) -> dict[str, Json]:
         "changes": [{"name": what, "before": before, "now": now} for what, before, now in line.changes],
         "drills": [
             {
-                "run": os.path.relpath(point.run, folder),
+                "run": visible(os.path.relpath(point.run, folder)),
                 "ended": _label(point.ended),
                 "verdict": point.verdict.value,
                 **{figure: point.figures.get(figure) for figure in FIGURES},

@@ -125,7 +125,7 @@ class Trend:
     lines: tuple[Line, ...]  # worst first
     never: tuple[str, ...]  # scenarios that were never drilled
     required: tuple[str, ...]  # those of them that had to be
-    problems: tuple[str, ...]  # runs of which nothing can be told, one line each
+    problems: tuple[str, ...]  # runs of which nothing is told, since nothing is believed; one line each
     expiry_days: int
     made: datetime
 
@@ -218,14 +218,12 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
         {},
         numbers(facts.get("objectives")),
     )
-    if not (run / "findings.json").exists():
-        again = f"`drillproof recheck {run.name}` judges what there is"
-        return replace(point, doubt=f"was never judged: it broke off, or is under way; {again}"), ""
     if not seal.is_signed(run):
         return _judged(point), ""
     found = seal.verify_findings(run)
     if found.problems or not found.evidence or not found.verdict:
-        return replace(point, doubt=f"is not what was signed: {found.problems[0]}"), ""
+        # Nothing of it is believed, not even when it was drilled: an older name must not hide it behind a newer drill.
+        raise HarnessError(f"is not what was signed: {found.problems[0]}")
     if not {found.evidence.key, found.verdict.key} <= known:
         return _judged(point), ""
     verdict = worst(map(_verdict, (read_json(run / "findings.json").get("verdict"), found.verdict.said.get("verdict"))))
@@ -238,6 +236,9 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
 
 def _judged(point: Point) -> Point:
     """What the judge says of a run that nobody known here stands for."""
+    if not (point.run / "findings.json").exists():
+        again = f"`drillproof recheck {point.run.name}` judges what there is"
+        return replace(point, doubt=f"was never judged: it broke off, or is under way; {again}")
     found = drilled(point.run)
     return replace(
         point,
@@ -259,7 +260,10 @@ def _time_of_name(run: Path) -> datetime:
     """When a run was begun, by its name; by the file system if that says nothing."""
     with contextlib.suppress(ValueError):
         return datetime.strptime(run.name.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return datetime.fromtimestamp((run / "run.json").stat().st_mtime, UTC)
+    try:
+        return datetime.fromtimestamp((run / "run.json").stat().st_mtime, UTC)
+    except (ValueError, OverflowError) as error:
+        raise HarnessError("neither its name nor its run.json says when it was begun") from error
 
 
 def _line(make: Make, points: Sequence[Point], expiry: timedelta, now: datetime) -> Line:
