@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real report matrix selftest check docs bench bench-catalogue gc clean
+.PHONY: help drill test test-real test-browser report matrix selftest check docs bench bench-catalogue bench-reports gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -26,6 +26,12 @@ report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with ho
 	  [ -n "$$found" ] || { echo "no run in $(RUNS) has allure-results; \`make drill\` makes one, \`drillproof report RUN\` renders an old one" >&2; exit 64; }; \
 	  cd $(ALLURE) && rm -rf html && node_modules/.bin/allure generate $$found && echo "report: $(ALLURE)/html/index.html"
 
+test-browser: $(VENV)/.ready ## the pages in a real Chromium, judged by axe-core too: minutes; needs Chromium (root on Debian gets it) and npm
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "install Chromium and try again" >&2; exit 64; }
+	@cd tests/axe && npm ci --silent --no-audit --no-fund
+	@$(VENV)/bin/pytest -q tests/real_browser.py $(ARGS)
+
 matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
 	@$(VENV)/bin/drillproof matrix $(ARGS)
 
@@ -40,6 +46,9 @@ docs: $(VENV)/.ready ## write the tables in docs/ from real runs: reports/sample
 
 bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
 	@$(VENV)/bin/python -m harness.bench $(ARGS)
+
+bench-reports: $(VENV)/.ready ## time the report of one run and the trend of 1,000; of a real drill by ARGS=reports/runs/latest
+	@$(VENV)/bin/python -m harness.bench_reports $(ARGS)
 
 bench-catalogue: $(VENV)/.ready ## time all disasters on one cluster, then on two at once: hours; fewer by ARGS='pack_cut index_lost'
 	@$(VENV)/bin/python -m harness.bench_catalogue $(ARGS)

@@ -17,6 +17,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -30,6 +31,9 @@ SCHEMA = 4
 """Version of what a run directory holds; any other is refused, since it could mean something else."""
 
 _CHAIN = ',"chain":"'
+
+MAX_LINE = MAX_DOCUMENT = 64_000_000
+"""No line, and no file that is read as a whole, is longer in bytes: a hostile one must not fill the memory."""
 
 
 class Journal:
@@ -139,13 +143,26 @@ def plain(path: Path) -> Path:
     return path
 
 
+def document(path: Path) -> Json:
+    """What a JSON file holds. OSError, ValueError, or Unreadable if it is too large to be ours, or no file."""
+    with plain(path).open("rb") as file:
+        data = file.read(MAX_DOCUMENT + 1)
+    if len(data) > MAX_DOCUMENT:
+        raise Unreadable(path, 0, "is too large to be a drill's")
+    value: Json = orjson.loads(data)
+    return value
+
+
 def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
     """Each line of a JSON Lines file with its number, in a stream. Unreadable for what is no object."""
     try:
         with plain(path).open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(partial(file.readline, MAX_LINE), b""), 1):
                 if not line.endswith(b"\n"):
-                    raise Unreadable(path, number, "is cut off in the middle of a line")
+                    why = (
+                        "is too long to be a drill's" if len(line) == MAX_LINE else "is cut off in the middle of a line"
+                    )
+                    raise Unreadable(path, number, why)
                 try:
                     value = orjson.loads(line)
                 except orjson.JSONDecodeError as error:

@@ -66,7 +66,7 @@ def write_json(path: Path, value: Json) -> None:
 def read_json(path: Path) -> Mapping[str, Json]:
     """Read a JSON object. Unreadable names the file."""
     try:
-        value = json.loads(journal.plain(path).read_text(encoding="utf-8"))
+        value = journal.document(path)
     except (OSError, ValueError) as error:
         raise Unreadable(path, 0, str(error)) from error
     if not isinstance(value, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -152,6 +153,26 @@ class TestTable:
         (row,) = rows(run)  # the sample's findings are not made by the judge
         assert row.verdict is Verdict.UNKNOWN
         assert set(dict(row.by_store).values()) == {Verdict.UNKNOWN}
+
+    def test_broken_runs_are_named_each_with_its_reason_and_the_rest_is_shown(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("harness.judge.is_current", lambda _: True)
+        names = ("cut", "deep", "good", "pipe", "text")
+        for name in names:
+            sample_runs.passed(tmp_path / "runs" / name)
+        (tmp_path / "runs" / "cut" / "journal.jsonl").write_text('{"seq":1,')
+        (tmp_path / "runs" / "deep" / "run.json").write_text("[" * 100_000)
+        (tmp_path / "runs" / "pipe" / "findings.json").unlink()
+        os.mkfifo(tmp_path / "runs" / "pipe" / "findings.json")
+        (tmp_path / "runs" / "text" / "findings.json").write_text("<b>")
+        found = rows(*table.finished(tmp_path / "runs"))
+        assert pages.overall(found, 0) is Verdict.UNKNOWN
+        assert sorted(doubt.partition(":")[0] for doubt in pages.doubts(found)) == ["cut", "deep", "pipe", "text"]
+        assert sum(row.survival.passed for row in found) == 1
+        assert pages.markdown(found, (), 0).count("- not believed: ") == 4
+        pages.write(tmp_path, found, (), 0)
+        assert "journal.jsonl, line 1: is cut off in the middle of a line" in (tmp_path / "matrix.html").read_text()
 
     def test_repeated_drills_are_one_row(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("harness.judge.is_current", lambda _: True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from harness.evidence.story import Story, flat, items, mapping, number, text
 from harness.evidence.summary import says
 from harness.evidence.timeline import timeline
 from harness.evidence.visible import duration, many, visible
+from harness.evidence.writes import KINDS, writes
 from harness.model import Event, Json, Verdict
 from harness.objectives import DEFINITIONS, LEGS, MARKS
 
@@ -37,8 +38,8 @@ LEDGER = (
 )
 """The rows of the ledger's table: field, meaning, and whether anything above 0 is bad."""
 
-TOLD = ("selftest", "left_out")
-"""What of run.json is told elsewhere in the report than among the facts."""
+TOLD = ("selftest", "left_out", "versions")
+"""What of run.json is told elsewhere in the report than among the settings."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ def render(story: Story) -> str:
         legs=[(name, *ends, story.marks) for name, ends in LEGS.items()],
         ledger=LEDGER,
         ledgers={store: mapping(each) for store, each in mapping(story.judged.get("ledger")).items()},
+        writes=writes(story),
+        kinds=KINDS,
         stores=read_back,
         bad_states=BAD,
         bad=[finding for finding in story.findings if finding.verdict is not Verdict.PASS],
@@ -77,6 +80,7 @@ def render(story: Story) -> str:
         protected=[mapping(each) for event in story.of("protected") for each in items(event.data.get("volumes"))],
         reports=[_said(event) for event in story.of("backup", "restore")],
         steps=_steps(story),
+        versions=list(_versions(mapping(story.facts.get("versions")))),
         facts=[pair for name, value in story.facts.items() if name not in TOLD for pair in flat(value, name)],
         left_out={name: mapping(each) for name, each in mapping(story.facts.get("left_out")).items()},
         definitions=DEFINITIONS,
@@ -116,6 +120,15 @@ def _said(event: Event) -> Said:
         tuple(map(mapping, items(data.get("volumes")))),
         tuple(map(text, items(data.get("messages")))),
     )
+
+
+def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """Every version by name; an image on one line: where it is from, and which it is."""
+    for name, value in versions.items():
+        if name == "images":
+            yield from ((image, ", ".join(seen for _, seen in flat(each))) for image, each in mapping(value).items())
+        else:
+            yield from flat(value, name)
 
 
 def _steps(story: Story) -> list[Mapping[str, str]]:

@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from harness.evidence.html import template
 from harness.evidence.markdown import escaped, line
-from harness.evidence.visible import duration, many
+from harness.evidence.visible import duration, many, visible
 from harness.matrix.plan import LeftOut
 from harness.matrix.table import FIGURES, Row
 from harness.model import Json, Verdict, worst
@@ -31,17 +32,28 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missi
         figure=figure,
         signs=SIGNS,
         left_out=left_out,
+        doubts=doubts(table),
         missing=missing,
         drills=sum(len(row.runs) for row in table),
         verdicts=_counted(table),
-        report=lambda run: os.path.relpath(run / "report.html", folder),
+        report=lambda run: address(run, folder),
     )
     (folder / "matrix.html").write_text(page, encoding="utf-8", errors="backslashreplace")
+
+
+def address(run: Path, folder: Path) -> str:
+    """Where a page in `folder` finds a run's report; whatever the run is called, it is nothing but a relative path."""
+    return quote(os.fsencode(os.path.relpath(run / "report.html", folder)))
 
 
 def overall(table: Sequence[Row], missing: int) -> Verdict:
     """The worst of all drills; UNKNOWN at best where some are missing."""
     return worst([*(row.verdict for row in table), *([Verdict.UNKNOWN] if missing else [])])
+
+
+def doubts(table: Sequence[Row]) -> tuple[str, ...]:
+    """Every drill whose findings are not believed, and why."""
+    return tuple(doubt for row in table for doubt in row.doubts)
 
 
 def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> str:
@@ -57,6 +69,7 @@ def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) ->
             lines.append("")
     for each in left_out:
         lines.append(escaped(f"- not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"))
+    lines += [escaped(f"- not believed: {each}") for each in doubts(table)]
     if missing:
         lines.append(f"- {missing} planned drills were not made yet")
     return "\n".join(lines).rstrip() + "\n"
@@ -116,10 +129,11 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], mi
                 "interval": row.survival.interval,
                 **row.figures,
                 "took_s": round(row.took_s, 1),
-                "runs": [os.path.relpath(run, folder) for run in row.runs],
+                "runs": [visible(os.path.relpath(run, folder)) for run in row.runs],
             }
             for row in table
         ],
+        "doubts": list(doubts(table)),
         "left_out": [
             {"scenario": each.scenario, "strategy": each.strategy, "engine": each.engine, "why": each.why}
             for each in left_out

@@ -96,7 +96,10 @@ def text(value: Json) -> str:
     """`value` as text: nothing for null, JSON for what is no plain value."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "(nested too deeply to be a drill's)"
 
 
 def number(value: Json) -> float | None:
@@ -109,11 +112,11 @@ def numbers(value: Json) -> dict[str, float]:
     return {name: seen for name, each in mapping(value).items() if (seen := number(each)) is not None}
 
 
-def flat(value: Json, name: str = "") -> Iterator[tuple[str, str]]:
-    """The plain values of a document by dotted name; lists of plain values on one line."""
-    if isinstance(value, dict) and value:
+def flat(value: Json, name: str = "", levels: int = 20) -> Iterator[tuple[str, str]]:
+    """The plain values of a document by dotted name; lists of plain values on one line, and what is below `levels`."""
+    if isinstance(value, dict) and value and levels:
         for key, each in value.items():
-            yield from flat(each, f"{name}.{key}" if name else str(key))
+            yield from flat(each, f"{name}.{key}" if name else str(key), levels - 1)
     elif isinstance(value, list) and not any(isinstance(each, dict | list) for each in value):
         yield name, ", ".join(map(text, value))
     else:
@@ -122,7 +125,7 @@ def flat(value: Json, name: str = "") -> Iterator[tuple[str, str]]:
 
 def _document(path: Path, problems: list[str]) -> Mapping[str, Json]:
     try:
-        value = json.loads(journal.plain(path).read_text(encoding="utf-8"))
+        value = journal.document(path)
     except FileNotFoundError:
         problems.append(f"{path.name}: is missing")
         return {}

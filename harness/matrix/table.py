@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -34,6 +35,8 @@ class Drilled:
     by_store: tuple[tuple[str, Verdict], ...]
     figures: Mapping[str, float | None]  # by name, see FIGURES
     took_s: float
+    ended: datetime | None  # by the wall clock, as the journal has it
+    doubt: str  # why its findings are not believed, if so
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,14 @@ class Row:
     figures: Mapping[str, float | None]  # medians of the drills that measured one
     took_s: float
     runs: tuple[Path, ...]
+    doubts: tuple[str, ...]  # each begins with the name of a run
 
 
 def drilled(run: Path) -> Drilled:
     """What one run directory says. UNKNOWN if its findings are not what this judge says of its evidence."""
     story = stories.read(run)
-    verdict = story.verdict
-    try:
-        if not judge.is_current(run):
-            verdict = worst((verdict, Verdict.UNKNOWN))
-    except (HarnessError, OSError):
-        verdict = worst((verdict, Verdict.UNKNOWN))
+    doubt = next(iter(story.problems), "") or _disagreement(run)
+    verdict = worst((story.verdict, *([Verdict.UNKNOWN] if doubt else [])))
     noticing = bool(items(story.facts.get("noticed_by")))
     return Drilled(
         run,
@@ -72,7 +72,26 @@ def drilled(run: Path) -> Drilled:
         tuple((store, _of_store(story, store, verdict)) for store in STORES if store in story.members),
         {} if noticing else _figures(story),  # those of a bad recovery would praise it
         story.events[-1].at_s if story.events else 0.0,
+        time_of(story.events[-1].at) if story.events else None,
+        doubt,
     )
+
+
+def _disagreement(run: Path) -> str:
+    try:
+        if judge.is_current(run):
+            return ""
+    except (HarnessError, OSError) as error:
+        return f"cannot be judged: {error}"
+    return f"findings.json: is not what this drillproof says of the run; `drillproof recheck {run.name}` judges it anew"
+
+
+def time_of(label: str) -> datetime | None:
+    """A moment on the wall clock, from its label; None if it is none."""
+    try:
+        return datetime.fromisoformat(label).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _figures(story: Story) -> dict[str, float | None]:
@@ -116,6 +135,7 @@ def _row(same: Sequence[Drilled]) -> Row:
         {name: _median(each.figures.get(name) for each in same) for name in FIGURES},
         sum(each.took_s for each in same),
         tuple(each.run for each in same),
+        tuple(f"{each.run.name}: {each.doubt}" for each in same if each.doubt),
     )
 
 

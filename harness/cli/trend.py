@@ -1,0 +1,50 @@
+"""The command about what drills came to over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options, tell
+from harness.errors import Misconfigured
+
+app = typer.Typer()
+
+
+@app.command(epilog=options.examples("drillproof trend", "drillproof trend namespace_loss --expiry-days 7"))
+def trend(
+    scenarios: options.Scenarios = None,
+    expiry_days: Annotated[int, typer.Option(metavar="N", help="For how long a green drill proves anything.")] = 30,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML page.")] = Path("reports/trend.html"),
+    runs: options.Runs = options.RUNS,
+    as_json: options.AsJson = False,
+) -> int:
+    """Show what each make of drill came to over time, what is usual for it, and what is proved no more.
+
+    A make is a scenario with a strategy, an engine and stores; its newest drill speaks for it. Findings are believed
+    where they are signed by a key that is known here; any other run is judged anew from its evidence.
+
+    0: the newest drill of every make passed, no longer ago than --expiry-days. 1: one failed. 2: one could not be
+    judged, a proof expired, a run is not believed at all, or a scenario that was named was never drilled. One that was
+    not named is shown as never drilled, and changes nothing. Move what you no longer drill out of the folder.
+    """
+    from harness import data, request, scenario
+    from harness.evidence import trend as pages
+    from harness.matrix.trend import trend as over_time
+    from harness.signing import keys
+
+    known = scenario.load(data.scenarios())
+    for name in scenarios or ():
+        request.choose("scenario", name, tuple(known))
+    if not 1 <= expiry_days <= 3650:  # noqa: PLR2004 # ten years
+        raise Misconfigured(f"--expiry-days {expiry_days} is no time for which a drill proves anything; say 1 to 3650")
+    asked = tuple(dict.fromkeys(scenarios or ()))
+    found = over_time(runs, keys.known(), scenarios=tuple(known), asked=asked, expiry_days=expiry_days)
+    pages.write(found, out)
+    if as_json:
+        tell.document(pages.document(found, runs))
+    else:
+        typer.echo(f"{pages.markdown(found)}trend: {out}")
+    return tell.EXIT_CODES[found.verdict]
