@@ -266,8 +266,6 @@ def _logs_home(
         yield
     finally:
         logs = {"cluster": cluster.collect, "tool": parts.engine.collect}
-        if parts.scenario.plan.move:
-            logs["moved-to"] = cluster.beside.collect
         bundle.collect(journal.path.parent / "bundle", logs, secrets())
         with contextlib.suppress(HarnessError):
             journal.append("fence", **asdict(cluster.escapes()))

@@ -156,6 +156,8 @@ class KindCluster:
     def collect(self, into: Path) -> None:
         """Write logs, events and objects below `into`; never raises for what cannot be had."""
         bundle.collect(self.kubectl, self._docker, self.nodes(), self.home, into)
+        if "beside" in vars(self):
+            self.beside.collect(into / "beside")
 
     def nodes(self) -> tuple[str, ...]:
         """The names of the containers that are this cluster's nodes and ours, running or not."""
