@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real report matrix selftest check bench bench-catalogue gc clean
+.PHONY: help drill test test-real report example matrix selftest check bench bench-catalogue gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -25,6 +25,9 @@ report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with ho
 	@found=$$(ls -d "$(abspath $(RUNS))"/*-*/allure-results 2>/dev/null); \
 	  [ -n "$$found" ] || { echo "no run in $(RUNS) has allure-results; \`make drill\` makes one, \`drillproof report RUN\` renders an old one" >&2; exit 64; }; \
 	  cd $(ALLURE) && rm -rf html && node_modules/.bin/allure generate $$found && echo "report: $(ALLURE)/html/index.html"
+
+example: $(VENV)/.ready ## a drill of somebody else's application, as in examples/own-application: minutes, needs what `make drill` needs
+	@cd examples/own-application && "$(abspath $(VENV))/bin/pytest" -q -s -p no:cacheprovider --drillproof-runs="$(abspath reports/runs)" $(ARGS)
 
 matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
 	@$(VENV)/bin/drillproof matrix $(ARGS)
