@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-browser report matrix selftest check docs bench bench-catalogue bench-reports gc clean
+.PHONY: help drill test test-real test-browser report example matrix selftest check docs bench bench-catalogue bench-reports gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,6 +31,9 @@ test-browser: $(VENV)/.ready ## the pages in a real Chromium, judged by axe-core
 	  apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "install Chromium and try again" >&2; exit 64; }
 	@cd tests/axe && npm ci --silent --no-audit --no-fund
 	@$(VENV)/bin/pytest -q tests/real_browser.py $(ARGS)
+
+example: $(VENV)/.ready ## a drill of somebody else's application, as in examples/own-application: minutes, needs what `make drill` needs
+	@cd examples/own-application && "$(abspath $(VENV))/bin/pytest" -q -s -p no:cacheprovider --drillproof-runs="$(abspath reports/runs)" $(ARGS)
 
 matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
 	@$(VENV)/bin/drillproof matrix $(ARGS)

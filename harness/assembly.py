@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from harness import data, rundir, selftest, shell, supplies
+from harness.application import Application
 from harness.backups.velero import VeleroEngine
 from harness.clock import Clock
 from harness.clusters import leftovers
@@ -36,7 +37,7 @@ from harness.left import left_by
 from harness.left_out import LEFT_OUT
 from harness.model import Event, Json, Left, Verdict
 from harness.options import Options
-from harness.ports import Indexed
+from harness.ports import Indexed, Reusable
 from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
@@ -57,6 +58,9 @@ CATALOGUES = {"mysql": mysql.CATALOGUE, "postgres": postgres.CATALOGUE, "consul"
 SERVICES = {"mysql": "mysql-primary", "postgres": "postgres-primary", "consul": "consul-http"}
 """What the clients of each store come by."""
 
+
+CUSTOS = Application(NAMESPACE, data.fixtures(), tuple(DATASTORES.values()), LEFT_OUT)
+"""What is protected where nobody says otherwise."""
 
 Basis = tuple[Json, ...]
 
@@ -100,9 +104,10 @@ class Site:
         restored. Misconfigured if the drill cannot be as it is asked for; nothing has been made then. It leaves
         nothing to the next one unless it is settled first.
         """
-        known = dataset.load(data.fixtures(), options.seed, options.size)
+        application = _application(options)
+        known = dataset.load(application.fixtures, options.seed, options.size)
         for store in options.stores:
-            overlay(data.fixtures(), store, options.strategy)
+            overlay(application.fixtures, store, options.strategy)
         supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
         supplied = supplies.ensure(options.images, options.mirror, say)
         left = self._take_over(options)
@@ -157,9 +162,11 @@ class Site:
         """What the last drill left, if this one can begin with it; else credentials are made for a new beginning."""
         left, self._left = self._left, None
         made_of = _basis(options)
-        if left and made_of and made_of == self._made_of and self._cluster and self._cluster.is_whole():
+        kinds = [_application(options).kind(name) for name in options.stores]
+        reusable = all(isinstance(kind, type) and issubclass(kind, Reusable) for kind in kinds)
+        alike = made_of is not None and made_of == self._made_of
+        if left and alike and reusable and self._cluster and self._cluster.is_whole():
             return left
-        kinds = [DATASTORES[name] for name in options.stores]
         self._credentials = {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
         self._made_of = made_of
         return None
@@ -170,11 +177,16 @@ class Site:
             self._cluster = None
 
 
+def _application(options: Options) -> Application:
+    return options.application or CUSTOS
+
+
 def _basis(options: Options) -> Basis | None:
     """What the stores of a drill are made of; None if nobody knows, since a user's hook may change them."""
     if options.hooks:
         return None
-    return (options.cluster, options.stores, options.strategy, options.engine, options.seed, options.size)
+    namespace = _application(options).namespace
+    return (options.cluster, namespace, options.stores, options.strategy, options.engine, options.seed, options.size)
 
 
 def self_test(
@@ -229,13 +241,16 @@ def _parts(
     credentials: Mapping[str, Mapping[str, str]],
     left: Left | None,
 ) -> Parts:
+    application = _application(options)
     return Parts(
         cluster=cluster,
         engine=VeleroEngine(
             cluster, lambda: cluster.store, supplied.release, uploader=options.engine.removeprefix("velero-")
         ),
-        deployment=Deployment(cluster, NAMESPACE, options.strategy, data.fixtures(), credentials),
-        stores=tuple(DATASTORES[name](cluster, NAMESPACE, credentials[name]) for name in options.stores),
+        deployment=Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials),
+        stores=tuple(
+            application.kind(name)(cluster, application.namespace, credentials[name]) for name in options.stores
+        ),
         dataset=known,
         scenario=options.scenario,
         bucket=lambda: cluster.store,
@@ -249,7 +264,7 @@ def _parts(
             "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
             "DRILLPROOF_RUN": str(run.resolve()),
-            "DRILLPROOF_NAMESPACE": NAMESPACE,
+            "DRILLPROOF_NAMESPACE": application.namespace,
             "DRILLPROOF_SCENARIO": options.scenario.name,
         },
         writes_per_s=options.rate,
@@ -277,15 +292,16 @@ def _renew(cluster: KindCluster) -> None:
 
 
 def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
-    scenario = options.scenario
+    scenario, application = options.scenario, _application(options)
+    kinds = {name: application.kind(name) for name in options.stores}
     return {
         "summary": scenario.summary,
         **facts(scenario),
         "objectives": asdict(scenario.objectives),
         "strategy": options.strategy,
         "engine": options.engine,
-        "stores": {name: list(DATASTORES[name].members) for name in options.stores},
-        "indexed": [name for name in options.stores if issubclass(DATASTORES[name], Indexed)],
+        "stores": {name: list(kind.members) for name, kind in kinds.items()},
+        "indexed": [name for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Indexed)],
         "seed": options.seed,
         "size": options.size,
         "writes_per_s": options.rate,
@@ -293,7 +309,8 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "versions": supplied.facts(),
         "commit": _commit(),
         "selftest": _last_self_test(),
-        "left_out": {name: dict(LEFT_OUT[name]) for name in (*options.stores, "objects")},
+        "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}
+        | {"objects": dict(LEFT_OUT["objects"])},
         "host": {
             "system": platform.platform(),
             "python": platform.python_version(),

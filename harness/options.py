@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.application import Application
 from harness.hooks import Hook
 from harness.scenario import Scenario
 
@@ -27,6 +28,7 @@ class Options:
     cluster: str = "drillproof"
     key: Path | None = None  # the private key that signs; the user's own if None
     rate: float = 20.0  # writes a second to each store, as far as it keeps up
+    application: Application | None = None  # what is protected; our own if None
 
 
 @dataclass(frozen=True)

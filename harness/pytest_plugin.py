@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from harness.application import Application
     from harness.conduct import Site
     from harness.evidence import Story
     from harness.options import Options
@@ -37,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--drillproof-images", default="auto", metavar="HOW", help="auto, pull or build")
     group.addoption("--drillproof-keep", action="store_true", help="leave the cluster up afterwards")
     group.addoption("--drillproof-runs", type=Path, default=Path("reports/runs"), metavar="DIR", help="run directories")
+    group.addoption("--drillproof-cluster", default="drillproof", metavar="NAME", help="cluster to make")
     group.addoption("--drillproof-key", type=Path, metavar="FILE", help="private key that signs; else your own")
     for name, text in {
         "stores": "only these stores",
@@ -69,8 +71,16 @@ def drillproof_site() -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def drillproof_application() -> Application | None:
+    """What is protected; ours if None. Another repository's conftest.py has a fixture of this name with its own."""
+    return None
+
+
 @pytest.fixture
-def drillproof_drill(request: pytest.FixtureRequest, drillproof_site: Site) -> Story:
+def drillproof_drill(
+    request: pytest.FixtureRequest, drillproof_site: Site, drillproof_application: Application | None
+) -> Story:
     """Run the drill of this test's scenario and return its story. What could not be judged is an error here."""
     from harness import progress  # noqa: PLC0415 # as above
     from harness.conduct import conduct  # noqa: PLC0415 # as above
@@ -79,7 +89,7 @@ def drillproof_drill(request: pytest.FixtureRequest, drillproof_site: Site) -> S
     from harness.model import Verdict  # noqa: PLC0415 # as above
 
     try:
-        story = conduct(_options(request), progress.Progress(print), drillproof_site)
+        story = conduct(_options(request, drillproof_application), progress.Progress(print), drillproof_site)
     except HarnessError as error:
         why = str(error) if isinstance(error, Misconfigured) else f"UNKNOWN: {error}"
         story = None
@@ -106,7 +116,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def _options(request: pytest.FixtureRequest) -> Options:
+def _options(request: pytest.FixtureRequest, application: Application | None) -> Options:
     from harness import request as words  # noqa: PLC0415 # as above
 
     asked = {
@@ -129,8 +139,10 @@ def _options(request: pytest.FixtureRequest) -> Options:
     }
     # Each worker of pytest-xdist drills on a cluster of its own; two drills on one would break each other.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    cluster = f"drillproof-{worker}" if worker else "drillproof"
-    (options,) = words.options((request.param,), folder=request.path.parent, cluster=cluster, **asked)
+    cluster = request.config.getoption("drillproof_cluster") + (f"-{worker}" if worker else "")
+    (options,) = words.options(
+        (request.param,), folder=request.path.parent, cluster=cluster, application=application, **asked
+    )
     return options
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness import data, hooks, scenario
+from harness.application import Application
 from harness.backups.layout import LAYOUTS
 from harness.dataset.description import SIZES
 from harness.errors import Misconfigured
@@ -45,22 +46,25 @@ def options(
     cluster: str = "drillproof",
     key: Path | None = None,
     rate: float = 20.0,
+    application: Application | None = None,
 ) -> tuple[Options, ...]:
     """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
 
-    `folder` holds the scenarios (default: our own). What is not said is as the scenario has it.
+    `folder` holds the scenarios, `application` is what they strike (default: our own).
+    What is not said is as the scenario has it.
     """
     asked = []
-    for each in scenarios(names, scenario.load(folder or data.scenarios())):
-        chosen = choose_all("store", stores, STORES) or each.stores
+    known, fixtures = (application.stores, application.fixtures) if application else (STORES, data.fixtures())
+    for each in scenarios(names, scenario.load(folder or data.scenarios(), known)):
+        chosen = choose_all("store", stores, known) or each.stores
         chosen_engine = choose("engine", engine or each.engine, ENGINES)
         for fault in each.faults:
-            _can_strike(fault, each.name, chosen, chosen_engine)
+            _can_strike(fault, each.name, chosen, chosen_engine, known)
         asked.append(
             Options(
                 scenario=each,
                 stores=chosen,
-                strategy=_strategy(each, strategy or each.strategy, strategies(data.fixtures(), chosen)),
+                strategy=_strategy(each, strategy or each.strategy, strategies(fixtures, chosen)),
                 engine=chosen_engine,
                 seed=seed,
                 size=choose("size", size, SIZES),
@@ -72,6 +76,7 @@ def options(
                 cluster=cluster,
                 key=key,
                 rate=_rate(rate),
+                application=application,
             )
         )
     return tuple(asked)
@@ -99,10 +104,10 @@ def _rate(per_s: float) -> float:
     return per_s
 
 
-def _can_strike(fault: Fault, scenario: str, stores: Sequence[str], engine: str) -> None:
+def _can_strike(fault: Fault, scenario: str, stores: Sequence[str], engine: str, known: Sequence[str]) -> None:
     """Misconfigured, with what it lacks, if the fault would find nothing to strike."""
     lacking = set(fault.needs) - set(stores) - ENGINES[engine]
-    if needed := sorted(lacking & set(STORES)):
+    if needed := sorted(lacking & set(known)):
         raise Misconfigured(f"{scenario} needs {', '.join(needed)} ({fault.name}); add it to --stores")
     if lacking:
         others = ", ".join(name for name, parts in ENGINES.items() if lacking <= parts) or "none"

@@ -83,8 +83,11 @@ def names(folder: Path) -> tuple[str, ...]:
     return tuple(stem for stem in stems if not stem.startswith(("_", "test_", "conftest")))
 
 
-def load(folder: Path) -> dict[str, Scenario]:
-    """Every scenario of a folder by name. A file that is no scenario is Misconfigured, and named."""
+def load(folder: Path, known: tuple[str, ...] = STORES) -> dict[str, Scenario]:
+    """Every scenario of a folder by name, of an application with the stores `known`.
+
+    A file that is no scenario is Misconfigured, and named.
+    """
     scenarios: dict[str, Scenario] = {}
     for name in names(folder):
         file = folder / f"{name}.py"
@@ -96,13 +99,13 @@ def load(folder: Path) -> dict[str, Scenario]:
             )
         if not module.__doc__:
             raise Misconfigured(f"{file} has no docstring; begin it with the disaster's story")
-        stores = scenario.stores or _needed(scenario) or STORES
+        stores = scenario.stores or _needed(scenario, known) or known
         scenarios[name] = replace(scenario, name=name, summary=module.__doc__.strip(), stores=stores)
     return scenarios
 
 
-def _needed(scenario: Scenario) -> tuple[str, ...]:
-    return tuple(store for store in STORES if any(store in fault.needs for fault in scenario.faults))
+def _needed(scenario: Scenario, known: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(store for store in known if any(store in fault.needs for fault in scenario.faults))
 
 
 def _module(file: Path) -> ModuleType:

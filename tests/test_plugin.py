@@ -185,3 +185,22 @@ def test_other_projects_see_nothing_but_options(pytester: pytest.Pytester) -> No
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=1, skipped=1, xfailed=1)
+
+
+def test_another_repository_says_what_is_protected(project: Project) -> None:
+    (project.path / "conftest.py").write_text(
+        "import pytest\n"
+        "from pathlib import Path\n"
+        "from harness.application import Application\n"
+        "class Book:\n"
+        "    name, members, secret_keys = 'book', ('book-0',), ()\n"
+        "@pytest.fixture(scope='session')\n"
+        "def drillproof_application():\n"
+        "    return Application('shelf', Path(__file__).parent / 'manifests', (Book,))\n"
+    )
+    (project.path / "manifests" / "book" / "dump").mkdir(parents=True)
+    (project.path / "manifests" / "book" / "dump" / "kustomization.yaml").touch()
+    assert project.pytest("--drillproof-cluster=mine").ret == 0
+    (options,) = project.asked
+    assert options.application is not None
+    assert (options.application.namespace, options.stores, options.cluster) == ("shelf", ("book",), "mine")

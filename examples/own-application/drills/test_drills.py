@@ -1,0 +1,8 @@
+"""Every scenario of this folder as a test. `drillproof_drill` is a fixture that installing drillproof brings."""
+
+from harness.evidence import Story, summary
+from harness.model import Verdict
+
+
+def test_drill(drillproof_drill: Story) -> None:
+    assert drillproof_drill.verdict is Verdict.PASS, "\n".join(summary.lines(drillproof_drill))
