@@ -122,7 +122,9 @@ def page() -> Iterator[Page]:
             except (OSError, IndexError) as error:
                 raise wait.NotYet((home / "log").read_text()[-500:]) from error
 
-        yield Page(_tab(wait.until(port, waited_for="Chromium to listen", within_s=WITHIN_S, every_s=0.1)))
+        tab = _tab(wait.until(port, waited_for="Chromium to listen", within_s=WITHIN_S, every_s=0.1))
+        stack.callback(tab.close)
+        yield Page(tab)
 
 
 def _tab(port: str) -> WebSocket:
