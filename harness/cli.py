@@ -107,6 +107,75 @@ def run(  # noqa: PLR0917 # typer makes the options from the parameters, and han
 
 
 @app.command()
+def prove(  # noqa: PLR0917 # as for `run`
+    bucket: Annotated[str, typer.Option(metavar="NAME[/PREFIX]", help="Where Velero keeps its backups.")],
+    backup: Annotated[
+        str, typer.Argument(metavar="[BACKUP]", help="Velero's name for it; or the newest one.")
+    ] = "newest",
+    endpoint: Annotated[str, typer.Option(metavar="URL", help="Of the object store; AWS if not given.")] = "",
+    region: Annotated[str, typer.Option(help="Of the bucket.")] = "us-east-1",
+    credentials: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="As Velero's own; else AWS_ACCESS_KEY_ID and the like.")
+    ] = None,
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="KIND=NS/POD", help="One that is not found by itself.")
+    ] = None,
+    without_fingerprint: Annotated[
+        bool, typer.Option("--without-fingerprint", help="Ask only whether it comes back sound, not whether equal.")
+    ] = False,
+    rto: Annotated[float | None, typer.Option(metavar="SECONDS", help="How long it may take to answer.")] = None,
+    rpo: Annotated[float | None, typer.Option(metavar="SECONDS", help="How old its newest row may be.")] = None,
+    before: Annotated[list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD before STEP.")] = None,
+    after: Annotated[list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD after STEP.")] = None,
+    repository_password: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where Velero was given one of its own.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")] = False,
+    images: Annotated[str, typer.Option(help="Where images come from: auto, pull or build.")] = "auto",
+    mirror: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official names.")
+    ] = None,
+    cluster: Cluster = "drillproof-prove",
+    key: Key = None,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
+) -> int:
+    """Prove a backup that somebody's Velero took: restore it behind a fence, and read it."""
+    from harness import progress  # noqa: PLC0415 # as above
+    from harness.conduct import conduct  # noqa: PLC0415 # as above
+    from harness.prove import assembly, request  # noqa: PLC0415 # as above
+
+    options = request.options(
+        backup,
+        bucket=bucket,
+        endpoint=endpoint,
+        region=region,
+        credentials_file=credentials,
+        databases=database or (),
+        without_fingerprint=without_fingerprint,
+        rto_s=rto,
+        rpo_s=rpo,
+        before=before or (),
+        after=after or (),
+        repository_password_file=repository_password,
+        keep=keep,
+        images=images,
+        mirror=mirror,
+        runs=runs,
+        cluster=cluster,
+        key=key,
+    )
+    with (
+        assembly.ProofSite() as site,
+        nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr) as watcher,
+    ):
+        story = conduct(options, watcher, site)
+    _tell(story, as_json=as_json)
+    return EXIT_CODES[story.verdict]
+
+
+@app.command()
 def matrix(  # noqa: PLR0917 # as for `run`
     scenarios: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIOS]...", help="Default: all.")] = None,
     strategy: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Default: each scenario's own.")] = None,
