@@ -85,7 +85,7 @@ def _read(journal: Journal) -> None:
     def note(kind: str, data: Mapping[str, Json], key: str = KEY, pod: str = POD) -> None:
         journal.append(kind, store=key, member=pod, **data)
 
-    health = {"when": "after", "ok": True, "detail": "answers", "role": "", "identity": ""}
+    health: Mapping[str, Json] = {"when": "after", "ok": True, "detail": "answers", "role": "", "identity": ""}
     sound: Mapping[str, Json] = {"sound": 2, "damaged": [], "unchecked": [], "notes": []}
     keys: Json = {"keys": {"rows": 2, "hash": "08"}}
     note("health", health)
