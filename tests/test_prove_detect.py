@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from nightly import pod
+from test_clusters import RememberedDocker
 
+from harness.clusters.kind import KindCluster
 from harness.errors import Misconfigured
 from harness.model import Json
+from harness.prove import assembly
 from harness.prove.detect import databases, missing_secrets
-from harness.prove.images import full_name, wanted
+from harness.prove.images import full_name, have, wanted
 
 
 def bare(**container: Json) -> dict[str, Any]:
@@ -106,3 +110,26 @@ def test_images_are_known_by_their_full_names() -> None:
     two = bare(image="nginx")
     two["spec"]["initContainers"] = [{"image": "busybox:1"}]
     assert set(wanted([two])) == {"docker.io/library/nginx:latest", "docker.io/library/busybox:1"}
+
+
+# ---------------------------------------------------------------- images, and a cluster of its own
+
+
+def test_an_image_that_neither_the_nodes_nor_the_engine_have_is_pulled_or_refused() -> None:
+    images = {"docker.io/library/a:1": "shop/p-0", "docker.io/library/b:1": "shop/p-0", "docker.io/library/c:1": "x/y"}
+    docker = RememberedDocker(refuses={"image inspect --format={{.Id}} docker.io/library/b:1": "No such image"})
+    assert have(docker, images, ["docker.io/library/a:1"]) == ("docker.io/library/b:1", "docker.io/library/c:1")
+    assert docker.did("pull") == [1]
+    docker.refuses["pull"] = "no route to host"
+    with pytest.raises(Misconfigured, match=r"image docker\.io/library/b:1 \(of shop/p-0\).*no route.*`docker load`"):
+        have(docker, images, ["docker.io/library/a:1"])
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_backup_is_proved_only_on_a_cluster_that_was_not_there(there: bool) -> None:
+    cluster = cast("KindCluster", SimpleNamespace(name="c", is_there=lambda: there))
+    if there:
+        with pytest.raises(Misconfigured, match="a cluster c is there already"):
+            assembly._is_new(cluster)
+    else:
+        assembly._is_new(cluster)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,8 +12,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import boto3
 import pytest
 from botocore.config import Config
+from nightly import Nightly, copy, good
 from types_boto3_s3.client import S3Client
 
+from harness import cli, supplies
 from harness.errors import Misconfigured
 from harness.prove import source
 from harness.prove.source import Credentials, Place, S3Source, Thing, differences, fingerprint
@@ -176,3 +178,80 @@ def test_every_difference_of_two_listings_is_seen() -> None:
     after = {"a": Thing(1, "x"), "b": Thing(2, "x"), "c": Thing(1, "y"), "e": Thing(1, "x")}
     assert differences(before, after) == ("d is gone", "b was changed", "c was changed", "e was added")
     assert fingerprint(before) == fingerprint(dict(reversed(before.items()))) != fingerprint(after)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def prove(store: Store, runs: Path, *words: str) -> int:
+    return cli.main(["prove", "--bucket", "theirs", "--endpoint", store.url, "--runs", str(runs), *words])
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials, and no machine that a cluster could be made on."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setattr(supplies, "ensure", lambda *_: pytest.fail("a cluster was about to be made"))
+
+
+def asked_for_nothing(_: Store) -> None: ...
+
+
+def refusing(store: Store) -> None:
+    store.refuses = "SignatureDoesNotMatch"
+
+
+def running(store: Store) -> None:
+    store.things = Nightly().backup(phase="InProgress").things
+
+
+def without_secret(store: Store) -> None:
+    store.things = good(secrets=[]).things
+
+
+def without_database(store: Store) -> None:
+    store.things = good(pods=[]).things
+
+
+REFUSED_BEFORE = (
+    (asked_for_nothing, "holds no backup of Velero's"),
+    (refusing, "the credentials are wrong"),
+    (running, "is still running"),
+    (without_secret, "lacks Secrets"),
+    (without_database, "no database was found"),
+)
+
+
+@pytest.mark.usefixtures("env")
+@pytest.mark.parametrize(("spoil", "said"), REFUSED_BEFORE)
+def test_what_cannot_be_proved_ends_with_64_and_one_line_before_anything_is_made(
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Store], None],
+    said: str,
+) -> None:
+    spoil(store)
+    assert prove(store, tmp_path / "runs", "--quiet") == 64
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = [line for line in err.splitlines() if "signing" not in line]
+    assert said in line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_without_credentials_nobody_is_asked(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    assert prove(store, tmp_path) == 64
+    assert "there are no credentials" in capsys.readouterr().err
+    assert store.asked == []
+
+
+@pytest.mark.usefixtures("env")
+def test_a_disk_without_room_is_refused(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store.things = good(copies=[copy(size=10**18)]).things
+    assert prove(store, tmp_path / "runs", "--quiet") == 64
+    assert "make room" in capsys.readouterr().err

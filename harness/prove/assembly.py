@@ -78,7 +78,9 @@ class ProofSite:
         self._known = recorded.secret_values | {options.credentials.secret_key, options.credentials.token}
         self._known |= {options.repository_password}
         self._keep = options.keep
-        cluster = self._cluster = supplied.cluster(options.cluster)
+        cluster = supplied.cluster(options.cluster)
+        _is_new(cluster)
+        self._cluster = cluster
         run = rundir.create(options.runs, NAME, _facts(options, supplied, recorded, databases))
         journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:
@@ -171,6 +173,15 @@ def _told(recorded: Recorded, databases: tuple[Database, ...]) -> tuple[str, ...
             for each in databases
         ),
     )
+
+
+def _is_new(cluster: KindCluster) -> None:
+    """Misconfigured where there is one: its pods would answer in place of the restored; it may hold the very source."""
+    if cluster.is_there():
+        raise Misconfigured(
+            f"a cluster {cluster.name} is there already, and a backup is proved only on a new one; "
+            "name another with --cluster, or remove it with `drillproof gc`"
+        )
 
 
 def _is_whole(recorded: Recorded) -> None:
