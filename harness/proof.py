@@ -24,6 +24,13 @@ DEFINITIONS: Mapping[str, str] = {
 EQUAL, SOUND = "equal", "sound"
 """What is asked: whether the data are what they were, or only whether they come back and are sound."""
 
+_FILES = {
+    "uncopied": "the backup has no copy of them",
+    "elsewhere": "their copy is not in this bucket",
+    "unread": "no database holds them, so there is only the tool's word that they came back",
+}
+"""Of which claims' files nothing is proved, by their names in run.json, and why."""
+
 _OF_USERS = re.compile(r"(.*: )?table |keys$")
 """The parts that hold rows of users; the others are there in an empty database, too."""
 
@@ -108,7 +115,7 @@ def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterato
         yield f"that the data of {', '.join(bare)} are what they were (no fingerprint was taken with the backup)"
     backup = facts.get("backup")
     known = backup if isinstance(backup, dict) else {}
-    for name, why in (("uncopied", "the backup has no copy of it"), ("elsewhere", "its copy is not in this bucket")):
+    for name, why in _FILES.items():
         listed = known.get(name)
         if isinstance(listed, list) and listed:
             yield f"the files of {', '.join(map(str, listed))} ({why})"

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from nightly import NAME, Nightly, claim, good, pod
+from nightly import NAME, Nightly, claim, copy, good, pod
 from test_schema import lines, wrong
 
 from harness import data, evidence, judge, selftest
@@ -222,8 +222,8 @@ def test_asked_for_less_it_passes_and_says_in_its_headline_what_was_not_proved(p
     assert story.verdict is Verdict.PASS
     headline = summary.says(story)
     assert "NOT proved: that the data of shop/db-0 are what they were (no fingerprint" in headline
-    assert "the files of shop/logs (the backup has no copy of it)" in headline
-    assert "with the data of its fingerprints" not in headline
+    assert "the files of shop/logs (the backup has no copy of them)" in headline
+    assert "equal every fingerprint" not in headline
     assert "Data equal 0 of 1 (no fingerprint: 1)" in summary.lines(story)
     assert headline.replace("_", "\\_")[:40] in markdown.render(story).replace("_", "\\_")
     assert "NOT proved" in (run / "report.html").read_text()
@@ -404,3 +404,24 @@ def test_a_backup_without_a_secret_that_its_pods_need_is_refused() -> None:
     bucket = good(secrets=[])
     with pytest.raises(Misconfigured, match=r"nightly lacks Secrets .*shop/db \(for shop/db-0\)"):
         assembly._is_whole(record.read(bucket, bucket.listing(), NAME))
+
+
+def test_files_that_no_database_holds_are_told_to_be_unread(prove: Callable[..., Path]) -> None:
+    other: dict[str, Json] = {
+        **pod("web-0", image="nginx", ports=[]),
+        "metadata": {"name": "web-0", "namespace": "shop"},
+    }
+    bucket = good(
+        pods=[pod(), other],
+        copies=[copy(), copy("web-0")],
+        persistentvolumeclaims=[claim(), claim("data-web-0")],
+    )
+    run = prove(World(bucket, volumes_back=2, claims=("data-db-0", "data-web-0")))
+    assert told(run)["verdict"] == "pass"
+    assert told(run)["not_proved"][0].startswith("the files of shop/data-web-0 (no database holds them")
+
+
+def test_the_words_of_a_proof_are_told_with_their_own_meaning(prove: Callable[..., Path]) -> None:
+    report = (prove() / "report.html").read_text()
+    assert "from the first byte fetched from the bucket" in report
+    assert "from the damage seen to a service" not in report

@@ -23,7 +23,7 @@ def test_a_backup_is_read_from_its_bucket_alone() -> None:
     found = read(good())
     assert found.report.name == NAME
     assert [(each.pod, each.bytes_done) for each in found.report.volumes] == [("shop/db-0", 500)]
-    assert found.claims == (Claim("shop", "data-db-0", "fast", copied=True),)
+    assert found.claims == (Claim("shop", "data-db-0", "fast", copied=True, pods=("shop/db-0",)),)
     assert (found.uploader, found.namespaces, found.secrets) == ("restic", ("shop",), frozenset({"shop/db"}))
     assert len(found.pods) == 1  # the archive has each object twice
 

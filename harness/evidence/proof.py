@@ -10,6 +10,9 @@ from harness.evidence.visible import duration
 from harness.model import Finding, Verdict
 from harness.rundir import PROOF
 
+DEFINITIONS = proof.DEFINITIONS
+"""What the words mean otherwise than in a drill."""
+
 _SAYS = {
     Verdict.PASS: "The backup {backup} came back{more}.",
     Verdict.FAIL: "The backup {backup} does not come back as it should. The findings say what is wrong.",
@@ -25,7 +28,7 @@ def is_proof(story: Story) -> bool:
 def says(story: Story) -> str:
     """What the verdict means, and in the same breath what was not proved."""
     equal = [finding for finding in story.findings if finding.check == "data-equal"]
-    more = " and its databases are sound" + (", with the data of its fingerprints" if equal else "")
+    more = " and its databases are sound" + (", and the data equal every fingerprint that was taken" if equal else "")
     backup = text(mapping(story.facts.get("backup")).get("name")) or "unknown"
     told = _SAYS[story.verdict].format(backup=backup, more=more)
     return f"{told} NOT proved: {'; '.join(proof.not_proved(story.facts, story.events))}."

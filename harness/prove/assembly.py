@@ -221,6 +221,7 @@ def _env(cluster: KindCluster, supplied: Supplies, recorded: Recorded, run: Path
 def _facts(
     options: ProofOptions, supplied: Supplies, recorded: Recorded, databases: tuple[Database, ...]
 ) -> dict[str, Json]:
+    places = {f"{each.namespace}/{each.pod}" for each in databases}
     named: list[Json] = [
         {**asdict(each), "key": each.key, "place": f"{each.namespace}/{each.pod}"} for each in databases
     ]
@@ -245,6 +246,7 @@ def _facts(
             "left_out": list(recorded.left_out),
             "claims": [claim.address for claim in recorded.claims],
             "uncopied": [claim.address for claim in recorded.claims if not claim.copied],
+            "unread": [claim.address for claim in recorded.claims if claim.copied and not places & {*claim.pods}],
             "elsewhere": list(recorded.elsewhere),
         },
         "databases": named,

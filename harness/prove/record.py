@@ -48,6 +48,7 @@ class Claim:
     name: str
     storage_class: str
     copied: bool  # whether the backup holds a copy of its files
+    pods: tuple[str, ...]  # namespace/name of those that mount it
 
     @property
     def address(self) -> str:
@@ -205,19 +206,22 @@ def _values(objects: tuple[Object, ...]) -> Iterator[str]:
 
 
 def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[Claim]:
-    copied = {
-        (text(c, "spec", "pod", "namespace"), text(c, "spec", "pod", "name"), text(c, "spec", "volume")) for c in copies
-    }
-    held = {
-        (_namespace(pod), text(volume, "persistentVolumeClaim", "claimName"))
+    copied = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}
+    mounts = [
+        (f"{_namespace(pod)}/{text(volume, 'persistentVolumeClaim', 'claimName')}", _address(pod), text(volume, "name"))
         for pod in pods
         for volume in items(pod, "spec", "volumes")
-        if (_namespace(pod), text(pod, "metadata", "name"), text(volume, "name")) in copied
-    }
+    ]
     for thing in objects:
         if thing.get("kind") == "PersistentVolumeClaim":
-            where = _namespace(thing), text(thing, "metadata", "name")
-            yield Claim(*where, text(thing, "spec", "storageClassName"), copied=where in held)
+            mine = [(pod, volume) for claim, pod, volume in mounts if claim == _address(thing)]
+            yield Claim(
+                _namespace(thing),
+                text(thing, "metadata", "name"),
+                text(thing, "spec", "storageClassName"),
+                copied=any(mount in copied for mount in mine),
+                pods=tuple(pod for pod, _ in mine),
+            )
 
 
 def _elsewhere(source: Source, listing: Listing, key: str) -> Iterator[str]:

@@ -44,6 +44,7 @@ def good(runs: Path, asked: str = "sound") -> Path:
                 "completed": "2026-01-02T03:01:00Z",
                 "claims": ["shop/data-db-0"],
                 "uncopied": [],
+                "unread": [],
                 "elsewhere": [],
                 "left_out": [],
             },
