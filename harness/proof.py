@@ -24,6 +24,24 @@ DEFINITIONS: Mapping[str, str] = {
 EQUAL, SOUND = "equal", "sound"
 """What is asked: whether the data are what they were, or only whether they come back and are sound."""
 
+LEFT_OUT: Mapping[str, Mapping[str, str]] = {
+    "mysql": {
+        "the next AUTO_INCREMENT of a table": "the server moves it by itself",
+        "privileges": "accounts are in the fingerprint, with their passwords; what they may do is not",
+        "events, and the schemas of the server itself": "no row of a user is in them",
+    },
+    "postgres": {
+        "the values of sequences": "a recovery from a crash, which a copy of a running server needs, moves them ahead",
+        "privileges, policies and triggers": "roles are in the fingerprint, with their passwords; these are not",
+        "large objects": "they belong to no table",
+    },
+    "consul": {
+        "all but the keys": "`consul kv export` tells the keys with their values and flags; ACLs, services and config "
+        "entries are in the snapshot that Consul inspects, and not in the fingerprint",
+    },
+}
+"""What no fingerprint holds, by kind of database, and why."""
+
 _FILES = {
     "uncopied": "the backup has no copy of them",
     "elsewhere": "their copy is not in this bucket",

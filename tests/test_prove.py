@@ -425,3 +425,4 @@ def test_the_words_of_a_proof_are_told_with_their_own_meaning(prove: Callable[..
     report = (prove() / "report.html").read_text()
     assert "from the first byte fetched from the bucket" in report
     assert "from the damage seen to a service" not in report
+    assert "the next AUTO_INCREMENT of a table" in report

@@ -21,6 +21,7 @@ from harness.journal import Journal
 from harness.k8s import RunsKubectl, objects
 from harness.ledger import fingerprint
 from harness.model import PROOF_STEPS, Event, Json, Plan, ToolReport, Verdict
+from harness.proof import LEFT_OUT
 from harness.prove import detect, images, record
 from harness.prove.detect import Database
 from harness.prove.examine import Examiner
@@ -253,5 +254,6 @@ def _facts(
         "versions": supplied.facts(),
         "commit": assembly.commit(),
         "selftest": None,
+        "left_out": {each.kind: dict(LEFT_OUT[each.kind]) for each in databases},
         "host": assembly.host(),
     }
