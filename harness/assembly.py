@@ -214,7 +214,7 @@ def self_test(
         run = site.drill(options, on_event, say, spoil)
     told: dict[str, Json] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "stores": list(options.stores),
         **selftest.summary(outcomes),
     }
@@ -307,20 +307,25 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "writes_per_s": options.rate,
         "hooks": [asdict(hook) for hook in options.hooks],
         "versions": supplied.facts(),
-        "commit": _commit(),
+        "commit": commit(),
         "selftest": _last_self_test(),
         "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}
         | {"objects": dict(LEFT_OUT["objects"])},
-        "host": {
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "cpus": os.cpu_count(),
-            "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        },
+        "host": host(),
     }
 
 
-def _commit() -> str:
+def host() -> dict[str, Json]:
+    """The machine that runs this."""
+    return {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    }
+
+
+def commit() -> str:
     """The commit of the clone that runs, with a + if it was changed since; "" for an installed wheel."""
     with contextlib.suppress(HarnessError):
         root = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ import contextlib
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from harness import evidence, journal, judge
 from harness.errors import HarnessError, Interrupted, Misconfigured, Unreadable
@@ -20,10 +20,22 @@ from harness.signing import keys, seal
 from harness.signing.keys import PrivateKey
 
 
-class Site(Protocol):
-    """Where drills run one after the other: see `harness.assembly.Site`."""
+class Asked(Protocol):
+    """What of a drill, or of a proof, as it was asked for is known here."""
 
-    def drill(self, options: Options, on_event: Progress, say: Callable[[str], None]) -> Path:
+    @property
+    def runs(self) -> Path: ...
+    @property
+    def key(self) -> Path | None: ...
+
+
+O_contra = TypeVar("O_contra", bound=Asked, contravariant=True)
+
+
+class SiteOf(Protocol[O_contra]):
+    """Where drills run one after the other: see `harness.assembly.Site`; or a proof: `harness.prove.assembly`."""
+
+    def drill(self, options: O_contra, on_event: Progress, say: Callable[[str], None]) -> Path:
         """Run one drill, and return its run directory."""
 
     def settle(self, run: Path, verdict: Verdict) -> None:
@@ -33,14 +45,18 @@ class Site(Protocol):
         """What must be in no file of a run."""
 
 
-def conduct(options: Options, progress: Progress, site: Site) -> Story:
+Site = SiteOf[Options]
+
+
+def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> Story:
     """Run one drill, telling `progress`, and return its story. A run that was begun is always judged and rendered.
 
     Misconfigured goes through; so does HarnessError where no run was begun. Interrupted is raised
     once the interrupted run has been rendered, and names it. A traceback goes to error.txt.
     """
     signer = keys.signer(options.key, progress.say)
-    progress.expect(options)
+    if isinstance(options, Options):  # of proofs no past run tells how long they take
+        progress.expect(options)
     try:
         run = site.drill(options, progress, progress.say)
     except Misconfigured:

@@ -24,6 +24,9 @@ SYNC_S = 180.0
 RECOVER_S = 3600.0
 """Loading a dump: 10 GB at some 10 MB/s is 1000 s, with room."""
 
+PLACE_S = 300.0
+"""A pod that finds no node, no image or no volume for so long will not start here, whatever its backup is worth."""
+
 DAMAGE_S = 300.0
 """A namespace with nine pods is gone in under a minute; one that hangs in Terminating is no damage."""
 

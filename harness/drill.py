@@ -352,7 +352,7 @@ class Drill:
         if self._scenario.plan.rewind and self._stored_at:
             back = rewind(self._parts.bucket(), datetime.fromisoformat(self._stored_at))
             self._journal.append("note", text=f"{back} objects were brought back to {self._stored_at}")
-        report = self._parts.engine.restore(name, self._backup)
+        report = self._parts.engine.restore(name, self._backup, within_s=self._recover_within_s())
         self._journal.append("restore", engine=self._parts.engine.name, **asdict(report))
         return report
 

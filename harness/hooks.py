@@ -19,13 +19,13 @@ class Hook:
     command: str
 
 
-def parse(when: str, texts: Sequence[str]) -> tuple[Hook, ...]:
+def parse(when: str, texts: Sequence[str], steps: Sequence[str] = STEPS) -> tuple[Hook, ...]:
     """Hooks from what the user typed; Misconfigured says which steps there are."""
     hooks = []
     for text in texts:
         step, equals, command = text.partition("=")
-        if step not in STEPS or not equals or not command.strip():
-            raise Misconfigured(f"--{when} {text!r}: write STEP=CMD, with one of the steps {', '.join(STEPS)}")
+        if step not in steps or not equals or not command.strip():
+            raise Misconfigured(f"--{when} {text!r}: write STEP=CMD, with one of the steps {', '.join(steps)}")
         hooks.append(Hook(when, step, command))
     return tuple(hooks)
 

@@ -9,20 +9,20 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import checks, notice
+from harness import checks, notice, proof
 from harness.checks.check import Check
 from harness.checks.objectives import rpo_s, skew
 from harness.errors import HarnessError
 from harness.journal import SCHEMA
 from harness.model import Finding, Json, Verdict, worst
 from harness.objectives import legs, rto_s
-from harness.rundir import Run, read_json, write_json
+from harness.rundir import PROOF, Run, read_json, write_json
 
 
-def judge(run: Run, asked: Iterable[Check] = checks.ALL) -> tuple[Finding, ...]:
-    """Every check's findings. A check that raises is UNKNOWN: its question was not answered."""
+def judge(run: Run, asked: Iterable[Check] | None = None) -> tuple[Finding, ...]:
+    """The findings of these checks, else of all that the run has to pass. A check that raises is UNKNOWN."""
     findings: list[Finding] = []
-    for check in asked:
+    for check in checks.of(run) if asked is None else asked:
         try:
             findings += check(run)
         except HarnessError as error:
@@ -69,7 +69,7 @@ def _document(run: Run) -> Json:
     with contextlib.suppress(HarnessError):
         document |= _figures(run)
     with contextlib.suppress(HarnessError):
-        document |= _ledger(run)
+        document |= _proof(run) if run.is_proof else _ledger(run)
     return document
 
 
@@ -93,6 +93,15 @@ def _figures(run: Run) -> dict[str, Json]:
         "marks": dict(run.marks),
         "legs": dict(legs(run.marks)),
         "rto_s": rto_s(run.marks),
+    }
+
+
+def _proof(run: Run) -> dict[str, Json]:
+    return {
+        "kind": PROOF,
+        "rto_s": proof.rto_s(run.events),
+        "rpo_s": proof.rpo_s(run.events),
+        "not_proved": list(proof.not_proved(run.facts, run.events)),
     }
 
 

@@ -34,6 +34,9 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 STEPS = ("up", "deploy", "seed", "backup", "write", "break", "restore", "readback")
 """The steps of every drill, in order."""
 
+PROOF_STEPS = ("up", "fetch", "restore", "readback")
+"""The steps of proving a backup that is there already."""
+
 
 @dataclass(frozen=True)
 class Part:

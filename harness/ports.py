@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from harness import deadlines
 from harness.errors import FaultHadNoEffect
 from harness.model import Health, IndexReading, Operation, Protected, Reading, Row, Stored, ToolReport, Volume
 
@@ -178,8 +179,8 @@ class BackupEngine(Protocol):
     def check(self, name: str, stored: Stored) -> Stored:
         """`stored`, with what a check of all its data says: whether it came to its end, and the damage it found."""
 
-    def restore(self, name: str, backup: str) -> ToolReport:
-        """Restore `backup` under the name `name`; return what the tool says when it says it is done."""
+    def restore(self, name: str, backup: str, *, within_s: float = deadlines.RESTORE_S) -> ToolReport:
+        """Restore `backup` under the name `name`; return what the tool says when it says it is done. TimedOut."""
 
     def layout(self, namespace: str) -> Mapping[str, str]:
         """How the keys begin, in the bucket, of each part of the namespace's repository: packs, index, snapshots."""

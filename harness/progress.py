@@ -11,7 +11,7 @@ from harness.clock import Clock
 from harness.evidence.answers import damage_in_words, noticed
 from harness.evidence.story import items, mapping, number, text
 from harness.evidence.visible import duration, many, one_line
-from harness.model import STEPS, Event, Json
+from harness.model import PROOF_STEPS, STEPS, Event, Json
 from harness.objectives import MARKS
 from harness.options import Options
 from harness.past import Past, past
@@ -110,6 +110,11 @@ def words_of(event: Event) -> str:
         ),
         "selftest": lambda: f"the checks were tried on a spoilt recovery: {noticed(data)}",
         "write": lambda: f"new write on {text(data.get('store'))} {'' if data.get('committed') else 'NOT '}committed",
+        "listing": lambda: f"the source holds {_count(data, 'objects', 'object')} ({text(data.get('when'))})",
+        "fetched": lambda: f"{_count(data, 'objects', 'object')}, {_size(data.get('bytes'))} fetched",
+        "fingerprint": lambda: f"fingerprint of {_who(data)}, taken {text(data.get('taken'))}",
+        "newest": lambda: f"newest row of {_who(data)}: {text(data.get('newest'))} ({text(data.get('column'))})",
+        "sound": lambda: f"{_who(data)} checked itself: {text(data.get('sound'))} parts sound",
         "note": lambda: text(data.get("text")),
         "recovery-failed": lambda: f"the recovery failed: {text(data.get('message'))}",
         "error": lambda: f"{text(data.get('type'))}: {text(data.get('message'))}",
@@ -145,7 +150,7 @@ def _picture(progress: Progress, lines: list[str], spinner: RenderableType) -> R
 
     signs = {"done": Text("✓", style="green"), "FAILED": Text("✕", style="bold red")}
     table = Table.grid(padding=(0, 2))
-    for step in STEPS:
+    for step in PROOF_STEPS if "fetch" in progress.begun_s else STEPS:
         if step in progress.ended:
             how, took_s = progress.ended[step]
             table.add_row(signs[how], Text(step), Text(f"{how} after {duration(took_s)}", style="dim"))

@@ -24,10 +24,13 @@ from harness import journal, ledger
 from harness.classify import Classes, classify, states
 from harness.errors import Misconfigured, Unreadable
 from harness.history import History, Shown
-from harness.model import STEPS, Event, Json, Notice, Plan
+from harness.model import PROOF_STEPS, STEPS, Event, Json, Notice, Plan
 from harness.objectives import marks
 
 V = TypeVar("V")
+
+PROOF = "proof"
+"""What run.json calls a run that proves a backup; a drill has no kind."""
 
 
 def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
@@ -112,6 +115,11 @@ class Run:
         )
 
     @property
+    def is_proof(self) -> bool:
+        """Whether a backup was proved that was there already, and nothing was drilled (see `harness.proof`)."""
+        return self.facts.get("kind") == PROOF
+
+    @property
     def scenario(self) -> str:
         """The scenario's name."""
         return str(self.facts.get("scenario", ""))
@@ -141,7 +149,7 @@ class Run:
         """The steps that the drill was to have."""
         listed = self.facts.get("steps")
         steps = tuple(map(str, listed)) if isinstance(listed, list) else ()
-        if not steps or steps != STEPS[: len(steps)]:
+        if not steps or steps != (PROOF_STEPS if self.is_proof else STEPS[: len(steps)]):
             raise Unreadable(self.path / "run.json", 0, "names no steps of a drill")
         return steps
 

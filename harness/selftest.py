@@ -20,12 +20,12 @@ from pathlib import Path
 from harness import journal, parallel
 from harness.deployment import Deployment
 from harness.model import Json
-from harness.sabotage import memory, surroundings
+from harness.sabotage import memory, proof, surroundings
 from harness.sabotage.base import Base, Outcome, outcome
-from harness.sabotage.forgery import FORGERIES
+from harness.sabotage.forgery import FORGERIES, Forgery
 from harness.sabotage.live import Live, SpoiltStore
 from harness.sabotage.sabotage import Sabotage
-from harness.sabotage.story import STORIES
+from harness.sabotage.story import STORIES, Story
 from harness.testing import World, rehearse
 
 STORES = ("mysql", "postgres", "consul")
@@ -37,6 +37,15 @@ def rehearsal() -> dict[str, Json]:
     with tempfile.TemporaryDirectory(prefix="drillproof-") as folder:
         begun = time.monotonic()
         seen = summary(rehearsed(Path(folder)))
+        return {**seen, "seconds": round(time.monotonic() - begun, 1)}
+
+
+def rehearsal_of_proofs() -> dict[str, Json]:
+    """The same for what is judged where a backup is proved that is there already: a good proof, told otherwise."""
+    with tempfile.TemporaryDirectory(prefix="drillproof-") as folder:
+        begun = time.monotonic()
+        base = Base(proof.good(Path(folder) / "runs"), Path(folder) / "spoilt")
+        seen = summary(_told(base, proof.STORIES, proof.FORGERIES))
         return {**seen, "seconds": round(time.monotonic() - begun, 1)}
 
 
@@ -100,12 +109,14 @@ def _good(run: Path) -> Base:
     return Base(good, run / "selftest")
 
 
-def _told(base: Base) -> Iterator[Outcome]:
-    for story in STORIES:
+def _told(
+    base: Base, stories: Iterable[Story] = STORIES, forgeries: Iterable[Forgery] = FORGERIES
+) -> Iterator[Outcome]:
+    for story in stories:
         path = base.copy(f"story {story.name}")
         base.tell(path, story.change(base.events))
         yield outcome("story", "", story, path)
-    for forgery in FORGERIES:
+    for forgery in forgeries:
         path = base.copy(f"forgery {forgery.name}")
         base.tell(path, base.events)
         forgery.forge(path)

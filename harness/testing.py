@@ -287,7 +287,7 @@ class MemoryEngine:
         """Whole."""
         return replace(stored, checked=True)
 
-    def restore(self, name: str, backup: str) -> ToolReport:
+    def restore(self, name: str, backup: str, *, within_s: float = 0) -> ToolReport:
         """Put back, as new volumes."""
         self._world.members = copy.deepcopy(self._world.bucket)
         self._world.generation += 1
@@ -372,7 +372,7 @@ class SpoiltEngine(MemoryEngine):
         """Keep backups in the world's bucket."""
         super().__init__(self.world)
 
-    def restore(self, name: str, backup: str) -> ToolReport:
+    def restore(self, name: str, backup: str, *, within_s: float = 0) -> ToolReport:
         """Put back, and spoil."""
         super().restore(name, backup)
         self.sabotage(self.world)

@@ -229,6 +229,13 @@ def test_down_removes_all_of_it_and_may_be_called_twice(tmp_path: Path) -> None:
     ]
 
 
+def test_a_store_without_its_nodes_is_something_still(tmp_path: Path) -> None:
+    docker = RememberedDocker()
+    assert cluster(tmp_path, docker).is_there() is False
+    docker.owners["container", "drillproof-one-minio"] = "one"
+    assert cluster(tmp_path, docker).is_there() is True
+
+
 def test_down_can_keep_the_store_and_what_it_stands_on(tmp_path: Path) -> None:
     it, docker = finished(tmp_path)
     it.down(keep_store=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from harness import proof
 from harness.left_out import LEFT_OUT
+from harness.prove.detect import PORTS
 
 
 def test_everything_left_out_has_a_reason_and_is_told_once() -> None:
     assert set(LEFT_OUT) == {"mysql", "postgres", "consul", "objects"}
-    for where, pairs in LEFT_OUT.items():
+    assert set(proof.LEFT_OUT) == set(PORTS)
+    for where, pairs in (*LEFT_OUT.items(), *((kind, each.items()) for kind, each in proof.LEFT_OUT.items())):
         names = [what for what, _ in pairs]
         assert len(names) == len(set(names)), where
         assert all(what and why for what, why in pairs), where

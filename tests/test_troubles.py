@@ -13,12 +13,12 @@ from memory import Memory
 from harness import deadlines
 from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
-from harness.model import Event, Notice, Objectives, Plan, Row, Stored, Volume
+from harness.model import Event, Notice, Objectives, Plan, Row, Stored, ToolReport, Volume
 from harness.ports import Target
 from harness.progress import Progress
 from harness.rundir import Run
 from harness.scenario import Scenario, Trouble
-from harness.testing import MemoryLoss, MemoryStore, World
+from harness.testing import MemoryEngine, MemoryLoss, MemoryStore, World
 from harness.wait import NotYet
 
 LEFT_OUT = Notice("backup-complete", "volume dump was not copied at all", "mysql")
@@ -360,3 +360,15 @@ def test_members_that_do_not_mend_themselves_are_asked_all_the_same(
     monkeypatch.setattr(Deployment, "ready", never)
     told = memory.drill(scenario=sick)
     assert told["verdict"] == "pass", told["findings"]
+
+
+def test_a_restore_is_waited_for_as_long_as_the_objective_allows_and_no_longer(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_: object, name: str, backup: str, *, within_s: float) -> ToolReport:
+        raise TimedOut(f"Velero's restore {name}", within_s, "phase InProgress")
+
+    monkeypatch.setattr(MemoryEngine, "restore", never)
+    told = memory.drill(scenario=lambda world: Scenario(MemoryLoss(world), objectives=Objectives(rto_s=7)))
+    assert told["verdict"] == "fail"
+    assert any("waited 7 s for Velero's restore" in each for each in findings(told, "fail"))

@@ -10,7 +10,7 @@ import contextlib
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,8 +150,10 @@ class VeleroEngine:
         copies = self._records("podvolumebackups", "backup-name", name)
         return self._report(done, copies, f"backups/{name}/{name}-results.gz")
 
-    def restore(self, name: str, backup: str) -> ToolReport:
-        """Restore all of `backup`, volumes included, once Velero has found it in the bucket."""
+    def restore(
+        self, name: str, backup: str, namespaces: Sequence[str] = (), *, within_s: float = deadlines.RESTORE_S
+    ) -> ToolReport:
+        """Restore `backup`, volumes included, once Velero has found it in the bucket: all, or these namespaces."""
         known = ("backups.velero.io", f"--namespace={NAMESPACE}", f"--field-selector=metadata.name={backup}")
 
         def found() -> None:
@@ -160,7 +162,10 @@ class VeleroEngine:
 
         # A new cluster looks into an old bucket once a minute.
         until(found, waited_for=f"Velero to find the backup {backup}", within_s=deadlines.SYNC_S)
-        done = self._run("Restore", name, {"backupName": backup, "restorePVs": True}, deadlines.RESTORE_S)
+        wanted: dict[str, Json] = {"backupName": backup, "restorePVs": True}
+        if namespaces:
+            wanted["includedNamespaces"] = list(namespaces)
+        done = self._run("Restore", name, wanted, within_s)
         copies = self._records("podvolumerestores", "restore-name", name)
         return self._report(done, copies, f"restores/{name}/restore-{name}-results.gz")
 

@@ -17,6 +17,13 @@ from harness.checks.indexes import IndexesHold
 from harness.checks.ledger import LedgerIsKept
 from harness.checks.objectives import ObjectivesAreMet
 from harness.checks.objects import ObjectsAreEqual
+from harness.checks.proof import (
+    BackupSaysComplete,
+    ClaimsAreBack,
+    DatabasesAreSound,
+    DataMatchFingerprint,
+    SourceIsUnchanged,
+)
 from harness.checks.receipts import AnswersAreFromTheRestored
 from harness.checks.restore import RestoreIsComplete
 from harness.checks.selftest import ChecksCanFail
@@ -24,6 +31,8 @@ from harness.checks.signature import EvidenceIsSigned
 from harness.checks.taken_over import TakenOverAsLeft
 from harness.checks.transfers import TransfersAreWhole
 from harness.checks.write import NewWriteIsCommitted
+from harness.errors import HarnessError
+from harness.rundir import Run
 
 ALL: tuple[Check, ...] = (
     DrillWasFinished(),
@@ -44,3 +53,26 @@ ALL: tuple[Check, ...] = (
     FenceHeld(),
     ChecksCanFail(),
 )
+
+PROOF: tuple[Check, ...] = (
+    DrillWasFinished(),
+    EvidenceIsSigned(),
+    SourceIsUnchanged(),
+    BackupSaysComplete(),
+    RestoreIsComplete(),
+    ClaimsAreBack(),
+    DatabasesAreSound(),
+    DataMatchFingerprint(),
+    ObjectivesAreMet(),
+    FenceHeld(),
+    ChecksCanFail(),
+)
+"""What is judged where a backup was proved that was there already (see `harness.proof`)."""
+
+
+def of(run: Run) -> tuple[Check, ...]:
+    """The checks that a run has to pass; those of a drill where it does not say what it is."""
+    try:
+        return PROOF if run.is_proof else ALL
+    except HarnessError:
+        return ALL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from harness import proof
 from harness.classify import Classes
 from harness.errors import Unreadable
 from harness.model import Finding, Json, Verdict
@@ -23,8 +24,8 @@ class ObjectivesAreMet:
             return (Finding(self.name, Verdict.UNKNOWN, "run.json does not say what the objectives were"),)
         apart = skew(run)
         measured = (
-            ("RTO", "rto_s", rto_s(marks(run.events))),
-            ("RPO", "rpo_s", rpo_s(run)),
+            ("RTO", "rto_s", proof.rto_s(run.events) if run.is_proof else rto_s(marks(run.events))),
+            ("RPO", "rpo_s", proof.rpo_s(run.events) if run.is_proof else rpo_s(run)),
             ("skew", "skew_s", None if apart is None else apart[0]),
         )
         return tuple(

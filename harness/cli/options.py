@@ -47,6 +47,13 @@ Images = Annotated[
     typer.Option(help="Where images come from: auto, pull or build.", autocompletion=complete.word(complete.images)),
 ]
 Mirror = Annotated[str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official names.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")]
+Before = Annotated[
+    list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD before STEP.", autocompletion=complete.steps)
+]
+After = Annotated[
+    list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD after STEP.", autocompletion=complete.steps)
+]
 Cluster = Annotated[str, typer.Option(metavar="NAME", help="Cluster to make; another name for a drill beside another.")]
 Key = Annotated[
     Path | None,

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import complete, options, tell
+from harness.cli import options, tell
 from harness.model import Verdict, worst
 
 app = typer.Typer()
@@ -32,13 +32,9 @@ def run(
     engine: options.Engine = None,
     seed: options.Seed = 1,
     size: options.Size = "small",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")] = False,
-    before: Annotated[
-        list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD before STEP.", autocompletion=complete.steps)
-    ] = None,
-    after: Annotated[
-        list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD after STEP.", autocompletion=complete.steps)
-    ] = None,
+    keep: options.Keep = False,
+    before: options.Before = None,
+    after: options.After = None,
     images: options.Images = "auto",
     mirror: options.Mirror = None,
     cluster: options.Cluster = options.CLUSTER,

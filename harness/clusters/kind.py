@@ -199,6 +199,10 @@ class KindCluster:
             return False
         return True
 
+    def is_there(self) -> bool:
+        """Whether anything of a cluster of ours by this name is: its nodes, or the object store that outlives them."""
+        return bool(self.nodes()) or self._minio.is_there()
+
     def _store_up(self) -> None:
         self._store = self._minio.up()
 

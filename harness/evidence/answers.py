@@ -13,8 +13,11 @@ from harness.model import Finding, Json, Verdict, worst
 QUESTIONS: Mapping[str, str] = {
     "damage-seen": "Was anything really broken?",
     "backup-complete": "Is the backup whole, whatever the tool says of it?",
+    "source-unchanged": "Is the source what it was before?",
     "restore-complete": "Did the tool bring back all that it had copied?",
     "answers-from-restored": "Did the restored answer, and no survivor?",
+    "claims-back": "Is every claim there, with a volume?",
+    "databases-sound": "Does every database answer, and pass its own check?",
     "members-healthy": "Is every member well, and was it before?",
     "data-equal": "Is the data equal?",
     "indexes-hold": "Would the databases find what they hold?",

@@ -1,0 +1,248 @@
+"""Does a backup that is there already come back? What the checks of a drill do not ask, or ask otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from harness import proof
+from harness.checks.backup import copies, whole_report
+from harness.checks.data import differences
+from harness.errors import Unreadable
+from harness.model import DONE, Event, Finding, Json, Verdict
+from harness.proof import Judged
+from harness.rundir import Run
+
+CLOCKS = timedelta(minutes=5)
+"""By so much the clock of a pod may differ from Velero's."""
+
+FEW = 5
+
+Said = tuple[Verdict, str, str]
+"""A finding's verdict, detail and hint."""
+
+
+class SourceIsUnchanged:
+    """The bucket holds after the proof, byte for byte by its own listing, what it held before."""
+
+    name = "source-unchanged"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding."""
+        before, after = (run.of("listing", when=when) for when in ("before", "after"))
+        if not before or not after:
+            return (Finding(self.name, Verdict.UNKNOWN, "the bucket was not listed before and after"),)
+        if any(before[0].data.get(of) != after[-1].data.get(of) for of in ("sha256", "objects", "bytes")):
+            said = _few(after[-1].data.get("differences"))
+            hint = "drillproof only lists and reads; who else writes there? Prove at a time when no backup is taken"
+            return (Finding(self.name, Verdict.FAIL, f"the bucket changed meanwhile: {said}", hint),)
+        if not before[0].data.get("sha256"):
+            return (Finding(self.name, Verdict.UNKNOWN, "the bucket's listing was not noted"),)
+        detail = f"all {before[0].data.get('objects')} objects have the sizes and ETags that they had before"
+        return (Finding(self.name, Verdict.PASS, detail),)
+
+
+class BackupSaysComplete:
+    """The tool called its backup whole, no hook of it failed, and each of its copies has all its bytes."""
+
+    name = "backup-complete"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding for the backup, one for its hooks, one for each copy."""
+        reports = run.of("backup")
+        if not reports:
+            return (Finding(self.name, Verdict.UNKNOWN, "there is no record of the backup"),)
+        report = reports[-1].data
+        return (whole_report(self.name, "backup", report), self._hooks(report), *self._copies(report))
+
+    def _hooks(self, report: Mapping[str, Json]) -> Finding:
+        ran, failed = report.get("hooks_attempted"), report.get("hooks_failed")
+        if failed != 0:
+            hint = "without its hook a database is copied as it stands, or an old dump is"
+            return Finding(self.name, Verdict.FAIL, f"{ran} hooks ran, {failed} failed", hint)
+        return Finding(self.name, Verdict.PASS, f"{ran} hooks ran, none failed")
+
+    def _copies(self, report: Mapping[str, Json]) -> Iterator[Finding]:
+        found = copies(report)
+        if not found:
+            hint = "are its volumes snapshots of the storage, or not annotated for the file-system backup?"
+            yield Finding(self.name, Verdict.FAIL, "the bucket holds no copy of any volume", hint)
+        for (pod, volume), copy in found.items():
+            done, total = copy.get("bytes_done"), copy.get("bytes_total")
+            if copy.get("phase") != DONE or not isinstance(done, int) or done != total:
+                detail = f"volume {volume}: {copy.get('phase')}, {done} of {total} bytes. {copy.get('message') or ''}"
+                yield Finding(self.name, Verdict.FAIL, detail.strip(), member=pod)
+            else:
+                yield Finding(self.name, Verdict.PASS, f"volume {volume}: {done} bytes copied", member=pod)
+
+
+class ClaimsAreBack:
+    """Every persistent volume claim of the backup is there, and bound to a volume."""
+
+    name = "claims-back"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding."""
+        backup = run.facts.get("backup")
+        wanted = backup.get("claims") if isinstance(backup, dict) else None
+        noted = run.of("volumes", when="after")
+        if not isinstance(wanted, list) or not noted:
+            return (Finding(self.name, Verdict.UNKNOWN, "which claims there should be, or are, was not noted"),)
+        listed = noted[-1].data.get("volumes")
+        bound = {
+            str(volume.get("claim"))
+            for volume in (listed if isinstance(listed, list) else [])
+            if isinstance(volume, dict) and volume.get("volume_uid")
+        }
+        if lacking := [str(claim) for claim in wanted if claim not in bound]:
+            return (Finding(self.name, Verdict.FAIL, f"did not come back, or have no volume: {', '.join(lacking)}"),)
+        return (Finding(self.name, Verdict.PASS, f"all {len(wanted)} claims are there with their volumes"),)
+
+
+class DatabasesAreSound:
+    """Every database answers, holds something, and passes its own check of its integrity."""
+
+    name = "databases-sound"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding a database."""
+        return tuple(self._database(run, database) for database in _databases(run))
+
+    def _database(self, run: Run, database: Judged) -> Finding:
+        said = _no_answer(run, database) or _own_check(run, database) or _content(run, database)
+        return Finding(self.name, *said, database.kind, database.place)
+
+
+class DataMatchFingerprint:
+    """Every database holds what its fingerprint says, which a hook of this very backup wrote.
+
+    Where none was taken that cannot be known. It is UNKNOWN, unless this was expressly not asked.
+    """
+
+    name = "data-equal"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding a database; none for one without a fingerprint where it was not asked for."""
+        told = (self._database(run, database) for database in _databases(run))
+        return tuple(finding for finding in told if finding)
+
+    def _database(self, run: Run, database: Judged) -> Finding | None:
+        if not database.fingerprint and proof.asked(run.facts) == proof.SOUND:
+            return None
+        said = _no_fingerprint(run, database) or _equality(run, database)
+        return Finding(self.name, *said, database.kind, database.place)
+
+
+def _no_answer(run: Run, database: Judged) -> Said | None:
+    """Why a database told nothing; None if it answered."""
+    if nowhere := run.of("unread", what="health", store=database.key):
+        hint = "nothing can be said of the backup; prove it where its pods can run"
+        return Verdict.UNKNOWN, f"could not run here: {nowhere[-1].data.get('message')}", hint
+    health = run.of("health", when="after", store=database.key)
+    if not health:
+        return Verdict.UNKNOWN, "was not asked", ""
+    if health[-1].data.get("ok") is not True:
+        hint = "bundle/ has its logs; where a restore needs a hand, give it one with --after restore=CMD"
+        return Verdict.FAIL, f"does not answer: {health[-1].data.get('detail')}", hint
+    return None
+
+
+def _own_check(run: Run, database: Judged) -> Said | None:
+    """Why its own check speaks against a database, or says nothing; None if it found all sound."""
+    checked = run.of("sound", store=database.key)
+    if not checked:
+        return Verdict.UNKNOWN, f"could not check itself: {_unread(run, 'sound', database)}", ""
+    sound = checked[-1].data
+    if sound.get("damaged"):
+        return Verdict.FAIL, f"says that its data are damaged: {_few(sound.get('damaged'))}", ""
+    if sound.get("unchecked"):
+        return Verdict.UNKNOWN, f"could not check: {_few(sound.get('unchecked'))}", ""
+    if not _sound_parts(sound):
+        return Verdict.UNKNOWN, "found nothing to check", ""
+    return None
+
+
+def _content(run: Run, database: Judged) -> Said:
+    """What a sound database holds."""
+    read = _parts(run, "after", database)
+    if read is None:
+        return Verdict.UNKNOWN, f"could not be read: {_unread(run, 'digest', database)}", ""
+    if not proof.rows(read):
+        hint = "one that was made anew, and not restored, looks like this"
+        return Verdict.UNKNOWN, "answers, and holds no row of any user", hint
+    sound = run.of("sound", store=database.key)[-1].data
+    notes = _few(sound.get("notes"))
+    return (
+        Verdict.PASS,
+        f"{_sound_parts(sound)} parts sound, {proof.rows(read)} rows{f'; {notes}' if notes else ''}",
+        "",
+    )
+
+
+def _sound_parts(sound: Mapping[str, Json]) -> int:
+    count = sound.get("sound")
+    return count if isinstance(count, int) else 0
+
+
+def _no_fingerprint(run: Run, database: Judged) -> Said | None:
+    """Why there is nothing to hold a database against; None if there is."""
+    if not database.fingerprint:
+        hint = "let a hook take fingerprints (docs/prove.md), or ask less with --without-fingerprint"
+        return Verdict.UNKNOWN, "nobody knows what its data were: no fingerprint was taken", hint
+    if not _parts(run, "before", database):
+        why = _unread(run, "fingerprint", database)
+        return Verdict.UNKNOWN, f"its fingerprint {database.fingerprint} was not read: {why}", ""
+    if doubt := _stale(run, database):
+        return Verdict.UNKNOWN, doubt, "did the hook run, and write to a volume that is copied?"
+    return None
+
+
+def _equality(run: Run, database: Judged) -> Said:
+    """What came of holding a database against its fingerprint."""
+    before, after = (_parts(run, when, database) for when in ("before", "after"))
+    if before is None or after is None:
+        return Verdict.UNKNOWN, f"its data were not read: {_unread(run, 'digest', database)}", ""
+    if differ := differences(before, after):
+        hint = "lost or altered, or written to between its fingerprint and the copy, or after it came back"
+        return Verdict.FAIL, _few(differ), hint
+    return Verdict.PASS, f"{len(before)} parts, {proof.rows(before)} rows equal to the fingerprint", ""
+
+
+def _stale(run: Run, database: Judged) -> str:
+    """Why the fingerprint is not of this backup; "" if it is. An old one agrees with an old dump."""
+    taken = run.of("fingerprint", store=database.key)
+    backup = run.facts.get("backup")
+    times = backup if isinstance(backup, dict) else {}
+    try:
+        at = datetime.fromisoformat(str(taken[-1].data.get("taken"))) if taken else None
+        started, completed = (datetime.fromisoformat(str(times.get(name))) for name in ("started", "completed"))
+        if at is None:
+            return "its fingerprint does not say when it was taken"
+        if not started - CLOCKS <= at <= completed + CLOCKS:
+            return f"its fingerprint is of {at.isoformat()}, and the backup ran from {started.isoformat()}"
+    except (ValueError, TypeError) as error:
+        return f"when its fingerprint or the backup was taken cannot be told: {error}"
+    return ""
+
+
+def _databases(run: Run) -> tuple[Judged, ...]:
+    try:
+        return proof.databases(run.facts)
+    except ValueError as error:
+        raise Unreadable(run.path / "run.json", 0, str(error)) from error
+
+
+def _parts(run: Run, when: str, database: Judged) -> Mapping[str, Json] | None:
+    events: tuple[Event, ...] = run.of("digest", when=when, store=database.key)
+    parts = events[-1].data.get("parts") if events else None
+    return parts if isinstance(parts, Mapping) else None
+
+
+def _unread(run: Run, what: str, database: Judged) -> str:
+    events = run.of("unread", what=what, store=database.key)
+    return str(events[-1].data.get("message")) if events else "it was not asked"
+
+
+def _few(listed: Json | list[str]) -> str:
+    lines = [str(line) for line in listed] if isinstance(listed, list | tuple) else []
+    return "; ".join([*lines[:FEW], *([f"and {len(lines) - FEW} more"] if len(lines) > FEW else [])])

@@ -1,0 +1,145 @@
+"""What a proof of a backup was to judge, and the figures that come of it. Pure: from a run's facts and events.
+
+A proof is no drill: nothing was seen to break, nobody wrote, and what the data were is known only where a hook wrote a
+fingerprint with the backup. So its RTO and RPO are other figures than a drill's, and what it cannot prove it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from harness.model import Event, Json
+from harness.objectives import marks
+
+DEFINITIONS: Mapping[str, str] = {
+    "PASS": "what was asked of the backup was proved; what was not asked, or cannot be, is named",
+    "RTO": "from the first byte fetched from the bucket to the first answer of the last database",
+    "RPO": "from the newest time among the restored rows to the moment at which the restore was asked for: so much, at "
+    "most, would have been lost had the data been lost then",
+}
+
+EQUAL, SOUND = "equal", "sound"
+"""What is asked: whether the data are what they were, or only whether they come back and are sound."""
+
+LEFT_OUT: Mapping[str, Mapping[str, str]] = {
+    "mysql": {
+        "the next AUTO_INCREMENT of a table": "the server moves it by itself",
+        "privileges": "accounts are in the fingerprint, with their passwords; what they may do is not",
+        "events, and the schemas of the server itself": "no row of a user is in them",
+    },
+    "postgres": {
+        "the values of sequences": "a recovery from a crash, which a copy of a running server needs, moves them ahead",
+        "privileges, policies and triggers": "roles are in the fingerprint, with their passwords; these are not",
+        "large objects": "they belong to no table",
+    },
+    "consul": {
+        "all but the keys": "`consul kv export` tells the keys with their values and flags; ACLs, services and config "
+        "entries are in the snapshot that Consul inspects, and not in the fingerprint",
+    },
+}
+"""What no fingerprint holds, by kind of database, and why."""
+
+_FILES = {
+    "uncopied": "the backup has no copy of them",
+    "elsewhere": "their copy is not in this bucket",
+    "unread": "no database holds them, so there is only the tool's word that they came back",
+}
+"""Of which claims' files nothing is proved, by their names in run.json, and why."""
+
+_OF_USERS = re.compile(r"(.*: )?table |keys$")
+"""The parts that hold rows of users; the others are there in an empty database, too."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One database that a proof has to read."""
+
+    key: str
+    kind: str
+    place: str  # namespace/pod
+    fingerprint: str  # the path of its fingerprint; "" where none was taken
+
+    def __post_init__(self) -> None:
+        if not self.key or not self.kind or not self.place:
+            raise ValueError("a database without a name")
+
+
+def databases(facts: Mapping[str, Json]) -> tuple[Judged, ...]:
+    """All databases by run.json, so that none can go missing. ValueError if it names none, or not properly."""
+    listed = facts.get("databases")
+    found = tuple(
+        Judged(*(str(each.get(name) or "") for name in ("key", "kind", "place", "fingerprint")))
+        for each in (listed if isinstance(listed, list) else [])
+        if isinstance(each, dict)
+    )
+    if not found or len({each.key for each in found}) < len(found):
+        raise ValueError("run.json names no databases")
+    return found
+
+
+def asked(facts: Mapping[str, Json]) -> str:
+    """What was asked; the whole question unless it was expressly the smaller one."""
+    return SOUND if facts.get("asked") == SOUND else EQUAL
+
+
+def not_proved(facts: Mapping[str, Json], events: Iterable[Event]) -> tuple[str, ...]:
+    """What nobody can conclude from this proof, in words."""
+    return tuple(_not_proved(facts, tuple(events)))
+
+
+def rto_s(events: Iterable[Event]) -> float | None:
+    """Seconds from the beginning of the fetch to the answer of the last database; None if one never answered."""
+    told = tuple(events)
+    begun = [event.at_s for event in told if event.kind == "step" and event.data.get("step") == "fetch"]
+    answered = marks(told).get("T7")
+    return None if not begun or answered is None else round(answered - begun[0], 3)
+
+
+def rpo_s(events: Iterable[Event]) -> float | None:
+    """The worst of all databases that know a time of their rows; None if none does."""
+    return max(ages_s(events).values(), default=None)
+
+
+def ages_s(events: Iterable[Event]) -> dict[str, float]:
+    """How old the newest row of each database was when the restore was asked for, by the database's key."""
+    told = tuple(events)
+    asked_at = [event.at for event in told if event.kind == "mark" and event.data.get("mark") == "T4"]
+    ages: dict[str, float] = {}
+    for event in told:
+        if event.kind == "newest" and asked_at:
+            try:
+                newest = datetime.fromisoformat(str(event.data.get("newest")))
+                ages[str(event.data.get("store"))] = (datetime.fromisoformat(asked_at[0]) - newest).total_seconds()
+            except (ValueError, TypeError):  # no time, or one without a zone
+                continue
+    return {key: age for key, age in ages.items() if age >= 0}
+
+
+def rows(parts: Mapping[str, Json]) -> int:
+    """How many rows of users a digest has."""
+    counts = (part.get("rows") for name, part in parts.items() if _OF_USERS.match(name) and isinstance(part, dict))
+    return sum(count for count in counts if isinstance(count, int))
+
+
+def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterator[str]:
+    try:
+        bare = [each.place for each in databases(facts) if not each.fingerprint]
+    except ValueError:
+        bare = []
+    if bare:
+        yield f"that the data of {', '.join(bare)} are what they were (no fingerprint was taken with the backup)"
+    backup = facts.get("backup")
+    known = backup if isinstance(backup, dict) else {}
+    for name, why in _FILES.items():
+        listed = known.get(name)
+        if isinstance(listed, list) and listed:
+            yield f"the files of {', '.join(map(str, listed))} ({why})"
+    if isinstance(left := known.get("left_out"), list) and left:
+        yield f"the namespaces {', '.join(map(str, left))} (of the cluster itself, so they were not restored)"
+    unready = [event.data.get("pods") for event in events if event.kind == "unready"]
+    if unready and isinstance(unready[-1], list) and unready[-1]:
+        yield f"that these pods work: {', '.join(map(str, unready[-1]))} (not Ready behind the fence)"
+    yield "that the service takes writes"

@@ -1,0 +1,259 @@
+"""Puts a proof together from its parts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from harness import assembly, data, deadlines, rundir, selftest, supplies
+from harness.backups.velero import VeleroEngine
+from harness.backups.velero_install import NAMESPACE
+from harness.clock import Clock
+from harness.clusters.kind import KindCluster
+from harness.errors import HarnessError, Misconfigured
+from harness.evidence import bundle
+from harness.journal import Journal
+from harness.k8s import RunsKubectl, objects
+from harness.ledger import fingerprint
+from harness.model import PROOF_STEPS, Event, Json, Plan, ToolReport, Verdict
+from harness.proof import LEFT_OUT
+from harness.prove import detect, images, record
+from harness.prove.detect import Database
+from harness.prove.examine import Examiner
+from harness.prove.options import ProofOptions
+from harness.prove.prove import Parts, Prove
+from harness.prove.record import Recorded, copy_of
+from harness.prove.source import S3Source
+from harness.supplies import Supplies
+
+ROOM = 3
+"""Bytes of disk for each byte of the backup: restored, and what a database makes of it."""
+
+NAME = "prove"
+
+_CLASS = "drill"
+"""The storage class that our clusters have; those of the backup become it."""
+
+
+class ProofSite:
+    """Where one backup is proved. A context manager: on the way out the cluster is taken down, or let go."""
+
+    def __init__(self) -> None:
+        """Nothing is made yet."""
+        self._cluster: KindCluster | None = None
+        self._keep = False
+        self._known: frozenset[str] = frozenset()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._cluster and self._keep:
+            self._cluster.release()
+        elif self._cluster:
+            self._cluster.down()
+
+    def drill(self, options: ProofOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
+        """Prove one backup, and return its run directory; the journal there says how it went.
+
+        Misconfigured for a bucket or a backup that cannot be proved; nothing has been made then.
+        """
+        source = S3Source(options.place, options.credentials)
+        listing = source.listing()
+        recorded = record.read(source, listing, options.backup)
+        databases = detect.databases(recorded.pods, options.databases)
+        for line in _told(recorded, databases):
+            say(line)
+        _is_whole(recorded)
+        copied = sum(listing[key].size for key in recorded.keys(listing))
+        restored = sum(copy.bytes_total for copy in recorded.report.volumes)
+        supplies.room(copied + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it")
+        supplied = supplies.ensure(options.images, options.mirror, say)
+        there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
+        missing = images.have(supplied.docker, images.wanted(recorded.pods), there)
+        self._known = recorded.secret_values | {options.credentials.secret_key, options.credentials.token}
+        self._known |= {options.repository_password}
+        self._keep = options.keep
+        cluster = supplied.cluster(options.cluster)
+        _is_new(cluster)
+        self._cluster = cluster
+        run = rundir.create(options.runs, NAME, _facts(options, supplied, recorded, databases))
+        journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
+        try:
+            journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+            journal.append("selftest", tier="rehearsed", **selftest.rehearsal_of_proofs())
+            velero = VeleroEngine(cluster, lambda: cluster.store, supplied.release, uploader=recorded.uploader)
+            parts = Parts(
+                cluster=cluster,
+                engine=_Engine(velero, cluster.kubectl, options.repository_password),
+                bucket=lambda: cluster.store,
+                source=source,
+                listing=listing,
+                recorded=recorded,
+                databases=databases,
+                examiner=Examiner(cluster.kubectl, data.fixtures() / "prove"),
+                prepare=lambda: _prepare(cluster, supplied, recorded, missing),
+                hooks=options.hooks,
+                env=_env(cluster, supplied, recorded, run),
+                answer_within_s=options.objectives.rto_s or deadlines.RECOVER_S,
+            )
+            try:
+                Prove(parts, run, journal).run()
+            finally:
+                logs = {"cluster": cluster.collect, "tool": velero.collect}
+                bundle.collect(run / "bundle", logs, self.secrets())
+                with contextlib.suppress(HarnessError):
+                    journal.append("fence", **asdict(cluster.escapes()))
+        finally:
+            journal.close()
+        return run
+
+    def settle(self, run: Path, verdict: Verdict) -> None:
+        """Nothing is left to another proof."""
+
+    def secrets(self) -> frozenset[str]:
+        """What must be in no file of a run."""
+        known = self._known
+        with contextlib.suppress(HarnessError):
+            if self._cluster:
+                known |= {self._cluster.store.access_key, self._cluster.store.secret_key}
+        return frozenset(filter(None, known))
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """Velero, as a proof asks for it. Implements `harness.prove.prove.Restorer`."""
+
+    velero: VeleroEngine
+    kubectl: RunsKubectl
+    repository_password: str
+
+    @property
+    def name(self) -> str:
+        return self.velero.name
+
+    def install(self) -> None:
+        if self.repository_password:  # else Velero makes the one that it always makes
+            labels: Json = {"component": "velero"}
+            wanted: list[Json] = [
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}},
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "velero-repo-credentials", "namespace": NAMESPACE},
+                    "stringData": {"repository-password": self.repository_password},
+                },
+            ]
+            self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
+        self.velero.install()
+        # It may be long past its time, and Velero would remove it; nor is there anything to mend in a copy.
+        only_read = ("--type=merge", '--patch={"spec": {"accessMode": "ReadOnly"}}')
+        self.kubectl("patch", "backupstoragelocations.velero.io", "default", f"--namespace={NAMESPACE}", *only_read)
+
+    def restore(self, name: str, backup: str, namespaces: tuple[str, ...]) -> ToolReport:
+        report = self.velero.restore(name, backup, namespaces)
+        selector = f"--selector=velero.io/restore-name={name}"
+        found = objects(self.kubectl, "podvolumerestores.velero.io", f"--namespace={NAMESPACE}", selector)
+        return replace(report, volumes=tuple(sorted(map(copy_of, found), key=lambda copy: (copy.pod, copy.volume))))
+
+
+def _told(recorded: Recorded, databases: tuple[Database, ...]) -> tuple[str, ...]:
+    """What will be proved, for whoever watches to confirm or to stop."""
+    report = recorded.report
+    copied = f"{len(report.volumes)} volumes copied with {recorded.uploader}, of {', '.join(recorded.namespaces)}"
+    return (
+        f"the backup {report.name}, begun {recorded.started}: {report.phase}, {copied}",
+        *(
+            f"database {each.key}, container {each.container}: {each.why}; "
+            f"{f'fingerprint in {each.fingerprint}' if each.fingerprint else 'no fingerprint'}"
+            for each in databases
+        ),
+    )
+
+
+def _is_new(cluster: KindCluster) -> None:
+    """Misconfigured where there is one: its pods would answer in place of the restored; it may hold the very source."""
+    if cluster.is_there():
+        raise Misconfigured(
+            f"a cluster {cluster.name} is there already, and a backup is proved only on a new one; "
+            "name another with --cluster, or remove it with `drillproof gc`"
+        )
+
+
+def _is_whole(recorded: Recorded) -> None:
+    if missing := detect.missing_secrets(recorded.pods, recorded.secrets):
+        raise Misconfigured(
+            f"the backup {recorded.report.name} lacks Secrets without which pods cannot start: {', '.join(missing)}; "
+            "back them up, too"
+        )
+
+
+def _prepare(cluster: KindCluster, supplied: Supplies, recorded: Recorded, missing: tuple[str, ...]) -> None:
+    """What the restored pods need: their images, and a storage class for every claim."""
+    images.load(supplied.docker, supplied.programs.kind, cluster.name, missing)
+    default = "storageclass.kubernetes.io/is-default-class=true"
+    cluster.kubectl("annotate", "--overwrite", "storageclass", _CLASS, default)
+    others = {claim.storage_class for claim in recorded.claims} - {"", _CLASS}
+    labels: Json = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}
+    mapping: Json = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "storage-classes", "namespace": NAMESPACE, "labels": labels},
+        "data": dict.fromkeys(sorted(others), _CLASS),
+    }
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(mapping))
+
+
+def _env(cluster: KindCluster, supplied: Supplies, recorded: Recorded, run: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
+        "DRILLPROOF_RUN": str(run.resolve()),
+        "DRILLPROOF_NAMESPACE": next(iter(recorded.namespaces), ""),
+        "DRILLPROOF_SCENARIO": NAME,
+    }
+
+
+def _facts(
+    options: ProofOptions, supplied: Supplies, recorded: Recorded, databases: tuple[Database, ...]
+) -> dict[str, Json]:
+    places = {f"{each.namespace}/{each.pod}" for each in databases}
+    named: list[Json] = [
+        {**asdict(each), "key": each.key, "place": f"{each.namespace}/{each.pod}"} for each in databases
+    ]
+    return {
+        "kind": rundir.PROOF,
+        "summary": f"Proves the backup {recorded.report.name} from the bucket {options.place.name}.",
+        "asked": options.asked,
+        "steps": list(PROOF_STEPS),
+        "plan": asdict(Plan(new_cluster=True)),
+        "noticed_by": [],
+        "objectives": asdict(options.objectives),
+        "engine": f"velero-{recorded.uploader}",
+        "stores": {each.key: [each.pod] for each in databases},
+        "hooks": [asdict(hook) for hook in options.hooks],
+        "backup": {
+            "name": recorded.report.name,
+            "place": asdict(options.place),
+            "format": recorded.format,
+            "started": recorded.started,
+            "completed": recorded.completed,
+            "namespaces": list(recorded.namespaces),
+            "left_out": list(recorded.left_out),
+            "claims": [claim.address for claim in recorded.claims],
+            "uncopied": [claim.address for claim in recorded.claims if not claim.copied],
+            "unread": [claim.address for claim in recorded.claims if claim.copied and not places & {*claim.pods}],
+            "elsewhere": list(recorded.elsewhere),
+        },
+        "databases": named,
+        "versions": supplied.facts(),
+        "commit": assembly.commit(),
+        "selftest": None,
+        "left_out": {each.kind: dict(LEFT_OUT[each.kind]) for each in databases},
+        "host": assembly.host(),
+    }

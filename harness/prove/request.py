@@ -1,0 +1,77 @@
+"""What a user asked to have proved, checked word by word before anything is asked of a bucket."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import hooks, proof
+from harness.errors import Misconfigured
+from harness.model import PROOF_STEPS, Objectives
+from harness.prove.options import ProofOptions
+from harness.prove.source import Place, credentials
+from harness.request import IMAGES, choose, registry
+
+_BUCKET = re.compile(r"(?:s3://)?(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(?:/(?P<prefix>.*))?")
+
+
+def options(
+    backup: str,
+    *,
+    bucket: str,
+    endpoint: str = "",
+    region: str = "us-east-1",
+    credentials_file: Path | None = None,
+    databases: Sequence[str] = (),
+    without_fingerprint: bool = False,
+    rto_s: float | None = None,
+    rpo_s: float | None = None,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    repository_password_file: Path | None = None,
+    keep: bool = False,
+    images: str = "auto",
+    mirror: str | None = None,
+    runs: Path = Path("reports/runs"),
+    cluster: str = "drillproof-prove",
+    key: Path | None = None,
+) -> ProofOptions:
+    """What to prove. Misconfigured for the first word that makes no sense."""
+    parts = _BUCKET.fullmatch(bucket)
+    if not parts:
+        raise Misconfigured(f"--bucket {bucket!r} names no bucket; write NAME or NAME/PREFIX")
+    if endpoint and not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
+        raise Misconfigured(f"--endpoint {endpoint!r} is no URL of an object store; write http(s)://HOST or HOST:PORT")
+    for name, limit in (("--rto", rto_s), ("--rpo", rpo_s)):
+        if limit is not None and not limit > 0:
+            raise Misconfigured(f"{name} {limit:g} can never be met; say how many seconds, more than 0")
+    return ProofOptions(
+        place=Place(parts["bucket"], (parts["prefix"] or "").strip("/"), endpoint.rstrip("/"), region),
+        credentials=credentials(credentials_file, os.environ),
+        backup=backup,
+        databases=tuple(databases),
+        asked=proof.SOUND if without_fingerprint else proof.EQUAL,
+        objectives=Objectives(rto_s=rto_s, rpo_s=rpo_s),
+        hooks=hooks.parse("before", before, PROOF_STEPS) + hooks.parse("after", after, PROOF_STEPS),
+        keep=keep,
+        images=choose("source of images", images, IMAGES),
+        mirror=None if mirror is None else registry(mirror),
+        runs=runs,
+        cluster=cluster,
+        key=key,
+        repository_password=_password(repository_password_file),
+    )
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        found = file.read_text(encoding="utf-8").strip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"--repository-password {file} cannot be read: {error}") from error
+    if not found:
+        raise Misconfigured(f"--repository-password {file} is empty")
+    return found

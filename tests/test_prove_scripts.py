@@ -1,0 +1,74 @@
+"""The scripts that databases tell of themselves by, with stand-ins for the databases' own clients."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness import data, shell
+from harness.errors import ToolFailed
+from harness.prove.examine import lines, parts_of, sound_of
+
+SCRIPTS = data.fixtures() / "prove"
+CONSUL = r"""#!/bin/sh
+case "$1 $2" in
+"kv export") printf '[\n\t{\n\t\t"key": "a\\"key\\": b",\n\t\t"flags": 0\n\t},\n\t{\n\t\t"key": "c"\n\t}\n]\n' ;;
+"kv get") ;;
+"snapshot save") echo snapshot >"$3" ;;
+"snapshot inspect") [ -z "${DAMAGED:-}" ] || { printf 'hash\tis\nwrong\n' >&2; exit 1; } ;;
+esac
+"""
+
+
+@pytest.fixture
+def consul(tmp_path: Path) -> Path:
+    """A folder with a client of Consul."""
+    program = tmp_path / "bin" / "consul"
+    program.parent.mkdir()
+    program.write_text(CONSUL)
+    program.chmod(0o755)
+    return program.parent
+
+
+def ask(programs: Path, *words: str, script: str = "consul", **env: str) -> str:
+    """As `kubectl exec` does it: the script comes by standard input."""
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    text = (SCRIPTS / f"{script}.sh").read_text()
+    return shell.run(["sh", "-s", *words], stdin=text, env={"PATH": path, **env}).stdout
+
+
+def test_a_script_tells_in_lines_that_can_be_read(consul: Path) -> None:
+    (name, part), *_ = parts_of(lines(ask(consul, "digest"))).items()
+    assert (name, part.rows) == ("keys", 2)
+    assert lines(ask(consul, "newest")) == ()
+    assert sound_of(lines(ask(consul, "check"))).sound == 1
+
+
+def test_damage_is_told_on_one_line(consul: Path) -> None:
+    assert sound_of(lines(ask(consul, "check", DAMAGED="yes"))).damaged == ("snapshot: hash is wrong ",)
+
+
+def test_a_fingerprint_is_written_whole_or_not_at_all(consul: Path, tmp_path: Path) -> None:
+    file = tmp_path / "fingerprint"
+    ask(consul, "write", str(file))
+    head, _, rest = file.read_text().partition("\n")
+    assert head.split("\t")[:3] == ["drillproof-fingerprint", "1", "consul"]
+    assert rest == ask(consul, "digest")
+    assert file.stat().st_mode & 0o077 == 0
+    (consul / "consul").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(ToolFailed):
+        ask(consul, "write", str(file))
+    assert file.read_text().startswith(head)  # the old one still, with its old time
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("fingerprint")] == ["fingerprint"]
+
+
+@pytest.mark.parametrize("name", ["mysql", "postgres", "consul"])
+def test_each_script_says_what_it_can_be_asked(consul: Path, name: str) -> None:
+    for program in ("mysql", "psql"):
+        (consul / program).symlink_to("consul")
+    with pytest.raises(ToolFailed, match="say one of: write FILE, ready, digest, newest, check") as error:
+        ask(consul, "nonsense", script=name)
+    assert error.value.exit_code == 64
+    shell.run(["sh", "-n", SCRIPTS / f"{name}.sh"])
