@@ -406,6 +406,19 @@ def test_a_backup_without_a_secret_that_its_pods_need_is_refused() -> None:
         assembly._is_whole(record.read(bucket, bucket.listing(), NAME))
 
 
+def test_a_volume_that_a_pod_asks_for_and_a_hook_that_did_not_run_are_missed(prove: Callable[..., Path]) -> None:
+    wanting: dict[str, Json] = {
+        "backup.velero.io/backup-volumes": "data, logs",
+        "pre.hook.backup.velero.io/command": "[]",
+        "drillproof.fingerprint": "/data/f",
+    }
+    meta: Json = {"name": "db-0", "namespace": "shop", "annotations": wanting}
+    found = red(prove(World(good(pods=[{**pod(), "metadata": meta}]))))
+    assert [each[:2] for each in found] == [("backup-complete", "fail")] * 2
+    assert "1 hooks asked for, 0 ran" in found[0][2]
+    assert "logs of shop/db-0" in found[1][2]
+
+
 def test_files_that_no_database_holds_are_told_to_be_unread(prove: Callable[..., Path]) -> None:
     other: dict[str, Json] = {
         **pod("web-0", image="nginx", ports=[]),

@@ -22,6 +22,11 @@ def test_every_check_has_a_question() -> None:
     assert set(answers.QUESTIONS) == {check.name for check in checks.ALL}
 
 
+def test_every_check_of_a_proof_has_a_question() -> None:
+    assert {check.name for check in checks.PROOF} <= {*answers.QUESTIONS, *answers.OF_PROOFS}
+    assert {check.name for check in checks.PROOF} >= {*answers.OF_PROOFS}
+
+
 def test_each_question_is_answered_with_its_evidence(tmp_path: Path) -> None:
     told = answered(sample_runs.passed(tmp_path / "run"))
     assert tuple(told) == tuple(question for question in answers.QUESTIONS if question != "taken-over")

@@ -135,7 +135,7 @@ class VeleroEngine:
     def hooks(self, namespace: str) -> Mapping[str, int]:
         """How many of its two hooks each pod's annotations ask for, as Velero counts them in `status.hookStatus`."""
         pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
-        asked = {text(pod, "metadata", "name"): _hooks(pod) for pod in pods}
+        asked = {text(pod, "metadata", "name"): hooks_of(pod) for pod in pods}
         return {pod: count for pod, count in asked.items() if count}
 
     def backup(self, name: str, namespace: str) -> ToolReport:
@@ -326,7 +326,8 @@ def volume_copy(record: Object) -> VolumeCopy:
     )
 
 
-def _hooks(pod: Object) -> int:
+def hooks_of(pod: Object) -> int:
+    """How many of its two hooks a pod's annotations ask for."""
     return sum(any(text(pod, "metadata", "annotations", name) for name in names) for names in HOOKS)
 
 

@@ -53,14 +53,29 @@ class BackupSaysComplete:
         if not reports:
             return (Finding(self.name, Verdict.UNKNOWN, "there is no record of the backup"),)
         report = reports[-1].data
-        return (whole_report(self.name, "backup", report), self._hooks(report), *self._copies(report))
+        return (
+            whole_report(self.name, "backup", report),
+            self._hooks(run, report),
+            *self._missed(run),
+            *self._copies(report),
+        )
 
-    def _hooks(self, report: Mapping[str, Json]) -> Finding:
-        ran, failed = report.get("hooks_attempted"), report.get("hooks_failed")
-        if failed != 0:
+    def _hooks(self, run: Run, report: Mapping[str, Json]) -> Finding:
+        asked, ran, failed = _backup(run).get("hooks"), report.get("hooks_attempted"), report.get("hooks_failed")
+        if not isinstance(asked, int) or not isinstance(ran, int):
+            return Finding(self.name, Verdict.UNKNOWN, "how many hooks should run, or ran, was not noted")
+        if failed != 0 or ran < asked:  # the backup itself may have had hooks beside those of its pods
             hint = "without its hook a database is copied as it stands, or an old dump is"
-            return Finding(self.name, Verdict.FAIL, f"{ran} hooks ran, {failed} failed", hint)
+            return Finding(self.name, Verdict.FAIL, f"{asked} hooks asked for, {ran} ran, {failed} failed", hint)
         return Finding(self.name, Verdict.PASS, f"{ran} hooks ran, none failed")
+
+    def _missed(self, run: Run) -> Iterator[Finding]:
+        missed = _backup(run).get("missed")
+        if not isinstance(missed, list):
+            yield Finding(self.name, Verdict.UNKNOWN, "which volumes should be copied was not noted")
+        elif missed:
+            hint = "the tool says nothing of them: did the pod run, is the volume a hostPath?"
+            yield Finding(self.name, Verdict.FAIL, f"asked for, and not copied at all: {_few(missed)}", hint)
 
     def _copies(self, report: Mapping[str, Json]) -> Iterator[Finding]:
         found = copies(report)
@@ -83,8 +98,7 @@ class ClaimsAreBack:
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
         """One finding."""
-        backup = run.facts.get("backup")
-        wanted = backup.get("claims") if isinstance(backup, dict) else None
+        wanted = _backup(run).get("claims")
         noted = run.of("volumes", when="after")
         if not isinstance(wanted, list) or not noted:
             return (Finding(self.name, Verdict.UNKNOWN, "which claims there should be, or are, was not noted"),)
@@ -211,8 +225,7 @@ def _equality(run: Run, database: Judged) -> Said:
 def _stale(run: Run, database: Judged) -> str:
     """Why the fingerprint is not of this backup; "" if it is. An old one agrees with an old dump."""
     taken = run.of("fingerprint", store=database.key)
-    backup = run.facts.get("backup")
-    times = backup if isinstance(backup, dict) else {}
+    times = _backup(run)
     try:
         at = datetime.fromisoformat(str(taken[-1].data.get("taken"))) if taken else None
         started, completed = (datetime.fromisoformat(str(times.get(name))) for name in ("started", "completed"))
@@ -223,6 +236,12 @@ def _stale(run: Run, database: Judged) -> str:
     except (ValueError, TypeError) as error:
         return f"when its fingerprint or the backup was taken cannot be told: {error}"
     return ""
+
+
+def _backup(run: Run) -> Mapping[str, Json]:
+    """What run.json says of the backup."""
+    backup = run.facts.get("backup")
+    return backup if isinstance(backup, dict) else {}
 
 
 def _databases(run: Run) -> tuple[Judged, ...]:

@@ -13,11 +13,8 @@ from harness.model import Finding, Json, Verdict, worst
 QUESTIONS: Mapping[str, str] = {
     "damage-seen": "Was anything really broken?",
     "backup-complete": "Is the backup whole, whatever the tool says of it?",
-    "source-unchanged": "Is the source what it was before?",
     "restore-complete": "Did the tool bring back all that it had copied?",
     "answers-from-restored": "Did the restored answer, and no survivor?",
-    "claims-back": "Is every claim there, with a volume?",
-    "databases-sound": "Does every database answer, and pass its own check?",
     "members-healthy": "Is every member well, and was it before?",
     "data-equal": "Is the data equal?",
     "indexes-hold": "Would the databases find what they hold?",
@@ -33,6 +30,13 @@ QUESTIONS: Mapping[str, str] = {
     "evidence-signed": "Is all this what the drill left behind?",
 }
 """What each check asks, in the order in which a doubter would."""
+
+OF_PROOFS: Mapping[str, str] = {
+    "source-unchanged": "Is the source what it was before?",
+    "claims-back": "Is every claim there, with a volume?",
+    "databases-sound": "Does every database answer, and pass its own check?",
+}
+"""What is asked beside that, or instead, where a backup was proved that was there already."""
 
 NOTICED = "Did those notice it who should?"
 """What is asked, by `harness.notice`, of a recovery that is bad on purpose."""
@@ -93,7 +97,7 @@ def _answer(story: Story, check: str) -> Answer:
         said = [f"{each.store}: {each.detail}" if each.store else each.detail for each in good if not each.member]
     return Answer(
         check=check,
-        question={**QUESTIONS, "noticed": NOTICED}.get(check, check),
+        question={**QUESTIONS, **OF_PROOFS, "noticed": NOTICED}.get(check, check),
         verdict=worst(finding.verdict for finding in found),
         passed=len(good),
         asked=len(found),

@@ -245,6 +245,8 @@ def _facts(
             "completed": recorded.completed,
             "namespaces": list(recorded.namespaces),
             "left_out": list(recorded.left_out),
+            "missed": list(recorded.missed),
+            "hooks": recorded.hooks,
             "claims": [claim.address for claim in recorded.claims],
             "uncopied": [claim.address for claim in recorded.claims if not claim.copied],
             "unread": [claim.address for claim in recorded.claims if claim.copied and not places & {*claim.pods}],

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.backups.layout import LAYOUTS
-from harness.backups.velero import RUNNING, volume_copy
+from harness.backups.velero import ANNOTATION, RUNNING, hooks_of, volume_copy
 from harness.errors import HarnessError, Misconfigured
 from harness.k8s import Object, at, items, number, text
 from harness.model import DONE, Json, ToolReport, VolumeCopy
@@ -71,6 +71,8 @@ class Recorded:
     claims: tuple[Claim, ...]
     secrets: frozenset[str]  # namespace/name
     elsewhere: tuple[str, ...]  # volumes that were backed up, and not into this bucket
+    missed: tuple[str, ...]  # volumes that pods ask to have copied, and that were not
+    hooks: int  # how many its pods ask for
     left_out: tuple[str, ...]  # namespaces that are not restored
     secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
 
@@ -115,6 +117,8 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
         claims=tuple(_claims(objects, pods, kept)),
         secrets=frozenset(_address(thing) for thing in objects if thing.get("kind") == "Secret"),
         elsewhere=tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz")),
+        missed=tuple(_missed(pods, copies)),
+        hooks=sum(map(hooks_of, pods)),
         left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
         secret_values=frozenset(_values(objects)),
     )
@@ -187,6 +191,15 @@ def _report(backup: Object, copies: tuple[Object, ...]) -> ToolReport:
 def _is_empty(copy: Object) -> bool:
     """Velero calls the copy of a volume with no file in it done, and keeps no snapshot."""
     return text(copy, "status", "phase") == DONE and not number(copy, "status", "progress", "totalBytes")
+
+
+def _missed(pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[str]:
+    """Velero says Completed where it left out a volume that it cannot read, or a pod that did not run."""
+    copied = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}
+    for pod in pods:
+        for volume in filter(None, map(str.strip, text(pod, "metadata", "annotations", ANNOTATION).split(","))):
+            if (_address(pod), volume) not in copied:
+                yield f"{volume} of {_address(pod)}"
 
 
 def _has_ended(pod: Object) -> bool:
