@@ -33,7 +33,9 @@ def left_by(run: Run) -> Left | None:
 def differing(run: Run, left: Mapping[str, Json]) -> tuple[str, ...]:
     """What was not before the backup as it was `left`: members by their data, the namespace's objects, its volumes."""
     shown = fingerprints(run)
-    return tuple(name for name in _asked(run) if not shown.get(name) or shown[name] != left.get(name))
+    # A drill of before volumes were looked at says nothing of them.
+    asked = [name for name in _asked(run) if name != VOLUMES or VOLUMES in left]
+    return tuple(name for name in asked if not shown.get(name) or shown[name] != left.get(name))
 
 
 def fingerprints(run: Run) -> dict[str, str]:
