@@ -23,6 +23,7 @@ from harness.evidence import markdown, summary
 from harness.hooks import Hook
 from harness.journal import Journal
 from harness.ledger import fingerprint
+from harness.matrix.table import finished
 from harness.model import Json, Objectives, ToolReport, Verdict, Volume
 from harness.prove import assembly, detect, record
 from harness.prove import request as requests
@@ -439,3 +440,11 @@ def test_the_words_of_a_proof_are_told_with_their_own_meaning(prove: Callable[..
     assert "from the first byte fetched from the bucket" in report
     assert "from the damage seen to a service" not in report
     assert "the next AUTO_INCREMENT of a table" in report
+
+
+def test_a_proof_is_in_no_table_of_drills_unless_it_only_says_that_it_is_one(tmp_path: Path) -> None:
+    run = sabotage.good(tmp_path)
+    judge.recheck(run)
+    assert finished(tmp_path) == ()
+    (run / "run.json").write_text((run / "run.json").read_text() + " ")
+    assert finished(tmp_path) == (run,)

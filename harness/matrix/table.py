@@ -15,6 +15,7 @@ from harness.evidence import story as stories
 from harness.evidence.story import items, number, text
 from harness.model import Verdict, worst
 from harness.objectives import legs
+from harness.rundir import Run
 from harness.scenario import STORES
 from harness.survival import Survival, survival
 
@@ -149,7 +150,16 @@ def _median(figures: Iterable[float | None]) -> float | None:
 
 
 def finished(runs: Path) -> tuple[Path, ...]:
-    """The run directories in a folder that were judged, oldest first. Misconfigured if there is no such folder."""
+    """The drills in a folder that were judged, oldest first; no proofs. Misconfigured if there is no such folder."""
     if not runs.is_dir():
         raise Misconfigured(f"{runs} is no folder of run directories; say which with --runs")
-    return tuple(sorted(path.parent for path in runs.glob("*/findings.json") if not path.parent.is_symlink()))
+    judged = sorted(path.parent for path in runs.glob("*/findings.json") if not path.parent.is_symlink())
+    return tuple(path for path in judged if not _is_proof(path))
+
+
+def _is_proof(run: Path) -> bool:
+    """Whether a run proves a backup; one whose word for it cannot be believed stays in sight."""
+    try:
+        return Run(run).is_proof
+    except HarnessError:
+        return False
