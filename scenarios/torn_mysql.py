@@ -17,5 +17,5 @@ SCENARIO = Scenario(
     noticed_by=(Notice("transfers-whole", "should hold", "mysql"),),
     stores=("mysql",),
     strategy="files",
-    strategies=("files",),
+    strategies=("files", "frozen-one-shot"),
 )

@@ -17,5 +17,5 @@ SCENARIO = Scenario(
     troubles=(Trouble(SlowNodeAgent(), "backup"), Trouble(CheckpointsDuringCopy(), "backup", beside=True)),
     noticed_by=(Notice("ledger-kept", "lost before", "postgres"),),
     strategy="files",
-    strategies=("files",),
+    strategies=("files", "frozen-one-shot"),
 )
