@@ -1,15 +1,20 @@
 """The namespace is lost, and the node agents that write the volumes back are killed while they do.
 
-The restore must not say Completed with a volume half written (velero issue 9365 is of this kind).
+The restore must not say Completed with a volume half written (velero issue 9365 is of this kind). Small volumes are
+written back before anybody can strike, so the agents are slow here.
 """
 
-from harness.faults.machinery import KillWhileWorking
+from harness.faults.machinery import KillWhileWorking, SlowNodeAgent
 from harness.faults.namespace import DeleteNamespace
 from harness.model import Notice
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
-    troubles=(Trouble(KillWhileWorking("node-agent", "podvolumerestores"), "restore", beside=True),),
+    troubles=(
+        Trouble(SlowNodeAgent(), "restore"),
+        Trouble(KillWhileWorking("node-agent", "podvolumerestores"), "restore", beside=True),
+    ),
     noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed"),),
+    stores=("consul",),
 )

@@ -261,3 +261,18 @@ def test_what_was_not_compared_is_told_with_its_reason(tmp_path: Path) -> None:
     assert "What was not compared, and why" in shown
     assert "indexes: CARDINALITY an estimate, made anew on each member" in shown
     assert "left_out" not in shown
+
+
+def test_what_looked_well_in_a_bad_recovery_is_shown(tmp_path: Path) -> None:
+    sample = sample_runs.story(tmp_path / "run")
+    sample.facts["noticed_by"] = [{"check": "ledger-kept", "saying": "lost", "store": ""}]
+    sample.finding("noticed", "pass", "ledger-kept: 170 lost before")
+    rest: list[Json] = [
+        {"check": "ledger-kept", "verdict": "fail", "detail": "170 lost before"},
+        {"check": "restore-complete", "verdict": "pass", "detail": "the tool says of its restore: Completed"},
+    ]
+    sample.judged["recovery"] = rest
+    page = html.render(story.read(sample.write()))
+    before, after = page.split("What looked well all the same")
+    assert "170 lost before" in before
+    assert "restore-complete: the tool says of its restore: Completed" in after
