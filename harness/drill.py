@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import NoReturn
 
 from harness import deadlines, hooks, objects, parallel, wait
 from harness.deployment import Deployment
@@ -33,6 +32,7 @@ from harness.ports import (
 )
 from harness.rewind import rewind
 from harness.scenario import Scenario, Trouble
+from harness.steps import BrokeOff, Steps
 from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
@@ -62,10 +62,6 @@ class Parts:
     left: Left | None = None  # what an earlier drill left here, to begin with
 
 
-class BrokeOff(HarnessError):
-    """The recovery failed, and the journal says so; there is nothing left to do in this drill."""
-
-
 class Drill:
     """Runs one drill and decides nothing: it appends to the journal, and `harness.judge` reads that."""
 
@@ -76,7 +72,7 @@ class Drill:
         self._journal = journal
         self._scenario = parts.scenario
         self._observer = Observer(journal, run, parts.stores)
-        self._step = ""
+        self._steps = Steps(journal, parts.hooks, parts.env)
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._stored_at = ""
         self._writers: dict[str, LedgerWriter] = {}
@@ -115,21 +111,8 @@ class Drill:
             "restore": self._restore,
             "readback": self._read_back,
         }
-        steps = self._scenario.steps
         try:
-            for self._step in steps:
-                self._journal.append("step", step=self._step, phase="start")
-                self._run_hooks("before")
-                actions[self._step]()
-                self._run_hooks("after")
-                self._journal.append("step", step=self._step, phase="end")
-        except BrokeOff:
-            self._journal.append("step", step=self._step, phase="failed")
-        except HarnessError as error:
-            self._broke(error)
-        except BaseException as error:
-            self._broke(error)
-            raise
+            self._steps.take({step: actions[step] for step in self._scenario.steps})
         finally:
             self._close_ledgers()
             self._end_troubles("write")
@@ -252,10 +235,10 @@ class Drill:
         target = self._target()
         volumes = self._parts.cluster.volumes(target.namespace)
         self._struck.add(fault.name)
-        self._journal.append("fault", name=fault.name, phase="undo-written", step=self._step)
+        self._journal.append("fault", name=fault.name, phase="undo-written", step=self._steps.now)
         try:
             fault.inject(target)
-            self._journal.append("fault", name=fault.name, phase="injected", step=self._step)
+            self._journal.append("fault", name=fault.name, phase="injected", step=self._steps.now)
             damage = fault.damage(target, volumes)
         except (ToolFailed, TimedOut) as error:
             # Beside a restore such a failure would be taken for the recovery's own.
@@ -267,7 +250,7 @@ class Drill:
 
     def _end(self, fault: Fault) -> None:
         fault.undo(self._target())
-        self._journal.append("fault", name=fault.name, phase="undone", step=self._step)
+        self._journal.append("fault", name=fault.name, phase="undone", step=self._steps.now)
 
     def _end_troubles(self, step: str) -> None:
         """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
@@ -276,7 +259,7 @@ class Drill:
                 try:
                     self._end(trouble.fault)
                 except HarnessError as error:
-                    self._broke(error)
+                    self._steps.broke(error)
 
     def _target(self) -> Target:
         parts = self._parts
@@ -333,7 +316,7 @@ class Drill:
                 report = self._restore_again()
         self._journal.mark("T5")
         if self._scenario.noticed_by and report.phase != DONE:
-            self._fail(f"the tool itself says of its restore: {report.phase}")
+            self._steps.fail(f"the tool itself says of its restore: {report.phase}")
 
     def _restore_again(self) -> ToolReport:
         attempts = count(2)
@@ -441,30 +424,14 @@ class Drill:
             yield
         except (ToolFailed, TimedOut) as error:
             self._parts.cluster.kubectl("get", "--raw", "/readyz")
-            self._fail(str(error), error)
-
-    def _fail(self, why: str, error: Exception | None = None) -> NoReturn:
-        self._journal.append("recovery-failed", step=self._step, message=why)
-        raise BrokeOff(why) from error
-
-    def _run_hooks(self, when: str) -> None:
-        for hook in self._parts.hooks:
-            if (hook.when, hook.step) == (when, self._step):
-                printed = hooks.run(hook, {**self._parts.env, "DRILLPROOF_STEP": self._step})
-                text = f"hook {when} {hook.step}: {hook.command}: {printed[-2000:]}"
-                self._journal.append("note", text=text)
-
-    def _broke(self, error: BaseException) -> None:
-        message = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else str(error)
-        self._journal.append("error", type=type(error).__name__, message=message, step=self._step)
-        self._journal.append("step", step=self._step, phase="failed")
+            self._steps.fail(str(error), error)
 
     def _close_ledgers(self) -> None:
         for writer in self._writers.values():
             try:
                 writer.stop()
             except HarnessError as error:
-                self._broke(error)
+                self._steps.broke(error)
             writer.close()
             self._observer.file(writer.path, writer.fingerprint)
 

@@ -16,6 +16,7 @@ from harness.prove.detect import Database
 from harness.prove.examine import Examiner, NoPlace, unready
 from harness.prove.record import Recorded
 from harness.prove.source import Listing, Source, differences, fingerprint
+from harness.steps import Steps
 from harness.wait import NotYet, until
 
 MOST = 100
@@ -53,10 +54,6 @@ class Parts:
     answer_within_s: float = deadlines.RECOVER_S
 
 
-class BrokeOff(HarnessError):
-    """The restore failed, and the journal says so; there is nothing to read."""
-
-
 class Prove:
     """Restores one backup and reads it. Decides nothing: it appends to the journal, and `harness.judge` reads that."""
 
@@ -65,7 +62,7 @@ class Prove:
         self._parts = parts
         self._run = run
         self._journal = journal
-        self._step = ""
+        self._steps = Steps(journal, parts.hooks, parts.env)
 
     def run(self) -> None:
         """Take all steps, in order. Whatever breaks is in the journal before this returns.
@@ -79,24 +76,11 @@ class Prove:
         """
         actions = {"up": self._up, "fetch": self._fetch, "restore": self._restore, "readback": self._read_back}
         self._note_source("before", self._parts.listing)
-        try:
-            for self._step in PROOF_STEPS:
-                self._journal.append("step", step=self._step, phase="start")
-                self._run_hooks("before")
-                actions[self._step]()
-                self._run_hooks("after")
-                self._journal.append("step", step=self._step, phase="end")
-        except BrokeOff:
-            self._journal.append("step", step=self._step, phase="failed")
-        except HarnessError as error:
-            self._broke(error)
-        except BaseException as error:
-            self._broke(error)
-            raise
+        self._steps.take({step: actions[step] for step in PROOF_STEPS})
         try:
             self._note_source("after", self._parts.source.listing())
         except HarnessError as error:
-            self._broke(error)
+            self._steps.broke(error)
 
     def _up(self) -> None:
         self._parts.cluster.up()
@@ -121,8 +105,7 @@ class Prove:
             report = engine.restore(name, parts.recorded.report.name, parts.recorded.namespaces)
         except (ToolFailed, TimedOut) as error:
             parts.cluster.kubectl("get", "--raw", "/readyz")  # else it is the cluster that failed, and not the backup
-            self._journal.append("recovery-failed", step=self._step, message=str(error))
-            raise BrokeOff(str(error)) from error
+            self._steps.fail(str(error), error)
         self._journal.append("restore", engine=engine.name, **asdict(report))
         self._journal.mark("T5")
 
@@ -219,15 +202,3 @@ class Prove:
             sha256=fingerprint(listing),
             differences=[*differ[:MOST], *([f"and {len(differ) - MOST} more"] if len(differ) > MOST else [])],
         )
-
-    def _run_hooks(self, when: str) -> None:
-        for hook in self._parts.hooks:
-            if (hook.when, hook.step) == (when, self._step):
-                printed = hooks.run(hook, {**self._parts.env, "DRILLPROOF_STEP": self._step})
-                self._journal.append("note", text=f"hook {when} {hook.step}: {hook.command}: {printed[-2000:]}")
-
-    def _broke(self, error: BaseException) -> None:
-        message = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else str(error)
-        self._journal.append("error", type=type(error).__name__, message=message, step=self._step)
-        if self._step:
-            self._journal.append("step", step=self._step, phase="failed")
