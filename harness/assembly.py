@@ -86,10 +86,7 @@ class Site:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._cluster and self._keep:
-            self._cluster.release()
-        elif self._cluster:
-            self._cluster.down()
+        leave(self._cluster, keep=self._keep)
 
     def drill(
         self,
@@ -120,7 +117,7 @@ class Site:
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
             parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
             self._forget = parts.engine.forget
-            with _logs_home(parts, cluster, journal, self.secrets):
+            with logs_home(cluster, parts.engine.collect, journal, self.secrets):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
                     journal.append("fence", **asdict(cluster.escapes()))
@@ -146,11 +143,8 @@ class Site:
 
     def secrets(self) -> frozenset[str]:
         """What must be in no file of a run: the stores' credentials, and the object store's once it is there."""
-        known = {value for values in self._credentials.values() for value in values.values()}
-        with contextlib.suppress(HarnessError):
-            if self._cluster:
-                known |= {self._cluster.store.access_key, self._cluster.store.secret_key}
-        return frozenset(known)
+        known = frozenset(value for values in self._credentials.values() for value in values.values())
+        return known | keys_of_store(self._cluster)
 
     def _rehearsed(self) -> dict[str, Json]:
         """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
@@ -260,27 +254,48 @@ def _parts(
         beside=lambda: _parts(
             options, supplied, cluster.beside, known=known, run=run, credentials=credentials, left=None
         ),
-        env={
-            "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
-            "DRILLPROOF_RUN": str(run.resolve()),
-            "DRILLPROOF_NAMESPACE": application.namespace,
-            "DRILLPROOF_SCENARIO": options.scenario.name,
-        },
+        env=environment(supplied, cluster, run, application.namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
     )
 
 
+def environment(supplied: Supplies, cluster: KindCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:
+    """What users' hooks find in their environment, but for the step."""
+    return {
+        "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
+        "DRILLPROOF_RUN": str(run.resolve()),
+        "DRILLPROOF_NAMESPACE": namespace,
+        "DRILLPROOF_SCENARIO": scenario,
+    }
+
+
+def keys_of_store(cluster: KindCluster | None) -> frozenset[str]:
+    """The credentials of a cluster's object store, once it is there."""
+    with contextlib.suppress(HarnessError):
+        if cluster:
+            return frozenset((cluster.store.access_key, cluster.store.secret_key))
+    return frozenset()
+
+
+def leave(cluster: KindCluster | None, *, keep: bool) -> None:
+    """Take a cluster down, or let go of it if it is to be kept."""
+    if cluster and keep:
+        cluster.release()
+    elif cluster:
+        cluster.down()
+
+
 @contextlib.contextmanager
-def _logs_home(
-    parts: Parts, cluster: KindCluster, journal: Journal, secrets: Callable[[], frozenset[str]]
+def logs_home(
+    cluster: KindCluster, tool: Callable[[Path], None], journal: Journal, secrets: Callable[[], frozenset[str]]
 ) -> Iterator[None]:
     """Bring the logs home, and count what the fence has stopped, on every way out."""
     try:
         yield
     finally:
-        logs = {"cluster": cluster.collect, "tool": parts.engine.collect}
+        logs = {"cluster": cluster.collect, "tool": tool}
         bundle.collect(journal.path.parent / "bundle", logs, secrets())
         with contextlib.suppress(HarnessError):
             journal.append("fence", **asdict(cluster.escapes()))

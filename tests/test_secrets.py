@@ -24,7 +24,6 @@ from harness.clusters.fence import Counts
 from harness.clusters.kind import KindCluster
 from harness.clusters.minio import ObjectStore
 from harness.deployment import generate
-from harness.drill import Parts
 from harness.errors import HarnessError, ToolFailed
 from harness.evidence import bundle
 from harness.journal import Journal
@@ -91,9 +90,8 @@ def test_no_file_of_a_run_shows_a_secret_of_the_drill(tmp_path: Path) -> None:
     (run / "run.json").write_text("{}")
     log = Journal(run / "journal.jsonl", Clock(), told.append, site.secrets)
     everything = [form.decode() for secret in site.secrets() for form in written(secret)]
-    parts = cast("Parts", SimpleNamespace(engine=SimpleNamespace(collect=site.logs)))
     assert site._cluster is not None
-    with assembly._logs_home(parts, site._cluster, log, site.secrets):
+    with assembly.logs_home(site._cluster, site.logs, log, site.secrets):
         log.append("note", text=f"hook after up: kubectl get secrets: {' '.join(everything)}")
         log.append("damage", fault="x", what={form: form for form in everything})
         try:
@@ -125,11 +123,10 @@ def test_logs_come_home_on_every_way_out(tmp_path: Path, way_out: BaseException 
         raise RuntimeError("an answer that nobody thought of")
 
     cluster = cast("KindCluster", SimpleNamespace(collect=broken, escapes=lambda: Counts(1, 0)))
-    parts = cast("Parts", SimpleNamespace(engine=SimpleNamespace(collect=logs)))
     log = Journal(tmp_path / "journal.jsonl", Clock())
     with (
         pytest.raises(type(way_out)) if way_out else contextlib.nullcontext(),
-        assembly._logs_home(parts, cluster, log, frozenset),
+        assembly.logs_home(cluster, logs, log, frozenset),
     ):
         if way_out:
             raise way_out

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,8 +13,7 @@ from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE
 from harness.clock import Clock
 from harness.clusters.kind import KindCluster
-from harness.errors import HarnessError, Misconfigured
-from harness.evidence import bundle
+from harness.errors import Misconfigured
 from harness.journal import Journal
 from harness.k8s import RunsKubectl, objects
 from harness.ledger import fingerprint
@@ -53,10 +50,7 @@ class ProofSite:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._cluster and self._keep:
-            self._cluster.release()
-        elif self._cluster:
-            self._cluster.down()
+        assembly.leave(self._cluster, keep=self._keep)
 
     def drill(self, options: ProofOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
         """Prove one backup, and return its run directory; the journal there says how it went.
@@ -99,16 +93,11 @@ class ProofSite:
                 examiner=Examiner(cluster.kubectl, data.fixtures() / "prove"),
                 prepare=lambda: _prepare(cluster, supplied, recorded, missing),
                 hooks=options.hooks,
-                env=_env(cluster, supplied, recorded, run),
+                env=assembly.environment(supplied, cluster, run, next(iter(recorded.namespaces), ""), NAME),
                 answer_within_s=options.objectives.rto_s or deadlines.RECOVER_S,
             )
-            try:
+            with assembly.logs_home(cluster, velero.collect, journal, self.secrets):
                 Prove(parts, run, journal).run()
-            finally:
-                logs = {"cluster": cluster.collect, "tool": velero.collect}
-                bundle.collect(run / "bundle", logs, self.secrets())
-                with contextlib.suppress(HarnessError):
-                    journal.append("fence", **asdict(cluster.escapes()))
         finally:
             journal.close()
         return run
@@ -118,11 +107,7 @@ class ProofSite:
 
     def secrets(self) -> frozenset[str]:
         """What must be in no file of a run."""
-        known = self._known
-        with contextlib.suppress(HarnessError):
-            if self._cluster:
-                known |= {self._cluster.store.access_key, self._cluster.store.secret_key}
-        return frozenset(filter(None, known))
+        return frozenset(filter(None, self._known | assembly.keys_of_store(self._cluster)))
 
 
 @dataclass(frozen=True)
@@ -207,16 +192,6 @@ def _prepare(cluster: KindCluster, supplied: Supplies, recorded: Recorded, missi
         "data": dict.fromkeys(sorted(others), _CLASS),
     }
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(mapping))
-
-
-def _env(cluster: KindCluster, supplied: Supplies, recorded: Recorded, run: Path) -> dict[str, str]:
-    return {
-        "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
-        "DRILLPROOF_RUN": str(run.resolve()),
-        "DRILLPROOF_NAMESPACE": next(iter(recorded.namespaces), ""),
-        "DRILLPROOF_SCENARIO": NAME,
-    }
 
 
 def _facts(
