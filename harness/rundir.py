@@ -29,13 +29,15 @@ from harness.objectives import marks
 
 V = TypeVar("V")
 
+_START = "%Y%m%dT%H%M%SZ"
+
 PROOF = "proof"
 """What run.json calls a run that proves a backup; a drill has no kind."""
 
 
 def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
     """Make a new run directory below `runs`, with its run.json, and point `latest` to it."""
-    start = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    start = datetime.now(UTC).strftime(_START)
     try:
         runs.mkdir(parents=True, exist_ok=True)
         for suffix in ("", *(f"-{n}" for n in range(2, 100))):
@@ -55,6 +57,26 @@ def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
     link.symlink_to(run.name)
     link.replace(runs / "latest")
     return run
+
+
+def inside(runs: Path, holding: str = "") -> tuple[Path, ...]:
+    """The folders of `runs` by name, or those `holding` such a file; `latest`, and any other link, is none.
+
+    Misconfigured if there is no such folder.
+    """
+    if not runs.is_dir():
+        raise Misconfigured(f"{runs} is no folder of run directories; say which with --runs")
+    with os.scandir(runs) as entries:
+        folders = sorted(runs / entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    return tuple(folder for folder in folders if not holding or any(folder.glob(holding)))
+
+
+def began(run: Path) -> datetime | None:
+    """When a run was begun, by the name that `create` gave it; None if that does not say."""
+    try:
+        return datetime.strptime(run.name.partition("-")[0], _START).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def write_json(path: Path, value: Json) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from harness.errors import Misconfigured
 from harness.evidence import story as stories
 from harness.evidence.story import number, text
 from harness.model import Verdict
+from harness.rundir import began, inside
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,14 @@ class Entry:
 
 def entries(runs: Path) -> Iterator[Entry]:
     """Every run directory in a folder, oldest first. Misconfigured if there is no such folder."""
-    if not runs.is_dir():
-        raise Misconfigured(f"{runs} is no folder of run directories; say which with --runs")
-    for path in sorted(path.parent for path in runs.glob("*/run.json")):
-        if not path.is_symlink():
-            yield _entry(path)
+    return map(_entry, inside(runs, "run.json"))
 
 
 def _entry(run: Path) -> Entry:
     told = stories.outline(run)
     return Entry(
         run,
-        _began(run.name),
+        began(run),
         told.scenario,
         text(told.facts.get("strategy")),
         text(told.facts.get("engine")),
@@ -54,14 +49,6 @@ def _entry(run: Path) -> Entry:
         number(told.judged.get("rpo_s")),
         sum(_sizes(run)),
     )
-
-
-def _began(name: str) -> datetime | None:
-    said = re.match(r"\d{8}T\d{6}Z", name)
-    try:
-        return datetime.strptime(said[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if said else None
-    except ValueError:
-        return None
 
 
 def _sizes(run: Path) -> Iterator[int]:

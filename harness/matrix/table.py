@@ -9,13 +9,13 @@ from pathlib import Path
 from statistics import median
 
 from harness import judge
-from harness.errors import HarnessError, Misconfigured
+from harness.errors import HarnessError
 from harness.evidence import Story
 from harness.evidence import story as stories
 from harness.evidence.story import items, number, text
 from harness.model import Verdict, worst
 from harness.objectives import legs
-from harness.rundir import Run
+from harness.rundir import Run, inside
 from harness.scenario import STORES
 from harness.survival import Survival, survival
 
@@ -151,10 +151,7 @@ def _median(figures: Iterable[float | None]) -> float | None:
 
 def finished(runs: Path) -> tuple[Path, ...]:
     """The drills in a folder that were judged, oldest first; no proofs. Misconfigured if there is no such folder."""
-    if not runs.is_dir():
-        raise Misconfigured(f"{runs} is no folder of run directories; say which with --runs")
-    judged = sorted(path.parent for path in runs.glob("*/findings.json") if not path.parent.is_symlink())
-    return tuple(path for path in judged if not _is_proof(path))
+    return tuple(run for run in inside(runs, "findings.json") if not _is_proof(run))
 
 
 def _is_proof(run: Path) -> bool:

@@ -6,19 +6,17 @@ findings are believed, since they are what was concluded; every other run is jud
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from harness.errors import HarnessError, Misconfigured
+from harness.errors import HarnessError
 from harness.evidence.story import WORST_FIRST, flat, items, mapping, number, numbers, text
 from harness.matrix.table import drilled, time_of
 from harness.model import Json, Verdict, worst
-from harness.rundir import read_json
+from harness.rundir import began, inside, read_json
 from harness.signing import seal
 
 FIGURES = {"rto_s": "RTO", "rpo_s": "RPO"}
@@ -181,7 +179,7 @@ def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Poin
     points: list[Point] = []
     problems: list[str] = []
     first: dict[str, str] = {}  # the run that came first with each signed drill
-    for run in _directories(runs):
+    for run in inside(runs):
         try:
             point, drill = _point(run, known)
         except (HarnessError, OSError) as error:
@@ -195,14 +193,6 @@ def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Poin
         else:
             points.append(point)
     return points, problems
-
-
-def _directories(runs: Path) -> tuple[Path, ...]:
-    """Every folder in which a drill may have left something; `latest`, and any other link, is none."""
-    if not runs.is_dir():
-        raise Misconfigured(f"{runs} is no folder of run directories; say which with --runs")
-    with os.scandir(runs) as entries:
-        return tuple(sorted(runs / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)))
 
 
 def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
@@ -258,8 +248,8 @@ def _verdict(value: Json) -> Verdict:
 
 def _time_of_name(run: Path) -> datetime:
     """When a run was begun, by its name; by the file system if that says nothing."""
-    with contextlib.suppress(ValueError):
-        return datetime.strptime(run.name.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    if named := began(run):
+        return named
     try:
         return datetime.fromtimestamp((run / "run.json").stat().st_mtime, UTC)
     except (ValueError, OverflowError) as error:
