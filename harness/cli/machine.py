@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -24,14 +23,14 @@ def selftest(
     as_json: options.AsJson = False,
 ) -> int:
     """Spoil a good recovery in every known way, and see whether each is noticed, and for its own reason."""
-    from harness import conduct, progress, request
+    from harness import conduct, request
     from harness.selftest import rehearsal
 
     if stores and not real:
         raise Misconfigured("--stores goes with --real; the cheap tier always takes all stores")
     if real:
         (asked,) = request.options((), stores=stores or (), runs=runs, cluster=cluster)
-        with progress.watch(sys.stderr) as watcher:
+        with tell.watch(quiet=False) as watcher:
             told = conduct.self_test(asked, watcher)
     else:
         told = rehearsal()

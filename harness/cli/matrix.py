@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,6 @@ from harness.errors import Misconfigured
 
 if TYPE_CHECKING:
     from harness.matrix.plan import Plan
-    from harness.progress import Progress
 
 app = typer.Typer()
 
@@ -48,7 +46,6 @@ def matrix(
     quiet: options.Quiet = False,
 ) -> int:
     """Drill many disasters, by default all, with many strategies; make the table of what survives what."""
-    from harness import progress
     from harness.evidence import matrix as pages
     from harness.matrix import matrix as whole
     from harness.matrix import plan
@@ -66,9 +63,7 @@ def matrix(
         raise Misconfigured(f"--workers {workers} drills nothing; say on how many clusters at once, 1 or more")
     folder = resume or whole.begin(into, planned)
 
-    def watch() -> AbstractContextManager[Progress]:
-        return nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr)
-
+    watch = partial(tell.watch, quiet=quiet)
     number, lanes = map(int, lane.split("/"))
     if number:
         whole.drill(folder, planned, (number, lanes), cluster, watch)

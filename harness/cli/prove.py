@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +51,6 @@ def prove(
     quiet: options.Quiet = False,
 ) -> int:
     """Prove a backup that somebody's Velero took: restore it behind a fence, and read it."""
-    from harness import progress
     from harness.conduct import conduct
     from harness.prove import assembly, request
 
@@ -77,10 +74,7 @@ def prove(
         cluster=cluster,
         key=key,
     )
-    with (
-        assembly.ProofSite() as site,
-        nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr) as watcher,
-    ):
+    with assembly.ProofSite() as site, tell.watch(quiet=quiet) as watcher:
         story = conduct(asked, watcher, site)
     tell.story(story, as_json=as_json)
     return tell.EXIT_CODES[story.verdict]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated
 
@@ -47,7 +45,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> int:
     """Run drills; with no name the default one."""
-    from harness import assembly, progress, request
+    from harness import assembly, request
     from harness.conduct import conduct
 
     asked = request.options(
@@ -72,7 +70,7 @@ def run(
     with assembly.Site(fresh=fresh) as site:
         for each in asked:
             for _ in range(repeat):
-                with nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr) as watcher:
+                with tell.watch(quiet=quiet) as watcher:
                     story = conduct(each, watcher, site)
                 tell.story(story, as_json=as_json)
                 verdicts[each.scenario.name].append(story.verdict)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,10 +14,18 @@ from harness.model import Json, Verdict
 
 if TYPE_CHECKING:
     from harness.evidence import Story
+    from harness.progress import Progress
 
 WRONG_USAGE = 64
 INTERRUPTED = 130
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}
+
+
+def watch(*, quiet: bool) -> AbstractContextManager[Progress]:
+    """Who tells on standard error how a drill goes; nobody, if it is to be `quiet`."""
+    from harness import progress
+
+    return nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr)
 
 
 def story(told: Story, *, as_json: bool) -> None:
