@@ -62,10 +62,11 @@ def make_anew(
 
 @dataclass(frozen=True)
 class Kubectl:
-    """kubectl, bound to one cluster by its kubeconfig."""
+    """kubectl, bound to one cluster by its kubeconfig, and by a context of it if one is named."""
 
     binary: Path
     kubeconfig: Path
+    context: str = ""
 
     def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         """Run kubectl with `args` and return its standard output. ToolFailed, TimedOut."""
@@ -101,7 +102,8 @@ class Kubectl:
         return tuple(sorted((_volume(claim, volumes) for claim in claims), key=lambda volume: volume.claim))
 
     def _argv(self, *args: str) -> list[str]:
-        return [str(self.binary), f"--kubeconfig={self.kubeconfig}", *args]
+        context = (f"--context={self.context}",) if self.context else ()
+        return [str(self.binary), f"--kubeconfig={self.kubeconfig}", *context, *args]
 
 
 def at(thing: Json, *path: str) -> Json:

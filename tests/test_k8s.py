@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ def stub(folder: Path, body: str) -> Kubectl:
 
 def test_every_command_names_its_own_cluster(tmp_path: Path) -> None:
     assert stub(tmp_path, 'echo "$@"')("get", "pods").split() == [f"--kubeconfig={tmp_path}/kubeconfig", "get", "pods"]
+
+
+def test_a_context_is_named_where_there_is_one(tmp_path: Path) -> None:
+    named = replace(stub(tmp_path, 'echo "$@"'), context="staging")
+    assert named("get", "pods").split() == [f"--kubeconfig={tmp_path}/kubeconfig", "--context=staging", "get", "pods"]
 
 
 def test_a_forward_is_open_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
