@@ -6,7 +6,7 @@ It goes on trying, its pod Running all the while. (Consul's manual on `node_id`:
 
 from harness.faults.config import EditConfig
 from harness.faults.loss import logged
-from harness.model import Notice, Plan
+from harness.model import Notice, Objectives, Plan
 from harness.scenario import Scenario
 
 SCENARIO = Scenario(
@@ -20,5 +20,6 @@ SCENARIO = Scenario(
         restart="consul",
     ),
     plan=Plan(restore=False),
+    objectives=Objectives(rto_s=120),  # it does not come back by itself, however long one waits
     noticed_by=(Notice("members-healthy", store="consul"),),
 )
