@@ -132,11 +132,11 @@ def archive(
     path = rundir.find(runs, run)
     new = keeping.archive.put(path, keeping.retain, keeping.lock)
     pruned = keeping.archive.prune(datetime.now(UTC))
-    place = keeping.archive.place.name
+    name = keeping.archive.place.name
     if as_json:
         tell.document(
             {
-                "archive": place,
+                "archive": name,
                 "run": path.name,
                 "new": new,
                 "removed": list(pruned.removed),
@@ -145,7 +145,7 @@ def archive(
             }
         )
         return 0
-    typer.echo(f"{path.name} is {'now' if new else 'already'} kept in {place}")
+    typer.echo(f"{path.name} is {'now' if new else 'already'} kept in {name}")
     for what, names in (("taken out, past its time", pruned.removed), ("past its time, and spared", pruned.spared)):
         for each in names:
             typer.echo(f"{what}: {each}")
@@ -212,7 +212,7 @@ def tell_(
     prometheus: PrometheusFile = None,
     runs: options.Runs = options.RUNS,
 ) -> int:
-    """Tell a webhook what a run came to, or Prometheus what all runs of its folder did. Its verdict is the exit code."""
+    """Tell a webhook what a run came to, Prometheus what all runs of its folder did. Its verdict is the exit code."""
     from harness import rundir
     from harness.errors import Misconfigured
     from harness.evidence import story

@@ -6,6 +6,7 @@ the one before is still under way, that it got stuck and was stopped, that it di
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -158,11 +159,11 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     code: int | None = None
     try:
         code = shell.supervise(
-            [sys.executable, "-m", "harness.cli", *job.command],
+            [sys.executable, "-P", "-m", "harness.cli", *job.command],
             within_s=job.within.total_seconds(),
             grace_s=job.grace_s,
             listen=listen,
-            env={"DRILLPROOF_RUNS": str(job.runs.resolve()), "DRILLPROOF_WEBHOOK": "", **_key(job)},
+            env=_env(job),
         )
     except KeyboardInterrupt:
         interrupted = True
@@ -247,8 +248,11 @@ def _metrics(job: Job) -> None:
         prometheus.write(job.prometheus, prometheus.render(runs, job.name, attempts.saved(job.attempts)))
 
 
-def _key(job: Job) -> dict[str, str]:
-    return {"DRILLPROOF_KEY": str(job.key.resolve())} if job.key else {}
+def _env(job: Job) -> dict[str, str]:
+    """What the command finds in its environment: this very drillproof, where its runs go, who signs them."""
+    ours = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    signer = {"DRILLPROOF_KEY": str(job.key.resolve())} if job.key else {}
+    return {**ours, **signer, "DRILLPROOF_RUNS": str(job.runs.resolve()), "DRILLPROOF_WEBHOOK": ""}
 
 
 def _runs(folder: Path) -> tuple[Path, ...]:

@@ -46,7 +46,7 @@ def render(runs: Trend, job: str = "", known: Sequence[Attempt] = ()) -> str:
     both = (*(_of_job(job, known) if job else ()), *_of_runs(runs, {"job_name": job} if job else {}))
     for name, labels, value in both:
         told = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-        samples.setdefault(name, []).append(f"drillproof_{name}{{{told}}} {_number(value)}")
+        samples.setdefault(name, []).append(f"drillproof_{name}{f'{{{told}}}' if told else ''} {_number(value)}")
     lines = [
         line
         for name, values in samples.items()
