@@ -31,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     store: ObjectStore
 
-    def _answer(self, code: int, body: bytes = b"", **headers: str) -> None:
+    def _answer(self, code: int, body: bytes, **headers: str) -> None:
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404 if word.startswith("NoSuch") else 403, word)
         elif self.command == "PUT":
             self.store.things[key] = body
-            self._answer(200, **self._headers(key))
+            self._answer(200, b"", **self._headers(key))
         elif self.command == "GET" and not key:
             self._list(parse_qs(address.query).get("prefix", [""])[0])
         elif self.command == "DELETE" and key in self.store.locked:
@@ -66,9 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "NoSuchKey")
         elif self.command == "DELETE":
             self.store.things.pop(key, None)
-            self._answer(204)
+            self._answer(204, b"")
         elif self.command == "HEAD":
-            self._answer(200, Content_Length=str(len(self.store.things[key])), **self._headers(key))
+            self._answer(200, b"", Content_Length=str(len(self.store.things[key])), **self._headers(key))
         else:
             self._answer(200, self.store.things[key], **self._headers(key))
 

@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from memory import Memory
 
+from harness.conduct import finish
+from harness.evidence.story import items
 from harness.model import Json, Verdict
 from harness.rundir import read_json
 from harness.signing import keys, seal
@@ -38,9 +41,21 @@ class SignedRuns:
         ended = NOW - timedelta(days=days_ago)
         run = self.runs / f"{ended:%Y%m%dT%H%M%SZ}-memory_loss"
         shutil.copytree(self.good, run)
-        for name, changes in (("run.json", facts), ("findings.json", {"verdict": verdict, "rto_s": rto_s})):
-            (run / name).write_text(json.dumps({**read_json(run / name), **changes}))
+        judged = read_json(run / "findings.json")
+        bad = [] if verdict == "pass" else [{"check": "data", "verdict": verdict, "detail": "is not what it was"}]
+        findings: Json = [*items(judged.get("findings")), *bad]
+        judged = {**judged, "verdict": verdict, "rto_s": rto_s, "findings": findings}
+        for name, said in (("run.json", {**read_json(run / "run.json"), **facts}), ("findings.json", judged)):
+            (run / name).write_text(json.dumps(said))
         self._monkeypatch.setattr("harness.signing.seal.now", ended.isoformat)
         seal.sign_evidence(run, key or self.key)
         seal.sign_verdict(run, key or self.key, Verdict(verdict), {"rto_s": rto_s, "rpo_s": 1})
         return run
+
+
+def good(runs: Path) -> Path:
+    """A run that passed, judged and not signed."""
+    memory = Memory(runs)
+    memory.drill(stores=("consul",))
+    assert finish(memory.path).verdict is Verdict.PASS
+    return memory.path

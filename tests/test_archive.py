@@ -9,12 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from memory import Memory
+import signed_runs
 from object_store import ObjectStore, serve
 from signed_runs import NOW, SignedRuns
 
 from harness import cli
-from harness.conduct import finish
 from harness.errors import HarnessError, Misconfigured
 from harness.evidence import story
 from harness.model import Verdict
@@ -31,10 +30,7 @@ MONTH = timedelta(days=30)
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    memory = Memory(tmp_path_factory.mktemp("good"))
-    memory.drill(stores=("consul",))
-    assert finish(memory.path).verdict is Verdict.PASS
-    return memory.path
+    return signed_runs.good(tmp_path_factory.mktemp("good"))
 
 
 @pytest.fixture

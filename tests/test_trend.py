@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 import sample_runs
-from memory import Memory
+import signed_runs
 from signed_runs import NOW, SignedRuns
 
 from harness import cli
-from harness.conduct import finish
 from harness.evidence import trend as pages
 from harness.matrix.trend import Trend, trend
 from harness.model import Verdict
@@ -28,11 +27,7 @@ SCENARIOS = ("memory_loss", "worker_lost")
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that passed, judged and not signed."""
-    memory = Memory(tmp_path_factory.mktemp("good"))
-    memory.drill(stores=("consul",))
-    assert finish(memory.path).verdict is Verdict.PASS
-    return memory.path
+    return signed_runs.good(tmp_path_factory.mktemp("good"))
 
 
 class Folder(SignedRuns):
