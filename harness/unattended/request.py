@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from harness.errors import Misconfigured
@@ -16,6 +17,8 @@ from harness.unattended import prometheus as metrics
 from harness.unattended import span
 from harness.unattended import webhook as webhooks
 from harness.unattended.archive import LOCKS, Archive
+from harness.unattended.calendar import Calendar
+from harness.unattended.cronjob import CONTEXT
 from harness.unattended.job import COMMANDS, Job, Keeping
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
@@ -79,16 +82,68 @@ def of_command(words: Sequence[str]) -> tuple[str, ...]:
 
 def keeping(where: Place, credentials_file: Path | None, *, retain: str | None, lock: str, key: Path | None) -> Keeping:
     """Where evidence is kept, and how long. Misconfigured for the first word that makes no sense."""
+    time = retention(retain, lock)
+    return Keeping(archive(where, credentials_file, keys.signer(key)), time, lock)
+
+
+def retention(retain: str | None, lock: str) -> timedelta | None:
+    """For how long evidence is kept; None for ever. Misconfigured if that is no time, or cannot be locked."""
+    if lock:
+        choose("--lock", lock, LOCKS)
     if lock and not retain:
         raise Misconfigured("--lock holds a run as long as it is kept; say how long with --retain")
-    held = choose("--lock", lock, LOCKS) if lock else ""
-    time = span.parse("--retain", retain) if retain else None
-    return Keeping(archive(where, credentials_file, keys.signer(key)), time, held)
+    return span.parse("--retain", retain) if retain else None
 
 
 def archive(where: Place, credentials_file: Path | None, signer: keys.PrivateKey | None = None) -> Archive:
     """A bucket that keeps evidence. Misconfigured if there are no credentials for it."""
     return Archive(where, credentials(credentials_file, os.environ), signer, keys.known())
+
+
+def of_pod(words: Sequence[str]) -> tuple[str, ...]:
+    """A command that can be a job in a pod. Misconfigured if it cannot."""
+    asked = of_command(words)
+    if asked[0] != "run" or f"--context={CONTEXT}" not in " ".join(asked).replace("--context ", "--context="):
+        raise Misconfigured(
+            f"a pod has no Docker to make a cluster with; what it can run is `run ... --context {CONTEXT}`: "
+            "schedule anything else with `schedule systemd`"
+        )
+    if any(word.partition("=")[0] in {"--config", "--key"} for word in asked):
+        raise Misconfigured("the pod has its own --config and --key; say --config before the `--`, and leave out --key")
+    return asked
+
+
+def fits(within: timedelta, when: Calendar) -> None:
+    """Misconfigured if an attempt may take longer than to the next one."""
+    if within > when.every:
+        raise Misconfigured(
+            f"an attempt may take {span.words(within)}, and the next one begins after {span.words(when.every)} or "
+            "less; say a shorter --within"
+        )
+
+
+def words(when: Calendar, command: Sequence[str], said: Mapping[str, str | Path | None]) -> tuple[str, ...]:
+    """What calls `scheduled` with these options, and this command."""
+    told = [f"{option}={value}" for option, value in said.items() if value]
+    return ("scheduled", f"--every={span.exact(when.every)}", *told, "--", *command)
+
+
+def text(file: Path) -> str:
+    """What is in a file. Misconfigured if it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{file} cannot be read: {error}; name it with --config") from error
+
+
+def written(files: Mapping[str, str], into: Path) -> None:
+    """Write files into a folder. Misconfigured if they cannot be."""
+    made(into)
+    try:
+        for name, content in files.items():
+            (into / name).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise Misconfigured(f"cannot write into {into}: {error.strerror}; choose another with --into") from error
 
 
 def made(folder: Path) -> Path:

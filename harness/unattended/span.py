@@ -29,3 +29,10 @@ def words(span: timedelta) -> str:
         if span >= 2 * size or span == size:
             return many(round(span / size), name)
     return many(round(span.total_seconds()), "second")
+
+
+def exact(span: timedelta) -> str:
+    """As `parse` reads it, in the largest unit that it fills; whole minutes."""
+    minutes = round(span / timedelta(minutes=1))
+    unit, size = next((unit, size) for unit, size in (("d", 1440), ("h", 60), ("m", 1)) if minutes % size == 0)
+    return f"{minutes // size}{unit}"
