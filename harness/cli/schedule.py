@@ -113,7 +113,7 @@ def cronjob(
     lock: unattended.Lock = "",
     secret_name: Annotated[
         str, typer.Option("--secret", metavar="NAME", help="Secret with own.key, archive, and what else is told.")
-    ] = "drillproof",
+    ] = "drillproof",  # noqa: S107 # the name of a Secret
     webhook: Annotated[
         bool, typer.Option("--webhook", help="Tell the webhook that the Secret's `webhook` names.")
     ] = False,
@@ -132,6 +132,7 @@ def cronjob(
     when, limit = calendar.cron(every), span.parse("--within", within)
     request.named(name)
     request.of_pod(command)
+    request.image(image)
     place("--archive", archive_in, archive_endpoint, archive_region)
     request.retention(retain, lock)
     request.fits(limit, when)

@@ -21,6 +21,7 @@ from harness.unattended.calendar import Calendar
 from harness.unattended.cronjob import CONTEXT
 from harness.unattended.job import COMMANDS, Job, Keeping
 
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
 
 
@@ -111,6 +112,13 @@ def of_pod(words: Sequence[str]) -> tuple[str, ...]:
     if any(word.partition("=")[0] in {"--config", "--key"} for word in asked):
         raise Misconfigured("the pod has its own --config and --key; say --config before the `--`, and leave out --key")
     return asked
+
+
+def image(ref: str) -> str:
+    """An image's reference. Misconfigured if it is none."""
+    if not _IMAGE.fullmatch(ref):
+        raise Misconfigured(f"--image {ref!r} is no image; write REGISTRY/NAME:TAG, or NAME@sha256:DIGEST")
+    return ref
 
 
 def fits(within: timedelta, when: Calendar) -> None:
