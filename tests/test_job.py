@@ -112,6 +112,7 @@ def test_what_passed_is_kept_and_told(weekly: Weekly, store: ObjectStore, receiv
     (told,) = receiver.documents
     assert wrong("message", told) == []
     assert told["text"].startswith("PASS weekly; PASS memory_loss, RTO")
+    assert told["text"].endswith("Members equal 3 of 3")  # as its report has it
     assert told["runs"][0]["run"] == made.runs[0]
     assert told["archive"] == archive(store).place.name
     metrics = (tmp_path / "weekly.prom").read_text()

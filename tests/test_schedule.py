@@ -21,7 +21,6 @@ from harness.unattended import calendar, cronjob, span
 from harness.unattended import units as systemd
 
 DAY = timedelta(days=1)
-TOLD = subprocess.run  # systemd's own words, in tests only
 
 CRON = (
     ("weekly", "23 3 * * 1", 7 * DAY),

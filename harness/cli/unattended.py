@@ -228,7 +228,7 @@ def tell_(
     if prometheus:
         metrics.writable(prometheus)
     path = rundir.find(runs, run)
-    told = story.outline(path)
+    told = story.read(path)
     if prometheus:
         found = trend.trend(path.parent, keys.known(), scenarios=())
         metrics.write(prometheus, metrics.render(found))

@@ -167,7 +167,7 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
         )
     except KeyboardInterrupt:
         interrupted = True
-    left = tuple(story.outline(run) for run in _runs(job.runs) if run not in before)
+    left = tuple(story.read(run) for run in _runs(job.runs) if run not in before)
     said = last[-1] if last else ""
     made = replace(made, runs=tuple(each.run.name for each in left))
     if interrupted or code == _INTERRUPTED:
