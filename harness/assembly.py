@@ -334,7 +334,7 @@ def _facts(options: Options, ground: Ground) -> dict[str, Json]:
         "writes_per_s": options.rate,
         "hooks": [asdict(hook) for hook in options.hooks],
         "versions": ground.facts(),
-        "fenced": ground.fenced,
+        **({} if ground.fenced else {"fenced": False}),
         "commit": commit(),
         "selftest": _last_self_test(),
         "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}

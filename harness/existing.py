@@ -14,7 +14,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness import data, supplies
+from harness import assembly, data, supplies
 from harness.allowed import Allowed
 from harness.backups import velero_guest
 from harness.backups.velero_guest import VeleroGuest
@@ -23,12 +23,13 @@ from harness.clusters import rights, room
 from harness.clusters.existing import ExistingCluster, Guest, binding_object, namespace_object
 from harness.deployment import LABEL, Deployment, generate
 from harness.errors import Misconfigured, TimedOut, ToolFailed
-from harness.ground import Ground, SiteCluster
+from harness.ground import SiteCluster
 from harness.images import versions
 from harness.images.recipes import Kitchen
 from harness.k8s import Kubectl, Object, items, number, text
 from harness.model import Json
 from harness.options import Options
+from harness.scenario import beyond
 from harness.shell import run
 
 ANSWER_S = 30.0
@@ -80,51 +81,81 @@ class Existing:
         }
 
 
-def ground(allowed: Allowed, kubeconfig: Path | None) -> Callable[[Options, Callable[[str], None]], Ground]:
-    """Where the drills of a site shall be: looked at anew, and claimed, for each one. Misconfigured if one cannot."""
+@dataclass(frozen=True)
+class Place:
+    """A context that the user named and that the configuration allows, and how it is come by."""
 
-    def stand(options: Options, say: Callable[[str], None]) -> Ground:
-        found = look(allowed, kubeconfig)
+    allowed: Allowed
+    kubeconfig: Path | None = None  # kubectl's own if None
+
+    def engine(self) -> str:
+        """The engine that is there. Misconfigured if no drill can be there."""
+        found = look(self)
+        found.there.down()
+        return f"velero-{found.uploader}"
+
+    def settled(self, options: Options) -> Options:
+        """A drill as it can be there. Misconfigured, with the reason, if it cannot be."""
+        if why := beyond(options.scenario):
+            raise Misconfigured(
+                f"{options.scenario.name} cannot be on a cluster that drillproof did not make: {why}; "
+                "drill it without --context"
+            )
+        application = replace(options.application or assembly.CUSTOS, namespace=self.allowed.namespace)
+        return replace(options, application=application, cluster=self.allowed.context)
+
+    def site(self) -> assembly.Site:
+        """Where drills run one after the other there, each in a namespace that is made for it."""
+        return assembly.Site(fresh=True, ground=self.ground)
+
+    def ground(self, options: Options, say: Callable[[str], None]) -> Existing:
+        """Looked at anew for each drill, and its namespace claimed. Misconfigured if the drill cannot be."""
+        found = look(self)
         with _left_alone(found.there):
             _copies_with(found, options.engine)
-            say(f"the context {allowed.context}: {found.kubernetes}, {found.velero_image}; no fence is around it")
+            say(f"the context {self.allowed.context}: {found.kubernetes}, {found.velero_image}; no fence is around it")
             found.there.claim()
-            quotas = room.quotas(found.there.kubectl, allowed.namespace)
+            quotas = room.quotas(found.there.kubectl, self.allowed.namespace)
             room.enough(quotas, _deployment(found, options).manifests())
         return found
 
-    return stand
+    def planned(self, options: Options) -> tuple[Object, ...]:
+        """Every object that a drill would make there, the values of its Secrets left out; nothing is made.
+
+        Misconfigured as for the drill itself.
+        """
+        found = look(self)
+        try:
+            _copies_with(found, options.engine)
+            run, backup = "the-run", "drill-the-run"
+            deployment = _deployment(found, options)
+            engine = found.backup_engine(found.there, found.uploader, run)
+            binding = (binding_object(self.allowed, found.guest.user, run),) if found.guest.binds else ()
+            restic = engine.wanted_checks("the-repository") if found.uploader == "restic" else ()
+            restore = (engine.wanted_restore(backup, backup),) if options.scenario.plan.restore else ()
+            return (
+                namespace_object(self.allowed, run),
+                *binding,
+                *map(_without_values, deployment.beginning(run)),
+                *deployment.manifests(),
+                engine.wanted_backup(backup, self.allowed.namespace),
+                *map(_without_values, restic),
+                *(restore if options.scenario.fault else ()),
+                velero_guest.wanted_deletion(self.allowed, backup, "its-uid"),
+            )
+        finally:
+            found.there.down()
+
+    def gc(self) -> tuple[str, ...]:
+        """Remove what killed drills left there; return what it was, in words. Misconfigured if one lives here."""
+        _, there = entered(self)
+        return there.left()
 
 
-def planned(options: Options, allowed: Allowed, kubeconfig: Path | None) -> tuple[Object, ...]:
-    """Every object that a drill would make there, the values of its Secrets left out. Nothing is made.
-
-    Misconfigured as for the drill itself.
-    """
-    found = look(allowed, kubeconfig)
-    try:
-        _copies_with(found, options.engine)
-        run, backup = "the-run", "drill-the-run"
-        deployment = _deployment(found, options)
-        engine = found.backup_engine(found.there, found.uploader, run)
-        binding = (binding_object(allowed, found.guest.user, run),) if found.guest.binds else ()
-        return (
-            namespace_object(allowed, run),
-            *binding,
-            *(_without_values(thing) for thing in deployment.beginning(run)),
-            *deployment.manifests(),
-            engine.wanted_backup(backup, allowed.namespace),
-            *(_without_values(thing) for thing in engine.wanted_checks("the-repository")),
-            *((engine.wanted_restore(backup, backup),) if options.scenario.plan.restore else ()),
-            velero_guest.wanted_deletion(allowed, backup, "the-uid"),
-        )
-    finally:
-        found.there.down()
-
-
-def look(allowed: Allowed, kubeconfig: Path | None) -> Existing:
+def look(place: Place) -> Existing:
     """Ask a cluster for all that a drill needs; nothing is made. Misconfigured, with what it is, if something lacks."""
-    program, there = entered(allowed, kubeconfig)
+    allowed = place.allowed
+    program, there = entered(place)
     kubectl = there.kubectl
     with _left_alone(there):
         try:
@@ -143,12 +174,13 @@ def look(allowed: Allowed, kubeconfig: Path | None) -> Existing:
     return Existing(allowed, program, there, guest, kubernetes, image, uploader)
 
 
-def entered(allowed: Allowed, kubeconfig: Path | None) -> tuple[Path, ExistingCluster]:
+def entered(place: Place) -> tuple[Path, ExistingCluster]:
     """kubectl, and the cluster of the context as it knows it. Misconfigured if there is no such context.
 
     What leads to the cluster is copied, alone, to where no other drill is: so neither we nor a user's hook can come to
     another cluster by mistake, whatever becomes the current context meanwhile.
     """
+    allowed, kubeconfig = place.allowed, place.kubeconfig
     program = _program()
     from_file = () if kubeconfig is None else (f"--kubeconfig={kubeconfig}",)
     known = run([program, *from_file, "config", "get-contexts", "--output=name"]).stdout.split()
@@ -161,7 +193,7 @@ def entered(allowed: Allowed, kubeconfig: Path | None) -> tuple[Path, ExistingCl
     )
     file = home / "kubeconfig"
     there = ExistingCluster(allowed, Kubectl(program, file, allowed.context), home)
-    there.take()
+    there.take()  # before the file is written, which another drill may be using
     alone = ("config", "view", "--minify", "--flatten", "--raw", f"--context={allowed.context}")
     home.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as copy:

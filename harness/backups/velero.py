@@ -187,15 +187,15 @@ class VeleroEngine:
         return self._wanted("Restore", name, {"backupName": backup, "restorePVs": True, **only})
 
     def _wanted(self, kind: str, name: str, spec: Json) -> Object:
-        metadata: Json = {"name": name, "namespace": self._namespace, "labels": self._labels()}
+        metadata: Json = {"name": name, "namespace": self._namespace, **self._marks()}
         return {"apiVersion": "velero.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
     def _asked(self) -> Mapping[str, Json]:
         """What else a backup asks for."""
         return {"storageLocation": "default"}
 
-    def _labels(self) -> Mapping[str, Json]:
-        """What marks a backup or a restore; on a cluster of our own all of them are ours."""
+    def _marks(self) -> Mapping[str, Json]:
+        """What tells our backups and restores from others'; on a cluster of our own all of them are ours."""
         return {}
 
     def stored(self, name: str) -> Stored:

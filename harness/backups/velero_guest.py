@@ -77,8 +77,8 @@ class VeleroGuest(VeleroEngine):
     def _asked(self) -> Mapping[str, Json]:
         return {"storageLocation": self._allowed.location, "ttl": LIVES}
 
-    def _labels(self) -> Mapping[str, Json]:
-        return own(self._allowed, self._run_name)
+    def _marks(self) -> Mapping[str, Json]:
+        return {"labels": {LABEL: self._run_name, OF: self._allowed.namespace}}
 
     def _restic_check(self, repository: str) -> str:
         """By Velero's own program, in a pod of the drill's own: a guest runs nothing in Velero's pods."""
@@ -113,11 +113,6 @@ class VeleroGuest(VeleroEngine):
             "labels": labels,
         }
         return _keys(self._allowed.store, secret, about), _check(self._release.server_image, repository, about)
-
-
-def own(allowed: Allowed, run: str) -> dict[str, Json]:
-    """The labels of a drill's backups and restores."""
-    return {LABEL: run, OF: allowed.namespace}
 
 
 def backups(kubectl: RunsKubectl, allowed: Allowed) -> tuple[Object, ...]:

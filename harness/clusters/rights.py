@@ -32,7 +32,7 @@ class Right:
 
 def outside(namespace: str, velero: str) -> tuple[Right, ...]:
     """What is needed beside the drill's own namespace: its making, and the Velero that is there."""
-    records = ("podvolumebackups", "podvolumerestores", "backuprepositories")
+    records = ("podvolumebackups", "podvolumerestores")
     return (
         Right("create", "namespaces"),
         *(Right(verb, "namespaces", name=namespace) for verb in ("get", "list", "watch", "patch", "delete")),
