@@ -1,4 +1,4 @@
-"""The deployment `custos`: its stores in one namespace, as their manifests and the strategy's overlays say."""
+"""What is deployed into one namespace: the stores of `custos`, or another application, as their manifests say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import claims, deadlines, wait
 from harness.errors import Misconfigured
-from harness.k8s import make_anew
+from harness.k8s import Object, at, make_anew, text
 from harness.model import Json
 from harness.ports import Cluster
 
@@ -30,15 +30,17 @@ class Deployment:
     strategy: str
     fixtures: Path
     credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
+    brought: tuple[Object, ...] = field(default=(), repr=False)  # deployed in place of fixtures and credentials
 
     def apply(self, run: str) -> None:
         """Create the namespace, its secrets and the leave for a first start, and apply every store's manifests."""
         self.remove()
         objects: list[Json] = [_object("Namespace", self.namespace, run)]
-        objects += [
-            _object("Secret", f"{store}-credentials", run, stringData=dict(values))
-            for store, values in self.credentials.items()
-        ]
+        if not self.brought:
+            objects += [
+                _object("Secret", f"{store}-credentials", run, stringData=dict(values))
+                for store, values in self.credentials.items()
+            ]
         # Empty databases may initialise themselves only where this exists. It is kept out of backups, so that
         # a restore that brought no data is refused by the start scripts, and can't look like a healthy start.
         leave = _object("ConfigMap", "first-start", run, data={"allowed": "yes"})
@@ -46,6 +48,10 @@ class Deployment:
         objects.append(leave)
         for item in objects:
             self._apply(item)
+        if self.brought:
+            things = [_labelled(each, run) if each["kind"] == "Namespace" else each for each in self.brought]
+            self._apply({"apiVersion": "v1", "kind": "List", "items": things})
+            return
         for store in self.credentials:
             self.cluster.kubectl("apply", "-n", self.namespace, "-k", str(overlay(self.fixtures, store, self.strategy)))
 
@@ -55,10 +61,10 @@ class Deployment:
 
     def ready(self) -> None:
         """Return if every pod that the manifests ask for is Ready by the orchestrator's word; else NotYet."""
-        listing = self.cluster.kubectl("get", "statefulsets,pods", "-n", self.namespace, "-o", "json")
+        listing = self.cluster.kubectl("get", "statefulsets,deployments,pods", "-n", self.namespace, "-o", "json")
         items = json.loads(listing)["items"]
-        wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] == "StatefulSet")
-        pods = {item["metadata"]["name"]: _is_ready(item) for item in items if item["kind"] == "Pod"}
+        wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] in {"StatefulSet", "Deployment"})
+        pods = {item["metadata"]["name"]: _is_ready(item) for item in items if _is_to_run(item)}
         unready = sorted(name for name, is_ready in pods.items() if not is_ready)
         if wanted == 0 or len(pods) < wanted or unready:
             raise wait.NotYet(f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}")
@@ -111,6 +117,20 @@ def generate(keys: Sequence[str], kinds: Mapping[str, str]) -> dict[str, str]:
 def _object(kind: str, name: str, run: str, **content: Json) -> dict[str, Json]:
     metadata: dict[str, Json] = {"name": name, "labels": {LABEL: run}}
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
+
+
+def _labelled(thing: Object, run: str) -> Object:
+    """An object with our label beside its own."""
+    metadata = at(thing, "metadata")
+    assert isinstance(metadata, Mapping)  # it has a name
+    labels = at(thing, "metadata", "labels")
+    own = labels if isinstance(labels, Mapping) else {}
+    return {**thing, "metadata": {**metadata, "labels": {**own, LABEL: run}}}
+
+
+def _is_to_run(item: Object) -> bool:
+    """Whether it is a pod, and not one that has done what it was for."""
+    return item["kind"] == "Pod" and text(item, "status", "phase") != "Succeeded"
 
 
 def _is_ready(pod: Mapping[str, Mapping[str, object]]) -> bool:

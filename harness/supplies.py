@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -49,8 +49,8 @@ class Supplies:
         checker = partial(images(self.engine, self.versions).program, "kopia-check")
         return Release(self.ready.tools.velero, refs["velero"], refs["velero-plugin-for-aws"], checker)
 
-    def cluster(self, name: str) -> KindCluster:
-        """The cluster of this name; nothing is made yet."""
+    def cluster(self, name: str, images: Sequence[str] = ()) -> KindCluster:
+        """The cluster of this name, with these images of the engine's on its nodes; nothing is made yet."""
         return KindCluster(
             name,
             self.programs,
@@ -58,6 +58,7 @@ class Supplies:
             minio_image=self.ready.minio,
             topology=data.clusters(),
             state=state(),
+            images=images,
         )
 
     def facts(self) -> dict[str, Json]:
@@ -89,6 +90,13 @@ def images(
 ) -> Images:
     """The images as the pins want them; nothing is made yet."""
     return Images(engine, pinned, data.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say)
+
+
+def kubectl() -> Path | None:
+    """The machine's own kubectl, or the one that an earlier drill made; None if there is neither."""
+    if own := shutil.which("kubectl"):
+        return Path(own)
+    return max((cache() / "ready").glob("*/kubectl"), key=lambda made: made.stat().st_mtime, default=None)
 
 
 def building() -> bool:

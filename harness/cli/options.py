@@ -35,6 +35,9 @@ Engines = Annotated[
     list[str] | None,
     typer.Option(metavar="A,B", help="Default: each scenario's own.", autocompletion=complete.words(complete.engines)),
 ]
+Application = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Your own application, described in a file; see `detect`.")
+]
 Seed = Annotated[int, typer.Option(help="Number that the known data follow from.")]
 Size = Annotated[
     str,

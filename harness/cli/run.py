@@ -20,11 +20,13 @@ app = typer.Typer()
         "drillproof run",
         "drillproof run cluster_lost --stores mysql --size medium",
         "drillproof run --strategy files --repeat 20",
+        "drillproof run namespace_loss --application shop.toml",
         "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
     )
 )
 def run(
     scenarios: options.Scenarios = None,
+    application: options.Application = None,
     stores: options.Stores = None,
     strategy: options.Strategy = None,
     engine: options.Engine = None,
@@ -46,6 +48,7 @@ def run(
 ) -> int:
     """Run drills; with no name the default one."""
     from harness import assembly, request
+    from harness.applications.application import load
     from harness.conduct import conduct
 
     asked = request.options(
@@ -64,6 +67,7 @@ def run(
         cluster=cluster,
         key=key,
         rate=rate,
+        application=load(application) if application else None,
     )
     request.at_least_once(repeat)
     verdicts: dict[str, list[Verdict]] = {each.scenario.name: [] for each in asked}
