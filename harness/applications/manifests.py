@@ -39,7 +39,24 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def of_path(path: Path, namespace: str) -> tuple[Object, ...]:
+def is_chart(path: Path) -> bool:
+    """Whether a folder is a Helm chart."""
+    return (path / "Chart.yaml").is_file()
+
+
+def namespace_of(objects: Iterable[Object]) -> str:
+    """The namespace that the objects themselves name; "" if none does."""
+    return next(filter(None, (_where(thing) for thing in objects)), "")
+
+
+def of_anything(path: Path, namespace: str | None) -> tuple[Object, ...]:
+    """Every object of a chart, or of whatever else `path` is; of any one namespace if none is said. Misconfigured."""
+    if is_chart(path):
+        return of_chart(path, (), path.resolve().name, namespace or path.resolve().name)
+    return of_path(path, namespace)
+
+
+def of_path(path: Path, namespace: str | None) -> tuple[Object, ...]:
     """Every object of a kustomization, of a folder of YAML files, or of one such file. Misconfigured."""
     if path.is_file():
         return _whole(path, _documents(path.read_bytes(), path), namespace)
@@ -55,7 +72,7 @@ def of_chart(chart: Path, values: Iterable[Path], name: str, namespace: str) -> 
     """Every object of a Helm chart, rendered by the machine's own helm. Misconfigured."""
     options = [f"--values={value}" for value in values]
     command = ["template", name, str(chart), f"--namespace={namespace}", *options]
-    if not (chart / "Chart.yaml").is_file():
+    if not is_chart(chart):
         raise Misconfigured(f"{chart} is no Helm chart: it has no Chart.yaml")
     helm = shutil.which("helm")
     if helm is None:
@@ -98,18 +115,25 @@ def _documents(text_: bytes, path: Path) -> Iterator[Object]:
         raise Misconfigured(f"{path} is no YAML: {' '.join(str(error).split())}") from error
 
 
-def _whole(path: Path, found: Iterable[Object], namespace: str) -> tuple[Object, ...]:
+def _where(thing: Object) -> str:
+    """The namespace that an object is of, or is; "" where it does not say."""
+    return text(thing, "metadata", "name" if text(thing, "kind") == "Namespace" else "namespace")
+
+
+def _whole(path: Path, found: Iterable[Object], namespace: str | None) -> tuple[Object, ...]:
     """All of them, each once. Misconfigured for one that a backup of the namespace cannot hold."""
     things: dict[str, Object] = {}
     for thing in found:
-        kind, name, where = text(thing, "kind"), text(thing, "metadata", "name"), text(thing, "metadata", "namespace")
+        kind, name, where = text(thing, "kind"), text(thing, "metadata", "name"), _where(thing)
         if not kind or not name or not text(thing, "apiVersion"):
             raise Misconfigured(f"{path} holds an object without apiVersion, kind or name: {str(dict(thing))[:80]}")
         called = f"{kind} {name}"
-        if kind in _OF_NO_NAMESPACE or (kind == "Namespace" and name != namespace) or where not in {"", namespace}:
-            place = f"of the namespace {where}" if where not in {"", namespace} else "of no namespace"
+        namespace = namespace or where or None
+        if kind in _OF_NO_NAMESPACE or (where and where != namespace):
+            place = f"of the namespace {where}" if where and kind != "Namespace" else "of no namespace"
             raise Misconfigured(
-                f"{path}: {called} is {place}, so no backup of {namespace} holds it; leave it out of what is drilled"
+                f"{path}: {called} is {place}, so no backup of {namespace or 'one'} holds it; leave it out of what is "
+                "drilled"
             )
         if called in things:
             raise Misconfigured(f"{path} holds {called} twice")
