@@ -107,7 +107,7 @@ class Site:
         """
         known = _known_data(options)
         supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
-        for line in _told(options):
+        for line in brought.told if (brought := _application(options).brought) else ():
             say(line)
         supplied = supplies.ensure(options.images, options.mirror, say)
         more = _images(options, supplied)
@@ -119,6 +119,8 @@ class Site:
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
+            for change in brought.changed if brought else ():
+                journal.append("note", text=f"deployed otherwise than the manifests say: {change}")
             secrets = self._credentials, self._generated
             parts = _parts(options, supplied, cluster, known=known, run=run, secrets=secrets, left=left)
             self._forget = parts.engine.forget
@@ -195,12 +197,6 @@ def _known_data(options: Options) -> dataset.KnownData:
     for store in options.stores:
         overlay(application.fixtures, store, options.strategy)
     return dataset.load(application.fixtures, options.seed, options.size)
-
-
-def _told(options: Options) -> tuple[str, ...]:
-    """What of an application of the user's will be drilled, for whoever watches to confirm or to stop."""
-    brought = _application(options).brought
-    return (*brought.told, *(f"in the drill {change}" for change in brought.changed)) if brought else ()
 
 
 def _images(options: Options, supplied: Supplies) -> tuple[str, ...]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import complete
+
+if TYPE_CHECKING:
+    from harness import application
 
 Scenarios = Annotated[
     list[str] | None,
@@ -74,6 +77,15 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ende
 
 RUNS = complete.RUNS
 CLUSTER = "drillproof"
+
+
+def described(file: Path | None) -> application.Application | None:
+    """The application of the user's that a file describes; None, and nothing is loaded, where none is named."""
+    if file is None:
+        return None
+    from harness.applications.application import load
+
+    return load(file)
 
 
 def examples(*lines: str) -> str:

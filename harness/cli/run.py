@@ -48,7 +48,6 @@ def run(
 ) -> int:
     """Run drills; with no name the default one."""
     from harness import assembly, request
-    from harness.applications.application import load
     from harness.conduct import conduct
 
     asked = request.options(
@@ -67,7 +66,7 @@ def run(
         cluster=cluster,
         key=key,
         rate=rate,
-        application=load(application) if application else None,
+        application=options.described(application),
     )
     request.at_least_once(repeat)
     verdicts: dict[str, list[Verdict]] = {each.scenario.name: [] for each in asked}
