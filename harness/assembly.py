@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from harness import data, rundir, selftest, shell, supplies
-from harness.application import Application, Brought, Secrets, StoreKind
+from harness.application import Application, Secrets, StoreKind
 from harness.backups.velero import VeleroEngine
 from harness.clock import Clock
 from harness.clusters import leftovers
@@ -282,7 +282,7 @@ def _parts(
             cluster, application.namespace, options.strategy, application.fixtures, credentials, things
         ),
         stores=tuple(
-            application.kind(name)(cluster, application.namespace, credentials[name]) for name in options.stores
+            application.kind(name)(cluster, application.namespace, credentials.get(name, {})) for name in options.stores
         ),
         dataset=known,
         scenario=options.scenario,
@@ -363,13 +363,16 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "selftest": _last_self_test(),
         "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}
         | {"objects": dict(LEFT_OUT["objects"])}
-        | ({"application": dict(application.left_out["application"])} if application.brought else {}),
+        | ({"application": _not_compared(options, application)} if application.brought else {}),
         "host": host(),
-    } | ({"application": _brought(application.brought)} if application.brought else {})
+        **({"application": application.brought.name} if application.brought else {}),
+    }
 
 
-def _brought(brought: Brought) -> dict[str, Json]:
-    return {"name": brought.name, "changed": list(brought.changed)}
+def _not_compared(options: Options, application: Application) -> dict[str, Json]:
+    """Of an application of the user's: what is in no store that is drilled, and why."""
+    unasked = (name for name in application.stores if name not in options.stores)
+    return {**dict(application.left_out["application"]), **dict.fromkeys(unasked, "left out by --stores")}
 
 
 def _is_indexed(kind: StoreKind) -> bool:
