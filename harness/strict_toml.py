@@ -39,7 +39,8 @@ class Keys:
         self._known.add(key)
         if key not in self._left:
             if default is None:
-                self.fail(f"key `{key}` is missing")
+                close = difflib.get_close_matches(key, self._left, n=1)
+                self.fail(f"key `{key}` is missing{f'; is it `{close[0]}`?' if close else ''}")
             return default
         value = self._left.pop(key)
         if type(value) is not kind:  # isinstance would take true for a number

@@ -121,7 +121,7 @@ def test_what_it_cannot_be_drilled_with_is_refused(
 # ---------------------------------------------------------------- what is refused
 
 FILES: tuple[tuple[str, str, str], ...] = (
-    ('strategy = "dump"', 'stratgy = "dump"', "key `strategy` is missing"),
+    ('strategy = "dump"', 'stratgy = "dump"', r"key `strategy` is missing; is it `stratgy`\?"),
     ("[objectives]", "[objectves]", "unknown key `objectves`; did you mean `objectives`"),
     ("rto_s = 120", "rto_s = 0", "objectives: key `rto_s` must be a number of seconds above 0, not 0"),
     ("databases", "databses", "key `databases` is missing"),
