@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sample_runs
 from memory import Memory
+from test_schema import wrong
 
 from harness import cli
 from harness.conduct import finish
@@ -311,6 +312,8 @@ def test_json_says_the_same(folder: Folder) -> None:
         }
     ]
     assert [each["word"] for each in told["coverage"]] == ["proved", "never drilled"]
+    assert wrong("trend", told) == []
+    assert wrong("trend", {**told, "makes": [{}]}) != []
 
 
 def test_the_command_prints_writes_and_says_how_it_went(
