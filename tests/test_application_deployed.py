@@ -99,7 +99,7 @@ def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options
     site._take_over(options)
     first = dict(site._generated["more"])
     assert site._credentials == {"shop-mysql": {"password": "correct-horse"}}
-    assert site.secrets() == {"correct-horse", first["token"]}
+    assert site.secrets() == {"correct-horse", "till-clerk", first["token"]}
     site._take_over(options)
     assert site._generated["more"] != first
 

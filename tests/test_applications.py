@@ -40,14 +40,14 @@ def test_a_file_and_its_manifests_make_an_application(tmp_path: Path) -> None:
     (kind,) = application.kinds
     assert (application.namespace, kind.name, kind.members) == ("shop", "shop-mysql", ("db-0",))
     assert brought(application).credentials({}) == {"shop-mysql": {"password": "correct-horse"}}
-    assert brought(application).hidden == {"correct-horse"}
+    assert brought(application).hidden == {"correct-horse", "till-clerk"}
     assert "correct-horse" not in repr(application)
 
 
 def test_what_is_not_compared_is_said_and_so_is_what_nothing_copies(tmp_path: Path) -> None:
     application = load(shop.write(tmp_path, database=shop.DATABASE.replace("backup-volumes: dump", "x: dump")))
     ((what, why),) = application.left_out["application"]
-    assert (what, "no database" in why) == ("the files of web-* in uploads", True)
+    assert (what, "no database was recognised" in why) == ("the files of web-* in uploads", True)
     assert any("Velero copies NOTHING of it" in line for line in brought(application).told)
     assert any("one member" in line for line in brought(application).told)
 
@@ -165,12 +165,19 @@ def test_a_file_that_makes_no_sense_is_refused_in_one_line(tmp_path: Path, old: 
     assert "correct-horse" not in str(error.value)
 
 
+PLAIN = shop.DATABASE.replace("{name: MYSQL_DATABASE, value: shop}", "{name: API_TOKEN, value: in-plain-text}")
+
+
+def test_what_a_variable_gives_away_in_plain_text_is_hidden_too(tmp_path: Path) -> None:
+    assert "in-plain-text" in brought(load(shop.write(tmp_path, database=PLAIN))).hidden
+
+
 MANIFESTS: tuple[tuple[dict[str, str], str], ...] = (
     (
         {"secret": ""},
         r"lack Secrets without which pods cannot start: db \(for shop/db-0\); add them, or .*\[\[generate\]\]",
     ),
-    ({"secret": shop.SECRET.replace("correct-horse", "horse")}, "db holds fewer than 8 characters"),
+    ({"secret": shop.SECRET.replace("correct-horse", "horse")}, "its password has fewer than 8 characters"),
     ({"secret": shop.SECRET.replace("stringData: {", "data: {x: a, ")}, "no base64 under `data.x`"),
     ({"secret": "kind: Secret\nmetadata: {name: db}"}, "an object without apiVersion, kind or name"),
     ({"secret": "- a\n- b"}, "holds what is no object of Kubernetes"),

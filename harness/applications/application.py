@@ -28,7 +28,7 @@ STORAGE_CLASS = "drill"
 """The storage class that our clusters have; every claim is given it."""
 
 SHORTEST = 8
-"""A shorter secret is found in words where it is none, so it cannot be kept out of the evidence."""
+"""A shorter secret is found in words where it is none."""
 
 _KINDS: Mapping[str, Given[GivenMySQL | GivenPostgres | GivenConsul]] = {
     "mysql": GivenMySQL,
@@ -36,7 +36,7 @@ _KINDS: Mapping[str, Given[GivenMySQL | GivenPostgres | GivenConsul]] = {
     "consul": GivenConsul,
 }
 _SECRET_NAME = re.compile(r"(?i)pass|token|secret|key|credential")
-_LONGEST = 256
+_WHY = "such a one cannot be kept out of the evidence"
 
 
 def load(path: Path) -> Application:
@@ -49,13 +49,11 @@ def load(path: Path) -> Application:
     servers = tuple(_server(described, store, pods, secrets) for store in described.stores)
     _names_all(described, pods)
     passwords = {store.name: store.password for store in described.stores if store.password}
+    words = _words(described, servers)
     for store, reference in passwords.items():
-        value = _there(described, f"{store}: `password`", reference, secrets, at_least=SHORTEST)
-        if value and value in _words(described, servers):
-            raise Misconfigured(
-                f"{described.file}: {store}: its password is a word of the file itself, so it cannot be kept out of "
-                "the evidence; use another, or [[generate]]"
-            )
+        held = _held(described, f"{store}: `password`", reference, secrets)
+        if held is not None:
+            _can_be_hidden(described, store, held, words)
     changes: list[str] = []
     things = tuple(cast("Object", _adapted(thing, text(thing, "kind"), changes)) for thing in objects)
     return Application(
@@ -74,7 +72,7 @@ def load(path: Path) -> Application:
             secrets=secrets,
             generate=described.generate,
             passwords={store: (reference.secret, reference.key) for store, reference in passwords.items()},
-            hidden=frozenset(each for each in _hidden(objects, secrets) if each not in _words(described, servers)),
+            hidden=frozenset(each for each in _hidden(pods.values(), secrets) if each not in words),
             images=images.wanted(pods.values()),
             told=tuple(_told(described, servers, pods)),
             changed=tuple(dict.fromkeys(changes)),
@@ -100,12 +98,15 @@ def _server(described: Description, store: Store, pods: Mapping[str, Object], se
                 f"{where}: {member} is made by a {sight.maker(pods[member])}, whose pods have a new name each time; "
                 "only a StatefulSet's are known again after a restore"
             )
-    found = [_container(where, store, pods[member]) for member in store.members]
+    container, *_ = [_container(where, store, pods[member]) for member in store.members]
     user = store.user
     if isinstance(user, Reference):
-        user = _there(described, f"{store.name}: `user_from`", user, secrets)
+        found = _held(described, f"{store.name}: `user_from`", user, secrets)
+        if found is None:
+            raise Misconfigured(f"{where}: `user_from`: a name cannot be generated; write it as `user`")
+        user = found
     return Server(
-        store.name, store.kind, store.members, found[0], store.port, user, store.databases, recover=store.recover
+        store.name, store.kind, store.members, container, store.port, user, store.databases, recover=store.recover
     )
 
 
@@ -139,25 +140,26 @@ def _has_its_secrets(described: Description, pods: Iterable[Object], secrets: Se
         )
 
 
-def _there(described: Description, what: str, wanted: Reference, secrets: Secrets, *, at_least: int = 1) -> str:
-    """What a key of a Secret holds; "" for one that will be made. Misconfigured if there is no such."""
+def _held(described: Description, what: str, wanted: Reference, secrets: Secrets) -> str | None:
+    """What a key of a Secret holds; None for one that will be made. Misconfigured if there is no such."""
     if wanted.key in described.generate.get(wanted.secret, ()):
-        if at_least < SHORTEST:  # it is to be known now
-            raise Misconfigured(f"{described.file}: {what}: a name cannot be generated; write it as `user`")
-        return ""
+        return None
     known = {**{name: tuple(values) for name, values in secrets.items()}, **described.generate}
     try:
         choose("Secret", wanted.secret, sorted(known))
         choose(f"key of the Secret {wanted.secret}", wanted.key, sorted(known[wanted.secret]))
     except Misconfigured as error:
         raise Misconfigured(f"{described.file}: {what}: {error}") from error
-    value = secrets[wanted.secret][wanted.key]
-    if len(value) < at_least:
-        raise Misconfigured(
-            f"{described.file}: {what}: the key {wanted.key} of the Secret {wanted.secret} holds fewer than {at_least} "
-            "characters, which cannot be kept out of the evidence; use a longer one, or [[generate]]"
-        )
-    return value
+    return secrets[wanted.secret][wanted.key]
+
+
+def _can_be_hidden(described: Description, store: str, password: str, words: str) -> None:
+    """Misconfigured for a password that would be found where it is none, so that it cannot be kept out of evidence."""
+    where = f"{described.file}: {store}: its password"
+    if len(password) < SHORTEST:
+        raise Misconfigured(f"{where} has fewer than {SHORTEST} characters; use a longer one, or [[generate]]: {_WHY}")
+    if password in words:
+        raise Misconfigured(f"{where} is a word of the file itself; use another, or [[generate]]: {_WHY}")
 
 
 def _words(described: Description, servers: Sequence[Server]) -> str:
@@ -188,7 +190,10 @@ def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterato
             yield f"the data of {name}", "left out by `not_drilled` in the application's file"
         elif name not in members:
             for claim in sight.claims(pod):
-                yield f"the files of {name} in {claim}", "it is no database; that the volume came back is compared"
+                yield (
+                    f"the files of {name} in {claim}",
+                    "no database was recognised in it; that the volume came back is compared",
+                )
 
 
 def _told(described: Description, servers: Sequence[Server], pods: Mapping[str, Object]) -> Iterator[str]:
@@ -227,14 +232,15 @@ def _is_pulled(container: Mapping[str, Json]) -> bool:
     return policy == "Always" or (policy is None and images.full_name(str(container["image"])).endswith(":latest"))
 
 
-def _hidden(objects: Iterable[Object], secrets: Secrets) -> Iterator[str]:
-    """Every value that by its key is a secret, in Secrets and in containers' own variables."""
-    pairs = [pair for values in secrets.values() for pair in values.items()]
-    pairs += [
-        (text(variable, "name"), text(variable, "value"))
-        for pod in sight.pods(objects, "")
+def _hidden(pods: Iterable[Object], secrets: Secrets) -> Iterator[str]:
+    """All that Secrets hold, and the values of containers' own variables that by their names are secrets."""
+    held = [value for values in secrets.values() for value in values.values()]
+    held += [
+        text(variable, "value")
+        for pod in pods
         for part in ("initContainers", "containers")
         for container in items(pod, "spec", part)
         for variable in items(container, "env")
+        if _SECRET_NAME.search(text(variable, "name"))
     ]
-    yield from (value for key, value in pairs if _SECRET_NAME.search(key) and SHORTEST <= len(value) <= _LONGEST)
+    yield from (value for value in held if len(value) >= SHORTEST)
