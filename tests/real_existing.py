@@ -102,22 +102,26 @@ def listing(admin: Kubectl) -> set[str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def untouched(admin: Kubectl, guest: Path) -> set[str]:
+    """All that is there before any test."""
+    return listing(admin)
+
+
 def drill(guest: Path, *how: str) -> int:
     where = ("--context", "there", "--kubeconfig", str(guest), "--config", CONFIG)
     return cli.main(["run", "namespace_loss", "--stores", "consul", *where, *how])
 
 
-def test_with_all_rights_it_could_be(admin: Kubectl, guest: Path) -> None:
-    before = listing(admin)
+def test_with_all_rights_it_could_be(admin: Kubectl, guest: Path, untouched: set[str]) -> None:
     assert drill(guest, "--dry-run") == 0
-    assert listing(admin) == before
+    assert listing(admin) == untouched
 
 
 @pytest.mark.parametrize("lacks", SINGLE, ids=str)
 def test_a_right_that_is_missing_is_named_and_nothing_is_made(
     admin: Kubectl, guest: Path, lacks: Lacks, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    before = listing(admin)
     admin("apply", "-f", "-", stdin=json.dumps(lacks.less()))
     try:
         assert drill(guest, "--runs", str(tmp_path / "runs")) == 64
@@ -128,7 +132,10 @@ def test_a_right_that_is_missing_is_named_and_nothing_is_made(
     assert lacks.verb in line
     assert lacks.resource in line
     assert not (tmp_path / "runs").exists()
-    assert listing(admin) == before
+
+
+def test_nothing_was_made_where_a_right_was_missing(admin: Kubectl, untouched: set[str]) -> None:
+    assert listing(admin) == untouched
 
 
 @pytest.mark.parametrize(
