@@ -40,21 +40,20 @@ class Deployment:
             self.open(run)
         else:
             self.remove()
-            self._apply(_object("Namespace", self.namespace, run))
+            self._apply(_object("Namespace", self.namespace, {LABEL: run}))
         self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.beginning(run), *self.manifests(run)]})
 
     def beginning(self, run: str) -> tuple[Object, ...]:
         """What is there before any manifest: the Secrets, and the leave for a first start."""
         objects = [
-            _object("Secret", f"{store}-credentials", run, stringData=dict(values))
+            _object("Secret", f"{store}-credentials", {LABEL: run}, self.namespace, stringData=dict(values))
             for store, values in self.credentials.items()
             if not self.brought
         ]
         # Empty databases may initialise themselves only where this exists. It is kept out of backups, so that
         # a restore that brought no data is refused by the start scripts, and can't look like a healthy start.
-        leave = _object("ConfigMap", "first-start", run, data={"allowed": "yes"})
-        leave["metadata"]["labels"]["velero.io/exclude-from-backup"] = "true"  # type: ignore[index,call-overload] # built above
-        return (*objects, leave)
+        apart: Mapping[str, Json] = {LABEL: run, "velero.io/exclude-from-backup": "true"}
+        return (*objects, _object("ConfigMap", "first-start", apart, self.namespace, data={"allowed": "yes"}))
 
     def manifests(self, run: str) -> tuple[Object, ...]:
         """Every store's manifests under the strategy, as they are applied here; or what was brought."""
@@ -125,9 +124,10 @@ def generate(keys: Sequence[str], kinds: Mapping[str, str]) -> dict[str, str]:
     return {key: forms[kinds.get(key, "password")]() for key in keys}
 
 
-def _object(kind: str, name: str, run: str, **content: Json) -> dict[str, Json]:
-    metadata: dict[str, Json] = {"name": name, "labels": {LABEL: run}}
-    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
+def _object(kind: str, name: str, labels: Mapping[str, Json], namespace: str = "", **content: Json) -> Object:
+    metadata: dict[str, Json] = {"name": name, "labels": labels}
+    where: dict[str, Json] = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": "v1", "kind": kind, "metadata": {**metadata, **where}, **content}
 
 
 def _labelled(thing: Object, run: str) -> Object:
