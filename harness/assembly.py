@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,10 @@ from typing import Self
 
 from harness import data, rundir, selftest, shell, supplies
 from harness.application import Application, Secrets, StoreKind
-from harness.backups.velero import VeleroEngine
 from harness.clock import Clock
 from harness.clusters import leftovers
 from harness.clusters.docker import Docker
 from harness.clusters.kept import KeptForwards
-from harness.clusters.kind import KindCluster
 from harness.dataset import dataset
 from harness.datastores.consul import Consul
 from harness.datastores.given import GivenKind
@@ -31,6 +29,7 @@ from harness.engine import private as private_engine
 from harness.engine.engine import find_engine
 from harness.errors import HarnessError, Misconfigured
 from harness.evidence import bundle
+from harness.ground import Ground, SiteCluster
 from harness.images import versions
 from harness.journal import Journal
 from harness.ledger import fingerprint
@@ -44,7 +43,6 @@ from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
 from harness.scenario import facts
-from harness.supplies import Supplies
 
 NAMESPACE = "custos"
 
@@ -67,17 +65,33 @@ CUSTOS = Application(NAMESPACE, data.fixtures(), tuple(DATASTORES.values()), LEF
 Basis = tuple[Json, ...]
 
 
+def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
+    """Clusters of our own, which have the images of an application of the user's beside ours."""
+    supplies.room(_known_data(options).bytes_estimate() * ROOM, f"known data of the size {options.size}")
+    brought = _application(options).brought
+    if not brought:
+        return supplies.ensure(options.images, options.mirror, say)
+    for line in brought.told:
+        say(line)
+    supplied = supplies.ensure(options.images, options.mirror, say)
+    there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
+    return replace(supplied, more=images.have(supplied.docker, dict(brought.images), there))
+
+
 class Site:
     """Where drills run one after the other: one cluster, whose stores one drill may leave to the next.
 
     A context manager: on the way out the cluster is taken down, or let go if it is to be kept.
     """
 
-    def __init__(self, *, fresh: bool = False) -> None:
-        """Nothing is made yet. With `fresh` every drill has a cluster of its own."""
+    def __init__(
+        self, *, fresh: bool = False, ground: Callable[[Options, Callable[[str], None]], Ground] = _own_ground
+    ) -> None:
+        """Nothing is made yet. With `fresh` every drill has a cluster of its own; `ground` is what it stands on."""
         self._fresh = fresh
+        self._ground = ground
         self._keep = False
-        self._cluster: KindCluster | None = None
+        self._cluster: SiteCluster | None = None
         self._made_of: Basis | None = None
         self._credentials: Secrets = {}
         self._generated: Secrets = {}  # of an application of the user's: the Secrets that are made anew
@@ -106,28 +120,24 @@ class Site:
         nothing to the next one unless it is settled first.
         """
         known = _known_data(options)
-        supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
-        for line in brought.told if (brought := _application(options).brought) else ():
-            say(line)
-        supplied = supplies.ensure(options.images, options.mirror, say)
-        more = _images(options, supplied)
-        left = self._take_over(options)
-        cluster = self._cluster = self._cluster or supplied.cluster(options.cluster, more)
         self._keep = options.keep
-        run = rundir.create(options.runs, options.scenario.name, _facts(options, supplied))
+        ground = self._ground(options, say)
+        left = self._take_over(options)
+        cluster = self._cluster = self._cluster or ground.cluster(options.cluster)
+        run = rundir.create(options.runs, options.scenario.name, _facts(options, ground))
         journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
-            for change in brought.changed if brought else ():
+            for change in brought.changed if (brought := _application(options).brought) else ():
                 journal.append("note", text=f"deployed otherwise than the manifests say: {change}")
             secrets = self._credentials, self._generated
-            parts = _parts(options, supplied, cluster, known=known, run=run, secrets=secrets, left=left)
+            parts = _parts(options, ground, cluster, known=known, run=run, secrets=secrets, left=left)
             self._forget = parts.engine.forget
             with logs_home(cluster, parts.engine.collect, journal, self.secrets):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
-                    journal.append("fence", **asdict(cluster.escapes()))
+                    journal.append("fence", **_counted(cluster))
                     afterwards(parts, run)
         finally:
             journal.close()
@@ -199,13 +209,6 @@ def _known_data(options: Options) -> dataset.KnownData:
     return dataset.load(application.fixtures, options.seed, options.size)
 
 
-def _images(options: Options, supplied: Supplies) -> tuple[str, ...]:
-    """Images that an application of the user's needs beside ours, brought into the engine."""
-    brought = _application(options).brought
-    there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
-    return images.have(supplied.docker, dict(brought.images), there) if brought else ()
-
-
 def _basis(options: Options) -> Basis | None:
     """What the stores of a drill are made of; None if nobody knows, since a user's hook may change them."""
     if options.hooks:
@@ -258,8 +261,8 @@ def _last_self_test() -> Json:
 
 def _parts(
     options: Options,
-    supplied: Supplies,
-    cluster: KindCluster,
+    ground: Ground,
+    cluster: SiteCluster,
     *,
     known: dataset.KnownData,
     run: Path,
@@ -268,19 +271,13 @@ def _parts(
 ) -> Parts:
     """`secrets` are the stores' own, and those that an application of the user's has made anew beside them."""
     application, (credentials, fresh) = _application(options), secrets
-    things = application.brought.deployed(fresh) if application.brought else ()
+    deployment = Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials)
+    if application.brought:
+        deployment = replace(deployment, credentials={}, brought=application.brought.deployed(fresh))
     return Parts(
         cluster=cluster,
-        engine=VeleroEngine(
-            cluster,
-            lambda: cluster.store,
-            supplied.release,
-            uploader=options.engine.removeprefix("velero-"),
-            whose={member: kind.name for kind in application.kinds for member in kind.members},
-        ),
-        deployment=Deployment(
-            cluster, application.namespace, options.strategy, application.fixtures, credentials, things
-        ),
+        engine=ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name),
+        deployment=ground.fitted(deployment, cluster),
         stores=tuple(
             application.kind(name)(cluster, application.namespace, credentials.get(name, {})) for name in options.stores
         ),
@@ -290,25 +287,25 @@ def _parts(
         machines=cluster.machines,
         hooks=options.hooks,
         renew=partial(_renew, cluster),
-        beside=lambda: _parts(options, supplied, cluster.beside, known=known, run=run, secrets=secrets, left=None),
-        env=environment(supplied, cluster, run, application.namespace, options.scenario.name),
+        beside=lambda: _parts(options, ground, cluster.beside, known=known, run=run, secrets=secrets, left=None),
+        env=environment(ground.kubectl, cluster, run, application.namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
     )
 
 
-def environment(supplied: Supplies, cluster: KindCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:
+def environment(kubectl: Path, cluster: SiteCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:
     """What users' hooks find in their environment, but for the step."""
     return {
-        "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
+        "PATH": f"{kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "KUBECONFIG": str(cluster.kubeconfig.resolve()),
         "DRILLPROOF_RUN": str(run.resolve()),
         "DRILLPROOF_NAMESPACE": namespace,
         "DRILLPROOF_SCENARIO": scenario,
     }
 
 
-def keys_of_store(cluster: KindCluster | None) -> frozenset[str]:
+def keys_of_store(cluster: SiteCluster | None) -> frozenset[str]:
     """The credentials of a cluster's object store, once it is there."""
     with contextlib.suppress(HarnessError):
         if cluster:
@@ -316,7 +313,7 @@ def keys_of_store(cluster: KindCluster | None) -> frozenset[str]:
     return frozenset()
 
 
-def leave(cluster: KindCluster | None, *, keep: bool) -> None:
+def leave(cluster: SiteCluster | None, *, keep: bool) -> None:
     """Take a cluster down, or let go of it if it is to be kept."""
     if cluster and keep:
         cluster.release()
@@ -326,7 +323,7 @@ def leave(cluster: KindCluster | None, *, keep: bool) -> None:
 
 @contextlib.contextmanager
 def logs_home(
-    cluster: KindCluster, tool: Callable[[Path], None], journal: Journal, secrets: Callable[[], frozenset[str]]
+    cluster: SiteCluster, tool: Callable[[Path], None], journal: Journal, secrets: Callable[[], frozenset[str]]
 ) -> Iterator[None]:
     """Bring the logs home, and count what the fence has stopped, on every way out."""
     try:
@@ -335,15 +332,20 @@ def logs_home(
         logs = {"cluster": cluster.collect, "tool": tool}
         bundle.collect(journal.path.parent / "bundle", logs, secrets())
         with contextlib.suppress(HarnessError):
-            journal.append("fence", **asdict(cluster.escapes()))
+            journal.append("fence", **_counted(cluster))
 
 
-def _renew(cluster: KindCluster) -> None:
+def _counted(cluster: SiteCluster) -> dict[str, Json]:
+    counts = cluster.escapes()
+    return {"there": False} if counts is None else asdict(counts)
+
+
+def _renew(cluster: SiteCluster) -> None:
     cluster.down(keep_store=True)
     cluster.up()
 
 
-def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
+def _facts(options: Options, ground: Ground) -> dict[str, Json]:
     scenario, application = options.scenario, _application(options)
     kinds = {name: application.kind(name) for name in options.stores}
     return {
@@ -358,7 +360,8 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "size": options.size,
         "writes_per_s": options.rate,
         "hooks": [asdict(hook) for hook in options.hooks],
-        "versions": supplied.facts(),
+        "versions": ground.facts(),
+        **({} if ground.fenced else {"fenced": False}),
         "commit": commit(),
         "selftest": _last_self_test(),
         "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}

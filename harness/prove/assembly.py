@@ -73,7 +73,7 @@ class ProofSite:
         self._known = recorded.secret_values | {options.credentials.secret_key, options.credentials.token}
         self._known |= {options.repository_password}
         self._keep = options.keep
-        cluster = supplied.cluster(options.cluster, missing)
+        cluster = replace(supplied, more=missing).cluster(options.cluster)
         _is_new(cluster)
         self._cluster = cluster
         run = rundir.create(options.runs, NAME, _facts(options, supplied, recorded, databases))
@@ -93,7 +93,7 @@ class ProofSite:
                 examiner=Examiner(cluster.kubectl, data.fixtures() / "prove"),
                 prepare=lambda: _prepare(cluster, recorded),
                 hooks=options.hooks,
-                env=assembly.environment(supplied, cluster, run, next(iter(recorded.namespaces), ""), NAME),
+                env=assembly.environment(supplied.kubectl, cluster, run, next(iter(recorded.namespaces), ""), NAME),
                 rto_s=options.objectives.rto_s,
             )
             with assembly.logs_home(cluster, velero.collect, journal, self.secrets):
