@@ -43,7 +43,6 @@ from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
 from harness.scenario import facts
-from harness.supplies import Supplies
 
 NAMESPACE = "custos"
 
@@ -67,11 +66,16 @@ Basis = tuple[Json, ...]
 
 
 def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
-    """Clusters of our own."""
-    known = _known_data(options)
-    supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
+    """Clusters of our own, which have the images of an application of the user's beside ours."""
+    supplies.room(_known_data(options).bytes_estimate() * ROOM, f"known data of the size {options.size}")
+    brought = _application(options).brought
+    if not brought:
+        return supplies.ensure(options.images, options.mirror, say)
+    for line in brought.told:
+        say(line)
     supplied = supplies.ensure(options.images, options.mirror, say)
-    return replace(supplied, more=_images(options, supplied))
+    there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
+    return replace(supplied, more=images.have(supplied.docker, dict(brought.images), there))
 
 
 class Site:
@@ -116,8 +120,6 @@ class Site:
         nothing to the next one unless it is settled first.
         """
         known = _known_data(options)
-        for line in brought.told if (brought := _application(options).brought) else ():
-            say(line)
         self._keep = options.keep
         ground = self._ground(options, say)
         left = self._take_over(options)
@@ -127,7 +129,7 @@ class Site:
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
-            for change in brought.changed if brought else ():
+            for change in brought.changed if (brought := _application(options).brought) else ():
                 journal.append("note", text=f"deployed otherwise than the manifests say: {change}")
             secrets = self._credentials, self._generated
             parts = _parts(options, ground, cluster, known=known, run=run, secrets=secrets, left=left)
@@ -207,13 +209,6 @@ def _known_data(options: Options) -> dataset.KnownData:
     return dataset.load(application.fixtures, options.seed, options.size)
 
 
-def _images(options: Options, supplied: Supplies) -> tuple[str, ...]:
-    """Images that an application of the user's needs beside ours, brought into the engine."""
-    brought = _application(options).brought
-    there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
-    return images.have(supplied.docker, dict(brought.images), there) if brought else ()
-
-
 def _basis(options: Options) -> Basis | None:
     """What the stores of a drill are made of; None if nobody knows, since a user's hook may change them."""
     if options.hooks:
@@ -276,19 +271,13 @@ def _parts(
 ) -> Parts:
     """`secrets` are the stores' own, and those that an application of the user's has made anew beside them."""
     application, (credentials, fresh) = _application(options), secrets
-    things = application.brought.deployed(fresh) if application.brought else ()
+    deployment = Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials)
+    if application.brought:
+        deployment = replace(deployment, credentials={}, brought=application.brought.deployed(fresh))
     return Parts(
         cluster=cluster,
-        engine=ground.backup_engine(
-            cluster,
-            options.engine.removeprefix("velero-"),
-            run.name,
-            {member: kind.name for kind in application.kinds for member in kind.members},
-        ),
-        deployment=ground.fitted(
-            Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials, things),
-            cluster,
-        ),
+        engine=ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name),
+        deployment=ground.fitted(deployment, cluster),
         stores=tuple(
             application.kind(name)(cluster, application.namespace, credentials.get(name, {})) for name in options.stores
         ),

@@ -30,9 +30,9 @@ class Deployment:
     strategy: str
     fixtures: Path
     credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
-    brought: tuple[Object, ...] = field(default=(), repr=False)  # deployed in place of fixtures and credentials
     open: Callable[[str], None] | None = None  # makes the namespace for a run where that is not ours to do at will
     adapt: Callable[[Object], Object] = lambda thing: thing  # what must be otherwise in a manifest where this is
+    brought: tuple[Object, ...] = field(default=(), repr=False)  # deployed in place of fixtures
 
     def apply(self, run: str) -> None:
         """Create the namespace, its secrets and the leave for a first start, and apply every store's manifests."""
@@ -41,24 +41,24 @@ class Deployment:
         else:
             self.remove()
             self._apply(_object("Namespace", self.namespace, {LABEL: run}))
-        self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.beginning(run), *self.manifests(run)]})
+        things = [_labelled(each, run) if each["kind"] == "Namespace" else each for each in self.manifests()]
+        self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.beginning(run), *things]})
 
     def beginning(self, run: str) -> tuple[Object, ...]:
         """What is there before any manifest: the Secrets, and the leave for a first start."""
         objects = [
             _object("Secret", f"{store}-credentials", {LABEL: run}, self.namespace, stringData=dict(values))
             for store, values in self.credentials.items()
-            if not self.brought
         ]
         # Empty databases may initialise themselves only where this exists. It is kept out of backups, so that
         # a restore that brought no data is refused by the start scripts, and can't look like a healthy start.
         apart: Mapping[str, Json] = {LABEL: run, "velero.io/exclude-from-backup": "true"}
         return (*objects, _object("ConfigMap", "first-start", apart, self.namespace, data={"allowed": "yes"}))
 
-    def manifests(self, run: str) -> tuple[Object, ...]:
-        """Every store's manifests under the strategy, as they are applied here; or what was brought."""
+    def manifests(self) -> tuple[Object, ...]:
+        """Every store's manifests under the strategy, or what was brought, as they are applied here."""
         if self.brought:
-            return tuple(_labelled(each, run) if each["kind"] == "Namespace" else each for each in self.brought)
+            return tuple(map(self.adapt, self.brought))
         folders = [overlay(self.fixtures, store, self.strategy) for store in self.credentials]
         render = ("create", "--dry-run=client", "--validate=false", "-n", self.namespace, "-o", "json", "-k")
         return tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -156,7 +156,9 @@ class Drill:
         self._observer.digests("before")
         self._note_objects("before")
         self._observer.volumes("backup", self._parts.cluster.volumes(namespace))
-        protected = [asdict(volume) for volume in engine.protected(namespace)]
+        whose = {member.name: member.store.name for member in self._observer.members}  # whatever their labels say
+        volumes = (replace(v, store=whose.get(v.pod, v.store)) for v in engine.protected(namespace))
+        protected = [asdict(volume) for volume in volumes]
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
         report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._journal.append("backup", engine=engine.name, **asdict(report))

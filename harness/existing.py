@@ -66,7 +66,6 @@ class Existing:
         cluster: SiteCluster,
         uploader: str,
         run: str,
-        whose: Mapping[str, str] | None = None,  # noqa: ARG002 # our own deployment's labels say it
     ) -> VeleroGuest:
         """The Velero that is there."""
         pinned = versions.load(data.clusters() / "versions.toml")
@@ -122,7 +121,7 @@ class Place:
             say(f"the context {self.allowed.context}: {found.kubernetes}, {found.velero_image}; no fence is around it")
             found.there.claim()
             quotas = room.quotas(found.there.kubectl, self.allowed.namespace)
-            room.enough(quotas, _deployment(found, options).manifests("dry-run"))
+            room.enough(quotas, _deployment(found, options).manifests())
         return found
 
     def planned(self, options: Options) -> tuple[Object, ...]:
@@ -143,7 +142,7 @@ class Place:
                 namespace_object(self.allowed, run),
                 *binding,
                 *map(_without_values, deployment.beginning(run)),
-                *deployment.manifests(run),
+                *deployment.manifests(),
                 engine.wanted_backup(backup, self.allowed.namespace),
                 *map(_without_values, restic),
                 *(restore if options.scenario.fault else ()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -60,10 +59,8 @@ class Ground(Protocol):
     def cluster(self, name: str) -> SiteCluster:
         """The cluster of this name; nothing is made yet."""
 
-    def backup_engine(
-        self, cluster: SiteCluster, uploader: str, run: str, whose: Mapping[str, str] | None = None
-    ) -> VeleroEngine:
-        """What takes the backups of a run; `whose` says of pods which store's they are, where their labels do not."""
+    def backup_engine(self, cluster: SiteCluster, uploader: str, run: str) -> VeleroEngine:
+        """What takes the backups of a run."""
 
     def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:
         """A deployment as it has to be there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ class Supplies:
     engine: Engine
     versions: versions.Versions
     ready: Ready
-    more: tuple[str, ...] = ()  # images of the engine's that clusters shall have on their nodes beside these
+    more: tuple[str, ...] = ()  # images of the engine's that its clusters have beside ours
 
     @property
     def programs(self) -> Programs:
@@ -80,10 +80,9 @@ class Supplies:
         cluster: SiteCluster,
         uploader: str,
         run: str,  # noqa: ARG002 # of the seam
-        whose: Mapping[str, str] | None = None,
     ) -> VeleroEngine:
         """What takes the backups of a run: Velero, all whose backups are ours."""
-        return VeleroEngine(cluster, lambda: cluster.store, self.release, uploader=uploader, whose=whose)
+        return VeleroEngine(cluster, lambda: cluster.store, self.release, uploader=uploader)
 
     def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:  # noqa: ARG002 # of the seam
         """As its manifests say: the cluster was made for it."""

@@ -11,14 +11,18 @@ from typing import cast
 import pytest
 import shop
 
-from harness import assembly, request
+from harness import assembly, cli, request
 from harness.applications.application import load
+from harness.checks.backup import BackupIsComplete
+from harness.cli import options as cli_options
 from harness.deployment import LABEL, Deployment
 from harness.k8s import at, items, text
-from harness.model import Json
+from harness.model import Json, Protected, Verdict
 from harness.options import Options
 from harness.ports import Cluster
+from harness.rundir import Run
 from harness.supplies import Supplies
+from harness.testing import MemoryEngine, MemoryStore, World, rehearse
 from harness.wait import NotYet
 
 RUN = "20261124T000000Z-namespace_loss"
@@ -45,6 +49,8 @@ class Applied:
 class Supplied:
     """What a machine has, as far as a run tells of it."""
 
+    fenced = True
+
     def facts(self) -> dict[str, Json]:
         return {}
 
@@ -61,7 +67,7 @@ def deployed(options: Options, cluster: Applied, fresh: Mapping[str, Mapping[str
     assert options.application
     assert options.application.brought
     things = options.application.brought.deployed(fresh)
-    return Deployment(cast("Cluster", cluster), "shop", "dump", options.application.fixtures, {"x": {"y": "z"}}, things)
+    return Deployment(cast("Cluster", cluster), "shop", "dump", Path(), {}, brought=things)
 
 
 def test_its_own_objects_are_deployed_and_nothing_of_our_fixtures(options: Options) -> None:
@@ -116,6 +122,36 @@ def test_a_run_says_what_was_drilled_and_what_was_not_compared(options: Options)
     left_out = assembly._facts(replace(options, stores=()), cast("Supplies", Supplied()))["left_out"]
     assert text(left_out, "application", "shop-mysql") == "left out by --stores"
     assert "correct-horse" not in json.dumps(facts)
+
+
+@dataclass
+class Unlabelled(MemoryEngine):
+    """Knows of no pod which store's it is, as its labels do not say."""
+
+    world: World
+
+    def __post_init__(self) -> None:
+        super().__init__(self.world)
+
+    def protected(self, namespace: str) -> tuple[Protected, ...]:
+        return tuple(replace(volume, store="") for volume in super().protected(namespace))
+
+
+def test_a_members_volume_is_its_stores_whatever_its_labels_say(tmp_path: Path) -> None:
+    world = World()
+    run = rehearse(tmp_path, world, (MemoryStore("shop-mysql", world),), engine=Unlabelled(world)).run
+    said = BackupIsComplete()(Run(run))
+    assert {(each.verdict, each.store) for each in said if each.member} == {(Verdict.PASS, "shop-mysql")}
+    assert not any(each.verdict is Verdict.FAIL for each in said)
+
+
+def test_it_cannot_be_drilled_on_a_cluster_that_is_there_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli_options, "place", lambda *_: object())
+    path = shop.write(tmp_path)
+    assert cli.main(["run", "namespace_loss", "--application", str(path), "--context", "staging"]) == 64
+    assert "--application cannot be drilled with --context yet" in capsys.readouterr().err
 
 
 def test_nothing_is_seeded_into_it_but_the_ledger(options: Options) -> None:

@@ -21,8 +21,8 @@ app = typer.Typer()
         "drillproof run",
         "drillproof run cluster_lost --stores mysql --size medium",
         "drillproof run --strategy files --repeat 20",
-        "drillproof run keys_deleted --context staging --dry-run",
         "drillproof run namespace_loss --application shop.toml",
+        "drillproof run keys_deleted --context staging --dry-run",
         "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
     )
 )
@@ -64,10 +64,12 @@ def run(
     place = options.place(context, kubeconfig, config)
     if place is None and dry_run:
         raise Misconfigured("--dry-run goes with --context; what a drill does on a cluster of its own, `plan` tells")
-    if place and application:
-        raise Misconfigured("--application makes no sense with --context: its manifests name their own namespace")
     if place and (mirror or images != "auto" or cluster != options.CLUSTER):
         raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
+    if place and application:
+        raise Misconfigured(
+            "--application cannot be drilled with --context yet; leave out --context: see docs/application.md"
+        )
     asked = request.options(
         scenarios or (),
         stores=stores or (),
