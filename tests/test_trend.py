@@ -13,6 +13,7 @@ import pytest
 import sample_runs
 import signed_runs
 from signed_runs import NOW, SignedRuns
+from test_schema import wrong
 
 from harness import cli
 from harness.evidence import trend as pages
@@ -286,6 +287,8 @@ def test_json_says_the_same(folder: Folder) -> None:
         }
     ]
     assert [each["word"] for each in told["coverage"]] == ["proved", "never drilled"]
+    assert wrong("trend", told) == []
+    assert wrong("trend", {**told, "makes": [{}]}) != []
 
 
 def test_the_command_prints_writes_and_says_how_it_went(
