@@ -131,9 +131,10 @@ class Drill:
             self._parts.deployment.apply(self._run.name)
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
-        if left:  # the pods beside the members, too: a trouble of the drill before may have taken one
+        # The pods beside the members, too: a trouble of the drill before may have taken one, or one loads data.
+        if left or self._parts.deployment.brought:
             wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=deadlines.HEALTHY_S)
-        else:
+        if not left:
             self._parts.deployment.close()
 
     def _seed(self) -> None:

@@ -22,11 +22,13 @@ app = typer.Typer()
         "drillproof run cluster_lost --stores mysql --size medium",
         "drillproof run --strategy files --repeat 20",
         "drillproof run keys_deleted --context staging --dry-run",
+        "drillproof run namespace_loss --application shop.toml",
         "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
     )
 )
 def run(
     scenarios: options.Scenarios = None,
+    application: options.Application = None,
     stores: options.Stores = None,
     strategy: options.Strategy = None,
     engine: options.Engine = None,
@@ -62,6 +64,8 @@ def run(
     place = options.place(context, kubeconfig, config)
     if place is None and dry_run:
         raise Misconfigured("--dry-run goes with --context; what a drill does on a cluster of its own, `plan` tells")
+    if place and application:
+        raise Misconfigured("--application makes no sense with --context: its manifests name their own namespace")
     if place and (mirror or images != "auto" or cluster != options.CLUSTER):
         raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
     asked = request.options(
@@ -80,6 +84,7 @@ def run(
         cluster=cluster,
         key=key,
         rate=rate,
+        application=options.described(application),
     )
     request.at_least_once(repeat)
     if place:
