@@ -387,3 +387,44 @@ def test_what_was_skipped_is_no_sign_of_life() -> None:
     last = attempts.begin("weekly", WEEK)
     skipped = replace(last, how="skipped", began=last.began + timedelta(days=14))
     assert attempts.overdue([last, skipped], WEEK, last.began + timedelta(days=15))
+
+
+def test_what_a_job_is_worth_is_seen_from_outside(
+    weekly: Weekly, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ("attempts", "--name", "weekly", "--folder", str(tmp_path))
+    assert cli.main([*folder]) == 2
+    assert "UNKNOWN weekly: no attempt has ended yet" in capsys.readouterr().out
+    weekly.attempt()
+    assert cli.main([*folder]) == 0
+    (made,) = weekly.known()
+    old = replace(made, name="0", began=made.began - timedelta(days=16), verdict=Verdict.FAIL)
+    attempts.save(weekly.job.attempts, old)
+    assert cli.main([*folder, "--json"]) == 0
+    assert [each["attempt"] for each in json.loads(capsys.readouterr().out.splitlines()[-1])["attempts"]] == [
+        "0",
+        made.name,
+    ]
+
+
+STANDS = (
+    (1, "pass", Verdict.PASS),
+    (11, "pass", Verdict.UNKNOWN),
+    (1, "fail", Verdict.FAIL),
+    (11, "fail", Verdict.FAIL),
+)
+
+
+@pytest.mark.parametrize(("days", "verdict", "worth"), STANDS)
+def test_a_pass_that_is_overdue_is_worth_nothing(days: int, verdict: str, worth: Verdict) -> None:
+    made = attempts.begin("weekly", WEEK)
+    made = replace(made, how="ended", ended=made.began, verdict=Verdict(verdict))
+    found, why = attempts.standing([made], made.began + timedelta(days=days))
+    assert found is worth
+    assert ("last ran 11 days ago, expected every 7 days" in why) == (days == 11)
+
+
+def test_what_never_ended_is_worth_nothing() -> None:
+    made = attempts.begin("weekly", WEEK)
+    skipped = replace(made, how="skipped", ended=made.began)
+    assert attempts.standing([made, skipped], made.began)[0] is Verdict.UNKNOWN

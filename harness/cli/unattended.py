@@ -99,6 +99,51 @@ def scheduled(
 
 @app.command(
     epilog=options.examples(
+        "drillproof attempts", "drillproof attempts --name weekly --archive evidence/dr --archive-credentials ./archive"
+    )
+)
+def attempts(
+    name: Name = "drillproof",
+    folder: Folder = JOBS,
+    archive_in: ArchiveIn = None,
+    archive_endpoint: ArchiveEndpoint = "",
+    archive_region: ArchiveRegion = "us-east-1",
+    archive_credentials: ArchiveCredentials = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Show a job's attempts, oldest first, and whether it is overdue: also those that left no run.
+
+    They are as they were written down by whoever ran the job, and not signed; `trend` shows what was proved. The exit
+    code is the verdict of the one that ended last; 2 at best where the next one is overdue, or none ever ended.
+    """
+    from datetime import UTC, datetime
+
+    from harness.evidence import visible
+    from harness.prove.request import place
+    from harness.unattended import attempt as all_of
+    from harness.unattended import request
+
+    known = {each.name: each for each in all_of.saved(folder / request.named(name) / "attempts")}
+    if archive_in:
+        found = request.archive(place("--archive", archive_in, archive_endpoint, archive_region), archive_credentials)
+        found.open(write=False)
+        known = {each.name: each for each in found.attempts(name)} | known
+    every = tuple(known[each] for each in sorted(known))
+    verdict, why = all_of.standing(every, datetime.now(UTC))
+    if as_json:
+        told = [all_of.document(each) for each in every]
+        tell.document({"job": name, "verdict": verdict.value, "why": why, "attempts": told})
+    else:
+        for each in every:
+            how = "" if each.how == all_of.ENDED else all_of.HOW[each.how]
+            said = visible.one_line("; ".join(filter(None, (how, each.detail, each.missed, *each.troubles))))
+            typer.echo(f"{each.verdict.name:7}  {each.began:%Y-%m-%d %H:%M}  {each.how:11}  {said}".rstrip())
+        typer.echo(visible.one_line(f"{verdict.name} {name}: {why}"))
+    return tell.EXIT_CODES[verdict]
+
+
+@app.command(
+    epilog=options.examples(
         "drillproof archive latest --bucket evidence/dr --retain 90d",
         "drillproof archive latest --bucket evidence/dr --retain 1w --lock compliance --credentials ./archive",
     )

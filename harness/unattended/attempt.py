@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import Misconfigured, Unreadable
 from harness.evidence.story import items, number, text
 from harness.evidence.visible import many
-from harness.model import Json, Verdict
+from harness.model import Json, Verdict, worst
 from harness.rundir import read_json, write_json
 from harness.unattended import span
 
@@ -74,6 +74,18 @@ def newest_ended(attempts: Iterable[Attempt]) -> Attempt | None:
     """The one that ended last, however it ended; it speaks for the job."""
     ended = [each for each in attempts if each.ended and each.how != SKIPPED]
     return max(ended, key=lambda each: (each.ended, each.name), default=None)
+
+
+def standing(attempts: Sequence[Attempt], now: datetime) -> tuple[Verdict, str]:
+    """What a job is worth now, and why: the verdict that ended last, and UNKNOWN at best where it is overdue."""
+    newest = max(attempts, key=lambda each: each.name, default=None)
+    last = newest_ended(attempts)
+    if newest is None or last is None:
+        return Verdict.UNKNOWN, "no attempt has ended yet"
+    late = overdue(attempts, timedelta(seconds=newest.every_s) if newest.every_s else None, now)
+    return worst(
+        (last.verdict, *([Verdict.UNKNOWN] if late else []))
+    ), late or f"last ended {last.ended:%Y-%m-%d %H:%M}"
 
 
 def document(attempt: Attempt) -> dict[str, Json]:

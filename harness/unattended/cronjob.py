@@ -96,7 +96,6 @@ def objects(name: str, calendar: Calendar, within: timedelta, pod: Pod) -> tuple
             "metadata": here,
             "spec": {
                 "schedule": calendar.words,
-                "timeZone": "Etc/UTC",
                 "concurrencyPolicy": "Forbid",
                 # One that was missed, since the control plane was away, is made up for within half of the interval.
                 "startingDeadlineSeconds": max(60, int(calendar.every.total_seconds() / 2)),
