@@ -32,6 +32,7 @@ from harness.errors import HarnessError, Misconfigured
 from harness.evidence import bundle
 from harness.images import versions
 from harness.journal import Journal
+from harness.k8s import objects, text
 from harness.ledger import fingerprint
 from harness.left import left_by
 from harness.left_out import LEFT_OUT
@@ -234,17 +235,24 @@ def _parts(
     run: Path,
     credentials: Mapping[str, Mapping[str, str]],
     left: Left | None,
+    source: KindCluster | None = None,
 ) -> Parts:
-    application = _application(options)
+    """`source` is the cluster from which all is moved to this one."""
+    application, plan = _application(options), options.scenario.plan
+    namespace = (source and plan.namespace) or application.namespace
+    classes = _classes(source, application.namespace) if source and plan.storage_class else ()
     return Parts(
         cluster=cluster,
         engine=VeleroEngine(
-            cluster, lambda: cluster.store, supplied.release, uploader=options.engine.removeprefix("velero-")
+            cluster,
+            lambda: cluster.store,
+            supplied.release,
+            uploader=options.engine.removeprefix("velero-"),
+            namespaces={} if namespace == application.namespace else {application.namespace: namespace},
+            storage_classes=dict.fromkeys(classes, plan.storage_class),
         ),
-        deployment=Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials),
-        stores=tuple(
-            application.kind(name)(cluster, application.namespace, credentials[name]) for name in options.stores
-        ),
+        deployment=Deployment(cluster, namespace, options.strategy, application.fixtures, credentials),
+        stores=tuple(application.kind(name)(cluster, namespace, credentials[name]) for name in options.stores),
         dataset=known,
         scenario=options.scenario,
         bucket=lambda: cluster.store,
@@ -252,12 +260,25 @@ def _parts(
         hooks=options.hooks,
         renew=partial(_renew, cluster),
         beside=lambda: _parts(
-            options, supplied, cluster.beside, known=known, run=run, credentials=credentials, left=None
+            options,
+            supplied,
+            cluster.beside,
+            known=known,
+            run=run,
+            credentials=credentials,
+            left=None,
+            source=cluster,
         ),
-        env=environment(supplied, cluster, run, application.namespace, options.scenario.name),
+        env=environment(supplied, cluster, run, namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
     )
+
+
+def _classes(cluster: KindCluster, namespace: str) -> tuple[str, ...]:
+    """The storage classes of a namespace's claims."""
+    claims = objects(cluster.kubectl, "persistentvolumeclaims", f"--namespace={namespace}")
+    return tuple(sorted({text(claim, "spec", "storageClassName") for claim in claims} - {""}))
 
 
 def environment(supplied: Supplies, cluster: KindCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:

@@ -205,7 +205,7 @@ class Run:
     def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
         try:
             return kind(**cast("dict[str, Json]", fields))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise Unreadable(self.path / "run.json", 0, f"holds no {what}: {error}") from error
 
     def each_member(self) -> Iterator[tuple[str, str]]:

@@ -81,14 +81,26 @@ class VeleroEngine:
     """Velero and its node agents. Implements `harness.ports.BackupEngine`."""
 
     def __init__(
-        self, cluster: Cluster, store: Callable[[], ObjectStore], release: Release, *, uploader: str = "restic"
+        self,
+        cluster: Cluster,
+        store: Callable[[], ObjectStore],
+        release: Release,
+        *,
+        uploader: str = "restic",
+        namespaces: Mapping[str, str] | None = None,
+        storage_classes: Mapping[str, str] | None = None,
     ) -> None:
-        """`store` gives the object store when the cluster is up; `uploader` is restic or kopia."""
+        """`store` gives the object store when the cluster is up; `uploader` is restic or kopia.
+
+        Restores give these `namespaces` and `storage_classes` the names that they are mapped to.
+        """
         self.name = f"velero-{uploader}"
         self._cluster = cluster
         self._store = store
         self._release = release
         self._uploader = uploader
+        self._namespaces = namespaces or {}
+        self._storage_classes = storage_classes or {}
 
     def install(self) -> None:
         """Install it, or bring an earlier installation to what it should be; return when it can take backups."""
@@ -96,6 +108,8 @@ class VeleroEngine:
             with contextlib.suppress(Misconfigured):  # said where it is missed; all else of the drill can be judged
                 self._release.kopia_check()  # made now, and not while a backup is timed
         velero_install.install(self._cluster.kubectl, self._store(), self._release, self._uploader)
+        if self._storage_classes:
+            velero_install.map_storage_classes(self._cluster.kubectl, self._storage_classes)
 
     def forget(self) -> None:
         """Empty the bucket, then remove Velero's records of what was in it. HarnessError if one cannot be removed."""
@@ -165,6 +179,8 @@ class VeleroEngine:
         wanted: dict[str, Json] = {"backupName": backup, "restorePVs": True}
         if namespaces:
             wanted["includedNamespaces"] = list(namespaces)
+        if self._namespaces:
+            wanted["namespaceMapping"] = dict(self._namespaces)
         done = self._run("Restore", name, wanted, within_s)
         copies = self._records("podvolumerestores", "restore-name", name)
         return self._report(done, copies, f"restores/{name}/restore-{name}-results.gz")
