@@ -37,6 +37,9 @@ STEPS = ("up", "deploy", "seed", "backup", "write", "break", "restore", "readbac
 PROOF_STEPS = ("up", "fetch", "restore", "readback")
 """The steps of proving a backup that is there already."""
 
+MOVE_STEPS = ("freeze", "backup", "restore", "readback")
+"""The steps of moving an application for good."""
+
 
 @dataclass(frozen=True)
 class Part:

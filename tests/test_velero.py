@@ -211,11 +211,16 @@ def test_what_moves_gets_its_new_namespace_and_storage_class() -> None:
         {"backupName": "b", "restorePVs": True, "namespaceMapping": {"shop": "new"}},
         {"backupName": "b", "restorePVs": True},
     ]
-    applied: list[str] = []
-    map_storage_classes(lambda *_, stdin=None, **__: applied.append(stdin or "") or "", {"drill": "fast"})
-    mapping = json.loads(applied[0])
-    assert mapping["data"] == {"drill": "fast"}
-    assert mapping["metadata"]["labels"]["velero.io/change-storage-class"] == "RestoreItemAction"
+
+
+def test_storage_classes_are_mapped_by_the_config_map_that_velero_looks_for() -> None:
+    def kubectl(*_: str, stdin: str | None = None, within_s: float = 0) -> str:
+        mapping = json.loads(stdin or "")
+        assert mapping["data"] == {"drill": "fast"}
+        assert mapping["metadata"]["labels"]["velero.io/change-storage-class"] == "RestoreItemAction"
+        return ""
+
+    map_storage_classes(kubectl, {"drill": "fast"})
 
 
 def test_a_restore_says_which_backup_was_restored() -> None:

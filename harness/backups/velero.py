@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,9 +24,8 @@ from harness.backups.velero_check import Answer
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured
-from harness.k8s import Object, items, keys, number, objects, text
+from harness.k8s import Object, RunsKubectl, items, keys, number, objects, text
 from harness.model import Json, Protected, Stored, ToolReport, VolumeCopy
-from harness.ports import Cluster
 from harness.wait import NotYet, until
 
 if TYPE_CHECKING:
@@ -77,12 +76,19 @@ _RECORDS = (
 _OF_BACKUPS = tuple(kind for kind in _RECORDS if kind != "backupstoragelocations")
 
 
+class Reached(Protocol):
+    """As much of a cluster as Velero is asked by."""
+
+    @property
+    def kubectl(self) -> RunsKubectl: ...
+
+
 class VeleroEngine:
     """Velero and its node agents. Implements `harness.ports.BackupEngine`."""
 
     def __init__(
         self,
-        cluster: Cluster,
+        cluster: Reached,
         store: Callable[[], ObjectStore],
         release: Release,
         *,
