@@ -226,13 +226,19 @@ def test_a_node_that_takes_no_pods_is_no_room() -> None:
         ({"writers": ["pod/x"]}, "write KIND/NAME"),
         ({"freeze": "true"}, "go together"),
         ({"kubeconfig": Path("/nowhere")}, "no kubeconfig"),
+        ({"target": "c"}, "allows no move from or to c; `migrate` lists: a, b"),
+        ({"config": Path("/nowhere")}, "no file /nowhere allows any move"),
     ],
 )
 def test_a_word_that_makes_no_sense_is_refused(tmp_path: Path, words: dict[str, Any], says: str) -> None:
     kubeconfig = tmp_path / "config"
     kubeconfig.touch()
+    config = tmp_path / "drillproof.toml"
+    config.write_text('migrate = ["a", "b"]\n')
+    good = {"source": "a", "target": "b", "namespace": "shop", "kubeconfig": kubeconfig, "config": config}
+    assert options(**good).target == Place("b", "shop")  # type: ignore[arg-type] # of several types
     with pytest.raises(Misconfigured, match=says):
-        options(**{"source": "a", "target": "b", "namespace": "shop", "kubeconfig": kubeconfig, **words})
+        options(**{**good, **words})
 
 
 # ---------------------------------------------------------------- the move
@@ -241,7 +247,6 @@ def test_a_word_that_makes_no_sense_is_refused(tmp_path: Path, words: dict[str, 
 @pytest.fixture
 def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """One migration; its run directory, judged and rendered."""
-    monkeypatch.setattr("harness.migrate.move.SETTLE_S", 0.05)
     monkeypatch.setattr("harness.wait._cancel", Impatient())
 
     def move(
@@ -385,7 +390,10 @@ def test_a_replica_that_catches_up_is_waited_for(move: Callable[..., Path]) -> N
     assert red(move(one, target())) == []
 
 
-def test_a_source_that_is_written_to_is_let_go_again_and_nothing_is_moved(move: Callable[..., Path]) -> None:
+def test_a_source_that_is_written_to_is_let_go_again_and_nothing_is_moved(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.migrate.move.SETTLE_S", 0.05)
     one, other = source(), target()
     one.digests = [ALTERED, DIGEST] * 10_000
     run = move(one, other)

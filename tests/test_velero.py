@@ -43,7 +43,7 @@ class Bucket:
         return self
 
     bucket = "velero"
-    outside, access_key, secret_key = "http://outside", "key", "other-secret"
+    outside, access_key, secret_key, folder = "http://outside", "key", "other-secret", ""
 
     def get_paginator(self, name: str) -> SimpleNamespace:
         assert name == "list_objects_v2"
@@ -204,7 +204,8 @@ def test_hooks_are_reported_as_velero_counts_them() -> None:
 
 def test_what_moves_gets_its_new_namespace_and_storage_class() -> None:
     server = Server()
-    moving = VeleroEngine(server, lambda: cast("ObjectStore", Bucket()), RELEASE, namespaces={"shop": "new"})
+    moving = engine(server)
+    moving.rename(namespaces={"shop": "new"}, storage_classes={})
     moving.restore("r", "b")
     engine(server).restore("r2", "b")
     assert [each["spec"] for each in server.created] == [

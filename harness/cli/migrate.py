@@ -28,6 +28,9 @@ To = Annotated[str, typer.Option("--to", metavar="CONTEXT", help="The cluster th
 Namespace = Annotated[str, typer.Option(metavar="NAME", help="The namespace that is moved.")]
 ToNamespace = Annotated[str, typer.Option(metavar="NAME", help="What it is called there; the same if not given.")]
 Kubeconfig = Annotated[Path | None, typer.Option(metavar="FILE", help="Else $KUBECONFIG, or ~/.kube/config.")]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Lists under `migrate` the contexts that are allowed.")
+]
 StorageClass = Annotated[
     list[str] | None, typer.Option(metavar="OLD=NEW", help="A storage class, and what becomes of it there.")
 ]
@@ -49,6 +52,7 @@ def _asked(
     namespace: str,
     to_namespace: str,
     kubeconfig: Path | None,
+    config: Path | None,
     storage_class: list[str] | None,
     writer: list[str] | None,
     freeze: str,
@@ -63,6 +67,7 @@ def _asked(
         namespace=namespace,
         to_namespace=to_namespace,
         kubeconfig=kubeconfig,
+        config=config,
         storage_classes=storage_class or (),
         writers=writer or (),
         freeze=freeze,
@@ -84,6 +89,7 @@ def plan(
     namespace: Namespace,
     to_namespace: ToNamespace = "",
     kubeconfig: Kubeconfig = None,
+    config: Config = None,
     storage_class: StorageClass = None,
     writer: Writer = None,
     freeze: Freeze = "",
@@ -102,6 +108,7 @@ def plan(
         namespace=namespace,
         to_namespace=to_namespace,
         kubeconfig=kubeconfig,
+        config=config,
         storage_class=storage_class,
         writer=writer,
         freeze=freeze,
@@ -132,6 +139,7 @@ def run(
     namespace: Namespace,
     to_namespace: ToNamespace = "",
     kubeconfig: Kubeconfig = None,
+    config: Config = None,
     storage_class: StorageClass = None,
     writer: Writer = None,
     freeze: Freeze = "",
@@ -163,6 +171,7 @@ def run(
         namespace=namespace,
         to_namespace=to_namespace,
         kubeconfig=kubeconfig,
+        config=config,
         storage_class=storage_class,
         writer=writer,
         freeze=freeze,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from harness.backups.velero_install import NAMESPACE, Release, map_storage_class
 from harness.clock import Clock
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured
+from harness.existing import find_kubectl
 from harness.hooks import Hook
 from harness.journal import Journal
 from harness.k8s import Kubectl, text
@@ -139,10 +139,7 @@ def _way(run: Moved, place: Place, kubeconfig: Path | None) -> ways.End:
 
 def kubectl_of(kubeconfig: Path, place: Place) -> Kubectl:
     """kubectl, bound to one end. Misconfigured if there is no such program."""
-    program = shutil.which("kubectl")
-    if program is None:
-        raise Misconfigured("there is no kubectl in the path; install it")
-    return Kubectl(Path(program), kubeconfig, place.context)
+    return Kubectl(find_kubectl(), kubeconfig, place.context)
 
 
 def examiner_of(kubectl: Kubectl) -> Examiner:
@@ -194,7 +191,8 @@ def _parts(options: MoveOptions, looked: Looked, run: Path) -> Parts:
 
 
 def _end(place: Place, kubectl: Kubectl, namespaces: Mapping[str, str]) -> End:
-    velero = VeleroEngine(_Reached(kubectl), _no_way_in, _NOT_OURS, namespaces=namespaces)
+    velero = VeleroEngine(_Reached(kubectl), _no_way_in, _NOT_OURS)
+    velero.rename(namespaces=namespaces, storage_classes={})
     return End(place, kubectl, velero, examiner_of(kubectl), kubectl.volumes)
 
 

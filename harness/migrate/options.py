@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.allowed import may_move
 from harness.errors import Misconfigured
 from harness.hooks import Hook
 from harness.model import Objectives
@@ -56,6 +57,7 @@ def options(
     namespace: str,
     to_namespace: str = "",
     kubeconfig: Path | None = None,
+    config: Path | None = None,
     storage_classes: Sequence[str] = (),
     writers: Sequence[str] = (),
     freeze: str = "",
@@ -68,6 +70,7 @@ def options(
             raise Misconfigured(f"{name} {word!r} names no namespace")
     if bool(freeze) != bool(unfreeze):
         raise Misconfigured("--freeze and --unfreeze go together: what was stopped must be let go again")
+    may_move((source, target), config)
     return MoveOptions(
         kubeconfig=kubeconfig_of(kubeconfig),
         source=Place(source, namespace),

@@ -93,7 +93,7 @@ class ProofSite:
                 examiner=Examiner(cluster.kubectl, data.fixtures() / "prove"),
                 prepare=lambda: _prepare(cluster, supplied, recorded, missing),
                 hooks=options.hooks,
-                env=assembly.environment(supplied, cluster, run, next(iter(recorded.namespaces), ""), NAME),
+                env=assembly.environment(supplied.kubectl, cluster, run, next(iter(recorded.namespaces), ""), NAME),
                 answer_within_s=options.objectives.rto_s or deadlines.RECOVER_S,
             )
             with assembly.logs_home(cluster, velero.collect, journal, self.secrets):
