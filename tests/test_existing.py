@@ -12,11 +12,13 @@ from typing import cast
 import pytest
 import yaml
 
-from harness import data, scenario, wait
+from harness import data, rundir, scenario, wait
 from harness.allowed import Allowed, allowed
 from harness.backups import velero_guest
 from harness.backups.velero_guest import VeleroGuest
 from harness.backups.velero_install import Release
+from harness.checks.fence import FenceHeld
+from harness.clock import Clock
 from harness.clusters import existing as clusters
 from harness.clusters import rights, room
 from harness.clusters.existing import ExistingCluster, Guest
@@ -25,8 +27,10 @@ from harness.clusters.rights import Right
 from harness.deployment import LABEL
 from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.existing import adapted
+from harness.journal import Journal
 from harness.k8s import Kubectl, at, documents, text
-from harness.model import Json
+from harness.ledger import fingerprint
+from harness.model import Json, Verdict
 from harness.ports import Bounded, Cluster, Reach
 
 STORE = ObjectStore("", "http://objects", "backups", "key", "other-secret", "eu", "a/")
@@ -484,3 +488,25 @@ def test_a_repository_is_checked_in_a_pod_of_the_drills_own(phase: str, log: str
     assert "other-secret" not in json.dumps(pod)
     (deleted,) = server.deleted
     assert deleted[:3] == ("delete", "pod,secret", text(pod, "metadata", "name"))
+
+
+# ---------------------------------------------------------------- the fence that is not there
+
+
+@pytest.mark.parametrize(
+    ("fenced", "counted", "verdicts"),
+    [
+        (False, {"there": False}, []),
+        (True, {"there": False}, [Verdict.UNKNOWN]),  # it should have been there
+        (True, {"stopped": 2, "escaped": 0}, [Verdict.PASS]),
+    ],
+)
+def test_where_no_fence_is_nothing_is_said_to_have_held(
+    tmp_path: Path, fenced: bool, counted: dict[str, Json], verdicts: list[Verdict]
+) -> None:
+    run = rundir.create(tmp_path, "any", {} if fenced else {"fenced": False})
+    journal = Journal(run / "journal.jsonl", Clock())
+    journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+    journal.append("fence", **counted)
+    journal.close()
+    assert [finding.verdict for finding in FenceHeld()(rundir.Run(run))] == verdicts

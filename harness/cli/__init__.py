@@ -13,11 +13,25 @@ from types import FrameType
 import typer
 from typer.exceptions import TyperException
 
-from harness.cli import catalogue, evidence, machine, matrix, migrate, options, prove, run, runs, tell, trend
+from harness.cli import (
+    catalogue,
+    evidence,
+    machine,
+    matrix,
+    migrate,
+    options,
+    prove,
+    run,
+    runs,
+    schedule,
+    tell,
+    trend,
+    unattended,
+)
 from harness.errors import HarnessError, Interrupted, Misconfigured
 from harness.model import Verdict
 
-MODULES = (run, prove, migrate, matrix, trend, catalogue, runs, evidence, machine)
+MODULES = (run, prove, migrate, matrix, trend, catalogue, runs, evidence, unattended, schedule, machine)
 """The modules with our commands, in the order in which --help shows them."""
 
 app = typer.Typer(
