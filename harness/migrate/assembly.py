@@ -12,8 +12,10 @@ from harness import assembly, data, evidence, hooks, rundir, selftest
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
 from harness.clock import Clock
+from harness.clusters.bundle import collect_namespace
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured
+from harness.evidence import bundle
 from harness.existing import find_kubectl
 from harness.hooks import Hook
 from harness.journal import Journal
@@ -88,7 +90,10 @@ class MoveSite:
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **selftest.rehearsal_of_moves())
-            Move(_parts(options, looked, run), run, journal).run()
+            try:
+                Move(_parts(options, looked, run), run, journal).run()
+            finally:
+                bundle.collect(run / "bundle", _logs(options), self.secrets())
         finally:
             journal.close()
         return run
@@ -99,6 +104,15 @@ class MoveSite:
     def secrets(self) -> frozenset[str]:
         """What must be in no file of a run."""
         return frozenset(filter(None, self._known))
+
+
+def _logs(options: MoveOptions) -> dict[str, Callable[[Path], None]]:
+    """The logs, events and objects of both ends' namespaces."""
+    ends = {"source": options.source, "target": options.target}
+    return {
+        name: partial(collect_namespace, kubectl_of(options.kubeconfig, place), place.namespace)
+        for name, place in ends.items()
+    }
 
 
 def told(plan: MovePlan) -> tuple[str, ...]:
