@@ -21,7 +21,7 @@ import yaml
 
 from harness import cli, data
 from harness.errors import ToolFailed
-from harness.existing import _program
+from harness.existing import find_kubectl
 from harness.k8s import Kubectl, objects, text
 from harness.model import Json
 
@@ -66,7 +66,7 @@ pytestmark = pytest.mark.skipif(not ADMIN or not CONFIG, reason="needs a cluster
 
 @pytest.fixture(scope="module")
 def admin() -> Kubectl:
-    return Kubectl(_program(), Path(ADMIN))
+    return Kubectl(find_kubectl(), Path(ADMIN))
 
 
 @pytest.fixture(scope="module")
@@ -148,5 +148,5 @@ def test_a_right_that_is_missing_is_named_and_nothing_is_made(
 def test_the_account_can_let_itself_into_no_other_namespace(admin: Kubectl, guest: Path, wanted: Json) -> None:
     before = listing(admin)
     with pytest.raises(ToolFailed, match="makes one namespace, drillproof-custos"):
-        Kubectl(_program(), guest, "there")("create", "-f", "-", stdin=json.dumps(wanted))
+        Kubectl(find_kubectl(), guest, "there")("create", "-f", "-", stdin=json.dumps(wanted))
     assert listing(admin) == before
