@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options, tell
-from harness.errors import Misconfigured
+from harness.errors import Interrupted, Misconfigured
 
 if TYPE_CHECKING:
     from harness.migrate.options import MoveOptions
@@ -185,8 +185,11 @@ def run(
         runs=runs,
         key=key,
     )
-    with assembly.MoveSite() as site, tell.watch(quiet=quiet) as watcher:
-        story = conduct(asked, watcher, site)
+    try:
+        with assembly.MoveSite() as site, tell.watch(quiet=quiet) as watcher:
+            story = conduct(asked, watcher, site)
+    except Interrupted as error:
+        raise Interrupted(f"{error}; the source may be frozen still: `drillproof migrate back latest`") from error
     tell.story(story, as_json=as_json)
     return tell.EXIT_CODES[story.verdict]
 
