@@ -45,12 +45,32 @@ def allowed(context: str, config: Path | None) -> Allowed:
             "or name it with --config"
         )
     top = Keys.of(file)
+    top.take("migrate", list, [])
     contexts = top.take("context", dict)
     top.done()
     if context not in contexts:
         others = ", ".join(map(str, contexts)) or "none"
         raise Misconfigured(f"{file} does not allow drills on the context {context}; it allows: {others}")
     return _read(file, context, Keys(f'{file}, context "{context}"', contexts[context]))
+
+
+def may_move(contexts: tuple[str, ...], config: Path | None) -> None:
+    """Misconfigured unless the file lists every one of these under `migrate`: between those applications may be moved.
+
+    That is another leave than the one to drill: what is drilled is ours, and what is moved is not.
+    """
+    file = config or FILE
+    if not file.is_file():
+        raise Misconfigured(
+            f"no file {file} allows any move; write one with `migrate = {list(contexts)}`, or name it with --config"
+        )
+    top = Keys.of(file)
+    top.take("context", dict, {})
+    listed = top.strings("migrate")
+    top.done()
+    if refused := [context for context in contexts if context not in listed]:
+        others = ", ".join(listed)
+        raise Misconfigured(f"{file} allows no move from or to {' or '.join(refused)}; `migrate` lists: {others}")
 
 
 def _read(file: Path, context: str, keys: Keys) -> Allowed:

@@ -32,6 +32,7 @@ from harness.evidence import bundle
 from harness.ground import Ground, SiteCluster
 from harness.images import versions
 from harness.journal import Journal
+from harness.k8s import objects, text
 from harness.ledger import fingerprint
 from harness.left import left_by
 from harness.left_out import LEFT_OUT
@@ -268,30 +269,46 @@ def _parts(
     run: Path,
     secrets: tuple[Secrets, Secrets],
     left: Left | None,
+    source: SiteCluster | None = None,
 ) -> Parts:
-    """`secrets` are the stores' own, and those that an application of the user's has made anew beside them."""
-    application, (credentials, fresh) = _application(options), secrets
-    deployment = Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials)
+    """`secrets` are the stores' own, and those that an application of the user's has made anew beside them.
+
+    `source` is the cluster from which all is moved to this one.
+    """
+    application, plan, (credentials, fresh) = _application(options), options.scenario.plan, secrets
+    namespace = (source and plan.namespace) or application.namespace
+    deployment = Deployment(cluster, namespace, options.strategy, application.fixtures, credentials)
     if application.brought:
         deployment = replace(deployment, credentials={}, brought=application.brought.deployed(fresh))
+    engine = ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name)
+    if source:
+        classes = _classes(source, application.namespace) if plan.storage_class else ()
+        renamed = {} if namespace == application.namespace else {application.namespace: namespace}
+        engine.rename(namespaces=renamed, storage_classes=dict.fromkeys(classes, plan.storage_class))
     return Parts(
         cluster=cluster,
-        engine=ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name),
+        engine=engine,
         deployment=ground.fitted(deployment, cluster),
-        stores=tuple(
-            application.kind(name)(cluster, application.namespace, credentials.get(name, {})) for name in options.stores
-        ),
+        stores=tuple(application.kind(name)(cluster, namespace, credentials.get(name, {})) for name in options.stores),
         dataset=known,
         scenario=options.scenario,
         bucket=lambda: cluster.store,
         machines=cluster.machines,
         hooks=options.hooks,
         renew=partial(_renew, cluster),
-        beside=lambda: _parts(options, ground, cluster.beside, known=known, run=run, secrets=secrets, left=None),
-        env=environment(ground.kubectl, cluster, run, application.namespace, options.scenario.name),
+        beside=lambda: _parts(
+            options, ground, cluster.beside, known=known, run=run, secrets=secrets, left=None, source=cluster
+        ),
+        env=environment(ground.kubectl, cluster, run, namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
     )
+
+
+def _classes(cluster: SiteCluster, namespace: str) -> tuple[str, ...]:
+    """The storage classes of a namespace's claims."""
+    claims = objects(cluster.kubectl, "persistentvolumeclaims", f"--namespace={namespace}")
+    return tuple(sorted({text(claim, "spec", "storageClassName") for claim in claims} - {""}))
 
 
 def environment(kubectl: Path, cluster: SiteCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:

@@ -154,7 +154,7 @@ class Drill:
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
         self._observer.digests("before")
-        self._note_objects("before")
+        self._note_objects("before", storage_class=self._scenario.plan.storage_class)
         self._observer.volumes("backup", self._parts.cluster.volumes(namespace))
         whose = {member.name: member.store.name for member in self._observer.members}  # whatever their labels say
         volumes = (replace(v, store=whose.get(v.pod, v.store)) for v in engine.protected(namespace))
@@ -306,6 +306,7 @@ class Drill:
     def _move(self) -> None:
         """From here on the drill is about another cluster. The one from before runs on."""
         self._source, self._parts = self._parts.stores, self._parts.beside()
+        self._steps.env = self._parts.env
         self._parts.cluster.up()
         self._observer = Observer(self._journal, self._run, self._parts.stores)
         for store in self._parts.stores:
@@ -382,8 +383,9 @@ class Drill:
             raise
         self._read_all(well_within_s=deadlines.READ_S)
 
-    def _note_objects(self, when: str, within_s: float = deadlines.READ_S) -> None:
-        parts = objects.digest(self._parts.cluster.kubectl, self._parts.deployment.namespace, within_s=within_s)
+    def _note_objects(self, when: str, within_s: float = deadlines.READ_S, storage_class: str = "") -> None:
+        kubectl, namespace = self._parts.cluster.kubectl, self._parts.deployment.namespace
+        parts = objects.digest(kubectl, namespace, within_s=within_s, storage_class=storage_class)
         self._journal.append("objects", when=when, parts={name: asdict(part) for name, part in parts.items()})
 
     def _read_all(self, *, well_within_s: float) -> None:

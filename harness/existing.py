@@ -186,7 +186,7 @@ def entered(place: Place) -> tuple[Path, ExistingCluster]:
     another cluster by mistake, whatever becomes the current context meanwhile.
     """
     allowed, kubeconfig = place.allowed, place.kubeconfig
-    program = _program()
+    program = find_kubectl()
     from_file = () if kubeconfig is None else (f"--kubeconfig={kubeconfig}",)
     known = run([program, *from_file, "config", "get-contexts", "--output=name"]).stdout.split()
     if allowed.context not in known:
@@ -237,7 +237,8 @@ def _left_alone(there: ExistingCluster) -> Iterator[None]:
         raise
 
 
-def _program() -> Path:
+def find_kubectl() -> Path:
+    """kubectl: the user's own, or the one that is kept here. Misconfigured if there is none."""
     found = shutil.which("kubectl")
     kept = sorted((supplies.cache() / "ready").glob("*/kubectl"), key=lambda path: path.lstat().st_mtime)
     if not found and not kept:

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import checks, notice, proof
+from harness import checks, move, notice, proof
 from harness.checks.check import Check
 from harness.checks.objectives import rpo_s, skew
 from harness.errors import HarnessError
 from harness.journal import SCHEMA
 from harness.model import Finding, Json, Verdict, worst
 from harness.objectives import legs, rto_s
-from harness.rundir import PROOF, Run, read_json, write_json
+from harness.rundir import MOVE, PROOF, Run, read_json, write_json
 
 
 def judge(run: Run, asked: Iterable[Check] | None = None) -> tuple[Finding, ...]:
@@ -69,7 +69,7 @@ def _document(run: Run) -> Json:
     with contextlib.suppress(HarnessError):
         document |= _figures(run)
     with contextlib.suppress(HarnessError):
-        document |= _proof(run) if run.is_proof else _ledger(run)
+        document |= {PROOF: _proof, MOVE: _move}.get(run.kind, _ledger)(run)
     return document
 
 
@@ -103,6 +103,11 @@ def _proof(run: Run) -> dict[str, Json]:
         "rpo_s": proof.rpo_s(run.events),
         "not_proved": list(proof.not_proved(run.facts, run.events)),
     }
+
+
+def _move(run: Run) -> dict[str, Json]:
+    not_proved = list(move.not_proved(run.facts, run.events))
+    return {"kind": MOVE, "rto_s": move.downtime_s(run.events), "rpo_s": None, "not_proved": not_proved}
 
 
 def _ledger(run: Run) -> dict[str, Json]:

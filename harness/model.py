@@ -37,6 +37,9 @@ STEPS = ("up", "deploy", "seed", "backup", "write", "break", "restore", "readbac
 PROOF_STEPS = ("up", "fetch", "restore", "readback")
 """The steps of proving a backup that is there already."""
 
+MOVE_STEPS = ("freeze", "backup", "restore", "readback")
+"""The steps of moving an application for good."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -202,8 +205,14 @@ class Plan:
     older: bool = False  # another backup is taken after the fault, and the one from before it is restored
     new_cluster: bool = False  # nothing is left of the old one but the bucket
     move: bool = False  # another cluster beside the old one, which runs on, fenced off, and must not be touched
+    namespace: str = ""  # of a move: what the namespace is called there; "" for as before
+    storage_class: str = ""  # of a move: that of all claims there; "" for as before
     again: bool = False  # while the tool itself calls its restore bad, way is made and another one asked for
     rewind: bool = False  # the bucket is first brought back, from older versions, to how it was with the backup stored
+
+    def __post_init__(self) -> None:
+        if (self.namespace or self.storage_class) and not self.move:
+            raise ValueError("only a move gives another namespace or storage class")
 
 
 @dataclass(frozen=True)

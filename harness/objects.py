@@ -41,6 +41,8 @@ EXCLUDED_FIELDS = (
     ("", ("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"), "kubectl's own memory"),
     ("", ("metadata", "labels", "velero.io/backup-name"), "written by the tool on what it restores"),
     ("", ("metadata", "labels", "velero.io/restore-name"), "written by the tool on what it restores"),
+    ("Namespace", ("metadata", "name"), "the one that was asked for; a move may give it another name"),
+    ("Namespace", ("metadata", "labels", "kubernetes.io/metadata.name"), "the same"),
     ("Service", ("spec", "clusterIP"), "an address is given anew; that there is none (headless) is compared"),
     ("Service", ("spec", "clusterIPs"), "the same"),
     ("PersistentVolumeClaim", ("spec", "volumeName"), "a new volume; `answers-from-restored` asks for that"),
@@ -56,6 +58,7 @@ EXCLUDED = (
     *EXCLUDED_KINDS,
     *EXCLUDED_OBJECTS,
     *((f"{kind or 'every object'}: {'.'.join(path)}", reason) for kind, path, reason in EXCLUDED_FIELDS),
+    ("every object: its own namespace, where a field `namespace` names it", "the one that was asked for"),
 )
 """All of that as (what, reason)."""
 
@@ -66,11 +69,12 @@ _KEY = secrets.token_bytes(32)
 """Never written down. Digests of Secrets go into journals; without it nobody can tell a guessed password from them."""
 
 
-def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0) -> dict[str, Part]:
+def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage_class: str = "") -> dict[str, Part]:
     """Every object of a namespace by kind and name (`service postgres`), and what each Service leads to.
 
-    Services are given `within_s` seconds to lead to all of their pods; then they are digested as they are. Two
-    digests can be compared only if the same process made both: see `_KEY`.
+    Services are given `within_s` seconds to lead to all of their pods; then they are digested as they are. With a
+    `storage_class`, all is digested as it should be once it was moved to that one. Two digests can be compared only if
+    the same process made both: see `_KEY`.
     """
     with contextlib.suppress(TimedOut):
         until(lambda: _settled(kubectl, namespace), waited_for="Services to lead to their pods", within_s=within_s)
@@ -79,7 +83,8 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0) -> dict
     found = objects(kubectl, ",".join(sorted(compared)), f"--namespace={namespace}")
     found += objects(kubectl, "namespaces", f"--field-selector=metadata.name={namespace}")
     left_out = {name for name, _ in EXCLUDED_OBJECTS}
-    parts = {_name(thing): _part([canonical(thing)]) for thing in found if _name(thing) not in left_out}
+    told = {_name(thing): canonical(_moved(thing, namespace, storage_class)) for thing in found}
+    parts = {name: _part([line]) for name, line in told.items() if name not in left_out}
     running = _running(kubectl, namespace)
     parts |= {_name(pod): _part([]) for pod in _of(running, "Pod") if not at(pod, "metadata", "ownerReferences")}
     return parts | {f"endpoints {service}": _part(lines) for service, lines in _endpoints(running).items()}
@@ -88,6 +93,26 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0) -> dict
 def canonical(thing: Object) -> str:
     """An object as the one text that it can be, without what is excluded."""
     return json.dumps(_without(thing, text(thing, "kind"), ()), sort_keys=True)
+
+
+def _moved(thing: Object, namespace: str, storage_class: str) -> Object:
+    """An object without the name of its own namespace, and with the storage class, if one is given, for each it names.
+
+    An object that names any other namespace keeps that: after a move it may be the one that was left.
+    """
+
+    def told(key: str, value: Json) -> Json:
+        if key == "namespace" and value == namespace:
+            return ""
+        if key == "storageClassName" and value and storage_class:
+            return storage_class
+        if isinstance(value, Mapping):
+            return {name: told(name, each) for name, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [told("", each) for each in value]
+        return value
+
+    return {name: told(name, each) for name, each in thing.items()}
 
 
 def _without(thing: Json, kind: str, path: tuple[str, ...]) -> Json:
@@ -144,6 +169,8 @@ def _of(things: Iterable[Object], kind: str) -> list[Object]:
 
 
 def _name(thing: Object) -> str:
+    if text(thing, "kind") == "Namespace":
+        return "namespace"
     return f"{text(thing, 'kind').lower()} {text(thing, 'metadata', 'name')}"
 
 

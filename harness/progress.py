@@ -11,7 +11,7 @@ from harness.clock import Clock
 from harness.evidence.answers import damage_in_words, noticed
 from harness.evidence.story import items, mapping, number, text
 from harness.evidence.visible import duration, many, one_line
-from harness.model import PROOF_STEPS, STEPS, Event, Json
+from harness.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, Json
 from harness.objectives import MARKS
 from harness.options import Options
 from harness.past import Past, past
@@ -152,7 +152,7 @@ def _picture(progress: Progress, lines: list[str], spinner: RenderableType) -> R
 
     signs = {"done": Text("✓", style="green"), "FAILED": Text("✕", style="bold red")}
     table = Table.grid(padding=(0, 2))
-    for step in PROOF_STEPS if "fetch" in progress.begun_s else STEPS:
+    for step in _steps(progress):
         if step in progress.ended:
             how, took_s = progress.ended[step]
             table.add_row(signs[how], Text(step), Text(f"{how} after {duration(took_s)}", style="dim"))
@@ -170,6 +170,12 @@ def _picture(progress: Progress, lines: list[str], spinner: RenderableType) -> R
     for line in lines[-_SHOWN:]:
         whole.add_row(Text(line, style="dim", no_wrap=True, overflow="ellipsis"))
     return whole
+
+
+def _steps(progress: Progress) -> tuple[str, ...]:
+    if "freeze" in progress.begun_s:
+        return MOVE_STEPS
+    return PROOF_STEPS if "fetch" in progress.begun_s else STEPS
 
 
 def _count(data: Json, name: str, thing: str) -> str:

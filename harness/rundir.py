@@ -24,7 +24,7 @@ from harness import journal, ledger
 from harness.classify import Classes, classify, states
 from harness.errors import Misconfigured, Unreadable
 from harness.history import History, Shown
-from harness.model import PROOF_STEPS, STEPS, Event, Json, Notice, Plan
+from harness.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, Json, Notice, Plan
 from harness.objectives import marks
 
 V = TypeVar("V")
@@ -33,6 +33,9 @@ _START = "%Y%m%dT%H%M%SZ"
 
 PROOF = "proof"
 """What run.json calls a run that proves a backup; a drill has no kind."""
+
+MOVE = "move"
+"""What it calls one that moves an application for good."""
 
 
 def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
@@ -137,6 +140,11 @@ class Run:
         )
 
     @property
+    def kind(self) -> str:
+        """PROOF, MOVE, or "" for a drill."""
+        return str(self.facts.get("kind") or "")
+
+    @property
     def fenced(self) -> bool:
         """Whether a fence was to be around the cluster: around all that drillproof makes."""
         return self.facts.get("fenced") is not False
@@ -144,7 +152,7 @@ class Run:
     @property
     def is_proof(self) -> bool:
         """Whether a backup was proved that was there already, and nothing was drilled (see `harness.proof`)."""
-        return self.facts.get("kind") == PROOF
+        return self.kind == PROOF
 
     @property
     def scenario(self) -> str:
@@ -176,7 +184,7 @@ class Run:
         """The steps that the drill was to have."""
         listed = self.facts.get("steps")
         steps = tuple(map(str, listed)) if isinstance(listed, list) else ()
-        if not steps or steps != (PROOF_STEPS if self.is_proof else STEPS[: len(steps)]):
+        if not steps or steps != {PROOF: PROOF_STEPS, MOVE: MOVE_STEPS}.get(self.kind, STEPS[: len(steps)]):
             raise Unreadable(self.path / "run.json", 0, "names no steps of a drill")
         return steps
 
@@ -210,7 +218,7 @@ class Run:
     def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
         try:
             return kind(**cast("dict[str, Json]", fields))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise Unreadable(self.path / "run.json", 0, f"holds no {what}: {error}") from error
 
     def each_member(self) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from harness import journal, parallel
 from harness.deployment import Deployment
 from harness.model import Json
-from harness.sabotage import memory, proof, surroundings
+from harness.sabotage import memory, move, proof, surroundings
 from harness.sabotage.base import Base, Outcome, outcome
 from harness.sabotage.forgery import FORGERIES, Forgery
 from harness.sabotage.live import Live, SpoiltStore
@@ -42,10 +42,21 @@ def rehearsal() -> dict[str, Json]:
 
 def rehearsal_of_proofs() -> dict[str, Json]:
     """The same for what is judged where a backup is proved that is there already: a good proof, told otherwise."""
+    return _rehearsal_of(proof.good, proof.STORIES, proof.FORGERIES)
+
+
+def rehearsal_of_moves() -> dict[str, Json]:
+    """The same for what is judged where an application is moved for good."""
+    return _rehearsal_of(move.good, move.STORIES, move.FORGERIES)
+
+
+def _rehearsal_of(
+    good: Callable[[Path], Path], stories: Iterable[Story], forgeries: Iterable[Forgery]
+) -> dict[str, Json]:
     with tempfile.TemporaryDirectory(prefix="drillproof-") as folder:
         begun = time.monotonic()
-        base = Base(proof.good(Path(folder) / "runs"), Path(folder) / "spoilt")
-        seen = summary(_told(base, proof.STORIES, proof.FORGERIES))
+        base = Base(good(Path(folder) / "runs"), Path(folder) / "spoilt")
+        seen = summary(_told(base, stories, forgeries))
         return {**seen, "seconds": round(time.monotonic() - begun, 1)}
 
 

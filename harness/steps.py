@@ -18,11 +18,11 @@ class Steps:
     """Takes steps, and knows which one it is at."""
 
     def __init__(self, journal: Journal, hooks: Sequence[hooks.Hook], env: Mapping[str, str]) -> None:
-        """`env` is what the hooks find in their environment."""
+        """`env` is what the hooks find in their environment; it may become another one between two steps."""
         self.now = ""
         self._journal = journal
         self._hooks = hooks
-        self._env = env
+        self.env = env
 
     def take(self, actions: Mapping[str, Callable[[], None]]) -> None:
         """Take all of them, in order, by their names. Whatever breaks is in the journal before this returns.
@@ -59,5 +59,5 @@ class Steps:
     def _run_hooks(self, when: str) -> None:
         for hook in self._hooks:
             if (hook.when, hook.step) == (when, self.now):
-                printed = hooks.run(hook, {**self._env, "DRILLPROOF_STEP": self.now})
+                printed = hooks.run(hook, {**self.env, "DRILLPROOF_STEP": self.now})
                 self._journal.append("note", text=f"hook {when} {hook.step}: {hook.command}: {printed[-2000:]}")

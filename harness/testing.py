@@ -431,7 +431,7 @@ def rehearse(
         renew=lambda: None,
         beside=lambda: _beside(parts, world, moved),
         hooks=hooks,
-        env={},
+        env={"KUBECONFIG": "memory"},
         writes_per_s=400,
         left=left,
     )
@@ -449,7 +449,8 @@ def _beside(parts: Parts, world: World, spoil: Sabotage) -> Parts:
     cluster = MemoryCluster(other)
     spoil(other)
     deployment = replace(parts.deployment, cluster=cluster)
-    return replace(parts, cluster=cluster, engine=MemoryEngine(other), deployment=deployment, stores=stores)
+    env = {"KUBECONFIG": "memory-b"}
+    return replace(parts, cluster=cluster, engine=MemoryEngine(other), deployment=deployment, stores=stores, env=env)
 
 
 def _object(kind: str, name: str, uid: str = "", **content: Json) -> Json:

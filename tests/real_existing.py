@@ -20,7 +20,7 @@ import yaml
 
 from harness import cli, data
 from harness.errors import ToolFailed
-from harness.existing import _program
+from harness.existing import find_kubectl
 from harness.k8s import Kubectl, objects, text
 from harness.model import Json
 
@@ -52,7 +52,7 @@ pytestmark = pytest.mark.skipif(not ADMIN or not CONFIG, reason="needs a cluster
 
 @pytest.fixture(scope="module")
 def admin() -> Kubectl:
-    return Kubectl(_program(), Path(ADMIN))
+    return Kubectl(find_kubectl(), Path(ADMIN))
 
 
 @pytest.fixture(scope="module")
@@ -140,5 +140,5 @@ def test_nothing_was_made_where_a_right_was_missing(admin: Kubectl, untouched: s
 def test_the_account_can_let_itself_into_no_other_namespace(admin: Kubectl, guest: Path, wanted: Json) -> None:
     before = listing(admin)
     with pytest.raises(ToolFailed, match="makes one namespace, drillproof-custos"):
-        Kubectl(_program(), guest, "there")("create", "-f", "-", stdin=json.dumps(wanted))
+        Kubectl(find_kubectl(), guest, "there")("create", "-f", "-", stdin=json.dumps(wanted))
     assert listing(admin) == before

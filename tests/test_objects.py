@@ -95,7 +95,7 @@ def changed(change: Callable[[dict[str, list[Thing]]], object]) -> set[str]:
 
 def test_every_object_has_a_part_and_so_has_what_is_behind_each_service() -> None:
     assert set(digest(Server(), "custos")) == {
-        *("namespace custos", "service db", "service all", "secret db", "configmap scripts"),
+        *("namespace", "service db", "service all", "secret db", "configmap scripts"),
         *("persistentvolumeclaim data-db-0", "statefulset db", "endpoints db"),
     }
 
@@ -118,7 +118,7 @@ SPOILT: Mapping[str, tuple[Callable[[dict[str, list[Thing]]], object], str]] = {
         lambda all_: all_["persistentvolumeclaims"][0]["spec"].update(storageClassName="x"),
         "persistentvolumeclaim data-db-0",
     ),
-    "a label": (lambda all_: all_["namespaces"][0]["metadata"].update(labels={"a": "b"}), "namespace custos"),
+    "a label": (lambda all_: all_["namespaces"][0]["metadata"].update(labels={"a": "b"}), "namespace"),
     "being deleted": (
         lambda all_: all_["secrets"][0]["metadata"].update(deletionTimestamp="2026-01-01T00:00:00Z"),
         "secret db",
@@ -152,6 +152,34 @@ SPOILT: Mapping[str, tuple[Callable[[dict[str, list[Thing]]], object], str]] = {
 def test_a_change_shows_in_its_own_part_and_in_no_other(name: str) -> None:
     change, part = SPOILT[name]
     assert changed(change) == {part}
+
+
+def in_namespace(name: str, storage_class: str, subject: str) -> Server:
+    """All of it in a namespace of this name; a binding names an account of the namespace `subject`."""
+    held = namespace()
+    binding = thing("RoleBinding", "admin", subjects=[{"kind": "ServiceAccount", "name": "a", "namespace": subject}])
+    held["policies.example.org"] = [binding]
+    held["persistentvolumeclaims"][0]["spec"]["storageClassName"] = storage_class
+    held["namespaces"] = [thing("Namespace", name)]
+    held["namespaces"][0]["metadata"]["labels"] = {"kubernetes.io/metadata.name": name}
+    for kind in held.keys() - {"namespaces"}:
+        for each in held[kind]:
+            each["metadata"]["namespace"] = name
+    return Server(held)
+
+
+@pytest.mark.parametrize(
+    ("after", "differs"),
+    [
+        (in_namespace("new", "fast", "new"), set()),
+        (in_namespace("new", "drill", "new"), {"persistentvolumeclaim data-db-0"}),  # it did not get the other class
+        (in_namespace("new", "fast", "custos"), {"rolebinding admin"}),  # it still names an account that was left
+    ],
+)
+def test_what_moved_is_what_it_was_under_its_new_names(after: Server, differs: set[str]) -> None:
+    before = digest(in_namespace("custos", "drill", "custos"), "custos", storage_class="fast")
+    now = digest(after, "new")
+    assert {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)} == differs
 
 
 def test_an_address_that_somebody_wrote_behind_a_service_is_compared() -> None:

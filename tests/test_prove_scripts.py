@@ -15,7 +15,8 @@ SCRIPTS = data.fixtures() / "prove"
 CONSUL = r"""#!/bin/sh
 case "$1 $2" in
 "kv export") printf '[\n\t{\n\t\t"key": "a\\"key\\": b",\n\t\t"flags": 0\n\t},\n\t{\n\t\t"key": "c"\n\t}\n]\n' ;;
-"kv get") ;;
+"kv get" | "kv put" | "kv delete") ;;
+"members -status=alive") printf 'Node Address Status\nc-0 10.0.0.7:8301 alive\nc-1 10.0.0.8:8301 alive\n' ;;
 "snapshot save") echo snapshot >"$3" ;;
 "snapshot inspect") [ -z "${DAMAGED:-}" ] || { printf 'hash\tis\nwrong\n' >&2; exit 1; } ;;
 esac
@@ -44,6 +45,32 @@ def test_a_script_tells_in_lines_that_can_be_read(consul: Path) -> None:
     assert (name, part.rows) == ("keys", 2)
     assert lines(ask(consul, "newest")) == ()
     assert sound_of(lines(ask(consul, "check"))).sound == 1
+
+
+def test_the_other_servers_of_a_cluster_are_told_by_their_addresses(consul: Path) -> None:
+    assert lines(ask(consul, "peers")) == (("peer", "10.0.0.7"), ("peer", "10.0.0.8"))
+    assert ask(consul, "probe") == ""
+
+
+MYSQL = r"""#!/bin/sh
+[ -z "${DOWN:-}" ] || exit 1
+case "$*" in
+*PROCESSLIST*)
+    printf '7\troot\t10.0.0.9:40000\tNULL\tQuery\t0\tinit\tSHOW PROCESSLIST\n'
+    printf '8\treplication\t10.0.0.8:41000\tNULL\tBinlog Dump GTID\t9\tx\tNULL\n' ;;
+*REPLICA*) printf 'Waiting\tdb-0.db\treplication\t3306\t1\tb.1\t4\tr.1\t4\tb.1\t%s\tYes\n' "${RECEIVES:-Yes}" ;;
+esac
+"""
+
+
+def test_who_replicates_from_a_mysql_and_from_whom_it_does(tmp_path: Path) -> None:
+    program = tmp_path / "mysql"
+    program.write_text(MYSQL)
+    program.chmod(0o755)
+    assert lines(ask(tmp_path, "peers", script="mysql")) == (("peer", "10.0.0.8"), ("peer", "db-0.db"))
+    assert lines(ask(tmp_path, "peers", script="mysql", RECEIVES="No")) == (("peer", "10.0.0.8"),)
+    with pytest.raises(ToolFailed):  # one that cannot be asked has not told that there is nobody
+        ask(tmp_path, "peers", script="mysql", DOWN="yes")
 
 
 def test_damage_is_told_on_one_line(consul: Path) -> None:

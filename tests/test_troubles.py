@@ -13,6 +13,7 @@ from memory import Memory
 from harness import deadlines
 from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
+from harness.hooks import Hook
 from harness.model import Event, Notice, Objectives, Plan, Row, Stored, ToolReport, Volume
 from harness.ports import Target
 from harness.progress import Progress
@@ -311,6 +312,23 @@ def test_a_service_that_moved_leaves_the_old_cluster_as_it_was(memory: Memory) -
     assert told["verdict"] == "pass", told["findings"]
     left = [each for each in findings(told, "pass") if "in the cluster that was left: stays at write" in each]
     assert len(left) == 9
+
+
+def test_only_a_move_gives_new_names() -> None:
+    with pytest.raises(ValueError, match="only a move"):
+        Plan(namespace="new")
+    with pytest.raises(ValueError, match="only a move"):
+        Plan(storage_class="fast")
+    assert Plan(move=True, namespace="new", storage_class="fast")
+
+
+def test_hooks_after_a_move_are_told_of_the_new_cluster(memory: Memory) -> None:
+    after = (
+        Hook("after", "break", "test $KUBECONFIG = memory"),
+        Hook("after", "restore", "test $KUBECONFIG = memory-b"),
+    )
+    told = memory.drill(scenario=moving, hooks=after)
+    assert told["verdict"] == "pass", told["findings"]
 
 
 def unwell(old: World, new: World) -> None:

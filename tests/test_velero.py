@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from harness import wait
 from harness.backups.velero import ENDED, RUNNING, VeleroEngine
-from harness.backups.velero_install import MAX_LOG_BYTES, Release, install, manifests
+from harness.backups.velero_install import MAX_LOG_BYTES, Release, install, manifests, map_storage_classes
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.model import Json, Protected, Stored, Volume, VolumeCopy
@@ -200,6 +200,28 @@ def test_hooks_are_reported_as_velero_counts_them() -> None:
     server = Server(status={"hookStatus": {"hooksAttempted": 3, "hooksFailed": 1}})
     report = engine(server).backup("b", "custos")
     assert (report.hooks_attempted, report.hooks_failed) == (3, 1)
+
+
+def test_what_moves_gets_its_new_namespace_and_storage_class() -> None:
+    server = Server()
+    moving = engine(server)
+    moving.rename(namespaces={"shop": "new"}, storage_classes={})
+    moving.restore("r", "b")
+    engine(server).restore("r2", "b")
+    assert [each["spec"] for each in server.created] == [
+        {"backupName": "b", "restorePVs": True, "namespaceMapping": {"shop": "new"}},
+        {"backupName": "b", "restorePVs": True},
+    ]
+
+
+def test_storage_classes_are_mapped_by_the_config_map_that_velero_looks_for() -> None:
+    def kubectl(*_: str, stdin: str | None = None, within_s: float = 0) -> str:
+        mapping = json.loads(stdin or "")
+        assert mapping["data"] == {"drill": "fast"}
+        assert mapping["metadata"]["labels"]["velero.io/change-storage-class"] == "RestoreItemAction"
+        return ""
+
+    map_storage_classes(kubectl, {"drill": "fast"})
 
 
 def test_a_restore_says_which_backup_was_restored() -> None:

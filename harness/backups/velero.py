@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,9 +24,8 @@ from harness.backups.velero_check import Answer
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured
-from harness.k8s import Object, items, keys, number, objects, text
+from harness.k8s import Object, RunsKubectl, items, keys, number, objects, text
 from harness.model import Json, Protected, Stored, ToolReport, VolumeCopy
-from harness.ports import Cluster
 from harness.wait import NotYet, until
 
 if TYPE_CHECKING:
@@ -77,12 +76,19 @@ _RECORDS = (
 _OF_BACKUPS = tuple(kind for kind in _RECORDS if kind != "backupstoragelocations")
 
 
+class Reached(Protocol):
+    """As much of a cluster as Velero is asked by."""
+
+    @property
+    def kubectl(self) -> RunsKubectl: ...
+
+
 class VeleroEngine:
     """Velero and its node agents. Implements `harness.ports.BackupEngine`."""
 
     def __init__(
         self,
-        cluster: Cluster,
+        cluster: Reached,
         store: Callable[[], ObjectStore],
         release: Release,
         *,
@@ -100,6 +106,12 @@ class VeleroEngine:
         self._uploader = uploader
         self._namespace = namespace
         self._here = f"--namespace={namespace}"
+        self._namespaces: Mapping[str, str] = {}
+        self._storage_classes: Mapping[str, str] = {}
+
+    def rename(self, *, namespaces: Mapping[str, str], storage_classes: Mapping[str, str]) -> None:
+        """From now on restores give these the names that they are mapped to; said before it is installed."""
+        self._namespaces, self._storage_classes = namespaces, storage_classes
 
     def install(self) -> None:
         """Install it, or bring an earlier installation to what it should be; return when it can take backups."""
@@ -107,6 +119,8 @@ class VeleroEngine:
             with contextlib.suppress(Misconfigured):  # said where it is missed; all else of the drill can be judged
                 self._release.kopia_check()  # made now, and not while a backup is timed
         velero_install.install(self._cluster.kubectl, self._store(), self._release, self._uploader)
+        if self._storage_classes:
+            velero_install.map_storage_classes(self._cluster.kubectl, self._storage_classes)
 
     def forget(self) -> None:
         """Empty the bucket, then remove Velero's records of what was in it. HarnessError if one cannot be removed."""
@@ -184,6 +198,8 @@ class VeleroEngine:
     def wanted_restore(self, name: str, backup: str, namespaces: Sequence[str] = ()) -> Object:
         """A restore as it is asked for."""
         only: dict[str, Json] = {"includedNamespaces": list(namespaces)} if namespaces else {}
+        if self._namespaces:
+            only["namespaceMapping"] = dict(self._namespaces)
         return self._wanted("Restore", name, {"backupName": backup, "restorePVs": True, **only})
 
     def _wanted(self, kind: str, name: str, spec: Json) -> Object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,18 @@ def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader
     kubectl("wait", "--for=condition=Established", "crd", "--selector=component=velero", "--timeout=30s")
     _apply(kubectl, [thing for thing in wanted if thing not in kinds])
     until(lambda: _ready(kubectl), waited_for="Velero to be ready", within_s=READY_S)
+
+
+def map_storage_classes(kubectl: RunsKubectl, classes: Mapping[str, str]) -> None:
+    """From now on whatever is restored has, for each of these storage classes, the one that it is mapped to."""
+    labels: Json = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}
+    mapping: Json = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "storage-classes", "namespace": NAMESPACE, "labels": labels},
+        "data": dict(classes),
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(mapping))
 
 
 def manifests(store: ObjectStore, release: Release, uploader: str) -> tuple[Object, ...]:

@@ -15,6 +15,7 @@ from harness.checks.fence import FenceHeld
 from harness.checks.health import MembersAreHealthy
 from harness.checks.indexes import IndexesHold
 from harness.checks.ledger import LedgerIsKept
+from harness.checks.move import MoveIsCopied, NothingJoined, SourceStoodStill, TargetEqualsSource
 from harness.checks.objectives import ObjectivesAreMet
 from harness.checks.objects import ObjectsAreEqual
 from harness.checks.proof import (
@@ -32,6 +33,8 @@ from harness.checks.taken_over import TakenOverAsLeft
 from harness.checks.transfers import TransfersAreWhole
 from harness.checks.write import NewWriteIsCommitted
 from harness.errors import HarnessError
+from harness.rundir import MOVE as MOVE_KIND
+from harness.rundir import PROOF as PROOF_KIND
 from harness.rundir import Run
 
 ALL: tuple[Check, ...] = (
@@ -69,10 +72,25 @@ PROOF: tuple[Check, ...] = (
 )
 """What is judged where a backup was proved that was there already (see `harness.proof`)."""
 
+MOVE: tuple[Check, ...] = (
+    DrillWasFinished(),
+    EvidenceIsSigned(),
+    MoveIsCopied(),
+    RestoreIsComplete(),
+    ClaimsAreBack(),
+    DatabasesAreSound(),
+    TargetEqualsSource(),
+    SourceStoodStill(),
+    NothingJoined(),
+    ObjectivesAreMet(),
+    ChecksCanFail(),
+)
+"""What is judged where an application was moved for good (see `harness.move`)."""
+
 
 def of(run: Run) -> tuple[Check, ...]:
     """The checks that a run has to pass; those of a drill where it does not say what it is."""
     try:
-        return PROOF if run.is_proof else ALL
+        return {PROOF_KIND: PROOF, MOVE_KIND: MOVE}.get(run.kind, ALL)
     except HarnessError:
         return ALL

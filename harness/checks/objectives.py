@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from harness import proof
+from harness import move, proof
 from harness.classify import Classes
 from harness.errors import Unreadable
 from harness.model import Finding, Json, Verdict
 from harness.objectives import marks, rto_s
-from harness.rundir import Run
+from harness.rundir import MOVE, Run
 
 
 class ObjectivesAreMet:
@@ -24,7 +24,7 @@ class ObjectivesAreMet:
             return (Finding(self.name, Verdict.UNKNOWN, "run.json does not say what the objectives were"),)
         apart = skew(run)
         measured = (
-            ("RTO", "rto_s", proof.rto_s(run.events) if run.is_proof else rto_s(marks(run.events))),
+            ("RTO", "rto_s", _took_s(run)),
             ("RPO", "rpo_s", proof.rpo_s(run.events) if run.is_proof else rpo_s(run)),
             ("skew", "skew_s", None if apart is None else apart[0]),
         )
@@ -41,6 +41,12 @@ class ObjectivesAreMet:
             return Finding(self.name, Verdict.UNKNOWN, f"{label} could not be measured")
         met = Verdict.FAIL if figure > limit else Verdict.PASS
         return Finding(self.name, met, f"{label} {figure:.1f} s, objective {limit:g} s")
+
+
+def _took_s(run: Run) -> float | None:
+    if run.kind == MOVE:
+        return move.downtime_s(run.events)
+    return proof.rto_s(run.events) if run.is_proof else rto_s(marks(run.events))
 
 
 def rpo_s(run: Run) -> float | None:

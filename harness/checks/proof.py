@@ -33,7 +33,7 @@ class SourceIsUnchanged:
         if not before or not after:
             return (Finding(self.name, Verdict.UNKNOWN, "the bucket was not listed before and after"),)
         if any(before[0].data.get(of) != after[-1].data.get(of) for of in ("sha256", "objects", "bytes")):
-            said = _few(after[-1].data.get("differences"))
+            said = few(after[-1].data.get("differences"))
             hint = "drillproof only lists and reads; who else writes there? Prove at a time when no backup is taken"
             return (Finding(self.name, Verdict.FAIL, f"the bucket changed meanwhile: {said}", hint),)
         if not before[0].data.get("sha256"):
@@ -75,7 +75,7 @@ class BackupSaysComplete:
             yield Finding(self.name, Verdict.UNKNOWN, "which volumes should be copied was not noted")
         elif missed:
             hint = "the tool says nothing of them: did the pod run, is the volume a hostPath?"
-            yield Finding(self.name, Verdict.FAIL, f"asked for, and not copied at all: {_few(missed)}", hint)
+            yield Finding(self.name, Verdict.FAIL, f"asked for, and not copied at all: {few(missed)}", hint)
 
     def _copies(self, report: Mapping[str, Json]) -> Iterator[Finding]:
         found = copies(report)
@@ -120,7 +120,7 @@ class DatabasesAreSound:
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
         """One finding a database."""
-        return tuple(self._database(run, database) for database in _databases(run))
+        return tuple(self._database(run, database) for database in read_databases(run))
 
     def _database(self, run: Run, database: Judged) -> Finding:
         said = _no_answer(run, database) or _own_check(run, database) or _content(run, database)
@@ -137,7 +137,7 @@ class DataMatchFingerprint:
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
         """One finding a database; none for one without a fingerprint where it was not asked for."""
-        told = (self._database(run, database) for database in _databases(run))
+        told = (self._database(run, database) for database in read_databases(run))
         return tuple(finding for finding in told if finding)
 
     def _database(self, run: Run, database: Judged) -> Finding | None:
@@ -168,9 +168,9 @@ def _own_check(run: Run, database: Judged) -> Said | None:
         return Verdict.UNKNOWN, f"could not check itself: {_unread(run, 'sound', database)}", ""
     sound = checked[-1].data
     if sound.get("damaged"):
-        return Verdict.FAIL, f"says that its data are damaged: {_few(sound.get('damaged'))}", ""
+        return Verdict.FAIL, f"says that its data are damaged: {few(sound.get('damaged'))}", ""
     if sound.get("unchecked"):
-        return Verdict.UNKNOWN, f"could not check: {_few(sound.get('unchecked'))}", ""
+        return Verdict.UNKNOWN, f"could not check: {few(sound.get('unchecked'))}", ""
     if not _sound_parts(sound):
         return Verdict.UNKNOWN, "found nothing to check", ""
     return None
@@ -178,14 +178,14 @@ def _own_check(run: Run, database: Judged) -> Said | None:
 
 def _content(run: Run, database: Judged) -> Said:
     """What a sound database holds."""
-    read = _parts(run, "after", database)
+    read = parts_of(run, "after", database)
     if read is None:
         return Verdict.UNKNOWN, f"could not be read: {_unread(run, 'digest', database)}", ""
     if not proof.rows(read):
         hint = "one that was made anew, and not restored, looks like this"
         return Verdict.UNKNOWN, "answers, and holds no row of any user", hint
     sound = run.of("sound", store=database.key)[-1].data
-    notes = _few(sound.get("notes"))
+    notes = few(sound.get("notes"))
     return (
         Verdict.PASS,
         f"{_sound_parts(sound)} parts sound, {proof.rows(read)} rows{f'; {notes}' if notes else ''}",
@@ -203,7 +203,7 @@ def _no_fingerprint(run: Run, database: Judged) -> Said | None:
     if not database.fingerprint:
         hint = "let a hook take fingerprints (docs/prove.md), or ask less with --without-fingerprint"
         return Verdict.UNKNOWN, "nobody knows what its data were: no fingerprint was taken", hint
-    if not _parts(run, "before", database):
+    if not parts_of(run, "before", database):
         why = _unread(run, "fingerprint", database)
         return Verdict.UNKNOWN, f"its fingerprint {database.fingerprint} was not read: {why}", ""
     if doubt := _stale(run, database):
@@ -213,12 +213,12 @@ def _no_fingerprint(run: Run, database: Judged) -> Said | None:
 
 def _equality(run: Run, database: Judged) -> Said:
     """What came of holding a database against its fingerprint."""
-    before, after = (_parts(run, when, database) for when in ("before", "after"))
+    before, after = (parts_of(run, when, database) for when in ("before", "after"))
     if before is None or after is None:
         return Verdict.UNKNOWN, f"its data were not read: {_unread(run, 'digest', database)}", ""
     if differ := differences(before, after):
         hint = "lost or altered, or written to between its fingerprint and the copy, or after it came back"
-        return Verdict.FAIL, _few(differ), hint
+        return Verdict.FAIL, few(differ), hint
     return Verdict.PASS, f"{len(before)} parts, {proof.rows(before)} rows equal to the fingerprint", ""
 
 
@@ -244,14 +244,16 @@ def _backup(run: Run) -> Mapping[str, Json]:
     return backup if isinstance(backup, dict) else {}
 
 
-def _databases(run: Run) -> tuple[Judged, ...]:
+def read_databases(run: Run) -> tuple[Judged, ...]:
+    """All databases by run.json."""
     try:
         return proof.databases(run.facts)
     except ValueError as error:
         raise Unreadable(run.path / "run.json", 0, str(error)) from error
 
 
-def _parts(run: Run, when: str, database: Judged) -> Mapping[str, Json] | None:
+def parts_of(run: Run, when: str, database: Judged) -> Mapping[str, Json] | None:
+    """What a database told of its data at that time; None if it told nothing."""
     events: tuple[Event, ...] = run.of("digest", when=when, store=database.key)
     parts = events[-1].data.get("parts") if events else None
     return parts if isinstance(parts, Mapping) else None
@@ -262,6 +264,7 @@ def _unread(run: Run, what: str, database: Judged) -> str:
     return str(events[-1].data.get("message")) if events else "it was not asked"
 
 
-def _few(listed: Json | list[str]) -> str:
+def few(listed: Json | list[str]) -> str:
+    """The first of many lines, and how many more there are."""
     lines = [str(line) for line in listed] if isinstance(listed, list | tuple) else []
     return "; ".join([*lines[:FEW], *([f"and {len(lines) - FEW} more"] if len(lines) > FEW else [])])

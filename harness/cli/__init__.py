@@ -19,6 +19,7 @@ from harness.cli import (
     evidence,
     machine,
     matrix,
+    migrate,
     options,
     prove,
     run,
@@ -31,7 +32,7 @@ from harness.cli import (
 from harness.errors import HarnessError, Interrupted, Misconfigured
 from harness.model import Verdict
 
-MODULES = (run, detect, prove, matrix, trend, catalogue, runs, evidence, unattended, schedule, machine)
+MODULES = (run, detect, prove, migrate, matrix, trend, catalogue, runs, evidence, unattended, schedule, machine)
 """The modules with our commands, in the order in which --help shows them."""
 
 app = typer.Typer(

@@ -39,6 +39,11 @@ OF_PROOFS: Mapping[str, str] = {
 }
 """What is asked beside that, or instead, where a backup was proved that was there already."""
 
+OF_MOVES: Mapping[str, str] = {
+    "nothing-joined": "Did nothing of one end join the other?",
+}
+"""What is asked beside that where an application was moved for good."""
+
 NOTICED = "Did those notice it who should?"
 """What is asked, by `harness.notice`, of a recovery that is bad on purpose."""
 
@@ -102,7 +107,7 @@ def _answer(story: Story, check: str) -> Answer:
         said = [f"{each.store}: {each.detail}" if each.store else each.detail for each in good if not each.member]
     return Answer(
         check=check,
-        question={**QUESTIONS, **OF_PROOFS, "noticed": NOTICED}.get(check, check),
+        question={**QUESTIONS, **OF_PROOFS, **OF_MOVES, "noticed": NOTICED}.get(check, check),
         verdict=worst(finding.verdict for finding in found),
         passed=len(good),
         asked=len(found),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from harness.evidence import proof
+from harness.evidence import move, proof
 from harness.evidence.equality import BAD, Store
 from harness.evidence.story import Story, items, number, numbers
 from harness.evidence.visible import duration, many
@@ -30,6 +30,8 @@ def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
     """
     if proof.is_proof(story):
         return tuple(Figure(*row) for row in proof.rows(story))
+    if move.is_move(story):
+        return tuple(Figure(*row) for row in move.rows(story))
     if items(story.facts.get("noticed_by")):
         return (_noticed(story),)
     judged, asked = story.judged, numbers(story.judged.get("objectives") or story.facts.get("objectives"))

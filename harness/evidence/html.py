@@ -11,7 +11,7 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
 from markupsafe import Markup
 
 from harness import data
-from harness.evidence import proof
+from harness.evidence import move, proof
 from harness.evidence.answers import answers
 from harness.evidence.equality import BAD, stores
 from harness.evidence.figures import figures
@@ -84,8 +84,15 @@ def render(story: Story) -> str:
         versions=list(_versions(mapping(story.facts.get("versions")))),
         facts=[pair for name, value in story.facts.items() if name not in TOLD for pair in flat(value, name)],
         left_out={name: mapping(each) for name, each in mapping(story.facts.get("left_out")).items()},
-        definitions={**DEFINITIONS, **(proof.DEFINITIONS if proof.is_proof(story) else {})},
+        definitions={**DEFINITIONS, **_definitions(story)},
     )
+
+
+def _definitions(story: Story) -> Mapping[str, str]:
+    """What words mean otherwise than in a drill."""
+    if move.is_move(story):
+        return move.DEFINITIONS
+    return proof.DEFINITIONS if proof.is_proof(story) else {}
 
 
 @functools.cache

@@ -37,34 +37,37 @@ def says(story: Story) -> str:
 def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:
     """The figures: name, meaning, value, note, and good, bad or open."""
     total = len(story.members)
-    yield _counted("Databases sound", "by their own checks", _of(story, "databases-sound"), total)
+    yield counted("Databases sound", "by their own checks", of(story, "databases-sound"), total)
     bare = sum(1 for each in items(story.facts.get("databases")) if not mapping(each).get("fingerprint"))
     note = f"no fingerprint: {bare}" if bare else ""
-    yield _counted("Data equal", "to the fingerprint of the backup", _of(story, "data-equal"), total, note)
+    yield counted("Data equal", "to the fingerprint of the backup", of(story, "data-equal"), total, note)
     asked = mapping(story.judged.get("objectives") or story.facts.get("objectives"))
     rto_s, rpo_s = number(story.judged.get("rto_s")), number(story.judged.get("rpo_s"))
-    yield _timed("RTO", "from the bucket to the last answer", rto_s, number(asked.get("rto_s")))
+    yield timed("RTO", "from the bucket to the last answer", rto_s, number(asked.get("rto_s")))
     ages = proof.ages_s(story.events)
     by = [text(e.data.get("column")) for e in story.of("newest") if ages.get(text(e.data.get("store"))) == rpo_s]
-    yield _timed("RPO", "age of the newest row", rpo_s, number(asked.get("rpo_s")), ", ".join(by[:1]))
+    yield timed("RPO", "age of the newest row", rpo_s, number(asked.get("rpo_s")), ", ".join(by[:1]))
 
 
-def _of(story: Story, check: str) -> list[Finding]:
+def of(story: Story, check: str) -> list[Finding]:
+    """The findings of one check."""
     return [finding for finding in story.findings if finding.check == check]
 
 
-def _counted(
+def counted(
     name: str, meaning: str, found: list[Finding], total: int, note: str = ""
 ) -> tuple[str, str, str, str, str]:
+    """A figure of how many of all passed."""
     good = sum(1 for finding in found if finding.verdict is Verdict.PASS)
     bad = any(finding.verdict is Verdict.FAIL for finding in found)
     state = "bad" if bad else "good" if good == total else "open"
     return name, meaning, f"{good} of {total}", note or ("all" if good == total else "see the findings"), state
 
 
-def _timed(
+def timed(
     name: str, meaning: str, value: float | None, objective: float | None, by: str = ""
 ) -> tuple[str, str, str, str, str]:
+    """A figure of seconds, against its objective if there is one."""
     asked = "no objective" if objective is None else f"objective: at most {duration(objective)}"
     note = "; ".join(filter(None, (by, asked)))
     if value is None:

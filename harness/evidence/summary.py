@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.evidence import proof
+from harness.evidence import move, proof
 from harness.evidence.equality import stores
 from harness.evidence.figures import figures
 from harness.evidence.junit import label
@@ -31,6 +31,8 @@ def says(story: Story) -> str:
     """What the verdict means in this drill, and what it says nothing of."""
     if proof.is_proof(story):
         return proof.says(story)
+    if move.is_move(story):
+        return move.says(story)
     meant = (SAYS_NOTICED if items(story.facts.get("noticed_by")) else SAYS)[story.verdict]
     return meant if story.fenced else f"{meant} {UNFENCED}"
 

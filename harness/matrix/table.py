@@ -150,13 +150,13 @@ def _median(figures: Iterable[float | None]) -> float | None:
 
 
 def finished(runs: Path) -> tuple[Path, ...]:
-    """The drills in a folder that were judged, oldest first; no proofs. Misconfigured if there is no such folder."""
-    return tuple(run for run in inside(runs, "findings.json") if not _is_proof(run))
+    """The judged drills of a folder, oldest first; no proofs or moves. Misconfigured if there is no such folder."""
+    return tuple(run for run in inside(runs, "findings.json") if _is_drill(run))
 
 
-def _is_proof(run: Path) -> bool:
-    """Whether a run proves a backup; one whose word for it cannot be believed stays in sight."""
+def _is_drill(run: Path) -> bool:
+    """Whether a run is a drill; one whose word for it cannot be believed stays in sight."""
     try:
-        return Run(run).is_proof
+        return not Run(run).kind
     except HarnessError:
-        return False
+        return True

@@ -10,7 +10,7 @@ from typing import Self
 
 from harness import assembly, data, rundir, selftest, supplies
 from harness.backups.velero import VeleroEngine
-from harness.backups.velero_install import NAMESPACE
+from harness.backups.velero_install import NAMESPACE, map_storage_classes
 from harness.clock import Clock
 from harness.clusters.kind import KindCluster
 from harness.errors import Misconfigured
@@ -183,14 +183,7 @@ def _prepare(cluster: KindCluster, recorded: Recorded) -> None:
     default = "storageclass.kubernetes.io/is-default-class=true"
     cluster.kubectl("annotate", "--overwrite", "storageclass", _CLASS, default)
     others = {claim.storage_class for claim in recorded.claims} - {"", _CLASS}
-    labels: Json = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}
-    mapping: Json = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "storage-classes", "namespace": NAMESPACE, "labels": labels},
-        "data": dict.fromkeys(sorted(others), _CLASS),
-    }
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(mapping))
+    map_storage_classes(cluster.kubectl, dict.fromkeys(sorted(others), _CLASS))
 
 
 def _facts(

@@ -69,7 +69,7 @@ def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[s
         dict.fromkeys(
             f"{text(pod, 'metadata', 'namespace')}/{name} (for {_address(pod)})"
             for pod in pods
-            for name in _secrets(pod)
+            for name in secrets_of(pod)
             if f"{text(pod, 'metadata', 'namespace')}/{name}" not in secrets
         )
     )
@@ -129,19 +129,25 @@ def _database(pod: Object, container: str, kind: str, why: str) -> Database:
     )
 
 
-def _secrets(pod: Object) -> Iterator[str]:
-    for volume in items(pod, "spec", "volumes"):
-        if at(volume, "secret", "optional") is not True and (name := text(volume, "secret", "secretName")):
+def secrets_of(pod: Object) -> Iterator[str]:
+    """The Secrets without which a pod cannot start."""
+    yield from _needed(pod, ("secret", "secretName"), "secretRef", "secretKeyRef")
+
+
+def configs_of(pod: Object) -> Iterator[str]:
+    """The ConfigMaps without which a pod cannot start."""
+    yield from _needed(pod, ("configMap", "name"), "configMapRef", "configMapKeyRef")
+
+
+def _needed(pod: Object, volume: tuple[str, str], of_all: str, of_key: str) -> Iterator[str]:
+    kind, name_of = volume
+    containers = [each for key in ("initContainers", "containers") for each in items(pod, "spec", key)]
+    sources = [(at(each, kind), name_of) for each in items(pod, "spec", "volumes")]
+    sources += [(at(each, of_all), "name") for one in containers for each in items(one, "envFrom")]
+    sources += [(at(each, "valueFrom", of_key), "name") for one in containers for each in items(one, "env")]
+    for source, key in sources:
+        if at(source, "optional") is not True and (name := text(source, key)):
             yield name
-    for kind in ("initContainers", "containers"):
-        for container in items(pod, "spec", kind):
-            for source in items(container, "envFrom"):
-                if at(source, "secretRef", "optional") is not True and (name := text(source, "secretRef", "name")):
-                    yield name
-            for variable in items(container, "env"):
-                ref = at(variable, "valueFrom", "secretKeyRef")
-                if at(ref, "optional") is not True and (name := text(ref, "name")):
-                    yield name
 
 
 def _address(pod: Object) -> str:

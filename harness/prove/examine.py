@@ -90,6 +90,17 @@ class Examiner:
         """Let it check itself. ToolFailed, Garbled."""
         return sound_of(lines(self._ask(database, "check")))
 
+    def peers(self, database: Database) -> tuple[str, ...]:
+        """Who replicates from it, and from whom it does, by address or name. ToolFailed, Garbled."""
+        told = lines(self._ask(database, "peers", within_s=60))
+        if odd := [" ".join(line) for line in told if len(line) != 2 or line[0] != "peer"]:  # noqa: PLR2004 # a word and an address
+            raise Garbled(f"no peer: {odd[0][:200]}")
+        return tuple(dict.fromkeys(line[1] for line in told))
+
+    def probe(self, database: Database) -> None:
+        """Let it commit a write that leaves nothing. ToolFailed, TimedOut where it takes none."""
+        self._ask(database, "probe", within_s=30)
+
     def fingerprint(self, database: Database) -> Fingerprint:
         """What its hook wrote. ToolFailed, Garbled."""
         read = self.kubectl(*_in(database), "cat", database.fingerprint, within_s=deadlines.READ_S)

@@ -10,7 +10,7 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.backups.layout import LAYOUTS
@@ -120,7 +120,7 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
         missed=tuple(_missed(pods, copies)),
         hooks=sum(map(hooks_of, pods)),
         left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
-        secret_values=frozenset(_values(objects)),
+        secret_values=frozenset(secret_values(objects)),
     )
 
 
@@ -207,7 +207,8 @@ def _has_ended(pod: Object) -> bool:
     return text(pod, "status", "phase") in {"Succeeded", "Failed"}
 
 
-def _values(objects: tuple[Object, ...]) -> Iterator[str]:
+def secret_values(objects: Iterable[Object]) -> Iterator[str]:
+    """What of these Secrets must be in no file of a run."""
     for thing in objects:
         data = thing.get("data")
         if thing.get("kind") == "Secret" and isinstance(data, Mapping):

@@ -1,0 +1,157 @@
+"""What one end of a migration shows of itself. It is only looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.backups.velero_install import NAMESPACE
+from harness.errors import Misconfigured, TimedOut, ToolFailed
+from harness.k8s import Object, RunsKubectl, at, condition, items, number, objects, text
+from harness.migrate.options import Place
+from harness.objects import EXCLUDED_KINDS
+
+CLUSTER_WIDE = ("priorityclasses", "runtimeclasses", "ingressclasses", "clusterroles")
+"""What objects of a namespace may need, lies outside of it, and is not in its backup."""
+
+
+LOCATION = "default"
+"""What Velero's BackupStorageLocation is called that is used."""
+
+
+@dataclass(frozen=True)
+class Velero:
+    """The Velero of one cluster. "" and nothing where there is none."""
+
+    version: str = ""
+    ready: bool = False
+    agents: int = 0  # that are ready, of those that are wanted
+    agents_wanted: int = 0
+    place: tuple[str, ...] = ()  # provider, bucket, prefix of its default location
+    url: str = ""
+    available: bool = False
+    read_only: bool = False
+    repository: str = ""  # a hash of its repositories' password; "" if that could not be read
+    mapping: Mapping[str, str] | None = None  # of storage classes, if it has one already
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One cluster, and the namespace in question if it is there."""
+
+    place: Place
+    uid: str  # of the cluster
+    kubernetes: str
+    kinds: frozenset[str]  # that a namespace of it can hold: `Widget.example.org`
+    namespace: Object | None
+    things: tuple[Object, ...]  # all that is in the namespace, without what is not compared
+    pods: tuple[Object, ...]  # in the namespace
+    volumes: Mapping[str, Object]  # persistent ones, by name
+    classes: Mapping[str, Object]  # of storage, by name
+    outside: frozenset[str]  # what of CLUSTER_WIDE there is: `priorityclass high`
+    nodes: tuple[Object, ...]
+    placed: tuple[Object, ...]  # every pod of the cluster
+    velero: Velero = field(default_factory=Velero)
+
+    def of(self, kind: str) -> tuple[Object, ...]:
+        """The objects of a kind in the namespace."""
+        return tuple(thing for thing in self.things if text(thing, "kind") == kind)
+
+
+def survey(kubectl: RunsKubectl, place: Place) -> Survey:
+    """Look at one end. Misconfigured where it cannot be reached, or does not let itself be looked at."""
+    try:
+        version = json.loads(kubectl("version", "--output=json"))
+        kinds = dict(map(_kind, kubectl(*_KINDS).splitlines()))
+        found = _named(kubectl, "namespaces", place.namespace)
+        compared = sorted(kinds.keys() - {kind for kind, _ in EXCLUDED_KINDS})
+        here = f"--namespace={place.namespace}"
+        wide = objects(kubectl, f"persistentvolumes,storageclasses,nodes,{','.join(CLUSTER_WIDE)}")
+        return Survey(
+            place=place,
+            uid=text(_named(kubectl, "namespaces", "kube-system"), "metadata", "uid"),
+            kubernetes=text(version, "serverVersion", "gitVersion"),
+            kinds=frozenset(kinds.values()),
+            namespace=found,
+            things=objects(kubectl, ",".join(compared), here) if found else (),
+            pods=objects(kubectl, "pods", here) if found else (),
+            volumes=_of(wide, "PersistentVolume"),
+            classes=_of(wide, "StorageClass"),
+            outside=frozenset(f"{text(thing, 'kind').lower()} {text(thing, 'metadata', 'name')}" for thing in wide),
+            nodes=tuple(_of(wide, "Node").values()),
+            placed=objects(kubectl, "pods", "--all-namespaces"),
+            velero=_velero(kubectl) if "backups.velero.io" in kinds else Velero(),
+        )
+    except (ToolFailed, TimedOut) as error:
+        said = error.tail if isinstance(error, ToolFailed) else str(error)
+        raise Misconfigured(f"the context {place.context} cannot be looked at: {said.splitlines()[-1]}") from error
+
+
+def kind_of(thing: Object) -> str:
+    """The kind of an object with its group: `Widget.example.org`, `Secret`."""
+    group, slash, _ = text(thing, "apiVersion").partition("/")
+    return f"{text(thing, 'kind')}.{group}" if slash else text(thing, "kind")
+
+
+_KINDS = ("api-resources", "--namespaced", "--verbs=list", "--no-headers")
+
+
+def _kind(line: str) -> tuple[str, str]:
+    """A kind by its name for kubectl, and as `kind_of` names it, from the table that kubectl prints."""
+    name, *_, version, _, kind = line.split()
+    group, slash, _ = version.partition("/")
+    return (f"{name}.{group}", f"{kind}.{group}") if slash else (name, kind)
+
+
+def _of(things: tuple[Object, ...], kind: str) -> dict[str, Object]:
+    return {text(thing, "metadata", "name"): thing for thing in things if text(thing, "kind") == kind}
+
+
+def _named(kubectl: RunsKubectl, kind: str, name: str, *where: str) -> Object | None:
+    found = objects(kubectl, kind, f"--field-selector=metadata.name={name}", *where)
+    return found[0] if found else None
+
+
+def _velero(kubectl: RunsKubectl) -> Velero:
+    here = f"--namespace={NAMESPACE}"
+    found = objects(kubectl, "deployments,daemonsets,backupstoragelocations.velero.io", here)
+    servers = [each for each in found if text(each, "kind") == "Deployment" and _image(each)]
+    agents = [each for each in found if text(each, "kind") == "DaemonSet"]
+    locations = [each for each in found if text(each, "kind") == "BackupStorageLocation"]
+    location = next((each for each in locations if text(each, "metadata", "name") == LOCATION), None)
+    mappings = objects(kubectl, "configmaps", here, "--selector=velero.io/change-storage-class")
+    held = [at(each, "data") for each in mappings]
+    spec = at(location, "spec")
+    return Velero(
+        version=_image(servers[0]).rpartition(":")[2] if servers else "",
+        ready=bool(servers) and condition(servers[0], "Available") == "True",
+        agents=sum(number(each, "status", "numberReady") for each in agents),
+        agents_wanted=sum(number(each, "status", "desiredNumberScheduled") for each in agents),
+        place=tuple(text(spec, *path) for path in _PLACE) if location else (),
+        url=text(spec, "config", "s3Url"),
+        available=text(location, "status", "phase") == "Available",
+        read_only=text(spec, "accessMode") == "ReadOnly",
+        repository=_password(kubectl),
+        mapping={str(k): str(v) for each in held if isinstance(each, Mapping) for k, v in each.items()}
+        if held
+        else None,
+    )
+
+
+_PLACE = (("provider",), ("objectStorage", "bucket"), ("objectStorage", "prefix"))
+
+
+def _image(deployment: Object) -> str:
+    """The image of Velero's server; "" for any other deployment."""
+    containers = items(deployment, "spec", "template", "spec", "containers")
+    return next((text(each, "image") for each in containers if text(each, "name") == "velero"), "")
+
+
+def _password(kubectl: RunsKubectl) -> str:
+    try:
+        secret = _named(kubectl, "secrets", "velero-repo-credentials", f"--namespace={NAMESPACE}")
+    except ToolFailed:  # not everybody may read it
+        return ""
+    return hashlib.sha256(json.dumps(at(secret, "data"), sort_keys=True).encode()).hexdigest() if secret else ""
