@@ -64,6 +64,15 @@ class LayerWriter:
                         member.linkname = _merged(member.linkname)
                     self._add(member, tar.extractfile(member) if member.isreg() else None)
 
+    def archive(self, path: Path, top: str, to: str, owner: str) -> None:
+        """What lies below the folder `top` of a tar archive, put below `to`; `owner` is an account of this layer."""
+        with tarfile.open(path) as tar:
+            inside = [member for member in tar.getmembers() if member.name.startswith(f"{top}/")]
+            for member in sorted(inside, key=tarfile.TarInfo.isdir, reverse=True):  # folders first, with their owner
+                member.name = _merged(f"{to}/{member.name.removeprefix(f'{top}/')}")
+                member.uid = member.gid = self._accounts[owner]
+                self._add(member, tar.extractfile(member) if member.isreg() else None)
+
     def merge_usr(self) -> None:
         """Make the top folders that are links into /usr."""
         for top in MERGED:
