@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from harness import data, rundir, selftest, shell, supplies
-from harness.application import Application
+from harness.application import Application, ServiceKind, StoreKind
 from harness.backups.velero import VeleroEngine
 from harness.clock import Clock
 from harness.clusters import leftovers
@@ -38,10 +38,12 @@ from harness.left_out import LEFT_OUT
 from harness.model import Event, Json, Left, Verdict
 from harness.options import Options
 from harness.ports import Indexed, Reusable
+from harness.request import choose
 from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
 from harness.scenario import facts
+from harness.services.keycloak import Keycloak
 from harness.supplies import Supplies
 
 NAMESPACE = "custos"
@@ -61,6 +63,17 @@ SERVICES = {"mysql": "mysql-primary", "postgres": "postgres-primary", "consul": 
 
 CUSTOS = Application(NAMESPACE, data.fixtures(), tuple(DATASTORES.values()), LEFT_OUT)
 """What is protected where nobody says otherwise."""
+
+SHIPPED = Application(
+    "custos-shipped",
+    data.fixtures() / "custos-shipped",
+    CUSTOS.kinds,
+    LEFT_OUT,
+    services=(Keycloak,),
+    images=(Keycloak.name,),
+)
+"""The same stores with the settings that Custos' own charts and values had, and Keycloak on PostgreSQL."""
+
 
 Basis = tuple[Json, ...]
 
@@ -106,7 +119,8 @@ class Site:
         for store in options.stores:
             overlay(application.fixtures, store, options.strategy)
         supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
-        supplied = supplies.ensure(options.images, options.mirror, say)
+        extras = application.images if application.on(options.stores) else ()
+        supplied = supplies.ensure(options.images, options.mirror, say, extras)
         left = self._take_over(options)
         cluster = self._cluster = self._cluster or supplied.cluster(options.cluster)
         self._keep = options.keep
@@ -156,12 +170,16 @@ class Site:
         """What the last drill left, if this one can begin with it; else credentials are made for a new beginning."""
         left, self._left = self._left, None
         made_of = _basis(options)
-        kinds = [_application(options).kind(name) for name in options.stores]
+        application = _application(options)
+        kinds = [application.kind(name) for name in options.stores]
         reusable = all(isinstance(kind, type) and issubclass(kind, Reusable) for kind in kinds)
         alike = made_of is not None and made_of == self._made_of
         if left and alike and reusable and self._cluster and self._cluster.is_whole():
             return left
-        self._credentials = {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
+        secret: tuple[StoreKind | ServiceKind, ...] = (*kinds, *application.on(options.stores))
+        self._credentials = {
+            kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in secret
+        }
         self._made_of = made_of
         return None
 
@@ -169,6 +187,12 @@ class Site:
         if self._cluster and not self._keep:
             self._cluster.down()
             self._cluster = None
+
+
+def deployment(name: str) -> Application:
+    """What is protected, by the name of its namespace. Misconfigured if it is none of ours."""
+    known = {each.namespace: each for each in (CUSTOS, SHIPPED)}
+    return known[choose("deployment", name, known)]
 
 
 def _application(options: Options) -> Application:
@@ -257,6 +281,9 @@ def _parts(
         env=environment(supplied, cluster, run, application.namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
+        services=tuple(
+            kind(cluster, application.namespace, credentials[kind.name]) for kind in application.on(options.stores)
+        ),
     )
 
 
@@ -316,6 +343,9 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "strategy": options.strategy,
         "engine": options.engine,
         "stores": {name: list(kind.members) for name, kind in kinds.items()},
+        "services": {
+            kind.name: {"store": kind.store, "pods": list(kind.pods)} for kind in application.on(options.stores)
+        },
         "indexed": [name for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Indexed)],
         "seed": options.seed,
         "size": options.size,

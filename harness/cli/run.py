@@ -20,6 +20,7 @@ app = typer.Typer()
         "drillproof run",
         "drillproof run cluster_lost --stores mysql --size medium",
         "drillproof run --strategy files --repeat 20",
+        "drillproof run --deployment custos-shipped --stores postgres",
         "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
     )
 )
@@ -27,6 +28,7 @@ def run(
     scenarios: options.Scenarios = None,
     stores: options.Stores = None,
     strategy: options.Strategy = None,
+    deployment: options.Deployment = None,
     engine: options.Engine = None,
     seed: options.Seed = 1,
     size: options.Size = "small",
@@ -50,6 +52,7 @@ def run(
 
     asked = request.options(
         scenarios or (),
+        application=None if deployment is None else assembly.deployment(deployment),
         stores=stores or (),
         strategy=strategy,
         engine=engine,
