@@ -189,9 +189,9 @@ class Site:
             self._cluster = None
 
 
-def deployment(name: str) -> Application:
-    """What is protected, by the name of its namespace. Misconfigured if it is none of ours."""
-    known = {each.namespace: each for each in (CUSTOS, SHIPPED)}
+def deployment(name: str) -> Application | None:
+    """What is protected, by its name; None for the one that it is where nobody says otherwise. Misconfigured."""
+    known = {NAMESPACE: None, SHIPPED.namespace: SHIPPED}
     return known[choose("deployment", name, known)]
 
 
@@ -340,7 +340,7 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "summary": scenario.summary,
         **facts(scenario),
         "objectives": asdict(scenario.objectives),
-        "strategy": options.strategy,
+        "strategy": options.way,
         "engine": options.engine,
         "stores": {name: list(kind.members) for name, kind in kinds.items()},
         "services": {

@@ -52,7 +52,7 @@ def run(
 
     asked = request.options(
         scenarios or (),
-        application=None if deployment is None else assembly.deployment(deployment),
+        application=assembly.deployment(deployment) if deployment else None,
         stores=stores or (),
         strategy=strategy,
         engine=engine,
