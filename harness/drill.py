@@ -136,7 +136,7 @@ class Drill:
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
         if left or self._parts.services:  # what is beside the members, too: a trouble of before may have taken a pod
-            wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=deadlines.HEALTHY_S)
+            wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=deadlines.SERVICE_S)
         if not left:
             self._parts.deployment.close()
 
@@ -156,7 +156,7 @@ class Drill:
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
-        self._logins.note("before", self._parts.services, within_s=deadlines.READ_S)
+        self._logins.note("before", self._parts.services, within_s=deadlines.SERVICE_S)
         self._observer.digests("before")
         self._note_objects("before")
         self._observer.volumes("backup", self._parts.cluster.volumes(namespace))
@@ -394,7 +394,7 @@ class Drill:
         self._observer.healths("after", within_s=well_within_s)
         self._note_objects("after", well_within_s)
         self._observer.digests("after")
-        self._logins.note("after", self._parts.services, within_s=well_within_s)
+        self._logins.note("after", self._parts.services, within_s=deadlines.SERVICE_S if well_within_s else 0)
         self._observer.survivors()
         self._observer.indexes()  # last: a server may end itself over a damaged page
 

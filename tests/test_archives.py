@@ -55,18 +55,14 @@ def test_accounts_own_their_folders(tmp_path: Path) -> None:
         assert b"mysql:x:999:999:" in passwd.read()
 
 
-def test_what_comes_packed_is_its_accounts_below_its_new_folder(tmp_path: Path) -> None:
-    packed = tmp_path / "program-1.tar.gz"
-    with tarfile.open(packed, "w:gz") as tar:
-        for name in ("program-1/bin/run.sh", "program-1/bin", "elsewhere/x"):  # files before their folders
-            member = tarfile.TarInfo(name)
-            member.type, member.mode = (tarfile.REGTYPE if "." in name else tarfile.DIRTYPE), 0o755
-            tar.addfile(member)
+def test_a_tree_is_its_accounts_below_its_new_folder(tmp_path: Path) -> None:
+    (tmp_path / "program/bin").mkdir(parents=True)
+    (tmp_path / "program/bin/run.sh").touch(0o700)
     with LayerWriter(tmp_path / "a", {"program": 1000}) as writer:
-        writer.archive(packed, "program-1", "/opt/program", "program")
+        writer.tree(tmp_path / "program", "/opt/program", "program")
     with tarfile.open(tmp_path / "a") as tar:
-        owners = {member.name: member.uid for member in tar if member.name.startswith(("opt/program/", "elsewhere"))}
-    assert owners == {"opt/program/bin": 1000, "opt/program/bin/run.sh": 1000}
+        made = {member.name: (member.uid, member.mode) for member in tar if member.name.startswith("opt/program/")}
+    assert made == {"opt/program/bin": (1000, 0o755), "opt/program/bin/run.sh": (1000, 0o700)}
 
 
 def test_an_archive_has_shared_layers_once(tmp_path: Path) -> None:

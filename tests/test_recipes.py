@@ -106,11 +106,11 @@ def packed(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, sha256: str) -> La
     client = kitchen.cache.parent / "client/mvn"
     client.parent.mkdir()
     with tarfile.open(client.parent / "thing.tar.gz", "w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("thing-1/run.sh"))
+        tar.addfile(tarfile.TarInfo("thing-1/bin/run.sh"))
     client.write_text(f'#!/bin/sh\nmkdir "${{4#*=}}" && cp {client.parent}/thing.tar.gz "${{4#*=}}"\n')
     client.chmod(0o755)
     monkeypatch.setenv("PATH", str(client.parent), prepend=":")
-    module = {"maven": "org:thing:1:tar.gz", "from": "thing-1", "to": "/opt", "owner": "root"}
+    module = {"maven": "org:thing:1:tar.gz", "from": "thing-1", "run": "touch built", "to": "/opt", "owner": "root"}
     return LayerRecipe("thing", module={**module, "sha256": sha256 or digest_of(client.parent / "thing.tar.gz")})
 
 
@@ -119,7 +119,7 @@ def test_an_archive_of_mavens_becomes_a_layer_if_it_is_the_pinned_one(
 ) -> None:
     layer = kitchen.assemble(packed(kitchen, monkeypatch, ""))
     with tarfile.open(layer.path) as tar:
-        assert tar.getnames() == ["opt", "opt/run.sh"]
+        assert tar.getnames() == ["opt", "opt/bin", "opt/bin/run.sh", "opt/built"]
 
 
 def test_another_archive_than_the_pinned_one_is_refused(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,9 @@ import hashlib
 import json
 import platform
 import re
+import shlex
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -174,7 +176,7 @@ class Kitchen:
 
     def _copy_module(self, writer: LayerWriter, module: Mapping[str, str], work: Path) -> None:
         if "maven" in module:
-            writer.archive(self._artifact(module, work), module["from"], module["to"], module["owner"])
+            writer.tree(self._unpacked(module, work), module["to"], module["owner"])
             return
         folder = self.recipes / self.versions.go[module["go"]].module
         where = run(["go", "list", "-m", "-f", "{{.Dir}}", module["path"]], cwd=folder, env=GO_ENV)
@@ -183,19 +185,26 @@ class Kitchen:
             name = str(file.relative_to(root))
             writer.file(name, file, 0o755 if Path("/", name).match(module["executable"]) else 0o644)
 
-    def _artifact(self, module: Mapping[str, str], work: Path) -> Path:
-        """An archive, fetched by Maven as it is set up on this machine. Misconfigured if it is not what is pinned."""
-        name = module["maven"]
+    def _unpacked(self, module: Mapping[str, str], work: Path) -> Path:
+        """What an archive holds that Maven fetches as it is set up on this machine, once its own command was run in it.
+
+        Misconfigured if it is not what is pinned.
+        """
+        name, log = module["maven"], self.log(f"maven-{module['maven'].split(':')[1]}")
         if not shutil.which("mvn"):
             raise Misconfigured(
                 f"there is no mvn here: {name} comes by Maven; install it (Debian: apt-get install maven)"
             )
         argv = ["mvn", "--batch-mode", "dependency:copy", f"-Dartifact={name}", f"-DoutputDirectory={work / 'maven'}"]
-        run_logged(argv, self.log(f"maven-{name.split(':')[1]}"), within_s=COPY_WITHIN_S)
+        run_logged(argv, log, within_s=COPY_WITHIN_S)
         (file,) = (work / "maven").iterdir()
         if digest_of(file) != module["sha256"]:
             raise Misconfigured(f"{name} is not what versions.toml pins: its sha256 is {digest_of(file)}")
-        return file
+        with tarfile.open(file) as tar:
+            tar.extractall(work, filter="data")
+        folder = work / module["from"]
+        run_logged(shlex.split(module["run"]), log, within_s=COPY_WITHIN_S, cwd=folder)
+        return folder
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:

@@ -18,8 +18,9 @@ Texts = tuple[str, ...]
 Table = Mapping[str, str]
 Value = TypeVar("Value")
 
-_MAVEN = {"maven", "sha256", "from", "to", "owner"}
-"""What a layer says of an archive of Maven's: its coordinates, its sum, which folder of it goes where, and whose."""
+_MAVEN = {"maven", "sha256", "from", "run", "to", "owner"}
+"""What a layer says of an archive of Maven's: its coordinates and sum, the folder in it, what is run there when it is made
+into a layer, where that goes, and whose it is."""
 
 
 @dataclass(frozen=True)
