@@ -19,8 +19,8 @@ Table = Mapping[str, str]
 Value = TypeVar("Value")
 
 _MAVEN = {"maven", "sha256", "from", "run", "to", "owner"}
-"""What a layer says of an archive of Maven's: its coordinates and sum, the folder in it, what is run there when it is made
-into a layer, where that goes, and whose it is."""
+"""What a layer says of an archive of Maven's: its coordinates, its sum, the folder in it, the command that is run there
+once, where it all goes, and whose it is."""
 
 
 @dataclass(frozen=True)
