@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-browser report example matrix selftest check docs bench bench-catalogue bench-reports gc clean
+.PHONY: help drill test test-real test-browser report example matrix selftest check docs bench bench-catalogue bench-prove bench-reports gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,9 @@ bench-reports: $(VENV)/.ready ## time the report of one run and the trend of 1,0
 
 bench-catalogue: $(VENV)/.ready ## time all disasters on one cluster, then on two at once: hours; fewer by ARGS='pack_cut index_lost'
 	@$(VENV)/bin/python -m harness.bench_catalogue $(ARGS)
+
+bench-prove: $(VENV)/.ready ## time the proof of a backup of 10 GB beside restic alone; of less by ARGS=1000 (in MB)
+	@$(VENV)/bin/python -m harness.bench_prove $(ARGS)
 
 gc: $(VENV)/.ready ## remove whatever earlier drills left behind
 	@$(VENV)/bin/drillproof gc

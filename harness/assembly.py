@@ -14,12 +14,10 @@ from typing import Self
 
 from harness import data, rundir, selftest, shell, supplies
 from harness.application import Application, ServiceKind, StoreKind
-from harness.backups.velero import VeleroEngine
 from harness.clock import Clock
 from harness.clusters import leftovers
 from harness.clusters.docker import Docker
 from harness.clusters.kept import KeptForwards
-from harness.clusters.kind import KindCluster
 from harness.dataset import dataset
 from harness.datastores.consul import Consul
 from harness.datastores.mysql import MySQL
@@ -30,6 +28,7 @@ from harness.engine import private as private_engine
 from harness.engine.engine import find_engine
 from harness.errors import HarnessError, Misconfigured
 from harness.evidence import bundle
+from harness.ground import Ground, SiteCluster
 from harness.images import versions
 from harness.journal import Journal
 from harness.ledger import fingerprint
@@ -44,7 +43,6 @@ from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
 from harness.scenario import facts
 from harness.services.keycloak import Keycloak
-from harness.supplies import Supplies
 
 NAMESPACE = "custos"
 
@@ -78,17 +76,29 @@ SHIPPED = Application(
 Basis = tuple[Json, ...]
 
 
+def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
+    """Clusters of our own."""
+    application = _application(options)
+    known = dataset.load(application.fixtures, options.seed, options.size)
+    supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
+    extras = application.images if application.on(options.stores) else ()
+    return supplies.ensure(options.images, options.mirror, say, extras)
+
+
 class Site:
     """Where drills run one after the other: one cluster, whose stores one drill may leave to the next.
 
     A context manager: on the way out the cluster is taken down, or let go if it is to be kept.
     """
 
-    def __init__(self, *, fresh: bool = False) -> None:
-        """Nothing is made yet. With `fresh` every drill has a cluster of its own."""
+    def __init__(
+        self, *, fresh: bool = False, ground: Callable[[Options, Callable[[str], None]], Ground] = _own_ground
+    ) -> None:
+        """Nothing is made yet. With `fresh` every drill has a cluster of its own; `ground` is what it stands on."""
         self._fresh = fresh
+        self._ground = ground
         self._keep = False
-        self._cluster: KindCluster | None = None
+        self._cluster: SiteCluster | None = None
         self._made_of: Basis | None = None
         self._credentials: Mapping[str, Mapping[str, str]] = {}
         self._left: Left | None = None
@@ -118,23 +128,21 @@ class Site:
         known = dataset.load(application.fixtures, options.seed, options.size)
         for store in options.stores:
             overlay(application.fixtures, store, options.strategy)
-        supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
-        extras = application.images if application.on(options.stores) else ()
-        supplied = supplies.ensure(options.images, options.mirror, say, extras)
-        left = self._take_over(options)
-        cluster = self._cluster = self._cluster or supplied.cluster(options.cluster)
         self._keep = options.keep
-        run = rundir.create(options.runs, options.scenario.name, _facts(options, supplied))
+        ground = self._ground(options, say)
+        left = self._take_over(options)
+        cluster = self._cluster = self._cluster or ground.cluster(options.cluster)
+        run = rundir.create(options.runs, options.scenario.name, _facts(options, ground))
         journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
-            parts = _parts(options, supplied, cluster, known=known, run=run, credentials=self._credentials, left=left)
+            parts = _parts(options, ground, cluster, known=known, run=run, credentials=self._credentials, left=left)
             self._forget = parts.engine.forget
             with logs_home(cluster, parts.engine.collect, journal, self.secrets):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
-                    journal.append("fence", **asdict(cluster.escapes()))
+                    journal.append("fence", **_counted(cluster))
                     afterwards(parts, run)
         finally:
             journal.close()
@@ -251,8 +259,8 @@ def _last_self_test() -> Json:
 
 def _parts(
     options: Options,
-    supplied: Supplies,
-    cluster: KindCluster,
+    ground: Ground,
+    cluster: SiteCluster,
     *,
     known: dataset.KnownData,
     run: Path,
@@ -262,10 +270,10 @@ def _parts(
     application = _application(options)
     return Parts(
         cluster=cluster,
-        engine=VeleroEngine(
-            cluster, lambda: cluster.store, supplied.release, uploader=options.engine.removeprefix("velero-")
+        engine=ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name),
+        deployment=ground.fitted(
+            Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials), cluster
         ),
-        deployment=Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials),
         stores=tuple(
             application.kind(name)(cluster, application.namespace, credentials[name]) for name in options.stores
         ),
@@ -276,9 +284,9 @@ def _parts(
         hooks=options.hooks,
         renew=partial(_renew, cluster),
         beside=lambda: _parts(
-            options, supplied, cluster.beside, known=known, run=run, credentials=credentials, left=None
+            options, ground, cluster.beside, known=known, run=run, credentials=credentials, left=None
         ),
-        env=environment(supplied, cluster, run, application.namespace, options.scenario.name),
+        env=environment(ground.kubectl, cluster, run, application.namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
         services=tuple(
@@ -287,18 +295,18 @@ def _parts(
     )
 
 
-def environment(supplied: Supplies, cluster: KindCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:
+def environment(kubectl: Path, cluster: SiteCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:
     """What users' hooks find in their environment, but for the step."""
     return {
-        "PATH": f"{supplied.programs.kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "KUBECONFIG": str(cluster.kubectl.kubeconfig.resolve()),
+        "PATH": f"{kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "KUBECONFIG": str(cluster.kubeconfig.resolve()),
         "DRILLPROOF_RUN": str(run.resolve()),
         "DRILLPROOF_NAMESPACE": namespace,
         "DRILLPROOF_SCENARIO": scenario,
     }
 
 
-def keys_of_store(cluster: KindCluster | None) -> frozenset[str]:
+def keys_of_store(cluster: SiteCluster | None) -> frozenset[str]:
     """The credentials of a cluster's object store, once it is there."""
     with contextlib.suppress(HarnessError):
         if cluster:
@@ -306,7 +314,7 @@ def keys_of_store(cluster: KindCluster | None) -> frozenset[str]:
     return frozenset()
 
 
-def leave(cluster: KindCluster | None, *, keep: bool) -> None:
+def leave(cluster: SiteCluster | None, *, keep: bool) -> None:
     """Take a cluster down, or let go of it if it is to be kept."""
     if cluster and keep:
         cluster.release()
@@ -316,7 +324,7 @@ def leave(cluster: KindCluster | None, *, keep: bool) -> None:
 
 @contextlib.contextmanager
 def logs_home(
-    cluster: KindCluster, tool: Callable[[Path], None], journal: Journal, secrets: Callable[[], frozenset[str]]
+    cluster: SiteCluster, tool: Callable[[Path], None], journal: Journal, secrets: Callable[[], frozenset[str]]
 ) -> Iterator[None]:
     """Bring the logs home, and count what the fence has stopped, on every way out."""
     try:
@@ -325,15 +333,20 @@ def logs_home(
         logs = {"cluster": cluster.collect, "tool": tool}
         bundle.collect(journal.path.parent / "bundle", logs, secrets())
         with contextlib.suppress(HarnessError):
-            journal.append("fence", **asdict(cluster.escapes()))
+            journal.append("fence", **_counted(cluster))
 
 
-def _renew(cluster: KindCluster) -> None:
+def _counted(cluster: SiteCluster) -> dict[str, Json]:
+    counts = cluster.escapes()
+    return {"there": False} if counts is None else asdict(counts)
+
+
+def _renew(cluster: SiteCluster) -> None:
     cluster.down(keep_store=True)
     cluster.up()
 
 
-def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
+def _facts(options: Options, ground: Ground) -> dict[str, Json]:
     scenario, application = options.scenario, _application(options)
     kinds = {name: application.kind(name) for name in options.stores}
     return {
@@ -351,7 +364,8 @@ def _facts(options: Options, supplied: Supplies) -> dict[str, Json]:
         "size": options.size,
         "writes_per_s": options.rate,
         "hooks": [asdict(hook) for hook in options.hooks],
-        "versions": supplied.facts(),
+        "versions": ground.facts(),
+        **({} if ground.fenced else {"fenced": False}),
         "commit": commit(),
         "selftest": _last_self_test(),
         "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}

@@ -7,13 +7,13 @@ import json
 import secrets
 import string
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import claims, deadlines, wait
 from harness.errors import Misconfigured
-from harness.k8s import make_anew
+from harness.k8s import Object, documents, make_anew
 from harness.model import Json
 from harness.ports import Cluster
 
@@ -30,12 +30,21 @@ class Deployment:
     strategy: str
     fixtures: Path
     credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
+    open: Callable[[str], None] | None = None  # makes the namespace for a run where that is not ours to do at will
+    adapt: Callable[[Object], Object] = lambda thing: thing  # what must be otherwise in a manifest where this is
 
     def apply(self, run: str) -> None:
         """Create the namespace, its secrets and the leave for a first start, and apply every store's manifests."""
-        self.remove()
-        objects: list[Json] = [_object("Namespace", self.namespace, run)]
-        objects += [
+        if self.open:
+            self.open(run)
+        else:
+            self.remove()
+            self._apply(_object("Namespace", self.namespace, run))
+        self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.beginning(run), *self.manifests()]})
+
+    def beginning(self, run: str) -> tuple[Object, ...]:
+        """What is there before any manifest: the Secrets, and the leave for a first start."""
+        objects = [
             _object("Secret", f"{store}-credentials", run, stringData=dict(values))
             for store, values in self.credentials.items()
         ]
@@ -43,11 +52,15 @@ class Deployment:
         # a restore that brought no data is refused by the start scripts, and can't look like a healthy start.
         leave = _object("ConfigMap", "first-start", run, data={"allowed": "yes"})
         leave["metadata"]["labels"]["velero.io/exclude-from-backup"] = "true"  # type: ignore[index,call-overload] # built above
-        objects.append(leave)
-        for item in objects:
-            self._apply(item)
-        for store in self.credentials:
-            self.cluster.kubectl("apply", "-n", self.namespace, "-k", str(overlay(self.fixtures, store, self.strategy)))
+        return (*objects, leave)
+
+    def manifests(self) -> tuple[Object, ...]:
+        """Every store's manifests under the strategy, as they are applied here."""
+        folders = [overlay(self.fixtures, store, self.strategy) for store in self.credentials]
+        render = ("create", "--dry-run=client", "--validate=false", "-n", self.namespace, "-o", "json", "-k")
+        return tuple(
+            self.adapt(thing) for folder in folders for thing in documents(self.cluster.kubectl(*render, str(folder)))
+        )
 
     def close(self) -> None:
         """Take the leave for a first start back: from now on an empty volume is a loss, never a new beginning."""
@@ -83,7 +96,7 @@ class Deployment:
         """Remove claims and the pods that hold them, so that both are made anew. TimedOut if one stays."""
         claims.discard(self.cluster.kubectl, self.namespace, lost)
 
-    def _apply(self, item: Json) -> None:
+    def _apply(self, item: Object) -> None:
         self.cluster.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(item))
 
 

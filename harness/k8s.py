@@ -34,6 +34,17 @@ def objects(kubectl: RunsKubectl, *args: str, within_s: float = 60) -> tuple[Obj
     return tuple(json.loads(kubectl("get", *args, "-o", "json", within_s=within_s))["items"])
 
 
+def documents(printed: str) -> tuple[Object, ...]:
+    """The objects that a command printed, one JSON document after the other."""
+    found: list[Object] = []
+    decoder, rest = json.JSONDecoder(), printed.strip()
+    while rest:
+        document, end = decoder.raw_decode(rest)
+        found += document["items"] if text(document, "kind") == "List" else [document]
+        rest = rest[end:].lstrip()
+    return tuple(found)
+
+
 def make_anew(
     kubectl: RunsKubectl, namespace: str, names: Sequence[str], *, within_s: float
 ) -> dict[str, dict[str, Json]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -260,6 +261,24 @@ class Target:
         if not isinstance(store, Administered):
             raise FaultHadNoEffect(f"{name} takes no statements")
         return store, store
+
+
+class Reach(Enum):
+    """What a fault acts on."""
+
+    NAMESPACE = "the drill's own namespace"
+    MACHINES = "the machines below the cluster"
+    BUCKET = "the bucket with everybody's backups"
+    TOOL = "the backup tool that others use, too"
+    CLUSTER = "what all namespaces share"
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """The extra power of a fault that says how far it reaches; one that says nothing may reach anywhere."""
+
+    @property
+    def reach(self) -> Reach: ...
 
 
 class Fault(Protocol):

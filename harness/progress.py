@@ -106,7 +106,9 @@ def words_of(event: Event) -> str:
         "corrupt": lambda: f"{_who(data)} says that its data are damaged: {text(data.get('message'))}",
         "unread": lambda: f"{text(data.get('what'))} of {_who(data)} NOT read: {text(data.get('message'))}",
         "fence": lambda: (
-            f"at the fence {_count(data, 'stopped', 'packet')} stopped, {text(data.get('escaped'))} escaped"
+            "there is no fence around this cluster; what left it was not counted"
+            if data.get("there") is False
+            else f"at the fence {_count(data, 'stopped', 'packet')} stopped, {text(data.get('escaped'))} escaped"
         ),
         "selftest": lambda: f"the checks were tried on a spoilt recovery: {noticed(data)}",
         "write": lambda: f"new write on {text(data.get('store'))} {'' if data.get('committed') else 'NOT '}committed",

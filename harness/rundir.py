@@ -137,6 +137,11 @@ class Run:
         )
 
     @property
+    def fenced(self) -> bool:
+        """Whether a fence was to be around the cluster: around all that drillproof makes."""
+        return self.facts.get("fenced") is not False
+
+    @property
     def is_proof(self) -> bool:
         """Whether a backup was proved that was there already, and nothing was drilled (see `harness.proof`)."""
         return self.facts.get("kind") == PROOF

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from harness.errors import Misconfigured
 from harness.model import STEPS, Json, Notice, Objectives, Plan
-from harness.ports import Fault
+from harness.ports import Bounded, Fault, Reach
 
 STORES = ("mysql", "postgres", "consul")
 """The stores of the deployment `custos`, in the order in which they are named everywhere."""
@@ -62,6 +62,23 @@ class Scenario:
     def faults(self) -> tuple[Fault, ...]:
         """All that breaks: the disaster first."""
         return (*((self.fault,) if self.fault else ()), *(trouble.fault for trouble in self.troubles))
+
+
+def beyond(scenario: Scenario) -> str:
+    """Why it cannot be where only one namespace is the drill's own; "" if it can."""
+    plan = scenario.plan
+    reasons = {
+        "it needs a cluster that may be thrown away": plan.new_cluster,
+        "it needs a second cluster": plan.move,
+        "it turns a whole bucket back": plan.rewind,
+    }
+    said = [reason for reason, is_so in reasons.items() if is_so]
+    for fault in scenario.faults:
+        if not isinstance(fault, Bounded):
+            said.append(f"{fault.name} does not say how far it reaches")
+        elif fault.reach is not Reach.NAMESPACE:
+            said.append(f"{fault.name} breaks {fault.reach.value}")
+    return "; ".join(said)
 
 
 def facts(scenario: Scenario) -> dict[str, Json]:

@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -126,6 +127,49 @@ def spawn(
     finally:
         _running.discard(process.pid)
         _kill(process, grace_s)
+
+
+def supervise(
+    argv: Sequence[str | Path],
+    *,
+    within_s: float,
+    grace_s: float,
+    listen: Callable[[str], None],
+    env: Mapping[str, str] | None = None,
+) -> int | None:
+    """Run `argv` with our standard output, tell `listen` each line of its standard error, return its exit code.
+
+    Past `within_s` seconds, or when we are interrupted, it is told to stop, so that it can clean up; after `grace_s`
+    more it is killed. None if it ran out of time.
+    """
+    command = [str(word) for word in argv]
+    ours, its = os.pipe()
+    told = threading.Thread(target=_read_lines, args=(ours, listen), daemon=True)
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stderr=its, env={**os.environ, **(env or {})}, start_new_session=True
+        )
+    except OSError as error:
+        os.close(ours)
+        raise ToolFailed(command, 127, str(error)) from error
+    finally:
+        os.close(its)
+    told.start()
+    _running.add(process.pid)
+    try:
+        return process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _running.discard(process.pid)
+        _kill(process, grace_s)
+        told.join(5)  # something that outlives it may hold its end of the pipe
+
+
+def _read_lines(pipe: int, listen: Callable[[str], None]) -> None:
+    with os.fdopen(pipe, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            listen(line.rstrip("\n"))
 
 
 def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:

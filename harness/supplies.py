@@ -10,12 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from harness import data
+from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import Release
 from harness.clusters.docker import Docker
 from harness.clusters.kind import KindCluster, Programs
 from harness.clusters.lock import Lock
+from harness.deployment import Deployment
 from harness.engine.engine import Engine, ensure_engine
 from harness.errors import Misconfigured
+from harness.ground import SiteCluster
 from harness.images import versions
 from harness.images.images import Images, Ready
 from harness.model import Json
@@ -26,7 +29,7 @@ IMAGES_BYTES = 8_000_000_000
 
 @dataclass(frozen=True)
 class Supplies:
-    """All of it, made ready."""
+    """All of it, made ready. Implements `harness.ground.Ground`."""
 
     engine: Engine
     versions: versions.Versions
@@ -36,6 +39,16 @@ class Supplies:
     def programs(self) -> Programs:
         """The programs that a cluster needs."""
         return Programs(self.docker, self.ready.tools.kind, self.ready.tools.kubectl)
+
+    @property
+    def kubectl(self) -> Path:
+        """The program."""
+        return self.ready.tools.kubectl
+
+    @property
+    def fenced(self) -> bool:
+        """Around each of them."""
+        return True
 
     @property
     def docker(self) -> Docker:
@@ -59,6 +72,14 @@ class Supplies:
             topology=data.clusters(),
             state=state(),
         )
+
+    def backup_engine(self, cluster: SiteCluster, uploader: str, run: str) -> VeleroEngine:  # noqa: ARG002 # of the seam
+        """What takes the backups of a run: Velero, all whose backups are ours."""
+        return VeleroEngine(cluster, lambda: cluster.store, self.release, uploader=uploader)
+
+    def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:  # noqa: ARG002 # of the seam
+        """As its manifests say: the cluster was made for it."""
+        return deployment
 
     def facts(self) -> dict[str, Json]:
         """What a report says of them."""

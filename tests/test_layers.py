@@ -30,6 +30,7 @@ FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("proof.py", (*ADAPTERS, "harness.prove", "harness.checks", "harness.evidence", "harness.assembly")),
     ("prove/prove.py", ("harness.clusters", "harness.engine", "harness.images", "harness.checks", "harness.assembly")),
     ("prove/source.py", (*ADAPTERS, "harness.checks", "harness.assembly")),
+    ("unattended", ("harness.drill", "harness.checks", "harness.faults", "harness.datastores", "harness.assembly")),
     ("faults", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
     ("engine", ("harness.drill", "harness.checks", "harness.clusters", "harness.assembly")),
     ("images", ("harness.drill", "harness.checks", "harness.clusters", "harness.assembly")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -13,6 +13,7 @@ from harness import deadlines
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.faults import halt, loss, older
 from harness.faults.command import Command
+from harness.faults.config import EditConfig
 from harness.faults.halt import NewAddresses
 from harness.faults.older import TurnBack
 from harness.model import Part, Reading, Row, Volume
@@ -58,6 +59,7 @@ class Cluster:
     did: list[str] = field(default_factory=list)
     log: str = "all is well\n"
     then: str = ""  # logged once a command was run
+    files: dict[str, str] = field(default_factory=lambda: {"id.sh": "id of $1\n", "other.sh": "id of $1\n"})
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         verb = args[0]
@@ -75,9 +77,13 @@ class Cluster:
             self.kept |= {key: value} if equals else {}
         if verb == "exec":
             self.log += self.then
+        if verb == "patch":
+            self.files |= json.loads(args[-1].partition("=")[2])["data"]
         return ""
 
     def _listed(self, kind: str) -> list[object]:
+        if kind == "configmaps":
+            return [{"metadata": {"name": "scripts"}, "data": self.files}, {"metadata": {"name": "empty"}}]
         born = 0 if self.same_addresses else self.born
         if kind == "statefulsets":
             return [{"metadata": {"name": "db", "annotations": self.kept}, "spec": {"replicas": self.replicas}}]
@@ -170,6 +176,30 @@ def test_a_command_that_changed_nothing_is_no_damage() -> None:
         fault.damage(target(), ())
     with pytest.raises(FaultHadNoEffect, match="db has no db-7"):
         Command("copy", "db", ("db-7",), ("true",), TWINS).inject(target())
+
+
+TWIN = EditConfig("twin", "db", "id.sh", "$1", "${1#db}", TWINS, restart="db")
+
+
+def test_a_wrong_word_is_rolled_out_and_taken_back() -> None:
+    cluster = Cluster(log="two of one id\n")
+    here = target(cluster=cluster)
+    TWIN.inject(here)
+    assert cluster.files == {"id.sh": "id of ${1#db}\n", "other.sh": "id of $1\n"}
+    assert "scale statefulset db --replicas=2" in cluster.did
+    assert TWIN.damage(here, ()) == {f"log of {member}": "two of one id" for member in MEMBERS}
+    TWIN.undo(here)
+    TWIN.undo(here)
+    assert cluster.files["id.sh"] == "id of $1\n"
+
+
+def test_a_word_that_is_nowhere_or_that_nobody_minds_is_no_damage() -> None:
+    with pytest.raises(FaultHadNoEffect, match=r"no ConfigMap has a file id\.sh with 'x' in it"):
+        replace(TWIN, old="x").inject(target())
+    here = target()
+    TWIN.inject(here)
+    with pytest.raises(FaultHadNoEffect, match="no member of db has logged anything like 'one id'"):
+        TWIN.damage(here, ())
 
 
 def test_a_store_whose_ledger_stands_still_takes_no_writes() -> None:

@@ -14,7 +14,7 @@ import pytest
 from nightly import NAME, Nightly, claim, copy, good, pod
 from test_schema import lines, wrong
 
-from harness import data, evidence, judge, selftest
+from harness import data, deadlines, evidence, judge, selftest
 from harness import journal as journals
 from harness import rundir as rundirs
 from harness.clock import Clock
@@ -24,14 +24,15 @@ from harness.hooks import Hook
 from harness.journal import Journal
 from harness.ledger import fingerprint
 from harness.matrix.table import finished
-from harness.model import Json, Objectives, ToolReport, Verdict, Volume
+from harness.model import Json, Objectives, ToolReport, Verdict, Volume, VolumeCopy
 from harness.prove import assembly, detect, record
 from harness.prove import request as requests
 from harness.prove.examine import Examiner, Garbled, no_place, parts_of, sound_of
 from harness.prove.examine import lines as fields
 from harness.prove.options import ProofOptions
 from harness.prove.prove import Parts, Prove
-from harness.prove.source import Credentials, Place
+from harness.prove.record import Recorded
+from harness.prove.source import Credentials, Listing, Place, Source
 from harness.sabotage import proof as sabotage
 from harness.supplies import Supplies
 from harness.wait import NotYet
@@ -71,6 +72,7 @@ class World:
     meanwhile: Callable[[Nightly], None] = lambda _: None
     asked: list[tuple[str, ...]] = field(default_factory=list)
     fails: str = ""
+    restored_within_s: float = 0
 
     # ------------------------------------------------------------ a cluster
 
@@ -102,7 +104,8 @@ class World:
     def client(self) -> Any:  # noqa: ANN401 # stands in for boto's own
         return SimpleNamespace(put_object=lambda Bucket, Key, Body: self.ours.__setitem__(Key, Body))  # noqa: N803 # boto's
 
-    def restore(self, name: str, backup: str, namespaces: tuple[str, ...]) -> ToolReport:
+    def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
+        self.restored_within_s = within_s
         if self.fails == "restore":
             raise TimedOut("Velero's restore", 1, "InProgress")
         assert f"backups/{backup}/velero-backup.json" in self.ours
@@ -144,7 +147,12 @@ OPTIONS = ProofOptions(
 def prove(tmp_path: Path) -> Callable[..., Path]:
     """One proof of what a world holds; its run directory, judged and rendered."""
 
-    def prove(world: World | None = None, options: ProofOptions = OPTIONS, hooks: tuple[Hook, ...] = ()) -> Path:
+    def prove(
+        world: World | None = None,
+        options: ProofOptions = OPTIONS,
+        hooks: tuple[Hook, ...] = (),
+        rto_s: float | None = 0.05,
+    ) -> Path:
         world = world or World()
         source = world.bucket_of_theirs
         listing = source.listing()
@@ -168,7 +176,7 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
             prepare=lambda: None,
             hooks=hooks,
             env={},
-            answer_within_s=0.05,
+            rto_s=rto_s,
         )
         Prove(parts, run, journal).run()
         journal.append("fence", stopped=3, escaped=0)
@@ -183,6 +191,22 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
 def bare() -> dict[str, Json]:
     """A pod whose database takes no fingerprint."""
     return {**pod(), "metadata": {"name": "db-0", "namespace": "shop"}}
+
+
+@pytest.mark.parametrize(("rto_s", "within_s"), [(600, 600), (None, deadlines.RESTORE_S + 1e9 / 1e6)])
+def test_a_restore_is_waited_for_as_long_as_the_objective_or_its_bytes_allow(
+    prove: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, rto_s: float | None, within_s: float
+) -> None:
+    large, read = VolumeCopy("db-0", "data", "Completed", 10**9, 10**9, ""), record.read
+
+    def of_a_gigabyte(source: Source, listing: Listing, backup: str) -> Recorded:
+        recorded = read(source, listing, backup)
+        return replace(recorded, report=replace(recorded.report, volumes=(large,)))
+
+    monkeypatch.setattr(record, "read", of_a_gigabyte)
+    world = World()
+    prove(world, rto_s=rto_s)
+    assert world.restored_within_s == within_s
 
 
 def told(run: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 import sample_runs
 
 from harness import checks
-from harness.evidence import answers, html, story, summary
+from harness.evidence import answers, html, markdown, story, summary
 from harness.evidence.answers import Answer, damage_in_words
 from harness.model import Event, Json, Verdict
 from harness.progress import words_of
@@ -29,7 +29,7 @@ def test_every_check_of_a_proof_has_a_question() -> None:
 
 def test_each_question_is_answered_with_its_evidence(tmp_path: Path) -> None:
     told = answered(sample_runs.passed(tmp_path / "run"))
-    assert tuple(told) == tuple(question for question in answers.QUESTIONS if question != "taken-over")
+    assert tuple(told) == tuple(question for question in answers.QUESTIONS if question not in {"taken-over", "login"})
     assert {answer.verdict for answer in told.values()} == {Verdict.PASS}
     assert told["damage-seen"].said == ("9 volumes gone, 9 members cannot be read",)
     assert told["data-equal"].said == ("18 of 18 answers came from the member that was asked",)
@@ -77,6 +77,22 @@ def test_an_answer_is_its_worst_finding_and_does_not_repeat_what_is_wrong(tmp_pa
     ledger = told["ledger-kept"]
     assert (ledger.verdict, ledger.passed, ledger.asked) == (Verdict.UNKNOWN, 1, 2)
     assert told["of-a-newer-one"].question == "of-a-newer-one"
+
+
+def test_a_cluster_without_a_fence_is_said_to_have_none_wherever_the_verdict_is(tmp_path: Path) -> None:
+    sample = sample_runs.recovered(tmp_path / "run")
+    sample.facts["fenced"] = False
+    sample.events = [event for event in sample.events if event.kind != "fence"]
+    sample.event(215.5, "fence", there=False)
+    sample.finding("ledger-kept", "pass", "29 lost", store="mysql", member="mysql-0")
+    told = story.read(sample.write())
+    assert told.verdict is Verdict.PASS
+    of_fence = {answer.check: answer for answer in answers.answers(told)}["fence-held"]
+    assert (of_fence.verdict, of_fence.asked) == (Verdict.UNKNOWN, 0)
+    page = html.render(told)
+    for shown in (page, markdown.render(told), "\n".join(summary.lines(told))):
+        assert "what left it was not counted" in shown
+    assert "escaped" not in page.partition("Definitions")[0]
 
 
 @pytest.mark.parametrize("sample", ["failed", "broken_off"])
@@ -154,6 +170,7 @@ LINES: tuple[tuple[str, dict[str, Json], str], ...] = (
         "digest of mysql-0 NOT read: TimedOut: 9 s",
     ),
     ("fence", {"stopped": 12, "escaped": 0}, "at the fence 12 packets stopped, 0 escaped"),
+    ("fence", {"there": False}, "there is no fence around this cluster; what left it was not counted"),
     (
         "selftest",
         {"tier": "rehearsed", "noticed": 120, "missed": []},

@@ -55,6 +55,11 @@ def test_a_schema_is_one_itself_and_says_which_version_it_is_of(name: str) -> No
     assert schema(name)["$id"] == f"urn:drillproof:schema:{name}:{SCHEMA}"
 
 
+@pytest.mark.parametrize("name", ["matrix", "trend"])
+def test_a_schema_of_many_runs_is_one_itself(name: str) -> None:
+    Draft202012Validator.check_schema(schema(name))
+
+
 # ---------------------------------------------------------------- what drills write
 
 
@@ -85,6 +90,13 @@ def test_the_sample_is_as_the_schema_says() -> None:
     assert wrong("findings", {**json.loads(sample.read_text()), "schema": SCHEMA}) == []
 
 
+def test_a_matrix_of_real_drills_is_as_the_schema_says() -> None:
+    sample = json.loads((Path(__file__).parent.parent / "reports" / "sample" / "matrix.json").read_text())
+    assert len(sample["rows"]) > 50
+    assert wrong("matrix", sample) == []
+    assert wrong("matrix", {**sample, "verdict": "green"}) != []
+
+
 def test_every_line_of_a_journal_is_as_the_schema_says(memory: Memory) -> None:
     memory.drill()
     told = list(lines(memory.path))
@@ -105,6 +117,8 @@ def test_every_kind_of_event_that_is_written_is_in_the_schema() -> None:
 
 class Supplied:
     """As much of `Supplies` as a run's facts need."""
+
+    fenced = True
 
     def facts(self) -> dict[str, Json]:
         images = {"mysql": asdict(ImageRef("docker.io/library/mysql:9.7", "built", "267c47b82b24536b"))}

@@ -6,57 +6,33 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sample_runs
-from memory import Memory
+import signed_runs
+from signed_runs import NOW, SignedRuns
+from test_schema import wrong
 
 from harness import cli
-from harness.conduct import finish
 from harness.evidence import trend as pages
 from harness.matrix.trend import Trend, trend
-from harness.model import Json, Verdict
-from harness.rundir import read_json
-from harness.signing import keys, seal
+from harness.model import Verdict
+from harness.signing import keys
 
 KEY = keys.fresh()
 OTHER = keys.fresh()
-NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 SCENARIOS = ("memory_loss", "worker_lost")
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that passed, judged and not signed."""
-    memory = Memory(tmp_path_factory.mktemp("good"))
-    memory.drill(stores=("consul",))
-    assert finish(memory.path).verdict is Verdict.PASS
-    return memory.path
+    return signed_runs.good(tmp_path_factory.mktemp("good"))
 
 
-class Folder:
-    """A folder of signed runs: copies of a good one, of other days and with other figures."""
-
-    def __init__(self, good: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.good = good
-        self.runs = runs
-        self._monkeypatch = monkeypatch
-
-    def add(
-        self, days_ago: float, *, verdict: str = "pass", rto_s: float = 10, key: keys.PrivateKey = KEY, **facts: Json
-    ) -> Path:
-        """A run that was signed so many days ago."""
-        ended = NOW - timedelta(days=days_ago)
-        run = self.runs / f"{ended:%Y%m%dT%H%M%SZ}-memory_loss"
-        shutil.copytree(self.good, run)
-        for name, changes in (("run.json", facts), ("findings.json", {"verdict": verdict, "rto_s": rto_s})):
-            (run / name).write_text(json.dumps({**read_json(run / name), **changes}))
-        self._monkeypatch.setattr("harness.signing.seal.now", ended.isoformat)
-        seal.sign_evidence(run, key)
-        seal.sign_verdict(run, key, Verdict(verdict), {"rto_s": rto_s, "rpo_s": 1})
-        return run
+class Folder(SignedRuns):
+    """A folder of signed runs, and what they come to."""
 
     def trend(self, *asked: str, expiry_days: int = 30) -> Trend:
         """What they come to."""
@@ -68,7 +44,7 @@ class Folder:
 @pytest.fixture
 def folder(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     (tmp_path / "runs").mkdir()
-    return Folder(good, tmp_path / "runs", monkeypatch)
+    return Folder(good, tmp_path / "runs", KEY, monkeypatch)
 
 
 def test_the_newest_drill_speaks_for_its_make(folder: Folder) -> None:
@@ -311,6 +287,8 @@ def test_json_says_the_same(folder: Folder) -> None:
         }
     ]
     assert [each["word"] for each in told["coverage"]] == ["proved", "never drilled"]
+    assert wrong("trend", told) == []
+    assert wrong("trend", {**told, "makes": [{}]}) != []
 
 
 def test_the_command_prints_writes_and_says_how_it_went(

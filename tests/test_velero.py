@@ -43,7 +43,7 @@ class Bucket:
         return self
 
     bucket = "velero"
-    outside, access_key, secret_key = "http://outside", "key", "other-secret"
+    outside, access_key, secret_key, folder = "http://outside", "key", "other-secret", ""
 
     def get_paginator(self, name: str) -> SimpleNamespace:
         assert name == "list_objects_v2"

@@ -22,22 +22,24 @@ from harness.shell import run
 UPLOADER = "kopia"
 
 
-def check(kubectl: RunsKubectl, program: Callable[[], Path], store: ObjectStore, copies: Sequence[Object]) -> Answer:
+def check(
+    kubectl: RunsKubectl, program: Callable[[], Path], store: ObjectStore, copies: Sequence[Object], namespace: str
+) -> Answer:
     """Let all data of the repositories of these volume copies be read. Never raises for one that can't be.
 
-    `program` gives kopia-check, or raises what keeps it from being had.
+    `program` gives kopia-check, or raises what keeps it from being had; `namespace` is Velero's own.
     """
     if strange := {text(copy, "spec", "uploaderType") for copy in copies} - {UPLOADER}:
         return Answer(checked=False, damage=(f"volumes were copied with {', '.join(sorted(strange))}",))
     try:
-        checker, password = program(), velero_check.password(kubectl)
+        checker, password = program(), velero_check.password(kubectl, namespace)
     except HarnessError as error:
         return Answer(checked=False, damage=(str(error),))
     kept: dict[str, list[Object]] = {}
     for copy in copies:
         kept.setdefault(text(copy, "spec", "pod", "namespace"), []).append(copy)
     return velero_check.together(
-        _repository(checker, store, f"{UPLOADER}/{namespace}/", password, its) for namespace, its in kept.items()
+        _repository(checker, store, f"{store.folder}{UPLOADER}/{of}/", password, its) for of, its in kept.items()
     )
 
 

@@ -81,14 +81,25 @@ class VeleroEngine:
     """Velero and its node agents. Implements `harness.ports.BackupEngine`."""
 
     def __init__(
-        self, cluster: Cluster, store: Callable[[], ObjectStore], release: Release, *, uploader: str = "restic"
+        self,
+        cluster: Cluster,
+        store: Callable[[], ObjectStore],
+        release: Release,
+        *,
+        uploader: str = "restic",
+        namespace: str = NAMESPACE,
     ) -> None:
-        """`store` gives the object store when the cluster is up; `uploader` is restic or kopia."""
+        """`store` gives the object store when the cluster is up; `uploader` is restic or kopia.
+
+        `namespace` is Velero's own.
+        """
         self.name = f"velero-{uploader}"
         self._cluster = cluster
         self._store = store
         self._release = release
         self._uploader = uploader
+        self._namespace = namespace
+        self._here = f"--namespace={namespace}"
 
     def install(self) -> None:
         """Install it, or bring an earlier installation to what it should be; return when it can take backups."""
@@ -102,7 +113,7 @@ class VeleroEngine:
         self._empty()
         # The bucket first: Velero makes its records anew of what it finds there.
         self._cluster.kubectl(
-            *("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", f"--namespace={NAMESPACE}"),
+            *("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", self._here),
             within_s=deadlines.DAMAGE_S,
         )
 
@@ -140,13 +151,7 @@ class VeleroEngine:
 
     def backup(self, name: str, namespace: str) -> ToolReport:
         """Take a backup of the namespace, copying the volumes that its pods' annotations name."""
-        wanted: dict[str, Json] = {
-            "includedNamespaces": [namespace],
-            "defaultVolumesToFsBackup": False,
-            "snapshotVolumes": False,
-            "storageLocation": "default",
-        }
-        done = self._run("Backup", name, wanted, deadlines.BACKUP_S)
+        done = self._run(self.wanted_backup(name, namespace), deadlines.BACKUP_S)
         copies = self._records("podvolumebackups", "backup-name", name)
         return self._report(done, copies, f"backups/{name}/{name}-results.gz")
 
@@ -154,7 +159,7 @@ class VeleroEngine:
         self, name: str, backup: str, namespaces: Sequence[str] = (), *, within_s: float = deadlines.RESTORE_S
     ) -> ToolReport:
         """Restore `backup`, volumes included, once Velero has found it in the bucket: all, or these namespaces."""
-        known = ("backups.velero.io", f"--namespace={NAMESPACE}", f"--field-selector=metadata.name={backup}")
+        known = ("backups.velero.io", self._here, f"--field-selector=metadata.name={backup}")
 
         def found() -> None:
             if not objects(self._cluster.kubectl, *known):
@@ -162,12 +167,36 @@ class VeleroEngine:
 
         # A new cluster looks into an old bucket once a minute.
         until(found, waited_for=f"Velero to find the backup {backup}", within_s=deadlines.SYNC_S)
-        wanted: dict[str, Json] = {"backupName": backup, "restorePVs": True}
-        if namespaces:
-            wanted["includedNamespaces"] = list(namespaces)
-        done = self._run("Restore", name, wanted, within_s)
+        done = self._run(self.wanted_restore(name, backup, namespaces), within_s)
         copies = self._records("podvolumerestores", "restore-name", name)
         return self._report(done, copies, f"restores/{name}/restore-{name}-results.gz")
+
+    def wanted_backup(self, name: str, namespace: str) -> Object:
+        """A backup as it is asked for."""
+        spec: Json = {
+            "includedNamespaces": [namespace],
+            "defaultVolumesToFsBackup": False,
+            "snapshotVolumes": False,
+            **self._asked(),
+        }
+        return self._wanted("Backup", name, spec)
+
+    def wanted_restore(self, name: str, backup: str, namespaces: Sequence[str] = ()) -> Object:
+        """A restore as it is asked for."""
+        only: dict[str, Json] = {"includedNamespaces": list(namespaces)} if namespaces else {}
+        return self._wanted("Restore", name, {"backupName": backup, "restorePVs": True, **only})
+
+    def _wanted(self, kind: str, name: str, spec: Json) -> Object:
+        metadata: Json = {"name": name, "namespace": self._namespace, **self._marks()}
+        return {"apiVersion": "velero.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+    def _asked(self) -> Mapping[str, Json]:
+        """What else a backup asks for."""
+        return {"storageLocation": "default"}
+
+    def _marks(self) -> Mapping[str, Json]:
+        """What tells our backups and restores from others'; on a cluster of our own all of them are ours."""
+        return {}
 
     def stored(self, name: str) -> Stored:
         """The objects of this backup and of the repositories that its own list of volume copies names.
@@ -191,8 +220,12 @@ class VeleroEngine:
 
     def _checked(self, copies: tuple[Object, ...]) -> Answer:
         if self._uploader == kopia_check.UPLOADER:
-            return kopia_check.check(self._cluster.kubectl, self._release.kopia_check, self._store(), copies)
-        return velero_check.check(self._cluster.kubectl, {text(copy, "spec", "repoIdentifier") for copy in copies})
+            program = self._release.kopia_check
+            return kopia_check.check(self._cluster.kubectl, program, self._store(), copies, self._namespace)
+        return velero_check.check(self._restic_check, {text(copy, "spec", "repoIdentifier") for copy in copies})
+
+    def _restic_check(self, repository: str) -> str:
+        return velero_check.restic(self._cluster.kubectl, repository, *velero_check.CHECK)
 
     def _objects(self, name: str) -> dict[str, int]:
         listed = dict(self._listed(f"backups/{name}/"))
@@ -211,7 +244,7 @@ class VeleroEngine:
         into.mkdir(parents=True, exist_ok=True)
         for kind in _RECORDS:
             with contextlib.suppress(HarnessError):
-                listing = self._cluster.kubectl("get", f"{kind}.velero.io", f"--namespace={NAMESPACE}", "-o", "yaml")
+                listing = self._cluster.kubectl("get", f"{kind}.velero.io", self._here, "-o", "yaml")
                 (into / f"{kind}.yaml").write_text(listing)
         with contextlib.suppress(HarnessError, BotoCoreError, ClientError):
             for folder in ("backups/", "restores/"):
@@ -220,16 +253,11 @@ class VeleroEngine:
                         with contextlib.suppress(*UNREADABLE):  # one that is spoilt keeps no other from coming home
                             (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
 
-    def _run(self, kind: str, name: str, spec: dict[str, Json], within_s: float) -> Object:
+    def _run(self, wanted: Object, within_s: float) -> Object:
         """Create a Backup or Restore and return it when its phase is one that stays."""
-        wanted: Json = {
-            "apiVersion": "velero.io/v1",
-            "kind": kind,
-            "metadata": {"name": name, "namespace": NAMESPACE},
-            "spec": spec,
-        }
+        kind, name = text(wanted, "kind"), text(wanted, "metadata", "name")
         self._cluster.kubectl("create", "-f", "-", stdin=json.dumps(wanted))
-        address = (f"{kind.lower()}s.velero.io", f"--namespace={NAMESPACE}", f"--field-selector=metadata.name={name}")
+        address = (f"{kind.lower()}s.velero.io", self._here, f"--field-selector=metadata.name={name}")
 
         def ended() -> Object:
             found = objects(self._cluster.kubectl, *address)
@@ -259,7 +287,7 @@ class VeleroEngine:
         found = objects(
             self._cluster.kubectl,
             f"{kind}.velero.io",
-            f"--namespace={NAMESPACE}",
+            self._here,
             f"--selector=velero.io/{label}={name}",
         )
         return tuple(sorted((volume_copy(record) for record in found), key=lambda copy: (copy.pod, copy.volume)))
@@ -295,20 +323,22 @@ class VeleroEngine:
     def _listed(self, prefix: str) -> Iterator[tuple[str, int]]:
         store = self._store()
         try:
-            for page in store.client().get_paginator("list_objects_v2").paginate(Bucket=store.bucket, Prefix=prefix):
-                yield from ((thing["Key"], thing["Size"]) for thing in page.get("Contents", ()))
+            pages = store.client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=store.bucket, Prefix=store.folder + prefix):
+                things = page.get("Contents", ())
+                yield from ((thing["Key"].removeprefix(store.folder), thing["Size"]) for thing in things)
         except (BotoCoreError, ClientError) as error:
             raise HarnessError(f"the bucket cannot be listed: {error}") from error
 
     def _read(self, key: str) -> bytes:
         store = self._store()
-        return gzip.decompress(store.client().get_object(Bucket=store.bucket, Key=key)["Body"].read())
+        return gzip.decompress(store.client().get_object(Bucket=store.bucket, Key=store.folder + key)["Body"].read())
 
     def _end_of(self, key: str) -> bytes:
         """The last MAX_LOG_BYTES of a zipped file, however much it unpacks to."""
         store = self._store()
         end = b""
-        with gzip.open(store.client().get_object(Bucket=store.bucket, Key=key)["Body"]) as file:
+        with gzip.open(store.client().get_object(Bucket=store.bucket, Key=store.folder + key)["Body"]) as file:
             while chunk := file.read(velero_install.MAX_LOG_BYTES):
                 end = (end + chunk)[-velero_install.MAX_LOG_BYTES :]
         return end

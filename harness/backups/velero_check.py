@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from harness import deadlines
@@ -12,6 +12,9 @@ from harness.errors import HarnessError, ToolFailed
 from harness.k8s import Object, RunsKubectl, objects, text
 
 MAX_LINES = 20
+CHECK = ("check", "--read-data", "--no-lock")
+"""No lock is taken: it would stay, and block Velero, if the command were killed."""
+
 _HEALTHY = "no errors were found"
 _DAMAGED = (
     *("Fatal: repository contains errors", "Fatal: LoadIndex returned errors", " is damaged: "),
@@ -33,9 +36,12 @@ class Answer:
     damage: tuple[str, ...]
 
 
-def check(kubectl: RunsKubectl, repositories: Collection[str]) -> Answer:
-    """Let every repository, named by its URL, be checked with all its data read. Never raises for one that can't be."""
-    return together(_checked(kubectl, repository) for repository in sorted(repositories))
+def check(ask: Callable[[str], str], repositories: Collection[str]) -> Answer:
+    """Let every repository, named by its URL, be checked with all its data read. Never raises for one that can't be.
+
+    `ask` runs restic with `CHECK` on one, and returns its standard output. ToolFailed, TimedOut.
+    """
+    return together(_checked(ask, repository) for repository in sorted(repositories))
 
 
 def together(repositories: Iterable[Answer]) -> Answer:
@@ -62,10 +68,10 @@ def is_lost(copy: Object) -> str:
     return f"the snapshot {text(copy, 'status', 'snapshotID')} of {of} is not in the repository"
 
 
-def password(kubectl: RunsKubectl) -> str:
-    """What all of Velero's repositories are encrypted with."""
+def password(kubectl: RunsKubectl, namespace: str = NAMESPACE) -> str:
+    """What all repositories of the Velero in `namespace` are encrypted with."""
     name = "--field-selector=metadata.name=velero-repo-credentials"
-    secrets = objects(kubectl, "secrets", f"--namespace={NAMESPACE}", name)
+    secrets = objects(kubectl, "secrets", f"--namespace={namespace}", name)
     return base64.b64decode(text(next(iter(secrets), None), "data", "repository-password")).decode()
 
 
@@ -78,10 +84,9 @@ def restic(kubectl: RunsKubectl, repository: str, *command: str, of: str = "depl
     return kubectl(*words, stdin=password(kubectl) + "\n", within_s=deadlines.CHECK_S)
 
 
-def _checked(kubectl: RunsKubectl, repository: str) -> Answer:
+def _checked(ask: Callable[[str], str], repository: str) -> Answer:
     try:
-        # No lock is taken: it would stay, and block Velero, if this command were killed.
-        said = restic(kubectl, repository, "check", "--read-data", "--no-lock")
+        said = ask(repository)
     except ToolFailed as error:
         lines = tuple(line for line in error.tail.splitlines() if not any(noise in line for noise in _NOISE))
         return Answer(any(end in error.tail for end in _DAMAGED), lines or (str(error),))

@@ -7,12 +7,18 @@ from harness.rundir import Run
 
 
 class FenceHeld:
-    """No packet left the drill's network: a restored copy of production must never reach production."""
+    """No packet left the drill's network: a restored copy of production must never reach production.
+
+    Around a cluster of others there is no fence, by what the drill wrote down before it began. Then nothing is judged,
+    and the report says that nothing was.
+    """
 
     name = "fence-held"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding."""
+        """One finding; none where there was no fence."""
+        if not run.fenced:
+            return ()
         counts = run.of("fence")
         escaped = counts[-1].data.get("escaped") if counts else None
         if not isinstance(escaped, int):

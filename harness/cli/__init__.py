@@ -13,11 +13,24 @@ from types import FrameType
 import typer
 from typer.exceptions import TyperException
 
-from harness.cli import catalogue, evidence, machine, matrix, options, prove, run, runs, tell, trend
+from harness.cli import (
+    catalogue,
+    evidence,
+    machine,
+    matrix,
+    options,
+    prove,
+    run,
+    runs,
+    schedule,
+    tell,
+    trend,
+    unattended,
+)
 from harness.errors import HarnessError, Interrupted, Misconfigured
 from harness.model import Verdict
 
-MODULES = (run, prove, matrix, trend, catalogue, runs, evidence, machine)
+MODULES = (run, prove, matrix, trend, catalogue, runs, evidence, unattended, schedule, machine)
 """The modules with our commands, in the order in which --help shows them."""
 
 app = typer.Typer(

@@ -61,12 +61,22 @@ def doctor(as_json: options.AsJson = False) -> int:
     return 0 if all(each.ok is not False for each in found) else tell.WRONG_USAGE
 
 
-@app.command(epilog=options.examples("drillproof gc", "drillproof gc --json"))
-def gc(as_json: options.AsJson = False) -> int:
-    """Remove whatever killed drills left behind."""
+@app.command(epilog=options.examples("drillproof gc", "drillproof gc --json", "drillproof gc --context staging"))
+def gc(
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Remove whatever killed drills left behind: here, or with --context on a cluster that was there before.
+
+    There everything goes that bears drillproof's label in the namespace that the configuration names, and all backups
+    of it. Who else drills there, from another machine, loses that drill.
+    """
     from harness import assembly
 
-    removed = assembly.gc()
+    place = options.place(context, kubeconfig, config)
+    removed = place.gc() if place else assembly.gc()
     if as_json:
         tell.document(list(removed))
     else:

@@ -41,7 +41,7 @@ def matrix(
     into: Annotated[Path, typer.Option(help="Folder of the matrices.")] = Path("reports/matrix"),
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a matrix that was stopped.")] = None,
     only_plan: Annotated[bool, typer.Option("--plan", help="Only say what would be drilled.")] = False,
-    lane: Annotated[str, typer.Option(hidden=True)] = "0/1",
+    lane: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -64,9 +64,8 @@ def matrix(
     folder = resume or whole.begin(into, planned)
 
     watch = partial(tell.watch, quiet=quiet)
-    number, lanes = map(int, lane.split("/"))
-    if number:
-        whole.drill(folder, planned, (number, lanes), cluster, watch)
+    if lane:
+        whole.drill(folder, planned, (lane, workers), cluster, watch)
         return 0
     with whole.other_lanes(folder, workers, cluster) as ended:
         whole.drill(folder, planned, (0, workers), cluster, watch)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import complete
+from harness.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from harness.existing import Place
 
 Scenarios = Annotated[
     list[str] | None,
@@ -58,6 +62,13 @@ After = Annotated[
     list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD after STEP.", autocompletion=complete.steps)
 ]
 Cluster = Annotated[str, typer.Option(metavar="NAME", help="Cluster to make; another name for a drill beside another.")]
+Context = Annotated[
+    str | None, typer.Option("--context", metavar="NAME", help="A cluster that is there, by its kubeconfig's context.")
+]
+Kubeconfig = Annotated[Path | None, typer.Option(metavar="FILE", help="Default: kubectl's own.")]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Which contexts are allowed (drillproof.toml if not given).")
+]
 Key = Annotated[
     Path | None,
     typer.Option(metavar="FILE", envvar="DRILLPROOF_KEY", help="Private key that signs (yours if not given)."),
@@ -79,3 +90,15 @@ CLUSTER = "drillproof"
 def examples(*lines: str) -> str:
     """What --help ends with: command lines that can be copied as they are."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def place(context: str | None, kubeconfig: Path | None, config: Path | None) -> Place | None:
+    """The cluster that is there, if one is named. Misconfigured if the configuration does not allow it."""
+    if context is None:
+        if kubeconfig or config:
+            raise Misconfigured("--kubeconfig and --config go with --context")
+        return None
+    from harness.allowed import allowed
+    from harness.existing import Place
+
+    return Place(allowed(context, config), kubeconfig)

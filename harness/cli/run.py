@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options, tell
+from harness.errors import Misconfigured
 from harness.model import Verdict, worst
 
 app = typer.Typer()
@@ -21,6 +22,7 @@ app = typer.Typer()
         "drillproof run cluster_lost --stores mysql --size medium",
         "drillproof run --strategy files --repeat 20",
         "drillproof run --deployment custos-shipped --stores postgres",
+        "drillproof run keys_deleted --context staging --dry-run",
         "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
     )
 )
@@ -38,6 +40,12 @@ def run(
     images: options.Images = "auto",
     mirror: options.Mirror = None,
     cluster: options.Cluster = options.CLUSTER,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+    config: options.Config = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --context: print every object that would be made, make none.")
+    ] = False,
     key: options.Key = None,
     rate: options.Rate = 20,
     fresh: Annotated[bool, typer.Option("--fresh", help="A new cluster for every drill.")] = False,
@@ -46,16 +54,26 @@ def run(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Run drills; with no name the default one."""
+    """Run drills; with no name the default one.
+
+    With --context they run on a cluster that is there, in a namespace of their own: see docs/existing.md.
+    """
     from harness import assembly, request
     from harness.conduct import conduct
 
+    place = options.place(context, kubeconfig, config)
+    if place is None and dry_run:
+        raise Misconfigured("--dry-run goes with --context; what a drill does on a cluster of its own, `plan` tells")
+    if place and deployment:
+        raise Misconfigured("--deployment makes no sense with --context: its images are on clusters of our own only")
+    if place and (mirror or images != "auto" or cluster != options.CLUSTER):
+        raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
     asked = request.options(
         scenarios or (),
         application=assembly.deployment(deployment) if deployment else None,
         stores=stores or (),
         strategy=strategy,
-        engine=engine,
+        engine=engine or (place.engine() if place else None),
         seed=seed,
         size=size,
         keep=keep,
@@ -69,8 +87,14 @@ def run(
         rate=rate,
     )
     request.at_least_once(repeat)
+    if place:
+        asked = tuple(map(place.settled, asked))
+    if place and dry_run:
+        for each in asked:
+            tell.document({"apiVersion": "v1", "kind": "List", "items": place.planned(each)}, indent=2)
+        return 0
     verdicts: dict[str, list[Verdict]] = {each.scenario.name: [] for each in asked}
-    with assembly.Site(fresh=fresh) as site:
+    with place.site() if place else assembly.Site(fresh=fresh) as site:
         for each in asked:
             for _ in range(repeat):
                 with tell.watch(quiet=quiet) as watcher:

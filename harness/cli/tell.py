@@ -38,9 +38,9 @@ def story(told: Story, *, as_json: bool) -> None:
     typer.echo("\n".join(summary.lines(told)))
 
 
-def document(value: Json | Mapping[str, Json]) -> None:
-    """JSON for scripts, on one line."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+def document(value: Json | Mapping[str, Json], *, indent: int | None = None) -> None:
+    """JSON for scripts, on one line, or indented for people, too."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def complain(message: str, code: int) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from harness.clusters.docker import Docker
 from harness.errors import HarnessError
-from harness.k8s import Kubectl
+from harness.k8s import Kubectl, objects, text
 
 MAX_BYTES = 2_000_000
 """No file of the bundle is larger; of a log, the end is kept."""
@@ -16,7 +17,8 @@ MAX_BYTES = 2_000_000
 POD_BYTES = 20_000
 """So much of each container's log is kept beside what `kubectl cluster-info dump` has of the last ones."""
 
-_OBJECTS = "nodes,pv,pvc,storageclasses,statefulsets,deployments,daemonsets,services,endpoints,pods"
+_OBJECTS_INSIDE = "pvc,statefulsets,deployments,daemonsets,services,endpoints,pods"
+_OBJECTS = f"nodes,pv,storageclasses,{_OBJECTS_INSIDE}"
 
 
 def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, into: Path) -> None:
@@ -41,6 +43,24 @@ def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, 
         if path.is_file() and path.stat().st_size > MAX_BYTES:
             _write(path, partial(path.read_text, errors="replace"))
     if missing:
+        _write(into / "missing.txt", lambda: "\n".join(missing))
+
+
+def collect_namespace(kubectl: Kubectl, namespace: str, into: Path) -> None:
+    """The same of one namespace, for whoever may see no more."""
+    into.mkdir(parents=True, exist_ok=True)
+    here = f"--namespace={namespace}"
+    sources: list[tuple[str, Callable[[], str]]] = [
+        ("objects.yaml", lambda: kubectl("get", _OBJECTS_INSIDE, here, "-o", "yaml")),
+        ("events.txt", lambda: kubectl("get", "events", here, "--sort-by=.lastTimestamp")),
+        ("pods.txt", lambda: kubectl("describe", "pods", here)),
+    ]
+    with contextlib.suppress(HarnessError):
+        for pod in objects(kubectl, "pods", here):
+            name = text(pod, "metadata", "name")
+            logs = ("logs", name, here, "--all-containers", "--prefix", f"--limit-bytes={MAX_BYTES}")
+            sources.append((f"{name}.log", partial(kubectl, *logs)))
+    if missing := [f"{name}: {problem}" for name, source in sources if (problem := _write(into / name, source))]:
         _write(into / "missing.txt", lambda: "\n".join(missing))
 
 

@@ -83,6 +83,11 @@ class KindCluster:
         self._store: ObjectStore | None = None
 
     @property
+    def kubeconfig(self) -> Path:
+        """What leads to it, and to no other one."""
+        return self.kubectl.kubeconfig
+
+    @property
     def store(self) -> ObjectStore:
         """The object store; there only after `up`."""
         if self._store is None:

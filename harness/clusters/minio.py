@@ -34,6 +34,8 @@ class ObjectStore:
     bucket: str
     access_key: str
     secret_key: str = field(repr=False)
+    region: str = "minio"
+    folder: str = ""  # how all keys in it begin that are Velero's
 
     def client(self) -> S3Client:
         """A client from outside the cluster."""
@@ -42,7 +44,7 @@ class ObjectStore:
             endpoint_url=self.outside,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            region_name="minio",
+            region_name=self.region,
             config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}),
         )
 

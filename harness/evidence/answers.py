@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.evidence.story import Story, items, mapping, number, text
+from harness.evidence.summary import UNFENCED
 from harness.evidence.visible import many
 from harness.model import Finding, Json, Verdict, worst
 
@@ -61,6 +62,8 @@ class Answer:
 def answers(story: Story) -> tuple[Answer, ...]:
     """The answer to everything that was judged; a check that we know no question of asks by its name."""
     judged = dict.fromkeys(finding.check for finding in story.findings)
+    if not story.fenced:
+        judged["fence-held"] = None  # nobody judged it, and it is asked all the same
     checks = sorted(judged, key=lambda check: [*QUESTIONS, check].index(check))
     return tuple(_answer(story, check) for check in checks)
 
@@ -92,7 +95,9 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
 def _answer(story: Story, check: str) -> Answer:
     found = [finding for finding in story.findings if finding.check == check]
     good = [finding for finding in found if finding.verdict is Verdict.PASS]
-    if check in _IN_OUR_WORDS:
+    if check == "fence-held" and not story.fenced:
+        said = [UNFENCED]
+    elif check in _IN_OUR_WORDS:
         said = _IN_OUR_WORDS[check](story)
     else:
         said = [f"{each.store}: {each.detail}" if each.store else each.detail for each in good if not each.member]

@@ -57,6 +57,11 @@ class Story:
         stores = mapping(self.facts.get("stores"))
         return {store: tuple(map(text, items(members))) for store, members in stores.items()}
 
+    @property
+    def fenced(self) -> bool:
+        """Whether a fence was to be around the cluster; none is around one of others."""
+        return self.facts.get("fenced") is not False
+
     def of(self, *kinds: str) -> tuple[Event, ...]:
         """The events of these kinds, in order."""
         return tuple(event for event in self.events if event.kind in kinds)

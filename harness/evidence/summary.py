@@ -24,11 +24,15 @@ SAYS_NOTICED = SAYS | {
 """The same where a bad recovery had to be noticed."""
 
 
+UNFENCED = "No fence was around this cluster, which is not drillproof's: what left it was not counted."
+
+
 def says(story: Story) -> str:
-    """What the verdict means in this drill."""
+    """What the verdict means in this drill, and what it says nothing of."""
     if proof.is_proof(story):
         return proof.says(story)
-    return (SAYS_NOTICED if items(story.facts.get("noticed_by")) else SAYS)[story.verdict]
+    meant = (SAYS_NOTICED if items(story.facts.get("noticed_by")) else SAYS)[story.verdict]
+    return meant if story.fenced else f"{meant} {UNFENCED}"
 
 
 def lines(story: Story) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import FaultHadNoEffect
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -34,6 +34,7 @@ class SpoilObjects:
     part: str  # as the engine calls it: packs, index, snapshots; "" for all that is in the bucket
     rot: Rot
     every: bool = False
+    reach: ClassVar[Reach] = Reach.BUCKET
 
     @property
     def name(self) -> str:

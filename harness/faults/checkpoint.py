@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
 from harness.k8s import Object, objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.wait import NotYet, until
 
 BEGUN_S = 120.0
@@ -31,6 +32,7 @@ class CheckpointsDuringCopy:
 
     name: str = "checkpoints-during-copy of postgres-primary-0"
     needs: tuple[str, ...] = ("postgres",)
+    reach: ClassVar[Reach] = Reach.TOOL  # whose records it watches
     volume: str = "data"
 
     def inject(self, target: Target) -> None:

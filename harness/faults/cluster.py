@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import ClassVar
 
 from harness.errors import FaultHadNoEffect, TimedOut, ToolFailed
 from harness.faults.loss import of_pods, unreadable
 from harness.model import LOST, Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 _ANSWER_S = 15
 _TAKEN = "/var/drillproof-lost"
@@ -21,6 +22,7 @@ class LoseNodes:
 
     only_control_plane: bool = False
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.MACHINES
 
     @property
     def name(self) -> str:
@@ -64,6 +66,7 @@ class LoseWorker:
     holding: str = ""
     sparing: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.MACHINES
 
     @property
     def name(self) -> str:

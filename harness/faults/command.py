@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines, parallel
 from harness.errors import FaultHadNoEffect
 from harness.faults import halt
 from harness.faults.loss import Sight
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Command:
     argv: tuple[str, ...]
     sight: Sight  # what is then to be seen of the store
     restart: str = ""  # the StatefulSet
+    reach: ClassVar[Reach] = Reach.NAMESPACE
 
     @property
     def name(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.errors import FaultHadNoEffect
 from harness.k8s import objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 _SOURCE = "drillproof-small-disk"
 _CONFIG = ("configmaps", "--namespace=local-path-storage", "--field-selector=metadata.name=local-path-config")
@@ -24,6 +25,7 @@ class SmallDisk:
 
     kib: int
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.MACHINES
 
     @property
     def name(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, TimedOut
 from harness.faults.loss import newest
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.wait import NotYet, until
 
 _TAG = "drillproof-fence-off"
@@ -25,6 +26,7 @@ class FenceOff:
 
     name: str = "fence-off"
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.MACHINES
 
     def inject(self, target: Target) -> None:
         """On every node drop all that comes from, or goes to, another place than its nodes, their pods and its host."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.k8s import condition, objects, text
 from harness.model import Volume
-from harness.ports import Datastore, Target
+from harness.ports import Datastore, Reach, Target
 from harness.wait import NotYet, until
 
 _SEARCH = ("grep", "--recursive", "--text", "--byte-offset", "--only-matching", "--fixed-strings")
@@ -23,6 +24,7 @@ class WipeVolumes:
     pods: tuple[str, ...]
     volume: str = "data"
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.MACHINES
 
     @property
     def name(self) -> str:
@@ -66,6 +68,7 @@ class FlipBits:
     folder: str = "."  # inside the volume
     volume: str = "data"
     flush: str = ""  # a statement for the first member that lets all have on disk what they have read: CHECKPOINT
+    reach: ClassVar[Reach] = Reach.MACHINES
 
     @property
     def name(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
 from harness.k8s import Object, number, objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.wait import NotYet, until
 
 _REPLICAS = "drillproof.dev/replicas-before"
@@ -47,6 +48,7 @@ class NewAddresses:
 
     of: str  # the StatefulSet
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.NAMESPACE
 
     @property
     def name(self) -> str:

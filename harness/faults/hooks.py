@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.errors import FaultHadNoEffect
 from harness.k8s import at, objects, text
 from harness.model import Json, Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 _KEPT = "drillproof.dev/annotations-before"
 """Where the object itself keeps what undo puts back, so that it outlives a killed harness."""
@@ -29,6 +29,11 @@ class Annotate:
     def name(self) -> str:
         """What, and of which object."""
         return f"{self.what} of {self.which}"
+
+    @property
+    def reach(self) -> Reach:
+        """As far as that object is shared."""
+        return Reach.CLUSTER if self.kind == "storageclasses" else Reach.NAMESPACE
 
     def inject(self, target: Target) -> None:
         """Keep what was there, and change it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines
 from harness.claims import discard, held_by
@@ -12,7 +13,7 @@ from harness.faults.hooks import Annotate
 from harness.faults.loss import of_pods
 from harness.k8s import Object, condition, objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.wait import NotYet, until
 
 _TYPE = "defaultVolumeType"
@@ -29,6 +30,7 @@ class HostPathVolume:
     pod: str
     storage_class: str
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.CLUSTER
 
     @property
     def name(self) -> str:

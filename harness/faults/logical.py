@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines, parallel
 from harness.errors import FaultHadNoEffect, TimedOut
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.wait import NotYet, until
 
 
@@ -20,6 +21,7 @@ class Statement:
     store: str
     statement: str
     part: str  # the digest's name of what is then gone, or empty
+    reach: ClassVar[Reach] = Reach.NAMESPACE
 
     @property
     def name(self) -> str:

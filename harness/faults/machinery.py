@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
 from harness.k8s import Object, items, objects, text
 from harness.model import DONE, Volume
-from harness.ports import Fault, Target
+from harness.ports import Bounded, Fault, Reach, Target
 from harness.wait import NotYet, until
 
 NAMESPACE = "velero"
@@ -38,6 +39,7 @@ class KillWhileWorking:
     part: str  # velero, node-agent
     task: str  # backups, restores, podvolumebackups, podvolumerestores
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.TOOL
 
     @property
     def name(self) -> str:
@@ -74,6 +76,11 @@ class While:
         """What it needs itself."""
         return self.fault.needs
 
+    @property
+    def reach(self) -> Reach:
+        """As far as the other; and it marks the tool's own records."""
+        return self.fault.reach if isinstance(self.fault, Bounded) else Reach.TOOL
+
     def inject(self, target: Target) -> None:
         """Wait for such a task, mark it, strike, see that it struck, and take it away when the task has ended."""
         _mark(target, self.task, _TO_DO)
@@ -102,6 +109,7 @@ class SlowNodeAgent:
 
     cpu: str = "100m"
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.TOOL
 
     @property
     def name(self) -> str:
@@ -143,6 +151,7 @@ class ExpireBackups:
 
     name: str = "expire-backups"
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.TOOL
 
     def inject(self, target: Target) -> None:
         """Put their expiration into the past, and let Velero start anew: then it looks, and else once an hour."""

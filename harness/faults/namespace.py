@@ -10,7 +10,7 @@ from harness import deadlines
 from harness.errors import FaultHadNoEffect
 from harness.faults.loss import gone, unreadable
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class DeleteNamespace:
     retained: bool = False  # the volumes have the policy Retain
     name: ClassVar[str] = "delete-namespace"
     needs: ClassVar[tuple[str, ...]] = ()
+    reach: ClassVar[Reach] = Reach.NAMESPACE
 
     def inject(self, target: Target) -> None:
         """Delete it, as somebody would by mistake, and return when it is gone. TimedOut if it stays in Terminating."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import SplitResult, urlsplit
 
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.faults.machinery import NAMESPACE
 from harness.k8s import objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 # A route of its own for the store's address, which the node's pods use as well. The node takes it away by itself in
 # the end: the harness may have been killed.
@@ -31,6 +32,7 @@ class CutFromStore:
 
     pod: str
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.MACHINES
 
     @property
     def name(self) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
 from harness.faults.loss import unreadable
 from harness.k8s import objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class DeleteObjects:
 
     kinds: tuple[str, ...]  # statefulsets
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.NAMESPACE
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.errors import FaultHadNoEffect
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.wait import NotYet, until
 
 _ANSWERS_WITHIN_S = 60
@@ -19,6 +19,7 @@ class ObjectStoreDown:
 
     name = "object-store-down"
     needs = ()
+    reach = Reach.MACHINES
 
     def inject(self, target: Target) -> None:
         """End it at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines, parallel
 from harness.errors import FaultHadNoEffect, TimedOut
@@ -11,7 +12,7 @@ from harness.faults import halt
 from harness.faults.loss import newest
 from harness.k8s import items, objects, text
 from harness.model import Volume
-from harness.ports import Datastore, Target
+from harness.ports import Datastore, Reach, Target
 from harness.wait import NotYet, until
 
 _COPY = ".drillproof-older"
@@ -27,6 +28,7 @@ class TurnBack:
 
     of: str  # the StatefulSet
     store: str
+    reach: ClassVar[Reach] = Reach.MACHINES
 
     @property
     def name(self) -> str:

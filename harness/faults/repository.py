@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines, parallel
 from harness.backups import velero_check
@@ -11,7 +12,7 @@ from harness.backups.velero_install import NAMESPACE
 from harness.errors import FaultHadNoEffect
 from harness.k8s import objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.wait import NotYet, until
 
 _OURS = {"drillproof": "stale"}
@@ -28,6 +29,7 @@ class LeaveLock:
 
     name: str = "leave-lock in the repository"
     needs: tuple[str, ...] = ("locks",)
+    reach: ClassVar[Reach] = Reach.BUCKET
 
     def inject(self, target: Target) -> None:
         """Let a check lock the repository, catch its lock, and put it back when the check has ended."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.errors import FaultHadNoEffect
 from harness.k8s import objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 _MARK = "drillproof.dev/retained"
 
@@ -20,6 +21,7 @@ class RetainVolumes:
 
     name: str = "retain-volumes"
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.CLUSTER
 
     def inject(self, target: Target) -> None:
         """Mark them, and give it to them."""

@@ -8,11 +8,12 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.errors import FaultHadNoEffect, ToolFailed
 from harness.k8s import Object, objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 _KEPT = "drillproof.dev/before"
 """Where the Secret itself keeps the hash of what its value was: it is a random one, and cannot be guessed from it."""
@@ -30,6 +31,7 @@ class RotateSecret:
     statement: str  # sets it in the store; {value} is the new one
     login: tuple[str, ...]  # a command in `pod` that logs in with the value that the running pod was given
     pod: str
+    reach: ClassVar[Reach] = Reach.NAMESPACE
 
     @property
     def name(self) -> str:

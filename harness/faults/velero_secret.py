@@ -6,13 +6,14 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
 from harness.faults.machinery import NAMESPACE, kill
 from harness.k8s import at, objects, text
 from harness.model import Json, Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.wait import NotYet, until
 
 
@@ -25,6 +26,7 @@ class ChangeSecret:
     key: str
     to: str
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.TOOL
 
     @property
     def name(self) -> str:
@@ -79,6 +81,7 @@ class RefuseCredentials:
 
     name: str = "refuse-credentials"
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.TOOL
 
     def inject(self, target: Target) -> None:
         """Give Velero keys that were never valid; to a client that is the same as keys that no longer are."""

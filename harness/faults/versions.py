@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from botocore.exceptions import ClientError
 
 from harness.errors import FaultHadNoEffect
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 from harness.rewind import versions
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class LockObjects:
 
     name: str = "lock-objects"
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.BUCKET
 
     def inject(self, target: Target) -> None:
         """Make the empty bucket anew with object lock, which it can get at no other time."""
@@ -73,6 +74,7 @@ class DeleteEverything:
 
     name: str = "delete-everything in the bucket"
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.BUCKET
 
     def inject(self, target: Target) -> None:
         """The versions first: with the markers that a plain deletion leaves, the objects' end would go as well."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.claims import discard, held_by
 from harness.errors import FaultHadNoEffect
 from harness.faults.loss import gone, of_pods
 from harness.k8s import objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class LoseVolumes:
     of: str  # in the fault's name
     pods: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.NAMESPACE
 
     @property
     def name(self) -> str:

@@ -71,7 +71,7 @@ def other_lanes(folder: Path, workers: int, cluster: str) -> Iterator[Callable[[
         for number in range(1, workers):
             log = stack.enter_context((folder / f"lane-{number}.log").open("ab"))
             command = [sys.executable, "-m", "harness.cli", "matrix", "--resume", str(folder)]
-            mine = [f"--lane={number}/{workers}", f"--cluster={cluster}-{number}"]
+            mine = [f"--lane={number}", f"--workers={workers}", f"--cluster={cluster}-{number}"]
             processes.append(stack.enter_context(shell.spawn([*command, *mine], output=log, grace_s=GRACE_S)))
 
         def ended() -> None:

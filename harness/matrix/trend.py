@@ -198,10 +198,9 @@ def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Poin
 def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
     """What one run says, and which drill it is if somebody known signed that. HarnessError if it says nothing."""
     facts = read_json(run / "run.json")
-    scenario, strategy, engine = (text(facts.get(name)) for name in ("scenario", "strategy", "engine"))
     point = Point(
         run,
-        Make(scenario, strategy, engine, tuple(mapping(facts.get("stores")))),
+        make_of(facts),
         text(facts.get("size")),
         _time_of_name(run),
         Verdict.UNKNOWN,
@@ -216,7 +215,8 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
         raise HarnessError(f"is not what was signed: {found.problems[0]}")
     if not {found.evidence.key, found.verdict.key} <= known:
         return _judged(point), ""
-    verdict = worst(map(_verdict, (read_json(run / "findings.json").get("verdict"), found.verdict.said.get("verdict"))))
+    said = (read_json(run / "findings.json").get("verdict"), found.verdict.said.get("verdict"))
+    verdict = worst(map(verdict_of, said))
     noticing = bool(items(facts.get("noticed_by")))  # figures of a bad recovery would praise it
     figures = {} if noticing else {name: number(found.verdict.said.get(name)) for name in FIGURES}
     signed_at = text(found.evidence.said.get("signedAt"))
@@ -239,7 +239,14 @@ def _judged(point: Point) -> Point:
     )
 
 
-def _verdict(value: Json) -> Verdict:
+def make_of(facts: Mapping[str, Json]) -> Make:
+    """The make of a drill, by its run.json."""
+    scenario, strategy, engine = (text(facts.get(name)) for name in ("scenario", "strategy", "engine"))
+    return Make(scenario, strategy, engine, tuple(mapping(facts.get("stores"))))
+
+
+def verdict_of(value: Json) -> Verdict:
+    """A verdict by its word; UNKNOWN for any other."""
     try:
         return Verdict(value)
     except ValueError:

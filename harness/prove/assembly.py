@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from harness import assembly, data, deadlines, rundir, selftest, supplies
+from harness import assembly, data, rundir, selftest, supplies
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE
 from harness.clock import Clock
@@ -93,8 +93,8 @@ class ProofSite:
                 examiner=Examiner(cluster.kubectl, data.fixtures() / "prove"),
                 prepare=lambda: _prepare(cluster, supplied, recorded, missing),
                 hooks=options.hooks,
-                env=assembly.environment(supplied, cluster, run, next(iter(recorded.namespaces), ""), NAME),
-                answer_within_s=options.objectives.rto_s or deadlines.RECOVER_S,
+                env=assembly.environment(supplied.kubectl, cluster, run, next(iter(recorded.namespaces), ""), NAME),
+                rto_s=options.objectives.rto_s,
             )
             with assembly.logs_home(cluster, velero.collect, journal, self.secrets):
                 Prove(parts, run, journal).run()
@@ -140,8 +140,8 @@ class _Engine:
         only_read = ("--type=merge", '--patch={"spec": {"accessMode": "ReadOnly"}}')
         self.kubectl("patch", "backupstoragelocations.velero.io", "default", f"--namespace={NAMESPACE}", *only_read)
 
-    def restore(self, name: str, backup: str, namespaces: tuple[str, ...]) -> ToolReport:
-        report = self.velero.restore(name, backup, namespaces)
+    def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
+        report = self.velero.restore(name, backup, namespaces, within_s=within_s)
         selector = f"--selector=velero.io/restore-name={name}"
         found = objects(self.kubectl, "podvolumerestores.velero.io", f"--namespace={NAMESPACE}", selector)
         return replace(report, volumes=tuple(sorted(map(copy_of, found), key=lambda copy: (copy.pod, copy.volume))))

@@ -32,8 +32,8 @@ class Restorer(Protocol):
     def install(self) -> None:
         """Make the engine ready on the cluster."""
 
-    def restore(self, name: str, backup: str, namespaces: tuple[str, ...]) -> ToolReport:
-        """Restore the backup, every volume named with its namespace."""
+    def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
+        """Restore the backup, every volume named with its namespace. TimedOut."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Parts:
     prepare: Callable[[], None]  # what the restored pods need of the cluster: images, storage classes
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
-    answer_within_s: float = deadlines.RECOVER_S
+    rto_s: float | None = None  # past it nothing more is waited for: it is missed
 
 
 class Prove:
@@ -101,8 +101,11 @@ class Prove:
         self._journal.append("backup", engine=engine.name, **asdict(parts.recorded.report))
         self._journal.mark("T4")
         name = f"proof-{self._run.name.lower()}"
+        backup = parts.recorded.report
+        # With no objective, as long as the slowest restore that anybody would wait for: 1 MB a second.
+        within_s = parts.rto_s or deadlines.RESTORE_S + sum(copy.bytes_total for copy in backup.volumes) / 1e6
         try:
-            report = engine.restore(name, parts.recorded.report.name, parts.recorded.namespaces)
+            report = engine.restore(name, backup.name, parts.recorded.namespaces, within_s=within_s)
         except (ToolFailed, TimedOut) as error:
             parts.cluster.kubectl("get", "--raw", "/readyz")  # else it is the cluster that failed, and not the backup
             self._steps.fail(str(error), error)
@@ -138,7 +141,7 @@ class Prove:
 
         what = f"{database.key} to answer"
         try:
-            until(ready, waited_for=what, within_s=self._parts.answer_within_s, every_s=2)
+            until(ready, waited_for=what, within_s=self._parts.rto_s or deadlines.RECOVER_S, every_s=2)
         except NoPlace as error:
             self._unread(database, "health", error)
             return False

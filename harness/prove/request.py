@@ -39,16 +39,12 @@ def options(
     key: Path | None = None,
 ) -> ProofOptions:
     """What to prove. Misconfigured for the first word that makes no sense."""
-    parts = _BUCKET.fullmatch(bucket)
-    if not parts:
-        raise Misconfigured(f"--bucket {bucket!r} names no bucket; write NAME or NAME/PREFIX")
-    if endpoint and not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
-        raise Misconfigured(f"--endpoint {endpoint!r} is no URL of an object store; write http(s)://HOST or HOST:PORT")
+    where = place("--bucket", bucket, endpoint, region)
     for name, limit in (("--rto", rto_s), ("--rpo", rpo_s)):
         if limit is not None and not limit > 0:
             raise Misconfigured(f"{name} {limit:g} can never be met; say how many seconds, more than 0")
     return ProofOptions(
-        place=Place(parts["bucket"], (parts["prefix"] or "").strip("/"), endpoint.rstrip("/"), region),
+        place=where,
         credentials=credentials(credentials_file, os.environ),
         backup=backup,
         databases=tuple(databases),
@@ -63,6 +59,16 @@ def options(
         key=key,
         repository_password=_password(repository_password_file),
     )
+
+
+def place(option: str, bucket: str, endpoint: str, region: str) -> Place:
+    """A bucket, as an option says it. Misconfigured if that is none."""
+    parts = _BUCKET.fullmatch(bucket)
+    if not parts:
+        raise Misconfigured(f"{option} {bucket!r} names no bucket; write NAME or NAME/PREFIX")
+    if endpoint and not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
+        raise Misconfigured(f"--endpoint {endpoint!r} is no URL of an object store; write http(s)://HOST or HOST:PORT")
+    return Place(parts["bucket"], (parts["prefix"] or "").strip("/"), endpoint.rstrip("/"), region)
 
 
 def _password(file: Path | None) -> str:

@@ -99,19 +99,7 @@ class S3Source:
     def __init__(self, place: Place, credentials: Credentials) -> None:
         """Nothing is asked yet."""
         self.place = place
-        self._client: S3Client = boto3.client(
-            "s3",
-            endpoint_url=place.endpoint or None,
-            aws_access_key_id=credentials.access_key,
-            aws_secret_access_key=credentials.secret_key,
-            aws_session_token=credentials.token or None,
-            region_name=place.region,
-            config=Config(
-                s3={"addressing_style": "path" if place.endpoint else "auto"},
-                retries={"max_attempts": 3},
-                max_pool_connections=AT_ONCE,
-            ),
-        )
+        self._client = client(place, credentials)
 
     def listing(self) -> Listing:
         """As the bucket lists it."""
@@ -122,7 +110,7 @@ class S3Source:
                 for thing in page.get("Contents", ()):
                     found[thing["Key"].removeprefix(folder)] = Thing(thing["Size"], thing["ETag"])
         except (BotoCoreError, ClientError, ValueError) as error:
-            raise Misconfigured(_why(self.place, "be listed", error)) from error
+            raise Misconfigured(why(self.place, "be listed", error)) from error
         return found
 
     def read(self, key: str) -> bytes:
@@ -130,7 +118,7 @@ class S3Source:
         try:
             return self._open(key).read()
         except (BotoCoreError, ClientError, OSError) as error:
-            raise Misconfigured(_why(self.place, f"give {key}", error)) from error
+            raise Misconfigured(why(self.place, f"give {key}", error)) from error
 
     def copy(self, keys: Collection[str], to: Bucket) -> int:
         """As `Source` says."""
@@ -140,7 +128,7 @@ class S3Source:
             try:
                 body = self._open(key)
             except (BotoCoreError, ClientError) as error:
-                raise Misconfigured(_why(self.place, f"give {key}", error)) from error
+                raise Misconfigured(why(self.place, f"give {key}", error)) from error
             counted = _Counted(body)
             try:
                 client.upload_fileobj(cast("IO[bytes]", counted), to.bucket, key, Config=one_by_one)
@@ -167,6 +155,23 @@ class _Counted:
         chunk = self._stream.read(None if size < 0 else size)  # type: ignore[arg-type] # botocore's body takes None
         self.bytes += len(chunk)
         return chunk
+
+
+def client(place: Place, credentials: Credentials) -> S3Client:
+    """A client for a bucket of somebody's. Nothing is asked of it yet."""
+    return boto3.client(
+        "s3",
+        endpoint_url=place.endpoint or None,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        aws_session_token=credentials.token or None,
+        region_name=place.region,
+        config=Config(
+            s3={"addressing_style": "path" if place.endpoint else "auto"},
+            retries={"max_attempts": 3},
+            max_pool_connections=AT_ONCE,
+        ),
+    )
 
 
 def credentials(file: Path | None, env: Mapping[str, str]) -> Credentials:
@@ -204,13 +209,13 @@ def differences(before: Listing, after: Listing) -> tuple[str, ...]:
     )
 
 
-def _why(place: Place, what: str, error: Exception) -> str:
-    """One line: what the bucket would not do, and what to do about it."""
+def why(place: Place, what: str, error: Exception, rights: str = "s3:ListBucket and s3:GetObject are enough") -> str:
+    """One line: what the bucket would not do, and what to do about it; these `rights` would let it."""
     code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
     if code in _CREDENTIALS:
         said = f"the credentials are wrong ({code})"
     elif code in {"AccessDenied", "403"}:
-        said = "the credentials do not allow it; s3:ListBucket and s3:GetObject are enough"
+        said = f"the credentials do not allow it; {rights}"
     elif code == "NoSuchBucket":
         said = "there is no such bucket"
     else:

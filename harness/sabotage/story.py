@@ -279,5 +279,7 @@ STORIES = (
           change=told("selftest", noticed=1, missed=[{"name": "a row gone"}])),
     Story(name="the fence was not counted", check="fence-held", says="were not counted", verdict=UNKNOWN,
           change=without("fence")),
+    Story(name="a fence is said to have been none", check="fence-held", says="were not counted", verdict=UNKNOWN,
+          change=told("fence", there=False, escaped=None)),
 )  # fmt: skip
 """One line of a table each, so it is not formatted."""

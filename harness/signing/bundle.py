@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 
 from harness.errors import HarnessError, Misconfigured, Unreadable
@@ -43,3 +44,16 @@ def pack(run: Path, bundle: Path) -> seal.Verified:
     finally:
         beside.unlink(missing_ok=True)
     return found
+
+
+def unpack(bundle: Path, run: Path) -> None:
+    """Write the files of a bundle that was verified into the new folder `run`. Unreadable names a broken one."""
+    files = Bundle(bundle)
+    for name in sorted(files.names()):
+        into = run / name
+        into.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with files.open(name) as file, into.open("xb") as written:
+                shutil.copyfileobj(file, written, CHUNK)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise Unreadable(bundle, 0, f"{name} cannot be read: {error}") from error

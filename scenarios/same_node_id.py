@@ -1,0 +1,25 @@
+"""Two Consul servers are started with one and the same node id: a template has it from the host, or a file was copied.
+
+A node id is who a server is, to the catalog, to gossip and to Raft. The others turn away the one that comes later.
+It goes on trying, its pod Running all the while. (Consul's manual on `node_id`: it must be unique within the cluster.)
+"""
+
+from harness.faults.config import EditConfig
+from harness.faults.loss import logged
+from harness.model import Notice, Objectives, Plan
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    fault=EditConfig(
+        "same-node-id",
+        "consul",
+        "id.sh",
+        '"$1"',
+        '"$(echo "$1" | sed s/consul-1/consul-0/)"',
+        logged("conflicting node ID"),
+        restart="consul",
+    ),
+    plan=Plan(restore=False),
+    objectives=Objectives(rto_s=120),  # it does not come back by itself, however long one waits
+    noticed_by=(Notice("members-healthy", store="consul"),),
+)
