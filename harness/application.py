@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from harness.k8s import Object
 from harness.model import Objectives
-from harness.ports import Cluster, Datastore
+from harness.ports import Cluster, Datastore, Service
 
 Secrets = Mapping[str, Mapping[str, str]]
 """What Secrets hold, by their names and keys."""
@@ -32,6 +32,29 @@ class StoreKind(Protocol):
 
     def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Datastore:
         """The datastore itself; `secret` is what the Secret holds."""
+
+
+class ServiceKind(Protocol):
+    """The class of a service; calling it makes one for a namespace of a cluster."""
+
+    @property
+    def name(self) -> str:
+        """Its folder below the fixtures."""
+
+    @property
+    def store(self) -> str:
+        """The store that it keeps everything in; without it, it is not deployed."""
+
+    @property
+    def pods(self) -> tuple[str, ...]:
+        """The pods that it runs in."""
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The keys of its Secret `<name>-credentials`, as for a store."""
+
+    def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Service:
+        """The service itself; `secret` is what the Secret holds."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +89,18 @@ class Brought:
 
 @dataclass(frozen=True)
 class Application:
-    """`fixtures` has a folder for each store: its `dataset.toml`, and an overlay of manifests for each strategy."""
+    """`fixtures` has a folder for each store: its `dataset.toml`, and an overlay of manifests for each strategy.
+
+    A store of ours needs no `dataset.toml` of its own.
+    """
 
     namespace: str
     fixtures: Path
     kinds: tuple[StoreKind, ...]
     left_out: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)  # by store: not compared, and why
     brought: Brought | None = None  # then nothing of the fixtures is used
+    services: tuple[ServiceKind, ...] = ()
+    images: tuple[str, ...] = ()  # those of versions.toml's `extras` that its pods need
 
     @property
     def stores(self) -> tuple[str, ...]:
@@ -82,3 +110,7 @@ class Application:
     def kind(self, store: str) -> StoreKind:
         """The class of a store by its name."""
         return next(kind for kind in self.kinds if kind.name == store)
+
+    def on(self, stores: Collection[str]) -> tuple[ServiceKind, ...]:
+        """The services that there are where only `stores` are deployed."""
+        return tuple(service for service in self.services if service.store in stores)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from harness import data, rundir, selftest, shell, supplies
-from harness.application import Application, Secrets, StoreKind
+from harness.application import Application, Secrets, ServiceKind, StoreKind
 from harness.clock import Clock
 from harness.clusters import leftovers
 from harness.clusters.docker import Docker
@@ -40,10 +40,12 @@ from harness.model import Event, Json, Left, Verdict
 from harness.options import Options
 from harness.ports import Indexed, Reusable
 from harness.prove import images
+from harness.request import choose
 from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
 from harness.scenario import facts
+from harness.services.keycloak import Keycloak
 
 NAMESPACE = "custos"
 
@@ -63,15 +65,27 @@ SERVICES = {"mysql": "mysql-primary", "postgres": "postgres-primary", "consul": 
 CUSTOS = Application(NAMESPACE, data.fixtures(), tuple(DATASTORES.values()), LEFT_OUT)
 """What is protected where nobody says otherwise."""
 
+SHIPPED = Application(
+    "custos-shipped",
+    data.fixtures() / "custos-shipped",
+    CUSTOS.kinds,
+    LEFT_OUT,
+    services=(Keycloak,),
+    images=(Keycloak.name,),
+)
+"""The same stores with the settings that Custos' own charts and values had, and Keycloak on PostgreSQL."""
+
+
 Basis = tuple[Json, ...]
 
 
 def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
     """Clusters of our own, which have the images of an application of the user's beside ours."""
     supplies.room(_known_data(options).bytes_estimate() * ROOM, f"known data of the size {options.size}")
-    brought = _application(options).brought
+    application = _application(options)
+    brought, extras = application.brought, application.images if application.on(options.stores) else ()
     if not brought:
-        return supplies.ensure(options.images, options.mirror, say)
+        return supplies.ensure(options.images, options.mirror, say, extras)
     for line in brought.told:
         say(line)
     supplied = supplies.ensure(options.images, options.mirror, say)
@@ -174,7 +188,8 @@ class Site:
         """What the last drill left, if this one can begin with it; else credentials are made for a new beginning."""
         left, self._left = self._left, None
         made_of = _basis(options)
-        kinds = [_application(options).kind(name) for name in options.stores]
+        application = _application(options)
+        kinds = [application.kind(name) for name in options.stores]
         reusable = all(isinstance(kind, type) and issubclass(kind, Reusable) for kind in kinds)
         alike = made_of is not None and made_of == self._made_of
         if left and alike and reusable and self._cluster and self._cluster.is_whole():
@@ -184,8 +199,9 @@ class Site:
             self._credentials = brought.credentials(self._generated)
             self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}
         else:
+            secret: tuple[StoreKind | ServiceKind, ...] = (*kinds, *application.on(options.stores))
             self._credentials = {
-                kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds
+                kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in secret
             }
         self._made_of = made_of
         return None
@@ -194,6 +210,12 @@ class Site:
         if self._cluster and not self._keep:
             self._cluster.down()
             self._cluster = None
+
+
+def deployment(name: str) -> Application | None:
+    """What is protected, by its name; None for the one that it is where nobody says otherwise. Misconfigured."""
+    known = {NAMESPACE: None, SHIPPED.namespace: SHIPPED}
+    return known[choose("deployment", name, known)]
 
 
 def _application(options: Options) -> Application:
@@ -302,6 +324,9 @@ def _parts(
         env=environment(ground.kubectl, cluster, run, namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
+        services=tuple(
+            kind(cluster, application.namespace, credentials[kind.name]) for kind in application.on(options.stores)
+        ),
     )
 
 
@@ -369,9 +394,12 @@ def _facts(options: Options, ground: Ground) -> dict[str, Json]:
         "summary": scenario.summary,
         **facts(scenario),
         "objectives": asdict(scenario.objectives),
-        "strategy": options.strategy,
+        "strategy": options.way,
         "engine": options.engine,
         "stores": {name: list(kind.members) for name, kind in kinds.items()},
+        "services": {
+            kind.name: {"store": kind.store, "pods": list(kind.pods)} for kind in application.on(options.stores)
+        },
         "indexed": [name for name, kind in kinds.items() if _is_indexed(kind)],
         "seed": options.seed,
         "size": options.size,

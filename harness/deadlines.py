@@ -9,6 +9,9 @@ from __future__ import annotations
 HEALTHY_S = 300.0
 """Nine members from their manifests to replicating: about 30 s on two idle cores, ten times that at worst."""
 
+SERVICE_S = 900.0
+"""Keycloak puts itself together and starts: some 40 s on two idle cores, and ten times that on busy ones."""
+
 BACKUP_S = 3600.0
 """Velero's own limit for one volume is 4 h; a drill's data fit in far less."""
 

@@ -15,6 +15,7 @@ from harness.deployment import Deployment
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
+from harness.logins import Logins
 from harness.model import DONE, Json, Left, Row, Stored, ToolReport, lost_claims
 from harness.observe import Observer
 from harness.ports import (
@@ -27,6 +28,7 @@ from harness.ports import (
     Machines,
     Mendable,
     Reusable,
+    Service,
     Target,
     Unanswered,
 )
@@ -60,6 +62,7 @@ class Parts:
     env: dict[str, str]
     writes_per_s: float = 20.0
     left: Left | None = None  # what an earlier drill left here, to begin with
+    services: tuple[Service, ...] = ()  # what people log in to
 
 
 class Drill:
@@ -72,6 +75,7 @@ class Drill:
         self._journal = journal
         self._scenario = parts.scenario
         self._observer = Observer(journal, run, parts.stores)
+        self._logins = Logins(journal)
         self._steps = Steps(journal, parts.hooks, parts.env)
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._stored_at = ""
@@ -131,9 +135,9 @@ class Drill:
             self._parts.deployment.apply(self._run.name)
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
-        # The pods beside the members, too: a trouble of the drill before may have taken one, or one loads data.
-        if left or self._parts.deployment.brought:
-            wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=deadlines.HEALTHY_S)
+        # What is beside the members, too: a trouble of the drill before may have taken a pod, or one loads data.
+        if left or self._parts.services or self._parts.deployment.brought:
+            wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=deadlines.SERVICE_S)
         if not left:
             self._parts.deployment.close()
 
@@ -153,6 +157,7 @@ class Drill:
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
+        self._logins.note("before", self._parts.services, within_s=deadlines.SERVICE_S)
         self._observer.digests("before")
         self._note_objects("before", storage_class=self._scenario.plan.storage_class)
         self._observer.volumes("backup", self._parts.cluster.volumes(namespace))
@@ -373,6 +378,7 @@ class Drill:
             self._observer.digests("after")
             self._journal.mark("T9")
             members = [member.name for member in self._observer.members]
+            members += [pod for service in self._parts.services for pod in service.pods]
             for member, uids in self._parts.deployment.restart(members).items():
                 self._journal.append("restart", member=member, **uids)
             with self._recovery():
@@ -393,6 +399,7 @@ class Drill:
         self._observer.healths("after", within_s=well_within_s)
         self._note_objects("after", well_within_s)
         self._observer.digests("after")
+        self._logins.note("after", self._parts.services, within_s=deadlines.SERVICE_S if well_within_s else 0)
         self._observer.survivors()
         self._observer.indexes()  # last: a server may end itself over a damaged page
 

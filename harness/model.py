@@ -85,6 +85,17 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Login:
+    """What came of logging in to a service as a known user: by the right password, and by a wrong one."""
+
+    keys: Mapping[str, str]  # those by which its tokens can be verified: a hash of each, by its id
+    signed_by: str  # the id of the key of the token that was got, if it holds by that key; "" if none was
+    detail: str  # what came instead of a token that holds
+    stranger: str  # what came of a wrong password: `refused`, `let in`, or what was said instead
+    earlier: str  # what a token of before is worth by these keys: `holds`, or why not; "" if there was none to try
+
+
+@dataclass(frozen=True)
 class Volume:
     """One persistent volume claim and what it is bound to, as the orchestrator has it now."""
 

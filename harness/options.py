@@ -30,6 +30,11 @@ class Options:
     rate: float = 20.0  # writes a second to each store, as far as it keeps up
     application: Application | None = None  # what is protected; our own if None
 
+    @property
+    def way(self) -> str:
+        """The strategy as runs are told apart by it: with the name of what it protects, if that is not our own."""
+        return f"{self.strategy} of {self.application.namespace}" if self.application else self.strategy
+
 
 @dataclass(frozen=True)
 class Diagnosis:

@@ -51,7 +51,7 @@ def _is_alike(facts: Mapping[str, Json], options: Options) -> bool:
     stores = facts.get("stores")
     return (
         facts.get("scenario") == options.scenario.name
-        and facts.get("strategy") == options.strategy
+        and facts.get("strategy") == options.way
         and facts.get("engine") == options.engine
         and facts.get("size") == options.size
         and isinstance(stores, dict)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
-from harness.model import Health, IndexReading, Operation, Protected, Reading, Row, Stored, ToolReport, Volume
+from harness.model import Health, IndexReading, Login, Operation, Protected, Reading, Row, Stored, ToolReport, Volume
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -150,6 +150,21 @@ class Indexed(Protocol):
         """Hold each index of one member against its table, by that member's own copy of both. Changes nothing.
 
         Corrupt, naming the index, if the member says that it is damaged; ToolFailed where one cannot be asked.
+        """
+
+
+class Service(Protocol):
+    """What people log in to, and that keeps all that it knows in one of the stores."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def pods(self) -> tuple[str, ...]: ...
+
+    def login(self, earlier: str = "") -> tuple[Login, str]:
+        """Log in as a known user, and try what a token of an `earlier` login is worth now; with the new token.
+
+        Unanswered if it does not answer. The token is "" if none was got.
         """
 
 

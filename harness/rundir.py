@@ -172,6 +172,14 @@ class Run:
         return {store: tuple(members) for store, members in stores.items()}
 
     @property
+    def services(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """Every service that people log in to: its name, its store, its pods. None in runs of before there were any."""
+        listed = self.facts.get("services", {})
+        if not isinstance(listed, dict) or not all(_is_service(each, self.members) for each in listed.values()):
+            raise Unreadable(self.path / "run.json", 0, "does not say which services are on which stores")
+        return tuple((name, each["store"], tuple(each["pods"])) for name, each in listed.items())
+
+    @property
     def indexed(self) -> tuple[str, ...]:
         """The stores that keep indexes."""
         listed = self.facts.get("indexed")
@@ -285,3 +293,8 @@ def find(runs: Path, name: str, holding: tuple[str, ...] = ("run.json",)) -> Pat
         if re.search(r"[^/.]", name) and any((path / held).exists() for held in holding):
             return path.resolve()
     raise Misconfigured(f"{name} is no run directory (no run.json in it); `ls {runs}` shows the runs there are")
+
+
+def _is_service(said: Json, stores: Mapping[str, object]) -> bool:
+    pods = said.get("pods") if isinstance(said, dict) else None
+    return isinstance(said, dict) and said.get("store") in stores and isinstance(pods, list) and bool(pods)

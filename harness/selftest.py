@@ -124,6 +124,8 @@ def _told(
     base: Base, stories: Iterable[Story] = STORIES, forgeries: Iterable[Forgery] = FORGERIES
 ) -> Iterator[Outcome]:
     for story in stories:
+        if story.needs and not base.run.of(story.needs):
+            continue
         path = base.copy(f"story {story.name}")
         base.tell(path, story.change(base.events))
         yield outcome("story", "", story, path)

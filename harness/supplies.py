@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -100,12 +100,12 @@ class Supplies:
         }
 
 
-def ensure(mode: str, mirror: str | None, say: Callable[[str], None]) -> Supplies:
-    """Make all of it ready. Misconfigured where the user has to do something first."""
+def ensure(mode: str, mirror: str | None, say: Callable[[str], None], extras: Sequence[str] = ()) -> Supplies:
+    """Make all of it ready, with these `extras` of versions.toml. Misconfigured where the user has to do something."""
     pinned = versions.load(data.clusters() / "versions.toml")
     room(IMAGES_BYTES, "a drill's images and nodes")
     engine = ensure_engine(cache())
-    return Supplies(engine, pinned, images(engine, pinned, mode, mirror, say).ready)
+    return Supplies(engine, pinned, images(engine, pinned, mode, mirror, say).with_extras(extras))
 
 
 def images(

@@ -30,6 +30,7 @@ from harness.model import (
     IndexReading,
     Json,
     Left,
+    Login,
     Operation,
     Part,
     Protected,
@@ -79,6 +80,8 @@ class World:
     objects: dict[str, str] = field(default_factory=lambda: {"postgres": "5432", "mysql": "3306"})
     ready: dict[str, list[str]] = field(default_factory=lambda: {"postgres": ["postgres-0"]})
     restarts: int = 0
+    services: tuple[str, ...] = ()  # pods
+    login: Login = field(default_factory=lambda: Login({"k1": "hash-1"}, "k1", "", "refused", ""))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -115,7 +118,7 @@ class MemoryCluster:
                     state.tables, state.ledger = {}, []
 
     def _items(self, kinds: str) -> list[Json]:
-        pods = [name for members in self.world.members.values() for name in members]
+        pods = [name for members in self.world.members.values() for name in members] + [*self.world.services]
         ready: Json = {"conditions": [{"type": "Ready", "status": "True"}]}
         listed: dict[str, list[Json]] = {
             "services": [_object("Service", name, spec={"port": port}) for name, port in self.world.objects.items()],
@@ -248,6 +251,23 @@ class MemoryStore:
         if not self._world.alive:
             raise ConnectionRefusedError("the namespace is gone")
         return self._world.members[self.name][member]
+
+
+class MemoryService:
+    """A service on the first store, which says of a login what its world does."""
+
+    name = "portal"
+    pods = ("portal-0",)
+
+    def __init__(self, world: World) -> None:
+        """It runs from now on."""
+        self._world = world
+        world.services = self.pods
+
+    def login(self, earlier: str = "") -> tuple[Login, str]:
+        """As the world has it; an earlier token is the id of its key."""
+        login, earlier_key = self._world.login, "holds" if earlier in self._world.login.keys else "its key is gone"
+        return replace(login, earlier=earlier_key if earlier else ""), login.signed_by
 
 
 class MemoryEngine:
@@ -407,10 +427,12 @@ def rehearse(
     `left` is what an earlier drill in the same world left. One that moves to another world finds it spoilt by `moved`.
     """
     scenario = scenario or Scenario(MemoryLoss(world))
+    services = (MemoryService(world),)
     facts: dict[str, Json] = {
         **scenario_facts(scenario),
         "stores": {store.name: list(store.members) for store in stores},
         "indexed": [store.name for store in stores if isinstance(store, Indexed)],
+        "services": {service.name: {"store": stores[0].name, "pods": list(service.pods)} for service in services},
         "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
     }
     run = rundir.create(runs, "memory_loss", facts)
@@ -434,6 +456,7 @@ def rehearse(
         env={"KUBECONFIG": "memory"},
         writes_per_s=400,
         left=left,
+        services=services,
     )
     Drill(parts, run, journal).run()
     if escaped is not None:

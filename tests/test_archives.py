@@ -55,6 +55,16 @@ def test_accounts_own_their_folders(tmp_path: Path) -> None:
         assert b"mysql:x:999:999:" in passwd.read()
 
 
+def test_a_tree_is_its_accounts_below_its_new_folder(tmp_path: Path) -> None:
+    (tmp_path / "program/bin").mkdir(parents=True)
+    (tmp_path / "program/bin/run.sh").touch(0o700)
+    with LayerWriter(tmp_path / "a", {"program": 1000}) as writer:
+        writer.tree(tmp_path / "program", "/opt/program", "program")
+    with tarfile.open(tmp_path / "a") as tar:
+        made = {member.name: (member.uid, member.mode) for member in tar if member.name.startswith("opt/program/")}
+    assert made == {"opt/program/bin": (1000, 0o755), "opt/program/bin/run.sh": (1000, 0o700)}
+
+
 def test_an_archive_has_shared_layers_once(tmp_path: Path) -> None:
     base, top = layer(tmp_path / "base", "/bin/sh"), layer(tmp_path / "top", "/bin/top")
     pictures = [Picture(("docker.io/a:1", "docker.io/b:1"), (base, top), {"Cmd": ["a"]}), Picture(("c:1",), (base,))]

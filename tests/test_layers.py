@@ -9,7 +9,8 @@ import pytest
 
 HARNESS = Path(__file__).parent.parent / "harness"
 ADAPTERS = tuple(
-    f"harness.{name}" for name in ("backups", "clusters", "datastores", "engine", "faults", "images", "supplies")
+    f"harness.{name}"
+    for name in ("backups", "clusters", "datastores", "engine", "faults", "images", "services", "supplies")
 )
 
 FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (

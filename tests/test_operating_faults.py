@@ -16,7 +16,7 @@ from harness.faults.command import Command
 from harness.faults.config import EditConfig
 from harness.faults.halt import NewAddresses
 from harness.faults.older import TurnBack
-from harness.model import Row, Volume
+from harness.model import Part, Reading, Row, Volume
 from harness.ports import Target
 
 MEMBERS = ("db-0", "db-1")
@@ -212,6 +212,28 @@ def test_a_store_whose_ledger_stands_still_takes_no_writes() -> None:
 def test_a_store_that_goes_on_or_cannot_be_read_does_not_stand_still(store: Store) -> None:
     with pytest.raises(FaultHadNoEffect, match=r"was followed by another|no route"):
         loss.writes_stand_still(target(), cast("Any", store))
+
+
+@dataclass
+class Shown:
+    """A store whose members show these parts."""
+
+    parts: dict[str, dict[str, int]]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return tuple(self.parts)
+
+    def digest(self, member: str) -> Reading:
+        return Reading(member, {name: Part(rows, "") for name, rows in self.parts[member].items()})
+
+
+def test_a_member_that_shows_other_rows_than_the_first_differs() -> None:
+    store = Shown({"db-0": {"table a": 1, "own b": 1}, "db-1": {"table a": 1, "own b": 2}, "db-2": {"table c": 1}})
+    assert list(loss.differing(target(), cast("Any", store))) == ["table a on db-2", "table c on db-2"]
+    alike = Shown({"db-0": {"table a": 1, "own b": 1}, "db-1": {"table a": 1, "own b": 2}})
+    with pytest.raises(FaultHadNoEffect, match="all members show the same"):
+        loss.differing(target(), cast("Any", alike))
 
 
 BACK = TurnBack("db", "db")

@@ -41,6 +41,13 @@ def test_official_tags_agree_with_the_pins(versions: Versions) -> None:
     assert versions.images["consul"].ref.endswith(f":{pins['github.com/hashicorp/consul'].removeprefix('v')}")
 
 
+def test_an_archive_of_mavens_is_of_the_tags_version(versions: Versions) -> None:
+    extra, module = versions.extras["keycloak"], versions.layers["keycloak"].module
+    version = extra.ref.rpartition(":")[2]
+    assert module["maven"].split(":")[2] == version
+    assert module["from"] == f"keycloak-{version}"
+
+
 def test_every_image_that_pods_use_says_what_must_be_in_it(versions: Versions) -> None:
     assert all(image.programs for image in versions.images.values() if image.node)
 
@@ -58,6 +65,8 @@ def test_every_image_that_pods_use_says_what_must_be_in_it(versions: Versions) -
         ('"/var/lib/mysql" = "mysql:0750"', '"/var/lib/mysql" = "mysql"', "directories./var/lib/mysql"),
         ('programs = { "/usr/bin/consul" = "consul" }', 'programs = { "/usr/bin/consul" = "console" }', "console"),
         ('suite = "sid"', "", "layers.mysql"),
+        ('owner = "keycloak"', "", "layers.keycloak"),
+        ('layers = ["java", "keycloak"]', 'layers = ["coffee"]', "extras.keycloak"),
         ("format = 1", "format = = 1", "line"),
     ],
 )

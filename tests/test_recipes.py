@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from harness.errors import Misconfigured, ToolFailed
 from harness.images import recipes
 from harness.images.builder import Builder
+from harness.images.layers import digest_of
 from harness.images.recipes import Kitchen
 from harness.images.versions import GoBuild, Image, LayerRecipe, Versions
 
@@ -97,6 +99,41 @@ def test_a_missing_go_is_said_at_once(kitchen: Kitchen, monkeypatch: pytest.Monk
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(Misconfigured, match="no Go here"):
         kitchen.compile(kitchen.versions.go["tool"])
+
+
+def packed(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, sha256: str) -> LayerRecipe:
+    """A layer of an archive that a stand-in for Maven's client fetches."""
+    client = kitchen.cache.parent / "client/mvn"
+    client.parent.mkdir()
+    with tarfile.open(client.parent / "thing.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("thing-1/bin/run.sh"))
+    client.write_text(f'#!/bin/sh\nmkdir "${{4#*=}}" && cp {client.parent}/thing.tar.gz "${{4#*=}}"\n')
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", str(client.parent), prepend=":")
+    module = {"maven": "org:thing:1:tar.gz", "from": "thing-1", "run": "touch built", "to": "/opt", "owner": "root"}
+    return LayerRecipe("thing", module={**module, "sha256": sha256 or digest_of(client.parent / "thing.tar.gz")})
+
+
+def test_an_archive_of_mavens_becomes_a_layer_if_it_is_the_pinned_one(
+    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = kitchen.assemble(packed(kitchen, monkeypatch, ""))
+    with tarfile.open(layer.path) as tar:
+        assert tar.getnames() == ["opt", "opt/bin", "opt/bin/run.sh", "opt/built"]
+
+
+def test_another_archive_than_the_pinned_one_is_refused(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = packed(kitchen, monkeypatch, "0" * 64)
+    with pytest.raises(Misconfigured, match=r"org:thing:1:tar\.gz is not what versions\.toml pins"):
+        kitchen.assemble(recipe)
+    assert kitchen.layer(recipe) is None
+
+
+def test_a_missing_maven_is_said_at_once(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = packed(kitchen, monkeypatch, "")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(Misconfigured, match="no mvn here"):
+        kitchen.assemble(recipe)
 
 
 def test_what_is_built_already_is_not_built_again(kitchen: Kitchen) -> None:

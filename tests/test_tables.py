@@ -50,6 +50,11 @@ def test_the_committed_tables_are_made_from_the_committed_runs(capsys: pytest.Ca
     assert {name for name in tables.TABLES if f"<!-- table: {name} -->" in marks} == set(tables.TABLES)
 
 
+def test_a_table_may_be_made_from_another_matrix() -> None:
+    rows = {"other": [{**ROW, "scenario": "elsewhere"}]}
+    assert cells(tables.filled(page("recoveries from other"), [ROW], "page", rows.__getitem__))[0] == "elsewhere"
+
+
 def test_a_recovery_is_told_with_its_verdicts_and_its_figures() -> None:
     text = tables.filled(page("recoveries"), [ROW], "page")
     assert cells(text) == [

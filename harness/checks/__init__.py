@@ -15,6 +15,7 @@ from harness.checks.fence import FenceHeld
 from harness.checks.health import MembersAreHealthy
 from harness.checks.indexes import IndexesHold
 from harness.checks.ledger import LedgerIsKept
+from harness.checks.login import LoginWorks
 from harness.checks.move import MoveIsCopied, NothingJoined, SourceStoodStill, TargetEqualsSource
 from harness.checks.objectives import ObjectivesAreMet
 from harness.checks.objects import ObjectsAreEqual
@@ -52,6 +53,7 @@ ALL: tuple[Check, ...] = (
     LedgerIsKept(),
     TransfersAreWhole(),
     NewWriteIsCommitted(),
+    LoginWorks(),
     ObjectivesAreMet(),
     FenceHeld(),
     ChecksCanFail(),

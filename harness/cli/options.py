@@ -35,6 +35,9 @@ Strategies = Annotated[
         metavar="A,B", help="Default: each scenario's own.", autocompletion=complete.words(complete.strategies)
     ),
 ]
+Deployment = Annotated[
+    str | None, typer.Option(metavar="NAME", help="What is protected: custos (the default) or custos-shipped.")
+]
 Engine = Annotated[
     str | None, typer.Option(help="What takes and restores the backup.", autocompletion=complete.word(complete.engines))
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ app = typer.Typer()
         "drillproof run cluster_lost --stores mysql --size medium",
         "drillproof run --strategy files --repeat 20",
         "drillproof run namespace_loss --application shop.toml",
+        "drillproof run --deployment custos-shipped --stores postgres",
         "drillproof run keys_deleted --context staging --dry-run",
         "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
     )
@@ -31,6 +33,7 @@ def run(
     application: options.Application = None,
     stores: options.Stores = None,
     strategy: options.Strategy = None,
+    deployment: options.Deployment = None,
     engine: options.Engine = None,
     seed: options.Seed = 1,
     size: options.Size = "small",
@@ -64,12 +67,11 @@ def run(
     place = options.place(context, kubeconfig, config)
     if place is None and dry_run:
         raise Misconfigured("--dry-run goes with --context; what a drill does on a cluster of its own, `plan` tells")
-    if place and (mirror or images != "auto" or cluster != options.CLUSTER):
-        raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
-    if place and application:
-        raise Misconfigured(
-            "--application cannot be drilled with --context yet; leave out --context: see docs/application.md"
-        )
+    if deployment and application:
+        raise Misconfigured("--deployment and --application are two things to protect; leave out one of them")
+    if place:
+        made = mirror is not None or images != "auto" or cluster != options.CLUSTER
+        _fit_for_a_place(application=application, deployment=deployment, made=made)
     asked = request.options(
         scenarios or (),
         stores=stores or (),
@@ -86,7 +88,7 @@ def run(
         cluster=cluster,
         key=key,
         rate=rate,
-        application=options.described(application),
+        application=assembly.deployment(deployment) if deployment else options.described(application),
     )
     request.at_least_once(repeat)
     if place:
@@ -106,6 +108,18 @@ def run(
     if repeat > 1:
         _tell_survival(verdicts, as_json=as_json)
     return tell.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
+
+
+def _fit_for_a_place(*, application: Path | None, deployment: str | None, made: bool) -> None:
+    """Misconfigured for what only a cluster of our own can be asked; `made` is whether how it is made was said."""
+    if deployment:
+        raise Misconfigured("--deployment makes no sense with --context: its images are on clusters of our own only")
+    if made:
+        raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
+    if application:
+        raise Misconfigured(
+            "--application cannot be drilled with --context yet; leave out --context: see docs/application.md"
+        )
 
 
 def _tell_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) -> None:

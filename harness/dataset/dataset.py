@@ -91,6 +91,9 @@ def load(fixtures: Path, seed: int, size: str) -> KnownData:
     own = fixtures / "words.toml"
     words = read_words(own if own.exists() else data.fixtures() / own.name)  # another application may take ours
     files = {path.parent.name: path for path in sorted(fixtures.glob("*/dataset.toml"))}
+    for folder in (data.fixtures() / path.name for path in sorted(fixtures.iterdir()) if path.name not in files):
+        if (folder / "dataset.toml").exists():  # another application may have a store of ours
+            files[folder.name] = folder / "dataset.toml"
     if not files:
         raise Misconfigured(f"{fixtures}: no store here has a dataset.toml")
     return KnownData(

@@ -23,6 +23,7 @@ QUESTIONS: Mapping[str, str] = {
     "ledger-kept": "What became of every write?",
     "transfers-whole": "Did every transaction come back whole, or not at all?",
     "new-write": "Does the service take writes again?",
+    "login": "Can people log in again, and is it the same realm?",
     "objectives-met": "Are the objectives met?",
     "fence-held": "Did nothing leave the drill's network?",
     "drill-finished": "Did the drill itself run to its end?",

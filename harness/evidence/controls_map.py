@@ -242,6 +242,12 @@ CHECKS: Mapping[str, Shows] = {
         _RECOVERED,
         ("write",),
     ),
+    "login": Shows(
+        "A known user logs in again, with tokens signed by the key of before, and a wrong password is refused.",
+        "That every user can, or what they are allowed to do.",
+        _RECOVERED,
+        ("login", "restart"),
+    ),
     "objectives-met": Shows(
         "RTO, RPO and skew, as measured, are within the scenario's objectives.",
         "That they would be with more data, or on other machines.",

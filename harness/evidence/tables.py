@@ -4,7 +4,8 @@
     python -m harness.evidence.tables --check        # says which pages are not what a matrix makes of them
 
 A mark is `<!-- table: NAME -->`, and `<!-- end -->` after it; the names are those of `TABLES`. They are made from one
-file, reports/sample/matrix.json, as `drillproof matrix` and `drillproof table --json` write it.
+file, reports/sample/matrix.json, as `drillproof matrix` and `drillproof table --json` write it; `NAME from FILE` from
+FILE.json beside it.
 """
 
 from __future__ import annotations
@@ -57,16 +58,20 @@ TABLES: Mapping[str, Callable[[Rows], Iterable[str]]] = {
 """What may stand between marks, by its name."""
 
 
-def filled(page: str, rows: Rows, where: str) -> str:
-    """A page with its tables made from the rows of a matrix. Misconfigured where a mark is none that is known."""
+def filled(page: str, rows: Rows, where: str, others: Callable[[str], Rows] = lambda _: ()) -> str:
+    """A page with its tables made from the rows of a matrix, or of one of the `others`, by its name.
+
+    Misconfigured where a mark is none that is known.
+    """
 
     def made(found: re.Match[str]) -> str:
-        table = TABLES.get(found[2])
+        name, _, other = found[2].partition(" from ")
+        table = TABLES.get(name)
         if table is None:
             raise Misconfigured(f"{where}: there is no table {found[2]!r}; there are: {', '.join(TABLES)}")
         if "<!-- table:" in found[3]:
             raise Misconfigured(f"{where}: the table {found[2]!r} has no <!-- end --> of its own")
-        return "\n".join((f"{found[1]}", *table(rows), "", found[4]))
+        return "\n".join((f"{found[1]}", *table(others(other) if other else rows), "", found[4]))
 
     done = _MARKED.sub(made, page)
     if done.count("<!-- table:") != len(_MARKED.findall(done)):
@@ -123,10 +128,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.add_argument("--docs", type=Path, default=Path("docs"))
     asked.add_argument("--check", action="store_true", help="write nothing")
     options = asked.parse_args(arguments)
+
+    def beside(name: str) -> Rows:
+        return rows_of(options.matrix.with_name(f"{name}.json"))
+
     try:
         rows = rows_of(options.matrix)
         old = {path: path.read_text(encoding="utf-8") for path in sorted(options.docs.glob("*.md"))}
-        new = {path: filled(page, rows, str(path)) for path, page in old.items()}
+        new = {path: filled(page, rows, str(path), beside) for path, page in old.items()}
     except (HarnessError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 64

@@ -10,7 +10,7 @@ from typing import TypeVar
 from harness import deadlines, parallel
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.k8s import objects, text
-from harness.model import LOST, Volume
+from harness.model import LOST, OWN, Volume
 from harness.ports import Corrupt, Datastore, Target, Unanswered
 from harness.wait import NotYet, until
 
@@ -104,6 +104,25 @@ def logged(pattern: str) -> Sight:
         return _seen(lines)
 
     return look
+
+
+def differing(_target: Target, store: Datastore) -> Mapping[str, str]:
+    """A sight: members that show other data than the first one, part by part."""
+    first, *others = store.members
+
+    def look() -> Mapping[str, str]:
+        shown = {member: store.digest(member).parts for member in store.members}
+        found = {
+            f"{part} on {member}": f"is not what {first} shows"
+            for member in others
+            for part in sorted({*shown[first], *shown[member]})
+            if not part.startswith(OWN) and shown[first].get(part) != shown[member].get(part)
+        }
+        if not found:
+            raise NotYet("all members show the same")
+        return found
+
+    return _seen(look)
 
 
 def newest(store: Datastore, member: str) -> int:

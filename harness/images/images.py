@@ -27,6 +27,9 @@ from harness.shell import run
 
 MODES = ("auto", "pull", "build")
 
+_WITH = "_"
+"""Stands in a node image's tag before each image that was added to it."""
+
 Progress = Callable[[str], None]
 
 
@@ -89,6 +92,14 @@ class Images:
         with self._alone():
             return self._found() or self._made()
 
+    def with_extras(self, names: Sequence[str]) -> Ready:
+        """The same, with a node image that has further images in it; they are made now if they are not there."""
+        ready = self.ready
+        for name in names:
+            with self._alone():
+                ready = self._with(ready, self._versions.extras[name])
+        return ready
+
     def program(self, name: str) -> Path:
         """A program that is in no image, made now if it is not there. Misconfigured where it cannot be compiled."""
         with self._alone():
@@ -113,7 +124,7 @@ class Images:
         """Remove the images and programs that earlier recipes made; return the images. What is in use stays."""
         listed = self._engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").splitlines()
         removed = []
-        for tag in (tag for tag in listed if self._key not in tag):
+        for tag in (tag for tag in listed if not self._is_current(tag)):
             with contextlib.suppress(ToolFailed):
                 self._engine.run("rmi", tag)
                 removed.append(tag)
@@ -121,6 +132,11 @@ class Images:
             if not record.name.startswith(self._key):
                 shutil.rmtree(record)
         return tuple(removed)
+
+    def _is_current(self, tag: str) -> bool:
+        name, *extras = tag.split(_WITH)
+        current = {self._extra(image) for image in self._versions.extras.values()}
+        return self._key in name and all(extra.rpartition("-")[0] in current for extra in extras)
 
     # ------------------------------------------------------------ the cache
 
@@ -160,16 +176,45 @@ class Images:
 
     def _has(self, tag: str) -> bool:
         try:
-            self._engine.run("image", "inspect", "--format", "{{.Id}}", tag)
+            self._id(tag)
         except ToolFailed:
             return False
         return True
 
+    def _id(self, tag: str) -> str:
+        return self._engine.run("image", "inspect", "--format", "{{.Id}}", tag)
+
+    def _extra(self, image: Image) -> str:
+        return f"{image.name}-{self._kitchen.image_key(image)}"
+
     # ------------------------------------------------------------ making
+
+    def _with(self, ready: Ready, image: Image) -> Ready:
+        """`ready` with one more image in its node image, from the cache, pulled, or built."""
+        sources = {"auto": ("built", "pulled"), "pull": ("pulled",), "build": ("built",)}[self._mode]
+        nodes = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in sources}
+        source = next((source for source, node in nodes.items() if self._has(node)), "")
+        if not source:
+            source = self._add(ready.node, image, nodes)
+        made = self._id(self._tag(image.name, "official")) if source == "pulled" else self._kitchen.image_key(image)
+        images = {**ready.images, image.name: ImageRef(image.ref, source, made)}
+        return replace(ready, node=nodes[source], images=images)
+
+    def _add(self, node: str, image: Image, into: Mapping[str, str]) -> str:
+        """Make of a node image one that has an image more, by the name that `into` has for the source; that source."""
+        pulled = self._pull([image]) if "pulled" in into else {}
+        source = "pulled" if pulled else "built"
+        if not pulled:
+            Builder(self._kitchen, self._say).build([image])
+        self._say(f"images: putting {image.name} into the node image")
+        with self._work() as work:
+            write_archive(work / "images.tar", [self._picture(image, pulled, work)], architecture())
+            self._bakery.bake(node, work / "images.tar", into[source], self._versions.images["node"])
+        return source
 
     def _made(self) -> Ready:
         begun = time.monotonic()
-        pulled = {} if self._mode == "build" else self._pull()
+        pulled = {} if self._mode == "build" else self._pull(self._wanted)
         missing = [image for image in self._wanted if image.name not in pulled]
         if any(image.name == "node" for image in missing):
             missing += [image for image in self._versions.images.values() if image.control_plane]
@@ -180,8 +225,7 @@ class Images:
         source = "built" if not pulled else "mixed" if missing else "pulled"
         images = {image.name: ImageRef(image.ref, "built", self._kitchen.image_key(image)) for image in missing}
         for name, tag in pulled.items():
-            found = self._engine.run("image", "inspect", "--format", "{{.Id}}", tag)
-            images[name] = ImageRef(self._versions.images[name].ref, "pulled", found)
+            images[name] = ImageRef(self._versions.images[name].ref, "pulled", self._id(tag))
         self._say("images: putting them into the node image")
         self._bake([self._versions.images[name] for name in images], pulled, source)
         tools = self._tools(self._record(source), pulled)
@@ -192,17 +236,24 @@ class Images:
 
     def _bake(self, images: Sequence[Image], pulled: Mapping[str, str], source: str) -> None:
         """Bring MinIO's image and the node image, with all the others in it, into the engine."""
-        (self._cache / "work").mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache / "work") as folder:
-            work = Path(folder)
+        with self._work() as work:
             pictures = {image.name: self._picture(image, pulled, work) for image in images}
             self._load(pictures.pop("minio"), self._tag("minio", source), work)
             node, base = pictures.pop("node"), pulled.get("node") or self._tag("node-base", source)
             if "node" not in pulled:
                 self._load(node, base, work)
             write_archive(work / "images.tar", pictures.values(), architecture())
-            bake = node_image.Bake(self._engine, self._recipes / "node", self._versions.kubernetes)
-            bake.bake(base, work / "images.tar", self._tag("node", source), self._versions.images["node"])
+            self._bakery.bake(base, work / "images.tar", self._tag("node", source), self._versions.images["node"])
+
+    @property
+    def _bakery(self) -> node_image.Bake:
+        return node_image.Bake(self._engine, self._recipes / "node", self._versions.kubernetes)
+
+    @contextlib.contextmanager
+    def _work(self) -> Iterator[Path]:
+        (self._cache / "work").mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._cache / "work") as folder:
+            yield Path(folder)
 
     def _picture(self, image: Image, pulled: Mapping[str, str], work: Path) -> Picture:
         if image.name not in pulled:
@@ -218,10 +269,10 @@ class Images:
         write_archive(work / "load.tar", [replace(picture, names=(tag,))], architecture())
         self._engine.run("load", "--quiet", "--input", work / "load.tar", within_s=600)
 
-    def _pull(self) -> dict[str, str]:
+    def _pull(self, wanted: Sequence[Image]) -> dict[str, str]:
         """Every image that could be pulled, by name, with our tag for it."""
-        tags = {image.name: self._tag(image.name, "official") for image in self._wanted}
-        missing = [image for image in self._wanted if not self._has(tags[image.name])]
+        tags = {image.name: self._tag(image.name, "official") for image in wanted}
+        missing = [image for image in wanted if not self._has(tags[image.name])]
         where = self._registry.mirror or "the official registries"
         if missing and not self._registry.answers(missing[0]):
             if self._mode == "pull":
@@ -243,7 +294,7 @@ class Images:
         failed = {image.name: why for image, why in zip(missing, each(missing, pull), strict=True) if why}
         for name, why in failed.items():
             if self._mode == "pull":
-                ref = self._versions.images[name].ref
+                ref = next(image.ref for image in missing if image.name == name)
                 raise Misconfigured(f"cannot pull {ref} from {where}: {why}")
             self._say(f"images: {name} cannot be pulled, so it is built: {why}")
         return {name: tag for name, tag in tags.items() if name not in failed}

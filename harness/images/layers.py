@@ -64,15 +64,25 @@ class LayerWriter:
                         member.linkname = _merged(member.linkname)
                     self._add(member, tar.extractfile(member) if member.isreg() else None)
 
+    def tree(self, root: Path, to: str, owner: str) -> None:
+        """All that lies below a folder of this machine, put below `to`; `owner` is an account of this layer."""
+        for path in sorted(root.rglob("*")):
+            inside = f"{to}/{path.relative_to(root)}"
+            if path.is_dir():
+                self.directory(inside, owner, 0o755)
+            else:
+                self.file(inside, path, path.stat().st_mode & 0o755, owner)
+
     def merge_usr(self) -> None:
         """Make the top folders that are links into /usr."""
         for top in MERGED:
             self.link(top, f"usr/{top}")
 
-    def file(self, path: str, source: Path, mode: int) -> None:
-        """A file of this machine."""
+    def file(self, path: str, source: Path, mode: int, owner: str = "root") -> None:
+        """A file of this machine; `owner` is an account of this layer."""
         member = tarfile.TarInfo(_merged(path))
         member.size, member.mode = source.stat().st_size, mode
+        member.uid = member.gid = self._accounts[owner]
         with source.open("rb") as content:
             self._add(member, content)
 

@@ -7,7 +7,9 @@ import hashlib
 import json
 import platform
 import re
+import shlex
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ FORMAT = 1
 """Raised when the way things are made changes, so that what was kept is made again."""
 
 COMPILE_WITHIN_S = 3600
+COPY_WITHIN_S = 1800
 
 GO_ENV = {"CGO_ENABLED": "0", "GOGC": "400", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
 """Go's collector runs rarely (GOGC): memory is plentiful, processor time is not."""
@@ -63,7 +66,7 @@ class Kitchen:
     def layer_key(self, recipe: LayerRecipe) -> str:
         """Changes with the recipe and the programs in it."""
         programs = {path: self.build_key(self.versions.build_of(name)) for path, name in recipe.programs.items()}
-        module = self.build_key(self.versions.go[recipe.module["go"]]) if recipe.module else ""
+        module = self.build_key(self.versions.go[recipe.module["go"]]) if "go" in recipe.module else ""
         return _key("layer", architecture(), vars(recipe), programs, module)
 
     def image_key(self, image: Image) -> str:
@@ -162,7 +165,7 @@ class Kitchen:
         for path, program in recipe.programs.items():
             writer.file(path, self.program(program), 0o755)
         if recipe.module:
-            self._copy_module(writer, recipe.module)
+            self._copy_module(writer, recipe.module, work)
         if recipe.packages:
             suite = Suite(recipe.suite, self.cache / "apt" / recipe.suite)
             names = suite.resolve(recipe.packages, recipe.without) if recipe.dependencies else recipe.packages
@@ -171,13 +174,37 @@ class Kitchen:
                 if recipe.certificates and deb.name.startswith("ca-certificates_"):
                     writer.text("/etc/ssl/certs/ca-certificates.crt", _bundle(deb, work))
 
-    def _copy_module(self, writer: LayerWriter, module: Mapping[str, str]) -> None:
+    def _copy_module(self, writer: LayerWriter, module: Mapping[str, str], work: Path) -> None:
+        if "maven" in module:
+            writer.tree(self._unpacked(module, work), module["to"], module["owner"])
+            return
         folder = self.recipes / self.versions.go[module["go"]].module
         where = run(["go", "list", "-m", "-f", "{{.Dir}}", module["path"]], cwd=folder, env=GO_ENV)
         root = Path(where.stdout.strip()) / module["from"]
         for file in sorted(path for path in root.rglob("*") if path.is_file()):
             name = str(file.relative_to(root))
             writer.file(name, file, 0o755 if Path("/", name).match(module["executable"]) else 0o644)
+
+    def _unpacked(self, module: Mapping[str, str], work: Path) -> Path:
+        """What an archive holds that Maven fetches as it is set up on this machine, once its own command was run in it.
+
+        Misconfigured if it is not what is pinned.
+        """
+        name, log = module["maven"], self.log(f"maven-{module['maven'].split(':')[1]}")
+        if not shutil.which("mvn"):
+            raise Misconfigured(
+                f"there is no mvn here: {name} comes by Maven; install it (Debian: apt-get install maven)"
+            )
+        argv = ["mvn", "--batch-mode", "dependency:copy", f"-Dartifact={name}", f"-DoutputDirectory={work / 'maven'}"]
+        run_logged(argv, log, within_s=COPY_WITHIN_S)
+        (file,) = (work / "maven").iterdir()
+        if digest_of(file) != module["sha256"]:
+            raise Misconfigured(f"{name} is not what versions.toml pins: its sha256 is {digest_of(file)}")
+        with tarfile.open(file) as tar:
+            tar.extractall(work, filter="data")
+        folder = work / module["from"]
+        run_logged(shlex.split(module["run"]), log, within_s=COPY_WITHIN_S, cwd=folder)
+        return folder
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:

@@ -18,6 +18,10 @@ Texts = tuple[str, ...]
 Table = Mapping[str, str]
 Value = TypeVar("Value")
 
+_MAVEN = {"maven", "sha256", "from", "run", "to", "owner"}
+"""What a layer says of an archive of Maven's: its coordinates, its sum, the folder in it, the command that is run there
+once, where it all goes, and whose it is."""
+
 
 @dataclass(frozen=True)
 class GoBuild:
@@ -46,7 +50,7 @@ class LayerRecipe:
     accounts: Mapping[str, int] = field(default_factory=dict)  # name -> user and group id
     applets: Texts = ()  # names under which busybox is called
     certificates: bool = False  # bundle the certificate authorities among the packages
-    module: Table = field(default_factory=dict)  # files of a Go module: go, path, from, executable
+    module: Table = field(default_factory=dict)  # of Go: go, path, from, executable; of Maven: `_MAVEN`
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Versions:
     go: Mapping[str, GoBuild]
     layers: Mapping[str, LayerRecipe]
     images: Mapping[str, Image]
+    extras: Mapping[str, Image] = field(default_factory=dict)  # made only where a deployment asks for them
 
     def build_of(self, program: str) -> GoBuild:
         """The Go build that makes `program`."""
@@ -91,6 +96,7 @@ def load(path: Path) -> Versions:
         _section(path, top, "go", _go),
         _section(path, top, "layers", _layer),
         _section(path, top, "images", _image),
+        _section(path, top, "extras", _image),
     )
     top.done()
     _check(versions, path)
@@ -182,8 +188,14 @@ def _check(versions: Versions, path: Path) -> None:
         for place, owner in layer.directories.items():
             if not re.fullmatch(rf"({'|'.join(['root', *layer.accounts])}):[0-7]{{4}}", owner):
                 raise Misconfigured(f"{where}: key `directories.{place}` must be ACCOUNT:MODE, not {owner!r}")
-    for image in versions.images.values():
-        where = f"{path}: images.{image.name}"
+        if "go" not in layer.module and layer.module.keys() not in (set(), _MAVEN):
+            raise Misconfigured(f"{where}: key `module` must have the keys {', '.join(sorted(_MAVEN))}")
+    named = [
+        *(("images", image) for image in versions.images.values()),
+        *(("extras", image) for image in versions.extras.values()),
+    ]
+    for section, image in named:
+        where = f"{path}: {section}.{image.name}"
         for name in sorted(set(image.layers) - set(versions.layers)):
             raise Misconfigured(f"{where}: key `layers`: there is no layer {name!r}")
         if not re.fullmatch(r"[^/]+\.[^/]+/.+:[^/:]+", image.ref):

@@ -13,9 +13,10 @@ Events = tuple[Event, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Story(Expected):
-    """`change` makes of what a good drill recorded what this one would have."""
+    """`change` makes of what a good drill recorded what this one would have, if it had recorded what this `needs`."""
 
     change: Callable[[Events], Events]
+    needs: str = ""  # a kind of event
 
 
 def without(kind: str, **data: Json) -> Callable[[Events], Events]:
@@ -190,7 +191,7 @@ STORIES = (
     Story(name="nobody was read again", check="answers-from-restored", says="not restarted", verdict=UNKNOWN,
           change=not_read_again),
     Story(name="nobody was restarted", check="answers-from-restored", says="not restarted", verdict=UNKNOWN,
-          change=without("restart")),
+          also=("login",), change=without("restart")),
     Story(name="another member answered", check="data-equal", says="someone-else answered", verdict=UNKNOWN,
           change=one_member("digest", answered_by="someone-else")),
     # Reading back.
@@ -237,6 +238,35 @@ STORIES = (
           change=told("write", committed=False, detail="read only")),
     Story(name="a new write did not reach a member", check="new-write", says="never showed on",
           change=told("write", seen_on=[])),
+    # Logging in.
+    Story(name="nobody logged in before", check="login", says="log in to portal before", verdict=UNKNOWN,
+          change=without("login", when="before"), needs="login"),
+    Story(name="the login of before failed", check="login", says="log in to portal before", verdict=UNKNOWN,
+          change=told("login", {"when": "before"}, signed_by="", detail="401"), needs="login"),
+    Story(name="any password was right before", check="login", says="log in to portal before", verdict=UNKNOWN,
+          change=told("login", {"when": "before"}, stranger="let in"), needs="login"),
+    Story(name="nobody logged in after", check="login", says="tried to log in to portal after", verdict=UNKNOWN,
+          change=without("login", when="after"), needs="login"),
+    Story(name="the realm is gone", check="login", says="no token: 404",
+          change=told("login", {"when": "after"}, keys={}, signed_by="", detail="404", earlier=""), needs="login"),
+    Story(name="the realm was made anew", check="login", says="signed by the key k2, and were by k1",
+          change=told("login", {"when": "after"}, keys={"k2": "hash-2"}, signed_by="k2", earlier="no key"),
+          needs="login"),
+    Story(name="another key goes by the old one's id", check="login", says="signed by the key",
+          change=told("login", {"when": "after"}, keys={"k1": "another"}), needs="login"),
+    Story(name="the old key is kept and signs no more", check="login", says="signed by the key k2, and were by k1",
+          change=told("login", {"when": "after"}, signed_by="k2", keys={"k1": "hash-1", "k2": "hash-2"}),
+          needs="login"),
+    Story(name="the tokens of before are worth nothing", check="login", says="a token from before is worth nothing",
+          change=told("login", {"when": "after"}, earlier="its signature does not hold"), needs="login"),
+    Story(name="the tokens of before were not tried", check="login", says="it was not tried",
+          change=told("login", {"when": "after"}, earlier=""), needs="login"),
+    Story(name="any password is right", check="login", says="a wrong password was not refused: let in",
+          change=told("login", {"when": "after"}, stranger="let in"), needs="login"),
+    Story(name="a wrong password got no clear answer", check="login", says="not refused: 500",
+          change=told("login", {"when": "after"}, stranger="500"), needs="login"),
+    Story(name="the service was not started anew", check="login", says="not started anew", verdict=UNKNOWN,
+          change=without("restart", member="portal-0"), needs="login"),
     # Objectives and the fence.
     Story(name="the recovery took too long", check="objectives-met", says="RTO",
           change=late("T8", 100_000)),

@@ -1,0 +1,74 @@
+"""Can people log in again?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from harness.model import Event, Finding, Json, Verdict
+from harness.rundir import Run
+
+
+class LoginWorks:
+    """A known user logs in, to a service that was started anew, and is who they were.
+
+    The token is signed by the very key that signed before, so that whoever was told to trust that key still does, and
+    a token from before the disaster still holds by the keys of after it. A wrong password is refused. A realm that
+    somebody made anew lets the same user in, and has other keys.
+    """
+
+    name = "login"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding a service; none where nothing is there to log in to."""
+        return tuple(
+            Finding(self.name, *_judged(run, service, pods), store=store) for service, store, pods in run.services
+        )
+
+
+def _judged(run: Run, service: str, pods: tuple[str, ...]) -> tuple[Verdict, str, str]:
+    before = run.of("login", when="before", service=service)
+    after = run.of("login", when="after", service=service)
+    if not before or list(_wrong(before[-1], None)):
+        return Verdict.UNKNOWN, f"nobody was seen to log in to {service} before the fault", ""
+    if not after:
+        return Verdict.UNKNOWN, f"nobody tried to log in to {service} after the restore", ""
+    remembered = [pod for pod in pods if not _was_asked_anew(run, pod, after[-1])]
+    if wrong := list(_wrong(after[-1], before[-1])):
+        hint = "a service that runs on data that are not its own looks well: hold its tables against those of before"
+        return Verdict.FAIL, f"{service}: {'; '.join(wrong)}", hint
+    if remembered:
+        hint = "it may have answered from memory"
+        return Verdict.UNKNOWN, f"{service} was not started anew before the login: {', '.join(remembered)}", hint
+    detail = (
+        f"{service}: the known user got a token, signed by the key of before ({after[-1].data.get('signed_by')}); "
+        f"a token from before holds; a wrong password was refused"
+    )
+    return Verdict.PASS, detail, ""
+
+
+def _wrong(login: Event, before: Event | None) -> Iterator[str]:
+    """What is wrong with a login; with one of after the restore, against the one `before`."""
+    said, key = login.data, login.data.get("signed_by")
+    if not key:
+        yield f"the known user got no token: {said.get('detail')}"
+        return
+    if said.get("stranger") != "refused":
+        yield f"a wrong password was not refused: {said.get('stranger')}"
+    if before is None:
+        return
+    old, new = _hash(before, before.data.get("signed_by")), _hash(login, key)
+    if key != before.data.get("signed_by") or not old or old != new:
+        yield f"tokens are signed by the key {key}, and were by {before.data.get('signed_by')}"
+    if said.get("earlier") != "holds":
+        yield f"a token from before is worth nothing: {said.get('earlier') or 'it was not tried'}"
+
+
+def _hash(login: Event, key: Json) -> Json:
+    keys = login.data.get("keys")
+    return keys.get(str(key)) if isinstance(keys, Mapping) else None
+
+
+def _was_asked_anew(run: Run, pod: str, login: Event) -> bool:
+    restarts = run.of("restart", member=pod)
+    data = restarts[-1].data if restarts else {}
+    return bool(data.get("after")) and data.get("before") != data.get("after") and restarts[-1].seq < login.seq

@@ -1,0 +1,33 @@
+"""A row differs on one replica of MySQL, since somebody once wrote there; no thread has stopped, no error is shown.
+
+With `slave-skip-errors=1062`, as Custos' values had it for its secondaries, a row that is there already is passed over:
+the replica says that it has applied everything, and it has not. Without it replication stops here, and all can see it.
+Only the rows themselves tell. (MySQL's manual on replica_skip_errors: replicas "become hopelessly out of synchrony".)
+"""
+
+from harness.faults.command import Command
+from harness.faults.loss import differing
+from harness.model import Notice, Plan
+from harness.scenario import Scenario
+
+WRITE = r"""
+export MYSQL_PWD=$MYSQL_ROOT_PASSWORD
+options=(--defaults-file=/scripts/my.cnf --user=root)
+there=(--host=mysql-primary-0.mysql-primary)
+here() { mysql "${options[@]}" -NB -e "$1"; }
+id=$(mysql "${options[@]}" "${there[@]}" -NB -e "SELECT MIN(id) FROM core_tenant.contact")
+row=$(mysqldump "${options[@]}" "${there[@]}" --no-create-info --compact --set-gtid-purged=OFF --single-transaction \
+  --where="id = $id" core_tenant contact)
+mysql "${options[@]}" "${there[@]}" -e "DELETE FROM core_tenant.contact WHERE id = $id"
+until [ "$(here "SELECT COUNT(*) FROM core_tenant.contact WHERE id = $id")" = 0 ]; do sleep 0.2; done
+here "SET GLOBAL super_read_only = OFF; SET sql_log_bin = OFF;
+  INSERT INTO core_tenant.contact SELECT $id, MIN(id), 'written on the replica' FROM core_tenant.tenant;
+  SET GLOBAL super_read_only = ON"
+mysql "${options[@]}" "${there[@]}" core_tenant <<<"$row"
+"""
+
+SCENARIO = Scenario(
+    fault=Command("wrote-on-a-replica", "mysql", ("mysql-secondary-1",), ("bash", "-ec", WRITE), differing),
+    plan=Plan(restore=False),
+    noticed_by=(Notice("data-equal", r"core_tenant\.contact", "mysql"),),
+)
