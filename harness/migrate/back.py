@@ -11,7 +11,7 @@ from harness.checks.data import differences
 from harness.deployment import LABEL
 from harness.errors import HarnessError, Misconfigured, TimedOut
 from harness.k8s import RunsKubectl, objects, text
-from harness.migrate.freeze import Freezer, frozen
+from harness.migrate.freeze import Freezer
 from harness.migrate.options import Place
 from harness.model import Json
 from harness.parallel import each
@@ -154,9 +154,3 @@ def _database(told: Json) -> Database:
 
 def _list(value: Json) -> Sequence[Json]:
     return value if isinstance(value, list) else []
-
-
-def still_frozen(end: End, namespace: str) -> tuple[str, ...]:
-    """The writers of a namespace that are frozen, by their names."""
-    kinds = "deployments,statefulsets,cronjobs"
-    return tuple(name for name, _ in frozen(objects(end.kubectl, kinds, f"--namespace={namespace}")))
