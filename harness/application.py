@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.k8s import Object
+from harness.model import Objectives
 from harness.ports import Cluster, Datastore, Service
+
+Secrets = Mapping[str, Mapping[str, str]]
+"""What Secrets hold, by their names and keys."""
 
 
 class StoreKind(Protocol):
@@ -53,6 +58,36 @@ class ServiceKind(Protocol):
 
 
 @dataclass(frozen=True)
+class Brought:
+    """What an application of the user's brings in place of fixtures: manifests that do all of it themselves."""
+
+    name: str
+    objects: tuple[Object, ...] = field(repr=False)
+    strategy: str  # the one that they have, in a word
+    objectives: Objectives
+    secrets: Secrets = field(repr=False)  # those among the objects
+    generate: Mapping[str, Sequence[str]]  # the keys of those that are made anew for each drill
+    passwords: Mapping[str, tuple[str, str]]  # by store: the Secret and the key
+    hidden: frozenset[str] = field(repr=False)  # what must be in no evidence
+    images: Mapping[str, str]  # by every image that its pods ask for, a pod that does
+    told: tuple[str, ...]  # what is going to be drilled, in words
+    changed: tuple[str, ...]  # what is deployed otherwise than the manifests say, in words
+
+    def credentials(self, fresh: Secrets) -> Secrets:
+        """What each store is handed, by its name; `fresh` are the Secrets that were made anew."""
+        there = {**self.secrets, **fresh}
+        return {store: {"password": there[secret][key]} for store, (secret, key) in self.passwords.items()}
+
+    def deployed(self, fresh: Secrets) -> tuple[Object, ...]:
+        """All objects, the `fresh` Secrets before the others."""
+        made: list[Object] = [
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict(values)}
+            for name, values in fresh.items()
+        ]
+        return (*made, *self.objects)
+
+
+@dataclass(frozen=True)
 class Application:
     """`fixtures` has a folder for each store: its `dataset.toml`, and an overlay of manifests for each strategy.
 
@@ -65,6 +100,7 @@ class Application:
     left_out: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)  # by store: not compared, and why
     services: tuple[ServiceKind, ...] = ()
     images: tuple[str, ...] = ()  # those of versions.toml's `extras` that its pods need
+    brought: Brought | None = None  # then nothing of the fixtures is used
 
     @property
     def stores(self) -> tuple[str, ...]:

@@ -6,20 +6,21 @@ import contextlib
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from harness import data, rundir, selftest, shell, supplies
-from harness.application import Application, ServiceKind, StoreKind
+from harness.application import Application, Secrets, ServiceKind, StoreKind
 from harness.clock import Clock
 from harness.clusters import leftovers
 from harness.clusters.docker import Docker
 from harness.clusters.kept import KeptForwards
 from harness.dataset import dataset
 from harness.datastores.consul import Consul
+from harness.datastores.given import GivenKind
 from harness.datastores.mysql import MySQL
 from harness.datastores.postgres import Postgres
 from harness.deployment import Deployment, generate, overlay
@@ -37,12 +38,14 @@ from harness.left_out import LEFT_OUT
 from harness.model import Event, Json, Left, Verdict
 from harness.options import Options
 from harness.ports import Indexed, Reusable
+from harness.prove import images
 from harness.request import choose
 from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
 from harness.scenario import facts
 from harness.services.keycloak import Keycloak
+from harness.supplies import Supplies
 
 NAMESPACE = "custos"
 
@@ -78,11 +81,11 @@ Basis = tuple[Json, ...]
 
 def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
     """Clusters of our own."""
-    application = _application(options)
-    known = dataset.load(application.fixtures, options.seed, options.size)
+    application, known = _application(options), _known_data(options)
     supplies.room(known.bytes_estimate() * ROOM, f"known data of the size {options.size}")
     extras = application.images if application.on(options.stores) else ()
-    return supplies.ensure(options.images, options.mirror, say, extras)
+    supplied = supplies.ensure(options.images, options.mirror, say, extras)
+    return replace(supplied, more=_images(options, supplied))
 
 
 class Site:
@@ -100,7 +103,9 @@ class Site:
         self._keep = False
         self._cluster: SiteCluster | None = None
         self._made_of: Basis | None = None
-        self._credentials: Mapping[str, Mapping[str, str]] = {}
+        self._credentials: Secrets = {}
+        self._generated: Secrets = {}  # of an application of the user's: the Secrets that are made anew
+        self._hidden: frozenset[str] = frozenset()
         self._left: Left | None = None
         self._rehearsal: dict[str, Json] | None = None
         self._forget: Callable[[], None] = lambda: None
@@ -124,10 +129,9 @@ class Site:
         restored. Misconfigured if the drill cannot be as it is asked for; nothing has been made then. It leaves
         nothing to the next one unless it is settled first.
         """
-        application = _application(options)
-        known = dataset.load(application.fixtures, options.seed, options.size)
-        for store in options.stores:
-            overlay(application.fixtures, store, options.strategy)
+        known = _known_data(options)
+        for line in brought.told if (brought := _application(options).brought) else ():
+            say(line)
         self._keep = options.keep
         ground = self._ground(options, say)
         left = self._take_over(options)
@@ -137,7 +141,10 @@ class Site:
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._rehearsed())
-            parts = _parts(options, ground, cluster, known=known, run=run, credentials=self._credentials, left=left)
+            for change in brought.changed if brought else ():
+                journal.append("note", text=f"deployed otherwise than the manifests say: {change}")
+            secrets = self._credentials, self._generated
+            parts = _parts(options, ground, cluster, known=known, run=run, secrets=secrets, left=left)
             self._forget = parts.engine.forget
             with logs_home(cluster, parts.engine.collect, journal, self.secrets):
                 Drill(parts, run, journal).run()
@@ -166,7 +173,7 @@ class Site:
     def secrets(self) -> frozenset[str]:
         """What must be in no file of a run: the stores' credentials, and the object store's once it is there."""
         known = frozenset(value for values in self._credentials.values() for value in values.values())
-        return known | keys_of_store(self._cluster)
+        return known | self._hidden | keys_of_store(self._cluster)
 
     def _rehearsed(self) -> dict[str, Json]:
         """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
@@ -184,10 +191,15 @@ class Site:
         alike = made_of is not None and made_of == self._made_of
         if left and alike and reusable and self._cluster and self._cluster.is_whole():
             return left
-        secret: tuple[StoreKind | ServiceKind, ...] = (*kinds, *application.on(options.stores))
-        self._credentials = {
-            kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in secret
-        }
+        if brought := application.brought:
+            self._generated = {name: generate(keys, {}) for name, keys in brought.generate.items()}
+            self._credentials = brought.credentials(self._generated)
+            self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}
+        else:
+            secret: tuple[StoreKind | ServiceKind, ...] = (*kinds, *application.on(options.stores))
+            self._credentials = {
+                kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in secret
+            }
         self._made_of = made_of
         return None
 
@@ -205,6 +217,23 @@ def deployment(name: str) -> Application | None:
 
 def _application(options: Options) -> Application:
     return options.application or CUSTOS
+
+
+def _known_data(options: Options) -> dataset.KnownData:
+    """What is loaded into the stores; nothing into those of an application of the user's, which has its own."""
+    application = _application(options)
+    if application.brought:
+        return dataset.nothing(options.seed, options.size)
+    for store in options.stores:
+        overlay(application.fixtures, store, options.strategy)
+    return dataset.load(application.fixtures, options.seed, options.size)
+
+
+def _images(options: Options, supplied: Supplies) -> tuple[str, ...]:
+    """Images that an application of the user's needs beside ours, brought into the engine."""
+    brought = _application(options).brought
+    there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
+    return images.have(supplied.docker, dict(brought.images), there) if brought else ()
 
 
 def _basis(options: Options) -> Basis | None:
@@ -264,18 +293,26 @@ def _parts(
     *,
     known: dataset.KnownData,
     run: Path,
-    credentials: Mapping[str, Mapping[str, str]],
+    secrets: tuple[Secrets, Secrets],
     left: Left | None,
 ) -> Parts:
-    application = _application(options)
+    """`secrets` are the stores' own, and those that an application of the user's has made anew beside them."""
+    application, (credentials, fresh) = _application(options), secrets
+    things = application.brought.deployed(fresh) if application.brought else ()
     return Parts(
         cluster=cluster,
-        engine=ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name),
+        engine=ground.backup_engine(
+            cluster,
+            options.engine.removeprefix("velero-"),
+            run.name,
+            {member: kind.name for kind in application.kinds for member in kind.members},
+        ),
         deployment=ground.fitted(
-            Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials), cluster
+            Deployment(cluster, application.namespace, options.strategy, application.fixtures, credentials, things),
+            cluster,
         ),
         stores=tuple(
-            application.kind(name)(cluster, application.namespace, credentials[name]) for name in options.stores
+            application.kind(name)(cluster, application.namespace, credentials.get(name, {})) for name in options.stores
         ),
         dataset=known,
         scenario=options.scenario,
@@ -283,9 +320,7 @@ def _parts(
         machines=cluster.machines,
         hooks=options.hooks,
         renew=partial(_renew, cluster),
-        beside=lambda: _parts(
-            options, ground, cluster.beside, known=known, run=run, credentials=credentials, left=None
-        ),
+        beside=lambda: _parts(options, ground, cluster.beside, known=known, run=run, secrets=secrets, left=None),
         env=environment(ground.kubectl, cluster, run, application.namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
@@ -359,7 +394,7 @@ def _facts(options: Options, ground: Ground) -> dict[str, Json]:
         "services": {
             kind.name: {"store": kind.store, "pods": list(kind.pods)} for kind in application.on(options.stores)
         },
-        "indexed": [name for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Indexed)],
+        "indexed": [name for name, kind in kinds.items() if _is_indexed(kind)],
         "seed": options.seed,
         "size": options.size,
         "writes_per_s": options.rate,
@@ -369,9 +404,22 @@ def _facts(options: Options, ground: Ground) -> dict[str, Json]:
         "commit": commit(),
         "selftest": _last_self_test(),
         "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}
-        | {"objects": dict(LEFT_OUT["objects"])},
+        | {"objects": dict(LEFT_OUT["objects"])}
+        | ({"application": _not_compared(options, application)} if application.brought else {}),
         "host": host(),
+        **({"application": application.brought.name} if application.brought else {}),
     }
+
+
+def _not_compared(options: Options, application: Application) -> dict[str, Json]:
+    """Of an application of the user's: what is in no store that is drilled, and why."""
+    unasked = (name for name in application.stores if name not in options.stores)
+    return {**dict(application.left_out["application"]), **dict.fromkeys(unasked, "left out by --stores")}
+
+
+def _is_indexed(kind: StoreKind) -> bool:
+    of = kind.of if isinstance(kind, GivenKind) else kind
+    return isinstance(of, type) and issubclass(of, Indexed)
 
 
 def host() -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""The deployment `custos`: its stores in one namespace, as their manifests and the strategy's overlays say."""
+"""What is deployed into one namespace: the stores of `custos`, or another application, as their manifests say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import claims, deadlines, wait
 from harness.errors import Misconfigured
-from harness.k8s import Object, documents, make_anew
+from harness.k8s import Object, at, documents, make_anew, text
 from harness.model import Json
 from harness.ports import Cluster
 
@@ -30,6 +30,7 @@ class Deployment:
     strategy: str
     fixtures: Path
     credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
+    brought: tuple[Object, ...] = field(default=(), repr=False)  # deployed in place of fixtures and credentials
     open: Callable[[str], None] | None = None  # makes the namespace for a run where that is not ours to do at will
     adapt: Callable[[Object], Object] = lambda thing: thing  # what must be otherwise in a manifest where this is
 
@@ -39,23 +40,25 @@ class Deployment:
             self.open(run)
         else:
             self.remove()
-            self._apply(_object("Namespace", self.namespace, run))
-        self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.beginning(run), *self.manifests()]})
+            self._apply(_object("Namespace", self.namespace, {LABEL: run}))
+        self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.beginning(run), *self.manifests(run)]})
 
     def beginning(self, run: str) -> tuple[Object, ...]:
         """What is there before any manifest: the Secrets, and the leave for a first start."""
         objects = [
-            _object("Secret", f"{store}-credentials", run, stringData=dict(values))
+            _object("Secret", f"{store}-credentials", {LABEL: run}, self.namespace, stringData=dict(values))
             for store, values in self.credentials.items()
+            if not self.brought
         ]
         # Empty databases may initialise themselves only where this exists. It is kept out of backups, so that
         # a restore that brought no data is refused by the start scripts, and can't look like a healthy start.
-        leave = _object("ConfigMap", "first-start", run, data={"allowed": "yes"})
-        leave["metadata"]["labels"]["velero.io/exclude-from-backup"] = "true"  # type: ignore[index,call-overload] # built above
-        return (*objects, leave)
+        apart: Mapping[str, Json] = {LABEL: run, "velero.io/exclude-from-backup": "true"}
+        return (*objects, _object("ConfigMap", "first-start", apart, self.namespace, data={"allowed": "yes"}))
 
-    def manifests(self) -> tuple[Object, ...]:
-        """Every store's manifests under the strategy, as they are applied here."""
+    def manifests(self, run: str) -> tuple[Object, ...]:
+        """Every store's manifests under the strategy, as they are applied here; or what was brought."""
+        if self.brought:
+            return tuple(_labelled(each, run) if each["kind"] == "Namespace" else each for each in self.brought)
         folders = [overlay(self.fixtures, store, self.strategy) for store in self.credentials]
         render = ("create", "--dry-run=client", "--validate=false", "-n", self.namespace, "-o", "json", "-k")
         return tuple(
@@ -68,10 +71,10 @@ class Deployment:
 
     def ready(self) -> None:
         """Return if every pod that the manifests ask for is Ready by the orchestrator's word; else NotYet."""
-        listing = self.cluster.kubectl("get", "statefulsets,pods", "-n", self.namespace, "-o", "json")
+        listing = self.cluster.kubectl("get", "statefulsets,deployments,pods", "-n", self.namespace, "-o", "json")
         items = json.loads(listing)["items"]
-        wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] == "StatefulSet")
-        pods = {item["metadata"]["name"]: _is_ready(item) for item in items if item["kind"] == "Pod"}
+        wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] in {"StatefulSet", "Deployment"})
+        pods = {item["metadata"]["name"]: _is_ready(item) for item in items if _is_to_run(item)}
         unready = sorted(name for name, is_ready in pods.items() if not is_ready)
         if wanted == 0 or len(pods) < wanted or unready:
             raise wait.NotYet(f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}")
@@ -121,9 +124,24 @@ def generate(keys: Sequence[str], kinds: Mapping[str, str]) -> dict[str, str]:
     return {key: forms[kinds.get(key, "password")]() for key in keys}
 
 
-def _object(kind: str, name: str, run: str, **content: Json) -> dict[str, Json]:
-    metadata: dict[str, Json] = {"name": name, "labels": {LABEL: run}}
-    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
+def _object(kind: str, name: str, labels: Mapping[str, Json], namespace: str = "", **content: Json) -> Object:
+    metadata: dict[str, Json] = {"name": name, "labels": labels}
+    where: dict[str, Json] = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": "v1", "kind": kind, "metadata": {**metadata, **where}, **content}
+
+
+def _labelled(thing: Object, run: str) -> Object:
+    """An object with our label beside its own."""
+    metadata = at(thing, "metadata")
+    assert isinstance(metadata, Mapping)  # it has a name
+    labels = at(thing, "metadata", "labels")
+    own = labels if isinstance(labels, Mapping) else {}
+    return {**thing, "metadata": {**metadata, "labels": {**own, LABEL: run}}}
+
+
+def _is_to_run(item: Object) -> bool:
+    """Whether it is a pod, and not one that has done what it was for."""
+    return item["kind"] == "Pod" and text(item, "status", "phase") != "Succeeded"
 
 
 def _is_ready(pod: Mapping[str, Mapping[str, object]]) -> bool:

@@ -135,7 +135,8 @@ class Drill:
             self._parts.deployment.apply(self._run.name)
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=deadlines.HEALTHY_S)
-        if left or self._parts.services:  # what is beside the members, too: a trouble of before may have taken a pod
+        # The pods beside the members, too: a trouble of the drill before may have taken one; one loads data, or starts.
+        if left or self._parts.services or self._parts.deployment.brought:
             wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=deadlines.SERVICE_S)
         if not left:
             self._parts.deployment.close()

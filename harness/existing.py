@@ -61,7 +61,13 @@ class Existing:
         """The cluster itself."""
         return self.there
 
-    def backup_engine(self, cluster: SiteCluster, uploader: str, run: str) -> VeleroGuest:
+    def backup_engine(
+        self,
+        cluster: SiteCluster,
+        uploader: str,
+        run: str,
+        whose: Mapping[str, str] | None = None,  # noqa: ARG002 # our own deployment's labels say it
+    ) -> VeleroGuest:
         """The Velero that is there."""
         pinned = versions.load(data.clusters() / "versions.toml")
         release = Release(Path(), self.velero_image, "", lambda: _kopia_check(pinned))
@@ -116,7 +122,7 @@ class Place:
             say(f"the context {self.allowed.context}: {found.kubernetes}, {found.velero_image}; no fence is around it")
             found.there.claim()
             quotas = room.quotas(found.there.kubectl, self.allowed.namespace)
-            room.enough(quotas, _deployment(found, options).manifests())
+            room.enough(quotas, _deployment(found, options).manifests("dry-run"))
         return found
 
     def planned(self, options: Options) -> tuple[Object, ...]:
@@ -137,7 +143,7 @@ class Place:
                 namespace_object(self.allowed, run),
                 *binding,
                 *map(_without_values, deployment.beginning(run)),
-                *deployment.manifests(),
+                *deployment.manifests(run),
                 engine.wanted_backup(backup, self.allowed.namespace),
                 *map(_without_values, restic),
                 *(restore if options.scenario.fault else ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -59,8 +60,10 @@ class Ground(Protocol):
     def cluster(self, name: str) -> SiteCluster:
         """The cluster of this name; nothing is made yet."""
 
-    def backup_engine(self, cluster: SiteCluster, uploader: str, run: str) -> VeleroEngine:
-        """What takes the backups of a run."""
+    def backup_engine(
+        self, cluster: SiteCluster, uploader: str, run: str, whose: Mapping[str, str] | None = None
+    ) -> VeleroEngine:
+        """What takes the backups of a run; `whose` says of pods which store's they are, where their labels do not."""
 
     def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:
         """A deployment as it has to be there."""

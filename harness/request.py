@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness import data, hooks, scenario
@@ -12,7 +13,7 @@ from harness.application import Application
 from harness.backups.layout import LAYOUTS
 from harness.dataset.description import SIZES
 from harness.errors import Misconfigured
-from harness.model import STEPS
+from harness.model import STEPS, Objectives
 from harness.options import Options
 from harness.ports import Fault
 from harness.scenario import STORES, Scenario
@@ -55,7 +56,12 @@ def options(
     """
     asked = []
     known, fixtures = (application.stores, application.fixtures) if application else (STORES, data.fixtures())
-    for each in scenarios(names, scenario.load(folder or data.scenarios(), known)):
+    brought = application.brought if application else None
+    if brought and size != "small":
+        raise Misconfigured(f"--size {size} is of drillproof's own known data; {brought.name} has its own")
+    for found in scenarios(names, scenario.load(folder or data.scenarios(), known)):
+        _is_not_of_ours(found, known)
+        each = _with_objectives(found, brought.objectives) if brought else found
         chosen = choose_all("store", stores, known) or each.stores
         chosen_engine = choose("engine", engine or each.engine, ENGINES)
         for fault in each.faults:
@@ -64,7 +70,11 @@ def options(
             Options(
                 scenario=each,
                 stores=chosen,
-                strategy=_strategy(each, strategy or each.strategy, strategies(fixtures, chosen)),
+                strategy=(
+                    _strategy(each, strategy or brought.strategy, (brought.strategy,))
+                    if brought
+                    else _strategy(each, strategy or each.strategy, strategies(fixtures, chosen))
+                ),
                 engine=chosen_engine,
                 seed=seed,
                 size=choose("size", size, SIZES),
@@ -80,6 +90,24 @@ def options(
             )
         )
     return tuple(asked)
+
+
+def _is_not_of_ours(each: Scenario, known: Sequence[str]) -> None:
+    """Misconfigured for a disaster that strikes a store as our own deployment has it, where others are drilled."""
+    needed = {need for fault in each.faults for need in fault.needs} | set(each.stores)
+    if ours := sorted(needed & (set(STORES) - set(known))):
+        raise Misconfigured(
+            f"{each.name} strikes {', '.join(ours)} as drillproof's own deployment has it, and cannot strike "
+            f"{', '.join(known)}"
+        )
+
+
+def _with_objectives(each: Scenario, own: Objectives) -> Scenario:
+    """A scenario with the objectives that the application has; a bad recovery that must be noticed has none."""
+    if each.noticed_by:
+        return each
+    said = {name: limit for name, limit in asdict(own).items() if limit is not None}
+    return replace(each, objectives=replace(each.objectives, **said))
 
 
 def _strategy(each: Scenario, word: str, known: Iterable[str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
+from math import inf
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -19,6 +21,7 @@ class Keys:
         if not isinstance(raw, dict):
             self.fail("must be a table of keys")
         self._left: dict[str, object] = dict(raw)
+        self._known: set[str] = set()  # those that were asked for
 
     @classmethod
     def of(cls, path: Path) -> Keys:
@@ -33,9 +36,11 @@ class Keys:
 
     def take(self, key: str, kind: type[T], default: T | None = None) -> T:
         """The value of `key`; without a default it must be there."""
+        self._known.add(key)
         if key not in self._left:
             if default is None:
-                self.fail(f"key `{key}` is missing")
+                close = difflib.get_close_matches(key, self._left, n=1)
+                self.fail(f"key `{key}` is missing{f'; is it `{close[0]}`?' if close else ''}")
             return default
         value = self._left.pop(key)
         if type(value) is not kind:  # isinstance would take true for a number
@@ -50,10 +55,19 @@ class Keys:
         return value
 
     def strings(self, key: str, default: list[str] | None = None) -> tuple[str, ...]:
+        """The strings of a list; there must be one, unless there is a default."""
         values = self.take(key, list, default)
-        if not values or not all(isinstance(value, str) for value in values):
+        if (not values and default is None) or not all(isinstance(value, str) for value in values):
             self.fail(f"key `{key}` must be a list of strings")
         return tuple(values)
+
+    def seconds(self, key: str) -> float | None:
+        """A time of more than 0 s; None where nothing is said."""
+        value = self._left.get(key)
+        found = self.take(key, int, 0) if isinstance(value, int) else self.take(key, float, 0.0)
+        if value is not None and not 0 < found < inf:
+            self.fail(f"key `{key}` must be a number of seconds above 0, not {value!r}")
+        return None if value is None else float(found)
 
     def span(self, low: int, high: int, *, least: int | None = None, most: int | None = None) -> tuple[int, int]:
         """The values of `min` and `max`, with their defaults."""
@@ -69,5 +83,8 @@ class Keys:
         return value
 
     def done(self) -> None:
+        """Fail if a key was not asked for; so that a slip of the pen is not taken for a wish that was heard."""
         if self._left:
-            self.fail(f"unknown key `{min(self._left)}`")
+            odd = min(self._left)
+            close = difflib.get_close_matches(odd, self._known, n=1)
+            self.fail(f"unknown key `{odd}`{f'; did you mean `{close[0]}`?' if close else ''}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ class Supplies:
     engine: Engine
     versions: versions.Versions
     ready: Ready
+    more: tuple[str, ...] = ()  # images of the engine's that clusters shall have on their nodes beside these
 
     @property
     def programs(self) -> Programs:
@@ -71,11 +72,18 @@ class Supplies:
             minio_image=self.ready.minio,
             topology=data.clusters(),
             state=state(),
+            images=self.more,
         )
 
-    def backup_engine(self, cluster: SiteCluster, uploader: str, run: str) -> VeleroEngine:  # noqa: ARG002 # of the seam
+    def backup_engine(
+        self,
+        cluster: SiteCluster,
+        uploader: str,
+        run: str,  # noqa: ARG002 # of the seam
+        whose: Mapping[str, str] | None = None,
+    ) -> VeleroEngine:
         """What takes the backups of a run: Velero, all whose backups are ours."""
-        return VeleroEngine(cluster, lambda: cluster.store, self.release, uploader=uploader)
+        return VeleroEngine(cluster, lambda: cluster.store, self.release, uploader=uploader, whose=whose)
 
     def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:  # noqa: ARG002 # of the seam
         """As its manifests say: the cluster was made for it."""
@@ -110,6 +118,13 @@ def images(
 ) -> Images:
     """The images as the pins want them; nothing is made yet."""
     return Images(engine, pinned, data.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say)
+
+
+def kubectl() -> Path | None:
+    """The machine's own kubectl, or the one that an earlier drill made; None if there is neither."""
+    if own := shutil.which("kubectl"):
+        return Path(own)
+    return max((cache() / "ready").glob("*/kubectl"), key=lambda made: made.stat().st_mtime, default=None)
 
 
 def building() -> bool:

@@ -124,6 +124,7 @@ class MemoryCluster:
             "services": [_object("Service", name, spec={"port": port}) for name, port in self.world.objects.items()],
             "namespaces": [_object("Namespace", "custos")],
             "endpointslices.discovery.k8s.io": [_slice(name, ready) for name, ready in self.world.ready.items()],
+            "deployments": [],
             "statefulsets": [_object("StatefulSet", "all", spec={"replicas": len(pods)})],
             "pods": [_object("Pod", name, uid=f"{name}-{self.world.restarts}", status=ready) for name in pods],
         }

@@ -332,6 +332,18 @@ def test_gossip_that_is_lost_once_is_asked_again(api: Api, monkeypatch: pytest.M
         parts(api)
 
 
+def test_servers_without_acls_and_gossip_keys_are_read_and_it_shows_if_either_is_lost(api: Api) -> None:
+    before = parts(whole(api))
+    api.answers["/v1/agent/self"] = (200, itself(ACLsEnabled=False))
+    for path in [path for path in api.answers if "/acl/" in path]:
+        api.answers[path] = (401, "ACL support disabled")
+    api.answers["/v1/operator/keyring"] = (500, "consul-0: Keyring is empty (encryption not enabled)")
+    bare = parts(api)
+    assert not any(name.startswith("acl ") for name in bare)
+    assert any(name.startswith("acl ") for name in before)
+    assert {"own settings", "gossip keys"} <= differing(before, bare)
+
+
 def test_a_key_with_nothing_in_it_is_not_taken_for_one_whose_base64_says_none(api: Api) -> None:
     whole(api).answers["/v1/kv/"] = (200, [PAIR | {"Value": None}])
     nothing = parts(api)

@@ -27,6 +27,7 @@ FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("clusters", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
     ("datastores", ("harness.drill", "harness.checks", "harness.clusters", "harness.backups", "harness.assembly")),
     ("backups", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
+    ("applications", ("harness.drill", "harness.checks", "harness.clusters", "harness.assembly")),
     ("proof.py", (*ADAPTERS, "harness.prove", "harness.checks", "harness.evidence", "harness.assembly")),
     ("prove/prove.py", ("harness.clusters", "harness.engine", "harness.images", "harness.checks", "harness.assembly")),
     ("prove/source.py", (*ADAPTERS, "harness.checks", "harness.assembly")),

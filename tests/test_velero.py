@@ -450,6 +450,14 @@ def test_what_should_be_copied_is_what_the_pods_annotations_name() -> None:
     )
 
 
+def test_a_members_volume_is_its_stores_whatever_its_labels_say() -> None:
+    annotations: Json = {"backup.velero.io/backup-volumes": "dump"}
+    pods: list[Json] = [{"metadata": {"name": name, "annotations": annotations}} for name in ("db-0", "web-0")]
+    bucket = cast("ObjectStore", Bucket())
+    velero = VeleroEngine(Server(records={"pods": pods}), lambda: bucket, RELEASE, whose={"db-0": "shop-mysql"})
+    assert velero.protected("shop") == (Protected("shop-mysql", "db-0", "dump"), Protected("", "web-0", "dump"))
+
+
 def test_collecting_writes_records_and_logs_and_never_raises(tmp_path: Path) -> None:
     bucket = Bucket({"backups/b/b-logs.gz": gzip.compress(b"line"), "backups/b/broken-results.gz": b""})
     engine(Server(), bucket).collect(tmp_path)

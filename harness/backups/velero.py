@@ -88,10 +88,11 @@ class VeleroEngine:
         *,
         uploader: str = "restic",
         namespace: str = NAMESPACE,
+        whose: Mapping[str, str] | None = None,
     ) -> None:
         """`store` gives the object store when the cluster is up; `uploader` is restic or kopia.
 
-        `namespace` is Velero's own.
+        `namespace` is Velero's own; `whose` says of pods which store's they are, where their labels do not.
         """
         self.name = f"velero-{uploader}"
         self._cluster = cluster
@@ -100,6 +101,7 @@ class VeleroEngine:
         self._uploader = uploader
         self._namespace = namespace
         self._here = f"--namespace={namespace}"
+        self._whose = whose or {}
 
     def install(self) -> None:
         """Install it, or bring an earlier installation to what it should be; return when it can take backups."""
@@ -137,11 +139,14 @@ class VeleroEngine:
         """Every volume that a pod's annotation asks Velero to copy."""
         pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
         return tuple(
-            Protected(text(pod, "metadata", "labels", STORE_LABEL), text(pod, "metadata", "name"), volume.strip())
+            Protected(self._store_of(pod), text(pod, "metadata", "name"), volume.strip())
             for pod in pods
             for volume in text(pod, "metadata", "annotations", ANNOTATION).split(",")
             if volume.strip()
         )
+
+    def _store_of(self, pod: Object) -> str:
+        return self._whose.get(text(pod, "metadata", "name"), text(pod, "metadata", "labels", STORE_LABEL))
 
     def hooks(self, namespace: str) -> Mapping[str, int]:
         """How many of its two hooks each pod's annotations ask for, as Velero counts them in `status.hookStatus`."""

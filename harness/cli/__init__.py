@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from harness.cli import (
     catalogue,
+    detect,
     evidence,
     machine,
     matrix,
@@ -30,7 +31,7 @@ from harness.cli import (
 from harness.errors import HarnessError, Interrupted, Misconfigured
 from harness.model import Verdict
 
-MODULES = (run, prove, matrix, trend, catalogue, runs, evidence, unattended, schedule, machine)
+MODULES = (run, detect, prove, matrix, trend, catalogue, runs, evidence, unattended, schedule, machine)
 """The modules with our commands, in the order in which --help shows them."""
 
 app = typer.Typer(

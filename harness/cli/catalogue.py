@@ -53,6 +53,7 @@ def list_(as_json: options.AsJson = False) -> int:
 )
 def plan(
     scenarios: options.Scenarios = None,
+    application: options.Application = None,
     stores: options.Stores = None,
     strategy: options.Strategy = None,
     engine: options.Engine = None,
@@ -65,7 +66,13 @@ def plan(
     from harness.outlook import outlook
 
     asked = request.options(
-        scenarios or (), stores=stores or (), strategy=strategy, engine=engine, size=size, runs=runs
+        scenarios or (),
+        stores=stores or (),
+        strategy=strategy,
+        engine=engine,
+        size=size,
+        runs=runs,
+        application=options.described(application),
     )
     planned = [outlook(each) for each in asked]
     if as_json:

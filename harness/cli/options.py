@@ -13,6 +13,9 @@ from harness.errors import Misconfigured
 if TYPE_CHECKING:
     from harness.existing import Place
 
+if TYPE_CHECKING:
+    from harness import application
+
 Scenarios = Annotated[
     list[str] | None,
     typer.Argument(
@@ -41,6 +44,9 @@ Engine = Annotated[
 Engines = Annotated[
     list[str] | None,
     typer.Option(metavar="A,B", help="Default: each scenario's own.", autocompletion=complete.words(complete.engines)),
+]
+Application = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Your own application, described in a file; see `detect`.")
 ]
 Seed = Annotated[int, typer.Option(help="Number that the known data follow from.")]
 Size = Annotated[
@@ -85,6 +91,15 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ende
 
 RUNS = complete.RUNS
 CLUSTER = "drillproof"
+
+
+def described(file: Path | None) -> application.Application | None:
+    """The application of the user's that a file describes; None, and nothing is loaded, where none is named."""
+    if file is None:
+        return None
+    from harness.applications.application import load
+
+    return load(file)
 
 
 def examples(*lines: str) -> str:

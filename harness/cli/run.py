@@ -23,11 +23,13 @@ app = typer.Typer()
         "drillproof run --strategy files --repeat 20",
         "drillproof run --deployment custos-shipped --stores postgres",
         "drillproof run keys_deleted --context staging --dry-run",
+        "drillproof run namespace_loss --application shop.toml",
         "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
     )
 )
 def run(
     scenarios: options.Scenarios = None,
+    application: options.Application = None,
     stores: options.Stores = None,
     strategy: options.Strategy = None,
     deployment: options.Deployment = None,
@@ -64,13 +66,12 @@ def run(
     place = options.place(context, kubeconfig, config)
     if place is None and dry_run:
         raise Misconfigured("--dry-run goes with --context; what a drill does on a cluster of its own, `plan` tells")
-    if place and deployment:
-        raise Misconfigured("--deployment makes no sense with --context: its images are on clusters of our own only")
+    if named := [name for name, word in (("--application", application), ("--deployment", deployment)) if word]:
+        _alone(named, there=place is not None)
     if place and (mirror or images != "auto" or cluster != options.CLUSTER):
         raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
     asked = request.options(
         scenarios or (),
-        application=assembly.deployment(deployment) if deployment else None,
         stores=stores or (),
         strategy=strategy,
         engine=engine or (place.engine() if place else None),
@@ -85,6 +86,7 @@ def run(
         cluster=cluster,
         key=key,
         rate=rate,
+        application=assembly.deployment(deployment) if deployment else options.described(application),
     )
     request.at_least_once(repeat)
     if place:
@@ -104,6 +106,16 @@ def run(
     if repeat > 1:
         _tell_survival(verdicts, as_json=as_json)
     return tell.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
+
+
+def _alone(named: Sequence[str], *, there: bool) -> None:
+    """Misconfigured where what is protected is said twice, or cannot be on a cluster that is there."""
+    if len(named) > 1:
+        raise Misconfigured(f"{' and '.join(named)} both say what is protected; name one of them")
+    if there and named == ["--application"]:
+        raise Misconfigured("--application makes no sense with --context: its manifests name their own namespace")
+    if there:
+        raise Misconfigured("--deployment makes no sense with --context: its images are on clusters of our own only")
 
 
 def _tell_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,11 +22,14 @@ from harness.clusters.network import Network
 from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.k8s import Kubectl, condition, number, objects, text
 from harness.model import Volume
-from harness.shell import run_logged
+from harness.shell import run, run_logged
 from harness.wait import NotYet, until
 
 NODES = ("control-plane", "worker", "worker2", "worker3")
 """What kind calls the nodes of clusters/kind.yaml, after the cluster's own name."""
+
+LOAD_S = 900.0
+"""To put one image onto all nodes: a minute for a gigabyte."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -54,8 +57,11 @@ class KindCluster:
         topology: Path,
         state: Path,
         network: Network | None = None,
+        images: Sequence[str] = (),
     ) -> None:
         """`topology` is the folder clusters/; `state` a folder for what must be known of all clusters.
+
+        `images` are more of the engine's that its nodes have, since behind the fence none can be pulled.
 
         With another cluster's `network`, its object store and its fence are shared, and left to it.
         """
@@ -68,6 +74,7 @@ class KindCluster:
         self._docker = programs.docker
         self._node_image = node_image
         self._topology = topology
+        self._images = tuple(images)
         self._lock = Lock(state / f"{name}.lock")
         self._network = network or Network(self._docker, name)
         self._beside = partial(
@@ -77,6 +84,7 @@ class KindCluster:
             minio_image=minio_image,
             topology=topology,
             state=state,
+            images=images,
         )
         self._fence = Fence(self._docker, self._network, node_image)
         self._minio = Minio(self._docker, self._network, minio_image)
@@ -123,6 +131,9 @@ class KindCluster:
         self._fence.up()
         steps: tuple[Callable[[], None], ...] = (self._store_up, self._nodes_up)
         parallel.each(steps, lambda step: step())
+        for image in self._images:
+            load = ("load", "docker-image", image, f"--name={self.name}")
+            run([self._programs.kind, *load], env=self._docker.env, within_s=LOAD_S)
 
     def down(self, *, keep_store: bool = False) -> None:
         """Remove it and everything made with it, but for the object store if that is to be kept."""

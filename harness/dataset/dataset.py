@@ -79,6 +79,11 @@ class KnownData:
         return self._of(store)[table]
 
 
+def nothing(seed: int, size: str) -> KnownData:
+    """No known data for any store: an application of the user's has its own."""
+    return KnownData(seed, size, {})
+
+
 def load(fixtures: Path, seed: int, size: str) -> KnownData:
     """Read the `dataset.toml` of every store below `fixtures`. Misconfigured if it, or the size, makes no sense."""
     if size not in SIZES:

@@ -25,12 +25,15 @@ PORT = 8500
 LAG_S = 2.0
 """How far a healthy server may be behind the leader; on one machine it is milliseconds."""
 
+MEMBERS: tuple[str, ...] = ("consul-0", "consul-1", "consul-2")
+"""The pods of our own deployment."""
+
 
 class Consul:
     """The three Consul servers of the deployment; see fixtures/consul for how they are run."""
 
     name = "consul"
-    members = ("consul-0", "consul-1", "consul-2")
+    members = MEMBERS
     secret_keys: ClassVar[tuple[str, ...]] = ("management-token", "gossip-key")
     secret_kinds: ClassVar[Mapping[str, str]] = {"management-token": "uuid", "gossip-key": "gossip"}
 

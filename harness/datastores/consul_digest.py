@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import orjson
 
 from harness.datastores.consul_server import ACCOUNTS, LEDGER, Self, Server
+from harness.errors import ToolFailed
 from harness.model import OWN, Digest, Part
 from harness.parallel import each
 from harness.wait import until
@@ -88,6 +89,9 @@ EXCLUDED_AT_ALL = (
 GOSSIP_S = 30.0
 """An answer takes a fraction of a second; more than one in a row is seldom lost."""
 
+_NO_GOSSIP_KEYS = "encryption not enabled"
+"""What a server says that has none."""
+
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -98,8 +102,9 @@ def digest(server: Server, own: Self, servers: Sequence[str]) -> Digest:
     """
 
     def rest() -> Digest:
-        rows = _definitions(server) | _catalog(server, servers)
-        rows |= {f"{OWN}settings": _settings(server, own)}
+        acls = own.settings.get("ACLsEnabled") is not False  # that they are off is one of the settings
+        rows = _definitions(server, acls=acls) | _catalog(server, servers)
+        rows |= {f"{OWN}settings": _settings(server, own, acls=acls)}
         return {name: digest_of(map(canonical, part)) for name, part in rows.items()}
 
     def keys() -> Digest:
@@ -121,18 +126,27 @@ def digest_of_keys(server: Server) -> Digest:
     return {name: total.part() for name, total in sums.items()}
 
 
-def _definitions(server: Server) -> dict[str, Iterable[object]]:
-    """Everything that is neither a key nor in the catalog. A list of policies leaves their rules out."""
-    with server.asked("definitions"):
-        client, acl = server.client, server.client.acl
-        roots = client.connect.ca.roots()
-        parts: dict[str, Iterable[object]] = {
-            "datacenters": sorted(client.catalog.datacenters()),
+def _acls(server: Server) -> dict[str, Iterable[object]]:
+    """Who may do what. A list of policies leaves their rules out."""
+    with server.asked("ACLs"):
+        acl = server.client.acl
+        return {
             "acl policies": [acl.policy.read(policy["ID"]) for policy in acl.policy.list()],
             "acl roles": acl.role.list(),
             "acl tokens": acl.token.list(),
             "acl auth methods": [acl.auth_method.read(method["Name"]) for method in acl.auth_method.list()],
             "acl binding rules": acl.binding_rule.list(),
+        }
+
+
+def _definitions(server: Server, *, acls: bool) -> dict[str, Iterable[object]]:
+    """Everything that is neither a key nor in the catalog; of ACLs only where there are any."""
+    with server.asked("definitions"):
+        client = server.client
+        roots = client.connect.ca.roots()
+        parts: dict[str, Iterable[object]] = {
+            "datacenters": sorted(client.catalog.datacenters()),
+            **(_acls(server) if acls else {}),
             "prepared queries": client.query.list(),
             "connect ca": [*roots.pop("Roots"), roots],
             "connect ca settings": [client.connect.ca.configuration()],
@@ -147,8 +161,13 @@ def _gossip_keys(server: Server) -> Iterable[object]:
     """The keys that any server has, by pool, without how many have them: those of the WAN take a while to meet."""
 
     def ask() -> Iterable[object]:
-        with server.asked("gossip keys"):
-            pools = server.client.operator.keyring_list()
+        try:
+            with server.asked("gossip keys"):
+                pools = server.client.operator.keyring_list()
+        except ToolFailed as error:
+            if _NO_GOSSIP_KEYS in error.tail:
+                return ()
+            raise
         return [(pool["WAN"], pool["Segment"], sorted(pool["Keys"]), sorted(pool["PrimaryKeys"])) for pool in pools]
 
     # An error if a server's answer is lost under way, as gossip may be.
@@ -170,9 +189,10 @@ def _catalog(server: Server, servers: Sequence[str]) -> dict[str, Iterable[objec
     return parts
 
 
-def _settings(server: Server, own: Self) -> Iterable[object]:
+def _settings(server: Server, own: Self, *, acls: bool) -> Iterable[object]:
     excluded = {name for name, _ in EXCLUDED_SETTINGS}
-    yield "without a token", server.without_token()
+    if acls:
+        yield "without a token", server.without_token()
     yield from ((name, value) for name, value in own.settings.items() if name not in excluded)
 
 

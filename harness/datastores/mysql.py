@@ -24,17 +24,22 @@ from harness.ports import Cluster, Corrupt, Dataset
 from harness.transfers import opening
 from harness.wait import NotYet, until
 
-_PORT = 3306
 _CONNECT_S = 10
 _ANSWER_S = 900  # one statement: a scan of the largest table, or the load of one chunk
 _CAUGHT_UP_S = 600.0  # for replicas to apply what a seeding has just written
+
+MEMBERS: tuple[str, ...] = ("mysql-primary-0", "mysql-secondary-0", "mysql-secondary-1")
+"""The pods of our own deployment."""
 
 
 class MySQL:
     """Implements `harness.ports.Datastore`; what is deployed is in fixtures/mysql."""
 
     name = "mysql"
-    members = ("mysql-primary-0", "mysql-secondary-0", "mysql-secondary-1")
+    members = MEMBERS
+    container = "mysql"
+    port = 3306
+    user = "root"
     secret_keys = ("root-password", "replication-password")
     """The keys of the Secret `mysql-credentials`, which must be there before the manifests are applied."""
 
@@ -50,7 +55,8 @@ class MySQL:
         folder = fixtures() / self.name
         with self._forward(self._primary) as address, self._connect(self._primary, address) as connection:
             with connection.cursor() as sql:
-                _script(sql, (folder / "schema.sql").read_text(encoding="utf-8"))
+                for file in ("ledger.sql", "schema.sql"):
+                    script(sql, (folder / file).read_text(encoding="utf-8"))
                 sql.execute("SET GLOBAL local_infile = ON")
                 sql.execute("SET SESSION unique_checks = 0, foreign_key_checks = 0")  # known data keeps both
             for table in dataset.tables(self.name):
@@ -58,21 +64,19 @@ class MySQL:
             with connection.cursor() as sql:
                 sql.execute("SET GLOBAL local_infile = OFF")
                 sql.execute("SET SESSION unique_checks = 1, foreign_key_checks = 1")
-                _script(sql, (folder / "after.sql").read_text(encoding="utf-8"))
-                _open_accounts(sql)
+                script(sql, (folder / "after.sql").read_text(encoding="utf-8"))
+                open_accounts(sql)
                 transactions = one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
-        for member in self._replicas:
-            self._until_applied(member, str(transactions))
+        self._until_all_applied(str(transactions))
 
     def forget_writes(self) -> None:
         """Empty the ledger, open its accounts anew; return when both replicas have applied it."""
         with self.session(self._primary) as sql:
             for table in (LEDGER, *ACCOUNTS):
                 sql.execute(f"TRUNCATE TABLE {table}")
-            _open_accounts(sql)
+            open_accounts(sql)
             transactions = one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
-        for member in self._replicas:
-            self._until_applied(member, str(transactions))
+        self._until_all_applied(str(transactions))
 
     def health(self, member: str) -> Health:
         """Ask a member about its role and its replication, beside the primary itself."""
@@ -97,7 +101,7 @@ class MySQL:
 
     def writer(self) -> MySQLWriter:
         """Connect to the primary as a client would."""
-        return MySQLWriter(lambda: self._forward(self._primary), self._password)
+        return MySQLWriter(lambda: self._forward(self._primary), self._password, user=self.user)
 
     def ledger(self, member: str) -> Iterator[Row]:
         """The ledger's rows as this member shows them, in the order in which they were put."""
@@ -127,7 +131,7 @@ class MySQL:
     def execute(self, member: str, statement: str) -> None:
         """Run an administrator's statements on one member. ToolFailed if the member refuses one."""
         with self.session(member) as sql:
-            _script(sql, statement)
+            script(sql, statement)
 
     def slowly(self, member: str) -> dict[str, str]:
         """The rows of every table, hashed by the client: see `harness.sabotage.sabotage.Spoilable`."""
@@ -140,7 +144,7 @@ class MySQL:
         self._exec("bash", "/scripts/recover.sh", within_s=RECOVER_S)
 
     def _exec(self, *command: str, within_s: float) -> str:
-        where = ("exec", "-n", self._namespace, self._primary, "-c", "mysql", "--")
+        where = ("exec", "-n", self._namespace, self._primary, "-c", self.container, "--")
         return self._cluster.kubectl(*where, *command, within_s=within_s)
 
     @contextlib.contextmanager
@@ -158,10 +162,14 @@ class MySQL:
         """What a server wrote that ended itself over a damaged page, as InnoDB does; "" if it wrote no such thing."""
         for container in ("--previous=false", "--previous=true"):  # it may have been started again since, or not yet
             with contextlib.suppress(ToolFailed):  # there is no previous one
-                where = ("logs", "-n", self._namespace, member, "-c", "mysql", "--tail=500")
+                where = ("logs", "-n", self._namespace, member, "-c", self.container, "--tail=500")
                 if said := mysql_damage.last_words(self._cluster.kubectl(*where, container)):
                     return said
         return ""
+
+    def _until_all_applied(self, transactions: str) -> None:
+        for member in self._replicas:
+            self._until_applied(member, transactions)
 
     def _until_applied(self, member: str, transactions: str) -> None:
         def applied() -> None:
@@ -173,7 +181,7 @@ class MySQL:
         until(applied, waited_for=f"{member} to apply what was loaded", within_s=_CAUGHT_UP_S)
 
     def _forward(self, member: str) -> contextlib.AbstractContextManager[tuple[str, int]]:
-        return self._cluster.forward(self._namespace, member, _PORT)
+        return self._cluster.forward(self._namespace, member, self.port)
 
     @contextlib.contextmanager
     def _cursor(self, member: str, address: tuple[str, int]) -> Iterator[Cursor]:
@@ -187,7 +195,7 @@ class MySQL:
             with pymysql.connect(
                 host=address[0],
                 port=address[1],
-                user="root",
+                user=self.user,
                 password=self._password,
                 charset="utf8mb4",
                 autocommit=True,
@@ -204,13 +212,14 @@ class MySQL:
             raise ToolFailed(("mysql", member), 1, str(error)) from error
 
 
-def _open_accounts(sql: Cursor) -> None:
+def open_accounts(sql: Cursor) -> None:
+    """Give every account what it holds before the first write."""
     for account, balance in opening().items():
         table, number = account.split("/")
         sql.execute(f"INSERT INTO drillproof.{table} VALUES (%s, %s)", (number, balance))  # noqa: S608 # ours
 
 
-def _script(sql: Cursor, statements: str) -> None:
+def script(sql: Cursor, statements: str) -> None:
     """Run many statements; the server takes them apart."""
     sql.execute(statements)
     while sql.nextset():  # raises what a later statement came to

@@ -46,6 +46,7 @@ class Catalog:
     named_by: tuple[str, ...]
     where: str = "TRUE"
     columns: str = "*"
+    newer: bool = False  # than the oldest server that is read; one without it has none of these objects
 
     @property
     def query(self) -> str:
@@ -107,7 +108,7 @@ CATALOGS = (
     Catalog("extensions", "mysql.func", ()),
     Catalog("extensions", "mysql.servers", ()),
     Catalog("extensions", "information_schema.plugins", (), "TRUE", "plugin_name, plugin_status, plugin_type"),
-    Catalog("library", "information_schema.libraries", ("LIBRARY_SCHEMA", "LIBRARY_NAME")),
+    Catalog("library", "information_schema.libraries", ("LIBRARY_SCHEMA", "LIBRARY_NAME"), newer=True),
     Catalog("resource group", "information_schema.resource_groups", ("RESOURCE_GROUP_NAME",)),
     Catalog("tablespace", "information_schema.innodb_tablespaces", ("NAME",), "space_type = 'General'"),
     Catalog(f"{OWN}setting", "performance_schema.global_variables", ("VARIABLE_NAME",)),
@@ -183,6 +184,8 @@ def catalog(sql: Cursor, *, primary: bool) -> Digest:
     sql.execute("SET SESSION information_schema_stats_expiry = 0")  # or AUTO_INCREMENT may be a day old
     lines: dict[str, list[str]] = defaultdict(list)
     for source in (*CATALOGS, *(PRIMARY if primary else ())):
+        if source.newer and not _has(sql, source.source):
+            continue
         sql.execute(source.query)
         names = [str(column[0]) for column in sql.description or ()]
         for values in sql.fetchall():
@@ -192,6 +195,13 @@ def catalog(sql: Cursor, *, primary: bool) -> Digest:
                 told = {name: value for name, value in row.items() if counts(source.kind, name) and counts(part, name)}
                 lines[part].append(f"{source.source} {told!r}")
     return {part: Part(len(told), _hash(told)) for part, told in lines.items()}
+
+
+def _has(sql: Cursor, source: str) -> bool:
+    sql.execute(
+        "SELECT 1 FROM information_schema.tables WHERE LOWER(CONCAT(table_schema, '.', table_name)) = %s", (source,)
+    )
+    return bool(sql.fetchall())
 
 
 def _hash(lines: list[str]) -> str:

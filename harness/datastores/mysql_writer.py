@@ -48,7 +48,9 @@ _IN_DOUBT = (
 class MySQLWriter:
     """Implements `harness.ports.Writer`."""
 
-    def __init__(self, forward: Callable[[], AbstractContextManager[tuple[str, int]]], password: str) -> None:
+    def __init__(
+        self, forward: Callable[[], AbstractContextManager[tuple[str, int]]], password: str, *, user: str = "root"
+    ) -> None:
         """`forward` reaches the primary. ToolFailed if it does not take the connection."""
         with contextlib.ExitStack() as stack:
             host, port = stack.enter_context(forward())
@@ -56,7 +58,7 @@ class MySQLWriter:
                 self._connection: Connection[Cursor] = pymysql.connect(
                     host=host,
                     port=port,
-                    user="root",
+                    user=user,
                     password=password,
                     charset="utf8mb4",
                     autocommit=False,

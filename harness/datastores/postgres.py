@@ -23,7 +23,6 @@ from harness.ports import Cluster, Corrupt, Dataset
 from harness.transfers import TABLES, opening
 from harness.wait import NotYet, until
 
-_PORT = 5432
 _CAUGHT_UP_S = 300.0  # for standbys to replay what a seeding has just written
 _COPY_BYTES = 1 << 18
 _ROWS_AT_ONCE = 5000
@@ -32,12 +31,21 @@ _OPEN = SQL("INSERT INTO {} VALUES (%s, %s)")
 _FORGET = "TRUNCATE " + ", ".join(f"drillproof.{table}" for table in ("ledger", *TABLES)) + " RESTART IDENTITY"
 _BALANCES = " UNION ALL ".join(f"SELECT '{table}/' || id, balance FROM drillproof.{table}" for table in TABLES)  # noqa: S608 # our own names
 
+MEMBERS: tuple[str, ...] = ("postgres-primary-0", "postgres-read-0", "postgres-read-1")
+"""The pods of our own deployment."""
+
 
 class Postgres:
     """Implements `harness.ports.Datastore`; what is deployed is in fixtures/postgres."""
 
     name = "postgres"
-    members = ("postgres-primary-0", "postgres-read-0", "postgres-read-1")
+    members = MEMBERS
+    container = "postgres"
+    port = 5432
+    user = "postgres"
+    main = MAIN
+    sender = "postgres-primary-0"
+    """How the name begins by which standbys reach the primary; "" for any, and then they may have any names, too."""
     secret_keys = ("postgres-password", "replication-password")
     """The keys of the Secret `postgres-credentials`, which must be there before the manifests are applied."""
 
@@ -52,7 +60,8 @@ class Postgres:
         """Load the known data with COPY; return when both standbys have replayed it."""
         folder = fixtures() / self.name
         with self.session(self._primary) as sql:
-            sql.execute((folder / "schema.sql").read_text(encoding="utf-8"))
+            for file in ("ledger.sql", "schema.sql"):
+                sql.execute((folder / file).read_text(encoding="utf-8"))
             for table in dataset.tables(self.name):
                 copy = SQL("COPY {} ({}) FROM STDIN").format(
                     Identifier(*table.split(".")),
@@ -60,21 +69,19 @@ class Postgres:
                 )
                 sql.copy_expert(copy, CopyStream(dataset.rows(self.name, table)), _COPY_BYTES)  # type: ignore[arg-type] # it only reads
             sql.execute((folder / "after.sql").read_text(encoding="utf-8"))
-            _open_accounts(sql)
+            open_accounts(sql)
             settle(sql)
             sql.execute("ANALYZE")
-            position = str(_one(sql, "SELECT pg_current_wal_lsn()")[0])
-        for member in self._standbys:
-            self._until_replayed(member, position)
+            position = str(one(sql, "SELECT pg_current_wal_lsn()")[0])
+        self._until_all_replayed(position)
 
     def forget_writes(self) -> None:
         """Empty the ledger, open its accounts anew; return when both standbys have replayed it."""
         with self.session(self._primary) as sql:
             sql.execute(_FORGET)
-            _open_accounts(sql)
-            position = str(_one(sql, "SELECT pg_current_wal_lsn()")[0])
-        for member in self._standbys:
-            self._until_replayed(member, position)
+            open_accounts(sql)
+            position = str(one(sql, "SELECT pg_current_wal_lsn()")[0])
+        self._until_all_replayed(position)
 
     def health(self, member: str) -> Health:
         """Ask a member about its role and its replication.
@@ -85,39 +92,39 @@ class Postgres:
         """
         try:
             with self.session(self._primary) as primary:
-                identity, timeline, flushed = _one(
+                identity, timeline, flushed = one(
                     primary,
                     "SELECT system_identifier, timeline_id, CASE WHEN pg_is_in_recovery() THEN NULL "
                     "ELSE pg_current_wal_flush_lsn() END::text FROM pg_control_system(), pg_control_checkpoint()",
                 )
                 if member == self._primary:
-                    return _primary_health(primary, str(identity), self._standbys)
+                    return _primary_health(primary, str(identity), self._standbys, by_name=bool(self.sender))
                 if flushed is None:
                     return Health(ok=False, detail=f"{self._primary} is a standby itself", role="unknown", identity="")
                 with self.session(member) as sql:
-                    return _standby_health(sql, primary, (str(identity), str(timeline), str(flushed)))
+                    return _standby_health(sql, primary, (str(identity), str(timeline), str(flushed)), self.sender)
         except (HarnessError, Corrupt) as error:
             return Health(ok=False, detail=str(error), role="unknown", identity="")
 
     def digest(self, member: str) -> Reading:
         """Everything but the ledger's and its accounts' rows, of every database, as this member shows it."""
         with self._forward(member) as address:
-            return digest(lambda database: self._connect(member, address, database))
+            return digest(lambda database: self._connect(member, address, database), self.main)
 
     def indexes(self, member: str) -> IndexReading:
         """Every index but what `postgres_indexes.EXCLUDED` lists."""
         with self._forward(member) as address:
-            return postgres_indexes.held(lambda database: self._connect(member, address, database))
+            return postgres_indexes.held(lambda database: self._connect(member, address, database), self.main)
 
     def writer(self) -> PostgresWriter:
         """Connect to the primary as a client would."""
-        return PostgresWriter(lambda: self._forward(self._primary), MAIN, self._password)
+        return PostgresWriter(lambda: self._forward(self._primary), self.main, self._password, user=self.user)
 
     def ledger(self, member: str) -> Iterator[Row]:
         """The ledger's rows as this member shows them, in the order in which they were put."""
         with (
             self._forward(member) as address,
-            self._connect(member, address, MAIN) as database,
+            self._connect(member, address, self.main) as database,
             database.cursor("ledger") as sql,  # named: it stays in the server, and the rows come in a stream
         ):
             sql.itersize = _ROWS_AT_ONCE
@@ -140,7 +147,7 @@ class Postgres:
     def slowly(self, member: str) -> dict[str, str]:
         """The rows of every table of every database, and the large objects, hashed here from their binary form."""
         with self._forward(member) as address:
-            return slowly(lambda database: self._connect(member, address, database), MAIN)
+            return slowly(lambda database: self._connect(member, address, database), self.main)
 
     def recover(self) -> None:
         """Wait for the primary's container, then let recover.sh wait for the standbys and open the service."""
@@ -150,19 +157,23 @@ class Postgres:
     @contextlib.contextmanager
     def session(self, member: str) -> Iterator[cursor]:
         """A cursor on the main database of one member; every statement is its own transaction."""
-        with self._forward(member) as address, self._connect(member, address, MAIN) as database:
+        with self._forward(member) as address, self._connect(member, address, self.main) as database:
             database.autocommit = True
             with database.cursor() as sql:
                 yield sql
 
     def _exec(self, *command: str, within_s: float) -> str:
-        where = ("exec", "-n", self._namespace, self._primary, "-c", "postgres", "--")
+        where = ("exec", "-n", self._namespace, self._primary, "-c", self.container, "--")
         return self._cluster.kubectl(*where, *command, within_s=within_s)
+
+    def _until_all_replayed(self, position: str) -> None:
+        for member in self._standbys:
+            self._until_replayed(member, position)
 
     def _until_replayed(self, member: str, position: str) -> None:
         def replayed() -> None:
             with self.session(member) as sql:
-                done, seen = _one(
+                done, seen = one(
                     sql, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn, pg_last_wal_replay_lsn()", position
                 )
             if not done:
@@ -171,7 +182,7 @@ class Postgres:
         until(replayed, waited_for=f"{member} to replay up to {position}", within_s=_CAUGHT_UP_S)
 
     def _forward(self, member: str) -> contextlib.AbstractContextManager[tuple[str, int]]:
-        return self._cluster.forward(self._namespace, member, _PORT)
+        return self._cluster.forward(self._namespace, member, self.port)
 
     @contextlib.contextmanager
     def _connect(self, member: str, address: tuple[str, int], database: str) -> Iterator[connection]:
@@ -181,7 +192,7 @@ class Postgres:
                 host=address[0],
                 port=address[1],
                 dbname=database,
-                user="postgres",
+                user=self.user,
                 password=self._password,
                 application_name="drillproof",
                 connect_timeout=10,
@@ -196,39 +207,43 @@ class Postgres:
             raise ToolFailed(("postgres", member, database), 1, str(error)) from error
 
 
-def _open_accounts(sql: cursor) -> None:
+def open_accounts(sql: cursor) -> None:
+    """Give every account what it holds before the first write."""
     for account, balance in opening().items():
         table, number = account.split("/")
         sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
 
 
-def _one(sql: cursor, statement: str, *parameters: object) -> tuple[object, ...]:
+def one(sql: cursor, statement: str, *parameters: object) -> tuple[object, ...]:
+    """The answer of a statement that gives one row."""
     sql.execute(statement, parameters)
     row = sql.fetchone()
     assert row is not None  # each of these statements gives one row
     return row
 
 
-def _primary_health(sql: cursor, identity: str, standbys: list[str]) -> Health:
-    recovering, closed, streaming = _one(
+def _primary_health(sql: cursor, identity: str, standbys: list[str], *, by_name: bool) -> Health:
+    recovering, closed, streaming = one(
         sql,
         "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool, "
         "ARRAY(SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' ORDER BY 1)::text[]",
     )
     assert isinstance(streaming, list)
-    missing = set(standbys) - set(streaming)
+    missing = set(standbys) - set(streaming) if by_name else set(standbys[len(streaming) :])
     wrong = [
         *(["it is a standby"] if recovering else []),
         *(["it is closed to writes"] if closed else []),
         *(f"it does not stream to {name}" for name in sorted(missing)),
     ]
-    detail = "; ".join(wrong) or f"takes writes, streams to {', '.join(standbys)}"
+    detail = "; ".join(wrong) or f"takes writes, streams to {', '.join(standbys) or 'nobody, as it has no standby'}"
     return Health(ok=not wrong, detail=detail, role="replica" if recovering else "primary", identity=identity)
 
 
-def _standby_health(sql: cursor, on_primary: cursor, primary: tuple[str, str, str]) -> Health:
+def _standby_health(
+    sql: cursor, on_primary: cursor, primary: tuple[str, str, str], sender: str = Postgres.sender
+) -> Health:
     """`primary` is its system identifier, timeline and flushed position, asked before."""
-    recovering, paused, replayed, position, status, timeline, host, identity = _one(
+    recovering, paused, replayed, position, status, timeline, host, identity = one(
         sql,
         "SELECT pg_is_in_recovery(), pg_is_in_recovery() AND pg_get_wal_replay_pause_state() <> 'not paused', "
         "coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false), "
@@ -237,7 +252,7 @@ def _standby_health(sql: cursor, on_primary: cursor, primary: tuple[str, str, st
         primary[2],
     )
     # A standby never has what its primary has not on its disk, unless that came back from an older copy.
-    ahead, written = _one(
+    ahead, written = one(
         on_primary, "SELECT %s::pg_lsn > pg_current_wal_flush_lsn(), pg_current_wal_flush_lsn()", position
     )
     beyond = f"it is ahead of its primary: it has replayed up to {position}, the primary has written up to {written}"
@@ -247,7 +262,7 @@ def _standby_health(sql: cursor, on_primary: cursor, primary: tuple[str, str, st
         *([] if identity == primary[0] else [f"it is of cluster {identity}, the primary of {primary[0]}"]),
         *(["its replay is paused"] if paused else []),
         *([] if status == "streaming" else ["it does not stream"]),
-        *([] if str(host).startswith("postgres-primary-0") else [f"it streams from {host}"]),
+        *([] if str(host).startswith(sender) else [f"it streams from {host}"]),
         *([] if timeline == primary[1] else [f"it is on timeline {timeline}, the primary on {primary[1]}"]),
         *([] if replayed else [f"it has replayed up to {position}, the primary had {primary[2]}"]),
     ]

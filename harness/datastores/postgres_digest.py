@@ -57,7 +57,7 @@ ends with `settle`, and a value that then differs was drawn or set since.
 """
 
 MAIN = "keycloak"
-"""The database whose parts have plain names; the parts of another begin with `database <name>: `."""
+"""The database of our own deployment whose parts have plain names; those of another begin with `database <name>: `."""
 
 SESSION = """
 SET search_path = pg_catalog; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
@@ -84,7 +84,7 @@ Connect = Callable[[str], AbstractContextManager[connection]]
 """Connects to one member's database of the given name."""
 
 
-def digest(connect: Connect) -> Reading:
+def digest(connect: Connect, main: str = MAIN) -> Reading:
     """Every part of every database, and of the server itself, as one member shows it; rows first."""
     with connect(_ALWAYS_THERE) as database:
         with _snapshot(database) as sql:
@@ -95,7 +95,7 @@ def digest(connect: Connect) -> Reading:
             names = [str(name) for (name,) in _all(sql, DATABASES)]
     hosts, parts = set(), dict[str, Part]()
     for name in names:
-        prefix = "" if name == MAIN else f"database {name}: "
+        prefix = "" if name == main else f"database {name}: "
         with connect(name) as database, _snapshot(database) as sql:
             sql.execute(SESSION)
             hosts |= {str(host) for (host,) in _all(sql, HOST)}

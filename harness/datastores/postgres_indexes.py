@@ -40,9 +40,9 @@ _CHECKED = SQL("SELECT {}.bt_index_check(%s::pg_catalog.regclass, true)")
 _READ = SQL("SELECT {}.pg_prewarm(%s::pg_catalog.regclass, 'buffer')")
 
 
-def held(connect: Connect) -> IndexReading:
+def held(connect: Connect, main: str = MAIN) -> IndexReading:
     """Every index of every database; those of the main one are named without it. psycopg2.Error if one is not asked."""
-    with connect(MAIN) as database, database.cursor() as sql:
+    with connect(main) as database, database.cursor() as sql:
         sql.execute(DATABASES)
         names = [str(name) for (name,) in sql]
         sql.execute(HOST)
@@ -56,7 +56,7 @@ def held(connect: Connect) -> IndexReading:
                 for index, said in _held(sql):
                     count += 1
                     if said:
-                        wrong[index if name == MAIN else f"database {name}: {index}"] = said
+                        wrong[index if name == main else f"database {name}: {index}"] = said
     return IndexReading(str(answered_by), count, wrong)
 
 

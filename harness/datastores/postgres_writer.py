@@ -44,7 +44,12 @@ class PostgresWriter:
     """
 
     def __init__(
-        self, forward: Callable[[], AbstractContextManager[tuple[str, int]]], database: str, password: str
+        self,
+        forward: Callable[[], AbstractContextManager[tuple[str, int]]],
+        database: str,
+        password: str,
+        *,
+        user: str = "postgres",
     ) -> None:
         """`forward` reaches the primary. ToolFailed if it does not take the connection."""
         with contextlib.ExitStack() as stack:
@@ -54,7 +59,7 @@ class PostgresWriter:
                     host=host,
                     port=port,
                     dbname=database,
-                    user="postgres",
+                    user=user,
                     password=password,
                     application_name="drillproof-ledger",
                     options=f"-c statement_timeout={ANSWER_S * 1000:.0f} -c synchronous_commit=on",

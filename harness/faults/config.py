@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.errors import FaultHadNoEffect
 from harness.faults import halt
 from harness.faults.loss import Sight
 from harness.k8s import objects, text
 from harness.model import Volume
-from harness.ports import Target
+from harness.ports import Reach, Target
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class EditConfig:
     new: str
     sight: Sight  # what is then to be seen of the store
     restart: str  # the StatefulSet
+    reach: ClassVar[Reach] = Reach.NAMESPACE
 
     @property
     def name(self) -> str:

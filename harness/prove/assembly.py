@@ -73,7 +73,7 @@ class ProofSite:
         self._known = recorded.secret_values | {options.credentials.secret_key, options.credentials.token}
         self._known |= {options.repository_password}
         self._keep = options.keep
-        cluster = supplied.cluster(options.cluster)
+        cluster = replace(supplied, more=missing).cluster(options.cluster)
         _is_new(cluster)
         self._cluster = cluster
         run = rundir.create(options.runs, NAME, _facts(options, supplied, recorded, databases))
@@ -91,7 +91,7 @@ class ProofSite:
                 recorded=recorded,
                 databases=databases,
                 examiner=Examiner(cluster.kubectl, data.fixtures() / "prove"),
-                prepare=lambda: _prepare(cluster, supplied, recorded, missing),
+                prepare=lambda: _prepare(cluster, recorded),
                 hooks=options.hooks,
                 env=assembly.environment(supplied.kubectl, cluster, run, next(iter(recorded.namespaces), ""), NAME),
                 rto_s=options.objectives.rto_s,
@@ -178,9 +178,8 @@ def _is_whole(recorded: Recorded) -> None:
         )
 
 
-def _prepare(cluster: KindCluster, supplied: Supplies, recorded: Recorded, missing: tuple[str, ...]) -> None:
-    """What the restored pods need: their images, and a storage class for every claim."""
-    images.load(supplied.docker, supplied.programs.kind, cluster.name, missing)
+def _prepare(cluster: KindCluster, recorded: Recorded) -> None:
+    """A storage class for every claim."""
     default = "storageclass.kubernetes.io/is-default-class=true"
     cluster.kubectl("annotate", "--overwrite", "storageclass", _CLASS, default)
     others = {claim.storage_class for claim in recorded.claims} - {"", _CLASS}

@@ -48,7 +48,7 @@ def databases(pods: Iterable[Object], named: Sequence[str] = ()) -> tuple[Databa
     Misconfigured if there is none: then nothing could be read back, and nothing proved.
     """
     listed = tuple(pods)
-    found = {each.key: each for each in map(_of, listed) if each}
+    found = {each.key: each for each in recognised(listed)}
     found |= {each.key: each for each in (_named(word, listed) for word in named)}
     if not found:
         seen = ", ".join(sorted(_address(pod) for pod in listed)[:5]) or "no pods"
@@ -56,6 +56,11 @@ def databases(pods: Iterable[Object], named: Sequence[str] = ()) -> tuple[Databa
             f"no database was found among the pods of the backup ({seen}); name one with --database KIND=NAMESPACE/POD"
         )
     return tuple(found[key] for key in sorted(found))
+
+
+def recognised(pods: Iterable[Object]) -> tuple[Database, ...]:
+    """Every database that is recognised among the pods; there may be none."""
+    return tuple(each for each in map(_of, pods) if each)
 
 
 def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[str, ...]:

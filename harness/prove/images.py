@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
 from harness.clusters.docker import Docker
 from harness.errors import HarnessError, Misconfigured
 from harness.k8s import Object, items, text
-from harness.shell import run
 
 PULL_S = 900.0
 
@@ -47,9 +45,3 @@ def have(docker: Docker, images: dict[str, str], there: Collection[str]) -> tupl
                     "bring it there with `docker load`"
                 ) from error
     return missing
-
-
-def load(docker: Docker, kind: Path, cluster: str, images: Collection[str]) -> None:
-    """Put images of the engine onto the cluster's nodes."""
-    for image in images:
-        run([kind, "load", "docker-image", image, f"--name={cluster}"], env=docker.env, within_s=PULL_S)
