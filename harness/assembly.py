@@ -194,7 +194,7 @@ class Site:
         alike = made_of is not None and made_of == self._made_of
         if left and alike and reusable and self._cluster and self._cluster.is_whole():
             return left
-        if brought := _application(options).brought:
+        if brought := application.brought:
             self._generated = {name: generate(keys, {}) for name, keys in brought.generate.items()}
             self._credentials = brought.credentials(self._generated)
             self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}

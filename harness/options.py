@@ -32,8 +32,10 @@ class Options:
 
     @property
     def way(self) -> str:
-        """The strategy as runs are told apart by it: with the name of what it protects, if that is not our own."""
-        return f"{self.strategy} of {self.application.namespace}" if self.application else self.strategy
+        """The strategy as runs are told apart by it: with the name of what is deployed, if that is ours and another."""
+        if self.application and self.application.services:
+            return f"{self.strategy} of {self.application.namespace}"
+        return self.strategy
 
 
 @dataclass(frozen=True)
