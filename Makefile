@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-browser report example matrix selftest check docs bench bench-catalogue bench-prove bench-reports gc clean
+.PHONY: help drill test test-real test-browser report example example-by-file custos matrix selftest check docs bench bench-catalogue bench-prove bench-reports gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,12 @@ test-browser: $(VENV)/.ready ## the pages in a real Chromium, judged by axe-core
 
 example: $(VENV)/.ready ## a drill of somebody else's application, as in examples/own-application: minutes, needs what `make drill` needs
 	@cd examples/own-application && "$(abspath $(VENV))/bin/pytest" -q -s -p no:cacheprovider --drillproof-runs="$(abspath reports/runs)" $(ARGS)
+
+example-by-file: $(VENV)/.ready ## a drill of somebody else's application that a file describes: minutes, needs what `make drill` needs
+	@$(VENV)/bin/drillproof run namespace_loss --application examples/application-by-file/shop.toml $(ARGS)
+
+custos: $(VENV)/.ready ## the settings that Custos' charts had, on PostgreSQL, with a Keycloak to log in to; without a registry it needs Maven
+	@$(VENV)/bin/drillproof run --deployment custos-shipped --stores postgres $(ARGS)
 
 matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
 	@$(VENV)/bin/drillproof matrix $(ARGS)
