@@ -13,15 +13,21 @@ from harness.errors import Interrupted, Misconfigured
 if TYPE_CHECKING:
     from harness.migrate.options import MoveOptions
 
+_FROM_TO = "--from prod --to new --namespace shop --writer deployment/web"
+
 app = typer.Typer()
 group = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     help="Move an application to another cluster, namespace or storage class, prove it, and go back if need be.",
+    epilog=options.examples(
+        f"drillproof migrate plan {_FROM_TO}",
+        f"drillproof migrate run {_FROM_TO}",
+        "drillproof migrate start latest",
+        "drillproof migrate back latest",
+    ),
 )
 app.add_typer(group, name="migrate")
-
-_FROM_TO = "--from prod --to new --namespace shop --writer deployment/web"
 
 From = Annotated[str, typer.Option("--from", metavar="CONTEXT", help="Of the kubeconfig: the cluster that is left.")]
 To = Annotated[str, typer.Option("--to", metavar="CONTEXT", help="The cluster that is moved to.")]
