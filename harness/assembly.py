@@ -324,9 +324,7 @@ def _parts(
         env=environment(ground.kubectl, cluster, run, namespace, options.scenario.name),
         writes_per_s=options.rate,
         left=left,
-        services=tuple(
-            kind(cluster, application.namespace, credentials[kind.name]) for kind in application.on(options.stores)
-        ),
+        services=tuple(kind(cluster, namespace, credentials[kind.name]) for kind in application.on(options.stores)),
     )
 
 

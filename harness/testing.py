@@ -473,7 +473,15 @@ def _beside(parts: Parts, world: World, spoil: Sabotage) -> Parts:
     spoil(other)
     deployment = replace(parts.deployment, cluster=cluster)
     env = {"KUBECONFIG": "memory-b"}
-    return replace(parts, cluster=cluster, engine=MemoryEngine(other), deployment=deployment, stores=stores, env=env)
+    return replace(
+        parts,
+        cluster=cluster,
+        engine=MemoryEngine(other),
+        deployment=deployment,
+        stores=stores,
+        env=env,
+        services=(MemoryService(other),),
+    )
 
 
 def _object(kind: str, name: str, uid: str = "", **content: Json) -> Json:
