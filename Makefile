@@ -19,7 +19,7 @@ test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 
 test-real: $(VENV)/.ready $(ALLURE)/node_modules/.ready ## the pull path, against a registry of our own, kopia-check, Allure: minutes, needs what `make drill` needs
 	@cd clusters/images/velero && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false ./cmd/kopia-check
-	@$(VENV)/bin/pytest -q -s tests/real_allure.py tests/real_pull.py
+	@$(VENV)/bin/pytest -q -s tests/real_allure.py tests/real_pull.py tests/real_existing.py
 
 report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with how each drill went before; other runs by RUNS=reports/matrix/DIR/runs
 	@found=$$(ls -d "$(abspath $(RUNS))"/*-*/allure-results 2>/dev/null); \

@@ -390,6 +390,9 @@ def test_names_in_the_cluster_are_never_asked_of_the_world() -> None:
 
 def test_volumes_of_the_storage_class_are_ones_that_velero_copies() -> None:
     things = list(yaml.safe_load_all((data.clusters() / "platform" / "platform.yaml").read_text()))
-    (storage,) = [thing for thing in things if thing["kind"] == "StorageClass"]
-    assert storage["metadata"] == {"name": "drill", "annotations": {"defaultVolumeType": "local"}}
-    assert (storage["volumeBindingMode"], storage["reclaimPolicy"]) == ("WaitForFirstConsumer", "Delete")
+    classes = [thing for thing in things if thing["kind"] == "StorageClass"]
+    assert [each["metadata"]["name"] for each in classes] == ["drill", "other"]
+    assert [each["reclaimPolicy"] for each in classes] == ["Delete", "Retain"]
+    for each in classes:
+        assert each["metadata"]["annotations"] == {"defaultVolumeType": "local"}
+        assert each["volumeBindingMode"] == "WaitForFirstConsumer"

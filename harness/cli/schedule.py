@@ -11,7 +11,13 @@ from harness.cli import options, unattended
 from harness.errors import Misconfigured
 
 app = typer.Typer()
-group = typer.Typer(help="Write what runs a drill or a proof by itself; see docs/schedule.md.")
+group = typer.Typer(
+    help="Write what runs a drill or a proof by itself; see docs/schedule.md.",
+    epilog=options.examples(
+        "drillproof schedule systemd --every weekly -- run",
+        "drillproof schedule cronjob --every weekly --image example.org/drillproof:0.1.0 -- run --context in-cluster",
+    ),
+)
 app.add_typer(group, name="schedule")
 
 Every = Annotated[str, typer.Option(metavar="WHEN", help="daily, weekly, monthly, or as the one that runs it has it.")]

@@ -199,11 +199,7 @@ def archive(
     return 0
 
 
-@app.command(
-    epilog=options.examples(
-        "drillproof fetch --bucket evidence/dr", "drillproof trend --runs reports/fetched --expiry-days 14"
-    )
-)
+@app.command(epilog=options.examples("drillproof fetch --bucket evidence/dr"))
 def fetch(
     bucket: Annotated[str, typer.Option(metavar="NAME[/PREFIX]", help="An archive of drillproof.")],
     into: Annotated[Path, typer.Option(metavar="DIR", help="Folder that the runs are put into.")] = Path(
