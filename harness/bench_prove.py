@@ -60,7 +60,7 @@ def _back_up(cluster: KindCluster, supplied: Supplies, megabytes: int, progress:
     if not file.exists():
         raise Misconfigured("the bench needs a clone of the project: bench/prove.yaml is not part of the package")
     image = supplied.versions.images["postgres"].ref
-    manifests = file.read_text(encoding="utf-8").replace("IMAGE", image).replace("PASSWORD", secrets.token_hex(12))
+    manifests = file.read_text(encoding="utf-8").replace("@IMAGE@", image).replace("@PASSWORD@", secrets.token_hex(12))
     script = (data.fixtures() / "prove" / "postgres.sh").read_text(encoding="utf-8")
     engine = VeleroEngine(cluster, lambda: cluster.store, supplied.release)
     engine.install()
