@@ -67,10 +67,9 @@ class Prove:
     def run(self) -> None:
         """Take all steps, in order. Whatever breaks is in the journal before this returns.
 
-        1. `up`: a fenced cluster with an object store of its own.
+        1. `up`: a fenced cluster with an object store of its own, and the backup engine.
         2. `fetch`: all that belongs to the backup is copied from the source into that store. So what the engine writes
            (logs, locks) never goes to the source, whose credentials never come into the cluster.
-           The engine is installed.
         3. `restore`: T4 asked for, T5 the engine's word.
         4. `readback`: every database answers (T7), tells its data, to be held against its fingerprint, and checks
            itself (T9). The source is listed once more at the very end, whatever broke before.
@@ -85,6 +84,8 @@ class Prove:
 
     def _up(self) -> None:
         self._parts.cluster.up()
+        self._parts.engine.install()
+        self._parts.prepare()
 
     def _fetch(self) -> None:
         parts = self._parts
@@ -93,9 +94,6 @@ class Prove:
         self._journal.append("fetched", objects=len(keys), bytes=copied)
         if copied != sum(parts.listing[key].size for key in keys):
             raise HarnessError(f"{copied} bytes were copied, and not as many as the source had listed; prove again")
-        # Only now: Velero looks into a bucket as soon as it starts, and then only once a minute.
-        parts.engine.install()
-        parts.prepare()
 
     def _restore(self) -> None:
         parts, engine = self._parts, self._parts.engine
