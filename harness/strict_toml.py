@@ -29,7 +29,8 @@ class Keys:
         try:
             return cls(str(path), tomllib.loads(path.read_text("utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise Misconfigured(f"{path}: can't be read: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise Misconfigured(f"{path}: can't be read: {why}") from error
 
     def fail(self, text: str) -> NoReturn:
         raise Misconfigured(f"{self.where}: {text}")

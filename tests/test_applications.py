@@ -44,6 +44,12 @@ def test_a_file_and_its_manifests_make_an_application(tmp_path: Path) -> None:
     assert "correct-horse" not in repr(application)
 
 
+def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as error:
+        load(tmp_path / "no.toml")
+    assert str(error.value) == f"{tmp_path / 'no.toml'}: can't be read: No such file or directory"
+
+
 def test_what_is_not_compared_is_said_and_so_is_what_nothing_copies(tmp_path: Path) -> None:
     application = load(shop.write(tmp_path, database=shop.DATABASE.replace("backup-volumes: dump", "x: dump")))
     ((what, why),) = application.left_out["application"]
