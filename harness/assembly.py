@@ -88,9 +88,7 @@ def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
         return supplies.ensure(options.images, options.mirror, say, extras)
     for line in brought.told:
         say(line)
-    supplied = supplies.ensure(options.images, options.mirror, say)
-    there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
-    return replace(supplied, more=images.have(supplied.docker, dict(brought.images), there))
+    return images.on_nodes(supplies.ensure(options.images, options.mirror, say), dict(brought.images))
 
 
 class Site:

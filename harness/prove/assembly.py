@@ -68,12 +68,11 @@ class ProofSite:
         restored = sum(copy.bytes_total for copy in recorded.report.volumes)
         supplies.room(copied + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it")
         supplied = supplies.ensure(options.images, options.mirror, say)
-        there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
-        missing = images.have(supplied.docker, images.wanted(recorded.pods), there)
+        supplied = images.on_nodes(supplied, images.wanted(recorded.pods))
         self._known = recorded.secret_values | {options.credentials.secret_key, options.credentials.token}
         self._known |= {options.repository_password}
         self._keep = options.keep
-        cluster = replace(supplied, more=missing).cluster(options.cluster)
+        cluster = supplied.cluster(options.cluster)
         _is_new(cluster)
         self._cluster = cluster
         run = rundir.create(options.runs, NAME, _facts(options, supplied, recorded, databases))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from harness.clusters.docker import Docker
 from harness.errors import HarnessError, Misconfigured
 from harness.k8s import Object, items, text
+from harness.supplies import Supplies
 
 PULL_S = 900.0
 
@@ -27,6 +29,12 @@ def full_name(image: str) -> str:
     has_host = slash and ("." in first or ":" in first or first == "localhost")
     name = image if has_host else f"docker.io/{image}" if slash else f"docker.io/library/{image}"
     return name if "@" in name or ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
+
+
+def on_nodes(supplied: Supplies, wanted: dict[str, str]) -> Supplies:
+    """Supplies whose clusters have every image that is `wanted` by a pod on their nodes. Misconfigured, as `have`."""
+    there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
+    return replace(supplied, more=have(supplied.docker, wanted, there))
 
 
 def have(docker: Docker, images: dict[str, str], there: Collection[str]) -> tuple[str, ...]:

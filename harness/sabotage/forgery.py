@@ -168,3 +168,15 @@ FORGERIES = (
             forge=signed(removed("signed/evidence.pub"))),
 )  # fmt: skip
 """One line of a table each, so it is not formatted."""
+
+EDITED = (
+    Forgery(
+        name="run.json asks for less", says="run.json: is not what", forge=edited("run.json", lambda lines: lines[:-1])
+    ),
+    Forgery(
+        name="a digest edited",
+        says="journal.jsonl, line",
+        forge=edited("journal.jsonl", lambda lines: [line.replace('"rows":20', '"rows":21') for line in lines]),
+    ),
+)
+"""Of a proof and of a migration, each of whose good ones has a part of 20 rows."""

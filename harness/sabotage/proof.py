@@ -11,7 +11,7 @@ from harness.clock import Clock
 from harness.journal import Journal
 from harness.ledger import fingerprint
 from harness.model import PROOF_STEPS, Json, Plan, ToolReport, Verdict, VolumeCopy
-from harness.sabotage.forgery import Forgery, edited
+from harness.sabotage.forgery import EDITED, Forgery
 from harness.sabotage.story import Story, also, first_volume, late, told, without
 
 KEY, PLACE, POD = "mysql shop/db-0", "shop/db-0", "db-0"
@@ -207,13 +207,6 @@ STORIES = (
 # fmt: on
 
 FORGERIES = (
-    Forgery(
-        name="run.json asks for less", says="run.json: is not what", forge=edited("run.json", lambda lines: lines[:-1])
-    ),
-    Forgery(
-        name="a digest edited",
-        says="journal.jsonl, line",
-        forge=edited("journal.jsonl", lambda lines: [line.replace('"rows":20', '"rows":21') for line in lines]),
-    ),
+    *EDITED,
     Forgery(name="run.json lost", says="run.json: .*No such file", forge=lambda path: (path / "run.json").unlink()),
 )
