@@ -6,17 +6,16 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import partial
 from itertools import count
 from pathlib import Path
 
 from harness import deadlines, hooks, objects, parallel, wait
 from harness.deployment import Deployment
-from harness.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
+from harness.errors import HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
 from harness.logins import Logins
-from harness.model import DONE, Json, Left, Row, Stored, ToolReport, lost_claims
+from harness.model import DONE, Json, Left, Row, Stored, ToolReport
 from harness.observe import Observer
 from harness.ports import (
     BackupEngine,
@@ -24,7 +23,6 @@ from harness.ports import (
     Cluster,
     Dataset,
     Datastore,
-    Fault,
     Machines,
     Mendable,
     Reusable,
@@ -33,8 +31,9 @@ from harness.ports import (
     Unanswered,
 )
 from harness.rewind import rewind
-from harness.scenario import Scenario, Trouble
+from harness.scenario import Scenario
 from harness.steps import BrokeOff, Steps
+from harness.strikes import Strikes
 from harness.ticker import Ticker
 
 WRITES_EACH_SIDE = 20
@@ -77,11 +76,10 @@ class Drill:
         self._observer = Observer(journal, run, parts.stores)
         self._logins = Logins(journal)
         self._steps = Steps(journal, parts.hooks, parts.env)
+        self._strikes = Strikes(journal, self._steps, parts.scenario.troubles, self._target)
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._stored_at = ""
         self._writers: dict[str, LedgerWriter] = {}
-        self._struck: set[str] = set()
-        self._lost: set[str] = set()
         self._source: tuple[Datastore, ...] = ()  # the stores that were moved away from, and run on
 
     def run(self) -> None:
@@ -119,8 +117,8 @@ class Drill:
             self._steps.take({step: actions[step] for step in self._scenario.steps})
         finally:
             self._close_ledgers()
-            self._end_troubles("write")
-            self._end_troubles("seed")
+            self._strikes.end_all("write")
+            self._strikes.end_all("seed")
 
     def _up(self) -> None:
         self._parts.cluster.up()
@@ -153,7 +151,7 @@ class Drill:
             self._writers[store.name] = LedgerWriter(store.name, path, seed, clock, store.writer, ticker=ticker)
             self._writers[store.name].start()
         self._more_writes()
-        self._strike_all("seed")
+        self._strikes.strike_all("seed")
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
@@ -165,7 +163,7 @@ class Drill:
         volumes = (replace(v, store=whose.get(v.pod, v.store)) for v in engine.protected(namespace))
         protected = [asdict(volume) for volume in volumes]
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
-        report = self._amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
+        report = self._strikes.amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._journal.append("backup", engine=engine.name, **asdict(report))
         stored = engine.stored(self._backup)
         if stored.objects:
@@ -177,15 +175,8 @@ class Drill:
 
     def _write(self) -> None:
         self._more_writes()
-        if self._strike_all("write"):
+        if self._strikes.strike_all("write"):
             self._check_backup(self._parts.engine.stored(self._backup))
-
-    def _strike_all(self, step: str) -> bool:
-        """Break what is to break at the end of a step; whether anything was."""
-        faults = [trouble.fault for trouble in self._troubles(step)]
-        for fault in faults:
-            self._strike(fault)
-        return bool(faults)
 
     def _more_writes(self) -> None:
         """Return once every store has acknowledged some more writes."""
@@ -206,12 +197,12 @@ class Drill:
         fault = self._scenario.fault
         assert fault is not None  # without one this is no step of the drill
         try:
-            self._strike(fault)
+            self._strikes.strike(fault)
             if self._scenario.plan.older:
                 self._take_later_backup()
             self._journal.mark("T3")
         finally:
-            self._end(fault)
+            self._strikes.end(fault)
         parallel.each(self._writers.values(), LedgerWriter.stop)
         last = [w.last_acknowledged_s for w in self._writers.values() if w.last_acknowledged_s is not None]
         self._journal.append("mark", mark="T2", at_s=max(last))
@@ -221,53 +212,6 @@ class Drill:
         self._more_writes()
         engine, name = self._parts.engine, f"{self._backup}-later"
         self._journal.append("later-backup", **asdict(engine.backup(name, self._parts.deployment.namespace)))
-
-    def _amid(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
-        """The tool's part of a step, with the troubles that the scenario has for it."""
-        troubles = self._troubles(step)
-        others = [partial(self._strike, trouble.fault) for trouble in troubles if trouble.beside]
-        try:
-            for trouble in troubles:
-                if not trouble.beside:
-                    self._strike(trouble.fault)
-            self._journal.mark(mark)
-            return parallel.beside(act, others)
-        finally:
-            self._end_troubles(step)
-
-    def _troubles(self, step: str) -> list[Trouble]:
-        return [trouble for trouble in self._scenario.troubles if trouble.step == step]
-
-    def _strike(self, fault: Fault) -> None:
-        """Break something, and see that it is broken."""
-        target = self._target()
-        volumes = self._parts.cluster.volumes(target.namespace)
-        self._struck.add(fault.name)
-        self._journal.append("fault", name=fault.name, phase="undo-written", step=self._steps.now)
-        try:
-            fault.inject(target)
-            self._journal.append("fault", name=fault.name, phase="injected", step=self._steps.now)
-            damage = fault.damage(target, volumes)
-        except (ToolFailed, TimedOut) as error:
-            # Beside a restore such a failure would be taken for the recovery's own.
-            raise FaultHadNoEffect(f"{fault.name}: {error}") from error
-        if not damage:
-            raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
-        self._journal.append("damage", fault=fault.name, what=dict(damage))
-        self._lost.update(lost_claims(damage))
-
-    def _end(self, fault: Fault) -> None:
-        fault.undo(self._target())
-        self._journal.append("fault", name=fault.name, phase="undone", step=self._steps.now)
-
-    def _end_troubles(self, step: str) -> None:
-        """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
-        for trouble in self._troubles(step):
-            if trouble.fault.name in self._struck:
-                try:
-                    self._end(trouble.fault)
-                except HarnessError as error:
-                    self._steps.broke(error)
 
     def _target(self) -> Target:
         parts = self._parts
@@ -287,7 +231,7 @@ class Drill:
             if plan.make_way:
                 self._parts.deployment.remove()
             if plan.discard_lost:
-                self._parts.deployment.discard(self._lost)
+                self._parts.deployment.discard(self._strikes.lost)
         if plan.restore:
             self._restore_backup()
         else:
@@ -320,7 +264,7 @@ class Drill:
     def _restore_backup(self) -> None:
         plan = self._scenario.plan
         with self._recovery():
-            report = self._amid("restore", "T4", lambda: self._ask_for_restore(self._backup))
+            report = self._strikes.amid("restore", "T4", lambda: self._ask_for_restore(self._backup))
             if plan.again and report.phase != DONE:
                 report = self._restore_again()
         self._journal.mark("T5")
@@ -359,11 +303,10 @@ class Drill:
 
     def _read_back(self) -> None:
         try:
-            for trouble in self._troubles("readback"):
-                self._strike(trouble.fault)
+            self._strikes.strike_all("readback")
             self._read_twice()
         finally:
-            self._end_troubles("readback")
+            self._strikes.end_all("readback")
         self._observer.source(self._source)
 
     def _read_twice(self) -> None:

@@ -140,6 +140,8 @@ class _Engine:
         self.kubectl("patch", "backupstoragelocations.velero.io", "default", f"--namespace={NAMESPACE}", *only_read)
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
+        # It looks into its bucket when it starts, and then once a minute; at its start there was nothing in it yet.
+        self.kubectl("rollout", "restart", "deployment/velero", f"--namespace={NAMESPACE}")
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)
         selector = f"--selector=velero.io/restore-name={name}"
         found = objects(self.kubectl, "podvolumerestores.velero.io", f"--namespace={NAMESPACE}", selector)
