@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from harness import data, rundir, selftest, shell, supplies
+from harness import data, facts, rundir, selftest, supplies
 from harness.application import Application, Secrets, ServiceKind, StoreKind
 from harness.clock import Clock
 from harness.clusters import leftovers
@@ -20,7 +19,6 @@ from harness.clusters.docker import Docker
 from harness.clusters.kept import KeptForwards
 from harness.dataset import dataset
 from harness.datastores.consul import Consul
-from harness.datastores.given import GivenKind
 from harness.datastores.mysql import MySQL
 from harness.datastores.postgres import Postgres
 from harness.deployment import Deployment, generate, overlay
@@ -38,13 +36,12 @@ from harness.left import left_by
 from harness.left_out import LEFT_OUT
 from harness.model import Event, Json, Left, Verdict
 from harness.options import Options
-from harness.ports import Indexed, Reusable
+from harness.ports import Reusable
 from harness.prove import images
 from harness.request import choose
 from harness.rundir import Run
 from harness.sabotage import consul, mysql, postgres
 from harness.sabotage.base import Outcome
-from harness.scenario import facts
 from harness.services.keycloak import Keycloak
 
 NAMESPACE = "custos"
@@ -137,7 +134,7 @@ class Site:
         ground = self._ground(options, say)
         left = self._take_over(options)
         cluster = self._cluster = self._cluster or ground.cluster(options.cluster)
-        run = rundir.create(options.runs, options.scenario.name, _facts(options, ground))
+        run = rundir.create(options.runs, options.scenario.name, facts.of_drill(options, _application(options), ground))
         journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
@@ -263,21 +260,13 @@ def self_test(
         run = site.drill(options, on_event, say, spoil)
     told: dict[str, Json] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
+        "commit": facts.commit(),
         "stores": list(options.stores),
         **selftest.summary(outcomes),
     }
     rundir.write_json(run / "selftest.json", told)
     rundir.write_json(supplies.cache() / "selftest.json", told)
     return run, told
-
-
-def _last_self_test() -> Json:
-    """What the real tier came to when it was last run on this machine; None if it never was."""
-    try:
-        return rundir.read_json(supplies.cache() / "selftest.json")
-    except HarnessError:
-        return None
 
 
 def _parts(
@@ -381,67 +370,6 @@ def _counted(cluster: SiteCluster) -> dict[str, Json]:
 def _renew(cluster: SiteCluster) -> None:
     cluster.down(keep_store=True)
     cluster.up()
-
-
-def _facts(options: Options, ground: Ground) -> dict[str, Json]:
-    scenario, application = options.scenario, _application(options)
-    kinds = {name: application.kind(name) for name in options.stores}
-    return {
-        "summary": scenario.summary,
-        **facts(scenario),
-        "objectives": asdict(scenario.objectives),
-        "strategy": options.way,
-        "engine": options.engine,
-        "stores": {name: list(kind.members) for name, kind in kinds.items()},
-        "services": {
-            kind.name: {"store": kind.store, "pods": list(kind.pods)} for kind in application.on(options.stores)
-        },
-        "indexed": [name for name, kind in kinds.items() if _is_indexed(kind)],
-        "seed": options.seed,
-        "size": options.size,
-        "writes_per_s": options.rate,
-        "hooks": [asdict(hook) for hook in options.hooks],
-        "versions": ground.facts(),
-        **({} if ground.fenced else {"fenced": False}),
-        "commit": commit(),
-        "selftest": _last_self_test(),
-        "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}
-        | {"objects": dict(LEFT_OUT["objects"])}
-        | ({"application": _not_compared(options, application)} if application.brought else {}),
-        "host": host(),
-        **({"application": application.brought.name} if application.brought else {}),
-    }
-
-
-def _not_compared(options: Options, application: Application) -> dict[str, Json]:
-    """Of an application of the user's: what is in no store that is drilled, and why."""
-    unasked = (name for name in application.stores if name not in options.stores)
-    return {**dict(application.left_out["application"]), **dict.fromkeys(unasked, "left out by --stores")}
-
-
-def _is_indexed(kind: StoreKind) -> bool:
-    of = kind.of if isinstance(kind, GivenKind) else kind
-    return isinstance(of, type) and issubclass(of, Indexed)
-
-
-def host() -> dict[str, Json]:
-    """The machine that runs this."""
-    return {
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-    }
-
-
-def commit() -> str:
-    """The commit of the clone that runs, with a + if it was changed since; "" for an installed wheel."""
-    with contextlib.suppress(HarnessError):
-        root = Path(__file__).parent.parent
-        head = shell.run(["git", "-C", root, "rev-parse", "HEAD"]).stdout.strip()
-        changed = shell.run(["git", "-C", root, "status", "--porcelain"]).stdout.strip()
-        return head + ("+" if changed else "")
-    return ""
 
 
 def gc() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from harness.applications.application import load
 from harness.checks.backup import BackupIsComplete
 from harness.cli import options as cli_options
 from harness.deployment import LABEL, Deployment
+from harness.facts import of_drill
 from harness.k8s import at, items, text
 from harness.model import Json, Protected, Verdict
 from harness.options import Options
@@ -111,7 +112,8 @@ def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options
 
 
 def test_a_run_says_what_was_drilled_and_what_was_not_compared(options: Options) -> None:
-    facts = assembly._facts(options, cast("Supplies", Supplied()))
+    assert options.application
+    facts = of_drill(options, options.application, cast("Supplies", Supplied()))
     assert (facts["application"], facts["stores"], facts["indexed"]) == (
         "shop",
         {"shop-mysql": ["db-0"]},
@@ -119,7 +121,7 @@ def test_a_run_says_what_was_drilled_and_what_was_not_compared(options: Options)
     )
     assert text(facts, "left_out", "application", "the files of web-* in uploads")
     assert "drillproof.ledger" in cast("dict[str, Json]", at(facts, "left_out", "shop-mysql"))
-    left_out = assembly._facts(replace(options, stores=()), cast("Supplies", Supplied()))["left_out"]
+    left_out = of_drill(replace(options, stores=()), options.application, cast("Supplies", Supplied()))["left_out"]
     assert text(left_out, "application", "shop-mysql") == "left out by --stores"
     assert "correct-horse" not in json.dumps(facts)
 

@@ -9,7 +9,6 @@ import pytest
 from psycopg2.extensions import cursor
 from pymysql.cursors import Cursor
 
-from harness.assembly import _is_indexed
 from harness.datastores import mysql_given, postgres_given
 from harness.datastores.consul_given import GivenConsul
 from harness.datastores.given import Given, GivenKind, Server
@@ -18,6 +17,7 @@ from harness.datastores.mysql_given import GivenMySQL
 from harness.datastores.postgres import _primary_health, _standby_health
 from harness.datastores.postgres_given import GivenPostgres
 from harness.errors import HarnessError, ToolFailed
+from harness.facts import _is_indexed
 from harness.ports import Cluster, Datastore
 
 SERVER = Server("shop-mysql", "mysql", ("db-0", "db-1"), "server", 3307, "clerk", ("shop", "till"), ("sh", "/open.sh"))

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from memory import Memory
 
 from harness import assembly, data, evidence, request, testing
+from harness.facts import of_drill
 from harness.images.images import ImageRef
 from harness.journal import SCHEMA
 from harness.judge import recheck
@@ -134,7 +135,7 @@ class Supplied:
 def facts() -> Document:
     """What run.json says of every drill that there is."""
     (options,) = request.options((), after=["restore=x"])
-    told = assembly._facts(options, cast("Supplies", Supplied()))
+    told = of_drill(options, assembly.CUSTOS, cast("Supplies", Supplied()))
     return cast("Document", json.loads(json.dumps({"schema": SCHEMA, "scenario": options.scenario.name, **told})))
 
 

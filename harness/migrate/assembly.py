@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from harness import assembly, data, evidence, hooks, rundir, selftest
+from harness import data, evidence, facts, hooks, rundir, selftest
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
 from harness.clock import Clock
@@ -259,10 +259,10 @@ def _facts(options: MoveOptions, looked: Looked) -> dict[str, Json]:
             "uncopied": list(uncopied),
         },
         "databases": databases,
-        "commit": assembly.commit(),
+        "commit": facts.commit(),
         "selftest": None,
         "left_out": {each.kind: dict(LEFT_OUT[each.kind]) for each in looked.plan.databases},
-        "host": assembly.host(),
+        "host": facts.host(),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from harness import assembly, data, rundir, selftest, supplies
+from harness import assembly, data, facts, rundir, selftest, supplies
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE, map_storage_classes
 from harness.clock import Clock
@@ -222,8 +222,8 @@ def _facts(
         },
         "databases": named,
         "versions": supplied.facts(),
-        "commit": assembly.commit(),
+        "commit": facts.commit(),
         "selftest": None,
         "left_out": {each.kind: dict(LEFT_OUT[each.kind]) for each in databases},
-        "host": assembly.host(),
+        "host": facts.host(),
     }
