@@ -111,8 +111,10 @@ def _prove(source: KindCluster, supplied: Supplies, progress: Progress) -> dict[
     return {
         "prove_verdict": str(findings["verdict"]),
         "prove_s": round(wall_s, 1),
+        "prove_up_s": round(at["up end"] - at["up start"], 1),
         "prove_fetch_s": round(at["fetch end"] - at["fetch start"], 1),
         "prove_restore_s": round(at["T5"] - at["T4"], 1),
+        "prove_readback_s": round(at["readback end"] - at["readback start"], 1),
         "restic_restore_s": round(restic_s, 1),
         "prove_restic_ratio": round((at["T5"] - at["T4"]) / restic_s, 2),
         "prove_memory_before_mb": before_mb,
