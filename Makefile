@@ -54,16 +54,16 @@ docs: $(VENV)/.ready ## write the tables in docs/ from real runs: reports/sample
 	@$(VENV)/bin/python -m harness.evidence.tables $(ARGS)
 
 bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
-	@$(VENV)/bin/python -m harness.bench $(ARGS)
+	@$(VENV)/bin/python -m harness.benches.drill $(ARGS)
 
 bench-reports: $(VENV)/.ready ## time the report of one run and the trend of 1,000; of a real drill by ARGS=reports/runs/latest
-	@$(VENV)/bin/python -m harness.bench_reports $(ARGS)
+	@$(VENV)/bin/python -m harness.benches.reports $(ARGS)
 
 bench-catalogue: $(VENV)/.ready ## time all disasters on one cluster, then on two at once: hours; fewer by ARGS='pack_cut index_lost'
-	@$(VENV)/bin/python -m harness.bench_catalogue $(ARGS)
+	@$(VENV)/bin/python -m harness.benches.catalogue $(ARGS)
 
 bench-prove: $(VENV)/.ready ## time the proof of a backup of 10 GB beside restic alone; of less by ARGS=1000 (in MB)
-	@$(VENV)/bin/python -m harness.bench_prove $(ARGS)
+	@$(VENV)/bin/python -m harness.benches.prove $(ARGS)
 
 gc: $(VENV)/.ready ## remove whatever earlier drills left behind
 	@$(VENV)/bin/drillproof gc

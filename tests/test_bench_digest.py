@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.bench_digest import figures
+from harness.benches.digest import figures
 from harness.datastores.timing import Seconds, compared
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness import bench_recheck
+from harness.benches import recheck as bench_recheck
 
 
 def test_a_ledger_of_the_bench_is_judged_whole() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness import bench_reports
+from harness.benches import reports as bench_reports
 
 
 def test_runs_of_the_bench_are_shown() -> None:

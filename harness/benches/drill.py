@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from harness import assembly, bench_digest, bench_recheck, data, parallel, request, shell, supplies
+from harness import assembly, data, parallel, request, shell, supplies
+from harness.benches import digest
+from harness.benches import recheck as ledger
 from harness.dataset import dataset
 from harness.deployment import generate
 from harness.drill import Parts
@@ -59,7 +61,7 @@ def main() -> int:
     tell({f"bare_{step}_s": seconds for step, seconds in bare.items()})
     ours = sum(float(figures[f"{step}_s"] or 0) for step in COMPARED)
     tell({"ratio": round(ours / sum(bare[step] for step in COMPARED), 2)})
-    tell(bench_recheck.measure())  # makes the ledger of a million lines in here, so last: memory is measured above
+    tell(ledger.measure())  # makes the ledger of a million lines in here, so last: memory is measured above
     return 0 if figures["verdict"] == "pass" else 1
 
 
@@ -71,7 +73,7 @@ def _drill(supplied: supplies.Supplies, size: str, progress: Progress) -> dict[s
     def measure(parts: Parts, _run: Path) -> None:
         nonlocal measured_s
         begun = time.monotonic()
-        digests.update(bench_digest.measure(parts))
+        digests.update(digest.measure(parts))
         measured_s = time.monotonic() - begun
 
     with _Memory(supplied) as memory:
@@ -122,10 +124,10 @@ def _bare(supplied: supplies.Supplies, size: str) -> dict[str, float]:
         "CLUSTERS": str(data.clusters()),
         "FIXTURES": str(data.fixtures()),
         "SECRETS": "\n".join(lines),
-        "SEED_COMMAND": f'{sys.executable} -m harness.bench seed "$KUBECONFIG" {size}',
-        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "SEED_COMMAND": f'{sys.executable} -m harness.benches.drill seed "$KUBECONFIG" {size}',
+        "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    script = Path(__file__).parent.parent / "bench" / "bare.sh"
+    script = Path(__file__).parents[2] / "bench" / "bare.sh"
     if not script.exists():
         raise Misconfigured("the bench needs a clone of the project: bench/bare.sh is not part of the package")
     printed = shell.run(["bash", script], env=env, within_s=WITHIN_S).stdout

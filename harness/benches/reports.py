@@ -1,6 +1,6 @@
 """What it costs to show drills: the report of one run, and the trend of a thousand, in seconds and memory.
 
-    python -m harness.bench_reports [RUN]
+    python -m harness.benches.reports [RUN]
 
 RUN is the drill that is copied; without one a drill in memory is made. Each copy is signed as a drill of its own.
 """
@@ -49,7 +49,7 @@ def measure(sample: Path | None = None, runs: int = RUNS, few: int = FEW) -> dic
             copies = folder / f"{kind}-{count}"
             for number in range(count):
                 _copy(run, copies / f"{run.name}-{number}", signer)
-            command = [sys.executable, "-m", "harness.bench_reports", "--trend", str(copies), key.public_key.keyid]
+            command = [sys.executable, "-m", "harness.benches.reports", "--trend", str(copies), key.public_key.keyid]
             printed = shell.run(command, within_s=WITHIN_S).stdout
             seen = re.findall(r"^(\w+) ([\d.]+)$", printed, re.MULTILINE)
             figures |= {f"trend_{count}_{kind}_{what}": float(figure) for what, figure in seen}

@@ -56,7 +56,7 @@ def measure(megabytes: int, progress: Progress) -> dict[str, float | str]:
 
 def _back_up(cluster: KindCluster, supplied: Supplies, megabytes: int, progress: Progress) -> int:
     """Make the database, fill it, back it up; return the bytes of the volume."""
-    file = Path(__file__).parent.parent / "bench" / "prove.yaml"
+    file = Path(__file__).parents[2] / "bench" / "prove.yaml"
     if not file.exists():
         raise Misconfigured("the bench needs a clone of the project: bench/prove.yaml is not part of the package")
     image = supplied.versions.images["postgres"].ref

@@ -35,7 +35,7 @@ def measure(lines: int = LINES) -> dict[str, float]:
     """
     with tempfile.TemporaryDirectory() as folder:
         run = _run(Path(folder), lines // 2 // len(STORES))
-        printed = shell.run([sys.executable, "-m", "harness.bench_recheck", str(run)], within_s=600).stdout
+        printed = shell.run([sys.executable, "-m", "harness.benches.recheck", str(run)], within_s=600).stdout
         findings = rundir.read_json(run / "findings.json")["findings"]
     asked = ("ledger-kept", "transfers-whole")
     judged = [f["verdict"] for f in findings if f["check"] in asked] if isinstance(findings, list) else []

@@ -1,0 +1,1 @@
+"""What things cost, measured: `make bench` and its like. Nothing else imports this."""
