@@ -147,9 +147,10 @@ class Images:
 
     @cached_property
     def _key(self) -> str:
-        """Changes with anything that goes into the images."""
+        """Changes with anything that goes into the images, and with kubectl."""
         scripts = node_image.key(self._recipes / "node")
         keys = [self._kitchen.image_key(image) for image in self._versions.images.values()]
+        keys.append(self._kitchen.build_key(self._versions.build_of("kubectl")))
         return hashlib.sha256(json.dumps([scripts, keys]).encode()).hexdigest()[:16]
 
     def _record(self, source: str) -> Path:
@@ -219,7 +220,8 @@ class Images:
         if any(image.name == "node" for image in missing):
             missing += [image for image in self._versions.images.values() if image.control_plane]
         try:
-            Builder(self._kitchen, self._say).build(missing, tools=() if self._installed_kind() else ("kind",))
+            programs = [*([] if self._installed_kind() else ["kind"]), *([] if "node" in pulled else ["kubectl"])]
+            Builder(self._kitchen, self._say).build(missing, programs)
         except Misconfigured as error:
             raise Misconfigured(f"{error}{'' if self._mode == 'pull' else '; or use --images pull'}") from error
         source = "built" if not pulled else "mixed" if missing else "pulled"
@@ -309,8 +311,7 @@ class Images:
             if image in pulled:
                 self._take_out(pulled[image], inside, record / tool)
             else:
-                program = self._kitchen.program("kubernetes" if tool == "kubectl" else tool)
-                (record / tool).symlink_to(program)
+                (record / tool).symlink_to(self._kitchen.program(tool))
         return Tools(record / "kind", record / "kubectl", record / "velero")
 
     def _installed_kind(self) -> Path | None:
