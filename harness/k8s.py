@@ -20,7 +20,7 @@ Object = Mapping[str, Json]
 """A Kubernetes object as the API gives it."""
 
 # It ends before there is any garbage to collect; a stream that runs for long keeps within the limit.
-_ENV = {"GOGC": "off", "GOMEMLIMIT": "64MiB"}
+_ENV = {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
 
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -161,12 +162,25 @@ def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:
 
 
 def all_healthy(asked: Sequence[Member]) -> tuple[Health, ...]:
-    """The health of every one of these members if all are well; else NotYet, naming those that are not."""
-    healths = parallel.each(asked, _health)
-    unwell = [f"{m.name}: {h.detail}" for m, h in zip(asked, healths, strict=True) if not h.ok]
+    """The health of every one of these members if all are well; else NotYet, naming the first of each store that is not.
+
+    Whom one of its store keeps waiting is not asked: each question is a process, on a machine that is busy recovering.
+    """
+    stores = [tuple(group) for _, group in groupby(asked, key=lambda member: member.store.name)]
+    told = [each for store in parallel.each(stores, _up_to_the_first_unwell) for each in store]
+    unwell = [f"{member.name}: {health.detail}" for member, health in told if not health.ok]
     if unwell:
         raise wait.NotYet("; ".join(unwell))
-    return tuple(healths)
+    return tuple(health for _, health in told)
+
+
+def _up_to_the_first_unwell(members: Sequence[Member]) -> list[tuple[Member, Health]]:
+    told: list[tuple[Member, Health]] = []
+    for member in members:
+        told.append((member, _health(member)))
+        if not told[-1][1].ok:
+            break
+    return told
 
 
 def _health(member: Member) -> Health:
