@@ -108,6 +108,15 @@ def test_what_stopped_running_is_green_nowhere(folder: Folder, tmp_path: Path) -
     assert (told["verdict"], told["makes"][0]["verdict"], told["makes"][0]["late"]) == ("unknown", "unknown", LATE)
 
 
+def test_a_proof_has_no_strategy_and_no_comma_for_it(folder: Folder, tmp_path: Path) -> None:
+    folder.add(2, strategy="", commit="aaa")
+    folder.add(1, strategy="", commit="bbb")
+    found = folder.trend()
+    pages.write(found, tmp_path / "trend.html")
+    assert '<p class="soft">consul · 2 drills' in (tmp_path / "trend.html").read_text()
+    assert "Changed in memory_loss, consul since" in pages.markdown(found)
+
+
 def test_each_make_is_to_be_drilled_as_often(folder: Folder) -> None:
     folder.add(16, strategy="files")
     folder.add(10, strategy="dump")

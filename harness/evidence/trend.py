@@ -55,6 +55,7 @@ def write(told: Trend, path: Path) -> None:
         usual=usual,
         state=state,
         name=name,
+        made_of=made_of,
         about_band=BAND,
         most=MOST_POINTS,
         report=lambda run: address(run, path.parent),
@@ -162,7 +163,12 @@ def _day(moment: datetime | None) -> str:
 
 def name(line: Line) -> str:
     """A make in words."""
-    return ", ".join((line.make.scenario, line.make.strategy, line.make.engine, " ".join(line.make.stores)))
+    return f"{line.make.scenario}, {made_of(line)}"
+
+
+def made_of(line: Line) -> str:
+    """A make in words, but for its scenario; a proof has no strategy."""
+    return ", ".join(filter(None, (line.make.strategy, line.make.engine, " ".join(line.make.stores))))
 
 
 def document(told: Trend, folder: Path) -> Mapping[str, Json]:
