@@ -372,6 +372,19 @@ def _renew(cluster: SiteCluster) -> None:
     cluster.up()
 
 
+def remove(name: str) -> str:
+    """Remove one cluster of ours, whoever uses it; return what it was, in words. Misconfigured if it is none."""
+    engine = find_engine(supplies.cache())
+    if engine is None:
+        raise Misconfigured(f"no engine runs here, and so no cluster {name}; `drillproof gc` removes what is left")
+    docker = Docker(engine.docker, engine.env())
+    return leftovers.take_out(docker, supplies.state(), name, _node_image(docker))
+
+
+def _node_image(docker: Docker) -> str:
+    return next(iter(docker.listed("images", "--quiet", "drillproof/node")), "")
+
+
 def gc() -> tuple[str, ...]:
     """Remove what dead drills left behind, the private engine's processes included; return what it was, in words."""
     engine = find_engine(supplies.cache())
@@ -379,7 +392,7 @@ def gc() -> tuple[str, ...]:
         private_engine.stop(supplies.cache())
         return ()
     docker = Docker(engine.docker, engine.env())
-    image = next(iter(docker.listed("images", "--quiet", "drillproof/node")), "")
+    image = _node_image(docker)
     if supplies.building():
         raise Misconfigured("images are being built by another process; wait for it, then run gc again")
     found = leftovers.leftovers(docker, supplies.state(), image)
@@ -392,8 +405,4 @@ def gc() -> tuple[str, ...]:
         if engine.private:
             docker("volume", "prune", "--force")  # without a name and a user: what killed containers left
             private_engine.stop(supplies.cache())
-    return pruned + tuple(
-        f"cluster {left.cluster}: {len(left.containers)} containers, {len(left.volumes)} volumes, "
-        f"{len(left.networks)} networks, {len(left.processes)} processes{', its fence' if left.fence else ''}"
-        for left in dead
-    )
+    return (*pruned, *(left.words for left in dead))

@@ -36,6 +36,9 @@ DAMAGE_S = 300.0
 READ_S = 120.0
 """Members that are healthy answer at once; this covers a last election or a replica that still catches up."""
 
+DOWN_S = 300.0
+"""A drill that is told to stop takes its cluster down and judges what there is: half a minute on two idle cores."""
+
 HOOK_S = 3600.0
 """A user's own command at a step; theirs to shorten."""
 

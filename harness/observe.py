@@ -162,7 +162,7 @@ def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:
 
 
 def all_healthy(asked: Sequence[Member]) -> tuple[Health, ...]:
-    """The health of every one of these members if all are well; else NotYet, naming the first of each store that is not.
+    """The health of every one of these members if all are well; else NotYet, naming the first of each store.
 
     Whom one of its store keeps waiting is not asked: each question is a process, on a machine that is busy recovering.
     """

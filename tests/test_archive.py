@@ -20,7 +20,6 @@ from harness.model import Verdict
 from harness.prove.source import Credentials, Place
 from harness.signing import keys, seal
 from harness.signing.files import Directory
-from harness.unattended import attempt as attempts
 from harness.unattended.archive import Archive
 
 KEY = keys.fresh()
@@ -244,14 +243,15 @@ def test_a_bucket_without_rights_says_which(store: ObjectStore, method: str, cod
 
 
 def test_attempts_are_written_down_and_forgotten(archive: Archive, store: ObjectStore) -> None:
-    made = [attempts.begin("weekly", MONTH) for _ in range(3)]
-    for each in made:
-        archive.note(each)
-    archive.note(attempts.begin("nightly", None))
-    assert sorted(each.name for each in archive.attempts("weekly")) == sorted(each.name for each in made)
-    archive.forget(archive.attempts("weekly"), made[0].began + MONTH)
-    assert [each.name for each in archive.attempts("weekly")] == [max(each.name for each in made)]
-    assert len(archive.attempts("nightly")) == 1
+    archive.note("weekly", "a.json", b"running")
+    archive.note("weekly", "a.json", b"ended")
+    archive.note("weekly", "b.json", b"running")
+    archive.note("nightly", "a.json", b"skipped")
+    store.things["team/dr/attempts/weekly/notes.txt"] = b"not ours"
+    assert archive.attempts("weekly") == {"a.json": b"ended", "b.json": b"running"}
+    archive.forget("weekly", "a.json")
+    assert archive.attempts("weekly") == {"b.json": b"running"}
+    assert archive.attempts("nightly") == {"a.json": b"skipped"}
 
 
 # ---------------------------------------------------------------- the commands

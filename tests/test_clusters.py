@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from harness.clusters import minio
 from harness.clusters.docker import Docker
 from harness.clusters.fence import Fence
 from harness.clusters.kind import NODES, KindCluster, Programs
-from harness.clusters.leftovers import Leftover, leftovers, remove
+from harness.clusters.leftovers import Leftover, leftovers, remove, take_out
 from harness.clusters.lock import Lock
 from harness.clusters.minio import ObjectStore
 from harness.clusters.network import Network
@@ -368,6 +369,66 @@ def test_leftover_processes_are_found_by_the_clusters_files_and_ended(tmp_path: 
         remove(RememberedDocker(), tmp_path, leftover)
         assert orphan.wait(5) == -signal.SIGKILL
     assert not home.exists()
+
+
+HOLD = """import fcntl, signal, sys, time
+def end(*_):
+    print("cleaned", flush=True)
+    sys.exit(130)
+signal.signal(signal.SIGTERM, {handler})
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("holds", flush=True)
+time.sleep(60)
+"""
+
+
+def test_one_cluster_is_taken_out_by_its_name_and_no_other(tmp_path: Path) -> None:
+    docker = RememberedDocker(
+        owners={("container", "m"): "one", ("container", "n"): "two"},
+        answers={"ps --all --filter label=drillproof": "m\nn"},
+    )
+    told = take_out(docker, tmp_path, "one")
+    assert told == "cluster one: 1 containers, 0 volumes, 0 networks, 0 processes"
+    assert docker.did("container rm --force --volumes m")
+    assert docker.did("container rm --force --volumes n") == []
+
+
+@pytest.mark.parametrize("name", ["three", "", "../one", "on"])
+def test_what_is_not_ours_is_refused_by_name_and_nothing_goes(tmp_path: Path, name: str) -> None:
+    """A cluster of kind that somebody else made has no label of ours."""
+    docker = RememberedDocker(
+        owners={("container", "m"): "one"},
+        answers={
+            "ps --all --filter label=drillproof": "m",
+            "ps --all --filter label=io.x-k8s.kind.cluster": "three-control-plane",
+        },
+    )
+    with pytest.raises(Misconfigured, match=r"is no cluster of drillproof's here.*there are: one"):
+        take_out(docker, tmp_path, name)
+    assert not [call for call in docker.calls if " rm " in call]
+
+
+@pytest.mark.parametrize(("handler", "code"), [("end", 130), ("signal.SIG_IGN", -signal.SIGKILL)])
+def test_a_cluster_that_is_used_is_taken_out_once_its_process_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handler: str, code: int
+) -> None:
+    monkeypatch.setattr("harness.deadlines.DOWN_S", 1.0 if code < 0 else 20.0)
+    docker = RememberedDocker(owners={("container", "m"): "one"}, answers={"ps --all --filter label=drillproof": "m"})
+    with (tmp_path / "said").open("wb") as said:
+        command = [sys.executable, "-c", HOLD.replace("{handler}", handler), str(tmp_path / "one.lock")]
+        with spawn(command, output=said) as drill:
+
+            def holds() -> None:
+                if "holds" not in (tmp_path / "said").read_text():
+                    raise NotYet("not yet")
+
+            until(holds, waited_for="the lock to be held", within_s=10, every_s=0.05)
+            told = take_out(docker, tmp_path, "one")
+            assert drill.wait(5) == code
+    assert f"process {drill.pid}, which used it, has ended" in told
+    assert docker.did("container rm --force --volumes m")
+    assert ("cleaned" in (tmp_path / "said").read_text()) == (code == 130)
 
 
 def test_what_the_topology_mounts_is_there() -> None:

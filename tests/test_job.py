@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -18,11 +19,13 @@ from test_schema import wrong
 
 from harness import cli, shell
 from harness.clusters.lock import Lock
-from harness.errors import Interrupted, Unreadable
-from harness.model import Verdict
+from harness.errors import Interrupted
+from harness.model import Json, Verdict
 from harness.prove.source import Credentials, Place
 from harness.signing import keys
+from harness.signing.statement import Statement, seal
 from harness.unattended import attempt as attempts
+from harness.unattended import chain
 from harness.unattended import job as jobs
 from harness.unattended.archive import Archive
 from harness.unattended.job import Job, Keeping
@@ -80,7 +83,9 @@ class Weekly:
 
     def known(self) -> list[attempts.Attempt]:
         """What was written down."""
-        return list(attempts.saved(self.job.attempts))
+        found = read(chain.files(self.job.attempts))
+        assert found.problems == ()
+        return list(found.attempts)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +98,27 @@ def weekly(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weekl
     found = Weekly(SignedRuns(good, tmp_path, keys.fresh(), monkeypatch), tmp_path, monkeypatch)
     found.will(0, verdict="pass")
     return found
+
+
+def save(folder: Path, attempt: attempts.Attempt, key: keys.PrivateKey | None = None) -> bytes:
+    """Write an attempt down, by the user's own key if no other is named."""
+    return chain.save(folder, attempt, key or keys.signer())
+
+
+def note(store: ObjectStore, attempt: attempts.Attempt, scratch: Path) -> None:
+    """Write down in the archive what another machine did, that has the same key."""
+    archive(store).open(write=True)
+    archive(store).note(attempt.job, chain.file_of(attempt), save(scratch, attempt))
+
+
+def read(*places: chain.Files) -> chain.History:
+    return chain.history("weekly", places, keys.believed())
+
+
+def archived(store: ObjectStore) -> tuple[attempts.Attempt, ...]:
+    found = read(archive(store).attempts("weekly"))
+    assert found.problems == ()
+    return found.attempts
 
 
 def archive(store: ObjectStore) -> Archive:
@@ -108,7 +134,7 @@ def test_what_passed_is_kept_and_told(weekly: Weekly, store: ObjectStore, receiv
     assert jobs.exit_code(made) == 0
     assert weekly.known() == [made]
     assert store.under(f"dr/runs/{made.runs[0]}/")
-    assert list(archive(store).attempts("weekly")) == [made]
+    assert archived(store) == (made,)
     (told,) = receiver.documents
     assert wrong("message", told) == []
     assert told["text"].startswith("PASS weekly; PASS memory_loss, RTO")
@@ -188,32 +214,31 @@ def test_one_while_another_runs_is_skipped_told_and_not_green(
     assert 'drillproof_job_verdict{job_name="weekly",verdict="pass"} 1' in metrics  # of the one that ended
 
 
-def test_one_of_another_machine_that_runs_is_seen(weekly: Weekly, store: ObjectStore) -> None:
+def test_one_of_another_machine_that_runs_is_seen(weekly: Weekly, store: ObjectStore, tmp_path: Path) -> None:
     weekly.change(keeping=Keeping(archive(store), None))
-    other = attempts.begin("weekly", WEEK)
-    archive(store).open(write=True)
-    archive(store).note(replace(other, name="00000000T000000Z"))
+    note(store, replace(attempts.begin("weekly", WEEK), name="00000000T000000Z"), tmp_path)
     made = weekly.attempt()
     assert (made.how, jobs.exit_code(made)) == ("skipped", 2)
-    assert [each.how for each in archive(store).attempts("weekly")] == ["running", "skipped"]
+    assert [each.how for each in archived(store)] == ["running", "skipped"]
 
 
-def test_one_of_another_machine_that_died_long_ago_holds_nobody_up(weekly: Weekly, store: ObjectStore) -> None:
+def test_one_of_another_machine_that_died_long_ago_holds_nobody_up(
+    weekly: Weekly, store: ObjectStore, tmp_path: Path
+) -> None:
     weekly.change(keeping=Keeping(archive(store), None))
     old = replace(attempts.begin("weekly", WEEK), name="0", began=datetime.now(UTC) - timedelta(hours=7))
-    archive(store).open(write=True)
-    archive(store).note(old)
+    note(store, old, tmp_path)
     made = weekly.attempt()
     assert made.how == "ended"
     assert "died without a word" in made.missed
-    assert [each.how for each in archive(store).attempts("weekly")] == ["died", "ended"]
+    assert [each.how for each in archived(store)] == ["died", "ended"]
 
 
 def test_what_was_missed_is_told(weekly: Weekly, receiver: Receiver) -> None:
     weekly.change(webhook=Webhook(receiver.url))
     old = attempts.begin("weekly", WEEK)
     began = old.began - timedelta(days=16)
-    attempts.save(weekly.job.attempts, replace(old, name="0", began=began, ended=began, how="ended"))
+    save(weekly.job.attempts, replace(old, name="0", began=began, ended=began, how="ended"))
     made = weekly.attempt()
     assert made.missed == "last ran 16 days ago, expected every 7 days: 1 attempt missed"
     assert made.missed in receiver.documents[0]["text"]
@@ -221,10 +246,72 @@ def test_what_was_missed_is_told(weekly: Weekly, receiver: Receiver) -> None:
 
 
 def test_one_that_died_is_told_once(weekly: Weekly) -> None:
-    attempts.save(weekly.job.attempts, attempts.begin("weekly", WEEK))
+    save(weekly.job.attempts, attempts.begin("weekly", WEEK))
     assert "died without a word" in weekly.attempt().missed
     assert weekly.attempt().missed == ""
     assert sorted(each.how for each in weekly.known()) == ["died", "ended", "ended"]
+
+
+def test_each_follows_those_before_it_and_one_that_was_taken_out_is_told(
+    weekly: Weekly, receiver: Receiver, tmp_path: Path
+) -> None:
+    weekly.change(webhook=Webhook(receiver.url), prometheus=tmp_path / "weekly.prom")
+    first = weekly.attempt()
+    second = weekly.attempt()
+    assert set(second.after) == {chain.file_of(first)}
+    assert 'drillproof_job_attempts_not_believed{job_name="weekly"} 0' in (tmp_path / "weekly.prom").read_text()
+    (weekly.job.attempts / chain.file_of(first)).unlink()
+    third = weekly.attempt()
+    assert f"{chain.file_of(first)} is missing; {second.name} followed it" in third.missed
+    assert third.missed in receiver.documents[-1]["text"]
+    assert third.verdict is Verdict.PASS  # it is what it is; `attempts` is not green
+    assert set(third.after) == {chain.file_of(second)}
+    assert 'drillproof_job_attempts_not_believed{job_name="weekly"} 1' in (tmp_path / "weekly.prom").read_text()
+
+
+def test_a_file_that_is_no_attempt_stops_no_drill(weekly: Weekly) -> None:
+    weekly.job.attempts.mkdir(parents=True)
+    (weekly.job.attempts / "x.json").write_text("{}")
+    made = weekly.attempt()
+    assert (made.verdict, jobs.exit_code(made)) == (Verdict.PASS, 0)
+    assert "x.json is not signed" in made.missed
+
+
+def test_machines_follow_one_another_through_the_archive(weekly: Weekly, store: ObjectStore, tmp_path: Path) -> None:
+    weekly.change(keeping=Keeping(archive(store), None))
+    first = weekly.attempt()
+    weekly.change(folder=tmp_path / "a pod, which keeps nothing")
+    second = weekly.attempt()
+    assert set(second.after) == {chain.file_of(first)}
+    assert archived(store) == tuple(sorted((first, second), key=lambda each: each.name))  # of one second, by chance
+
+
+def test_an_end_that_could_not_be_noted_is_noted_by_the_next(weekly: Weekly, store: ObjectStore) -> None:
+    weekly.change(keeping=Keeping(archive(store), None))
+    first = weekly.attempt()
+    began = replace(first, how="running", ended=None, verdict=Verdict.UNKNOWN)
+    file = chain.file_of(first)
+    kept = chain.files(weekly.job.attempts)[file]
+    archive(store).note("weekly", file, save(weekly.job.attempts, began))
+    (weekly.job.attempts / file).write_bytes(kept)
+    second = weekly.attempt()
+    assert second.missed == ""
+    assert archived(store) == tuple(sorted((first, second), key=lambda each: each.name))  # of one second, by chance
+
+
+def test_what_is_past_its_time_is_taken_out_of_the_archive_and_missed_by_nobody(
+    weekly: Weekly, store: ObjectStore, tmp_path: Path
+) -> None:
+    weekly.change(keeping=Keeping(archive(store), WEEK))
+    now = attempts.begin("weekly", WEEK)
+    for days in (9, 8, 6):
+        began = now.began - timedelta(days=days)
+        old = replace(now, name=f"{attempts.stamp(began)}-{days}", began=began, ended=began, how="ended")
+        note(store, replace(old, after=read(archive(store).attempts("weekly")).heads), tmp_path)
+    made = weekly.attempt()
+    assert made.missed == ""
+    assert [each.name[-1:] for each in archived(store)][:-1] == ["6"]
+    assert archived(store)[-1] == made
 
 
 def test_an_interruption_is_written_down_and_told(
@@ -323,7 +410,8 @@ def test_a_real_command_that_is_wrongly_asked(tmp_path: Path, capsys: pytest.Cap
     err = capsys.readouterr().err
     assert "unknown scenario 'no-such-scenario'" in err
     (file,) = (tmp_path / "drillproof" / "attempts").iterdir()
-    assert json.loads(file.read_text())["how"] == "refused"
+    payload = base64.b64decode(json.loads(file.read_text())["payload"])
+    assert json.loads(payload)["predicate"]["how"] == "refused"
 
 
 # ---------------------------------------------------------------- supervising
@@ -354,17 +442,18 @@ def test_its_exit_code_and_what_it_says(capfd: pytest.CaptureFixture[str]) -> No
 
 def test_an_attempt_is_read_as_it_was_written(tmp_path: Path) -> None:
     made = replace(attempts.begin("weekly", WEEK), how="stuck", runs=("a",), troubles=("b",), exit_code=2)
-    attempts.save(tmp_path, made)
-    assert attempts.saved(tmp_path) == (made,)
+    save(tmp_path, made)
+    assert read(chain.files(tmp_path)).attempts == (made,)
 
 
 @pytest.mark.parametrize("change", [{"how": "skipped"}, {"how": "well"}, {"verdict": "good"}, {"began": "soon"}])
-def test_one_that_cannot_be_is_not_believed(tmp_path: Path, change: dict[str, str]) -> None:
+def test_one_that_cannot_be_is_not_believed(change: dict[str, Json]) -> None:
     """A PASS of an attempt that was skipped, above all."""
     made = replace(attempts.begin("weekly", WEEK), how="ended", verdict=Verdict.PASS)
-    (tmp_path / "x.json").write_text(json.dumps({**attempts.document(made), **change}))
-    with pytest.raises(Unreadable, match="no attempt of a job"):
-        attempts.saved(tmp_path)
+    impossible = seal(Statement(chain.KIND, {}, {**attempts.document(made), **change}), keys.signer())
+    found = read({chain.file_of(made): impossible})
+    assert found.attempts == ()
+    assert "is no attempt of a job" in found.doubt
 
 
 LATE = (
@@ -399,12 +488,41 @@ def test_what_a_job_is_worth_is_seen_from_outside(
     assert cli.main([*folder]) == 0
     (made,) = weekly.known()
     old = replace(made, name="0", began=made.began - timedelta(days=16), verdict=Verdict.FAIL)
-    attempts.save(weekly.job.attempts, old)
+    save(weekly.job.attempts, old)
     assert cli.main([*folder, "--json"]) == 0
     assert [each["attempt"] for each in json.loads(capsys.readouterr().out.splitlines()[-1])["attempts"]] == [
         "0",
         made.name,
     ]
+
+
+def test_attempts_and_trend_agree(
+    weekly: Weekly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A drill that silently stopped is green in neither, nor one whose last attempt left no run."""
+    name = ["--name", "weekly", "--folder", str(tmp_path)]
+    page = ["trend", "--runs", str(weekly.job.runs), "--out", str(tmp_path / "trend.html"), "--expiry-days", "3650"]
+
+    def both() -> tuple[int, int]:
+        return cli.main(["attempts", *name]), cli.main(page)
+
+    monkeypatch.setattr(signed_runs, "NOW", datetime.now(UTC))
+    weekly.attempt()
+    assert both() == (0, 0)
+    capsys.readouterr()
+    weekly.will(64, says="drillproof: no such context")
+    weekly.attempt()
+    assert both() == (2, 2)
+    for made in weekly.known():
+        (weekly.job.attempts / chain.file_of(made)).unlink()
+    old = attempts.begin("weekly", WEEK)
+    began = old.began - timedelta(days=16)
+    save(weekly.job.attempts, replace(old, name="0", began=began, ended=began, how="ended", verdict=Verdict.PASS))
+    capsys.readouterr()
+    assert both() == (2, 2)
+    late = "last ran 16 days ago, expected every 7 days"
+    assert capsys.readouterr().out.count(late) >= 2
+    assert late in (tmp_path / "trend.html").read_text()
 
 
 STANDS = (

@@ -15,9 +15,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import cli, data, shell
+from harness import cli, data, shell, span
 from harness.errors import Misconfigured
-from harness.unattended import calendar, cronjob, span
+from harness.unattended import calendar, cronjob
 from harness.unattended import units as systemd
 
 DAY = timedelta(days=1)

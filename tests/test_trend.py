@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from test_schema import wrong
 
 from harness import cli
 from harness.evidence import trend as pages
-from harness.matrix.trend import Trend, trend
+from harness.matrix.trend import Job, Trend, trend
 from harness.model import Verdict
 from harness.signing import keys
 
@@ -34,10 +34,19 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Folder(SignedRuns):
     """A folder of signed runs, and what they come to."""
 
-    def trend(self, *asked: str, expiry_days: int = 30) -> Trend:
+    def trend(
+        self, *asked: str, expiry_days: int = 30, every: timedelta | None = None, job: Job | None = None
+    ) -> Trend:
         """What they come to."""
         return trend(
-            self.runs, {KEY.public_key.keyid}, scenarios=SCENARIOS, asked=asked, expiry_days=expiry_days, now=NOW
+            self.runs,
+            {KEY.public_key.keyid},
+            scenarios=SCENARIOS,
+            asked=asked,
+            expiry_days=expiry_days,
+            every=every,
+            job=job,
+            now=NOW,
         )
 
 
@@ -75,6 +84,77 @@ def test_a_proof_expires(folder: Folder) -> None:
     assert (found.verdict, found.coverage[0].word) == (Verdict.UNKNOWN, "expired")
     assert "1 proved longer ago than 30 days" in pages.says(found)
     assert folder.trend(expiry_days=31).verdict is Verdict.PASS
+
+
+WEEK = timedelta(days=7)
+LATE = "last ran 16 days ago, expected every 7 days"
+
+
+def test_what_stopped_running_is_green_nowhere(folder: Folder, tmp_path: Path) -> None:
+    """Though its last drill passed, and is proof of something for thirty days."""
+    folder.add(16)
+    assert folder.trend().verdict is Verdict.PASS
+    found = folder.trend(every=WEEK)
+    assert (found.verdict, found.coverage[0].word, found.coverage[0].proved) == (Verdict.UNKNOWN, "overdue", 0)
+    assert "1 not drilled as often as expected" in pages.says(found)
+    assert f"2026-06-14 12:00 ({LATE}); last proof expires 2026-07-14" in pages.markdown(found)
+    pages.write(found, tmp_path / "trend.html")
+    page = (tmp_path / "trend.html").read_text()
+    assert LATE in page
+    assert "PASS" not in page.partition("<main>")[0]
+    assert "? overdue" in page
+    told = json.loads(json.dumps(pages.document(found, folder.runs)))
+    assert wrong("trend", told) == []
+    assert (told["verdict"], told["makes"][0]["verdict"], told["makes"][0]["late"]) == ("unknown", "unknown", LATE)
+
+
+def test_a_proof_has_no_strategy_and_no_comma_for_it(folder: Folder, tmp_path: Path) -> None:
+    folder.add(2, strategy="", commit="aaa")
+    folder.add(1, strategy="", commit="bbb")
+    found = folder.trend()
+    pages.write(found, tmp_path / "trend.html")
+    assert '<p class="soft">consul · 2 drills' in (tmp_path / "trend.html").read_text()
+    assert "Changed in memory_loss, consul since" in pages.markdown(found)
+
+
+def test_each_make_is_to_be_drilled_as_often(folder: Folder) -> None:
+    folder.add(16, strategy="files")
+    folder.add(10, strategy="dump")
+    found = folder.trend(every=WEEK)
+    assert [line.verdict for line in found.lines] == [Verdict.UNKNOWN, Verdict.PASS]
+
+
+def test_how_long_ago_is_said_where_a_proof_expired(folder: Folder) -> None:
+    folder.add(40)
+    assert "(40 days ago)" in pages.markdown(folder.trend())
+
+
+def test_a_green_page_says_until_when_it_is_green(folder: Folder) -> None:
+    """It may be read long after it was written."""
+    folder.add(1)
+    assert "With no other drill it holds until 2026-07-29 12:00 UTC." in pages.says(folder.trend())
+    found = folder.trend(every=WEEK)
+    assert "holds until 2026-07-10 00:00 UTC." in pages.says(found)
+    assert (
+        trend(folder.runs, {KEY.public_key.keyid}, scenarios=SCENARIOS, every=WEEK, now=found.holds_until).verdict
+        is Verdict.PASS
+    )
+    folder.add(0.5, verdict="fail")
+    assert folder.trend(every=WEEK).holds_until is None
+    assert "holds until" not in pages.says(folder.trend(every=WEEK))
+
+
+def test_a_job_that_is_not_well_is_not_green_in_its_trend(folder: Folder) -> None:
+    """Its last attempt may have left no run: refused, skipped, killed."""
+    folder.add(1)
+    job = Job("weekly", WEEK, NOW, Verdict.UNKNOWN, "last ended 2026-06-30 12:00")
+    found = folder.trend(job=job)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "The job weekly: last ended 2026-06-30 12:00." in pages.says(found)
+    told = json.loads(json.dumps(pages.document(found, folder.runs)))
+    assert wrong("trend", told) == []
+    assert told["job"] == {"name": "weekly", "verdict": "unknown", "why": "last ended 2026-06-30 12:00"}
+    assert told["every_s"] == 604800
 
 
 def test_an_expired_make_is_not_made_good_by_another(folder: Folder) -> None:
@@ -309,6 +389,7 @@ def test_the_command_prints_writes_and_says_how_it_went(
     [
         (["--runs", "nowhere"], "is no folder of run directories"),
         (["--expiry-days", "0"], "say 1 to 3650"),
+        (["--every", "weekly"], "no length of time"),
         (["memory_los"], "unknown scenario"),
         (["--out", "/dev/null/trend.html"], "choose another file with --out"),
     ],

@@ -61,8 +61,13 @@ def doctor(as_json: options.AsJson = False) -> int:
     return 0 if all(each.ok is not False for each in found) else tell.WRONG_USAGE
 
 
-@app.command(epilog=options.examples("drillproof gc", "drillproof gc --json", "drillproof gc --context staging"))
+@app.command(
+    epilog=options.examples("drillproof gc", "drillproof gc --cluster nightly-b", "drillproof gc --context staging")
+)
 def gc(
+    cluster: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this one of ours; who uses it is stopped first.")
+    ] = None,
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
     config: options.Config = None,
@@ -72,11 +77,16 @@ def gc(
 
     There everything goes that bears drillproof's label in the namespace that the configuration names, and all backups
     of it. Who else drills there, from another machine, loses that drill.
+
+    With --cluster one cluster of ours goes, and nothing else. A drill that uses it is stopped as by Ctrl-C: it cleans
+    up, and its run is judged by what there is; where it does not end within five minutes it is killed.
     """
     from harness import assembly
 
+    if cluster and context:
+        raise Misconfigured("--cluster names one that drillproof made here, --context one of others: say one of them")
     place = options.place(context, kubeconfig, config)
-    removed = place.gc() if place else assembly.gc()
+    removed = place.gc() if place else (assembly.remove(cluster),) if cluster else assembly.gc()
     if as_json:
         tell.document(list(removed))
     else:

@@ -132,8 +132,9 @@ def cronjob(
     into: Into = None,
 ) -> int:
     """Write a CronJob with its rights, for a cluster that is there: it drills the cluster that it runs in."""
+    from harness import span
     from harness.prove.request import place
-    from harness.unattended import calendar, cronjob, request, span
+    from harness.unattended import calendar, cronjob, request
 
     when, limit = calendar.cron(every), span.parse("--within", within)
     request.named(name)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options, tell
 from harness.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from harness.matrix.trend import Job
 
 app = typer.Typer()
 
@@ -17,6 +20,9 @@ app = typer.Typer()
 def trend(
     scenarios: options.Scenarios = None,
     expiry_days: Annotated[int, typer.Option(metavar="N", help="For how long a green drill proves anything.")] = 30,
+    every: Annotated[
+        str | None, typer.Option(metavar="7d", help="How often each make is to be drilled; a job's own says so itself.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML page.")] = Path("reports/trend.html"),
     runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
@@ -26,11 +32,12 @@ def trend(
     A make is a scenario with a strategy, an engine and stores; its newest drill speaks for it. Findings are believed
     where they are signed by a key that is known here; any other run is judged anew from its evidence.
 
-    0: the newest drill of every make passed, no longer ago than --expiry-days. 1: one failed. 2: one could not be
-    judged, a proof expired, a run is not believed at all, or a scenario that was named was never drilled. One that was
-    not named is shown as never drilled, and changes nothing. Move what you no longer drill out of the folder.
+    0: the newest drill of every make passed, no longer ago than --expiry-days and one and a half times --every. 1: one
+    failed. 2: one could not be judged or is overdue, a proof expired, a run is not believed at all, or a scenario that
+    was named was never drilled. One that was not named is shown as never drilled, and changes nothing. Move what you no
+    longer drill out of the folder. In the folder of a job (`scheduled`) it is never better than what `attempts` says.
     """
-    from harness import data, request, scenario
+    from harness import data, request, scenario, span
     from harness.evidence import trend as pages
     from harness.matrix.trend import trend as over_time
     from harness.signing import keys
@@ -41,10 +48,30 @@ def trend(
     if not 1 <= expiry_days <= 3650:  # noqa: PLR2004 # ten years
         raise Misconfigured(f"--expiry-days {expiry_days} is no time for which a drill proves anything; say 1 to 3650")
     asked = tuple(dict.fromkeys(scenarios or ()))
-    found = over_time(runs, keys.known(), scenarios=tuple(known), asked=asked, expiry_days=expiry_days)
+    often = span.parse("--every", every) if every else None
+    job = _job(runs)
+    found = over_time(
+        runs, keys.known(), scenarios=tuple(known), asked=asked, expiry_days=expiry_days, every=often, job=job
+    )
     pages.write(found, out)
     if as_json:
         tell.document(pages.document(found, runs))
     else:
         typer.echo(f"{pages.markdown(found)}trend: {out}")
     return tell.EXIT_CODES[found.verdict]
+
+
+def _job(runs: Path) -> Job | None:
+    """The job in whose folder these runs are, if they are in one."""
+    from datetime import UTC, datetime
+
+    from harness.matrix.trend import Job
+    from harness.signing import keys
+    from harness.unattended import attempt, chain
+
+    home = runs.resolve().parent
+    if not (home / "attempts").is_dir():
+        return None
+    found = chain.history(home.name, [chain.files(home / "attempts")], keys.believed())
+    verdict, why = attempt.standing(found.attempts, datetime.now(UTC), found.doubt)
+    return Job(home.name, attempt.interval(found.attempts), attempt.last_began(found.attempts), verdict, why)

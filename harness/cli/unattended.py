@@ -113,31 +113,36 @@ def attempts(
 ) -> int:
     """Show a job's attempts, oldest first, and whether it is overdue: also those that left no run.
 
-    They are as they were written down by whoever ran the job, and not signed; `trend` shows what was proved. The exit
-    code is the verdict of the one that ended last; 2 at best where the next one is overdue, or none ever ended.
+    Each was signed and has the hashes of those before it; one that was edited, is not signed by a key that is known
+    here, or is missing, is named. The exit code is the verdict of the one that ended last; 2 at best where one is
+    named, where the next one is overdue, or none ever ended.
     """
     from datetime import UTC, datetime
 
     from harness.evidence import visible
     from harness.prove.request import place
+    from harness.signing import keys
     from harness.unattended import attempt as all_of
-    from harness.unattended import request
+    from harness.unattended import chain, request
 
-    known = {each.name: each for each in all_of.saved(folder / request.named(name) / "attempts")}
+    places = [chain.files(folder / request.named(name) / "attempts")]
     if archive_in:
         found = request.archive(place("--archive", archive_in, archive_endpoint, archive_region), archive_credentials)
         found.open(write=False)
-        known = {each.name: each for each in found.attempts(name)} | known
-    every = tuple(known[each] for each in sorted(known))
-    verdict, why = all_of.standing(every, datetime.now(UTC))
+        places.append(found.attempts(name))
+    history = chain.history(name, places, keys.believed())
+    verdict, why = all_of.standing(history.attempts, datetime.now(UTC), history.doubt)
     if as_json:
-        told = [all_of.document(each) for each in every]
-        tell.document({"job": name, "verdict": verdict.value, "why": why, "attempts": told})
+        told = [all_of.document(each) for each in history.attempts]
+        problems = list(history.problems)
+        tell.document({"job": name, "verdict": verdict.value, "why": why, "attempts": told, "problems": [*problems]})
     else:
-        for each in every:
+        for each in history.attempts:
             how = "" if each.how == all_of.ENDED else all_of.HOW[each.how]
             said = visible.one_line("; ".join(filter(None, (how, each.detail, each.missed, *each.troubles))))
             typer.echo(f"{each.verdict.name:7}  {each.began:%Y-%m-%d %H:%M}  {each.how:11}  {said}".rstrip())
+        for problem in history.problems:
+            typer.echo(visible.one_line(f"not believed: {problem}"))
         typer.echo(visible.one_line(f"{verdict.name} {name}: {why}"))
     return tell.EXIT_CODES[verdict]
 

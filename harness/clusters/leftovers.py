@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import deadlines
 from harness.clusters.docker import KIND_LABEL, LABEL, Docker
 from harness.clusters.fence import Fence, fenced
 from harness.clusters.lock import Lock
 from harness.clusters.network import Network
+from harness.errors import Misconfigured
 
 _KINDS = {"container": ("ps", "--all"), "volume": ("volume", "ls"), "network": ("network", "ls")}
 _PROCESSES = Path("/proc")
@@ -31,6 +33,13 @@ class Leftover:
     fence: bool
     in_use: bool
 
+    @property
+    def words(self) -> str:
+        """What it is, in a line."""
+        things = (("containers", self.containers), ("volumes", self.volumes), ("networks", self.networks))
+        told = [f"{len(found)} {what}" for what, found in (*things, ("processes", self.processes))]
+        return f"cluster {self.cluster}: {', '.join(told)}{', its fence' if self.fence else ''}"
+
 
 def leftovers(docker: Docker, state: Path, image: str = "") -> tuple[Leftover, ...]:
     """Everything of every cluster of ours. Rules of a fence are looked for with `image`, if one is given."""
@@ -39,6 +48,28 @@ def leftovers(docker: Docker, state: Path, image: str = "") -> tuple[Leftover, .
     homes = (path.stem for path in state.glob("*.lock") if path.with_suffix("").is_dir())
     names = {name for things in found.values() for name in things.values()} | {*tagged, *homes}
     return tuple(_leftover(docker, state, name, found, fence=name in tagged) for name in sorted(names))
+
+
+def take_out(docker: Docker, state: Path, name: str, image: str = "") -> str:
+    """Remove one cluster of ours, though a living drill has it: that is ended first. Returns what it was, in words.
+
+    Misconfigured for what is not ours.
+    """
+    known = [left.cluster for left in leftovers(docker, state, image)]
+    if name not in known:
+        ours = f"there are: {', '.join(known)}" if known else "there is none"
+        raise Misconfigured(f"{name!r} is no cluster of drillproof's here, and nothing was removed; {ours}")
+    lock = Lock(state / f"{name}.lock")
+    ended = lock.evict(deadlines.DOWN_S)
+    lock.take(f"the cluster {name}")
+    try:
+        found = [left for left in leftovers(docker, state, image) if left.cluster == name]
+        for left in found:
+            remove(docker, state, left, image)
+    finally:
+        lock.drop()
+    told = found[0].words if found else f"cluster {name}: taken down"
+    return f"{told}; process {ended}, which used it, has ended" if ended else told
 
 
 def remove(docker: Docker, state: Path, leftover: Leftover, image: str = "") -> None:

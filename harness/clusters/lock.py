@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import signal
 from pathlib import Path
 
-from harness.errors import Misconfigured
+from harness.errors import Misconfigured, TimedOut
+from harness.wait import NotYet, until
+
+_LOCKS = Path("/proc/locks")
+_KILLED_S = 10.0
 
 
 class Lock:
@@ -48,3 +54,33 @@ class Lock:
             return True
         self.drop()
         return False
+
+    def evict(self, within_s: float) -> int | None:
+        """End the process that has it, and return its id; None if none has. Misconfigured if it cannot be told which.
+
+        It is asked to end as by Ctrl-C, so that it cleans up and judges what there is, and killed after `within_s`.
+        """
+        process = None
+        for number, patience_s in ((signal.SIGTERM, within_s), (signal.SIGKILL, _KILLED_S)):
+            if not self.is_taken():
+                break
+            process = self._holder()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+            with contextlib.suppress(TimedOut):
+                until(self._is_free, waited_for=f"process {process} to end", within_s=patience_s)
+        return process
+
+    def _is_free(self) -> None:
+        if self.is_taken():
+            raise NotYet("it is there")
+
+    def _holder(self) -> int:
+        here = self._path.stat()
+        wanted = f"{os.major(here.st_dev):02x}:{os.minor(here.st_dev):02x}:{here.st_ino}"
+        with contextlib.suppress(OSError):
+            for line in _LOCKS.read_text(encoding="ascii").splitlines():
+                _, kind, *_, process, file, _, _ = line.split()
+                if kind == "FLOCK" and file == wanted and int(process) not in {0, os.getpid()}:
+                    return int(process)
+        raise Misconfigured(f"which process has {self._path} cannot be told here; end it, and try again")

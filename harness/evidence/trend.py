@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from harness import span
 from harness.errors import Misconfigured
 from harness.evidence.html import template
 from harness.evidence.markdown import MOST, escaped
@@ -54,6 +55,7 @@ def write(told: Trend, path: Path) -> None:
         usual=usual,
         state=state,
         name=name,
+        made_of=made_of,
         about_band=BAND,
         most=MOST_POINTS,
         report=lambda run: address(run, path.parent),
@@ -67,10 +69,12 @@ def write(told: Trend, path: Path) -> None:
 
 def says(told: Trend) -> str:
     """What the verdict is made from, in one sentence."""
+    job = f" The job {told.job.name}: {told.job.why}." if told.job else ""
     if not told.lines and not told.problems:
-        return "No drill was found, so nothing is proved."
+        return f"No drill was found, so nothing is proved.{job}"
     doubts = {
         f"proved longer ago than {many(told.expiry_days, 'day')}": sum(line.expired for line in told.lines),
+        "not drilled as often as expected": sum(bool(line.late) for line in told.lines),
         "with a run of which nothing is believed": len(told.problems),
         "asked for and never drilled": len(told.required),
     }
@@ -78,12 +82,14 @@ def says(told: Trend) -> str:
     made = f"{many(sum(len(line.points) for line in told.lines), 'drill')} of {many(len(told.lines), 'make')}"
     came_to = Counter(line.verdict for line in told.lines)
     newest = ", ".join(f"{came_to[verdict]} {verdict.name}" for verdict in Verdict if came_to[verdict]) or "none"
-    return f"{made}; by the newest drill of each: {newest}{''.join(f'; {each}' for each in named)}."
+    until = f" With no other drill it holds until {told.holds_until:%Y-%m-%d %H:%M} UTC." if told.holds_until else ""
+    return f"{made}; by the newest drill of each: {newest}{''.join(f'; {each}' for each in named)}.{job}{until}"
 
 
 def state(line: Line) -> str:
-    """What speaks for a make, in words: when it was drilled, and until when that counts."""
-    ended = f"{line.newest.ended:%Y-%m-%d %H:%M}"
+    """What speaks for a make, in words: when it was drilled, how long ago if too long, and until when that counts."""
+    ago = line.late or (f"{span.words(line.age)} ago" if line.expired else "")
+    ended = f"{line.newest.ended:%Y-%m-%d %H:%M}{f' ({ago})' if ago else ''}"
     if line.expires is None:
         return f"{ended}; never green"
     if line.expired:
@@ -157,7 +163,12 @@ def _day(moment: datetime | None) -> str:
 
 def name(line: Line) -> str:
     """A make in words."""
-    return ", ".join((line.make.scenario, line.make.strategy, line.make.engine, " ".join(line.make.stores)))
+    return f"{line.make.scenario}, {made_of(line)}"
+
+
+def made_of(line: Line) -> str:
+    """A make in words, but for its scenario; a proof has no strategy."""
+    return ", ".join(filter(None, (line.make.strategy, line.make.engine, " ".join(line.make.stores))))
 
 
 def document(told: Trend, folder: Path) -> Mapping[str, Json]:
@@ -167,6 +178,9 @@ def document(told: Trend, folder: Path) -> Mapping[str, Json]:
         "verdict": told.verdict.value,
         "made": _label(told.made),
         "expiry_days": told.expiry_days,
+        "every_s": told.every.total_seconds() if told.every else None,
+        "holds_until": _label(told.holds_until),
+        "job": {"name": told.job.name, "verdict": told.job.verdict.value, "why": told.job.why} if told.job else None,
         "makes": [_make(line, folder) for line in told.lines],
         "coverage": [
             {**asdict(each), **{moment: _label(getattr(each, moment)) for moment in ("drilled", "green", "expires")}}
@@ -185,6 +199,7 @@ def _make(line: Line, folder: Path) -> dict[str, Json]:
         "verdict": line.verdict.value,
         "expires": _label(line.expires),
         "expired": line.expired,
+        "late": line.late,
         "objectives": dict(line.newest.objectives),
         "usual": {figure: asdict(band) for figure, band in line.bands.items()},
         "changes": [{"name": what, "before": before, "now": now} for what, before, now in line.changes],

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+from harness import span
 from harness.errors import HarnessError
 from harness.evidence.story import WORST_FIRST, flat, items, mapping, number, numbers, text
 from harness.matrix.table import drilled, time_of
@@ -81,6 +82,8 @@ class Line:
     changes: tuple[tuple[str, str, str], ...]  # since the last green drill before the newest: what, before, now
     expires: datetime | None  # when the newest green drill proves nothing any more; None if none was green
     expired: bool
+    age: timedelta  # since the newest drill ended
+    late: str  # that it was drilled too long ago for how often it is to be, in a line; "" if not, or nobody said
 
     @property
     def newest(self) -> Point:
@@ -99,8 +102,8 @@ class Line:
 
     @property
     def verdict(self) -> Verdict:
-        """That of the newest drill; UNKNOWN at best where no green one is new enough."""
-        return worst((self.newest.verdict, *([Verdict.UNKNOWN] if self.expired else [])))
+        """That of the newest drill; UNKNOWN at best where no green one is new enough, or the next one is overdue."""
+        return worst((self.newest.verdict, *([Verdict.UNKNOWN] if self.expired or self.late else [])))
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,23 @@ class Coverage:
     """What is still proved of a scenario."""
 
     scenario: str
-    word: str  # proved, expired, not green, never drilled
+    word: str  # proved, expired, overdue, not green, never drilled
     makes: int
     proved: int  # makes whose newest drill passed, and not too long ago
     drilled: datetime | None  # the newest drill's end
     green: datetime | None  # the newest green drill's
     expires: datetime | None  # when the first of its makes is proved no more
+
+
+@dataclass(frozen=True)
+class Job:
+    """What makes the runs of a folder by itself, and what that is worth now."""
+
+    name: str
+    every: timedelta | None  # how often it is to run
+    began: datetime | None  # when it last did
+    verdict: Verdict
+    why: str  # in a line
 
 
 @dataclass(frozen=True)
@@ -126,12 +140,24 @@ class Trend:
     problems: tuple[str, ...]  # runs of which nothing is told, since nothing is believed; one line each
     expiry_days: int
     made: datetime
+    every: timedelta | None = None  # how often each make is to be drilled; None if nobody said
+    job: Job | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all makes; UNKNOWN at best where something cannot be told, or was to be drilled and was not."""
+        """The worst of all makes and the job; UNKNOWN if something cannot be told, or was to be drilled and was not."""
         doubt = [Verdict.UNKNOWN] if self.problems or self.required else []
-        return worst([*(line.verdict for line in self.lines), *doubt])
+        return worst([*(line.verdict for line in self.lines), *doubt, *([self.job.verdict] if self.job else [])])
+
+    @property
+    def holds_until(self) -> datetime | None:
+        """When it is green no more if nothing is drilled meanwhile; None if it is not green."""
+        drilled = [line.newest.ended for line in self.lines]
+        if self.job and self.job.began:
+            drilled.append(self.job.began)
+        overdue = [moment + span.LATE * self.every for moment in drilled if self.every]
+        expired = [line.expires for line in self.lines if line.expires]
+        return min([*overdue, *expired], default=None) if self.verdict is Verdict.PASS else None
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -156,13 +182,17 @@ def trend(
     scenarios: Sequence[str],
     asked: Sequence[str] = (),
     expiry_days: int = 30,
+    every: timedelta | None = None,
+    job: Job | None = None,
     now: datetime | None = None,
 ) -> Trend:
     """What the runs in a folder come to. `known` keys are believed; `asked` of all `scenarios` must have been drilled.
 
-    Only runs of `asked` are shown, or all if it is empty. Misconfigured if there is no such folder.
+    Only runs of `asked` are shown, or all if it is empty. `every` is how often each make is to be drilled; if it is not
+    given, as often as the `job` that makes them. Misconfigured if there is no such folder.
     """
     made = now or datetime.now(UTC)
+    often = every or (job.every if job else None)
     points, problems = _points(runs, frozenset(known), made)
     wanted = [point for point in points if not asked or point.make.scenario in asked]
     makes: dict[Make, list[Point]] = {}
@@ -170,9 +200,9 @@ def trend(
         makes.setdefault(point.make, []).append(point)
     seen = {make.scenario for make in makes}
     never = tuple(name for name in asked or scenarios if name not in seen)
-    lines = [_line(make, makes[make], timedelta(days=expiry_days), made) for make in sorted(makes)]
+    lines = [_line(make, makes[make], timedelta(days=expiry_days), often, made) for make in sorted(makes)]
     lines.sort(key=lambda line: WORST_FIRST.index(line.verdict))
-    return Trend(tuple(lines), never, never if asked else (), tuple(problems), expiry_days, made)
+    return Trend(tuple(lines), never, never if asked else (), tuple(problems), expiry_days, made, often, job)
 
 
 def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Point], list[str]]:
@@ -263,7 +293,7 @@ def _time_of_name(run: Path) -> datetime:
         raise HarnessError("neither its name nor its run.json says when it was begun") from error
 
 
-def _line(make: Make, points: Sequence[Point], expiry: timedelta, now: datetime) -> Line:
+def _line(make: Make, points: Sequence[Point], expiry: timedelta, every: timedelta | None, now: datetime) -> Line:
     *earlier, newest = points
     green = [point for point in earlier if point.verdict is Verdict.PASS]
     alike = [point for point in green if point.size == newest.size]
@@ -276,12 +306,15 @@ def _line(make: Make, points: Sequence[Point], expiry: timedelta, now: datetime)
         tuple(_changes(green[-1].run, newest.run)) if green else (),
         expires,
         expires is not None and expires < now,
+        now - newest.ended,
+        span.late(now - newest.ended, every),
     )
 
 
 def _covered(scenario: str, lines: Sequence[Line]) -> Coverage:
     proved = sum(line.verdict is Verdict.PASS for line in lines)
-    word = "proved" if proved == len(lines) else "expired" if any(line.expired for line in lines) else "not green"
+    late = "overdue" if any(line.late for line in lines) else "not green"
+    word = "proved" if proved == len(lines) else "expired" if any(line.expired for line in lines) else late
     return Coverage(
         scenario,
         word,

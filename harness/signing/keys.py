@@ -61,14 +61,17 @@ def known() -> Mapping[str, str]:
     return {fingerprint(path): path.name for path in sorted(folder().glob("*.pub"))}
 
 
+def believed(*more: PrivateKey) -> Mapping[str, PublicKey]:
+    """Every public key that is known here, and those of `more`, by fingerprint. Misconfigured names a wrong file."""
+    found = [*map(_public_in, sorted(folder().glob("*.pub"))), *(key.public_key for key in more)]
+    return {key.keyid: key for key in found}
+
+
 def fingerprint(word: str | Path) -> str:
     """The fingerprint of the public key in a PEM file, or the word itself if it is one. Misconfigured if neither."""
     if re.fullmatch(r"[0-9a-f]{64}", str(word)):
         return str(word)
-    try:
-        return parse(Path(word).read_bytes()).keyid
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"{word} is no fingerprint and no file with an Ed25519 public key in PEM") from error
+    return _public_in(Path(word)).keyid
 
 
 def parse(data: bytes) -> PublicKey:
@@ -94,6 +97,13 @@ def pem(key: PublicKey) -> bytes:
     """A public key as it is written to files, and in no other way."""
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.keyval["public"]))
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _public_in(path: Path) -> PublicKey:
+    try:
+        return parse(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"{path} is no fingerprint and no file with an Ed25519 public key in PEM") from error
 
 
 def _read(path: Path) -> PrivateKey:

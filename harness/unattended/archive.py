@@ -6,7 +6,7 @@ Below its prefix:
     runs/RUN/bundle.zip                the signed run, as `drillproof bundle` makes it
     runs/RUN/findings.json             what it came to, to be read without unpacking
     runs/RUN/archived.dsse.json, .pub  written last: which objects are ours, and until when they are kept, signed
-    attempts/JOB/ATTEMPT.json          what a job's attempts came to, also of those that left no run
+    attempts/JOB/ATTEMPT.json          what a job's attempts came to, also of those that left no run; see `chain`
 
 Whatever has no such signature, by a key that is known here, is never taken out and never believed.
 """
@@ -40,8 +40,6 @@ from harness.signing.files import Bundle
 from harness.signing.keys import PrivateKey
 from harness.signing.statement import Statement, unseal
 from harness.signing.statement import seal as sealed
-from harness.unattended import attempt as attempts
-from harness.unattended.attempt import Attempt
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -198,25 +196,20 @@ class Archive:
             Path(scratch, entry.run).rename(into / entry.run)
         return True
 
-    def note(self, attempt: Attempt) -> None:
-        """Write down what is known of a job's attempt."""
-        self._put(_of_attempt(attempt), json.dumps(attempts.document(attempt)).encode())
+    def note(self, job: str, name: str, data: bytes) -> None:
+        """Write down what is known of an attempt, in place of what was."""
+        self._put(f"attempts/{job}/{name}", data)
 
-    def attempts(self, job: str) -> tuple[Attempt, ...]:
-        """The attempts of a job, oldest first. Unreadable names one that is none."""
+    def attempts(self, job: str) -> dict[str, bytes]:
+        """The files of a job's attempts, as they were noted."""
         folder = f"attempts/{job}/"
-        return tuple(
-            attempts.parse(_json(self._get(key) or b"", key), Path(key))
-            for key in sorted(self._list(folder))
-            if key.endswith(".json")
-        )
+        noted = sorted(key for key in self._list(folder) if key.endswith(".json"))
+        return {key.removeprefix(folder): self._get(key) or b"" for key in noted}
 
-    def forget(self, old: Iterable[Attempt], before: datetime) -> None:
-        """Take out attempts that began long ago; the newest stays."""
-        for attempt in sorted(old, key=lambda each: each.name)[:-1]:
-            if attempt.began < before:
-                with self._asked("lose an attempt"):
-                    self._delete(_of_attempt(attempt), "")
+    def forget(self, job: str, name: str) -> None:
+        """Take out what is known of an attempt."""
+        with self._asked("lose an attempt"):
+            self._delete(f"attempts/{job}/{name}", "")
 
     def _entry(self, run: str) -> Entry:
         folder = f"runs/{run}/"
@@ -316,20 +309,8 @@ class Archive:
             raise Misconfigured(why(self.place, what, error, RIGHTS)) from error
 
 
-def _of_attempt(attempt: Attempt) -> str:
-    return f"attempts/{attempt.job}/{attempt.name}.json"
-
-
 def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _json(data: bytes, key: str) -> Mapping[str, Json]:
-    try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise Unreadable(Path(key), 0, f"is no JSON: {error}") from error
-    return mapping(value)
 
 
 def _sha256(path: Path) -> str:

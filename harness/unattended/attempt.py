@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from harness.errors import Misconfigured, Unreadable
+from harness import span
 from harness.evidence.story import items, number, text
 from harness.evidence.visible import many
 from harness.model import Json, Verdict, worst
-from harness.rundir import read_json, write_json
-from harness.unattended import span
 
 RUNNING, ENDED, DIED, SKIPPED = "running", "ended", "died", "skipped"
 STUCK, INTERRUPTED, REFUSED = "stuck", "interrupted", "refused"
@@ -28,9 +25,6 @@ HOW = {
 }
 """How an attempt may be found, and what it means. Only of one that ended the verdict can be another than UNKNOWN."""
 
-LATE = 1.5
-"""So many intervals after the last one began a job is overdue."""
-
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -42,32 +36,41 @@ class Attempt:
     name: str  # unique in its job; sorts by time
     began: datetime
     every_s: float | None = None  # how often it is to run; None if nobody said
+    kept_s: float | None = None  # for how long the archive keeps attempts; None for ever
     ended: datetime | None = None
     how: str = RUNNING
     verdict: Verdict = Verdict.UNKNOWN
     exit_code: int | None = None
     detail: str = ""  # why, in one line
-    missed: str = ""  # what did not run before this one, in one line
+    missed: str = ""  # what did not run before this one, or is not what was written of it, in one line
     runs: tuple[str, ...] = ()  # the names of the run directories that it left
     troubles: tuple[str, ...] = ()  # what went wrong with keeping and telling; none of it changes the verdict
+    after: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files of those before it, see `chain`
 
 
-def begin(job: str, every: timedelta | None) -> Attempt:
+def begin(job: str, every: timedelta | None, kept: timedelta | None = None) -> Attempt:
     """A new attempt, from now on."""
     began = datetime.now(UTC).replace(microsecond=0)
-    name = f"{began.strftime(_STAMP)}-{secrets.token_hex(3)}"
-    return Attempt(job, name, began, every.total_seconds() if every else None)
+    every_s, kept_s = (span.total_seconds() if span else None for span in (every, kept))
+    return Attempt(job, f"{stamp(began)}-{secrets.token_hex(3)}", began, every_s, kept_s)
+
+
+def stamp(moment: datetime) -> str:
+    """What the names of all attempts begin with that began then; sorts by time."""
+    return moment.strftime(_STAMP)
 
 
 def overdue(before: Iterable[Attempt], every: timedelta | None, now: datetime) -> str:
     """What was missed until `now`, in a line; "" where the last attempt is not too old, or there never was one."""
-    ran = [each.began for each in before if each.how != SKIPPED]
-    ago = now - max(ran, default=now)
-    if not every or ago <= LATE * every:
-        return ""
-    missed = round(ago / every) - 1
-    how_many = f": {many(missed, 'attempt')} missed" if missed else ""
-    return f"last ran {span.words(ago)} ago, expected every {span.words(every)}{how_many}"
+    ago = now - (last_began(before) or now)
+    late = span.late(ago, every)
+    missed = round(ago / every) - 1 if every and late else 0
+    return f"{late}: {many(missed, 'attempt')} missed" if missed else late
+
+
+def last_began(attempts: Iterable[Attempt]) -> datetime | None:
+    """When a job last ran; one that was skipped did not."""
+    return max((each.began for each in attempts if each.how != SKIPPED), default=None)
 
 
 def newest_ended(attempts: Iterable[Attempt]) -> Attempt | None:
@@ -76,16 +79,25 @@ def newest_ended(attempts: Iterable[Attempt]) -> Attempt | None:
     return max(ended, key=lambda each: (each.ended, each.name), default=None)
 
 
-def standing(attempts: Sequence[Attempt], now: datetime) -> tuple[Verdict, str]:
-    """What a job is worth now, and why: the verdict that ended last, and UNKNOWN at best where it is overdue."""
+def interval(attempts: Iterable[Attempt]) -> timedelta | None:
+    """How often a job is to run, by its newest attempt; None if nobody said."""
     newest = max(attempts, key=lambda each: each.name, default=None)
+    return timedelta(seconds=newest.every_s) if newest and newest.every_s else None
+
+
+def standing(attempts: Sequence[Attempt], now: datetime, doubt: str = "") -> tuple[Verdict, str]:
+    """What a job is worth now, and why: the verdict that ended last; UNKNOWN at best if it is overdue, or in doubt."""
     last = newest_ended(attempts)
-    if newest is None or last is None:
-        return Verdict.UNKNOWN, "no attempt has ended yet"
-    late = overdue(attempts, timedelta(seconds=newest.every_s) if newest.every_s else None, now)
-    return worst(
-        (last.verdict, *([Verdict.UNKNOWN] if late else []))
-    ), late or f"last ended {last.ended:%Y-%m-%d %H:%M}"
+    late = overdue(attempts, interval(attempts), now)
+    why = "; ".join(filter(None, (late or _ended(last), doubt)))
+    return worst((last.verdict if last else Verdict.UNKNOWN, *([Verdict.UNKNOWN] if late or doubt else []))), why
+
+
+def _ended(last: Attempt | None) -> str:
+    if last is None:
+        return "no attempt has ended yet"
+    how = f" with {last.verdict.name}" if last.how == ENDED else f": it {HOW[last.how]}"
+    return f"last ended {last.ended:%Y-%m-%d %H:%M}{how}"
 
 
 def document(attempt: Attempt) -> dict[str, Json]:
@@ -97,6 +109,7 @@ def document(attempt: Attempt) -> dict[str, Json]:
         "began": attempt.began.isoformat(),
         "ended": attempt.ended.isoformat() if attempt.ended else None,
         "every_s": attempt.every_s,
+        "kept_s": attempt.kept_s,
         "how": attempt.how,
         "verdict": attempt.verdict.value,
         "exit_code": attempt.exit_code,
@@ -107,8 +120,8 @@ def document(attempt: Attempt) -> dict[str, Json]:
     }
 
 
-def parse(told: Mapping[str, Json], path: Path) -> Attempt:
-    """What `document` made. Unreadable if it did not."""
+def parse(told: Mapping[str, Json]) -> Attempt:
+    """What `document` made. ValueError if it did not."""
     try:
         ended, exit_code = text(told.get("ended")), number(told.get("exit_code"))
         attempt = Attempt(
@@ -116,6 +129,7 @@ def parse(told: Mapping[str, Json], path: Path) -> Attempt:
             name=text(told["attempt"]),
             began=datetime.fromisoformat(text(told["began"])).astimezone(UTC),
             every_s=number(told.get("every_s")),
+            kept_s=number(told.get("kept_s")),
             ended=datetime.fromisoformat(ended).astimezone(UTC) if ended else None,
             how=text(told["how"]),
             verdict=Verdict(told["verdict"]),
@@ -126,21 +140,7 @@ def parse(told: Mapping[str, Json], path: Path) -> Attempt:
             troubles=tuple(map(text, items(told.get("troubles")))),
         )
     except (KeyError, ValueError, OverflowError) as error:
-        raise Unreadable(path, 0, f"is no attempt of a job: {error}") from error
+        raise ValueError(f"is no attempt of a job: {error}") from error
     if attempt.how not in HOW or (attempt.how != ENDED and attempt.verdict is not Verdict.UNKNOWN):
-        raise Unreadable(path, 0, f"is no attempt of a job: {attempt.verdict.value} of one that {attempt.how!r}")
+        raise ValueError(f"is no attempt of a job: {attempt.verdict.value} of one that {attempt.how!r}")
     return attempt
-
-
-def save(folder: Path, attempt: Attempt) -> None:
-    """Write it into a folder, in place of what was known of it. Misconfigured if that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / f"{attempt.name}.json", document(attempt))
-    except OSError as error:
-        raise Misconfigured(f"cannot write {folder}: {error.strerror}; choose another place with --folder") from error
-
-
-def saved(folder: Path) -> tuple[Attempt, ...]:
-    """All attempts in a folder, oldest first. Unreadable names a file that holds none."""
-    return tuple(parse(read_json(path), path) for path in sorted(folder.glob("[!.]*.json")))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from harness import rundir, shell
+from harness import rundir, shell, span
 from harness.clusters.lock import Lock
 from harness.errors import HarnessError, Interrupted, Misconfigured
 from harness.evidence import story
@@ -23,10 +23,12 @@ from harness.evidence.visible import one_line
 from harness.matrix import trend
 from harness.model import Verdict, worst
 from harness.signing import keys
+from harness.signing.keys import PublicKey
 from harness.unattended import attempt as attempts
-from harness.unattended import prometheus, span
+from harness.unattended import chain, prometheus
 from harness.unattended.archive import Archive
 from harness.unattended.attempt import Attempt
+from harness.unattended.chain import Files, History
 from harness.unattended.message import headline, message, why
 from harness.unattended.webhook import Webhook
 
@@ -76,16 +78,19 @@ class Job:
 
 
 def attempt(job: Job, say: Callable[[str], None]) -> Attempt:
-    """Run the job once, keep and tell what came of it. Misconfigured only where not even that can be written down.
+    """Run the job once, keep and tell what came of it.
 
-    Interrupted goes through once it is told.
+    Misconfigured only where not even that can be signed and written down. Interrupted goes through once it is told.
     """
     lock = Lock(job.folder / "lock")
-    made = attempts.begin(job.name, job.every)
+    made = attempts.begin(job.name, job.every, job.keeping.retain if job.keeping else None)
     try:
-        if _take(lock):
+        alone = _take(lock)
+        keys.signer(job.key, say)
+        if alone:
             return _alone(job, made, say)
-        return _end(job, replace(made, how=attempts.SKIPPED, exit_code=2), (), say)
+        made = replace(made, how=attempts.SKIPPED, exit_code=2, after=_history(job).heads)
+        return _end(job, made, (), say)
     finally:
         lock.drop()
 
@@ -110,24 +115,26 @@ def _take(lock: Lock) -> bool:
 
 def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     """The attempt while nobody else on this machine makes one of this job."""
-    before = list(attempts.saved(job.attempts))
-    attempts.save(job.attempts, made)
-    running: list[Attempt] = []
+    here = chain.files(job.attempts)
+    noted = {chain.file_of(made): _save(job, made)}
+    theirs: Files = {}
     trouble = ""
     if job.keeping:
         try:
-            others = _of_others(job.keeping.archive, made, before)
+            theirs = _of_others(job, job.keeping.archive, here, noted)
         except HarnessError as error:
             trouble = str(error)
-        else:
-            begun = made.began - job.within - timedelta(seconds=job.grace_s)
-            running = [each for each in others if each.how == attempts.RUNNING and each.began > begun]
-            before += (each for each in others if each not in running)
-    dead = [each for each in before if each.how == attempts.RUNNING]
+    found = chain.history(job.name, (here, theirs), _known(job))
+    begun = made.began - job.within - timedelta(seconds=job.grace_s)
+    unended = [each for each in found.attempts if each.how == attempts.RUNNING]
+    running = [each for each in unended if chain.file_of(each) not in here and each.began > begun]
+    dead = [each for each in unended if each not in running]
     for each in dead:
         _note(job, replace(each, how=attempts.DIED), say)
     lost = [f"the attempt of {each.began:%Y-%m-%d %H:%M} {attempts.HOW[attempts.DIED]}" for each in dead]
-    made = replace(made, missed="; ".join(filter(None, (*lost, attempts.overdue(before, job.every, made.began)))))
+    late = attempts.overdue((each for each in found.attempts if each not in running), job.every, made.began)
+    missed = "; ".join(filter(None, (*lost, late, found.doubt)))
+    made = replace(made, missed=missed, after=_history(job, theirs).heads)
     if trouble:
         return _end(job, replace(made, how=attempts.REFUSED, exit_code=_WRONG_USAGE, detail=trouble), (), say)
     if any(each.name < made.name for each in running):  # of two that begin at once the first one runs
@@ -137,12 +144,16 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     return _ran(job, made, say)
 
 
-def _of_others(archive: Archive, made: Attempt, here: Iterable[Attempt]) -> tuple[Attempt, ...]:
-    """The attempts that were made on other machines, or in other pods; ours is first made known to them."""
+def _of_others(job: Job, archive: Archive, here: Files, noted: Files) -> Files:
+    """The attempts that are known to other machines and pods; what is `noted` here is first made known to them."""
     archive.open(write=True)
-    archive.note(made)
-    ours = {made.name, *(each.name for each in here)}
-    return tuple(each for each in archive.attempts(made.job) if each.name not in ours)
+    for name, data in noted.items():
+        archive.note(job.name, name, data)
+    theirs = archive.attempts(job.name)
+    for name in chain.history(job.name, (here,), _known(job)).heads:
+        if theirs.get(name) != here[name]:  # it could not be noted when it ended
+            archive.note(job.name, name, here[name])
+    return {name: data for name, data in theirs.items() if name not in noted}
 
 
 def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
@@ -197,7 +208,7 @@ def _end(job: Job, made: Attempt, left: Sequence[Story], say: Callable[[str], No
     """Keep what it left, write down how it ended, and tell it."""
     made = replace(made, ended=datetime.now(UTC).replace(microsecond=0))
     if job.keeping and made.how not in (attempts.SKIPPED, attempts.REFUSED):
-        made = replace(made, troubles=tuple(_keep(job.keeping, job.name, left)))
+        made = replace(made, troubles=tuple(_keep(job, job.keeping, made, left)))
     if job.webhook:
         place = job.keeping.archive.place.name if job.keeping else ""
         try:
@@ -215,7 +226,7 @@ def _end(job: Job, made: Attempt, left: Sequence[Story], say: Callable[[str], No
     return made
 
 
-def _keep(keeping: Keeping, job: str, left: Sequence[Story]) -> Iterable[str]:
+def _keep(job: Job, keeping: Keeping, made: Attempt, left: Sequence[Story]) -> Iterable[str]:
     """Put the runs into the archive, and take out of it what is past its time. Returns what went wrong."""
     for each in left:
         try:
@@ -224,28 +235,42 @@ def _keep(keeping: Keeping, job: str, left: Sequence[Story]) -> Iterable[str]:
             yield f"not kept: {each.run.name}: {error}"
     if keeping.retain:
         try:
-            now = datetime.now(UTC)
-            yield from (f"in the archive: {each}" for each in keeping.archive.prune(now).problems)
-            keeping.archive.forget(keeping.archive.attempts(job), now - keeping.retain)
+            yield from (f"in the archive: {each}" for each in keeping.archive.prune(datetime.now(UTC)).problems)
+            kept = chain.history(job.name, (keeping.archive.attempts(job.name),), _known(job)).attempts
+            for old in kept[:-1]:
+                if old.began < made.began - keeping.retain:
+                    keeping.archive.forget(job.name, chain.file_of(old))
         except HarnessError as error:
             yield f"in the archive: {error}"
 
 
 def _note(job: Job, made: Attempt, say: Callable[[str], None]) -> None:
-    attempts.save(job.attempts, made)
+    data = _save(job, made)
     if job.keeping:
         try:
-            job.keeping.archive.note(made)
+            job.keeping.archive.note(job.name, chain.file_of(made), data)
         except HarnessError as error:
             say(f"not kept: attempt {made.name}: {error}")
+
+
+def _save(job: Job, made: Attempt) -> bytes:
+    return chain.save(job.attempts, made, keys.signer(job.key))
+
+
+def _history(job: Job, theirs: Files | None = None) -> History:
+    """All attempts as they are written down by now."""
+    return chain.history(job.name, (chain.files(job.attempts), theirs or {}), _known(job))
+
+
+def _known(job: Job) -> Mapping[str, PublicKey]:
+    return keys.believed(keys.signer(job.key))
 
 
 def _metrics(job: Job) -> None:
     if job.prometheus:
         job.runs.mkdir(parents=True, exist_ok=True)
-        known = {*keys.known(), keys.signer(job.key).public_key.keyid}
-        runs = trend.trend(job.runs, known, scenarios=())
-        prometheus.write(job.prometheus, prometheus.render(runs, job.name, attempts.saved(job.attempts)))
+        runs = trend.trend(job.runs, _known(job), scenarios=())
+        prometheus.write(job.prometheus, prometheus.render(runs, job.name, _history(job)))
 
 
 def _env(job: Job) -> dict[str, str]:

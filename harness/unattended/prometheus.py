@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from harness.matrix.trend import Line, Trend
 from harness.model import Verdict
 from harness.rundir import began
 from harness.unattended import attempt as attempts
-from harness.unattended.attempt import Attempt
+from harness.unattended.chain import NOTHING, History
 
 Labels = Mapping[str, str]
 
@@ -29,6 +29,7 @@ HELP = {
     "job_exit_code": "The exit code of the attempt that ended last.",
     "job_troubles": "What went wrong with keeping and telling the attempt that ended last.",
     "job_attempts": "The attempts that are known, by how they went.",
+    "job_attempts_not_believed": "Records of attempts that are missing, edited, or not signed by a known key.",
     "run_verdict": "1 for the verdict of the newest run of its make, believed only if signed or judged anew.",
     "run_start_timestamp_seconds": "When the newest run of its make began.",
     "run_end_timestamp_seconds": "When the newest run of its make ended.",
@@ -40,7 +41,7 @@ HELP = {
 """Every metric, without the `drillproof_` that it begins with. All are gauges."""
 
 
-def render(runs: Trend, job: str = "", known: Sequence[Attempt] = ()) -> str:
+def render(runs: Trend, job: str = "", known: History = NOTHING) -> str:
     """The whole file: the newest run of each make, and the job's attempts if there is a job."""
     samples: dict[str, list[str]] = {}
     both = (*(_of_job(job, known) if job else ()), *_of_runs(runs, {"job_name": job} if job else {}))
@@ -77,23 +78,22 @@ def write(path: Path, text: str) -> None:
         raise HarnessError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _of_job(job: str, known: Sequence[Attempt]) -> Iterator[tuple[str, Labels, float]]:
-    labels = {"job_name": job}
-    ran = [each for each in known if each.how != attempts.SKIPPED]
+def _of_job(job: str, found: History) -> Iterator[tuple[str, Labels, float]]:
+    labels, known = {"job_name": job}, found.attempts
     last = attempts.newest_ended(known)
     passed = attempts.newest_ended(each for each in known if each.verdict is Verdict.PASS)
-    yield "job_last_start_timestamp_seconds", labels, _time(max((each.began for each in ran), default=None))
+    yield "job_last_start_timestamp_seconds", labels, _time(attempts.last_began(known))
     yield "job_last_end_timestamp_seconds", labels, _time(last.ended if last else None)
     yield "job_last_pass_timestamp_seconds", labels, _time(passed.ended if passed else None)
-    newest = max(known, key=lambda each: each.name, default=None)
-    if newest and newest.every_s:
-        yield "job_expected_interval_seconds", labels, newest.every_s
+    if every := attempts.interval(known):
+        yield "job_expected_interval_seconds", labels, every.total_seconds()
     yield from _states("job_verdict", labels, last.verdict if last else Verdict.UNKNOWN)
     if last and last.exit_code is not None:
         yield "job_exit_code", labels, last.exit_code
     yield "job_troubles", labels, len(last.troubles) if last else 0
     count = Counter(each.how for each in known)
     yield from (("job_attempts", {**labels, "how": how}, count[how]) for how in attempts.HOW)
+    yield "job_attempts_not_believed", labels, len(found.problems)
 
 
 def _of_runs(runs: Trend, labels: Labels) -> Iterator[tuple[str, Labels, float]]:

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from harness import span
 from harness.errors import Misconfigured
 from harness.prove.request import place
 from harness.prove.source import Place, credentials
 from harness.request import choose
 from harness.signing import keys
 from harness.unattended import prometheus as metrics
-from harness.unattended import span
 from harness.unattended import webhook as webhooks
 from harness.unattended.archive import LOCKS, Archive
 from harness.unattended.calendar import Calendar

@@ -8,6 +8,9 @@ from datetime import timedelta
 from harness.errors import Misconfigured
 from harness.evidence.visible import many
 
+LATE = 1.5
+"""So many intervals after it last ran, what runs by itself is overdue."""
+
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=3650)
 
@@ -29,6 +32,11 @@ def words(span: timedelta) -> str:
         if span >= 2 * size or span == size:
             return many(round(span / size), name)
     return many(round(span.total_seconds()), "second")
+
+
+def late(ago: timedelta, every: timedelta | None) -> str:
+    """That what is to run so often last ran so long ago, if that is too long; "" if it is not, or nobody said."""
+    return f"last ran {words(ago)} ago, expected every {words(every)}" if every and ago > LATE * every else ""
 
 
 def exact(span: timedelta) -> str:
