@@ -43,6 +43,9 @@ from harness.wait import NotYet, until
 
 Prove = Callable[..., Path]
 
+# ---------------------------------------------------------------- a drill
+
+
 def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_path: Path) -> None:
     run = rehearse(tmp_path, world := MemoryWorld(), (MemoryStore("mysql", world),)).run
     events = list(journal.read(run / "journal.jsonl"))
@@ -57,3 +60,15 @@ def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_p
     assert found["mysql-0"].verdict is Verdict.PASS
     (shown,) = stores(story.read(run))
     assert [member.state for member in shown.members] == ["equal", "not comparable", "equal"]
+
+
+@pytest.mark.parametrize("kind", ["mysql", "postgres", "consul"])
+def test_an_exec_that_breaks_off_and_ends_with_0_is_no_answer_and_no_write(kind: str) -> None:
+    database = detect.Database(kind, "shop", "db-0", "db", "named")
+    world = World()
+    world.says |= {"ready": "", "probe": ""}
+    examiner = Examiner(world.kubectl, SCRIPTS)
+    with pytest.raises(NotYet, match="cut off"):
+        examiner.ready(database)
+    with pytest.raises(Garbled, match="cut off"):
+        examiner.probe(database)

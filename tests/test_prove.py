@@ -49,7 +49,7 @@ class World:
     ours: dict[str, bytes] = field(default_factory=dict)
     says: dict[str, str] = field(
         default_factory=lambda: {
-            "ready": "",
+            "ready": "end\t0\n",
             "digest": DIGEST,
             "newest": "newest\t2026-01-02T02:59:00Z\tshop.orders.created_at\nend\t1\n",
             "check": "sound\tshop.orders\nsound\tmysql.user\nend\t2\n",
