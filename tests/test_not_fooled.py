@@ -62,6 +62,58 @@ def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_p
     assert [member.state for member in shown.members] == ["equal", "not comparable", "equal"]
 
 
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """A real server, if one is installed here: runs SQL in it, and is asked by its script."""
+    if not shutil.which("initdb") or not shutil.which("postgres"):
+        pytest.skip("no PostgreSQL is installed here")
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents[:3]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ()
+    home = tmp_path / "data"
+    shell.run([*nobody, "initdb", "--username=postgres", "--auth=trust", "--no-sync", "--pgdata", home])
+    server = ("postgres", "-D", home, "-p", port, "-k", "", "-F")
+
+    def sql(statement: str) -> str:
+        words = ("-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p", port, "-U", "postgres", "-v", "ON_ERROR_STOP=1")
+        return shell.run(["psql", *words], stdin=statement, env={"PGPORT": port}).stdout
+
+    with shell.spawn([*nobody, *server]):
+        until(lambda: sql("SELECT 1"), waited_for="PostgreSQL", within_s=30, every_s=0.1)
+        os.environ["PGPORT"] = port
+        try:
+            yield sql
+        finally:
+            del os.environ["PGPORT"]
+
+
+def test_a_column_that_is_called_as_our_alias_hides_no_other_column(
+    postgres: Callable[[str], str], tmp_path: Path
+) -> None:
+    postgres("CREATE TABLE readings (t timestamptz, celsius int); INSERT INTO readings VALUES ('2026-01-01', 20)")
+    before = parts_of(lines(ask(tmp_path, "digest", script="postgres")))
+    assert before["postgres: table public.readings"].rows == 1
+    assert parts_of(lines(ask(tmp_path, "digest", script="postgres"))) == before
+    postgres("UPDATE readings SET celsius = 90")
+    after = parts_of(lines(ask(tmp_path, "digest", script="postgres")))
+    assert [name for name in before if before[name] != after[name]] == ["postgres: table public.readings"]
+
+
+def test_the_body_of_a_function_in_standard_sql_is_told(postgres: Callable[[str], str], tmp_path: Path) -> None:
+    body = "CREATE OR REPLACE FUNCTION price(int) RETURNS int BEGIN ATOMIC SELECT $1 * %s; END"
+    text = "CREATE OR REPLACE FUNCTION rate() RETURNS int LANGUAGE sql AS 'SELECT %s'"
+    told = []
+    for price, rate in ((2, 7), (2, 7), (3, 7), (3, 8)):
+        postgres(f"{body % price}; {text % rate}")
+        told.append(parts_of(lines(ask(tmp_path, "digest", script="postgres")))["postgres: functions"].hash)
+    assert told[0] == told[1]
+    assert len(set(told)) == 3
+
+
 @pytest.mark.parametrize("kind", ["mysql", "postgres", "consul"])
 def test_an_exec_that_breaks_off_and_ends_with_0_is_no_answer_and_no_write(kind: str) -> None:
     database = detect.Database(kind, "shop", "db-0", "db", "named")
