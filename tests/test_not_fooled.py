@@ -114,6 +114,30 @@ def test_the_body_of_a_function_in_standard_sql_is_told(postgres: Callable[[str]
     assert len(set(told)) == 3
 
 
+CONSUL = r"""#!/bin/sh
+case "$*" in
+*-stale*) whose=own ;;
+*) whose=leader ;;
+esac
+case "$1 $2" in
+"kv export") printf '[\n\t{\n\t\t"key": "%s"\n\t}\n]\n' "$whose" ;;
+"snapshot save") for file; do :; done; echo "$whose" >"$file" ;;
+"snapshot inspect") grep -q own "$3" ;;
+esac
+"""
+
+
+def test_a_consul_server_tells_what_it_holds_itself_and_not_what_its_leader_does(tmp_path: Path) -> None:
+    program = tmp_path / "consul"
+    program.write_text(CONSUL)
+    program.chmod(0o755)
+    assert '"key": "own"' in shell.run([program, "kv", "export", "-stale", ""]).stdout
+    mine = ask(tmp_path, "digest")
+    assert "damaged" not in ask(tmp_path, "check")
+    program.write_text(CONSUL.replace("whose=own", "whose=lost"))
+    assert ask(tmp_path, "digest") != mine
+
+
 @pytest.mark.parametrize("kind", ["mysql", "postgres", "consul"])
 def test_an_exec_that_breaks_off_and_ends_with_0_is_no_answer_and_no_write(kind: str) -> None:
     database = detect.Database(kind, "shop", "db-0", "db", "named")
