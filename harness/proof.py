@@ -28,12 +28,20 @@ LEFT_OUT: Mapping[str, Mapping[str, str]] = {
     "mysql": {
         "the next AUTO_INCREMENT of a table": "the server moves it by itself",
         "privileges": "accounts are in the fingerprint, with their passwords; what they may do is not",
+        "foreign keys, CHECK constraints, parameters of routines, character sets and comments": "of definitions it has "
+        "columns with their types and defaults, indexes, and the text of views, routines and triggers",
+        "the values of MariaDB's sequences": "a recovery from a crash moves them ahead",
         "events, and the schemas of the server itself": "no row of a user is in them",
     },
     "postgres": {
         "the values of sequences": "a recovery from a crash, which a copy of a running server needs, moves them ahead",
-        "privileges, policies and triggers": "roles are in the fingerprint, with their passwords; these are not",
+        "privileges, policies, triggers and memberships of roles": "roles are in the fingerprint, with their "
+        "passwords; these are not",
+        "defaults of columns, types, rules, extensions, publications, settings and comments": "of definitions it has "
+        "columns with their types, indexes, constraints, and the text of views and functions",
         "large objects": "they belong to no table",
+        "unlogged tables": "PostgreSQL itself empties them when it recovers from a crash",
+        "databases that let nobody in, and templates": "nobody can read the first; the others are there for new ones",
     },
     "consul": {
         "all but the keys": "`consul kv export` tells the keys with their values and flags; ACLs, services and config "
