@@ -107,8 +107,15 @@ def rto_s(events: Iterable[Event]) -> float | None:
 
 
 def rpo_s(events: Iterable[Event]) -> float | None:
-    """The worst of all databases that know a time of their rows; None if none does."""
-    return max(ages_s(events).values(), default=None)
+    """The worst of all databases that know a time of their rows; None if none does, or one's could not be told.
+
+    So it is where a row is newer than the restore: whoever was restored beside it wrote that, and it hides the others.
+    """
+    told = tuple(events)
+    ages = ages_s(told)
+    asked = (event for event in told if event.kind == "newest" or event.data.get("what") == "newest")
+    knowing = {str(event.data.get("store")) for event in asked}
+    return max(ages.values(), default=None) if knowing == ages.keys() else None
 
 
 def ages_s(events: Iterable[Event]) -> dict[str, float]:

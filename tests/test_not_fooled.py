@@ -148,3 +148,20 @@ def test_an_exec_that_breaks_off_and_ends_with_0_is_no_answer_and_no_write(kind:
         examiner.ready(database)
     with pytest.raises(Garbled, match="cut off"):
         examiner.probe(database)
+
+
+AT = "2026-01-02T03:00:00+00:00"
+
+
+def told_newest(**newest: str) -> list[Event]:
+    """The events of a restore that was asked for, and of each database's newest row."""
+    asked = Event(1, 1, AT, "mark", {"mark": "T4"})
+    return [asked, *(Event(2, 2, AT, "newest", {"store": key, "newest": at}) for key, at in newest.items())]
+
+
+def test_a_row_written_after_the_restore_does_not_take_its_database_out_of_the_rpo() -> None:
+    old, fresh, later = "2025-12-02T03:00:00Z", "2026-01-02T02:59:00Z", "2026-01-02T03:00:30Z"
+    assert rpo_s(told_newest(mysql=fresh, postgres=old)) == timedelta(days=31).total_seconds()
+    assert rpo_s(told_newest(mysql=fresh, postgres=later)) is None
+    unread = Event(3, 3, AT, "unread", {"store": "postgres", "what": "newest", "message": "Lost connection"})
+    assert rpo_s([*told_newest(mysql=fresh), unread]) is None
