@@ -69,6 +69,7 @@ class Judged:
     kind: str
     place: str  # namespace/pod
     fingerprint: str  # the path of its fingerprint; "" where none was taken
+    copied: bool = True  # whether the backup has a copy of any volume of its pod
 
     def __post_init__(self) -> None:
         if not self.key or not self.kind or not self.place:
@@ -78,14 +79,15 @@ class Judged:
 def databases(facts: Mapping[str, Json]) -> tuple[Judged, ...]:
     """All databases by run.json, so that none can go missing. ValueError if it names none, or not properly."""
     listed = facts.get("databases")
-    found = tuple(
-        Judged(*(str(each.get(name) or "") for name in ("key", "kind", "place", "fingerprint")))
-        for each in (listed if isinstance(listed, list) else [])
-        if isinstance(each, dict)
-    )
+    found = tuple(_judged(each) for each in (listed if isinstance(listed, list) else []) if isinstance(each, dict))
     if not found or len({each.key for each in found}) < len(found):
         raise ValueError("run.json names no databases")
     return found
+
+
+def _judged(each: Mapping[str, Json]) -> Judged:
+    key, kind, place, fingerprint = (str(each.get(name) or "") for name in ("key", "kind", "place", "fingerprint"))
+    return Judged(key, kind, place, fingerprint, copied=each.get("copied") is not False)
 
 
 def asked(facts: Mapping[str, Json]) -> str:

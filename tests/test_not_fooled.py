@@ -150,6 +150,27 @@ def test_an_exec_that_breaks_off_and_ends_with_0_is_no_answer_and_no_write(kind:
         examiner.probe(database)
 
 
+# ---------------------------------------------------------------- a proof
+
+
+def test_a_database_of_which_the_backup_copied_nothing_is_not_proved_by_what_it_made_anew(prove: Prove) -> None:
+    forgotten: dict[str, Json] = {**pod("db-1"), "metadata": {"name": "db-1", "namespace": "shop"}}
+    bucket = good(pods=[bare(), forgotten], persistentvolumeclaims=[claim(), claim("data-db-1")])
+    run = prove(World(bucket, claims=("data-db-0", "data-db-1")), replace(OPTIONS, asked="sound"))
+    assert [each[:2] for each in red(run)] == [("databases-sound", "unknown")]
+    assert "no copy of any volume of its pod" in red(run)[0][2]
+
+
+def test_a_database_whose_claim_another_pod_lets_copy_is_restored(prove: Prove) -> None:
+    shared: Json = [{"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}]
+    helper: dict[str, Any] = {
+        "metadata": {"name": "helper-0", "namespace": "shop"},
+        "spec": {"containers": [{"name": "c", "image": "nginx"}], "volumes": shared},
+    }
+    bucket = good(pods=[bare(), helper], copies=[copy("helper-0")])
+    assert told(prove(World(bucket), replace(OPTIONS, asked="sound")))["verdict"] == "pass"
+
+
 AT = "2026-01-02T03:00:00+00:00"
 
 
