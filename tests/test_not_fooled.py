@@ -171,6 +171,21 @@ def test_a_database_whose_claim_another_pod_lets_copy_is_restored(prove: Prove) 
     assert told(prove(World(bucket), replace(OPTIONS, asked="sound")))["verdict"] == "pass"
 
 
+@pytest.mark.parametrize(("phase", "missed"), [("Failed", ("data of shop/db-1, which had failed",)), ("Succeeded", ())])
+def test_a_volume_of_a_pod_that_had_failed_when_the_backup_was_taken_is_missed(
+    phase: str, missed: tuple[str, ...]
+) -> None:
+    annotations: Json = {"backup.velero.io/backup-volumes": "data"}
+    meta: Json = {"name": "db-1", "namespace": "shop", "annotations": annotations}
+    evicted: dict[str, Json] = {**pod("db-1"), "metadata": meta, "status": {"phase": phase}}
+    bucket = good(pods=[pod(), evicted], persistentvolumeclaims=[claim(), claim("data-db-1")])
+    assert record.read(bucket, bucket.listing(), NAME).missed == missed
+    # What is left of an evicted pod of a Deployment, whose successor has the claim.
+    evicted["spec"] = pod()["spec"]
+    bucket = good(pods=[pod(), evicted])
+    assert record.read(bucket, bucket.listing(), NAME).missed == ()
+
+
 AT = "2026-01-02T03:00:00+00:00"
 
 
