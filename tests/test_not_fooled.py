@@ -186,6 +186,34 @@ def test_a_volume_of_a_pod_that_had_failed_when_the_backup_was_taken_is_missed(
     assert record.read(bucket, bucket.listing(), NAME).missed == ()
 
 
+def test_a_second_database_of_another_kind_in_one_pod_is_read_too() -> None:
+    both = pod()
+    both["spec"] = {
+        "containers": [
+            {"name": "agent", "image": "hashicorp/consul:1.22.0", "args": ["agent"]},
+            {"name": "client", "image": "mysql:9.7", "command": ["sleep", "inf"]},
+            {"name": "db", "image": "mysql:9.7"},
+            {"name": "search", "image": "postgres:17"},
+        ]
+    }
+    found = detect.databases([both])
+    assert {each.key: each.container for each in found} == {
+        "consul shop/db-0": "agent",
+        "mysql shop/db-0": "db",
+        "postgres shop/db-0": "search",
+    }
+
+
+def test_a_second_database_in_the_pod_of_a_store_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    beside = "        - {name: search, image: postgres:17}\n        - name: exporter\n"
+    both = shop.DATABASE.replace("        - name: exporter\n", beside)
+    with pytest.raises(Misconfigured, match=r"databases that no .* names: db-0 \(postgres: image postgres:17"):
+        load(shop.write(tmp_path, database=both))
+    agent = both.replace("postgres:17}", "hashicorp/consul:1.22.0, args: [agent]}")
+    (tmp_path / "agent").mkdir()
+    assert load(shop.write(tmp_path / "agent", database=agent)).namespace == "shop"
+
+
 AT = "2026-01-02T03:00:00+00:00"
 
 
