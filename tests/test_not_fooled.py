@@ -229,3 +229,28 @@ def test_a_row_written_after_the_restore_does_not_take_its_database_out_of_the_r
     assert rpo_s(told_newest(mysql=fresh, postgres=later)) is None
     unread = Event(3, 3, AT, "unread", {"store": "postgres", "what": "newest", "message": "Lost connection"})
     assert rpo_s([*told_newest(mysql=fresh), unread]) is None
+
+
+# ---------------------------------------------------------------- many runs, and jobs
+
+
+def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = jobs.Job("nightly", ("run",), tmp_path, timedelta(days=1), timedelta(hours=6))
+    passed = replace(attempts.begin("nightly", job.every), name="0", began=datetime.now(UTC) - timedelta(days=30))
+    attempts.save(job.attempts, replace(passed, how="ended", ended=passed.began, verdict=Verdict.PASS))
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr("harness.unattended.job._ran", die)
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            jobs.attempt(job, lambda _: None)
+    known = attempts.saved(job.attempts)
+    assert sorted(each.how for each in known) == ["died", "ended", "running"]
+    assert attempts.standing(known, datetime.now(UTC))[0] is Verdict.UNKNOWN
+    newest = attempts.newest_ended(known)
+    assert newest
+    assert newest.how == "died"

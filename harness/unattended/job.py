@@ -125,7 +125,7 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
             before += (each for each in others if each not in running)
     dead = [each for each in before if each.how == attempts.RUNNING]
     for each in dead:
-        _note(job, replace(each, how=attempts.DIED), say)
+        _note(job, replace(each, how=attempts.DIED, ended=made.began), say)  # when it was found; its end nobody knows
     lost = [f"the attempt of {each.began:%Y-%m-%d %H:%M} {attempts.HOW[attempts.DIED]}" for each in dead]
     made = replace(made, missed="; ".join(filter(None, (*lost, attempts.overdue(before, job.every, made.began)))))
     if trouble:
