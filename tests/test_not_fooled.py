@@ -62,6 +62,9 @@ def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_p
     assert [member.state for member in shown.members] == ["equal", "not comparable", "equal"]
 
 
+# ---------------------------------------------------------------- what databases tell of themselves
+
+
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """A real server, if one is installed here: runs SQL in it, and is asked by its script."""
@@ -234,6 +237,30 @@ def test_a_row_written_after_the_restore_does_not_take_its_database_out_of_the_r
 # ---------------------------------------------------------------- many runs, and jobs
 
 
+def test_a_cell_of_a_table_is_not_green_by_findings_that_were_edited(tmp_path: Path) -> None:
+    run = rehearse(tmp_path, world := MemoryWorld(), (MemoryStore("mysql", world), MemoryStore("consul", world))).run
+    judge.recheck(run)
+    document = json.loads((run / "findings.json").read_text())
+    (of_consul, *_) = (each for each in document["findings"] if each["store"] == "consul")
+    of_consul["verdict"] = document["verdict"] = "fail"
+    write_json(run / "findings.json", {**document, "rto_s": 1e-9})
+    found = drilled(run)
+    assert "is not what this drillproof says" in found.doubt
+    assert found.verdict is Verdict.FAIL
+    assert dict(found.by_store) == {"mysql": Verdict.UNKNOWN, "consul": Verdict.FAIL}
+    assert not found.figures
+
+
+def test_a_drill_that_was_killed_is_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.judge.is_current", lambda _: True)
+    sample_runs.passed(tmp_path / "good")
+    (sample_runs.passed(tmp_path / "killed") / "findings.json").unlink()
+    (tmp_path / "no-run").mkdir()
+    assert [run.name for run in all_drills(tmp_path)] == ["good", "killed"]
+    (row,) = rows(map(drilled, all_drills(tmp_path)))
+    assert (row.survival.passed, row.survival.unknown, row.verdict) == (1, 1, Verdict.UNKNOWN)
+
+
 def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,3 +281,20 @@ def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
     newest = attempts.newest_ended(known)
     assert newest
     assert newest.how == "died"
+
+
+def test_nobody_is_told_that_a_run_passed_whose_findings_were_edited(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = MemoryWorld()
+    run = rehearse(tmp_path, world, (MemoryStore("mysql", world),), escaped=3).run
+    judge.recheck(run)
+    document = json.loads((run / "findings.json").read_text())
+    assert document["verdict"] == "fail"
+    passed = [{**each, "verdict": "pass"} for each in document["findings"]]
+    write_json(run / "findings.json", {**document, "verdict": "pass", "findings": passed})
+    monkeypatch.setenv("DRILLPROOF_WEBHOOK", receiver.url)
+    assert cli.main(["tell", run.name, "--runs", str(tmp_path)]) == 2
+    (told_them,) = receiver.documents
+    assert told_them["verdict"] == "unknown"
+    assert "is not what this drillproof says" in told_them["runs"][0]["problems"][0]
