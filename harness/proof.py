@@ -28,12 +28,20 @@ LEFT_OUT: Mapping[str, Mapping[str, str]] = {
     "mysql": {
         "the next AUTO_INCREMENT of a table": "the server moves it by itself",
         "privileges": "accounts are in the fingerprint, with their passwords; what they may do is not",
+        "foreign keys, CHECK constraints, parameters of routines, character sets and comments": "of definitions it has "
+        "columns with their types and defaults, indexes, and the text of views, routines and triggers",
+        "the values of MariaDB's sequences": "a recovery from a crash moves them ahead",
         "events, and the schemas of the server itself": "no row of a user is in them",
     },
     "postgres": {
         "the values of sequences": "a recovery from a crash, which a copy of a running server needs, moves them ahead",
-        "privileges, policies and triggers": "roles are in the fingerprint, with their passwords; these are not",
+        "privileges, policies, triggers and memberships of roles": "roles are in the fingerprint, with their "
+        "passwords; these are not",
+        "defaults of columns, types, rules, extensions, publications, settings and comments": "of definitions it has "
+        "columns with their types, indexes, constraints, and the text of views and functions",
         "large objects": "they belong to no table",
+        "unlogged tables": "PostgreSQL itself empties them when it recovers from a crash",
+        "databases that let nobody in, and templates": "nobody can read the first; the others are there for new ones",
     },
     "consul": {
         "all but the keys": "`consul kv export` tells the keys with their values and flags; ACLs, services and config "
@@ -61,6 +69,7 @@ class Judged:
     kind: str
     place: str  # namespace/pod
     fingerprint: str  # the path of its fingerprint; "" where none was taken
+    copied: bool = True  # whether the backup has a copy of any volume of its pod
 
     def __post_init__(self) -> None:
         if not self.key or not self.kind or not self.place:
@@ -70,14 +79,15 @@ class Judged:
 def databases(facts: Mapping[str, Json]) -> tuple[Judged, ...]:
     """All databases by run.json, so that none can go missing. ValueError if it names none, or not properly."""
     listed = facts.get("databases")
-    found = tuple(
-        Judged(*(str(each.get(name) or "") for name in ("key", "kind", "place", "fingerprint")))
-        for each in (listed if isinstance(listed, list) else [])
-        if isinstance(each, dict)
-    )
+    found = tuple(_judged(each) for each in (listed if isinstance(listed, list) else []) if isinstance(each, dict))
     if not found or len({each.key for each in found}) < len(found):
         raise ValueError("run.json names no databases")
     return found
+
+
+def _judged(each: Mapping[str, Json]) -> Judged:
+    key, kind, place, fingerprint = (str(each.get(name) or "") for name in ("key", "kind", "place", "fingerprint"))
+    return Judged(key, kind, place, fingerprint, copied=each.get("copied") is not False)
 
 
 def asked(facts: Mapping[str, Json]) -> str:
@@ -99,8 +109,15 @@ def rto_s(events: Iterable[Event]) -> float | None:
 
 
 def rpo_s(events: Iterable[Event]) -> float | None:
-    """The worst of all databases that know a time of their rows; None if none does."""
-    return max(ages_s(events).values(), default=None)
+    """The worst of all databases that know a time of their rows; None if none does, or one's could not be told.
+
+    So it is where a row is newer than the restore: whoever was restored beside it wrote that, and it hides the others.
+    """
+    told = tuple(events)
+    ages = ages_s(told)
+    asked = (event for event in told if event.kind == "newest" or event.data.get("what") == "newest")
+    knowing = {str(event.data.get("store")) for event in asked}
+    return max(ages.values(), default=None) if knowing == ages.keys() else None
 
 
 def ages_s(events: Iterable[Event]) -> dict[str, float]:

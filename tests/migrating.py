@@ -106,11 +106,11 @@ class Side:
     kinds: dict[str, str] = field(default_factory=lambda: dict(KINDS))
     says: dict[str, str] = field(
         default_factory=lambda: {
-            "ready": "",
+            "ready": "end\t0\n",
             "digest": DIGEST,
             "check": "sound\tshop.orders\nend\t1\n",
             "peers": "end\t0\n",
-            "probe": "",
+            "probe": "end\t0\n",
         }
     )
     version: str = "v1.34.4"

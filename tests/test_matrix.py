@@ -166,7 +166,7 @@ class TestTable:
         (tmp_path / "runs" / "pipe" / "findings.json").unlink()
         os.mkfifo(tmp_path / "runs" / "pipe" / "findings.json")
         (tmp_path / "runs" / "text" / "findings.json").write_text("<b>")
-        found = rows(*table.finished(tmp_path / "runs"))
+        found = rows(*table.all_drills(tmp_path / "runs"))
         assert pages.overall(found, 0) is Verdict.UNKNOWN
         assert sorted(doubt.partition(":")[0] for doubt in pages.doubts(found)) == ["cut", "deep", "pipe", "text"]
         assert sum(row.survival.passed for row in found) == 1

@@ -23,7 +23,7 @@ from harness.evidence import answers, summary
 from harness.hooks import Hook
 from harness.journal import Journal
 from harness.ledger import fingerprint
-from harness.matrix.table import finished
+from harness.matrix.table import all_drills
 from harness.migrate import assembly, back
 from harness.migrate.freeze import BY, WAS, Freezer
 from harness.migrate.move import End, Move, Parts
@@ -326,7 +326,7 @@ def test_all_that_it_leaves_is_as_the_schemas_say(move: Callable[..., Path]) -> 
     assert [problem for line in lines(run) for problem in wrong("journal", line)] == []
     assert wrong("run", json.loads((run / "run.json").read_text())) == []
     assert wrong("findings", told(run)) == []
-    assert finished(run.parent) == ()  # it is no drill
+    assert all_drills(run.parent) == ()  # it is no drill
 
 
 def test_each_check_of_a_move_has_its_question() -> None:

@@ -23,7 +23,7 @@ from harness.evidence import markdown, summary
 from harness.hooks import Hook
 from harness.journal import Journal
 from harness.ledger import fingerprint
-from harness.matrix.table import finished
+from harness.matrix.table import all_drills
 from harness.model import Json, Objectives, ToolReport, Verdict, Volume, VolumeCopy
 from harness.prove import assembly, detect, record
 from harness.prove import request as requests
@@ -49,7 +49,7 @@ class World:
     ours: dict[str, bytes] = field(default_factory=dict)
     says: dict[str, str] = field(
         default_factory=lambda: {
-            "ready": "",
+            "ready": "end\t0\n",
             "digest": DIGEST,
             "newest": "newest\t2026-01-02T02:59:00Z\tshop.orders.created_at\nend\t1\n",
             "check": "sound\tshop.orders\nsound\tmysql.user\nend\t2\n",
@@ -469,6 +469,6 @@ def test_the_words_of_a_proof_are_told_with_their_own_meaning(prove: Callable[..
 def test_a_proof_is_in_no_table_of_drills_unless_it_only_says_that_it_is_one(tmp_path: Path) -> None:
     run = sabotage.good(tmp_path)
     judge.recheck(run)
-    assert finished(tmp_path) == ()
+    assert all_drills(tmp_path) == ()
     (run / "run.json").write_text((run / "run.json").read_text() + " ")
-    assert finished(tmp_path) == (run,)
+    assert all_drills(tmp_path) == (run,)

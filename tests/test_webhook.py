@@ -97,6 +97,7 @@ def test_tell_says_what_a_run_came_to(
     sample: type[object], code: int, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = sample_runs.__dict__[sample.__name__](tmp_path / "namespace_loss")
+    monkeypatch.setattr("harness.judge.is_current", lambda _: True)  # the sample's findings are not made by the judge
     monkeypatch.setenv("DRILLPROOF_WEBHOOK", receiver.url)
     assert cli.main(["tell", run.name, "--runs", str(tmp_path)]) == code
     (told,) = receiver.documents

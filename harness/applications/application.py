@@ -170,10 +170,10 @@ def _words(described: Description, servers: Sequence[Server]) -> str:
 
 def _names_all(described: Description, pods: Mapping[str, Object]) -> None:
     """Every database that is seen is drilled, or left out knowingly: no green drill is silent on one."""
-    named = {member for store in described.stores for member in store.members}
-    seen = {each.pod: each for each in detect.recognised(pods.values())}
-    if odd := sorted(set(seen) - named - set(described.not_drilled)):
-        found = ", ".join(f"{pod} ({seen[pod].kind}: {seen[pod].why})" for pod in odd)
+    named = {(member, store.kind) for store in described.stores for member in store.members}
+    seen = (each for each in detect.recognised(pods.values()) if each.pod not in described.not_drilled)
+    if odd := sorted(f"{each.pod} ({each.kind}: {each.why})" for each in seen if (each.pod, each.kind) not in named):
+        found = ", ".join(odd)
         raise Misconfigured(
             f"{described.file}: the manifests run databases that no [[store]] names: {found}; "
             "name them, or list their pods under `not_drilled`"

@@ -17,7 +17,8 @@ class DataIsEqual:
     own), so the digest before the backup is the digest at the recovery point. Before the fault all
     members must agree among themselves: where they did not, the drill has nothing to compare with.
     A part of a member's own (`harness.model.OWN`) is held against the same member's of before.
-    Members are read twice, before and after they are restarted; every reading must be equal.
+    Members are read twice, before and after they are restarted; every reading must be
+    equal, and none may be lacking: what was right in memory says nothing of what is on the disk.
     An answer counts only with its receipt: the server said by the same connection that it is this member.
     """
 
@@ -52,6 +53,9 @@ class DataIsEqual:
             if said := differences(reference, _of(reading) or {}):
                 more = f"; and {len(said) - 5} more" if len(said) > 5 else ""  # noqa: PLR2004 # enough to begin with
                 return Finding(self.name, Verdict.FAIL, "; ".join(said[:5]) + more, "", store, member)
+        if missed := run.of("unread", what="digest", store=store, member=member):
+            detail = f"could not be read every time that it was asked: {missed[-1].data.get('message')}"
+            return Finding(self.name, Verdict.UNKNOWN, detail, "", store, member)
         rows = sum(_rows(part) for part in reference.values())
         return Finding(self.name, Verdict.PASS, f"{len(reference)} parts, {rows} rows equal", "", store, member)
 

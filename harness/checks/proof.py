@@ -123,7 +123,9 @@ class DatabasesAreSound:
         return tuple(self._database(run, database) for database in read_databases(run))
 
     def _database(self, run: Run, database: Judged) -> Finding:
-        said = _no_answer(run, database) or _own_check(run, database) or _content(run, database)
+        said = (
+            _no_answer(run, database) or _not_restored(database) or _own_check(run, database) or _content(run, database)
+        )
         return Finding(self.name, *said, database.kind, database.place)
 
 
@@ -159,6 +161,14 @@ def _no_answer(run: Run, database: Judged) -> Said | None:
         hint = "bundle/ has its logs; where a restore needs a hand, give it one with --after restore=CMD"
         return Verdict.FAIL, f"does not answer: {health[-1].data.get('detail')}", hint
     return None
+
+
+def _not_restored(database: Judged) -> Said | None:
+    """Why what a database says is no word of the backup; None if it is."""
+    if database.copied:
+        return None
+    hint = "annotate its pod for the file-system backup; what came up here was made anew, whatever rows it has"
+    return Verdict.UNKNOWN, "answers, and the backup has no copy of any volume of its pod", hint
 
 
 def _own_check(run: Run, database: Judged) -> Said | None:

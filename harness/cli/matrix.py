@@ -94,9 +94,9 @@ def _tell_plan(planned: Plan, *, as_json: bool) -> None:
 def table(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
     """Show the table strategy x disaster x store of all runs in a folder, judged anew from their evidence."""
     from harness.evidence import matrix as pages
-    from harness.matrix.table import drilled, finished, rows
+    from harness.matrix.table import all_drills, drilled, rows
 
-    found = rows(drilled(run) for run in finished(runs))
+    found = rows(drilled(run) for run in all_drills(runs))
     if as_json:
         tell.document(pages.document(runs, found, (), 0))
     else:

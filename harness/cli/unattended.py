@@ -261,8 +261,8 @@ def tell_(
     """Tell a webhook what a run came to, Prometheus what all runs of its folder did. Its verdict is the exit code."""
     from harness import rundir
     from harness.errors import Misconfigured
-    from harness.evidence import story
     from harness.matrix import trend
+    from harness.matrix.table import believed
     from harness.signing import keys
     from harness.unattended import prometheus as metrics
     from harness.unattended import webhook as webhooks
@@ -274,7 +274,7 @@ def tell_(
     if prometheus:
         metrics.writable(prometheus)
     path = rundir.find(runs, run)
-    told = story.read(path)
+    told = believed(path)
     if prometheus:
         found = trend.trend(path.parent, keys.known(), scenarios=())
         metrics.write(prometheus, metrics.render(found))

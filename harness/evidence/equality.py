@@ -103,6 +103,7 @@ def _store(story: Story, store: str, members: tuple[str, ...]) -> Store:
 
     read = {when: latest("digest", when=when) for when in ("before", "after")}
     corrupt, asked = latest("corrupt", what="digest"), latest("health", when="after")
+    unread = latest("unread", what="digest")
     before = {member: _parts(read["before"].get(member)) or {} for member in members}
     odd = disagreeing(before)
 
@@ -112,6 +113,9 @@ def _store(story: Story, store: str, members: tuple[str, ...]) -> Store:
             said = text(read[when][name].data.get("answered_by")) if name in read[when] else name
             if said != name:
                 doubt = f"asked {when} the fault, {said or 'nobody'} answered in its place"
+        after = _parts(read["after"].get(name))
+        if name in unread and after == before[name]:
+            doubt = doubt or f"could not be read every time: {text(unread[name].data.get('message'))}"
         health = asked[name].data if name in asked else {}
         damage = ""
         if name in corrupt and not odd:
@@ -119,7 +123,7 @@ def _store(story: Story, store: str, members: tuple[str, ...]) -> Store:
         return Member(
             name=name,
             before=before[name],
-            after=_parts(read["after"].get(name)),
+            after=after,
             damage=damage,
             doubt=doubt,
             health="not asked" if name not in asked else "well" if health.get("ok") is True else "not well",

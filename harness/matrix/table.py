@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -21,6 +21,10 @@ from harness.survival import Survival, survival
 
 FIGURES = {"rto_s": "RTO", "rpo_s": "RPO", "backup_s": "Backup", "tool_s": "Restore", "stored_bytes": "Stored"}
 """What is measured of a recovery, and its heading: the tool's restore alone is a leg of the RTO."""
+
+
+_LEFT = ("run.json", "journal.jsonl", "findings.json")
+"""By one of these a folder is known to be a run, however little of it is left."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,8 @@ class Row:
 
 def drilled(run: Path) -> Drilled:
     """What one run directory says. UNKNOWN if its findings are not what this judge says of its evidence."""
-    story = stories.read(run)
-    doubt = next(iter(story.problems), "") or _disagreement(run)
-    verdict = worst((story.verdict, *([Verdict.UNKNOWN] if doubt else [])))
+    story = believed(run)
+    doubt = next(iter(story.problems), "")
     noticing = bool(items(story.facts.get("noticed_by")))
     return Drilled(
         run,
@@ -69,13 +72,20 @@ def drilled(run: Path) -> Drilled:
         text(story.facts.get("strategy")),
         text(story.facts.get("engine")),
         noticing,
-        verdict,
-        tuple((store, _of_store(story, store, verdict)) for store in STORES if store in story.members),
-        {} if noticing else _figures(story),  # those of a bad recovery would praise it
+        story.verdict,
+        tuple((store, _of_store(story, store, doubt)) for store in STORES if store in story.members),
+        {} if noticing or doubt else _figures(story),  # those of a bad recovery would praise it
         story.events[-1].at_s if story.events else 0.0,
         time_of(story.events[-1].at) if story.events else None,
         doubt,
     )
+
+
+def believed(run: Path) -> Story:
+    """What a run directory tells; UNKNOWN at best if its findings are not what this judge says of its evidence."""
+    story = stories.read(run)
+    doubt = "" if story.problems else _disagreement(run)
+    return replace(story, problems=(doubt,)) if doubt else story
 
 
 def _disagreement(run: Path) -> str:
@@ -107,11 +117,10 @@ def _figures(story: Story) -> dict[str, float | None]:
     }
 
 
-def _of_store(story: Story, store: str, verdict: Verdict) -> Verdict:
+def _of_store(story: Story, store: str, doubt: str) -> Verdict:
     """The worst of what concerns this store; where the whole cannot be believed, nor can a part of it."""
-    if verdict is Verdict.UNKNOWN and story.verdict is not Verdict.UNKNOWN:
-        return verdict
-    return worst(finding.verdict for finding in story.findings if finding.store in {"", store})
+    told = (finding.verdict for finding in story.findings if finding.store in {"", store})
+    return worst((*told, *([Verdict.UNKNOWN] if doubt else [])))
 
 
 def rows(drills: Iterable[Drilled]) -> tuple[Row, ...]:
@@ -149,9 +158,12 @@ def _median(figures: Iterable[float | None]) -> float | None:
     return median(measured) if measured else None
 
 
-def finished(runs: Path) -> tuple[Path, ...]:
-    """The judged drills of a folder, oldest first; no proofs or moves. Misconfigured if there is no such folder."""
-    return tuple(run for run in inside(runs, "findings.json") if _is_drill(run))
+def all_drills(runs: Path) -> tuple[Path, ...]:
+    """The drills of a folder, oldest first; no proofs or moves. Misconfigured if there is no such folder.
+
+    One that was never judged was killed, or is under way; it is no less of a drill, and UNKNOWN.
+    """
+    return tuple(run for run in inside(runs) if any((run / left).exists() for left in _LEFT) and _is_drill(run))
 
 
 def _is_drill(run: Path) -> bool:

@@ -192,8 +192,12 @@ def _facts(
     options: ProofOptions, supplied: Supplies, recorded: Recorded, databases: tuple[Database, ...]
 ) -> dict[str, Json]:
     places = {f"{each.namespace}/{each.pod}" for each in databases}
+    copied = {copy.pod for copy in recorded.report.volumes}
+    copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
     named: list[Json] = [
-        {**asdict(each), "key": each.key, "place": f"{each.namespace}/{each.pod}"} for each in databases
+        {**asdict(each), "key": each.key, "place": place, "copied": place in copied}
+        for each in databases
+        for place in [f"{each.namespace}/{each.pod}"]
     ]
     return {
         "kind": rundir.PROOF,

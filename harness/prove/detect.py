@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.errors import Misconfigured
 from harness.k8s import Object, at, items, text
+from harness.model import Json
 
 ANNOTATION = "drillproof.fingerprint"
 """On a pod: the path, in the database's container, of the fingerprint that a hook wrote before the backup."""
@@ -60,7 +61,7 @@ def databases(pods: Iterable[Object], named: Sequence[str] = ()) -> tuple[Databa
 
 def recognised(pods: Iterable[Object]) -> tuple[Database, ...]:
     """Every database that is recognised among the pods; there may be none."""
-    return tuple(each for each in map(_of, pods) if each)
+    return tuple(each for pod in pods for each in _of(pod))
 
 
 def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[str, ...]:
@@ -75,20 +76,25 @@ def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[s
     )
 
 
-def _of(pod: Object) -> Database | None:
+def _of(pod: Object) -> Iterator[Database]:
+    """The first of each kind: two of one kind would listen at the same port."""
+    kinds: set[str] = set()
     for container in items(pod, "spec", "containers"):
-        if seen := _seen(container, annotated=bool(text(pod, "metadata", "annotations", ANNOTATION))):
-            return _database(pod, text(container, "name"), *seen)
-    return None
+        # The annotation speaks for one database alone.
+        annotated = not kinds and bool(text(pod, "metadata", "annotations", ANNOTATION))
+        seen = _seen(container, annotated=annotated)
+        beside = bool(kinds) and "-server" not in _words(container)  # as an agent of Consul may stand beside any server
+        if seen and seen[0] not in kinds and not (seen[0] == "consul" and beside):
+            kinds.add(seen[0])
+            yield _database(pod, text(container, "name"), *seen)
 
 
-def _seen(container: object, *, annotated: bool) -> tuple[str, str] | None:
+def _seen(container: Json, *, annotated: bool) -> tuple[str, str] | None:
     """The kind of server that a container runs, and how we know."""
-    thing = container if isinstance(container, dict) else {}
-    image = text(thing, "image")
+    image = text(container, "image")
     name = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
-    words = [str(word).rsplit("/", 1)[-1] for word in (*items(thing, "command"), *items(thing, "args"))]
-    ports = {at(port, "containerPort") for port in items(thing, "ports")}
+    words = [word.rsplit("/", 1)[-1] for word in _words(container)]
+    ports = {at(port, "containerPort") for port in items(container, "ports")}
     for program, kind in PROGRAMS.items():
         if program in words[:1]:
             return kind, f"runs {program}"
@@ -98,9 +104,14 @@ def _seen(container: object, *, annotated: bool) -> tuple[str, str] | None:
         if PORTS[kind] in ports:
             return kind, f"image {image}, port {PORTS[kind]}"
         # A client has the image of its server, too, and a command of its own.
-        if annotated or not items(thing, "command"):
+        if annotated or not items(container, "command"):
             return kind, f"image {image}{', has a fingerprint' if annotated else ''}"
     return None
+
+
+def _words(container: Json) -> tuple[str, ...]:
+    """What it runs, as far as its manifest says."""
+    return tuple(map(str, (*items(container, "command"), *items(container, "args"))))
 
 
 def _named(word: str, pods: Sequence[Object]) -> Database:

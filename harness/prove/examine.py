@@ -72,7 +72,10 @@ class Examiner:
             raise NoPlace(why)
         if not _runs(found[0], database.container):
             raise NotYet(_state(found[0]))
-        self._ask(database, "ready", within_s=30)
+        try:
+            self._do(database, "ready")
+        except Garbled as error:
+            raise NotYet(str(error)) from error
 
     def digest(self, database: Database) -> Digest:
         """Rows and hash of every part. ToolFailed, Garbled."""
@@ -98,8 +101,8 @@ class Examiner:
         return tuple(dict.fromkeys(line[1] for line in told))
 
     def probe(self, database: Database) -> None:
-        """Let it commit a write that leaves nothing. ToolFailed, TimedOut where it takes none."""
-        self._ask(database, "probe", within_s=30)
+        """Let it commit a write that leaves nothing. ToolFailed, TimedOut, Garbled where it takes none."""
+        self._do(database, "probe")
 
     def fingerprint(self, database: Database) -> Fingerprint:
         """What its hook wrote. ToolFailed, Garbled."""
@@ -111,6 +114,10 @@ class Examiner:
         if (form, kind) != (FORMAT, database.kind):
             raise Garbled(f"{database.fingerprint} is of {kind}, format {form}; {database.kind}, {FORMAT} is wanted")
         return Fingerprint(taken, parts_of(lines(rest)))
+
+    def _do(self, database: Database, what: str) -> None:
+        """Let it do what tells nothing but its end: an exec that breaks off on its way may well end with 0."""
+        lines(self._ask(database, what, within_s=30))
 
     def _ask(self, database: Database, what: str, within_s: float = deadlines.CHECK_S) -> str:
         script = (self.scripts / f"{database.kind}.sh").read_text(encoding="utf-8")

@@ -38,6 +38,7 @@ _SECRET_LENGTHS = range(8, 257)
 _FILE = re.compile(r"resources/(pods|secrets|persistentvolumeclaims)/namespaces/([^/]+)/[^/]+\.json")
 _UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
 _BY_FILES = "PodVolumeBackup"
+_CLAIM = ("persistentVolumeClaim", "claimName")
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,13 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
     )
     held = tuple(_objects(source, f"{folder}.tar.gz"))
     objects = tuple(thing for thing in held if _namespace(thing) not in SYSTEM)
-    pods = tuple(thing for thing in objects if thing.get("kind") == "Pod" and not _has_ended(thing))
+    all_pods = tuple(thing for thing in objects if thing.get("kind") == "Pod")
+    pods = tuple(pod for pod in all_pods if not _has_ended(pod))
     # Where nothing was copied, nothing of a repository is needed; kopia is what Velero itself would take.
     uploaders = sorted({text(copy, "spec", "uploaderType") or "restic" for copy in kept}) or ["kopia"]
     if len(uploaders) > 1 or uploaders[0] not in LAYOUTS:
         raise Misconfigured(f"the backup {name} was made with {' and '.join(uploaders)}; one of {', '.join(LAYOUTS)}")
+    claims = tuple(_claims(objects, pods, kept))
     return Recorded(
         report=_report(backup, kept),
         format=text(backup, "status", "formatVersion"),
@@ -114,10 +117,10 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
         namespaces=tuple(sorted({_namespace(thing) for thing in objects})),
         repositories=tuple(sorted({f"{uploaders[0]}/{text(copy, 'spec', 'pod', 'namespace')}/" for copy in kept})),
         pods=pods,
-        claims=tuple(_claims(objects, pods, kept)),
+        claims=claims,
         secrets=frozenset(_address(thing) for thing in objects if thing.get("kind") == "Secret"),
         elsewhere=tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz")),
-        missed=tuple(_missed(pods, copies)),
+        missed=(*_missed(pods, copies), *_ended_amiss(all_pods, claims)),
         hooks=sum(map(hooks_of, pods)),
         left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
         secret_values=frozenset(secret_values(objects)),
@@ -197,9 +200,27 @@ def _missed(pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[st
     """Velero says Completed where it left out a volume that it cannot read, or a pod that did not run."""
     copied = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}
     for pod in pods:
-        for volume in filter(None, map(str.strip, text(pod, "metadata", "annotations", ANNOTATION).split(","))):
+        for volume in _asked(pod):
             if (_address(pod), volume) not in copied:
                 yield f"{volume} of {_address(pod)}"
+
+
+def _ended_amiss(pods: tuple[Object, ...], claims: tuple[Claim, ...]) -> Iterator[str]:
+    """The same of pods that had failed when the backup was taken, unless another one's copy has the claim.
+
+    An evicted member of a StatefulSet is such a one: it comes back, and what it had does not.
+    """
+    copied = {claim.address for claim in claims if claim.copied}
+    for pod in pods:
+        mounts = {text(each, "name"): text(each, *_CLAIM) for each in items(pod, "spec", "volumes")}
+        for volume in _asked(pod) if text(pod, "status", "phase") == "Failed" else ():
+            if mounts.get(volume) and f"{_namespace(pod)}/{mounts[volume]}" not in copied:
+                yield f"{volume} of {_address(pod)}, which had failed"
+
+
+def _asked(pod: Object) -> Iterator[str]:
+    """The volumes that a pod asks to have copied."""
+    return filter(None, map(str.strip, text(pod, "metadata", "annotations", ANNOTATION).split(",")))
 
 
 def _has_ended(pod: Object) -> bool:
@@ -222,7 +243,7 @@ def secret_values(objects: Iterable[Object]) -> Iterator[str]:
 def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[Claim]:
     copied = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}
     mounts = [
-        (f"{_namespace(pod)}/{text(volume, 'persistentVolumeClaim', 'claimName')}", _address(pod), text(volume, "name"))
+        (f"{_namespace(pod)}/{text(volume, *_CLAIM)}", _address(pod), text(volume, "name"))
         for pod in pods
         for volume in items(pod, "spec", "volumes")
     ]

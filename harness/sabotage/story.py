@@ -102,6 +102,14 @@ def not_read_again(events: Events) -> Events:
     return (*events[:last], *(event for event in events[last:] if event.kind != "digest"))
 
 
+def one_not_read_again(events: Events) -> Events:
+    """One member answered before the restart, and could not be read after it."""
+    last = max(number for number, event in enumerate(events) if event.kind == "digest")
+    data = {key: events[last].data[key] for key in ("store", "member")}
+    failed = replace(events[last], kind="unread", data={**data, "what": "digest", "message": "connection refused"})
+    return (*events[:last], failed, *events[last + 1 :])
+
+
 def first(kind: str, before: str) -> Callable[[Events], Events]:
     """The same drill, but all events of a kind came before those of another."""
 
@@ -190,6 +198,8 @@ STORIES = (
           change=one_member("restart", before="same", after="same")),
     Story(name="nobody was read again", check="answers-from-restored", says="not restarted", verdict=UNKNOWN,
           change=not_read_again),
+    Story(name="a member could be read no more after the restart", check="data-equal", says="connection refused",
+          verdict=UNKNOWN, change=one_not_read_again),
     Story(name="nobody was restarted", check="answers-from-restored", says="not restarted", verdict=UNKNOWN,
           also=("login",), change=without("restart")),
     Story(name="another member answered", check="data-equal", says="someone-else answered", verdict=UNKNOWN,

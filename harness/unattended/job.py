@@ -130,7 +130,7 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     running = [each for each in unended if chain.file_of(each) not in here and each.began > begun]
     dead = [each for each in unended if each not in running]
     for each in dead:
-        _note(job, replace(each, how=attempts.DIED), say)
+        _note(job, replace(each, how=attempts.DIED, ended=made.began), say)  # when it was found; its end nobody knows
     lost = [f"the attempt of {each.began:%Y-%m-%d %H:%M} {attempts.HOW[attempts.DIED]}" for each in dead]
     late = attempts.overdue((each for each in found.attempts if each not in running), job.every, made.began)
     missed = "; ".join(filter(None, (*lost, late, found.doubt)))

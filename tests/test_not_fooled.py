@@ -1,0 +1,300 @@
+"""Verdicts that could be fooled once: each of these came to PASS, or to no word at all, though something was wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sample_runs
+import shop
+from nightly import NAME, claim, copy, good, pod
+from receiver import Receiver
+from test_prove import OPTIONS, World, bare, red, told
+from test_prove import prove as prove  # noqa: PLC0414 # a fixture
+from test_prove_scripts import SCRIPTS, ask
+from test_webhook import receiver as receiver  # noqa: PLC0414 # a fixture
+
+from harness import cli, journal, judge, shell
+from harness.applications.application import load
+from harness.checks.data import DataIsEqual
+from harness.errors import Misconfigured
+from harness.evidence import story
+from harness.evidence.equality import stores
+from harness.matrix.table import all_drills, drilled, rows
+from harness.model import Event, Json, Verdict
+from harness.proof import rpo_s
+from harness.prove import detect, record
+from harness.prove.examine import Examiner, Garbled, lines, parts_of
+from harness.rundir import Run, write_json
+from harness.testing import MemoryStore, rehearse
+from harness.testing import World as MemoryWorld
+from harness.unattended import attempt as attempts
+from harness.unattended import job as jobs
+from harness.wait import NotYet, until
+
+Prove = Callable[..., Path]
+
+# ---------------------------------------------------------------- a drill
+
+
+def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_path: Path) -> None:
+    run = rehearse(tmp_path, world := MemoryWorld(), (MemoryStore("mysql", world),)).run
+    events = list(journal.read(run / "journal.jsonl"))
+    last = max(n for n, event in enumerate(events) if event.kind == "digest" and event.data["member"] == "mysql-1")
+    said = {"what": "digest", "store": "mysql", "member": "mysql-1", "message": "OSError: connection refused"}
+    events[last] = replace(events[last], kind="unread", data=said)
+    (run / "journal.jsonl").unlink()
+    journal.write(run / "journal.jsonl", events)
+    found = {finding.member: finding for finding in DataIsEqual()(Run(run))}
+    assert found["mysql-1"].verdict is Verdict.UNKNOWN
+    assert "connection refused" in found["mysql-1"].detail
+    assert found["mysql-0"].verdict is Verdict.PASS
+    (shown,) = stores(story.read(run))
+    assert [member.state for member in shown.members] == ["equal", "not comparable", "equal"]
+
+
+# ---------------------------------------------------------------- what databases tell of themselves
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """A real server, if one is installed here: runs SQL in it, and is asked by its script."""
+    if not shutil.which("initdb") or not shutil.which("postgres"):
+        pytest.skip("no PostgreSQL is installed here")
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents[:3]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ()
+    home = tmp_path / "data"
+    shell.run([*nobody, "initdb", "--username=postgres", "--auth=trust", "--no-sync", "--pgdata", home])
+    server = ("postgres", "-D", home, "-p", port, "-k", "", "-F")
+
+    def sql(statement: str) -> str:
+        words = ("-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p", port, "-U", "postgres", "-v", "ON_ERROR_STOP=1")
+        return shell.run(["psql", *words], stdin=statement, env={"PGPORT": port}).stdout
+
+    with shell.spawn([*nobody, *server]):
+        until(lambda: sql("SELECT 1"), waited_for="PostgreSQL", within_s=30, every_s=0.1)
+        os.environ["PGPORT"] = port
+        try:
+            yield sql
+        finally:
+            del os.environ["PGPORT"]
+
+
+def test_a_column_that_is_called_as_our_alias_hides_no_other_column(
+    postgres: Callable[[str], str], tmp_path: Path
+) -> None:
+    postgres("CREATE TABLE readings (t timestamptz, celsius int); INSERT INTO readings VALUES ('2026-01-01', 20)")
+    before = parts_of(lines(ask(tmp_path, "digest", script="postgres")))
+    assert before["postgres: table public.readings"].rows == 1
+    assert parts_of(lines(ask(tmp_path, "digest", script="postgres"))) == before
+    postgres("UPDATE readings SET celsius = 90")
+    after = parts_of(lines(ask(tmp_path, "digest", script="postgres")))
+    assert [name for name in before if before[name] != after[name]] == ["postgres: table public.readings"]
+
+
+def test_the_body_of_a_function_in_standard_sql_is_told(postgres: Callable[[str], str], tmp_path: Path) -> None:
+    body = "CREATE OR REPLACE FUNCTION price(int) RETURNS int BEGIN ATOMIC SELECT $1 * %s; END"
+    text = "CREATE OR REPLACE FUNCTION rate() RETURNS int LANGUAGE sql AS 'SELECT %s'"
+    told = []
+    for price, rate in ((2, 7), (2, 7), (3, 7), (3, 8)):
+        postgres(f"{body % price}; {text % rate}")
+        told.append(parts_of(lines(ask(tmp_path, "digest", script="postgres")))["postgres: functions"].hash)
+    assert told[0] == told[1]
+    assert len(set(told)) == 3
+
+
+CONSUL = r"""#!/bin/sh
+case "$*" in
+*-stale*) whose=own ;;
+*) whose=leader ;;
+esac
+case "$1 $2" in
+"kv export") printf '[\n\t{\n\t\t"key": "%s"\n\t}\n]\n' "$whose" ;;
+"snapshot save") for file; do :; done; echo "$whose" >"$file" ;;
+"snapshot inspect") grep -q own "$3" ;;
+esac
+"""
+
+
+def test_a_consul_server_tells_what_it_holds_itself_and_not_what_its_leader_does(tmp_path: Path) -> None:
+    program = tmp_path / "consul"
+    program.write_text(CONSUL)
+    program.chmod(0o755)
+    assert '"key": "own"' in shell.run([program, "kv", "export", "-stale", ""]).stdout
+    mine = ask(tmp_path, "digest")
+    assert "damaged" not in ask(tmp_path, "check")
+    program.write_text(CONSUL.replace("whose=own", "whose=lost"))
+    assert ask(tmp_path, "digest") != mine
+
+
+@pytest.mark.parametrize("kind", ["mysql", "postgres", "consul"])
+def test_an_exec_that_breaks_off_and_ends_with_0_is_no_answer_and_no_write(kind: str) -> None:
+    database = detect.Database(kind, "shop", "db-0", "db", "named")
+    world = World()
+    world.says |= {"ready": "", "probe": ""}
+    examiner = Examiner(world.kubectl, SCRIPTS)
+    with pytest.raises(NotYet, match="cut off"):
+        examiner.ready(database)
+    with pytest.raises(Garbled, match="cut off"):
+        examiner.probe(database)
+
+
+# ---------------------------------------------------------------- a proof
+
+
+def test_a_database_of_which_the_backup_copied_nothing_is_not_proved_by_what_it_made_anew(prove: Prove) -> None:
+    forgotten: dict[str, Json] = {**pod("db-1"), "metadata": {"name": "db-1", "namespace": "shop"}}
+    bucket = good(pods=[bare(), forgotten], persistentvolumeclaims=[claim(), claim("data-db-1")])
+    run = prove(World(bucket, claims=("data-db-0", "data-db-1")), replace(OPTIONS, asked="sound"))
+    assert [each[:2] for each in red(run)] == [("databases-sound", "unknown")]
+    assert "no copy of any volume of its pod" in red(run)[0][2]
+
+
+def test_a_database_whose_claim_another_pod_lets_copy_is_restored(prove: Prove) -> None:
+    shared: Json = [{"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}]
+    helper: dict[str, Any] = {
+        "metadata": {"name": "helper-0", "namespace": "shop"},
+        "spec": {"containers": [{"name": "c", "image": "nginx"}], "volumes": shared},
+    }
+    bucket = good(pods=[bare(), helper], copies=[copy("helper-0")])
+    assert told(prove(World(bucket), replace(OPTIONS, asked="sound")))["verdict"] == "pass"
+
+
+@pytest.mark.parametrize(("phase", "missed"), [("Failed", ("data of shop/db-1, which had failed",)), ("Succeeded", ())])
+def test_a_volume_of_a_pod_that_had_failed_when_the_backup_was_taken_is_missed(
+    phase: str, missed: tuple[str, ...]
+) -> None:
+    annotations: Json = {"backup.velero.io/backup-volumes": "data"}
+    meta: Json = {"name": "db-1", "namespace": "shop", "annotations": annotations}
+    evicted: dict[str, Json] = {**pod("db-1"), "metadata": meta, "status": {"phase": phase}}
+    bucket = good(pods=[pod(), evicted], persistentvolumeclaims=[claim(), claim("data-db-1")])
+    assert record.read(bucket, bucket.listing(), NAME).missed == missed
+    # What is left of an evicted pod of a Deployment, whose successor has the claim.
+    evicted["spec"] = pod()["spec"]
+    bucket = good(pods=[pod(), evicted])
+    assert record.read(bucket, bucket.listing(), NAME).missed == ()
+
+
+def test_a_second_database_of_another_kind_in_one_pod_is_read_too() -> None:
+    both = pod()
+    both["spec"] = {
+        "containers": [
+            {"name": "agent", "image": "hashicorp/consul:1.22.0", "args": ["agent"]},
+            {"name": "client", "image": "mysql:9.7", "command": ["sleep", "inf"]},
+            {"name": "db", "image": "mysql:9.7"},
+            {"name": "search", "image": "postgres:17"},
+        ]
+    }
+    found = detect.databases([both])
+    assert {each.key: each.container for each in found} == {
+        "consul shop/db-0": "agent",
+        "mysql shop/db-0": "db",
+        "postgres shop/db-0": "search",
+    }
+
+
+def test_a_second_database_in_the_pod_of_a_store_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    beside = "        - {name: search, image: postgres:17}\n        - name: exporter\n"
+    both = shop.DATABASE.replace("        - name: exporter\n", beside)
+    with pytest.raises(Misconfigured, match=r"databases that no .* names: db-0 \(postgres: image postgres:17"):
+        load(shop.write(tmp_path, database=both))
+    agent = both.replace("postgres:17}", "hashicorp/consul:1.22.0, args: [agent]}")
+    (tmp_path / "agent").mkdir()
+    assert load(shop.write(tmp_path / "agent", database=agent)).namespace == "shop"
+
+
+AT = "2026-01-02T03:00:00+00:00"
+
+
+def told_newest(**newest: str) -> list[Event]:
+    """The events of a restore that was asked for, and of each database's newest row."""
+    asked = Event(1, 1, AT, "mark", {"mark": "T4"})
+    return [asked, *(Event(2, 2, AT, "newest", {"store": key, "newest": at}) for key, at in newest.items())]
+
+
+def test_a_row_written_after_the_restore_does_not_take_its_database_out_of_the_rpo() -> None:
+    old, fresh, later = "2025-12-02T03:00:00Z", "2026-01-02T02:59:00Z", "2026-01-02T03:00:30Z"
+    assert rpo_s(told_newest(mysql=fresh, postgres=old)) == timedelta(days=31).total_seconds()
+    assert rpo_s(told_newest(mysql=fresh, postgres=later)) is None
+    unread = Event(3, 3, AT, "unread", {"store": "postgres", "what": "newest", "message": "Lost connection"})
+    assert rpo_s([*told_newest(mysql=fresh), unread]) is None
+
+
+# ---------------------------------------------------------------- many runs, and jobs
+
+
+def test_a_cell_of_a_table_is_not_green_by_findings_that_were_edited(tmp_path: Path) -> None:
+    run = rehearse(tmp_path, world := MemoryWorld(), (MemoryStore("mysql", world), MemoryStore("consul", world))).run
+    judge.recheck(run)
+    document = json.loads((run / "findings.json").read_text())
+    (of_consul, *_) = (each for each in document["findings"] if each["store"] == "consul")
+    of_consul["verdict"] = document["verdict"] = "fail"
+    write_json(run / "findings.json", {**document, "rto_s": 1e-9})
+    found = drilled(run)
+    assert "is not what this drillproof says" in found.doubt
+    assert found.verdict is Verdict.FAIL
+    assert dict(found.by_store) == {"mysql": Verdict.UNKNOWN, "consul": Verdict.FAIL}
+    assert not found.figures
+
+
+def test_a_drill_that_was_killed_is_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.judge.is_current", lambda _: True)
+    sample_runs.passed(tmp_path / "good")
+    (sample_runs.passed(tmp_path / "killed") / "findings.json").unlink()
+    (tmp_path / "no-run").mkdir()
+    assert [run.name for run in all_drills(tmp_path)] == ["good", "killed"]
+    (row,) = rows(map(drilled, all_drills(tmp_path)))
+    assert (row.survival.passed, row.survival.unknown, row.verdict) == (1, 1, Verdict.UNKNOWN)
+
+
+def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = jobs.Job("nightly", ("run",), tmp_path, timedelta(days=1), timedelta(hours=6))
+    passed = replace(attempts.begin("nightly", job.every), name="0", began=datetime.now(UTC) - timedelta(days=30))
+    attempts.save(job.attempts, replace(passed, how="ended", ended=passed.began, verdict=Verdict.PASS))
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr("harness.unattended.job._ran", die)
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            jobs.attempt(job, lambda _: None)
+    known = attempts.saved(job.attempts)
+    assert sorted(each.how for each in known) == ["died", "ended", "running"]
+    assert attempts.standing(known, datetime.now(UTC))[0] is Verdict.UNKNOWN
+    newest = attempts.newest_ended(known)
+    assert newest
+    assert newest.how == "died"
+
+
+def test_nobody_is_told_that_a_run_passed_whose_findings_were_edited(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = MemoryWorld()
+    run = rehearse(tmp_path, world, (MemoryStore("mysql", world),), escaped=3).run
+    judge.recheck(run)
+    document = json.loads((run / "findings.json").read_text())
+    assert document["verdict"] == "fail"
+    passed = [{**each, "verdict": "pass"} for each in document["findings"]]
+    write_json(run / "findings.json", {**document, "verdict": "pass", "findings": passed})
+    monkeypatch.setenv("DRILLPROOF_WEBHOOK", receiver.url)
+    assert cli.main(["tell", run.name, "--runs", str(tmp_path)]) == 2
+    (told_them,) = receiver.documents
+    assert told_them["verdict"] == "unknown"
+    assert "is not what this drillproof says" in told_them["runs"][0]["problems"][0]
