@@ -158,7 +158,7 @@ class Side:
         names = [arg.rpartition("=")[2] for arg in args if arg.startswith("--field-selector=")]
         wanted = {kind.partition(".")[0].rstrip("s") for kind in kinds.split(",")}
         if "--all-namespaces" in args:
-            listed = [each for things in self.things.values() for each in things]
+            listed = [*self.wide, *(each for things in self.things.values() for each in things)]
         elif where == "velero":
             listed = [] if self.uid == "bare" else velero() if "deployments" in kinds else []
         elif where:
