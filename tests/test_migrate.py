@@ -21,7 +21,7 @@ from harness.checks import MOVE
 from harness.cli import main
 from harness.clock import Clock
 from harness.clusters.rights import Right, to_enter
-from harness.errors import HarnessError, Misconfigured
+from harness.errors import HarnessError, Misconfigured, TimedOut
 from harness.evidence import answers, summary
 from harness.hooks import Hook
 from harness.journal import Journal
@@ -562,6 +562,18 @@ def test_the_way_back_removes_the_target_and_lets_the_source_go(move: Callable[.
     assert of(one, "Deployment")["spec"]["replicas"] == 2
     assert WAS not in of(one, "Deployment")["metadata"]["annotations"]
     assert said[-1] == "shop of prod: mysql shop/db-0 took a write, so mysql does"
+
+
+def test_a_namespace_that_does_not_go_is_not_said_to_be_removed(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.deadlines.DAMAGE_S", 0.05)
+    one, other = source(), target()
+    run = move(one, other)
+    other.lingers = True
+    with pytest.raises(TimedOut, match="the namespace shop-new of new to be gone"):
+        go_back(run, one, other)
+    assert of(one, "Deployment")["spec"]["replicas"] == 0
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def at_target(options: MoveOptions) -> tuple[Right, ...]:
     )
     return (
         Right("list", "namespaces", name=CLUSTER),
-        *(Right(verb, "namespaces", name=options.target.namespace) for verb in ("list", "watch", "delete")),
+        *(Right(verb, "namespaces", name=options.target.namespace) for verb in ("list", "delete")),
         Right("create", "namespaces"),
         *(Right("list", kind, group) for kind, group in OF_TARGET.items()),
         Right("list", "persistentvolumes"),
