@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-browser report example example-by-file custos matrix selftest check docs bench bench-catalogue bench-prove bench-reports gc clean
+.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs bench bench-catalogue bench-prove bench-reports gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -20,6 +20,9 @@ test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 test-real: $(VENV)/.ready $(ALLURE)/node_modules/.ready ## the pull path, against a registry of our own, kopia-check, Allure: minutes, needs what `make drill` needs
 	@cd clusters/images/velero && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false ./cmd/kopia-check
 	@$(VENV)/bin/pytest -q -s tests/real_allure.py tests/real_pull.py tests/real_existing.py
+
+test-migrate: $(VENV)/.ready ## moves between two real clusters, and within one, by accounts that may just that: some 20 minutes, needs what `make drill` needs
+	@DRILLPROOF_MOVE=real-migrate $(VENV)/bin/pytest -q -s tests/real_migrate.py $(ARGS)
 
 report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with how each drill went before; other runs by RUNS=reports/matrix/DIR/runs
 	@found=$$(ls -d "$(abspath $(RUNS))"/*-*/allure-results 2>/dev/null); \

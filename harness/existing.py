@@ -20,13 +20,13 @@ from harness.backups import velero_guest
 from harness.backups.velero_guest import VeleroGuest
 from harness.backups.velero_install import Release
 from harness.clusters import rights, room
-from harness.clusters.existing import ExistingCluster, Guest, binding_object, namespace_object
+from harness.clusters.existing import ExistingCluster, Guest, inside, namespace_object
 from harness.deployment import LABEL, Deployment, generate
 from harness.errors import Misconfigured, TimedOut, ToolFailed
 from harness.ground import SiteCluster
 from harness.images import versions
 from harness.images.recipes import Kitchen
-from harness.k8s import Kubectl, Object, items, number, text
+from harness.k8s import Kubectl, Object, RunsKubectl, items, number, text
 from harness.model import Json
 from harness.options import Options
 from harness.scenario import beyond
@@ -135,7 +135,7 @@ class Place:
             run, backup = "the-run", "drill-the-run"
             deployment = _deployment(found, options)
             engine = found.backup_engine(found.there, found.uploader, run)
-            binding = (binding_object(self.allowed, found.guest.user, run),) if found.guest.binds else ()
+            binding = (inside(self.allowed).binding(found.guest.user, run),) if found.guest.binds else ()
             restic = engine.wanted_checks("the-repository") if found.uploader == "restic" else ()
             restore = (engine.wanted_restore(backup, backup),) if options.scenario.plan.restore else ()
             return (
@@ -165,10 +165,11 @@ def look(place: Place) -> Existing:
     with _left_alone(there):
         try:
             version = json.loads(kubectl("version", "-o", "json", within_s=ANSWER_S))
-            user = json.loads(kubectl("auth", "whoami", "-o", "json", within_s=ANSWER_S))
+            user = rights.whoami(kubectl, ANSWER_S)
         except (ToolFailed, TimedOut) as error:
             raise Misconfigured(f"the cluster of the context {allowed.context} does not let us in: {error}") from error
-        guest = Guest(text(user, "status", "userInfo", "username"), binds=_has_rights(kubectl, allowed))
+        knows_velero(kubectl, allowed)
+        guest = Guest(user, binds=_has_rights(kubectl, allowed))
         there.guest = guest
         _is_free(there)
         _has_class(kubectl, allowed)
@@ -271,21 +272,23 @@ def _copies_with(found: Existing, engine: str) -> None:
         )
 
 
+def knows_velero(kubectl: RunsKubectl, allowed: Allowed) -> None:
+    """Misconfigured where the cluster knows no objects of Velero's: no right to any can be given there, either."""
+    if "velero.io/v1" not in kubectl("api-versions").split():
+        raise Misconfigured(f"there is no Velero on the context {allowed.context}; drillproof installs none there")
+
+
 def _has_rights(kubectl: Kubectl, allowed: Allowed) -> bool:
     """Whether those inside the namespace have to be bound to us first. Misconfigured names all that are missing."""
     lacking = rights.missing(kubectl, rights.outside(allowed.namespace, allowed.velero))
-    inside = rights.missing(kubectl, rights.inside(allowed.namespace))
-    if inside:
-        lacking += rights.missing(kubectl, rights.to_enter(allowed.namespace, allowed.role))
-        with contextlib.suppress(ToolFailed):  # the right to read it is among those that are missing, then
-            role = kubectl("get", "clusterrole", allowed.role, "--ignore-not-found", "-o", "json")
-            lacking += rights.lacking(items(json.loads(role or "{}"), "rules"), inside)
+    to_enter, binds = inside(allowed).missing(kubectl)
+    lacking += to_enter
     if lacking:
         raise Misconfigured(
             f"rights are missing on the context {allowed.context}: {rights.named(lacking)}; "
             "clusters/existing/rbac.yaml grants all (docs/existing.md)"
         )
-    return bool(inside)
+    return binds
 
 
 def _is_free(there: ExistingCluster) -> None:

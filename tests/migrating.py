@@ -116,6 +116,7 @@ class Side:
     version: str = "v1.34.4"
     fails: str = ""
     deleted: list[str] = field(default_factory=list)
+    lingers: bool = False  # what is deleted is not gone yet
     digests: list[str] = field(default_factory=list)  # what it says next, before what it always says
     _created: list[Thing] = field(default_factory=list)
 
@@ -138,7 +139,8 @@ class Side:
                 self.things.setdefault(made["metadata"]["name"], [])
             case "delete" if args[1] == "namespace":
                 self.deleted.append(args[2])
-                del self.namespaces[args[2]], self.things[args[2]]
+                if not self.lingers:
+                    del self.namespaces[args[2]], self.things[args[2]]
             case "exec":
                 return self._exec(args[-1])
         return ""
@@ -158,7 +160,7 @@ class Side:
         names = [arg.rpartition("=")[2] for arg in args if arg.startswith("--field-selector=")]
         wanted = {kind.partition(".")[0].rstrip("s") for kind in kinds.split(",")}
         if "--all-namespaces" in args:
-            listed = [each for things in self.things.values() for each in things]
+            listed = [*self.wide, *(each for things in self.things.values() for each in things)]
         elif where == "velero":
             listed = [] if self.uid == "bare" else velero() if "deployments" in kinds else []
         elif where:

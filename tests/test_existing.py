@@ -19,14 +19,13 @@ from harness.backups.velero_guest import VeleroGuest
 from harness.backups.velero_install import Release
 from harness.checks.fence import FenceHeld
 from harness.clock import Clock
-from harness.clusters import existing as clusters
 from harness.clusters import rights, room
 from harness.clusters.existing import ExistingCluster, Guest
 from harness.clusters.minio import ObjectStore
 from harness.clusters.rights import Right
 from harness.deployment import LABEL
 from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
-from harness.existing import adapted
+from harness.existing import adapted, knows_velero
 from harness.journal import Journal
 from harness.k8s import Kubectl, at, documents, text
 from harness.ledger import fingerprint
@@ -130,9 +129,11 @@ def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
 # ---------------------------------------------------------------- rights
 
 
-def granted(kind: str, name: str, namespace: str) -> set[Right]:
-    """What a role of rbac.yaml grants, right by right."""
-    file = data.clusters() / "existing" / "rbac.yaml"
+RBAC = data.clusters() / "existing" / "rbac.yaml"
+
+
+def granted(kind: str, name: str, namespace: str, file: Path = RBAC) -> set[Right]:
+    """What a role of a file grants, right by right."""
     role = next(
         each
         for each in yaml.safe_load_all(file.read_text())
@@ -200,6 +201,12 @@ def test_what_a_role_lacks_is_read_from_its_rules(rule: Json, is_enough: bool) -
 def test_rights_on_the_same_thing_are_named_together() -> None:
     several = (Right("get", "pods", namespace="n"), Right("list", "pods", namespace="n"), Right("create", "namespaces"))
     assert rights.named(several) == "get, list pods in n; create namespaces in the cluster"
+
+
+def test_a_cluster_without_velero_is_told_apart_from_one_without_rights() -> None:
+    knows_velero(lambda *_, **__: "v1\nvelero.io/v1\n", THERE)
+    with pytest.raises(Misconfigured, match="there is no Velero on the context staging"):
+        knows_velero(lambda *_, **__: "v1\nvelero.io/v2\n", THERE)
 
 
 # ---------------------------------------------------------------- room
@@ -322,7 +329,7 @@ def there(tmp_path: Path, server: Cluster_, *, binds: bool = True) -> ExistingCl
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "ENTERED_S", 0.01)
+    monkeypatch.setattr(rights, "ENTERED_S", 0.01)
     until: Callable[..., object] = wait.until
     monkeypatch.setattr(velero_guest, "until", lambda probe, **how: until(probe, **{**how, "every_s": 0.01}))
 

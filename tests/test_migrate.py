@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from migrating import ALTERED, DIGEST, Side, pod, source, target, thing
+from test_existing import granted
 from test_schema import lines, wrong
 
 from harness import data, evidence, judge, selftest
@@ -18,19 +20,20 @@ from harness import rundir as rundirs
 from harness.checks import MOVE
 from harness.cli import main
 from harness.clock import Clock
-from harness.errors import HarnessError, Misconfigured
+from harness.clusters.rights import Right, to_enter
+from harness.errors import HarnessError, Misconfigured, TimedOut
 from harness.evidence import answers, summary
 from harness.hooks import Hook
 from harness.journal import Journal
 from harness.ledger import fingerprint
 from harness.matrix.table import all_drills
-from harness.migrate import assembly, back
+from harness.migrate import assembly, back, rights
 from harness.migrate.freeze import BY, WAS, Freezer
 from harness.migrate.move import End, Move, Parts
 from harness.migrate.options import MoveOptions, Place, options
 from harness.migrate.plan import MovePlan, plan
 from harness.migrate.room import lacking, quantity
-from harness.migrate.survey import Survey, survey
+from harness.migrate.survey import OF_SOURCE, OF_TARGET, Survey, survey
 from harness.prove.examine import Examiner
 from harness.sabotage import move as sabotage
 
@@ -44,11 +47,11 @@ RENAMED = replace(OPTIONS, target=Place("new", "shop-new"), storage_classes={"fa
 
 
 def planned(one: Side, other: Side, asked: MoveOptions = OPTIONS) -> MovePlan:
-    return plan(asked, _survey(one, asked.source), _survey(other, asked.target))
+    return plan(asked, *_surveys(one, other, asked))
 
 
-def _survey(side: Side, place: Place) -> Survey:
-    return survey(side.kubectl, place)
+def _surveys(one: Side, other: Side, asked: MoveOptions) -> tuple[Survey, Survey]:
+    return survey(one.kubectl, asked.source, OF_SOURCE), survey(other.kubectl, asked.target, OF_TARGET)
 
 
 # ---------------------------------------------------------------- the plan
@@ -198,6 +201,32 @@ def test_an_address_with_the_old_namespace_in_it_is_named_where_that_changes() -
     assert planned(one, target()).hindrances == ()
 
 
+def test_within_one_cluster_an_address_that_leads_back_to_the_source_makes_it_impossible() -> None:
+    one, other = source(), source()
+    other.namespaces.clear()
+    within = replace(RENAMED, target=Place("prod", "shop-new"))
+    assert [each.what for each in planned(one, other, within).hindrances] == ["source and target are the same cluster"]
+    held(
+        one,
+        thing("Service", "db"),
+        thing("ConfigMap", "web", data={"url": "mysql://db-0.db.shop:3306/shop", "see": "www.the-best.shop"}),
+    )
+    (said,) = planned(one, other, within).fatal
+    assert said.startswith("ConfigMap web names the namespace that is left (db-0.db.shop, www.the-best.shop); within ")
+    of(one, "ConfigMap")["data"].pop("url")
+    assert planned(one, other, within).fatal == ()
+
+
+def test_an_address_in_a_secret_is_seen() -> None:
+    one = source()
+    url = base64.b64encode(b"mysql://web:x@db.shop.svc.cluster.local/shop").decode()
+    held(one, thing("Secret", "web", data={"url": url}))
+    said = [each.what for each in planned(one, target(), RENAMED).hindrances]
+    assert said == [
+        "Secret web names the namespace that is left (db.shop.svc.cluster.local); after the move that leads nowhere"
+    ]
+
+
 def test_nobody_writes_is_no_plan() -> None:
     assert planned(source(), target(), replace(OPTIONS, writers=())).fatal == (
         "nothing says who writes: name writers with --writer, or a command with --freeze",
@@ -242,6 +271,77 @@ def test_a_word_that_makes_no_sense_is_refused(tmp_path: Path, words: dict[str, 
         options(**{**good, **words})
 
 
+# ---------------------------------------------------------------- rights
+
+ALL_ASKED = replace(OPTIONS, storage_classes={"fast": "slow"})
+EVERY_KIND = ("deployment/", "statefulset/", "cronjob/")
+
+
+@pytest.mark.parametrize(("end", "asked"), [("source", rights.at_source), ("target", rights.at_target)])
+def test_the_rights_that_are_asked_for_are_those_that_the_files_grant(
+    end: str, asked: Callable[[MoveOptions], tuple[Right, ...]]
+) -> None:
+    file, name = data.clusters() / "migrate" / f"{end}.yaml", f"drillproof-migrate-{end}"
+    given = granted("ClusterRole", name, "", file) | granted("Role", name, "velero", file)
+    entry = {replace(right, namespace="") for right in to_enter("shop", rights.ROLE)} if end == "target" else set()
+    assert given == {*asked(ALL_ASKED), *entry}
+    within = rights.inside("shop", EVERY_KIND).rights
+    assert granted("ClusterRole", rights.ROLE, "shop", file) == set(within)
+    assert len(set(within)) == len(within)
+
+
+@dataclass(frozen=True)
+class Allows:
+    """An API server that says who may do what: all, but for what it `refuses` of what is asked, in words."""
+
+    refuses: str = ""
+    velero: bool = True
+    role: bool = True  # whether the ClusterRole for the inside is there, with all that is asked
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "api-versions":
+            return "v1\nvelero.io/v1\n" if self.velero else "v1\n"
+        if args[:2] == ("get", "clusterrole"):
+            every = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+            return json.dumps({"rules": [every] if self.role else []})
+        asked = [each["spec"]["resourceAttributes"] for each in json.loads(stdin or "")["items"]]
+        words = [f"{each['verb']} {each['resource']}.{each.get('namespace', '')}" for each in asked]
+        return "".join(json.dumps({"status": {"allowed": word != self.refuses}}) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        (Allows("patch cronjobs.shop"), Allows(), "on the context prod: patch cronjobs.batch nightly in shop"),
+        (Allows("create backups.velero"), Allows(), "on the context prod: create backups.velero.io in velero"),
+        (Allows(), Allows("create namespaces."), "on the context new: create namespaces in the cluster"),
+        (Allows(), Allows("patch configmaps.velero"), "on the context new: patch configmaps storage-classes in velero"),
+        (Allows(), Allows("create pods.shop", role=False), "on the context new: create pods/exec in shop"),
+        (
+            Allows("list persistentvolumes."),
+            Allows("list nodes."),
+            "prod: list persistentvolumes in the cluster; and on the context new: list nodes in the cluster",
+        ),
+    ],
+)
+def test_a_right_that_is_missing_is_named_with_its_end(one: Allows, other: Allows, said: str) -> None:
+    with pytest.raises(Misconfigured, match=f"^rights are missing .*{said}; clusters/migrate/ has files"):
+        rights.ask(ALL_ASKED, one, other)
+
+
+def test_rights_inside_the_target_are_had_or_come_with_the_role() -> None:
+    assert rights.ask(ALL_ASKED, Allows(), Allows()) is False
+    assert rights.ask(ALL_ASKED, Allows(), Allows("create pods.shop")) is True
+
+
+def test_where_there_is_no_velero_none_of_its_rights_is_asked_for() -> None:
+    assert rights.ask(ALL_ASKED, Allows(), Allows("create restores.velero", velero=False)) is False
+
+
+def test_without_storage_classes_nothing_of_a_mapping_is_asked_for() -> None:
+    assert rights.ask(OPTIONS, Allows(), Allows("patch configmaps.velero")) is False
+
+
 # ---------------------------------------------------------------- the move
 
 
@@ -254,7 +354,7 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
         one: Side, other: Side, asked: MoveOptions = RENAMED, line: Callable[[str], None] = lambda _: None
     ) -> Path:
         other.other, other.to = one, asked.target.namespace
-        looked = assembly.Looked(_survey(one, asked.source), _survey(other, asked.target), planned(one, other, asked))
+        looked = assembly.Looked(*_surveys(one, other, asked), planned(one, other, asked))
         assert looked.plan.fatal == ()
         run = rundirs.create(tmp_path / "runs", "migrate", assembly._facts(asked, looked))
         journal = Journal(run / "journal.jsonl", Clock())
@@ -266,6 +366,7 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
             target=_end(other, asked.target),
             databases=looked.plan.databases,
             freezer=Freezer(one.kubectl, asked.source.namespace, line),
+            enter=lambda: None,
             classes=lambda: None,
             forget_classes=lambda: None,
             env={},
@@ -461,6 +562,18 @@ def test_the_way_back_removes_the_target_and_lets_the_source_go(move: Callable[.
     assert of(one, "Deployment")["spec"]["replicas"] == 2
     assert WAS not in of(one, "Deployment")["metadata"]["annotations"]
     assert said[-1] == "shop of prod: mysql shop/db-0 took a write, so mysql does"
+
+
+def test_a_namespace_that_does_not_go_is_not_said_to_be_removed(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.deadlines.DAMAGE_S", 0.05)
+    one, other = source(), target()
+    run = move(one, other)
+    other.lingers = True
+    with pytest.raises(TimedOut, match="the namespace shop-new of new to be gone"):
+        go_back(run, one, other)
+    assert of(one, "Deployment")["spec"]["replicas"] == 0
 
 
 @pytest.mark.parametrize(

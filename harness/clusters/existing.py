@@ -20,10 +20,6 @@ from harness.deployment import LABEL
 from harness.errors import Misconfigured
 from harness.k8s import Kubectl, Object, text
 from harness.model import Json, Volume
-from harness.wait import NotYet, until
-
-ENTERED_S = 30.0
-"""Rights that were just given are there within a moment; where several API servers run, within some seconds."""
 
 
 class NoMachines:
@@ -105,7 +101,7 @@ class ExistingCluster:
         label = f"claim-{secrets.token_hex(4)}"
         self._mine.add(label)
         self.kubectl("create", "-f", "-", stdin=json.dumps(namespace_object(self.allowed, label)))
-        self._enter(label)
+        inside(self.allowed).enter(self.kubectl, label, self.guest.user if self.guest.binds else "")
 
     def open(self, run: str) -> None:
         """Write a run's name on the namespace that was claimed."""
@@ -160,19 +156,6 @@ class ExistingCluster:
         """Write logs, events and objects of the namespace below `into`; never raises for what cannot be had."""
         bundle.collect_namespace(self.kubectl, self.allowed.namespace, into)
 
-    def _enter(self, label: str) -> None:
-        """Have the rights inside the namespace given to us, if we have them not everywhere."""
-        if self.guest.binds:
-            binding = json.dumps(binding_object(self.allowed, self.guest.user, label))
-            self.kubectl("create", "-f", "-", stdin=binding)
-        wanted = rights.inside(self.allowed.namespace)
-
-        def entered() -> None:
-            if lacking := rights.missing(self.kubectl, wanted):
-                raise NotYet(f"missing: {rights.named(lacking)}")
-
-        until(entered, waited_for=f"the rights inside {self.allowed.namespace}", within_s=ENTERED_S)
-
     def _remove(self, mine: Collection[str] | None) -> tuple[str, ...]:
         """Remove the namespace and the backups of these drills, or of all if None; return what it was, in words."""
         removed = []
@@ -190,12 +173,6 @@ def namespace_object(allowed: Allowed, run: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
-def binding_object(allowed: Allowed, user: str, run: str) -> Json:
-    """What lets a user into the namespace."""
-    return {
-        "apiVersion": f"{rights.RBAC}/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": "drillproof", "namespace": allowed.namespace, "labels": {LABEL: run}},
-        "roleRef": {"apiGroup": rights.RBAC, "kind": "ClusterRole", "name": allowed.role},
-        "subjects": [{"apiGroup": rights.RBAC, "kind": "User", "name": user}],
-    }
+def inside(allowed: Allowed) -> rights.Inside:
+    """The way into it, and what is needed there."""
+    return rights.Inside(allowed.namespace, allowed.role, rights.inside(allowed.namespace))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.errors import HarnessError
-from harness.k8s import RunsKubectl, at, documents, items
+from harness.deployment import LABEL
+from harness.errors import HarnessError, ToolFailed
+from harness.k8s import RunsKubectl, at, documents, items, text
 from harness.model import Json
+from harness.wait import NotYet, until
 
 RBAC = "rbac.authorization.k8s.io"
+
+ENTERED_S = 30.0
+"""Rights that were just given are there within a moment; where several API servers run, within some seconds."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,50 @@ class Right:
         which = f" {self.name}" if self.name else ""
         where = f"in {self.namespace}" if self.namespace else "in the cluster"
         return f"{self.verb} {kind}{which} {where}"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A namespace that is yet to be made: no right in it can be given beforehand.
+
+    So who makes it binds the ClusterRole `role` to himself there, unless he has these rights everywhere.
+    """
+
+    namespace: str
+    role: str
+    rights: tuple[Right, ...]
+
+    def missing(self, kubectl: RunsKubectl) -> tuple[tuple[Right, ...], bool]:
+        """What we lack to get in, and whether the role has to be bound to us first."""
+        wanted = missing(kubectl, self.rights)
+        if not wanted:
+            return (), False
+        without = missing(kubectl, to_enter(self.namespace, self.role))
+        with contextlib.suppress(ToolFailed):  # the right to read it is among those that are missing, then
+            role = kubectl("get", "clusterrole", self.role, "--ignore-not-found", "-o", "json")
+            without += lacking(items(json.loads(role or "{}"), "rules"), wanted)
+        return without, True
+
+    def binding(self, user: str, run: str) -> Json:
+        """What lets a user in."""
+        return {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "drillproof", "namespace": self.namespace, "labels": {LABEL: run}},
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": self.role},
+            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
+        }
+
+    def enter(self, kubectl: RunsKubectl, run: str, user: str = "") -> None:
+        """Bind the role to `user` if one is named, and return once all rights are there. TimedOut."""
+        if user:
+            kubectl("create", "-f", "-", stdin=json.dumps(self.binding(user, run)))
+
+        def entered() -> None:
+            if without := missing(kubectl, self.rights):
+                raise NotYet(f"missing: {named(without)}")
+
+        until(entered, waited_for=f"the rights inside {self.namespace}", within_s=ENTERED_S)
 
 
 def outside(namespace: str, velero: str) -> tuple[Right, ...]:
@@ -79,6 +129,12 @@ def to_enter(namespace: str, role: str) -> tuple[Right, ...]:
         Right("get", "clusterroles", RBAC, role),
         Right("bind", "clusterroles", RBAC, role),
     )
+
+
+def whoami(kubectl: RunsKubectl, within_s: float = 60) -> str:
+    """As whom the cluster knows us. ToolFailed, TimedOut."""
+    known = json.loads(kubectl("auth", "whoami", "-o", "json", within_s=within_s))
+    return text(known, "status", "userInfo", "username")
 
 
 def missing(kubectl: RunsKubectl, rights: Sequence[Right]) -> tuple[Right, ...]:

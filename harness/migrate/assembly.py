@@ -14,6 +14,7 @@ from harness.backups.velero_install import NAMESPACE, Release, map_storage_class
 from harness.clock import Clock
 from harness.clusters.bundle import collect_namespace
 from harness.clusters.minio import ObjectStore
+from harness.clusters.rights import whoami
 from harness.errors import HarnessError, Misconfigured
 from harness.evidence import bundle
 from harness.existing import find_kubectl
@@ -23,12 +24,13 @@ from harness.k8s import Kubectl, text
 from harness.ledger import fingerprint
 from harness.migrate import back as ways
 from harness.migrate import plan as plans
+from harness.migrate import rights
 from harness.migrate.back import Moved
 from harness.migrate.freeze import Freezer
 from harness.migrate.move import End, Move, Parts
 from harness.migrate.options import MoveOptions, Place, kubeconfig_of
 from harness.migrate.plan import Hindrance, MovePlan
-from harness.migrate.survey import Survey, survey
+from harness.migrate.survey import OF_SOURCE, OF_TARGET, Survey, survey
 from harness.model import MOVE_STEPS, Event, Json, Plan, Verdict
 from harness.proof import LEFT_OUT
 from harness.prove.examine import Examiner
@@ -45,13 +47,15 @@ class Looked:
     source: Survey
     target: Survey
     plan: MovePlan
+    binds: bool = False  # whether we have to be let into the target's namespace once it is made
 
 
 def look(options: MoveOptions) -> Looked:
     """Look at both ends, and let every database of the source answer. Nothing is changed. Misconfigured."""
-    kubectl = kubectl_of(options.kubeconfig, options.source)
-    source = survey(kubectl, options.source)
-    target = survey(kubectl_of(options.kubeconfig, options.target), options.target)
+    kubectl, other = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
+    binds = rights.ask(options, kubectl, other)
+    source = survey(kubectl, options.source, OF_SOURCE)
+    target = survey(other, options.target, OF_TARGET)
     plan = plans.plan(options, source, target)
     examiner, silent = examiner_of(kubectl), []
     for database in plan.databases:
@@ -59,7 +63,7 @@ def look(options: MoveOptions) -> Looked:
             examiner.ready(database)
         except (HarnessError, NotYet) as error:
             silent.append(Hindrance(fatal=True, what=f"{database.key} does not tell what it holds: {error}"))
-    return Looked(source, target, replace(plan, hindrances=(*plan.hindrances, *silent)))
+    return Looked(source, target, replace(plan, hindrances=(*plan.hindrances, *silent)), binds)
 
 
 class MoveSite:
@@ -198,6 +202,9 @@ def _parts(options: MoveOptions, looked: Looked, run: Path) -> Parts:
         target=_end(options.target, target, {} if named[0] == named[1] else dict([named])),
         databases=looked.plan.databases,
         freezer=freezer_of(source, options.source.namespace, env),
+        enter=partial(
+            rights.inside(named[1], options.writers).enter, target, run.name, whoami(target) if looked.binds else ""
+        ),
         classes=partial(_map, target, options.storage_classes),
         forget_classes=partial(_forget, target, options.storage_classes),
         env={**env, "DRILLPROOF_RUN": str(run.resolve()), "DRILLPROOF_SCENARIO": NAME},

@@ -10,7 +10,7 @@ from harness import deadlines
 from harness.checks.data import differences
 from harness.deployment import LABEL
 from harness.errors import HarnessError, Misconfigured, TimedOut
-from harness.k8s import RunsKubectl, objects, text
+from harness.k8s import Object, RunsKubectl, objects, text
 from harness.migrate.freeze import Freezer
 from harness.migrate.options import Place
 from harness.model import Json
@@ -84,7 +84,7 @@ def back(run: Moved, source: End, target: End, *, lose_writes: bool, say: Callab
     then. HarnessError if the source takes no write.
     """
     name = run.target.name
-    found = objects(target.kubectl, "namespaces", f"--field-selector=metadata.name={run.target.namespace}")
+    found = _namespace(run, target)
     if found and text(found[0], "metadata", "labels", LABEL) == run.name:
         doubts = tuple(_doubts(run, target))
         if doubts and not lose_writes:
@@ -93,7 +93,14 @@ def back(run: Moved, source: End, target: End, *, lose_writes: bool, say: Callab
                 "if they may be lost, say --lose-writes"
             )
         say(f"{name}: {'; '.join(doubts) or 'it holds what it held when it was moved'}")
-        target.kubectl("delete", "namespace", run.target.namespace, "--ignore-not-found", within_s=deadlines.DAMAGE_S)
+        # Not kubectl's own wait: it ends at once, and says nothing, where a right to look is missing.
+        target.kubectl("delete", "namespace", run.target.namespace, "--ignore-not-found", "--wait=false")
+
+        def gone() -> None:
+            if still := _namespace(run, target):
+                raise NotYet(f"it is {text(still[0], 'status', 'phase')}")
+
+        until(gone, waited_for=f"the namespace {name} to be gone", within_s=deadlines.DAMAGE_S)
         say(f"{name}: the namespace is removed")
     else:
         say(f"{name}: {'not made by this run, so it is left alone' if found else 'there is no such namespace'}")
@@ -103,6 +110,11 @@ def back(run: Moved, source: End, target: End, *, lose_writes: bool, say: Callab
     say(f"{run.source.name}: let go: {done or 'nothing was frozen'}")
     for kind, taker in _takers(run, source):
         say(f"{run.source.name}: {taker} took a write, so {kind} does")
+
+
+def _namespace(run: Moved, target: End) -> tuple[Object, ...]:
+    """The target's namespace, if it is there, whoever made it."""
+    return objects(target.kubectl, "namespaces", f"--field-selector=metadata.name={run.target.namespace}")
 
 
 def _doubts(run: Moved, target: End) -> Iterator[str]:

@@ -61,6 +61,7 @@ class Parts:
     target: End
     databases: tuple[Database, ...]
     freezer: Freezer
+    enter: Callable[[], None]  # the rights inside the target's namespace are there, once it is
     classes: Callable[[], None]  # the target's tool is told which storage classes become which
     forget_classes: Callable[[], None]
     env: dict[str, str]
@@ -145,6 +146,7 @@ class Move:
         target = self._parts.target
         self._asked = True
         self._make_namespace()
+        self._parts.enter()
         self._parts.classes()
         try:
             self._journal.mark("T4")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.backups.velero import ANNOTATION, hooks_of
@@ -257,13 +258,22 @@ def _surroundings(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
             new = "another port" if kind == "NodePort" else "another address"
             yield False, f"the Service {name} is a {kind}: it gets {new}; its clients have to be told"
     if source.place.namespace != target.place.namespace:
-        for thing in source.things:
-            if found := _addresses(thing, source.place.namespace):
-                whose = f"{text(thing, 'kind')} {text(thing, 'metadata', 'name')}"
-                yield (
-                    False,
-                    f"{whose} names the namespace that is left ({_few(found)}); after the move that leads nowhere",
-                )
+        yield from _left_behind(source, within=source.uid == target.uid)
+
+
+def _left_behind(source: Survey, *, within: bool) -> Iterator[tuple[bool, str]]:
+    """Addresses with the namespace in them that is left.
+
+    `within` one cluster they go on leading there, to a Service of the source: what is at the target would join it.
+    """
+    services = {text(each, "metadata", "name") for each in source.of("Service")}
+    leads = "within one cluster it leads to the source, which what is at the target would join; write short names"
+    for thing in source.things:
+        if found := _addresses(thing, source.place.namespace):
+            whose = f"{text(thing, 'kind')} {text(thing, 'metadata', 'name')}"
+            joins = within and any(service in services for service in found.values())
+            after = leads if joins else "after the move that leads nowhere"
+            yield joins, f"{whose} names the namespace that is left ({_few(found)}); {after}"
 
 
 def _writers(options: MoveOptions, source: Survey) -> Iterator[tuple[bool, str]]:
@@ -294,11 +304,13 @@ def _outside(source: Survey) -> Iterator[str]:
             yield f"clusterrole {text(each, 'roleRef', 'name')}"
 
 
-def _addresses(thing: Object, namespace: str) -> list[str]:
-    """Every address within an object's own text that has the namespace in it: `db.shop.svc`."""
+def _addresses(thing: Object, namespace: str) -> dict[str, str]:
+    """Every address within an object's own text that has the namespace in it, `db-0.db.shop.svc`, and its Service."""
     kept = {key: value for key, value in thing.items() if key not in {"metadata", "status"}}
-    pattern = rf"[\w-]+(?:\.[\w-]+)?\.{re.escape(namespace)}(?:\.svc(?:\.[\w.-]*\w)?)?(?![\w.-])"
-    return list(dict.fromkeys(re.findall(pattern, json.dumps(kept))))
+    if text(thing, "kind") == "Secret" and isinstance(held := kept.get("data"), Mapping):
+        kept["data"] = [base64.b64decode(str(each)).decode(errors="replace") for each in held.values()]
+    pattern = rf"(?:[\w-]+\.)?([\w-]+)\.{re.escape(namespace)}(?:\.svc(?:\.[\w.-]*\w)?)?(?![\w.-])"
+    return {found[0]: found[1] for found in re.finditer(pattern, json.dumps(kept))}
 
 
 def _stop(writer: str) -> str:

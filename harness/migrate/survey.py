@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.backups.velero_install import NAMESPACE
@@ -13,9 +14,24 @@ from harness.k8s import Object, RunsKubectl, at, condition, items, number, objec
 from harness.migrate.options import Place
 from harness.objects import EXCLUDED_KINDS
 
-CLUSTER_WIDE = ("priorityclasses", "runtimeclasses", "ingressclasses", "clusterroles")
-"""What objects of a namespace may need, lies outside of it, and is not in its backup."""
+CLUSTER = "kube-system"
+"""The namespace that every cluster has, and by whose UID it is known."""
 
+API = "velero.io"
+
+OF_SOURCE = {"persistentvolumes": ""}
+"""What of the whole cluster is looked at, and its API group: where the volumes lie."""
+
+OF_TARGET = {
+    "nodes": "",
+    "pods": "",
+    "storageclasses": "storage.k8s.io",
+    "priorityclasses": "scheduling.k8s.io",
+    "runtimeclasses": "node.k8s.io",
+    "ingressclasses": "networking.k8s.io",
+    "clusterroles": "rbac.authorization.k8s.io",
+}
+"""The same: whether there is room, and what objects of a namespace need that lies outside of it."""
 
 LOCATION = "default"
 """What Velero's BackupStorageLocation is called that is used."""
@@ -33,7 +49,7 @@ class Velero:
     url: str = ""
     available: bool = False
     read_only: bool = False
-    repository: str = ""  # a hash of its repositories' password; "" if that could not be read
+    repository: str = ""  # a hash of its repositories' password; "" if it has none yet
     mapping: Mapping[str, str] | None = None  # of storage classes, if it has one already
 
 
@@ -50,7 +66,7 @@ class Survey:
     pods: tuple[Object, ...]  # in the namespace
     volumes: Mapping[str, Object]  # persistent ones, by name
     classes: Mapping[str, Object]  # of storage, by name
-    outside: frozenset[str]  # what of CLUSTER_WIDE there is: `priorityclass high`
+    outside: frozenset[str]  # what else of the cluster was looked at: `priorityclass high`
     nodes: tuple[Object, ...]
     placed: tuple[Object, ...]  # every pod of the cluster
     velero: Velero = field(default_factory=Velero)
@@ -60,18 +76,21 @@ class Survey:
         return tuple(thing for thing in self.things if text(thing, "kind") == kind)
 
 
-def survey(kubectl: RunsKubectl, place: Place) -> Survey:
-    """Look at one end. Misconfigured where it cannot be reached, or does not let itself be looked at."""
-    try:
+def survey(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str]) -> Survey:
+    """Look at one end; of the whole cluster at the kinds `outside` of the namespace.
+
+    Misconfigured where it cannot be reached, or does not let itself be looked at.
+    """
+    with reached(place):
         version = json.loads(kubectl("version", "--output=json"))
         kinds = dict(map(_kind, kubectl(*_KINDS).splitlines()))
         found = _named(kubectl, "namespaces", place.namespace)
         compared = sorted(kinds.keys() - {kind for kind, _ in EXCLUDED_KINDS})
         here = f"--namespace={place.namespace}"
-        wide = objects(kubectl, f"persistentvolumes,storageclasses,nodes,{','.join(CLUSTER_WIDE)}")
+        wide = objects(kubectl, ",".join(f"{kind}.{group}".rstrip(".") for kind, group in outside.items()), _EVERYWHERE)
         return Survey(
             place=place,
-            uid=text(_named(kubectl, "namespaces", "kube-system"), "metadata", "uid"),
+            uid=text(_named(kubectl, "namespaces", CLUSTER), "metadata", "uid"),
             kubernetes=text(version, "serverVersion", "gitVersion"),
             kinds=frozenset(kinds.values()),
             namespace=found,
@@ -81,12 +100,21 @@ def survey(kubectl: RunsKubectl, place: Place) -> Survey:
             classes=_of(wide, "StorageClass"),
             outside=frozenset(f"{text(thing, 'kind').lower()} {text(thing, 'metadata', 'name')}" for thing in wide),
             nodes=tuple(_of(wide, "Node").values()),
-            placed=objects(kubectl, "pods", "--all-namespaces"),
-            velero=_velero(kubectl) if "backups.velero.io" in kinds else Velero(),
+            placed=tuple(thing for thing in wide if text(thing, "kind") == "Pod"),
+            velero=_velero(kubectl) if f"backups.{API}" in kinds else Velero(),
         )
+
+
+@contextlib.contextmanager
+def reached(place: Place) -> Iterator[None]:
+    """Misconfigured where a cluster that is asked in this block does not answer, or refuses to."""
+    try:
+        yield
     except (ToolFailed, TimedOut) as error:
         said = error.tail if isinstance(error, ToolFailed) else str(error)
-        raise Misconfigured(f"the context {place.context} cannot be looked at: {said.splitlines()[-1]}") from error
+        raise Misconfigured(
+            f"the context {place.context} cannot be looked at: {(said.splitlines() or ['no answer'])[-1]}"
+        ) from error
 
 
 def kind_of(thing: Object) -> str:
@@ -95,6 +123,7 @@ def kind_of(thing: Object) -> str:
     return f"{text(thing, 'kind')}.{group}" if slash else text(thing, "kind")
 
 
+_EVERYWHERE = "--all-namespaces"
 _KINDS = ("api-resources", "--namespaced", "--verbs=list", "--no-headers")
 
 
@@ -150,8 +179,5 @@ def _image(deployment: Object) -> str:
 
 
 def _password(kubectl: RunsKubectl) -> str:
-    try:
-        secret = _named(kubectl, "secrets", "velero-repo-credentials", f"--namespace={NAMESPACE}")
-    except ToolFailed:  # not everybody may read it
-        return ""
+    secret = _named(kubectl, "secrets", "velero-repo-credentials", f"--namespace={NAMESPACE}")
     return hashlib.sha256(json.dumps(at(secret, "data"), sort_keys=True).encode()).hexdigest() if secret else ""
