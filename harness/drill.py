@@ -239,18 +239,17 @@ class Drill:
         try:
             self._recover()
         except BrokeOff:
-            if not plan.restore:  # the members are those of before, and what they say tells what is wrong
-                self._read_all(well_within_s=0)
+            self._read_all(well_within_s=0)  # what the members say, and hold, tells what is wrong
             raise
 
     def _recover(self) -> None:
-        plan = self._scenario.plan
+        plan, within_s = self._scenario.plan, self._recover_within_s()
+        stores = self._parts.stores
+        mend = {store.name: store.mend for store in stores if plan.mend and isinstance(store, Mendable)}
+        recover = {store.name: store.recover for store in stores} if plan.restore else mend
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
-            stores = self._parts.stores
-            mend = [store.mend for store in stores if plan.mend and isinstance(store, Mendable)]
-            recover = [store.recover for store in stores] if plan.restore else mend
-            parallel.each((self._watch_pods, *recover), lambda step: step(), together=True)
+            parallel.together({"all pods": self._watch_pods, **recover}, within_s=within_s)
 
     def _move(self) -> None:
         """From here on the drill is about another cluster. The one from before runs on."""
@@ -294,7 +293,7 @@ class Drill:
 
     def _watch_pods(self) -> None:
         ready, what = self._parts.deployment.ready, "all pods to be Ready after the restore"
-        wait.until(ready, waited_for=what, within_s=self._recover_within_s(), every_s=1)
+        wait.until(ready, waited_for=what, within_s=deadlines.RECOVER_S, every_s=1)
         self._journal.mark("T6")
 
     def _recover_within_s(self) -> float:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from collections.abc import Callable, Iterable
-from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from functools import partial
 from typing import TypeVar
 
 from harness import shell, wait
+from harness.errors import TimedOut
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,24 +31,42 @@ def beside(act: Callable[[], R], others: Iterable[Callable[[], object]]) -> R:
     return first[0]
 
 
-def each(items: Iterable[T], action: Callable[[T], R], *, together: bool = False) -> list[R]:
+def each(items: Iterable[T], action: Callable[[T], R]) -> list[R]:
     """Do `action` to every item at once; return what came of each, in order.
 
-    All are let finish before a failure is raised; with `together`, where one is worth nothing without
-    the others, the first failure ends them all. When this thread is interrupted, they all end too: their
-    commands are killed and their waits ended, so that none outlives it.
+    All are let finish before a failure is raised. When this thread is interrupted, they all end: their commands are
+    killed and their waits ended, so that none outlives it.
     """
-    todo = list(items)
-    with ThreadPoolExecutor(max(1, len(todo))) as pool:
+    with _started([partial(action, item) for item in items]) as futures:
+        wait_for(futures)
+    return [future.result() for future in futures]
+
+
+def together(steps: Mapping[str, Callable[[], object]], *, within_s: float) -> None:
+    """Do all of these at once, by their names, where one is worth nothing without the others.
+
+    The first failure ends them all, and so do `within_s` seconds: TimedOut says which had not ended, and what they
+    were waiting for.
+    """
+    with _started(tuple(steps.values())) as futures:
+        done, late = wait_for(futures, timeout=within_s, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+        if late:
+            names = ", ".join(name for name, future in zip(steps, futures, strict=True) if future in late)
+            seen = "; ".join(f"{each.waited_for}: {each.last_seen}" for each in wait.under_way())
+            raise TimedOut(names, within_s, seen or "nothing")
+
+
+@contextlib.contextmanager
+def _started(actions: Sequence[Callable[[], R]]) -> Iterator[list[Future[R]]]:
+    """Start every action in a thread of its own. A failure of the block ends them all; none outlives it."""
+    with ThreadPoolExecutor(max(1, len(actions))) as pool:
         try:
-            futures = [pool.submit(action, item) for item in todo]
-            done, _ = wait_for(futures, return_when=FIRST_EXCEPTION if together else ALL_COMPLETED)
-            for future in done if together else ():
-                future.result()
+            yield [pool.submit(act) for act in actions]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             with wait.cancelled():
                 shell.kill_all()
                 pool.shutdown(wait=True)
             raise
-        return [future.result() for future in futures]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from memory import Memory
 
-from harness import cli
+from harness import cli, wait
 from harness.errors import Misconfigured
 from harness.hooks import Hook, parse
-from harness.model import Json
+from harness.model import Json, Objectives
 from harness.rundir import Run
-from harness.testing import MemberState, MemoryLoss, World
+from harness.scenario import Scenario
+from harness.testing import MemberState, MemoryLoss, MemoryStore, World
 
 
 def checks(findings: dict[str, Json], verdict: str) -> set[str]:
@@ -79,6 +80,25 @@ def test_what_an_unwell_member_holds_is_read_all_the_same(memory: Memory, monkey
     findings = memory.drill(unwell_and_changed)
     assert "data-equal" in checks(findings, "fail")
     assert "table user differs" in str(findings["findings"])
+
+
+def test_a_recovery_that_never_ends_fails_at_its_objective_and_its_members_are_read(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(store: MemoryStore) -> None:
+        def streams() -> None:
+            raise wait.NotYet("one standby is ahead of its primary")
+
+        if store.name == "postgres":
+            wait.until(streams, waited_for="both standbys", within_s=60)
+
+    monkeypatch.setattr(MemoryStore, "recover", never)
+    findings = memory.drill(
+        replica_unwell, scenario=lambda world: Scenario(MemoryLoss(world), objectives=Objectives(rto_s=0.3))
+    )
+    assert findings["verdict"] == "fail"
+    assert checks(findings, "fail") == {"drill-finished", "members-healthy"}
+    assert "waited 0 s for postgres; last seen: both standbys: one standby is ahead" in str(findings["findings"])
 
 
 def test_a_fault_without_damage_is_unknown(memory: Memory) -> None:

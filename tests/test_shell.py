@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,15 +75,24 @@ def test_all_finish_before_the_first_failure_is_raised() -> None:
     assert done == [2, 3]
 
 
+def ever() -> None:
+    wait.until(lambda: _there(Path("/nowhere")), waited_for="ever", within_s=30)
+
+
 def test_together_the_first_failure_ends_them_all() -> None:
-    def work(n: int) -> None:
-        if n == 1:
-            raise ToolFailed(["x"], 1, "first")
-        wait.until(lambda: _there(Path("/nowhere")), waited_for="ever", within_s=30)
+    def fails() -> None:
+        raise ToolFailed(["x"], 1, "first")
 
     start = time.monotonic()
     with pytest.raises(ToolFailed, match="first"):
-        parallel.each([2, 1, 3], work, together=True)
+        parallel.together({"one": ever, "two": fails, "three": ever}, within_s=30)
+    assert time.monotonic() - start < 10
+
+
+def test_together_they_end_when_their_time_is_up_and_it_is_said_which_had_not() -> None:
+    start = time.monotonic()
+    with pytest.raises(TimedOut, match="waited 0 s for two, three; last seen: ever: no file"):
+        parallel.together({"one": int, "two": ever, "three": partial(shell.run, ["sleep", "30"])}, within_s=0.3)
     assert time.monotonic() - start < 10
 
 
