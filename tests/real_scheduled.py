@@ -20,8 +20,8 @@ from receiver import Receiver, listening
 from test_schema import wrong
 
 from harness import cli, shell, supplies
-from harness.bench_prove import NAME as BACKUP
-from harness.bench_prove import _back_up
+from harness.benches.prove import NAME as BACKUP
+from harness.benches.prove import _back_up
 from harness.clusters.kind import KindCluster
 from harness.clusters.minio import ObjectStore
 from harness.errors import ToolFailed

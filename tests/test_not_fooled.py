@@ -35,9 +35,11 @@ from harness.proof import rpo_s
 from harness.prove import detect, record
 from harness.prove.examine import Examiner, Garbled, lines, parts_of
 from harness.rundir import Run, write_json
+from harness.signing import keys
 from harness.testing import MemoryStore, rehearse
 from harness.testing import World as MemoryWorld
 from harness.unattended import attempt as attempts
+from harness.unattended import chain
 from harness.unattended import job as jobs
 from harness.wait import NotYet, until
 
@@ -266,7 +268,8 @@ def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
 ) -> None:
     job = jobs.Job("nightly", ("run",), tmp_path, timedelta(days=1), timedelta(hours=6))
     passed = replace(attempts.begin("nightly", job.every), name="0", began=datetime.now(UTC) - timedelta(days=30))
-    attempts.save(job.attempts, replace(passed, how="ended", ended=passed.began, verdict=Verdict.PASS))
+    ended = replace(passed, how="ended", ended=passed.began, verdict=Verdict.PASS)
+    chain.save(job.attempts, ended, keys.signer())
 
     def die(*_: object) -> None:
         raise SystemExit
@@ -275,7 +278,7 @@ def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
     for _ in range(2):
         with pytest.raises(SystemExit):
             jobs.attempt(job, lambda _: None)
-    known = attempts.saved(job.attempts)
+    known = chain.history("nightly", (chain.files(job.attempts),), keys.believed()).attempts
     assert sorted(each.how for each in known) == ["died", "ended", "running"]
     assert attempts.standing(known, datetime.now(UTC))[0] is Verdict.UNKNOWN
     newest = attempts.newest_ended(known)
