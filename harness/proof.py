@@ -120,6 +120,18 @@ def rpo_s(events: Iterable[Event]) -> float | None:
     return max(ages.values(), default=None) if knowing == ages.keys() else None
 
 
+def age_s(facts: Mapping[str, Json], events: Iterable[Event]) -> float | None:
+    """How old the backup itself was when the restore was asked for; None if that cannot be told."""
+    backup = facts.get("backup")
+    asked_at = [event.at for event in events if event.kind == "mark" and event.data.get("mark") == "T4"]
+    try:
+        begun = datetime.fromisoformat(str(backup.get("started") if isinstance(backup, dict) else None))
+        age = (datetime.fromisoformat(asked_at[0]) - begun).total_seconds()
+    except (ValueError, TypeError, IndexError):  # no time, one without a zone, or no restore
+        return None
+    return age if age >= 0 else None
+
+
 def ages_s(events: Iterable[Event]) -> dict[str, float]:
     """How old the newest row of each database was when the restore was asked for, by the database's key."""
     told = tuple(events)
@@ -146,6 +158,9 @@ def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterato
         bare = [each.place for each in databases(facts) if not each.fingerprint]
     except ValueError:
         bare = []
+    age, objectives = age_s(facts, events), facts.get("objectives")
+    if age is not None and not (isinstance(objectives, dict) and objectives.get("age_s")):
+        yield f"that backups are still taken: this one was {age / 3600:.1f} h old, and --age set no limit"
     if bare:
         yield f"that the data of {', '.join(bare)} are what they were (no fingerprint was taken with the backup)"
     backup = facts.get("backup")

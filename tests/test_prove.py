@@ -134,6 +134,7 @@ OPTIONS = ProofOptions(
     databases=(),
     asked="equal",
     objectives=Objectives(),
+    age_s=1e10,
     hooks=(),
     keep=False,
     images="auto",
@@ -225,6 +226,18 @@ def test_a_backup_that_comes_back_equal_to_its_fingerprint_passes(prove: Callabl
     assert judged["rto_s"] > 0
     assert judged["rpo_s"] > 60
     assert judged["not_proved"] == ["that the service takes writes"]
+
+
+def test_a_backup_that_is_older_than_asked_fails(prove: Callable[..., Path]) -> None:
+    (found,) = red(prove(options=replace(OPTIONS, age_s=60.0)))
+    assert found[:2] == ("objectives-met", "fail")
+    assert "age of the backup" in found[2]
+
+
+def test_without_a_limit_it_is_not_proved_that_backups_are_still_taken(prove: Callable[..., Path]) -> None:
+    run = prove(options=replace(OPTIONS, age_s=None))
+    assert red(run) == []
+    assert "that backups are still taken" in told(run)["not_proved"][0]
 
 
 def test_all_that_it_leaves_is_as_the_schemas_say(prove: Callable[..., Path]) -> None:

@@ -13,7 +13,7 @@ from harness.rundir import MOVE, Run
 
 
 class ObjectivesAreMet:
-    """RTO, RPO and skew are within the scenario's objectives. Without one there is no finding: it is not "met"."""
+    """RTO, RPO, skew and a proved backup's age are within the objectives. Without one it is not "met": no finding."""
 
     name = "objectives-met"
 
@@ -26,6 +26,7 @@ class ObjectivesAreMet:
         measured = (
             ("RTO", "rto_s", _took_s(run)),
             ("RPO", "rpo_s", proof.rpo_s(run.events) if run.is_proof else rpo_s(run)),
+            ("age of the backup", "age_s", proof.age_s(run.facts, run.events) if run.is_proof else None),
             ("skew", "skew_s", None if apart is None else apart[0]),
         )
         return tuple(

@@ -14,7 +14,7 @@ app = typer.Typer()
 
 @app.command(
     epilog=options.examples(
-        "drillproof prove --bucket backups/velero --credentials ./credentials-velero",
+        "drillproof prove --bucket backups/velero --credentials ./credentials-velero --age 90000",
         "drillproof prove nightly-20261124 --bucket backups --endpoint http://127.0.0.1:9000 --without-fingerprint",
     )
 )
@@ -36,6 +36,7 @@ def prove(
     ] = False,
     rto: Annotated[float | None, typer.Option(metavar="SECONDS", help="How long it may take to answer.")] = None,
     rpo: Annotated[float | None, typer.Option(metavar="SECONDS", help="How old its newest row may be.")] = None,
+    age: Annotated[float | None, typer.Option(metavar="SECONDS", help="How old the backup itself may be.")] = None,
     before: options.Before = None,
     after: options.After = None,
     repository_password: Annotated[
@@ -64,6 +65,7 @@ def prove(
         without_fingerprint=without_fingerprint,
         rto_s=rto,
         rpo_s=rpo,
+        age_s=age,
         before=before or (),
         after=after or (),
         repository_password_file=repository_password,

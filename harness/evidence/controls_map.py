@@ -207,7 +207,7 @@ CHECKS: Mapping[str, Shows] = {
         "Every table, key, user, grant and setting is on every member what it was before.",
         "The known data only; writes of the time in between are another check's.",
         _INTEGRITY,
-        ("digest", "corrupt"),
+        ("digest", "corrupt", "unread"),
     ),
     "indexes-hold": Shows(
         "Indexes find just what their tables hold.",

@@ -47,6 +47,8 @@ def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:
     ages = proof.ages_s(story.events)
     by = [text(e.data.get("column")) for e in story.of("newest") if ages.get(text(e.data.get("store"))) == rpo_s]
     yield timed("RPO", "age of the newest row", rpo_s, number(asked.get("rpo_s")), ", ".join(by[:1]))
+    age_s = proof.age_s(story.facts, story.events)
+    yield timed("Age", "of the backup itself", age_s, number(asked.get("age_s")))
 
 
 def of(story: Story, check: str) -> list[Finding]:

@@ -206,7 +206,7 @@ def _facts(
         "steps": list(PROOF_STEPS),
         "plan": asdict(Plan(new_cluster=True)),
         "noticed_by": [],
-        "objectives": asdict(options.objectives),
+        "objectives": {**asdict(options.objectives), "age_s": options.age_s},
         "engine": f"velero-{recorded.uploader}",
         "stores": {each.key: [each.pod] for each in databases},
         "hooks": [asdict(hook) for hook in options.hooks],

@@ -20,6 +20,7 @@ class ProofOptions:
     databases: tuple[str, ...]  # named by hand, beside those that are found
     asked: str  # see `harness.proof`
     objectives: Objectives
+    age_s: float | None  # how old the backup may be
     hooks: tuple[Hook, ...]
     keep: bool
     images: str

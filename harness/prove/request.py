@@ -28,6 +28,7 @@ def options(
     without_fingerprint: bool = False,
     rto_s: float | None = None,
     rpo_s: float | None = None,
+    age_s: float | None = None,
     before: Sequence[str] = (),
     after: Sequence[str] = (),
     repository_password_file: Path | None = None,
@@ -40,7 +41,7 @@ def options(
 ) -> ProofOptions:
     """What to prove. Misconfigured for the first word that makes no sense."""
     where = place("--bucket", bucket, endpoint, region)
-    for name, limit in (("--rto", rto_s), ("--rpo", rpo_s)):
+    for name, limit in (("--rto", rto_s), ("--rpo", rpo_s), ("--age", age_s)):
         if limit is not None and not limit > 0:
             raise Misconfigured(f"{name} {limit:g} can never be met; say how many seconds, more than 0")
     return ProofOptions(
@@ -50,6 +51,7 @@ def options(
         databases=tuple(databases),
         asked=proof.SOUND if without_fingerprint else proof.EQUAL,
         objectives=Objectives(rto_s=rto_s, rpo_s=rpo_s),
+        age_s=age_s,
         hooks=hooks.parse("before", before, PROOF_STEPS) + hooks.parse("after", after, PROOF_STEPS),
         keep=keep,
         images=choose("source of images", images, IMAGES),

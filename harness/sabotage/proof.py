@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness import rundir
 from harness.clock import Clock
 from harness.journal import Journal
 from harness.ledger import fingerprint
-from harness.model import PROOF_STEPS, Json, Plan, ToolReport, Verdict, VolumeCopy
+from harness.model import PROOF_STEPS, Event, Json, Plan, ToolReport, Verdict, VolumeCopy
 from harness.sabotage.forgery import EDITED, Forgery
 from harness.sabotage.story import Story, also, first_volume, late, told, without
 
@@ -36,7 +36,7 @@ def good(runs: Path, asked: str = "sound") -> Path:
             "steps": list(PROOF_STEPS),
             "plan": asdict(Plan(new_cluster=True)),
             "noticed_by": [],
-            "objectives": {"rto_s": 3600, "rpo_s": 1e10},
+            "objectives": {"rto_s": 3600, "rpo_s": 1e10, "age_s": 1e10},
             "stores": {KEY: [POD], BARE: ["kv-0"]},
             "backup": {
                 "name": "nightly",
@@ -105,6 +105,13 @@ def _read(journal: Journal) -> None:
     volume = {"claim": "shop/data-db-0", "claim_uid": "1", "volume": "pv", "volume_uid": "2", "kind": "local"}
     journal.append("volumes", when="after", volumes=[{**volume, "node": "worker", "path": "/data"}])
     journal.append("unready", pods=[])
+
+
+def asked_in(year: str) -> Callable[[tuple[Event, ...]], tuple[Event, ...]]:
+    """The same proof, but the restore was asked for in another year."""
+    return lambda events: tuple(
+        replace(event, at=f"{year}{event.at[4:]}") if event.data.get("mark") == "T4" else event for event in events
+    )
 
 
 UNKNOWN = Verdict.UNKNOWN
@@ -197,6 +204,7 @@ STORIES = (
           change=without("newest")),
     Story(name="too old", check="objectives-met", says="RPO", change=told("newest", newest="0001-01-01T00:00:00Z",
                                                                         column="x")),
+    Story(name="a backup of long ago", check="objectives-met", says="age of the backup", change=asked_in("2999")),
     Story(name="something left the fence", check="fence-held", says="1 packet", change=told("fence", escaped=1)),
     Story(name="nobody counted at the fence", check="fence-held", says="not counted", verdict=UNKNOWN,
           change=without("fence")),
