@@ -78,7 +78,8 @@ Basis = tuple[Json, ...]
 
 def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
     """Clusters of our own, which have the images of an application of the user's beside ours."""
-    supplies.room(_known_data(options).bytes_estimate() * ROOM, f"known data of the size {options.size}")
+    needed = _known_data(options).bytes_estimate() * ROOM
+    supplies.room(needed, f"known data of the size {options.size}", "choose a smaller --size")
     application = _application(options)
     brought, extras = application.brought, application.images if application.on(options.stores) else ()
     if not brought:

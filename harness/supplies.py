@@ -141,8 +141,8 @@ def state() -> Path:
     return cache() / "clusters"
 
 
-def room(needed: int, what: str) -> None:
-    """Misconfigured if the disk that the cache is on has not that many bytes free."""
+def room(needed: int, what: str, smaller: str = "") -> None:
+    """Misconfigured if the disk that the cache is on has not that many bytes free; `smaller` is how to need less."""
     place = cache()
     while not place.exists():
         place = place.parent
@@ -150,5 +150,5 @@ def room(needed: int, what: str) -> None:
     if free < needed:
         raise Misconfigured(
             f"{what} need {needed / 1e9:.0f} GB, and the disk of {place} has {free / 1e9:.0f} GB free; "
-            f"make room, choose a smaller --size, or set XDG_CACHE_HOME to a larger disk"
+            f"make room, {f'{smaller}, ' if smaller else ''}or set XDG_CACHE_HOME to a larger disk"
         )
