@@ -7,6 +7,7 @@ import secrets
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness import data, supplies
@@ -18,7 +19,8 @@ from harness.errors import HarnessError, Misconfigured
 from harness.evidence import render
 from harness.journal import read
 from harness.judge import recheck
-from harness.k8s import objects, text
+from harness.k8s import items, objects, text
+from harness.model import Json
 from harness.progress import Progress
 from harness.prove import request
 from harness.prove.assembly import ProofSite
@@ -100,6 +102,8 @@ def _prove(source: KindCluster, supplied: Supplies, progress: Progress) -> dict[
             with ProofSite() as site:
                 run = site.drill(options, progress, progress.say)
             findings = read_json(recheck(run))
+            for line in _amiss(findings):
+                progress.say(line)
             render(run)
             wall_s, peak_mb = time.monotonic() - begun, _peak_mb()
             restic_s = _restic(proving)
@@ -120,6 +124,13 @@ def _prove(source: KindCluster, supplied: Supplies, progress: Progress) -> dict[
         "prove_memory_before_mb": before_mb,
         "prove_memory_peak_mb": peak_mb,
     }
+
+
+def _amiss(findings: Mapping[str, Json]) -> Iterator[str]:
+    """Why it did not pass, since its run directory is not kept."""
+    for each in items(findings, "findings"):
+        if text(each, "verdict") != "pass":
+            yield " ".join(text(each, name) for name in ("check", "verdict", "detail"))
 
 
 def _restic(cluster: KindCluster) -> float:
