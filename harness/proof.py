@@ -122,12 +122,11 @@ def rpo_s(events: Iterable[Event]) -> float | None:
 
 def age_s(facts: Mapping[str, Json], events: Iterable[Event]) -> float | None:
     """How old the backup itself was when the restore was asked for; None if that cannot be told."""
-    backup = facts.get("backup")
-    asked_at = [event.at for event in events if event.kind == "mark" and event.data.get("mark") == "T4"]
+    backup, asked_at = facts.get("backup"), _asked_at(events)
     try:
         begun = datetime.fromisoformat(str(backup.get("started") if isinstance(backup, dict) else None))
-        age = (datetime.fromisoformat(asked_at[0]) - begun).total_seconds()
-    except (ValueError, TypeError, IndexError):  # no time, one without a zone, or no restore
+        age = (datetime.fromisoformat(asked_at) - begun).total_seconds()
+    except (ValueError, TypeError):  # no time, one without a zone, or no restore
         return None
     return age if age >= 0 else None
 
@@ -135,16 +134,21 @@ def age_s(facts: Mapping[str, Json], events: Iterable[Event]) -> float | None:
 def ages_s(events: Iterable[Event]) -> dict[str, float]:
     """How old the newest row of each database was when the restore was asked for, by the database's key."""
     told = tuple(events)
-    asked_at = [event.at for event in told if event.kind == "mark" and event.data.get("mark") == "T4"]
+    asked_at = _asked_at(told)
     ages: dict[str, float] = {}
     for event in told:
         if event.kind == "newest" and asked_at:
             try:
                 newest = datetime.fromisoformat(str(event.data.get("newest")))
-                ages[str(event.data.get("store"))] = (datetime.fromisoformat(asked_at[0]) - newest).total_seconds()
+                ages[str(event.data.get("store"))] = (datetime.fromisoformat(asked_at) - newest).total_seconds()
             except (ValueError, TypeError):  # no time, or one without a zone
                 continue
     return {key: age for key, age in ages.items() if age >= 0}
+
+
+def _asked_at(events: Iterable[Event]) -> str:
+    """When the restore was asked for, by the wall clock; "" if it never was."""
+    return next((event.at for event in events if event.kind == "mark" and event.data.get("mark") == "T4"), "")
 
 
 def rows(parts: Mapping[str, Json]) -> int:

@@ -84,10 +84,15 @@ def began(run: Path) -> datetime | None:
 
 def write_json(path: Path, value: Json) -> None:
     """Write a JSON file whole or not at all."""
+    write_whole(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)  # whatever lies there, nothing is written through it
-    with beside.open("x", encoding="utf-8") as file:
-        file.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    with beside.open("xb") as file:
+        file.write(content)
     beside.replace(path)
 
 

@@ -97,6 +97,21 @@ def untouched(admin: Kubectl, guest: Path) -> set[str]:
     return listing(admin)
 
 
+def elsewhere(role: str, account: str) -> tuple[Json, Json]:
+    """Another namespace than its own, and the role bound to the account in another: neither may it make."""
+    group = "rbac.authorization.k8s.io"
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "another"}},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "drillproof", "namespace": "kube-system"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "drillproof"}],
+        },
+    )
+
+
 def drill(guest: Path, *how: str) -> int:
     where = ("--context", "there", "--kubeconfig", str(guest), "--config", CONFIG)
     return cli.main(["run", "namespace_loss", "--stores", "consul", *where, *how])
@@ -134,20 +149,7 @@ def test_nothing_was_made_where_a_right_was_missing(admin: Kubectl, untouched: s
     assert listing(admin) == untouched
 
 
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "another"}},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": "drillproof", "namespace": "kube-system"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "drillproof-inside"},
-            "subjects": [{"kind": "ServiceAccount", "name": "drillproof", "namespace": "drillproof"}],
-        },
-    ],
-    ids=["namespace", "rolebinding"],
-)
+@pytest.mark.parametrize("wanted", elsewhere("drillproof-inside", "drillproof"), ids=["namespace", "rolebinding"])
 def test_the_account_can_let_itself_into_no_other_namespace(admin: Kubectl, guest: Path, wanted: Json) -> None:
     before = listing(admin)
     with pytest.raises(ToolFailed, match="makes one namespace, drillproof-custos"):

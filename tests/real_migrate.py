@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
-from real_existing import Lacks, listing
+from real_existing import Lacks, elsewhere, listing
 
 from harness import cli, data, supplies
 from harness.clusters import kind
@@ -241,20 +241,7 @@ def test_nothing_was_made_where_a_right_was_missing(admins: dict[str, Kubectl], 
     assert {context: listing(admin) for context, admin in admins.items()} == untouched
 
 
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "another"}},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": "drillproof", "namespace": "kube-system"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "drillproof-migrate"},
-            "subjects": [{"kind": "ServiceAccount", "name": "migrate", "namespace": "drillproof"}],
-        },
-    ],
-    ids=["namespace", "rolebinding"],
-)
+@pytest.mark.parametrize("wanted", elsewhere("drillproof-migrate", "migrate"), ids=["namespace", "rolebinding"])
 def test_the_account_can_let_itself_into_no_other_namespace(
     admins: dict[str, Kubectl], guest: Path, untouched: dict[str, set[str]], wanted: Json
 ) -> None:

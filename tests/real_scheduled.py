@@ -21,7 +21,7 @@ from test_schema import wrong
 
 from harness import cli, shell, supplies
 from harness.benches.prove import NAME as BACKUP
-from harness.benches.prove import _back_up
+from harness.benches.prove import back_up
 from harness.clusters.kind import KindCluster
 from harness.clusters.minio import ObjectStore
 from harness.errors import ToolFailed
@@ -38,7 +38,7 @@ def store() -> Iterator[ObjectStore]:
     source: KindCluster = supplied.cluster(SOURCE)
     try:
         source.up()
-        _back_up(source, supplied, MEGABYTES, Progress(print))
+        back_up(source, supplied, MEGABYTES, Progress(print))
         source.down(keep_store=True)
         source.store.client().create_bucket(Bucket="evidence")
         yield source.store

@@ -1,1 +1,1 @@
-"""What things cost, measured: `make bench` and its like. Nothing else imports this."""
+"""What things cost, measured: `make bench` and its like. No other part of the harness imports this."""

@@ -48,7 +48,7 @@ def measure(megabytes: int, progress: Progress) -> dict[str, float | str]:
     source = supplied.cluster("bench-source")
     try:
         source.up()
-        bytes_copied = _back_up(source, supplied, megabytes, progress)
+        bytes_copied = back_up(source, supplied, megabytes, progress)
         source.down(keep_store=True)  # as if it were lost; and the disk is needed
         figures = _prove(source, supplied, progress)
     finally:
@@ -56,7 +56,7 @@ def measure(megabytes: int, progress: Progress) -> dict[str, float | str]:
     return {"backup_mb": round(bytes_copied / 1e6), **figures}
 
 
-def _back_up(cluster: KindCluster, supplied: Supplies, megabytes: int, progress: Progress) -> int:
+def back_up(cluster: KindCluster, supplied: Supplies, megabytes: int, progress: Progress) -> int:
     """Make the database, fill it, back it up; return the bytes of the volume."""
     file = Path(__file__).parents[2] / "bench" / "prove.yaml"
     if not file.exists():

@@ -131,6 +131,11 @@ def to_enter(namespace: str, role: str) -> tuple[Right, ...]:
     )
 
 
+def serves(kubectl: RunsKubectl, api: str) -> bool:
+    """Whether the cluster knows objects of this group and version: no right to any can be given where it does not."""
+    return api in kubectl("api-versions").split()
+
+
 def whoami(kubectl: RunsKubectl, within_s: float = 60) -> str:
     """As whom the cluster knows us. ToolFailed, TimedOut."""
     known = json.loads(kubectl("auth", "whoami", "-o", "json", within_s=within_s))

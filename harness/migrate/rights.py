@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.backups.velero_install import NAMESPACE
-from harness.clusters.rights import Inside, Right, missing, named
+from harness.clusters.rights import Inside, Right, missing, named, serves
 from harness.errors import Misconfigured
 from harness.k8s import RunsKubectl
 from harness.migrate.options import MoveOptions, Place
@@ -94,7 +94,7 @@ def _of_velero(copies: str) -> Iterator[Right]:
 
 def _there(kubectl: RunsKubectl, wanted: tuple[Right, ...]) -> tuple[Right, ...]:
     """Those of them that are of what the cluster knows."""
-    if f"{API}/v1" in kubectl("api-versions").split():
+    if serves(kubectl, f"{API}/v1"):
         return wanted
     return tuple(right for right in wanted if right.namespace != NAMESPACE)
 

@@ -191,13 +191,11 @@ def _prepare(cluster: KindCluster, recorded: Recorded) -> None:
 def _facts(
     options: ProofOptions, supplied: Supplies, recorded: Recorded, databases: tuple[Database, ...]
 ) -> dict[str, Json]:
-    places = {f"{each.namespace}/{each.pod}" for each in databases}
+    places = {each.place for each in databases}
     copied = {copy.pod for copy in recorded.report.volumes}
     copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
     named: list[Json] = [
-        {**asdict(each), "key": each.key, "place": place, "copied": place in copied}
-        for each in databases
-        for place in [f"{each.namespace}/{each.pod}"]
+        {**asdict(each), "key": each.key, "place": each.place, "copied": each.place in copied} for each in databases
     ]
     return {
         "kind": rundir.PROOF,

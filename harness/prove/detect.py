@@ -40,7 +40,12 @@ class Database:
     @property
     def key(self) -> str:
         """Names it in events and reports: `mysql shop/db-0`."""
-        return f"{self.kind} {self.namespace}/{self.pod}"
+        return f"{self.kind} {self.place}"
+
+    @property
+    def place(self) -> str:
+        """The pod, as a backup's copies and claims name it: `shop/db-0`."""
+        return f"{self.namespace}/{self.pod}"
 
 
 def databases(pods: Iterable[Object], named: Sequence[str] = ()) -> tuple[Database, ...]:

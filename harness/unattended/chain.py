@@ -8,7 +8,6 @@ next one is overdue: who has all files can go back to how they were.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ import orjson
 
 from harness.errors import HarnessError, Misconfigured
 from harness.journal import plain
+from harness.rundir import write_whole
 from harness.signing.keys import PrivateKey, PublicKey
 from harness.signing.statement import Statement, seal, unseal
 from harness.unattended import attempt as attempts
@@ -66,15 +66,10 @@ def history(job: str, places: Iterable[Files], known: Mapping[str, PublicKey]) -
 
 def save(folder: Path, attempt: Attempt, signer: PrivateKey) -> bytes:
     """Write it into a folder, in place of what was known of it; returns what. Misconfigured if that cannot be."""
-    path = folder / file_of(attempt)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     data = seal(Statement(KIND, attempt.after, attempts.document(attempt)), signer)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)
-        with beside.open("xb") as file:
-            file.write(data)
-        beside.replace(path)
+        write_whole(folder / file_of(attempt), data)
     except OSError as error:
         raise Misconfigured(f"cannot write {folder}: {error.strerror}; choose another place with --folder") from error
     return data
