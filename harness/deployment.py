@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import claims, deadlines, wait
 from harness.errors import Misconfigured
-from harness.k8s import Object, at, documents, make_anew, text
+from harness.k8s import Object, at, condition, documents, make_anew, objects, standing, text
 from harness.model import Json
 from harness.ports import Cluster
 
@@ -74,10 +74,16 @@ class Deployment:
         listing = self.cluster.kubectl("get", "statefulsets,deployments,pods", "-n", self.namespace, "-o", "json")
         items = json.loads(listing)["items"]
         wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] in {"StatefulSet", "Deployment"})
-        pods = {item["metadata"]["name"]: _is_ready(item) for item in items if _is_to_run(item)}
+        pods = {item["metadata"]["name"]: condition(item, "Ready") == "True" for item in items if _is_to_run(item)}
         unready = sorted(name for name, is_ready in pods.items() if not is_ready)
         if wanted == 0 or len(pods) < wanted or unready:
             raise wait.NotYet(f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}")
+
+    def unwell(self) -> tuple[str, ...]:
+        """The pods that are not Ready, and where they stand."""
+        pods = objects(self.cluster.kubectl, "pods", "-n", self.namespace)
+        unready = (pod for pod in pods if _is_to_run(pod) and condition(pod, "Ready") != "True")
+        return tuple(f"{text(pod, 'metadata', 'name')} {standing(pod)}" for pod in unready)
 
     def restart(self, members: Sequence[str]) -> dict[str, dict[str, Json]]:
         """Let every member's pod be made anew, all at once, as after a power cut; return their UIDs, old and new.
@@ -142,9 +148,3 @@ def _labelled(thing: Object, run: str) -> Object:
 def _is_to_run(item: Object) -> bool:
     """Whether it is a pod, and not one that has done what it was for."""
     return item["kind"] == "Pod" and text(item, "status", "phase") != "Succeeded"
-
-
-def _is_ready(pod: Mapping[str, Mapping[str, object]]) -> bool:
-    conditions = pod["status"].get("conditions") or []
-    assert isinstance(conditions, list)
-    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)

@@ -378,7 +378,7 @@ class Drill:
             yield
         except (ToolFailed, TimedOut) as error:
             self._parts.cluster.kubectl("get", "--raw", "/readyz")
-            self._steps.fail(str(error), error)
+            self._steps.fail("; ".join((str(error), *self._parts.deployment.unwell())), error)
 
     def _close_ledgers(self) -> None:
         for writer in self._writers.values():

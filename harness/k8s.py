@@ -24,6 +24,9 @@ _ENV = {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
 
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
 
+_TELLING = re.compile(r"error|fatal|panic|fail|corrupt|denied", re.IGNORECASE)
+_LAST_WORDS = 3
+
 
 class RunsKubectl(Protocol):
     """kubectl against some cluster: `Kubectl`, and every `Cluster.kubectl`."""
@@ -157,6 +160,25 @@ def condition(thing: Json, kind: str) -> str:
     """The status of one of an object's conditions: True, False, Unknown, or "" where it has none such."""
     found = (item for item in items(thing, "status", "conditions") if text(item, "type") == kind)
     return text(next(found, None), "status")
+
+
+def standing(pod: Object) -> str:
+    """Where a pod's containers stand, in words, and how those ended that did."""
+    told = []
+    for each in (*items(pod, "status", "initContainerStatuses"), *items(pod, "status", "containerStatuses")):
+        state = at(each, "state")
+        word = next(iter(state), "") if isinstance(state, dict) else ""
+        end = at(state, "terminated") or at(each, "lastState", "terminated")
+        ended = f", ended with {text(end, 'exitCode')}{_last_words(text(end, 'message'))}" if end else ""
+        told.append(f"{text(each, 'name')} {text(state, word, 'reason') or word or 'unknown'}{ended}")
+    return f"{text(pod, 'status', 'phase')}: {'; '.join(told) or 'no container yet'}"
+
+
+def _last_words(log: str) -> str:
+    """What tells why, of the end of a container's log; that is there if its manifest asks for it."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    telling = [line for line in lines if _TELLING.search(line)] or lines[-1:]
+    return f" ({' | '.join(telling[-_LAST_WORDS:])})" if telling else ""
 
 
 def _volume(claim: Object, volumes: Mapping[str, Object]) -> Volume:

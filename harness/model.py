@@ -202,6 +202,12 @@ class Notice:
     check: str
     saying: str = ""  # a regular expression, looked for in the finding's detail
     store: str = ""  # the store that it must name; "" for any
+    otherwise: Notice | None = None  # who else may say it, where luck decides how the damage shows
+
+    @property
+    def who(self) -> str:
+        """Whose word is awaited."""
+        return f"{self.check}{f' of {self.store}' if self.store else ''}"
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,17 @@ def _of_the_recovery(finding: Finding) -> bool:
 
 
 def _noticed(notice: Notice, said: Sequence[Finding], *, sound: bool) -> Finding:
+    """PASS if either says what it should; where one could not tell, that the other found nothing says nothing."""
+    first = _said(notice, said, sound=sound)
+    if first.verdict is Verdict.PASS or notice.otherwise is None:
+        return first
+    other = _noticed(notice.otherwise, said, sound=sound)
+    if other.verdict is Verdict.PASS:
+        return other
+    return other if other.verdict is Verdict.UNKNOWN else first
+
+
+def _said(notice: Notice, said: Sequence[Finding], *, sound: bool) -> Finding:
     """PASS if a finding is what it should be; where the drill itself is not `sound`, its silence says nothing."""
     asked = [each for each in said if each.check == notice.check and notice.store in {"", each.store}]
     failed = [each for each in asked if each.verdict is Verdict.FAIL]
@@ -37,7 +48,7 @@ def _noticed(notice: Notice, said: Sequence[Finding], *, sound: bool) -> Finding
         if re.search(notice.saying, finding.detail):
             detail = f"{notice.check}: {finding.detail}"
             return Finding("noticed", Verdict.PASS, detail, "", finding.store, finding.member)
-    wanted = f"{notice.check} should say{f' of {notice.store}' if notice.store else ''}: {notice.saying or 'FAIL'}"
+    wanted = f"{notice.who} should say: {notice.saying or 'FAIL'}"
     unsure = [each for each in asked if each.verdict is Verdict.UNKNOWN]
     if unsure or not sound:
         why = unsure[0].detail if unsure else "the drill itself is UNKNOWN"

@@ -48,7 +48,7 @@ class Outlook:
         each = self.options.scenario
         if each.noticed_by:
             return tuple(
-                f"{notice.check}{f' of {notice.store}' if notice.store else ''} must notice that it is bad"
+                f"{notice.who}{f', or {notice.otherwise.who},' if notice.otherwise else ''} must notice that it is bad"
                 for notice in each.noticed_by
             )
         asked = {"RTO": each.objectives.rto_s, "RPO": each.objectives.rpo_s, "skew": each.objectives.skew_s}

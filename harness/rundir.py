@@ -14,7 +14,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -226,7 +226,12 @@ class Run:
         listed = self.facts.get("noticed_by")
         if not isinstance(listed, list):
             raise Unreadable(self.path / "run.json", 0, "does not say who should have noticed")
-        return tuple(self._value(Notice, each, "notice") for each in listed)
+        return tuple(map(self._notice, listed))
+
+    def _notice(self, fields: Json) -> Notice:
+        notice = self._value(Notice, fields, "notice")
+        other = fields.get("otherwise") if isinstance(fields, Mapping) else None
+        return replace(notice, otherwise=self._notice(other)) if other else notice
 
     def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
         try:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from harness.deployment import Deployment
 from harness.errors import TimedOut, ToolFailed
-from harness.k8s import Kubectl, condition, items, keys, number, objects, text
+from harness.k8s import Kubectl, condition, items, keys, number, objects, standing, text
 from harness.model import Json, Volume
+
+if TYPE_CHECKING:
+    from harness.ports import Cluster
 
 
 def stub(folder: Path, body: str) -> Kubectl:
@@ -87,3 +93,59 @@ def test_what_an_object_does_not_have_is_empty() -> None:
     assert (len(items(thing, "status", "conditions")), items(thing, "status")) == (1, ())
     assert (keys(thing, "status"), keys(thing, "status", "n")) == (("conditions", "n", "phase"), ())
     assert (condition(thing, "Ready"), condition(thing, "Sunny")) == ("True", "")
+
+
+def pod(*containers: Json, ready: str = "False", phase: str = "Running", name: str = "consul-1") -> dict[str, Json]:
+    status: Json = {
+        "phase": phase,
+        "conditions": [{"type": "Ready", "status": ready}],
+        "containerStatuses": containers,
+    }
+    return {"kind": "Pod", "metadata": {"name": name}, "status": status}
+
+
+def ended(message: str) -> Json:
+    return {"terminated": {"exitCode": 1, "reason": "Error", "message": message}}
+
+
+LOOPS = "Running: consul CrashLoopBackOff, ended with 1"
+WAITING: Json = {"waiting": {"reason": "CrashLoopBackOff"}}
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ({"name": "consul", "state": {"running": {}}}, "Running: consul running"),
+        (
+            {"name": "consul", "state": WAITING, "lastState": ended("")},
+            "Running: consul CrashLoopBackOff, ended with 1",
+        ),
+        ({"name": "consul", "state": ended("")}, "Running: consul Error, ended with 1"),
+        (
+            {
+                "name": "consul",
+                "state": WAITING,
+                "lastState": ended("starting\n[ERROR] CRC mismatch\nExit code: 1\n\n"),
+            },
+            "Running: consul CrashLoopBackOff, ended with 1 ([ERROR] CRC mismatch)",
+        ),
+        (
+            {"name": "consul", "state": ended("one failed\ntwo failed\nthree failed\nfour failed")},
+            "Running: consul Error, ended with 1 (two failed | three failed | four failed)",
+        ),
+        ({"name": "consul", "state": ended("Killed\n")}, "Running: consul Error, ended with 1 (Killed)"),
+    ],
+)
+def test_a_pod_says_where_it_stands_and_how_it_ended(container: Json, said: str) -> None:
+    assert standing(pod(container)) == said
+    assert standing(pod()) == "Running: no container yet"
+
+
+def test_the_pods_that_are_not_ready_say_so_and_no_others(tmp_path: Path) -> None:
+    done = pod({"name": "job", "state": ended("")}, phase="Succeeded", name="job")
+    listed = [pod({"name": "consul", "state": WAITING}), pod(ready="True", name="consul-2"), done]
+    (tmp_path / "pods.json").write_text(json.dumps({"items": listed}))
+    cluster = cast("Cluster", SimpleNamespace(kubectl=stub(tmp_path, f"cat {tmp_path}/pods.json")))
+    assert Deployment(cluster, "custos", "dump", tmp_path, {}).unwell() == (
+        "consul-1 Running: consul CrashLoopBackOff",
+    )

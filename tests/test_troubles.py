@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -107,6 +107,25 @@ def test_a_bad_backup_that_nobody_notices_fails(memory: Memory, monkeypatch: pyt
 )
 def test_what_is_noticed_for_another_reason_or_of_another_store_is_not_noticed(memory: Memory, notice: Notice) -> None:
     assert memory.drill(scenario=left_out(noticed_by=(notice,)))["verdict"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "verdict"),
+    [
+        (LEFT_OUT, Notice("fence-held", "leaked"), "pass"),
+        (Notice("fence-held", "leaked"), LEFT_OUT, "pass"),
+        (Notice("restore-complete"), LEFT_OUT, "pass"),  # the first cannot tell, as there was no restore
+        (Notice("fence-held", "leaked"), Notice("backup-complete", "for another reason"), "fail"),
+        (Notice("fence-held", "leaked"), Notice("restore-complete"), "unknown"),
+        (Notice("restore-complete"), Notice("fence-held", "leaked"), "unknown"),
+    ],
+)
+def test_either_of_two_may_notice_where_luck_decides(
+    memory: Memory, first: Notice, other: Notice, verdict: str
+) -> None:
+    told = memory.drill(scenario=left_out(noticed_by=(replace(first, otherwise=other),)))
+    assert told["verdict"] == verdict, told["findings"]
+    assert memory.judge()["verdict"] == verdict  # as run.json says it
 
 
 def test_who_could_not_tell_has_not_noticed(memory: Memory) -> None:
@@ -381,6 +400,20 @@ def test_members_that_do_not_mend_themselves_are_asked_all_the_same(
 
     monkeypatch.setattr(Deployment, "ready", once)
     told = memory.drill(scenario=sick)
+    assert told["verdict"] == "pass", told["findings"]
+
+
+def test_where_the_recovery_failed_pods_that_are_not_ready_say_why(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "mysql-1 Running: mysql CrashLoopBackOff, ended with 1 (CRC mismatch)"
+    monkeypatch.setattr(Deployment, "unwell", lambda _: (why,))
+    notice = Notice("drill-finished", r"mysql-1 .*CRC mismatch")
+    objectives = Objectives(rto_s=0.1)
+    monkeypatch.setattr("harness.deadlines.READ_S", 0.2)
+    told = memory.drill(
+        scenario=lambda w: Scenario(Sicken(w), plan=Plan(restore=False), noticed_by=(notice,), objectives=objectives)
+    )
     assert told["verdict"] == "pass", told["findings"]
 
 

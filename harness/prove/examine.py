@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import deadlines
 from harness.errors import HarnessError
-from harness.k8s import Object, RunsKubectl, at, condition, items, objects, text
+from harness.k8s import Object, RunsKubectl, at, condition, items, objects, standing, text
 from harness.model import Digest, Part
 from harness.prove.detect import Database
 from harness.wait import NotYet
@@ -71,7 +71,7 @@ class Examiner:
         if why := no_place(found[0]):
             raise NoPlace(why)
         if not _runs(found[0], database.container):
-            raise NotYet(_state(found[0]))
+            raise NotYet(standing(found[0]))
         try:
             self._do(database, "ready")
         except Garbled as error:
@@ -181,18 +181,6 @@ def unready(kubectl: RunsKubectl, namespaces: tuple[str, ...]) -> tuple[str, ...
 def _runs(pod: Object, container: str) -> bool:
     statuses = (each for each in items(pod, "status", "containerStatuses") if text(each, "name") == container)
     return at(next(statuses, None), "state", "running") is not None
-
-
-def _state(pod: Object) -> str:
-    """Where its containers stand, in words."""
-    told = []
-    for each in (*items(pod, "status", "initContainerStatuses"), *items(pod, "status", "containerStatuses")):
-        state = at(each, "state")
-        word = next(iter(state), "") if isinstance(state, dict) else ""
-        last = text(each, "lastState", "terminated", "exitCode")
-        ended = f", ended before with {last}" if last else ""
-        told.append(f"{text(each, 'name')} {text(state, word, 'reason') or word or 'unknown'}{ended}")
-    return f"{text(pod, 'status', 'phase')}: {'; '.join(told) or 'no container yet'}"
 
 
 def _in(database: Database, *options: str) -> tuple[str, ...]:
