@@ -293,7 +293,7 @@ class Drill:
 
     def _watch_pods(self) -> None:
         ready, what = self._parts.deployment.ready, "all pods to be Ready after the restore"
-        wait.until(ready, waited_for=what, within_s=deadlines.RECOVER_S, every_s=1)
+        wait.until(ready, waited_for=what, within_s=max(deadlines.RECOVER_S, self._recover_within_s()), every_s=1)
         self._journal.mark("T6")
 
     def _recover_within_s(self) -> float:

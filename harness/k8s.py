@@ -171,7 +171,16 @@ def standing(pod: Object) -> str:
         end = at(state, "terminated") or at(each, "lastState", "terminated")
         ended = f", ended with {text(end, 'exitCode')}{_last_words(text(end, 'message'))}" if end else ""
         told.append(f"{text(each, 'name')} {text(state, word, 'reason') or word or 'unknown'}{ended}")
-    return f"{text(pod, 'status', 'phase')}: {'; '.join(told) or 'no container yet'}"
+    unplaced = unschedulable(pod)
+    return f"{text(pod, 'status', 'phase')}: {'; '.join(told) or unplaced or 'no container yet'}"
+
+
+def unschedulable(pod: Object) -> str:
+    """Why no node takes a pod, in the scheduler's words; "" if one did, or none was looked for yet."""
+    for one in items(pod, "status", "conditions"):
+        if text(one, "type") == "PodScheduled" and text(one, "reason") == "Unschedulable":
+            return f"no node takes it: {text(one, 'message')}"
+    return ""
 
 
 def _last_words(log: str) -> str:

@@ -141,6 +141,12 @@ def test_a_pod_says_where_it_stands_and_how_it_ended(container: Json, said: str)
     assert standing(pod()) == "Running: no container yet"
 
 
+def test_a_pod_that_no_node_takes_says_so_in_the_schedulers_words() -> None:
+    why: Json = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room"}
+    pending: Json = {"phase": "Pending", "conditions": [why]}
+    assert standing({"kind": "Pod", "status": pending}) == "Pending: no node takes it: no room"
+
+
 def test_the_pods_that_are_not_ready_say_so_and_no_others(tmp_path: Path) -> None:
     done = pod({"name": "job", "state": ended("")}, phase="Succeeded", name="job")
     listed = [pod({"name": "consul", "state": WAITING}), pod(ready="True", name="consul-2"), done]

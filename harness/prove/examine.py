@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import deadlines
 from harness.errors import HarnessError
-from harness.k8s import Object, RunsKubectl, at, condition, items, objects, standing, text
+from harness.k8s import Object, RunsKubectl, at, condition, items, objects, standing, text, unschedulable
 from harness.model import Digest, Part
 from harness.prove.detect import Database
 from harness.wait import NotYet
@@ -159,9 +159,8 @@ def sound_of(told: tuple[Line, ...]) -> Sound:
 
 def no_place(pod: Object) -> str:
     """Why this cluster cannot run the pod; "" if it can, or may yet."""
-    for one in items(pod, "status", "conditions"):
-        if text(one, "type") == "PodScheduled" and text(one, "reason") == "Unschedulable":
-            return f"no node takes it: {text(one, 'message')}"
+    if why := unschedulable(pod):
+        return why
     for container in (*items(pod, "status", "initContainerStatuses"), *items(pod, "status", "containerStatuses")):
         if (reason := text(container, "state", "waiting", "reason")) in _NO_PLACE:
             return f"{text(container, 'name')}: {reason}: {text(container, 'state', 'waiting', 'message')}"
