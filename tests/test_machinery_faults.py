@@ -11,7 +11,7 @@ import pytest
 from harness import deadlines
 from harness.errors import FaultHadNoEffect, HarnessError, TimedOut
 from harness.faults.hooks import Annotate
-from harness.faults.machinery import ExpireBackups, KillWhileWorking, SlowNodeAgent, While
+from harness.faults.machinery import ExpireBackups, KillWhileWorking, SecondServer, SlowNodeAgent, While
 from harness.model import Volume
 from harness.ports import Target
 
@@ -285,3 +285,35 @@ def test_node_agents_that_took_no_limit_are_not_slow(agents: Agents) -> None:
     SlowNodeAgent().inject(here)
     with pytest.raises(FaultHadNoEffect, match="not every node agent"):
         SlowNodeAgent().damage(here, ())
+
+
+@dataclass
+class Servers:
+    """Velero's Deployment; deaf, it stays as it is."""
+
+    ready: int = 1
+    deaf: bool = False
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[:2] == ("scale", "deployment/velero") and not self.deaf:
+            self.ready = int(args[-1].removeprefix("--replicas="))
+        status = [{"conditions": [{"type": "Ready", "status": word}]} for word in ["True"] * self.ready + ["False"]]
+        return json.dumps({"items": [{"metadata": {"name": f"velero-{n}"}, "status": s} for n, s in enumerate(status)]})
+
+
+def test_there_are_two_servers_until_there_is_one() -> None:
+    servers = Servers()
+    here = Target(*cast("Any", (servers, "custos", (), None, None)))
+    SecondServer().inject(here)
+    assert set(SecondServer().damage(here, ())) == {"velero-0", "velero-1"}
+    for _ in range(2):
+        SecondServer().undo(here)
+        with pytest.raises(FaultHadNoEffect, match="Ready: velero-0"):
+            SecondServer().damage(here, ())
+
+
+def test_one_server_that_stayed_alone_is_no_damage() -> None:
+    here = Target(*cast("Any", (Servers(deaf=True), "custos", (), None, None)))
+    SecondServer().inject(here)
+    with pytest.raises(FaultHadNoEffect):
+        SecondServer().damage(here, ())

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from harness import deadlines
 from harness.errors import FaultHadNoEffect
-from harness.k8s import Object, items, objects, text
+from harness.k8s import Object, condition, items, objects, text
 from harness.model import DONE, Volume
 from harness.ports import Bounded, Fault, Reach, Target
 from harness.wait import NotYet, until
@@ -142,6 +142,36 @@ class SlowNodeAgent:
         where = ("daemonset/node-agent", f"--namespace={NAMESPACE}")
         target.cluster.kubectl("patch", *where, f"--patch={patch}")
         within_s = deadlines.HEALTHY_S
+        target.cluster.kubectl("rollout", "status", *where, f"--timeout={within_s:.0f}s", within_s=within_s + 10)
+
+
+@dataclass(frozen=True)
+class SecondServer:
+    """A second Velero server runs beside the first; each takes every backup and restore for its own."""
+
+    name: str = "second-velero-server"
+    needs: tuple[str, ...] = ()
+    reach: ClassVar[Reach] = Reach.TOOL
+
+    def inject(self, target: Target) -> None:
+        """Ask for two, and return when both are Ready. ToolFailed if they do not get so."""
+        self._scale(target, 2)
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
+        """Both of them. FaultHadNoEffect if fewer than two are Ready."""
+        pods = objects(target.cluster.kubectl, "pods", f"--namespace={NAMESPACE}", "--selector=deploy=velero")
+        ready = [text(pod, "metadata", "name") for pod in pods if condition(pod, "Ready") == "True"]
+        if len(ready) < 2:  # noqa: PLR2004 # it is what the fault is about
+            raise FaultHadNoEffect(f"Velero's servers that are Ready: {', '.join(ready) or 'none'}")
+        return dict.fromkeys(ready, "is a Velero server, and Ready")
+
+    def undo(self, target: Target) -> None:
+        """Go back to one."""
+        self._scale(target, 1)
+
+    def _scale(self, target: Target, replicas: int) -> None:
+        where, within_s = ("deployment/velero", f"--namespace={NAMESPACE}"), deadlines.HEALTHY_S
+        target.cluster.kubectl("scale", *where, f"--replicas={replicas}")
         target.cluster.kubectl("rollout", "status", *where, f"--timeout={within_s:.0f}s", within_s=within_s + 10)
 
 

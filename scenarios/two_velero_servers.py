@@ -1,0 +1,17 @@
+"""Two Velero servers are at work, as with `replicas: 2` "for high availability", or while a new one is rolled out.
+
+Velero elects no leader. Both restore: the one that makes the pod has its volume written back; the other finds all there
+already and says Completed, 0 errors, for both, while the volume is still empty. Somebody must see that it is not done.
+"""
+
+from harness.faults.machinery import SecondServer, SlowNodeAgent
+from harness.faults.namespace import DeleteNamespace
+from harness.model import Notice
+from harness.scenario import Scenario, Trouble
+
+SCENARIO = Scenario(
+    fault=DeleteNamespace(),
+    troubles=(Trouble(SlowNodeAgent(), "restore"), Trouble(SecondServer(), "restore")),
+    noticed_by=(Notice("restore-complete", r"volume dump: (New|Prepared|InProgress|), \d+ bytes written back of"),),
+    stores=("consul",),
+)
