@@ -46,6 +46,7 @@ def allowed(context: str, config: Path | None) -> Allowed:
         )
     top = Keys.of(file)
     top.take("migrate", list, [])
+    top.take("prove", dict, {})
     contexts = top.take("context", dict)
     top.done()
     if context not in contexts:
@@ -66,6 +67,7 @@ def may_move(contexts: tuple[str, ...], config: Path | None) -> None:
         )
     top = Keys.of(file)
     top.take("context", dict, {})
+    top.take("prove", dict, {})
     listed = top.strings("migrate")
     top.done()
     if refused := [context for context in contexts if context not in listed]:

@@ -175,7 +175,22 @@ def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterato
             yield f"the files of {', '.join(map(str, listed))} ({why})"
     if isinstance(left := known.get("left_out"), list) and left:
         yield f"the namespaces {', '.join(map(str, left))} (of the cluster itself, so they were not restored)"
+    there = "behind the fence" if "place" not in facts else "there"
     unready = [event.data.get("pods") for event in events if event.kind == "unready"]
     if unready and isinstance(unready[-1], list) and unready[-1]:
-        yield f"that these pods work: {', '.join(map(str, unready[-1]))} (not Ready behind the fence)"
+        yield f"that these pods work: {', '.join(map(str, unready[-1]))} (not Ready {there})"
+    place = facts.get("place")
+    if isinstance(place, dict):
+        yield from _beside_others(place)
     yield "that the service takes writes"
+
+
+def _beside_others(place: Mapping[str, Json]) -> Iterator[str]:
+    """Of a proof in namespaces of a cluster of others."""
+    network, left = place.get("network"), place.get("left_out")
+    if isinstance(network, dict) and network.get("held") is True:
+        yield "that nothing left the restored namespaces: a NetworkPolicy stopped what was tried, no more is known"
+    else:
+        yield "that nothing left the restored namespaces: nothing stopped them, as the configuration allows"
+    if isinstance(left, list) and left:
+        yield f"that these come back, which were left out beside others' work: {', '.join(map(str, left))}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +34,7 @@ from harness.prove.prove import Parts, Prove
 from harness.prove.record import Recorded
 from harness.prove.source import Credentials, Listing, Place, Source
 from harness.sabotage import proof as sabotage
-from harness.supplies import Supplies
+from harness.prove.stand import Stand
 from harness.wait import NotYet
 
 DIGEST = "part\ttable shop.orders\t20\t71\t1\npart\taccounts\t4\t93\t1\nend\t2\n"
@@ -120,11 +120,14 @@ class World:
         )
 
 
-class Supplied:
-    """As much of `Supplies` as a run's facts need."""
+@dataclass(frozen=True)
+class Standing:
+    """As much of a `Stand` as a run's facts need."""
 
-    def facts(self) -> dict[str, Json]:
-        return {"kubernetes": "v1", "docker": "1", "node image": "n", "images": {}}
+    more: Mapping[str, Json] = field(default_factory=dict)
+    versions: Mapping[str, Json] = field(
+        default_factory=lambda: {"kubernetes": "v1", "docker": "1", "node image": "n", "images": {}}
+    )
 
 
 OPTIONS = ProofOptions(
@@ -153,13 +156,14 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
         options: ProofOptions = OPTIONS,
         hooks: tuple[Hook, ...] = (),
         rto_s: float | None = 0.05,
+        more: Mapping[str, Json] | None = None,
     ) -> Path:
         world = world or World()
         source = world.bucket_of_theirs
         listing = source.listing()
         recorded = record.read(source, listing, options.backup)
         databases = detect.databases(recorded.pods, options.databases)
-        facts = assembly._facts(options, cast("Supplies", Supplied()), recorded, databases)
+        facts = assembly._facts(options, cast("Stand", Standing(more or {})), recorded, databases)
         run = rundirs.create(tmp_path / "runs", "prove", facts)
         journal = Journal(run / "journal.jsonl", Clock())
         journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))

@@ -18,8 +18,6 @@ from harness.wait import NotYet, until
 NAMESPACE = "velero"
 MAX_LOG_BYTES = 2_000_000
 READY_S = 180.0
-_SELECTOR = f"--namespace={NAMESPACE}"
-
 # What differs from Velero's defaults, and why it changes nothing that a drill judges: requests, so that it fits
 # beside nine members on two cores, and no limits, so that a small machine does not slow the copy down. That a new
 # cluster learns of old backups only after up to a minute cannot be tuned (the controller looks no more often,
@@ -47,33 +45,39 @@ def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader
     _apply(kubectl, kinds)
     kubectl("wait", "--for=condition=Established", "crd", "--selector=component=velero", "--timeout=30s")
     _apply(kubectl, [thing for thing in wanted if thing not in kinds])
-    until(lambda: _ready(kubectl), waited_for="Velero to be ready", within_s=READY_S)
+    until(lambda: ready(kubectl), waited_for="Velero to be ready", within_s=READY_S)
 
 
 def map_storage_classes(kubectl: RunsKubectl, classes: Mapping[str, str]) -> None:
     """From now on whatever is restored has, for each of these storage classes, the one that it is mapped to."""
+    kubectl("apply", "-f", "-", stdin=json.dumps(class_mapping(classes)))
+
+
+def class_mapping(classes: Mapping[str, str], namespace: str = NAMESPACE) -> Object:
+    """What tells Velero of them."""
     labels: Json = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}
-    mapping: Json = {
+    return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "storage-classes", "namespace": NAMESPACE, "labels": labels},
+        "metadata": {"name": "storage-classes", "namespace": namespace, "labels": labels},
         "data": dict(classes),
     }
-    kubectl("apply", "-f", "-", stdin=json.dumps(mapping))
 
 
-def manifests(store: ObjectStore, release: Release, uploader: str) -> tuple[Object, ...]:
-    """What `velero install` would create."""
+def manifests(
+    store: ObjectStore, release: Release, uploader: str, namespace: str = NAMESPACE, *more: str
+) -> tuple[Object, ...]:
+    """What `velero install` would create, with these options `more`."""
     with tempfile.NamedTemporaryFile("w", suffix=".credentials") as secret:
         secret.write(f"[default]\naws_access_key_id={store.access_key}\naws_secret_access_key={store.secret_key}\n")
         secret.flush()
         printed = run(
             [
-                *(release.cli, "install", "--dry-run", "--output=json", f"--namespace={NAMESPACE}"),
+                *(release.cli, "install", "--dry-run", "--output=json", f"--namespace={namespace}"),
                 *("--provider=aws", f"--image={release.server_image}", f"--plugins={release.plugin_image}"),
                 *(f"--bucket={store.bucket}", f"--secret-file={secret.name}"),
                 f"--backup-location-config=region=minio,s3ForcePathStyle=true,s3Url={store.inside}",
-                *("--use-node-agent", "--use-volume-snapshots=false", f"--uploader-type={uploader}", *_TUNING),
+                *("--use-node-agent", "--use-volume-snapshots=false", f"--uploader-type={uploader}", *_TUNING, *more),
             ]
         ).stdout
     start = printed.find("{")  # a warning that restic is deprecated may come before
@@ -89,8 +93,9 @@ def _apply(kubectl: RunsKubectl, wanted: Sequence[Object]) -> None:
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(things))
 
 
-def _ready(kubectl: RunsKubectl) -> None:
-    found = objects(kubectl, "deployments,daemonsets,backupstoragelocations.velero.io", _SELECTOR)
+def ready(kubectl: RunsKubectl, namespace: str = NAMESPACE) -> None:
+    """Return when it can work; else NotYet, with what is missing."""
+    found = objects(kubectl, "deployments,daemonsets,backupstoragelocations.velero.io", f"--namespace={namespace}")
     state = {text(thing, "kind"): thing for thing in found}
     server = number(state.get("Deployment"), "status", "availableReplicas")
     agents = number(state.get("DaemonSet"), "status", "numberReady")

@@ -76,17 +76,22 @@ def gc(
     """Remove whatever killed drills left behind: here, or with --context on a cluster that was there before.
 
     There everything goes that bears drillproof's label in the namespace that the configuration names, and all backups
-    of it. Who else drills there, from another machine, loses that drill.
+    of it; and the namespaces of proofs. Who else drills there, from another machine, loses that drill.
 
     With --cluster one cluster of ours goes, and nothing else. A drill that uses it is stopped as by Ctrl-C: it cleans
     up, and its run is judged by what there is; where it does not end within five minutes it is killed.
     """
     from harness import assembly
+    from harness.prove.there import ground
 
     if cluster and context:
         raise Misconfigured("--cluster names one that drillproof made here, --context one of others: say one of them")
-    place = options.place(context, kubeconfig, config)
-    removed = place.gc() if place else (assembly.remove(cluster),) if cluster else assembly.gc()
+    if context is None and (kubeconfig or config):
+        raise Misconfigured("--kubeconfig and --config go with --context")
+    if context:
+        removed = ground.gc(context, kubeconfig, config)
+    else:
+        removed = (assembly.remove(cluster),) if cluster else assembly.gc()
     if as_json:
         tell.document(list(removed))
     else:

@@ -8,14 +8,18 @@ from typing import Annotated
 import typer
 
 from harness.cli import options, tell
+from harness.errors import Misconfigured
 
 app = typer.Typer()
+
+CLUSTER = "drillproof-prove"
 
 
 @app.command(
     epilog=options.examples(
         "drillproof prove --bucket backups/velero --credentials ./credentials-velero --age 90000",
         "drillproof prove nightly-20261124 --bucket backups --endpoint http://127.0.0.1:9000 --without-fingerprint",
+        "drillproof prove --bucket backups/velero --credentials ./credentials-velero --context staging --dry-run",
     )
 )
 def prove(
@@ -42,18 +46,34 @@ def prove(
     repository_password: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where Velero was given one of its own.")
     ] = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+    config: options.Config = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --context: print every object that would be made, make none.")
+    ] = False,
     keep: options.Keep = False,
     images: options.Images = "auto",
     mirror: options.Mirror = None,
-    cluster: options.Cluster = "drillproof-prove",
+    cluster: options.Cluster = CLUSTER,
     key: options.Key = None,
     runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Prove a backup that somebody's Velero took: restore it behind a fence, and read it."""
+    """Prove a backup that somebody's Velero took: restore it behind a fence, and read it.
+
+    With --context it is restored into namespaces of its own on a cluster that is there: see docs/prove.md.
+    """
     from harness.conduct import conduct
     from harness.prove import assembly, request
+    from harness.prove.there import ground
+
+    place = ground.place(context, kubeconfig, config)
+    if place is None and dry_run:
+        raise Misconfigured("--dry-run goes with --context; on a cluster of its own a proof makes all of it anew")
+    if place and (mirror is not None or images != "auto" or cluster != CLUSTER):
+        raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
 
     asked = request.options(
         backup,
@@ -76,7 +96,12 @@ def prove(
         cluster=cluster,
         key=key,
     )
-    with assembly.ProofSite() as site, tell.watch(quiet=quiet) as watcher:
+    if place and dry_run:
+        found = assembly.Looked.at(asked)
+        planned = place.planned(asked, found.recorded, found.databases, found.size)
+        tell.document({"apiVersion": "v1", "kind": "List", "items": list(planned)}, indent=2)
+        return 0
+    with assembly.ProofSite(place) as site, tell.watch(quiet=quiet) as watcher:
         story = conduct(asked, watcher, site)
     tell.story(story, as_json=as_json)
     return tell.EXIT_CODES[story.verdict]

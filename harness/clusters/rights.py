@@ -142,11 +142,11 @@ def whoami(kubectl: RunsKubectl, within_s: float = 60) -> str:
     return text(known, "status", "userInfo", "username")
 
 
-def missing(kubectl: RunsKubectl, rights: Sequence[Right]) -> tuple[Right, ...]:
-    """Those of them that the cluster says we do not have."""
+def missing(kubectl: RunsKubectl, rights: Sequence[Right], user: str = "") -> tuple[Right, ...]:
+    """Those of them that the cluster says we, or a `user`, do not have."""
     if not rights:
         return ()
-    reviews: list[Json] = [_review(right) for right in rights]
+    reviews: list[Json] = [_review(right, user) for right in rights]
     wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
     answers = documents(kubectl("create", "--validate=false", "-f", "-", "-o", "json", stdin=wanted))
     if len(answers) != len(rights):
@@ -169,7 +169,7 @@ def named(rights: Iterable[Right]) -> str:
     return "; ".join(str(replace(right, verb=", ".join(verbs))) for right, verbs in together.items())
 
 
-def _review(right: Right) -> Json:
+def _review(right: Right, user: str) -> Json:
     resource, _, subresource = right.resource.partition("/")
     asked = {
         "verb": right.verb,
@@ -180,8 +180,9 @@ def _review(right: Right) -> Json:
         "namespace": right.namespace,
     }
     attributes = {key: value for key, value in asked.items() if value}
-    kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
-    return {**kind, "spec": {"resourceAttributes": attributes}}
+    kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
+    of = {"user": user} if user else {}
+    return {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": {"resourceAttributes": attributes, **of}}
 
 
 def _grants(rule: Json, right: Right) -> bool:

@@ -14,6 +14,7 @@ from harness.backups.velero_install import NAMESPACE, READY_S, map_storage_class
 from harness.clock import Clock
 from harness.clusters.kind import KindCluster
 from harness.errors import Misconfigured
+from harness.ground import SiteCluster
 from harness.journal import Journal
 from harness.k8s import RunsKubectl, objects
 from harness.ledger import fingerprint
@@ -25,8 +26,8 @@ from harness.prove.examine import Examiner
 from harness.prove.options import ProofOptions
 from harness.prove.prove import Parts, Prove
 from harness.prove.record import Recorded, copy_of
-from harness.prove.source import S3Source
-from harness.supplies import Supplies
+from harness.prove.source import Listing, S3Source
+from harness.prove.stand import Ground, Stand
 
 ROOM = 3
 """Bytes of disk for each byte of the backup: restored, and what a database makes of it."""
@@ -40,9 +41,10 @@ _CLASS = "drill"
 class ProofSite:
     """Where one backup is proved. A context manager: on the way out the cluster is taken down, or let go."""
 
-    def __init__(self) -> None:
-        """Nothing is made yet."""
-        self._cluster: KindCluster | None = None
+    def __init__(self, ground: Ground | None = None) -> None:
+        """Nothing is made yet. Without a `ground`, a fenced cluster of its own will be."""
+        self._ground = ground or OwnGround()
+        self._cluster: SiteCluster | None = None
         self._keep = False
         self._known: frozenset[str] = frozenset()
 
@@ -57,45 +59,36 @@ class ProofSite:
 
         Misconfigured for a bucket or a backup that cannot be proved; nothing has been made then.
         """
-        source = S3Source(options.place, options.credentials)
-        listing = source.listing()
-        recorded = record.read(source, listing, options.backup)
-        databases = detect.databases(recorded.pods, options.databases)
+        found = Looked.at(options)
+        recorded, databases = found.recorded, found.databases
         for line in _told(recorded, databases):
             say(line)
-        _is_whole(recorded)
-        copied = sum(listing[key].size for key in recorded.keys(listing))
-        restored = sum(copy.bytes_total for copy in recorded.report.volumes)
-        supplies.room(copied + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it")
-        supplied = supplies.ensure(options.images, options.mirror, say)
-        supplied = images.on_nodes(supplied, images.wanted(recorded.pods))
         self._known = recorded.secret_values | {options.credentials.secret_key, options.credentials.token}
         self._known |= {options.repository_password}
         self._keep = options.keep
-        cluster = supplied.cluster(options.cluster)
-        _is_new(cluster)
-        self._cluster = cluster
-        run = rundir.create(options.runs, NAME, _facts(options, supplied, recorded, databases))
+        stand = self._ground.stand(options, recorded, databases, found.size, say)
+        cluster = self._cluster = stand.cluster
+        run = rundir.create(options.runs, NAME, _facts(options, stand, recorded, databases))
         journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **selftest.rehearsal_of_proofs())
-            velero = VeleroEngine(cluster, lambda: cluster.store, supplied.release, uploader=recorded.uploader)
             parts = Parts(
                 cluster=cluster,
-                engine=_Engine(velero, cluster.kubectl, options.repository_password),
+                engine=stand.engine,
                 bucket=lambda: cluster.store,
-                source=source,
-                listing=listing,
+                source=found.source,
+                listing=found.listing,
                 recorded=recorded,
                 databases=databases,
                 examiner=Examiner(cluster.kubectl, data.fixtures() / "prove"),
-                prepare=lambda: _prepare(cluster, recorded),
+                prepare=stand.prepare,
                 hooks=options.hooks,
-                env=assembly.environment(supplied.kubectl, cluster, run, next(iter(recorded.namespaces), ""), NAME),
+                env=assembly.environment(stand.kubectl, cluster, run, stand.namespace, NAME),
                 rto_s=options.objectives.rto_s,
+                afterwards=stand.afterwards,
             )
-            with assembly.logs_home(cluster, velero.collect, journal, self.secrets):
+            with assembly.logs_home(cluster, stand.engine.collect, journal, self.secrets):
                 Prove(parts, run, journal).run()
         finally:
             journal.close()
@@ -107,6 +100,60 @@ class ProofSite:
     def secrets(self) -> frozenset[str]:
         """What must be in no file of a run."""
         return frozenset(filter(None, self._known | assembly.keys_of_store(self._cluster)))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the bucket says of a backup before anything is made."""
+
+    source: S3Source
+    listing: Listing
+    recorded: Recorded
+    databases: tuple[Database, ...]
+
+    @classmethod
+    def at(cls, options: ProofOptions) -> Self:
+        """Look. Misconfigured for a bucket or a backup that cannot be proved."""
+        source = S3Source(options.place, options.credentials)
+        listing = source.listing()
+        recorded = record.read(source, listing, options.backup)
+        databases = detect.databases(recorded.pods, options.databases)
+        _is_whole(recorded)
+        return cls(source, listing, recorded, databases)
+
+    @property
+    def size(self) -> int:
+        """Bytes that belong to the backup."""
+        return sum(self.listing[key].size for key in self.recorded.keys(self.listing))
+
+
+class OwnGround:
+    """A fenced cluster of its own. Implements `harness.prove.stand.Ground`."""
+
+    def stand(
+        self,
+        options: ProofOptions,
+        recorded: Recorded,
+        databases: tuple[Database, ...],  # noqa: ARG002 # all are at home there
+        size: int,
+        say: Callable[[str], None],
+    ) -> Stand:
+        """Nothing is made yet but images."""
+        restored = sum(copy.bytes_total for copy in recorded.report.volumes)
+        supplies.room(size + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it")
+        supplied = supplies.ensure(options.images, options.mirror, say)
+        supplied = images.on_nodes(supplied, images.wanted(recorded.pods))
+        cluster = supplied.cluster(options.cluster)
+        _is_new(cluster)
+        velero = VeleroEngine(cluster, lambda: cluster.store, supplied.release, uploader=recorded.uploader)
+        return Stand(
+            cluster=cluster,
+            engine=_Engine(velero, cluster.kubectl, options.repository_password),
+            kubectl=supplied.kubectl,
+            namespace=next(iter(recorded.namespaces), ""),
+            versions=supplied.facts(),
+            prepare=lambda: _prepare(cluster, recorded),
+        )
 
 
 @dataclass(frozen=True)
@@ -138,6 +185,9 @@ class _Engine:
         # It may be long past its time, and Velero would remove it; nor is there anything to mend in a copy.
         only_read = ("--type=merge", '--patch={"spec": {"accessMode": "ReadOnly"}}')
         self.kubectl("patch", "backupstoragelocations.velero.io", "default", f"--namespace={NAMESPACE}", *only_read)
+
+    def collect(self, into: Path) -> None:
+        self.velero.collect(into)
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
         # It looks into its bucket when it starts, and then once a minute; at its start there was nothing in it yet. The
@@ -188,9 +238,7 @@ def _prepare(cluster: KindCluster, recorded: Recorded) -> None:
     map_storage_classes(cluster.kubectl, dict.fromkeys(sorted(others), _CLASS))
 
 
-def _facts(
-    options: ProofOptions, supplied: Supplies, recorded: Recorded, databases: tuple[Database, ...]
-) -> dict[str, Json]:
+def _facts(options: ProofOptions, stand: Stand, recorded: Recorded, databases: tuple[Database, ...]) -> dict[str, Json]:
     places = {each.place for each in databases}
     copied = {copy.pod for copy in recorded.report.volumes}
     copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
@@ -224,7 +272,8 @@ def _facts(
             "elsewhere": list(recorded.elsewhere),
         },
         "databases": named,
-        "versions": supplied.facts(),
+        "versions": stand.versions,
+        **stand.more,
         "commit": facts.commit(),
         "selftest": None,
         "left_out": {each.kind: dict(LEFT_OUT[each.kind]) for each in databases},

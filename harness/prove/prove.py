@@ -51,6 +51,7 @@ class Parts:
     prepare: Callable[[], None]  # what the restored pods need of the cluster: images, storage classes
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
+    afterwards: Callable[[], str] = lambda: ""  # what else is asked when all was read, in words; HarnessError
     rto_s: float | None = None  # past it nothing more is waited for: it is missed
 
 
@@ -78,6 +79,8 @@ class Prove:
         self._note_source("before", self._parts.listing)
         self._steps.take({step: actions[step] for step in PROOF_STEPS})
         try:
+            if told := self._parts.afterwards():
+                self._journal.append("note", text=told)
             self._note_source("after", self._parts.source.listing())
         except HarnessError as error:
             self._steps.broke(error)

@@ -1,0 +1,50 @@
+"""What a proof stands on: a cluster that is made for it, or namespaces of one that is there and not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from harness.ground import SiteCluster
+from harness.model import Json
+from harness.prove.detect import Database
+from harness.prove.options import ProofOptions
+from harness.prove.prove import Restorer
+from harness.prove.record import Recorded
+
+
+class Engine(Restorer, Protocol):
+    """A backup engine that tells what it did."""
+
+    def collect(self, into: Path) -> None:
+        """Write its records and logs below `into`; never raises for what cannot be had."""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """All that a proof needs beside the backup."""
+
+    cluster: SiteCluster
+    engine: Engine
+    kubectl: Path
+    namespace: str  # that users' hooks are told
+    versions: dict[str, Json]  # what a report says of it all
+    prepare: Callable[[], None] = lambda: None  # see `harness.prove.prove.Parts`
+    afterwards: Callable[[], str] = lambda: ""  # the same
+    more: Mapping[str, Json] = field(default_factory=dict)  # what run.json says beside what it says of any proof
+
+
+class Ground(Protocol):
+    """Where to stand."""
+
+    def stand(
+        self,
+        options: ProofOptions,
+        recorded: Recorded,
+        databases: tuple[Database, ...],
+        size: int,
+        say: Callable[[str], None],
+    ) -> Stand:
+        """For a proof of a backup of `size` bytes. Misconfigured, and nothing is left, if it cannot be there."""
