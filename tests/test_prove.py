@@ -33,8 +33,8 @@ from harness.prove.options import ProofOptions
 from harness.prove.prove import Parts, Prove
 from harness.prove.record import Recorded
 from harness.prove.source import Credentials, Listing, Place, Source
-from harness.sabotage import proof as sabotage
 from harness.prove.stand import Stand
+from harness.sabotage import proof as sabotage
 from harness.wait import NotYet
 
 DIGEST = "part\ttable shop.orders\t20\t71\t1\npart\taccounts\t4\t93\t1\nend\t2\n"

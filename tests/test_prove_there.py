@@ -1,4 +1,4 @@
-"""Proofs in namespaces of a cluster of others: what is allowed, asked, laid out and left out, and that nothing else is."""
+"""Proofs in namespaces of a cluster of others: what is allowed, asked, made and left out, and that nothing else is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import cast
 import pytest
 import yaml
 from nightly import NAME, Nightly, claim, good, pod
-from test_schema import wrong
 from test_prove import prove as prove  # noqa: PLC0414 # a fixture
 from test_prove import red, told
+from test_schema import wrong
 
 from harness import data
 from harness.allowed import allowed
@@ -26,7 +26,7 @@ from harness.errors import HarnessError, Misconfigured
 from harness.k8s import Kubectl, Object, at, text
 from harness.model import Json
 from harness.prove import detect, record
-from harness.prove.there import barrier, contents, grants, ground, wanted
+from harness.prove.there import contents, grants, ground, wanted
 from harness.prove.there.barrier import Barrier, Target, Tried
 from harness.prove.there.cluster import ProofCluster
 from harness.prove.there.permit import Permit, permit
@@ -268,7 +268,7 @@ def test_a_namespace_of_the_backup_is_the_proofs_own_and_never_productions() -> 
 )
 def test_another_namespace_is_not_asked(args: tuple[str, ...]) -> None:
     asked = Asked()
-    with pytest.raises(HarnessError, match="none of this proof's|a proof asks for one namespace of its own"):
+    with pytest.raises(HarnessError, match=r"none of this proof's|a proof asks for one namespace of its own"):
         Within(asked, {"shop": "drillproof-prove-shop"})(*args)
     assert asked.__dict__["words"] == []
 
@@ -416,7 +416,7 @@ PLACE: dict[str, Json] = {
         (True, "that nothing left the restored namespaces: a NetworkPolicy stopped what was tried, no more is known"),
     ],
 )
-def test_a_proof_beside_others_never_says_that_a_fence_held(prove: Callable[..., Path], held: bool, said: str) -> None:  # noqa: FBT001
+def test_a_proof_beside_others_never_says_that_a_fence_held(prove: Callable[..., Path], held: bool, said: str) -> None:
     network: Json = {"held": held, "reached": [], "stopped": []}
     run = prove(more={"fenced": False, "place": {**PLACE, "network": network}})
     assert red(run) == []
