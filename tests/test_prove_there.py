@@ -398,6 +398,32 @@ def test_a_namespace_that_drillproof_did_not_make_is_never_touched(tmp_path: Pat
         cluster.is_free()
 
 
+class Restores(Api):
+    """A restore whose finalizer a living Velero sets again and again, until it is being deleted."""
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        state = self.__dict__
+        match args[:2]:
+            case ("get", "restores.velero.io"):
+                return json.dumps({"items": [{"metadata": {"name": "proof-x"}}]})
+            case ("delete", "restores.velero.io"):
+                assert "--wait=false" in args
+                state["deleting"] = True
+                return ""
+            case ("patch", "restores.velero.io"):
+                state["gone"] = state.get("deleting", False)
+                return ""
+            case ("delete", "namespace"):
+                assert state.get("gone"), "the namespace would hang"
+        return super().__call__(*args, stdin=stdin, within_s=within_s)
+
+
+def test_a_restore_that_velero_holds_does_not_hold_its_namespace(tmp_path: Path) -> None:
+    there = {"drillproof-prove": "proof-1", "drillproof-prove-shop": "proof-1"}
+    assert len(ProofCluster(THERE, Restores(there), tmp_path / "home").left()) == 2
+    assert there == {}
+
+
 # ---------------------------------------------------------------- what is said
 
 PLACE: dict[str, Json] = {

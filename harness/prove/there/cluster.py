@@ -187,12 +187,17 @@ class ProofCluster:
         return tuple(f"namespace {name} of {label}" for name, label in mine.items())
 
     def _let_go_of_restores(self) -> None:
-        """A restore waits for Velero before it goes, and that goes with the same namespace."""
+        """A restore waits for Velero before it goes, and that goes with the same namespace.
+
+        First it is deleted and then let go: while it is not deleted, a Velero that lives holds it anew.
+        """
         here, kind = f"--namespace={self.permit.namespace}", "restores.velero.io"
         with contextlib.suppress(ToolFailed):  # it never came to be let in, so there is none
             for each in objects(self.real, kind, here):
-                patch = ("--type=merge", '--patch={"metadata": {"finalizers": null}}')
-                self.real("patch", kind, text(each, "metadata", "name"), here, *patch)
+                name = text(each, "metadata", "name")
+                self.real("delete", kind, name, here, "--ignore-not-found", "--wait=false")
+                with contextlib.suppress(ToolFailed):  # Velero was faster
+                    self.real("patch", kind, name, here, "--type=merge", '--patch={"metadata": {"finalizers": null}}')
 
     def _namespaces(self) -> dict[str, Object]:
         """Those that a proof may make, as far as they are there, whoever made them."""

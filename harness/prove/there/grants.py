@@ -52,7 +52,7 @@ def inside(namespace: str) -> tuple[Right, ...]:
         *(Right("create", kind, namespace=namespace) for kind in ("pods/exec", "pods/portforward")),
         Right("delete", "pods", namespace=namespace),
         # A restore has a finalizer that holds its namespace once no Velero is left there.
-        Right("patch", "restores", "velero.io", namespace=namespace),
+        *(Right(verb, "restores", "velero.io", namespace=namespace) for verb in ("patch", "delete")),
     )
 
 
