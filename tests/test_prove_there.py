@@ -20,6 +20,7 @@ from test_schema import wrong
 
 from harness import data
 from harness.allowed import allowed
+from harness.backups.velero_install import Release
 from harness.clusters.rights import Right
 from harness.deployment import LABEL
 from harness.errors import HarnessError, Misconfigured
@@ -118,6 +119,79 @@ def test_the_rights_that_are_asked_for_are_those_that_the_file_grants(role: str,
 def test_kinds_are_made_only_by_whoever_may_make_them() -> None:
     more = set(grants.outside(replace(THERE, makes_crds=True))) - set(grants.outside(THERE))
     assert more == {Right("create", "customresourcedefinitions", "apiextensions.k8s.io")}
+
+
+def kind(name: str, words: str) -> Object:
+    schema: Json = {"openAPIV3Schema": {"description": words}}
+    return {"metadata": {"name": name}, "spec": {"versions": [{"name": "v1", "schema": schema}]}}
+
+
+def served(*kinds: Object) -> Callable[..., str]:
+    """What a cluster with these kinds answers who asks for one."""
+    by_name = {text(each, "metadata", "name"): json.dumps(each) for each in kinds}
+    return lambda *args, **_: by_name.get(args[2], "")
+
+
+def test_velero_s_kinds_are_the_same_or_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = (kind("backups.velero.io", "1.16"), kind("restores.velero.io", "1.16"))
+    monkeypatch.setattr(wanted, "crds", lambda *_: ours)
+    release = Release(Path("velero"), "velero:v1.16.2", "", Path)
+
+    def lacking(there: Permit, *kinds: Object) -> tuple[Object, ...]:
+        return ground._kinds(cast("Kubectl", served(*kinds)), there, release, "restic")
+
+    assert lacking(THERE, *ours) == ()
+    with pytest.raises(Misconfigured, match=r"kinds of another version than velero:v1.16.2, .*: restores\.velero\.io"):
+        lacking(replace(THERE, makes_crds=True), ours[0], kind("restores.velero.io", "1.15"))
+    with pytest.raises(Misconfigured, match=r"lacks kinds of Velero's: restores\.velero\.io; say `make_crds = true`"):
+        lacking(THERE, ours[0])
+    assert lacking(replace(THERE, makes_crds=True), ours[0]) == (ours[1],)
+
+
+def test_a_storage_class_that_keeps_what_was_restored_is_refused() -> None:
+    def answers(policy: str) -> Kubectl:
+        return cast("Kubectl", lambda *_, **__: json.dumps({"reclaimPolicy": policy}))
+
+    ground._has_class(answers("Delete"), THERE)
+    with pytest.raises(Misconfigured, match="has the reclaimPolicy Retain: what is restored would stay there"):
+        ground._has_class(answers("Retain"), THERE)
+    with pytest.raises(Misconfigured, match="there is no StorageClass fast"):
+        ground._has_class(cast("Kubectl", lambda *_, **__: ""), THERE)
+
+
+class Reviews(Kubectl):
+    """An API server that allows all but this."""
+
+    def __init__(self, user: str, resource: str) -> None:
+        super().__init__(Path("kubectl"), Path("config"))
+        object.__setattr__(self, "refused", (user, resource))
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "get":
+            role = next(each for each in yaml.safe_load_all(RBAC.read_text()) if each["metadata"]["name"] == args[2])
+            return json.dumps(role)
+        answers = []
+        for each in json.loads(stdin or "")["items"]:
+            asked = (text(each, "spec", "user"), text(each, "spec", "resourceAttributes", "resource"))
+            answers.append({"status": {"allowed": asked != self.__dict__["refused"]}})
+        return json.dumps({"kind": "List", "items": answers})
+
+
+@pytest.mark.parametrize(
+    ("user", "resource", "said"),
+    [
+        ("", "namespaces", "rights are missing on the context staging: create namespaces in the cluster; get, list"),
+        (
+            "system:serviceaccount:drillproof-prove:velero",
+            "secrets",
+            "rights of the proof's own Velero are missing on the context staging: get, list, watch secrets",
+        ),
+    ],
+)
+def test_rights_that_are_missing_are_named_with_whose_they_are(user: str, resource: str, said: str) -> None:
+    assert ground._has_rights(Reviews("nobody", ""), THERE) is False
+    with pytest.raises(Misconfigured, match=said):
+        ground._has_rights(Reviews(user, resource), THERE)
 
 
 # ---------------------------------------------------------------- what is in the backup

@@ -68,6 +68,7 @@ class ProofSite:
         self._keep = options.keep
         stand = self._ground.stand(options, recorded, databases, found.size, say)
         cluster = self._cluster = stand.cluster
+        self._known |= stand.secrets
         run = rundir.create(options.runs, NAME, _facts(options, stand, recorded, databases))
         journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:

@@ -33,6 +33,7 @@ class Stand:
     versions: dict[str, Json]  # what a report says of it all
     prepare: Callable[[], None] = lambda: None  # see `harness.prove.prove.Parts`
     afterwards: Callable[[], str] = lambda: ""  # the same
+    secrets: frozenset[str] = frozenset()  # what must be in no file of a run
     more: Mapping[str, Json] = field(default_factory=dict)  # what run.json says beside what it says of any proof
 
 

@@ -86,6 +86,7 @@ class Place:
                 },
             },
             afterwards=lambda: network.still(tried),
+            secrets=frozenset((cluster.keys.access_key, cluster.keys.secret_key)),
         )
 
     def planned(
