@@ -340,7 +340,12 @@ def test_what_a_killed_proof_left_is_refused_and_taken_away(
     words = [sys.executable, "-m", "harness.cli", *there.words("nightly", without_fence=True)]
     before = {*(there.home / "runs").glob("*")}
     with spawn(words) as proof:
-        until(lambda: _is_at(there, before, step), waited_for=f"the step {step}", within_s=600, every_s=0.5)
+
+        def lives() -> None:
+            assert proof.poll() is None, "it ended by itself"
+            _is_at(there, before, step)
+
+        until(lives, waited_for=f"the step {step}", within_s=600, every_s=0.5)
         proof.kill()
         proof.wait(60)
     assert there.prove("nightly", without_fence=True) == 64

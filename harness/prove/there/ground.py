@@ -64,30 +64,30 @@ class Place:
             tried = network.tried()
             _holds(self.permit, tried)
             say(_told(tried))
-        return Stand(
-            cluster=cluster,
-            engine=found.engine,
-            kubectl=found.kubectl,
-            namespace=self.permit.renamed(recorded.namespaces[0]),
-            versions={
-                "kubernetes": found.kubernetes,
-                "cluster": f"the context {self.permit.context}, not made by drillproof: no fence is around it",
-                "velero": f"{found.engine.release.server_image}, the proof's own in {self.permit.namespace}",
-                "images from": self.permit.mirror or "their own registries, as the cluster pulls them",
-            },
-            more={
-                "fenced": False,
-                "place": {
-                    "context": self.permit.context,
-                    "label": cluster.run,
-                    "namespaces": dict(self.permit.places(recorded.namespaces)),
-                    "network": tried.facts(),
-                    "left_out": list(found.engine.contents.left_out),
+            return Stand(
+                cluster=cluster,
+                engine=found.engine,
+                kubectl=found.kubectl,
+                namespace=self.permit.renamed(recorded.namespaces[0]),
+                versions={
+                    "kubernetes": found.kubernetes,
+                    "cluster": f"the context {self.permit.context}, not made by drillproof: no fence is around it",
+                    "velero": f"{found.engine.release.server_image}, the proof's own in {self.permit.namespace}",
+                    "images from": self.permit.mirror or "their own registries, as the cluster pulls them",
                 },
-            },
-            afterwards=lambda: network.still(tried),
-            secrets=frozenset((cluster.keys.access_key, cluster.keys.secret_key)),
-        )
+                more={
+                    "fenced": False,
+                    "place": {
+                        "context": self.permit.context,
+                        "label": cluster.run,
+                        "namespaces": dict(self.permit.places(recorded.namespaces)),
+                        "network": tried.facts(),
+                        "left_out": list(found.engine.contents.left_out),
+                    },
+                },
+                afterwards=lambda: network.still(tried),
+                secrets=frozenset((cluster.keys.access_key, cluster.keys.secret_key)),
+            )
 
     def planned(
         self, options: ProofOptions, recorded: Recorded, databases: tuple[Database, ...], size: int
