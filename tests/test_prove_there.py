@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -14,8 +14,8 @@ from typing import cast
 import pytest
 import yaml
 from nightly import NAME, Nightly, claim, good, pod
+from test_prove import OPTIONS, red, told
 from test_prove import prove as prove  # noqa: PLC0414 # a fixture
-from test_prove import red, told
 from test_schema import wrong
 
 from harness import data
@@ -30,6 +30,7 @@ from harness.prove import detect, record
 from harness.prove.there import contents, grants, ground, wanted
 from harness.prove.there.barrier import Barrier, Target, Tried
 from harness.prove.there.cluster import ProofCluster
+from harness.prove.there.engine import There
 from harness.prove.there.permit import Permit, permit
 from harness.prove.there.within import Within
 
@@ -496,6 +497,56 @@ def test_a_restore_that_velero_holds_does_not_hold_its_namespace(tmp_path: Path)
     there = {"drillproof-prove": "proof-1", "drillproof-prove-shop": "proof-1"}
     assert len(ProofCluster(THERE, Restores(there), tmp_path / "home").left()) == 2
     assert there == {}
+
+
+@pytest.mark.parametrize("broken", ["claim", "open", "address"])
+def test_whatever_breaks_before_the_proof_begins_nothing_is_left(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    done: list[str] = []
+
+    class Cluster:
+        real = None
+        names: Mapping[str, str] = {}
+
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            def act(*_: object) -> None:
+                done.append(name)
+                if name == broken:
+                    raise KeyboardInterrupt
+
+            return act
+
+        @property
+        def kubectl(self) -> Cluster:
+            return self
+
+        @property
+        def permit(self) -> Permit:
+            return THERE
+
+    found = ground.Found(cast("ProofCluster", Cluster()), cast("There", None), Path(), "v1", "me", binds=True)
+    monkeypatch.setattr(ground.Place, "_look", lambda *_: found)
+    bucket = good()
+    recorded = record.read(bucket, bucket.listing(), NAME)
+    with pytest.raises(KeyboardInterrupt):
+        ground.Place(THERE).stand(OPTIONS, recorded, (), 1, lambda _: None)
+    assert done[-2:] == [broken, "down"]
+
+
+def test_velero_is_asked_for_what_may_be_there_under_other_names(tmp_path: Path) -> None:
+    bucket = good()
+    recorded = record.read(bucket, bucket.listing(), NAME)
+    cluster = ProofCluster(THERE, Api({}), tmp_path / "home")
+    release = Release(Path("velero"), "velero:v1.16.2", "", Path)
+    made = There(cluster, release, recorded, contents.Contents((), ()), "", ()).velero.wanted_restore(
+        "proof-x", NAME, recorded.namespaces
+    )
+    assert text(made, "metadata", "namespace") == "drillproof-prove"
+    assert at(made, "spec", "namespaceMapping") == {"shop": "drillproof-prove-shop"}
+    asked = cast("list[str]", at(made, "spec", "includedResources"))
+    assert not {"services", "jobs.batch", "cronjobs.batch", "networkpolicies.networking.k8s.io"} & set(asked)
+    assert at(made, "spec", "labelSelector") == {
+        "matchExpressions": [{"key": label, "operator": "DoesNotExist"} for label in contents.OF_LEFT_OUT]
+    }
 
 
 # ---------------------------------------------------------------- what is said
