@@ -173,6 +173,7 @@ class Reviews(Kubectl):
             return json.dumps(role)
         answers = []
         for each in json.loads(stdin or "")["items"]:
+            assert (each["kind"] == "SubjectAccessReview") == bool(text(each, "spec", "user"))
             asked = (text(each, "spec", "user"), text(each, "spec", "resourceAttributes", "resource"))
             answers.append({"status": {"allowed": asked != self.__dict__["refused"]}})
         return json.dumps({"kind": "List", "items": answers})
