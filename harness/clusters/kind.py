@@ -177,12 +177,13 @@ class KindCluster:
 
     def nodes(self) -> tuple[str, ...]:
         """The names of the containers that are this cluster's nodes and ours, running or not."""
+        return self._nodes(f"{KIND_LABEL}={self.name}")
+
+    def _nodes(self, label: str) -> tuple[str, ...]:
         if self._network.owner != self._network.cluster:
             return ()
         mine = ("--filter", f"network={self._network.name}")
-        return self._docker.listed(
-            "ps", "--all", "--filter", f"label={KIND_LABEL}={self.name}", *mine, "--format={{.Names}}"
-        )
+        return self._docker.listed("ps", "--all", "--filter", f"label={label}", *mine, "--format={{.Names}}")
 
     def _refuse_strangers(self) -> None:
         if self._network.owner not in (None, self._network.cluster):
@@ -254,5 +255,6 @@ class KindCluster:
             raise NotYet(f"{len(nodes)} of {len(NODES)} nodes; not ready: {', '.join(waiting)}")
 
     def _remove_nodes(self) -> None:
-        if nodes := self.nodes():
+        # On its own network those of a cluster beside, too, that a drill before left: its Velero has the same bucket.
+        if nodes := self._nodes(KIND_LABEL) if self._network.cluster == self.name else self.nodes():
             self._docker("rm", "--force", "--volumes", *nodes, within_s=120)
