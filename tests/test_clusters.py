@@ -194,11 +194,20 @@ def test_a_cluster_beside_that_an_earlier_drill_left_goes_when_it_is_made_anew(t
     it, docker = finished(tmp_path)
     docker.answers["ps --all --filter label=io.x-k8s.kind.cluster "] = "one-x\none-b-x"
     docker.answers["ps --all --filter label=io.x-k8s.kind.cluster=one-b"] = "one-b-x"
-    beside = it.beside
-    beside.up()
+    it.beside.up()
     assert not docker.did("rm --force --volumes one-x one-b-x"), "the cluster beside is not alone on its network"
     it.up()
     assert docker.did("rm --force --volumes one-x one-b-x")
+
+
+def test_a_cluster_that_something_was_moved_away_from_is_never_used_again(tmp_path: Path) -> None:
+    """Its nodes are fenced off from all others, the bucket among them."""
+    it, _ = finished(tmp_path)
+    for times in (2, 3):  # it was made once
+        it.beside.up()
+        assert not it.is_whole()
+        it.up()
+        assert len([line for line in made(tmp_path) if "--name one " in line]) == times
 
 
 def test_a_half_made_cluster_is_cleaned_away(tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ class KindCluster:
         self._lock.take(f"the cluster {self.name}")
         self._refuse_strangers()
         if not self.is_whole():
+            self._leave_beside()
             self._remove_nodes()
             shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True, exist_ok=True)
@@ -138,8 +139,7 @@ class KindCluster:
     def down(self, *, keep_store: bool = False) -> None:
         """Remove it and everything made with it, but for the object store if that is to be kept."""
         self._lock.take(f"the cluster {self.name}")
-        if "beside" in vars(self):
-            self.beside.down(keep_store=True)
+        self._leave_beside()
         self._remove_nodes()
         if not keep_store:
             self._minio.down()
@@ -253,6 +253,11 @@ class KindCluster:
         waiting += sorted(wanted - served)
         if len(nodes) != len(NODES) or waiting:
             raise NotYet(f"{len(nodes)} of {len(NODES)} nodes; not ready: {', '.join(waiting)}")
+
+    def _leave_beside(self) -> None:
+        """Take the one beside down; the next move has another, and spoils this one anew."""
+        if beside := vars(self).pop("beside", None):
+            beside.down(keep_store=True)
 
     def _remove_nodes(self) -> None:
         # On its own network those of a cluster beside, too, that a drill before left: its Velero has the same bucket.
