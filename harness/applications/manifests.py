@@ -66,9 +66,13 @@ def namespace_of(objects: Iterable[Object]) -> str:
 
 
 def of_anything(path: Path, namespace: str | None) -> tuple[Object, ...]:
-    """What a chart installs, or whatever else `path` is; of any one namespace if none is said. Misconfigured."""
+    """What a chart installs, or whatever else `path` is; of any one namespace if none is said. Misconfigured.
+
+    A chart's release is called as its namespace, since the proposed application is, and so its pods will be.
+    """
     if is_chart(path):
-        return installed(of_chart(path, (), path.resolve().name, namespace or path.resolve().name))[0]
+        release = namespace or path.resolve().name
+        return installed(of_chart(path, (), release, release))[0]
     return installed(of_path(path, namespace))[0]
 
 

@@ -18,8 +18,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 		sed '/^CREATE ROLE postgres;$/d' /dump/all.sql | sql # initdb has made this one already
 	else
 		sql <<-'SQL'
-			\getenv password PGPASSWORD
-			\getenv database DATABASE
+			\getenv password POSTGRES_PASSWORD
+			\getenv database POSTGRES_DB
 			ALTER ROLE postgres PASSWORD :'password';
 			CREATE DATABASE :"database";
 		SQL
@@ -27,6 +27,6 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 	as_postgres pg_ctl -D "$new" -w -m fast stop >&2
 	mv -T "$new" "$PGDATA"
 fi
-unset PGPASSWORD
+unset POSTGRES_PASSWORD
 exec setpriv --reuid=postgres --regid=postgres --init-groups \
 	postgres -D "$PGDATA" -c "listen_addresses=*" -c "unix_socket_directories=$PGHOST"
