@@ -70,14 +70,20 @@ class Deployment:
         self.cluster.kubectl("delete", "configmap", "first-start", "-n", self.namespace)
 
     def ready(self) -> None:
-        """Return if every pod that the manifests ask for is Ready by the orchestrator's word; else NotYet."""
-        listing = self.cluster.kubectl("get", "statefulsets,deployments,pods", "-n", self.namespace, "-o", "json")
+        """Return if every pod that the manifests ask for is Ready by the orchestrator's word, and every Job done.
+
+        NotYet otherwise.
+        """
+        kinds = "statefulsets,deployments,pods,jobs.batch"
+        listing = self.cluster.kubectl("get", kinds, "-n", self.namespace, "-o", "json")
         items = json.loads(listing)["items"]
         wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] in {"StatefulSet", "Deployment"})
         pods = {item["metadata"]["name"]: condition(item, "Ready") == "True" for item in items if _is_to_run(item)}
         unready = sorted(name for name, is_ready in pods.items() if not is_ready)
         if wanted == 0 or len(pods) < wanted or unready:
             raise wait.NotYet(f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}")
+        if undone := [text(item, "metadata", "name") for item in items if _is_to_be_done(item)]:
+            raise wait.NotYet(f"not done: {', '.join(undone)}")
 
     def unwell(self) -> tuple[str, ...]:
         """The pods that are not Ready, and where they stand."""
@@ -143,6 +149,12 @@ def _labelled(thing: Object, run: str) -> Object:
     labels = at(thing, "metadata", "labels")
     own = labels if isinstance(labels, Mapping) else {}
     return {**thing, "metadata": {**metadata, "labels": {**own, LABEL: run}}}
+
+
+def _is_to_be_done(item: Object) -> bool:
+    """Whether it is a Job that the manifests make, and that has not done what it is for."""
+    is_job = item["kind"] == "Job" and not at(item, "metadata", "ownerReferences")
+    return is_job and at(item, "spec", "suspend") is not True and condition(item, "Complete") != "True"
 
 
 def _is_to_run(item: Object) -> bool:

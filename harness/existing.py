@@ -16,10 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import assembly, data, supplies
 from harness.allowed import Allowed
+from harness.application import Application, Brought
 from harness.backups import velero_guest
 from harness.backups.velero_guest import VeleroGuest
 from harness.backups.velero_install import Release
-from harness.clusters import rights, room
+from harness.clusters import kinds, rights, room
 from harness.clusters.existing import ExistingCluster, Guest, inside, namespace_object
 from harness.deployment import LABEL, Deployment, generate
 from harness.errors import Misconfigured, TimedOut, ToolFailed
@@ -29,6 +30,7 @@ from harness.images.recipes import Kitchen
 from harness.k8s import Kubectl, Object, RunsKubectl, items, number, text
 from harness.model import Json
 from harness.options import Options
+from harness.redaction import without
 from harness.scenario import beyond
 from harness.shell import run
 
@@ -51,6 +53,7 @@ class Existing:
     kubernetes: str
     velero_image: str
     uploader: str
+    brought: bool = False  # whether an application of the user's is drilled, whose images are as its manifests say
 
     @property
     def fenced(self) -> bool:
@@ -74,7 +77,8 @@ class Existing:
 
     def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:  # noqa: ARG002 # there is this one
         """In the namespace that was claimed, with this cluster's storage class, and images from where it has them."""
-        return replace(deployment, open=self.there.open, adapt=lambda thing: adapted(self.allowed, thing))
+        opened = replace(deployment, open=self.there.open)
+        return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.allowed, thing))
 
     def facts(self) -> dict[str, Json]:
         """What a report says of it all."""
@@ -82,7 +86,8 @@ class Existing:
             "kubernetes": self.kubernetes,
             "cluster": f"the context {self.allowed.context}, not made by drillproof: no fence is around it",
             "velero": f"{self.velero_image}, copying with {self.uploader}",
-            "images from": self.allowed.mirror or "their own registries, as the cluster pulls them",
+            "images from": (not self.brought and self.allowed.mirror)
+            or "their own registries, as the cluster pulls them",
         }
 
 
@@ -93,9 +98,9 @@ class Place:
     allowed: Allowed
     kubeconfig: Path | None = None  # kubectl's own if None
 
-    def engine(self) -> str:
-        """The engine that is there. Misconfigured if no drill can be there."""
-        found = look(self)
+    def engine(self, application: Application | None) -> str:
+        """The engine that is there. Misconfigured if no drill of the application, or of ours, can be there."""
+        found = look(self, application)
         found.there.down()
         return f"velero-{found.uploader}"
 
@@ -115,9 +120,11 @@ class Place:
 
     def ground(self, options: Options, say: Callable[[str], None]) -> Existing:
         """Looked at anew for each drill, and its namespace claimed. Misconfigured if the drill cannot be."""
-        found = look(self)
+        found = look(self, options.application)
         with _left_alone(found.there):
             _copies_with(found, options.engine)
+            for line in brought.told if (brought := _brought(options.application)) else ():
+                say(line)
             say(f"the context {self.allowed.context}: {found.kubernetes}, {found.velero_image}; no fence is around it")
             found.there.claim()
             quotas = room.quotas(found.there.kubectl, self.allowed.namespace)
@@ -129,7 +136,8 @@ class Place:
 
         Misconfigured as for the drill itself.
         """
-        found = look(self)
+        found = look(self, options.application)
+        brought = _brought(options.application)
         try:
             _copies_with(found, options.engine)
             run, backup = "the-run", "drill-the-run"
@@ -138,11 +146,11 @@ class Place:
             binding = (inside(self.allowed).binding(found.guest.user, run),) if found.guest.binds else ()
             restic = engine.wanted_checks("the-repository") if found.uploader == "restic" else ()
             restore = (engine.wanted_restore(backup, backup),) if options.scenario.plan.restore else ()
+            made = (*deployment.beginning(run), *deployment.manifests())
             return (
                 namespace_object(self.allowed, run),
                 *binding,
-                *map(_without_values, deployment.beginning(run)),
-                *deployment.manifests(),
+                *(without(_without_values(thing), brought.hidden if brought else ()) for thing in made),
                 engine.wanted_backup(backup, self.allowed.namespace),
                 *map(_without_values, restic),
                 *(restore if options.scenario.fault else ()),
@@ -157,8 +165,11 @@ class Place:
         return there.left()
 
 
-def look(place: Place) -> Existing:
-    """Ask a cluster for all that a drill needs; nothing is made. Misconfigured, with what it is, if something lacks."""
+def look(place: Place, application: Application | None = None) -> Existing:
+    """Ask a cluster for all that a drill needs; nothing is made. Misconfigured, with what it is, if something lacks.
+
+    The drill is of ours if no application is said.
+    """
     allowed = place.allowed
     program, there = entered(place)
     kubectl = there.kubectl
@@ -169,7 +180,9 @@ def look(place: Place) -> Existing:
         except (ToolFailed, TimedOut) as error:
             raise Misconfigured(f"the cluster of the context {allowed.context} does not let us in: {error}") from error
         knows_velero(kubectl, allowed)
-        guest = Guest(user, binds=_has_rights(kubectl, allowed))
+        brought = _brought(application)
+        more = kinds.needed(kubectl, brought.objects, allowed.namespace) if brought else ()
+        guest = Guest(user, binds=_has_rights(kubectl, allowed, more), more=more)
         there.guest = guest
         _is_free(there)
         _has_class(kubectl, allowed)
@@ -177,7 +190,7 @@ def look(place: Place) -> Existing:
         _has_location(kubectl, allowed)
         _opens_bucket(allowed)
     kubernetes = text(version, "serverVersion", "gitVersion")
-    return Existing(allowed, program, there, guest, kubernetes, image, uploader)
+    return Existing(allowed, program, there, guest, kubernetes, image, uploader, brought is not None)
 
 
 def entered(place: Place) -> tuple[Path, ExistingCluster]:
@@ -256,12 +269,22 @@ def _deployment(found: Existing, options: Options) -> Deployment:
         for name, kind in ((name, application.kind(name)) for name in options.stores)
     }
     made = Deployment(found.there, application.namespace, options.strategy, application.fixtures, secrets)
+    if brought := application.brought:
+        fresh = {name: generate(keys, {}) for name, keys in brought.generate.items()}
+        made = replace(made, credentials={}, brought=brought.deployed(fresh))
     return found.fitted(made, found.there)
 
 
+def _brought(application: Application | None) -> Brought | None:
+    return application.brought if application else None
+
+
 def _without_values(thing: Object) -> Object:
-    values = thing.get("stringData")
-    return {**thing, "stringData": dict.fromkeys(values, "...")} if isinstance(values, Mapping) else thing
+    """A Secret as it is, but for what it holds."""
+    if text(thing, "kind") != "Secret":
+        return thing
+    held = ((key, values) for key in ("data", "stringData") if isinstance(values := thing.get(key), Mapping))
+    return {**thing, **{key: dict.fromkeys(values, "...") for key, values in held}}
 
 
 def _copies_with(found: Existing, engine: str) -> None:
@@ -278,15 +301,19 @@ def knows_velero(kubectl: RunsKubectl, allowed: Allowed) -> None:
         raise Misconfigured(f"there is no Velero on the context {allowed.context}; drillproof installs none there")
 
 
-def _has_rights(kubectl: Kubectl, allowed: Allowed) -> bool:
-    """Whether those inside the namespace have to be bound to us first. Misconfigured names all that are missing."""
+def _has_rights(kubectl: Kubectl, allowed: Allowed, more: tuple[rights.Right, ...]) -> bool:
+    """Whether those inside the namespace have to be bound to us first. Misconfigured names all that are missing.
+
+    `more` are those that an application of the user's needs there beside what every drill does.
+    """
     lacking = rights.missing(kubectl, rights.outside(allowed.namespace, allowed.velero))
-    to_enter, binds = inside(allowed).missing(kubectl)
+    to_enter, binds = inside(allowed, more).missing(kubectl)
     lacking += to_enter
     if lacking:
+        own = f", and what your own kinds need you add to {allowed.role} there" if set(more) & set(lacking) else ""
         raise Misconfigured(
             f"rights are missing on the context {allowed.context}: {rights.named(lacking)}; "
-            "clusters/existing/rbac.yaml grants all (docs/existing.md)"
+            f"clusters/existing/rbac.yaml grants all{own} (docs/existing.md)"
         )
     return binds
 

@@ -32,6 +32,12 @@ EXCLUDED_KINDS = (
 EXCLUDED_OBJECTS = (("configmap kube-root-ca.crt", "the cluster's own, put into every namespace"),)
 """Objects that are not compared, and why."""
 
+EXCLUDED_WORK = (
+    ("replicasets and jobs that a controller made", "it names its maker by UID; the Deployment or CronJob is compared"),
+    ("jobs and pods that are done", "they have done what they are for, and Velero brings none back"),
+)
+"""What comes and goes with work that is compared itself, or is over; and why."""
+
 EXCLUDED_FIELDS = (
     ("", ("status",), "what is, not what was asked for; `health` judges it"),
     ("", ("metadata", "uid"), "new with every object"),
@@ -57,6 +63,7 @@ EXCLUDED_FIELDS = (
 EXCLUDED = (
     *EXCLUDED_KINDS,
     *EXCLUDED_OBJECTS,
+    *EXCLUDED_WORK,
     *((f"{kind or 'every object'}: {'.'.join(path)}", reason) for kind, path, reason in EXCLUDED_FIELDS),
     ("every object: its own namespace, where a field `namespace` names it", "the one that was asked for"),
 )
@@ -83,11 +90,24 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage
     found = objects(kubectl, ",".join(sorted(compared)), f"--namespace={namespace}")
     found += objects(kubectl, "namespaces", f"--field-selector=metadata.name={namespace}")
     left_out = {name for name, _ in EXCLUDED_OBJECTS}
-    told = {_name(thing): canonical(_moved(thing, namespace, storage_class)) for thing in found}
+    kept = (thing for thing in found if not _is_passing(thing))
+    told = {_name(thing): canonical(_moved(thing, namespace, storage_class)) for thing in kept}
     parts = {name: _part([line]) for name, line in told.items() if name not in left_out}
     running = _running(kubectl, namespace)
-    parts |= {_name(pod): _part([]) for pod in _of(running, "Pod") if not at(pod, "metadata", "ownerReferences")}
+    pods = (pod for pod in _of(running, "Pod") if not at(pod, "metadata", "ownerReferences") and not _is_done(pod))
+    parts |= {_name(pod): _part([]) for pod in pods}
     return parts | {f"endpoints {service}": _part(lines) for service, lines in _endpoints(running).items()}
+
+
+def _is_passing(thing: Object) -> bool:
+    """Whether it is of `EXCLUDED_WORK`."""
+    owners = items(thing, "metadata", "ownerReferences")
+    made = any(at(owner, "controller") is True for owner in owners)
+    return text(thing, "kind") in {"ReplicaSet", "Job"} and (made or _is_done(thing))
+
+
+def _is_done(thing: Object) -> bool:
+    return bool(text(thing, "status", "completionTime")) or text(thing, "status", "phase") in {"Succeeded", "Failed"}
 
 
 def canonical(thing: Object) -> str:
@@ -135,7 +155,11 @@ def _settled(kubectl: RunsKubectl, namespace: str) -> None:
         selector, name = at(service, "spec", "selector"), text(service, "metadata", "name")
         if isinstance(selector, Mapping) and selector:
             shown = {who for who, _ in ready.get(name, ())}
-            wanted = {text(pod, "metadata", "name") for pod in _of(running, "Pod") if _selects(selector, pod)}
+            wanted = {
+                text(pod, "metadata", "name")
+                for pod in _of(running, "Pod")
+                if _selects(selector, pod) and not _is_done(pod)
+            }
             if missing := wanted - shown:
                 raise NotYet(f"{name} does not lead to {', '.join(sorted(missing))}")
 

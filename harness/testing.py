@@ -125,6 +125,7 @@ class MemoryCluster:
             "namespaces": [_object("Namespace", "custos")],
             "endpointslices.discovery.k8s.io": [_slice(name, ready) for name, ready in self.world.ready.items()],
             "deployments": [],
+            "jobs.batch": [],
             "statefulsets": [_object("StatefulSet", "all", spec={"replicas": len(pods)})],
             "pods": [_object("Pod", name, uid=f"{name}-{self.world.restarts}", status=ready) for name in pods],
         }

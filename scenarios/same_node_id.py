@@ -21,5 +21,5 @@ SCENARIO = Scenario(
     ),
     plan=Plan(restore=False),
     objectives=Objectives(rto_s=120),  # it does not come back by itself, however long one waits
-    noticed_by=(Notice("members-healthy", store="consul"),),
+    noticed_by=(Notice("members-healthy", r"the voters are (?!consul-0, consul-1, consul-2)", "consul"),),
 )

@@ -11,10 +11,9 @@ from typing import cast
 import pytest
 import shop
 
-from harness import assembly, cli, request
+from harness import assembly, request
 from harness.applications.application import load
 from harness.checks.backup import BackupIsComplete
-from harness.cli import options as cli_options
 from harness.deployment import LABEL, Deployment
 from harness.facts import of_drill
 from harness.k8s import at, items, text
@@ -101,6 +100,17 @@ def test_pods_of_deployments_are_waited_for_and_a_job_that_is_done_is_not(option
             deployed(options, Applied(listed), {}).ready()
 
 
+def test_a_job_that_the_manifests_make_is_waited_for_until_it_is_done(options: Options) -> None:
+    done: Json = {"conditions": [{"type": "Complete", "status": "True"}]}
+    web: list[Json] = [{"kind": "Deployment", "spec": {"replicas": 1}}, pod("web-x", "Running", "True")]
+    job: dict[str, Json] = {"kind": "Job", "metadata": {"name": "load"}, "spec": {}}
+    with pytest.raises(NotYet, match="not done: load"):
+        deployed(options, Applied([*web, job]), {}).ready()
+    of_another: Json = {"name": "load", "ownerReferences": [{"kind": "CronJob"}]}
+    for ended in ({**job, "status": done}, {**job, "spec": {"suspend": True}}, {**job, "metadata": of_another}):
+        deployed(options, Applied([*web, ended]), {}).ready()
+
+
 def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options: Options) -> None:
     site = assembly.Site()
     site._take_over(options)
@@ -145,15 +155,6 @@ def test_a_members_volume_is_its_stores_whatever_its_labels_say(tmp_path: Path) 
     said = BackupIsComplete()(Run(run))
     assert {(each.verdict, each.store) for each in said if each.member} == {(Verdict.PASS, "shop-mysql")}
     assert not any(each.verdict is Verdict.FAIL for each in said)
-
-
-def test_it_cannot_be_drilled_on_a_cluster_that_is_there_and_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(cli_options, "place", lambda *_: object())
-    path = shop.write(tmp_path)
-    assert cli.main(["run", "namespace_loss", "--application", str(path), "--context", "staging"]) == 64
-    assert "--application cannot be drilled with --context yet" in capsys.readouterr().err
 
 
 def test_nothing_is_seeded_into_it_but_the_ledger(options: Options) -> None:

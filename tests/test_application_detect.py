@@ -91,6 +91,21 @@ def test_a_proposal_is_refused_until_it_is_mended_and_confirmed_and_then_drilled
     assert application.brought.passwords == {"shop-mysql": ("db", "root-password")}
 
 
+@pytest.mark.parametrize(("words", "name"), [(["--namespace", "till"], "till"), ([], "manifests")])
+def test_a_charts_release_is_called_as_the_application_that_is_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], name: str
+) -> None:
+    shop.write(tmp_path, Chart="name: shop")
+    (tmp_path / "helm").write_text(f"#!/bin/sh\ncat {tmp_path}/rendered; echo $2 >{tmp_path}/release\n")
+    (tmp_path / "helm").chmod(0o755)
+    (tmp_path / "rendered").write_text(f"{shop.SECRET}---{shop.DATABASE}")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert (tmp_path / "manifests" / "Chart.yaml").is_file()
+    assert cli.main(["detect", str(tmp_path / "manifests"), *words]) == 0
+    assert f'name = "{name}"\nnamespace = "{name}"' in capsys.readouterr().out
+    assert (tmp_path / "release").read_text() == f"{name}\n"
+
+
 def test_what_is_not_known_stays_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = shop.DATABASE.replace("- {name: MYSQL_DATABASE, value: shop}", "").replace("MYSQL_ROOT_PASSWORD", "OTHER")
     shop.write(tmp_path, database=text, secret="")

@@ -6,6 +6,7 @@ A real drill of one: `drillproof run namespace_loss --application examples/appli
 from __future__ import annotations
 
 import base64
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from harness.errors import Misconfigured
 from harness.k8s import Object, at, items, text
 from harness.model import Objectives
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "application-by-file"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLE, REPLICATED, CHART = (EXAMPLES / f"application-{name}" for name in ("by-file", "replicated", "by-chart"))
 
 
 def brought(application: Application) -> Brought:
@@ -246,12 +248,46 @@ def test_what_is_rendered_is_read_and_a_renderer_that_fails_is_heard(
         load(path)
 
 
+HOOK = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: %s, annotations: {helm.sh/hook: %s}}"
+
+
+def test_of_helms_hooks_those_of_the_install_are_deployed_and_the_others_are_told(tmp_path: Path) -> None:
+    hooks = {"load": '"post-install,post-upgrade"', "drop": "pre-delete", "try": "test"}
+    application = load(shop.write(tmp_path, **{name: HOOK % (name, when) for name, when in hooks.items()}))
+    jobs = [text(each, "metadata", "name") for each in brought(application).objects if each["kind"] == "Job"]
+    assert jobs == ["load"]
+    told = [line for line in brought(application).told if line.startswith("not deployed")]
+    assert told == [
+        "not deployed: Job drop, which Helm makes at pre-delete",
+        "not deployed: Job try, which Helm makes at test",
+    ]
+
+
 def test_the_command_ends_with_64_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = shop.write(tmp_path, secret="")
     assert cli.main(["run", "namespace_loss", "--application", str(path), "--runs", str(tmp_path / "runs")]) == 64
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_example_with_replicas_names_all_its_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = ("primary.yaml", "read.yaml")
+    monkeypatch.setattr(manifests, "_kustomized", lambda path: b"---\n".join((path / f).read_bytes() for f in files))
+    (kind,) = load(REPLICATED / "shop.toml").kinds
+    assert kind.members == ("orders-db-0", "orders-db-read-0", "orders-db-read-1")
+    for script in [*REPLICATED.glob("manifests/*.sh"), *CHART.glob("chart/scripts/*.sh")]:
+        shell.run(["bash", "-n", script])
+
+
+@pytest.mark.skipif(not shutil.which("helm"), reason="there is no helm here")
+def test_the_examples_chart_is_rendered_and_what_only_helm_makes_is_left_out() -> None:
+    application = load(CHART / "shop.toml")
+    made = sorted(f"{text(each, 'kind')} {text(each, 'metadata', 'name')}" for each in brought(application).objects)
+    assert made == [
+        *("ConfigMap shop-stock", "Deployment shop-web", "Job shop-load", "Secret shop-stock", "Service shop-stock"),
+        *("ServiceAccount shop-stock", "StatefulSet shop-stock"),
+    ]
 
 
 def test_the_examples_file_says_what_its_manifests_bring(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,10 @@ def finished(folder: Path) -> tuple[KindCluster, RememberedDocker]:
     earlier.up()
     earlier.release()
     docker.owners["container", "drillproof-one-minio"] = "one"
-    docker.answers["ps --all --filter label=io.x-k8s.kind.cluster=one"] = "\n".join(f"one-{node}" for node in NODES)
+    for label in ("=one", " "):
+        docker.answers[f"ps --all --filter label=io.x-k8s.kind.cluster{label}"] = "\n".join(
+            f"one-{node}" for node in NODES
+        )
     return cluster(folder, docker), docker
 
 
@@ -157,7 +160,9 @@ def test_nodes_that_did_not_come_up_are_there_to_be_asked_why_until_it_is_taken_
     with pytest.raises(ToolFailed, match="kubelet"):
         it.up()
     assert "--retain" in made(tmp_path)[0].split()
-    docker.answers["ps --all --filter label=io.x-k8s.kind.cluster=one"] = "one-worker"
+    docker.answers.update(
+        {f"ps --all --filter label=io.x-k8s.kind.cluster{one}": "one-worker" for one in ("=one", " ")}
+    )
     it.collect(tmp_path / "bundle")
     assert "kubelet is not running" in (tmp_path / "bundle" / "kind.log").read_text()
     assert docker.did("exec one-worker journalctl")
@@ -178,10 +183,31 @@ def test_an_earlier_cluster_that_is_not_well_is_made_anew(tmp_path: Path) -> Non
     (tmp_path / "nodes.json").write_text(nodes("worker2"))
     assert it.is_whole() is False
     (tmp_path / "nodes.json").write_text(nodes())
-    docker.answers["ps --all --filter label=io.x-k8s.kind.cluster=one"] = "one-worker"
+    for label in ("=one", " "):
+        docker.answers[f"ps --all --filter label=io.x-k8s.kind.cluster{label}"] = "one-worker"
     it.up()
     assert docker.did("rm --force --volumes one-worker")
     assert len(made(tmp_path)) == 2
+
+
+def test_a_cluster_beside_that_an_earlier_drill_left_goes_when_it_is_made_anew(tmp_path: Path) -> None:
+    it, docker = finished(tmp_path)
+    docker.answers["ps --all --filter label=io.x-k8s.kind.cluster "] = "one-x\none-b-x"
+    docker.answers["ps --all --filter label=io.x-k8s.kind.cluster=one-b"] = "one-b-x"
+    it.beside.up()
+    assert not docker.did("rm --force --volumes one-x one-b-x"), "the cluster beside is not alone on its network"
+    it.up()
+    assert docker.did("rm --force --volumes one-x one-b-x")
+
+
+def test_a_cluster_that_something_was_moved_away_from_is_never_used_again(tmp_path: Path) -> None:
+    """Its nodes are fenced off from all others, the bucket among them."""
+    it, _ = finished(tmp_path)
+    for times in (2, 3):  # it was made once
+        it.beside.up()
+        assert not it.is_whole()
+        it.up()
+        assert len([line for line in made(tmp_path) if "--name one " in line]) == times
 
 
 def test_a_half_made_cluster_is_cleaned_away(tmp_path: Path) -> None:

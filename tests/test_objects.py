@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness import wait
-from harness.objects import EXCLUDED_FIELDS, EXCLUDED_KINDS, EXCLUDED_OBJECTS, canonical, digest
+from harness.objects import EXCLUDED_FIELDS, EXCLUDED_KINDS, EXCLUDED_OBJECTS, EXCLUDED_WORK, canonical, digest
 
 Thing = dict[str, Any]
 
@@ -236,8 +236,31 @@ def test_a_kind_that_only_sounds_like_one_that_is_left_out_is_compared() -> None
     assert "lease house" in digest(Server(held), "custos")
 
 
+def of_controller(made: Thing, uid: str) -> Thing:
+    made["metadata"]["ownerReferences"] = [{"kind": "Deployment", "name": "web", "uid": uid, "controller": True}]
+    return made
+
+
+def test_what_a_compared_controller_makes_is_not_compared_and_one_that_lost_its_maker_is() -> None:
+    held = namespace() | {"replicasets.apps": [of_controller(thing("ReplicaSet", "web-1"), "before")]}
+    after = namespace() | {"replicasets.apps": [of_controller(thing("ReplicaSet", "web-1"), "after")]}
+    assert digest(Server(held), "custos") == digest(Server(after), "custos")
+    orphaned = namespace() | {"replicasets.apps": [thing("ReplicaSet", "web-1")]}
+    assert "replicaset web-1" in digest(Server(orphaned), "custos")
+
+
+def test_work_that_is_done_is_not_compared_and_work_that_is_not_is() -> None:
+    done = thing("Job", "load", status={"completionTime": "2026-11-29T00:00:00Z"})
+    failed = thing("Job", "again", status={"conditions": [{"type": "Failed", "status": "True"}]})
+    held = namespace() | {"jobs.batch": [done, failed, thing("Job", "waits", spec={"suspend": True})]}
+    held["pods"] += [thing("Pod", "once", status={"phase": "Succeeded"}), thing("Pod", "shell")]
+    parts = digest(Server(held), "custos").keys() - digest(Server(), "custos").keys()
+    assert parts == {"job again", "job waits", "pod shell"}
+
+
 def test_what_is_left_out_has_its_reason() -> None:
-    reasons = [entry[-1] for table in (EXCLUDED_KINDS, EXCLUDED_OBJECTS, EXCLUDED_FIELDS) for entry in table]
+    tables = (EXCLUDED_KINDS, EXCLUDED_OBJECTS, EXCLUDED_WORK, EXCLUDED_FIELDS)
+    reasons = [entry[-1] for table in tables for entry in table]
     assert all(reason.strip() for reason in reasons)
 
 

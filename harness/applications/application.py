@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from harness.application import Application, Brought, Secrets
-from harness.applications import file, manifests, sight
+from harness.applications import apart, file, manifests, sight
 from harness.applications.file import Description, Reference, Store
 from harness.datastores.consul_given import GivenConsul
 from harness.datastores.given import Given, GivenKind, Server
@@ -23,9 +24,6 @@ from harness.left_out import LEFT_OUT
 from harness.model import Json
 from harness.prove import detect, images
 from harness.request import choose
-
-STORAGE_CLASS = "drill"
-"""The storage class that our clusters have; every claim is given it."""
 
 SHORTEST = 8
 """A shorter secret is found in words where it is none."""
@@ -39,11 +37,25 @@ _SECRET_NAME = re.compile(r"(?i)pass|token|secret|key|credential")
 _WHY = "such a one cannot be kept out of the evidence"
 
 
-def load(path: Path) -> Application:
+@dataclass(frozen=True)
+class Where:
+    """The cluster that it is drilled on, as far as manifests have to fit it: one of ours if nothing else is said."""
+
+    storage_class: str = "drill"  # every claim is given it
+    namespace: str = ""  # the one that a cluster of others allows; "" on ours, which has but the application
+    pulls: bool = False  # whether its nodes get images by themselves
+
+
+OURS = Where()
+
+
+def load(path: Path, where: Where = OURS) -> Application:
     """The application that a file describes. Misconfigured for what cannot be drilled as it stands there."""
-    described = file.read(path)
-    objects = rendered(described)
+    described = file.read(path, where.namespace)
+    objects, later = manifests.installed(rendered(described))
     secrets = sight.secrets(objects)
+    if where.namespace:
+        apart.stays(described.file, objects, secrets, described.namespace)
     pods = {text(pod, "metadata", "name"): pod for pod in sight.pods(objects, described.namespace)}
     _has_its_secrets(described, pods.values(), secrets)
     servers = tuple(_server(described, store, pods, secrets) for store in described.stores)
@@ -55,7 +67,7 @@ def load(path: Path) -> Application:
         if held is not None:
             _can_be_hidden(described, store, held, words)
     changes: list[str] = []
-    things = tuple(cast("Object", _adapted(thing, text(thing, "kind"), changes)) for thing in objects)
+    things = tuple(cast("Object", _adapted(thing, text(thing, "kind"), where, changes)) for thing in objects)
     return Application(
         namespace=described.namespace,
         fixtures=described.file.parent,
@@ -74,7 +86,7 @@ def load(path: Path) -> Application:
             passwords={store: (reference.secret, reference.key) for store, reference in passwords.items()},
             hidden=frozenset(each for each in _hidden(pods.values(), secrets) if each not in words),
             images=images.wanted(pods.values()),
-            told=tuple(_told(described, servers, pods)),
+            told=(*_told(described, servers, pods), *map(_later, later)),
             changed=tuple(dict.fromkeys(changes)),
         ),
     )
@@ -208,19 +220,24 @@ def _told(described: Description, servers: Sequence[Server], pods: Mapping[str, 
     yield from (f"not compared: {what}: {why}" for what, why in _not_compared(described, pods))
 
 
-def _adapted(thing: Json, kind: str, changes: list[str]) -> Json:
-    """An object as a fenced cluster of ours can run it; each change is noted, in words."""
+def _later(thing: Object) -> str:
+    moments = text(thing, "metadata", "annotations", manifests.HOOK)
+    return f"not deployed: {text(thing, 'kind')} {text(thing, 'metadata', 'name')}, which Helm makes at {moments}"
+
+
+def _adapted(thing: Json, kind: str, where: Where, changes: list[str]) -> Json:
+    """An object as the cluster can run it; each change is noted, in words."""
     if isinstance(thing, list | tuple):
-        return [_adapted(each, kind, changes) for each in thing]
+        return [_adapted(each, kind, where, changes) for each in thing]
     if not isinstance(thing, Mapping):
         return thing
     if kind in {"ConfigMap", "Secret"}:
         return thing
-    result = {key: _adapted(value, kind, changes) for key, value in thing.items()}
-    if "accessModes" in result and "resources" in result and result.get("storageClassName") != STORAGE_CLASS:
-        changes.append(f"storage class {result.get('storageClassName', 'not named')} became {STORAGE_CLASS}")
-        result["storageClassName"] = STORAGE_CLASS
-    if "image" in result and "name" in result and _is_pulled(result):
+    result = {key: _adapted(value, kind, where, changes) for key, value in thing.items()}
+    if "accessModes" in result and "resources" in result and result.get("storageClassName") != where.storage_class:
+        changes.append(f"storage class {result.get('storageClassName', 'not named')} became {where.storage_class}")
+        result["storageClassName"] = where.storage_class
+    if not where.pulls and "image" in result and "name" in result and _is_pulled(result):
         changes.append(f"the pull policy of {result['image']} became IfNotPresent: behind the fence nothing is pulled")
         result["imagePullPolicy"] = "IfNotPresent"
     return result

@@ -65,14 +65,23 @@ class Description:
     not_drilled: tuple[str, ...]  # pods of databases that are left out
 
 
-def read(path: Path) -> Description:
-    """What the file says. Misconfigured, in one line, for what it cannot mean."""
+def read(path: Path, only: str = "") -> Description:
+    """What the file says. Misconfigured, in one line, for what it cannot mean.
+
+    `only` is the one namespace in which it may be drilled, and the file's own if it names none; "" for any.
+    """
     _no_guess_left(path)
     keys = Keys.of(path)
     if not keys.take("confirmed", bool, default=True):
         keys.fail("is a proposal that nobody has confirmed; read it, mend it, and set `confirmed = true`")
     name = _named(keys, "name", keys.take("name", str))
-    namespace = _named(keys, "namespace", keys.take("namespace", str, name))
+    namespace = keys.take("namespace", str, only or name)
+    if only and namespace != only:
+        keys.fail(
+            f"is of the namespace {namespace}, and on that context drills make {only} and nothing but this; "
+            "leave `namespace` out, or say the same one in drillproof.toml and in the rights"
+        )
+    namespace = only or _named(keys, "namespace", namespace)
     manifests, chart = (keys.take(key, str, "") for key in ("manifests", "chart"))
     values = keys.strings("values", []) if chart else ()
     if bool(manifests) == bool(chart):

@@ -29,6 +29,12 @@ _OF_NO_NAMESPACE = frozenset(
 """Kinds of which a backup of a namespace holds nothing."""
 
 
+HOOK = "helm.sh/hook"
+"""The annotation of what Helm makes at a moment of its own."""
+
+_AT_INSTALL = frozenset({"pre-install", "post-install"})
+
+
 class _Loader(yaml.SafeLoader):
     """YAML as Kubernetes reads it: a date is text."""
 
@@ -37,6 +43,16 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def installed(objects: Iterable[Object]) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
+    """What an install makes, and what Helm makes at other times: tests, and hooks of an upgrade or of a deletion."""
+    kept: list[Object] = []
+    later: list[Object] = []
+    for thing in objects:
+        moments = {word.strip() for word in text(thing, "metadata", "annotations", HOOK).split(",")} - {""}
+        (later if moments and not moments & _AT_INSTALL else kept).append(thing)
+    return tuple(kept), tuple(later)
 
 
 def is_chart(path: Path) -> bool:
@@ -50,10 +66,14 @@ def namespace_of(objects: Iterable[Object]) -> str:
 
 
 def of_anything(path: Path, namespace: str | None) -> tuple[Object, ...]:
-    """Every object of a chart, or of whatever else `path` is; of any one namespace if none is said. Misconfigured."""
+    """What a chart installs, or whatever else `path` is; of any one namespace if none is said. Misconfigured.
+
+    A chart's release is called as its namespace, since the proposed application is, and so its pods will be.
+    """
     if is_chart(path):
-        return of_chart(path, (), path.resolve().name, namespace or path.resolve().name)
-    return of_path(path, namespace)
+        release = namespace or path.resolve().name
+        return installed(of_chart(path, (), release, release))[0]
+    return installed(of_path(path, namespace))[0]
 
 
 def of_path(path: Path, namespace: str | None) -> tuple[Object, ...]:

@@ -30,8 +30,8 @@ from harness.supplies import Supplies
 NAME = "bench"
 WITHIN_S = 2 * 3600.0
 
-# Rows of 8 kB, a quarter of which can be compressed away; kept as they are, beside their table. They are frozen, and all
-# is on the disk: else who reads them first writes hints and WAL, while the volume is copied, and the copy is torn.
+# Rows of 8 kB, a quarter of which can be compressed away; kept as they are, beside their table. They are frozen, and
+# all is on the disk: else who reads them first writes hints and WAL, while the volume is copied, and the copy is torn.
 FILL = """
 BEGIN;
 CREATE TABLE rows (at timestamptz NOT NULL DEFAULT now(), line text STORAGE EXTERNAL);

@@ -38,6 +38,8 @@ def detect(
 
     if out and out.exists():
         raise Misconfigured(f"{out} is there already; name another file with --out")
+    if sources.is_chart(manifests):
+        namespace = namespace or manifests.resolve().name
     objects = sources.of_anything(manifests, namespace)
     found = proposal.found(str(manifests), objects, namespace or sources.namespace_of(objects))
     where = os.path.relpath(manifests, out.parent) if out else str(manifests)

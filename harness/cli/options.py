@@ -93,13 +93,17 @@ RUNS = complete.RUNS
 CLUSTER = "drillproof"
 
 
-def described(file: Path | None) -> application.Application | None:
-    """The application of the user's that a file describes; None, and nothing is loaded, where none is named."""
+def described(file: Path | None, place: Place | None = None) -> application.Application | None:
+    """The application of the user's that a file describes; None, and nothing is loaded, where none is named.
+
+    `place` is the cluster that is there, if it is to be drilled on one.
+    """
     if file is None:
         return None
-    from harness.applications.application import load
+    from harness.applications.application import OURS, Where, load
 
-    return load(file)
+    allowed = place.allowed if place else None
+    return load(file, Where(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OURS)
 
 
 def examples(*lines: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +24,7 @@ app = typer.Typer()
         "drillproof run namespace_loss --application shop.toml",
         "drillproof run --deployment custos-shipped --stores postgres",
         "drillproof run keys_deleted --context staging --dry-run",
+        "drillproof run namespace_loss --application shop.toml --context staging",
         "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
     )
 )
@@ -71,12 +71,13 @@ def run(
         raise Misconfigured("--deployment and --application are two things to protect; leave out one of them")
     if place:
         made = mirror is not None or images != "auto" or cluster != options.CLUSTER
-        _fit_for_a_place(application=application, deployment=deployment, made=made)
+        _fit_for_a_place(deployment=deployment, made=made)
+    protected = assembly.deployment(deployment) if deployment else options.described(application, place)
     asked = request.options(
         scenarios or (),
         stores=stores or (),
         strategy=strategy,
-        engine=engine or (place.engine() if place else None),
+        engine=engine or (place.engine(protected) if place else None),
         seed=seed,
         size=size,
         keep=keep,
@@ -88,7 +89,7 @@ def run(
         cluster=cluster,
         key=key,
         rate=rate,
-        application=assembly.deployment(deployment) if deployment else options.described(application),
+        application=protected,
     )
     request.at_least_once(repeat)
     if place:
@@ -110,16 +111,12 @@ def run(
     return tell.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
 
 
-def _fit_for_a_place(*, application: Path | None, deployment: str | None, made: bool) -> None:
+def _fit_for_a_place(*, deployment: str | None, made: bool) -> None:
     """Misconfigured for what only a cluster of our own can be asked; `made` is whether how it is made was said."""
     if deployment:
         raise Misconfigured("--deployment makes no sense with --context: its images are on clusters of our own only")
     if made:
         raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
-    if application:
-        raise Misconfigured(
-            "--application cannot be drilled with --context yet; leave out --context: see docs/application.md"
-        )
 
 
 def _tell_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) -> None:

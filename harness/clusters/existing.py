@@ -54,6 +54,7 @@ class Guest:
 
     user: str
     binds: bool
+    more: tuple[rights.Right, ...] = ()  # inside the namespace, beside those of every drill
 
 
 class ExistingCluster:
@@ -101,7 +102,7 @@ class ExistingCluster:
         label = f"claim-{secrets.token_hex(4)}"
         self._mine.add(label)
         self.kubectl("create", "-f", "-", stdin=json.dumps(namespace_object(self.allowed, label)))
-        inside(self.allowed).enter(self.kubectl, label, self.guest.user if self.guest.binds else "")
+        inside(self.allowed, self.guest.more).enter(self.kubectl, label, self.guest.user if self.guest.binds else "")
 
     def open(self, run: str) -> None:
         """Write a run's name on the namespace that was claimed."""
@@ -173,6 +174,6 @@ def namespace_object(allowed: Allowed, run: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
-def inside(allowed: Allowed) -> rights.Inside:
-    """The way into it, and what is needed there."""
-    return rights.Inside(allowed.namespace, allowed.role, rights.inside(allowed.namespace))
+def inside(allowed: Allowed, more: tuple[rights.Right, ...] = ()) -> rights.Inside:
+    """The way into it, and what is needed there; `more` beside what every drill needs."""
+    return rights.Inside(allowed.namespace, allowed.role, (*rights.inside(allowed.namespace), *more))

@@ -124,6 +124,7 @@ class KindCluster:
         self._lock.take(f"the cluster {self.name}")
         self._refuse_strangers()
         if not self.is_whole():
+            self._leave_beside()
             self._remove_nodes()
             shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True, exist_ok=True)
@@ -138,8 +139,7 @@ class KindCluster:
     def down(self, *, keep_store: bool = False) -> None:
         """Remove it and everything made with it, but for the object store if that is to be kept."""
         self._lock.take(f"the cluster {self.name}")
-        if "beside" in vars(self):
-            self.beside.down(keep_store=True)
+        self._leave_beside()
         self._remove_nodes()
         if not keep_store:
             self._minio.down()
@@ -177,12 +177,13 @@ class KindCluster:
 
     def nodes(self) -> tuple[str, ...]:
         """The names of the containers that are this cluster's nodes and ours, running or not."""
+        return self._nodes(f"{KIND_LABEL}={self.name}")
+
+    def _nodes(self, label: str) -> tuple[str, ...]:
         if self._network.owner != self._network.cluster:
             return ()
         mine = ("--filter", f"network={self._network.name}")
-        return self._docker.listed(
-            "ps", "--all", "--filter", f"label={KIND_LABEL}={self.name}", *mine, "--format={{.Names}}"
-        )
+        return self._docker.listed("ps", "--all", "--filter", f"label={label}", *mine, "--format={{.Names}}")
 
     def _refuse_strangers(self) -> None:
         if self._network.owner not in (None, self._network.cluster):
@@ -253,6 +254,12 @@ class KindCluster:
         if len(nodes) != len(NODES) or waiting:
             raise NotYet(f"{len(nodes)} of {len(NODES)} nodes; not ready: {', '.join(waiting)}")
 
+    def _leave_beside(self) -> None:
+        """Take the one beside down; the next move has another, and spoils this one anew."""
+        if beside := vars(self).pop("beside", None):
+            beside.down(keep_store=True)
+
     def _remove_nodes(self) -> None:
-        if nodes := self.nodes():
+        # On its own network those of a cluster beside, too, that a drill before left: its Velero has the same bucket.
+        if nodes := self._nodes(KIND_LABEL) if self._network.cluster == self.name else self.nodes():
             self._docker("rm", "--force", "--volumes", *nodes, within_s=120)

@@ -189,5 +189,5 @@ def _grants(rule: Json, right: Right) -> bool:
     def has(key: str, word: str) -> bool:
         return bool({word, "*"} & set(map(str, items(rule, key))))
 
-    of_all = not items(rule, "resourceNames")
-    return of_all and has("verbs", right.verb) and has("apiGroups", right.group) and has("resources", right.resource)
+    of_it = not items(rule, "resourceNames") or right.name in items(rule, "resourceNames")
+    return of_it and has("verbs", right.verb) and has("apiGroups", right.group) and has("resources", right.resource)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from harness.errors import Misconfigured
-from harness.k8s import Object, RunsKubectl, at, items, number, objects, text
+from harness.k8s import Object, RunsKubectl, at, items, objects, text
 from harness.model import Json
 
 _UNITS = {"m": Decimal("0.001"), "k": Decimal(1000), "": Decimal(1)} | {
@@ -39,8 +39,9 @@ def asked(manifests: Iterable[Object]) -> Mapping[str, Decimal]:
         total[name] = total.get(name, Decimal(0)) + amount
 
     for thing in manifests:
-        replicas = Decimal(number(thing, "spec", "replicas"))
-        if text(thing, "kind") == "StatefulSet":
+        said = at(thing, "spec", "replicas")
+        replicas = Decimal(said if isinstance(said, int) else 1)
+        if text(thing, "kind") in {"StatefulSet", "Deployment"}:
             add("pods", replicas)
         for container in items(thing, "spec", "template", "spec", "containers"):
             for name, path in _OF_PODS.items():

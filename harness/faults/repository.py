@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from threading import Event
 from typing import ClassVar
 
 from harness import deadlines, parallel
@@ -34,24 +37,33 @@ class LeaveLock:
     def inject(self, target: Target) -> None:
         """Let a check lock the repository, catch its lock, and put it back when the check has ended."""
         client, bucket = target.bucket.client(), target.bucket.bucket
-        caught: dict[str, bytes] = {}
+        repository, what = _repository(target), "a lock in the repository"
 
-        def catch() -> None:
-            try:
-                caught.update({key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in _locks(target)})
-            except client.exceptions.NoSuchKey as gone:
-                raise NotYet(str(gone)) from gone
-            if not caught:
-                raise NotYet("no lock in the repository")
+        def attempt() -> dict[str, bytes]:
+            caught, ended = dict[str, bytes](), Event()
 
-        repository = _repository(target)
-        parallel.beside(
-            lambda: velero_check.restic(
-                target.cluster.kubectl, repository, "check", "--read-data", of="daemonset/node-agent"
-            ),
-            [lambda: until(catch, waited_for="a lock in the repository", within_s=deadlines.DAMAGE_S, every_s=0.02)],
-        )
-        for key, lock in caught.items():
+            def check() -> None:
+                try:
+                    arguments = (repository, "check", "--read-data")
+                    velero_check.restic(target.cluster.kubectl, *arguments, of="daemonset/node-agent")
+                finally:
+                    ended.set()
+
+            def catch() -> None:
+                over = ended.is_set()
+                with contextlib.suppress(client.exceptions.NoSuchKey):  # it was gone before it was read
+                    for key in _locks(target):
+                        caught[key] = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+                if not caught and not over:
+                    raise NotYet("no lock in the repository")
+
+            watch = partial(until, catch, waited_for=what, within_s=deadlines.DAMAGE_S, every_s=0.02)
+            parallel.beside(check, [watch])
+            if not caught:  # on a busy machine a small check is over before anybody has looked
+                raise NotYet("a check ended before its lock was seen")
+            return caught
+
+        for key, lock in until(attempt, waited_for=what, within_s=deadlines.DAMAGE_S).items():
             client.put_object(Bucket=bucket, Key=key, Body=lock, Metadata=_OURS)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
