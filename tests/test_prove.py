@@ -339,6 +339,17 @@ def test_a_database_that_finds_no_node_says_nothing_of_its_backup(
     assert any("no node takes it: Insufficient memory" in detail for _, _, detail in red(run))
 
 
+def test_after_a_restore_that_is_bad_already_a_database_is_not_waited_for_an_hour(
+    prove: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.deadlines.HEALTHY_S", 0.1)
+    world = World(phase="PartiallyFailed")
+    world.pod["status"]["containerStatuses"] = []
+    run = prove(world, rto_s=None)
+    assert told(run)["verdict"] == "fail"
+    assert any("waited 0 s" in detail for _, _, detail in red(run))
+
+
 def test_the_source_is_listed_again_even_where_the_proof_broke(prove: Callable[..., Path]) -> None:
     run = prove(hooks=(Hook("before", "restore", "exit 3"),))
     assert told(run)["verdict"] == "unknown"

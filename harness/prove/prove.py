@@ -10,7 +10,7 @@ from typing import Protocol
 from harness import deadlines, hooks, parallel
 from harness.errors import HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
-from harness.model import PROOF_STEPS, Digest, Json, ToolReport, Volume
+from harness.model import DONE, PROOF_STEPS, Digest, Json, ToolReport, Volume
 from harness.ports import Bucket, Cluster
 from harness.prove.detect import Database
 from harness.prove.examine import Examiner, NoPlace, unready
@@ -64,6 +64,7 @@ class Prove:
         self._run = run
         self._journal = journal
         self._steps = Steps(journal, parts.hooks, parts.env)
+        self._answer_within_s = parts.rto_s or deadlines.RECOVER_S
 
     def run(self) -> None:
         """Take all steps, in order. Whatever breaks is in the journal before this returns.
@@ -114,6 +115,8 @@ class Prove:
             self._steps.fail(str(error), error)
         self._journal.append("restore", engine=engine.name, **asdict(report))
         self._journal.mark("T5")
+        if report.phase != DONE:  # it is bad already; what does come up is read, and nobody waits for an hour
+            self._answer_within_s = min(self._answer_within_s, deadlines.HEALTHY_S)
 
     def _read_back(self) -> None:
         parts = self._parts
@@ -144,7 +147,7 @@ class Prove:
 
         what = f"{database.key} to answer"
         try:
-            until(ready, waited_for=what, within_s=self._parts.rto_s or deadlines.RECOVER_S, every_s=2)
+            until(ready, waited_for=what, within_s=self._answer_within_s, every_s=2)
         except NoPlace as error:
             self._unread(database, "health", error)
             return False
