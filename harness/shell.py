@@ -102,10 +102,12 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     grace_s: float = 5,
+    apart: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `argv` for as long as the block lasts; at the end tell it to stop, and after `grace_s` kill it.
 
-    So with all its children. Its output goes to `output`, an open file, or nowhere.
+    So with all its children. Its output goes to `output`, an open file, or nowhere. One that is `apart` has work of its
+    own, and a step that ends here ends nothing there: see `kill_all`.
     """
     command = [str(word) for word in argv]
     sink = output if output is not None else subprocess.DEVNULL
@@ -121,7 +123,8 @@ def spawn(
         )
     except OSError as error:
         raise ToolFailed(command, 127, str(error)) from error
-    _running.add(process.pid)
+    if not apart:
+        _running.add(process.pid)
     try:
         yield process
     finally:
@@ -190,7 +193,7 @@ def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | No
 
 
 def kill_all() -> None:
-    """End every command that `run` or `spawn` has under way in any thread; their callers see it fail."""
+    """End every command that `run` or `spawn` has under way in any thread, but for those apart; callers see it fail."""
     for pid in tuple(_running):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)

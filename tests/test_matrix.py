@@ -219,3 +219,22 @@ threading.Event().wait(30)
     with shell.spawn([sys.executable, "-c", script, str(tmp_path)], grace_s=10):
         until(is_up, waited_for="the lane", within_s=10, every_s=0.05)
     assert (tmp_path / "clean").exists()
+
+
+def test_a_lane_goes_on_where_a_step_of_the_first_ends_all_its_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that failed, or was interrupted, killed the other lanes outright; their clusters stayed."""
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\ntrap 'touch {tmp_path}/clean; exit' TERM\ntouch {tmp_path}/up\nsleep 30 & wait\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+    def is_up() -> None:
+        if not (tmp_path / "up").exists():
+            raise NotYet("not up")
+
+    with matrix.other_lanes(tmp_path, 2, "c"):
+        until(is_up, waited_for="the lane", within_s=10, every_s=0.05)
+        shell.kill_all()
+    assert (tmp_path / "clean").exists()

@@ -72,7 +72,8 @@ def other_lanes(folder: Path, workers: int, cluster: str) -> Iterator[Callable[[
             log = stack.enter_context((folder / f"lane-{number}.log").open("ab"))
             command = [sys.executable, "-m", "harness.cli", "matrix", "--resume", str(folder)]
             mine = [f"--lane={number}", f"--workers={workers}", f"--cluster={cluster}-{number}"]
-            processes.append(stack.enter_context(shell.spawn([*command, *mine], output=log, grace_s=GRACE_S)))
+            lane = shell.spawn([*command, *mine], output=log, grace_s=GRACE_S, apart=True)
+            processes.append(stack.enter_context(lane))
 
         def ended() -> None:
             for process in processes:
