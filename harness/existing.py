@@ -10,7 +10,9 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -40,6 +42,19 @@ ANSWER_S = 30.0
 _VELERO = "github.com/vmware-tanzu/velero"
 _TAG = re.compile(r":v?(\d+\.\d+)\.\d+[^/]*$")
 _UPLOADER = "--uploader-type="
+
+
+class OfOthers(Protocol):
+    """A cluster that is there and not ours, in which only some namespaces are."""
+
+    def take(self) -> None:
+        """Keep others of this machine away from them. Misconfigured if one is there."""
+
+    def down(self) -> None:
+        """Remove what was made there, and nothing else."""
+
+
+C = TypeVar("C", bound=OfOthers)
 
 
 @dataclass(frozen=True)
@@ -121,7 +136,7 @@ class Place:
     def ground(self, options: Options, say: Callable[[str], None]) -> Existing:
         """Looked at anew for each drill, and its namespace claimed. Misconfigured if the drill cannot be."""
         found = look(self, options.application)
-        with _left_alone(found.there):
+        with left_alone(found.there):
             _copies_with(found, options.engine)
             for line in brought.told if (brought := _brought(options.application)) else ():
                 say(line)
@@ -150,9 +165,9 @@ class Place:
             return (
                 namespace_object(self.allowed, run),
                 *binding,
-                *(without(_without_values(thing), brought.hidden if brought else ()) for thing in made),
+                *(without(without_values(thing), brought.hidden if brought else ()) for thing in made),
                 engine.wanted_backup(backup, self.allowed.namespace),
-                *map(_without_values, restic),
+                *map(without_values, restic),
                 *(restore if options.scenario.fault else ()),
                 velero_guest.wanted_deletion(self.allowed, backup, "its-uid"),
             )
@@ -173,7 +188,7 @@ def look(place: Place, application: Application | None = None) -> Existing:
     allowed = place.allowed
     program, there = entered(place)
     kubectl = there.kubectl
-    with _left_alone(there):
+    with left_alone(there):
         try:
             version = json.loads(kubectl("version", "-o", "json", within_s=ANSWER_S))
             user = rights.whoami(kubectl, ANSWER_S)
@@ -194,26 +209,34 @@ def look(place: Place, application: Application | None = None) -> Existing:
 
 
 def entered(place: Place) -> tuple[Path, ExistingCluster]:
-    """kubectl, and the cluster of the context as it knows it. Misconfigured if there is no such context.
+    """kubectl, and the cluster of the context as it knows it. Misconfigured if there is no such context."""
+    allowed = place.allowed
+    made = partial(ExistingCluster, allowed)
+    return enter("context", allowed.context, allowed.namespace, place.kubeconfig, made)
+
+
+def enter(
+    what: str, context: str, namespace: str, kubeconfig: Path | None, made: Callable[[Kubectl, Path], C]
+) -> tuple[Path, C]:
+    """kubectl, and the cluster of a context as `made` of what leads there, and of a folder; it is taken then.
+
+    The folder is called for `what` is done in which `namespace` there.
 
     What leads to the cluster is copied, alone, to where no other drill is: so neither we nor a user's hook can come to
-    another cluster by mistake, whatever becomes the current context meanwhile.
+    another cluster by mistake, whatever becomes the current context meanwhile. Misconfigured if there is no such
+    context.
     """
-    allowed, kubeconfig = place.allowed, place.kubeconfig
     program = find_kubectl()
     from_file = () if kubeconfig is None else (f"--kubeconfig={kubeconfig}",)
     known = run([program, *from_file, "config", "get-contexts", "--output=name"]).stdout.split()
-    if allowed.context not in known:
+    if context not in known:
         where = kubeconfig or os.environ.get("KUBECONFIG") or "the default kubeconfig"
-        raise Misconfigured(f"{where} has no context {allowed.context}; it has: {', '.join(known) or 'none'}")
-    home = (
-        supplies.state()
-        / f"context-{hashlib.sha256(repr((allowed.context, allowed.namespace)).encode()).hexdigest()[:12]}"
-    )
+        raise Misconfigured(f"{where} has no context {context}; it has: {', '.join(known) or 'none'}")
+    home = supplies.state() / f"{what}-{hashlib.sha256(repr((context, namespace)).encode()).hexdigest()[:12]}"
     file = home / "kubeconfig"
-    there = ExistingCluster(allowed, Kubectl(program, file, allowed.context), home)
+    there = made(Kubectl(program, file, context), home)
     there.take()  # before the file is written, which another drill may be using
-    alone = ("config", "view", "--minify", "--flatten", "--raw", f"--context={allowed.context}")
+    alone = ("config", "view", "--minify", "--flatten", "--raw", f"--context={context}")
     home.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as copy:
         copy.write(run([program, *from_file, *alone]).stdout)
@@ -242,7 +265,7 @@ def _replaced(allowed: Allowed, key: str, value: Json) -> Json:
 
 
 @contextlib.contextmanager
-def _left_alone(there: ExistingCluster) -> Iterator[None]:
+def left_alone(there: OfOthers) -> Iterator[None]:
     """If this does not come to a good end, nothing of ours is left there."""
     try:
         yield
@@ -279,7 +302,7 @@ def _brought(application: Application | None) -> Brought | None:
     return application.brought if application else None
 
 
-def _without_values(thing: Object) -> Object:
+def without_values(thing: Object) -> Object:
     """A Secret as it is, but for what it holds."""
     if text(thing, "kind") != "Secret":
         return thing

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness import data, supplies
@@ -17,7 +15,7 @@ from harness.backups.velero_install import Release
 from harness.clusters import rights
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
-from harness.existing import ANSWER_S, find_kubectl
+from harness.existing import ANSWER_S, enter, left_alone, without_values
 from harness.existing import Place as DrillPlace
 from harness.images import versions
 from harness.k8s import Kubectl, Object, at, text
@@ -56,7 +54,7 @@ class Place:
         """Make the namespaces there, closed; Misconfigured, and nothing is left, if the proof cannot be there."""
         found = self._look(options, recorded, databases)
         cluster = found.cluster
-        with _left_alone(cluster):
+        with left_alone(cluster):
             say(f"the context {self.permit.context}: {found.kubernetes}; no fence of drillproof's is around it")
             cluster.claim(recorded.namespaces, found.user if found.binds else "")
             cluster.open(_image("minio"), size)
@@ -114,7 +112,7 @@ class Place:
                 *found.engine.objects(),
                 found.engine.velero.wanted_restore("proof-the-run", recorded.report.name, recorded.namespaces),
             )
-            return tuple(map(_without_values, things))
+            return tuple(map(without_values, things))
         finally:
             cluster.down()
 
@@ -135,7 +133,7 @@ class Place:
         contents.run_there(databases, recorded.pods)
         program, cluster = self._entered()
         kubectl = cluster.real
-        with _left_alone(cluster):
+        with left_alone(cluster):
             try:
                 version = json.loads(kubectl("version", "-o", "json", within_s=ANSWER_S))
                 user = rights.whoami(kubectl, ANSWER_S)
@@ -152,27 +150,9 @@ class Place:
         return Found(cluster, made, program, text(version, "serverVersion", "gitVersion"), user, binds)
 
     def _entered(self) -> tuple[Path, ProofCluster]:
-        """kubectl, and the cluster of the context as it knows it. Misconfigured if there is no such context.
-
-        As for drills (`harness.existing`): what leads there is copied, alone, so that nobody comes to another one.
-        """
-        permit, kubeconfig = self.permit, self.kubeconfig
-        program = find_kubectl()
-        from_file = () if kubeconfig is None else (f"--kubeconfig={kubeconfig}",)
-        known = run([program, *from_file, "config", "get-contexts", "--output=name"]).stdout.split()
-        if permit.context not in known:
-            where = kubeconfig or os.environ.get("KUBECONFIG") or "the default kubeconfig"
-            raise Misconfigured(f"{where} has no context {permit.context}; it has: {', '.join(known) or 'none'}")
-        name = hashlib.sha256(repr((permit.context, permit.namespace)).encode()).hexdigest()[:12]
-        home = supplies.state() / f"proof-{name}"
-        file = home / "kubeconfig"
-        cluster = ProofCluster(permit, Kubectl(program, file, permit.context), home)
-        cluster.take()  # before the file is written, which another proof may be using
-        alone = ("config", "view", "--minify", "--flatten", "--raw", f"--context={permit.context}")
-        home.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as copy:
-            copy.write(run([program, *from_file, *alone]).stdout)
-        return program, cluster
+        """kubectl, and the cluster of the context as it knows it. Misconfigured if there is no such context."""
+        permit = self.permit
+        return enter("proof", permit.context, permit.namespace, self.kubeconfig, partial(ProofCluster, permit))
 
 
 @dataclass(frozen=True)
@@ -336,22 +316,3 @@ def _image(name: str) -> str:
 def _drills(file: Path, context: str) -> bool:
     """Whether the file allows drills there, too."""
     return context in Keys.of(file).take("context", dict, {})
-
-
-def _without_values(thing: Object) -> Object:
-    told = {
-        key: dict.fromkeys(values, "...")
-        for key in ("data", "stringData")
-        if isinstance(values := thing.get(key), dict)
-    }
-    return {**thing, **told} if thing.get("kind") == "Secret" else thing
-
-
-@contextlib.contextmanager
-def _left_alone(cluster: ProofCluster) -> Iterator[None]:
-    """If this does not come to a good end, nothing of ours is left there."""
-    try:
-        yield
-    except BaseException:
-        cluster.down()
-        raise
