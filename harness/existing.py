@@ -277,10 +277,16 @@ def left_alone(there: OfOthers) -> Iterator[None]:
 def find_kubectl() -> Path:
     """kubectl: the user's own, or the one that is kept here. Misconfigured if there is none."""
     found = shutil.which("kubectl")
-    kept = sorted((supplies.cache() / "ready").glob("*/kubectl"), key=lambda path: path.lstat().st_mtime)
-    if not found and not kept:
+    program = Path(found) if found else kept("kubectl")
+    if program is None:
         raise Misconfigured("there is no kubectl here; install it, of about the cluster's version")
-    return Path(found) if found else kept[-1].resolve()
+    return program
+
+
+def kept(program: str) -> Path | None:
+    """A program as it was last made here; None if it never was."""
+    made = max((supplies.cache() / "ready").glob(f"*/{program}"), key=lambda path: path.lstat().st_mtime, default=None)
+    return made.resolve() if made else None
 
 
 def _deployment(found: Existing, options: Options) -> Deployment:

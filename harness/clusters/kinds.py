@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from harness.clusters.rights import RBAC, Right, inside
+from harness.clusters.rights import RBAC, Right, inside, serves
 from harness.errors import Misconfigured
 from harness.k8s import Object, RunsKubectl, at, items, text
 from harness.model import Json
@@ -57,7 +57,7 @@ def _given_on(thing: Object, kind: str, namespace: str) -> Iterator[Right]:
 
 def _served(kubectl: RunsKubectl, api: str) -> _Kinds:
     """The kinds of one group and version; none if the cluster does not serve it. ToolFailed."""
-    if api not in kubectl("api-versions").split():
+    if not serves(kubectl, api):
         return {}
     listed: Json = json.loads(kubectl("get", "--raw", f"/apis/{api}" if "/" in api else f"/api/{api}"))
     return {

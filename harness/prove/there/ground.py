@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness import data, supplies
+from harness import data
 from harness.allowed import FILE, allowed
 from harness.backups.velero_install import Release
 from harness.clusters import rights
 from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
-from harness.existing import ANSWER_S, enter, left_alone, without_values
+from harness.existing import ANSWER_S, enter, kept, left_alone, without_values
 from harness.existing import Place as DrillPlace
 from harness.images import versions
 from harness.k8s import Kubectl, Object, at, text
@@ -298,8 +298,7 @@ def _release(permit: Permit) -> Release:
     def none() -> Path:
         raise Misconfigured("a proof checks no repository")
 
-    kept = sorted((supplies.cache() / "ready").glob("*/velero"), key=lambda path: path.lstat().st_mtime)
-    found = kept[-1].resolve() if kept else shutil.which("velero")
+    found = kept("velero") or shutil.which("velero")
     pinned = versions.load(data.clusters() / "versions.toml").go["velero"].pins["github.com/vmware-tanzu/velero"]
     if not found or pinned not in run([found, "version", "--client-only"]).stdout:
         raise Misconfigured(
