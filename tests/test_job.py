@@ -525,6 +525,21 @@ def test_attempts_and_trend_agree(
     assert late in (tmp_path / "trend.html").read_text()
 
 
+def test_the_later_of_one_second_speaks_for_the_job(weekly: Weekly, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retry that fails within the second of a good attempt is the newer one, whatever their random names are."""
+    for number in range(3):
+        lots = iter(("ffffff", "000000"))
+        monkeypatch.setattr("secrets.token_hex", lambda size, lots=lots: next(lots))
+        weekly.change(name=f"weekly{number}", folder=weekly.job.folder.parent / f"weekly{number}")
+        weekly.will(0, verdict="pass")
+        good = weekly.attempt()
+        weekly.will(64, says="drillproof: no such context")
+        bad = weekly.attempt()
+        history = chain.history(weekly.job.name, (chain.files(weekly.job.attempts),), keys.believed(keys.signer()))
+        assert [each.name for each in history.attempts] == [good.name, bad.name]
+        assert attempts.standing(history.attempts, datetime.now(UTC))[0] is Verdict.UNKNOWN
+
+
 STANDS = (
     (1, "pass", Verdict.PASS),
     (11, "pass", Verdict.UNKNOWN),

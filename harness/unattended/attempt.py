@@ -33,7 +33,7 @@ class Attempt:
     """One time that a job ran, or should have."""
 
     job: str
-    name: str  # unique in its job; sorts by time
+    name: str  # unique in its job; begins with the second in which it began
     began: datetime
     every_s: float | None = None  # how often it is to run; None if nobody said
     kept_s: float | None = None  # for how long the archive keeps attempts; None for ever
@@ -47,16 +47,21 @@ class Attempt:
     troubles: tuple[str, ...] = ()  # what went wrong with keeping and telling; none of it changes the verdict
     after: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files of those before it, see `chain`
 
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """What attempts sort by, oldest first: names alone would toss a coin for two that began in one second."""
+        return self.began, self.name
+
 
 def begin(job: str, every: timedelta | None, kept: timedelta | None = None) -> Attempt:
     """A new attempt, from now on."""
-    began = datetime.now(UTC).replace(microsecond=0)
+    began = datetime.now(UTC)
     every_s, kept_s = (span.total_seconds() if span else None for span in (every, kept))
     return Attempt(job, f"{stamp(began)}-{secrets.token_hex(3)}", began, every_s, kept_s)
 
 
 def stamp(moment: datetime) -> str:
-    """What the names of all attempts begin with that began then; sorts by time."""
+    """What the names of all attempts begin with that began in that second; sorts by time."""
     return moment.strftime(_STAMP)
 
 
@@ -76,12 +81,12 @@ def last_began(attempts: Iterable[Attempt]) -> datetime | None:
 def newest_ended(attempts: Iterable[Attempt]) -> Attempt | None:
     """The one that ended last, however it ended; it speaks for the job."""
     ended = [each for each in attempts if each.ended and each.how != SKIPPED]
-    return max(ended, key=lambda each: (each.ended, each.name), default=None)
+    return max(ended, key=lambda each: (each.ended, each.order), default=None)
 
 
 def interval(attempts: Iterable[Attempt]) -> timedelta | None:
     """How often a job is to run, by its newest attempt; None if nobody said."""
-    newest = max(attempts, key=lambda each: each.name, default=None)
+    newest = max(attempts, key=lambda each: each.order, default=None)
     return timedelta(seconds=newest.every_s) if newest and newest.every_s else None
 
 

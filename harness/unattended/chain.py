@@ -58,7 +58,7 @@ def history(job: str, places: Iterable[Files], known: Mapping[str, PublicKey]) -
     ended = {name: each for name, each in found.items() if each.attempt.how != attempts.RUNNING}
     followed = {name for each in ended.values() for name in each.attempt.after}
     return History(
-        tuple(found[name].attempt for name in sorted(found)),
+        tuple(sorted((each.attempt for each in found.values()), key=lambda each: each.order)),
         tuple(f"{name} {problems[name]}" for name in sorted(problems)),
         {name: each.sha256 for name, each in ended.items() if name not in followed},
     )

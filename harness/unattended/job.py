@@ -137,7 +137,7 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     made = replace(made, missed=missed, after=_history(job, theirs).heads)
     if trouble:
         return _end(job, replace(made, how=attempts.REFUSED, exit_code=_WRONG_USAGE, detail=trouble), (), say)
-    if any(each.name < made.name for each in running):  # of two that begin at once the first one runs
+    if any(each.order < made.order for each in running):  # of two that begin at once the first one runs
         return _end(job, replace(made, how=attempts.SKIPPED, exit_code=2), (), say)
     _note(job, made, say)
     _metrics(job)
@@ -206,7 +206,7 @@ def _judged(made: Attempt, left: Sequence[Story], said: str) -> Attempt:
 
 def _end(job: Job, made: Attempt, left: Sequence[Story], say: Callable[[str], None]) -> Attempt:
     """Keep what it left, write down how it ended, and tell it."""
-    made = replace(made, ended=datetime.now(UTC).replace(microsecond=0))
+    made = replace(made, ended=datetime.now(UTC))
     if job.keeping and made.how not in (attempts.SKIPPED, attempts.REFUSED):
         made = replace(made, troubles=tuple(_keep(job, job.keeping, made, left)))
     if job.webhook:
