@@ -71,6 +71,7 @@ class World:
     )
     meanwhile: Callable[[Nightly], None] = lambda _: None
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
     fails: str = ""
     restored_within_s: float = 0
 
@@ -104,7 +105,14 @@ class World:
     def client(self) -> Any:  # noqa: ANN401 # stands in for boto's own
         return SimpleNamespace(put_object=lambda Bucket, Key, Body: self.ours.__setitem__(Key, Body))  # noqa: N803 # boto's
 
+    def look_again(self, backup: str) -> None:
+        assert f"backups/{backup}/velero-backup.json" in self.ours
+        if self.fails == "look":
+            raise TimedOut(f"Velero to find the backup {backup}", 1, "no such backup")
+        self.known.append(backup)
+
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
+        assert self.known == [backup]
         self.restored_within_s = within_s
         if self.fails == "restore":
             raise TimedOut("Velero's restore", 1, "InProgress")
@@ -305,6 +313,7 @@ SPOILT: dict[str, tuple[Spoil, str, str, str]] = {
     "a restore that failed in part": (is_so(phase="PartiallyFailed"), RESTORED, "fail", "PartiallyFailed"),
     "a volume that did not come back": (is_so(volumes_back=0), RESTORED, "fail", "was not restored"),
     "a claim that did not come back": (is_so(claims=()), "claims-back", "fail", "shop/data-db-0"),
+    "a backup that the engine does not find": (is_so(fails="look"), "drill-finished", "fail", "no such backup"),
     "a restore without an end": (is_so(fails="restore"), "drill-finished", "fail", "InProgress"),
     "a backup taken meanwhile": (meanwhile(lambda b: b.backup("new")), SOURCE, "fail", "backup.json was added"),
     "a pack that was changed": (

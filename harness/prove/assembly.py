@@ -10,7 +10,7 @@ from typing import Self
 
 from harness import assembly, data, facts, rundir, selftest, supplies
 from harness.backups.velero import VeleroEngine
-from harness.backups.velero_install import NAMESPACE, READY_S, map_storage_classes
+from harness.backups.velero_install import NAMESPACE, map_storage_classes
 from harness.clock import Clock
 from harness.clusters.kind import KindCluster
 from harness.errors import Misconfigured
@@ -190,10 +190,10 @@ class _Engine:
     def collect(self, into: Path) -> None:
         self.velero.collect(into)
 
+    def look_again(self, backup: str) -> None:
+        self.velero.look_again(backup)
+
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        # It looks into its bucket when it starts, and then once a minute; at its start there was nothing in it yet. The
-        # old one is waited for: two servers at once were seen to say Completed of a volume that was not back yet.
-        self.kubectl("delete", "pods", "--selector=deploy=velero", f"--namespace={NAMESPACE}", within_s=READY_S)
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)
         selector = f"--selector=velero.io/restore-name={name}"
         found = objects(self.kubectl, "podvolumerestores.velero.io", f"--namespace={NAMESPACE}", selector)

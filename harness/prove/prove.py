@@ -32,8 +32,11 @@ class Restorer(Protocol):
     def install(self) -> None:
         """Make the engine ready on the cluster."""
 
+    def look_again(self, backup: str) -> None:
+        """Have it see what has come into its bucket; returns when it knows of the backup. TimedOut."""
+
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        """Restore the backup, every volume named with its namespace. TimedOut."""
+        """Restore a backup that it knows of, every volume named with its namespace. TimedOut."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Prove:
         1. `up`: a fenced cluster with an object store of its own, and the backup engine.
         2. `fetch`: all that belongs to the backup is copied from the source into that store. So what the engine writes
            (logs, locks) never goes to the source, whose credentials never come into the cluster.
-        3. `restore`: T4 asked for, T5 the engine's word.
+        3. `restore`: the engine sees what has come; T4 asked for, T5 the engine's word.
         4. `readback`: every database answers (T7), tells its data, to be held against its fingerprint, and checks
            itself (T9). The source is listed once more at the very end, whatever broke before.
         """
@@ -103,12 +106,13 @@ class Prove:
         parts, engine = self._parts, self._parts.engine
         # The engine that took it is not known, only how its copies were made.
         self._journal.append("backup", engine=engine.name, **asdict(parts.recorded.report))
-        self._journal.mark("T4")
         name = f"proof-{self._run.name.lower()}"
         backup = parts.recorded.report
         # With no objective, as long as the slowest restore that anybody would wait for: 1 MB a second.
         within_s = parts.rto_s or deadlines.RESTORE_S + sum(copy.bytes_total for copy in backup.volumes) / 1e6
         try:
+            engine.look_again(backup.name)
+            self._journal.mark("T4")
             report = engine.restore(name, backup.name, parts.recorded.namespaces, within_s=within_s)
         except (ToolFailed, TimedOut) as error:
             parts.cluster.kubectl("get", "--raw", "/readyz")  # else it is the cluster that failed, and not the backup

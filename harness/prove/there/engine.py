@@ -91,10 +91,11 @@ class There:
         here = self.cluster.permit.namespace
         until(lambda: velero_install.ready(kubectl, here), waited_for="Velero to be ready", within_s=READY_S)
 
+    def look_again(self, backup: str) -> None:
+        self.velero.look_again(backup)
+
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        # As in a cluster of our own: it looks into its bucket when it starts; of two servers, one says too much.
         kubectl, here = self.cluster.real, f"--namespace={self.cluster.permit.namespace}"
-        kubectl("delete", "pods", "--selector=deploy=velero", here, within_s=READY_S)
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)
         found = objects(kubectl, "podvolumerestores.velero.io", here, f"--selector=velero.io/restore-name={name}")
         renamed = {there: own for own, there in self.cluster.kubectl.names.items()}
