@@ -30,7 +30,7 @@ from harness.datastores.mysql_health import primary_health, replica_health
 from harness.datastores.mysql_load import chunks, field, load, statement
 from harness.datastores.mysql_writer import MySQLWriter, is_refusal, transaction
 from harness.errors import ToolFailed
-from harness.model import Operation, Part
+from harness.model import Operation, Part, Row
 from harness.ports import Corrupt, Refused, Unanswered
 from harness.sabotage.mysql import CATALOGUE, FROM_FIXTURES
 
@@ -613,3 +613,30 @@ def test_every_sabotage_is_of_a_member_and_has_a_check_that_exists() -> None:
 def test_what_is_put_back_is_what_the_fixtures_have() -> None:
     text = "".join((fixtures() / "mysql" / name).read_text("utf-8") for name in ("schema.sql", "after.sql"))
     assert all(statement in text for statement in FROM_FIXTURES)
+
+
+# --- who is asked
+
+
+@pytest.mark.parametrize("read", ["ledger", "balances"])
+def test_what_another_member_shows_is_not_taken_for_this_ones(monkeypatch: pytest.MonkeyPatch, read: str) -> None:
+    class Answering(Server):
+        def __init__(self) -> None:
+            super().__init__([("mysql-primary-0",)], [("checking", 0, 1000)])
+
+        def cursor(self, kind: object = None) -> Server:  # as PyMySQL has it
+            return self
+
+        def __iter__(self) -> Iterator[tuple[object, ...]]:
+            return iter([(1, "k", "1-v")])
+
+    class Cluster:
+        def forward(self, *_: object) -> contextlib.AbstractContextManager[tuple[str, int]]:
+            return contextlib.nullcontext(("127.0.0.1", 1))
+
+    monkeypatch.setattr("pymysql.connect", lambda **_: Answering())
+    store = MySQL(cast("Any", Cluster()), "custos", dict.fromkeys(MySQL.secret_keys, "x"))
+    whole = {"ledger": [Row(1, "k", "1-v")], "balances": ["checking/0"]}
+    assert list(getattr(store, read)("mysql-primary-0")) == whole[read]
+    with pytest.raises(ToolFailed, match="mysql-primary-0 answered in its place"):
+        list(getattr(store, read)("mysql-secondary-0"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Iterator
+from typing import Any, Self, cast
 
 import psycopg2
 import pytest
@@ -14,7 +15,8 @@ from harness.datastores.postgres import Postgres, _standby_health
 from harness.datastores.postgres_damage import is_damage
 from harness.datastores.postgres_digest import EXCLUDED, Relation, _prefixed, listed, row_hash
 from harness.datastores.postgres_writer import PostgresWriter, is_refusal
-from harness.model import Operation
+from harness.errors import ToolFailed
+from harness.model import Operation, Row
 from harness.ports import Refused, Unanswered
 from harness.transfers import TABLES, transfer
 
@@ -203,3 +205,45 @@ def test_the_primary_is_named_first_and_every_key_of_its_secret_is_declared() ->
     assert Postgres.members[0] == "postgres-primary-0"
     assert len(Postgres.members) == 3
     assert set(Postgres.secret_keys) == {"postgres-password", "replication-password"}
+
+
+@pytest.mark.parametrize("read", ["ledger", "balances"])
+def test_what_another_member_shows_is_not_taken_for_this_ones(monkeypatch: pytest.MonkeyPatch, read: str) -> None:
+    class Answering:
+        autocommit = False
+        itersize = 0
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def close(self) -> None: ...
+
+        def cursor(self, name: str = "") -> Self:  # as psycopg2 has it
+            return self
+
+        def execute(self, statement: str, parameters: object = None) -> None:  # as psycopg2 has it
+            self.shows = (
+                [("postgres-primary-0",)]
+                if "hostname" in statement
+                else [(1, "k", "1-v")]
+                if "ledger" in statement
+                else [("checking/0", 1000)]
+            )
+
+        def __iter__(self) -> Iterator[tuple[object, ...]]:
+            return iter(self.shows)
+
+        def fetchone(self) -> tuple[object, ...]:
+            return self.shows[0]
+
+    class Cluster:
+        def forward(self, *_: object) -> contextlib.AbstractContextManager[tuple[str, int]]:
+            return contextlib.nullcontext(("127.0.0.1", 1))
+
+    monkeypatch.setattr("psycopg2.connect", lambda **_: Answering())
+    store = Postgres(cast("Any", Cluster()), "custos", dict.fromkeys(Postgres.secret_keys, "x"))
+    whole = {"ledger": [Row(1, "k", "1-v")], "balances": ["checking/0"]}
+    assert list(getattr(store, read)("postgres-primary-0")) == whole[read]
+    with pytest.raises(ToolFailed, match="postgres-primary-0 answered in its place"):
+        list(getattr(store, read)("postgres-read-0"))

@@ -13,7 +13,7 @@ from pymysql.cursors import Cursor, SSCursor
 from harness.data import fixtures
 from harness.datastores import mysql_damage, mysql_indexes, mysql_slow
 from harness.datastores.mysql_catalog import ACCOUNTS, LEDGER
-from harness.datastores.mysql_digest import digest
+from harness.datastores.mysql_digest import digest, host
 from harness.datastores.mysql_health import ERRORS, one, primary_health, replica_health
 from harness.datastores.mysql_load import load
 from harness.datastores.mysql_writer import MySQLWriter
@@ -107,8 +107,7 @@ class MySQL:
         """The ledger's rows as this member shows them, in the order in which they were put."""
         with (
             mysql_damage.told(),
-            self._forward(member) as address,
-            self._connect(member, address) as connection,
+            self._itself(member) as connection,
             connection.cursor(SSCursor) as sql,  # unbuffered: the rows come in a stream
         ):
             sql.execute("SELECT n, k, v FROM drillproof.ledger ORDER BY id")
@@ -118,7 +117,7 @@ class MySQL:
     def balances(self, member: str) -> dict[str, int]:
         """Every account with its balance, as this member shows it, in one statement and so of one moment."""
         each = (f"SELECT '{table.split('.')[1]}', id, balance FROM {table}" for table in ACCOUNTS)  # noqa: S608 # ours
-        with mysql_damage.told(), self.session(member) as sql:
+        with mysql_damage.told(), self._itself(member) as connection, connection.cursor() as sql:
             sql.execute(" UNION ALL ".join(each))
             return {f"{table}/{number}": int(balance) for table, number, balance in sql.fetchall()}
 
@@ -182,6 +181,16 @@ class MySQL:
 
     def _forward(self, member: str) -> contextlib.AbstractContextManager[tuple[str, int]]:
         return self._cluster.forward(self._namespace, member, self.port)
+
+    @contextlib.contextmanager
+    def _itself(self, member: str) -> Iterator[Connection[Cursor]]:
+        """A connection to the server that was meant: ToolFailed if another answers."""
+        with self._forward(member) as address, self._connect(member, address) as connection:
+            with connection.cursor() as sql:
+                own = host(sql)
+            if own != member:
+                raise ToolFailed(("mysql", member), 1, f"{own} answered in its place")
+            yield connection
 
     @contextlib.contextmanager
     def _cursor(self, member: str, address: tuple[str, int]) -> Iterator[Cursor]:

@@ -13,7 +13,7 @@ from harness.data import fixtures
 from harness.datastores import postgres_indexes
 from harness.datastores.postgres_copy import CopyStream
 from harness.datastores.postgres_damage import is_damage
-from harness.datastores.postgres_digest import MAIN, digest, settle
+from harness.datastores.postgres_digest import HOST, MAIN, digest, settle
 from harness.datastores.postgres_slow import slowly
 from harness.datastores.postgres_writer import PostgresWriter
 from harness.deadlines import RECOVER_S
@@ -123,8 +123,7 @@ class Postgres:
     def ledger(self, member: str) -> Iterator[Row]:
         """The ledger's rows as this member shows them, in the order in which they were put."""
         with (
-            self._forward(member) as address,
-            self._connect(member, address, self.main) as database,
+            self._itself(member) as database,
             database.cursor("ledger") as sql,  # named: it stays in the server, and the rows come in a stream
         ):
             sql.itersize = _ROWS_AT_ONCE
@@ -134,7 +133,7 @@ class Postgres:
 
     def balances(self, member: str) -> Mapping[str, int]:
         """Every account with its balance, at one moment, as this member shows it."""
-        with self.session(member) as sql:
+        with self._itself(member) as database, database.cursor() as sql:
             sql.execute(_BALANCES)
             return {str(account): int(balance) for account, balance in sql}
 
@@ -161,6 +160,16 @@ class Postgres:
             database.autocommit = True
             with database.cursor() as sql:
                 yield sql
+
+    @contextlib.contextmanager
+    def _itself(self, member: str) -> Iterator[connection]:
+        """A connection to the main database of the server that was meant: ToolFailed if another answers."""
+        with self._forward(member) as address, self._connect(member, address, self.main) as database:
+            with database.cursor() as sql:
+                (own,) = one(sql, HOST)
+            if own != member:
+                raise ToolFailed(("postgres", member), 1, f"{own} answered in its place")
+            yield database
 
     def _exec(self, *command: str, within_s: float) -> str:
         where = ("exec", "-n", self._namespace, self._primary, "-c", self.container, "--")
