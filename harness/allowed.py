@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from harness.clusters.minio import ObjectStore
 from harness.errors import Misconfigured
@@ -17,9 +19,31 @@ FILE = Path("drillproof.toml")
 
 NAMESPACE = "drillproof-custos"
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""What objects may be called whose names are labels of DNS, as namespaces are."""
+
 _BUCKET = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(/(?P<prefix>[^/].*))?")
 _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
+
+
+@dataclass(frozen=True)
+class Leave:
+    """What the file says, its tables unread.
+
+    Each is a leave of its own: what a drill makes is made up, and what a proof restores, or a move takes away, is not.
+    """
+
+    drills: Mapping[str, object]  # by context
+    moves: tuple[str, ...]  # the contexts
+    proofs: Mapping[str, object]  # by context
+
+    @classmethod
+    def of(cls, file: Path) -> Self:
+        """Read it. Misconfigured where it has something else."""
+        top = Keys.of(file)
+        found = cls(top.take("context", dict, {}), top.strings("migrate", []), top.take("prove", dict, {}))
+        top.done()
+        return found
 
 
 @dataclass(frozen=True)
@@ -38,40 +62,33 @@ class Allowed:
 
 def allowed(context: str, config: Path | None) -> Allowed:
     """What the file says of a context. Misconfigured if there is none, or the context is not in it."""
+    what = f"drills on the context {context}"
+    file = named(config, what, "as docs/existing.md says")
+    return _read(file, context, Keys(f'{file}, context "{context}"', one(file, Leave.of(file).drills, context, what)))
+
+
+def named(config: Path | None, what: str, how: str) -> Path:
+    """The file that there is. Misconfigured if there is none that allows `what`, with how to write one."""
     file = config or FILE
     if not file.is_file():
-        raise Misconfigured(
-            f"no file {file} allows drills on the context {context}; write one as docs/existing.md says, "
-            "or name it with --config"
-        )
-    top = Keys.of(file)
-    top.take("migrate", list, [])
-    top.take("prove", dict, {})
-    contexts = top.take("context", dict)
-    top.done()
-    if context not in contexts:
-        others = ", ".join(map(str, contexts)) or "none"
-        raise Misconfigured(f"{file} does not allow drills on the context {context}; it allows: {others}")
-    return _read(file, context, Keys(f'{file}, context "{context}"', contexts[context]))
+        raise Misconfigured(f"no file {file} allows {what}; write one {how}, or name it with --config")
+    return file
+
+
+def one(file: Path, listed: Mapping[str, object], context: str, what: str) -> object:
+    """What is said of one context. Misconfigured if it is not listed."""
+    if context not in listed:
+        others = ", ".join(listed) or "none"
+        raise Misconfigured(f"{file} does not allow {what}; it allows: {others}")
+    return listed[context]
 
 
 def may_move(contexts: tuple[str, ...], config: Path | None) -> None:
-    """Misconfigured unless the file lists every one of these under `migrate`: between those applications may be moved.
-
-    That is another leave than the one to drill: what is drilled is ours, and what is moved is not.
-    """
-    file = config or FILE
-    if not file.is_file():
-        raise Misconfigured(
-            f"no file {file} allows any move; write one with `migrate = {list(contexts)}`, or name it with --config"
-        )
-    top = Keys.of(file)
-    top.take("context", dict, {})
-    top.take("prove", dict, {})
-    listed = top.strings("migrate")
-    top.done()
+    """Misconfigured unless the file lists all of these under `migrate`: between those applications may be moved."""
+    file = named(config, "any move", f"with `migrate = {list(contexts)}`")
+    listed = Leave.of(file).moves
     if refused := [context for context in contexts if context not in listed]:
-        others = ", ".join(listed)
+        others = ", ".join(listed) or "none"
         raise Misconfigured(f"{file} allows no move from or to {' or '.join(refused)}; `migrate` lists: {others}")
 
 
@@ -99,17 +116,23 @@ def _read(file: Path, context: str, keys: Keys) -> Allowed:
             folder=f"{prefix}/" if prefix else "",
         ),
         storage_class=keys.take("storage_class", str),
-        mirror=keys.take("mirror", str, ""),
+        mirror=mirror(keys),
         role=keys.take("role", str, "drillproof-inside"),
     )
-    if read.mirror and not _MIRROR.fullmatch(read.mirror):
-        keys.fail("key `mirror` must be HOST, HOST:PORT or HOST/PATH, without https://")
     keys.done()
     return read
 
 
 def _name(keys: Keys, key: str, default: str) -> str:
     name = keys.take(key, str, default)
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         keys.fail(f"key `{key}` must be the name of a Kubernetes object, not {name!r}")
     return name
+
+
+def mirror(keys: Keys) -> str:
+    """A registry that has images under their official names; "" for their own."""
+    found = keys.take("mirror", str, "")
+    if found and not _MIRROR.fullmatch(found):
+        keys.fail("key `mirror` must be HOST, HOST:PORT or HOST/PATH, without https://")
+    return found

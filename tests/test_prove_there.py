@@ -61,7 +61,7 @@ def test_a_proof_may_be_where_the_file_says_so(config: Path) -> None:
 
 
 def test_the_leave_to_drill_is_none_to_prove_and_the_other_way_round(config: Path) -> None:
-    with pytest.raises(Misconfigured, match="key `context` is missing"):
+    with pytest.raises(Misconfigured, match="does not allow drills on the context staging; it allows: none"):
         allowed("staging", config)
     config.write_text('[context."staging"]\nbucket = "b"\n')
     with pytest.raises(Misconfigured, match="does not allow proofs on the context staging; it allows: none"):

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.allowed import may_move
+from harness.allowed import NAME, may_move
 from harness.errors import Misconfigured
 from harness.hooks import Hook
 from harness.model import Objectives
 
 WRITER_KINDS = ("deployment", "statefulset", "cronjob")
 """What can be kept from writing: the first two by scaling them to zero, the last by suspending it."""
-
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def options(
 ) -> MoveOptions:
     """What to move. Misconfigured for the first word that makes no sense."""
     for name, word in (("--namespace", namespace), ("--to-namespace", to_namespace or namespace)):
-        if not _NAME.fullmatch(word):
+        if not NAME.fullmatch(word):
             raise Misconfigured(f"{name} {word!r} names no namespace")
     if bool(freeze) != bool(unfreeze):
         raise Misconfigured("--freeze and --unfreeze go together: what was stopped must be let go again")

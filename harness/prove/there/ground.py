@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from harness import data
-from harness.allowed import FILE, allowed
+from harness.allowed import FILE, Leave, allowed
 from harness.backups.velero_install import Release
 from harness.clusters import rights
 from harness.clusters.minio import ObjectStore
@@ -29,9 +29,8 @@ from harness.prove.there import contents, grants, wanted
 from harness.prove.there.barrier import Barrier, Target, Tried
 from harness.prove.there.cluster import ProofCluster
 from harness.prove.there.engine import There
-from harness.prove.there.permit import Permit, permit, permits
+from harness.prove.there.permit import Permit, permit
 from harness.shell import run
-from harness.strict_toml import Keys
 
 _NO_KEYS = ObjectStore("http://nowhere", "", "velero", "-", "-")
 
@@ -199,9 +198,11 @@ def place(context: str | None, kubeconfig: Path | None, config: Path | None) -> 
 
 def gc(context: str, kubeconfig: Path | None, config: Path | None) -> tuple[str, ...]:
     """Remove what killed drills and proofs left there; return what it was. Misconfigured if neither is allowed."""
-    proofs = context in permits(file) if (file := config or FILE).is_file() else False
+    file = config or FILE
+    leave = Leave.of(file) if file.is_file() else None
+    proofs = leave is not None and context in leave.proofs
     removed = Place(permit(context, config), kubeconfig).gc() if proofs else ()
-    if proofs and not _drills(file, context):
+    if leave and proofs and context not in leave.drills:
         return removed
     return (*removed, *DrillPlace(allowed(context, config), kubeconfig).gc())
 
@@ -310,8 +311,3 @@ def _release(permit: Permit) -> Release:
 
 def _image(name: str) -> str:
     return versions.load(data.clusters() / "versions.toml").images[name].ref
-
-
-def _drills(file: Path, context: str) -> bool:
-    """Whether the file allows drills there, too."""
-    return context in Keys.of(file).take("context", dict, {})

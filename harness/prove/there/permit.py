@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.allowed import FILE
-from harness.errors import Misconfigured
+from harness.allowed import NAME, Leave, mirror, named, one
 from harness.strict_toml import Keys
 
 NAMESPACE = "drillproof-prove"
 LONGEST = 63
 """Characters of a namespace's name."""
-
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
 
 
 @dataclass(frozen=True)
@@ -49,31 +44,10 @@ class Permit:
 
 
 def permit(context: str, config: Path | None) -> Permit:
-    """What the file says of a context under `prove`. Misconfigured if that allows no proof there.
-
-    It is another leave than the one to drill: what a drill makes is made up, and what a proof restores is not.
-    """
-    file = config or FILE
-    if not file.is_file():
-        raise Misconfigured(
-            f"no file {file} allows proofs on the context {context}; write one as docs/prove.md says, "
-            "or name it with --config"
-        )
-    found = permits(file)
-    if context not in found:
-        others = ", ".join(found) or "none"
-        raise Misconfigured(f"{file} does not allow proofs on the context {context}; it allows: {others}")
-    return _read(context, Keys(f'{file}, prove "{context}"', found[context]))
-
-
-def permits(file: Path) -> dict[str, object]:
-    """What the file has under `prove`, by context, unread."""
-    top = Keys.of(file)
-    top.take("context", dict, {})
-    top.take("migrate", list, [])
-    found = {str(context): told for context, told in top.take("prove", dict, {}).items()}
-    top.done()
-    return found
+    """What the file says of a context under `prove`. Misconfigured if that allows no proof there."""
+    what = f"proofs on the context {context}"
+    file = named(config, what, "as docs/prove.md says")
+    return _read(context, Keys(f'{file}, prove "{context}"', one(file, Leave.of(file).proofs, context, what)))
 
 
 def _read(context: str, keys: Keys) -> Permit:
@@ -84,12 +58,10 @@ def _read(context: str, keys: Keys) -> Permit:
         namespace=keys.take("namespace", str, NAMESPACE),
         without_fence=keys.take("without_fence", bool, default=False),
         makes_crds=keys.take("make_crds", bool, default=False),
-        mirror=keys.take("mirror", str, ""),
+        mirror=mirror(keys),
     )
     for name in (read.namespace, *read.namespaces, *map(read.renamed, read.namespaces)):
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             keys.fail(f"{name!r} cannot be the name of a namespace: small letters, digits and -, at most {LONGEST}")
-    if read.mirror and not _MIRROR.fullmatch(read.mirror):
-        keys.fail("key `mirror` must be HOST, HOST:PORT or HOST/PATH, without https://")
     keys.done()
     return read
