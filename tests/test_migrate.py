@@ -34,6 +34,7 @@ from harness.migrate.options import MoveOptions, Place, options
 from harness.migrate.plan import MovePlan, plan
 from harness.migrate.room import lacking, quantity
 from harness.migrate.survey import OF_SOURCE, OF_TARGET, Survey, survey
+from harness.model import Json
 from harness.prove.examine import Examiner
 from harness.sabotage import move as sabotage
 
@@ -420,6 +421,46 @@ def test_the_source_stays_frozen_and_says_what_lets_it_go(move: Callable[..., Pa
     assert (web["spec"]["replicas"], nightly["spec"]["suspend"]) == (0, True)
     assert web["metadata"]["annotations"][WAS] == "2"
     assert f"drillproof migrate back {run.name}" in web["metadata"]["annotations"][BY]
+
+
+WEB: Json = {"matchLabels": {"app": "web"}}
+TIER: list[Json] = [{"key": "tier", "operator": "In", "values": ["a", "b"]}]
+SELECTORS: list[tuple[Json, str]] = [
+    (WEB, "app=web"),
+    ({"matchExpressions": TIER}, "tier in (a,b)"),
+    ({"matchLabels": {"app": "web"}, "matchExpressions": TIER}, "app=web,tier in (a,b)"),
+    ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["c"]}]}, "tier notin (c)"),
+    ({"matchExpressions": [{"key": "x/y", "operator": "Exists"}, {"key": "z", "operator": "DoesNotExist"}]}, "x/y,!z"),
+]
+
+
+@pytest.mark.parametrize(("selector", "asked"), SELECTORS)
+def test_a_writer_is_stopped_once_its_last_pod_is_gone(
+    monkeypatch: pytest.MonkeyPatch, selector: Json, asked: str
+) -> None:
+    """However it names its pods: those of a writer that was asked in no way had written on."""
+    monkeypatch.setattr("harness.deadlines.HEALTHY_S", 0.05)
+    writer = thing("Deployment", "web", "apps/v1", spec={"replicas": 2, "selector": selector})
+    pods = [pod()]
+
+    def kubectl(*args: str, stdin: str | None = None, within_s: float = 60) -> str:  # as it is called
+        if args[:2] == ("get", "pods"):
+            assert f"--selector={asked}" in args
+            return json.dumps({"items": pods})
+        return json.dumps({"items": [writer]})
+
+    freezer = Freezer(kubectl, "shop", lambda _: None)
+    with pytest.raises(TimedOut, match="1 of its pods are there"):
+        freezer.freeze(("deployment/web",), "", "run")
+    pods.clear()
+    assert freezer.freeze(("deployment/web",), "", "run") == {"deployment/web": "2"}
+
+
+def test_a_writer_of_which_nobody_can_say_its_pods_is_not_called_stopped() -> None:
+    writer = thing("Deployment", "web", "apps/v1", spec={"replicas": 2, "selector": {}})
+    freezer = Freezer(lambda *_, **__: json.dumps({"items": [writer]}), "shop", lambda _: None)
+    with pytest.raises(HarnessError, match="deployment/web selects no pods"):
+        freezer.freeze(("deployment/web",), "", "run")
 
 
 def test_all_that_it_leaves_is_as_the_schemas_say(move: Callable[..., Path]) -> None:

@@ -82,11 +82,13 @@ class Freezer:
         thing = self._get(writer)
         if active := items(thing, "status", "active"):
             raise NotYet(f"{len(active)} of its jobs run")
-        labels = at(thing, "spec", "selector", "matchLabels")
-        if isinstance(labels, Mapping) and labels:
-            selector = ",".join(f"{key}={value}" for key, value in labels.items())
-            if pods := objects(self.kubectl, "pods", f"--namespace={self.namespace}", f"--selector={selector}"):
-                raise NotYet(f"{len(pods)} of its pods are there")
+        if _is_cron(thing):
+            return
+        selector = ",".join(_selectors(at(thing, "spec", "selector")))
+        if not selector:
+            raise HarnessError(f"{writer} selects no pods, so nobody can say whether it has stopped")
+        if pods := objects(self.kubectl, "pods", f"--namespace={self.namespace}", f"--selector={selector}"):
+            raise NotYet(f"{len(pods)} of its pods are there")
 
 
 def frozen(things: tuple[Object, ...]) -> Iterator[tuple[str, Object]]:
@@ -115,3 +117,23 @@ def _stopped(thing: Object) -> Json:
 def _started(thing: Object) -> Json:
     was = text(thing, "metadata", "annotations", WAS)
     return {"suspend": was == "true"} if _is_cron(thing) else {"replicas": int(was)}
+
+
+_OPERATORS = {
+    "In": "{key} in ({values})",
+    "NotIn": "{key} notin ({values})",
+    "Exists": "{key}",
+    "DoesNotExist": "!{key}",
+}
+
+
+def _selectors(selector: Json) -> Iterator[str]:
+    """A selector as the API takes it in a query, a requirement each. HarnessError for one of another kind."""
+    labels = at(selector, "matchLabels")
+    yield from (f"{key}={value}" for key, value in (labels.items() if isinstance(labels, Mapping) else ()))
+    for each in items(selector, "matchExpressions"):
+        operator = text(each, "operator")
+        if operator not in _OPERATORS:
+            raise HarnessError(f"drillproof does not know pods that are selected by the operator {operator!r}")
+        values = ",".join(map(str, items(each, "values")))
+        yield _OPERATORS[operator].format(key=text(each, "key"), values=values)
