@@ -1,8 +1,8 @@
 """The volumes have the policy Retain, as careful people give it to them, and the namespace is deleted.
 
-Every volume stays, Released, with all data, and belongs to nobody. The backup knows them by name: Velero passes over
-them, restores the claims bound to them, and says Completed; the claims wait for ever ("already bound to a different
-claim"; velero issue 5141). It must be noticed.
+Every volume stays, Released, with all data, and belongs to nobody. The backup knows them by name: Velero restores the
+claims bound to them, and waits for pods that no node takes, since their claims wait for ever ("already bound to a
+different claim"; velero issue 5141). It must be noticed.
 """
 
 from harness.faults.namespace import DeleteNamespace
@@ -13,6 +13,8 @@ from harness.scenario import Scenario, Trouble
 SCENARIO = Scenario(
     fault=DeleteNamespace(retained=True),
     troubles=(Trouble(RetainVolumes(), "seed"),),
-    noticed_by=(Notice("drill-finished", "the recovery failed in step restore"),),
+    noticed_by=(
+        Notice("drill-finished", "Velero's restore .*no node takes it: .*unbound immediate PersistentVolumeClaims"),
+    ),
     objectives=Objectives(rto_s=240),
 )
