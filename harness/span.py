@@ -11,6 +11,9 @@ from harness.evidence.visible import many
 LATE = 1.5
 """So many intervals after it last ran, what runs by itself is overdue."""
 
+AHEAD = timedelta(hours=1)
+"""What is said to have been later than now, by more than this, was told by a clock that nobody should believe."""
+
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=3650)
 

@@ -29,6 +29,7 @@ from harness.checks.data import DataIsEqual
 from harness.errors import Misconfigured
 from harness.evidence import story
 from harness.evidence.equality import stores
+from harness.matrix import trend
 from harness.matrix.table import all_drills, drilled, rows
 from harness.model import Event, Json, Verdict
 from harness.proof import rpo_s
@@ -39,7 +40,7 @@ from harness.signing import keys
 from harness.testing import MemoryStore, rehearse
 from harness.testing import World as MemoryWorld
 from harness.unattended import attempt as attempts
-from harness.unattended import chain
+from harness.unattended import chain, prometheus
 from harness.unattended import job as jobs
 from harness.wait import NotYet, until
 
@@ -284,6 +285,47 @@ def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
     newest = attempts.newest_ended(known)
     assert newest
     assert newest.how == "died"
+
+
+def test_a_pass_by_a_clock_that_is_ahead_does_not_speak_for_its_job_for_ever(tmp_path: Path) -> None:
+    """Pods of one job run on many nodes, and one of these may live in another year."""
+    job = jobs.Job("nightly", ("run",), tmp_path, timedelta(days=1), timedelta(hours=6))
+    metrics, now = tmp_path / "nightly.prom", datetime.now(UTC)
+    (tmp_path / "runs").mkdir()
+
+    def add(name: str, ended: datetime, verdict: Verdict, how: str = "ended") -> tuple[Verdict, str]:
+        known = chain.history("nightly", (chain.files(job.attempts),), keys.believed())
+        made = attempts.Attempt("nightly", name, ended, 86400, ended=ended, how=how, verdict=verdict, after=known.heads)
+        chain.save(job.attempts, made, keys.signer())
+        known = chain.history("nightly", (chain.files(job.attempts),), keys.believed())
+        runs = trend.trend(job.runs, keys.known(), scenarios=())
+        prometheus.write(metrics, prometheus.render(runs, "nightly", known))
+        return attempts.standing(known.attempts, now, known.doubt)
+
+    assert add("a", now + timedelta(days=400), Verdict.PASS) == (
+        Verdict.UNKNOWN,
+        f"its newest attempt says that it ended {now + timedelta(days=400):%Y-%m-%d %H:%M}, which is yet to come",
+    )
+    assert 'drillproof_job_verdict{job_name="nightly",verdict="pass"} 0' in metrics.read_text()
+    assert 'drillproof_job_last_pass_timestamp_seconds{job_name="nightly"} 0' in metrics.read_text()
+    add("b", now, Verdict.UNKNOWN, "skipped")
+    assert add("c", now - timedelta(hours=1), Verdict.FAIL)[0] is Verdict.FAIL
+    assert 'drillproof_job_verdict{job_name="nightly",verdict="fail"} 1' in metrics.read_text()
+    assert add("d", now - timedelta(minutes=30), Verdict.PASS)[0] is Verdict.PASS
+    known = chain.history("nightly", (chain.files(job.attempts),), keys.believed()).attempts
+    assert attempts.standing(known, now + timedelta(days=3))[0] is Verdict.UNKNOWN
+
+
+def test_of_two_attempts_that_follow_each_other_the_second_speaks_whatever_their_clocks_say(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    good = attempts.Attempt("nightly", "a", now, 86400, ended=now, how="ended", verdict=Verdict.PASS)
+    chain.save(tmp_path, good, keys.signer())
+    heads = chain.history("nightly", (chain.files(tmp_path),), keys.believed()).heads
+    early = now - timedelta(minutes=10)
+    bad = replace(good, name="b", began=early, ended=early, verdict=Verdict.FAIL, after=heads)
+    chain.save(tmp_path, bad, keys.signer())
+    known = chain.history("nightly", (chain.files(tmp_path),), keys.believed()).attempts
+    assert attempts.standing(known, now)[0] is Verdict.FAIL
 
 
 def test_nobody_is_told_that_a_run_passed_whose_findings_were_edited(

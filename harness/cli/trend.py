@@ -73,5 +73,6 @@ def _job(runs: Path) -> Job | None:
     if not (home / "attempts").is_dir():
         return None
     found = chain.history(home.name, [chain.files(home / "attempts")], keys.believed())
-    verdict, why = attempt.standing(found.attempts, datetime.now(UTC), found.doubt)
-    return Job(home.name, attempt.interval(found.attempts), attempt.last_began(found.attempts), verdict, why)
+    now = datetime.now(UTC)
+    verdict, why = attempt.standing(found.attempts, now, found.doubt)
+    return Job(home.name, attempt.interval(found.attempts), attempt.last_began(found.attempts, now), verdict, why)

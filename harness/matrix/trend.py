@@ -32,9 +32,6 @@ BAND = (
     "but no less than 5 % of the median. It makes no verdict; the objectives do."
 )
 
-AHEAD = timedelta(hours=1)
-"""A drill that ended later than now, by more than this, was made by a clock that nobody should believe."""
-
 _UNTOLD = ("summary", "left_out", "selftest", "schema")
 """What of run.json tells nothing of a change in what was drilled."""
 
@@ -218,7 +215,7 @@ def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Poin
             continue
         if drill and first.setdefault(drill, run.name) != run.name:
             problems.append(f"{run.name}: is a copy of {first[drill]}, and one drill counts once")
-        elif point.ended > now + AHEAD:
+        elif point.ended > now + span.AHEAD:
             problems.append(f"{run.name}: says that it ended {point.ended:%Y-%m-%d %H:%M}, which is yet to come")
         else:
             points.append(point)

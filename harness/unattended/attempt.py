@@ -48,6 +48,11 @@ class Attempt:
     after: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files of those before it, see `chain`
 
     @property
+    def follows(self) -> tuple[str, ...]:
+        """The names of those before it."""
+        return tuple(file.removesuffix(".json") for file in self.after)
+
+    @property
     def order(self) -> tuple[datetime, str]:
         """What attempts sort by, oldest first: names alone would toss a coin for two that began in one second."""
         return self.began, self.name
@@ -67,21 +72,37 @@ def stamp(moment: datetime) -> str:
 
 def overdue(before: Iterable[Attempt], every: timedelta | None, now: datetime) -> str:
     """What was missed until `now`, in a line; "" where the last attempt is not too old, or there never was one."""
-    ago = now - (last_began(before) or now)
+    ago = now - (last_began(before, now) or now)
     late = span.late(ago, every)
     missed = round(ago / every) - 1 if every and late else 0
     return f"{late}: {many(missed, 'attempt')} missed" if missed else late
 
 
-def last_began(attempts: Iterable[Attempt]) -> datetime | None:
-    """When a job last ran; one that was skipped did not."""
-    return max((each.began for each in attempts if each.how != SKIPPED), default=None)
+def ahead(attempt: Attempt, now: datetime) -> bool:
+    """Whether it says of itself what is yet to come: pods of a job run on many nodes, each with a clock of its own."""
+    return max(attempt.began, attempt.ended or attempt.began) > now + span.AHEAD
+
+
+def last_began(attempts: Iterable[Attempt], now: datetime) -> datetime | None:
+    """When a job last ran, by a clock that can be believed; one that was skipped did not."""
+    return max((each.began for each in attempts if each.how != SKIPPED and not ahead(each, now)), default=None)
 
 
 def newest_ended(attempts: Iterable[Attempt]) -> Attempt | None:
-    """The one that ended last, however it ended; it speaks for the job."""
-    ended = [each for each in attempts if each.ended and each.how != SKIPPED]
-    return max(ended, key=lambda each: (each.ended, each.order), default=None)
+    """The one that ended last, however it ended; it speaks for the job.
+
+    Whatever their clocks say, one that follows another is the newer.
+    """
+    known = {each.name: each for each in attempts}
+    ended = [each for each in known.values() if each.ended and each.how != SKIPPED]
+    older: set[str] = set()
+    left = [name for each in ended for name in each.follows]
+    while left:
+        if (name := left.pop()) not in older:
+            older.add(name)
+            left += known[name].follows if name in known else ()
+    newest = [each for each in ended if each.name not in older]
+    return max(newest, key=lambda each: (each.ended, each.order), default=None)
 
 
 def interval(attempts: Iterable[Attempt]) -> timedelta | None:
@@ -91,9 +112,14 @@ def interval(attempts: Iterable[Attempt]) -> timedelta | None:
 
 
 def standing(attempts: Sequence[Attempt], now: datetime, doubt: str = "") -> tuple[Verdict, str]:
-    """What a job is worth now, and why: the verdict that ended last; UNKNOWN at best if it is overdue, or in doubt."""
+    """What a job is worth now, and why: the verdict that ended last; UNKNOWN at best if it is overdue, or in doubt.
+
+    In doubt it is, too, where nothing yet followed one that ended by a clock that is ahead.
+    """
     last = newest_ended(attempts)
     late = overdue(attempts, interval(attempts), now)
+    if last and ahead(last, now):
+        late = f"its newest attempt says that it ended {last.ended:%Y-%m-%d %H:%M}, which is yet to come"
     why = "; ".join(filter(None, (late or _ended(last), doubt)))
     return worst((last.verdict if last else Verdict.UNKNOWN, *([Verdict.UNKNOWN] if late or doubt else []))), why
 

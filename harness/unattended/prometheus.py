@@ -44,7 +44,7 @@ HELP = {
 def render(runs: Trend, job: str = "", known: History = NOTHING) -> str:
     """The whole file: the newest run of each make, and the job's attempts if there is a job."""
     samples: dict[str, list[str]] = {}
-    both = (*(_of_job(job, known) if job else ()), *_of_runs(runs, {"job_name": job} if job else {}))
+    both = (*(_of_job(job, known, runs.made) if job else ()), *_of_runs(runs, {"job_name": job} if job else {}))
     for name, labels, value in both:
         told = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
         samples.setdefault(name, []).append(f"drillproof_{name}{f'{{{told}}}' if told else ''} {_number(value)}")
@@ -78,11 +78,15 @@ def write(path: Path, text: str) -> None:
         raise HarnessError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _of_job(job: str, found: History) -> Iterator[tuple[str, Labels, float]]:
+def _of_job(job: str, found: History, now: datetime) -> Iterator[tuple[str, Labels, float]]:
     labels, known = {"job_name": job}, found.attempts
     last = attempts.newest_ended(known)
-    passed = attempts.newest_ended(each for each in known if each.verdict is Verdict.PASS)
-    yield "job_last_start_timestamp_seconds", labels, _time(attempts.last_began(known))
+    if last and attempts.ahead(last, now):  # an age that is less than nothing sets off no alert
+        last = None
+    passed = attempts.newest_ended(
+        each for each in known if each.verdict is Verdict.PASS and not attempts.ahead(each, now)
+    )
+    yield "job_last_start_timestamp_seconds", labels, _time(attempts.last_began(known, now))
     yield "job_last_end_timestamp_seconds", labels, _time(last.ended if last else None)
     yield "job_last_pass_timestamp_seconds", labels, _time(passed.ended if passed else None)
     if every := attempts.interval(known):
