@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 import sample_runs
 import shop
+from migrating import ALTERED, source, target
 from nightly import NAME, claim, copy, good, pod
 from receiver import Receiver
+from test_migrate import move as move  # noqa: PLC0414 # a fixture
 from test_prove import OPTIONS, World, bare, red, told
 from test_prove import prove as prove  # noqa: PLC0414 # a fixture
 from test_prove_scripts import SCRIPTS, ask
@@ -235,6 +237,25 @@ def test_a_row_written_after_the_restore_does_not_take_its_database_out_of_the_r
     assert rpo_s(told_newest(mysql=fresh, postgres=later)) is None
     unread = Event(3, 3, AT, "unread", {"store": "postgres", "what": "newest", "message": "Lost connection"})
     assert rpo_s([*told_newest(mysql=fresh), unread]) is None
+
+
+# ---------------------------------------------------------------- a move
+
+
+def test_a_move_is_not_started_by_findings_that_were_edited(
+    move: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = target()
+    other.says["digest"] = ALTERED
+    run = move(source(), other)
+    document = json.loads((run / "findings.json").read_text())
+    passed = [{**each, "verdict": "pass"} for each in document["findings"]]
+    write_json(run / "findings.json", {**document, "verdict": "pass", "findings": passed})
+    (tmp_path / "config").touch()
+    assert cli.main(["migrate", "start", str(run), "--kubeconfig", str(tmp_path / "config")]) == 64
+    said = capsys.readouterr().err
+    assert "came to UNKNOWN (findings.json: is not what this drillproof says of the run" in said
+    assert "its target is not let go" in said
 
 
 # ---------------------------------------------------------------- many runs, and jobs

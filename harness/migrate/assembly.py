@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from harness import data, evidence, facts, hooks, rundir, selftest
+from harness import data, facts, hooks, rundir, selftest
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
 from harness.clock import Clock
@@ -22,6 +22,7 @@ from harness.hooks import Hook
 from harness.journal import Journal
 from harness.k8s import Kubectl, text
 from harness.ledger import fingerprint
+from harness.matrix.table import believed
 from harness.migrate import back as ways
 from harness.migrate import plan as plans
 from harness.migrate import rights
@@ -131,11 +132,12 @@ def start(name: str, runs: Path, kubeconfig: Path | None) -> tuple[str, ...]:
     """Let the target's writers go; return what was done. Misconfigured if its move was not proved."""
     path = rundir.find(runs, name)
     run = ways.moved(path)
-    verdict = evidence.story.read(path).verdict
-    if verdict is not Verdict.PASS:
+    told = believed(path)
+    if told.verdict is not Verdict.PASS:
+        doubt = f" ({'; '.join(told.problems)})" if told.problems else ""
         raise Misconfigured(
-            f"the move {run.name} came to {verdict.name}, so its target is not let go; `drillproof migrate back "
-            f"{run.name}` is the way back"
+            f"the move {run.name} came to {told.verdict.name}{doubt}, so its target is not let go; `drillproof migrate "
+            f"back {run.name}` is the way back"
         )
     let_go = ways.start(_way(run, run.target, kubeconfig))
     return (f"{run.target.name}: let go: {', '.join(let_go) or 'nothing was frozen'}",)
