@@ -54,11 +54,13 @@ class Nightly:
     things: dict[str, bytes] = field(default_factory=dict)
     place: Place = field(default_factory=lambda: Place("backups", endpoint="http://store"))
 
-    def backup(self, name: str = NAME, started: str = "2026-01-02T03:00:00Z", **status: Json) -> Nightly:
+    def backup(
+        self, name: str = NAME, started: str = "2026-01-02T03:00:00Z", spec: Document | None = None, **status: Json
+    ) -> Nightly:
         """Add a backup's own description."""
         told = {"phase": "Completed", "formatVersion": "1.1.0", "startTimestamp": started} | status
         told.setdefault("completionTimestamp", "2026-01-02T03:01:00Z")
-        document = {"metadata": {"name": name}, "status": told}
+        document: Document = {"metadata": {"name": name}, "spec": spec or {}, "status": told}
         self.things[f"backups/{name}/velero-backup.json"] = json.dumps(document).encode()
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -191,6 +192,49 @@ def test_a_volume_of_a_pod_that_had_failed_when_the_backup_was_taken_is_missed(
     # What is left of an evicted pod of a Deployment, whose successor has the claim.
     evicted["spec"] = pod()["spec"]
     bucket = good(pods=[pod(), evicted])
+    assert record.read(bucket, bucket.listing(), NAME).missed == ()
+
+
+def of_claim(name: str, claim: str, phase: str = "Pending", **annotations: Json) -> dict[str, Json]:
+    """A pod that is no database, and mounts a claim."""
+    volumes: Json = [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]
+    spec: Json = {"containers": [{"name": "c", "image": "nginx"}], "volumes": volumes}
+    meta: Json = {"name": name, "namespace": "shop", "annotations": annotations}
+    return {"metadata": meta, "spec": spec, "status": {"phase": phase}}
+
+
+ALL_VOLUMES: dict[str, Json] = {"defaultVolumesToFsBackup": True}
+EXCLUDED: dict[str, Any] = {"backup.velero.io/backup-volumes-excludes": "cache, data"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "other", "missed"),
+    [
+        (ALL_VOLUMES, of_claim("web", "uploads"), ("data of shop/web",)),
+        (ALL_VOLUMES, of_claim("web", "uploads", "Failed"), ("data of shop/web",)),
+        (ALL_VOLUMES, of_claim("web", "uploads", "Succeeded"), ()),
+        (ALL_VOLUMES, of_claim("web", "uploads", **EXCLUDED), ()),
+        (ALL_VOLUMES, of_claim("web", "data-db-0"), ()),  # its files are copied by way of another pod
+        (ALL_VOLUMES | {"resourcePolicy": {"name": "skips some"}}, of_claim("web", "uploads"), ()),  # nobody can tell
+        ({"defaultVolumesToFsBackup": False}, of_claim("web", "uploads"), ()),
+    ],
+)
+def test_a_volume_is_missed_where_the_backup_itself_asks_for_all_of_them(
+    spec: dict[str, Json], other: dict[str, Json], missed: tuple[str, ...]
+) -> None:
+    bucket = good(pods=[pod(), other], persistentvolumeclaims=[claim(), claim("uploads")]).backup(spec=spec)
+    assert record.read(bucket, bucket.listing(), NAME).missed == missed
+
+
+def test_an_empty_volume_and_one_that_was_snapshotted_are_not_missed() -> None:
+    others = [of_claim("web", "uploads", "Running"), of_claim("search", "index")]
+    claims = [claim(), claim("uploads"), claim("index")]
+    bucket = good(
+        pods=[pod(), *others], persistentvolumeclaims=claims, copies=[copy(), copy("web", size=0, snapshot="")]
+    )
+    snapshot = [{"pvcNamespace": "shop", "pvcName": "index", "backupMethod": "CSISnapshot"}]
+    bucket.things[f"backups/{NAME}/{NAME}-volumeinfo.json.gz"] = gzip.compress(json.dumps(snapshot).encode())
+    bucket.backup(spec=ALL_VOLUMES)
     assert record.read(bucket, bucket.listing(), NAME).missed == ()
 
 

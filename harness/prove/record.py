@@ -39,6 +39,7 @@ _FILE = re.compile(r"resources/(pods|secrets|persistentvolumeclaims)/namespaces/
 _UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
 _BY_FILES = "PodVolumeBackup"
 _CLAIM = ("persistentVolumeClaim", "claimName")
+_EXCLUDED = "backup.velero.io/backup-volumes-excludes"
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
     if len(uploaders) > 1 or uploaders[0] not in LAYOUTS:
         raise Misconfigured(f"the backup {name} was made with {' and '.join(uploaders)}; one of {', '.join(LAYOUTS)}")
     claims = tuple(_claims(objects, pods, kept))
+    elsewhere = tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz"))
     return Recorded(
         report=_report(backup, kept),
         format=text(backup, "status", "formatVersion"),
@@ -119,8 +121,11 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
         pods=pods,
         claims=claims,
         secrets=frozenset(_address(thing) for thing in objects if thing.get("kind") == "Secret"),
-        elsewhere=tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz")),
-        missed=(*_missed(pods, copies), *_ended_amiss(all_pods, claims)),
+        elsewhere=elsewhere,
+        missed=(
+            *_missed(pods, copies),
+            *(_passed_over(all_pods, copies, elsewhere) if _asks_for_all(backup) else _ended_amiss(all_pods, claims)),
+        ),
         hooks=sum(map(hooks_of, pods)),
         left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
         secret_values=frozenset(secret_values(objects)),
@@ -218,9 +223,30 @@ def _ended_amiss(pods: tuple[Object, ...], claims: tuple[Claim, ...]) -> Iterato
                 yield f"{volume} of {_address(pod)}, which had failed"
 
 
+def _asks_for_all(backup: Object) -> bool:
+    """Whether the backup itself asks for all volumes, as far as can be told: a policy may let some out."""
+    return at(backup, "spec", "defaultVolumesToFsBackup") is True and not at(backup, "spec", "resourcePolicy")
+
+
+def _passed_over(pods: tuple[Object, ...], copies: tuple[Object, ...], elsewhere: tuple[str, ...]) -> Iterator[str]:
+    """Where all are asked for: those of claims that were copied by way of no pod, but for what a pod excludes."""
+    asking = tuple(pod for pod in pods if text(pod, "status", "phase") != "Succeeded")
+    copied = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}
+    done = {address.partition(" ")[0] for address in elsewhere}
+    done |= {claim for claim, pod, volume in _mounts(asking) if (pod, volume) in copied}
+    excluded = {(_address(pod), volume) for pod in asking for volume in _listed(pod, _EXCLUDED)}
+    for claim, pod, volume in _mounts(asking):
+        if claim not in done and (pod, volume) not in excluded:
+            yield f"{volume} of {pod}"
+
+
 def _asked(pod: Object) -> Iterator[str]:
     """The volumes that a pod asks to have copied."""
-    return filter(None, map(str.strip, text(pod, "metadata", "annotations", ANNOTATION).split(",")))
+    return _listed(pod, ANNOTATION)
+
+
+def _listed(pod: Object, annotation: str) -> Iterator[str]:
+    return filter(None, map(str.strip, text(pod, "metadata", "annotations", annotation).split(",")))
 
 
 def _has_ended(pod: Object) -> bool:
@@ -241,12 +267,7 @@ def secret_values(objects: Iterable[Object]) -> Iterator[str]:
 
 
 def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[Claim]:
-    copied = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}
-    mounts = [
-        (f"{_namespace(pod)}/{text(volume, *_CLAIM)}", _address(pod), text(volume, "name"))
-        for pod in pods
-        for volume in items(pod, "spec", "volumes")
-    ]
+    copied, mounts = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}, tuple(_mounts(pods))
     for thing in objects:
         if thing.get("kind") == "PersistentVolumeClaim":
             mine = [(pod, volume) for claim, pod, volume in mounts if claim == _address(thing)]
@@ -257,6 +278,14 @@ def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple
                 copied=any(mount in copied for mount in mine),
                 pods=tuple(pod for pod, _ in mine),
             )
+
+
+def _mounts(pods: tuple[Object, ...]) -> Iterator[tuple[str, str, str]]:
+    """Each claim with the pod that mounts it, and what the pod calls it."""
+    for pod in pods:
+        for volume in items(pod, "spec", "volumes"):
+            if claim := text(volume, *_CLAIM):
+                yield f"{_namespace(pod)}/{claim}", _address(pod), text(volume, "name")
 
 
 def _elsewhere(source: Source, listing: Listing, key: str) -> Iterator[str]:
