@@ -17,13 +17,17 @@ from typing import Any
 import pytest
 import sample_runs
 import shop
+import signed_runs
 from migrating import ALTERED, source, target
 from nightly import NAME, claim, copy, good, pod
+from object_store import serve
 from receiver import Receiver
+from signed_runs import SignedRuns
 from test_migrate import move as move  # noqa: PLC0414 # a fixture
 from test_prove import OPTIONS, World, bare, red, told
 from test_prove import prove as prove  # noqa: PLC0414 # a fixture
 from test_prove_scripts import SCRIPTS, ask
+from test_schema import wrong
 from test_webhook import receiver as receiver  # noqa: PLC0414 # a fixture
 
 from harness import cli, journal, judge, shell
@@ -31,6 +35,7 @@ from harness.applications.application import load
 from harness.checks.data import DataIsEqual
 from harness.errors import Misconfigured
 from harness.evidence import story
+from harness.evidence import trend as pages
 from harness.evidence.equality import stores
 from harness.matrix import trend
 from harness.matrix.table import all_drills, drilled, rows
@@ -38,6 +43,7 @@ from harness.model import Event, Json, Verdict
 from harness.proof import rpo_s
 from harness.prove import detect, record
 from harness.prove.examine import Examiner, Garbled, lines, parts_of
+from harness.prove.source import Credentials, Place
 from harness.rundir import Run, write_json
 from harness.signing import keys
 from harness.testing import MemoryStore, rehearse
@@ -45,6 +51,7 @@ from harness.testing import World as MemoryWorld
 from harness.unattended import attempt as attempts
 from harness.unattended import chain, prometheus
 from harness.unattended import job as jobs
+from harness.unattended.archive import Archive
 from harness.wait import NotYet, until
 
 Prove = Callable[..., Path]
@@ -350,6 +357,62 @@ def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
     newest = attempts.newest_ended(known)
     assert newest
     assert newest.how == "died"
+
+
+def of_bucket(name: str) -> dict[str, Any]:
+    place: Json = {"bucket": name, "prefix": "eu", "endpoint": "http://store", "region": "us-east-1"}
+    return {"kind": "proof", "backup": {"name": "nightly", "place": place}}
+
+
+def on_context(name: str) -> dict[str, Any]:
+    return {"fenced": False, "versions": {"cluster": f"the context {name}, not made by drillproof"}}
+
+
+def move_to(name: str) -> dict[str, Any]:
+    return {
+        "kind": "move",
+        "source": {"context": "prod", "namespace": "shop"},
+        "target": {"context": name, "namespace": "shop"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("bad", "other", "said"),
+    [
+        (of_bucket("backups"), of_bucket("others"), "backups/eu at http://store"),
+        ({"application": "shop"}, {"application": "blog"}, "shop"),
+        ({"application": "shop", **on_context("prod")}, {"application": "shop"}, "shop, the context prod"),
+        (on_context("prod"), on_context("staging"), "the context prod"),
+        (move_to("new"), move_to("newer"), "shop of prod to shop of new"),
+    ],
+)
+def test_what_passes_elsewhere_does_not_speak_for_what_failed_here(
+    bad: dict[str, Any], other: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs of many buckets, applications and clusters come to lie in one folder: an archive brings them there."""
+    (tmp_path / "runs").mkdir()
+    folder = SignedRuns(signed_runs.good(tmp_path / "good"), tmp_path / "runs", keys.fresh(), monkeypatch)
+    folder.add(2, verdict="fail", **bad)
+    folder.add(1, **other)
+    found = trend.trend(folder.runs, {folder.key.public_key.keyid}, scenarios=(), now=signed_runs.NOW)
+    assert found.verdict is Verdict.FAIL
+    assert next((line.make.of, line.verdict) for line in found.lines) == (said, Verdict.FAIL)
+    assert wrong("trend", json.loads(json.dumps(pages.document(found, folder.runs)))) == []
+    assert said in pages.markdown(found)
+    pages.write(found, tmp_path / "trend.html")
+    assert said in (tmp_path / "trend.html").read_text()
+    assert f'of="{said}",verdict="fail"}} 1' in prometheus.render(found)
+
+
+def test_what_passes_elsewhere_does_not_let_the_last_proof_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").mkdir()
+    folder = SignedRuns(signed_runs.good(tmp_path / "good"), tmp_path / "runs", keys.fresh(), monkeypatch)
+    with serve() as store:
+        archive = Archive(Place("theirs", "dr", store.url), Credentials("key", "other-secret"), folder.key, ())
+        archive.open(write=True)
+        for days, bucket in ((90, "backups"), (1, "others")):
+            archive.put(folder.add(days, **of_bucket(bucket)), timedelta(days=30))
+        assert archive.prune(signed_runs.NOW).removed == ()
 
 
 def test_a_pass_by_a_clock_that_is_ahead_does_not_speak_for_its_job_for_ever(tmp_path: Path) -> None:

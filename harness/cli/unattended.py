@@ -168,7 +168,7 @@ def archive(
     """Keep a signed run in a bucket, and take out of it what is past its time.
 
     What was put there by somebody else is never touched; nor are the newest run of each make (scenario, strategy,
-    engine, stores) and its newest that passed, however old they are.
+    engine, stores, and whose they are) and its newest that passed, however old they are.
     """
     from datetime import UTC, datetime
 

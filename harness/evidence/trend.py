@@ -168,7 +168,8 @@ def name(line: Line) -> str:
 
 def made_of(line: Line) -> str:
     """A make in words, but for its scenario; a proof has no strategy."""
-    return ", ".join(filter(None, (line.make.strategy, line.make.engine, " ".join(line.make.stores))))
+    make = line.make
+    return ", ".join(filter(None, (make.strategy, make.engine, " ".join(make.stores), make.of)))
 
 
 def document(told: Trend, folder: Path) -> Mapping[str, Json]:
@@ -196,6 +197,7 @@ def _make(line: Line, folder: Path) -> dict[str, Json]:
         "strategy": line.make.strategy,
         "engine": line.make.engine,
         "stores": list(line.make.stores),
+        "of": line.make.of,
         "verdict": line.verdict.value,
         "expires": _label(line.expires),
         "expired": line.expired,
@@ -245,7 +247,8 @@ def _page(told: Trend) -> Iterator[str]:
 
 
 def _row(line: Line) -> str:
-    make = (line.make.scenario, line.make.strategy, line.make.engine, " ".join(line.make.stores))
+    whose = f" of {line.make.of}" if line.make.of else ""
+    make = (line.make.scenario, line.make.strategy, line.make.engine, f"{' '.join(line.make.stores)}{whose}")
     measured = (f"{against(line, figure)}; {usual(line, figure)}" for figure in FIGURES)
     figures = measured if line.measured else ("" for _ in FIGURES)
     return row((*make, line.verdict.name, state(line), str(len(line.points)), *figures))

@@ -1,7 +1,8 @@
 """Many runs over time: what each make of drill came to lately, what is usual for it, and what is not proved any more.
 
-A *make* is a scenario with a strategy, an engine and stores. Of a run that is signed by a key that is known here the
-findings are believed, since they are what was concluded; every other run is judged anew from its evidence.
+A *make* is a scenario with a strategy, an engine and stores, of one application, bucket or cluster. Of a run that is
+signed by a key that is known here the findings are believed, since they are what was concluded; every other run is
+judged anew from its evidence.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Make:
     strategy: str
     engine: str
     stores: tuple[str, ...]
+    of: str = ""  # whose these are: an application, a bucket, a cluster of others; "" for what drillproof brings itself
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,20 @@ def _judged(point: Point) -> Point:
 def make_of(facts: Mapping[str, Json]) -> Make:
     """The make of a drill, by its run.json."""
     scenario, strategy, engine = (text(facts.get(name)) for name in ("scenario", "strategy", "engine"))
-    return Make(scenario, strategy, engine, tuple(mapping(facts.get("stores"))))
+    return Make(scenario, strategy, engine, tuple(mapping(facts.get("stores"))), ", ".join(filter(None, _of(facts))))
+
+
+def _of(facts: Mapping[str, Json]) -> Iterator[str]:
+    """Whose stores they are, since many may call theirs alike, and what passes in one place says nothing of another."""
+    yield text(facts.get("application"))
+    place = mapping(mapping(facts.get("backup")).get("place"))
+    if place:
+        bucket, prefix, endpoint = (text(place.get(name)) for name in ("bucket", "prefix", "endpoint"))
+        yield f"{bucket}{f'/{prefix}' if prefix else ''} at {endpoint or 'AWS'}"
+    ends = (mapping(facts.get(end)) for end in ("source", "target"))
+    yield " to ".join(f"{text(end.get('namespace'))} of {text(end.get('context'))}" for end in ends if end)
+    if facts.get("fenced") is False:  # in words: the context, and that it is not ours
+        yield text(mapping(facts.get("versions")).get("cluster")).partition(",")[0]
 
 
 def verdict_of(value: Json) -> Verdict:

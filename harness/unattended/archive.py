@@ -330,7 +330,7 @@ def _parsed(run: str, statement: Statement, path: Path) -> Entry:
     scenario, strategy, engine = (text(make.get(name)) for name in ("scenario", "strategy", "engine"))
     return Entry(
         run,
-        Make(scenario, strategy, engine, tuple(map(text, items(make.get("stores"))))),
+        Make(scenario, strategy, engine, tuple(map(text, items(make.get("stores")))), text(make.get("of"))),
         verdict_of(said.get("verdict")),
         ended,
         time_of(until) if until else None,

@@ -125,6 +125,7 @@ def _make(line: Line) -> Labels:
         "strategy": make.strategy,
         "engine": make.engine,
         "stores": " ".join(make.stores),
+        **({"of": make.of} if make.of else {}),
     }
 
 
