@@ -169,6 +169,8 @@ def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterato
         yield f"that the data of {', '.join(bare)} are what they were (no fingerprint was taken with the backup)"
     backup = facts.get("backup")
     known = backup if isinstance(backup, dict) else {}
+    if isinstance(others := known.get("others"), list) and others:
+        yield f"that backups of these schedules come back: {', '.join(map(str, others))}"
     for name, why in _FILES.items():
         listed = known.get(name)
         if isinstance(listed, list) and listed:

@@ -55,12 +55,19 @@ class Nightly:
     place: Place = field(default_factory=lambda: Place("backups", endpoint="http://store"))
 
     def backup(
-        self, name: str = NAME, started: str = "2026-01-02T03:00:00Z", spec: Document | None = None, **status: Json
+        self,
+        name: str = NAME,
+        started: str = "2026-01-02T03:00:00Z",
+        *,
+        spec: Document | None = None,
+        schedule: str = "",
+        **status: Json,
     ) -> Nightly:
         """Add a backup's own description."""
         told = {"phase": "Completed", "formatVersion": "1.1.0", "startTimestamp": started} | status
         told.setdefault("completionTimestamp", "2026-01-02T03:01:00Z")
-        document: Document = {"metadata": {"name": name}, "spec": spec or {}, "status": told}
+        labels: Json = {"velero.io/schedule-name": schedule} if schedule else {}
+        document: Document = {"metadata": {"name": name, "labels": labels}, "spec": spec or {}, "status": told}
         self.things[f"backups/{name}/velero-backup.json"] = json.dumps(document).encode()
         return self
 

@@ -34,7 +34,7 @@ from harness import cli, journal, judge, shell
 from harness.applications.application import load
 from harness.checks.data import DataIsEqual
 from harness.errors import Misconfigured
-from harness.evidence import story
+from harness.evidence import story, summary
 from harness.evidence import trend as pages
 from harness.evidence.equality import stores
 from harness.matrix import trend
@@ -271,6 +271,23 @@ def test_a_second_database_in_the_pod_of_a_store_is_not_passed_over_in_silence(t
     agent = both.replace("postgres:17}", "hashicorp/consul:1.22.0, args: [agent]}")
     (tmp_path / "agent").mkdir()
     assert load(shop.write(tmp_path / "agent", database=agent)).namespace == "shop"
+
+
+def test_another_schedules_failure_does_not_hide_behind_the_newest_backup(prove: Prove) -> None:
+    """A bucket has the backups of all schedules of a Velero, and the one that was begun last is of one of them."""
+    bucket = good().backup(schedule="shop-nightly")
+    bucket.backup("b1", "2026-01-01T02:00:00Z", schedule="bank").backup(
+        "b2", "2026-01-02T02:00:00Z", schedule="bank", phase="Failed"
+    )
+    bucket.backup("by-hand", "2025-12-01T00:00:00Z").backup("s1", "2026-01-01T03:00:00Z", schedule="shop-nightly")
+    run = prove(World(bucket))
+    named = "that backups of these schedules come back: bank (the newest is b2, 2026-01-02T02:00:00Z, Failed)"
+    assert told(run)["verdict"] == "pass"
+    assert named in told(run)["not_proved"]
+    assert f"NOT proved: {named}" in "\n".join(summary.lines(story.read(run)))
+    assert wrong("run", json.loads((run / "run.json").read_text())) == []
+    chosen = prove(World(bucket), replace(OPTIONS, backup=NAME))
+    assert not any("schedules" in each for each in told(chosen)["not_proved"])
 
 
 AT = "2026-01-02T03:00:00+00:00"

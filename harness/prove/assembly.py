@@ -271,6 +271,7 @@ def _facts(options: ProofOptions, stand: Stand, recorded: Recorded, databases: t
             "uncopied": [claim.address for claim in recorded.claims if not claim.copied],
             "unread": [claim.address for claim in recorded.claims if claim.copied and not places & {*claim.pods}],
             "elsewhere": list(recorded.elsewhere),
+            "others": list(recorded.others),
         },
         "databases": named,
         "versions": stand.versions,

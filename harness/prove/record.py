@@ -39,6 +39,7 @@ _FILE = re.compile(r"resources/(pods|secrets|persistentvolumeclaims)/namespaces/
 _UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
 _BY_FILES = "PodVolumeBackup"
 _CLAIM = ("persistentVolumeClaim", "claimName")
+_SCHEDULE = "velero.io/schedule-name"
 _EXCLUDED = "backup.velero.io/backup-volumes-excludes"
 
 
@@ -75,6 +76,7 @@ class Recorded:
     elsewhere: tuple[str, ...]  # volumes that were backed up, and not into this bucket
     missed: tuple[str, ...]  # volumes that pods ask to have copied, and that were not
     hooks: int  # how many its pods ask for
+    others: tuple[str, ...]  # schedules whose newest backup is another one, where the newest of all was asked for
     left_out: tuple[str, ...]  # namespaces that are not restored
     secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
 
@@ -89,7 +91,7 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
 
     Misconfigured if it is none that could be restored; HarnessError where its own files are damaged.
     """
-    backup = _chosen(source, listing, name)
+    backup, others = _chosen(source, listing, name)
     _can_be_restored(source, backup)
     name = text(backup, "metadata", "name")
     folder = f"backups/{name}/{name}"
@@ -113,7 +115,7 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
     return Recorded(
         report=_report(backup, kept),
         format=text(backup, "status", "formatVersion"),
-        started=text(backup, "status", "startTimestamp"),
+        started=_begun(backup),
         completed=text(backup, "status", "completionTimestamp"),
         uploader=uploaders[0],
         namespaces=tuple(sorted({_namespace(thing) for thing in objects})),
@@ -127,6 +129,7 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
             *(_passed_over(all_pods, copies, elsewhere) if _asks_for_all(backup) else _ended_amiss(all_pods, claims)),
         ),
         hooks=sum(map(hooks_of, pods)),
+        others=others,
         left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
         secret_values=frozenset(secret_values(objects)),
     )
@@ -137,7 +140,8 @@ def copy_of(record: Object) -> VolumeCopy:
     return replace(volume_copy(record), pod=f"{text(record, 'spec', 'pod', 'namespace')}/{volume_copy(record).pod}")
 
 
-def _chosen(source: Source, listing: Listing, name: str) -> Object:
+def _chosen(source: Source, listing: Listing, name: str) -> tuple[Object, tuple[str, ...]]:
+    """The backup that is meant, and the schedules of which that says nothing."""
     found = [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
     if not found:
         folders = ", ".join(sorted({key.partition("/")[0] for key in listing})[:5]) or "nothing"
@@ -146,9 +150,20 @@ def _chosen(source: Source, listing: Listing, name: str) -> Object:
             "name its bucket and --prefix as Velero's BackupStorageLocation does"
         )
     if name != NEWEST:
-        return _backup(source, choose("backup", name, sorted(found)))
+        return _backup(source, choose("backup", name, sorted(found))), ()
     # Whatever became of it: last night's failure must not hide behind the success of the night before.
-    return max((_backup(source, each) for each in found), key=lambda backup: text(backup, "status", "startTimestamp"))
+    every = sorted((_backup(source, each) for each in found), key=_begun)
+    newest = {text(backup, "metadata", "labels", _SCHEDULE): backup for backup in every}
+    others = (schedule for schedule, backup in newest.items() if schedule and backup is not every[-1])
+    return every[-1], tuple(f"{each} (the newest is {_told(newest[each])})" for each in sorted(others))
+
+
+def _begun(backup: Object) -> str:
+    return text(backup, "status", "startTimestamp")
+
+
+def _told(backup: Object) -> str:
+    return f"{text(backup, 'metadata', 'name')}, {_begun(backup)}, {text(backup, 'status', 'phase')}"
 
 
 def _backup(source: Source, name: str) -> Object:
