@@ -91,8 +91,10 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage
     found += objects(kubectl, "namespaces", f"--field-selector=metadata.name={namespace}")
     left_out = {name for name, _ in EXCLUDED_OBJECTS}
     kept = (thing for thing in found if not _is_passing(thing))
-    told = {_name(thing): canonical(_moved(thing, namespace, storage_class)) for thing in kept}
-    parts = {name: _part([line]) for name, line in told.items() if name not in left_out}
+    told: dict[str, list[str]] = {}
+    for thing in kept:  # two kinds of different groups may be called alike, and so may their objects be
+        told.setdefault(_name(thing), []).append(canonical(_moved(thing, namespace, storage_class)))
+    parts = {name: _part(sorted(lines)) for name, lines in told.items() if name not in left_out}
     running = _running(kubectl, namespace)
     pods = (pod for pod in _of(running, "Pod") if not at(pod, "metadata", "ownerReferences") and not _is_done(pod))
     parts |= {_name(pod): _part([]) for pod in pods}

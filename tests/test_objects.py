@@ -236,6 +236,16 @@ def test_a_kind_that_only_sounds_like_one_that_is_left_out_is_compared() -> None
     assert "lease house" in digest(Server(held), "custos")
 
 
+@pytest.mark.parametrize(("kind", "field"), [("services", "selector"), ("services.serving.example.org", "template")])
+def test_two_objects_of_one_kind_and_name_do_not_hide_each_other(kind: str, field: str) -> None:
+    """Kinds of two groups may be called alike; some make a Service of their own name for each Service of theirs."""
+    held = namespace() | {"services.serving.example.org": [thing("Service", "db", spec={"template": {"app": "db"}})]}
+    spoilt = copy.deepcopy(held)
+    spoilt[kind][0]["spec"][field]["app"] = "another"
+    before, after = digest(Server(held), "custos"), digest(Server(spoilt), "custos")
+    assert {name for name in before if before[name] != after[name]} == {"service db"}
+
+
 def of_controller(made: Thing, uid: str) -> Thing:
     made["metadata"]["ownerReferences"] = [{"kind": "Deployment", "name": "web", "uid": uid, "controller": True}]
     return made
