@@ -33,7 +33,7 @@ from test_webhook import receiver as receiver  # noqa: PLC0414 # a fixture
 from harness import cli, journal, judge, shell
 from harness.applications.application import load
 from harness.checks.data import DataIsEqual
-from harness.errors import Misconfigured
+from harness.errors import Misconfigured, ToolFailed
 from harness.evidence import story, summary
 from harness.evidence import trend as pages
 from harness.evidence.equality import stores
@@ -128,6 +128,43 @@ def test_the_body_of_a_function_in_standard_sql_is_told(postgres: Callable[[str]
         told.append(parts_of(lines(ask(tmp_path, "digest", script="postgres")))["postgres: functions"].hash)
     assert told[0] == told[1]
     assert len(set(told)) == 3
+
+
+def test_whom_a_database_subscribes_to_is_told(postgres: Callable[[str], str], tmp_path: Path) -> None:
+    assert lines(ask(tmp_path, "peers", script="postgres")) == ()
+    where = {"plain": "host=db-0.db.shop dbname=shop", "quoted": "dbname='a b' host = '10.0.0.9' port=5432"}
+    for name, conninfo in {**where, "off": "host=elsewhere", "url": "postgresql://u:p@db-9.db:5432/shop"}.items():
+        quoted = conninfo.replace("'", "''")
+        postgres(f"CREATE SUBSCRIPTION {name} CONNECTION '{quoted}' PUBLICATION p WITH (connect=false, slot_name=s)")
+        if name != "off":
+            postgres(f"ALTER SUBSCRIPTION {name} ENABLE")
+    peers = ["10.0.0.9", "db-0.db.shop", "db-9.db"]
+    assert sorted(lines(ask(tmp_path, "peers", script="postgres"))) == [("peer", each) for each in peers]
+
+
+GROUP = r"""#!/bin/sh
+case "$*" in
+*wsrep_incoming_addresses*) printf '%b' "${GALERA:-}" ;;
+*information_schema.tables*) echo 1 ;;
+*replication_group_members*) printf 'peer\tdb-1.db.shop\npeer\tdb-2.db.shop\n' ;;
+esac
+"""
+
+
+def test_the_others_of_a_mysql_group_are_told(tmp_path: Path) -> None:
+    program = tmp_path / "mysql"
+    program.write_text(GROUP)
+    program.chmod(0o755)
+    group = (("peer", "db-1.db.shop"), ("peer", "db-2.db.shop"))
+    assert lines(ask(tmp_path, "peers", script="mysql")) == group
+    galera = "wsrep_incoming_addresses\\t10.0.0.7:3306,10.0.0.8:0\\n"
+    assert lines(ask(tmp_path, "peers", script="mysql", GALERA=galera))[:2] == (
+        ("peer", "10.0.0.7"),
+        ("peer", "10.0.0.8"),
+    )
+    assert lines(ask(tmp_path, "peers", script="mysql", GALERA="wsrep_incoming_addresses\\t\\n")) == group
+    with pytest.raises(ToolFailed, match="does not tell its address"):
+        ask(tmp_path, "peers", script="mysql", GALERA="wsrep_incoming_addresses\\t10.0.0.7:0,AUTO\\n")
 
 
 CONSUL = r"""#!/bin/sh
