@@ -163,8 +163,10 @@ def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterato
     except ValueError:
         bare = []
     age, objectives = age_s(facts, events), facts.get("objectives")
-    if age is not None and not (isinstance(objectives, dict) and objectives.get("age_s")):
-        yield f"that backups are still taken: this one was {age / 3600:.1f} h old, and --age set no limit"
+    if not (isinstance(objectives, dict) and objectives.get("age_s")):
+        old = "how old this one was cannot be told"
+        old = old if age is None else f"this one was {age / 3600:.1f} h old, and --age set no limit"
+        yield f"that backups are still taken: {old}"
     if bare:
         yield f"that the data of {', '.join(bare)} are what they were (no fingerprint was taken with the backup)"
     backup = facts.get("backup")

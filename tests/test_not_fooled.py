@@ -310,6 +310,15 @@ def test_a_second_database_in_the_pod_of_a_store_is_not_passed_over_in_silence(t
     assert load(shop.write(tmp_path / "agent", database=agent)).namespace == "shop"
 
 
+def test_a_backup_of_an_age_that_nobody_can_tell_does_not_prove_that_backups_are_still_taken(prove: Prove) -> None:
+    """The clock of the cluster that was backed up may be ahead of the one here, or the other way round."""
+    bucket = good().backup(started="2126-01-02T03:00:00Z")
+    run = prove(World(bucket), replace(OPTIONS, asked="sound", age_s=None))
+    assert "that backups are still taken: how old this one was cannot be told" in told(run)["not_proved"]
+    (aged,) = (each for each in red(prove(World(bucket), OPTIONS)) if each[0] == "objectives-met")
+    assert aged[1] == "unknown"
+
+
 def test_another_schedules_failure_does_not_hide_behind_the_newest_backup(prove: Prove) -> None:
     """A bucket has the backups of all schedules of a Velero, and the one that was begun last is of one of them."""
     bucket = good().backup(schedule="shop-nightly")
