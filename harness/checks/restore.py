@@ -8,7 +8,10 @@ from harness.rundir import Run
 
 
 class RestoreIsComplete:
-    """The tool says Completed, and wrote back every volume that it had copied, to the last byte."""
+    """The tool says Completed, wrote back every volume that it had copied, to the last byte, and no hook of it failed.
+
+    By itself Velero goes on past a hook that failed, and such a hook may be what loads the dump.
+    """
 
     name = "restore-complete"
 
@@ -24,6 +27,10 @@ class RestoreIsComplete:
         if taken != restored_from:
             detail = f"the tool restored {restored_from or 'it does not say what'}; the backup of this drill is {taken}"
             findings.append(Finding(self.name, Verdict.FAIL, detail))
+        if failed := restores[-1].data.get("hooks_failed"):
+            detail = f"{failed} of {restores[-1].data.get('hooks_attempted')} hooks of the restore failed"
+            hint = "the log of the restore says which; what it was to do was not done"
+            findings.append(Finding(self.name, Verdict.FAIL, detail, hint))
         back = copies(restores[-1].data)
         for (pod, volume), copied in copies(backups[-1].data).items():
             restored = back.get((pod, volume))

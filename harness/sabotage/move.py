@@ -120,6 +120,8 @@ STORIES = (
           verdict=UNKNOWN, change=without("protected")),
     Story(name="the restore failed in part", check="restore-complete", says="PartiallyFailed",
           change=told("restore", phase="PartiallyFailed")),
+    Story(name="a hook of the restore failed", check="restore-complete", says="1 of 1 hooks of the restore failed",
+          change=told("restore", hooks_attempted=1, hooks_failed=1)),
     Story(name="another backup was restored", check="restore-complete", says="the tool restored last-year",
           change=told("restore", of="last-year")),
     Story(name="a volume was not restored", check="restore-complete", says="was not restored",

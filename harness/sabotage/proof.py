@@ -148,6 +148,8 @@ STORIES = (
           change=first_volume("restore", "volumes")),
     Story(name="a volume was restored by half", check="restore-complete", says="250 bytes written back",
           change=first_volume("restore", "volumes", bytes_done=250)),
+    Story(name="a hook of the restore failed", check="restore-complete", says="1 of 1 hooks of the restore failed",
+          change=told("restore", hooks_attempted=1, hooks_failed=1)),
     Story(name="another backup was restored", check="restore-complete", says="the tool restored last-year",
           change=told("restore", of="last-year")),
     Story(name="a claim is not there", check="claims-back", says="shop/data-db-0",

@@ -181,6 +181,8 @@ STORIES = (
           change=first_volume("restore", "volumes", bytes_done=7)),
     Story(name="another backup was restored", check="restore-complete", says="the tool restored last-year",
           change=told("restore", of="last-year")),
+    Story(name="a hook of the restore failed", check="restore-complete", says="1 of 1 hooks of the restore failed",
+          change=told("restore", hooks_attempted=1, hooks_failed=1)),
     Story(name="there is no record of the restore", check="restore-complete", says="no record", verdict=UNKNOWN,
           change=without("restore")),
     # Who answered.
