@@ -37,7 +37,20 @@ def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterato
     empty = backup.get("uncopied") if isinstance(backup, dict) else None
     if isinstance(empty, list) and empty:
         yield f"the files of {', '.join(map(str, empty))} (no annotation opts them in)"
+    if unread := list(_unread(facts, events)):
+        why = "no database holds them, so there is only the tool's word that they came"
+        yield f"the files of {', '.join(unread)} ({why})"
     unready = [event.data.get("pods") for event in events if event.kind == "unready"]
     if unready and isinstance(unready[-1], list) and unready[-1]:
         yield f"that these pods work: {', '.join(map(str, unready[-1]))} (not Ready)"
     yield "what no fingerprint holds, and that the service takes writes there (nobody may write before it is let go)"
+
+
+def _unread(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterator[str]:
+    """The volumes that were to be copied, of pods that are no databases: nobody reads these at the target."""
+    listed = facts.get("databases")
+    read = {each.get("pod") for each in (listed if isinstance(listed, list) else []) if isinstance(each, dict)}
+    asked = [event.data.get("volumes") for event in events if event.kind == "protected"][-1:]
+    for each in (volume for volumes in asked if isinstance(volumes, list | tuple) for volume in volumes):
+        if isinstance(each, dict) and each.get("pod") not in read:
+            yield f"{each.get('volume')} of {each.get('pod')}"

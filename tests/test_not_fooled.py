@@ -31,6 +31,7 @@ from test_schema import wrong
 from test_webhook import receiver as receiver  # noqa: PLC0414 # a fixture
 
 from harness import cli, journal, judge, shell
+from harness import move as moves
 from harness.applications.application import load
 from harness.checks.data import DataIsEqual
 from harness.errors import Misconfigured, ToolFailed
@@ -370,6 +371,17 @@ def test_a_move_is_not_started_by_findings_that_were_edited(
     said = capsys.readouterr().err
     assert "came to UNKNOWN (findings.json: is not what this drillproof says of the run" in said
     assert "its target is not let go" in said
+
+
+def test_a_move_does_not_prove_the_files_that_no_database_holds() -> None:
+    """Nobody reads them at the target: that they came is Velero's word, and that has been wrong."""
+    facts: dict[str, Json] = {"databases": [{"pod": "db-0"}], "backup": {"uncopied": ["cache of web-0"]}}
+    asked: Json = [{"pod": "db-0", "volume": "data"}, {"pod": "web-0", "volume": "uploads"}]
+    said = moves.not_proved(facts, [Event(1, 1, AT, "protected", {"volumes": asked, "hooks": {}})])
+    assert said[:2] == (
+        "the files of cache of web-0 (no annotation opts them in)",
+        "the files of uploads of web-0 (no database holds them, so there is only the tool's word that they came)",
+    )
 
 
 # ---------------------------------------------------------------- many runs, and jobs
