@@ -373,6 +373,30 @@ def test_a_move_is_not_started_by_findings_that_were_edited(
     assert "its target is not let go" in said
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "spec", "said"),
+    [
+        ("Deployment", "web", {"replicas": 2}, "deployment/web: it wants 2 pods"),
+        ("CronJob", "nightly", {"suspend": False}, "cronjob/nightly: it is not suspended"),
+    ],
+)
+def test_a_source_that_somebody_let_go_meanwhile_is_not_frozen_still(
+    move: Callable[..., Path], kind: str, name: str, spec: dict[str, Any], said: str
+) -> None:
+    """Whatever keeps manifests as they are in git starts it again, and its writes come later than the last reading."""
+    one, other = source(), target()
+
+    def let_go() -> None:
+        next(each for each in one.things["shop"] if (each["kind"], each["metadata"]["name"]) == (kind, name))[
+            "spec"
+        ].update(spec)
+
+    other.meanwhile = let_go
+    bad = [each for each in told(move(one, other))["findings"] if each["verdict"] != "pass"]
+    assert [(each["check"], each["verdict"]) for each in bad] == [("source-unchanged", "fail")]
+    assert said in bad[0]["detail"]
+
+
 def test_a_move_does_not_prove_the_files_that_no_database_holds() -> None:
     """Nobody reads them at the target: that they came is Velero's word, and that has been wrong."""
     facts: dict[str, Json] = {"databases": [{"pod": "db-0"}], "backup": {"uncopied": ["cache of web-0"]}}

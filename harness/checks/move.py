@@ -83,7 +83,7 @@ class TargetEqualsSource:
 
 
 class SourceStoodStill:
-    """The source holds at the end what it held when it was frozen: nobody wrote to what is left behind."""
+    """The source holds at the end what it held when it was frozen, and is frozen still: nobody writes there."""
 
     name = "source-unchanged"
 
@@ -96,6 +96,16 @@ class SourceStoodStill:
             return Finding(self.name, Verdict.UNKNOWN, "the source was never frozen")
         if run.of("thawed"):
             return Finding(self.name, Verdict.UNKNOWN, "the source was let go again before the move was done")
+        still = run.of("still-frozen")
+        loose = still[-1].data.get("loose") if still else None
+        if not isinstance(loose, dict):
+            return Finding(self.name, Verdict.UNKNOWN, "nobody looked whether its writers are stopped still")
+        if loose:
+            hint = (
+                "keep away what starts them (GitOps, an autoscaler), and move again: their writes are not at the target"
+            )
+            said = few([f"{writer}: {seen}" for writer, seen in sorted(loose.items())])
+            return Finding(self.name, Verdict.FAIL, f"somebody let the source go again: {said}", hint)
         writers = run.of("frozen")[-1].data.get("writers")
         return Finding(self.name, Verdict.PASS, f"frozen: {few(sorted(writers) if isinstance(writers, dict) else [])}")
 

@@ -42,6 +42,17 @@ class Freezer:
             until(lambda of=writer: self._gone(of), waited_for=f"{writer} to end", within_s=deadlines.HEALTHY_S)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         return was
 
+    def loose(self, writers: tuple[str, ...]) -> dict[str, str]:
+        """Those of these writers that are stopped no more, and what is seen of each instead."""
+        found: dict[str, str] = {}
+        for writer in writers:
+            try:
+                _asked_to_stop(self._get(writer))
+                self._gone(writer)
+            except NotYet as seen:
+                found[writer] = str(seen)
+        return found
+
     def thaw(self, line: str = "") -> tuple[str, ...]:
         """Let all that is frozen go, and run the user's `line`; return what it was. May be called twice."""
         let_go = []
@@ -112,6 +123,14 @@ def _state(thing: Object) -> str:
 
 def _stopped(thing: Object) -> Json:
     return {"suspend": True} if _is_cron(thing) else {"replicas": 0}
+
+
+def _asked_to_stop(thing: Object) -> None:
+    """NotYet if a writer is to run, though nothing of it may run yet."""
+    if _is_cron(thing) and at(thing, "spec", "suspend") is not True:
+        raise NotYet("it is not suspended")
+    if not _is_cron(thing) and text(thing, "spec", "replicas") != "0":
+        raise NotYet(f"it wants {text(thing, 'spec', 'replicas') or '1'} pods")
 
 
 def _started(thing: Object) -> Json:

@@ -86,7 +86,8 @@ class Move:
         2. `backup`: T0 asked for, by the source's own Velero.
         3. `restore`: T4 asked for at the target, under its new names; T5 the tool's word.
         4. `readback`: every database of the target answers (T7), tells its data and checks itself (T9); then the
-           source tells its own once more, and both who replicates from them.
+           source tells its own once more, its writers are seen to be stopped still, and both ends tell who replicates
+           from them.
 
         Where it breaks off before anything was asked of the target, the source's writers are let go again. Later they
         are not: what is at the target may be what goes on.
@@ -184,6 +185,7 @@ class Move:
         self._journal.append("volumes", when="after", volumes=volumes)
         self._journal.append("unready", pods=list(unready(target.kubectl, (here,))))
         parallel.each(databases, self._read_source)
+        self._journal.append("still-frozen", loose=dict(self._parts.freezer.loose(self._parts.options.writers)))
         for end, which in ((self._parts.source, "source"), (target, "target")):
             self._pods(end, which)
 

@@ -91,6 +91,7 @@ def _read(journal: Journal) -> None:
     journal.append("volumes", when="after", volumes=[{**volume, "node": "worker", "path": "/data"}])
     journal.append("unready", pods=[])
     _note(journal, "digest", {"when": "end", "answered_by": POD, "parts": _PARTS})
+    journal.append("still-frozen", loose={})
     _note(journal, "peers", {"where": "source", "addresses": ["10.0.0.9", "203.0.113.5"]})
     journal.append("pods", where="source", namespace="shop", addresses={"db-0": "10.0.0.8", "db-1": "10.0.0.9"})
     journal.append("pods", where="target", namespace="new", addresses={"db-0": "10.1.0.8", "db-1": "10.1.0.9"})
@@ -155,6 +156,10 @@ STORIES = (
           change=without("frozen")),
     Story(name="the source was let go too early", check="source-unchanged", says="let go again", verdict=UNKNOWN,
           change=also("thawed", writers=["deployment/web"])),
+    Story(name="somebody started a writer again", check="source-unchanged", says="deployment/web: it wants 2 pods",
+          change=told("still-frozen", loose={"deployment/web": "it wants 2 pods"})),
+    Story(name="nobody looked whether it is frozen still", check="source-unchanged", says="nobody looked",
+          verdict=UNKNOWN, change=without("still-frozen")),
     # Between both.
     Story(name="a replica of the target joined the source", check="nothing-joined", says="no pods of it: 192.0.2.7",
           change=told("peers", {"where": "source"}, addresses=["10.0.0.9", "192.0.2.7"])),
