@@ -192,6 +192,33 @@ def test_a_consul_server_tells_what_it_holds_itself_and_not_what_its_leader_does
     assert ask(tmp_path, "digest") != mine
 
 
+def test_a_consul_server_is_not_asked_by_an_address_of_its_cluster(tmp_path: Path) -> None:
+    """A Service leads to any of the servers; what this one has lost would never be seen."""
+    program = tmp_path / "consul"
+    program.write_text(CONSUL)
+    program.chmod(0o755)
+    own = "consul-1"
+    for address in (
+        "",
+        "localhost:8500",
+        "https://127.0.0.1:8501",
+        "unix:///run/consul",
+        "http://10.0.0.8",
+        f"{own}:8500",
+    ):
+        assert ask(tmp_path, "digest", CONSUL_HTTP_ADDR=address, POD_IP="10.0.0.8", HOSTNAME=own)
+    for address in ("consul.shop.svc:8500", "http://10.0.0.80:8500", f"{own}0:8500"):
+        with pytest.raises(ToolFailed, match="may be another server"):
+            ask(tmp_path, "digest", CONSUL_HTTP_ADDR=address, POD_IP="10.0.0.8", HOSTNAME=own)
+
+
+def test_a_postgres_is_asked_itself_wherever_its_environment_leads(
+    postgres: Callable[[str], str], tmp_path: Path
+) -> None:
+    assert postgres("SELECT 1").strip() == "1"
+    assert ask(tmp_path, "ready", script="postgres", PGHOSTADDR="127.0.0.2", PGSERVICE="production")
+
+
 @pytest.mark.parametrize("kind", ["mysql", "postgres", "consul"])
 def test_an_exec_that_breaks_off_and_ends_with_0_is_no_answer_and_no_write(kind: str) -> None:
     database = detect.Database(kind, "shop", "db-0", "db", "named")
