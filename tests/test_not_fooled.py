@@ -360,8 +360,20 @@ def test_another_schedules_failure_does_not_hide_behind_the_newest_backup(prove:
     assert named in told(run)["not_proved"]
     assert f"NOT proved: {named}" in "\n".join(summary.lines(story.read(run)))
     assert wrong("run", json.loads((run / "run.json").read_text())) == []
-    chosen = prove(World(bucket), replace(OPTIONS, backup=NAME))
-    assert not any("schedules" in each for each in told(chosen)["not_proved"])
+    for asked in (replace(OPTIONS, backup=NAME), replace(OPTIONS, schedule="shop-nightly")):
+        chosen = prove(World(bucket), asked)
+        assert not any("schedules" in each for each in told(chosen)["not_proved"])
+
+
+def test_the_newest_of_a_schedule_is_proved_whatever_others_did_since(prove: Prove) -> None:
+    bucket = good().backup(schedule="shop-nightly").backup("b1", "2026-01-03T00:00:00Z", schedule="bank")
+    facts = json.loads((prove(World(bucket), replace(OPTIONS, schedule="shop-nightly")) / "run.json").read_text())
+    assert (facts["backup"]["name"], facts["backup"]["schedule"]) == (NAME, "shop-nightly")
+    bucket.backup("b2", "2026-01-04T02:00:00Z", schedule="shop-nightly", phase="Failed")
+    with pytest.raises(Misconfigured, match=r"b2.*Failed"):
+        record.read(bucket, bucket.listing(), record.NEWEST, "shop-nightly")
+    with pytest.raises(Misconfigured, match=r"schedule .*shop.*bank, shop-nightly"):
+        record.read(bucket, bucket.listing(), record.NEWEST, "shop")
 
 
 AT = "2026-01-02T03:00:00+00:00"
@@ -485,9 +497,9 @@ def test_a_job_that_dies_each_time_is_not_worth_what_it_once_was(
     assert newest.how == "died"
 
 
-def of_bucket(name: str) -> dict[str, Any]:
+def of_bucket(name: str, schedule: str = "") -> dict[str, Any]:
     place: Json = {"bucket": name, "prefix": "eu", "endpoint": "http://store", "region": "us-east-1"}
-    return {"kind": "proof", "backup": {"name": "nightly", "place": place}}
+    return {"kind": "proof", "backup": {"name": "nightly", "place": place, "schedule": schedule}}
 
 
 def on_context(name: str) -> dict[str, Any]:
@@ -506,6 +518,7 @@ def move_to(name: str) -> dict[str, Any]:
     ("bad", "other", "said"),
     [
         (of_bucket("backups"), of_bucket("others"), "backups/eu at http://store"),
+        (of_bucket("backups", "daily"), of_bucket("backups", "hourly"), "daily in backups/eu at http://store"),
         ({"application": "shop"}, {"application": "blog"}, "shop"),
         ({"application": "shop", **on_context("prod")}, {"application": "shop"}, "shop, the context prod"),
         (on_context("prod"), on_context("staging"), "the context prod"),

@@ -142,6 +142,7 @@ OPTIONS = ProofOptions(
     place=Place("backups", endpoint="http://store"),
     credentials=Credentials("a", "b"),
     backup="newest",
+    schedule="",
     databases=(),
     asked="equal",
     objectives=Objectives(),
@@ -169,7 +170,7 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
         world = world or World()
         source = world.bucket_of_theirs
         listing = source.listing()
-        recorded = record.read(source, listing, options.backup)
+        recorded = record.read(source, listing, options.backup, options.schedule)
         databases = detect.databases(recorded.pods, options.databases)
         facts = assembly._facts(options, cast("Stand", Standing(more or {})), recorded, databases)
         run = rundirs.create(tmp_path / "runs", "prove", facts)
@@ -440,6 +441,7 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"bucket": "no bucket"}, "names no bucket"),
     ({"endpoint": "store:9000"}, "is no URL"),
     ({"rto_s": 0}, "can never be met"),
+    ({"backup": "b1", "schedule": "nightly"}, "say one of both"),
     ({"after": ["seed=x"]}, "up, fetch, restore, readback"),
     ({"images": "maybe"}, "unknown source of images"),
 )
@@ -452,7 +454,7 @@ def test_a_word_that_makes_no_sense_is_refused(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     with pytest.raises(Misconfigured, match=said):
-        requests.options("newest", **{"bucket": "b-1", **words})
+        requests.options(**{"backup": "newest", "bucket": "b-1", **words})
 
 
 def test_a_bucket_may_have_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:

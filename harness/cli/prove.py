@@ -17,7 +17,7 @@ CLUSTER = "drillproof-prove"
 
 @app.command(
     epilog=options.examples(
-        "drillproof prove --bucket backups/velero --credentials ./credentials-velero --age 90000",
+        "drillproof prove --bucket backups/velero --credentials ./credentials-velero --schedule nightly --age 90000",
         "drillproof prove nightly-20261124 --bucket backups --endpoint http://127.0.0.1:9000 --without-fingerprint",
         "drillproof prove --bucket backups/velero --credentials ./credentials-velero --context staging --dry-run",
     )
@@ -27,6 +27,9 @@ def prove(
     backup: Annotated[
         str, typer.Argument(metavar="[BACKUP]", help="Velero's name for it; or the newest one.")
     ] = "newest",
+    schedule: Annotated[
+        str, typer.Option(metavar="NAME", help="The newest backup of this schedule of Velero's; of all if not given.")
+    ] = "",
     endpoint: Annotated[str, typer.Option(metavar="URL", help="Of the object store; AWS if not given.")] = "",
     region: Annotated[str, typer.Option(help="Of the bucket.")] = "us-east-1",
     credentials: Annotated[
@@ -78,6 +81,7 @@ def prove(
     asked = request.options(
         backup,
         bucket=bucket,
+        schedule=schedule,
         endpoint=endpoint,
         region=region,
         credentials_file=credentials,

@@ -280,7 +280,9 @@ def _of(facts: Mapping[str, Json]) -> Iterator[str]:
     place = mapping(mapping(facts.get("backup")).get("place"))
     if place:
         bucket, prefix, endpoint = (text(place.get(name)) for name in ("bucket", "prefix", "endpoint"))
-        yield f"{bucket}{f'/{prefix}' if prefix else ''} at {endpoint or 'AWS'}"
+        schedule = text(mapping(facts.get("backup")).get("schedule"))
+        whose = f"{schedule} in " if schedule else ""
+        yield f"{whose}{bucket}{f'/{prefix}' if prefix else ''} at {endpoint or 'AWS'}"
     ends = (mapping(facts.get(end)) for end in ("source", "target"))
     yield " to ".join(f"{text(end.get('namespace'))} of {text(end.get('context'))}" for end in ends if end)
     if facts.get("fenced") is False:  # in words: the context, and that it is not ours

@@ -117,7 +117,7 @@ class Looked:
         """Look. Misconfigured for a bucket or a backup that cannot be proved."""
         source = S3Source(options.place, options.credentials)
         listing = source.listing()
-        recorded = record.read(source, listing, options.backup)
+        recorded = record.read(source, listing, options.backup, options.schedule)
         databases = detect.databases(recorded.pods, options.databases)
         _is_whole(recorded)
         return cls(source, listing, recorded, databases)
@@ -271,6 +271,7 @@ def _facts(options: ProofOptions, stand: Stand, recorded: Recorded, databases: t
             "uncopied": [claim.address for claim in recorded.claims if not claim.copied],
             "unread": [claim.address for claim in recorded.claims if claim.copied and not places & {*claim.pods}],
             "elsewhere": list(recorded.elsewhere),
+            "schedule": recorded.schedule,
             "others": list(recorded.others),
         },
         "databases": named,

@@ -16,7 +16,8 @@ class ProofOptions:
 
     place: Place
     credentials: Credentials
-    backup: str
+    backup: str  # its name, or `newest`
+    schedule: str  # of which it is to be the newest; "" for all
     databases: tuple[str, ...]  # named by hand, beside those that are found
     asked: str  # see `harness.proof`
     objectives: Objectives

@@ -76,6 +76,7 @@ class Recorded:
     elsewhere: tuple[str, ...]  # volumes that were backed up, and not into this bucket
     missed: tuple[str, ...]  # volumes that pods ask to have copied, and that were not
     hooks: int  # how many its pods ask for
+    schedule: str  # whose it is; "" for none
     others: tuple[str, ...]  # schedules whose newest backup is another one, where the newest of all was asked for
     left_out: tuple[str, ...]  # namespaces that are not restored
     secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
@@ -86,12 +87,12 @@ class Recorded:
         return tuple(key for key in listing if key.startswith(beginnings))
 
 
-def read(source: Source, listing: Listing, name: str) -> Recorded:
-    """The backup of this name, or the newest one.
+def read(source: Source, listing: Listing, name: str, schedule: str = "") -> Recorded:
+    """The backup of this name, or the newest one: of all, or of one schedule.
 
     Misconfigured if it is none that could be restored; HarnessError where its own files are damaged.
     """
-    backup, others = _chosen(source, listing, name)
+    backup, others = _chosen(source, listing, name, schedule)
     _can_be_restored(source, backup)
     name = text(backup, "metadata", "name")
     folder = f"backups/{name}/{name}"
@@ -129,6 +130,7 @@ def read(source: Source, listing: Listing, name: str) -> Recorded:
             *(_passed_over(all_pods, copies, elsewhere) if _asks_for_all(backup) else _ended_amiss(all_pods, claims)),
         ),
         hooks=sum(map(hooks_of, pods)),
+        schedule=_schedule(backup),
         others=others,
         left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
         secret_values=frozenset(secret_values(objects)),
@@ -140,7 +142,7 @@ def copy_of(record: Object) -> VolumeCopy:
     return replace(volume_copy(record), pod=f"{text(record, 'spec', 'pod', 'namespace')}/{volume_copy(record).pod}")
 
 
-def _chosen(source: Source, listing: Listing, name: str) -> tuple[Object, tuple[str, ...]]:
+def _chosen(source: Source, listing: Listing, name: str, schedule: str) -> tuple[Object, tuple[str, ...]]:
     """The backup that is meant, and the schedules of which that says nothing."""
     found = [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
     if not found:
@@ -153,9 +155,15 @@ def _chosen(source: Source, listing: Listing, name: str) -> tuple[Object, tuple[
         return _backup(source, choose("backup", name, sorted(found))), ()
     # Whatever became of it: last night's failure must not hide behind the success of the night before.
     every = sorted((_backup(source, each) for each in found), key=_begun)
-    newest = {text(backup, "metadata", "labels", _SCHEDULE): backup for backup in every}
-    others = (schedule for schedule, backup in newest.items() if schedule and backup is not every[-1])
+    newest = {_schedule(backup): backup for backup in every}
+    if schedule:
+        return newest[choose("schedule", schedule, sorted(filter(None, newest)))], ()
+    others = (each for each, backup in newest.items() if each and backup is not every[-1])
     return every[-1], tuple(f"{each} (the newest is {_told(newest[each])})" for each in sorted(others))
+
+
+def _schedule(backup: Object) -> str:
+    return text(backup, "metadata", "labels", _SCHEDULE)
 
 
 def _begun(backup: Object) -> str:

@@ -11,6 +11,7 @@ from harness import hooks, proof
 from harness.errors import Misconfigured
 from harness.model import PROOF_STEPS, Objectives
 from harness.prove.options import ProofOptions
+from harness.prove.record import NEWEST
 from harness.prove.source import Place, credentials
 from harness.request import IMAGES, choose, registry
 
@@ -21,6 +22,7 @@ def options(
     backup: str,
     *,
     bucket: str,
+    schedule: str = "",
     endpoint: str = "",
     region: str = "us-east-1",
     credentials_file: Path | None = None,
@@ -40,6 +42,8 @@ def options(
     key: Path | None = None,
 ) -> ProofOptions:
     """What to prove. Misconfigured for the first word that makes no sense."""
+    if schedule and backup != NEWEST:
+        raise Misconfigured(f"--schedule {schedule} asks for its newest backup, and {backup} is named; say one of both")
     where = place("--bucket", bucket, endpoint, region)
     for name, limit in (("--rto", rto_s), ("--rpo", rpo_s), ("--age", age_s)):
         if limit is not None and not limit > 0:
@@ -48,6 +52,7 @@ def options(
         place=where,
         credentials=credentials(credentials_file, os.environ),
         backup=backup,
+        schedule=schedule,
         databases=tuple(databases),
         asked=proof.SOUND if without_fingerprint else proof.EQUAL,
         objectives=Objectives(rto_s=rto_s, rpo_s=rpo_s),
