@@ -213,8 +213,8 @@ def test_a_restore_is_waited_for_as_long_as_the_objective_or_its_bytes_allow(
 ) -> None:
     large, read = VolumeCopy("db-0", "data", "Completed", 10**9, 10**9, ""), record.read
 
-    def of_a_gigabyte(source: Source, listing: Listing, backup: str) -> Recorded:
-        recorded = read(source, listing, backup)
+    def of_a_gigabyte(source: Source, listing: Listing, backup: str, schedule: str = "") -> Recorded:
+        recorded = read(source, listing, backup, schedule)
         return replace(recorded, report=replace(recorded.report, volumes=(large,)))
 
     monkeypatch.setattr(record, "read", of_a_gigabyte)
