@@ -12,5 +12,5 @@ from harness.scenario import Scenario, Trouble
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
     troubles=(Trouble(SmallDisk(kib=256), "restore"),),
-    noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed"),),
+    noticed_by=(Notice("restore-complete", "its restore: (Partially)?Failed.*data path restore failed"),),
 )

@@ -15,6 +15,8 @@ SCENARIO = Scenario(
         Trouble(SlowNodeAgent(), "restore"),
         Trouble(KillWhileWorking("node-agent", "podvolumerestores"), "restore", beside=True),
     ),
-    noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed"),),
+    noticed_by=(
+        Notice("restore-complete", "its restore: (Partially)?Failed.*podvolumerestore with status .InProgress"),
+    ),
     stores=("consul",),
 )

@@ -9,5 +9,5 @@ SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(ObjectStoreDown(), "restore"),),
-    noticed_by=(Notice("restore-complete", "the tool says of its restore: (Partially)?Failed"),),
+    noticed_by=(Notice("restore-complete", "its restore: (Partially)?Failed.*error downloading backup"),),
 )
