@@ -315,6 +315,16 @@ def test_what_was_changed_at_the_target_makes_it_fail(
     assert "goods.article differs" in line
 
 
+def test_an_idle_writer_that_somebody_started_again_makes_it_fail(
+    admins: dict[str, Kubectl], migrate: Callable[..., Any]
+) -> None:
+    kubectl = f"{find_kubectl()} --kubeconfig={admins['prod'].kubeconfig} --namespace=shop"
+    go_on = f"""{kubectl} patch cronjob inventory --patch='{{"spec": {{"suspend": false}}}}'"""
+    code, _, judged = migrate("run", "--to", "new", *WRITERS, "--after", f"restore={go_on}")
+    assert code == 1
+    assert "source-unchanged fail : somebody let the source go again: cronjob/inventory" in "\n".join(red(judged))
+
+
 # ---------------------------------------------------------------- within one cluster
 
 WITHIN = ("--to", "prod", "--to-namespace", "shop-new", *WRITERS)
