@@ -5,6 +5,8 @@
 The cluster has a Velero of its own and an application; whoever proves is a ServiceAccount with what
 clusters/prove/rbac.yaml grants, and comes by a kubeconfig. Each rule is taken away from its role, one at a time.
 With DRILLPROOF_KEEP=1 the cluster `place` stays, and the next time it is taken as it is.
+The cluster's network enforces no policies, so we do it by hand; with DRILLPROOF_ENFORCER=FOLDER kube-router does, which
+is in that folder, with ipset and its libraries, and stays until the cluster goes.
 """
 
 from __future__ import annotations
@@ -246,6 +248,34 @@ for address in "$@"; do iptables -A PLACE -s "$address" -j DROP; done
 
 @contextmanager
 def enforced(there: There) -> Iterator[None]:
+    """Policies hold."""
+    if folder := os.environ.get("DRILLPROOF_ENFORCER"):
+        start_kube_router(there, Path(folder))
+        yield
+    else:
+        with by_hand(there):
+            yield
+
+
+KUBE_ROUTER = r"""
+cd /enforcer && export PATH="/enforcer:$PATH" LD_LIBRARY_PATH=/enforcer
+exec kube-router --kubeconfig=kubeconfig --hostname-override="$0" \
+    --run-router=false --run-service-proxy=false > said 2>&1
+"""
+
+
+def start_kube_router(there: There, folder: Path) -> None:
+    """A controller of network policies on each node. It stays, since its own --cleanup-config leaves rules behind."""
+    known = there.home / "admin"
+    known.write_text(there.docker("exec", f"{CLUSTER}-control-plane", "cat", "/etc/kubernetes/admin.conf"))
+    for node in there.nodes:
+        there.docker("cp", str(folder), f"{node}:/enforcer")
+        there.docker("cp", str(known), f"{node}:/enforcer/kubeconfig")
+        there.docker("exec", "--detach", node, "sh", "-c", KUBE_ROUTER, node)
+
+
+@contextmanager
+def by_hand(there: There) -> Iterator[None]:
     """What a network plugin that enforces policies does, done by hand on the nodes: by addresses, as pods come."""
     over = threading.Event()
 
