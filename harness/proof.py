@@ -164,9 +164,8 @@ def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterato
         bare = []
     age, objectives = age_s(facts, events), facts.get("objectives")
     if not (isinstance(objectives, dict) and objectives.get("age_s")):
-        old = "how old this one was cannot be told"
-        old = old if age is None else f"this one was {age / 3600:.1f} h old, and --age set no limit"
-        yield f"that backups are still taken: {old}"
+        known_age = None if age is None else f"this one was {age / 3600:.1f} h old, and --age set no limit"
+        yield f"that backups are still taken: {known_age or 'how old this one was cannot be told'}"
     if bare:
         yield f"that the data of {', '.join(bare)} are what they were (no fingerprint was taken with the backup)"
     backup = facts.get("backup")

@@ -146,7 +146,7 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
 
 def test_what_nobody_touched_is_believed(days: Days, capsys: pytest.CaptureFixture[str]) -> None:
     assert days.found() == chain.History(tuple(days.made), (), days.found().heads)
-    assert list(days.found().heads) == [chain.file_of(days.made[-1])]
+    assert list(days.found().heads) == [days.made[-1].file]
     assert [len(each.after) for each in days.made] == [0, 1, 1]
     assert cli.main(["attempts", "--name", "daily", "--folder", str(days.folder.parents[1])]) == 0
     assert "not believed" not in capsys.readouterr().out
@@ -189,9 +189,9 @@ def test_one_that_did_not_run_is_followed_too(days: Days) -> None:
     skipped = days.add(-1, Verdict.UNKNOWN, how=attempts.SKIPPED)
     assert (running.after, skipped.after) == (heads, heads)
     chain.save(days.folder, replace(running, how=attempts.ENDED, verdict=Verdict.PASS), keys.signer())
-    assert set(days.add(-2, Verdict.PASS).after) == {chain.file_of(running), chain.file_of(skipped)}
+    assert set(days.add(-2, Verdict.PASS).after) == {running.file, skipped.file}
     assert days.found().problems == ()
-    (days.folder / chain.file_of(skipped)).unlink()
+    (days.folder / skipped.file).unlink()
     assert "is missing" in days.found().doubt
 
 

@@ -108,7 +108,7 @@ def save(folder: Path, attempt: attempts.Attempt, key: keys.PrivateKey | None = 
 def note(store: ObjectStore, attempt: attempts.Attempt, scratch: Path) -> None:
     """Write down in the archive what another machine did, that has the same key."""
     archive(store).open(write=True)
-    archive(store).note(attempt.job, chain.file_of(attempt), save(scratch, attempt))
+    archive(store).note(attempt.job, attempt.file, save(scratch, attempt))
 
 
 def read(*places: chain.Files) -> chain.History:
@@ -258,14 +258,14 @@ def test_each_follows_those_before_it_and_one_that_was_taken_out_is_told(
     weekly.change(webhook=Webhook(receiver.url), prometheus=tmp_path / "weekly.prom")
     first = weekly.attempt()
     second = weekly.attempt()
-    assert set(second.after) == {chain.file_of(first)}
+    assert set(second.after) == {first.file}
     assert 'drillproof_job_attempts_not_believed{job_name="weekly"} 0' in (tmp_path / "weekly.prom").read_text()
-    (weekly.job.attempts / chain.file_of(first)).unlink()
+    (weekly.job.attempts / first.file).unlink()
     third = weekly.attempt()
-    assert f"{chain.file_of(first)} is missing; {second.name} followed it" in third.missed
+    assert f"{first.file} is missing; {second.name} followed it" in third.missed
     assert third.missed in receiver.documents[-1]["text"]
     assert third.verdict is Verdict.PASS  # it is what it is; `attempts` is not green
-    assert set(third.after) == {chain.file_of(second)}
+    assert set(third.after) == {second.file}
     assert 'drillproof_job_attempts_not_believed{job_name="weekly"} 1' in (tmp_path / "weekly.prom").read_text()
 
 
@@ -282,7 +282,7 @@ def test_machines_follow_one_another_through_the_archive(weekly: Weekly, store: 
     first = weekly.attempt()
     weekly.change(folder=tmp_path / "a pod, which keeps nothing")
     second = weekly.attempt()
-    assert set(second.after) == {chain.file_of(first)}
+    assert set(second.after) == {first.file}
     assert archived(store) == (first, second)
 
 
@@ -290,7 +290,7 @@ def test_an_end_that_could_not_be_noted_is_noted_by_the_next(weekly: Weekly, sto
     weekly.change(keeping=Keeping(archive(store), None))
     first = weekly.attempt()
     began = replace(first, how="running", ended=None, verdict=Verdict.UNKNOWN)
-    file = chain.file_of(first)
+    file = first.file
     kept = chain.files(weekly.job.attempts)[file]
     archive(store).note("weekly", file, save(weekly.job.attempts, began))
     (weekly.job.attempts / file).write_bytes(kept)
@@ -451,7 +451,7 @@ def test_one_that_cannot_be_is_not_believed(change: dict[str, Json]) -> None:
     """A PASS of an attempt that was skipped, above all."""
     made = replace(attempts.begin("weekly", WEEK), how="ended", verdict=Verdict.PASS)
     impossible = seal(Statement(chain.KIND, {}, {**attempts.document(made), **change}), keys.signer())
-    found = read({chain.file_of(made): impossible})
+    found = read({made.file: impossible})
     assert found.attempts == ()
     assert "is no attempt of a job" in found.doubt
 
@@ -514,7 +514,7 @@ def test_attempts_and_trend_agree(
     weekly.attempt()
     assert both() == (2, 2)
     for made in weekly.known():
-        (weekly.job.attempts / chain.file_of(made)).unlink()
+        (weekly.job.attempts / made.file).unlink()
     old = attempts.begin("weekly", WEEK)
     began = old.began - timedelta(days=16)
     save(weekly.job.attempts, replace(old, name="0", began=began, ended=began, how="ended", verdict=Verdict.PASS))

@@ -226,7 +226,7 @@ def _is_empty(copy: Object) -> bool:
 
 def _missed(pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[str]:
     """Velero says Completed where it left out a volume that it cannot read, or a pod that did not run."""
-    copied = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}
+    copied = _copied(copies)
     for pod in pods:
         for volume in _asked(pod):
             if (_address(pod), volume) not in copied:
@@ -246,6 +246,11 @@ def _ended_amiss(pods: tuple[Object, ...], claims: tuple[Claim, ...]) -> Iterato
                 yield f"{volume} of {_address(pod)}, which had failed"
 
 
+def _copied(copies: tuple[Object, ...]) -> frozenset[tuple[str, str]]:
+    """Each volume that was copied: its pod, and what that calls it."""
+    return frozenset((made.pod, made.volume) for made in map(copy_of, copies))
+
+
 def _asks_for_all(backup: Object) -> bool:
     """Whether the backup itself asks for all volumes, as far as can be told: a policy may let some out."""
     return at(backup, "spec", "defaultVolumesToFsBackup") is True and not at(backup, "spec", "resourcePolicy")
@@ -254,7 +259,7 @@ def _asks_for_all(backup: Object) -> bool:
 def _passed_over(pods: tuple[Object, ...], copies: tuple[Object, ...], elsewhere: tuple[str, ...]) -> Iterator[str]:
     """Where all are asked for: those of claims that were copied by way of no pod, but for what a pod excludes."""
     asking = tuple(pod for pod in pods if text(pod, "status", "phase") != "Succeeded")
-    copied = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}
+    copied = _copied(copies)
     done = {address.partition(" ")[0] for address in elsewhere}
     done |= {claim for claim, pod, volume in _mounts(asking) if (pod, volume) in copied}
     excluded = {(_address(pod), volume) for pod in asking for volume in _listed(pod, _EXCLUDED)}
@@ -290,7 +295,8 @@ def secret_values(objects: Iterable[Object]) -> Iterator[str]:
 
 
 def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[Claim]:
-    copied, mounts = {(copy_of(copy).pod, copy_of(copy).volume) for copy in copies}, tuple(_mounts(pods))
+    copied = _copied(copies)
+    mounts = tuple(_mounts(pods))
     for thing in objects:
         if thing.get("kind") == "PersistentVolumeClaim":
             mine = [(pod, volume) for claim, pod, volume in mounts if claim == _address(thing)]

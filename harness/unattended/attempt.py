@@ -48,9 +48,9 @@ class Attempt:
     after: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files of those before it, see `chain`
 
     @property
-    def follows(self) -> tuple[str, ...]:
-        """The names of those before it."""
-        return tuple(file.removesuffix(".json") for file in self.after)
+    def file(self) -> str:
+        """The name of its file."""
+        return f"{self.name}.json"
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -93,15 +93,15 @@ def newest_ended(attempts: Iterable[Attempt]) -> Attempt | None:
 
     Whatever their clocks say, one that follows another is the newer.
     """
-    known = {each.name: each for each in attempts}
+    known = {each.file: each for each in attempts}
     ended = [each for each in known.values() if each.ended and each.how != SKIPPED]
     older: set[str] = set()
-    left = [name for each in ended for name in each.follows]
+    left = [file for each in ended for file in each.after]
     while left:
-        if (name := left.pop()) not in older:
-            older.add(name)
-            left += known[name].follows if name in known else ()
-    newest = [each for each in ended if each.name not in older]
+        if (file := left.pop()) not in older:
+            older.add(file)
+            left += known[file].after if file in known else ()
+    newest = [each for each in ended if each.file not in older]
     return max(newest, key=lambda each: (each.ended, each.order), default=None)
 
 

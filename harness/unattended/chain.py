@@ -69,7 +69,7 @@ def save(folder: Path, attempt: Attempt, signer: PrivateKey) -> bytes:
     data = seal(Statement(KIND, attempt.after, attempts.document(attempt)), signer)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / file_of(attempt), data)
+        write_whole(folder / attempt.file, data)
     except OSError as error:
         raise Misconfigured(f"cannot write {folder}: {error.strerror}; choose another place with --folder") from error
     return data
@@ -78,11 +78,6 @@ def save(folder: Path, attempt: Attempt, signer: PrivateKey) -> bytes:
 def files(folder: Path) -> dict[str, bytes]:
     """All files of attempts in a folder; b"" of what cannot be read, or is no file."""
     return {path.name: _bytes(path) for path in sorted(folder.glob("[!.]*.json"))}
-
-
-def file_of(attempt: Attempt) -> str:
-    """The name of its file."""
-    return f"{attempt.name}.json"
 
 
 @dataclass(frozen=True)
@@ -136,7 +131,7 @@ def _read(job: str, name: str, data: bytes, known: Mapping[str, PublicKey]) -> A
         attempt = attempts.parse(statement.predicate)
     except ValueError as error:
         raise ValueError(f"was edited: {error}") from error
-    if attempt.job != job or file_of(attempt) != name:
+    if attempt.job != job or attempt.file != name:
         raise ValueError(f"is of another attempt: {attempt.name} of {attempt.job}")
     return replace(attempt, after=statement.files)
 

@@ -116,7 +116,7 @@ def _take(lock: Lock) -> bool:
 def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     """The attempt while nobody else on this machine makes one of this job."""
     here = chain.files(job.attempts)
-    noted = {chain.file_of(made): _save(job, made)}
+    noted = {made.file: _save(job, made)}
     theirs: Files = {}
     trouble = ""
     if job.keeping:
@@ -127,7 +127,7 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     found = chain.history(job.name, (here, theirs), _known(job))
     begun = made.began - job.within - timedelta(seconds=job.grace_s)
     unended = [each for each in found.attempts if each.how == attempts.RUNNING]
-    running = [each for each in unended if chain.file_of(each) not in here and each.began > begun]
+    running = [each for each in unended if each.file not in here and each.began > begun]
     dead = [each for each in unended if each not in running]
     for each in dead:
         _note(job, replace(each, how=attempts.DIED, ended=made.began), say)  # when it was found; its end nobody knows
@@ -239,7 +239,7 @@ def _keep(job: Job, keeping: Keeping, made: Attempt, left: Sequence[Story]) -> I
             kept = chain.history(job.name, (keeping.archive.attempts(job.name),), _known(job)).attempts
             for old in kept[:-1]:
                 if old.began < made.began - keeping.retain:
-                    keeping.archive.forget(job.name, chain.file_of(old))
+                    keeping.archive.forget(job.name, old.file)
         except HarnessError as error:
             yield f"in the archive: {error}"
 
@@ -248,7 +248,7 @@ def _note(job: Job, made: Attempt, say: Callable[[str], None]) -> None:
     data = _save(job, made)
     if job.keeping:
         try:
-            job.keeping.archive.note(job.name, chain.file_of(made), data)
+            job.keeping.archive.note(job.name, made.file, data)
         except HarnessError as error:
             say(f"not kept: attempt {made.name}: {error}")
 
