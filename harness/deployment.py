@@ -16,6 +16,7 @@ from harness.errors import Misconfigured
 from harness.k8s import Object, at, condition, documents, make_anew, objects, standing, text
 from harness.model import Json
 from harness.ports import Cluster
+from harness.reason import Reason
 
 LABEL = "drillproof.run"
 """Everything made for a drill carries this label, so that nothing else is ever taken for ours."""
@@ -81,9 +82,10 @@ class Deployment:
         pods = {item["metadata"]["name"]: condition(item, "Ready") == "True" for item in items if _is_to_run(item)}
         unready = sorted(name for name, is_ready in pods.items() if not is_ready)
         if wanted == 0 or len(pods) < wanted or unready:
-            raise wait.NotYet(f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}")
+            said = f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}"
+            raise wait.NotYet(said, (Reason.PodsNotReady,), unready)
         if undone := [text(item, "metadata", "name") for item in items if _is_to_be_done(item)]:
-            raise wait.NotYet(f"not done: {', '.join(undone)}")
+            raise wait.NotYet(f"not done: {', '.join(undone)}", (Reason.PodsNotReady,), undone)
 
     def unwell(self) -> tuple[str, ...]:
         """The pods that are not Ready, and where they stand."""

@@ -15,7 +15,7 @@ from harness.errors import HarnessError, TimedOut, ToolFailed
 from harness.journal import Journal
 from harness.ledger import LedgerWriter
 from harness.logins import Logins
-from harness.model import DONE, Json, Left, Row, Stored, ToolReport
+from harness.model import DONE, Json, Left, Row, Stored, ToolReport, of_phase
 from harness.observe import Observer
 from harness.ports import (
     BackupEngine,
@@ -267,8 +267,9 @@ class Drill:
             if plan.again and report.phase != DONE:
                 report = self._restore_again()
         self._journal.mark("T5")
-        if self._scenario.noticed_by and report.phase != DONE:
-            self._steps.fail(f"the tool itself says of its restore: {report.phase}")
+        if self._scenario.expected_findings and report.phase != DONE:
+            said = f"the tool itself says of its restore: {report.phase}"
+            self._steps.fail(said, reasons=(of_phase("restore", report.phase),))
 
     def _restore_again(self) -> ToolReport:
         attempts = count(2)
@@ -277,7 +278,8 @@ class Drill:
             self._parts.deployment.remove()
             report = self._ask_for_restore(f"{self._backup}-{next(attempts)}")
             if report.phase != DONE:
-                raise wait.NotYet(f"{report.phase}: {'; '.join(report.messages)}")
+                said = f"{report.phase}: {'; '.join(report.messages)}"
+                raise wait.NotYet(said, (of_phase("restore", report.phase),))
             return report
 
         what = "a restore that the tool calls done"

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.reason import Reason
+
 
 class HarnessError(Exception):
     """Anything that keeps a drill from being judged."""
@@ -28,8 +30,9 @@ class Misconfigured(HarnessError):
 class ToolFailed(HarnessError):
     """A command ended with an exit code other than 0."""
 
-    def __init__(self, argv: Sequence[str], exit_code: int, tail: str) -> None:
-        """`tail` is the last lines of what the command printed."""
+    def __init__(self, argv: Sequence[str], exit_code: int, tail: str, about: tuple[str, ...] = ()) -> None:
+        """`tail` is the last lines of what the command printed; `about` names the one thing that was asked for."""
+        self.about = about
         self.argv = tuple(argv)
         self.exit_code = exit_code
         self.tail = tail.strip()
@@ -40,8 +43,20 @@ class ToolFailed(HarnessError):
 class TimedOut(HarnessError):
     """Something did not happen within its deadline."""
 
-    def __init__(self, waited_for: str, within_s: float, last_seen: str) -> None:
-        """`last_seen` is the final observation, so that the message says what was there instead."""
+    def __init__(
+        self,
+        waited_for: str,
+        within_s: float,
+        last_seen: str,
+        reasons: Sequence[Reason] = (),
+        objects: Sequence[str] = (),
+    ) -> None:
+        """`last_seen` is the final observation, so that the message says what was there instead.
+
+        `reasons` and `objects` say the same for machines.
+        """
+        self.reasons = tuple(reasons)
+        self.objects = tuple(objects)
         self.waited_for = waited_for
         self.within_s = within_s
         self.last_seen = last_seen
@@ -55,8 +70,10 @@ class FaultHadNoEffect(HarnessError):
 class Unreadable(HarnessError):
     """A file of a run directory cannot be believed: it is missing, cut, edited or not ours."""
 
-    def __init__(self, path: Path, line: int, why: str) -> None:
+    def __init__(self, path: Path, line: int, why: str, reason: Reason = Reason.EvidenceUnreadable) -> None:
         """`line` counts from 1; 0 when the file as a whole is meant."""
+        self.reason = reason
+        self.objects = (path.name, f"line {line}") if line else (path.name,)
         self.path = path
         self.line = line
         super().__init__(f"{path}{f', line {line}' if line else ''}: {why}")

@@ -25,6 +25,7 @@ import orjson
 from harness.clock import Clock
 from harness.errors import Unreadable
 from harness.model import Event, Json
+from harness.reason import Reason
 from harness.redaction import without
 
 SCHEMA = 4
@@ -101,12 +102,14 @@ def read(path: Path) -> tuple[Event, ...]:
     if schema != SCHEMA:
         newer = isinstance(schema, int) and schema > SCHEMA
         why = "judge it with a newer one" if newer else "it was written by an older one, which it needs to be judged"
-        raise Unreadable(path, 1, f"has schema {schema}; this drillproof reads {SCHEMA}: {why}")
+        why = f"has schema {schema}; this drillproof reads {SCHEMA}: {why}"
+        raise Unreadable(path, 1, why, Reason.SchemaUnsupported)
     for number, event in enumerate(events, 1):
         if event.seq != number:
-            raise Unreadable(path, number, f"event {event.seq} stands where {number} should; lines were lost or moved")
+            why = f"event {event.seq} stands where {number} should; lines were lost or moved"
+            raise Unreadable(path, number, why, Reason.EvidenceAltered)
         if number > 1 and event.at_s < events[number - 2].at_s:
-            raise Unreadable(path, number, "goes back in time; lines were edited or moved")
+            raise Unreadable(path, number, "goes back in time; lines were edited or moved", Reason.EvidenceAltered)
     _unbroken(path)
     return events
 
@@ -119,7 +122,8 @@ def _unbroken(path: Path) -> None:
             body, _, rest = line.rpartition(_CHAIN)
             chain = _link(chain, body)
             if rest != f'{chain}"}}\n':
-                raise Unreadable(path, number, "is not what the drill wrote; it, or a line before it, was changed")
+                why = "is not what the drill wrote; it, or a line before it, was changed"
+                raise Unreadable(path, number, why, Reason.EvidenceAltered)
 
 
 def _line(chain: str, event: Event) -> tuple[str, str]:
@@ -162,7 +166,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
                     why = (
                         "is too long to be a drill's" if len(line) == MAX_LINE else "is cut off in the middle of a line"
                     )
-                    raise Unreadable(path, number, why)
+                    cut = Reason.EvidenceUnreadable if len(line) == MAX_LINE else Reason.JournalTruncated
+                    raise Unreadable(path, number, why, cut)
                 try:
                     value = orjson.loads(line)
                 except orjson.JSONDecodeError as error:
@@ -170,6 +175,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
                 if not isinstance(value, dict):
                     raise Unreadable(path, number, "is not a JSON object")
                 yield number, value
+    except FileNotFoundError as error:
+        raise Unreadable(path, 0, str(error), Reason.EvidenceMissing) from error
     except OSError as error:
         raise Unreadable(path, 0, str(error)) from error
 

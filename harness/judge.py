@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from harness import checks, move, notice, proof
 from harness.checks.check import Check
 from harness.checks.objectives import rpo_s, skew
-from harness.errors import HarnessError
-from harness.journal import SCHEMA
+from harness.errors import HarnessError, Unreadable
 from harness.model import Finding, Json, Verdict, worst
 from harness.objectives import legs, rto_s
+from harness.reason import Reason
 from harness.rundir import MOVE, PROOF, Run, read_json, write_json
+
+FINDINGS_SCHEMA = 5
+"""Version of findings.json. A journal and a run.json have another one (`harness.journal.SCHEMA`)."""
+
+BEFORE_REASONS = 4
+"""The version of findings.json whose findings have no reasons."""
 
 
 def judge(run: Run, asked: Iterable[Check] | None = None) -> tuple[Finding, ...]:
@@ -26,13 +31,20 @@ def judge(run: Run, asked: Iterable[Check] | None = None) -> tuple[Finding, ...]
         try:
             findings += check(run)
         except HarnessError as error:
-            findings.append(
-                Finding(check.name, Verdict.UNKNOWN, str(error), "this run cannot be judged as it lies here")
-            )
+            hint = "this run cannot be judged as it lies here"
+            reason, objects = _why(error)
+            findings.append(Finding(check.name, Verdict.UNKNOWN, reason, str(error), hint, objects=objects))
         except Exception as error:  # noqa: BLE001 # whatever a check trips over must not become a PASS
             detail = f"the check itself broke: {type(error).__name__}: {error}"
-            findings.append(Finding(check.name, Verdict.UNKNOWN, detail, "please report this as a bug of drillproof"))
+            hint = "please report this as a bug of drillproof"
+            findings.append(Finding(check.name, Verdict.UNKNOWN, Reason.CheckRaised, detail, hint))
     return tuple(findings)
+
+
+def _why(error: HarnessError) -> tuple[Reason, tuple[str, ...]]:
+    if isinstance(error, Unreadable):
+        return error.reason, error.objects
+    return Reason.EvidenceUnreadable, ()
 
 
 def recheck(path: Path) -> Path:
@@ -43,14 +55,26 @@ def recheck(path: Path) -> Path:
 
 def is_current(path: Path) -> bool:
     """Whether the findings.json of a run directory is what this judge says of it. Unreadable if there is none."""
-    written: Json = json.loads(json.dumps(_document(Run(path))))
-    return read_json(path / "findings.json") == written
+    written = read_json(path / "findings.json")
+    now = json.loads(json.dumps(_document(Run(path))))
+    if written.get("schema") == BEFORE_REASONS:
+        return _outline(written) == _outline(now)
+    return bool(written == now)
+
+
+def _outline(document: Mapping[str, Json]) -> Json:
+    """What of a findings.json does not hang on the words of the release that wrote it."""
+    kept = {name: value for name, value in document.items() if name not in {"schema", "findings", "recovery"}}
+    listed = document.get("findings")
+    findings = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    about = ("check", "store", "member", "verdict")
+    return {**kept, "findings": sorted([str(each.get(name)) for name in about] for each in findings)}
 
 
 def _document(run: Run) -> Json:
     findings, recovery = _verdict(run, judge(run))
     document: dict[str, Json] = {
-        "schema": SCHEMA,
+        "schema": FINDINGS_SCHEMA,
         "scenario": run.path.name,
         "verdict": worst(finding.verdict for finding in findings).value,
         "rto_s": None,
@@ -76,14 +100,16 @@ def _document(run: Run) -> Json:
 def _verdict(run: Run, said: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings whose worst is the verdict, and those beside them (see `harness.notice`)."""
     try:
-        notices = run.noticed_by
-        return notice.conclude(notices, said) if notices else (said, ())
-    except (HarnessError, re.error) as error:
+        expected = run.expected_findings
+        return notice.conclude(expected, said) if expected else (said, ())
+    except HarnessError as error:
         return (*(each for each in said if each.check in notice.ALWAYS), _unknown(error)), said
 
 
-def _unknown(error: Exception) -> Finding:
-    return Finding("noticed", Verdict.UNKNOWN, f"who should have noticed cannot be told: {error}")
+def _unknown(error: HarnessError) -> Finding:
+    reason, objects = _why(error)
+    detail = f"which findings were expected cannot be told: {error}"
+    return Finding("noticed", Verdict.UNKNOWN, reason, detail, objects=objects)
 
 
 def _figures(run: Run) -> dict[str, Json]:
@@ -132,6 +158,9 @@ def _finding(finding: Finding) -> dict[str, Json]:
         "store": finding.store,
         "member": finding.member,
         "verdict": finding.verdict.value,
+        "reason": finding.reason.value,
+        "causes": [cause.value for cause in finding.causes],
+        "objects": list(finding.objects),
         "detail": finding.detail,
         "hint": finding.hint,
     }

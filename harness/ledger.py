@@ -21,6 +21,7 @@ from harness.errors import HarnessError, Unreadable
 from harness.journal import json_lines, plain
 from harness.model import Json, Operation, Row
 from harness.ports import Refused, Unanswered, Writer
+from harness.reason import Reason
 from harness.ticker import Ticker
 
 VERBS = ("put", "update", "delete")
@@ -224,23 +225,28 @@ def read_attempts(path: Path) -> Iterator[Attempt]:
         if not isinstance(at_s, (int, float)):
             raise Unreadable(path, number, "is neither a write nor an answer")
         if at_s < now_s:
-            raise Unreadable(path, number, "goes back in time; lines were edited or moved")
+            raise Unreadable(path, number, "goes back in time; lines were edited or moved", Reason.EvidenceAltered)
         now_s = float(at_s)
         if "answer" in line:
             answer = str(line["answer"])
             if asked is None or line.get("n") != n or answer not in ANSWERS:
-                raise Unreadable(path, number, f"answers write {line.get('n')}, which was not asked just before")
+                raise Unreadable(
+                    path,
+                    number,
+                    f"answers write {line.get('n')}, which was not asked just before",
+                    Reason.EvidenceAltered,
+                )
             yield Attempt(*asked, answer, None if answer == UNANSWERED else now_s)
             asked = None
             continue
         if asked is not None:
-            raise Unreadable(path, number, f"write {n} has no answer; a line was taken out")
+            raise Unreadable(path, number, f"write {n} has no answer; a line was taken out", Reason.EvidenceAltered)
         asked = _write(line, now_s)
         if asked is None:
             raise Unreadable(path, number, "is neither a write nor an answer")
         if asked[0] != n + 1 or asked[4] < tick:
             what = f"write {asked[0]} of tick {asked[4]} follows write {n} of tick {tick}"
-            raise Unreadable(path, number, f"{what}; lines were lost or moved")
+            raise Unreadable(path, number, f"{what}; lines were lost or moved", Reason.EvidenceAltered)
         n, tick = asked[0], asked[4]
     if asked is not None:
         yield Attempt(*asked, UNANSWERED, None)

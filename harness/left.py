@@ -22,7 +22,7 @@ VOLUMES = "kinds of its volumes"
 
 def left_by(run: Run) -> Left | None:
     """What a drill that passed left; None if its stores are not what they were, or nobody knows."""
-    broken = "break" in run.steps and run.noticed_by
+    broken = "break" in run.steps and run.expected_findings
     made_otherwise = any(step == "seed" for _, step in run.faults)
     shown = fingerprints(run)
     if broken or made_otherwise or run.plan.move or not all(shown.get(name) for name in _asked(run)):

@@ -1,4 +1,4 @@
-"""The values of a drill. Frozen, plain, and free of any import of ours.
+"""The values of a drill. Frozen, plain, and free of any import of ours but the reasons.
 
 Times named `*_s` are seconds on the drill's one monotonic clock, counted from its start; wall
 clock is kept only as a label (`*_at`, ISO 8601, UTC).
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+
+from harness.reason import Reason
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 """What may stand in a journal line."""
@@ -72,6 +74,7 @@ class IndexReading:
     answered_by: str  # as in a `Reading`
     held: int  # how many were
     wrong: Mapping[str, str]  # by index, what it has otherwise than its table
+    reasons: Mapping[str, Reason] = field(default_factory=dict)  # the same for machines
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Health:
     detail: str
     role: str  # primary, replica, leader, follower; "unknown" where it did not say
     identity: str  # who answered: server UUID, system identifier, node id
+    reasons: tuple[Reason, ...] = ()  # why it is not ok; `detail` for machines
+    objects: tuple[str, ...] = ()  # what that is about: a standby, a filter, a check
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,17 @@ DONE = "Completed"
 """What a backup tool says of a backup or a restore when it found nothing wrong."""
 
 
+def of_phase(what: str, phase: Json) -> Reason:
+    """What the tool's own word for its `backup` or `restore` means, if that is not DONE without errors."""
+    backup, restore = {
+        "Failed": (Reason.BackupFailed, Reason.RestoreFailed),
+        "PartiallyFailed": (Reason.BackupPartiallyFailed, Reason.RestorePartiallyFailed),
+        "FailedValidation": (Reason.BackupRefused, Reason.RestoreRefused),
+        DONE: (Reason.BackupHadErrors, Reason.RestoreHadErrors),
+    }.get(str(phase), (Reason.BackupNotCompleted, Reason.RestoreNotCompleted))
+    return backup if what == "backup" else restore
+
+
 @dataclass(frozen=True)
 class ToolReport:
     """What the backup tool says of one backup or restore. Recorded beside ours, never believed alone."""
@@ -184,6 +200,7 @@ class Stored:
     bytes: int
     damage: tuple[str, ...] = ()  # what the repository's own check of all its data found wrong
     checked: bool = False  # whether that check was made, and came to its end
+    reasons: tuple[Reason, ...] = ()  # what of the damage drillproof found itself, for machines
 
 
 @dataclass(frozen=True)
@@ -196,18 +213,38 @@ class Objectives:
 
 
 @dataclass(frozen=True)
-class Notice:
-    """Who has to say that something is wrong: a check whose FAIL says something that matches `saying`."""
+class ExpectedFinding:
+    """A FAIL that a check has to find, because the backup or the restore is bad on purpose."""
 
     check: str
-    saying: str = ""  # a regular expression, looked for in the finding's detail
-    store: str = ""  # the store that it must name; "" for any
-    otherwise: Notice | None = None  # who else may say it, where luck decides how the damage shows
+    reason: Reason | tuple[Reason, ...]  # several where luck decides how the damage shows
+    store: str = ""  # "" for any
+    member: str = ""  # "" for any
+    objects: tuple[str, ...] = ()  # each must be among the finding's
+    causes: tuple[Reason, ...] = ()  # each must be among the finding's
+    otherwise: ExpectedFinding | None = None  # another finding that is as good, where luck decides
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The accepted reasons."""
+        return self.reason if isinstance(self.reason, tuple) else (self.reason,)
 
     @property
     def who(self) -> str:
-        """Whose word is awaited."""
-        return f"{self.check}{f' of {self.store}' if self.store else ''}"
+        """The check, and the store and member it must name."""
+        whose = "/".join(filter(None, (self.store, self.member)))
+        return f"{self.check}{f' of {whose}' if whose else ''}"
+
+    def is_met_by(self, finding: Finding) -> bool:
+        """Whether this is such a finding, whatever its verdict; never by its sentence."""
+        return (
+            finding.check == self.check
+            and self.store in {"", finding.store}
+            and self.member in {"", finding.member}
+            and not finding.reasons.isdisjoint(self.reasons)
+            and set(self.causes) <= set(finding.causes)
+            and set(self.objects) <= set(finding.objects)
+        )
 
 
 @dataclass(frozen=True)
@@ -242,14 +279,27 @@ class Left:
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's answer."""
+    """One check's answer. `detail` and `hint` are for people alone: nothing may match on them.
+
+    `reason` is what the check found, the first by precedence (see `harness.reason`). `causes` are the other things that
+    it found, and what the member or a tool named as the cause, by precedence, too. A cause is no reason in the words of
+    the check: RestoreFailed stays RestoreFailed, because the repository is locked.
+    """
 
     check: str
     verdict: Verdict
+    reason: Reason
     detail: str
     hint: str = ""
     store: str = ""
     member: str = ""
+    objects: tuple[str, ...] = ()  # what it is about: `table core_iam.client`, `volume data`, a fault, an account
+    causes: tuple[Reason, ...] = ()
+
+    @property
+    def reasons(self) -> frozenset[Reason]:
+        """The reason and the causes."""
+        return frozenset((self.reason, *self.causes))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from harness.errors import TimedOut
 from harness.journal import Journal
 from harness.model import Health, Json, Row, Volume
 from harness.ports import Corrupt, Datastore, Indexed
+from harness.reason import Reason
 
 T = TypeVar("T")
 
@@ -98,7 +99,8 @@ class Observer:
             health = _health(member)
             newest = max((row.n for row in member.store.ledger(member.name)), default=0)
             whose = {"store": member.store.name, "member": member.name}
-            self._journal.append("source", **whose, newest=newest, ok=health.ok, detail=health.detail)
+            said: dict[str, Json] = {"ok": health.ok, "detail": health.detail, "reasons": [*health.reasons]}
+            self._journal.append("source", **whose, newest=newest, **said)
 
         self._attempt("source", look, members(stores))
 
@@ -149,7 +151,7 @@ class Observer:
             try:
                 read(member)
             except Corrupt as error:
-                self._journal.append("corrupt", **where, message=str(error))
+                self._journal.append("corrupt", **where, message=str(error), objects=[*error.objects])
             except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; what is not read is UNKNOWN
                 self._journal.append("unread", **where, message=f"{type(error).__name__}: {error}")
 
@@ -168,9 +170,11 @@ def all_healthy(asked: Sequence[Member]) -> tuple[Health, ...]:
     """
     stores = [tuple(group) for _, group in groupby(asked, key=lambda member: member.store.name)]
     told = [each for store in parallel.each(stores, _up_to_the_first_unwell) for each in store]
-    unwell = [f"{member.name}: {health.detail}" for member, health in told if not health.ok]
+    unwell = [(member.name, health) for member, health in told if not health.ok]
     if unwell:
-        raise wait.NotYet("; ".join(unwell))
+        reasons = (Reason.MemberUnhealthy, *(reason for _, health in unwell for reason in health.reasons))
+        said = "; ".join(f"{name}: {health.detail}" for name, health in unwell)
+        raise wait.NotYet(said, reasons, [name for name, _ in unwell])
     return tuple(health for _, health in told)
 
 
@@ -187,7 +191,8 @@ def _health(member: Member) -> Health:
     try:
         return member.store.health(member.name)
     except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; it did not answer well
-        return Health(ok=False, detail=f"{type(error).__name__}: {error}", role="unknown", identity="")
+        detail = f"{type(error).__name__}: {error}"
+        return Health(ok=False, detail=detail, role="unknown", identity="", reasons=(Reason.NotAnswering,))
 
 
 def _ask(read: Callable[[], T]) -> T:

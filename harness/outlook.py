@@ -46,10 +46,10 @@ class Outlook:
     def expects(self) -> tuple[str, ...]:
         """What must come out, in words."""
         each = self.options.scenario
-        if each.noticed_by:
+        if each.expected_findings:
             return tuple(
-                f"{notice.who}{f', or {notice.otherwise.who},' if notice.otherwise else ''} must notice that it is bad"
-                for notice in each.noticed_by
+                f"{one.who}{f', or {one.otherwise.who},' if one.otherwise else ''} must notice that it is bad"
+                for one in each.expected_findings
             )
         asked = {"RTO": each.objectives.rto_s, "RPO": each.objectives.rpo_s, "skew": each.objectives.skew_s}
         limits = [f"{name} at most {seconds:g} s" for name, seconds in asked.items() if seconds is not None]

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from harness import shell, wait
 from harness.errors import TimedOut
+from harness.reason import ordered
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,8 +55,10 @@ def together(steps: Mapping[str, Callable[[], object]], *, within_s: float) -> N
             future.result()
         if late:
             names = ", ".join(name for name, future in zip(steps, futures, strict=True) if future in late)
-            seen = "; ".join(f"{each.waited_for}: {each.last_seen}" for each in wait.under_way())
-            raise TimedOut(names, within_s, seen or "nothing")
+            waits = wait.under_way()
+            seen = "; ".join(f"{each.waited_for}: {each.last_seen}" for each in waits)
+            reasons = ordered(reason for each in waits for reason in each.reasons)
+            raise TimedOut(names, within_s, seen or "nothing", reasons, [one for each in waits for one in each.objects])
 
 
 @contextlib.contextmanager

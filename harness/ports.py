@@ -28,6 +28,11 @@ class Refused(Exception):
 class Corrupt(Exception):
     """A member answered that what it holds is damaged: a checksum is wrong, a page or a file is missing."""
 
+    def __init__(self, message: str, objects: tuple[str, ...] = ()) -> None:
+        """`objects` are the names of what is damaged (`table core_iam.client`), where the member names it."""
+        super().__init__(message)
+        self.objects = objects
+
 
 class Cluster(Protocol):
     """A Kubernetes cluster with its platform: storage, object store, network, fence."""

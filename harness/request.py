@@ -104,7 +104,7 @@ def _is_not_of_ours(each: Scenario, known: Sequence[str]) -> None:
 
 def _with_objectives(each: Scenario, own: Objectives) -> Scenario:
     """A scenario with the objectives that the application has; a bad recovery that must be noticed has none."""
-    if each.noticed_by:
+    if each.expected_findings:
         return each
     said = {name: limit for name, limit in asdict(own).items() if limit is not None}
     return replace(each, objectives=replace(each.objectives, **said))

@@ -14,18 +14,19 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar, cast
 
-from harness import journal, ledger
+from harness import before_reasons, journal, ledger
 from harness.classify import Classes, classify, states
 from harness.errors import Misconfigured, Unreadable
 from harness.history import History, Shown
-from harness.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, Json, Notice, Plan
+from harness.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, ExpectedFinding, Json, Plan
 from harness.objectives import marks
+from harness.reason import Reason, named
 
 V = TypeVar("V")
 
@@ -100,6 +101,8 @@ def read_json(path: Path) -> Mapping[str, Json]:
     """Read a JSON object. Unreadable names the file."""
     try:
         value = journal.document(path)
+    except FileNotFoundError as error:
+        raise Unreadable(path, 0, str(error), Reason.EvidenceMissing) from error
     except (OSError, ValueError) as error:
         raise Unreadable(path, 0, str(error)) from error
     if not isinstance(value, dict):
@@ -128,7 +131,7 @@ class Run:
         facts = read_json(self.path / "run.json")
         if facts.get("schema") != journal.SCHEMA:
             why = f"has schema {facts.get('schema')}; this drillproof reads {journal.SCHEMA}: judge it with a newer one"
-            raise Unreadable(self.path / "run.json", 0, why)
+            raise Unreadable(self.path / "run.json", 0, why, Reason.SchemaUnsupported)
         return facts
 
     @cached_property
@@ -221,17 +224,38 @@ class Run:
         return self._value(Plan, self.facts.get("plan"), "plan")
 
     @property
-    def noticed_by(self) -> tuple[Notice, ...]:
-        """Who was to notice that the recovery is bad; nobody where it was to be good."""
-        listed = self.facts.get("noticed_by")
+    def expected_findings(self) -> tuple[ExpectedFinding, ...]:
+        """The FAILs that a bad recovery must come to; none where it was to be good."""
+        listed = self.facts.get("expected_findings")
+        if isinstance(listed, list):
+            return tuple(map(self._expected, listed))
+        listed = self.facts.get("noticed_by")  # a run of before findings had reasons
         if not isinstance(listed, list):
-            raise Unreadable(self.path / "run.json", 0, "does not say who should have noticed")
-        return tuple(map(self._notice, listed))
+            raise Unreadable(self.path / "run.json", 0, "does not say which findings were expected")
+        try:
+            return tuple(map(before_reasons.expected, listed))
+        except ValueError as error:
+            raise Unreadable(self.path / "run.json", 0, str(error)) from error
 
-    def _notice(self, fields: Json) -> Notice:
-        notice = self._value(Notice, fields, "notice")
-        other = fields.get("otherwise") if isinstance(fields, Mapping) else None
-        return replace(notice, otherwise=self._notice(other)) if other else notice
+    def _expected(self, fields: Json) -> ExpectedFinding:
+        told = dict(fields) if isinstance(fields, Mapping) else {}
+        objects, other = told.get("objects"), told.get("otherwise")
+        if not told.get("reason") or not isinstance(objects, list):
+            raise Unreadable(self.path / "run.json", 0, "expects a finding without a reason, or a list of objects")
+        known: dict[str, object] = {
+            "reason": self._reasons(told.get("reason")),
+            "objects": tuple(map(str, objects)),
+            "causes": self._reasons(told.get("causes")),
+            "otherwise": self._expected(other) if other else None,
+        }
+        return self._value(ExpectedFinding, cast("Json", {**told, **known}), "expected finding")
+
+    def _reasons(self, names: Json) -> tuple[Reason, ...]:
+        listed = names if isinstance(names, list) else [names]
+        if unknown := [str(name) for name in listed if named(name) is None]:
+            why = f"expects {', '.join(unknown)}, which is no reason of this drillproof"
+            raise Unreadable(self.path / "run.json", 0, why)
+        return tuple(filter(None, map(named, listed)))
 
     def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
         try:
@@ -287,13 +311,17 @@ class Run:
         """`path`, if the file holds what the journal says that it held; else Unreadable."""
         noted = self.of("file", name=path.name)
         if not noted:
-            raise Unreadable(path, 0, "the journal does not say what this file held; it was never finished")
+            why = "the journal does not say what this file held; it was never finished"
+            raise Unreadable(path, 0, why, Reason.NotRecorded)
         try:
             now = ledger.fingerprint(path)
+        except FileNotFoundError as error:
+            raise Unreadable(path, 0, f"{error.strerror}", Reason.EvidenceMissing) from error
         except OSError as error:
             raise Unreadable(path, 0, f"{error.strerror}") from error
         if noted[-1].data.get("sha256") != now:
-            raise Unreadable(path, 0, "is not what the drill wrote; it was changed afterwards")
+            why = "is not what the drill wrote; it was changed afterwards"
+            raise Unreadable(path, 0, why, Reason.EvidenceAltered)
         return path
 
 

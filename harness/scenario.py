@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from harness.errors import Misconfigured
-from harness.model import STEPS, Json, Notice, Objectives, Plan
+from harness.model import STEPS, ExpectedFinding, Json, Objectives, Plan
 from harness.ports import Bounded, Fault, Reach
 
 STORES = ("mysql", "postgres", "consul")
@@ -35,15 +35,15 @@ class Trouble:
 class Scenario:
     """One disaster. Its name is its file's name, its summary the file's docstring.
 
-    With no `noticed_by` all must be recovered within the objectives. Else the backup or the restore is bad: each of
-    these must say so, and a drill in which everything looks green fails. With no `fault` the drill ends once the
-    backup was taken and looked at.
+    With no `expected_findings` all must be recovered within the objectives. Else the backup or the restore is bad:
+    each of these must be found, and a drill in which everything looks green fails. With no `fault` the drill ends once
+    the backup was taken and looked at.
     """
 
     fault: Fault | None = None
     troubles: tuple[Trouble, ...] = ()
     plan: Plan = field(default_factory=Plan)
-    noticed_by: tuple[Notice, ...] = ()
+    expected_findings: tuple[ExpectedFinding, ...] = ()
     objectives: Objectives = field(default_factory=Objectives)
     stores: tuple[str, ...] = ()  # none named: those that its faults need; all, if they need none
     strategy: str = "dump"
@@ -90,8 +90,13 @@ def facts(scenario: Scenario) -> dict[str, Json]:
         "steps": list(scenario.steps),
         "faults": [{"name": name, "step": step} for name, step in struck],
         "plan": asdict(scenario.plan),
-        "noticed_by": [asdict(notice) for notice in scenario.noticed_by],
+        "expected_findings": list(map(_fields, scenario.expected_findings)),
     }
+
+
+def _fields(expected: ExpectedFinding) -> Json:
+    other = expected.otherwise and _fields(expected.otherwise)
+    return {**asdict(expected), "reason": list(expected.reasons), "otherwise": other}
 
 
 def names(folder: Path) -> tuple[str, ...]:

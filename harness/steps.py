@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from harness import hooks
-from harness.errors import HarnessError
+from harness.errors import HarnessError, TimedOut
 from harness.journal import Journal
+from harness.reason import Reason
 
 
 class BrokeOff(HarnessError):
@@ -44,9 +45,15 @@ class Steps:
             self.broke(error)
             raise
 
-    def fail(self, why: str, error: Exception | None = None) -> NoReturn:
-        """The recovery failed at this step, and nothing that follows can be done."""
-        self._journal.append("recovery-failed", step=self.now, message=why)
+    def fail(self, why: str, error: Exception | None = None, reasons: Sequence[Reason] = ()) -> NoReturn:
+        """The recovery failed at this step, and nothing that follows can be done.
+
+        A TimedOut says why for machines; `reasons` do for a failure that is no error.
+        """
+        objects: Sequence[str] = ()
+        if isinstance(error, TimedOut):
+            reasons, objects = error.reasons, error.objects
+        self._journal.append("recovery-failed", step=self.now, message=why, reasons=[*reasons], objects=[*objects])
         raise BrokeOff(why) from error
 
     def broke(self, error: BaseException) -> None:

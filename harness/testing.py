@@ -42,6 +42,7 @@ from harness.model import (
     VolumeCopy,
 )
 from harness.ports import BackupEngine, Bucket, Corrupt, Dataset, Indexed, Machines, Target, Unanswered
+from harness.reason import Reason
 from harness.scenario import Scenario
 from harness.scenario import facts as scenario_facts
 from harness.transfers import after, opening
@@ -61,7 +62,7 @@ class MemberState:
     definitions: dict[str, str] = field(default_factory=dict)
     settings: str = "as made"
     corrupt: bool = False
-    index: str = ""  # what an index has otherwise than its table
+    index: tuple[Reason, str] | None = None  # what an index has otherwise than its table
     index_corrupt: bool = False
     kept_on_disk: bool = True  # whether what it holds outlives a restart
     shows_new_writes: bool = True
@@ -214,7 +215,8 @@ class MemoryStore:
         state = self._state(member)
         state.asked += 1
         well = state.healthy and not (state.hiccups and state.asked % 2 == 0)
-        return Health(well, "well" if well else "unwell", "member", f"id-{member}")
+        reasons = () if well else (Reason.MemberUnhealthy,)
+        return Health(well, "well" if well else "unwell", "member", f"id-{member}", reasons)
 
     def digest(self, member: str) -> Reading:
         """A sum of hashes over the rows of each table, and the member's own settings."""
@@ -230,8 +232,10 @@ class MemoryStore:
         """One index a table."""
         state = self._state(member)
         if state.index_corrupt:
-            raise Corrupt("index user.name: a page's checksum is wrong")
-        return IndexReading(member, len(state.tables), {"user.name": state.index} if state.index else {})
+            raise Corrupt("index user.name: a page's checksum is wrong", ("index user.name",))
+        wrong = {"user.name": state.index[1]} if state.index else {}
+        reasons = {"user.name": state.index[0]} if state.index else {}
+        return IndexReading(member, len(state.tables), wrong, reasons)
 
     def writer(self) -> MemoryWriter:
         """A writer to all members."""

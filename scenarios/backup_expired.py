@@ -5,15 +5,16 @@ A backup lives for 30 days if nobody says otherwise. There is nothing to restore
 
 from harness.faults.machinery import ExpireBackups
 from harness.faults.namespace import DeleteNamespace
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(ExpireBackups(), "write"),),
-    noticed_by=(
-        Notice("backup-complete", "the bucket holds nothing of this backup"),
-        Notice("drill-finished", "for Velero to find the backup"),
+    expected_findings=(
+        ExpectedFinding("backup-complete", Reason.BackupNotStored),
+        ExpectedFinding("drill-finished", Reason.RecoveryFailed, causes=(Reason.BackupNotFound,)),
     ),
 )

@@ -5,11 +5,14 @@ nothing wrong and says Completed. It must be noticed when the backup is taken.
 """
 
 from harness.faults.workloads import ScaleDown
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(Trouble(ScaleDown("consul-backup", needs=("consul",)), "backup"),),
-    noticed_by=(Notice("backup-complete", "volume dump was not copied at all", "consul"),),
+    expected_findings=(
+        ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "consul", objects=("volume dump",)),
+    ),
     strategies=("dump", "physical"),
 )

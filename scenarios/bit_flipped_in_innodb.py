@@ -5,11 +5,12 @@ Reading it back must notice, long before the replica is needed.
 """
 
 from harness.faults.files import FlipBits
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=FlipBits("mysql", "replica", "gateway-7.example.org", folder="mysql/core_tenant"),
     plan=Plan(restore=False, volumes_stay=True),
-    noticed_by=(Notice("data-equal", "says that its data are damaged", "mysql"),),
+    expected_findings=(ExpectedFinding("data-equal", Reason.DataCorrupted, "mysql"),),
 )

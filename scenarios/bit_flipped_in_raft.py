@@ -6,18 +6,20 @@ one the server refuses to start from it, and says so. Which of the two it is, is
 """
 
 from harness.faults.files import FlipBits
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=FlipBits("consul", "follower", "vault/core/shamir-kek", folder="raft"),
     plan=Plan(restore=False, volumes_stay=True),
-    noticed_by=(
-        Notice(
+    expected_findings=(
+        ExpectedFinding(
             "data-equal",
-            "kv vault/core",
+            (Reason.PartMissing, Reason.PartEmptied, Reason.RowsMissing, Reason.RowsUnexpected, Reason.RowsDiffer),
             "consul",
-            otherwise=Notice("drill-finished", r"consul-\d .*failed to open snapshot.*CRC mismatch"),
+            objects=("kv vault/core",),
+            otherwise=ExpectedFinding("drill-finished", Reason.RecoveryFailed, causes=(Reason.SnapshotCorrupted,)),
         ),
     ),
 )

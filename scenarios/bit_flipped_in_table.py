@@ -5,11 +5,12 @@ reads it, and not before (manual: data checksums). Reading it back must notice.
 """
 
 from harness.faults.files import FlipBits
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=FlipBits("postgres", "replica", "portal-600.example.org", folder="pg/base", flush="CHECKPOINT"),
     plan=Plan(restore=False, volumes_stay=True),
-    noticed_by=(Notice("data-equal", "says that its data are damaged", "postgres"),),
+    expected_findings=(ExpectedFinding("data-equal", Reason.DataCorrupted, "postgres"),),
 )

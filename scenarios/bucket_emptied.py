@@ -4,11 +4,12 @@ Velero's Backup object in the cluster still says Completed. It must be noticed.
 """
 
 from harness.faults.bucket import Rot, SpoilObjects
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("everything", "", Rot.MISSING, every=True), "write"),),
-    noticed_by=(Notice("backup-complete", "the bucket holds nothing of this backup"),),
+    expected_findings=(ExpectedFinding("backup-complete", Reason.BackupNotStored),),
 )

@@ -6,7 +6,8 @@ charts bring (pg_isready) notices. (PostgreSQL's manual, section 26.2.8, on sync
 
 from harness.faults.command import Command
 from harness.faults.loss import writes_stand_still
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 RENAME = r"""
@@ -18,5 +19,5 @@ sql -d postgres -c "ALTER SYSTEM SET synchronous_standby_names = 'FIRST 2 (\"old
 SCENARIO = Scenario(
     fault=Command("renamed-standbys", "postgres", ("postgres-primary-0",), ("bash", "-ec", RENAME), writes_stand_still),
     plan=Plan(restore=False),
-    noticed_by=(Notice("new-write", "the new write was not committed", "postgres"),),
+    expected_findings=(ExpectedFinding("new-write", Reason.WriteNotCommitted, "postgres"),),
 )

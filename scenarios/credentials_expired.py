@@ -5,14 +5,15 @@ only at the backups that there are sees nothing. It must be noticed when the bac
 """
 
 from harness.faults.velero_secret import RefuseCredentials
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(RefuseCredentials(), "backup"),),
-    noticed_by=(
-        Notice("backup-complete", "the tool says of its backup: FailedValidation"),
-        Notice("backup-complete", "the bucket holds nothing of this backup"),
+    expected_findings=(
+        ExpectedFinding("backup-complete", Reason.BackupRefused),
+        ExpectedFinding("backup-complete", Reason.BackupNotStored),
     ),
 )

@@ -5,12 +5,13 @@ Velero refuses the restore, since its location is Unavailable. Nothing may look 
 
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero_secret import RefuseCredentials
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(RefuseCredentials(), "restore"),),
-    noticed_by=(Notice("restore-complete", "the tool says of its restore: FailedValidation"),),
+    expected_findings=(ExpectedFinding("restore-complete", Reason.RestoreRefused),),
 )

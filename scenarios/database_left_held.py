@@ -5,7 +5,8 @@ All members are Ready and replicate, everything can be read, and every write han
 
 from harness.faults.command import Command
 from harness.faults.loss import writes_stand_still
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 HOLD = """
@@ -17,5 +18,5 @@ setsid --fork mysql --defaults-file=/scripts/my.cnf --user=root -e 'FLUSH TABLES
 SCENARIO = Scenario(
     fault=Command("left-held", "mysql", ("mysql-primary-0",), ("bash", "-ec", HOLD), writes_stand_still),
     plan=Plan(restore=False),
-    noticed_by=(Notice("new-write", "the new write was not committed", "mysql"),),
+    expected_findings=(ExpectedFinding("new-write", Reason.WriteNotCommitted, "mysql"),),
 )

@@ -6,11 +6,16 @@ that there was no space left stands in the log of a node agent only. The restore
 
 from harness.faults.disk import SmallDisk
 from harness.faults.namespace import DeleteNamespace
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
     troubles=(Trouble(SmallDisk(kib=256), "restore"),),
-    noticed_by=(Notice("restore-complete", "its restore: (Partially)?Failed.*data path restore failed"),),
+    expected_findings=(
+        ExpectedFinding(
+            "restore-complete", (Reason.RestoreFailed, Reason.RestorePartiallyFailed), causes=(Reason.DataPathFailed,)
+        ),
+    ),
 )

@@ -7,7 +7,8 @@ Only the rows themselves tell. (MySQL's manual on replica_skip_errors: replicas 
 
 from harness.faults.command import Command
 from harness.faults.loss import differing
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 WRITE = r"""
@@ -29,5 +30,7 @@ mysql "${options[@]}" "${there[@]}" core_tenant <<<"$row"
 SCENARIO = Scenario(
     fault=Command("wrote-on-a-replica", "mysql", ("mysql-secondary-1",), ("bash", "-ec", WRITE), differing),
     plan=Plan(restore=False),
-    noticed_by=(Notice("data-equal", r"core_tenant\.contact", "mysql"),),
+    expected_findings=(
+        ExpectedFinding("data-equal", Reason.RowsDiffer, "mysql", objects=("table core_tenant.contact",)),
+    ),
 )

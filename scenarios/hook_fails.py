@@ -4,7 +4,8 @@ The volume still holds the snapshot of last time, or nothing. Velero copies it a
 """
 
 from harness.faults.hooks import Annotate
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
@@ -20,5 +21,5 @@ SCENARIO = Scenario(
         ),
     ),
     strategies=("dump", "physical"),
-    noticed_by=(Notice("backup-complete", "hooks asked for, .* 1 failed"),),
+    expected_findings=(ExpectedFinding("backup-complete", Reason.HookFailed),),
 )

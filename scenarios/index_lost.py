@@ -1,11 +1,12 @@
 """A lifecycle rule meant for something else deletes the repository's index from the bucket. It must be noticed."""
 
 from harness.faults.bucket import Rot, SpoilObjects
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("index", "index", Rot.MISSING, every=True), "write"),),
-    noticed_by=(Notice("backup-complete", "the repository is damaged"),),
+    expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

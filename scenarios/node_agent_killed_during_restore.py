@@ -6,7 +6,8 @@ written back before anybody can strike, so the agents are slow here.
 
 from harness.faults.machinery import KillWhileWorking, SlowNodeAgent
 from harness.faults.namespace import DeleteNamespace
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
@@ -15,8 +16,12 @@ SCENARIO = Scenario(
         Trouble(SlowNodeAgent(), "restore"),
         Trouble(KillWhileWorking("node-agent", "podvolumerestores"), "restore", beside=True),
     ),
-    noticed_by=(
-        Notice("restore-complete", "its restore: (Partially)?Failed.*podvolumerestore with status .InProgress"),
+    expected_findings=(
+        ExpectedFinding(
+            "restore-complete",
+            (Reason.RestoreFailed, Reason.RestorePartiallyFailed),
+            causes=(Reason.VolumeRestoreInterrupted,),
+        ),
     ),
     stores=("consul",),
 )

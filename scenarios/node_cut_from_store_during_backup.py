@@ -4,11 +4,12 @@ Velero's own server does, so its location is Available. The backup must not look
 """
 
 from harness.faults.network import CutFromStore
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(Trouble(CutFromStore("consul-backup-0", needs=("consul",)), "backup"),),
-    noticed_by=(Notice("backup-complete", "the tool says of its backup: (Partially)?Failed"),),
+    expected_findings=(ExpectedFinding("backup-complete", (Reason.BackupFailed, Reason.BackupPartiallyFailed)),),
     strategies=("dump", "physical"),
 )

@@ -5,11 +5,12 @@ is no way to mend a lost blob, so to know early is everything).
 """
 
 from harness.faults.bucket import Rot, SpoilObjects
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("pack", "packs", Rot.FLIPPED), "write"),),
-    noticed_by=(Notice("backup-complete", "the repository is damaged"),),
+    expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

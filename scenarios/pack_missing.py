@@ -1,11 +1,12 @@
 """A pack of the finished backup is gone from the bucket. restic asks for it for 45 s before it says so."""
 
 from harness.faults.bucket import Rot, SpoilObjects
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("pack", "packs", Rot.MISSING), "write"),),
-    noticed_by=(Notice("backup-complete", "the repository is damaged"),),
+    expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

@@ -6,12 +6,15 @@ servers have none here: `consul snapshot save` makes one on the server that is a
 """
 
 from harness.faults.peers import STALE_PEERS
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=STALE_PEERS,
     plan=Plan(restore=False, mend=True),
     strategy="files",
-    noticed_by=(Notice("data-equal", "config service-defaults differs", "consul"),),
+    expected_findings=(
+        ExpectedFinding("data-equal", Reason.DefinitionDiffers, "consul", objects=("config service-defaults",)),
+    ),
 )

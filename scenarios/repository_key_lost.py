@@ -4,11 +4,14 @@ Velero looks at no backup again: it stays Completed. To open the repository must
 """
 
 from harness.faults.bucket import Rot, SpoilObjects
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("key", "keys", Rot.MISSING, every=True), "write"),),
-    noticed_by=(Notice("backup-complete", "the repository is damaged: .*(no key found|cannot be opened)"),),
+    expected_findings=(
+        ExpectedFinding("backup-complete", Reason.RepositoryDamaged, causes=(Reason.RepositoryNotOpened,)),
+    ),
 )

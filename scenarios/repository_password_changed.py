@@ -6,15 +6,21 @@ Pods come up all the same, with empty volumes: it must not look like a recovery.
 
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero_secret import ChangeSecret
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
-SAID = "the tool says of its restore: (Partially)?Failed, .*(wrong|invalid repository) password"
 CHANGED = ChangeSecret("other-password", "velero-repo-credentials", "repository-password", "another")
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(CHANGED, "restore"),),
-    noticed_by=(Notice("restore-complete", SAID),),
+    expected_findings=(
+        ExpectedFinding(
+            "restore-complete",
+            (Reason.RestoreFailed, Reason.RestorePartiallyFailed),
+            causes=(Reason.RepositoryPasswordRejected,),
+        ),
+    ),
 )

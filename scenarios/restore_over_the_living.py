@@ -6,10 +6,11 @@ noticed.
 """
 
 from harness.faults.logical import Statement
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=Statement("delete-keys", "consul", "DELETE kv/vault/core?recurse=true", "kv vault/core"),
-    noticed_by=(Notice("restore-complete", "was in the backup and was not restored"),),
+    expected_findings=(ExpectedFinding("restore-complete", Reason.VolumeNotRestored),),
 )

@@ -5,15 +5,16 @@ The restore is then the first to read it. Whatever comes up afterwards, it must 
 
 from harness.faults.bucket import Rot, SpoilObjects
 from harness.faults.namespace import DeleteNamespace
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(SpoilObjects("pack", "packs", Rot.FLIPPED, every=True), "write"),),
-    noticed_by=(
-        Notice("backup-complete", "the repository is damaged"),
-        Notice("restore-complete", "PartiallyFailed|Failed"),
+    expected_findings=(
+        ExpectedFinding("backup-complete", Reason.RepositoryDamaged),
+        ExpectedFinding("restore-complete", (Reason.RestoreFailed, Reason.RestorePartiallyFailed)),
     ),
 )

@@ -6,7 +6,8 @@ It goes on trying, its pod Running all the while. (Consul's manual on `node_id`:
 
 from harness.faults.config import EditConfig
 from harness.faults.loss import logged
-from harness.model import Notice, Objectives, Plan
+from harness.model import ExpectedFinding, Objectives, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 SCENARIO = Scenario(
@@ -21,5 +22,5 @@ SCENARIO = Scenario(
     ),
     plan=Plan(restore=False),
     objectives=Objectives(rto_s=120),  # it does not come back by itself, however long one waits
-    noticed_by=(Notice("members-healthy", r"the voters are (?!consul-0, consul-1, consul-2)", "consul"),),
+    expected_findings=(ExpectedFinding("members-healthy", Reason.VotersDiffer, "consul"),),
 )

@@ -6,7 +6,8 @@ The primary lets only one of them follow. The other stops with error 1236, and s
 
 from harness.faults.command import Command
 from harness.faults.loss import logged
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 COPY = r"""
@@ -25,5 +26,5 @@ SCENARIO = Scenario(
         restart="mysql-secondary",
     ),
     plan=Plan(restore=False),
-    noticed_by=(Notice("members-healthy", "same server_uuid", "mysql"),),
+    expected_findings=(ExpectedFinding("members-healthy", Reason.DuplicateServerIdentity, "mysql"),),
 )

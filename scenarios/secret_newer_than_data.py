@@ -6,12 +6,23 @@ that was opened without them would hang at its first commit. It must be noticed.
 
 from harness.faults.objects import DeleteObjects
 from harness.faults.secret import STANDBYS_PASSWORD
-from harness.model import Notice, Objectives
+from harness.model import ExpectedFinding, Objectives
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteObjects(("statefulsets", "persistentvolumeclaims"), needs=("postgres",)),
     troubles=(Trouble(STANDBYS_PASSWORD, "write"),),
-    noticed_by=(Notice("drill-finished", "not ready: postgres-read-0, postgres-read-1"),),
+    expected_findings=(
+        ExpectedFinding(
+            "drill-finished",
+            Reason.RecoveryFailed,
+            objects=(
+                "postgres-read-0",
+                "postgres-read-1",
+            ),
+            causes=(Reason.PodsNotReady,),
+        ),
+    ),
     objectives=Objectives(rto_s=240),
 )

@@ -5,11 +5,12 @@ snapshots and directories in packs of their own: with it, these are deleted.)
 """
 
 from harness.faults.bucket import Rot, SpoilObjects
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     troubles=(Trouble(SpoilObjects("snapshots", "snapshots", Rot.MISSING, every=True), "write"),),
-    noticed_by=(Notice("backup-complete", "is not in the repository"),),
+    expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged, causes=(Reason.SnapshotMissing,)),),
 )

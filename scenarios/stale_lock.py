@@ -6,14 +6,17 @@ Velero unlocks only what restic calls stale, and a lock of another machine is th
 
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.repository import LeaveLock
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(LeaveLock(), "restore"),),
-    noticed_by=(
-        Notice("restore-complete", "the tool says of its restore: (Partially)?Failed, .*repository is already locked"),
+    expected_findings=(
+        ExpectedFinding(
+            "restore-complete", (Reason.RestoreFailed, Reason.RestorePartiallyFailed), causes=(Reason.RepositoryLocked,)
+        ),
     ),
 )

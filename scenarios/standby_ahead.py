@@ -5,15 +5,20 @@ standby has ("is now a synchronous standby"), and they can replay nothing more (
 """
 
 from harness.faults.older import TurnBack
-from harness.model import Notice, Plan
+from harness.model import ExpectedFinding, Plan
+from harness.reason import Reason
 from harness.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=TurnBack("postgres-primary", "postgres"),
     plan=Plan(restore=False),
-    noticed_by=(
-        Notice("members-healthy", "is ahead of its primary|has replayed up to|does not stream", "postgres"),
+    expected_findings=(
+        ExpectedFinding(
+            "members-healthy",
+            (Reason.AheadOfPrimary, Reason.ReplicationLagging, Reason.ReplicationStopped),
+            "postgres",
+        ),
         # Whether the primary went on without them, or its commits hang, is luck.
-        Notice("ledger-kept", "lost before|members were restored to different moments", "postgres"),
+        ExpectedFinding("ledger-kept", (Reason.AcknowledgedWriteLost, Reason.MembersDiverge), "postgres"),
     ),
 )

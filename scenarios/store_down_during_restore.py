@@ -2,12 +2,19 @@
 
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.objectstore import ObjectStoreDown
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
     troubles=(Trouble(ObjectStoreDown(), "restore"),),
-    noticed_by=(Notice("restore-complete", "its restore: (Partially)?Failed.*error downloading backup"),),
+    expected_findings=(
+        ExpectedFinding(
+            "restore-complete",
+            (Reason.RestoreFailed, Reason.RestorePartiallyFailed, Reason.RestoreRefused),
+            causes=(Reason.BackupNotDownloaded,),
+        ),
+    ),
 )

@@ -8,13 +8,14 @@ database would take as long with a whole one.
 
 from harness.faults.machinery import SlowNodeAgent
 from harness.faults.namespace import DeleteNamespace
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
     troubles=(Trouble(SlowNodeAgent(), "backup"),),
-    noticed_by=(Notice("transfers-whole", "should hold", "mysql"),),
+    expected_findings=(ExpectedFinding("transfers-whole", (Reason.BalanceSumDiffers, Reason.BalanceDiffers), "mysql"),),
     stores=("mysql",),
     strategy="files",
     strategies=("files", "frozen-one-shot"),

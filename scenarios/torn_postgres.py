@@ -9,13 +9,14 @@ would take as long with a whole one.
 from harness.faults.checkpoint import CheckpointsDuringCopy
 from harness.faults.machinery import SlowNodeAgent
 from harness.faults.namespace import DeleteNamespace
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
     troubles=(Trouble(SlowNodeAgent(), "backup"), Trouble(CheckpointsDuringCopy(), "backup", beside=True)),
-    noticed_by=(Notice("ledger-kept", "lost before", "postgres"),),
+    expected_findings=(ExpectedFinding("ledger-kept", Reason.AcknowledgedWriteLost, "postgres"),),
     strategy="files",
     strategies=("files", "frozen-one-shot"),
 )

@@ -6,12 +6,13 @@ already and says Completed, 0 errors, for both, while the volume is still empty.
 
 from harness.faults.machinery import SecondServer, SlowNodeAgent
 from harness.faults.namespace import DeleteNamespace
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
     troubles=(Trouble(SlowNodeAgent(), "restore"), Trouble(SecondServer(), "restore")),
-    noticed_by=(Notice("restore-complete", r"volume dump: (New|Prepared|InProgress|), \d+ bytes written back of"),),
+    expected_findings=(ExpectedFinding("restore-complete", Reason.VolumeRestoreNotFinished, objects=("volume dump",)),),
     stores=("consul",),
 )

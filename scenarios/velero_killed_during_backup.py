@@ -6,7 +6,8 @@ when it stayed InProgress for ever), and nothing of it is in the bucket. It must
 
 from harness.faults.hooks import Annotate
 from harness.faults.machinery import KillWhileWorking
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SLOW = {"pre.hook.backup.velero.io/command": '["/bin/sh", "-c", "sleep 60"]'}
@@ -17,8 +18,8 @@ SCENARIO = Scenario(
         Trouble(KillWhileWorking("velero", "backups"), "backup", beside=True),
     ),
     strategies=("dump", "physical"),
-    noticed_by=(
-        Notice("backup-complete", "the tool says of its backup: Failed"),
-        Notice("backup-complete", "the bucket holds nothing of this backup"),
+    expected_findings=(
+        ExpectedFinding("backup-complete", Reason.BackupFailed),
+        ExpectedFinding("backup-complete", Reason.BackupNotStored),
     ),
 )

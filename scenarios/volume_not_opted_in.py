@@ -5,7 +5,8 @@ taken, not when it is needed.
 """
 
 from harness.faults.hooks import Annotate
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
@@ -18,5 +19,7 @@ SCENARIO = Scenario(
         ),
     ),
     strategies=("dump", "physical"),
-    noticed_by=(Notice("backup-complete", "volume dump was not copied at all", "consul"),),
+    expected_findings=(
+        ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "consul", objects=("volume dump",)),
+    ),
 )

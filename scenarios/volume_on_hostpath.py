@@ -5,10 +5,13 @@ of this kind). It must be noticed when the backup is taken, not when it is neede
 """
 
 from harness.faults.hostpath import HostPathVolume
-from harness.model import Notice
+from harness.model import ExpectedFinding
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(Trouble(HostPathVolume("consul-backup-0", "drill", needs=("consul",)), "backup"),),
-    noticed_by=(Notice("backup-complete", "volume dump was not copied at all", "consul"),),
+    expected_findings=(
+        ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "consul", objects=("volume dump",)),
+    ),
 )

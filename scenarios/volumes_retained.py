@@ -7,14 +7,22 @@ different claim"; velero issue 5141). It must be noticed.
 
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.retain import RetainVolumes
-from harness.model import Notice, Objectives
+from harness.model import ExpectedFinding, Objectives
+from harness.reason import Reason
 from harness.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(retained=True),
     troubles=(Trouble(RetainVolumes(), "seed"),),
-    noticed_by=(
-        Notice("drill-finished", "Velero's restore .*no node takes it: .*unbound immediate PersistentVolumeClaims"),
+    expected_findings=(
+        ExpectedFinding(
+            "drill-finished",
+            Reason.RecoveryFailed,
+            causes=(
+                Reason.RestoreNotFinished,
+                Reason.VolumeUnbound,
+            ),
+        ),
     ),
     objectives=Objectives(rto_s=240),
 )

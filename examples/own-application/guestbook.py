@@ -17,6 +17,7 @@ from harness.datastores.postgres_writer import PostgresWriter
 from harness.errors import ToolFailed
 from harness.model import Health, Part, Reading, Row
 from harness.ports import Cluster, Corrupt, Dataset, Writer
+from harness.reason import Reason
 
 PORT = 5432
 DATABASE = "guestbook"
@@ -74,7 +75,9 @@ class Guestbook:
         with self._asked(member) as sql:
             sql.execute("SELECT pg_is_in_recovery(), system_identifier::text FROM pg_control_system()")
             recovering, identity = _one(sql)
-        return Health(not recovering, "recovering" if recovering else "takes writes", "primary", str(identity))
+        reasons = (Reason.RoleDiffers,) if recovering else ()
+        detail = "recovering" if recovering else "takes writes"
+        return Health(not recovering, detail, "primary", str(identity), reasons)
 
     def digest(self, member: str) -> Reading:
         """Every row of every table that is not the ledger's, and all definitions, digested inside the database."""

@@ -17,6 +17,7 @@ from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError
 from harness.k8s import Object, RunsKubectl, text
 from harness.model import Json
+from harness.reason import Reason
 from harness.shell import run
 
 UPLOADER = "kopia"
@@ -62,7 +63,8 @@ def _repository(checker: Path, store: ObjectStore, prefix: str, password: str, c
         return Answer(checked=False, damage=(str(error),))
     if trouble:
         return Answer(checked=False, damage=trouble)
-    return Answer(checked=True, damage=(*(velero_check.is_lost(snapshots[name]) for name in lost), *damage))
+    told = (*(velero_check.is_lost(snapshots[name]) for name in lost), *damage)
+    return Answer(checked=True, damage=told, reasons=(Reason.SnapshotMissing,) if lost else ())
 
 
 def _lines(said: str) -> tuple[tuple[str, ...], ...]:

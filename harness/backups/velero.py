@@ -26,6 +26,7 @@ from harness.clusters.minio import ObjectStore
 from harness.errors import HarnessError, Misconfigured
 from harness.k8s import Object, RunsKubectl, items, keys, number, objects, text
 from harness.model import Json, Protected, Stored, ToolReport, VolumeCopy
+from harness.reason import Reason, ordered
 from harness.wait import NotYet, until
 
 if TYPE_CHECKING:
@@ -192,7 +193,8 @@ class VeleroEngine:
                 raise NotYet("no such backup")
 
         # A new cluster looks into an old bucket once a minute.
-        until(found, waited_for=f"Velero to find the backup {backup}", within_s=deadlines.SYNC_S)
+        what = f"Velero to find the backup {backup}"
+        until(found, waited_for=what, within_s=deadlines.SYNC_S, reason=Reason.BackupNotFound)
 
     def wanted_backup(self, name: str, namespace: str) -> Object:
         """A backup as it is asked for."""
@@ -238,10 +240,11 @@ class VeleroEngine:
         copies = self._copies(name)
         answer = self._checked(copies)
         # Listed after the check: if the bucket was out of reach, this fails, and the check's word of damage counts not.
-        lost = velero_check.lost(copies, self._objects(name))
+        lost = tuple(velero_check.lost(copies, self._objects(name)))
         archive = self._unreadable(f"backups/{name}/{name}.tar.gz")
         damage = (*archive, *lost, *answer.damage)[: velero_check.MAX_LINES]
-        return replace(stored, damage=damage, checked=answer.checked)
+        reasons = ordered((*answer.reasons, *((Reason.SnapshotMissing,) if lost else ())))
+        return replace(stored, damage=damage, checked=answer.checked, reasons=reasons)
 
     def _checked(self, copies: tuple[Object, ...]) -> Answer:
         if self._uploader == kopia_check.UPLOADER:
@@ -293,7 +296,9 @@ class VeleroEngine:
                 raise HarnessError(f"{kind} {name} is in the phase {phase!r}, which drillproof does not know")
             return found[0]
 
-        return until(ended, waited_for=f"Velero's {kind.lower()} {name}", within_s=within_s, every_s=1)
+        reason = Reason.RestoreNotFinished if kind == "Restore" else Reason.BackupNotCompleted
+        what = f"Velero's {kind.lower()} {name}"
+        return until(ended, waited_for=what, within_s=within_s, every_s=1, reason=reason)
 
     def _report(self, done: Object, volumes: tuple[VolumeCopy, ...], results: str) -> ToolReport:
         return ToolReport(

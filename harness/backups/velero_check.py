@@ -10,6 +10,7 @@ from harness import deadlines
 from harness.backups.velero_install import NAMESPACE
 from harness.errors import HarnessError, ToolFailed
 from harness.k8s import Object, RunsKubectl, objects, text
+from harness.reason import Reason, ordered
 
 MAX_LINES = 20
 CHECK = ("check", "--read-data", "--no-lock")
@@ -34,6 +35,7 @@ class Answer:
 
     checked: bool
     damage: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
 
 
 def check(ask: Callable[[str], str], repositories: Collection[str]) -> Answer:
@@ -50,7 +52,8 @@ def together(repositories: Iterable[Answer]) -> Answer:
     if not answers:
         return Answer(checked=False, damage=("the backup names no repository",))
     damage = tuple(line for answer in answers for line in answer.damage)
-    return Answer(all(answer.checked for answer in answers), damage[:MAX_LINES])
+    reasons = ordered(reason for answer in answers for reason in answer.reasons)
+    return Answer(all(answer.checked for answer in answers), damage[:MAX_LINES], reasons)
 
 
 def lost(copies: Iterable[Object], listed: Collection[str]) -> Iterator[str]:

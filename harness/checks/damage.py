@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Finding, Verdict
+from harness.reason import Reason
 from harness.rundir import Run
 
 SHOWN = 3
@@ -24,9 +25,11 @@ class DamageWasSeen:
         what = damage[-1].data.get("what") if damage else None
         if not injected or not isinstance(what, dict) or not what or damage[-1].seq < injected[-1].seq:
             hint = "a recovery from nothing proves nothing; see whether the fault acts on what it should"
-            return Finding(self.name, Verdict.UNKNOWN, f"{name}: no damage was seen", hint)
+            detail = f"{name}: no damage was seen"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.DamageNotSeen, detail, hint, objects=(name,))
         if step == "break" and not any(e.data.get("mark") == "T3" and e.seq > damage[-1].seq for e in run.of("mark")):
-            return Finding(self.name, Verdict.UNKNOWN, f"{name}: when its damage was seen was not noted")
+            detail = f"{name}: when its damage was seen was not noted"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.DamageNotDated, detail, objects=(name,))
         first = "; ".join(f"{key}: {value}" for key, value in list(what.items())[:SHOWN])
         more = f"; and {len(what) - SHOWN} more" if len(what) > SHOWN else ""
-        return Finding(self.name, Verdict.PASS, f"{name}: {first}{more}")
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, f"{name}: {first}{more}", objects=(name,))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from harness import before_reasons
+from harness.checks.health import recorded, texts
+from harness.checks.tool_messages import causes
 from harness.model import Finding, Verdict
+from harness.reason import Reason, ordered
 from harness.rundir import Run
 
 
@@ -21,9 +25,12 @@ class DrillWasFinished:
             Finding(
                 self.name,
                 Verdict.FAIL,
+                Reason.RecoveryFailed,
                 f"the recovery failed in step {event.data.get('step')}: {event.data.get('message')}",
                 "the bundle/ folder has the logs of the pods and of the backup tool",
                 store=str(event.data.get("store", "")),
+                objects=texts(event.data.get("objects")) or before_reasons.objects(event.data),
+                causes=ordered((*recorded(event.data, "message"), *causes(event.data.get("message")))),
             )
             for event in run.of("recovery-failed")
         )
@@ -31,8 +38,11 @@ class DrillWasFinished:
             Finding(
                 self.name,
                 Verdict.UNKNOWN,
+                Reason.DrillInterrupted,
                 f"the drill broke off in step {event.data.get('step')}: {event.data.get('message')}",
                 "nothing can be said of the backup; mend this and drill again",
+                objects=(f"step {event.data.get('step')}",),
+                causes=causes(event.data.get("message")),
             )
             for event in run.of("error")
         )
@@ -40,9 +50,11 @@ class DrillWasFinished:
             return failed + broke
         if not run.events or run.events[-1].kind != "end":
             detail = "the journal has no end: the drill was killed, or lines were cut off"
-            return (Finding(self.name, Verdict.UNKNOWN, detail, "drill again"),)
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.JournalTruncated, detail, "drill again"),)
         missing = [step for step in run.steps if not run.of("step", step=step, phase="end")]
         if missing:
             detail = f"these steps never ended: {', '.join(missing)}"
-            return (Finding(self.name, Verdict.UNKNOWN, detail, "the drill was killed; drill again"),)
-        return (Finding(self.name, Verdict.PASS, f"all {len(run.steps)} steps ended"),)
+            reason, hint = Reason.StepNotFinished, "the drill was killed; drill again"
+            steps = tuple(f"step {step}" for step in missing)
+            return (Finding(self.name, Verdict.UNKNOWN, reason, detail, hint, objects=steps),)
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, f"all {len(run.steps)} steps ended"),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Finding, Verdict
+from harness.reason import Reason
 from harness.rundir import Run
 
 
@@ -23,8 +24,10 @@ class FenceHeld:
         escaped = counts[-1].data.get("escaped") if counts else None
         if not isinstance(escaped, int):
             detail = "the packets at the fence were not counted; was a rule of it taken away?"
-            return (Finding(self.name, Verdict.UNKNOWN, detail),)
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.FenceNotCounted, detail),)
         if escaped:
             hint = "see which rules stand before drillproof's in the engine's firewall (iptables -S DOCKER-USER)"
-            return (Finding(self.name, Verdict.FAIL, f"{escaped} packets left the drill's network", hint),)
-        return (Finding(self.name, Verdict.PASS, f"no packet left; {counts[-1].data.get('stopped')} were stopped"),)
+            detail = f"{escaped} packets left the drill's network"
+            return (Finding(self.name, Verdict.FAIL, Reason.PacketEscaped, detail, hint),)
+        detail = f"no packet left; {counts[-1].data.get('stopped')} were stopped"
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from harness.model import Finding, Verdict
+from collections.abc import Mapping
+
+from harness import before_reasons
+from harness.checks.tool_messages import causes
+from harness.model import Finding, Json, Verdict
+from harness.reason import Reason, named, ordered
 from harness.rundir import Run
 
 
@@ -12,23 +17,40 @@ class MembersAreHealthy:
     name = "members-healthy"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding a member."""
+        """One finding a member, with what it named as wrong: the first for the reason, the others as causes."""
         findings = []
         for store, member in run.each_member():
             before = run.of("health", when="before", store=store, member=member)
             after = run.of("health", when="after", store=store, member=member)
+            reason = Reason.AsExpected
+            objects: tuple[str, ...] = ()
+            why: tuple[Reason, ...] = ()
             if not before or before[-1].data.get("ok") is not True:
-                verdict, detail = (
-                    Verdict.UNKNOWN,
-                    "was not seen healthy before the fault, so nothing can be said of it after",
-                )
+                verdict, reason = Verdict.UNKNOWN, Reason.NotHealthyBefore
+                detail = "was not seen healthy before the fault, so nothing can be said of it after"
             elif not after:
-                verdict, detail = Verdict.UNKNOWN, "was not asked after the restore"
+                verdict, reason, detail = Verdict.UNKNOWN, Reason.NotReadBack, "was not asked after the restore"
             elif after[-1].data.get("ok") is not True:
                 verdict, detail = Verdict.FAIL, str(after[-1].data.get("detail"))
+                reason, *others = recorded(after[-1].data, "detail") or (Reason.MemberUnhealthy,)
+                why = ordered({*others, *causes(detail)} - {reason})
+                objects = texts(after[-1].data.get("objects"))
             elif not after[-1].data.get("identity"):
-                verdict, detail = Verdict.UNKNOWN, "answered without saying who it is"
+                verdict, reason = Verdict.UNKNOWN, Reason.IdentityUnknown
+                detail = "answered without saying who it is"
             else:
                 verdict, detail = Verdict.PASS, f"{after[-1].data.get('role')}: {after[-1].data.get('detail')}"
-            findings.append(Finding(self.name, verdict, detail, "", store, member))
+            findings.append(Finding(self.name, verdict, reason, detail, "", store, member, objects, why))
         return tuple(findings)
+
+
+def recorded(data: Mapping[str, Json], text: str) -> tuple[Reason, ...]:
+    """The reasons that an event names, by precedence; in a journal of before there were any, those of its `text`."""
+    if "reasons" not in data:
+        return before_reasons.reasons(data.get(text))
+    return ordered(filter(None, map(named, texts(data["reasons"]))))
+
+
+def texts(names: Json) -> tuple[str, ...]:
+    """The texts of a list in an event; none of anything else."""
+    return tuple(map(str, names)) if isinstance(names, list | tuple) else ()

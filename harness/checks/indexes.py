@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.checks.ledger import unread
+from harness.checks.tool_messages import causes
 from harness.model import Finding, Verdict
+from harness.reason import Reason, named, ordered
 from harness.rundir import Run
 
 SHOWN = 5
@@ -36,14 +38,21 @@ class IndexesHold:
         held, wrong, who = said.get("held"), said.get("wrong"), said.get("answered_by")
         if who != member:
             detail = f"when its indexes were asked for, {who or 'nobody'} answered in its place"
-            return Finding(self.name, Verdict.UNKNOWN, detail, "", store, member)
+            by = Reason.AnsweredByAnother
+            return Finding(self.name, Verdict.UNKNOWN, by, detail, "", store, member, (str(who or "nobody"),))
         if not isinstance(held, int) or held < 1 or not isinstance(wrong, Mapping):
             detail = "none of its indexes was held against its table"
-            return Finding(self.name, Verdict.UNKNOWN, detail, "", store, member)
+            return Finding(self.name, Verdict.UNKNOWN, Reason.IndexNotChecked, detail, "", store, member)
         if wrong:
-            named = "; ".join(f"index {name} {what}" for name, what in list(wrong.items())[:SHOWN])
+            told = "; ".join(f"index {name} {what}" for name, what in list(wrong.items())[:SHOWN])
             more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
             hint = "a query by such an index gives wrong answers from right rows; build it anew"
-            return Finding(self.name, Verdict.FAIL, named + more, hint, store, member)
+            recorded = said.get("reasons")
+            by_index = recorded if isinstance(recorded, Mapping) else {}
+            # A run of before there were reasons tells them in words alone.
+            reasons = ordered(named(by_index.get(name)) or Reason.IndexDamaged for name in wrong)
+            beside = ordered((*reasons[1:], *causes([*wrong.values()])))
+            objects = tuple(f"index {name}" for name in wrong)
+            return Finding(self.name, Verdict.FAIL, reasons[0], told + more, hint, store, member, objects, beside)
         detail = f"{held} indexes have the entries that their tables call for"
-        return Finding(self.name, Verdict.PASS, detail, "", store, member)
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail, "", store, member)

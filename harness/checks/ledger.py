@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from harness.checks.data import corrupted
 from harness.classify import Classes
 from harness.errors import Unreadable
 from harness.model import Finding, Verdict
 from harness.objectives import MARKS
+from harness.reason import Reason, ordered
 from harness.rundir import Run
+
+_REASONS = {
+    "lost_before": Reason.AcknowledgedWriteLost,
+    "lost_again": Reason.WriteLostAgain,
+    "resurrected": Reason.WriteResurrected,
+    "duplicated": Reason.WriteDuplicated,
+    "altered": Reason.WriteAltered,
+    "unexpected": Reason.WriteUnexpected,
+}
+"""Of the classes of `harness.classify` that are always wrong."""
 
 
 class LedgerIsKept:
@@ -23,40 +35,42 @@ class LedgerIsKept:
                 try:
                     classes = run.kept(store, member).classes
                 except Unreadable as error:
-                    findings.append(unread(run, self.name, "ledger", why=str(error), store=store, member=member))
+                    findings.append(unread(run, self.name, "ledger", why=error, store=store, member=member))
                     continue
                 points.add(classes.recovery_point_n)
                 findings.append(self._judge(run, classes, store, member))
             if len(points) > 1:
                 detail = f"its members were restored to different moments: writes {', '.join(map(str, sorted(points)))}"
-                findings.append(Finding(self.name, Verdict.FAIL, detail, "", store))
+                findings.append(Finding(self.name, Verdict.FAIL, Reason.MembersDiverge, detail, "", store))
         return tuple(findings)
 
     def _judge(self, run: Run, classes: Classes, store: str, member: str) -> Finding:
         if classes.acknowledged == 0:
-            return Finding(self.name, Verdict.UNKNOWN, "no write was acknowledged before the fault", "", store, member)
+            detail = "no write was acknowledged before the fault"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.NoWriteAcknowledged, detail, "", store, member)
         if classes.wrong:
             detail = "; ".join(
                 f"{getattr(classes, name)} {name.replace('_', ' ')} ({', '.join(classes.examples.get(name, ()))})"
                 for name in classes.wrong
             )
-            return Finding(self.name, Verdict.FAIL, detail, "", store, member)
+            first, *others = ordered(_REASONS[name] for name in classes.wrong)
+            return Finding(self.name, Verdict.FAIL, first, detail, "", store, member, (), tuple(others))
         if classes.kept == 0:
             detail = f"none of {classes.acknowledged} acknowledged writes is there"
-            return Finding(self.name, Verdict.FAIL, detail, "", store, member)
+            return Finding(self.name, Verdict.FAIL, Reason.AllWritesLost, detail, "", store, member)
         if missing := [mark for mark in ("T0", "T4") if mark not in run.marks]:
             detail = f"the drill does not say when {' and '.join(MARKS[mark] for mark in missing)}"
-            return Finding(self.name, Verdict.UNKNOWN, detail, "", store, member)
+            return Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, detail, "", store, member, tuple(missing))
         detail = (
             f"{classes.kept} of {classes.acknowledged} acknowledged writes kept, {classes.lost_after} lost after "
             f"the recovery point (write {classes.recovery_point_n}), {classes.indeterminate} never answered"
         )
-        return Finding(self.name, Verdict.PASS, detail, "", store, member)
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail, "", store, member)
 
 
-def unread(run: Run, check: str, what: str, *, why: str, store: str, member: str) -> Finding:
+def unread(run: Run, check: str, what: str, *, why: str | Unreadable, store: str, member: str) -> Finding:
     """Of what was not read: FAIL if the member said that it is damaged, else UNKNOWN with the reason."""
-    if damaged := run.of("corrupt", what=what, store=store, member=member):
-        detail = f"says that its data are damaged: {damaged[-1].data.get('message')}"
-        return Finding(check, Verdict.FAIL, detail, "", store, member)
-    return Finding(check, Verdict.UNKNOWN, why, "", store, member)
+    if damaged := corrupted(run, check, what, store=store, member=member):
+        return damaged
+    reason, objects = (why.reason, why.objects) if isinstance(why, Unreadable) else (Reason.NotReadBack, ())
+    return Finding(check, Verdict.UNKNOWN, reason, str(why), "", store, member, objects)

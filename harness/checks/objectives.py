@@ -9,6 +9,7 @@ from harness.classify import Classes
 from harness.errors import Unreadable
 from harness.model import Finding, Json, Verdict
 from harness.objectives import marks, rto_s
+from harness.reason import Reason
 from harness.rundir import MOVE, Run
 
 
@@ -21,7 +22,8 @@ class ObjectivesAreMet:
         """One finding for each objective that the scenario has."""
         objectives = run.facts.get("objectives")
         if not isinstance(objectives, dict):
-            return (Finding(self.name, Verdict.UNKNOWN, "run.json does not say what the objectives were"),)
+            detail = "run.json does not say what the objectives were"
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, detail),)
         apart = skew(run)
         measured = (
             ("RTO", "rto_s", _took_s(run)),
@@ -37,11 +39,14 @@ class ObjectivesAreMet:
 
     def _judge(self, label: str, figure: float | None, limit: Json) -> Finding:
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
-            return Finding(self.name, Verdict.UNKNOWN, f"the objective for the {label} is no number: {limit!r}")
+            detail = f"the objective for the {label} is no number: {limit!r}"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.ObjectiveInvalid, detail, objects=(label,))
         if figure is None:
-            return Finding(self.name, Verdict.UNKNOWN, f"{label} could not be measured")
-        met = Verdict.FAIL if figure > limit else Verdict.PASS
-        return Finding(self.name, met, f"{label} {figure:.1f} s, objective {limit:g} s")
+            detail = f"{label} could not be measured"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.ObjectiveNotMeasured, detail, objects=(label,))
+        missed = figure > limit
+        verdict, reason = (Verdict.FAIL, Reason.ObjectiveMissed) if missed else (Verdict.PASS, Reason.AsExpected)
+        return Finding(self.name, verdict, reason, f"{label} {figure:.1f} s, objective {limit:g} s", objects=(label,))
 
 
 def _took_s(run: Run) -> float | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.checks.data import differences
+from harness.checks.data import Difference, differences, differing, told
 from harness.model import Finding, Json, Verdict
+from harness.reason import Reason
 from harness.rundir import Run
+
+_OF_OBJECTS = {Reason.PartMissing: Reason.ObjectMissing, Reason.PartUnexpected: Reason.ObjectUnexpected}
 
 
 class ObjectsAreEqual:
@@ -24,11 +27,12 @@ class ObjectsAreEqual:
             detail = (
                 f"the objects of the namespace were not read {'after the restore' if before else 'before the fault'}"
             )
-            return (Finding(self.name, Verdict.UNKNOWN, detail),)
-        if said := differences(before, after):
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotReadBack, detail),)
+        if found := differences(before, after):
             hint = "bundle/ has the objects as they were at the end"
-            return (Finding(self.name, Verdict.FAIL, "; ".join(said), hint),)
-        return (Finding(self.name, Verdict.PASS, f"{len(after)} objects are equal"),)
+            objects = [Difference(d.part, _OF_OBJECTS.get(d.reason, Reason.ObjectDiffers), d.detail) for d in found]
+            return (differing(self.name, objects, told(objects), hint),)
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, f"{len(after)} objects are equal"),)
 
 
 def _parts(run: Run, when: str) -> Mapping[str, Json] | None:

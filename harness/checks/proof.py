@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harness import proof
-from harness.checks.backup import copies, whole_report
-from harness.checks.data import differences
+from harness.checks.backup import copied, copies, hook_reasons, whole_report
+from harness.checks.data import Difference, differences
+from harness.checks.health import recorded, texts
+from harness.checks.tool_messages import causes
 from harness.errors import Unreadable
-from harness.model import DONE, Event, Finding, Json, Verdict
+from harness.model import Event, Finding, Json, Verdict
 from harness.proof import Judged
+from harness.reason import Reason, ordered
 from harness.rundir import Run
 
 CLOCKS = timedelta(minutes=5)
@@ -18,8 +22,22 @@ CLOCKS = timedelta(minutes=5)
 
 FEW = 5
 
-Said = tuple[Verdict, str, str]
-"""A finding's verdict, detail and hint."""
+
+@dataclass(frozen=True)
+class Said:
+    """A finding of a database, but for the check and the database. `reasons` begin with the finding's own."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    detail: str
+    hint: str = ""
+    objects: tuple[str, ...] = ()
+
+    def of(self, check: str, database: Judged) -> Finding:
+        """The finding itself."""
+        reason, *others = self.reasons
+        whose = (database.kind, database.place)
+        return Finding(check, self.verdict, reason, self.detail, self.hint, *whose, self.objects, tuple(others))
 
 
 class SourceIsUnchanged:
@@ -31,15 +49,19 @@ class SourceIsUnchanged:
         """One finding."""
         before, after = (run.of("listing", when=when) for when in ("before", "after"))
         if not before or not after:
-            return (Finding(self.name, Verdict.UNKNOWN, "the bucket was not listed before and after"),)
+            return (
+                Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, "the bucket was not listed before and after"),
+            )
         if any(before[0].data.get(of) != after[-1].data.get(of) for of in ("sha256", "objects", "bytes")):
             said = few(after[-1].data.get("differences"))
             hint = "drillproof only lists and reads; who else writes there? Prove at a time when no backup is taken"
-            return (Finding(self.name, Verdict.FAIL, f"the bucket changed meanwhile: {said}", hint),)
+            detail = f"the bucket changed meanwhile: {said}"
+            objects = texts(after[-1].data.get("changed"))
+            return (Finding(self.name, Verdict.FAIL, Reason.BucketChanged, detail, hint, objects=objects),)
         if not before[0].data.get("sha256"):
-            return (Finding(self.name, Verdict.UNKNOWN, "the bucket's listing was not noted"),)
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, "the bucket's listing was not noted"),)
         detail = f"all {before[0].data.get('objects')} objects have the sizes and ETags that they had before"
-        return (Finding(self.name, Verdict.PASS, detail),)
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)
 
 
 class BackupSaysComplete:
@@ -51,7 +73,7 @@ class BackupSaysComplete:
         """One finding for the backup, one for its hooks, one for each copy."""
         reports = run.of("backup")
         if not reports:
-            return (Finding(self.name, Verdict.UNKNOWN, "there is no record of the backup"),)
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, "there is no record of the backup"),)
         report = reports[-1].data
         return (
             whole_report(self.name, "backup", report),
@@ -63,32 +85,34 @@ class BackupSaysComplete:
     def _hooks(self, run: Run, report: Mapping[str, Json]) -> Finding:
         asked, ran, failed = _backup(run).get("hooks"), report.get("hooks_attempted"), report.get("hooks_failed")
         if not isinstance(asked, int) or not isinstance(ran, int):
-            return Finding(self.name, Verdict.UNKNOWN, "how many hooks should run, or ran, was not noted")
+            detail = "how many hooks should run, or ran, was not noted"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, detail)
         if failed != 0 or ran < asked:  # the backup itself may have had hooks beside those of its pods
             hint = "without its hook a database is copied as it stands, or an old dump is"
-            return Finding(self.name, Verdict.FAIL, f"{asked} hooks asked for, {ran} ran, {failed} failed", hint)
-        return Finding(self.name, Verdict.PASS, f"{ran} hooks ran, none failed")
+            reason, *others = hook_reasons(min(asked, ran) if failed else asked, ran, failed)
+            detail = f"{asked} hooks asked for, {ran} ran, {failed} failed"
+            return Finding(self.name, Verdict.FAIL, reason, detail, hint, causes=tuple(others))
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, f"{ran} hooks ran, none failed")
 
     def _missed(self, run: Run) -> Iterator[Finding]:
         missed = _backup(run).get("missed")
         if not isinstance(missed, list):
-            yield Finding(self.name, Verdict.UNKNOWN, "which volumes should be copied was not noted")
+            yield Finding(
+                self.name, Verdict.UNKNOWN, Reason.NotRecorded, "which volumes should be copied was not noted"
+            )
         elif missed:
             hint = "the tool says nothing of them: did the pod run, is the volume a hostPath?"
-            yield Finding(self.name, Verdict.FAIL, f"asked for, and not copied at all: {few(missed)}", hint)
+            detail, objects = f"asked for, and not copied at all: {few(missed)}", texts(missed)
+            yield Finding(self.name, Verdict.FAIL, Reason.VolumeNotBackedUp, detail, hint, objects=objects)
 
     def _copies(self, report: Mapping[str, Json]) -> Iterator[Finding]:
         found = copies(report)
         if not found:
             hint = "are its volumes snapshots of the storage, or not annotated for the file-system backup?"
-            yield Finding(self.name, Verdict.FAIL, "the bucket holds no copy of any volume", hint)
+            detail = "the bucket holds no copy of any volume"
+            yield Finding(self.name, Verdict.FAIL, Reason.VolumeNotBackedUp, detail, hint)
         for (pod, volume), copy in found.items():
-            done, total = copy.get("bytes_done"), copy.get("bytes_total")
-            if copy.get("phase") != DONE or not isinstance(done, int) or done != total:
-                detail = f"volume {volume}: {copy.get('phase')}, {done} of {total} bytes. {copy.get('message') or ''}"
-                yield Finding(self.name, Verdict.FAIL, detail.strip(), member=pod)
-            else:
-                yield Finding(self.name, Verdict.PASS, f"volume {volume}: {done} bytes copied", member=pod)
+            yield copied(self.name, volume, copy, "", pod)
 
 
 class ClaimsAreBack:
@@ -101,7 +125,11 @@ class ClaimsAreBack:
         wanted = _backup(run).get("claims")
         noted = run.of("volumes", when="after")
         if not isinstance(wanted, list) or not noted:
-            return (Finding(self.name, Verdict.UNKNOWN, "which claims there should be, or are, was not noted"),)
+            return (
+                Finding(
+                    self.name, Verdict.UNKNOWN, Reason.NotRecorded, "which claims should or do exist was not noted"
+                ),
+            )
         listed = noted[-1].data.get("volumes")
         bound = {
             str(volume.get("claim"))
@@ -109,8 +137,11 @@ class ClaimsAreBack:
             if isinstance(volume, dict) and volume.get("volume_uid")
         }
         if lacking := [str(claim) for claim in wanted if claim not in bound]:
-            return (Finding(self.name, Verdict.FAIL, f"did not come back, or have no volume: {', '.join(lacking)}"),)
-        return (Finding(self.name, Verdict.PASS, f"all {len(wanted)} claims are there with their volumes"),)
+            detail = f"did not come back, or have no volume: {', '.join(lacking)}"
+            objects = tuple(f"claim {claim}" for claim in lacking)
+            return (Finding(self.name, Verdict.FAIL, Reason.ClaimMissing, detail, objects=objects),)
+        detail = f"all {len(wanted)} claims are there with their volumes"
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)
 
 
 class DatabasesAreSound:
@@ -126,7 +157,7 @@ class DatabasesAreSound:
         said = (
             _no_answer(run, database) or _not_restored(database) or _own_check(run, database) or _content(run, database)
         )
-        return Finding(self.name, *said, database.kind, database.place)
+        return said.of(self.name, database)
 
 
 class DataMatchFingerprint:
@@ -146,20 +177,24 @@ class DataMatchFingerprint:
         if not database.fingerprint and proof.asked(run.facts) == proof.SOUND:
             return None
         said = _no_fingerprint(run, database) or _equality(run, database)
-        return Finding(self.name, *said, database.kind, database.place)
+        return said.of(self.name, database)
 
 
 def _no_answer(run: Run, database: Judged) -> Said | None:
     """Why a database told nothing; None if it answered."""
     if nowhere := run.of("unread", what="health", store=database.key):
         hint = "nothing can be said of the backup; prove it where its pods can run"
-        return Verdict.UNKNOWN, f"could not run here: {nowhere[-1].data.get('message')}", hint
+        message = nowhere[-1].data.get("message")
+        reasons = (Reason.NotReadBack, *causes(message))
+        return Said(Verdict.UNKNOWN, reasons, f"could not run here: {message}", hint)
     health = run.of("health", when="after", store=database.key)
     if not health:
-        return Verdict.UNKNOWN, "was not asked", ""
+        return Said(Verdict.UNKNOWN, (Reason.NotReadBack,), "was not asked")
     if health[-1].data.get("ok") is not True:
         hint = "bundle/ has its logs; where a restore needs a hand, give it one with --after restore=CMD"
-        return Verdict.FAIL, f"does not answer: {health[-1].data.get('detail')}", hint
+        detail = health[-1].data.get("detail")
+        more = ordered({*recorded(health[-1].data, "detail"), *causes(detail)} - {Reason.NotAnswering})
+        return Said(Verdict.FAIL, (Reason.NotAnswering, *more), f"does not answer: {detail}", hint)
     return None
 
 
@@ -168,21 +203,25 @@ def _not_restored(database: Judged) -> Said | None:
     if database.copied:
         return None
     hint = "annotate its pod for the file-system backup; what came up here was made anew, whatever rows it has"
-    return Verdict.UNKNOWN, "answers, and the backup has no copy of any volume of its pod", hint
+    detail = "answers, and the backup has no copy of any volume of its pod"
+    return Said(Verdict.UNKNOWN, (Reason.NotFromBackup,), detail, hint)
 
 
 def _own_check(run: Run, database: Judged) -> Said | None:
     """Why its own check speaks against a database, or says nothing; None if it found all sound."""
     checked = run.of("sound", store=database.key)
     if not checked:
-        return Verdict.UNKNOWN, f"could not check itself: {_unread(run, 'sound', database)}", ""
+        why = _unread(run, "sound", database)
+        return Said(Verdict.UNKNOWN, (Reason.IntegrityNotChecked, *causes(why)), f"could not check itself: {why}")
     sound = checked[-1].data
-    if sound.get("damaged"):
-        return Verdict.FAIL, f"says that its data are damaged: {few(sound.get('damaged'))}", ""
-    if sound.get("unchecked"):
-        return Verdict.UNKNOWN, f"could not check: {few(sound.get('unchecked'))}", ""
+    if damaged := sound.get("damaged"):
+        reasons = (Reason.DataCorrupted, *causes(damaged))
+        return Said(Verdict.FAIL, reasons, f"says that its data are damaged: {few(damaged)}", objects=texts(damaged))
+    if unchecked := sound.get("unchecked"):
+        reasons = (Reason.IntegrityNotChecked,)
+        return Said(Verdict.UNKNOWN, reasons, f"could not check: {few(unchecked)}", objects=texts(unchecked))
     if not _sound_parts(sound):
-        return Verdict.UNKNOWN, "found nothing to check", ""
+        return Said(Verdict.UNKNOWN, (Reason.IntegrityNotChecked,), "found nothing to check")
     return None
 
 
@@ -190,17 +229,15 @@ def _content(run: Run, database: Judged) -> Said:
     """What a sound database holds."""
     read = parts_of(run, "after", database)
     if read is None:
-        return Verdict.UNKNOWN, f"could not be read: {_unread(run, 'digest', database)}", ""
+        why = _unread(run, "digest", database)
+        return Said(Verdict.UNKNOWN, (Reason.NotReadBack, *causes(why)), f"could not be read: {why}")
     if not proof.rows(read):
         hint = "one that was made anew, and not restored, looks like this"
-        return Verdict.UNKNOWN, "answers, and holds no row of any user", hint
+        return Said(Verdict.UNKNOWN, (Reason.DatabaseEmpty,), "answers, and holds no row of any user", hint)
     sound = run.of("sound", store=database.key)[-1].data
     notes = few(sound.get("notes"))
-    return (
-        Verdict.PASS,
-        f"{_sound_parts(sound)} parts sound, {proof.rows(read)} rows{f'; {notes}' if notes else ''}",
-        "",
-    )
+    detail = f"{_sound_parts(sound)} parts sound, {proof.rows(read)} rows{f'; {notes}' if notes else ''}"
+    return Said(Verdict.PASS, (Reason.AsExpected,), detail)
 
 
 def _sound_parts(sound: Mapping[str, Json]) -> int:
@@ -212,12 +249,15 @@ def _no_fingerprint(run: Run, database: Judged) -> Said | None:
     """Why there is nothing to hold a database against; None if there is."""
     if not database.fingerprint:
         hint = "let a hook take fingerprints (docs/prove.md), or ask less with --without-fingerprint"
-        return Verdict.UNKNOWN, "nobody knows what its data were: no fingerprint was taken", hint
+        detail = "nobody knows what its data were: no fingerprint was taken"
+        return Said(Verdict.UNKNOWN, (Reason.NoFingerprint,), detail, hint)
     if not parts_of(run, "before", database):
         why = _unread(run, "fingerprint", database)
-        return Verdict.UNKNOWN, f"its fingerprint {database.fingerprint} was not read: {why}", ""
+        detail = f"its fingerprint {database.fingerprint} was not read: {why}"
+        return Said(Verdict.UNKNOWN, (Reason.FingerprintUnreadable, *causes(why)), detail)
     if doubt := _stale(run, database):
-        return Verdict.UNKNOWN, doubt, "did the hook run, and write to a volume that is copied?"
+        hint = "did the hook run, and write to a volume that is copied?"
+        return Said(Verdict.UNKNOWN, (Reason.FingerprintStale,), doubt, hint)
     return None
 
 
@@ -225,11 +265,19 @@ def _equality(run: Run, database: Judged) -> Said:
     """What came of holding a database against its fingerprint."""
     before, after = (parts_of(run, when, database) for when in ("before", "after"))
     if before is None or after is None:
-        return Verdict.UNKNOWN, f"its data were not read: {_unread(run, 'digest', database)}", ""
+        why = _unread(run, "digest", database)
+        return Said(Verdict.UNKNOWN, (Reason.NotReadBack, *causes(why)), f"its data were not read: {why}")
     if differ := differences(before, after):
         hint = "lost or altered, or written to between its fingerprint and the copy, or after it came back"
-        return Verdict.FAIL, few(differ), hint
-    return Verdict.PASS, f"{len(before)} parts, {proof.rows(before)} rows equal to the fingerprint", ""
+        return not_equal(differ, few([each.detail for each in differ]), hint)
+    detail = f"{len(before)} parts, {proof.rows(before)} rows equal to the fingerprint"
+    return Said(Verdict.PASS, (Reason.AsExpected,), detail)
+
+
+def not_equal(differ: Sequence[Difference], detail: str, hint: str) -> Said:
+    """The FAIL of a database that does not hold what it should."""
+    reasons = ordered(each.reason for each in differ)
+    return Said(Verdict.FAIL, reasons, detail, hint, tuple(each.part for each in differ))
 
 
 def _stale(run: Run, database: Judged) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from harness.checks.health import recorded
+from harness.checks.tool_messages import causes
 from harness.model import Event, Finding, Json, Verdict, lost_claims
+from harness.reason import Reason, ordered
 from harness.rundir import Run
 
 Volumes = Mapping[str, tuple[str, str]]
@@ -29,10 +32,13 @@ class AnswersAreFromTheRestored:
         for store, member in run.each_member() if run.plan.move else ():
             seen = run.of("source", store=store, member=member)
             written = run.of("write", store=store, committed=True)
-            verdict, detail = Verdict.UNKNOWN, "was not looked at after a write to the new one"
+            verdict = Verdict.UNKNOWN
+            reasons: tuple[Reason, ...] = (Reason.NotRecorded,)
+            detail = "was not looked at after a write to the new one"
             if seen and written and seen[-1].seq > written[-1].seq:
-                verdict, detail = _left_alone(seen[-1], written[-1].data.get("n"))
-            yield Finding(self.name, verdict, f"in the cluster that was left: {detail}", "", store, member)
+                verdict, reasons, detail = _left_alone(seen[-1], written[-1].data.get("n"))
+            said = f"in the cluster that was left: {detail}"
+            yield Finding(self.name, verdict, reasons[0], said, "", store, member, causes=reasons[1:])
 
     def _members(self, run: Run) -> Finding:
         members = [member for _, member in run.each_member()]
@@ -40,8 +46,10 @@ class AnswersAreFromTheRestored:
         if same:
             hint = "what a server still holds in memory may be on its disk no more"
             detail = f"not restarted before they were read: {', '.join(same)}"
-            return Finding(self.name, Verdict.UNKNOWN, detail, hint)
-        return Finding(self.name, Verdict.PASS, f"all {len(members)} members were restarted before they were read")
+            reason = Reason.MemberNotRestarted
+            return Finding(self.name, Verdict.UNKNOWN, reason, detail, hint, objects=tuple(same))
+        detail = f"all {len(members)} members were restarted before they were read"
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail)
 
     def _volumes(self, run: Run) -> Finding:
         before, after = run.of("volumes", when="before"), run.of("volumes", when="after")
@@ -49,7 +57,7 @@ class AnswersAreFromTheRestored:
         new = _uids(after[-1]) if after else {}
         if not old or not new:
             detail = "the drill did not note which volumes there were before and after"
-            return Finding(self.name, Verdict.UNKNOWN, detail)
+            return Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, detail)
         if run.plan.volumes_stay:
             return self._stayed(old, new)
         if not run.plan.restore:
@@ -58,18 +66,29 @@ class AnswersAreFromTheRestored:
         lacking = sorted(set(old) - set(new))
         if kept:
             hint = "what was read back may never have been lost, so it proves no restore"
-            return Finding(self.name, Verdict.UNKNOWN, f"still the same after the fault: {', '.join(kept)}", hint)
+            detail = f"still the same after the fault: {', '.join(kept)}"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.VolumeSurvived, detail, hint, objects=_claims(kept))
         if lacking:
-            return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
-        return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are new ones")
+            return self._lacking(lacking)
+        detail = f"all {len(new)} claims and their volumes are new ones"
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail)
+
+    def _lacking(self, claims: Sequence[str]) -> Finding:
+        detail = f"did not come back: {', '.join(claims)}"
+        return Finding(self.name, Verdict.FAIL, Reason.ClaimMissing, detail, objects=_claims(claims))
+
+    def _odd(self, claims: Sequence[str]) -> Finding:
+        detail = f"became another, though it was not lost: {', '.join(claims)}"
+        return Finding(self.name, Verdict.FAIL, Reason.VolumeReplaced, detail, objects=_claims(claims))
 
     def _stayed(self, old: Volumes, new: Volumes) -> Finding:
         """Where only what stands on the volumes was lost, they are what they were."""
         if lacking := sorted(set(old) - set(new)):
-            return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
+            return self._lacking(lacking)
         if odd := sorted(claim for claim in new if new[claim] != old.get(claim)):
-            return Finding(self.name, Verdict.FAIL, f"became another, though it was not lost: {', '.join(odd)}")
-        return Finding(self.name, Verdict.PASS, f"all {len(new)} claims and their volumes are what they were")
+            return self._odd(odd)
+        detail = f"all {len(new)} claims and their volumes are what they were"
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail)
 
     def _mended(self, run: Run, old: Volumes, new: Volumes) -> Finding:
         """Where the members left mend the rest: what was lost is new, and all else is what it was.
@@ -80,14 +99,18 @@ class AnswersAreFromTheRestored:
         same = sorted(claim for claim in lost if set(new.get(claim, ())) & set(old.get(claim, ())))
         if same or not run.of("damage"):
             detail = f"these claims were to be lost: {', '.join(sorted(lost))}; still the same: {', '.join(same)}"
-            return Finding(self.name, Verdict.UNKNOWN, detail, "nothing was lost, so nothing was proved")
+            hint = "nothing was lost, so nothing was proved"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.NothingLost, detail, hint, objects=_claims(same))
         if lacking := sorted(set(old) - set(new)):
-            return Finding(self.name, Verdict.FAIL, f"did not come back: {', '.join(lacking)}")
+            return self._lacking(lacking)
         if odd := sorted(claim for claim in set(new) - lost if new[claim] != old.get(claim)):
-            return Finding(self.name, Verdict.FAIL, f"became another, though it was not lost: {', '.join(odd)}")
-        return Finding(
-            self.name, Verdict.PASS, f"new: {', '.join(sorted(lost)) or 'none'}; the others are what they were"
-        )
+            return self._odd(odd)
+        detail = f"new: {', '.join(sorted(lost)) or 'none'}; the others are what they were"
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail)
+
+
+def _claims(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"claim {name}" for name in names)
 
 
 def _lost_claims(event: Event) -> tuple[str, ...]:
@@ -95,15 +118,19 @@ def _lost_claims(event: Event) -> tuple[str, ...]:
     return lost_claims(what) if isinstance(what, Mapping) else ()
 
 
-def _left_alone(seen: Event, written: Json) -> tuple[Verdict, str]:
+def _left_alone(seen: Event, written: Json) -> tuple[Verdict, tuple[Reason, ...], str]:
     """Whether a member of the cluster that was left is well, and without what was `written` to the new one."""
     newest, detail = seen.data.get("newest"), seen.data.get("detail")
     if not isinstance(newest, int) or not isinstance(written, int):
-        return Verdict.UNKNOWN, f"shows write {newest}, and the new one took write {written}"
+        said = f"shows write {newest}, and the new one took write {written}"
+        return Verdict.UNKNOWN, (Reason.NotRecorded,), said
     if newest >= written:
-        return Verdict.FAIL, f"shows write {newest}, which was made after the move"
-    well = seen.data.get("ok") is True
-    return (Verdict.PASS if well else Verdict.FAIL), f"stays at write {newest}: {detail}"
+        return Verdict.FAIL, (Reason.SourceWritten,), f"shows write {newest}, which was made after the move"
+    said = f"stays at write {newest}: {detail}"
+    if seen.data.get("ok") is True:
+        return Verdict.PASS, (Reason.AsExpected,), said
+    why = recorded(seen.data, "detail") or (Reason.MemberUnhealthy,)
+    return Verdict.FAIL, ordered({*why, *causes(detail)}), said
 
 
 def _was_read_anew(run: Run, member: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Finding, Verdict
+from harness.reason import Reason
 from harness.rundir import Run
 
 
@@ -19,10 +20,12 @@ class ChecksCanFail:
         tried = run.of("selftest")
         noticed, missed = (tried[-1].data.get(key) for key in ("noticed", "missed")) if tried else (0, [])
         if not isinstance(noticed, int) or noticed < 1 or not isinstance(missed, list):
-            return (Finding(self.name, Verdict.UNKNOWN, "the checks were not seen to fail before this drill"),)
+            detail = "the checks were not seen to fail before this drill"
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.SelfTestNotRun, detail),)
         if missed:
             hint = "`drillproof selftest` shows them; please report this as a bug of drillproof"
-            first = missed[0].get("name") if isinstance(missed[0], dict) else missed[0]
-            detail = f"{len(missed)} of {noticed + len(missed)} sabotages were missed, {first!r} among them"
-            return (Finding(self.name, Verdict.UNKNOWN, detail, hint),)
-        return (Finding(self.name, Verdict.PASS, f"all {noticed} sabotages of a good recovery were noticed"),)
+            names = tuple(str(each.get("name") if isinstance(each, dict) else each) for each in missed)
+            detail = f"{len(missed)} of {noticed + len(missed)} sabotages were missed, {names[0]!r} among them"
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.SabotageMissed, detail, hint, objects=names),)
+        detail = f"all {noticed} sabotages of a good recovery were noticed"
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Finding, Verdict
+from harness.reason import Reason, ordered
 from harness.rundir import Run
 from harness.signing import seal
 
@@ -23,5 +24,9 @@ class EvidenceIsSigned:
         found = seal.verify_judged(run.path)
         if found.evidence is None or found.problems:
             hint = "`drillproof verify` names all that was changed; take the run from where it was signed"
-            return (Finding(self.name, Verdict.UNKNOWN, "; ".join(found.problems[:3]), hint),)
-        return (Finding(self.name, Verdict.PASS, f"as signed when the drill ended, by key {found.evidence.key}"),)
+            reason, *others = ordered(problem.reason for problem in found.problems) or (Reason.SignatureInvalid,)
+            files = tuple(problem.file for problem in found.problems)
+            said = "; ".join(map(str, found.problems[:3]))
+            return (Finding(self.name, Verdict.UNKNOWN, reason, said, hint, objects=files, causes=tuple(others)),)
+        detail = f"as signed when the drill ended, by key {found.evidence.key}"
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)

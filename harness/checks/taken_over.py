@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from harness.left import differing
 from harness.model import Finding, Verdict
+from harness.reason import Reason
 from harness.rundir import Run
 
 
@@ -27,5 +28,6 @@ class TakenOverAsLeft:
         if odd := differing(run, left if isinstance(left, Mapping) else {}):
             detail = f"not what the drill {whose} left: {', '.join(odd)}"
             hint = "drill on a new cluster: with one scenario, or with --fresh"
-            return (Finding(self.name, Verdict.UNKNOWN, detail, hint),)
-        return (Finding(self.name, Verdict.PASS, f"all members began as the drill {whose} left them"),)
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotAsLeft, detail, hint, objects=odd),)
+        detail = f"all members began as the drill {whose} left them"
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.checks.data import Difference, told
 from harness.checks.ledger import unread
 from harness.errors import Unreadable
 from harness.model import Finding, Json, Verdict
+from harness.reason import Reason, ordered
 from harness.rundir import Run
 from harness.transfers import ACCOUNTS, OPENING, TABLES
 
@@ -29,28 +31,33 @@ class TransfersAreWhole:
         try:
             kept = run.kept(store, member)
         except Unreadable as error:
-            return Finding(self.name, Verdict.UNKNOWN, str(error), "", store, member)
+            return Finding(self.name, Verdict.UNKNOWN, error.reason, str(error), "", store, member, error.objects)
         if kept.classes.acknowledged == 0:
-            return Finding(self.name, Verdict.UNKNOWN, "no write was acknowledged before the fault", "", store, member)
-        said = _differences(accounts, kept.accounts)
-        if said:
-            more = f"; and {len(said) - 5} more" if len(said) > 5 else ""  # noqa: PLR2004 # enough to begin with
+            detail = "no write was acknowledged before the fault"
+            return Finding(self.name, Verdict.UNKNOWN, Reason.NoWriteAcknowledged, detail, "", store, member)
+        found = _differences(accounts, kept.accounts)
+        if found:
+            more = f"; and {len(found) - 5} more" if len(found) > 5 else ""  # noqa: PLR2004 # enough to begin with
             hint = "tables of different moments, or half a transaction; the balances fit no moment that the rows fit"
-            return Finding(self.name, Verdict.FAIL, "; ".join(said[:5]) + more, hint, store, member)
+            # The first reason alone: BalanceDiffers means that the sum is right, and no account too few or too many.
+            reason, *_ = ordered(each.reason for each in found)
+            objects = tuple(f"account {each.part}" for each in found if each.part)
+            return Finding(self.name, Verdict.FAIL, reason, told(found[:5]) + more, hint, store, member, objects)
         detail = f"{len(accounts)} accounts hold what the writes up to the recovery point moved"
-        return Finding(self.name, Verdict.PASS, detail, "", store, member)
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail, "", store, member)
 
 
-def _differences(accounts: Mapping[str, Json], states: Sequence[Mapping[str, int]]) -> list[str]:
-    """What is wrong in words, held against the state that fits best; the sum first, as it is true of every state."""
+def _differences(accounts: Mapping[str, Json], states: Sequence[Mapping[str, int]]) -> list[Difference]:
+    """What is wrong, held against the state that fits best; the sum first, as it is true of every state."""
     should = min(states, key=lambda state: sum(1 for name in state if accounts.get(name) != state[name]))
     total, whole = sum(b for b in accounts.values() if isinstance(b, int)), len(TABLES) * ACCOUNTS * OPENING
+    sums = f"all accounts together hold {total} and should hold {whole}"
     return [
-        *([f"all accounts together hold {total} and should hold {whole}"] if total != whole else []),
-        *(f"{name} is missing" for name in should if name not in accounts),
-        *(f"{name} is extra" for name in accounts if name not in should),
+        *([Difference("", Reason.BalanceSumDiffers, sums)] if total != whole else []),
+        *(Difference(name, Reason.AccountMissing, f"{name} is missing") for name in should if name not in accounts),
+        *(Difference(name, Reason.AccountUnexpected, f"{name} is extra") for name in accounts if name not in should),
         *(
-            f"{name} holds {accounts[name]} and should hold {balance}"
+            Difference(name, Reason.BalanceDiffers, f"{name} holds {accounts[name]} and should hold {balance}")
             for name, balance in should.items()
             if name in accounts and accounts[name] != balance
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Finding, Verdict
+from harness.reason import Reason
 from harness.rundir import Run
 
 
@@ -17,21 +18,21 @@ class NewWriteIsCommitted:
         for store, members in run.members.items():
             writes = run.of("write", store=store)
             if not writes:
-                findings.append(
-                    Finding(self.name, Verdict.UNKNOWN, "no new write was tried after the restore", "", store)
-                )
+                detail = "no new write was tried after the restore"
+                findings.append(Finding(self.name, Verdict.UNKNOWN, Reason.WriteNotTried, detail, "", store))
                 continue
             data = writes[-1].data
             seen = data.get("seen_on")
             lacking = [m for m in members if not isinstance(seen, list | tuple) or m not in seen]
+            objects: tuple[str, ...] = ()
             if data.get("committed") is not True:
-                verdict, detail = Verdict.FAIL, f"the new write was not committed: {data.get('detail')}"
+                verdict, reason = Verdict.FAIL, Reason.WriteNotCommitted
+                detail = f"the new write was not committed: {data.get('detail')}"
             elif lacking:
-                verdict, detail = Verdict.FAIL, f"the new write {data.get('n')} never showed on {', '.join(lacking)}"
+                verdict, reason, objects = Verdict.FAIL, Reason.WriteNotReplicated, tuple(lacking)
+                detail = f"the new write {data.get('n')} never showed on {', '.join(lacking)}"
             else:
-                verdict, detail = (
-                    Verdict.PASS,
-                    f"write {data.get('n')} committed, and seen on all {len(members)} members",
-                )
-            findings.append(Finding(self.name, verdict, detail, "", store))
+                verdict, reason = Verdict.PASS, Reason.AsExpected
+                detail = f"write {data.get('n')} committed, and seen on all {len(members)} members"
+            findings.append(Finding(self.name, verdict, reason, detail, "", store, "", objects))
         return tuple(findings)

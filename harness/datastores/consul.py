@@ -15,9 +15,11 @@ from harness.datastores.consul_server import ACCOUNTS, LEDGER, READ_S, Self, Ser
 from harness.datastores.consul_slow import slowly
 from harness.datastores.consul_statement import execute
 from harness.datastores.consul_writer import WRITE_S, ConsulWriter
+from harness.datastores.health import Problem, health_of
 from harness.errors import TimedOut, ToolFailed
 from harness.model import Health, Reading, Row
 from harness.ports import Cluster, Dataset, Writer
+from harness.reason import Reason
 from harness.wait import NotYet, until
 
 PORT = 8500
@@ -110,9 +112,8 @@ class Consul:
             try:
                 problems, summary = _quorum(server, own, self.members)
             except ToolFailed as error:  # it knows of no leader, and who it is all the same
-                problems, summary = [str(error)], ""
-        detail = "; ".join(problems) or summary
-        return Health(ok=not problems, detail=detail, role=own.role, identity=own.node_id)
+                problems, summary = (Problem(True, Reason.NotAnswering, str(error)),), ""
+        return health_of(problems, good=summary, role=own.role, identity=own.node_id)
 
     def digest(self, member: str) -> Reading:
         """Everything that this server itself holds, but for what `consul_digest` lists with the reason."""
@@ -186,8 +187,8 @@ def _applied(servers: Sequence[Server], target: int) -> None:
         raise NotYet(f"applied {applied} of {target}")
 
 
-def _quorum(server: Server, own: Self, members: tuple[str, ...]) -> tuple[list[str], str]:
-    """What is wrong with the quorum as this server sees it, and a summary for when nothing is."""
+def _quorum(server: Server, own: Self, members: tuple[str, ...]) -> tuple[tuple[Problem, ...], str]:
+    """What may be wrong with the quorum as this server sees it, and a summary for when nothing is."""
     with server.asked("quorum"):
         client = server.client
         peers = client.operator.raft_config()["Servers"]
@@ -199,26 +200,42 @@ def _quorum(server: Server, own: Self, members: tuple[str, ...]) -> tuple[list[s
     leaders = [peer["Node"] for peer in peers if peer["Leader"]]
     entry = node["Node"] if node else {}
     registered = f"{entry.get('ID')} at {entry.get('Address')}"
-    failing = [f"{check['CheckID']} is {check['Status']}" for check in checks if check["Status"] != "passing"]
-    problems = {
-        f"{own.node} answered in its place": own.node != server.member,
-        f"the voters are {', '.join(voters) or 'none'}": voters != sorted(members),
-        f"beside the voters there are {', '.join(others)}": bool(others),
-        f"the leaders are {', '.join(leaders) or 'none'}": len(leaders) != 1,
-        f"its role is {own.role}": (own.role == "leader") != (leaders == [own.node]),
-        "autopilot does not call the servers healthy": not pilot["Healthy"],
-        f"the catalog has it as {registered}": registered != f"{own.node_id} at {own.address}",
+    failing = {check["CheckID"]: check["Status"] for check in checks if check["Status"] != "passing"}
+    said = ", ".join(f"{check} is {status}" for check, status in failing.items())
+    wrong_voters = tuple(sorted({*voters} ^ {*members}))
+    found = [
+        Problem(own.node != server.member, Reason.AnsweredByAnother, f"{own.node} answered in its place", (own.node,)),
+        Problem(
+            voters != sorted(members),
+            Reason.VotersDiffer,
+            f"the voters are {', '.join(voters) or 'none'}",
+            wrong_voters,
+        ),
+        Problem(
+            bool(others), Reason.ServerNotVoting, f"beside the voters there are {', '.join(others)}", tuple(others)
+        ),
+        Problem(
+            len(leaders) != 1, Reason.LeaderMissing, f"the leaders are {', '.join(leaders) or 'none'}", tuple(leaders)
+        ),
+        Problem((own.role == "leader") != (leaders == [own.node]), Reason.RoleDiffers, f"its role is {own.role}"),
+        Problem(not pilot["Healthy"], Reason.AutopilotUnhealthy, "autopilot does not call the servers healthy"),
+        Problem(
+            registered != f"{own.node_id} at {own.address}",
+            Reason.CatalogOutdated,
+            f"the catalog has it as {registered}",
+        ),
         # A leader registers who comes back after long; what only the server itself knows follows at its next sync.
-        "the catalog has not its metadata yet": (entry.get("Meta") or {}) != own.meta,
-        f"of its checks {', '.join(failing)}": bool(failing),
-        "closed to clients: it waits for a restore": not server.is_open(),
-    }
-    found = [what for what, is_wrong in problems.items() if is_wrong]
+        Problem((entry.get("Meta") or {}) != own.meta, Reason.CatalogOutdated, "the catalog has not its metadata yet"),
+        Problem(
+            bool(failing), Reason.CheckFailing, f"of its checks {said}", tuple(f"check {name}" for name in failing)
+        ),
+        Problem(not server.is_open(), Reason.WaitsForRestore, "closed to clients: it waits for a restore"),
+    ]
     leader_index = max((peer["LastIndex"] for peer in pilot["Servers"] if peer["Leader"]), default=0)
     target = max(own.commit_index, leader_index)
     try:
         # Clients may be writing, so it is asked where it got to, and not whether it is level at this instant.
         until(lambda: _applied((server,), target), waited_for="it to apply what the leader has", within_s=LAG_S)
     except TimedOut as late:
-        found.append(str(late))
-    return found, f"{own.role}; voters {', '.join(voters)}; applied {target}"
+        found.append(Problem(True, Reason.ReplicationLagging, str(late)))
+    return tuple(found), f"{own.role}; voters {', '.join(voters)}; applied {target}"

@@ -36,7 +36,7 @@ def account_of(pair: Mapping[str, object]) -> tuple[str, int]:
     except ValueError:
         balance = None
     if str(balance) != text:
-        raise Corrupt(f"{key} holds {text!r}, which is no balance")
+        raise Corrupt(f"{key} holds {text!r}, which is no balance", (f"account {key.removeprefix(ACCOUNTS)}",))
     return key.removeprefix(ACCOUNTS), int(text)
 
 

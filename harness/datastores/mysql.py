@@ -21,6 +21,7 @@ from harness.deadlines import RECOVER_S
 from harness.errors import HarnessError, ToolFailed
 from harness.model import Health, IndexReading, Reading, Row
 from harness.ports import Cluster, Corrupt, Dataset
+from harness.reason import Reason
 from harness.transfers import opening
 from harness.wait import NotYet, until
 
@@ -87,7 +88,8 @@ class MySQL:
                 with self.session(member) as sql:
                     return replica_health(sql, primary)
         except HarnessError as error:
-            return Health(ok=False, detail=str(error), role="unknown", identity="")
+            reasons = (Reason.NotAnswering,)
+            return Health(ok=False, detail=str(error), role="unknown", identity="", reasons=reasons)
 
     def digest(self, member: str) -> Reading:
         """Everything but what `mysql_catalog.EXCLUDED` lists, as this member shows it."""
@@ -154,7 +156,7 @@ class MySQL:
                 yield
         except ToolFailed as error:
             if said := self._died_of_damage(member):
-                raise Corrupt(f"{error.tail}: {said}") from error
+                raise Corrupt(f"{error.tail}: {said}", error.about) from error
             raise
 
     def _died_of_damage(self, member: str) -> str:

@@ -32,7 +32,7 @@ def told() -> Iterator[None]:
         yield
     except ToolFailed as error:
         if is_damage(error.__cause__):
-            raise Corrupt(error.tail) from error
+            raise Corrupt(error.tail, error.about) from error
         raise
 
 

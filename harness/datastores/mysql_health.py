@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pymysql.cursors import Cursor
 
+from harness.datastores.health import Problem, health_of
 from harness.model import Health
+from harness.reason import Reason
 
 LAG_S = 2
 """How long a healthy replica may take for what the primary had when it was asked."""
@@ -51,15 +53,29 @@ def primary_health(sql: Cursor) -> Health:
     sql.execute("SHOW BINARY LOG STATUS")  # the third and fourth column: databases that it has alone, or has not
     withheld = ", ".join(str(name) for row in sql.fetchall() for name in row[2:4] if name)
     sql.execute("SELECT event_name FROM information_schema.events WHERE status = 'REPLICA_SIDE_DISABLED'")
-    wrong = [
-        *([] if closed == "0" else ["it is closed to writes"]),
-        *([] if channels == "0" else ["it follows another server"]),
-        *([f"it filters: {filters}"] if filters else []),
-        *([] if left == "0" else [f"{left} transactions of no session hold locks (see XA RECOVER)"]),
-        *([f"its binary log does not have all databases: {withheld}"] if withheld else []),
-        *(f"event {name} is disabled as on a replica" for (name,) in sql.fetchall()),
-    ]
-    return Health(ok=not wrong, detail="; ".join(wrong) or "takes writes", role="primary", identity=uuid)
+    asleep = [str(name) for (name,) in sql.fetchall()]
+    held = f"{left} transactions of no session hold locks (see XA RECOVER)"
+    return health_of(
+        (
+            Problem(closed != "0", Reason.ClosedToWrites, "it is closed to writes"),
+            Problem(channels != "0", Reason.FollowsAnother, "it follows another server"),
+            Problem(bool(filters), Reason.ReplicationFiltered, f"it filters: {filters}", _filtered(filters)),
+            Problem(left != "0", Reason.TransactionLeftOpen, held),
+            Problem(
+                bool(withheld),
+                Reason.ReplicationFiltered,
+                f"its binary log does not have all databases: {withheld}",
+                (f"binary log {withheld}",),
+            ),
+            *(
+                Problem(True, Reason.EventDisabled, f"event {e} is disabled as on a replica", (f"event {e}",))
+                for e in asleep
+            ),
+        ),
+        good="takes writes",
+        role="primary",
+        identity=uuid,
+    )
 
 
 def replica_health(sql: Cursor, primary: Cursor) -> Health:
@@ -72,18 +88,29 @@ def replica_health(sql: Cursor, primary: Cursor) -> Health:
     told = map(str, one(sql, _REPLICA))
     uuid, closed, executed, receives, applies, follows, delay, channels, filters, errors = told
     errant = one(primary, "SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", executed)[0]
-    wrong = [
-        *([] if closed == "1" else ["it is open to writes"]),
-        *([] if int(channels) <= 1 else [f"it has {channels} channels"]),
-        *([] if receives == "ON" else [f"its receiver is {receives}"]),
-        *([] if applies == "ON" else [f"its applier is {applies}"]),
-        *([] if follows == source else [f"it follows {follows or 'nobody'}, the primary is {source}"]),
-        *([] if uuid != source else ["it has the primary's identity"]),
-        *([] if delay == "0" else [f"it is delayed by {delay} s"]),
-        *([f"it filters: {filters}"] if filters else []),
-        *([] if not late else [f"it lacks what the primary had {LAG_S} s before: {transactions}"]),
-        *([] if not errant else [f"it has transactions that the primary lacks: {errant}"]),
-        *([errors] if errors else []),
-    ]
-    detail = "; ".join(wrong) or f"follows {source}, has all it had"
-    return Health(ok=not wrong, detail=detail, role="replica", identity=uuid)
+    lacking = f"it lacks what the primary had {LAG_S} s before: {transactions}"
+    another = f"it follows {follows or 'nobody'}, the primary is {source}"
+    return health_of(
+        (
+            Problem(closed != "1", Reason.OpenToWrites, "it is open to writes"),
+            Problem(int(channels) > 1, Reason.ExtraChannels, f"it has {channels} channels"),
+            Problem(
+                receives != "ON", Reason.ReplicationStopped, f"its receiver is {receives}", (f"receiver {receives}",)
+            ),
+            Problem(applies != "ON", Reason.ReplicationStopped, f"its applier is {applies}", (f"applier {applies}",)),
+            Problem(follows != source, Reason.FollowsAnother, another),
+            Problem(uuid == source, Reason.DuplicateServerIdentity, "it has the primary's identity"),
+            Problem(delay != "0", Reason.ReplicationDelayed, f"it is delayed by {delay} s", (f"delay {delay} s",)),
+            Problem(bool(filters), Reason.ReplicationFiltered, f"it filters: {filters}", _filtered(filters)),
+            Problem(bool(late), Reason.ReplicationLagging, lacking),
+            Problem(bool(errant), Reason.AheadOfPrimary, f"it has transactions that the primary lacks: {errant}"),
+            Problem(bool(errors), Reason.ReplicationFailed, errors),
+        ),
+        good=f"follows {source}, has all it had",
+        role="replica",
+        identity=uuid,
+    )
+
+
+def _filtered(filters: str) -> tuple[str, ...]:
+    return tuple(f"filter {each}" for each in filters.split("; ") if each)

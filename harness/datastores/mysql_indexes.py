@@ -22,6 +22,7 @@ from harness.datastores.mysql_catalog import NO_ROWS
 from harness.datastores.mysql_digest import ALL, Column, host, quoted, row_bytes, total_of
 from harness.errors import ToolFailed
 from harness.model import IndexReading
+from harness.reason import Reason
 
 EXCLUDED = (
     ("indexes of text (FULLTEXT) and of arrays", "the server does not read them by themselves"),
@@ -70,17 +71,27 @@ def held(sql: Cursor) -> IndexReading:
     for index in found:
         by_table[index.table].append(index)
     wrong: dict[str, str] = {}
+    reasons: dict[str, Reason] = {}
     for table, its in by_table.items():
         totals = ", ".join(index.total for index in its)
         rows, *hashes = _one(sql, f"table {table}", f"SELECT COUNT(*), {totals} FROM {_quoted(table)} {ALL}")  # noqa: S608 # names from the server's own catalog
         for index, hashed in zip(its, hashes, strict=True):
             entries, own = _by_itself(sql, index)
             if (entries, own) != (rows, hashed):
-                wrong[f"{table}.{index.name}"] = (
-                    f"has {entries} entries for {rows} rows" if entries != rows else "has entries that no row has"
-                )
+                name = f"{table}.{index.name}"
+                wrong[name], reasons[name] = _difference(int(str(entries)), int(str(rows)))
     sql.execute("COMMIT")
-    return IndexReading(host(sql), len(found), wrong or _checked(sql))
+    if not wrong:
+        wrong = _checked(sql)
+        reasons = dict.fromkeys(wrong, Reason.IndexDamaged)
+    return IndexReading(host(sql), len(found), wrong, reasons)
+
+
+def _difference(entries: int, rows: int) -> tuple[str, Reason]:
+    if entries == rows:
+        return "has entries that no row has", Reason.IndexStale
+    lacks = Reason.IndexIncomplete if entries < rows else Reason.IndexEntryUnexpected
+    return f"has {entries} entries for {rows} rows", lacks
 
 
 def _checked(sql: Cursor) -> dict[str, str]:
@@ -136,7 +147,7 @@ def _all(sql: Cursor, what: str, statement: str) -> Sequence[tuple[object, ...]]
         sql.execute(statement)
         return sql.fetchall()
     except pymysql.MySQLError as error:
-        raise ToolFailed([statement], 1, f"{what}: {error}") from error
+        raise ToolFailed([statement], 1, f"{what}: {error}", (what,)) from error
 
 
 def _quoted(table: str) -> str:

@@ -11,6 +11,7 @@ from psycopg2.sql import SQL, Identifier
 
 from harness.data import fixtures
 from harness.datastores import postgres_indexes
+from harness.datastores.health import Problem, health_of
 from harness.datastores.postgres_copy import CopyStream
 from harness.datastores.postgres_damage import is_damage
 from harness.datastores.postgres_digest import HOST, MAIN, digest, settle
@@ -20,6 +21,7 @@ from harness.deadlines import RECOVER_S
 from harness.errors import HarnessError, ToolFailed
 from harness.model import Health, IndexReading, Reading, Row
 from harness.ports import Cluster, Corrupt, Dataset
+from harness.reason import Reason
 from harness.transfers import TABLES, opening
 from harness.wait import NotYet, until
 
@@ -100,11 +102,13 @@ class Postgres:
                 if member == self._primary:
                     return _primary_health(primary, str(identity), self._standbys, by_name=bool(self.sender))
                 if flushed is None:
-                    return Health(ok=False, detail=f"{self._primary} is a standby itself", role="unknown", identity="")
+                    return _no_answer(f"{self._primary} is a standby itself", Reason.RoleDiffers, (self._primary,))
                 with self.session(member) as sql:
                     return _standby_health(sql, primary, (str(identity), str(timeline), str(flushed)), self.sender)
-        except (HarnessError, Corrupt) as error:
-            return Health(ok=False, detail=str(error), role="unknown", identity="")
+        except HarnessError as error:
+            return _no_answer(str(error), Reason.NotAnswering)
+        except Corrupt as error:
+            return _no_answer(str(error), Reason.DataCorrupted, error.objects)
 
     def digest(self, member: str) -> Reading:
         """Everything but the ledger's and its accounts' rows, of every database, as this member shows it."""
@@ -212,7 +216,7 @@ class Postgres:
                 opened.close()
         except psycopg2.Error as error:
             if is_damage(error.pgcode, str(error)):
-                raise Corrupt(f"{database}: {str(error).strip()}") from error
+                raise Corrupt(f"{database}: {str(error).strip()}", (f"database {database}",)) from error
             raise ToolFailed(("postgres", member, database), 1, str(error)) from error
 
 
@@ -239,13 +243,21 @@ def _primary_health(sql: cursor, identity: str, standbys: list[str], *, by_name:
     )
     assert isinstance(streaming, list)
     missing = set(standbys) - set(streaming) if by_name else set(standbys[len(streaming) :])
-    wrong = [
-        *(["it is a standby"] if recovering else []),
-        *(["it is closed to writes"] if closed else []),
-        *(f"it does not stream to {name}" for name in sorted(missing)),
-    ]
-    detail = "; ".join(wrong) or f"takes writes, streams to {', '.join(standbys) or 'nobody, as it has no standby'}"
-    return Health(ok=not wrong, detail=detail, role="replica" if recovering else "primary", identity=identity)
+    stopped = Reason.ReplicationStopped
+    return health_of(
+        (
+            Problem(bool(recovering), Reason.RoleDiffers, "it is a standby"),
+            Problem(bool(closed), Reason.ClosedToWrites, "it is closed to writes"),
+            *(Problem(True, stopped, f"it does not stream to {name}", (name,)) for name in sorted(missing)),
+        ),
+        good=f"takes writes, streams to {', '.join(standbys) or 'nobody, as it has no standby'}",
+        role="replica" if recovering else "primary",
+        identity=identity,
+    )
+
+
+def _no_answer(detail: str, reason: Reason, objects: tuple[str, ...] = ()) -> Health:
+    return Health(ok=False, detail=detail, role="unknown", identity="", reasons=(reason,), objects=objects)
 
 
 def _standby_health(
@@ -265,15 +277,21 @@ def _standby_health(
         on_primary, "SELECT %s::pg_lsn > pg_current_wal_flush_lsn(), pg_current_wal_flush_lsn()", position
     )
     beyond = f"it is ahead of its primary: it has replayed up to {position}, the primary has written up to {written}"
-    wrong = [
-        *([beyond] if ahead else []),
-        *([] if recovering else ["it is no standby"]),
-        *([] if identity == primary[0] else [f"it is of cluster {identity}, the primary of {primary[0]}"]),
-        *(["its replay is paused"] if paused else []),
-        *([] if status == "streaming" else ["it does not stream"]),
-        *([] if str(host).startswith(sender) else [f"it streams from {host}"]),
-        *([] if timeline == primary[1] else [f"it is on timeline {timeline}, the primary on {primary[1]}"]),
-        *([] if replayed else [f"it has replayed up to {position}, the primary had {primary[2]}"]),
-    ]
-    detail = "; ".join(wrong) or f"streams from {host}, replayed up to {position}"
-    return Health(ok=not wrong, detail=detail, role="replica" if recovering else "primary", identity=str(identity))
+    foreign = f"it is of cluster {identity}, the primary of {primary[0]}"
+    branched = f"it is on timeline {timeline}, the primary on {primary[1]}"
+    behind = f"it has replayed up to {position}, the primary had {primary[2]}"
+    return health_of(
+        (
+            Problem(bool(ahead), Reason.AheadOfPrimary, beyond),
+            Problem(not recovering, Reason.RoleDiffers, "it is no standby"),
+            Problem(identity != primary[0], Reason.ForeignCluster, foreign),
+            Problem(bool(paused), Reason.ReplicationPaused, "its replay is paused"),
+            Problem(status != "streaming", Reason.ReplicationStopped, "it does not stream"),
+            Problem(not str(host).startswith(sender), Reason.FollowsAnother, f"it streams from {host}"),
+            Problem(timeline != primary[1], Reason.TimelineDiffers, branched),
+            Problem(not replayed, Reason.ReplicationLagging, behind),
+        ),
+        good=f"streams from {host}, replayed up to {position}",
+        role="replica" if recovering else "primary",
+        identity=str(identity),
+    )

@@ -17,6 +17,7 @@ from psycopg2.sql import SQL, Identifier
 from harness.datastores.postgres_damage import is_damage
 from harness.datastores.postgres_digest import DATABASES, HOST, MAIN, SESSION, Connect
 from harness.model import IndexReading
+from harness.reason import Reason
 
 EXCLUDED = (
     ("entries of indexes that are no B-trees", "PostgreSQL cannot check them; their definitions and pages are"),
@@ -57,7 +58,7 @@ def held(connect: Connect, main: str = MAIN) -> IndexReading:
                     count += 1
                     if said:
                         wrong[index if name == main else f"database {name}: {index}"] = said
-    return IndexReading(str(answered_by), count, wrong)
+    return IndexReading(str(answered_by), count, wrong, dict.fromkeys(wrong, Reason.IndexDamaged))
 
 
 def _held(sql: cursor) -> Iterator[tuple[str, str]]:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from harness.before_reasons import expects_findings
 from harness.evidence.controls_map import CHECKS, CONTROLS, NOT_SHOWN, UNMAPPED, Control
 from harness.evidence.junit import label
 from harness.evidence.markdown import SIGNS, escaped, line
-from harness.evidence.story import Story, items, mapping, number
+from harness.evidence.story import Story, mapping, number
 from harness.evidence.summary import says
 from harness.evidence.visible import many, one_line
 from harness.model import Finding, Json, Verdict, worst
@@ -128,7 +129,7 @@ def _speaks_of(finding: Finding, control: Control) -> bool:
 
 
 def _unasked(story: Story, control: Control) -> Iterator[str]:
-    if items(story.facts.get("noticed_by")):
+    if expects_findings(story.facts):
         yield "in this drill the backup or the restore is bad on purpose; it shows no recovery"
     if control.timed:
         objectives = mapping(story.judged.get("objectives"))

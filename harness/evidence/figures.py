@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from harness.before_reasons import expects_findings
 from harness.evidence import move, proof
 from harness.evidence.equality import BAD, Store
-from harness.evidence.story import Story, items, number, numbers
+from harness.evidence.story import Story, number, numbers
 from harness.evidence.visible import duration, many
 from harness.model import Verdict
 
@@ -32,7 +33,7 @@ def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
         return tuple(Figure(*row) for row in proof.rows(story))
     if move.is_move(story):
         return tuple(Figure(*row) for row in move.rows(story))
-    if items(story.facts.get("noticed_by")):
+    if expects_findings(story.facts):
         return (_noticed(story),)
     judged, asked = story.judged, numbers(story.judged.get("objectives") or story.facts.get("objectives"))
     names = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from harness.evidence.story import Story, number
 from harness.evidence.visible import visible
 from harness.model import Finding, Verdict
+from harness.reason import Reason
 
 FIGURES = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
 """The figures of findings.json that are shown as properties, where they were measured."""
@@ -17,10 +18,9 @@ _TAGS = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 
 def write(story: Story, path: Path) -> None:
     """Write `story` to `path`. A run with nothing judged, or with evidence missing, has an error and is not green."""
-    cases = list(story.findings)
-    cases += [Finding("evidence", Verdict.UNKNOWN, problem) for problem in story.problems]
+    cases = [*story.findings, *story.doubts]
     if not cases:
-        cases = [Finding("evidence", Verdict.UNKNOWN, "nothing was judged")]
+        cases = [Finding("evidence", Verdict.UNKNOWN, Reason.NothingJudged, "nothing was judged")]
     suite = ET.Element("testsuite", name="drillproof", tests=str(len(cases)), skipped="0")
     for verdict, tag in _TAGS.items():
         suite.set(f"{tag}s", str(sum(1 for case in cases if case.verdict is verdict)))
@@ -53,7 +53,7 @@ def _properties(suite: ET.Element, story: Story) -> None:
 def _case(suite: ET.Element, story: Story, finding: Finding) -> None:
     case = ET.SubElement(suite, "testcase", classname=visible(story.scenario), name=label(finding), time="0")
     if tag := _TAGS.get(finding.verdict):
-        trouble = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.verdict.name)
+        trouble = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)
         trouble.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))
     else:
         ET.SubElement(case, "system-out").text = visible(finding.detail)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.before_reasons import expects_findings
 from harness.evidence.equality import Member, stores
 from harness.evidence.figures import figures
 from harness.evidence.junit import label
-from harness.evidence.story import Story, items, text
+from harness.evidence.story import Story, text
 from harness.evidence.summary import says
 from harness.evidence.visible import many, one_line
 from harness.model import Finding, Verdict
@@ -42,13 +43,13 @@ def escaped(words: str) -> str:
 
 
 def _page(story: Story) -> Iterator[str]:
-    noticing = bool(items(story.facts.get("noticed_by")))
+    noticing = expects_findings(story.facts)
     read_back = stores(story)
     yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}"
     yield from ("", says(story), "", line(("", "", "")), "|---|---|---|")
     yield from (line((each.name, each.value, each.note)) for each in figures(story, read_back))
     told = [finding for finding in story.findings if finding.verdict is not Verdict.PASS or finding.check == "noticed"]
-    told += [Finding("evidence", Verdict.UNKNOWN, problem) for problem in story.problems]
+    told += story.doubts
     if told:
         yield from ("", "### What was found", "", *_findings(told))
     if passed := len(story.findings) - sum(1 for finding in told if finding in story.findings):
@@ -69,7 +70,7 @@ def _findings(told: Sequence[Finding]) -> Iterator[str]:
     for each in told[:MOST]:
         hint = f" *What to do:* {escaped(_short(each.hint))}" if each.hint else ""
         what = f"{label(each)}: {_short(each.detail)}"
-        yield f"- {SIGNS[each.verdict]} **{each.verdict.name}** {escaped(what)}{hint}"
+        yield f"- {SIGNS[each.verdict]} **{each.verdict.name}** {escaped(what)} ({each.reason}){hint}"
     if len(told) > MOST:
         yield f"- and {len(told) - MOST} more, see report.html"
 

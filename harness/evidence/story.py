@@ -15,6 +15,7 @@ from typing import cast
 from harness import journal, objectives
 from harness.errors import Unreadable
 from harness.model import Event, Finding, Json, Verdict, worst
+from harness.reason import Reason, named
 
 WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 
@@ -35,6 +36,12 @@ class Story:
         """The worst of all findings; UNKNOWN at best where the evidence is not whole."""
         doubt = [Verdict.UNKNOWN] if self.problems else []
         return worst([finding.verdict for finding in self.findings] + doubt)
+
+    @property
+    def doubts(self) -> tuple[Finding, ...]:
+        """The problems as findings, for what shows nothing else."""
+        unreadable = Reason.EvidenceUnreadable
+        return tuple(Finding("evidence", Verdict.UNKNOWN, unreadable, problem) for problem in self.problems)
 
     @property
     def recovery(self) -> tuple[Finding, ...]:
@@ -176,6 +183,10 @@ def _findings(judged: Mapping[str, Json], problems: list[str]) -> tuple[Finding,
         except ValueError:
             problems.append(f"findings.json: {text(each.get('verdict')) or 'nothing'!r} is no verdict")
             verdict = Verdict.UNKNOWN
-        words = [text(each.get(name)) for name in ("detail", "hint", "store", "member")]
-        found.append(Finding(text(each.get("check")) or "unnamed", verdict, *words))
+        detail, hint, store, member = (text(each.get(name)) for name in ("detail", "hint", "store", "member"))
+        reason = named(each.get("reason")) or Reason.Unspecified
+        objects = tuple(map(text, items(each.get("objects"))))
+        causes = tuple(filter(None, map(named, items(each.get("causes")))))
+        check = text(each.get("check")) or "unnamed"
+        found.append(Finding(check, verdict, reason, detail, hint, store, member, objects, causes))
     return tuple(sorted(found, key=lambda finding: WORST_FIRST.index(finding.verdict)))

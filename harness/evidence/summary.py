@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from harness.before_reasons import expects_findings
 from harness.evidence import move, proof
 from harness.evidence.equality import stores
 from harness.evidence.figures import figures
 from harness.evidence.junit import label
-from harness.evidence.story import Story, items
+from harness.evidence.story import Story
 from harness.evidence.visible import one_line
 from harness.model import Verdict
 
@@ -33,7 +34,7 @@ def says(story: Story) -> str:
         return proof.says(story)
     if move.is_move(story):
         return move.says(story)
-    meant = (SAYS_NOTICED if items(story.facts.get("noticed_by")) else SAYS)[story.verdict]
+    meant = (SAYS_NOTICED if expects_findings(story.facts) else SAYS)[story.verdict]
     return meant if story.fenced else f"{meant} {UNFENCED}"
 
 

@@ -137,7 +137,7 @@ def _wrecks(each: Scenario) -> int:
     """How much of a cluster is still good for the next drill after this one; the more, the earlier."""
     if each.fault is None:
         return 0
-    return 3 if each.plan.new_cluster else 2 if each.noticed_by else 1
+    return 3 if each.plan.new_cluster else 2 if each.expected_findings else 1
 
 
 def write(folder: Path, planned: Plan) -> None:

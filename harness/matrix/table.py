@@ -9,10 +9,11 @@ from pathlib import Path
 from statistics import median
 
 from harness import judge
+from harness.before_reasons import expects_findings
 from harness.errors import HarnessError
 from harness.evidence import Story
 from harness.evidence import story as stories
-from harness.evidence.story import items, number, text
+from harness.evidence.story import number, text
 from harness.model import Verdict, worst
 from harness.objectives import legs
 from harness.rundir import Run, inside
@@ -65,7 +66,7 @@ def drilled(run: Path) -> Drilled:
     """What one run directory says. UNKNOWN if its findings are not what this judge says of its evidence."""
     story = believed(run)
     doubt = next(iter(story.problems), "")
-    noticing = bool(items(story.facts.get("noticed_by")))
+    noticing = expects_findings(story.facts)
     return Drilled(
         run,
         story.scenario,

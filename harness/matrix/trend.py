@@ -14,8 +14,9 @@ from pathlib import Path
 from statistics import median
 
 from harness import span
+from harness.before_reasons import expects_findings
 from harness.errors import HarnessError
-from harness.evidence.story import WORST_FIRST, flat, items, mapping, number, numbers, text
+from harness.evidence.story import WORST_FIRST, flat, mapping, number, numbers, text
 from harness.matrix.table import drilled, time_of
 from harness.model import Json, Verdict, worst
 from harness.rundir import began, inside, read_json
@@ -246,7 +247,7 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
         return _judged(point), ""
     said = (read_json(run / "findings.json").get("verdict"), found.verdict.said.get("verdict"))
     verdict = worst(map(verdict_of, said))
-    noticing = bool(items(facts.get("noticed_by")))  # figures of a bad recovery would praise it
+    noticing = expects_findings(facts)  # figures of a bad recovery would praise it
     figures = {} if noticing else {name: number(found.verdict.said.get(name)) for name in FIGURES}
     signed_at = text(found.evidence.said.get("signedAt"))
     drill = f"{text(found.evidence.said.get('run'))} {signed_at}"

@@ -249,7 +249,7 @@ def _facts(options: MoveOptions, looked: Looked) -> dict[str, Json]:
         "summary": f"Moves {options.source.name} to {options.target.name}.",
         "steps": list(MOVE_STEPS),
         "plan": asdict(Plan(move=True, namespace=there)),
-        "noticed_by": [],
+        "expected_findings": [],
         "objectives": asdict(options.objectives),
         "engine": "velero",
         "stores": {each.key: [each.pod] for each in looked.plan.databases},

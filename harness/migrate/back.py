@@ -130,7 +130,11 @@ def _doubts(run: Moved, target: End) -> Iterator[str]:
             return f"{database.key} cannot be read ({str(error).splitlines()[-1]})"
         differ = differences(known, now)
         more = f" and {len(differ) - MOST} more" if len(differ) > MOST else ""
-        return f"{len(differ)} parts of {database.key} differ: {', '.join(differ[:MOST])}{more}" if differ else ""
+        return (
+            f"{len(differ)} parts of {database.key} differ: {', '.join(each.detail for each in differ[:MOST])}{more}"
+            if differ
+            else ""
+        )
 
     yield from filter(None, each(run.there, doubt))
 

@@ -252,7 +252,7 @@ def _facts(options: ProofOptions, stand: Stand, recorded: Recorded, databases: t
         "asked": options.asked,
         "steps": list(PROOF_STEPS),
         "plan": asdict(Plan(new_cluster=True)),
-        "noticed_by": [],
+        "expected_findings": [],
         "objectives": {**asdict(options.objectives), "age_s": options.age_s},
         "engine": f"velero-{recorded.uploader}",
         "stores": {each.key: [each.pod] for each in databases},

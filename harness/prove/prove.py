@@ -15,7 +15,7 @@ from harness.ports import Bucket, Cluster
 from harness.prove.detect import Database
 from harness.prove.examine import Examiner, NoPlace, unready
 from harness.prove.record import Recorded
-from harness.prove.source import Listing, Source, differences, fingerprint
+from harness.prove.source import Listing, Source, changed, differences, fingerprint
 from harness.steps import Steps
 from harness.wait import NotYet, until
 
@@ -214,4 +214,5 @@ class Prove:
             bytes=sum(thing.size for thing in listing.values()),
             sha256=fingerprint(listing),
             differences=[*differ[:MOST], *([f"and {len(differ) - MOST} more"] if len(differ) > MOST else [])],
+            changed=[*changed(self._parts.listing, listing)[:MOST]],
         )

@@ -209,6 +209,11 @@ def differences(before: Listing, after: Listing) -> tuple[str, ...]:
     )
 
 
+def changed(before: Listing, after: Listing) -> tuple[str, ...]:
+    """The keys of what is not as it was."""
+    return tuple(key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key))
+
+
 def why(place: Place, what: str, error: Exception, rights: str = "s3:ListBucket and s3:GetObject are enough") -> str:
     """One line: what the bucket would not do, and what to do about it; these `rights` would let it."""
     code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""

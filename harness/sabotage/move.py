@@ -34,7 +34,7 @@ def good(runs: Path) -> Path:
             "kind": rundir.MOVE,
             "steps": list(MOVE_STEPS),
             "plan": asdict(Plan(move=True, namespace="new")),
-            "noticed_by": [],
+            "expected_findings": [],
             "objectives": {"rto_s": 3600},
             "stores": {KEY: [POD]},
             "backup": {"claims": ["new/data-db-0"], "uncopied": []},

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from harness.errors import Unreadable
 from harness.model import Json, Verdict
+from harness.reason import Reason
 from harness.signing import keys
 from harness.signing.files import BROKEN, Directory, Files, digest
 from harness.signing.keys import PrivateKey
@@ -56,13 +57,27 @@ class Signature:
         return cast("Mapping[str, Json]", ours) if isinstance(ours, dict) else {}
 
 
+class Problem(str):
+    """One thing that is not as it was signed: the line that is printed, with its file and its reason."""
+
+    __slots__ = ("file", "reason")
+    file: str
+    reason: Reason
+
+    def __new__(cls, file: str, why: str, reason: Reason) -> Self:
+        """`file: why`."""
+        problem = super().__new__(cls, f"{file}: {why}")
+        problem.file, problem.reason = file, reason
+        return problem
+
+
 @dataclass(frozen=True)
 class Verified:
     """What verifying a run came to. With no `problems` it is what was signed; by whom is another question."""
 
     evidence: Signature | None
     verdict: Signature | None
-    problems: tuple[str, ...]  # each begins with the name of a file
+    problems: tuple[Problem, ...]  # each begins with the name of a file
 
 
 def sign_evidence(run: Path, signer: PrivateKey) -> None:
@@ -94,15 +109,16 @@ def verify(files: Files) -> Verified:
     """Hold a run against its signatures. Unreadable if it lies in something that cannot hold one of ours."""
     there = files.names()
     if not any(_is_among(name, (FOLDER,)) for name in there):
-        return Verified(None, None, (f"{FOLDER}/: is missing; it was never signed, or its signatures were taken out",))
-    problems = [f"{name}: {_ODD}" for name in sorted(files.odd())]
+        why = "is missing; it was never signed, or its signatures were taken out"
+        return Verified(None, None, (Problem(f"{FOLDER}/", why, Reason.EvidenceMissing),))
+    problems = [_odd(name) for name in sorted(files.odd())]
     evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
     verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
     for signature in filter(None, (evidence, verdict)):
         problems += _differences(files, there, signature.files)
     if evidence and verdict:
         ours = {_in_folder(form, what) for form in (_ENVELOPE, _KEY) for what in ("evidence", "verdict")}
-        problems += [f"{name}: was added" for name in sorted(there - ours - {*evidence.files, *verdict.files})]
+        problems += map(_added, sorted(there - ours - {*evidence.files, *verdict.files}))
         problems += _about_other(files, verdict)
     return Verified(evidence, verdict, tuple(problems))
 
@@ -115,7 +131,7 @@ def verify_findings(run: Path) -> Verified:
     """
     files = Directory(run)
     there = files.names()
-    problems: list[str] = []
+    problems: list[Problem] = []
     evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
     verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
     for signature, name in ((evidence, "run.json"), (verdict, "findings.json")):
@@ -130,12 +146,12 @@ def verify_judged(run: Path) -> Verified:
     """Hold what the checks read of a run directory against the signature of its evidence, and nothing else."""
     files = Directory(run)
     there = files.names()
-    problems = [f"{name}: {_ODD}" for name in sorted(files.odd()) if _is_among(name, (FOLDER, *JUDGED))]
+    problems = [_odd(name) for name in sorted(files.odd()) if _is_among(name, (FOLDER, *JUDGED))]
     evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
     if evidence:
         signed = {name: sha256 for name, sha256 in evidence.files.items() if _is_among(name, JUDGED)}
         problems += _differences(files, there, signed)
-        problems += [f"{name}: was added" for name in sorted(there) if _is_among(name, JUDGED) and name not in signed]
+        problems += [_added(name) for name in sorted(there) if _is_among(name, JUDGED) and name not in signed]
     return Verified(evidence, None, tuple(problems))
 
 
@@ -152,7 +168,7 @@ def _write(run: Path, what: str, statement: Statement, signer: PrivateKey) -> No
         beside.replace(path)
 
 
-def _signature(files: Files, there: Iterable[str], what: str, kind: str, problems: list[str]) -> Signature | None:
+def _signature(files: Files, there: Iterable[str], what: str, kind: str, problems: list[Problem]) -> Signature | None:
     """The signature, if it holds; else why it does not is among the problems."""
     public, envelope = (_in_folder(form, what) for form in (_KEY, _ENVELOPE))
     try:
@@ -161,7 +177,8 @@ def _signature(files: Files, there: Iterable[str], what: str, kind: str, problem
         name = envelope
         statement = unseal(_read(files, there, name), key, kind, public)
     except ValueError as error:
-        problems.append(f"{name}: {error}")
+        reason = Reason.SignatureInvalid if name in there else Reason.EvidenceMissing
+        problems.append(Problem(name, str(error), reason))
         return None
     return Signature(key.keyid, statement.files, statement.predicate)
 
@@ -179,18 +196,27 @@ def _read(files: Files, there: Iterable[str], name: str) -> bytes:
     return data
 
 
-def _about_other(files: Files, verdict: Signature) -> Iterator[str]:
+def _about_other(files: Files, verdict: Signature) -> Iterator[Problem]:
     about = _in_folder(_ENVELOPE, "evidence")
     if verdict.predicate.get("configuration") != [descriptor(about, digest(files, about))]:
-        yield f"{_in_folder(_ENVELOPE, 'verdict')}: is about other evidence than what is here"
+        why = "is about other evidence than what is here"
+        yield Problem(_in_folder(_ENVELOPE, "verdict"), why, Reason.EvidenceAltered)
 
 
-def _differences(files: Files, there: Iterable[str], signed: Mapping[str, str]) -> Iterator[str]:
+def _differences(files: Files, there: Iterable[str], signed: Mapping[str, str]) -> Iterator[Problem]:
     for name, sha256 in sorted(signed.items()):
         if name not in there:
-            yield f"{name}: is missing"
+            yield Problem(name, "is missing", Reason.EvidenceMissing)
         elif digest(files, name) != sha256:
-            yield f"{name}: was changed after it was signed"
+            yield Problem(name, "was changed after it was signed", Reason.EvidenceAltered)
+
+
+def _odd(name: str) -> Problem:
+    return Problem(name, _ODD, Reason.EvidenceAdded)
+
+
+def _added(name: str) -> Problem:
+    return Problem(name, "was added", Reason.EvidenceAdded)
 
 
 def _in_folder(form: str, what: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
+from harness.before_reasons import expects_findings
 from harness.evidence import markdown
 from harness.evidence.equality import stores
 from harness.evidence.figures import figures as shown
@@ -58,7 +59,7 @@ def _headline(run: Story) -> str:
 
 def _run(run: Story) -> dict[str, Json]:
     told = [finding for finding in run.findings if finding.verdict is not Verdict.PASS]
-    praising = bool(items(run.facts.get("noticed_by")))  # figures of a recovery that was to be bad
+    praising = expects_findings(run.facts)  # figures of a recovery that was to be bad
     figures = {name: None if praising else number(run.judged.get(name)) for name in ("rto_s", "rpo_s", "rpo_writes")}
     return {
         "run": run.run.name,
