@@ -19,10 +19,10 @@ test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 
 test-real: $(VENV)/.ready $(ALLURE)/node_modules/.ready ## the pull path, against a registry of our own, kopia-check, Allure: minutes, needs what `make drill` needs
 	@cd clusters/images/velero && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false ./cmd/kopia-check
-	@$(VENV)/bin/pytest -q -s tests/real_allure.py tests/real_pull.py tests/real_existing.py tests/real_existing_application.py
+	@$(VENV)/bin/pytest -q -s tests/real/real_allure.py tests/real/real_pull.py tests/real/real_existing_cluster.py tests/real/real_existing_cluster_application.py
 
 test-migrate: $(VENV)/.ready ## moves between two real clusters, and within one, by accounts that may just that: some 20 minutes, needs what `make drill` needs
-	@DRILLPROOF_MOVE=real-migrate $(VENV)/bin/pytest -q -s tests/real_migrate.py $(ARGS)
+	@DRILLPROOF_MOVE=real-migrate $(VENV)/bin/pytest -q -s tests/real/real_migrate.py $(ARGS)
 
 report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with how each drill went before; other runs by RUNS=reports/matrix/DIR/runs
 	@found=$$(ls -d "$(abspath $(RUNS))"/*-*/allure-results 2>/dev/null); \
@@ -33,7 +33,7 @@ test-browser: $(VENV)/.ready ## the pages in a real Chromium, judged by axe-core
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	  apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "install Chromium and try again" >&2; exit 64; }
 	@cd tests/axe && npm ci --silent --no-audit --no-fund
-	@$(VENV)/bin/pytest -q tests/real_browser.py $(ARGS)
+	@$(VENV)/bin/pytest -q tests/real/real_browser.py $(ARGS)
 
 example: $(VENV)/.ready ## a drill of somebody else's application, as in examples/own-application: minutes, needs what `make drill` needs
 	@cd examples/own-application && "$(abspath $(VENV))/bin/pytest" -q -s -p no:cacheprovider --drillproof-runs="$(abspath reports/runs)" $(ARGS)
@@ -54,19 +54,19 @@ check: $(VENV)/.ready ## lint, format and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
 docs: $(VENV)/.ready ## write the tables in docs/ from real runs: reports/sample/matrix.json
-	@$(VENV)/bin/python -m harness.evidence.tables $(ARGS)
+	@$(VENV)/bin/python -m harness.campaigns.docs_tables $(ARGS)
 
 bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
-	@$(VENV)/bin/python -m harness.benches.drill $(ARGS)
+	@$(VENV)/bin/python -m bench.drill $(ARGS)
 
 bench-reports: $(VENV)/.ready ## time the report of one run and the trend of 1,000; of a real drill by ARGS=reports/runs/latest
-	@$(VENV)/bin/python -m harness.benches.reports $(ARGS)
+	@$(VENV)/bin/python -m bench.reports $(ARGS)
 
 bench-catalogue: $(VENV)/.ready ## time all disasters on one cluster, then on two at once: hours; fewer by ARGS='pack_cut index_lost'
-	@$(VENV)/bin/python -m harness.benches.catalogue $(ARGS)
+	@$(VENV)/bin/python -m bench.catalogue $(ARGS)
 
 bench-prove: $(VENV)/.ready ## time the proof of a backup of 10 GB beside restic alone; of less by ARGS=1000 (in MB)
-	@$(VENV)/bin/python -m harness.benches.prove $(ARGS)
+	@$(VENV)/bin/python -m bench.prove $(ARGS)
 
 gc: $(VENV)/.ready ## remove whatever earlier drills left behind
 	@$(VENV)/bin/drillproof gc

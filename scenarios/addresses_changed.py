@@ -4,9 +4,9 @@ Raft's peers are remembered by address, so the quorum has to find itself again b
 consul issues 10653 and 10678 and consul-k8s issue 561 tell of elections that stayed with the old addresses).
 """
 
-from harness.faults.halt import NewAddresses
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.statefulset_restart import NewAddresses
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=NewAddresses("consul", needs=("consul",)),

@@ -4,9 +4,9 @@ By what Kubernetes and Raft say they could be well; only that they were never to
 closed. The namespace is removed and the last backup restored.
 """
 
-from harness.faults.volumes import LoseVolumes
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.volume_loss import LoseVolumes
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseVolumes("all of consul", ("consul-0", "consul-1", "consul-2", "consul-backup-0"), needs=("consul",)),

@@ -3,11 +3,11 @@
 A backup lives for 30 days if nobody says otherwise. There is nothing to restore, and that must be said.
 """
 
-from harness.faults.machinery import ExpireBackups
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.faults.velero import ExpireBackups
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

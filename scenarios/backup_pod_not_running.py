@@ -4,10 +4,10 @@ Velero copies volumes of running pods only (its manual on file system backup say
 nothing wrong and says Completed. It must be noticed when the backup is taken.
 """
 
-from harness.faults.workloads import ScaleDown
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
+from harness.faults.scale_down import ScaleDown
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(Trouble(ScaleDown("consul-backup", needs=("consul",)), "backup"),),

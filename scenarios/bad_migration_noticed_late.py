@@ -4,9 +4,9 @@ The newest backup is then worth nothing; the one before it must be chosen. What 
 and is counted.
 """
 
-from harness.faults.logical import Statement
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.sql import Statement
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=Statement("bad-migration", "postgres", "TRUNCATE public.user_attribute", "table public.user_attribute"),

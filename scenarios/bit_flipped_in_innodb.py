@@ -4,10 +4,10 @@ InnoDB checks a page when it reads it, and then ends itself rather than serve it
 Reading it back must notice, long before the replica is needed.
 """
 
-from harness.faults.files import FlipBits
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
+from harness.faults.file_corruption import FlipBits
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=FlipBits("mysql", "replica", "gateway-7.example.org", folder="mysql/core_tenant"),

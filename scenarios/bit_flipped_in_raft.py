@@ -5,10 +5,10 @@ another name than on the two others. Reading it back must notice. A snapshot has
 one the server refuses to start from it, and says so. Which of the two it is, is luck.
 """
 
-from harness.faults.files import FlipBits
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
+from harness.faults.file_corruption import FlipBits
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=FlipBits("consul", "follower", "vault/core/shamir-kek", folder="raft"),

@@ -4,10 +4,10 @@ It starts, streams, and is Ready and healthy. Only who reads the table hears of 
 reads it, and not before (manual: data checksums). Reading it back must notice.
 """
 
-from harness.faults.files import FlipBits
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
+from harness.faults.file_corruption import FlipBits
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=FlipBits("postgres", "replica", "portal-600.example.org", folder="pg/base", flush="CHECKPOINT"),

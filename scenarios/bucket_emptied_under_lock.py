@@ -4,10 +4,10 @@ The bucket has object lock: of what was written within a day no version can be d
 back to how it was when the backup was stored, Velero finds the backup there again, and restores it.
 """
 
+from harness.core.model import Objectives, Plan
+from harness.faults.bucket_wipe import DeleteEverything, LockObjects
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.versions import DeleteEverything, LockObjects
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

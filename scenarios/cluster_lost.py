@@ -3,9 +3,9 @@
 Velero learns of the backups in an old bucket only when it looks there, up to a minute later: that is part of the RTO.
 """
 
-from harness.faults.cluster import LoseNodes
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.node_loss import LoseNodes
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseNodes(),

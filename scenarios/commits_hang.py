@@ -4,11 +4,11 @@ All members are Ready and replicate, everything can be read, and every COMMIT ha
 charts bring (pg_isready) notices. (PostgreSQL's manual, section 26.2.8, on synchronous standbys that are missing.)
 """
 
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
 from harness.faults.command import Command
-from harness.faults.loss import writes_stand_still
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.faults.observations import writes_stand_still
+from harness.workflows.drill.scenario import Scenario
 
 RENAME = r"""
 . /scripts/cluster.sh

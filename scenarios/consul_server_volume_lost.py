@@ -1,8 +1,8 @@
 """One Consul server loses its volume. The other two have a quorum and teach the new one all; nothing is lost."""
 
-from harness.faults.volumes import LoseVolumes
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.volume_loss import LoseVolumes
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseVolumes("a server of consul", ("consul-2",), needs=("consul",)),

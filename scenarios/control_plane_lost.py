@@ -3,9 +3,9 @@
 There is no backup of etcd, so the cluster will not be one again. A new one is made, and restored from the bucket alone.
 """
 
-from harness.faults.cluster import LoseNodes
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.node_loss import LoseNodes
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseNodes(only_control_plane=True),

@@ -4,10 +4,10 @@ Velero calls its location Unavailable and refuses every backup (velero issues 59
 only at the backups that there are sees nothing. It must be noticed when the backup is due.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.velero_secret import RefuseCredentials
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

@@ -3,11 +3,11 @@
 Velero refuses the restore, since its location is Unavailable. Nothing may look recovered.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero_secret import RefuseCredentials
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

@@ -4,9 +4,9 @@ PostgreSQL ends itself within a minute, and an empty directory is no place to st
 the last backup restored.
 """
 
-from harness.faults.files import WipeVolumes
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.file_corruption import WipeVolumes
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=WipeVolumes(("postgres-primary-0",), needs=("postgres",)),

@@ -3,11 +3,11 @@
 All members are Ready and replicate, everything can be read, and every write hangs.
 """
 
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
 from harness.faults.command import Command
-from harness.faults.loss import writes_stand_still
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.faults.observations import writes_stand_still
+from harness.workflows.drill.scenario import Scenario
 
 HOLD = """
 export MYSQL_PWD=$MYSQL_ROOT_PASSWORD

@@ -4,11 +4,11 @@ The backup is whole and what is in it does not fit. Velero counts every byte of 
 that there was no space left stands in the log of a node agent only. The restore must not look like one.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.disk import SmallDisk
 from harness.faults.namespace import DeleteNamespace
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),

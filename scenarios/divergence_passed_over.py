@@ -5,11 +5,11 @@ the replica says that it has applied everything, and it has not. Without it repl
 Only the rows themselves tell. (MySQL's manual on replica_skip_errors: replicas "become hopelessly out of synchrony".)
 """
 
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
 from harness.faults.command import Command
-from harness.faults.loss import differing
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.faults.observations import differing
+from harness.workflows.drill.scenario import Scenario
 
 WRITE = r"""
 export MYSQL_PWD=$MYSQL_ROOT_PASSWORD

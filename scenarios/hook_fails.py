@@ -3,10 +3,10 @@
 The volume still holds the snapshot of last time, or nothing. Velero copies it all the same; it must be noticed.
 """
 
-from harness.faults.hooks import Annotate
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
+from harness.faults.annotations import Annotate
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(

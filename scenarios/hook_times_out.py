@@ -4,10 +4,10 @@ Velero counts it as failed, copies nothing of this pod and never calls the hook 
 itself goes on, and the server stays stopped: only its hold, which runs out, unlocks it. It must be noticed.
 """
 
-from harness.faults.hooks import Annotate
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
+from harness.faults.annotations import Annotate
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 IMPATIENT = {
     "pre.hook.backup.velero.io/timeout": "100ms",

@@ -3,9 +3,9 @@
 All three servers agree on that at once. The namespace is removed and the last backup restored.
 """
 
-from harness.faults.logical import Statement
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.sql import Statement
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=Statement("delete-keys", "consul", "DELETE kv/vault/core?recurse=true", "kv vault/core"),

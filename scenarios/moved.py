@@ -4,9 +4,9 @@ Other nodes, other addresses, the same names: what was restored must find its ow
 that joins the old cluster's replication, or an old one that takes a write of the new one's, is what every move risks.
 """
 
-from harness.faults.fence_off import FenceOff
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.cluster_isolation import FenceOff
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=FenceOff(),

@@ -4,9 +4,9 @@ Whatever has the old names written in, an address with its namespace, a claim th
 does not come up, or finds the wrong one: https://velero.io/docs/v1.16/restore-reference/ tells how Velero maps them.
 """
 
-from harness.faults.fence_off import FenceOff
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.cluster_isolation import FenceOff
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=FenceOff(),

@@ -1,8 +1,8 @@
 """The namespace is deleted, with every pod, claim and volume in it; the newest backup brings it back."""
 
+from harness.core.model import Objectives
 from harness.faults.namespace import DeleteNamespace
-from harness.model import Objectives
-from harness.scenario import Scenario
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),

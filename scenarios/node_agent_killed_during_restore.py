@@ -4,11 +4,11 @@ The restore must not say Completed with a volume half written (velero issue 9365
 written back before anybody can strike, so the agents are slow here.
 """
 
-from harness.faults.machinery import KillWhileWorking, SlowNodeAgent
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.faults.velero import KillWhileWorking, SlowNodeAgent
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),

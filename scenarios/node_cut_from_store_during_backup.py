@@ -3,10 +3,10 @@
 Velero's own server does, so its location is Available. The backup must not look taken.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.network import CutFromStore
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(Trouble(CutFromStore("consul-backup-0", needs=("consul",)), "backup"),),

@@ -4,9 +4,9 @@ The backup is restored over what is left: it brings back what is gone, passes ov
 with the data that they had. Only the volume with the dump is overwritten, and nobody reads it. So nothing is lost.
 """
 
+from harness.core.model import Objectives, Plan
 from harness.faults.objects import DeleteObjects
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=DeleteObjects(("statefulsets", "secrets")),

@@ -1,9 +1,9 @@
 """A pack of the finished backup loses its second half in the bucket. It must be noticed before it is needed."""
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.bucket import Rot, SpoilObjects
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

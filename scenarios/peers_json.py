@@ -5,10 +5,10 @@ way, and config entries that no older snapshot had (services' defaults, resolver
 servers have none here: `consul snapshot save` makes one on the server that is asked, and then it is luck who lost what.
 """
 
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
 from harness.faults.peers import STALE_PEERS
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=STALE_PEERS,

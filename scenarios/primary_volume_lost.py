@@ -3,9 +3,9 @@
 The namespace is removed and the last backup restored.
 """
 
-from harness.faults.volumes import LoseVolumes
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.volume_loss import LoseVolumes
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseVolumes("the primary of postgres", ("postgres-primary-0",), needs=("postgres",)),

@@ -4,9 +4,9 @@ The standbys are whole, and nobody may promote one: in this deployment the prima
 and the last backup restored.
 """
 
-from harness.faults.cluster import LoseWorker
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.node_loss import LoseWorker
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseWorker(holding="postgres-primary-0", needs=("postgres",)),

@@ -1,8 +1,8 @@
 """One replica of MySQL loses its volume. No restore is called for: it clones the primary, and nothing is lost."""
 
-from harness.faults.volumes import LoseVolumes
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.volume_loss import LoseVolumes
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseVolumes("a replica of mysql", ("mysql-secondary-1",), needs=("mysql",)),

@@ -4,11 +4,11 @@ The namespace is lost, and the restore finds a repository that it cannot open (v
 Pods come up all the same, with empty volumes: it must not look like a recovery.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero_secret import ChangeSecret
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 CHANGED = ChangeSecret("other-password", "velero-repo-credentials", "repository-password", "another")
 

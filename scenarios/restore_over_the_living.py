@@ -5,10 +5,10 @@ back. (velero issues 5332, 6101 and 8047; a policy for existing resources does n
 noticed.
 """
 
-from harness.faults.logical import Statement
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
+from harness.faults.sql import Statement
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=Statement("delete-keys", "consul", "DELETE kv/vault/core?recurse=true", "kv vault/core"),

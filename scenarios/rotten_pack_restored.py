@@ -3,11 +3,11 @@
 The restore is then the first to read it. Whatever comes up afterwards, it must not look like a recovery.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.bucket import Rot, SpoilObjects
 from harness.faults.namespace import DeleteNamespace
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

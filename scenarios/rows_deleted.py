@@ -4,9 +4,9 @@ Synchronous standbys make it worse: when the client hears of the commit, all thr
 namespace is removed and the last backup restored.
 """
 
-from harness.faults.logical import Statement
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.sql import Statement
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=Statement("delete-without-where", "postgres", "DELETE FROM public.credential", "table public.credential"),

@@ -4,11 +4,11 @@ A node id is who a server is, to the catalog, to gossip and to Raft. The others 
 It goes on trying, its pod Running all the while. (Consul's manual on `node_id`: it must be unique within the cluster.)
 """
 
+from harness.core.model import ExpectedFinding, Objectives, Plan
+from harness.core.reason import Reason
 from harness.faults.config import EditConfig
-from harness.faults.loss import logged
-from harness.model import ExpectedFinding, Objectives, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.faults.observations import logged
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=EditConfig(

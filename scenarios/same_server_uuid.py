@@ -4,11 +4,11 @@ The primary lets only one of them follow. The other stops with error 1236, and s
 (MySQL's manual on replication, server_uuid; a clone of the files takes auto.cnf with it.)
 """
 
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
 from harness.faults.command import Command
-from harness.faults.loss import logged
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.faults.observations import logged
+from harness.workflows.drill.scenario import Scenario
 
 COPY = r"""
 export MYSQL_PWD=$MYSQL_ROOT_PASSWORD

@@ -4,11 +4,11 @@ Velero passes over a Secret that exists. So the new password meets the old data,
 that was opened without them would hang at its first commit. It must be noticed.
 """
 
+from harness.core.model import ExpectedFinding, Objectives
+from harness.core.reason import Reason
 from harness.faults.objects import DeleteObjects
 from harness.faults.secret import STANDBYS_PASSWORD
-from harness.model import ExpectedFinding, Objectives
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteObjects(("statefulsets", "persistentvolumeclaims"), needs=("postgres",)),

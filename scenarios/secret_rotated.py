@@ -4,10 +4,10 @@ The restore brings the old data and the old Secret, and they fit each other: it 
 the password that was changed since somebody knew it is good again, and nobody says so.
 """
 
+from harness.core.model import Objectives
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.secret import STANDBYS_PASSWORD
-from harness.model import Objectives
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),

@@ -4,10 +4,10 @@ restic's own check calls such a repository healthy; counting the backup's copies
 snapshots and directories in packs of their own: with it, these are deleted.)
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.bucket import Rot, SpoilObjects
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

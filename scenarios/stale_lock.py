@@ -4,11 +4,11 @@ Velero unlocks only what restic calls stale, and a lock of another machine is th
 2193, 5669 and 9437). Until then, or until somebody unlocks the repository by hand, the restore fails. It must say so.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.repository import LeaveLock
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

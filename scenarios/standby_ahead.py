@@ -4,10 +4,10 @@ They are ahead of it on the same timeline. The primary takes their old positions
 standby has ("is now a synchronous standby"), and they can replay nothing more ("record with incorrect prev-link").
 """
 
-from harness.faults.older import TurnBack
-from harness.model import ExpectedFinding, Plan
-from harness.reason import Reason
-from harness.scenario import Scenario
+from harness.core.model import ExpectedFinding, Plan
+from harness.core.reason import Reason
+from harness.faults.stale_volume import TurnBack
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=TurnBack("postgres-primary", "postgres"),

@@ -1,8 +1,8 @@
 """One standby of PostgreSQL loses its volume. It takes a new base backup of the primary; nothing is lost."""
 
-from harness.faults.volumes import LoseVolumes
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.volume_loss import LoseVolumes
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseVolumes("a standby of postgres", ("postgres-read-0",), needs=("postgres",)),

@@ -5,11 +5,11 @@ trying to read the backup. When the store is up again, what came back is removed
 must recover.
 """
 
-from harness.faults.machinery import While
+from harness.core.model import Objectives, Plan
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.objectstore import ObjectStoreDown
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario, Trouble
+from harness.faults.velero import While
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

@@ -1,9 +1,9 @@
 """The object store is down when the backup is due. The backup must not look taken."""
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.objectstore import ObjectStoreDown
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

@@ -1,10 +1,10 @@
 """The namespace is lost, and the object store is down when it is to be restored. Nothing may look recovered."""
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.objectstore import ObjectStoreDown
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds

@@ -3,9 +3,9 @@
 Replication is no backup: it copies mistakes faithfully. The namespace is removed and the last backup restored.
 """
 
-from harness.faults.logical import Statement
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.sql import Statement
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=Statement(

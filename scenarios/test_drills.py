@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.evidence import Story, label
-from harness.model import Verdict
+from harness.core.model import Verdict
+from harness.reports import Story, label
 
 
 def test_drill(drillproof_drill: Story, subtests: pytest.Subtests) -> None:

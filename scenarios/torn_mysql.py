@@ -6,11 +6,11 @@ back. The longer the copy takes the more of them: here the node agents have a te
 database would take as long with a whole one.
 """
 
-from harness.faults.machinery import SlowNodeAgent
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.faults.velero import SlowNodeAgent
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),

@@ -6,12 +6,12 @@ The longer the copy takes the more of them: here the node agents have a tenth of
 would take as long with a whole one.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.checkpoint import CheckpointsDuringCopy
-from harness.faults.machinery import SlowNodeAgent
 from harness.faults.namespace import DeleteNamespace
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.faults.velero import SlowNodeAgent
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),

@@ -4,11 +4,11 @@ Velero elects no leader. Both restore: the one that makes the pod has its volume
 already and says Completed, 0 errors, for both, while the volume is still empty. Somebody must see that it is not done.
 """
 
-from harness.faults.machinery import SecondServer, SlowNodeAgent
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.faults.velero import SecondServer, SlowNodeAgent
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),

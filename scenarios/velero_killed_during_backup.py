@@ -4,11 +4,11 @@ The new one takes nothing up again: it calls the backup Failed when it starts (v
 when it stayed InProgress for ever), and nothing of it is in the bucket. It must not look taken.
 """
 
-from harness.faults.hooks import Annotate
-from harness.faults.machinery import KillWhileWorking
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
+from harness.faults.annotations import Annotate
+from harness.faults.velero import KillWhileWorking
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SLOW = {"pre.hook.backup.velero.io/command": '["/bin/sh", "-c", "sleep 60"]'}
 

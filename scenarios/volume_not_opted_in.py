@@ -4,10 +4,10 @@ Nothing of the volume is in it (velero issues 8161 and 8123 are of this kind). I
 taken, not when it is needed.
 """
 
-from harness.faults.hooks import Annotate
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
+from harness.faults.annotations import Annotate
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(

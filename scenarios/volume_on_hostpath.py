@@ -4,10 +4,10 @@ Velero says Completed, with a warning in a log, and has copied nothing (velero i
 of this kind). It must be noticed when the backup is taken, not when it is needed.
 """
 
+from harness.core.model import ExpectedFinding
+from harness.core.reason import Reason
 from harness.faults.hostpath import HostPathVolume
-from harness.model import ExpectedFinding
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     troubles=(Trouble(HostPathVolume("consul-backup-0", "drill", needs=("consul",)), "backup"),),

@@ -5,11 +5,11 @@ claims bound to them, and waits for pods that no node takes, since their claims 
 different claim"; velero issue 5141). It must be noticed.
 """
 
+from harness.core.model import ExpectedFinding, Objectives
+from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.retain import RetainVolumes
-from harness.model import ExpectedFinding, Objectives
-from harness.reason import Reason
-from harness.scenario import Scenario, Trouble
+from harness.faults.reclaim_policy import RetainVolumes
+from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(retained=True),

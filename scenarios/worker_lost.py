@@ -4,9 +4,9 @@ Its members' claims are bound to volumes that are nowhere: their pods wait for e
 Then the members are made anew from those that are left, and nothing is lost. No restore is called for.
 """
 
-from harness.faults.cluster import LoseWorker
-from harness.model import Objectives, Plan
-from harness.scenario import Scenario
+from harness.core.model import Objectives, Plan
+from harness.faults.node_loss import LoseWorker
+from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseWorker(sparing=("mysql-primary-0", "postgres-primary-0")),

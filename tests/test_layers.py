@@ -13,36 +13,142 @@ ADAPTERS = tuple(
     for name in ("backups", "clusters", "datastores", "engine", "faults", "images", "services", "supplies")
 )
 
-REASON = "harness.reason"
+REASON = "harness.core.reason"
 """Below all; the values and the errors name their reasons, and import nothing else of ours."""
 
 FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("reason.py", ("harness",)),
     ("model.py", ("harness",)),
     ("errors.py", ("harness",)),
-    ("drill.py", (*ADAPTERS, "harness.checks", "harness.judge", "harness.evidence", "harness.assembly")),
-    ("observe.py", (*ADAPTERS, "harness.checks", "harness.judge", "harness.assembly")),
-    ("judge.py", (*ADAPTERS, "harness.drill", "harness.shell", "harness.k8s", "harness.assembly")),
-    ("checks", (*ADAPTERS, "harness.drill", "harness.shell", "harness.k8s", "harness.wait", "harness.assembly")),
-    ("sabotage", (*ADAPTERS, "harness.assembly")),
-    ("selftest.py", (*ADAPTERS, "harness.assembly")),
-    ("evidence", (*ADAPTERS, "harness.drill", "harness.assembly")),
-    ("signing", (*ADAPTERS, "harness.drill", "harness.checks", "harness.evidence", "harness.assembly")),
-    ("clusters", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
-    ("datastores", ("harness.drill", "harness.checks", "harness.clusters", "harness.backups", "harness.assembly")),
-    ("backups", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
-    ("applications", ("harness.drill", "harness.checks", "harness.clusters", "harness.assembly")),
-    ("proof.py", (*ADAPTERS, "harness.prove", "harness.checks", "harness.evidence", "harness.assembly")),
-    ("prove/prove.py", ("harness.clusters", "harness.engine", "harness.images", "harness.checks", "harness.assembly")),
-    ("move.py", (*ADAPTERS, "harness.migrate", "harness.checks", "harness.evidence", "harness.assembly")),
-    ("migrate/plan.py", ("harness.clusters", "harness.engine", "harness.images", "harness.checks", "harness.assembly")),
-    ("migrate/move.py", ("harness.clusters", "harness.engine", "harness.images", "harness.checks", "harness.assembly")),
-    ("prove/source.py", (*ADAPTERS, "harness.checks", "harness.assembly")),
-    ("unattended", ("harness.drill", "harness.checks", "harness.faults", "harness.datastores", "harness.assembly")),
-    ("faults", ("harness.drill", "harness.checks", "harness.datastores", "harness.assembly")),
-    ("engine", ("harness.drill", "harness.checks", "harness.clusters", "harness.assembly")),
-    ("images", ("harness.drill", "harness.checks", "harness.clusters", "harness.assembly")),
-    ("dataset", (*ADAPTERS, "harness.drill", "harness.checks", "harness.assembly")),
+    (
+        "drill.py",
+        (*ADAPTERS, "harness.checks", "harness.checks.judge", "harness.reports", "harness.workflows.drill.assembly"),
+    ),
+    ("observe.py", (*ADAPTERS, "harness.checks", "harness.checks.judge", "harness.workflows.drill.assembly")),
+    (
+        "judge.py",
+        (
+            *ADAPTERS,
+            "harness.workflows.drill.drill",
+            "harness.core.process",
+            "harness.core.kubernetes",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    (
+        "checks",
+        (
+            *ADAPTERS,
+            "harness.workflows.drill.drill",
+            "harness.core.process",
+            "harness.core.kubernetes",
+            "harness.core.wait",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    ("sabotage", (*ADAPTERS, "harness.workflows.drill.assembly")),
+    ("selftest.py", (*ADAPTERS, "harness.workflows.drill.assembly")),
+    ("evidence", (*ADAPTERS, "harness.workflows.drill.drill", "harness.workflows.drill.assembly")),
+    (
+        "signing",
+        (
+            *ADAPTERS,
+            "harness.workflows.drill.drill",
+            "harness.checks",
+            "harness.reports",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    (
+        "clusters",
+        ("harness.workflows.drill.drill", "harness.checks", "harness.datastores", "harness.workflows.drill.assembly"),
+    ),
+    (
+        "datastores",
+        (
+            "harness.workflows.drill.drill",
+            "harness.checks",
+            "harness.clusters",
+            "harness.backups",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    (
+        "backups",
+        ("harness.workflows.drill.drill", "harness.checks", "harness.datastores", "harness.workflows.drill.assembly"),
+    ),
+    (
+        "applications",
+        ("harness.workflows.drill.drill", "harness.checks", "harness.clusters", "harness.workflows.drill.assembly"),
+    ),
+    (
+        "proof.py",
+        (*ADAPTERS, "harness.workflows.proof", "harness.checks", "harness.reports", "harness.workflows.drill.assembly"),
+    ),
+    (
+        "prove/prove.py",
+        (
+            "harness.clusters",
+            "harness.clusters.engine",
+            "harness.clusters.images",
+            "harness.checks",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    (
+        "move.py",
+        (
+            *ADAPTERS,
+            "harness.workflows.migration",
+            "harness.checks",
+            "harness.reports",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    (
+        "migrate/plan.py",
+        (
+            "harness.clusters",
+            "harness.clusters.engine",
+            "harness.clusters.images",
+            "harness.checks",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    (
+        "migrate/move.py",
+        (
+            "harness.clusters",
+            "harness.clusters.engine",
+            "harness.clusters.images",
+            "harness.checks",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    ("prove/source.py", (*ADAPTERS, "harness.checks", "harness.workflows.drill.assembly")),
+    (
+        "unattended",
+        (
+            "harness.workflows.drill.drill",
+            "harness.checks",
+            "harness.faults",
+            "harness.datastores",
+            "harness.workflows.drill.assembly",
+        ),
+    ),
+    (
+        "faults",
+        ("harness.workflows.drill.drill", "harness.checks", "harness.datastores", "harness.workflows.drill.assembly"),
+    ),
+    (
+        "engine",
+        ("harness.workflows.drill.drill", "harness.checks", "harness.clusters", "harness.workflows.drill.assembly"),
+    ),
+    (
+        "images",
+        ("harness.workflows.drill.drill", "harness.checks", "harness.clusters", "harness.workflows.drill.assembly"),
+    ),
+    ("dataset", (*ADAPTERS, "harness.workflows.drill.drill", "harness.checks", "harness.workflows.drill.assembly")),
     ("", ("scenarios", "tests")),
 )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from guestbook import Guestbook
 
-from harness.application import Application
+from harness.workloads.application import Application
 
 
 @pytest.fixture(scope="session")

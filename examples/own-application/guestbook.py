@@ -1,4 +1,4 @@
-"""The guestbook as drillproof sees it: one PostgreSQL server in one pod. Implements `harness.ports.Datastore`."""
+"""The guestbook as drillproof sees it: one PostgreSQL server in one pod. Implements `harness.core.ports.Datastore`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 from psycopg2.sql import SQL, Identifier
 
-from harness import transfers
-from harness.datastores.postgres_writer import PostgresWriter
-from harness.errors import ToolFailed
-from harness.model import Health, Part, Reading, Row
-from harness.ports import Cluster, Corrupt, Dataset, Writer
-from harness.reason import Reason
+from harness.core import bank_workload
+from harness.core.errors import ToolFailed
+from harness.core.model import Health, Part, Reading, Row
+from harness.core.ports import Cluster, Corrupt, Dataset, Writer
+from harness.core.reason import Reason
+from harness.workloads.postgres.writer import PostgresWriter
 
 PORT = 5432
 DATABASE = "guestbook"
@@ -65,7 +65,7 @@ class Guestbook:
                 columns = map(Identifier, dataset.columns(self.name, table))
                 into = SQL("INSERT INTO {} ({}) VALUES %s").format(Identifier(table), SQL(", ").join(columns))
                 execute_values(sql, into, dataset.rows(self.name, table))
-            for account, balance in transfers.opening().items():
+            for account, balance in bank_workload.opening().items():
                 kind, number = account.split("/")
                 opened = SQL("INSERT INTO {} VALUES (%s, %s)").format(Identifier("drillproof", kind))
                 sql.execute(opened, (int(number), balance))

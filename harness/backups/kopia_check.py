@@ -10,15 +10,15 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from harness import deadlines
 from harness.backups import velero_check
+from harness.backups.object_store import ObjectStore
 from harness.backups.velero_check import Answer
-from harness.clusters.minio import ObjectStore
-from harness.errors import HarnessError
-from harness.k8s import Object, RunsKubectl, text
-from harness.model import Json
-from harness.reason import Reason
-from harness.shell import run
+from harness.core import timeouts
+from harness.core.errors import HarnessError
+from harness.core.kubernetes import Object, RunsKubectl, text
+from harness.core.model import Json
+from harness.core.process import run
+from harness.core.reason import Reason
 
 UPLOADER = "kopia"
 
@@ -57,7 +57,7 @@ def _repository(checker: Path, store: ObjectStore, prefix: str, password: str, c
     }
     try:
         # The keys go by standard input, where they are in no list of processes and in no error.
-        said = run([checker], stdin=json.dumps(asked), within_s=deadlines.CHECK_S).stdout
+        said = run([checker], stdin=json.dumps(asked), within_s=timeouts.CHECK_S).stdout
         lost, damage, trouble = _lines(said)
     except HarnessError as error:
         return Answer(checked=False, damage=(str(error),))

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness import deadlines
 from harness.backups import kopia_check, velero_check, velero_install
-from harness.backups.layout import LAYOUTS
+from harness.backups.object_store import ObjectStore
+from harness.backups.repository_layout import LAYOUTS
 from harness.backups.velero_check import Answer
 from harness.backups.velero_install import NAMESPACE, Release
-from harness.clusters.minio import ObjectStore
-from harness.errors import HarnessError, Misconfigured
-from harness.k8s import Object, RunsKubectl, items, keys, number, objects, text
-from harness.model import Json, Protected, Stored, ToolReport, VolumeCopy
-from harness.reason import Reason, ordered
-from harness.wait import NotYet, until
+from harness.core import timeouts
+from harness.core.errors import HarnessError, Misconfigured
+from harness.core.kubernetes import Object, RunsKubectl, items, keys, number, objects, text
+from harness.core.model import Json, Protected, Stored, ToolReport, VolumeCopy
+from harness.core.reason import Reason, ordered
+from harness.core.wait import NotYet, until
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -85,7 +85,7 @@ class Reached(Protocol):
 
 
 class VeleroEngine:
-    """Velero and its node agents. Implements `harness.ports.BackupEngine`."""
+    """Velero and its node agents. Implements `harness.core.ports.BackupEngine`."""
 
     def __init__(
         self,
@@ -164,12 +164,12 @@ class VeleroEngine:
 
     def backup(self, name: str, namespace: str) -> ToolReport:
         """Take a backup of the namespace, copying the volumes that its pods' annotations name."""
-        done = self._run(self.wanted_backup(name, namespace), deadlines.BACKUP_S)
+        done = self._run(self.wanted_backup(name, namespace), timeouts.BACKUP_S)
         copies = self._records("podvolumebackups", "backup-name", name)
         return self._report(done, copies, f"backups/{name}/{name}-results.gz")
 
     def restore(
-        self, name: str, backup: str, namespaces: Sequence[str] = (), *, within_s: float = deadlines.RESTORE_S
+        self, name: str, backup: str, namespaces: Sequence[str] = (), *, within_s: float = timeouts.RESTORE_S
     ) -> ToolReport:
         """Restore `backup`, volumes included, once Velero has found it in the bucket: all, or these namespaces."""
         self._until_known(backup)
@@ -194,7 +194,7 @@ class VeleroEngine:
 
         # A new cluster looks into an old bucket once a minute.
         what = f"Velero to find the backup {backup}"
-        until(found, waited_for=what, within_s=deadlines.SYNC_S, reason=Reason.BackupNotFound)
+        until(found, waited_for=what, within_s=timeouts.SYNC_S, reason=Reason.BackupNotFound)
 
     def wanted_backup(self, name: str, namespace: str) -> Object:
         """A backup as it is asked for."""

@@ -6,11 +6,11 @@ import base64
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from harness import deadlines
 from harness.backups.velero_install import NAMESPACE
-from harness.errors import HarnessError, ToolFailed
-from harness.k8s import Object, RunsKubectl, objects, text
-from harness.reason import Reason, ordered
+from harness.core import timeouts
+from harness.core.errors import HarnessError, ToolFailed
+from harness.core.kubernetes import Object, RunsKubectl, objects, text
+from harness.core.reason import Reason, ordered
 
 MAX_LINES = 20
 CHECK = ("check", "--read-data", "--no-lock")
@@ -84,7 +84,7 @@ def restic(kubectl: RunsKubectl, repository: str, *command: str, of: str = "depl
     # of processes and in no error.
     in_pod = ("exec", "--stdin", f"--namespace={NAMESPACE}", of, f"--container={of.partition('/')[2]}", "--")
     words = (*in_pod, "restic", *command, "--no-cache", f"--repo={repository}")
-    return kubectl(*words, stdin=password(kubectl) + "\n", within_s=deadlines.CHECK_S)
+    return kubectl(*words, stdin=password(kubectl) + "\n", within_s=timeouts.CHECK_S)
 
 
 def _checked(ask: Callable[[str], str], repository: str) -> Answer:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.clusters.minio import ObjectStore
-from harness.errors import ToolFailed
-from harness.k8s import Object, RunsKubectl, number, objects, text
-from harness.model import Json
-from harness.shell import run
-from harness.wait import NotYet, until
+from harness.backups.object_store import ObjectStore
+from harness.core.errors import ToolFailed
+from harness.core.kubernetes import Object, RunsKubectl, number, objects, text
+from harness.core.model import Json
+from harness.core.process import run
+from harness.core.wait import NotYet, until
 
 NAMESPACE = "velero"
 MAX_LOG_BYTES = 2_000_000

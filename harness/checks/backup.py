@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from harness.checks.health import recorded
 from harness.checks.tool_messages import causes
-from harness.model import DONE, Event, Finding, Json, Verdict, of_phase
-from harness.reason import Reason, ordered
-from harness.rundir import Run
+from harness.core.model import DONE, Event, Finding, Json, Verdict, of_phase
+from harness.core.reason import Reason, ordered
+from harness.evidence.run_directory import Run
 
 
 class BackupIsComplete:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from harness.model import Finding
-from harness.rundir import Run
+from harness.core.model import Finding
+from harness.evidence.run_directory import Run
 
 
 class Check(Protocol):

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.checks.tool_messages import causes
-from harness.model import OWN, Event, Finding, Json, Verdict
-from harness.reason import Reason, ordered
-from harness.rundir import Run
+from harness.core.model import OWN, Event, Finding, Json, Verdict
+from harness.core.reason import Reason, ordered
+from harness.evidence.run_directory import Run
 
 Parts = Mapping[str, Json]
 Whose = tuple[str, str]
@@ -34,7 +34,7 @@ class DataIsEqual:
     The known data are not written to between the two digests (the ledger is, and has a check of its
     own), so the digest before the backup is the digest at the recovery point. Before the fault all
     members must agree among themselves: where they did not, the drill has nothing to compare with.
-    A part of a member's own (`harness.model.OWN`) is held against the same member's of before.
+    A part of a member's own (`harness.core.model.OWN`) is held against the same member's of before.
     Members are read twice, before and after they are restarted; every reading must be
     equal, and none may be lacking: what was right in memory says nothing of what is on the disk.
     An answer counts only with its receipt: the server said by the same connection that it is this member.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.model import Finding, Verdict
-from harness.reason import Reason
-from harness.rundir import Run
+from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason
+from harness.evidence.run_directory import Run
 
 
 class FenceHeld:

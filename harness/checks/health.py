@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness import before_reasons
 from harness.checks.tool_messages import causes
-from harness.model import Finding, Json, Verdict
-from harness.reason import Reason, named, ordered
-from harness.rundir import Run
+from harness.core.model import Finding, Json, Verdict
+from harness.core.reason import Reason, named, ordered
+from harness.evidence import before_reasons
+from harness.evidence.run_directory import Run
 
 
 class MembersAreHealthy:

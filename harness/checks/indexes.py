@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from harness.checks.ledger import unread
 from harness.checks.tool_messages import causes
-from harness.model import Finding, Verdict
-from harness.reason import Reason, named, ordered
-from harness.rundir import Run
+from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason, named, ordered
+from harness.evidence.run_directory import Run
 
 SHOWN = 5
 """How many indexes a finding names; the journal has all."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from harness.checks.data import corrupted
-from harness.classify import Classes
-from harness.errors import Unreadable
-from harness.model import Finding, Verdict
-from harness.objectives import MARKS
-from harness.reason import Reason, ordered
-from harness.rundir import Run
+from harness.core.errors import Unreadable
+from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason, ordered
+from harness.evidence.marks import MARKS
+from harness.evidence.run_directory import Run
+from harness.evidence.write_classification import Classes
 
 _REASONS = {
     "lost_before": Reason.AcknowledgedWriteLost,
@@ -18,7 +18,7 @@ _REASONS = {
     "altered": Reason.WriteAltered,
     "unexpected": Reason.WriteUnexpected,
 }
-"""Of the classes of `harness.classify` that are always wrong."""
+"""Of the classes of `harness.evidence.write_classification` that are always wrong."""
 
 
 class LedgerIsKept:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.model import Event, Finding, Json, Verdict
-from harness.reason import Reason, ordered
-from harness.rundir import Run
+from harness.core.model import Event, Finding, Json, Verdict
+from harness.core.reason import Reason, ordered
+from harness.evidence.run_directory import Run
 
 
 class LoginWorks:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from harness import move, proof
-from harness.classify import Classes
-from harness.errors import Unreadable
-from harness.model import Finding, Json, Verdict
-from harness.objectives import marks, rto_s
-from harness.reason import Reason
-from harness.rundir import MOVE, Run
+from harness.checks import migration_metrics, proof_metrics
+from harness.core.errors import Unreadable
+from harness.core.model import Finding, Json, Verdict
+from harness.core.reason import Reason
+from harness.evidence.marks import marks, rto_s
+from harness.evidence.run_directory import MOVE, Run
+from harness.evidence.write_classification import Classes
 
 
 class ObjectivesAreMet:
@@ -27,8 +27,8 @@ class ObjectivesAreMet:
         apart = skew(run)
         measured = (
             ("RTO", "rto_s", _took_s(run)),
-            ("RPO", "rpo_s", proof.rpo_s(run.events) if run.is_proof else rpo_s(run)),
-            ("age of the backup", "age_s", proof.age_s(run.facts, run.events) if run.is_proof else None),
+            ("RPO", "rpo_s", proof_metrics.rpo_s(run.events) if run.is_proof else rpo_s(run)),
+            ("age of the backup", "age_s", proof_metrics.age_s(run.facts, run.events) if run.is_proof else None),
             ("skew", "skew_s", None if apart is None else apart[0]),
         )
         return tuple(
@@ -51,8 +51,8 @@ class ObjectivesAreMet:
 
 def _took_s(run: Run) -> float | None:
     if run.kind == MOVE:
-        return move.downtime_s(run.events)
-    return proof.rto_s(run.events) if run.is_proof else rto_s(marks(run.events))
+        return migration_metrics.downtime_s(run.events)
+    return proof_metrics.rto_s(run.events) if run.is_proof else rto_s(marks(run.events))
 
 
 def rpo_s(run: Run) -> float | None:

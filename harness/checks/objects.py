@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.checks.data import Difference, differences, differing, told
-from harness.model import Finding, Json, Verdict
-from harness.reason import Reason
-from harness.rundir import Run
+from harness.core.model import Finding, Json, Verdict
+from harness.core.reason import Reason
+from harness.evidence.run_directory import Run
 
 _OF_OBJECTS = {Reason.PartMissing: Reason.ObjectMissing, Reason.PartUnexpected: Reason.ObjectUnexpected}
 
@@ -15,7 +15,7 @@ _OF_OBJECTS = {Reason.PartMissing: Reason.ObjectMissing, Reason.PartUnexpected: 
 class ObjectsAreEqual:
     """Every object of the namespace came back as it was, none is extra, and the same pods stand behind every Service.
 
-    What may differ is listed in `harness.objects`.
+    What may differ is listed in `harness.workloads.object_digest`.
     """
 
     name = "objects-equal"

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from harness import proof
+from harness.checks import proof_metrics
 from harness.checks.backup import copied, copies, hook_reasons, whole_report
 from harness.checks.data import Difference, differences
 from harness.checks.health import recorded, texts
+from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
-from harness.errors import Unreadable
-from harness.model import Event, Finding, Json, Verdict
-from harness.proof import Judged
-from harness.reason import Reason, ordered
-from harness.rundir import Run
+from harness.core.errors import Unreadable
+from harness.core.model import Event, Finding, Json, Verdict
+from harness.core.reason import Reason, ordered
+from harness.evidence.run_directory import Run
 
 CLOCKS = timedelta(minutes=5)
 """By so much the clock of a pod may differ from Velero's."""
@@ -174,7 +174,7 @@ class DataMatchFingerprint:
         return tuple(finding for finding in told if finding)
 
     def _database(self, run: Run, database: Judged) -> Finding | None:
-        if not database.fingerprint and proof.asked(run.facts) == proof.SOUND:
+        if not database.fingerprint and proof_metrics.asked(run.facts) == proof_metrics.SOUND:
             return None
         said = _no_fingerprint(run, database) or _equality(run, database)
         return said.of(self.name, database)
@@ -231,12 +231,12 @@ def _content(run: Run, database: Judged) -> Said:
     if read is None:
         why = _unread(run, "digest", database)
         return Said(Verdict.UNKNOWN, (Reason.NotReadBack, *causes(why)), f"could not be read: {why}")
-    if not proof.rows(read):
+    if not proof_metrics.rows(read):
         hint = "one that was made anew, and not restored, looks like this"
         return Said(Verdict.UNKNOWN, (Reason.DatabaseEmpty,), "answers, and holds no row of any user", hint)
     sound = run.of("sound", store=database.key)[-1].data
     notes = few(sound.get("notes"))
-    detail = f"{_sound_parts(sound)} parts sound, {proof.rows(read)} rows{f'; {notes}' if notes else ''}"
+    detail = f"{_sound_parts(sound)} parts sound, {proof_metrics.rows(read)} rows{f'; {notes}' if notes else ''}"
     return Said(Verdict.PASS, (Reason.AsExpected,), detail)
 
 
@@ -270,7 +270,7 @@ def _equality(run: Run, database: Judged) -> Said:
     if differ := differences(before, after):
         hint = "lost or altered, or written to between its fingerprint and the copy, or after it came back"
         return not_equal(differ, few([each.detail for each in differ]), hint)
-    detail = f"{len(before)} parts, {proof.rows(before)} rows equal to the fingerprint"
+    detail = f"{len(before)} parts, {proof_metrics.rows(before)} rows equal to the fingerprint"
     return Said(Verdict.PASS, (Reason.AsExpected,), detail)
 
 
@@ -305,7 +305,7 @@ def _backup(run: Run) -> Mapping[str, Json]:
 def read_databases(run: Run) -> tuple[Judged, ...]:
     """All databases by run.json."""
     try:
-        return proof.databases(run.facts)
+        return proof_metrics.databases(run.facts)
     except ValueError as error:
         raise Unreadable(run.path / "run.json", 0, str(error)) from error
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from harness.checks.backup import copies, whole_report
 from harness.checks.tool_messages import causes
-from harness.model import DONE, Finding, Json, Verdict
-from harness.reason import Reason
-from harness.rundir import Run
+from harness.core.model import DONE, Finding, Json, Verdict
+from harness.core.reason import Reason
+from harness.evidence.run_directory import Run
 
 _AT_WORK = frozenset({"", "New", "Accepted", "Prepared", "InProgress"})
 """Phases of a volume's restore from which it may still come to its end."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from harness.model import Finding, Verdict
-from harness.reason import Reason
-from harness.rundir import Run
+from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason
+from harness.evidence.run_directory import Run
 
 
 class ChecksCanFail:
     """Before the drill, a good recovery was spoilt in every known way, and the checks noticed each for its own reason.
 
-    See `harness.selftest`. A check that was blind then may be blind now, so nothing that it says counts.
+    See `harness.selftest.runner`. A check that was blind then may be blind now, so nothing that it says counts.
     """
 
     name = "self-test"

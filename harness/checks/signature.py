@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.model import Finding, Verdict
-from harness.reason import Reason, ordered
-from harness.rundir import Run
-from harness.signing import seal
+from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason, ordered
+from harness.evidence.run_directory import Run
+from harness.evidence.signing import attestation
 
 
 class EvidenceIsSigned:
@@ -19,9 +19,9 @@ class EvidenceIsSigned:
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
         """One finding where there is a signature."""
-        if not seal.is_signed(run.path):
+        if not attestation.is_signed(run.path):
             return ()
-        found = seal.verify_judged(run.path)
+        found = attestation.verify_judged(run.path)
         if found.evidence is None or found.problems:
             hint = "`drillproof verify` names all that was changed; take the run from where it was signed"
             reason, *others = ordered(problem.reason for problem in found.problems) or (Reason.SignatureInvalid,)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from harness.model import Json
-from harness.reason import Reason, ordered
+from harness.core.model import Json
+from harness.core.reason import Reason, ordered
 
 MESSAGES: tuple[tuple[str, Reason], ...] = (
     # restic and kopia, also as Velero passes them on.

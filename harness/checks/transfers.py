@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from harness.checks.data import Difference, told
 from harness.checks.ledger import unread
-from harness.errors import Unreadable
-from harness.model import Finding, Json, Verdict
-from harness.reason import Reason, ordered
-from harness.rundir import Run
-from harness.transfers import ACCOUNTS, OPENING, TABLES
+from harness.core.bank_workload import ACCOUNTS, OPENING, TABLES
+from harness.core.errors import Unreadable
+from harness.core.model import Finding, Json, Verdict
+from harness.core.reason import Reason, ordered
+from harness.evidence.run_directory import Run
 
 
 class TransfersAreWhole:

@@ -14,25 +14,25 @@ import typer
 from typer.exceptions import TyperException
 
 from harness.cli import (
-    catalogue,
     detect,
     evidence,
-    machine,
+    maintenance,
     matrix,
     migrate,
     options,
+    output,
     prove,
     run,
     runs,
+    scenarios,
     schedule,
-    tell,
+    scheduled,
     trend,
-    unattended,
 )
-from harness.errors import HarnessError, Interrupted, Misconfigured
-from harness.model import Verdict
+from harness.core.errors import HarnessError, Interrupted, Misconfigured
+from harness.core.model import Verdict
 
-MODULES = (run, detect, prove, migrate, matrix, trend, catalogue, runs, evidence, unattended, schedule, machine)
+MODULES = (run, detect, prove, migrate, matrix, trend, scenarios, runs, evidence, scheduled, schedule, maintenance)
 """The modules with our commands, in the order in which --help shows them."""
 
 app = typer.Typer(
@@ -59,20 +59,20 @@ def main(arguments: Iterable[str] | None = None) -> int:  # noqa: PLR0911 # one 
             code = app(words, standalone_mode=False, prog_name="drillproof")
     except SystemExit as left:
         # A completion leaves with 0. With 1, when nobody reads our output any more; but 1 is FAIL, which it is not.
-        return tell.EXIT_CODES[Verdict.UNKNOWN] if left.code else 0
+        return output.EXIT_CODES[Verdict.UNKNOWN] if left.code else 0
     except TyperException as error:
-        return tell.complain(f"{error.format_message()} (see drillproof --help)", tell.WRONG_USAGE)
+        return output.complain(f"{error.format_message()} (see drillproof --help)", output.WRONG_USAGE)
     except Misconfigured as error:
-        return tell.complain(str(error), tell.WRONG_USAGE)
+        return output.complain(str(error), output.WRONG_USAGE)
     except (KeyboardInterrupt, Interrupted) as error:
-        return tell.complain(str(error) or "interrupted", tell.INTERRUPTED)
+        return output.complain(str(error) or "interrupted", output.INTERRUPTED)
     except HarnessError as error:
-        return tell.complain(f"UNKNOWN: {error}", tell.EXIT_CODES[Verdict.UNKNOWN])
+        return output.complain(f"UNKNOWN: {error}", output.EXIT_CODES[Verdict.UNKNOWN])
     except Exception as error:  # noqa: BLE001 # the user gets one line, the traceback a file
-        from harness.conduct import keep_traceback
+        from harness.workflows.runner import keep_traceback
 
         broke = f"UNKNOWN: drillproof broke: {type(error).__name__}: {error}{keep_traceback(options.RUNS)}"
-        return tell.complain(broke, tell.EXIT_CODES[Verdict.UNKNOWN])
+        return output.complain(broke, output.EXIT_CODES[Verdict.UNKNOWN])
     return code if isinstance(code, int) else 0
 
 
@@ -85,7 +85,7 @@ def _interruptible() -> Iterator[None]:
         nonlocal interruptions
         interruptions += 1
         if interruptions == 2:  # noqa: PLR2004 # see above
-            tell.complain("cleaning up; once more leaves the rest to `drillproof gc`", tell.INTERRUPTED)
+            output.complain("cleaning up; once more leaves the rest to `drillproof gc`", output.INTERRUPTED)
         else:
             raise KeyboardInterrupt
 

@@ -30,49 +30,51 @@ def words(known: Callable[[], Iterable[str]]) -> Completion:
 
 def steps(incomplete: str) -> list[str]:
     """STEP= of a hook."""
-    from harness.model import STEPS
+    from harness.core.model import STEPS
 
     return [f"{step}=" for step in STEPS if step.startswith(incomplete)]
 
 
 def scenarios() -> Iterable[str]:
     """By file name alone: to load them all would take too long."""
-    from harness import data, scenario
+    from harness.core import resources
+    from harness.workflows.drill import scenario
 
-    return scenario.names(data.scenarios())
+    return scenario.names(resources.scenarios())
 
 
 def stores() -> Iterable[str]:
     """Every store."""
-    from harness.scenario import STORES
+    from harness.workflows.drill.scenario import STORES
 
     return STORES
 
 
 def strategies() -> Iterable[str]:
     """Every strategy that some store has."""
-    from harness import data, request
+    from harness.core import resources
+    from harness.workflows.drill import request
 
-    return sorted({way for store in stores() for way in request.strategies(data.fixtures(), [store])})
+    return sorted({way for store in stores() for way in request.strategies(resources.fixtures(), [store])})
 
 
 def engines() -> Iterable[str]:
     """Every backup engine."""
-    from harness.request import ENGINES
+    from harness.workflows.drill.request import ENGINES
 
     return ENGINES
 
 
 def sizes() -> Iterable[str]:
     """Every size of the known data."""
-    from harness.dataset.description import SIZES
+    from harness.workloads.dataset.schema import SIZES
 
     return SIZES
 
 
 def images() -> Iterable[str]:
     """Every way to have images."""
-    from harness.request import IMAGES
+    from harness.core.choices import IMAGES
 
     return IMAGES
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options, tell
-from harness.errors import Misconfigured
+from harness.cli import options, output
+from harness.core.errors import Misconfigured
 
 app = typer.Typer()
 
@@ -33,21 +33,21 @@ def detect(
     as_json: options.AsJson = False,
 ) -> int:
     """Say which databases your manifests run, and propose the file to drill them by; makes nothing."""
-    from harness.applications import manifests as sources
-    from harness.applications import proposal
+    from harness.workloads.manifests import render as sources
+    from harness.workloads.manifests import scaffold
 
     if out and out.exists():
         raise Misconfigured(f"{out} is there already; name another file with --out")
     if sources.is_chart(manifests):
         namespace = namespace or manifests.resolve().name
     objects = sources.of_anything(manifests, namespace)
-    found = proposal.found(str(manifests), objects, namespace or sources.namespace_of(objects))
+    found = scaffold.found(str(manifests), objects, namespace or sources.namespace_of(objects))
     where = os.path.relpath(manifests, out.parent) if out else str(manifests)
-    text = proposal.proposal(found, where, chart=sources.is_chart(manifests))
+    text = scaffold.proposal(found, where, chart=sources.is_chart(manifests))
     if as_json:
-        tell.document(proposal.document(found))
+        output.document(scaffold.document(found))
     else:
-        typer.echo("\n".join(proposal.lines(found)))
+        typer.echo("\n".join(scaffold.lines(found)))
     if out:
         try:
             out.write_text(text, encoding="utf-8")

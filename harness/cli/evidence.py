@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import complete, options, tell
-from harness.errors import HarnessError
+from harness.cli import complete, options, output
+from harness.core.errors import HarnessError
 
 app = typer.Typer()
 FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal")
@@ -23,12 +23,12 @@ def recheck(
     run: options.RunName, key: options.Key = None, runs: options.Runs = options.RUNS, as_json: options.AsJson = False
 ) -> int:
     """Judge a run again from what it left behind; needs no cluster."""
-    from harness import rundir
-    from harness.conduct import finish
+    from harness.evidence import run_directory
+    from harness.workflows.runner import finish
 
-    story = finish(rundir.find(runs, run), key)
-    tell.story(story, as_json=as_json)
-    return tell.EXIT_CODES[story.verdict]
+    story = finish(run_directory.find(runs, run), key)
+    output.story(story, as_json=as_json)
+    return output.EXIT_CODES[story.verdict]
 
 
 @app.command(epilog=options.examples("drillproof report", "drillproof report latest --format markdown >> summary.md"))
@@ -48,20 +48,21 @@ def report(
     as_json: options.AsJson = False,
 ) -> int:
     """Render a run's report.html, junit.xml and allure-results again, as it was judged."""
-    from harness import request, rundir
-    from harness.conduct import show
-    from harness.evidence import controls, markdown, numbers, oscal
+    from harness.core import choices
+    from harness.evidence import run_directory
+    from harness.reports import controls, csv_export, markdown, oscal
+    from harness.workflows.runner import show
 
-    pages = {"markdown": markdown.render, "csv": numbers.render, "controls": controls.render, "oscal": oscal.render}
-    request.choose("format", form, FORMATS)
-    story = show(rundir.find(runs, run), key)
+    pages = {"markdown": markdown.render, "csv": csv_export.render, "controls": controls.render, "oscal": oscal.render}
+    choices.choose("format", form, FORMATS)
+    story = show(run_directory.find(runs, run), key)
     if form == "controls" and as_json:
-        tell.document(controls.document(story))
+        output.document(controls.document(story))
     elif form in pages:
         typer.echo(pages[form](story), nl=False)
     else:
-        tell.story(story, as_json=as_json or form == "json")
-    return tell.EXIT_CODES[story.verdict]
+        output.story(story, as_json=as_json or form == "json")
+    return output.EXIT_CODES[story.verdict]
 
 
 @app.command(epilog=options.examples("drillproof verify latest", "drillproof verify evidence.zip --key auditor.pub"))
@@ -85,18 +86,20 @@ def verify(
 
     0: it is, and the key is known here. 2: it is not, or the key is not known.
     """
-    from harness import rundir
-    from harness.evidence.visible import one_line
-    from harness.signing import keys, seal
-    from harness.signing import tell as words
-    from harness.signing.files import Bundle, Directory
+    from harness.core.text import one_line
+    from harness.evidence import run_directory
+    from harness.evidence.signing import attestation, keys
+    from harness.evidence.signing import signers as words
+    from harness.evidence.signing.files import Bundle, Directory
 
     known = {keys.fingerprint(word): "--key" for word in key} if key else keys.known()
     path = Path(what)
-    files = Bundle(path) if path.is_file() else Directory(rundir.find(runs, what, ("run.json", seal.FOLDER)))
-    found = seal.verify(files)
+    files = (
+        Bundle(path) if path.is_file() else Directory(run_directory.find(runs, what, ("run.json", attestation.FOLDER)))
+    )
+    found = attestation.verify(files)
     if as_json:
-        tell.document(words.document(files.path, found, known))
+        output.document(words.document(files.path, found, known))
     else:
         for line in words.lines(found, known):
             typer.echo(one_line(line))
@@ -115,15 +118,15 @@ def bundle(
     as_json: options.AsJson = False,
 ) -> int:
     """Put a signed run into one file, for somebody who was not there: `verify` reads it as it is."""
-    from harness import rundir
-    from harness.signing.bundle import pack
+    from harness.evidence import run_directory
+    from harness.evidence.signing.signed_archive import pack
 
-    path = rundir.find(runs, run)
+    path = run_directory.find(runs, run)
     into = out or Path(f"{path.name}.zip")
     found = pack(path, into)
     assert found.evidence is not None
     if as_json:
-        tell.document({"bundle": str(into), "key": found.evidence.key})
+        output.document({"bundle": str(into), "key": found.evidence.key})
     else:
         typer.echo(f"{into}: signed by {found.evidence.key}; `drillproof verify {into}` says so")
     return 0

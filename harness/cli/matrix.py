@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options, tell
-from harness.errors import Misconfigured
+from harness.cli import options, output
+from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from harness.matrix.plan import Plan
+    from harness.campaigns.matrix.plan import Plan
 
 app = typer.Typer()
 
@@ -46,9 +46,9 @@ def matrix(
     quiet: options.Quiet = False,
 ) -> int:
     """Drill many disasters, by default all, with many strategies; make the table of what survives what."""
-    from harness.evidence import matrix as pages
-    from harness.matrix import matrix as whole
-    from harness.matrix import plan
+    from harness.campaigns.matrix import page as pages
+    from harness.campaigns.matrix import plan
+    from harness.campaigns.matrix import runner as whole
 
     if resume is not None:
         planned = plan.read(resume)
@@ -63,7 +63,7 @@ def matrix(
         raise Misconfigured(f"--workers {workers} drills nothing; say on how many clusters at once, 1 or more")
     folder = resume or whole.begin(into, planned)
 
-    watch = partial(tell.watch, quiet=quiet)
+    watch = partial(output.watch, quiet=quiet)
     if lane:
         whole.drill(folder, planned, (lane, workers), cluster, watch)
         return 0
@@ -74,12 +74,12 @@ def matrix(
     typer.echo((folder / ("matrix.json" if as_json else "matrix.md")).read_text(encoding="utf-8"), nl=False)
     if not as_json:
         typer.echo(f"matrix: {folder / 'matrix.html'}")
-    return tell.EXIT_CODES[pages.overall(found, missing)]
+    return output.EXIT_CODES[pages.overall(found, missing)]
 
 
 def _tell_plan(planned: Plan, *, as_json: bool) -> None:
     if as_json:
-        tell.document(
+        output.document(
             {"cells": [asdict(cell) for cell in planned.cells], "left_out": list(map(asdict, planned.left_out))}
         )
         return
@@ -93,12 +93,12 @@ def _tell_plan(planned: Plan, *, as_json: bool) -> None:
 @app.command(epilog=options.examples("drillproof table", "drillproof table --runs reports/runs --json"))
 def table(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
     """Show the table strategy x disaster x store of all runs in a folder, judged anew from their evidence."""
-    from harness.evidence import matrix as pages
-    from harness.matrix.table import all_drills, drilled, rows
+    from harness.campaigns.matrix import page as pages
+    from harness.campaigns.matrix.results import all_drills, drilled, rows
 
     found = rows(drilled(run) for run in all_drills(runs))
     if as_json:
-        tell.document(pages.document(runs, found, (), 0))
+        output.document(pages.document(runs, found, (), 0))
     else:
         typer.echo(pages.markdown(found, (), 0), nl=False)
-    return tell.EXIT_CODES[pages.overall(found, 0)]
+    return output.EXIT_CODES[pages.overall(found, 0)]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options, tell
-from harness.errors import Interrupted, Misconfigured
+from harness.cli import options, output
+from harness.core.errors import Interrupted, Misconfigured
 
 if TYPE_CHECKING:
-    from harness.migrate.options import MoveOptions
+    from harness.workflows.migration.request import MoveOptions
 
 _FROM_TO = "--from prod --to new --namespace shop --writer deployment/web"
 
@@ -65,7 +65,7 @@ def _asked(
     unfreeze: str,
     database: list[str] | None,
 ) -> MoveOptions:
-    from harness.migrate.options import options as asked
+    from harness.workflows.migration.request import options as asked
 
     return asked(
         source=source,
@@ -106,7 +106,7 @@ def plan(
     """Say what a move will do, and what is in its way; nothing is changed. Exit code 64 if it cannot be made."""
     from dataclasses import asdict
 
-    from harness.migrate import assembly
+    from harness.workflows.migration import assembly
 
     asked = _asked(
         source=source,
@@ -123,12 +123,12 @@ def plan(
     )
     looked = assembly.look(asked).plan
     if as_json:
-        tell.document({"fatal": list(looked.fatal), **asdict(looked)})
+        output.document({"fatal": list(looked.fatal), **asdict(looked)})
     else:
         typer.echo("\n".join(assembly.told(looked)))
     for each in looked.fatal:
-        tell.complain(each, tell.WRONG_USAGE)
-    return tell.WRONG_USAGE if looked.fatal else 0
+        output.complain(each, output.WRONG_USAGE)
+    return output.WRONG_USAGE if looked.fatal else 0
 
 
 @group.command(
@@ -164,10 +164,10 @@ def run(
     """Freeze the source, move it, and prove that every database of the target holds what the source held."""
     from dataclasses import replace
 
-    from harness import hooks
-    from harness.conduct import conduct
-    from harness.migrate import assembly
-    from harness.model import MOVE_STEPS, Objectives
+    from harness.core.model import MOVE_STEPS, Objectives
+    from harness.workflows import hooks
+    from harness.workflows.migration import assembly
+    from harness.workflows.runner import conduct
 
     if downtime is not None and not downtime > 0:
         raise Misconfigured(f"--downtime {downtime:g} can never be met; say how many seconds, more than 0")
@@ -192,12 +192,12 @@ def run(
         key=key,
     )
     try:
-        with assembly.MoveSite() as site, tell.watch(quiet=quiet) as watcher:
+        with assembly.MoveSite() as site, output.watch(quiet=quiet) as watcher:
             story = conduct(asked, watcher, site)
     except Interrupted as error:
         raise Interrupted(f"{error}; the source may be frozen still: `drillproof migrate back latest`") from error
-    tell.story(story, as_json=as_json)
-    return tell.EXIT_CODES[story.verdict]
+    output.story(story, as_json=as_json)
+    return output.EXIT_CODES[story.verdict]
 
 
 @group.command("start", epilog=options.examples("drillproof migrate start latest"))
@@ -207,7 +207,7 @@ def start(
     runs: options.Runs = options.RUNS,
 ) -> int:
     """Let the writers of the target go, once its move was proved. From then on the way back loses what they write."""
-    from harness.migrate import assembly
+    from harness.workflows.migration import assembly
 
     for line in assembly.start(name, runs, kubeconfig):
         typer.echo(line)
@@ -227,7 +227,7 @@ def back(
     runs: options.Runs = options.RUNS,
 ) -> int:
     """Go back: the target's namespace is removed, the source let go, and seen to take a write."""
-    from harness.migrate import assembly
+    from harness.workflows.migration import assembly
 
     assembly.back(name, runs, kubeconfig, lose_writes=lose_writes, say=typer.echo)
     return 0

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import complete
-from harness.errors import Misconfigured
+from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from harness.existing import Place
+    from harness.workflows.drill.shared_cluster import Place
 
 if TYPE_CHECKING:
-    from harness import application
+    from harness.workloads import application
 
 Scenarios = Annotated[
     list[str] | None,
@@ -100,7 +100,7 @@ def described(file: Path | None, place: Place | None = None) -> application.Appl
     """
     if file is None:
         return None
-    from harness.applications.application import OURS, Where, load
+    from harness.workloads.manifests.load import OURS, Where, load
 
     allowed = place.allowed if place else None
     return load(file, Where(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OURS)
@@ -117,7 +117,7 @@ def place(context: str | None, kubeconfig: Path | None, config: Path | None) -> 
         if kubeconfig or config:
             raise Misconfigured("--kubeconfig and --config go with --context")
         return None
-    from harness.allowed import allowed
-    from harness.existing import Place
+    from harness.clusters.permissions_file import allowed
+    from harness.workflows.drill.shared_cluster import Place
 
     return Place(allowed(context, config), kubeconfig)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options, tell
-from harness.errors import Misconfigured
+from harness.cli import options, output
+from harness.core.errors import Misconfigured
 
 app = typer.Typer()
 
@@ -68,11 +68,11 @@ def prove(
 
     With --context it is restored into namespaces of its own on a cluster that is there: see docs/prove.md.
     """
-    from harness.conduct import conduct
-    from harness.prove import assembly, request
-    from harness.prove.there import ground
+    from harness.workflows.proof import assembly, request
+    from harness.workflows.proof.shared_cluster import preflight
+    from harness.workflows.runner import conduct
 
-    place = ground.place(context, kubeconfig, config)
+    place = preflight.place(context, kubeconfig, config)
     if place is None and dry_run:
         raise Misconfigured("--dry-run goes with --context; on a cluster of its own a proof makes all of it anew")
     if place and (mirror is not None or images != "auto" or cluster != CLUSTER):
@@ -103,9 +103,9 @@ def prove(
     if place and dry_run:
         found = assembly.Looked.at(asked)
         planned = place.planned(asked, found.recorded, found.databases, found.size)
-        tell.document({"apiVersion": "v1", "kind": "List", "items": list(planned)}, indent=2)
+        output.document({"apiVersion": "v1", "kind": "List", "items": list(planned)}, indent=2)
         return 0
-    with assembly.ProofSite(place) as site, tell.watch(quiet=quiet) as watcher:
+    with assembly.ProofSite(place) as site, output.watch(quiet=quiet) as watcher:
         story = conduct(asked, watcher, site)
-    tell.story(story, as_json=as_json)
-    return tell.EXIT_CODES[story.verdict]
+    output.story(story, as_json=as_json)
+    return output.EXIT_CODES[story.verdict]

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options, tell
-from harness.errors import Misconfigured
-from harness.model import Verdict, worst
+from harness.cli import options, output
+from harness.core.errors import Misconfigured
+from harness.core.model import Verdict, worst
 
 app = typer.Typer()
 
@@ -61,8 +61,9 @@ def run(
 
     With --context they run on a cluster that is there, in a namespace of their own: see docs/existing.md.
     """
-    from harness import assembly, request
-    from harness.conduct import conduct
+    from harness.workflows.drill import assembly, request
+    from harness.workflows.runner import conduct
+    from harness.workloads import custos
 
     place = options.place(context, kubeconfig, config)
     if place is None and dry_run:
@@ -72,7 +73,7 @@ def run(
     if place:
         made = mirror is not None or images != "auto" or cluster != options.CLUSTER
         _fit_for_a_place(deployment=deployment, made=made)
-    protected = assembly.deployment(deployment) if deployment else options.described(application, place)
+    protected = custos.deployment(deployment) if deployment else options.described(application, place)
     asked = request.options(
         scenarios or (),
         stores=stores or (),
@@ -96,19 +97,19 @@ def run(
         asked = tuple(map(place.settled, asked))
     if place and dry_run:
         for each in asked:
-            tell.document({"apiVersion": "v1", "kind": "List", "items": place.planned(each)}, indent=2)
+            output.document({"apiVersion": "v1", "kind": "List", "items": place.planned(each)}, indent=2)
         return 0
     verdicts: dict[str, list[Verdict]] = {each.scenario.name: [] for each in asked}
     with place.site() if place else assembly.Site(fresh=fresh) as site:
         for each in asked:
             for _ in range(repeat):
-                with tell.watch(quiet=quiet) as watcher:
+                with output.watch(quiet=quiet) as watcher:
                     story = conduct(each, watcher, site)
-                tell.story(story, as_json=as_json)
+                output.story(story, as_json=as_json)
                 verdicts[each.scenario.name].append(story.verdict)
     if repeat > 1:
         _tell_survival(verdicts, as_json=as_json)
-    return tell.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
+    return output.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
 
 
 def _fit_for_a_place(*, deployment: str | None, made: bool) -> None:
@@ -120,11 +121,11 @@ def _fit_for_a_place(*, deployment: str | None, made: bool) -> None:
 
 
 def _tell_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) -> None:
-    from harness.survival import survival
+    from harness.campaigns.matrix.statistics import survival
 
     for name, each in verdicts.items():
         often = survival(each)
         if as_json:
-            tell.document({"scenario": name, **asdict(often), "interval": often.interval})
+            output.document({"scenario": name, **asdict(often), "interval": often.interval})
         else:
             typer.echo(f"{name}: {often}")

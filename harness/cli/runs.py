@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli import options, tell
-from harness.errors import Misconfigured
-from harness.model import Json
+from harness.cli import options, output
+from harness.core.errors import Misconfigured
+from harness.core.model import Json
 
 if TYPE_CHECKING:
-    from harness.runs import Entry
+    from harness.evidence.run_index import Entry
 
 app = typer.Typer()
 
@@ -22,11 +22,11 @@ app = typer.Typer()
 )
 def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
     """Show the runs of a folder, newest last, as they were judged; `table` judges them anew."""
-    from harness.runs import entries
+    from harness.evidence.run_index import entries
 
     found = tuple(entries(runs))
     if as_json:
-        tell.document([_document(each) for each in found])
+        output.document([_document(each) for each in found])
         return 0
     if not found:
         typer.echo(f"no run in {runs} yet; `drillproof run` makes one")
@@ -39,9 +39,9 @@ def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> 
 @app.command("open", epilog=options.examples("drillproof open", "drillproof open 20261124T161606Z-namespace_loss"))
 def open_(run: options.RunName = "latest", runs: options.Runs = options.RUNS) -> int:
     """Open a run's report in a browser; without one, say where it is."""
-    from harness import rundir
+    from harness.evidence import run_directory
 
-    page = rundir.find(runs, run) / "report.html"
+    page = run_directory.find(runs, run) / "report.html"
     if not page.is_file():
         raise Misconfigured(f"{page.parent} has no report.html; `drillproof report {run}` makes it")
     typer.echo(str(page))
@@ -65,7 +65,7 @@ def _document(entry: Entry) -> Json:
 
 
 def _line(entry: Entry, width: int) -> str:
-    from harness.evidence.visible import duration, one_line
+    from harness.core.text import duration, one_line
 
     began = f"{entry.began:%Y-%m-%d %H:%M}" if entry.began else "?"
     figures = f"RTO {duration(entry.rto_s):>12}  RPO {duration(entry.rpo_s):>12}  {entry.size_bytes / 1e6:7.1f} MB"

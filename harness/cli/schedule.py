@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options, unattended
-from harness.errors import Misconfigured
+from harness.cli import options, scheduled
+from harness.core.errors import Misconfigured
 
 app = typer.Typer()
 group = typer.Typer(
@@ -32,18 +32,18 @@ Into = Annotated[Path | None, typer.Option(metavar="DIR", help="Write files ther
     )
 )
 def systemd(
-    command: unattended.Command,
+    command: scheduled.Command,
     every: Every = "weekly",
-    name: unattended.Name = "drillproof",
-    within: unattended.Within = "6h",
-    folder: unattended.Folder = unattended.JOBS,
-    archive_in: unattended.ArchiveIn = None,
-    archive_endpoint: unattended.ArchiveEndpoint = "",
-    archive_region: unattended.ArchiveRegion = "us-east-1",
-    archive_credentials: unattended.ArchiveCredentials = None,
-    retain: unattended.Retain = None,
-    lock: unattended.Lock = "",
-    prometheus: unattended.PrometheusFile = None,
+    name: scheduled.Name = "drillproof",
+    within: scheduled.Within = "6h",
+    folder: scheduled.Folder = scheduled.JOBS,
+    archive_in: scheduled.ArchiveIn = None,
+    archive_endpoint: scheduled.ArchiveEndpoint = "",
+    archive_region: scheduled.ArchiveRegion = "us-east-1",
+    archive_credentials: scheduled.ArchiveCredentials = None,
+    retain: scheduled.Retain = None,
+    lock: scheduled.Lock = "",
+    prometheus: scheduled.PrometheusFile = None,
     key: options.Key = None,
     environment: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With DRILLPROOF_WEBHOOK=URL, credentials, and the like.")
@@ -51,7 +51,8 @@ def systemd(
     into: Into = None,
 ) -> int:
     """Write a service and a timer of systemd. They run where you are now: relative paths stay what they are."""
-    from harness.unattended import calendar, request, units
+    from harness.campaigns.schedule import calendar, request
+    from harness.campaigns.schedule import systemd as units
 
     when = calendar.systemd(every)
     asked = request.job(
@@ -104,19 +105,19 @@ def systemd(
     )
 )
 def cronjob(
-    command: unattended.Command,
+    command: scheduled.Command,
     image: Annotated[str, typer.Option(metavar="REF", help="Of drillproof; see clusters/images/drillproof.")],
     archive_in: Annotated[
         str,
         typer.Option("--archive", metavar="NAME[/PREFIX]", help="Bucket that keeps the evidence; a pod keeps none."),
     ],
     every: Every = "weekly",
-    name: unattended.Name = "drillproof",
-    within: unattended.Within = "6h",
-    archive_endpoint: unattended.ArchiveEndpoint = "",
-    archive_region: unattended.ArchiveRegion = "us-east-1",
-    retain: unattended.Retain = None,
-    lock: unattended.Lock = "",
+    name: scheduled.Name = "drillproof",
+    within: scheduled.Within = "6h",
+    archive_endpoint: scheduled.ArchiveEndpoint = "",
+    archive_region: scheduled.ArchiveRegion = "us-east-1",
+    retain: scheduled.Retain = None,
+    lock: scheduled.Lock = "",
     secret_name: Annotated[
         str, typer.Option("--secret", metavar="NAME", help="Secret with own.key, archive, and what else is told.")
     ] = "drillproof",  # noqa: S107 # the name of a Secret
@@ -132,11 +133,11 @@ def cronjob(
     into: Into = None,
 ) -> int:
     """Write a CronJob with its rights, for a cluster that is there: it drills the cluster that it runs in."""
-    from harness import span
-    from harness.prove.request import place
-    from harness.unattended import calendar, cronjob, request
+    from harness.campaigns.schedule import calendar, cronjob, request
+    from harness.core import durations
+    from harness.workflows.proof.request import place
 
-    when, limit = calendar.cron(every), span.parse("--within", within)
+    when, limit = calendar.cron(every), durations.parse("--within", within)
     request.named(name)
     request.of_pod(command)
     request.image(image)
@@ -167,7 +168,7 @@ def cronjob(
 
 
 def _give(files: dict[str, str], into: Path | None) -> None:
-    from harness.unattended import request
+    from harness.campaigns.schedule import request
 
     if into:
         request.written(files, into)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options, tell
-from harness.errors import Misconfigured
+from harness.cli import options, output
+from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from harness.matrix.trend import Job
+    from harness.campaigns.trend import Job
 
 app = typer.Typer()
 
@@ -37,42 +37,43 @@ def trend(
     was named was never drilled. One that was not named is shown as never drilled, and changes nothing. Move what you no
     longer drill out of the folder. In the folder of a job (`scheduled`) it is never better than what `attempts` says.
     """
-    from harness import data, request, scenario, span
-    from harness.evidence import trend as pages
-    from harness.matrix.trend import trend as over_time
-    from harness.signing import keys
+    from harness.campaigns import trend_page as pages
+    from harness.campaigns.trend import trend as over_time
+    from harness.core import choices, durations, resources
+    from harness.evidence.signing import keys
+    from harness.workflows.drill import scenario
 
-    known = scenario.load(data.scenarios())
+    known = scenario.load(resources.scenarios())
     for name in scenarios or ():
-        request.choose("scenario", name, tuple(known))
+        choices.choose("scenario", name, tuple(known))
     if not 1 <= expiry_days <= 3650:  # noqa: PLR2004 # ten years
         raise Misconfigured(f"--expiry-days {expiry_days} is no time for which a drill proves anything; say 1 to 3650")
     asked = tuple(dict.fromkeys(scenarios or ()))
-    often = span.parse("--every", every) if every else None
+    often = durations.parse("--every", every) if every else None
     job = _job(runs)
     found = over_time(
         runs, keys.known(), scenarios=tuple(known), asked=asked, expiry_days=expiry_days, every=often, job=job
     )
     pages.write(found, out)
     if as_json:
-        tell.document(pages.document(found, runs))
+        output.document(pages.document(found, runs))
     else:
         typer.echo(f"{pages.markdown(found)}trend: {out}")
-    return tell.EXIT_CODES[found.verdict]
+    return output.EXIT_CODES[found.verdict]
 
 
 def _job(runs: Path) -> Job | None:
     """The job in whose folder these runs are, if they are in one."""
     from datetime import UTC, datetime
 
-    from harness.matrix.trend import Job
-    from harness.signing import keys
-    from harness.unattended import attempt, chain
+    from harness.campaigns.schedule import attempt, attempt_log
+    from harness.campaigns.trend import Job
+    from harness.evidence.signing import keys
 
     home = runs.resolve().parent
     if not (home / "attempts").is_dir():
         return None
-    found = chain.history(home.name, [chain.files(home / "attempts")], keys.believed())
+    found = attempt_log.history(home.name, [attempt_log.files(home / "attempts")], keys.believed())
     now = datetime.now(UTC)
     verdict, why = attempt.standing(found.attempts, now, found.doubt)
     return Job(home.name, attempt.interval(found.attempts), attempt.last_began(found.attempts, now), verdict, why)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.shell import run
+from harness.core.process import run
 
 KIND_LABEL = "io.x-k8s.kind.cluster"
 """kind's label on its nodes; its value is the cluster's name."""

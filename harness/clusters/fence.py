@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.clusters.docker import LABEL, Docker
 from harness.clusters.network import Network
-from harness.errors import Misconfigured, ToolFailed
+from harness.core.errors import Misconfigured, ToolFailed
 
 _TABLES = """
 set -eu

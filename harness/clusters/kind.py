@@ -11,19 +11,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from harness import parallel
-from harness.clusters import bundle
+from harness.backups.object_store import ObjectStore
+from harness.clusters import diagnostics
 from harness.clusters.docker import KIND_LABEL, Docker
 from harness.clusters.fence import Counts, Fence, stopped_in
 from harness.clusters.lock import Lock
-from harness.clusters.machines import KindMachines
-from harness.clusters.minio import Minio, ObjectStore
+from harness.clusters.minio import Minio
 from harness.clusters.network import Network
-from harness.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
-from harness.k8s import Kubectl, condition, number, objects, text
-from harness.model import Volume
-from harness.shell import run, run_logged
-from harness.wait import NotYet, until
+from harness.clusters.nodes import KindMachines
+from harness.core import parallel
+from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
+from harness.core.kubernetes import Kubectl, condition, number, objects, text
+from harness.core.model import Volume
+from harness.core.process import run, run_logged
+from harness.core.wait import NotYet, until
 
 NODES = ("control-plane", "worker", "worker2", "worker3")
 """What kind calls the nodes of clusters/kind.yaml, after the cluster's own name."""
@@ -45,7 +46,7 @@ class Programs:
 
 
 class KindCluster:
-    """One control plane, three workers. Implements `harness.ports.Cluster`."""
+    """One control plane, three workers. Implements `harness.core.ports.Cluster`."""
 
     def __init__(
         self,
@@ -171,7 +172,7 @@ class KindCluster:
 
     def collect(self, into: Path) -> None:
         """Write logs, events and objects below `into`; never raises for what cannot be had."""
-        bundle.collect(self.kubectl, self._docker, self.nodes(), self.home, into)
+        diagnostics.collect(self.kubectl, self._docker, self.nodes(), self.home, into)
         if "beside" in vars(self):
             self.beside.collect(into / "beside")
 

@@ -8,8 +8,8 @@ import os
 import signal
 from pathlib import Path
 
-from harness.errors import Misconfigured, TimedOut
-from harness.wait import NotYet, until
+from harness.core.errors import Misconfigured, TimedOut
+from harness.core.wait import NotYet, until
 
 _LOCKS = Path("/proc/locks")
 _KILLED_S = 10.0

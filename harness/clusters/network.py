@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.clusters.docker import LABEL, Docker
-from harness.errors import Misconfigured, ToolFailed
+from harness.core.errors import Misconfigured, ToolFailed
 
 _ROUTES = Path("/proc/net/route")
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.errors import FaultHadNoEffect
-from harness.model import Volume
-from harness.ports import Reach, Target
+from harness.core.errors import FaultHadNoEffect
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

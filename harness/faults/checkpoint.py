@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness import deadlines
-from harness.errors import FaultHadNoEffect
-from harness.k8s import Object, objects, text
-from harness.model import Volume
-from harness.ports import Reach, Target
-from harness.wait import NotYet, until
+from harness.core import timeouts
+from harness.core.errors import FaultHadNoEffect
+from harness.core.kubernetes import Object, objects, text
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.core.wait import NotYet, until
 
 BEGUN_S = 120.0
 """For Velero to begin the copy once it was asked for a backup: it takes some seconds."""
@@ -49,7 +49,7 @@ class CheckpointsDuringCopy:
                 raise NotYet("the copy is under way")
 
         until(begun, waited_for=f"the copy of {member} to begin", within_s=BEGUN_S, every_s=0.1)
-        until(ended, waited_for=f"the copy of {member} to end", within_s=deadlines.BACKUP_S, every_s=0.1)
+        until(ended, waited_for=f"the copy of {member} to end", within_s=timeouts.BACKUP_S, every_s=0.1)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # asks the server
         """The checkpoints that the server itself logged between the copy's beginning and its end; there must be one."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness import deadlines, parallel
-from harness.errors import FaultHadNoEffect
-from harness.faults import halt
-from harness.faults.loss import Sight
-from harness.model import Volume
-from harness.ports import Reach, Target
+from harness.core import parallel, timeouts
+from harness.core.errors import FaultHadNoEffect
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.faults import statefulset_restart
+from harness.faults.observations import Sight
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Command:
         self.undo(target)
         parallel.each(self.pods, lambda pod: self._run(target, pod))
         if self.restart:
-            halt.stop(target, self.restart)
-            halt.start(target, self.restart)
+            statefulset_restart.stop(target, self.restart)
+            statefulset_restart.start(target, self.restart)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """What the sight shows; that the command was run is no damage."""
@@ -53,8 +53,8 @@ class Command:
     def undo(self, target: Target) -> None:
         """Start what is still stopped. What the command did is done."""
         if self.restart:
-            halt.start(target, self.restart)
+            statefulset_restart.start(target, self.restart)
 
     def _run(self, target: Target, pod: str) -> None:
         where = ("exec", "-n", target.namespace, pod, "-c", self.store, "--")
-        target.cluster.kubectl(*where, *self.argv, within_s=deadlines.DAMAGE_S)
+        target.cluster.kubectl(*where, *self.argv, within_s=timeouts.DAMAGE_S)

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.errors import FaultHadNoEffect
-from harness.faults import halt
-from harness.faults.loss import Sight
-from harness.k8s import objects, text
-from harness.model import Volume
-from harness.ports import Reach, Target
+from harness.core.errors import FaultHadNoEffect
+from harness.core.kubernetes import objects, text
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.faults import statefulset_restart
+from harness.faults.observations import Sight
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class EditConfig:
         self.undo(target)
         if not self._write(target, self.old, self.new):
             raise FaultHadNoEffect(f"no ConfigMap has a file {self.file} with {self.old!r} in it")
-        halt.stop(target, self.restart)
-        halt.start(target, self.restart)
+        statefulset_restart.stop(target, self.restart)
+        statefulset_restart.start(target, self.restart)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """What the sight shows; that the text was changed is no damage."""
@@ -53,7 +53,7 @@ class EditConfig:
     def undo(self, target: Target) -> None:
         """Write the old text again, for pods that are made from now on; start what is still stopped."""
         self._write(target, self.new, self.old)
-        halt.start(target, self.restart)
+        statefulset_restart.start(target, self.restart)
 
     def _write(self, target: Target, old: str, new: str) -> bool:
         """Whether any file had the old text."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.errors import FaultHadNoEffect
-from harness.k8s import objects, text
-from harness.model import Volume
-from harness.ports import Reach, Target
+from harness.core.errors import FaultHadNoEffect
+from harness.core.kubernetes import objects, text
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
 
 _SOURCE = "drillproof-small-disk"
 _CONFIG = ("configmaps", "--namespace=local-path-storage", "--field-selector=metadata.name=local-path-config")

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness import deadlines
-from harness.claims import discard, held_by
-from harness.errors import FaultHadNoEffect
-from harness.faults.hooks import Annotate
-from harness.faults.loss import of_pods
-from harness.k8s import Object, condition, objects, text
-from harness.model import Volume
-from harness.ports import Reach, Target
-from harness.wait import NotYet, until
+from harness.core import timeouts
+from harness.core.errors import FaultHadNoEffect
+from harness.core.kubernetes import Object, condition, objects, text
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.core.wait import NotYet, until
+from harness.faults.annotations import Annotate
+from harness.faults.observations import of_pods
+from harness.workloads.volume_claims import discard, held_by
 
 _TYPE = "defaultVolumeType"
 """The annotation by which local-path's classes say of which kind their volumes are."""
@@ -66,7 +66,7 @@ class HostPathVolume:
             if text(new, "metadata", "uid") == text(old, "metadata", "uid") or condition(new, "Ready") != "True":
                 raise NotYet(f"{self.pod} does not run again")
 
-        until(runs, waited_for=f"{self.pod} to run again", within_s=deadlines.DAMAGE_S)
+        until(runs, waited_for=f"{self.pod} to run again", within_s=timeouts.DAMAGE_S)
 
     def _volumes(self, target: Target) -> tuple[Volume, ...]:
         return of_pods(target.cluster.volumes(target.namespace), (self.pod,))

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness import deadlines
-from harness.errors import FaultHadNoEffect
-from harness.faults.loss import gone, unreadable
-from harness.model import Volume
-from harness.ports import Reach, Target
+from harness.core import timeouts
+from harness.core.errors import FaultHadNoEffect
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.faults.observations import gone, unreadable
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class DeleteNamespace:
 
     def inject(self, target: Target) -> None:
         """Delete it, as somebody would by mistake, and return when it is gone. TimedOut if it stays in Terminating."""
-        within_s = deadlines.DAMAGE_S
+        within_s = timeouts.DAMAGE_S
         command = ("delete", "namespace", target.namespace, "--wait=true", f"--timeout={within_s:.0f}s")
         target.cluster.kubectl(*command, within_s=within_s + 10)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import SplitResult, urlsplit
 
-from harness.errors import FaultHadNoEffect, ToolFailed
-from harness.faults.machinery import NAMESPACE
-from harness.k8s import objects, text
-from harness.model import Volume
-from harness.ports import Reach, Target
+from harness.core.errors import FaultHadNoEffect, ToolFailed
+from harness.core.kubernetes import objects, text
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.faults.velero import NAMESPACE
 
 # A route of its own for the store's address, which the node's pods use as well. The node takes it away by itself in
 # the end: the harness may have been killed.

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness import deadlines
-from harness.errors import FaultHadNoEffect
-from harness.faults.loss import unreadable
-from harness.k8s import objects, text
-from harness.model import Volume
-from harness.ports import Reach, Target
+from harness.core import timeouts
+from harness.core.errors import FaultHadNoEffect
+from harness.core.kubernetes import objects, text
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.faults.observations import unreadable
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DeleteObjects:
         if not self._there(target):
             raise FaultHadNoEffect(f"{target.namespace} has no {', '.join(self.kinds)}")
         command = ("delete", ",".join(self.kinds), "--all", "-n", target.namespace, "--cascade=foreground")
-        target.cluster.kubectl(*command, within_s=deadlines.DAMAGE_S)
+        target.cluster.kubectl(*command, within_s=timeouts.DAMAGE_S)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
         """None of these objects is left, and no member can be read."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.errors import FaultHadNoEffect
-from harness.model import Volume
-from harness.ports import Reach, Target
-from harness.wait import NotYet, until
+from harness.core.errors import FaultHadNoEffect
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.core.wait import NotYet, until
 
 _ANSWERS_WITHIN_S = 60
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.faults.command import Command
-from harness.faults.loss import logged
+from harness.faults.observations import logged
 
 _WRITE = """
 peer() { printf '{"id": "00000000-0000-0000-0000-00000000000%s", "address": "10.244.255.%s:8300"}' "$1" "$1"; }

@@ -9,14 +9,14 @@ from functools import partial
 from threading import Event
 from typing import ClassVar
 
-from harness import deadlines, parallel
 from harness.backups import velero_check
 from harness.backups.velero_install import NAMESPACE
-from harness.errors import FaultHadNoEffect
-from harness.k8s import objects, text
-from harness.model import Volume
-from harness.ports import Reach, Target
-from harness.wait import NotYet, until
+from harness.core import parallel, timeouts
+from harness.core.errors import FaultHadNoEffect
+from harness.core.kubernetes import objects, text
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
+from harness.core.wait import NotYet, until
 
 _OURS = {"drillproof": "stale"}
 """What marks a lock as left behind by us, on the object itself."""
@@ -57,13 +57,13 @@ class LeaveLock:
                 if not caught and not over:
                     raise NotYet("no lock in the repository")
 
-            watch = partial(until, catch, waited_for=what, within_s=deadlines.DAMAGE_S, every_s=0.02)
+            watch = partial(until, catch, waited_for=what, within_s=timeouts.DAMAGE_S, every_s=0.02)
             parallel.beside(check, [watch])
             if not caught:  # on a busy machine a small check is over before anybody has looked
                 raise NotYet("a check ended before its lock was seen")
             return caught
 
-        for key, lock in until(attempt, waited_for=what, within_s=deadlines.DAMAGE_S).items():
+        for key, lock in until(attempt, waited_for=what, within_s=timeouts.DAMAGE_S).items():
             client.put_object(Bucket=bucket, Key=key, Body=lock, Metadata=_OURS)
 
     def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.errors import FaultHadNoEffect, ToolFailed
-from harness.k8s import Object, objects, text
-from harness.model import Volume
-from harness.ports import Reach, Target
+from harness.core.errors import FaultHadNoEffect, ToolFailed
+from harness.core.kubernetes import Object, objects, text
+from harness.core.model import Volume
+from harness.core.ports import Reach, Target
 
 _KEPT = "drillproof.dev/before"
 """Where the Secret itself keeps the hash of what its value was: it is a random one, and cannot be guessed from it."""

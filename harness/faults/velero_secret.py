@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness import deadlines
-from harness.errors import FaultHadNoEffect
-from harness.faults.machinery import NAMESPACE, kill
-from harness.k8s import at, objects, text
-from harness.model import Json, Volume
-from harness.ports import Reach, Target
-from harness.wait import NotYet, until
+from harness.core import timeouts
+from harness.core.errors import FaultHadNoEffect
+from harness.core.kubernetes import at, objects, text
+from harness.core.model import Json, Volume
+from harness.core.ports import Reach, Target
+from harness.core.wait import NotYet, until
+from harness.faults.velero import NAMESPACE, kill
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class RefuseCredentials:
                 raise NotYet("a location is available" if found else "there is no location")
             return {f"location {text(each, 'metadata', 'name')}": text(each, "status", "message") for each in found}
 
-        seen = until(refused, waited_for="Velero to be refused", within_s=deadlines.DAMAGE_S, every_s=1)
+        seen = until(refused, waited_for="Velero to be refused", within_s=timeouts.DAMAGE_S, every_s=1)
         return {**_KEYS.damage(target, before), **seen}
 
     def undo(self, target: Target) -> None:

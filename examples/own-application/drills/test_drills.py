@@ -1,7 +1,7 @@
 """Every scenario of this folder as a test. `drillproof_drill` is a fixture that installing drillproof brings."""
 
-from harness.evidence import Story, summary
-from harness.model import Verdict
+from harness.core.model import Verdict
+from harness.reports import Story, summary
 
 
 def test_drill(drillproof_drill: Story) -> None:

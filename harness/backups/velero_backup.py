@@ -1,0 +1,357 @@
+"""What a bucket says of one of Velero's backups, before anything is restored of it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import io
+import json
+import re
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from harness.backups.bucket_reader import Listing, Source
+from harness.backups.repository_layout import LAYOUTS
+from harness.backups.velero import ANNOTATION, RUNNING, hooks_of, volume_copy
+from harness.core.choices import choose
+from harness.core.errors import HarnessError, Misconfigured
+from harness.core.kubernetes import Object, at, items, number, text
+from harness.core.model import DONE, Json, ToolReport, VolumeCopy
+
+NEWEST = "newest"
+"""Names, instead of a backup, the one that was begun last, whatever became of it."""
+
+FORMAT = (1, 1)
+"""The newest format of a backup that the Velero here reads: major and minor."""
+
+IN_PART = "PartiallyFailed"
+
+SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "velero", "local-path-storage"})
+"""Namespaces of a cluster itself. The one in which a backup is proved has its own; to restore them would break it."""
+
+_SECRET_NAME = re.compile(r"(?i)pass|token|secret|key|credential")
+_SECRET_LENGTHS = range(8, 257)
+
+_FILE = re.compile(r"resources/(pods|secrets|persistentvolumeclaims)/namespaces/([^/]+)/[^/]+\.json")
+_UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
+_BY_FILES = "PodVolumeBackup"
+_CLAIM = ("persistentVolumeClaim", "claimName")
+_SCHEDULE = "velero.io/schedule-name"
+_EXCLUDED = "backup.velero.io/backup-volumes-excludes"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One persistent volume claim of the backup."""
+
+    namespace: str
+    name: str
+    storage_class: str
+    copied: bool  # whether the backup holds a copy of its files
+    pods: tuple[str, ...]  # namespace/name of those that mount it
+
+    @property
+    def address(self) -> str:
+        """Its namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One backup, by its own record."""
+
+    report: ToolReport
+    format: str
+    started: str  # ISO 8601
+    completed: str
+    uploader: str
+    namespaces: tuple[str, ...]
+    repositories: tuple[str, ...]  # how the keys begin of each repository that holds its volumes
+    pods: tuple[Object, ...]
+    claims: tuple[Claim, ...]
+    secrets: frozenset[str]  # namespace/name
+    elsewhere: tuple[str, ...]  # volumes that were backed up, and not into this bucket
+    missed: tuple[str, ...]  # volumes that pods ask to have copied, and that were not
+    hooks: int  # how many its pods ask for
+    schedule: str  # whose it is; "" for none
+    others: tuple[str, ...]  # schedules whose newest backup is another one, where the newest of all was asked for
+    left_out: tuple[str, ...]  # namespaces that are not restored
+    secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
+
+    def keys(self, listing: Listing) -> tuple[str, ...]:
+        """Every object of the bucket that it takes to restore this backup."""
+        beginnings = (f"backups/{self.report.name}/", *self.repositories)
+        return tuple(key for key in listing if key.startswith(beginnings))
+
+
+def read(source: Source, listing: Listing, name: str, schedule: str = "") -> Recorded:
+    """The backup of this name, or the newest one: of all, or of one schedule.
+
+    Misconfigured if it is none that could be restored; HarnessError where its own files are damaged.
+    """
+    backup, others = _chosen(source, listing, name, schedule)
+    _can_be_restored(source, backup)
+    name = text(backup, "metadata", "name")
+    folder = f"backups/{name}/{name}"
+    copies = tuple(_list(source, listing, f"{folder}-podvolumebackups.json.gz"))
+    kept = tuple(
+        copy
+        for copy in copies
+        if text(copy, "spec", "pod", "namespace") not in SYSTEM
+        and (text(copy, "status", "snapshotID") or not _is_empty(copy))
+    )
+    held = tuple(_objects(source, f"{folder}.tar.gz"))
+    objects = tuple(thing for thing in held if _namespace(thing) not in SYSTEM)
+    all_pods = tuple(thing for thing in objects if thing.get("kind") == "Pod")
+    pods = tuple(pod for pod in all_pods if not _has_ended(pod))
+    # Where nothing was copied, nothing of a repository is needed; kopia is what Velero itself would take.
+    uploaders = sorted({text(copy, "spec", "uploaderType") or "restic" for copy in kept}) or ["kopia"]
+    if len(uploaders) > 1 or uploaders[0] not in LAYOUTS:
+        raise Misconfigured(f"the backup {name} was made with {' and '.join(uploaders)}; one of {', '.join(LAYOUTS)}")
+    claims = tuple(_claims(objects, pods, kept))
+    elsewhere = tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz"))
+    return Recorded(
+        report=_report(backup, kept),
+        format=text(backup, "status", "formatVersion"),
+        started=_begun(backup),
+        completed=text(backup, "status", "completionTimestamp"),
+        uploader=uploaders[0],
+        namespaces=tuple(sorted({_namespace(thing) for thing in objects})),
+        repositories=tuple(sorted({f"{uploaders[0]}/{text(copy, 'spec', 'pod', 'namespace')}/" for copy in kept})),
+        pods=pods,
+        claims=claims,
+        secrets=frozenset(_address(thing) for thing in objects if thing.get("kind") == "Secret"),
+        elsewhere=elsewhere,
+        missed=(
+            *_missed(pods, copies),
+            *(_passed_over(all_pods, copies, elsewhere) if _asks_for_all(backup) else _ended_amiss(all_pods, claims)),
+        ),
+        hooks=sum(map(hooks_of, pods)),
+        schedule=_schedule(backup),
+        others=others,
+        left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
+        secret_values=frozenset(secret_values(objects)),
+    )
+
+
+def copy_of(record: Object) -> VolumeCopy:
+    """A PodVolumeBackup or PodVolumeRestore; its pod with the namespace, since a backup may have many."""
+    return replace(volume_copy(record), pod=f"{text(record, 'spec', 'pod', 'namespace')}/{volume_copy(record).pod}")
+
+
+def _chosen(source: Source, listing: Listing, name: str, schedule: str) -> tuple[Object, tuple[str, ...]]:
+    """The backup that is meant, and the schedules of which that says nothing."""
+    found = [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
+    if not found:
+        folders = ", ".join(sorted({key.partition("/")[0] for key in listing})[:5]) or "nothing"
+        raise Misconfigured(
+            f"{source.place.name} holds no backup of Velero's: no backups/*/velero-backup.json, but {folders}; "
+            "name its bucket and --prefix as Velero's BackupStorageLocation does"
+        )
+    if name != NEWEST:
+        return _backup(source, choose("backup", name, sorted(found))), ()
+    # Whatever became of it: last night's failure must not hide behind the success of the night before.
+    every = sorted((_backup(source, each) for each in found), key=_begun)
+    newest = {_schedule(backup): backup for backup in every}
+    if schedule:
+        return newest[choose("schedule", schedule, sorted(filter(None, newest)))], ()
+    others = (each for each, backup in newest.items() if each and backup is not every[-1])
+    return every[-1], tuple(f"{each} (the newest is {_told(newest[each])})" for each in sorted(others))
+
+
+def _schedule(backup: Object) -> str:
+    return text(backup, "metadata", "labels", _SCHEDULE)
+
+
+def _begun(backup: Object) -> str:
+    return text(backup, "status", "startTimestamp")
+
+
+def _told(backup: Object) -> str:
+    return f"{text(backup, 'metadata', 'name')}, {_begun(backup)}, {text(backup, 'status', 'phase')}"
+
+
+def _backup(source: Source, name: str) -> Object:
+    key = f"backups/{name}/velero-backup.json"
+    try:
+        found: Json = json.loads(source.read(key))
+    except ValueError as error:
+        raise HarnessError(f"{key} is no JSON: {error}") from error
+    if not isinstance(found, Mapping) or text(found, "metadata", "name") != name:
+        raise HarnessError(f"{key} does not describe the backup {name}")
+    return found
+
+
+def _can_be_restored(source: Source, backup: Object) -> None:
+    name, phase = text(backup, "metadata", "name"), text(backup, "status", "phase")
+    if phase in RUNNING:
+        raise Misconfigured(f"the backup {name} is still running ({phase or 'no phase yet'}); wait for its end")
+    if phase not in {DONE, IN_PART}:
+        why = text(backup, "status", "failureReason") or "; ".join(
+            map(str, items(backup, "status", "validationErrors"))
+        )
+        raise Misconfigured(
+            f"the backup {name} ended as {phase}, so it holds nothing to restore{f' ({why})' if why else ''}; "
+            f"mend the backups of {source.place.name}, or name an older one"
+        )
+    version = text(backup, "status", "formatVersion")
+    form = re.match(r"(\d+)\.(\d+)", version)
+    if not form or tuple(map(int, form.groups())) > FORMAT:
+        raise Misconfigured(
+            f"the backup {name} has the format {version or 'unknown'}, and the Velero here reads up to "
+            f"{'.'.join(map(str, FORMAT))}; use a drillproof with a newer Velero"
+        )
+
+
+def _report(backup: Object, copies: tuple[Object, ...]) -> ToolReport:
+    return ToolReport(
+        name=text(backup, "metadata", "name"),
+        phase=text(backup, "status", "phase"),
+        errors=number(backup, "status", "errors"),
+        warnings=number(backup, "status", "warnings"),
+        messages=tuple(map(str, items(backup, "status", "validationErrors"))),
+        volumes=tuple(map(copy_of, copies)),
+        hooks_attempted=number(backup, "status", "hookStatus", "hooksAttempted"),
+        hooks_failed=number(backup, "status", "hookStatus", "hooksFailed"),
+    )
+
+
+def _is_empty(copy: Object) -> bool:
+    """Velero calls the copy of a volume with no file in it done, and keeps no snapshot."""
+    return text(copy, "status", "phase") == DONE and not number(copy, "status", "progress", "totalBytes")
+
+
+def _missed(pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[str]:
+    """Velero says Completed where it left out a volume that it cannot read, or a pod that did not run."""
+    copied = _copied(copies)
+    for pod in pods:
+        for volume in _asked(pod):
+            if (_address(pod), volume) not in copied:
+                yield f"{volume} of {_address(pod)}"
+
+
+def _ended_amiss(pods: tuple[Object, ...], claims: tuple[Claim, ...]) -> Iterator[str]:
+    """The same of pods that had failed when the backup was taken, unless another one's copy has the claim.
+
+    An evicted member of a StatefulSet is such a one: it comes back, and what it had does not.
+    """
+    copied = {claim.address for claim in claims if claim.copied}
+    for pod in pods:
+        mounts = {text(each, "name"): text(each, *_CLAIM) for each in items(pod, "spec", "volumes")}
+        for volume in _asked(pod) if text(pod, "status", "phase") == "Failed" else ():
+            if mounts.get(volume) and f"{_namespace(pod)}/{mounts[volume]}" not in copied:
+                yield f"{volume} of {_address(pod)}, which had failed"
+
+
+def _copied(copies: tuple[Object, ...]) -> frozenset[tuple[str, str]]:
+    """Each volume that was copied: its pod, and what that calls it."""
+    return frozenset((made.pod, made.volume) for made in map(copy_of, copies))
+
+
+def _asks_for_all(backup: Object) -> bool:
+    """Whether the backup itself asks for all volumes, as far as can be told: a policy may let some out."""
+    return at(backup, "spec", "defaultVolumesToFsBackup") is True and not at(backup, "spec", "resourcePolicy")
+
+
+def _passed_over(pods: tuple[Object, ...], copies: tuple[Object, ...], elsewhere: tuple[str, ...]) -> Iterator[str]:
+    """Where all are asked for: those of claims that were copied by way of no pod, but for what a pod excludes."""
+    asking = tuple(pod for pod in pods if text(pod, "status", "phase") != "Succeeded")
+    copied = _copied(copies)
+    done = {address.partition(" ")[0] for address in elsewhere}
+    done |= {claim for claim, pod, volume in _mounts(asking) if (pod, volume) in copied}
+    excluded = {(_address(pod), volume) for pod in asking for volume in _listed(pod, _EXCLUDED)}
+    for claim, pod, volume in _mounts(asking):
+        if claim not in done and (pod, volume) not in excluded:
+            yield f"{volume} of {pod}"
+
+
+def _asked(pod: Object) -> Iterator[str]:
+    """The volumes that a pod asks to have copied."""
+    return _listed(pod, ANNOTATION)
+
+
+def _listed(pod: Object, annotation: str) -> Iterator[str]:
+    return filter(None, map(str.strip, text(pod, "metadata", "annotations", annotation).split(",")))
+
+
+def _has_ended(pod: Object) -> bool:
+    """Such pods Velero does not bring back."""
+    return text(pod, "status", "phase") in {"Succeeded", "Failed"}
+
+
+def secret_values(objects: Iterable[Object]) -> Iterator[str]:
+    """What of these Secrets must be in no file of a run."""
+    for thing in objects:
+        data = thing.get("data")
+        if thing.get("kind") == "Secret" and isinstance(data, Mapping):
+            for name, value in data.items():
+                with contextlib.suppress(ValueError):
+                    plain = base64.b64decode(str(value)).decode()
+                    if _SECRET_NAME.search(name) and len(plain) in _SECRET_LENGTHS:
+                        yield plain
+
+
+def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[Claim]:
+    copied = _copied(copies)
+    mounts = tuple(_mounts(pods))
+    for thing in objects:
+        if thing.get("kind") == "PersistentVolumeClaim":
+            mine = [(pod, volume) for claim, pod, volume in mounts if claim == _address(thing)]
+            yield Claim(
+                _namespace(thing),
+                text(thing, "metadata", "name"),
+                text(thing, "spec", "storageClassName"),
+                copied=any(mount in copied for mount in mine),
+                pods=tuple(pod for pod, _ in mine),
+            )
+
+
+def _mounts(pods: tuple[Object, ...]) -> Iterator[tuple[str, str, str]]:
+    """Each claim with the pod that mounts it, and what the pod calls it."""
+    for pod in pods:
+        for volume in items(pod, "spec", "volumes"):
+            if claim := text(volume, *_CLAIM):
+                yield f"{_namespace(pod)}/{claim}", _address(pod), text(volume, "name")
+
+
+def _elsewhere(source: Source, listing: Listing, key: str) -> Iterator[str]:
+    for volume in _list(source, listing, key):
+        method = text(volume, "backupMethod")
+        if method not in {"", _BY_FILES} and at(volume, "skipped") is not True:
+            yield f"{text(volume, 'pvcNamespace')}/{text(volume, 'pvcName')} ({method})"
+
+
+def _list(source: Source, listing: Listing, key: str) -> tuple[Object, ...]:
+    """A zipped list of the backup; empty if it has none such."""
+    if key not in listing:
+        return ()
+    try:
+        found = json.loads(gzip.decompress(source.read(key))) or ()
+    except _UNREADABLE as error:
+        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored as it lies here") from error
+    return tuple(each for each in found if isinstance(each, Mapping))
+
+
+def _objects(source: Source, key: str) -> Iterator[Object]:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(source.read(key)), mode="r:gz") as archive:
+            for member in archive:
+                file = archive.extractfile(member) if _FILE.fullmatch(member.name) else None
+                if file:
+                    thing = json.load(file)
+                    # A list of pods says of each neither its kind; the folder does.
+                    kind = {"pods": "Pod", "secrets": "Secret"}.get(member.name.split("/")[1], "PersistentVolumeClaim")
+                    yield {**thing, "kind": kind}
+    except _UNREADABLE as error:
+        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored as it lies here") from error
+
+
+def _namespace(thing: Object) -> str:
+    return text(thing, "metadata", "namespace")
+
+
+def _address(thing: Object) -> str:
+    return f"{_namespace(thing)}/{text(thing, 'metadata', 'name')}"

@@ -1,0 +1,1 @@
+"""Many runs: matrix, schedule, trend."""

@@ -1,0 +1,167 @@
+"""What a matrix is to drill: every scenario with every strategy and engine that it can be drilled with."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from harness.core import choices, resources
+from harness.core.errors import Misconfigured, Unreadable
+from harness.core.model import Json
+from harness.evidence import run_directory
+from harness.workflows.drill import request, scenario
+from harness.workflows.drill.request import Options
+from harness.workflows.drill.scenario import STORES, Scenario
+
+SCHEMA = 1
+FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One drill of the matrix."""
+
+    number: int
+    scenario: str
+    strategy: str
+    engine: str
+    stores: tuple[str, ...]
+    repeat: int  # counts from 1
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What is not drilled, and why; never in silence."""
+
+    scenario: str
+    strategy: str
+    engine: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all drills of a matrix share."""
+
+    seed: int = 1
+    size: str = "small"
+    rate: float = 20.0
+    images: str = "auto"
+    mirror: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of it."""
+
+    asked: Asked
+    cells: tuple[Cell, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def options(self, cell: Cell, runs: Path, cluster: str) -> Options:
+        """The drill of one cell. Misconfigured if it can no longer be."""
+        (options,) = request.options(
+            (cell.scenario,),
+            stores=cell.stores,
+            strategy=cell.strategy,
+            engine=cell.engine,
+            runs=runs,
+            cluster=cluster,
+            **asdict(self.asked),
+        )
+        return options
+
+
+def plan(
+    names: Sequence[str],
+    *,
+    strategies: Sequence[str] = (),
+    engines: Sequence[str] = (),
+    stores: Sequence[str] = (),
+    repeat: int = 1,
+    asked: Asked | None = None,
+) -> Plan:
+    """Every drill that is asked for; with no name, of every scenario. Misconfigured for a word that makes no sense.
+
+    What is not said is as each scenario has it. A store that has no such strategy, and a scenario that needs what is
+    not there, are left out, with the reason.
+    """
+    known = scenario.load(resources.scenarios())
+    wanted = request.scenarios(names, known) if names else tuple(known.values())
+    chosen = choices.choose_all("store", stores, STORES)
+    ways = choices.choose_all("strategy", strategies, sorted({way for store in STORES for way in _strategies(store)}))
+    tools = choices.choose_all("engine", engines, tuple(request.ENGINES))
+    shared = asdict(asked or Asked())
+    request.at_least_once(repeat)
+    drilled: list[tuple[Scenario, Options]] = []
+    left_out: list[LeftOut] = []
+    for each in wanted:
+        for way, tool in itertools.product(ways or (each.strategy,), tools or (each.engine,)):
+            having = tuple(store for store in chosen or each.stores if way in _strategies(store))
+            without = [store for store in chosen or each.stores if store not in having]
+            left_out += [LeftOut(each.name, way, tool, f"{store} has no strategy {way}") for store in without]
+            if having:
+                try:
+                    drilled += [
+                        (each, options)
+                        for options in request.options((each.name,), stores=having, strategy=way, engine=tool, **shared)
+                    ]
+                except Misconfigured as error:
+                    left_out.append(LeftOut(each.name, way, tool, str(error)))
+    if not drilled:
+        why = "; ".join(sorted({f"{each.scenario}: {each.why}" for each in left_out}))
+        raise Misconfigured(f"nothing of what is asked can be drilled: {why}")
+    return Plan(asked or Asked(), tuple(_cells(drilled, repeat)), tuple(left_out))
+
+
+def _strategies(store: str) -> tuple[str, ...]:
+    return request.strategies(resources.fixtures(), [store])
+
+
+def _cells(drilled: Sequence[tuple[Scenario, Options]], repeat: int) -> Iterator[Cell]:
+    """In an order in which many can begin with what the one before left."""
+    ordered = sorted(drilled, key=lambda pair: (_made_of(pair[1]), _wrecks(pair[0]), pair[0].name))
+    numbers = itertools.count(1)
+    for _, options in ordered:
+        for turn in range(1, repeat + 1):
+            cell = Cell(next(numbers), options.scenario.name, options.strategy, options.engine, options.stores, turn)
+            yield cell
+
+
+def _made_of(options: Options) -> tuple[str, ...]:
+    return (options.strategy, options.engine, *options.stores)
+
+
+def _wrecks(each: Scenario) -> int:
+    """How much of a cluster is still good for the next drill after this one; the more, the earlier."""
+    if each.fault is None:
+        return 0
+    return 3 if each.plan.new_cluster else 2 if each.expected_findings else 1
+
+
+def write(folder: Path, planned: Plan) -> None:
+    """Write the plan into the folder of its matrix."""
+    run_directory.write_json(folder / FILE, cast("Json", {"schema": SCHEMA, **asdict(planned)}))
+
+
+def read(folder: Path) -> Plan:
+    """The plan of a matrix that was begun. Misconfigured if the folder holds none that this drillproof reads."""
+    try:
+        told = run_directory.read_json(folder / FILE)
+        if told.get("schema") != SCHEMA:
+            raise Misconfigured(f"{folder / FILE} has schema {told.get('schema')}; this drillproof reads {SCHEMA}")
+        return Plan(
+            Asked(**cast("dict[str, str]", told["asked"])),  # type: ignore[arg-type] # a wrong type is a wrong plan
+            tuple(_cell(each) for each in cast("Sequence[Mapping[str, Json]]", told["cells"])),
+            tuple(LeftOut(**each) for each in cast("Sequence[dict[str, str]]", told["left_out"])),
+        )
+    except (Unreadable, KeyError, TypeError) as error:
+        raise Misconfigured(f"{folder} holds no matrix that can be resumed: {error}") from error
+
+
+def _cell(told: Mapping[str, Json]) -> Cell:
+    cell = Cell(**told)  # type: ignore[arg-type] # as above
+    return replace(cell, stores=tuple(cell.stores))

@@ -1,0 +1,342 @@
+"""The bucket that keeps the evidence of runs: put in whole, held for a time, fetched back, and believed only if signed.
+
+Below its prefix:
+
+    drillproof.json                    says that all below is ours; a bucket with other things and without it is refused
+    runs/RUN/bundle.zip                the signed run, as `drillproof bundle` makes it
+    runs/RUN/findings.json             what it came to, to be read without unpacking
+    runs/RUN/archived.dsse.json, .pub  written last: which objects are ours, and until when they are kept, signed
+    attempts/JOB/ATTEMPT.json          what a job's attempts came to, also of those that left no run; see `chain`
+
+Whatever has no such signature, by a key that is known here, is never taken out and never believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.backups.bucket_reader import Credentials, Place, client, why
+from harness.campaigns.matrix.results import time_of
+from harness.campaigns.trend import Make, make_of, verdict_of
+from harness.core.errors import HarnessError, Misconfigured, Unreadable
+from harness.core.json import items, mapping, number, text
+from harness.core.model import Json, Verdict
+from harness.evidence.run_directory import read_json
+from harness.evidence.signing import attestation, keys, signers
+from harness.evidence.signing.files import Bundle
+from harness.evidence.signing.keys import PrivateKey
+from harness.evidence.signing.signed_archive import pack, unpack
+from harness.evidence.signing.statement import Statement, unseal
+from harness.evidence.signing.statement import seal as sealed
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+    from types_boto3_s3.literals import ObjectLockModeType
+    from types_boto3_s3.type_defs import (
+        DeleteObjectRequestTypeDef,
+        HeadObjectRequestTypeDef,
+        PutObjectRequestTypeDef,
+    )
+
+MARK = "drillproof.json"
+KIND = "urn:drillproof:archived:v1"
+LOCKS: Mapping[str, ObjectLockModeType] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
+RIGHTS = "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject are needed"
+
+_MANIFEST, _PUBLIC = "archived.dsse.json", "archived.pub"
+_BUNDLE, _FINDINGS = "bundle.zip", "findings.json"
+_REFUSED = {"AccessDenied", "403", "InvalidRequest", "MethodNotAllowed", "ObjectLocked"}
+_GONE = {"NoSuchKey", "NoSuchVersion", "404"}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An object as it was when it was put."""
+
+    size: int
+    etag: str
+    version: str  # "" where the bucket keeps none
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run in the archive; signed by a key that is known here."""
+
+    run: str
+    make: Make
+    verdict: Verdict
+    ended: datetime
+    until: datetime | None  # when it may be taken out; None for never
+    files: Mapping[str, str]  # SHA-256 of each object
+    kept: Mapping[str, Kept]
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What came of taking out what is past its time."""
+
+    removed: tuple[str, ...]
+    spared: tuple[str, ...]  # past its time, and the newest of its make, or the newest that passed
+    problems: tuple[str, ...]
+
+
+class Archive:
+    """A bucket's prefix that is ours. Misconfigured says what it would not do."""
+
+    def __init__(self, place: Place, credentials: Credentials, signer: PrivateKey | None, known: Iterable[str]) -> None:
+        """Nothing is asked yet. `signer` signs what is put in; entries by it and by `known` keys are believed."""
+        self.place = place
+        self._client: S3Client = client(place, credentials)
+        self._signer = signer
+        self._known = {*known, *([signer.public_key.keyid] if signer else [])}
+
+    def open(self, *, write: bool) -> None:
+        """See that it is an archive of ours, or make one where nothing is. Misconfigured for anything else."""
+        told = self._get(MARK)
+        if told is None:
+            if not write or any(self._list("")):
+                what = "holds other things" if write else "is no archive of drillproof"
+                raise Misconfigured(f"the bucket {self.place.name} {what}; name an empty prefix: BUCKET/PREFIX")
+            self._put(MARK, json.dumps({"archive": "drillproof", "schema": 1}).encode())
+        elif told != json.dumps({"archive": "drillproof", "schema": 1}).encode():
+            raise Misconfigured(f"{MARK} in the bucket {self.place.name} is none that this drillproof writes")
+
+    def put(self, run: Path, retain: timedelta | None, lock: str = "") -> bool:
+        """Keep a signed run for a time; False if it is kept already. HarnessError if it is not as it was signed.
+
+        With `lock`, the bucket itself lets nobody take it out before its time.
+        """
+        assert self._signer is not None
+        folder = f"runs/{run.name}/"
+        with tempfile.TemporaryDirectory() as scratch:
+            bundle = Path(scratch, _BUNDLE)
+            found = pack(run, bundle)
+            if doubt := signers.doubt(run, found, dict.fromkeys(self._known, "")):
+                raise HarnessError(f"not archived: {doubt}")
+            paths = {_BUNDLE: bundle, _FINDINGS: run / _FINDINGS}
+            files = {name: _sha256(path) for name, path in paths.items()}
+            there = self._entry(run.name) if self._get(folder + _MANIFEST) is not None else None
+            if there:
+                if there.files == files:
+                    return False
+                again = "it was judged or signed anew since; evidence that was kept is never replaced"
+                raise Misconfigured(f"the archive {self.place.name} holds another {run.name} already: {again}")
+            assert found.evidence is not None
+            assert found.verdict is not None
+            ended = time_of(text(found.evidence.said.get("signedAt"))) or datetime.now(UTC)
+            until = ended + retain if retain else None
+            kept = {name: self._put(folder + name, path, until, lock) for name, path in paths.items()}
+        said: dict[str, Json] = {
+            "run": run.name,
+            "make": asdict(make_of(read_json(run / "run.json"))),
+            "verdict": text(found.verdict.said.get("verdict")),
+            "endedAt": ended.isoformat(),
+            "keptUntil": until.isoformat() if until else None,
+            "objects": {name: {"size": k.size, "etag": k.etag, "version": k.version} for name, k in kept.items()},
+        }
+        self._put(folder + _PUBLIC, keys.pem(self._signer.public_key), until, lock)
+        self._put(folder + _MANIFEST, sealed(Statement(KIND, files, said), self._signer), until, lock)
+        return True
+
+    def entries(self) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+        """All runs in it, oldest first, and what is there and not believed, one line each."""
+        found: list[Entry] = []
+        problems: list[str] = []
+        for name in sorted({key.split("/")[1] for key in self._list("runs/")}):
+            try:
+                found.append(self._entry(name))
+            except Unreadable as error:
+                problems.append(str(error))
+        return tuple(sorted(found, key=lambda entry: (entry.ended, entry.run))), tuple(problems)
+
+    def prune(self, now: datetime) -> Pruned:
+        """Take out what is past its time, but never the newest run of a make, nor the newest that passed."""
+        entries, problems = self.entries()
+        newest = {entry.make: entry.run for entry in entries}
+        passed = {entry.make: entry.run for entry in entries if entry.verdict is Verdict.PASS}
+        removed: list[str] = []
+        spared: list[str] = []
+        troubles = list(problems)
+        for entry in entries:
+            if entry.until is None or entry.until > now:
+                continue
+            if entry.run in {newest[entry.make], passed.get(entry.make)}:
+                spared.append(entry.run)
+                continue
+            with self._asked("lose a run"):
+                trouble = self._remove(entry)
+            (troubles if trouble else removed).append(trouble or entry.run)
+        return Pruned(tuple(removed), tuple(spared), tuple(troubles))
+
+    def fetch(self, entry: Entry, into: Path) -> bool:
+        """Bring a run back into the folder `into`, if it is not there; HarnessError if it is not what was signed."""
+        if (into / entry.run).exists():
+            return False
+        with tempfile.TemporaryDirectory(dir=into) as scratch:
+            bundle = Path(scratch, f"{entry.run}.zip")
+            self._download(f"runs/{entry.run}/{_BUNDLE}", entry.kept[_BUNDLE], bundle)
+            if _sha256(bundle) != entry.files[_BUNDLE]:
+                raise HarnessError(f"{entry.run}: its bundle is not what was archived")
+            found = attestation.verify(Bundle(bundle))
+            if doubt := signers.doubt(Path(entry.run), found, dict.fromkeys(self._known, "")):
+                raise HarnessError(doubt)
+            unpack(bundle, Path(scratch, entry.run))
+            Path(scratch, entry.run).rename(into / entry.run)
+        return True
+
+    def note(self, job: str, name: str, data: bytes) -> None:
+        """Write down what is known of an attempt, in place of what was."""
+        self._put(f"attempts/{job}/{name}", data)
+
+    def attempts(self, job: str) -> dict[str, bytes]:
+        """The files of a job's attempts, as they were noted."""
+        folder = f"attempts/{job}/"
+        noted = sorted(key for key in self._list(folder) if key.endswith(".json"))
+        return {key.removeprefix(folder): self._get(key) or b"" for key in noted}
+
+    def forget(self, job: str, name: str) -> None:
+        """Take out what is known of an attempt."""
+        with self._asked("lose an attempt"):
+            self._delete(f"attempts/{job}/{name}", "")
+
+    def _entry(self, run: str) -> Entry:
+        folder = f"runs/{run}/"
+        data, public = self._get(folder + _MANIFEST), self._get(folder + _PUBLIC)
+        path = Path(folder, _MANIFEST)
+        if data is None or public is None:
+            raise Unreadable(path, 0, "is missing: its upload broke off, or is under way; it is left alone")
+        try:
+            key = keys.parse_exactly(public)
+            statement = unseal(data, key, KIND, _PUBLIC)
+        except ValueError as error:
+            raise Unreadable(path, 0, f"{error}; it is left alone") from error
+        if key.keyid not in self._known:
+            raise Unreadable(path, 0, f"is signed by {key.keyid}, which is not known here; it is left alone")
+        return _parsed(run, statement, path)
+
+    def _remove(self, entry: Entry) -> str:
+        """Take a run out, its manifest last; returns why not, if not."""
+        folder = f"runs/{entry.run}/"
+        try:
+            for name, kept in entry.kept.items():
+                now = self._head(folder + name, kept.version)
+                if now and now != kept:
+                    return f"{entry.run}: {name} is not what was put there; it is left alone"
+                if now:
+                    self._delete(folder + name, kept.version)
+            for name in (_PUBLIC, _MANIFEST):
+                if now := self._head(folder + name):
+                    self._delete(folder + name, now.version)
+        except ClientError as error:
+            if _code(error) not in _REFUSED:
+                raise
+            return (
+                f"{entry.run}: the bucket does not let it go: object lock holds it still, or s3:DeleteObject is missing"
+            )
+        return ""
+
+    def _list(self, folder: str) -> Iterator[str]:
+        """The keys below a folder, without the prefix."""
+        prefix = self.place.folder + folder
+        with self._asked("be listed"):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.place.bucket, Prefix=prefix):
+                for thing in page.get("Contents", ()):
+                    yield thing["Key"].removeprefix(self.place.folder)
+
+    def _get(self, key: str) -> bytes | None:
+        with self._asked(f"give {key}"):
+            try:
+                body = self._client.get_object(Bucket=self.place.bucket, Key=self.place.folder + key)["Body"]
+                return body.read(attestation.MAX_BYTES)
+            except ClientError as error:
+                if _code(error) not in _GONE:
+                    raise
+                return None
+
+    def _download(self, key: str, kept: Kept, path: Path) -> None:
+        version = {"VersionId": kept.version} if kept.version else {}
+        with self._asked(f"give {key}"), path.open("xb") as file:
+            self._client.download_fileobj(self.place.bucket, self.place.folder + key, file, ExtraArgs=version)
+
+    def _put(self, key: str, data: bytes | Path, until: datetime | None = None, lock: str = "") -> Kept:
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        with self._asked(f"take {key}"), data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as body:
+            request: PutObjectRequestTypeDef = {
+                "Bucket": self.place.bucket,
+                "Key": self.place.folder + key,
+                "Body": body,
+            }
+            if lock and until:
+                request |= {"ObjectLockMode": LOCKS[lock], "ObjectLockRetainUntilDate": until}
+            put = self._client.put_object(**request)
+        return Kept(size, put["ETag"], put.get("VersionId", ""))
+
+    def _head(self, key: str, version: str = "") -> Kept | None:
+        request: HeadObjectRequestTypeDef = {"Bucket": self.place.bucket, "Key": self.place.folder + key}
+        if version:
+            request["VersionId"] = version
+        try:
+            found = self._client.head_object(**request)
+        except ClientError as error:
+            if _code(error) not in _GONE:
+                raise
+            return None
+        return Kept(found["ContentLength"], found["ETag"], found.get("VersionId", ""))
+
+    def _delete(self, key: str, version: str) -> None:
+        request: DeleteObjectRequestTypeDef = {"Bucket": self.place.bucket, "Key": self.place.folder + key}
+        if version:
+            request["VersionId"] = version
+        self._client.delete_object(**request)
+
+    @contextlib.contextmanager
+    def _asked(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError, Boto3Error, ValueError) as error:
+            raise Misconfigured(why(self.place, what, error, RIGHTS)) from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parsed(run: str, statement: Statement, path: Path) -> Entry:
+    """What a manifest says. Unreadable if it is not about this run, or says what no manifest of ours does."""
+    said, objects = statement.predicate, mapping(statement.predicate.get("objects"))
+    ended, until = time_of(text(said.get("endedAt"))), text(said.get("keptUntil"))
+    if said.get("run") != run or set(statement.files) != set(objects) or set(objects) != {_BUNDLE, _FINDINGS}:
+        raise Unreadable(path, 0, "is about another run; it is left alone")
+    if ended is None or (until and time_of(until) is None):
+        raise Unreadable(path, 0, "says no time until when the run is kept; it is left alone")
+    make = mapping(said.get("make"))
+    scenario, strategy, engine = (text(make.get(name)) for name in ("scenario", "strategy", "engine"))
+    return Entry(
+        run,
+        Make(scenario, strategy, engine, tuple(map(text, items(make.get("stores")))), text(make.get("of"))),
+        verdict_of(said.get("verdict")),
+        ended,
+        time_of(until) if until else None,
+        statement.files,
+        {
+            name: Kept(int(number(each.get("size")) or 0), text(each.get("etag")), text(each.get("version")))
+            for name, each in ((name, mapping(value)) for name, value in objects.items())
+        },
+    )

@@ -1,0 +1,284 @@
+"""A job: a drill or a proof that runs by itself. One attempt, from the lock to what is told.
+
+Whatever happens to an attempt is written down before and after it, told, and never green: that it was skipped since
+the one before is still under way, that it got stuck and was stopped, that it died, that others before it were missed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from harness.campaigns import trend
+from harness.campaigns.schedule import attempt as attempts
+from harness.campaigns.schedule import attempt_log, prometheus
+from harness.campaigns.schedule.archive import Archive
+from harness.campaigns.schedule.attempt import Attempt
+from harness.campaigns.schedule.attempt_log import Files, History
+from harness.campaigns.schedule.notification import headline, message, why
+from harness.campaigns.schedule.webhook import Webhook
+from harness.clusters.lock import Lock
+from harness.core import durations, process
+from harness.core.errors import HarnessError, Interrupted, Misconfigured
+from harness.core.model import Verdict, worst
+from harness.core.text import one_line
+from harness.evidence import run_directory, run_view
+from harness.evidence.run_view import Story
+from harness.evidence.signing import keys
+from harness.evidence.signing.keys import PublicKey
+
+COMMANDS = ("run", "prove")
+"""What can be a job: commands that leave runs, and end with their verdict."""
+
+GRACE_S = 900
+"""For so long a stuck command may clean up: take its cluster down, judge what there is. Then it is killed."""
+
+_WRONG_USAGE, _INTERRUPTED = 64, 130
+_VERDICTS: Mapping[int | None, Verdict] = {0: Verdict.PASS, 1: Verdict.FAIL}
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where evidence is kept, and for how long."""
+
+    archive: Archive
+    retain: timedelta | None
+    lock: str = ""  # see `archive.LOCKS`
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the user wants it; all words checked already."""
+
+    name: str
+    command: tuple[str, ...]
+    folder: Path
+    every: timedelta | None
+    within: timedelta
+    keeping: Keeping | None = None
+    webhook: Webhook | None = None
+    prometheus: Path | None = None
+    key: Path | None = None  # the private key that signs; the user's own if None
+    grace_s: float = GRACE_S
+
+    @property
+    def runs(self) -> Path:
+        """The folder of its runs."""
+        return self.folder / "runs"
+
+    @property
+    def attempts(self) -> Path:
+        """The folder of its attempts."""
+        return self.folder / "attempts"
+
+
+def attempt(job: Job, say: Callable[[str], None]) -> Attempt:
+    """Run the job once, keep and tell what came of it.
+
+    Misconfigured only where not even that can be signed and written down. Interrupted goes through once it is told.
+    """
+    lock = Lock(job.folder / "lock")
+    made = attempts.begin(job.name, job.every, job.keeping.retain if job.keeping else None)
+    try:
+        alone = _take(lock)
+        keys.signer(job.key, say)
+        if alone:
+            return _alone(job, made, say)
+        made = replace(made, how=attempts.SKIPPED, exit_code=2, after=_history(job).heads)
+        return _end(job, made, (), say)
+    finally:
+        lock.drop()
+
+
+def exit_code(made: Attempt) -> int:
+    """What the attempt ends with: its command's exit code, unless its evidence says worse or was not kept."""
+    if made.how in (attempts.REFUSED, attempts.INTERRUPTED):
+        return _WRONG_USAGE if made.how == attempts.REFUSED else _INTERRUPTED
+    code = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}[made.verdict]
+    return 2 if code == 0 and any(each.startswith("not kept") for each in made.troubles) else code
+
+
+def _take(lock: Lock) -> bool:
+    try:
+        lock.take("")
+    except Misconfigured:
+        return False
+    except OSError as error:
+        raise Misconfigured(f"cannot write {error.filename}: {error.strerror}; choose another with --folder") from error
+    return True
+
+
+def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
+    """The attempt while nobody else on this machine makes one of this job."""
+    here = attempt_log.files(job.attempts)
+    noted = {made.file: _save(job, made)}
+    theirs: Files = {}
+    trouble = ""
+    if job.keeping:
+        try:
+            theirs = _of_others(job, job.keeping.archive, here, noted)
+        except HarnessError as error:
+            trouble = str(error)
+    found = attempt_log.history(job.name, (here, theirs), _known(job))
+    begun = made.began - job.within - timedelta(seconds=job.grace_s)
+    unended = [each for each in found.attempts if each.how == attempts.RUNNING]
+    running = [each for each in unended if each.file not in here and each.began > begun]
+    dead = [each for each in unended if each not in running]
+    for each in dead:
+        _note(job, replace(each, how=attempts.DIED, ended=made.began), say)  # when it was found; its end nobody knows
+    lost = [f"the attempt of {each.began:%Y-%m-%d %H:%M} {attempts.HOW[attempts.DIED]}" for each in dead]
+    late = attempts.overdue((each for each in found.attempts if each not in running), job.every, made.began)
+    missed = "; ".join(filter(None, (*lost, late, found.doubt)))
+    made = replace(made, missed=missed, after=_history(job, theirs).heads)
+    if trouble:
+        return _end(job, replace(made, how=attempts.REFUSED, exit_code=_WRONG_USAGE, detail=trouble), (), say)
+    if any(each.order < made.order for each in running):  # of two that begin at once the first one runs
+        return _end(job, replace(made, how=attempts.SKIPPED, exit_code=2), (), say)
+    _note(job, made, say)
+    _metrics(job)
+    return _ran(job, made, say)
+
+
+def _of_others(job: Job, archive: Archive, here: Files, noted: Files) -> Files:
+    """The attempts that are known to other machines and pods; what is `noted` here is first made known to them."""
+    archive.open(write=True)
+    for name, data in noted.items():
+        archive.note(job.name, name, data)
+    theirs = archive.attempts(job.name)
+    for name in attempt_log.history(job.name, (here,), _known(job)).heads:
+        if theirs.get(name) != here[name]:  # it could not be noted when it ended
+            archive.note(job.name, name, here[name])
+    return {name: data for name, data in theirs.items() if name not in noted}
+
+
+def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
+    """Run the command, and see what it left."""
+    before = set(_runs(job.runs))
+    last: deque[str] = deque(maxlen=1)
+
+    def listen(line: str) -> None:
+        say(line)
+        if line.strip():
+            last.append(one_line(line))
+
+    interrupted = False
+    code: int | None = None
+    try:
+        code = process.supervise(
+            [sys.executable, "-P", "-m", "harness.cli", *job.command],
+            within_s=job.within.total_seconds(),
+            grace_s=job.grace_s,
+            listen=listen,
+            env=_env(job),
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+    left = tuple(run_view.read(run) for run in _runs(job.runs) if run not in before)
+    said = last[-1] if last else ""
+    made = replace(made, runs=tuple(each.run.name for each in left))
+    if interrupted or code == _INTERRUPTED:
+        made = replace(made, how=attempts.INTERRUPTED, exit_code=_INTERRUPTED, detail=said)
+    elif code is None:
+        limit = f"it ran longer than {durations.words(job.within)}; the last it said: {said or 'nothing'}"
+        made = replace(made, how=attempts.STUCK, exit_code=2, detail=limit)
+    elif code == _WRONG_USAGE:
+        made = replace(made, how=attempts.REFUSED, exit_code=code, detail=said)
+    else:
+        made = _judged(replace(made, how=attempts.ENDED, exit_code=code, detail=why(left)), left, said)
+    made = _end(job, made, left, say)
+    if interrupted:
+        raise Interrupted(f"interrupted; what there is of {job.name} is in {job.folder}")
+    return made
+
+
+def _judged(made: Attempt, left: Sequence[Story], said: str) -> Attempt:
+    """Hold what the command ended with against the evidence that it left; the worse of the two counts."""
+    verdict = worst([_VERDICTS.get(made.exit_code, Verdict.UNKNOWN), *(each.verdict for each in left)])
+    if not left and verdict is not Verdict.UNKNOWN:
+        return replace(made, verdict=Verdict.UNKNOWN, detail=f"exit code {made.exit_code}, and it left no run: {said}")
+    return replace(made, verdict=verdict, detail=made.detail or ("" if verdict is Verdict.PASS else said))
+
+
+def _end(job: Job, made: Attempt, left: Sequence[Story], say: Callable[[str], None]) -> Attempt:
+    """Keep what it left, write down how it ended, and tell it."""
+    made = replace(made, ended=datetime.now(UTC))
+    if job.keeping and made.how not in (attempts.SKIPPED, attempts.REFUSED):
+        made = replace(made, troubles=tuple(_keep(job, job.keeping, made, left)))
+    if job.webhook:
+        place = job.keeping.archive.place.name if job.keeping else ""
+        try:
+            job.webhook.send(message(left, made, place))
+        except HarnessError as error:
+            made = replace(made, troubles=(*made.troubles, f"not told: {error}"))
+    _note(job, made, say)
+    try:
+        _metrics(job)
+    except HarnessError as error:
+        made = replace(made, troubles=(*made.troubles, f"not told: {error}"))
+    for trouble in made.troubles:
+        say(trouble)
+    say(headline(left, made))
+    return made
+
+
+def _keep(job: Job, keeping: Keeping, made: Attempt, left: Sequence[Story]) -> Iterable[str]:
+    """Put the runs into the archive, and take out of it what is past its time. Returns what went wrong."""
+    for each in left:
+        try:
+            keeping.archive.put(each.run, keeping.retain, keeping.lock)
+        except HarnessError as error:
+            yield f"not kept: {each.run.name}: {error}"
+    if keeping.retain:
+        try:
+            yield from (f"in the archive: {each}" for each in keeping.archive.prune(datetime.now(UTC)).problems)
+            kept = attempt_log.history(job.name, (keeping.archive.attempts(job.name),), _known(job)).attempts
+            for old in kept[:-1]:
+                if old.began < made.began - keeping.retain:
+                    keeping.archive.forget(job.name, old.file)
+        except HarnessError as error:
+            yield f"in the archive: {error}"
+
+
+def _note(job: Job, made: Attempt, say: Callable[[str], None]) -> None:
+    data = _save(job, made)
+    if job.keeping:
+        try:
+            job.keeping.archive.note(job.name, made.file, data)
+        except HarnessError as error:
+            say(f"not kept: attempt {made.name}: {error}")
+
+
+def _save(job: Job, made: Attempt) -> bytes:
+    return attempt_log.save(job.attempts, made, keys.signer(job.key))
+
+
+def _history(job: Job, theirs: Files | None = None) -> History:
+    """All attempts as they are written down by now."""
+    return attempt_log.history(job.name, (attempt_log.files(job.attempts), theirs or {}), _known(job))
+
+
+def _known(job: Job) -> Mapping[str, PublicKey]:
+    return keys.believed(keys.signer(job.key))
+
+
+def _metrics(job: Job) -> None:
+    if job.prometheus:
+        job.runs.mkdir(parents=True, exist_ok=True)
+        runs = trend.trend(job.runs, _known(job), scenarios=())
+        prometheus.write(job.prometheus, prometheus.render(runs, job.name, _history(job)))
+
+
+def _env(job: Job) -> dict[str, str]:
+    """What the command finds in its environment: this very drillproof, where its runs go, who signs them."""
+    ours = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    signer = {"DRILLPROOF_KEY": str(job.key.resolve())} if job.key else {}
+    return {**ours, **signer, "DRILLPROOF_RUNS": str(job.runs.resolve()), "DRILLPROOF_WEBHOOK": ""}
+
+
+def _runs(folder: Path) -> tuple[Path, ...]:
+    return run_directory.inside(folder, "run.json") if folder.is_dir() else ()

@@ -1,0 +1,82 @@
+"""What somebody is told of an attempt or of a run: one JSON document (reports/schema/message.schema.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from harness.campaigns.schedule import attempt as attempts
+from harness.campaigns.schedule.attempt import Attempt
+from harness.core.json import items, mapping, number, text
+from harness.core.model import Finding, Json, Verdict, worst
+from harness.core.text import one_line
+from harness.evidence.before_reasons import expects_findings
+from harness.evidence.run_view import Story
+from harness.reports import markdown
+from harness.reports.equality import stores
+from harness.reports.junit import label
+from harness.reports.metrics import figures as shown
+
+MOST = 20
+"""No more findings of one run are told; all are in its report."""
+
+
+def message(runs: Sequence[Story], attempt: Attempt | None = None, kept_in: str = "") -> dict[str, Json]:
+    """What came of an attempt and of the runs that it left, or of a run that was made by hand."""
+    verdict = attempt.verdict if attempt else worst(run.verdict for run in runs)
+    return {
+        "schema": 1,
+        "text": headline(runs, attempt),
+        "verdict": verdict.value,
+        "job": attempts.document(attempt) if attempt else None,
+        "archive": kept_in or None,
+        "runs": [_run(run) for run in runs],
+    }
+
+
+def headline(runs: Sequence[Story], attempt: Attempt | None = None) -> str:
+    """The whole in one line, the verdict first."""
+    told = [*map(_headline, runs)]
+    if attempt is None:
+        return "; ".join(told)
+    job = f"{attempt.verdict.name} {attempt.job}"
+    if attempt.how != attempts.ENDED:
+        job += f": it {attempts.HOW[attempt.how]}"
+    said = [each for each in (*told, attempt.detail, attempt.missed, *attempt.troubles) if each]
+    return one_line("; ".join([job, *said]))
+
+
+def why(runs: Iterable[Story]) -> str:
+    """The first thing that was found wrong, in one line; "" for nothing."""
+    bad = (finding for run in runs for finding in run.findings if finding.verdict is not Verdict.PASS)
+    problems = (problem for run in runs for problem in run.problems)
+    return next((one_line(f"{each.verdict.name} {label(each)}: {each.detail}") for each in bad), next(problems, ""))
+
+
+def _headline(run: Story) -> str:
+    numbers = [f"{each.name} {each.value}" for each in shown(run, stores(run))]
+    return ", ".join([f"{run.verdict.name} {run.scenario}", *numbers])
+
+
+def _run(run: Story) -> dict[str, Json]:
+    told = [finding for finding in run.findings if finding.verdict is not Verdict.PASS]
+    praising = expects_findings(run.facts)  # figures of a recovery that was to be bad
+    figures = {name: None if praising else number(run.judged.get(name)) for name in ("rto_s", "rpo_s", "rpo_writes")}
+    return {
+        "run": run.run.name,
+        "scenario": run.scenario,
+        "strategy": text(run.facts.get("strategy")),
+        "engine": text(run.facts.get("engine")),
+        "stores": list(mapping(run.facts.get("stores"))),
+        "verdict": run.verdict.value,
+        **figures,
+        "findings": [_finding(each) for each in told[:MOST]],
+        "more": max(0, len(told) - MOST),
+        "problems": list(run.problems),
+        "not_proved": [text(each) for each in items(run.judged.get("not_proved"))],
+        "markdown": markdown.render(run),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Json]:
+    return {**asdict(finding), "verdict": finding.verdict.value}

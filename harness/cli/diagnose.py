@@ -1,0 +1,115 @@
+"""What this machine needs for a drill, whether it has it, and the command that fixes it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from harness.clusters import local
+from harness.clusters.engine.engine import INOTIFY, INOTIFY_WANTED, Engine, find_engine
+from harness.clusters.images import versions
+from harness.clusters.images.debian import release
+from harness.clusters.images.recipes import ensure_go
+from harness.core import paths, resources
+from harness.core.errors import HarnessError, Misconfigured
+
+MEMORY_BYTES = 8 * 2**30
+CPUS = 2
+SOCKET = Path("/var/run/docker.sock")
+"""Where a Docker of the machine's own listens."""
+
+
+def diagnose() -> Iterator[Diagnosis]:
+    """One diagnosis for each thing that a drill needs."""
+    engine = find_engine(paths.cache())
+    yield _engine(engine)
+    yield _fence(engine)
+    yield _rights(paths.cache())
+    yield _asked("versions", _versions)
+    yield _asked("Go, to build images", _go)
+    yield _asked("room on the disk", _room)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    enough = memory >= MEMORY_BYTES * 0.9  # the kernel keeps some for itself
+    yield Diagnosis("memory", enough, f"{memory / 2**30:.0f} GiB, wanted 8", "use a machine with 8 GiB or more")
+    cpus = os.cpu_count() or 1
+    yield Diagnosis("processors", cpus >= CPUS, f"{cpus}, wanted {CPUS}", "use a machine with two or more")
+    if INOTIFY.exists():
+        now = int(INOTIFY.read_text())
+        fit = now >= INOTIFY_WANTED or os.geteuid() == 0  # a drill of root's raises it by itself
+        mend = f"sudo sysctl -w fs.inotify.max_user_instances={INOTIFY_WANTED}"
+        yield Diagnosis("inotify instances", fit, f"{now}, wanted {INOTIFY_WANTED}", mend)
+
+
+def _engine(engine: Engine | None) -> Diagnosis:
+    if engine is not None:
+        whose = "the private one" if engine.private else "the machine's own"
+        return Diagnosis("container engine", ok=True, detail=f"{whose} answers")
+    if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
+        mend = 'sudo usermod -aG docker "$USER", then log in again'
+        return Diagnosis("container engine", ok=False, detail=f"{SOCKET} is not open to you", mend=mend)
+    can = os.geteuid() == 0 and release().get("ID") in {"debian", "ubuntu"}
+    detail = "none runs; a drill starts a private one" if can else "none answers"
+    return Diagnosis("container engine", can, detail, "start Docker, or run as root on Debian or Ubuntu")
+
+
+def _fence(engine: Engine | None) -> Diagnosis:
+    """Whether rules can be laid around a drill, as far as can be told without starting a container."""
+    if engine is None:
+        return Diagnosis("fence", ok=None, detail="not known before an engine runs; no drill goes on without it")
+    try:
+        rootless = "rootless" in engine.run("info", "--format", "{{json .SecurityOptions}}", within_s=10)
+    except HarnessError as error:
+        return Diagnosis("fence", ok=False, detail=str(error), mend="see the message")
+    detail = "the engine is rootless, and reaches no rules of its host" if rootless else "the engine can lay its rules"
+    return Diagnosis("fence", not rootless, detail, "docker context use default, with a Docker that root runs")
+
+
+def _rights(cache: Path) -> Diagnosis:
+    """Whether we may write where images, programs and runs are kept; nothing is made to find out."""
+    for folder in (cache, Path.cwd()):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not os.access(there, os.W_OK):
+            mend = f'sudo chown -R "$USER" {there}'
+            return Diagnosis("rights", ok=False, detail=f"{there} is not yours to write", mend=mend)
+    return Diagnosis("rights", ok=True, detail=f"{cache} and the folder here can be written")
+
+
+def _versions() -> str:
+    pins = versions.load(resources.clusters() / "versions.toml")
+    ours = f"drillproof {metadata.version('drillproof')}, Python {platform.python_version()}"
+    return f"{ours}; a drill runs Kubernetes {pins.kubernetes} and {len(pins.images)} pinned images"
+
+
+def _go() -> str:
+    for module in sorted((resources.clusters() / "images").glob("*/go.mod")):
+        ensure_go(module)
+    return shutil.which("go") or ""
+
+
+def _room() -> str:
+    paths.room(local.IMAGES_BYTES, "a drill's images and nodes")
+    return "enough"
+
+
+def _asked(name: str, ask: Callable[[], str]) -> Diagnosis:
+    try:
+        return Diagnosis(name, ok=True, detail=ask())
+    except Misconfigured as error:
+        return Diagnosis(name, ok=False, detail="not as it should be", mend=str(error))
+    except HarnessError as error:
+        return Diagnosis(name, ok=False, detail=str(error), mend="see the message")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One thing that a machine needs, whether it has it, and the command that mends it."""
+
+    name: str
+    ok: bool | None  # None where it cannot be told yet
+    detail: str
+    mend: str = ""

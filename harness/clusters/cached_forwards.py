@@ -1,0 +1,76 @@
+"""A cluster whose forwards stay open, for those who ask it a thousand things: each forward is a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.core.model import Volume
+from harness.core.ports import Cluster
+
+Place = tuple[str, str, int]
+
+
+class KeptForwards:
+    """Implements `harness.core.ports.Cluster` by another one. A forward that somebody had trouble with is not kept."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """All but forwards goes to `cluster`."""
+        self._cluster = cluster
+        self._lock = threading.Lock()
+        self._open: dict[Place, tuple[tuple[str, int], contextlib.ExitStack]] = {}
+
+    @property
+    def name(self) -> str:
+        """The cluster's."""
+        return self._cluster.name
+
+    @contextlib.contextmanager
+    def forward(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
+        """A local address that reaches `port` of `pod`: the one of last time, if it is still good."""
+        place = (namespace, pod, port)
+        with self._lock:
+            if place not in self._open:
+                stack = contextlib.ExitStack()
+                self._open[place] = stack.enter_context(self._cluster.forward(*place)), stack
+            address, mine = self._open[place]
+        try:
+            yield address
+        except GeneratorExit:  # a stream of rows that was not read to its end
+            raise
+        except BaseException:
+            self._forget(place, mine)
+            raise
+
+    def close(self) -> None:
+        """Close all forwards; may be called twice."""
+        for place, (_, stack) in tuple(self._open.items()):
+            self._forget(place, stack)
+
+    def _forget(self, place: Place, stack: contextlib.ExitStack) -> None:
+        with self._lock:
+            if self._open.get(place, (None, None))[1] is stack:
+                del self._open[place]
+                stack.close()
+
+    def up(self) -> None:
+        """As the cluster does."""
+        self._cluster.up()
+
+    def down(self) -> None:
+        """As the cluster does."""
+        self._cluster.down()
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """As the cluster does."""
+        return self._cluster.kubectl(*args, stdin=stdin, within_s=within_s)
+
+    def volumes(self, namespace: str) -> tuple[Volume, ...]:
+        """As the cluster does."""
+        return self._cluster.volumes(namespace)
+
+    def collect(self, into: Path) -> None:
+        """As the cluster does."""
+        self._cluster.collect(into)

@@ -1,0 +1,73 @@
+"""Builds images from their recipes: compiles, downloads and unpacks side by side, and says what is left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from harness.clusters.images.recipes import Kitchen
+from harness.clusters.images.versions import GoBuild, Image, LayerRecipe
+from harness.core.parallel import each
+
+
+@dataclass
+class Builder:
+    """Keeps all processors busy: one compilation after the other, and beside it all that waits for the network."""
+
+    kitchen: Kitchen
+    say: Callable[[str], None]
+    _left: list[str] = field(default_factory=list)
+    _failed: threading.Event = field(default_factory=threading.Event)
+
+    def build(self, images: Sequence[Image], tools: Sequence[str] = ()) -> None:
+        """Make every layer of `images`, and the programs `tools`; what is finished already is kept."""
+        versions = self.kitchen.versions
+        layers = [versions.layers[name] for name in dict.fromkeys(name for image in images for name in image.layers)]
+        programs = dict.fromkeys([*tools, *(name for layer in layers for name in layer.programs.values())])
+        compiled = {build.name: build for build in map(versions.build_of, programs)}
+        builds = [build for build in compiled.values() if not self.kitchen.is_compiled(build)]
+        unpacked = [layer for layer in layers if layer.packages and self.kitchen.layer(layer) is None]
+        self._left = [*(build.name for build in builds), *(f"layer {layer.name}" for layer in unpacked)]
+        if self._left:
+            self.say(f"images: to be built: {', '.join(self._left)} (logs: {self.kitchen.log('*')})")
+        lanes: list[Callable[[], None]] = [
+            partial(self._compile, builds),
+            partial(self._download, builds),
+            partial(self._unpack, unpacked),
+        ]
+        each(lanes, self._run)
+        for layer in layers:
+            self.kitchen.assemble(layer)
+
+    def _run(self, lane: Callable[[], None]) -> None:
+        """Run one lane; if it fails, the others end after what they are at."""
+        try:
+            lane()
+        except BaseException:
+            self._failed.set()
+            raise
+
+    def _compile(self, builds: Sequence[GoBuild]) -> None:
+        for build in builds:
+            self._make(build.name, partial(self.kitchen.compile, build))
+
+    def _download(self, builds: Sequence[GoBuild]) -> None:
+        for build in builds:
+            if not self._failed.is_set():
+                self.kitchen.download(build)
+
+    def _unpack(self, layers: Sequence[LayerRecipe]) -> None:
+        for layer in layers:
+            self._make(f"layer {layer.name}", partial(self.kitchen.assemble, layer))
+
+    def _make(self, name: str, make: Callable[[], object]) -> None:
+        if self._failed.is_set():
+            return
+        begun = time.monotonic()
+        make()
+        self._left.remove(name)
+        left = ", ".join(self._left) or "nothing"
+        self.say(f"images: built {name} in {time.monotonic() - begun:.0f} s; left: {left}")

@@ -1,0 +1,59 @@
+"""The node image: kind's own, with the images of all pods in it, unpacked. Nothing is loaded when a cluster starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.clusters.engine.engine import Engine
+from harness.clusters.images.versions import Image
+from harness.core.errors import Misconfigured, ToolFailed
+
+BAKE_WITHIN_S = 900
+LABEL = "drillproof"
+"""As on all else that drillproof makes, so that `gc` finds what a killed process left."""
+
+
+def key(scripts: Path) -> str:
+    """Changes with the scripts that make the node image."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(scripts.glob("*.sh")))).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Bake:
+    """Makes node images with the scripts of one folder."""
+
+    engine: Engine
+    scripts: Path
+    kubernetes: str
+
+    def bake(self, base: str, archive: Path, tag: str, image: Image) -> None:
+        """Make `tag` of the node image `base` and the images of `archive`. ToolFailed if a script fails."""
+        name = f"drillproof-bake-{tag.rpartition(':')[2]}"
+        run = self.engine.run
+        run("rm", "--force", "--volumes", name)  # of an earlier process that was killed
+        start = ("--detach", "--privileged", "--network=none", f"--label={LABEL}=images", "--volume=/bake")
+        run("run", *start, "--name", name, "--entrypoint=sleep", base, "infinity")
+        try:
+            self._check(name, image)
+            run("cp", f"{self.scripts}/.", f"{name}:/bake/")
+            run("cp", archive, f"{name}:/bake/images.tar", within_s=BAKE_WITHIN_S)
+            run("exec", name, "bash", "/bake/setup.sh", self.kubernetes)
+            run("exec", name, "bash", "/bake/bake.sh", "/bake/images.tar", within_s=BAKE_WITHIN_S)
+            # Without our label: every node made from the image would bear it.
+            changes = [f"ENTRYPOINT {json.dumps(image.entrypoint)}", "CMD []", f'LABEL {LABEL}=""']
+            run("commit", *(f"--change={change}" for change in changes), name, tag, within_s=BAKE_WITHIN_S)
+        finally:
+            run("rm", "--force", "--volumes", name)
+
+    def _check(self, container: str, image: Image) -> None:
+        for program in image.programs:
+            try:
+                self.engine.run("exec", container, "bash", "-c", f"command -v {program}")
+            except ToolFailed as error:
+                raise Misconfigured(
+                    f"the image {image.ref} has no {program}, which the node image is made with; "
+                    f"pin a tag that has it, or use --images build"
+                ) from error

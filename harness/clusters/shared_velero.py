@@ -1,0 +1,195 @@
+"""Velero where it belongs to others: it is asked for our own backups and restores, and for nothing else.
+
+It is not installed, not changed and not emptied. What a drill asked of it bears the drill's label, and is removed as
+Velero wants it: by a DeleteBackupRequest, which takes the backup's files and its restores along. Its repository for
+the drill's namespace stays, without snapshots: it is Velero's, whose maintenance empties it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from secrets import token_hex
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.backups.object_store import ObjectStore
+from harness.backups.velero import RUNNING, UNREADABLE, VeleroEngine
+from harness.backups.velero_check import CHECK, password
+from harness.backups.velero_install import MAX_LOG_BYTES, Release
+from harness.clusters.permissions_file import Allowed
+from harness.core import timeouts
+from harness.core.errors import HarnessError, ToolFailed
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, items, objects, text
+from harness.core.model import Json
+from harness.core.ports import Cluster
+from harness.core.wait import NotYet, until
+
+OF = "drillproof.dev/namespace"
+"""The label of our backups and restores beside the drill's: the namespace that they are of."""
+
+LIVES = "24h0m0s"
+"""So long Velero keeps a backup that nobody came back to remove."""
+
+
+class VeleroGuest(VeleroEngine):
+    """Velero and its node agents, as a guest may ask them. Implements `harness.core.ports.BackupEngine`."""
+
+    def __init__(self, cluster: Cluster, allowed: Allowed, release: Release, *, uploader: str, run: str) -> None:
+        """`release` says which images Velero runs there; `run` names the drill."""
+        super().__init__(cluster, lambda: allowed.store, release, uploader=uploader, namespace=allowed.velero)
+        self._allowed = allowed
+        self._run_name = run
+
+    def install(self) -> None:
+        """It is there."""
+
+    def forget(self) -> None:
+        """Nothing of other drills is touched, and this one has made nothing yet."""
+
+    def collect(self, into: Path) -> None:
+        """Write the records of our own backups and restores, and their logs; never raises for what cannot be had."""
+        into.mkdir(parents=True, exist_ok=True)
+        names: list[str] = []
+        for kind, label in (("backups", "backup-name"), ("restores", "restore-name")):
+            with contextlib.suppress(HarnessError):
+                mine = objects(
+                    self._cluster.kubectl, f"{kind}.velero.io", self._here, f"--selector={LABEL}={self._run_name}"
+                )
+                _write(into / f"{kind}.json", mine)
+                names = [text(each, "metadata", "name") for each in mine]
+                volumes = f"podvolume{kind}.velero.io"
+                chosen = f"--selector=velero.io/{label} in ({','.join(names)})"
+                _write(into / f"podvolume{kind}.json", objects(self._cluster.kubectl, volumes, self._here, chosen))
+            with contextlib.suppress(HarnessError, BotoCoreError, ClientError):
+                for name in names:
+                    self._logs_home(f"{kind}/{name}/", into)
+
+    def _logs_home(self, folder: str, into: Path) -> None:
+        for key, size in self._listed(folder):
+            if key.endswith(("-logs.gz", "-results.gz")) and size < MAX_LOG_BYTES:
+                with contextlib.suppress(*UNREADABLE):
+                    (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
+
+    def _asked(self) -> Mapping[str, Json]:
+        return {"storageLocation": self._allowed.location, "ttl": LIVES}
+
+    def _marks(self) -> Mapping[str, Json]:
+        return {"labels": {LABEL: self._run_name, OF: self._allowed.namespace}}
+
+    def _restic_check(self, repository: str) -> str:
+        """By Velero's own program, in a pod of the drill's own: a guest runs nothing in Velero's pods."""
+        kubectl, here = self._cluster.kubectl, f"--namespace={self._allowed.namespace}"
+        wanted = self.wanted_checks(repository, password(kubectl, self._namespace))
+        name = text(wanted[0], "metadata", "name")
+
+        def ended() -> str:
+            pods = objects(kubectl, "pods", here, f"--field-selector=metadata.name={name}")
+            phase = text(next(iter(pods), None), "status", "phase")
+            if phase not in {"Succeeded", "Failed"}:
+                raise NotYet(f"phase {phase or 'not set'}")
+            return phase
+
+        try:
+            kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
+            phase = until(ended, waited_for="the repository's check", within_s=timeouts.CHECK_S, every_s=1)
+            said = kubectl("logs", name, here)
+        finally:
+            with contextlib.suppress(HarnessError):
+                kubectl("delete", "pod,secret", name, here, "--ignore-not-found", "--grace-period=0")
+        if phase != "Succeeded":
+            raise ToolFailed(["restic", *CHECK], 1, said)
+        return said
+
+    def wanted_checks(self, repository: str, secret: str = "") -> tuple[Object, Object]:
+        """The pod that lets restic check a repository, and the Secret with what opens that; gone when it has ended."""
+        labels: Json = {LABEL: self._run_name, "velero.io/exclude-from-backup": "true"}
+        about: Json = {
+            "name": f"drillproof-check-{token_hex(4)}",
+            "namespace": self._allowed.namespace,
+            "labels": labels,
+        }
+        return _keys(self._allowed.store, secret, about), _check(self._release.server_image, repository, about)
+
+
+def backups(kubectl: RunsKubectl, allowed: Allowed) -> tuple[Object, ...]:
+    """Every backup that a drill made of its namespace there."""
+    chosen = (f"--namespace={allowed.velero}", f"--selector={OF}={allowed.namespace}")
+    return objects(kubectl, "backups.velero.io", *chosen)
+
+
+def remove(kubectl: RunsKubectl, allowed: Allowed, runs: Collection[str] | None) -> tuple[str, ...]:
+    """Have the backups of these drills deleted, or of all if None; return their names. HarnessError if one stays."""
+    known = {
+        text(each, "metadata", "name"): text(each, "metadata", "labels", LABEL) for each in backups(kubectl, allowed)
+    }
+    mine = tuple(name for name, run in known.items() if runs is None or run in runs)
+    for name in mine:
+        _remove(kubectl, allowed, name)
+    return mine
+
+
+def wanted_deletion(allowed: Allowed, name: str, uid: str) -> Object:
+    """What asks Velero to delete a backup."""
+    labels: Json = {"velero.io/backup-name": name, "velero.io/backup-uid": uid, OF: allowed.namespace}
+    metadata: Json = {"generateName": f"{name}-", "namespace": allowed.velero, "labels": labels}
+    return {
+        "apiVersion": "velero.io/v1",
+        "kind": "DeleteBackupRequest",
+        "metadata": metadata,
+        "spec": {"backupName": name},
+    }
+
+
+def _remove(kubectl: RunsKubectl, allowed: Allowed, name: str) -> None:
+    here = f"--namespace={allowed.velero}"
+
+    def found() -> Object | None:
+        return next(iter(objects(kubectl, "backups.velero.io", here, f"--field-selector=metadata.name={name}")), None)
+
+    def ended() -> None:
+        if (phase := text(found(), "status", "phase")) in RUNNING and found():
+            raise NotYet(f"phase {phase or 'not set'}")
+
+    def gone() -> str:
+        asked = objects(kubectl, "deletebackuprequests.velero.io", here, f"--selector=velero.io/backup-name={name}")
+        said = [str(error) for each in asked for error in items(each, "status", "errors")]
+        if found() and not said:
+            raise NotYet("it is still there")
+        return "; ".join(said) if found() else ""
+
+    # One that is being made is deleted by nobody.
+    until(ended, waited_for=f"Velero's backup {name} to end", within_s=timeouts.BACKUP_S, every_s=1)
+    uid = text(found(), "metadata", "uid")
+    kubectl("create", "-f", "-", stdin=json.dumps(wanted_deletion(allowed, name, uid)))
+    if said := until(gone, waited_for=f"Velero to delete the backup {name}", within_s=timeouts.BACKUP_S, every_s=1):
+        raise HarnessError(f"Velero does not delete the backup {name}: {said}")
+
+
+def _keys(store: ObjectStore, secret: str, about: Json) -> Object:
+    values: Json = {
+        "AWS_ACCESS_KEY_ID": store.access_key,
+        "AWS_SECRET_ACCESS_KEY": store.secret_key,
+        "AWS_DEFAULT_REGION": store.region,
+        "RESTIC_PASSWORD": secret,
+    }
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": about, "stringData": values}
+
+
+def _check(image: str, repository: str, about: Json) -> Object:
+    container: Json = {
+        "name": "restic",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["restic", *CHECK, "--no-cache", f"--repo={repository}"],
+        "envFrom": [{"secretRef": {"name": text(about, "name")}}],
+        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+    }
+    spec: Json = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": spec}
+
+
+def _write(path: Path, records: Sequence[Object]) -> None:
+    path.write_text(json.dumps(records, indent=1), encoding="utf-8")

@@ -1,0 +1,36 @@
+"""Words of the user checked against what is known, with a suggestion for a typing error."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.core.errors import Misconfigured
+
+IMAGES = ("auto", "pull", "build")
+
+_MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
+
+
+def choose(what: str, word: str, known: Iterable[str]) -> str:
+    """`word` if it is known; else Misconfigured, with what is known and what may have been meant."""
+    names = tuple(known)
+    if word in names:
+        return word
+    close = difflib.get_close_matches(word, names, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    raise Misconfigured(f"unknown {what} {word!r}; {meant}known: {', '.join(names) or 'none'}")
+
+
+def choose_all(what: str, words: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The words of a list, each of which may hold several with commas between, in the order of `known`."""
+    asked = {choose(what, word.strip(), known) for each in words for word in each.split(",")}
+    return tuple(name for name in known if name in asked)
+
+
+def registry(host: str) -> str:
+    """A registry's host, with port and path if need be."""
+    if not _MIRROR.fullmatch(host):
+        raise Misconfigured(f"--mirror {host!r} is no registry; write HOST, HOST:PORT or HOST/PATH, without https://")
+    return host

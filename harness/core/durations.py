@@ -1,0 +1,49 @@
+"""Lengths of time as a user writes them: `90d`, `6h`, `1w`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from harness.core.errors import Misconfigured
+from harness.core.text import many
+
+LATE = 1.5
+"""So many intervals after it last ran, what runs by itself is overdue."""
+
+AHEAD = timedelta(hours=1)
+"""What is said to have been later than now, by more than this, was told by a clock that nobody should believe."""
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LONGEST = timedelta(days=3650)
+
+
+def parse(option: str, word: str) -> timedelta:
+    """A length of time. Misconfigured if `word` is none, or no sensible one."""
+    found = re.fullmatch(r"(\d{1,6})([mhdw])", word)
+    span = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
+    if not timedelta() < span <= LONGEST:
+        units = ", ".join(f"{unit} ({name})" for unit, name in UNITS.items())
+        raise Misconfigured(f"{option} {word!r} is no length of time; write a number and one of {units}: 90d, 6h")
+    return span
+
+
+def words(span: timedelta) -> str:
+    """A length of time for people, to the unit that matters: `16 days`, `7 hours`."""
+    for unit, name in (("days", "day"), ("hours", "hour"), ("minutes", "minute")):
+        size = timedelta(**{unit: 1})
+        if span >= 2 * size or span == size:
+            return many(round(span / size), name)
+    return many(round(span.total_seconds()), "second")
+
+
+def late(ago: timedelta, every: timedelta | None) -> str:
+    """That what is to run so often last ran so long ago, if that is too long; "" if it is not, or nobody said."""
+    return f"last ran {words(ago)} ago, expected every {words(every)}" if every and ago > LATE * every else ""
+
+
+def exact(span: timedelta) -> str:
+    """As `parse` reads it, in the largest unit that it fills; whole minutes."""
+    minutes = round(span / timedelta(minutes=1))
+    unit, size = next((unit, size) for unit, size in (("d", 1440), ("h", 60), ("m", 1)) if minutes % size == 0)
+    return f"{minutes // size}{unit}"

@@ -1,0 +1,83 @@
+"""What can go wrong with the harness itself, one class per decision the caller makes.
+
+    HarnessError
+      Misconfigured       the user can mend it; the message says how      exit 64
+      ToolFailed          a command failed: argv, exit code, last lines   UNKNOWN
+      TimedOut            waited for what, how long, what was last seen   UNKNOWN
+      FaultHadNoEffect    injected, yet no damage was to be seen          UNKNOWN
+      Unreadable          evidence that is truncated, edited or foreign    UNKNOWN
+      Interrupted         the user pressed Ctrl-C or sent SIGTERM         exit 130
+
+A recovery that went badly is not among them: it is a Finding (see `harness.core.model`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.core.reason import Reason
+
+
+class HarnessError(Exception):
+    """Anything that keeps a drill from being judged."""
+
+
+class Misconfigured(HarnessError):
+    """The user asked for something that cannot be; the message says what to do instead."""
+
+
+class ToolFailed(HarnessError):
+    """A command ended with an exit code other than 0."""
+
+    def __init__(self, argv: Sequence[str], exit_code: int, tail: str, about: tuple[str, ...] = ()) -> None:
+        """`tail` is the last lines of what the command printed; `about` names the one thing that was asked for."""
+        self.about = about
+        self.argv = tuple(argv)
+        self.exit_code = exit_code
+        self.tail = tail.strip()
+        command = " ".join([Path(self.argv[0]).name, *self.argv[1:]])[:300]
+        super().__init__(f"`{command}` exited with {exit_code}: {self.tail or 'no output'}")
+
+
+class TimedOut(HarnessError):
+    """Something did not happen within its deadline."""
+
+    def __init__(
+        self,
+        waited_for: str,
+        within_s: float,
+        last_seen: str,
+        reasons: Sequence[Reason] = (),
+        objects: Sequence[str] = (),
+    ) -> None:
+        """`last_seen` is the final observation, so that the message says what was there instead.
+
+        `reasons` and `objects` say the same for machines.
+        """
+        self.reasons = tuple(reasons)
+        self.objects = tuple(objects)
+        self.waited_for = waited_for
+        self.within_s = within_s
+        self.last_seen = last_seen
+        super().__init__(f"waited {within_s:.0f} s for {waited_for}; last seen: {last_seen}")
+
+
+class FaultHadNoEffect(HarnessError):
+    """The fault was injected but left no damage, so the drill would prove nothing."""
+
+
+class Unreadable(HarnessError):
+    """A file of a run directory cannot be believed: it is missing, cut, edited or not ours."""
+
+    def __init__(self, path: Path, line: int, why: str, reason: Reason = Reason.EvidenceUnreadable) -> None:
+        """`line` counts from 1; 0 when the file as a whole is meant."""
+        self.reason = reason
+        self.objects = (path.name, f"line {line}") if line else (path.name,)
+        self.path = path
+        self.line = line
+        super().__init__(f"{path}{f', line {line}' if line else ''}: {why}")
+
+
+class Interrupted(HarnessError):
+    """The user asked to stop."""

@@ -1,0 +1,238 @@
+"""kubectl: commands, objects, and a way into a pod."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.core import paths
+from harness.core.errors import Misconfigured, ToolFailed
+from harness.core.model import Json, Volume
+from harness.core.paths import cache
+from harness.core.process import run, spawn
+from harness.core.wait import NotYet, until
+
+LABEL = "drillproof.run"
+"""Everything made for a drill carries this label, so that nothing else is ever taken for ours."""
+
+
+def find_kubectl() -> Path:
+    """kubectl: the user's own, or the one that is kept here. Misconfigured if there is none."""
+    found = shutil.which("kubectl")
+    program = Path(found) if found else kept("kubectl")
+    if program is None:
+        raise Misconfigured("there is no kubectl here; install it, of about the cluster's version")
+    return program
+
+
+def kept(program: str) -> Path | None:
+    """A program as it was last made here; None if it never was."""
+    made = max((paths.cache() / "ready").glob(f"*/{program}"), key=lambda path: path.lstat().st_mtime, default=None)
+    return made.resolve() if made else None
+
+
+Object = Mapping[str, Json]
+"""A Kubernetes object as the API gives it."""
+
+# It ends before there is any garbage to collect; a stream that runs for long keeps within the limit.
+_ENV = {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
+
+_FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
+
+_TELLING = re.compile(r"error|fatal|panic|fail|corrupt|denied", re.IGNORECASE)
+_LAST_WORDS = 3
+
+
+class RunsKubectl(Protocol):
+    """kubectl against some cluster: `Kubectl`, and every `Cluster.kubectl`."""
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """Run kubectl with `args` and return its standard output."""
+
+
+def objects(kubectl: RunsKubectl, *args: str, within_s: float = 60) -> tuple[Object, ...]:
+    """What `kubectl get ARGS` lists, where ARGS name a kind and not one object."""
+    return tuple(json.loads(kubectl("get", *args, "-o", "json", within_s=within_s))["items"])
+
+
+def documents(printed: str) -> tuple[Object, ...]:
+    """The objects that a command printed, one JSON document after the other."""
+    found: list[Object] = []
+    decoder, rest = json.JSONDecoder(), printed.strip()
+    while rest:
+        document, end = decoder.raw_decode(rest)
+        found += document["items"] if text(document, "kind") == "List" else [document]
+        rest = rest[end:].lstrip()
+    return tuple(found)
+
+
+def make_anew(
+    kubectl: RunsKubectl, namespace: str, names: Sequence[str], *, within_s: float
+) -> dict[str, dict[str, Json]]:
+    """Delete pods, all at once; return their UIDs, old and new, as soon as their controllers have made new ones.
+
+    TimedOut if one is not made.
+    """
+
+    def uids() -> dict[str, str]:
+        pods = objects(kubectl, "pods", f"--namespace={namespace}")
+        return {text(pod, "metadata", "name"): text(pod, "metadata", "uid") for pod in pods}
+
+    old = uids()
+    # Not --wait: kubectl was seen to wait for ever where a StatefulSet makes a pod of the same name at once.
+    kubectl("delete", "pods", *names, "-n", namespace, "--wait=false")
+
+    def anew() -> dict[str, str]:
+        now = uids()
+        if missing := [name for name in names if now.get(name) in {None, old.get(name)}]:
+            raise NotYet(f"no new pod for {', '.join(missing)}")
+        return now
+
+    new = until(anew, waited_for=f"new pods for {', '.join(names)}", within_s=within_s)
+    return {name: {"before": old.get(name, ""), "after": new[name]} for name in names}
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl, bound to one cluster by its kubeconfig, and by a context of it if one is named."""
+
+    binary: Path
+    kubeconfig: Path
+    context: str = ""
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """Run kubectl with `args` and return its standard output. ToolFailed, TimedOut."""
+        return run(self._argv(*args), stdin=stdin, within_s=within_s, env=_ENV).stdout
+
+    @contextlib.contextmanager
+    def forward(self, namespace: str, pod: str, port: int, within_s: float = 15) -> Iterator[tuple[str, int]]:
+        """A local address that reaches `port` of `pod` while the block lasts; ToolFailed if there is none."""
+        argv = self._argv("port-forward", "--address=127.0.0.1", f"--namespace={namespace}", f"pod/{pod}", f":{port}")
+        with tempfile.TemporaryFile() as output, spawn(argv, output=output, env=_ENV) as process:
+
+            def local_port() -> int | None:
+                ended = process.poll() is not None
+                output.seek(0)
+                text = output.read()
+                if found := _FORWARDING.search(text):
+                    return int(found[1])
+                if ended:
+                    return None
+                raise NotYet(text.decode(errors="replace") or "no output")
+
+            local = until(local_port, waited_for=f"a forward to {namespace}/{pod}", within_s=within_s, every_s=0.05)
+            if local is None:
+                output.seek(0)
+                raise ToolFailed(argv, process.returncode, output.read().decode(errors="replace"))
+            yield "127.0.0.1", local
+
+    def volumes(self, namespace: str) -> tuple[Volume, ...]:
+        """Every persistent volume claim of `namespace` with what it is bound to, by name of the claim."""
+        found = objects(self, "pvc,pv", f"--namespace={namespace}")
+        volumes = {text(thing, "metadata", "name"): thing for thing in found if thing["kind"] == "PersistentVolume"}
+        claims = (thing for thing in found if thing["kind"] == "PersistentVolumeClaim")
+        return tuple(sorted((_volume(claim, volumes) for claim in claims), key=lambda volume: volume.claim))
+
+    def _argv(self, *args: str) -> list[str]:
+        context = (f"--context={self.context}",) if self.context else ()
+        return [str(self.binary), f"--kubeconfig={self.kubeconfig}", *context, *args]
+
+
+def at(thing: Json, *path: str) -> Json:
+    """What lies at `path` inside an object; None where there is nothing."""
+    for key in path:
+        if not isinstance(thing, Mapping):
+            return None
+        thing = thing.get(key)
+    return thing
+
+
+def text(thing: Json, *path: str) -> str:
+    """The string at `path` inside an object; "" where there is none."""
+    found = at(thing, *path)
+    return "" if found is None else str(found)
+
+
+def number(thing: Json, *path: str) -> int:
+    """The whole number at `path` inside an object; 0 where there is none."""
+    found = at(thing, *path)
+    return found if isinstance(found, int) else 0
+
+
+def items(thing: Json, *path: str) -> tuple[Json, ...]:
+    """The list at `path` inside an object; empty where there is none."""
+    found = at(thing, *path)
+    return tuple(found) if isinstance(found, list | tuple) else ()
+
+
+def keys(thing: Json, *path: str) -> tuple[str, ...]:
+    """The sorted keys of the object at `path` inside an object; none where there is none."""
+    found = at(thing, *path)
+    return tuple(sorted(found)) if isinstance(found, Mapping) else ()
+
+
+def condition(thing: Json, kind: str) -> str:
+    """The status of one of an object's conditions: True, False, Unknown, or "" where it has none such."""
+    found = (item for item in items(thing, "status", "conditions") if text(item, "type") == kind)
+    return text(next(found, None), "status")
+
+
+def standing(pod: Object) -> str:
+    """Where a pod's containers stand, in words, and how those ended that did."""
+    told = []
+    for each in (*items(pod, "status", "initContainerStatuses"), *items(pod, "status", "containerStatuses")):
+        state = at(each, "state")
+        word = next(iter(state), "") if isinstance(state, dict) else ""
+        end = at(state, "terminated") or at(each, "lastState", "terminated")
+        ended = f", ended with {text(end, 'exitCode')}{_last_words(text(end, 'message'))}" if end else ""
+        told.append(f"{text(each, 'name')} {text(state, word, 'reason') or word or 'unknown'}{ended}")
+    unplaced = unschedulable(pod)
+    return f"{text(pod, 'status', 'phase')}: {'; '.join(told) or unplaced or 'no container yet'}"
+
+
+def unschedulable(pod: Object) -> str:
+    """Why no node takes a pod, in the scheduler's words; "" if one did, or none was looked for yet."""
+    for one in items(pod, "status", "conditions"):
+        if text(one, "type") == "PodScheduled" and text(one, "reason") == "Unschedulable":
+            return f"no node takes it: {text(one, 'message')}"
+    return ""
+
+
+def _last_words(log: str) -> str:
+    """What tells why, of the end of a container's log; that is there if its manifest asks for it."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    telling = [line for line in lines if _TELLING.search(line)] or lines[-1:]
+    return f" ({' | '.join(telling[-_LAST_WORDS:])})" if telling else ""
+
+
+def _volume(claim: Object, volumes: Mapping[str, Object]) -> Volume:
+    name = text(claim, "spec", "volumeName")
+    volume = volumes.get(name, {})
+    spec = at(volume, "spec")
+    kinds = [kind for kind in ("local", "hostPath", "csi", "nfs") if isinstance(spec, Mapping) and kind in spec]
+    # One term with one name, as every provisioner of a node's own disk writes it.
+    term = next(iter(items(spec, "nodeAffinity", "required", "nodeSelectorTerms")), None)
+    names = items(next(iter(items(term, "matchExpressions")), None), "values")
+    return Volume(
+        claim=text(claim, "metadata", "name"),
+        claim_uid=text(claim, "metadata", "uid"),
+        volume=name,
+        volume_uid=text(volume, "metadata", "uid"),
+        kind=kinds[0] if kinds else "",
+        node=str(names[0]) if len(names) == 1 else "",
+        path=text(spec, "local", "path") or text(spec, "hostPath", "path"),
+    )
+
+
+def kubectl() -> Path | None:
+    """The machine's own kubectl, or the one that an earlier drill made; None if there is neither."""
+    if own := shutil.which("kubectl"):
+        return Path(own)
+    return max((cache() / "ready").glob("*/kubectl"), key=lambda made: made.stat().st_mtime, default=None)

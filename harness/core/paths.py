@@ -1,0 +1,32 @@
+"""Where drillproof keeps its cache and state on this machine, and whether the disk has room."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from harness.core.errors import Misconfigured
+
+
+def cache() -> Path:
+    """The user's cache folder of drillproof."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drillproof"
+
+
+def state() -> Path:
+    """What must be known of all clusters of this user."""
+    return cache() / "clusters"
+
+
+def room(needed: int, what: str, smaller: str = "") -> None:
+    """Misconfigured if the disk that the cache is on has not that many bytes free; `smaller` is how to need less."""
+    place = cache()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise Misconfigured(
+            f"{what} need {needed / 1e9:.0f} GB, and the disk of {place} has {free / 1e9:.0f} GB free; "
+            f"make room, {f'{smaller}, ' if smaller else ''}or set XDG_CACHE_HOME to a larger disk"
+        )

@@ -1,0 +1,30 @@
+"""Where the project's data lies: beside the package in a clone, inside it in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def folder(name: str) -> Path:
+    """The data folder `name`: clusters, fixtures, scenarios, reports/schema or reports/templates."""
+    for root in (_PACKAGE / "data", _PACKAGE.parent):
+        if (root / name).is_dir():
+            return root / name
+    raise FileNotFoundError(f"drillproof was installed without its folder {name}; install it again")
+
+
+def fixtures() -> Path:
+    """Manifests, scripts and known data of every store."""
+    return folder("fixtures")
+
+
+def clusters() -> Path:
+    """Topologies, platform, image recipes and pins."""
+    return folder("clusters")
+
+
+def scenarios() -> Path:
+    """One file per disaster."""
+    return folder("scenarios")

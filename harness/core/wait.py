@@ -1,0 +1,80 @@
+"""The only place that waits: a deadline, and the last thing seen when it passes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from harness.core.errors import Interrupted, TimedOut, ToolFailed
+from harness.core.reason import Reason, ordered
+
+T = TypeVar("T")
+_cancel = threading.Event()
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A wait that is under way."""
+
+    waited_for: str
+    last_seen: str
+    reasons: tuple[Reason, ...] = ()
+    objects: tuple[str, ...] = ()
+
+
+_under_way: dict[int, Wait] = {}  # by thread
+
+
+class NotYet(Exception):
+    """What a probe raises while the awaited thing is not there; the text is what was seen instead."""
+
+    def __init__(self, text: str, reasons: Sequence[Reason] = (), objects: Sequence[str] = ()) -> None:
+        """`reasons` and `objects` say what was seen for machines, where a finding may come of it."""
+        super().__init__(text)
+        self.reasons = tuple(reasons)
+        self.objects = tuple(objects)
+
+
+def until(
+    probe: Callable[[], T], *, waited_for: str, within_s: float, every_s: float = 0.5, reason: Reason | None = None
+) -> T:
+    """Call `probe` until it returns, and return what it returned. `reason` says what it means if it never does.
+
+    A probe that raises NotYet or ToolFailed is asked again every `every_s` seconds. Past
+    `within_s` seconds: TimedOut, with the last such text. Any other exception goes through.
+    """
+    deadline = time.monotonic() + within_s
+    try:
+        while True:
+            try:
+                return probe()
+            except (NotYet, ToolFailed) as seen:
+                told = (seen.reasons, seen.objects) if isinstance(seen, NotYet) else ((), ())
+                reasons = ordered(filter(None, (reason, *told[0])))
+                _under_way[threading.get_ident()] = Wait(waited_for, str(seen), reasons, told[1])
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimedOut(waited_for, within_s, str(seen), reasons, told[1]) from seen
+                if _cancel.wait(min(every_s, left)):
+                    raise Interrupted(f"stopped while waiting for {waited_for}") from seen
+    finally:
+        _under_way.pop(threading.get_ident(), None)
+
+
+def under_way() -> tuple[Wait, ...]:
+    """What is waited for now, in any thread, and what was seen instead; for whoever watches."""
+    return tuple(_under_way.copy().values())
+
+
+@contextlib.contextmanager
+def cancelled() -> Iterator[None]:
+    """End every wait that is under way in any thread with Interrupted, for as long as the block lasts."""
+    _cancel.set()
+    try:
+        yield
+    finally:
+        _cancel.clear()

@@ -1,0 +1,195 @@
+"""The journal: what happened in a drill, one JSON event a line, on disk before the drill goes on.
+
+A drill only appends; checks only read. A line that cannot be read is an error that names the file
+and the line, never a line that is passed over: a journal with a hole proves nothing.
+
+Every line ends in its `chain`: the SHA-256 of the line before's chain and of this line. So a line that was
+changed, taken out, put in or moved is found where it stands. The last event is `end`: without it the drill
+was killed, or lines were cut off. (Who writes the whole journal anew is found by the bundle's signature only.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import orjson
+
+from harness.core.clock import Clock
+from harness.core.errors import Unreadable
+from harness.core.model import Event, Json
+from harness.core.reason import Reason
+from harness.core.redaction import without
+
+SCHEMA = 4
+"""Version of what a run directory holds; any other is refused, since it could mean something else."""
+
+_CHAIN = ',"chain":"'
+
+MAX_LINE = MAX_DOCUMENT = 64_000_000
+"""No line, and no file that is read as a whole, is longer in bytes: a hostile one must not fill the memory."""
+
+
+class Journal:
+    """The journal of a drill that is being run. Threads may share it."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        listen: Callable[[Event], None] = lambda _: None,
+        secrets: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """Write to the new file `path`; tell `listen` of each event once it is on disk.
+
+        None of `secrets`, which may become more, is ever written or told: a user's hook may print one.
+        """
+        self.path = path
+        self.clock = clock
+        self._listen = listen
+        self._secrets = secrets
+        self._file = path.open("x", encoding="utf-8")
+        self._lock = threading.Lock()
+        self._seq = 0
+        self._chain = ""
+        self.append("run", schema=SCHEMA)
+
+    def append(self, kind: str, **data: Json) -> Event:
+        """Add one event, flushed, and return it."""
+        data = dict(without(data, self._secrets()))
+        with self._lock:
+            self._seq += 1
+            event = Event(self._seq, self.clock.now_s(), self.clock.label(), kind, data)
+            self._chain, line = _line(self._chain, event)
+            self._file.write(line)
+            self._file.flush()
+        self._listen(event)
+        return event
+
+    def mark(self, name: str) -> Event:
+        """Note that the mark `name` (T0 to T9, see `harness.evidence.marks`) has been reached now."""
+        return self.append("mark", mark=name)
+
+    def close(self) -> None:
+        """Note the end and close the file; may be called twice."""
+        if not self._file.closed:
+            self.append("end")
+            self._file.close()
+
+
+def write(path: Path, events: Iterable[Event]) -> None:
+    """Write a whole journal at once: these events with their times, numbered and chained anew."""
+    chain = ""
+    with path.open("x", encoding="utf-8") as file:
+        for number, event in enumerate(events, 1):
+            chain, line = _line(chain, replace(event, seq=number))
+            file.write(line)
+
+
+def read(path: Path) -> tuple[Event, ...]:
+    """Every event of a journal. Unreadable names the file and the line."""
+    events = tuple(_event(path, number, line) for number, line in json_lines(path))
+    if not events or events[0].kind != "run":
+        raise Unreadable(path, 1, "does not begin with the event `run`; this is not a journal of drillproof")
+    schema = events[0].data.get("schema")
+    if schema != SCHEMA:
+        newer = isinstance(schema, int) and schema > SCHEMA
+        why = "judge it with a newer one" if newer else "it was written by an older one, which it needs to be judged"
+        why = f"has schema {schema}; this drillproof reads {SCHEMA}: {why}"
+        raise Unreadable(path, 1, why, Reason.SchemaUnsupported)
+    for number, event in enumerate(events, 1):
+        if event.seq != number:
+            why = f"event {event.seq} stands where {number} should; lines were lost or moved"
+            raise Unreadable(path, number, why, Reason.EvidenceAltered)
+        if number > 1 and event.at_s < events[number - 2].at_s:
+            raise Unreadable(path, number, "goes back in time; lines were edited or moved", Reason.EvidenceAltered)
+    _unbroken(path)
+    return events
+
+
+def _unbroken(path: Path) -> None:
+    """Unreadable names the first line that is not what followed the line before it."""
+    chain = ""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            body, _, rest = line.rpartition(_CHAIN)
+            chain = _link(chain, body)
+            if rest != f'{chain}"}}\n':
+                why = "is not what the drill wrote; it, or a line before it, was changed"
+                raise Unreadable(path, number, why, Reason.EvidenceAltered)
+
+
+def _line(chain: str, event: Event) -> tuple[str, str]:
+    """The chain that ends in an event, and its line."""
+    line = {"seq": event.seq, "at_s": event.at_s, "at": event.at, "kind": event.kind, "data": event.data}
+    body = json.dumps(line, ensure_ascii=False, separators=(",", ":"))[:-1]
+    chain = _link(chain, body)
+    return chain, f'{body}{_CHAIN}{chain}"}}\n'
+
+
+def _link(chain: str, body: str) -> str:
+    return hashlib.sha256(f"{chain}\n{body}".encode()).hexdigest()
+
+
+def plain(path: Path) -> Path:
+    """`path`, unless it is a pipe or a device, which might be read for ever: Unreadable."""
+    with contextlib.suppress(OSError):  # whoever opens it says why it cannot be
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise Unreadable(path, 0, "is no file")
+    return path
+
+
+def document(path: Path) -> Json:
+    """What a JSON file holds. OSError, ValueError, or Unreadable if it is too large to be ours, or no file."""
+    with plain(path).open("rb") as file:
+        data = file.read(MAX_DOCUMENT + 1)
+    if len(data) > MAX_DOCUMENT:
+        raise Unreadable(path, 0, "is too large to be a drill's")
+    value: Json = orjson.loads(data)
+    return value
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
+    """Each line of a JSON Lines file with its number, in a stream. Unreadable for what is no object."""
+    try:
+        with plain(path).open("rb") as file:
+            for number, line in enumerate(iter(partial(file.readline, MAX_LINE), b""), 1):
+                if not line.endswith(b"\n"):
+                    why = (
+                        "is too long to be a drill's" if len(line) == MAX_LINE else "is cut off in the middle of a line"
+                    )
+                    cut = Reason.EvidenceUnreadable if len(line) == MAX_LINE else Reason.JournalTruncated
+                    raise Unreadable(path, number, why, cut)
+                try:
+                    value = orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    raise Unreadable(path, number, f"is not JSON: {error}") from error
+                if not isinstance(value, dict):
+                    raise Unreadable(path, number, "is not a JSON object")
+                yield number, value
+    except FileNotFoundError as error:
+        raise Unreadable(path, 0, str(error), Reason.EvidenceMissing) from error
+    except OSError as error:
+        raise Unreadable(path, 0, str(error)) from error
+
+
+def _event(path: Path, number: int, line: Mapping[str, Json]) -> Event:
+    match line:
+        case {
+            "seq": int(seq),
+            "at_s": int() | float() as at_s,
+            "at": str(at),
+            "kind": str(kind),
+            "data": dict(data),
+        }:
+            return Event(seq, float(at_s), at, kind, data)
+        case _:
+            raise Unreadable(path, number, "lacks one of seq, at_s, at, kind, data")

@@ -1,0 +1,338 @@
+"""The run directory: everything a drill leaves behind, enough to judge it again without a cluster.
+
+run.json        written first: scenario as data, seed, sizes, versions, images, commit, host
+journal.jsonl   one event a line
+ledger/         <store>.jsonl every write and its answer; <store>@<member>.jsonl what that member showed after
+findings.json   written last, from the others alone
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar, cast
+
+from harness.core.errors import Misconfigured, Unreadable
+from harness.core.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, ExpectedFinding, Json, Plan
+from harness.core.reason import Reason, named
+from harness.evidence import before_reasons, journal, ledger
+from harness.evidence.marks import marks
+from harness.evidence.write_classification import Classes, classify, states
+from harness.evidence.write_history import History, Shown
+
+V = TypeVar("V")
+
+_START = "%Y%m%dT%H%M%SZ"
+
+PROOF = "proof"
+"""What run.json calls a run that proves a backup; a drill has no kind."""
+
+MOVE = "move"
+"""What it calls one that moves an application for good."""
+
+
+def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
+    """Make a new run directory below `runs`, with its run.json, and point `latest` to it."""
+    start = datetime.now(UTC).strftime(_START)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{n}" for n in range(2, 100))):
+            run = runs / f"{start}-{scenario}{suffix}"
+            with contextlib.suppress(FileExistsError):
+                run.mkdir()
+                break
+        else:
+            raise Misconfigured(f"{runs} already holds a hundred runs of this second; wait a moment and try again")
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot write below {runs}: {error.strerror}; choose another folder with --runs"
+        ) from error
+    (run / "ledger").mkdir()
+    write_json(run / "run.json", {"schema": journal.SCHEMA, "scenario": scenario, **facts})
+    link = runs / f".latest-{os.getpid()}"
+    link.symlink_to(run.name)
+    link.replace(runs / "latest")
+    return run
+
+
+def inside(runs: Path, holding: str = "") -> tuple[Path, ...]:
+    """The folders of `runs` by name, or those `holding` such a file; `latest`, and any other link, is none.
+
+    Misconfigured if there is no such folder.
+    """
+    if not runs.is_dir():
+        raise Misconfigured(f"{runs} is no folder of run directories; say which with --runs")
+    with os.scandir(runs) as entries:
+        folders = sorted(runs / entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    return tuple(folder for folder in folders if not holding or any(folder.glob(holding)))
+
+
+def began(run: Path) -> datetime | None:
+    """When a run was begun, by the name that `create` gave it; None if that does not say."""
+    try:
+        return datetime.strptime(run.name.partition("-")[0], _START).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write a JSON file whole or not at all."""
+    write_whole(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)  # whatever lies there, nothing is written through it
+    with beside.open("xb") as file:
+        file.write(content)
+    beside.replace(path)
+
+
+def read_json(path: Path) -> Mapping[str, Json]:
+    """Read a JSON object. Unreadable names the file."""
+    try:
+        value = journal.document(path)
+    except FileNotFoundError as error:
+        raise Unreadable(path, 0, str(error), Reason.EvidenceMissing) from error
+    except (OSError, ValueError) as error:
+        raise Unreadable(path, 0, str(error)) from error
+    if not isinstance(value, dict):
+        raise Unreadable(path, 0, "is not a JSON object")
+    return cast("Mapping[str, Json]", value)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one member kept of its store's writes: every write's class, and what its accounts may hold beside them."""
+
+    classes: Classes
+    accounts: tuple[Mapping[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory as checks read it. Whatever cannot be believed raises Unreadable."""
+
+    path: Path
+
+    @cached_property
+    def facts(self) -> Mapping[str, Json]:
+        """What run.json says, if it is still what the drill wrote."""
+        self._untouched(self.path / "run.json")
+        facts = read_json(self.path / "run.json")
+        if facts.get("schema") != journal.SCHEMA:
+            why = f"has schema {facts.get('schema')}; this drillproof reads {journal.SCHEMA}: judge it with a newer one"
+            raise Unreadable(self.path / "run.json", 0, why, Reason.SchemaUnsupported)
+        return facts
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """The whole journal."""
+        return journal.read(self.path / "journal.jsonl")
+
+    def of(self, kind: str, **data: Json) -> tuple[Event, ...]:
+        """The events of a kind whose data hold all of `data`."""
+        return tuple(
+            event
+            for event in self.events
+            if event.kind == kind and all(event.data.get(key) == value for key, value in data.items())
+        )
+
+    @property
+    def kind(self) -> str:
+        """PROOF, MOVE, or "" for a drill."""
+        return str(self.facts.get("kind") or "")
+
+    @property
+    def fenced(self) -> bool:
+        """Whether a fence was to be around the cluster: around all that drillproof makes."""
+        return self.facts.get("fenced") is not False
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether a backup was proved that was there already, and nothing was drilled (see `harness.checks.proof_metrics`)."""
+        return self.kind == PROOF
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name."""
+        return str(self.facts.get("scenario", ""))
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        """The members of every store that was drilled, by store; from run.json, so none can go missing."""
+        stores = self.facts.get("stores")
+        if not isinstance(stores, dict) or not stores:
+            raise Unreadable(self.path / "run.json", 0, "names no stores")
+        for store, members in stores.items():
+            names = members if isinstance(members, list) else []
+            if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+                raise Unreadable(self.path / "run.json", 0, f"names no members of {store}")
+        return {store: tuple(members) for store, members in stores.items()}
+
+    @property
+    def services(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """Every service that people log in to: its name, its store, its pods. None in runs of before there were any."""
+        listed = self.facts.get("services", {})
+        if not isinstance(listed, dict) or not all(_is_service(each, self.members) for each in listed.values()):
+            raise Unreadable(self.path / "run.json", 0, "does not say which services are on which stores")
+        return tuple((name, each["store"], tuple(each["pods"])) for name, each in listed.items())
+
+    @property
+    def indexed(self) -> tuple[str, ...]:
+        """The stores that keep indexes."""
+        listed = self.facts.get("indexed")
+        if not isinstance(listed, list) or not set(map(str, listed)) <= set(self.members):
+            raise Unreadable(self.path / "run.json", 0, "does not say which stores have indexes")
+        return tuple(map(str, listed))
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that the drill was to have."""
+        listed = self.facts.get("steps")
+        steps = tuple(map(str, listed)) if isinstance(listed, list) else ()
+        if not steps or steps != {PROOF: PROOF_STEPS, MOVE: MOVE_STEPS}.get(self.kind, STEPS[: len(steps)]):
+            raise Unreadable(self.path / "run.json", 0, "names no steps of a drill")
+        return steps
+
+    @property
+    def faults(self) -> tuple[tuple[str, str], ...]:
+        """Every fault that was to strike, and at which step. Unreadable if there is none."""
+        listed = self.facts.get("faults")
+        faults = listed if isinstance(listed, list) else []
+        pairs = [(each.get("name"), each.get("step")) for each in faults if isinstance(each, dict)]
+        if (
+            not pairs
+            or len(pairs) < len(faults)
+            or not all(isinstance(word, str) and word for p in pairs for word in p)
+        ):
+            raise Unreadable(self.path / "run.json", 0, "names no faults")
+        return tuple((str(name), str(step)) for name, step in pairs)
+
+    @property
+    def plan(self) -> Plan:
+        """What was to be done about the disaster."""
+        return self._value(Plan, self.facts.get("plan"), "plan")
+
+    @property
+    def expected_findings(self) -> tuple[ExpectedFinding, ...]:
+        """The FAILs that a bad recovery must come to; none where it was to be good."""
+        listed = self.facts.get("expected_findings")
+        if isinstance(listed, list):
+            return tuple(map(self._expected, listed))
+        listed = self.facts.get("noticed_by")  # a run of before findings had reasons
+        if not isinstance(listed, list):
+            raise Unreadable(self.path / "run.json", 0, "does not say which findings were expected")
+        try:
+            return tuple(map(before_reasons.expected, listed))
+        except ValueError as error:
+            raise Unreadable(self.path / "run.json", 0, str(error)) from error
+
+    def _expected(self, fields: Json) -> ExpectedFinding:
+        told = dict(fields) if isinstance(fields, Mapping) else {}
+        objects, other = told.get("objects"), told.get("otherwise")
+        if not told.get("reason") or not isinstance(objects, list):
+            raise Unreadable(self.path / "run.json", 0, "expects a finding without a reason, or a list of objects")
+        known: dict[str, object] = {
+            "reason": self._reasons(told.get("reason")),
+            "objects": tuple(map(str, objects)),
+            "causes": self._reasons(told.get("causes")),
+            "otherwise": self._expected(other) if other else None,
+        }
+        return self._value(ExpectedFinding, cast("Json", {**told, **known}), "expected finding")
+
+    def _reasons(self, names: Json) -> tuple[Reason, ...]:
+        listed = names if isinstance(names, list) else [names]
+        if unknown := [str(name) for name in listed if named(name) is None]:
+            why = f"expects {', '.join(unknown)}, which is no reason of this drillproof"
+            raise Unreadable(self.path / "run.json", 0, why)
+        return tuple(filter(None, map(named, listed)))
+
+    def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
+        try:
+            return kind(**cast("dict[str, Json]", fields))
+        except (TypeError, ValueError) as error:
+            raise Unreadable(self.path / "run.json", 0, f"holds no {what}: {error}") from error
+
+    def each_member(self) -> Iterator[tuple[str, str]]:
+        """Every (store, member)."""
+        for store, members in self.members.items():
+            for member in members:
+                yield store, member
+
+    def attempts(self, store: str) -> Iterator[ledger.Attempt]:
+        """Every write to a store. Unreadable if the file cannot be believed."""
+        return ledger.read_attempts(self._untouched(self.path / "ledger" / f"{store}.jsonl"))
+
+    def kept(self, store: str, member: str) -> Kept:
+        """What became of a store's writes, as one member shows them. Unreadable if a file of it cannot be believed."""
+        if (store, member) not in self._kept:
+            # The whole store at once: its writes are many, and are read once and kept for no longer than that.
+            self._kept.update(self._read_store(store))
+        kept = self._kept[store, member]
+        if isinstance(kept, Unreadable):
+            raise kept
+        return kept
+
+    def _read_store(self, store: str) -> Iterator[tuple[tuple[str, str], Kept | Unreadable]]:
+        try:
+            history = History(self.attempts(store), self.marks.get("T4", math.inf))
+        except Unreadable as error:
+            yield from (((store, member), error) for member in self.members[store])
+            return
+        for member in self.members[store]:
+            try:
+                rows = ledger.read_rows(self._untouched(self.path / "ledger" / f"{store}@{member}.jsonl"))
+                shown = Shown(history, rows)
+            except Unreadable as error:
+                yield (store, member), error
+            else:
+                yield (store, member), Kept(classify(shown, backup_s=self.marks.get("T0")), states(shown))
+
+    @cached_property
+    def marks(self) -> Mapping[str, float]:
+        """When each mark was reached, in seconds."""
+        return marks(self.events)
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, str], Kept | Unreadable]:
+        return {}
+
+    def _untouched(self, path: Path) -> Path:
+        """`path`, if the file holds what the journal says that it held; else Unreadable."""
+        noted = self.of("file", name=path.name)
+        if not noted:
+            why = "the journal does not say what this file held; it was never finished"
+            raise Unreadable(path, 0, why, Reason.NotRecorded)
+        try:
+            now = ledger.fingerprint(path)
+        except FileNotFoundError as error:
+            raise Unreadable(path, 0, f"{error.strerror}", Reason.EvidenceMissing) from error
+        except OSError as error:
+            raise Unreadable(path, 0, f"{error.strerror}") from error
+        if noted[-1].data.get("sha256") != now:
+            why = "is not what the drill wrote; it was changed afterwards"
+            raise Unreadable(path, 0, why, Reason.EvidenceAltered)
+        return path
+
+
+def find(runs: Path, name: str, holding: tuple[str, ...] = ("run.json",)) -> Path:
+    """The run directory meant by a path, a directory's name below `runs`, or `latest`; it has one of `holding`."""
+    for path in (Path(name), runs / name):
+        if re.search(r"[^/.]", name) and any((path / held).exists() for held in holding):
+            return path.resolve()
+    raise Misconfigured(f"{name} is no run directory (no run.json in it); `ls {runs}` shows the runs there are")
+
+
+def _is_service(said: Json, stores: Mapping[str, object]) -> bool:
+    pods = said.get("pods") if isinstance(said, dict) else None
+    return isinstance(said, dict) and said.get("store") in stores and isinstance(pods, list) and bool(pods)

@@ -1,0 +1,152 @@
+"""What a run directory tells, read for showing it. What is missing or damaged is told too, and makes UNKNOWN.
+
+Reading here is forgiving, since a run that broke off is shown as far as it came; the verdict is not:
+whatever could not be read or does not agree with itself takes PASS away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from harness.core.errors import Unreadable
+from harness.core.json import items, mapping, number, text
+from harness.core.model import Event, Finding, Json, Verdict, worst
+from harness.core.reason import Reason, named
+from harness.evidence import journal
+from harness.evidence import marks as objectives
+
+WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
+
+
+@dataclass(frozen=True)
+class Story:
+    """One run as it can be shown."""
+
+    run: Path
+    facts: Mapping[str, Json]  # run.json
+    judged: Mapping[str, Json]  # findings.json
+    events: tuple[Event, ...]
+    findings: tuple[Finding, ...]  # worst first
+    problems: tuple[str, ...]  # what of the evidence is missing or cannot be believed
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all findings; UNKNOWN at best where the evidence is not whole."""
+        doubt = [Verdict.UNKNOWN] if self.problems else []
+        return worst([finding.verdict for finding in self.findings] + doubt)
+
+    @property
+    def doubts(self) -> tuple[Finding, ...]:
+        """The problems as findings, for what shows nothing else."""
+        unreadable = Reason.EvidenceUnreadable
+        return tuple(Finding("evidence", Verdict.UNKNOWN, unreadable, problem) for problem in self.problems)
+
+    @property
+    def recovery(self) -> tuple[Finding, ...]:
+        """What the checks said of a recovery that had to be noticed as bad, worst first; it makes no verdict."""
+        return _findings({"findings": self.judged.get("recovery")}, [])
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name, or a word that says it is not known."""
+        return text(self.judged.get("scenario")) or text(self.facts.get("scenario")) or "unknown"
+
+    @property
+    def marks(self) -> Mapping[str, float]:
+        """Seconds of each mark that was reached, T0 to T9."""
+        return objectives.marks(self.events)
+
+    @property
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        """The members of each store, by run.json, so that one that was never read cannot go missing."""
+        stores = mapping(self.facts.get("stores"))
+        return {store: tuple(map(text, items(members))) for store, members in stores.items()}
+
+    @property
+    def fenced(self) -> bool:
+        """Whether a fence was to be around the cluster; none is around one of others."""
+        return self.facts.get("fenced") is not False
+
+    def of(self, *kinds: str) -> tuple[Event, ...]:
+        """The events of these kinds, in order."""
+        return tuple(event for event in self.events if event.kind in kinds)
+
+
+def read(run: Path) -> Story:
+    """Read a run directory as far as it can be read. Never raises for what is in it."""
+    problems: list[str] = []
+    return _story(run, _events(run / "journal.jsonl", problems), problems)
+
+
+def outline(run: Path) -> Story:
+    """Read a run without its events, for a list of many. Its journal is only seen to be there."""
+    return _story(run, (), [] if (run / "journal.jsonl").is_file() else ["journal.jsonl: is missing"])
+
+
+def _story(run: Path, events: tuple[Event, ...], problems: list[str]) -> Story:
+    facts = _document(run / "run.json", problems)
+    judged = _document(run / "findings.json", problems)
+    findings = _findings(judged, problems) if judged else ()
+    if judged and judged.get("verdict") != worst(finding.verdict for finding in findings).value:
+        problems.append("findings.json: its verdict is not the worst of its findings")
+    return Story(run, facts, judged, events, findings, tuple(problems))
+
+
+def _document(path: Path, problems: list[str]) -> Mapping[str, Json]:
+    try:
+        value = journal.document(path)
+    except FileNotFoundError:
+        problems.append(f"{path.name}: is missing")
+        return {}
+    except (OSError, ValueError, Unreadable) as error:
+        problems.append(f"{path.name}: cannot be read: {error}")
+        return {}
+    if not isinstance(value, dict) or not value:
+        problems.append(f"{path.name}: is not a JSON object with something in it")
+        return {}
+    return cast("Mapping[str, Json]", value)
+
+
+def _events(path: Path, problems: list[str]) -> tuple[Event, ...]:
+    if not path.exists():
+        problems.append(f"{path.name}: is missing")
+        return ()
+    try:
+        return journal.read(path)
+    except Unreadable as error:
+        problems.append(str(error).replace(str(path), path.name, 1))
+    return _events_before_damage(path)
+
+
+def _events_before_damage(path: Path) -> tuple[Event, ...]:
+    events: list[Event] = []
+    try:
+        for _, line in journal.json_lines(path):
+            at_s = number(line.get("at_s"))
+            if at_s is None:
+                break
+            kind, data = text(line.get("kind")), mapping(line.get("data"))
+            events.append(Event(len(events) + 1, at_s, text(line.get("at")), kind, data))
+    except Unreadable:
+        return tuple(events)
+    return tuple(events)
+
+
+def _findings(judged: Mapping[str, Json], problems: list[str]) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    for each in map(mapping, items(judged.get("findings"))):
+        try:
+            verdict = Verdict(each.get("verdict"))
+        except ValueError:
+            problems.append(f"findings.json: {text(each.get('verdict')) or 'nothing'!r} is no verdict")
+            verdict = Verdict.UNKNOWN
+        detail, hint, store, member = (text(each.get(name)) for name in ("detail", "hint", "store", "member"))
+        reason = named(each.get("reason")) or Reason.Unspecified
+        objects = tuple(map(text, items(each.get("objects"))))
+        causes = tuple(filter(None, map(named, items(each.get("causes")))))
+        check = text(each.get("check")) or "unnamed"
+        found.append(Finding(check, verdict, reason, detail, hint, store, member, objects, causes))
+    return tuple(sorted(found, key=lambda finding: WORST_FIRST.index(finding.verdict)))

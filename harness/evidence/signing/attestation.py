@@ -1,0 +1,227 @@
+"""Signing a run, and verifying one: everything that was changed, is missing or was added is named.
+
+Two signatures, since two things are said at two times. When a drill ends, its *evidence* is signed, once and for all:
+whatever it left behind. What was *concluded* from it (findings and reports) is signed beside that, and anew whenever
+a run is judged or rendered again, maybe by a newer judge, maybe by somebody else; it names the evidence it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, cast
+
+from harness.core.errors import Unreadable
+from harness.core.model import Json, Verdict
+from harness.core.reason import Reason
+from harness.evidence.signing import keys
+from harness.evidence.signing.files import BROKEN, Directory, Files, digest
+from harness.evidence.signing.keys import PrivateKey
+from harness.evidence.signing.statement import Statement, descriptor, now, seal, unseal
+
+FOLDER = "signed"
+EVIDENCE_TYPE = "urn:drillproof:evidence:v1"
+VERDICT_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
+OUR_VERDICT = "urn:drillproof:verdict:v1"
+"""The extension of a test result that has what it cannot say: UNKNOWN, and the figures."""
+
+RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.UNKNOWN: "FAILED"}
+"""In-toto knows no third verdict, and what was not proved must pass no gate."""
+
+CONCLUDED = ("findings.json", "report.html", "junit.xml", "allure-results")
+"""What is made from the evidence: files and folders of a run that `recheck` and `report` write anew."""
+
+JUDGED = ("run.json", "journal.jsonl", "ledger")
+"""What of the evidence the checks read."""
+
+MAX_BYTES = 32_000_000
+"""No file of a signature is larger: it names some hundred files, and is read as a whole."""
+
+_ODD = "is neither a file nor a folder; no drill leaves such a thing"
+_ENVELOPE, _KEY = "{}.dsse.json", "{}.pub"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One signature that holds."""
+
+    key: str  # fingerprint
+    files: Mapping[str, str]  # SHA-256 of each
+    predicate: Mapping[str, Json]
+
+    @property
+    def said(self) -> Mapping[str, Json]:
+        """What we said of the files, in words of our own: `signedAt`, by the clock of the machine that signed, too."""
+        ours = self.predicate.get(OUR_VERDICT, self.predicate)
+        return cast("Mapping[str, Json]", ours) if isinstance(ours, dict) else {}
+
+
+class Problem(str):
+    """One thing that is not as it was signed: the line that is printed, with its file and its reason."""
+
+    __slots__ = ("file", "reason")
+    file: str
+    reason: Reason
+
+    def __new__(cls, file: str, why: str, reason: Reason) -> Self:
+        """`file: why`."""
+        problem = super().__new__(cls, f"{file}: {why}")
+        problem.file, problem.reason = file, reason
+        return problem
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What verifying a run came to. With no `problems` it is what was signed; by whom is another question."""
+
+    evidence: Signature | None
+    verdict: Signature | None
+    problems: tuple[Problem, ...]  # each begins with the name of a file
+
+
+def sign_evidence(run: Path, signer: PrivateKey) -> None:
+    """Sign all that a drill left behind, right at its end, before anything is concluded. OSError, Unreadable."""
+    files = Directory(run)
+    left = {name: digest(files, name) for name in files.names() if not _is_among(name, (FOLDER, *CONCLUDED))}
+    _write(run, "evidence", Statement(EVIDENCE_TYPE, left, {"run": run.name, "signedAt": now()}), signer)
+
+
+def sign_verdict(run: Path, signer: PrivateKey, verdict: Verdict, figures: Mapping[str, Json]) -> None:
+    """Sign what was concluded from signed evidence, in place of what was concluded before. OSError, Unreadable."""
+    files = Directory(run)
+    concluded = {name: digest(files, name) for name in files.names() if _is_among(name, CONCLUDED)}
+    about = _in_folder(_ENVELOPE, "evidence")
+    predicate: dict[str, Json] = {
+        "result": RESULTS[verdict],
+        "configuration": [descriptor(about, digest(files, about))],
+        OUR_VERDICT: {"verdict": verdict.value, **figures, "signedAt": now()},
+    }
+    _write(run, "verdict", Statement(VERDICT_TYPE, concluded, predicate), signer)
+
+
+def is_signed(run: Path) -> bool:
+    """Whether the evidence in a run directory was signed, by whomever."""
+    return (run / _in_folder(_ENVELOPE, "evidence")).exists()
+
+
+def verify(files: Files) -> Verified:
+    """Hold a run against its signatures. Unreadable if it lies in something that cannot hold one of ours."""
+    there = files.names()
+    if not any(_is_among(name, (FOLDER,)) for name in there):
+        why = "is missing; it was never signed, or its signatures were taken out"
+        return Verified(None, None, (Problem(f"{FOLDER}/", why, Reason.EvidenceMissing),))
+    problems = [_odd(name) for name in sorted(files.odd())]
+    evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
+    verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
+    for signature in filter(None, (evidence, verdict)):
+        problems += _differences(files, there, signature.files)
+    if evidence and verdict:
+        ours = {_in_folder(form, what) for form in (_ENVELOPE, _KEY) for what in ("evidence", "verdict")}
+        problems += map(_added, sorted(there - ours - {*evidence.files, *verdict.files}))
+        problems += _about_other(files, verdict)
+    return Verified(evidence, verdict, tuple(problems))
+
+
+def verify_findings(run: Path) -> Verified:
+    """Hold only run.json and findings.json of a run directory against the two signatures: cheap, for many runs.
+
+    With no problems the findings are what was concluded, from the evidence that was signed; whether that evidence
+    still lies there is not asked. Unreadable where a file of these cannot be read.
+    """
+    files = Directory(run)
+    there = files.names()
+    problems: list[Problem] = []
+    evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
+    verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
+    for signature, name in ((evidence, "run.json"), (verdict, "findings.json")):
+        if signature:
+            problems += _differences(files, there, {name: signature.files.get(name, "not signed")})
+    if evidence and verdict:
+        problems += _about_other(files, verdict)
+    return Verified(evidence, verdict, tuple(problems))
+
+
+def verify_judged(run: Path) -> Verified:
+    """Hold what the checks read of a run directory against the signature of its evidence, and nothing else."""
+    files = Directory(run)
+    there = files.names()
+    problems = [_odd(name) for name in sorted(files.odd()) if _is_among(name, (FOLDER, *JUDGED))]
+    evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
+    if evidence:
+        signed = {name: sha256 for name, sha256 in evidence.files.items() if _is_among(name, JUDGED)}
+        problems += _differences(files, there, signed)
+        problems += [_added(name) for name in sorted(there) if _is_among(name, JUDGED) and name not in signed]
+    return Verified(evidence, None, tuple(problems))
+
+
+def _write(run: Path, what: str, statement: Statement, signer: PrivateKey) -> None:
+    if (run / FOLDER).is_symlink():
+        raise Unreadable(run / FOLDER, 0, "is a link; no drill leaves one, and nothing is written through it")
+    (run / FOLDER).mkdir(exist_ok=True)
+    for form, content in ((_KEY, keys.pem(signer.public_key)), (_ENVELOPE, seal(statement, signer))):
+        path = run / _in_folder(form, what)
+        beside = path.with_name(f".{path.name}")
+        beside.unlink(missing_ok=True)
+        with beside.open("xb") as file:
+            file.write(content)
+        beside.replace(path)
+
+
+def _signature(files: Files, there: Iterable[str], what: str, kind: str, problems: list[Problem]) -> Signature | None:
+    """The signature, if it holds; else why it does not is among the problems."""
+    public, envelope = (_in_folder(form, what) for form in (_KEY, _ENVELOPE))
+    try:
+        name = public
+        key = keys.parse_exactly(_read(files, there, name))
+        name = envelope
+        statement = unseal(_read(files, there, name), key, kind, public)
+    except ValueError as error:
+        reason = Reason.SignatureInvalid if name in there else Reason.EvidenceMissing
+        problems.append(Problem(name, str(error), reason))
+        return None
+    return Signature(key.keyid, statement.files, statement.predicate)
+
+
+def _read(files: Files, there: Iterable[str], name: str) -> bytes:
+    if name not in there:
+        raise ValueError("is missing")
+    try:
+        with files.open(name) as file:
+            data = file.read(MAX_BYTES + 1)
+    except BROKEN as error:
+        raise ValueError(f"cannot be read: {error}") from error
+    if len(data) > MAX_BYTES:
+        raise ValueError("is too large to be a signature's")
+    return data
+
+
+def _about_other(files: Files, verdict: Signature) -> Iterator[Problem]:
+    about = _in_folder(_ENVELOPE, "evidence")
+    if verdict.predicate.get("configuration") != [descriptor(about, digest(files, about))]:
+        why = "is about other evidence than what is here"
+        yield Problem(_in_folder(_ENVELOPE, "verdict"), why, Reason.EvidenceAltered)
+
+
+def _differences(files: Files, there: Iterable[str], signed: Mapping[str, str]) -> Iterator[Problem]:
+    for name, sha256 in sorted(signed.items()):
+        if name not in there:
+            yield Problem(name, "is missing", Reason.EvidenceMissing)
+        elif digest(files, name) != sha256:
+            yield Problem(name, "was changed after it was signed", Reason.EvidenceAltered)
+
+
+def _odd(name: str) -> Problem:
+    return Problem(name, _ODD, Reason.EvidenceAdded)
+
+
+def _added(name: str) -> Problem:
+    return Problem(name, "was added", Reason.EvidenceAdded)
+
+
+def _in_folder(form: str, what: str) -> str:
+    return f"{FOLDER}/{form.format(what)}"
+
+
+def _is_among(name: str, names: Iterable[str]) -> bool:
+    return name.partition("/")[0] in names

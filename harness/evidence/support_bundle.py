@@ -1,0 +1,64 @@
+"""The bundle: logs and objects of the cluster, brought home on every exit path, without the drill's secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from harness.core.redaction import hidden
+
+MAX_BYTES = 100_000_000
+"""All of it is no larger: files that would make it so are named and left out, the largest first."""
+
+
+def collect(bundle: Path, sources: Mapping[str, Callable[[Path], None]], secrets: Iterable[str]) -> None:
+    """Ask every source to write below `bundle`/<its name>, then take `secrets` out of all that was written.
+
+    A source that fails leaves a note instead and keeps no other from being asked: part of the logs
+    is better than none. OSError goes through where `bundle` itself cannot be written.
+    """
+    try:
+        for name, source in sources.items():
+            folder = bundle / name
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                source(folder)
+            except Exception as error:  # noqa: BLE001 # whatever it is, it must not hide why the drill ended, or other logs
+                (folder / "not-collected.txt").write_text(f"{type(error).__name__}: {error}\n", encoding="utf-8")
+    finally:
+        _bound(bundle)
+        redact(bundle, secrets)
+
+
+def redact(folder: Path, secrets: Iterable[str]) -> None:
+    """Take each of `secrets`, however it is written, out of every file below `folder`; by lines, so of any size."""
+    kept = frozenset(secrets)
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            _redact(path, kept)
+
+
+def _redact(path: Path, secrets: frozenset[str]) -> None:
+    beside = path.with_name(f"{path.name}.redacted")
+    changed = False
+    with path.open("rb") as file, beside.open("wb") as clean:
+        for line in file:
+            kept = hidden(line, secrets)
+            changed = changed or kept != line
+            clean.write(kept)
+    if changed:
+        beside.replace(path)
+    else:
+        beside.unlink()
+
+
+def _bound(bundle: Path) -> None:
+    files = sorted((path for path in bundle.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    room, left_out = MAX_BYTES, []
+    for path in files:
+        room -= path.stat().st_size
+        if room < 0:
+            left_out.append(f"{path.relative_to(bundle)}: {path.stat().st_size} bytes")
+            path.unlink()
+    if left_out:
+        (bundle / "left-out.txt").write_text("\n".join(left_out) + "\n", encoding="utf-8")

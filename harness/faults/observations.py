@@ -1,0 +1,153 @@
+"""What faults look for: volumes that are gone, members that answer no more, a store that is not what it was."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
+
+from harness.core import parallel, timeouts
+from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
+from harness.core.kubernetes import objects, text
+from harness.core.model import LOST, OWN, Volume
+from harness.core.ports import Corrupt, Datastore, Target, Unanswered
+from harness.core.wait import NotYet, until
+
+T = TypeVar("T")
+
+STILL_S = 10.0
+"""A store whose ledger shows no new write for this long takes none: a client waits half of it for an answer."""
+
+Sight = Callable[[Target, Datastore], Mapping[str, str]]
+"""Looks at a store and says what is wrong with it. Waits for it, within a deadline; FaultHadNoEffect if nothing is."""
+
+_LINE = 300
+
+
+def gone(target: Target, volumes: Iterable[Volume], *, retained: bool = False) -> Mapping[str, str]:
+    """Every one of these claims and volumes, once all are gone by their UIDs. FaultHadNoEffect if any stays.
+
+    Volumes that are `retained` must stay, and be nobody's.
+    """
+    lost = tuple(volumes)
+    uids = {uid for volume in lost for uid in (volume.claim_uid, "" if retained else volume.volume_uid) if uid}
+
+    def look() -> None:
+        listing = target.cluster.kubectl("get", "pvc,pv", "--all-namespaces", "-o=jsonpath={.items[*].metadata.uid}")
+        if left := uids & set(listing.split()):
+            raise NotYet(f"still there: {', '.join(sorted(left))}")
+        if retained:
+            _nobodys(target, lost)
+
+    try:
+        until(look, waited_for="the old claims and volumes to be gone", within_s=timeouts.DAMAGE_S)
+    except TimedOut as error:
+        raise FaultHadNoEffect(str(error)) from error
+    left = "is retained" if retained else "are gone"
+    claim = "is gone, and volume" if retained else "and volume"
+    return {f"{LOST}{v.claim}": f"claim {v.claim_uid} {claim} {v.volume_uid} {left}" for v in lost}
+
+
+def _nobodys(target: Target, volumes: Iterable[Volume]) -> None:
+    now = {
+        text(each, "metadata", "uid"): text(each, "status", "phase") for each in objects(target.cluster.kubectl, "pv")
+    }
+    if other := [volume.claim for volume in volumes if now.get(volume.volume_uid) != "Released"]:
+        raise NotYet(f"not retained, or still claimed: {', '.join(other)}")
+
+
+def of_pods(volumes: Iterable[Volume], pods: Iterable[str]) -> tuple[Volume, ...]:
+    """The volumes of some pods: a StatefulSet names a claim after its template and its pod."""
+    ends = tuple(f"-{pod}" for pod in pods)
+    return tuple(volume for volume in volumes if volume.claim.endswith(ends))
+
+
+def unreadable(target: Target, pods: Collection[str] | None = None) -> Mapping[str, str]:
+    """How every member, or every one of some `pods`, fails to answer. FaultHadNoEffect if one does answer."""
+    every = [(store, member) for store in target.stores for member in store.members]
+    members = [(store, member) for store, member in every if pods is None or member in pods]
+    said = parallel.each(members, lambda pair: _unreadable(*pair))
+    return {f"read {member}": words for (_, member), words in zip(members, said, strict=True)}
+
+
+def writes_stand_still(_target: Target, store: Datastore) -> Mapping[str, str]:
+    """A sight: the first member can be read, and shows no new write, though clients go on sending them."""
+    member = store.members[0]
+
+    def still() -> int:
+        seen = newest(store, member)
+        with contextlib.suppress(TimedOut):
+            until(lambda: _goes_on(store, member, seen), waited_for="a new write", within_s=STILL_S, every_s=2)
+            raise NotYet(f"write {seen} was followed by another")
+        if newest(store, member) != seen:  # a member that could not be asked in between stood not still
+            raise NotYet(f"write {seen} was followed by another")
+        return seen
+
+    return {f"writes to {store.name}": f"{member} can be read, and stands still at write {_seen(still)}"}
+
+
+def logged(pattern: str) -> Sight:
+    """A sight: members have logged a line that matches, since their containers started."""
+
+    def look(target: Target, store: Datastore) -> Mapping[str, str]:
+        def lines() -> Mapping[str, str]:
+            found: dict[str, str] = {}
+            for member in store.members:
+                log = target.cluster.kubectl("logs", "-n", target.namespace, member, "-c", store.name)
+                matching = [line for line in log.splitlines() if re.search(pattern, line)]
+                found |= {f"log of {member}": line[:_LINE] for line in matching[-1:]}
+            if not found:
+                raise NotYet(f"no member of {store.name} has logged anything like {pattern!r}")
+            return found
+
+        return _seen(lines)
+
+    return look
+
+
+def differing(_target: Target, store: Datastore) -> Mapping[str, str]:
+    """A sight: members that show other data than the first one, part by part."""
+    first, *others = store.members
+
+    def look() -> Mapping[str, str]:
+        shown = {member: store.digest(member).parts for member in store.members}
+        found = {
+            f"{part} on {member}": f"is not what {first} shows"
+            for member in others
+            for part in sorted({*shown[first], *shown[member]})
+            if not part.startswith(OWN) and shown[first].get(part) != shown[member].get(part)
+        }
+        if not found:
+            raise NotYet("all members show the same")
+        return found
+
+    return _seen(look)
+
+
+def newest(store: Datastore, member: str) -> int:
+    """The number of the newest write that a member shows; 0 if it shows none. Raises what reading it raises."""
+    return max((row.n for row in store.ledger(member)), default=0)
+
+
+def _goes_on(store: Datastore, member: str, since: int) -> None:
+    if newest(store, member) == since:
+        raise NotYet(f"write {since}")
+
+
+def _seen(look: Callable[[], T]) -> T:
+    try:
+        return until(look, waited_for="the damage to show", within_s=timeouts.DAMAGE_S)
+    except TimedOut as error:
+        raise FaultHadNoEffect(str(error)) from error
+
+
+def _unreadable(store: Datastore, member: str) -> str:
+    # It alone is read: its health asks its primary, too.
+    try:
+        row = next(iter(store.ledger(member)), None)
+    except ToolFailed as error:
+        return error.tail
+    except (HarnessError, Corrupt, Unanswered, OSError) as error:
+        return str(error)
+    raise FaultHadNoEffect(f"{member} still answers, with {'an empty ledger' if row is None else f'write {row.n}'}")

@@ -1,0 +1,167 @@
+"""Allure's files, written through allure-python-commons, so that a drill started by hand has them too."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from allure_commons.logger import AllureFileLogger
+from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
+from allure_commons.types import AttachmentType, LabelType
+
+from harness.core.json import flat, items, mapping, text
+from harness.core.model import Event, Verdict
+from harness.core.text import one_line, visible
+from harness.evidence.run_view import Story
+from harness.reports.junit import label
+
+_STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.UNKNOWN: Status.BROKEN}
+_LOST = ("data-equal", "indexes-hold", "objects-equal", "ledger-kept", "transfers-whole")
+"""The checks whose FAIL says that something did not come back as it was."""
+
+
+def _failing(*checks: str) -> str:
+    # Whole messages are matched, by Java's and by JavaScript's expressions; a finding begins a line, a detail never.
+    return rf"([\s\S]*\n)?FAIL ({'|'.join(checks)})\b[\s\S]*"
+
+
+CATEGORIES = (
+    {"name": "Data loss", "matchedStatuses": [Status.FAILED], "messageRegex": _failing(*_LOST)},
+    {"name": "Objective missed", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("objectives-met")},
+    {"name": "Not noticed", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("noticed")},
+    {"name": "Recovery was bad (FAIL)", "matchedStatuses": [Status.FAILED]},
+    {
+        "name": "Harness trouble, not judged (UNKNOWN)",
+        "matchedStatuses": [Status.BROKEN, Status.UNKNOWN, Status.SKIPPED],
+    },
+)
+"""What a bad drill is put under. Allure 3 takes the first that fits, Allure 2 all."""
+
+ATTACHED = {
+    "report.html": AttachmentType.HTML,
+    "findings.json": AttachmentType.JSON,
+    "run.json": AttachmentType.JSON,
+    "journal.jsonl": AttachmentType.TEXT,
+    "error.txt": AttachmentType.TEXT,
+}
+"""The files of a run that go with it into Allure."""
+
+ENVIRONMENT = ("versions", "host", "commit")
+"""What of run.json tells where it was drilled."""
+
+APART = ("seed",)
+"""The settings that make no other drill of it."""
+
+
+def write(story: Story, folder: Path) -> None:
+    """Write `story` into `folder`, replacing what an earlier rendering left there."""
+    logger = AllureFileLogger(str(folder), clean=True)  # type: ignore[no-untyped-call] # allure has no types
+    drill = TestResult(
+        uuid=str(uuid.uuid4()),
+        name=visible(story.scenario),
+        fullName=visible(f"drillproof.{story.scenario}"),
+        historyId=_same_drill(story),
+        testCaseId=_same_drill(story),
+        description=_description(story),
+        status=_STATUS[story.verdict],
+        statusDetails=StatusDetails(message=_message(story)),
+        stage="finished",
+        labels=_labels(story),
+        parameters=[
+            Parameter(name=name, value=visible(value), excluded=True if name in APART else None)
+            for name, value in _settings(story)
+        ],
+        steps=[*_steps(story), *_findings(story)],
+    )
+    if story.events:
+        drill.start, drill.stop = _epoch_ms(story.events[0]), _epoch_ms(story.events[-1])
+    for name, kind in ATTACHED.items():
+        if (story.run / name).is_file():
+            stored = f"{uuid.uuid4()}-attachment.{kind.extension}"
+            logger.report_attached_file(str(story.run / name), stored)  # type: ignore[no-untyped-call] # as above
+            drill.attachments.append(Attachment(name=name, source=stored, type=kind.mime_type))
+    logger.report_result(drill)  # type: ignore[no-untyped-call] # as above
+    (folder / "categories.json").write_text(json.dumps(CATEGORIES, indent=2), encoding="utf-8")
+    facts = {name: story.facts[name] for name in ENVIRONMENT if name in story.facts}
+    lines = [f"{_key(name)}={one_line(value)}" for name, value in flat(facts)]
+    (folder / "environment.properties").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _settings(story: Story) -> Iterator[tuple[str, str]]:
+    yield "stores", ", ".join(story.members)
+    for name in ("strategy", "engine", "size", "seed"):
+        if name in story.facts:
+            yield name, text(story.facts[name])
+
+
+def _same_drill(story: Story) -> str:
+    """Equal for drills that may be compared over time, and so have one history."""
+    settings = [setting for setting in _settings(story) if setting[0] not in APART]
+    return hashlib.sha256(repr((story.scenario, settings)).encode()).hexdigest()[:32]
+
+
+def _labels(story: Story) -> list[Label]:
+    words = {
+        LabelType.PARENT_SUITE: "drillproof",
+        LabelType.SUITE: story.scenario,
+        LabelType.FEATURE: dict(_settings(story)).get("strategy", ""),
+        LabelType.STORY: ", ".join(text(mapping(each).get("name")) for each in items(story.facts.get("faults"))),
+        LabelType.HOST: dict(flat(story.facts)).get("host", ""),
+        LabelType.FRAMEWORK: "drillproof",
+        LabelType.LANGUAGE: "python",
+    }
+    labels = [Label(name=name, value=visible(value)) for name, value in words.items() if value]
+    tags = (f"verdict:{story.verdict.name}", *story.members)
+    return [*labels, *(Label(name=LabelType.TAG, value=visible(tag)) for tag in tags)]
+
+
+def _steps(story: Story) -> Iterator[TestStepResult]:
+    begun: dict[str, TestStepResult] = {}
+    for event in story.of("step"):
+        name, phase = text(event.data.get("step")), event.data.get("phase")
+        if phase == "start":
+            begun[name] = TestStepResult(name=visible(name), start=_epoch_ms(event), status=Status.BROKEN)
+        elif name in begun:
+            begun[name].stop = _epoch_ms(event)
+            if phase == "end":
+                begun[name].status = Status.PASSED
+            else:
+                begun[name].statusDetails = StatusDetails(message=visible(text(event.data.get("detail"))))
+    for step in begun.values():
+        step.stop = step.stop or _epoch_ms(story.events[-1])
+        yield step
+
+
+def _findings(story: Story) -> Iterator[TestStepResult]:
+    at = _epoch_ms(story.events[-1]) if story.events else None
+    for finding in story.findings:
+        details = StatusDetails(message=visible(finding.detail), trace=visible(finding.hint))
+        status = _STATUS[finding.verdict]
+        yield TestStepResult(name=label(finding), status=status, statusDetails=details, start=at, stop=at)
+
+
+def _description(story: Story) -> str:
+    summary = visible(text(story.facts.get("summary")))
+    return f"{summary}\n\nVerdict: **{story.verdict.name}**".strip()
+
+
+def _message(story: Story) -> str:
+    bad = [
+        f"{each.verdict.name} {label(each)}: {each.detail}" for each in story.findings if each.verdict != Verdict.PASS
+    ]
+    return "\n".join(map(one_line, [*bad, *(f"UNKNOWN evidence: {problem}" for problem in story.problems)]))
+
+
+def _epoch_ms(event: Event) -> int | None:
+    try:
+        return round(datetime.fromisoformat(event.at).timestamp() * 1000)
+    except ValueError:
+        return None
+
+
+def _key(name: str) -> str:
+    return "".join(character if character.isalnum() or character in "._-" else "_" for character in name)

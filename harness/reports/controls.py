@@ -1,0 +1,234 @@
+"""What a run supports of each control: the worst of the findings that speak of it, and what speaks against it.
+
+Supported is only what every needed check said PASS of, in a drill that can be believed. Whatever is silent, UNKNOWN,
+or was not asked leaves a control unsupported, and the reason is told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from harness.core.json import mapping, number
+from harness.core.model import Finding, Json, Verdict, worst
+from harness.core.text import many, one_line
+from harness.evidence.before_reasons import expects_findings
+from harness.evidence.run_view import Story
+from harness.evidence.signing import attestation
+from harness.evidence.signing.files import Directory, digest
+from harness.reports.controls_map import CHECKS, CONTROLS, NOT_SHOWN, UNMAPPED, Control
+from harness.reports.junit import label
+from harness.reports.markdown import SIGNS, escaped, line
+from harness.reports.summary import says
+
+MOST = 20
+"""No more reasons are told of one control; findings.json has all."""
+
+_MOST_CHARACTERS = 500
+
+SIGNED = f"{attestation.FOLDER}/evidence.dsse.json"
+"""What was signed when the drill ended; what was concluded is signed anew each time it is shown."""
+
+LIMITS = "A drill supports a control, it does not certify anybody."
+
+_OBJECTIVES = {"rto_s": "RTO", "rpo_s": "RPO"}
+_WORDS = {Verdict.PASS: "supported", Verdict.FAIL: "not satisfied", Verdict.UNKNOWN: "not satisfied: not shown"}
+
+
+@dataclass(frozen=True)
+class Support:
+    """What a run comes to for one control."""
+
+    control: Control
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    reasons: tuple[str, ...]  # why it is not supported; none where it is
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a run a finding can be looked up."""
+
+    file: str
+    lines: tuple[int, ...] = ()  # of the journal; none for a whole file
+
+
+def support(story: Story) -> tuple[Support, ...]:
+    """Every control with what this run shows of it."""
+    return tuple(_support(story, control) for control in CONTROLS)
+
+
+def places(story: Story, finding: Finding) -> tuple[Place, ...]:
+    """Where what a finding was judged from lies in the run."""
+    known = CHECKS.get(finding.check, UNMAPPED)
+    where = {"store": finding.store, "member": finding.member}
+    lines = tuple(
+        event.seq
+        for event in story.of(*known.kinds)
+        if all(not wanted or event.data.get(name, wanted) == wanted for name, wanted in where.items())
+    )
+    found = [Place("journal.jsonl", lines)] if lines else []
+    if known.ledger:
+        stores = [finding.store] if finding.store else story.members
+        found += [Place(f"ledger/{store}.jsonl") for store in stores]
+        members = [(store, member) for store in stores for member in story.members.get(store, ())]
+        found += [Place(f"ledger/{s}@{m}.jsonl") for s, m in members if finding.member in {"", m}]
+    return tuple(found) or (Place("findings.json"),)
+
+
+def hashes(story: Story) -> Mapping[str, str]:
+    """SHA-256 of every file of the run that a finding may point to. Unreadable names one that cannot be read."""
+    files = Directory(story.run)
+    wanted = (*attestation.JUDGED, "findings.json")
+    there = sorted(name for name in files.names() if name.partition("/")[0] in wanted or name == SIGNED)
+    return {name: digest(files, name) for name in there}
+
+
+def document(story: Story) -> dict[str, Json]:
+    """The page for scripts."""
+    known = hashes(story)
+    return {
+        "schema": 1,
+        "run": story.run.name,
+        "scenario": story.scenario,
+        "verdict": story.verdict.value,
+        "limits": LIMITS,
+        "controls": [_control(story, each, known) for each in support(story)],
+        "not_shown": list(NOT_SHOWN),
+        "files": dict(known),
+    }
+
+
+def render(story: Story) -> str:
+    """The page in Markdown. Nothing in it that came from a cluster is markup."""
+    return "\n".join(_page(story)) + "\n"
+
+
+def _support(story: Story, control: Control) -> Support:
+    speaking = [finding for finding in story.findings if _speaks_of(finding, control)]
+    said = {finding.check for finding in speaking}
+    silent = [
+        f"{check} said nothing, so this is not shown: {shows.shows}"
+        for check, shows in CHECKS.items()
+        if not shows.silent and check not in said and control.name in (shows.controls or [control.name])
+    ]
+    against = [
+        f"{finding.verdict.name} {label(finding)}: {finding.detail}"
+        for finding in speaking
+        if finding.verdict is not Verdict.PASS
+    ]
+    doubts = [*story.problems, *_unasked(story, control), *silent]
+    verdict = worst([*(finding.verdict for finding in speaking), *(Verdict.UNKNOWN for _ in doubts)])
+    return Support(control, verdict, tuple(speaking), (*against, *doubts))
+
+
+def _speaks_of(finding: Finding, control: Control) -> bool:
+    shows = CHECKS.get(finding.check, UNMAPPED)
+    return not shows.controls or control.name in shows.controls
+
+
+def _unasked(story: Story, control: Control) -> Iterator[str]:
+    if expects_findings(story.facts):
+        yield "in this drill the backup or the restore is bad on purpose; it shows no recovery"
+    if control.timed:
+        objectives = mapping(story.judged.get("objectives"))
+        for name, word in _OBJECTIVES.items():
+            if number(objectives.get(name)) is None:
+                yield f"the scenario has no objective for the {word}"
+
+
+def _control(story: Story, each: Support, known: Mapping[str, str]) -> dict[str, Json]:
+    return {
+        "framework": each.control.framework,
+        "control": each.control.name,
+        "asks": each.control.asks,
+        "satisfied": each.verdict is Verdict.PASS,
+        "verdict": each.verdict.value,
+        "reasons": list(each.reasons),
+        "limits": each.control.lacks,
+        "findings": [_finding(story, finding, known) for finding in each.findings],
+    }
+
+
+def _finding(story: Story, finding: Finding, known: Mapping[str, str]) -> dict[str, Json]:
+    shows = CHECKS.get(finding.check, UNMAPPED)
+    return {
+        "check": finding.check,
+        "store": finding.store,
+        "member": finding.member,
+        "verdict": finding.verdict.value,
+        "detail": finding.detail,
+        "shows": shows.shows,
+        "limits": shows.lacks,
+        "evidence": [
+            {"file": place.file, "lines": list(place.lines), "sha256": known.get(place.file)}
+            for place in places(story, finding)
+        ],
+    }
+
+
+def _page(story: Story) -> Iterator[str]:
+    found, known = support(story), hashes(story)
+    yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}: what it supports of which control"
+    supported = sum(each.verdict is Verdict.PASS for each in found)
+    yield from ("", f"{says(story)} **{supported} of {len(found)} controls are supported by it.** {LIMITS}", "")
+    yield from (line(("framework", "control", "it comes to", "what it asks for")), line(["---"] * 4))
+    for each in found:
+        yield line((each.control.framework, each.control.name, came_to(each.verdict), each.control.asks))
+    for each in found:
+        yield from ("", f"### {each.control.name} ({each.control.framework}): {came_to(each.verdict)}", "")
+        yield from (f"- {escaped(_short(reason))}" for reason in each.reasons[:MOST])
+        if len(each.reasons) > MOST:
+            yield f"- and {len(each.reasons) - MOST} more, see findings.json"
+        checks = Counter(finding.check for finding in each.findings)
+        told = ", ".join(f"{check} ({count})" for check, count in sorted(checks.items())) or "none"
+        yield f"- Findings: {escaped(told)}"
+        yield f"- No drill shows: {each.control.lacks}"
+    yield from ("", "### What each check shows, and where to look it up", "")
+    yield from (line(("check", "verdict", "what it shows", "what it does not", "evidence")), line(["---"] * 5))
+    by_check = groupby(sorted(story.findings, key=_check), key=_check)
+    yield from (line(_row(story, name, tuple(findings))) for name, findings in by_check)
+    yield from ("", "### What nothing here supports", "", *(f"- {each}" for each in NOT_SHOWN))
+    yield from ("", "### The files, by SHA-256", "", *(f"- {escaped(name)}: {each}" for name, each in known.items()))
+
+
+def came_to(verdict: Verdict) -> str:
+    """What a verdict means for a control; only PASS sounds like one."""
+    return f"{SIGNS[verdict]} {_WORDS[verdict]}"
+
+
+def _check(finding: Finding) -> str:
+    return finding.check
+
+
+def _row(story: Story, name: str, findings: Sequence[Finding]) -> Iterator[str]:
+    verdict = worst(finding.verdict for finding in findings)
+    shows = CHECKS.get(name, UNMAPPED)
+    yield name
+    yield f"{SIGNS[verdict]} {verdict.name} ({many(len(findings), 'finding')})"
+    yield shows.shows if verdict is Verdict.PASS else f"It does not show: {shows.shows}"
+    yield shows.lacks
+    yield _where(story, findings)
+
+
+def _short(words: str) -> str:
+    plain = one_line(words)
+    return plain if len(plain) <= _MOST_CHARACTERS else f"{plain[:_MOST_CHARACTERS]} …"
+
+
+def _where(story: Story, findings: Sequence[Finding]) -> str:
+    lines: dict[str, set[int]] = {}
+    for finding in findings:
+        for place in places(story, finding):
+            lines.setdefault(place.file, set()).update(place.lines)
+    return ", ".join(f"{file}{' lines ' if some else ''}{ranges(some)}" for file, some in lines.items())
+
+
+def ranges(lines: Iterable[int]) -> str:
+    """Line numbers in few words: `3, 7-9`."""
+    runs = (
+        [number for _, number in run] for _, run in groupby(enumerate(sorted(lines)), lambda pair: pair[1] - pair[0])
+    )
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)

@@ -1,0 +1,54 @@
+"""Every number of a run as CSV, one a line, so that runs can be put one below the other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+from harness.core.json import mapping, number
+from harness.core.text import one_line
+from harness.evidence.marks import LEGS, MARKS
+from harness.evidence.run_view import Story
+from harness.reports.equality import BAD, stores
+from harness.reports.junit import FIGURES
+
+HEADS = ("run", "scenario", "verdict", "store", "number", "value")
+
+
+def render(story: Story) -> str:
+    """The lines, heads first. A number's name says its unit; what was not measured has no value."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(HEADS)
+    same = [_harmless(words) for words in (story.run.name, story.scenario, story.verdict.value)]
+    for store, name, value in _numbers(story):
+        writer.writerow([*same, _harmless(store), _harmless(name), "" if value is None else f"{value:.12g}"])
+    return out.getvalue()
+
+
+def _numbers(story: Story) -> Iterator[tuple[str, str, float | None]]:
+    judged = story.judged
+    for name in FIGURES:
+        yield "", name, number(judged.get(name))
+    for name in ("rto_s", "rpo_s", "skew_s"):
+        yield "", f"objective_{name}", number(mapping(judged.get("objectives")).get(name))
+    members = [member for store in stores(story) for member in store.members]
+    compared = [member for member in members if member.state in {"equal", *BAD}]
+    yield "", "members", len(members)
+    yield "", "members_compared", len(compared)
+    yield "", "members_equal", len([member for member in compared if member.state == "equal"]) if compared else None
+    for names, values in ((LEGS, judged.get("legs")), (MARKS, judged.get("marks"))):
+        for name in names:
+            yield "", f"{name}_at_s" if name in MARKS else name, number(mapping(values).get(name))
+    for store, classes in mapping(judged.get("ledger")).items():
+        for name, value in mapping(classes).items():
+            if value is None or number(value) is not None:
+                yield store, name, number(value)
+
+
+def _harmless(words: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    plain = one_line(words)
+    return f"'{plain}" if re.match(r"[=+\-@]", plain) else plain

@@ -1,0 +1,144 @@
+"""Per store and member: what was read before the fault, and what was read after the recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.checks.data import disagreeing
+from harness.core.json import mapping, number, text
+from harness.core.model import Event, Part
+from harness.evidence.run_view import Story
+
+BAD = ("different", "damaged")
+"""What a member may be that lost data; the other words for what is not equal say that nobody knows."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One part that did not come back as it was; None stands for a part that was not there."""
+
+    part: str
+    before: Part | None
+    after: Part | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member before the fault and after the recovery. `after` is None where it was never read back."""
+
+    name: str
+    before: Mapping[str, Part]
+    after: Mapping[str, Part] | None
+    damage: str  # what it said of its data itself, if it said that they are damaged
+    doubt: str  # why its data cannot be compared
+    health: str  # well, not well, not asked
+    role: str
+    detail: str
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """Every part that is not as it was on this member; none where nothing can be compared."""
+        before, after = self.before, self.after
+        if after is None or self.doubt:
+            return ()
+        names = (name for name in sorted({*before, *after}) if before.get(name) != after.get(name))
+        return tuple(Difference(name, before.get(name), after.get(name)) for name in names)
+
+    @property
+    def state(self) -> str:
+        """In a word: equal, different, damaged, not read back, not comparable."""
+        if self.damage:
+            return "damaged"
+        if self.after is None:
+            return "not read back"
+        if self.doubt:
+            return "not comparable"
+        return "different" if self.differences else "equal"
+
+    @property
+    def rows(self) -> int:
+        """Rows read back."""
+        return sum(part.rows for part in (self.after or {}).values())
+
+    @property
+    def same(self) -> int:
+        """Parts that are equal."""
+        return len(self.before) - sum(1 for difference in self.differences if difference.before)
+
+
+@dataclass(frozen=True)
+class Store:
+    """One store: its parts before the fault and its members after it."""
+
+    name: str
+    members: tuple[Member, ...]
+
+    @property
+    def before(self) -> Mapping[str, Part]:
+        """The parts before the fault. All members agree on them, but for a member's own; so the first one speaks."""
+        return self.members[0].before if self.members else {}
+
+    @property
+    def rows(self) -> int:
+        """Rows before the fault."""
+        return sum(part.rows for part in self.before.values())
+
+    def equal_on(self, part: str) -> int:
+        """How many members hold `part` as it was."""
+        compared = (member for member in self.members if member.state in ("equal", "different"))
+        return sum(1 for member in compared if all(part != difference.part for difference in member.differences))
+
+
+def stores(story: Story) -> tuple[Store, ...]:
+    """Every store of the drill with all of its members, read back or not, compared as the check `data-equal` does."""
+    return tuple(_store(story, name, members) for name, members in story.members.items())
+
+
+def _store(story: Story, store: str, members: tuple[str, ...]) -> Store:
+    def latest(kind: str, **data: str) -> dict[str, Event]:
+        wanted = {"store": store, **data}.items()
+        mine = [event for event in story.of(kind) if all(event.data.get(key) == value for key, value in wanted)]
+        return {text(event.data.get("member")): event for event in mine}
+
+    read = {when: latest("digest", when=when) for when in ("before", "after")}
+    corrupt, asked = latest("corrupt", what="digest"), latest("health", when="after")
+    unread = latest("unread", what="digest")
+    before = {member: _parts(read["before"].get(member)) or {} for member in members}
+    odd = disagreeing(before)
+
+    def member(name: str) -> Member:
+        doubt = f"no agreed digest from before the fault (see {', '.join(odd)})" if odd else ""
+        for when in ("before", "after"):
+            said = text(read[when][name].data.get("answered_by")) if name in read[when] else name
+            if said != name:
+                doubt = f"asked {when} the fault, {said or 'nobody'} answered in its place"
+        after = _parts(read["after"].get(name))
+        if name in unread and after == before[name]:
+            doubt = doubt or f"could not be read every time: {text(unread[name].data.get('message'))}"
+        health = asked[name].data if name in asked else {}
+        damage = ""
+        if name in corrupt and not odd:
+            damage = text(corrupt[name].data.get("message")) or "it did not say how"
+        return Member(
+            name=name,
+            before=before[name],
+            after=after,
+            damage=damage,
+            doubt=doubt,
+            health="not asked" if name not in asked else "well" if health.get("ok") is True else "not well",
+            role=text(health.get("role")),
+            detail=text(health.get("detail")),
+        )
+
+    return Store(store, tuple(map(member, members)))
+
+
+def _parts(event: Event | None) -> dict[str, Part] | None:
+    if event is None:
+        return None
+    return {
+        name: Part(int(number(mapping(each).get("rows")) or 0), text(mapping(each).get("hash")))
+        for name, each in mapping(event.data.get("parts")).items()
+    }

@@ -1,0 +1,161 @@
+"""The report: one HTML file that opens offline, with the verdict on top and the evidence below."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
+from markupsafe import Markup
+
+from harness.core import resources
+from harness.core.json import flat, items, mapping, number, text
+from harness.core.model import Event, Json, Verdict
+from harness.core.text import duration, many, visible
+from harness.evidence.marks import DEFINITIONS, LEGS, MARKS
+from harness.evidence.run_view import Story
+from harness.reports import migration, proof
+from harness.reports.equality import BAD, stores
+from harness.reports.metrics import figures
+from harness.reports.questions import answers
+from harness.reports.summary import says
+from harness.reports.timeline import timeline
+from harness.reports.writes import KINDS, writes
+
+LEDGER = (
+    ("attempted", "writes the clients sent", False),
+    ("acknowledged", "writes the clients were told had succeeded", False),
+    ("kept", DEFINITIONS["kept"], False),
+    ("lost_after", DEFINITIONS["lost after"], False),
+    ("lost_before", DEFINITIONS["lost before"], True),
+    ("resurrected", DEFINITIONS["resurrected"], True),
+    ("duplicated", DEFINITIONS["duplicated"], True),
+    ("altered", DEFINITIONS["altered"], True),
+    ("unexpected", DEFINITIONS["unexpected"], True),
+    ("lost_again", DEFINITIONS["lost again"], True),
+    ("indeterminate", DEFINITIONS["indeterminate"], False),
+    ("recovery_point_n", "number of the newest surviving write with no hole before it", False),
+)
+"""The rows of the ledger's table: field, meaning, and whether anything above 0 is bad."""
+
+TOLD = ("selftest", "left_out", "versions")
+"""What of run.json is told elsewhere in the report than among the settings."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the backup tool said of one backup or restore."""
+
+    kind: str
+    name: str
+    of: str  # of a restore: the backup that it says it restored
+    phase: str
+    errors: str
+    warnings: str
+    hooks: str
+    volumes: tuple[Mapping[str, Json], ...]
+    messages: tuple[str, ...]
+
+
+def render(story: Story) -> str:
+    """The whole report as text."""
+    read_back = stores(story)
+    return template("report.html").render(
+        story=story,
+        verdict=story.verdict.name,
+        says=says(story),
+        figures=figures(story, read_back),
+        line=timeline(story.marks),
+        marks=MARKS,
+        legs=[(name, *ends, story.marks) for name, ends in LEGS.items()],
+        ledger=LEDGER,
+        ledgers={store: mapping(each) for store, each in mapping(story.judged.get("ledger")).items()},
+        writes=writes(story),
+        kinds=KINDS,
+        stores=read_back,
+        bad_states=BAD,
+        bad=[finding for finding in story.findings if finding.verdict is not Verdict.PASS],
+        answers=answers(story),
+        damage=[pair for event in story.of("damage") for pair in flat(event.data.get("what"))],
+        protected=[mapping(each) for event in story.of("protected") for each in items(event.data.get("volumes"))],
+        reports=[_said(event) for event in story.of("backup", "restore")],
+        steps=_steps(story),
+        versions=list(_versions(mapping(story.facts.get("versions")))),
+        facts=[pair for name, value in story.facts.items() if name not in TOLD for pair in flat(value, name)],
+        left_out={name: mapping(each) for name, each in mapping(story.facts.get("left_out")).items()},
+        definitions={**DEFINITIONS, **_definitions(story)},
+    )
+
+
+def _definitions(story: Story) -> Mapping[str, str]:
+    """What words mean otherwise than in a drill."""
+    if migration.is_move(story):
+        return migration.DEFINITIONS
+    return proof.DEFINITIONS if proof.is_proof(story) else {}
+
+
+@functools.cache
+def template(name: str) -> Template:
+    """One of the project's HTML templates, safe against whatever is put into it."""
+    environment = Environment(
+        loader=FileSystemLoader(resources.folder("reports/templates")),
+        autoescape=True,
+        undefined=ChainableUndefined,  # a run may lack anything
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters["duration"] = duration
+    return environment.get_template(name)
+
+
+def _finalize(value: object) -> object:
+    """Everything printed passes here: unseen characters are written out, markup of our own is let be."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _said(event: Event) -> Said:
+    data = event.data
+    return Said(
+        event.kind,
+        text(data.get("name")),
+        text(data.get("of")),
+        text(data.get("phase")),
+        text(data.get("errors")),
+        text(data.get("warnings")),
+        f"{many(number(data.get('hooks_attempted')) or 0, 'hook')} ran, {text(data.get('hooks_failed')) or 0} failed",
+        tuple(map(mapping, items(data.get("volumes")))),
+        tuple(map(text, items(data.get("messages")))),
+    )
+
+
+def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """Every version by name; an image on one line: where it is from, and which it is."""
+    for name, value in versions.items():
+        if name == "images":
+            yield from ((image, ", ".join(seen for _, seen in flat(each))) for image, each in mapping(value).items())
+        else:
+            yield from flat(value, name)
+
+
+def _steps(story: Story) -> list[Mapping[str, str]]:
+    """Every step that was begun: name, seconds, and how it ended."""
+    begun: dict[str, float] = {}
+    ended: dict[str, Mapping[str, str]] = {}
+    for event in story.of("step"):
+        name, phase = text(event.data.get("step")), text(event.data.get("phase"))
+        if phase == "start":
+            begun[name] = event.at_s
+            ended[name] = {"step": name, "took": duration(None), "how": "did not end", "detail": ""}
+        elif name in begun:
+            how = "done" if phase == "end" else "failed"
+            detail = text(event.data.get("detail"))
+            ended[name] = {"step": name, "took": duration(event.at_s - begun[name]), "how": how, "detail": detail}
+    return list(ended.values())
+
+
+def write(story: Story, path: Path) -> None:
+    """Write the report to `path`."""
+    path.write_text(render(story), encoding="utf-8", errors="backslashreplace")

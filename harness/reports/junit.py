@@ -1,0 +1,60 @@
+"""JUnit's XML, which every CI system can show: one case for each finding, FAIL a failure, UNKNOWN an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from harness.core.json import number
+from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason
+from harness.core.text import visible
+from harness.evidence.run_view import Story
+
+FIGURES = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
+"""The figures of findings.json that are shown as properties, where they were measured."""
+
+_TAGS = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
+
+
+def write(story: Story, path: Path) -> None:
+    """Write `story` to `path`. A run with nothing judged, or with evidence missing, has an error and is not green."""
+    cases = [*story.findings, *story.doubts]
+    if not cases:
+        cases = [Finding("evidence", Verdict.UNKNOWN, Reason.NothingJudged, "nothing was judged")]
+    suite = ET.Element("testsuite", name="drillproof", tests=str(len(cases)), skipped="0")
+    for verdict, tag in _TAGS.items():
+        suite.set(f"{tag}s", str(sum(1 for case in cases if case.verdict is verdict)))
+    if story.events:
+        suite.set("time", f"{story.events[-1].at_s:.3f}")
+        suite.set("timestamp", visible(story.events[0].at))
+    _properties(suite, story)
+    for case in cases:
+        _case(suite, story, case)
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def label(finding: Finding) -> str:
+    """A finding's name in one word: `check[store/member]`."""
+    where = "/".join(word for word in (finding.store, finding.member) if word)
+    return visible(f"{finding.check}[{where}]" if where else finding.check)
+
+
+def _properties(suite: ET.Element, story: Story) -> None:
+    properties = ET.SubElement(suite, "properties")
+    measured = {name: number(story.judged.get(name)) for name in FIGURES}
+    known = {name: f"{value:g}" for name, value in measured.items() if value is not None}
+    for name, value in {"verdict": story.verdict.value, "run": story.run.name, **known}.items():
+        ET.SubElement(properties, "property", name=name, value=visible(value))
+
+
+def _case(suite: ET.Element, story: Story, finding: Finding) -> None:
+    case = ET.SubElement(suite, "testcase", classname=visible(story.scenario), name=label(finding), time="0")
+    if tag := _TAGS.get(finding.verdict):
+        trouble = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)
+        trouble.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))
+    else:
+        ET.SubElement(case, "system-out").text = visible(finding.detail)

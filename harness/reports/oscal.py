@@ -1,0 +1,170 @@
+"""A run as OSCAL assessment results, for tools that keep track of controls.
+
+One observation for each finding, with the files and lines it was judged from; one finding for each control, satisfied
+only where all that speaks of it is PASS. Made twice from the same run it is the same, byte for byte: its UUIDs follow
+from the evidence, its times are the run's.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from harness.core.errors import Unreadable
+from harness.core.model import Finding, Json, Verdict
+from harness.core.text import one_line
+from harness.evidence.run_view import Story
+from harness.reports.controls import LIMITS, SIGNED, Place, Support, hashes, places, ranges, support
+from harness.reports.controls_map import NIST, NOT_SHOWN
+from harness.reports.junit import label
+from harness.reports.summary import says
+
+VERSION = "1.2.3"
+"""The version of OSCAL whose schema this keeps."""
+
+NAMESPACE = "urn:drillproof:oscal"
+"""Whose the properties are that OSCAL does not know."""
+
+_REASONS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.UNKNOWN: "other"}
+
+Name = Callable[..., str]
+
+
+def render(story: Story) -> str:
+    """The document. Unreadable where the run does not say what it must hold: its files, and when it was."""
+    return json.dumps({"assessment-results": _results(story)}, ensure_ascii=False, indent=2) + "\n"
+
+
+def _results(story: Story) -> dict[str, Json]:
+    known = hashes(story)
+    for needed in ("run.json", "journal.jsonl", "findings.json"):
+        if needed not in known:
+            raise Unreadable(story.run / needed, 0, "is missing; OSCAL has to point to it")
+    begun, ended = _times(story)
+    signed = known.get(SIGNED, known["journal.jsonl"])
+    run = uuid.uuid5(uuid.NAMESPACE_URL, f"{NAMESPACE}:{signed}")
+
+    def name(*words: str) -> str:
+        return str(uuid.uuid5(run, "\0".join((known["findings.json"], *words))))
+
+    found = support(story)
+    return {
+        "uuid": name("document"),
+        "metadata": {
+            "title": _text(f"drillproof: {story.scenario}, run {story.run.name}"),
+            "last-modified": ended,
+            "version": known["findings.json"],
+            "oscal-version": VERSION,
+            "remarks": f"{LIMITS} Ids of statements that are not of {NIST} are drillproof's own.",
+        },
+        "import-ap": {
+            "href": f"#{name('file', 'run.json')}",
+            "remarks": "There is no assessment plan in OSCAL; run.json has what was asked for.",
+        },
+        "results": [
+            {
+                "uuid": name("result"),
+                "title": _text(f"{story.verdict.name}: {story.scenario}"),
+                "description": says(story),
+                "start": begun,
+                "end": ended,
+                "props": [_property("verdict", story.verdict.value)],
+                "reviewed-controls": {"control-selections": _reviewed(found)},
+                "observations": [
+                    _observation(story, finding, number, name, ended) for number, finding in enumerate(story.findings)
+                ]
+                or [_nothing(name, ended)],
+                "findings": [_finding(story, each, name) for each in found],
+                "remarks": " ".join(("Nothing here supports:", *NOT_SHOWN)),
+            }
+        ],
+        "back-matter": {"resources": [_resource(file, sha256, name) for file, sha256 in known.items()]},
+    }
+
+
+def _times(story: Story) -> tuple[str, str]:
+    try:
+        first, last = (datetime.fromisoformat(story.events[which].at).astimezone(UTC) for which in (0, -1))
+    except (IndexError, ValueError) as error:
+        raise Unreadable(story.run / "journal.jsonl", 1, "does not say when the drill was") from error
+    return first.isoformat(), last.isoformat()
+
+
+def _reviewed(found: Iterable[Support]) -> list[Json]:
+    by_framework: dict[str, list[Json]] = {}
+    for each in found:
+        control = each.control.statement.partition("_smt")[0]
+        by_framework.setdefault(each.control.framework, []).append({"control-id": control})
+    return [{"description": name, "include-controls": controls} for name, controls in by_framework.items()]
+
+
+def _observation(story: Story, finding: Finding, number: int, name: Name, ended: str) -> dict[str, Json]:
+    return {
+        "uuid": name("observation", str(number)),
+        "title": _text(label(finding)),
+        "description": _text(finding.detail),
+        "props": [_property("check", finding.check), _property("verdict", finding.verdict.value)],
+        "methods": ["TEST"],
+        "types": ["control-objective"],
+        "relevant-evidence": [_evidence(place, name) for place in places(story, finding)],
+        "collected": ended,
+        **({"remarks": _text(finding.hint)} if finding.hint else {}),
+    }
+
+
+def _nothing(name: Name, ended: str) -> dict[str, Json]:
+    return {
+        "uuid": name("observation"),
+        "description": "Nothing was judged.",
+        "methods": ["TEST"],
+        "collected": ended,
+    }
+
+
+def _evidence(place: Place, name: Name) -> dict[str, Json]:
+    lines = f", lines {ranges(place.lines)}" if place.lines else ""
+    return {"href": f"#{name('file', place.file)}", "description": _text(f"{place.file}{lines}")}
+
+
+def _finding(story: Story, each: Support, name: Name) -> dict[str, Json]:
+    control = each.control
+    return {
+        "uuid": name("finding", control.statement),
+        "title": f"{control.framework} {control.name}",
+        "description": control.asks,
+        "target": {
+            "type": "statement-id",
+            "target-id": control.statement,
+            "status": {
+                "state": "satisfied" if each.verdict is Verdict.PASS else "not-satisfied",
+                "reason": _REASONS[each.verdict],
+                **({"remarks": _text("; ".join(each.reasons))} if each.reasons else {}),
+            },
+        },
+        "related-observations": [
+            {"observation-uuid": name("observation", str(number))}
+            for number, finding in enumerate(story.findings)
+            if finding in each.findings
+        ]
+        or [{"observation-uuid": name("observation")}],
+        "remarks": f"No drill shows: {control.lacks}",
+    }
+
+
+def _resource(file: str, sha256: str, name: Name) -> dict[str, Json]:
+    return {
+        "uuid": name("file", file),
+        "title": _text(file),
+        "rlinks": [{"href": urllib.parse.quote(file), "hashes": [{"algorithm": "SHA-256", "value": sha256}]}],
+    }
+
+
+def _property(name: str, value: str) -> Mapping[str, Json]:
+    return {"name": name, "ns": NAMESPACE, "value": _text(value)}
+
+
+def _text(words: str) -> str:
+    return one_line(words) or "-"

@@ -1,0 +1,124 @@
+"""Every store's writes over time, as columns: kept, lost, made after the restore, never acknowledged."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.core.errors import Unreadable
+from harness.core.json import mapping, number
+from harness.evidence.ledger import ACKNOWLEDGED, Attempt, read_attempts
+from harness.evidence.run_view import Story
+
+KINDS: Mapping[str, str] = {
+    "kept": "acknowledged, up to the recovery point",
+    "lost": "acknowledged after the recovery point, and gone",
+    "later": "acknowledged after the restore was requested",
+    "unsure": "refused, or never answered",
+}
+"""What a write may be drawn as, from the bottom of a column to its top, and what that means."""
+
+COLUMNS = 60
+SHOWN = {"T0": "backup requested", "T2": "fault", "T4": "restore requested", "T8": "new write committed"}
+"""The marks that are drawn; the others are in the timeline."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The writes of one kind in one column, in percent of the picture."""
+
+    kind: str
+    left: float
+    width: float
+    top: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One store's picture. All stores have the same time axis, each its own height."""
+
+    store: str
+    blocks: tuple[Block, ...]
+    counts: Mapping[str, int]  # by kind
+    most: int  # writes in the highest column
+    column_s: float  # what one column spans
+    trouble: str = ""  # why there is no picture
+
+
+@dataclass(frozen=True)
+class Writes:
+    """The pictures of all stores, and the marks on their time axis: name, meaning, percent from the left."""
+
+    plots: tuple[Plot, ...]
+    marks: tuple[tuple[str, str, float], ...]
+
+
+def writes(story: Story) -> Writes:
+    """What the ledgers of a run show. What cannot be read says so in its place.
+
+    A write is drawn as kept if it came before the recovery point that was judged; of those that were lost even so the
+    ledger's table tells.
+    """
+    read: dict[str, Counter[tuple[int, str]] | str] = {store: _read(story, store) for store in story.members}
+    seconds = [at_s for each in read.values() if isinstance(each, Counter) for at_s, _ in each]
+    if not seconds:
+        return Writes(tuple(Plot(store, (), {}, 0, 0, str(why)) for store, why in read.items()), ())
+    start, end = min(seconds), max(seconds) + 1
+    column_s = -(-(end - start) // COLUMNS)
+    length_s = column_s * -(-(end - start) // column_s)
+    at = {name: (story.marks[name] - start) / length_s for name in SHOWN if name in story.marks}
+    marks = ((name, SHOWN[name], round(100 * left, 2)) for name, left in at.items() if 0 <= left <= 1)
+    plots = (_plot(store, each, start, length_s, column_s) for store, each in read.items())
+    return Writes(tuple(plots), tuple(marks))
+
+
+def _read(story: Story, store: str) -> Counter[tuple[int, str]] | str:
+    """How many writes of each kind were sent in each second; or why that is not known."""
+    path = story.run / "ledger" / f"{store}.jsonl"
+    judged = mapping(mapping(story.judged.get("ledger")).get(store))
+    point = number(judged.get("recovery_point_n"))
+    if path.parent != story.run / "ledger":
+        return "is no name of a store"
+    if point is None:
+        return "its recovery point was not judged"
+    restore_s = story.marks.get("T4", math.inf)
+    try:
+        return _counted(read_attempts(path), point, restore_s) or "nothing was written"
+    except Unreadable as error:
+        return str(error).replace(f"{path.parent}/", "")
+
+
+def _counted(attempts: Iterable[Attempt], point: float, restore_s: float) -> Counter[tuple[int, str]]:
+    counts: Counter[tuple[int, str]] = Counter()
+    for n, _, _, _, _, attempted_s, answer, _ in attempts:
+        if answer != ACKNOWLEDGED:
+            kind = "unsure"
+        elif attempted_s >= restore_s:
+            kind = "later"
+        else:
+            kind = "kept" if n <= point else "lost"
+        counts[int(attempted_s), kind] += 1
+    return counts
+
+
+def _plot(store: str, read: Counter[tuple[int, str]] | str, start: int, length_s: int, column_s: int) -> Plot:
+    if isinstance(read, str):
+        return Plot(store, (), {}, 0, column_s, read)
+    columns: dict[int, Counter[str]] = {}
+    for (at_s, kind), count in read.items():
+        columns.setdefault((at_s - start) // column_s, Counter())[kind] += count
+    most = max(column.total() for column in columns.values())
+    width = 100 * column_s / length_s
+    blocks = []
+    for place, column in sorted(columns.items()):
+        top = 100.0
+        for kind in KINDS:
+            if column[kind]:
+                height = 100 * column[kind] / most
+                top -= height
+                blocks.append(Block(kind, *(round(part, 2) for part in (place * width, width, top, height))))
+    counts: Counter[str] = sum(columns.values(), Counter())
+    return Plot(store, tuple(blocks), {kind: counts[kind] for kind in KINDS}, most, column_s)

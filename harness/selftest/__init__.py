@@ -1,0 +1,1 @@
+"""Mutations of good recoveries that the checks must notice."""

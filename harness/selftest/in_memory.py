@@ -1,0 +1,504 @@
+"""In-memory adapters: a whole drill in a second, to test the harness's own logic. They replace no drill.
+
+A `World` is what a cluster, its stores and its bucket are to a real drill. Spoil it between two
+steps (see `Sabotage`) and the verdict must turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+from harness.core.bank_workload import after, opening
+from harness.core.clock import Clock
+from harness.core.errors import FaultHadNoEffect
+from harness.core.model import (
+    OWN,
+    Health,
+    IndexReading,
+    Json,
+    Left,
+    Login,
+    Operation,
+    Part,
+    Protected,
+    Reading,
+    Row,
+    Stored,
+    ToolReport,
+    Volume,
+    VolumeCopy,
+)
+from harness.core.ports import BackupEngine, Bucket, Corrupt, Dataset, Indexed, Machines, Target, Unanswered
+from harness.core.reason import Reason
+from harness.evidence import run_directory
+from harness.evidence.journal import Journal
+from harness.evidence.ledger import fingerprint
+from harness.workflows.drill.drill import Drill, Parts
+from harness.workflows.drill.scenario import Scenario
+from harness.workflows.drill.scenario import facts as scenario_facts
+from harness.workflows.hooks import Hook
+from harness.workloads.deployment import Deployment
+
+
+@dataclass
+class MemberState:
+    """What one member holds."""
+
+    tables: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
+    ledger: list[Row] = field(default_factory=list)
+    healthy: bool = True
+    hiccups: bool = False  # every second answer about its health is no
+    asked: int = 0
+    writable: bool = True
+    balances: dict[str, int] = field(default_factory=dict)
+    definitions: dict[str, str] = field(default_factory=dict)
+    settings: str = "as made"
+    corrupt: bool = False
+    index: tuple[Reason, str] | None = None  # what an index has otherwise than its table
+    index_corrupt: bool = False
+    kept_on_disk: bool = True  # whether what it holds outlives a restart
+    shows_new_writes: bool = True
+
+
+@dataclass
+class World:
+    """Everything that a real drill would have in its cluster and its bucket."""
+
+    members: dict[str, dict[str, MemberState]] = field(default_factory=dict)
+    bucket: dict[str, dict[str, MemberState]] = field(default_factory=dict)
+    generation: int = 1
+    alive: bool = True
+    phase: str = "Completed"
+    lost_volumes: tuple[str, ...] = ()
+    objects: dict[str, str] = field(default_factory=lambda: {"postgres": "5432", "mysql": "3306"})
+    ready: dict[str, list[str]] = field(default_factory=lambda: {"postgres": ["postgres-0"]})
+    restarts: int = 0
+    services: tuple[str, ...] = ()  # pods
+    login: Login = field(default_factory=lambda: Login({"k1": "hash-1"}, "k1", "", "refused", ""))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class MemoryCluster:
+    """A cluster without a machine."""
+
+    name = "memory"
+
+    def __init__(self, world: World) -> None:
+        """Show `world` as a cluster would."""
+        self.world = world
+
+    def up(self) -> None:
+        """There already."""
+
+    def down(self) -> None:
+        """Nothing to remove."""
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """Answer what a drill asks: lists of objects as JSON, and yes to all else."""
+        if args[0] == "api-resources":
+            return "services"
+        if args[:2] == ("delete", "pods"):
+            self._restart()
+        if args[0] != "get" or args[1] in {"namespace", "--raw"}:  # no namespace is there when a drill begins
+            return ""
+        return json.dumps({"items": self._items(args[1])})
+
+    def _restart(self) -> None:
+        self.world.restarts += 1
+        for members in self.world.members.values():
+            for state in members.values():
+                if not state.kept_on_disk:
+                    state.tables, state.ledger = {}, []
+
+    def _items(self, kinds: str) -> list[Json]:
+        pods = [name for members in self.world.members.values() for name in members] + [*self.world.services]
+        ready: Json = {"conditions": [{"type": "Ready", "status": "True"}]}
+        listed: dict[str, list[Json]] = {
+            "services": [_object("Service", name, spec={"port": port}) for name, port in self.world.objects.items()],
+            "namespaces": [_object("Namespace", "custos")],
+            "endpointslices.discovery.k8s.io": [_slice(name, ready) for name, ready in self.world.ready.items()],
+            "deployments": [],
+            "jobs.batch": [],
+            "statefulsets": [_object("StatefulSet", "all", spec={"replicas": len(pods)})],
+            "pods": [_object("Pod", name, uid=f"{name}-{self.world.restarts}", status=ready) for name in pods],
+        }
+        return [item for kind in kinds.split(",") for item in listed[kind]]
+
+    @contextlib.contextmanager
+    def forward(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
+        """Nothing listens there."""
+        yield ("127.0.0.1", 0)
+
+    def volumes(self, namespace: str) -> tuple[Volume, ...]:
+        """One claim a member; their UIDs change with every generation of the world."""
+        age = self.world.generation
+        return tuple(
+            Volume(f"data-{pod}", f"claim-{pod}-{age}", f"pv-{pod}", f"pv-{pod}-{age}", "local")
+            for members in self.world.members.values()
+            for pod in (members if self.world.alive else ())
+        )
+
+    def collect(self, into: Path) -> None:
+        """No logs."""
+
+
+@dataclass
+class MemoryWriter:
+    """Writes to every member at once, as replication would."""
+
+    world: World
+    store: str
+
+    def apply(self, operation: Operation) -> None:
+        """Commit on all members, or on none."""
+        with self.world.lock:
+            members = self.world.members[self.store]
+            if not self.world.alive or not all(state.writable for state in members.values()):
+                raise Unanswered("gone")
+            for state in members.values():
+                if not state.shows_new_writes:
+                    continue
+                state.balances = after(state.balances, (operation.n,))
+                rest = [row for row in state.ledger if row.key != operation.key]
+                new = [] if operation.verb == "delete" else [Row(operation.n, operation.key, operation.value)]
+                state.ledger = rest + new
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+DEFINITIONS = (
+    "indexes user",
+    "constraints user",
+    "sequence user",
+    "trigger user",
+    "view users",
+    "grants app",
+    "user app",
+)
+"""What a store in memory has beside rows."""
+
+
+class MemoryStore:
+    """A store of three members."""
+
+    def __init__(self, name: str, world: World) -> None:
+        """Its members are called NAME-0 to NAME-2."""
+        self.name = name
+        self.members = tuple(f"{name}-{n}" for n in range(3))
+        self._world = world
+        world.members[name] = {member: MemberState() for member in self.members}
+
+    def seed(self, dataset: Dataset) -> None:
+        """Hold the rows on every member."""
+        for state in self._world.members[self.name].values():
+            for table in dataset.tables(self.name):
+                state.tables[table] = list(dataset.rows(self.name, table))
+            state.balances = opening()
+            state.definitions = dict.fromkeys(DEFINITIONS, "as made")
+
+    def forget_writes(self) -> None:
+        """Empty the ledger on every member."""
+        for state in self._world.members[self.name].values():
+            state.ledger, state.balances = [], opening()
+
+    def health(self, member: str) -> Health:
+        """Well unless the world says otherwise."""
+        state = self._state(member)
+        state.asked += 1
+        well = state.healthy and not (state.hiccups and state.asked % 2 == 0)
+        reasons = () if well else (Reason.MemberUnhealthy,)
+        return Health(well, "well" if well else "unwell", "member", f"id-{member}", reasons)
+
+    def digest(self, member: str) -> Reading:
+        """A sum of hashes over the rows of each table, and the member's own settings."""
+        state = self._state(member)
+        if state.corrupt:
+            raise Corrupt("a page's checksum is wrong")
+        tables = {f"table {name}": _part(rows) for name, rows in state.tables.items()}
+        definitions = {name: _part([(text,)]) for name, text in state.definitions.items()}
+        own = {f"{OWN}settings": _part([(member, state.settings)])}
+        return Reading(member, tables | definitions | own)
+
+    def indexes(self, member: str) -> IndexReading:
+        """One index a table."""
+        state = self._state(member)
+        if state.index_corrupt:
+            raise Corrupt("index user.name: a page's checksum is wrong", ("index user.name",))
+        wrong = {"user.name": state.index[1]} if state.index else {}
+        reasons = {"user.name": state.index[0]} if state.index else {}
+        return IndexReading(member, len(state.tables), wrong, reasons)
+
+    def writer(self) -> MemoryWriter:
+        """A writer to all members."""
+        return MemoryWriter(self._world, self.name)
+
+    def ledger(self, member: str) -> Iterator[Row]:
+        """The rows as they stand."""
+        yield from list(self._state(member).ledger)
+
+    def balances(self, member: str) -> Mapping[str, int]:
+        """The accounts as they stand."""
+        return dict(self._state(member).balances)
+
+    def recover(self) -> None:
+        """Nothing more to do."""
+
+    def _state(self, member: str) -> MemberState:
+        if not self._world.alive:
+            raise ConnectionRefusedError("the namespace is gone")
+        return self._world.members[self.name][member]
+
+
+class MemoryService:
+    """A service on the first store, which says of a login what its world does."""
+
+    name = "portal"
+    pods = ("portal-0",)
+
+    def __init__(self, world: World) -> None:
+        """It runs from now on."""
+        self._world = world
+        world.services = self.pods
+
+    def login(self, earlier: str = "") -> tuple[Login, str]:
+        """As the world has it; an earlier token is the id of its key."""
+        login, earlier_key = self._world.login, "holds" if earlier in self._world.login.keys else "its key is gone"
+        return replace(login, earlier=earlier_key if earlier else ""), login.signed_by
+
+
+class MemoryEngine:
+    """Copies the whole world, and puts the copy back."""
+
+    name = "memory"
+
+    def __init__(self, world: World) -> None:
+        """Keep backups in the world's bucket."""
+        self._world = world
+
+    def install(self) -> None:
+        """There already."""
+
+    def forget(self) -> None:
+        """Empty the bucket."""
+        self._world.bucket = {}
+
+    def protected(self, namespace: str) -> tuple[Protected, ...]:
+        """The first member of every store."""
+        return tuple(Protected(store, next(iter(members)), "dump") for store, members in self._world.members.items())
+
+    def hooks(self, namespace: str) -> Mapping[str, int]:
+        """One in the first member of every store."""
+        return {volume.pod: 1 for volume in self.protected(namespace)}
+
+    def backup(self, name: str, namespace: str) -> ToolReport:
+        """Copy."""
+        with self._world.lock:
+            self._world.bucket = copy.deepcopy(self._world.members)
+        return self._report(name)
+
+    def stored(self, name: str) -> Stored:
+        """One object a store."""
+        return Stored(len(self._world.bucket), 1000 * len(self._world.bucket))
+
+    def check(self, name: str, stored: Stored) -> Stored:
+        """Whole."""
+        return replace(stored, checked=True)
+
+    def restore(self, name: str, backup: str, *, within_s: float = 0) -> ToolReport:
+        """Put back, as new volumes."""
+        self._world.members = copy.deepcopy(self._world.bucket)
+        self._world.generation += 1
+        self._world.alive = True
+        return self._report(name, of=backup)
+
+    def layout(self, namespace: str) -> Mapping[str, str]:
+        """No repository."""
+        return {}
+
+    def collect(self, into: Path) -> None:
+        """No logs."""
+
+    def _report(self, name: str, of: str = "") -> ToolReport:
+        copies = tuple(
+            VolumeCopy(volume.pod, volume.volume, "Completed", 1000, 1000, "")
+            for volume in self.protected("")
+            if volume.pod not in self._world.lost_volumes
+        )
+        return ToolReport(name, self._world.phase, 0, 0, (), copies, of, len(self.protected("")), 0)
+
+
+@dataclass(frozen=True)
+class MemoryLoss:
+    """The fault: everything is gone. With `really` false it only says so."""
+
+    world: World
+    really: bool = True
+    name: str = "MemoryLoss"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        """Lose it."""
+        if self.really:
+            self.world.alive = False
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        """Every volume that is no longer there."""
+        now = {volume.volume_uid for volume in target.cluster.volumes(target.namespace)}
+        gone = {volume.claim: "gone" for volume in before if volume.volume_uid not in now}
+        if not gone:
+            raise FaultHadNoEffect("every volume is still there")
+        return gone
+
+    def undo(self, target: Target) -> None:
+        """The loss stays; there is nothing to take away."""
+
+
+@dataclass(frozen=True)
+class MemoryData:
+    """Known data of two small tables a store."""
+
+    seed: int = 1
+    size: str = "tiny"
+
+    def tables(self, store: str) -> tuple[str, ...]:
+        """The same two for every store."""
+        return ("realm", "user")
+
+    def columns(self, store: str, table: str) -> tuple[str, ...]:
+        """The same two for every table."""
+        return ("id", "name")
+
+    def rows(self, store: str, table: str) -> Iterator[tuple[object, ...]]:
+        """Twenty rows."""
+        for n in range(20):
+            yield (n, f"{store}/{table}/{self.seed}/{n}")
+
+
+Sabotage = Callable[[World], None]
+"""Something that spoils a world."""
+
+
+@dataclass
+class SpoiltEngine(MemoryEngine):
+    """An engine whose restore comes out spoilt by `sabotage`."""
+
+    world: World
+    sabotage: Sabotage
+
+    def __post_init__(self) -> None:
+        """Keep backups in the world's bucket."""
+        super().__init__(self.world)
+
+    def restore(self, name: str, backup: str, *, within_s: float = 0) -> ToolReport:
+        """Put back, and spoil."""
+        super().restore(name, backup)
+        self.sabotage(self.world)
+        return self._report(name, of=backup)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A drill in memory that has been run, and what is left of it."""
+
+    run: Path
+    stores: tuple[MemoryStore, ...]
+    deployment: Deployment
+
+
+def rehearse(
+    runs: Path,
+    world: World,
+    stores: tuple[MemoryStore, ...],
+    *,
+    engine: BackupEngine | None = None,
+    scenario: Scenario | None = None,
+    hooks: tuple[Hook, ...] = (),
+    objectives: Mapping[str, Json] | None = None,
+    escaped: int | None = 0,
+    left: Left | None = None,
+    moved: Sabotage = lambda _: None,
+) -> Rehearsal:
+    """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted.
+
+    `left` is what an earlier drill in the same world left. One that moves to another world finds it spoilt by `moved`.
+    """
+    scenario = scenario or Scenario(MemoryLoss(world))
+    services = (MemoryService(world),)
+    facts: dict[str, Json] = {
+        **scenario_facts(scenario),
+        "stores": {store.name: list(store.members) for store in stores},
+        "indexed": [store.name for store in stores if isinstance(store, Indexed)],
+        "services": {service.name: {"store": stores[0].name, "pods": list(service.pods)} for service in services},
+        "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
+    }
+    run = run_directory.create(runs, "memory_loss", facts)
+    journal = Journal(run / "journal.jsonl", Clock())
+    journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+    journal.append("selftest", noticed=1, missed=[])
+    cluster = MemoryCluster(world)
+    deployment = Deployment(cluster, "custos", "dump", runs, {})
+    parts = Parts(
+        cluster,
+        engine or MemoryEngine(world),
+        deployment,
+        stores,
+        MemoryData(),
+        scenario,
+        lambda: cast("Bucket", None),
+        cast("Machines", None),
+        renew=lambda: None,
+        beside=lambda: _beside(parts, world, moved),
+        hooks=hooks,
+        env={"KUBECONFIG": "memory"},
+        writes_per_s=400,
+        left=left,
+        services=services,
+    )
+    Drill(parts, run, journal).run()
+    if escaped is not None:
+        journal.append("fence", stopped=7, escaped=escaped)
+    journal.close()
+    return Rehearsal(run, stores, deployment)
+
+
+def _beside(parts: Parts, world: World, spoil: Sabotage) -> Parts:
+    """The parts of a drill in a second world, with the first one's bucket."""
+    other = World(bucket=world.bucket, generation=world.generation + 100)
+    stores = tuple(MemoryStore(store.name, other) for store in parts.stores)
+    cluster = MemoryCluster(other)
+    spoil(other)
+    deployment = replace(parts.deployment, cluster=cluster)
+    env = {"KUBECONFIG": "memory-b"}
+    return replace(
+        parts,
+        cluster=cluster,
+        engine=MemoryEngine(other),
+        deployment=deployment,
+        stores=stores,
+        env=env,
+        services=(MemoryService(other),),
+    )
+
+
+def _object(kind: str, name: str, uid: str = "", **content: Json) -> Json:
+    return {"kind": kind, "metadata": {"name": name, "uid": uid}, **content}
+
+
+def _slice(service: str, pods: list[str]) -> Json:
+    endpoints: list[Json] = [{"targetRef": {"name": pod}, "conditions": {"ready": True}} for pod in pods]
+    labels: Json = {"kubernetes.io/service-name": service}
+    return {"kind": "EndpointSlice", "metadata": {"labels": labels}, "endpoints": endpoints}
+
+
+def _part(rows: list[tuple[object, ...]]) -> Part:
+    total = sum(int.from_bytes(hashlib.sha256(repr(row).encode()).digest()) for row in rows)
+    return Part(len(rows), f"{total % 2**256:064x}")

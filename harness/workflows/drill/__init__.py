@@ -1,0 +1,1 @@
+"""One drill: scenario, request, plan, steps."""

@@ -1,0 +1,252 @@
+"""Puts a drill together from its parts. The only module that knows all adapters by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from harness.checks.cluster_reuse import left_by
+from harness.clusters import local
+from harness.clusters.environment import Ground, SiteCluster
+from harness.clusters.images import preload
+from harness.core import paths
+from harness.core.clock import Clock
+from harness.core.errors import HarnessError
+from harness.core.kubernetes import objects, text
+from harness.core.model import Event, Json, Left, Verdict
+from harness.core.ports import Reusable
+from harness.evidence import run_directory
+from harness.evidence.journal import Journal
+from harness.evidence.ledger import fingerprint
+from harness.evidence.run_directory import Run
+from harness.selftest import runner
+from harness.workflows import run_metadata
+from harness.workflows.drill.drill import Drill, Parts
+from harness.workflows.drill.request import Options
+from harness.workflows.session import _counted, environment, keys_of_store, leave, logs_home
+from harness.workloads.application import Application, Secrets, ServiceKind, StoreKind
+from harness.workloads.custos import CUSTOS
+from harness.workloads.dataset import dataset
+from harness.workloads.deployment import Deployment, generate, overlay
+
+ROOM = 12
+"""Bytes of disk for each byte of known data: three members, their logs, dump and repository, and all that restored."""
+
+
+Basis = tuple[Json, ...]
+
+
+def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
+    """Clusters of our own, which have the images of an application of the user's beside ours."""
+    needed = _known_data(options).bytes_estimate() * ROOM
+    paths.room(needed, f"known data of the size {options.size}", "choose a smaller --size")
+    application = _application(options)
+    brought, extras = application.brought, application.images if application.on(options.stores) else ()
+    if not brought:
+        return local.ensure(options.images, options.mirror, say, extras)
+    for line in brought.told:
+        say(line)
+    return preload.on_nodes(local.ensure(options.images, options.mirror, say), dict(brought.images))
+
+
+class Site:
+    """Where drills run one after the other: one cluster, whose stores one drill may leave to the next.
+
+    A context manager: on the way out the cluster is taken down, or let go if it is to be kept.
+    """
+
+    def __init__(
+        self, *, fresh: bool = False, ground: Callable[[Options, Callable[[str], None]], Ground] = _own_ground
+    ) -> None:
+        """Nothing is made yet. With `fresh` every drill has a cluster of its own; `ground` is what it stands on."""
+        self._fresh = fresh
+        self._ground = ground
+        self._keep = False
+        self._cluster: SiteCluster | None = None
+        self._made_of: Basis | None = None
+        self._credentials: Secrets = {}
+        self._generated: Secrets = {}  # of an application of the user's: the Secrets that are made anew
+        self._hidden: frozenset[str] = frozenset()
+        self._left: Left | None = None
+        self._rehearsal: dict[str, Json] | None = None
+        self._forget: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        leave(self._cluster, keep=self._keep)
+
+    def drill(
+        self,
+        options: Options,
+        on_event: Callable[[Event], None],
+        say: Callable[[str], None],
+        afterwards: Callable[[Parts, Path], None] | None = None,
+    ) -> Path:
+        """Run one drill, and return its run directory; the journal there says how it went.
+
+        `say` gets lines about what is being made ready before there is a journal; `afterwards` is done with what was
+        restored. Misconfigured if the drill cannot be as it is asked for; nothing has been made then. It leaves
+        nothing to the next one unless it is settled first.
+        """
+        known = _known_data(options)
+        self._keep = options.keep
+        ground = self._ground(options, say)
+        left = self._take_over(options)
+        cluster = self._cluster = self._cluster or ground.cluster(options.cluster)
+        run = run_directory.create(
+            options.runs, options.scenario.name, run_metadata.of_drill(options, _application(options), ground)
+        )
+        journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
+        try:
+            journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+            journal.append("selftest", tier="rehearsed", **self._rehearsed())
+            for change in brought.changed if (brought := _application(options).brought) else ():
+                journal.append("note", text=f"deployed otherwise than the manifests say: {change}")
+            secrets = self._credentials, self._generated
+            parts = _parts(options, ground, cluster, known=known, run=run, secrets=secrets, left=left)
+            self._forget = parts.engine.forget
+            with logs_home(cluster, parts.engine.collect, journal, self.secrets):
+                Drill(parts, run, journal).run()
+                if afterwards is not None:
+                    journal.append("fence", **_counted(cluster))
+                    afterwards(parts, run)
+        finally:
+            journal.close()
+        return run
+
+    def settle(self, run: Path, verdict: Verdict) -> None:
+        """Say what the last drill came to; after anything but PASS nothing of its cluster is used again."""
+        if verdict is Verdict.PASS and not self._fresh and self._can_forget():
+            self._left = left_by(Run(run))
+        else:
+            self._tear_down()
+
+    def _can_forget(self) -> bool:
+        """Whether the bucket can be emptied for the next drill; under object lock it cannot."""
+        try:
+            self._forget()
+        except HarnessError:
+            return False
+        return True
+
+    def secrets(self) -> frozenset[str]:
+        """What must be in no file of a run: the stores' credentials, and the object store's once it is there."""
+        known = frozenset(value for values in self._credentials.values() for value in values.values())
+        return known | self._hidden | keys_of_store(self._cluster)
+
+    def _rehearsed(self) -> dict[str, Json]:
+        """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
+        if self._rehearsal is None:
+            self._rehearsal = runner.rehearsal()
+        return self._rehearsal
+
+    def _take_over(self, options: Options) -> Left | None:
+        """What the last drill left, if this one can begin with it; else credentials are made for a new beginning."""
+        left, self._left = self._left, None
+        made_of = _basis(options)
+        application = _application(options)
+        kinds = [application.kind(name) for name in options.stores]
+        reusable = all(isinstance(kind, type) and issubclass(kind, Reusable) for kind in kinds)
+        alike = made_of is not None and made_of == self._made_of
+        if left and alike and reusable and self._cluster and self._cluster.is_whole():
+            return left
+        if brought := application.brought:
+            self._generated = {name: generate(keys, {}) for name, keys in brought.generate.items()}
+            self._credentials = brought.credentials(self._generated)
+            self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}
+        else:
+            secret: tuple[StoreKind | ServiceKind, ...] = (*kinds, *application.on(options.stores))
+            self._credentials = {
+                kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in secret
+            }
+        self._made_of = made_of
+        return None
+
+    def _tear_down(self) -> None:
+        if self._cluster and not self._keep:
+            self._cluster.down()
+            self._cluster = None
+
+
+def _application(options: Options) -> Application:
+    return options.application or CUSTOS
+
+
+def _known_data(options: Options) -> dataset.KnownData:
+    """What is loaded into the stores; nothing into those of an application of the user's, which has its own."""
+    application = _application(options)
+    if application.brought:
+        return dataset.nothing(options.seed, options.size)
+    for store in options.stores:
+        overlay(application.fixtures, store, options.strategy)
+    return dataset.load(application.fixtures, options.seed, options.size)
+
+
+def _basis(options: Options) -> Basis | None:
+    """What the stores of a drill are made of; None if nobody knows, since a user's hook may change them."""
+    if options.hooks:
+        return None
+    namespace = _application(options).namespace
+    return (options.cluster, namespace, options.stores, options.strategy, options.engine, options.seed, options.size)
+
+
+def _parts(
+    options: Options,
+    ground: Ground,
+    cluster: SiteCluster,
+    *,
+    known: dataset.KnownData,
+    run: Path,
+    secrets: tuple[Secrets, Secrets],
+    left: Left | None,
+    source: SiteCluster | None = None,
+) -> Parts:
+    """`secrets` are the stores' own, and those that an application of the user's has made anew beside them.
+
+    `source` is the cluster from which all is moved to this one.
+    """
+    application, plan, (credentials, fresh) = _application(options), options.scenario.plan, secrets
+    namespace = (source and plan.namespace) or application.namespace
+    deployment = Deployment(cluster, namespace, options.strategy, application.fixtures, credentials)
+    if application.brought:
+        deployment = replace(deployment, credentials={}, brought=application.brought.deployed(fresh))
+    engine = ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name)
+    if source:
+        classes = _classes(source, application.namespace) if plan.storage_class else ()
+        renamed = {} if namespace == application.namespace else {application.namespace: namespace}
+        engine.rename(namespaces=renamed, storage_classes=dict.fromkeys(classes, plan.storage_class))
+    return Parts(
+        cluster=cluster,
+        engine=engine,
+        deployment=ground.fitted(deployment, cluster),
+        stores=tuple(application.kind(name)(cluster, namespace, credentials.get(name, {})) for name in options.stores),
+        dataset=known,
+        scenario=options.scenario,
+        bucket=lambda: cluster.store,
+        machines=cluster.machines,
+        hooks=options.hooks,
+        renew=partial(_renew, cluster),
+        beside=lambda: _parts(
+            options, ground, cluster.beside, known=known, run=run, secrets=secrets, left=None, source=cluster
+        ),
+        env=environment(ground.kubectl, cluster, run, namespace, options.scenario.name),
+        writes_per_s=options.rate,
+        left=left,
+        services=tuple(kind(cluster, namespace, credentials[kind.name]) for kind in application.on(options.stores)),
+    )
+
+
+def _classes(cluster: SiteCluster, namespace: str) -> tuple[str, ...]:
+    """The storage classes of a namespace's claims."""
+    claims = objects(cluster.kubectl, "persistentvolumeclaims", f"--namespace={namespace}")
+    return tuple(sorted({text(claim, "spec", "storageClassName") for claim in claims} - {""}))
+
+
+def _renew(cluster: SiteCluster) -> None:
+    cluster.down(keep_store=True)
+    cluster.up()

@@ -1,0 +1,399 @@
+"""One drill, from an empty cluster to a journal that can be judged."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from harness.backups.bucket_versions import rewind
+from harness.core import parallel, timeouts, wait
+from harness.core.errors import HarnessError, TimedOut, ToolFailed
+from harness.core.model import DONE, Json, Left, Row, Stored, ToolReport, of_phase
+from harness.core.ports import (
+    BackupEngine,
+    Bucket,
+    Cluster,
+    Dataset,
+    Datastore,
+    Machines,
+    Mendable,
+    Reusable,
+    Service,
+    Target,
+    Unanswered,
+)
+from harness.evidence.journal import Journal
+from harness.evidence.ledger import LedgerWriter, Ticker
+from harness.workflows import hooks
+from harness.workflows.drill.fault_injection import Strikes
+from harness.workflows.drill.logins import Logins
+from harness.workflows.drill.readback import Observer
+from harness.workflows.drill.scenario import Scenario
+from harness.workflows.steps import BrokeOff, Steps
+from harness.workloads import object_digest
+from harness.workloads.deployment import Deployment
+
+WRITES_EACH_SIDE = 20
+"""Acknowledged writes of every store that must stand before the backup, and again between backup and fault."""
+
+AGAIN_S = 10.0
+"""Between two restores where one is asked for again: Velero looks only once a minute whether its bucket is back."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a drill is made of. `env` is what users' hooks find in their environment."""
+
+    cluster: Cluster
+    engine: BackupEngine
+    deployment: Deployment
+    stores: tuple[Datastore, ...]
+    dataset: Dataset
+    scenario: Scenario
+    bucket: Callable[[], Bucket]  # there only once the cluster is up
+    machines: Machines
+    renew: Callable[[], None]  # a new cluster in place of the old one, with the bucket as it is
+    beside: Callable[[], Parts]  # a second cluster with the same bucket, and all else as it is; it is not up yet
+    hooks: tuple[hooks.Hook, ...]
+    env: dict[str, str]
+    writes_per_s: float = 20.0
+    left: Left | None = None  # what an earlier drill left here, to begin with
+    services: tuple[Service, ...] = ()  # what people log in to
+
+
+class Drill:
+    """Runs one drill and decides nothing: it appends to the journal, and `harness.checks.judge` reads that."""
+
+    def __init__(self, parts: Parts, run: Path, journal: Journal) -> None:
+        """`run` is the drill's own run directory."""
+        self._parts = parts
+        self._run = run
+        self._journal = journal
+        self._scenario = parts.scenario
+        self._observer = Observer(journal, run, parts.stores)
+        self._logins = Logins(journal)
+        self._steps = Steps(journal, parts.hooks, parts.env)
+        self._strikes = Strikes(journal, self._steps, parts.scenario.troubles, self._target)
+        self._backup = f"drill-{run.name.lower().replace('_', '-')}"
+        self._stored_at = ""
+        self._writers: dict[str, LedgerWriter] = {}
+        self._source: tuple[Datastore, ...] = ()  # the stores that were moved away from, and run on
+
+    def run(self) -> None:
+        """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
+
+        1. `up`: a cluster with its object store, its fence and the backup engine, and no backup yet.
+        2. `deploy`: every store with all its members, healthy and replicating; or those that an earlier drill left.
+        3. `seed`: known data on every member, and no write yet. From now on a ledger of writes, outside the
+           cluster, goes on in every store.
+        4. `backup`: the digest of every member and of the namespace's objects, which is what "equal" will
+           mean; T0 asked for, T1 seen in the bucket. What should be in it is noted beside what is.
+        5. `write`: writes that the backup cannot hold; they are what the RPO is about.
+        6. `break`: all healthy, the undo noted, the fault injected, and its damage *seen* (T2, T3).
+        7. `restore`, by the scenario's plan: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the
+           stores' own steps.
+        8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and has its data
+           read in full (T9). Then all are restarted at once and read once more, with their ledgers and indexes: so
+           nothing is told from memory, and what would not outlive the next power cut shows.
+
+        Troubles strike at `seed`, `backup`, `write`, `restore` or `readback`, and are seen like the fault itself.
+
+        An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
+        """
+        actions = {
+            "up": self._up,
+            "deploy": self._deploy,
+            "seed": self._seed,
+            "backup": self._take_backup,
+            "write": self._write,
+            "break": self._break,
+            "restore": self._restore,
+            "readback": self._read_back,
+        }
+        try:
+            self._steps.take({step: actions[step] for step in self._scenario.steps})
+        finally:
+            self._close_ledgers()
+            self._strikes.end_all("write")
+            self._strikes.end_all("seed")
+
+    def _up(self) -> None:
+        self._parts.cluster.up()
+        self._parts.engine.install()
+        self._parts.engine.forget()
+
+    def _deploy(self) -> None:
+        left = self._parts.left
+        if left:
+            self._journal.append("taken-over", run=left.run, digests=dict(left.digests))
+        else:
+            self._parts.deployment.apply(self._run.name)
+        what = "all members to be healthy"
+        wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
+        # What is beside the members, too: a trouble of the drill before may have taken a pod, or one loads data.
+        if left or self._parts.services or self._parts.deployment.brought:
+            wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=timeouts.SERVICE_S)
+        if not left:
+            self._parts.deployment.close()
+
+    def _seed(self) -> None:
+        parts = self._parts
+        parallel.each(parts.stores, _forget_writes if parts.left else lambda store: store.seed(parts.dataset))
+        what = "all members to hold the known data"
+        wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
+        clock, seed = self._journal.clock, parts.dataset.seed
+        ticker = Ticker(clock, parts.writes_per_s)
+        for store in parts.stores:
+            path = self._run / "ledger" / f"{store.name}.jsonl"
+            self._writers[store.name] = LedgerWriter(store.name, path, seed, clock, store.writer, ticker=ticker)
+            self._writers[store.name].start()
+        self._more_writes()
+        self._strikes.strike_all("seed")
+
+    def _take_backup(self) -> None:
+        engine, namespace = self._parts.engine, self._parts.deployment.namespace
+        self._logins.note("before", self._parts.services, within_s=timeouts.SERVICE_S)
+        self._observer.digests("before")
+        self._note_objects("before", storage_class=self._scenario.plan.storage_class)
+        self._observer.volumes("backup", self._parts.cluster.volumes(namespace))
+        whose = {member.name: member.store.name for member in self._observer.members}  # whatever their labels say
+        volumes = (replace(v, store=whose.get(v.pod, v.store)) for v in engine.protected(namespace))
+        protected = [asdict(volume) for volume in volumes]
+        self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
+        report = self._strikes.amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
+        self._journal.append("backup", engine=engine.name, **asdict(report))
+        stored = engine.stored(self._backup)
+        if stored.objects:
+            self._stored_at = self._journal.mark("T1").at
+        self._check_backup(stored)
+
+    def _check_backup(self, stored: Stored) -> None:
+        self._journal.append("stored", **asdict(self._parts.engine.check(self._backup, stored)))
+
+    def _write(self) -> None:
+        self._more_writes()
+        if self._strikes.strike_all("write"):
+            self._check_backup(self._parts.engine.stored(self._backup))
+
+    def _more_writes(self) -> None:
+        """Return once every store has acknowledged some more writes."""
+        goals = {name: writer.acknowledged + WRITES_EACH_SIDE for name, writer in self._writers.items()}
+
+        def enough() -> None:
+            behind = [name for name, goal in goals.items() if self._writers[name].acknowledged < goal]
+            if behind:
+                raise wait.NotYet(f"too few from {', '.join(behind)}")
+
+        wait.until(enough, waited_for="acknowledged writes", within_s=timeouts.WRITES_S, every_s=0.05)
+
+    def _break(self) -> None:
+        parts = self._parts
+        self._observer.healths("before", within_s=timeouts.READ_S)
+        volumes = parts.cluster.volumes(parts.deployment.namespace)
+        self._observer.volumes("before", volumes)
+        fault = self._scenario.fault
+        assert fault is not None  # without one this is no step of the drill
+        try:
+            self._strikes.strike(fault)
+            if self._scenario.plan.older:
+                self._take_later_backup()
+            self._journal.mark("T3")
+        finally:
+            self._strikes.end(fault)
+        parallel.each(self._writers.values(), LedgerWriter.stop)
+        last = [w.last_acknowledged_s for w in self._writers.values() if w.last_acknowledged_s is not None]
+        self._journal.append("mark", mark="T2", at_s=max(last))
+
+    def _take_later_backup(self) -> None:
+        """What somebody who has not noticed anything yet would do: go on, and take the next backup."""
+        self._more_writes()
+        engine, name = self._parts.engine, f"{self._backup}-later"
+        self._journal.append("later-backup", **asdict(engine.backup(name, self._parts.deployment.namespace)))
+
+    def _target(self) -> Target:
+        parts = self._parts
+        namespace = parts.deployment.namespace
+        layout = parts.engine.layout(namespace)
+        return Target(parts.cluster, namespace, parts.stores, parts.bucket(), parts.machines, layout)
+
+    def _restore(self) -> None:
+        plan = self._scenario.plan
+        with self._recovery():
+            if plan.new_cluster:
+                self._parts.renew()
+            if plan.move:
+                self._move()
+            if plan.new_cluster or plan.move:
+                self._parts.engine.install()
+            if plan.make_way:
+                self._parts.deployment.remove()
+            if plan.discard_lost:
+                self._parts.deployment.discard(self._strikes.lost)
+        if plan.restore:
+            self._restore_backup()
+        else:
+            self._journal.mark("T4")  # from here on the stores mend themselves
+        try:
+            self._recover()
+        except BrokeOff:
+            self._read_all(well_within_s=0)  # what the members say, and hold, tells what is wrong
+            raise
+
+    def _recover(self) -> None:
+        plan, within_s = self._scenario.plan, self._recover_within_s()
+        stores = self._parts.stores
+        mend = {store.name: store.mend for store in stores if plan.mend and isinstance(store, Mendable)}
+        recover = {store.name: store.recover for store in stores} if plan.restore else mend
+        with self._recovery():
+            # Beside the stores' own steps: the moment at which the orchestrator would call all well.
+            parallel.together({"all pods": self._watch_pods, **recover}, within_s=within_s)
+
+    def _move(self) -> None:
+        """From here on the drill is about another cluster. The one from before runs on."""
+        self._source, self._parts = self._parts.stores, self._parts.beside()
+        self._steps.env = self._parts.env
+        self._parts.cluster.up()
+        self._observer = Observer(self._journal, self._run, self._parts.stores)
+        for store in self._parts.stores:
+            self._writers[store.name].follow(store.writer)
+
+    def _restore_backup(self) -> None:
+        plan = self._scenario.plan
+        with self._recovery():
+            report = self._strikes.amid("restore", "T4", lambda: self._ask_for_restore(self._backup))
+            if plan.again and report.phase != DONE:
+                report = self._restore_again()
+        self._journal.mark("T5")
+        if self._scenario.expected_findings and report.phase != DONE:
+            said = f"the tool itself says of its restore: {report.phase}"
+            self._steps.fail(said, reasons=(of_phase("restore", report.phase),))
+
+    def _restore_again(self) -> ToolReport:
+        attempts = count(2)
+
+        def attempt() -> ToolReport:
+            self._parts.deployment.remove()
+            report = self._ask_for_restore(f"{self._backup}-{next(attempts)}")
+            if report.phase != DONE:
+                said = f"{report.phase}: {'; '.join(report.messages)}"
+                raise wait.NotYet(said, (of_phase("restore", report.phase),))
+            return report
+
+        what = "a restore that the tool calls done"
+        return wait.until(attempt, waited_for=what, within_s=self._recover_within_s(), every_s=AGAIN_S)
+
+    def _ask_for_restore(self, name: str) -> ToolReport:
+        if self._scenario.plan.rewind and self._stored_at:
+            back = rewind(self._parts.bucket(), datetime.fromisoformat(self._stored_at))
+            self._journal.append("note", text=f"{back} objects were brought back to {self._stored_at}")
+        report = self._parts.engine.restore(name, self._backup, within_s=self._recover_within_s())
+        self._journal.append("restore", engine=self._parts.engine.name, **asdict(report))
+        return report
+
+    def _watch_pods(self) -> None:
+        ready, what = self._parts.deployment.ready, "all pods to be Ready after the restore"
+        wait.until(ready, waited_for=what, within_s=max(timeouts.RECOVER_S, self._recover_within_s()), every_s=1)
+        self._journal.mark("T6")
+
+    def _recover_within_s(self) -> float:
+        # Past the objective there is nothing more to wait for: it is missed.
+        return self._scenario.objectives.rto_s or timeouts.RECOVER_S
+
+    def _read_back(self) -> None:
+        try:
+            self._strikes.strike_all("readback")
+            self._read_twice()
+        finally:
+            self._strikes.end_all("readback")
+        self._observer.source(self._source)
+
+    def _read_twice(self) -> None:
+        try:
+            with self._recovery():
+                what = "all members to be healthy again"
+                wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.READ_S)
+                self._observer.first_reads(lambda store: self._writers[store].attempted)
+            self._journal.mark("T7")
+            self._new_writes()
+            self._note_objects("after")
+            self._observer.digests("after")
+            self._journal.mark("T9")
+            members = [member.name for member in self._observer.members]
+            members += [pod for service in self._parts.services for pod in service.pods]
+            for member, uids in self._parts.deployment.restart(members).items():
+                self._journal.append("restart", member=member, **uids)
+            with self._recovery():
+                what = "all members to be healthy once they were restarted"
+                wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
+        except BrokeOff:
+            self._read_all(well_within_s=0)  # what members that are not well hold says what is wrong with them
+            raise
+        self._read_all(well_within_s=timeouts.READ_S)
+
+    def _note_objects(self, when: str, within_s: float = timeouts.READ_S, storage_class: str = "") -> None:
+        kubectl, namespace = self._parts.cluster.kubectl, self._parts.deployment.namespace
+        parts = object_digest.digest(kubectl, namespace, within_s=within_s, storage_class=storage_class)
+        self._journal.append("objects", when=when, parts={name: asdict(part) for name, part in parts.items()})
+
+    def _read_all(self, *, well_within_s: float) -> None:
+        self._observer.volumes("after", self._parts.cluster.volumes(self._parts.deployment.namespace))
+        self._observer.healths("after", within_s=well_within_s)
+        self._note_objects("after", well_within_s)
+        self._observer.digests("after")
+        self._logins.note("after", self._parts.services, within_s=timeouts.SERVICE_S if well_within_s else 0)
+        self._observer.survivors()
+        self._observer.indexes()  # last: a server may end itself over a damaged page
+
+    def _new_writes(self) -> None:
+        stores = self._parts.stores
+        written = parallel.each(stores, self._new_write)
+        if None not in written:
+            self._journal.mark("T8")
+        for store, row in zip(stores, written, strict=True):
+            if row is not None:
+                seen: list[Json] = [*self._observer.shown_on(store, row, within_s=timeouts.READ_S)]
+                self._journal.append("write", store=store.name, n=row.n, committed=True, seen_on=seen)
+
+    def _new_write(self, store: Datastore) -> Row | None:
+        writer = self._writers[store.name]
+
+        def commit() -> Row:
+            try:
+                operation = writer.write_one()
+            except Unanswered as error:
+                raise wait.NotYet(str(error)) from error
+            return Row(operation.n, operation.key, operation.value)
+
+        try:
+            return wait.until(commit, waited_for=f"a new write to {store.name}", within_s=timeouts.READ_S)
+        except TimedOut as error:
+            self._journal.append("write", store=store.name, n=writer.attempted, committed=False, detail=str(error))
+            return None
+
+    @contextlib.contextmanager
+    def _recovery(self) -> Iterator[None]:
+        """What fails here is the recovery's failure, unless the cluster itself no longer answers."""
+        try:
+            yield
+        except (ToolFailed, TimedOut) as error:
+            self._parts.cluster.kubectl("get", "--raw", "/readyz")
+            self._steps.fail("; ".join((str(error), *self._parts.deployment.unwell())), error)
+
+    def _close_ledgers(self) -> None:
+        for writer in self._writers.values():
+            try:
+                writer.stop()
+            except HarnessError as error:
+                self._steps.broke(error)
+            writer.close()
+            self._observer.file(writer.path, writer.fingerprint)
+
+
+def _forget_writes(store: Datastore) -> None:
+    if not isinstance(store, Reusable):
+        raise HarnessError(f"{store.name} cannot be taken over from another drill: it cannot forget its writes")
+    store.forget_writes()

@@ -1,0 +1,85 @@
+"""What a scenario breaks: it is struck, seen to be broken, and taken away again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from harness.core import parallel
+from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
+from harness.core.model import ToolReport, lost_claims
+from harness.core.ports import Fault, Target
+from harness.evidence.journal import Journal
+from harness.workflows.drill.scenario import Trouble
+from harness.workflows.steps import Steps
+
+
+class Strikes:
+    """All that one drill breaks. `target` says what there is to break, at the moment at which it is asked."""
+
+    def __init__(
+        self, journal: Journal, steps: Steps, troubles: Sequence[Trouble], target: Callable[[], Target]
+    ) -> None:
+        """Nothing is broken yet."""
+        self._journal = journal
+        self._steps = steps
+        self._troubles = troubles
+        self._target = target
+        self._struck: set[str] = set()
+        self.lost: set[str] = set()
+        """The claims whose volumes are gone."""
+
+    def strike(self, fault: Fault) -> None:
+        """Break something, and see that it is broken. FaultHadNoEffect if it is not."""
+        target = self._target()
+        volumes = target.cluster.volumes(target.namespace)
+        self._struck.add(fault.name)
+        self._journal.append("fault", name=fault.name, phase="undo-written", step=self._steps.now)
+        try:
+            fault.inject(target)
+            self._journal.append("fault", name=fault.name, phase="injected", step=self._steps.now)
+            damage = fault.damage(target, volumes)
+        except (ToolFailed, TimedOut) as error:
+            # Beside a restore such a failure would be taken for the recovery's own.
+            raise FaultHadNoEffect(f"{fault.name}: {error}") from error
+        if not damage:
+            raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
+        self._journal.append("damage", fault=fault.name, what=dict(damage))
+        self.lost.update(lost_claims(damage))
+
+    def end(self, fault: Fault) -> None:
+        """Take it away."""
+        fault.undo(self._target())
+        self._journal.append("fault", name=fault.name, phase="undone", step=self._steps.now)
+
+    def strike_all(self, step: str) -> bool:
+        """Break what is to break at a step; whether anything was."""
+        faults = [trouble.fault for trouble in self._at(step)]
+        for fault in faults:
+            self.strike(fault)
+        return bool(faults)
+
+    def end_all(self, step: str) -> None:
+        """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
+        for trouble in self._at(step):
+            if trouble.fault.name in self._struck:
+                try:
+                    self.end(trouble.fault)
+                except HarnessError as error:
+                    self._steps.broke(error)
+
+    def amid(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
+        """The tool's part of a step, marked when it is asked for, with the troubles that the scenario has for it."""
+        troubles = self._at(step)
+        others = [partial(self.strike, trouble.fault) for trouble in troubles if trouble.beside]
+        try:
+            for trouble in troubles:
+                if not trouble.beside:
+                    self.strike(trouble.fault)
+            self._journal.mark(mark)
+            return parallel.beside(act, others)
+        finally:
+            self.end_all(step)
+
+    def _at(self, step: str) -> list[Trouble]:
+        return [trouble for trouble in self._troubles if trouble.step == step]

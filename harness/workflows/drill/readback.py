@@ -1,0 +1,206 @@
+"""What a drill reads from the members, and how it gets into the journal. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+from harness.core import parallel, timeouts, wait
+from harness.core.errors import TimedOut
+from harness.core.model import Health, Json, Row, Volume
+from harness.core.ports import Corrupt, Datastore, Indexed
+from harness.core.reason import Reason
+from harness.evidence import ledger
+from harness.evidence.journal import Journal
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of one store."""
+
+    store: Datastore
+    name: str
+
+
+class Observer:
+    """Reads from all members at once."""
+
+    def __init__(self, journal: Journal, run: Path, stores: Sequence[Datastore]) -> None:
+        """`run` is the run directory, where the survivors' files go."""
+        self._journal = journal
+        self._run = run
+        self.members = members(stores)
+
+    def all_healthy(self) -> tuple[Health, ...]:
+        """The health of every member if all are well; else NotYet, naming those that are not."""
+        return all_healthy(self.members)
+
+    def healths(self, when: str, *, within_s: float) -> None:
+        """Note the health of every member, `before` the fault or `after` the restore.
+
+        Writes go on, so a member may lag for a moment: they are asked until all are well, or the time is up.
+        """
+        try:
+            healths = wait.until(self.all_healthy, waited_for="all members to be healthy", within_s=within_s)
+        except TimedOut:
+            healths = tuple(parallel.each(self.members, _health))
+        for member, health in zip(self.members, healths, strict=True):
+            self._journal.append("health", when=when, store=member.store.name, member=member.name, **asdict(health))
+
+    def volumes(self, when: str, volumes: Sequence[Volume]) -> None:
+        """Note which claims there are and what they are bound to."""
+        self._journal.append("volumes", when=when, volumes=[asdict(volume) for volume in volumes])
+
+    def digests(self, when: str) -> None:
+        """Read and note the digest of every member; one that cannot be read is noted as `unread` or `corrupt`."""
+
+        def digest(member: Member) -> None:
+            read = member.store.digest(member.name)
+            data = {name: asdict(part) for name, part in read.parts.items()}
+            whose = {"store": member.store.name, "member": member.name, "answered_by": read.answered_by}
+            self._journal.append("digest", when=when, **whose, parts=data)
+
+        self._attempt("digest", digest)
+
+    def indexes(self) -> None:
+        """Hold the indexes of every member that has some against their tables, and note what came of it."""
+
+        def indexes(member: Member) -> None:
+            if isinstance(member.store, Indexed):
+                read = member.store.indexes(member.name)
+                self._journal.append("indexes", store=member.store.name, member=member.name, **asdict(read))
+
+        self._attempt("indexes", indexes)
+
+    def survivors(self) -> None:
+        """Write down the ledger and its accounts as every member shows them, and note each file's fingerprint."""
+
+        def survivors(member: Member) -> None:
+            path = self._run / "ledger" / f"{member.store.name}@{member.name}.jsonl"
+            rows = ledger.write_rows(path, member.store.ledger(member.name))
+            self.file(path, ledger.fingerprint(path))
+            self._journal.append("survivors", store=member.store.name, member=member.name, rows=rows)
+
+        def balances(member: Member) -> None:
+            accounts = dict(member.store.balances(member.name))
+            self._journal.append("balances", store=member.store.name, member=member.name, accounts=accounts)
+
+        self._attempt("ledger", survivors)
+        self._attempt("balances", balances)
+
+    def source(self, stores: Sequence[Datastore]) -> None:
+        """Note the health of every member of stores that were left running elsewhere, and the newest write there."""
+
+        def look(member: Member) -> None:
+            health = _health(member)
+            newest = max((row.n for row in member.store.ledger(member.name)), default=0)
+            whose = {"store": member.store.name, "member": member.name}
+            said: dict[str, Json] = {"ok": health.ok, "detail": health.detail, "reasons": [*health.reasons]}
+            self._journal.append("source", **whose, newest=newest, **said)
+
+        self._attempt("source", look, members(stores))
+
+    def file(self, path: Path, sha256: str) -> None:
+        """Note the fingerprint of a finished file of the run directory."""
+        self._journal.append("file", name=path.name, sha256=sha256)
+
+    def first_reads(self, newest: Callable[[str], int]) -> None:
+        """Return once every member has shown a row of the ledger that is truly one of ours.
+
+        `newest` gives the number of the newest write to a store. The whole ledger is judged later;
+        this is the moment at which a client would first have read something right.
+        """
+
+        def correct(member: Member) -> None:
+            row = next(iter(member.store.ledger(member.name)), None)
+            if row is None:
+                raise wait.NotYet("an empty ledger")
+            if not (1 <= row.n <= newest(member.store.name) and row.value.startswith(f"{row.n}-")):
+                raise wait.NotYet(f"a row that nobody wrote: {row}")
+
+        def until_correct(member: Member) -> None:
+            what = f"a correct read from {member.name}"
+            wait.until(lambda: _ask(lambda: correct(member)), waited_for=what, within_s=timeouts.READ_S)
+
+        parallel.each(self.members, until_correct)
+
+    def shown_on(self, store: Datastore, row: Row, *, within_s: float) -> list[str]:
+        """The members of a store that show `row` within the deadline."""
+
+        def shows(member: str) -> bool:
+            def look() -> None:
+                if row not in store.ledger(member):
+                    raise wait.NotYet(f"no write {row.n}")
+
+            try:
+                what = f"write {row.n} on {member}"
+                wait.until(lambda: _ask(look), waited_for=what, within_s=within_s)
+            except TimedOut:
+                return False
+            return True
+
+        return [name for name, seen in zip(store.members, parallel.each(store.members, shows), strict=True) if seen]
+
+    def _attempt(self, what: str, read: Callable[[Member], None], of: Sequence[Member] | None = None) -> None:
+        def attempt(member: Member) -> None:
+            where: dict[str, Json] = {"what": what, "store": member.store.name, "member": member.name}
+            try:
+                read(member)
+            except Corrupt as error:
+                self._journal.append("corrupt", **where, message=str(error), objects=[*error.objects])
+            except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; what is not read is UNKNOWN
+                self._journal.append("unread", **where, message=f"{type(error).__name__}: {error}")
+
+        parallel.each(self.members if of is None else of, attempt)
+
+
+def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:
+    """All members of these stores."""
+    return tuple(Member(store, name) for store in stores for name in store.members)
+
+
+def all_healthy(asked: Sequence[Member]) -> tuple[Health, ...]:
+    """The health of every one of these members if all are well; else NotYet, naming the first of each store.
+
+    Whom one of its store keeps waiting is not asked: each question is a process, on a machine that is busy recovering.
+    """
+    stores = [tuple(group) for _, group in groupby(asked, key=lambda member: member.store.name)]
+    told = [each for store in parallel.each(stores, _up_to_the_first_unwell) for each in store]
+    unwell = [(member.name, health) for member, health in told if not health.ok]
+    if unwell:
+        reasons = (Reason.MemberUnhealthy, *(reason for _, health in unwell for reason in health.reasons))
+        said = "; ".join(f"{name}: {health.detail}" for name, health in unwell)
+        raise wait.NotYet(said, reasons, [name for name, _ in unwell])
+    return tuple(health for _, health in told)
+
+
+def _up_to_the_first_unwell(members: Sequence[Member]) -> list[tuple[Member, Health]]:
+    told: list[tuple[Member, Health]] = []
+    for member in members:
+        told.append((member, _health(member)))
+        if not told[-1][1].ok:
+            break
+    return told
+
+
+def _health(member: Member) -> Health:
+    try:
+        return member.store.health(member.name)
+    except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; it did not answer well
+        detail = f"{type(error).__name__}: {error}"
+        return Health(ok=False, detail=detail, role="unknown", identity="", reasons=(Reason.NotAnswering,))
+
+
+def _ask(read: Callable[[], T]) -> T:
+    """Read from a member that may not answer yet, in whatever way its driver says so."""
+    try:
+        return read()
+    except wait.NotYet:
+        raise
+    except Exception as error:
+        raise wait.NotYet(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,192 @@
+"""What a user asked for, checked word by word before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from harness.backups.repository_layout import LAYOUTS
+from harness.core import resources
+from harness.core.choices import IMAGES, choose, choose_all, registry
+from harness.core.errors import Misconfigured
+from harness.core.model import STEPS, Objectives
+from harness.core.ports import Fault
+from harness.workflows import hooks
+from harness.workflows.drill import scenario
+from harness.workflows.drill.scenario import STORES, Scenario
+from harness.workflows.hooks import Hook
+from harness.workloads.application import Application
+from harness.workloads.dataset.schema import SIZES
+
+MAX_RATE = 1000
+"""Writes a second; one client writes to each store, and waits for each answer."""
+
+ENGINES = {f"velero-{uploader}": frozenset(parts) for uploader, parts in LAYOUTS.items()}
+"""What takes and restores backups, each with the parts that its repositories have."""
+
+
+def options(
+    names: Sequence[str],
+    *,
+    folder: Path | None = None,
+    stores: Sequence[str] = (),
+    strategy: str | None = None,
+    engine: str | None = None,
+    seed: int = 1,
+    size: str = "small",
+    keep: bool = False,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    images: str = "auto",
+    mirror: str | None = None,
+    runs: Path = Path("reports/runs"),
+    cluster: str = "drillproof",
+    key: Path | None = None,
+    rate: float = 20.0,
+    application: Application | None = None,
+) -> tuple[Options, ...]:
+    """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
+
+    `folder` holds the scenarios, `application` is what they strike (default: our own).
+    What is not said is as the scenario has it.
+    """
+    asked = []
+    known, fixtures = (application.stores, application.fixtures) if application else (STORES, resources.fixtures())
+    brought = application.brought if application else None
+    if brought and size != "small":
+        raise Misconfigured(f"--size {size} is of drillproof's own known data; {brought.name} has its own")
+    for found in scenarios(names, scenario.load(folder or resources.scenarios(), known)):
+        _is_not_of_ours(found, known)
+        each = _with_objectives(found, brought.objectives) if brought else found
+        chosen = choose_all("store", stores, known) or each.stores
+        chosen_engine = choose("engine", engine or each.engine, ENGINES)
+        for fault in each.faults:
+            _can_strike(fault, each.name, chosen, chosen_engine, known)
+        asked.append(
+            Options(
+                scenario=each,
+                stores=chosen,
+                strategy=(
+                    _strategy(each, strategy or brought.strategy, (brought.strategy,))
+                    if brought
+                    else _strategy(each, strategy or each.strategy, strategies(fixtures, chosen))
+                ),
+                engine=chosen_engine,
+                seed=seed,
+                size=choose("size", size, SIZES),
+                keep=keep,
+                hooks=_hooks("before", before) + _hooks("after", after),
+                images=choose("source of images", images, IMAGES),
+                mirror=None if mirror is None else registry(mirror),
+                runs=runs,
+                cluster=cluster,
+                key=key,
+                rate=_rate(rate),
+                application=application,
+            )
+        )
+    return tuple(asked)
+
+
+def _is_not_of_ours(each: Scenario, known: Sequence[str]) -> None:
+    """Misconfigured for a disaster that strikes a store as our own deployment has it, where others are drilled."""
+    needed = {need for fault in each.faults for need in fault.needs} | set(each.stores)
+    if ours := sorted(needed & (set(STORES) - set(known))):
+        raise Misconfigured(
+            f"{each.name} strikes {', '.join(ours)} as drillproof's own deployment has it, and cannot strike "
+            f"{', '.join(known)}"
+        )
+
+
+def _with_objectives(each: Scenario, own: Objectives) -> Scenario:
+    """A scenario with the objectives that the application has; a bad recovery that must be noticed has none."""
+    if each.expected_findings:
+        return each
+    said = {name: limit for name, limit in asdict(own).items() if limit is not None}
+    return replace(each, objectives=replace(each.objectives, **said))
+
+
+def _strategy(each: Scenario, word: str, known: Iterable[str]) -> str:
+    chosen = choose("strategy", word, known)
+    if each.strategies and chosen not in each.strategies:
+        raise Misconfigured(
+            f"{each.name} makes no sense with the strategy {chosen}; it does with: {', '.join(each.strategies)}"
+        )
+    return chosen
+
+
+def at_least_once(repeat: int) -> int:
+    """How often each drill is made."""
+    if repeat < 1:
+        raise Misconfigured(f"--repeat {repeat} drills nothing; say how often, 1 or more")
+    return repeat
+
+
+def _rate(per_s: float) -> float:
+    if not 1 <= per_s <= MAX_RATE:
+        raise Misconfigured(f"--rate {per_s:g} makes no ledger; say how many writes a second, from 1 to {MAX_RATE}")
+    return per_s
+
+
+def _can_strike(fault: Fault, scenario: str, stores: Sequence[str], engine: str, known: Sequence[str]) -> None:
+    """Misconfigured, with what it lacks, if the fault would find nothing to strike."""
+    lacking = set(fault.needs) - set(stores) - ENGINES[engine]
+    if needed := sorted(lacking & set(known)):
+        raise Misconfigured(f"{scenario} needs {', '.join(needed)} ({fault.name}); add it to --stores")
+    if lacking:
+        others = ", ".join(name for name, parts in ENGINES.items() if lacking <= parts) or "none"
+        raise Misconfigured(
+            f"{scenario} cannot be with {engine}, whose repository has no {', '.join(sorted(lacking))} ({fault.name}); "
+            f"engines that can: {others}"
+        )
+
+
+def _hooks(when: str, texts: Sequence[str]) -> tuple[hooks.Hook, ...]:
+    for text in texts:
+        step, equals, command = text.partition("=")
+        if equals and command.strip():
+            choose("step", step, STEPS)  # for the suggestion; the form is judged by `parse`
+    return hooks.parse(when, texts)
+
+
+def scenarios(names: Sequence[str], known: dict[str, Scenario]) -> tuple[Scenario, ...]:
+    """The scenarios named; with no name the default drill, or the only one there is."""
+    default = [name for name, each in known.items() if each.default or len(known) == 1]
+    if not names and len(default) != 1:
+        raise Misconfigured(f"say which scenario; known: {', '.join(known) or 'none'}")
+    return tuple(known[choose("scenario", name, known)] for name in dict.fromkeys(names or default))
+
+
+def strategies(fixtures: Path, stores: Iterable[str]) -> tuple[str, ...]:
+    """The strategies that all of `stores` have manifests for."""
+    found = [{path.parent.name for path in (fixtures / store).glob("*/kustomization.yaml")} for store in stores]
+    return tuple(sorted(set.intersection(*found) - {"base"})) if found else ()
+
+
+@dataclass(frozen=True)
+class Options:
+    """One drill as the user wants it; all words checked already (see `harness.workflows.drill.request`)."""
+
+    scenario: Scenario
+    stores: tuple[str, ...]
+    strategy: str
+    engine: str
+    seed: int
+    size: str
+    keep: bool
+    hooks: tuple[Hook, ...]
+    images: str
+    mirror: str | None
+    runs: Path
+    cluster: str = "drillproof"
+    key: Path | None = None  # the private key that signs; the user's own if None
+    rate: float = 20.0  # writes a second to each store, as far as it keeps up
+    application: Application | None = None  # what is protected; our own if None
+
+    @property
+    def way(self) -> str:
+        """The strategy as runs are told apart by it: with the name of what is deployed, if that is ours and another."""
+        if self.application and self.application.services:
+            return f"{self.strategy} of {self.application.namespace}"
+        return self.strategy

@@ -1,0 +1,36 @@
+"""A user's own commands at the steps of a drill: `--before STEP=CMD` and `--after STEP=CMD`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.core import process, timeouts
+from harness.core.errors import Misconfigured
+from harness.core.model import STEPS
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One command at one step."""
+
+    when: str  # before, after
+    step: str
+    command: str
+
+
+def parse(when: str, texts: Sequence[str], steps: Sequence[str] = STEPS) -> tuple[Hook, ...]:
+    """Hooks from what the user typed; Misconfigured says which steps there are."""
+    hooks = []
+    for text in texts:
+        step, equals, command = text.partition("=")
+        if step not in steps or not equals or not command.strip():
+            raise Misconfigured(f"--{when} {text!r}: write STEP=CMD, with one of the steps {', '.join(steps)}")
+        hooks.append(Hook(when, step, command))
+    return tuple(hooks)
+
+
+def run(hook: Hook, env: Mapping[str, str]) -> str:
+    """Run one hook and return what it printed. It is the user's own line, so the user's shell reads it."""
+    output = process.run(["/bin/sh", "-c", hook.command], within_s=timeouts.HOOK_S, env=env)
+    return (output.stdout + output.stderr).strip()

@@ -1,0 +1,286 @@
+"""Puts a migration together from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from harness.backups.object_store import ObjectStore
+from harness.backups.velero import VeleroEngine
+from harness.backups.velero_backup import secret_values
+from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
+from harness.checks.proof_metrics import LEFT_OUT
+from harness.checks.trust import believed
+from harness.clusters.diagnostics import collect_namespace
+from harness.clusters.rbac import whoami
+from harness.core import resources
+from harness.core.clock import Clock
+from harness.core.errors import HarnessError, Misconfigured
+from harness.core.kubernetes import Kubectl, find_kubectl, text
+from harness.core.model import MOVE_STEPS, Event, Json, Plan, Verdict
+from harness.core.wait import NotYet
+from harness.evidence import run_directory, support_bundle
+from harness.evidence.journal import Journal
+from harness.evidence.ledger import fingerprint
+from harness.selftest import runner
+from harness.workflows import hooks, run_metadata
+from harness.workflows.hooks import Hook
+from harness.workflows.migration import plan as plans
+from harness.workflows.migration import rbac
+from harness.workflows.migration import rollback as ways
+from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET, Survey, survey
+from harness.workflows.migration.migration import End, Move, Parts
+from harness.workflows.migration.plan import Hindrance, MovePlan
+from harness.workflows.migration.quiesce import Freezer
+from harness.workflows.migration.request import MoveOptions, Place, kubeconfig_of
+from harness.workflows.migration.rollback import Moved
+from harness.workloads.database_probe import Examiner
+
+NAME = "migrate"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Both ends as they are, and the plan that follows."""
+
+    source: Survey
+    target: Survey
+    plan: MovePlan
+    binds: bool = False  # whether we have to be let into the target's namespace once it is made
+
+
+def look(options: MoveOptions) -> Looked:
+    """Look at both ends, and let every database of the source answer. Nothing is changed. Misconfigured."""
+    kubectl, other = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
+    binds = rbac.ask(options, kubectl, other)
+    source = survey(kubectl, options.source, OF_SOURCE)
+    target = survey(other, options.target, OF_TARGET)
+    plan = plans.plan(options, source, target)
+    examiner, silent = examiner_of(kubectl), []
+    for database in plan.databases:
+        try:
+            examiner.ready(database)
+        except (HarnessError, NotYet) as error:
+            silent.append(Hindrance(fatal=True, what=f"{database.key} does not tell what it holds: {error}"))
+    return Looked(source, target, replace(plan, hindrances=(*plan.hindrances, *silent)), binds)
+
+
+class MoveSite:
+    """Where one migration is made. Nothing of either cluster is ours, so nothing is taken down."""
+
+    def __init__(self) -> None:
+        """Nothing is asked yet."""
+        self._known: frozenset[str] = frozenset()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def drill(self, options: MoveOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
+        """Move, and return the run directory; the journal there says how it went.
+
+        Misconfigured if it cannot be; nothing was changed then.
+        """
+        looked = look(options)
+        if looked.plan.fatal:
+            raise Misconfigured(f"this cannot be moved: {'; '.join(looked.plan.fatal)}")
+        for line in told(looked.plan):
+            say(line)
+        self._known = frozenset(secret_values(looked.source.of("Secret")))
+        run = run_directory.create(options.runs, NAME, _facts(options, looked))
+        journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
+        try:
+            journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+            journal.append("selftest", tier="rehearsed", **runner.rehearsal_of_moves())
+            try:
+                Move(_parts(options, looked, run), run, journal).run()
+            finally:
+                support_bundle.collect(run / "bundle", _logs(options), self.secrets())
+        finally:
+            journal.close()
+        return run
+
+    def settle(self, run: Path, verdict: Verdict) -> None:
+        """Nothing is left to another one."""
+
+    def secrets(self) -> frozenset[str]:
+        """What must be in no file of a run."""
+        return frozenset(filter(None, self._known))
+
+
+def _logs(options: MoveOptions) -> dict[str, Callable[[Path], None]]:
+    """The logs, events and objects of both ends' namespaces."""
+    ends = {"source": options.source, "target": options.target}
+    return {
+        name: partial(collect_namespace, kubectl_of(options.kubeconfig, place), place.namespace)
+        for name, place in ends.items()
+    }
+
+
+def told(plan: MovePlan) -> tuple[str, ...]:
+    """A plan in lines, without what makes it impossible."""
+    return (
+        *(f"{step.name}: {does}" for step in plan.steps for does in step.does),
+        *(f"to know: {each.what}" for each in plan.hindrances if not each.fatal),
+    )
+
+
+def start(name: str, runs: Path, kubeconfig: Path | None) -> tuple[str, ...]:
+    """Let the target's writers go; return what was done. Misconfigured if its move was not proved."""
+    path = run_directory.find(runs, name)
+    run = ways.moved(path)
+    told = believed(path)
+    if told.verdict is not Verdict.PASS:
+        doubt = f" ({'; '.join(told.problems)})" if told.problems else ""
+        raise Misconfigured(
+            f"the move {run.name} came to {told.verdict.name}{doubt}, so its target is not let go; `drillproof migrate "
+            f"back {run.name}` is the way back"
+        )
+    let_go = ways.start(_way(run, run.target, kubeconfig))
+    return (f"{run.target.name}: let go: {', '.join(let_go) or 'nothing was frozen'}",)
+
+
+def back(name: str, runs: Path, kubeconfig: Path | None, *, lose_writes: bool, say: Callable[[str], None]) -> None:
+    """Go back to where a run began. Misconfigured, HarnessError as `harness.workflows.migration.rollback.back` says."""
+    run = ways.moved(run_directory.find(runs, name))
+    ends = (_way(run, place, kubeconfig) for place in (run.source, run.target))
+    ways.back(run, *ends, lose_writes=lose_writes, say=say)
+
+
+def _way(run: Moved, place: Place, kubeconfig: Path | None) -> ways.End:
+    file = kubeconfig_of(kubeconfig)
+    kubectl = kubectl_of(file, place)
+    env = environment(file, run.source, run.target)
+    return ways.End(kubectl, examiner_of(kubectl), freezer_of(kubectl, place.namespace, env))
+
+
+def kubectl_of(kubeconfig: Path, place: Place) -> Kubectl:
+    """kubectl, bound to one end. Misconfigured if there is no such program."""
+    return Kubectl(find_kubectl(), kubeconfig, place.context)
+
+
+def examiner_of(kubectl: Kubectl) -> Examiner:
+    """Asks the databases of one end."""
+    return Examiner(kubectl, resources.fixtures() / "prove")
+
+
+def freezer_of(kubectl: Kubectl, namespace: str, env: Mapping[str, str]) -> Freezer:
+    """Freezes the writers of one end, and lets them go."""
+
+    def command(line: str) -> None:
+        hooks.run(Hook("at", "freeze", line), env)
+
+    return Freezer(kubectl, namespace, command)
+
+
+def environment(kubeconfig: Path, source: Place, target: Place) -> dict[str, str]:
+    """What users' commands find in their environment, but for the step."""
+    return {
+        "KUBECONFIG": str(kubeconfig.resolve()),
+        "DRILLPROOF_NAMESPACE": target.namespace,
+        "DRILLPROOF_CONTEXT": target.context,
+        "DRILLPROOF_SOURCE_NAMESPACE": source.namespace,
+        "DRILLPROOF_SOURCE_CONTEXT": source.context,
+    }
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """A cluster by its kubectl alone, as Velero is asked."""
+
+    kubectl: Kubectl
+
+
+def _parts(options: MoveOptions, looked: Looked, run: Path) -> Parts:
+    source, target = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
+    named = options.source.namespace, options.target.namespace
+    env = environment(options.kubeconfig, options.source, options.target)
+    return Parts(
+        options=options,
+        source=_end(options.source, source, {}),
+        target=_end(options.target, target, {} if named[0] == named[1] else dict([named])),
+        databases=looked.plan.databases,
+        freezer=freezer_of(source, options.source.namespace, env),
+        enter=partial(
+            rbac.inside(named[1], options.writers).enter, target, run.name, whoami(target) if looked.binds else ""
+        ),
+        classes=partial(_map, target, options.storage_classes),
+        forget_classes=partial(_forget, target, options.storage_classes),
+        env={**env, "DRILLPROOF_RUN": str(run.resolve()), "DRILLPROOF_SCENARIO": NAME},
+    )
+
+
+def _end(place: Place, kubectl: Kubectl, namespaces: Mapping[str, str]) -> End:
+    velero = VeleroEngine(_Reached(kubectl), _no_way_in, _NOT_OURS)
+    velero.rename(namespaces=namespaces, storage_classes={})
+    return End(place, kubectl, velero, examiner_of(kubectl), kubectl.volumes)
+
+
+_NOT_OURS = Release(Path(), "", "", Path)
+"""Velero is there already, whichever; it is never installed."""
+
+
+def _no_way_in() -> ObjectStore:
+    raise OSError("drillproof is told no way into this bucket; `velero restore logs` shows what there is")
+
+
+def _map(kubectl: Kubectl, classes: Mapping[str, str]) -> None:
+    if classes:
+        map_storage_classes(kubectl, classes)
+
+
+def _forget(kubectl: Kubectl, classes: Mapping[str, str]) -> None:
+    if classes:
+        kubectl("delete", "configmap", "storage-classes", f"--namespace={NAMESPACE}", "--ignore-not-found")
+
+
+def _facts(options: MoveOptions, looked: Looked) -> dict[str, Json]:
+    there = options.target.namespace
+    asked = set(plans.volumes_asked(looked.source.pods))
+    uncopied = plans.uncopied(looked.source.pods, asked)
+    databases: list[Json] = [
+        {**asdict(each), "key": each.key, "place": f"{there}/{each.pod}"} for each in looked.plan.databases
+    ]
+    return {
+        "kind": run_directory.MOVE,
+        "summary": f"Moves {options.source.name} to {options.target.name}.",
+        "steps": list(MOVE_STEPS),
+        "plan": asdict(Plan(move=True, namespace=there)),
+        "expected_findings": [],
+        "objectives": asdict(options.objectives),
+        "engine": "velero",
+        "stores": {each.key: [each.pod] for each in looked.plan.databases},
+        "hooks": [asdict(hook) for hook in options.hooks],
+        "source": _end_facts(looked.source),
+        "target": _end_facts(looked.target),
+        "storage_classes": dict(options.storage_classes),
+        "writers": list(options.writers),
+        "freeze": options.freeze,
+        "unfreeze": options.unfreeze,
+        "known": [each.what for each in looked.plan.hindrances],
+        "backup": {
+            "claims": [
+                f"{there}/{text(each, 'metadata', 'name')}" for each in looked.source.of("PersistentVolumeClaim")
+            ],
+            "uncopied": list(uncopied),
+        },
+        "databases": databases,
+        "commit": run_metadata.commit(),
+        "selftest": None,
+        "left_out": {each.kind: dict(LEFT_OUT[each.kind]) for each in looked.plan.databases},
+        "host": run_metadata.host(),
+    }
+
+
+def _end_facts(end: Survey) -> dict[str, Json]:
+    return {
+        "context": end.place.context,
+        "namespace": end.place.namespace,
+        "cluster": end.uid,
+        "kubernetes": end.kubernetes,
+        "velero": end.velero.version,
+    }

@@ -1,0 +1,183 @@
+"""What one end of a migration shows of itself. It is only looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from harness.backups.velero_install import NAMESPACE
+from harness.core.errors import Misconfigured, TimedOut, ToolFailed
+from harness.core.kubernetes import Object, RunsKubectl, at, condition, items, number, objects, text
+from harness.workflows.migration.request import Place
+from harness.workloads.object_digest import EXCLUDED_KINDS
+
+CLUSTER = "kube-system"
+"""The namespace that every cluster has, and by whose UID it is known."""
+
+API = "velero.io"
+
+OF_SOURCE = {"persistentvolumes": ""}
+"""What of the whole cluster is looked at, and its API group: where the volumes lie."""
+
+OF_TARGET = {
+    "nodes": "",
+    "pods": "",
+    "storageclasses": "storage.k8s.io",
+    "priorityclasses": "scheduling.k8s.io",
+    "runtimeclasses": "node.k8s.io",
+    "ingressclasses": "networking.k8s.io",
+    "clusterroles": "rbac.authorization.k8s.io",
+}
+"""The same: whether there is room, and what objects of a namespace need that lies outside of it."""
+
+LOCATION = "default"
+"""What Velero's BackupStorageLocation is called that is used."""
+
+
+@dataclass(frozen=True)
+class Velero:
+    """The Velero of one cluster. "" and nothing where there is none."""
+
+    version: str = ""
+    ready: bool = False
+    agents: int = 0  # that are ready, of those that are wanted
+    agents_wanted: int = 0
+    place: tuple[str, ...] = ()  # provider, bucket, prefix of its default location
+    url: str = ""
+    available: bool = False
+    read_only: bool = False
+    repository: str = ""  # a hash of its repositories' password; "" if it has none yet
+    mapping: Mapping[str, str] | None = None  # of storage classes, if it has one already
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One cluster, and the namespace in question if it is there."""
+
+    place: Place
+    uid: str  # of the cluster
+    kubernetes: str
+    kinds: frozenset[str]  # that a namespace of it can hold: `Widget.example.org`
+    namespace: Object | None
+    things: tuple[Object, ...]  # all that is in the namespace, without what is not compared
+    pods: tuple[Object, ...]  # in the namespace
+    volumes: Mapping[str, Object]  # persistent ones, by name
+    classes: Mapping[str, Object]  # of storage, by name
+    outside: frozenset[str]  # what else of the cluster was looked at: `priorityclass high`
+    nodes: tuple[Object, ...]
+    placed: tuple[Object, ...]  # every pod of the cluster
+    velero: Velero = field(default_factory=Velero)
+
+    def of(self, kind: str) -> tuple[Object, ...]:
+        """The objects of a kind in the namespace."""
+        return tuple(thing for thing in self.things if text(thing, "kind") == kind)
+
+
+def survey(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str]) -> Survey:
+    """Look at one end; of the whole cluster at the kinds `outside` of the namespace.
+
+    Misconfigured where it cannot be reached, or does not let itself be looked at.
+    """
+    with reached(place):
+        version = json.loads(kubectl("version", "--output=json"))
+        kinds = dict(map(_kind, kubectl(*_KINDS).splitlines()))
+        found = _named(kubectl, "namespaces", place.namespace)
+        compared = sorted(kinds.keys() - {kind for kind, _ in EXCLUDED_KINDS})
+        here = f"--namespace={place.namespace}"
+        wide = objects(kubectl, ",".join(f"{kind}.{group}".rstrip(".") for kind, group in outside.items()), _EVERYWHERE)
+        return Survey(
+            place=place,
+            uid=text(_named(kubectl, "namespaces", CLUSTER), "metadata", "uid"),
+            kubernetes=text(version, "serverVersion", "gitVersion"),
+            kinds=frozenset(kinds.values()),
+            namespace=found,
+            things=objects(kubectl, ",".join(compared), here) if found else (),
+            pods=objects(kubectl, "pods", here) if found else (),
+            volumes=_of(wide, "PersistentVolume"),
+            classes=_of(wide, "StorageClass"),
+            outside=frozenset(f"{text(thing, 'kind').lower()} {text(thing, 'metadata', 'name')}" for thing in wide),
+            nodes=tuple(_of(wide, "Node").values()),
+            placed=tuple(thing for thing in wide if text(thing, "kind") == "Pod"),
+            velero=_velero(kubectl) if f"backups.{API}" in kinds else Velero(),
+        )
+
+
+@contextlib.contextmanager
+def reached(place: Place) -> Iterator[None]:
+    """Misconfigured where a cluster that is asked in this block does not answer, or refuses to."""
+    try:
+        yield
+    except (ToolFailed, TimedOut) as error:
+        said = error.tail if isinstance(error, ToolFailed) else str(error)
+        raise Misconfigured(
+            f"the context {place.context} cannot be looked at: {(said.splitlines() or ['no answer'])[-1]}"
+        ) from error
+
+
+def kind_of(thing: Object) -> str:
+    """The kind of an object with its group: `Widget.example.org`, `Secret`."""
+    group, slash, _ = text(thing, "apiVersion").partition("/")
+    return f"{text(thing, 'kind')}.{group}" if slash else text(thing, "kind")
+
+
+_EVERYWHERE = "--all-namespaces"
+_KINDS = ("api-resources", "--namespaced", "--verbs=list", "--no-headers")
+
+
+def _kind(line: str) -> tuple[str, str]:
+    """A kind by its name for kubectl, and as `kind_of` names it, from the table that kubectl prints."""
+    name, *_, version, _, kind = line.split()
+    group, slash, _ = version.partition("/")
+    return (f"{name}.{group}", f"{kind}.{group}") if slash else (name, kind)
+
+
+def _of(things: tuple[Object, ...], kind: str) -> dict[str, Object]:
+    return {text(thing, "metadata", "name"): thing for thing in things if text(thing, "kind") == kind}
+
+
+def _named(kubectl: RunsKubectl, kind: str, name: str, *where: str) -> Object | None:
+    found = objects(kubectl, kind, f"--field-selector=metadata.name={name}", *where)
+    return found[0] if found else None
+
+
+def _velero(kubectl: RunsKubectl) -> Velero:
+    here = f"--namespace={NAMESPACE}"
+    found = objects(kubectl, "deployments,daemonsets,backupstoragelocations.velero.io", here)
+    servers = [each for each in found if text(each, "kind") == "Deployment" and _image(each)]
+    agents = [each for each in found if text(each, "kind") == "DaemonSet"]
+    locations = [each for each in found if text(each, "kind") == "BackupStorageLocation"]
+    location = next((each for each in locations if text(each, "metadata", "name") == LOCATION), None)
+    mappings = objects(kubectl, "configmaps", here, "--selector=velero.io/change-storage-class")
+    held = [at(each, "data") for each in mappings]
+    spec = at(location, "spec")
+    return Velero(
+        version=_image(servers[0]).rpartition(":")[2] if servers else "",
+        ready=bool(servers) and condition(servers[0], "Available") == "True",
+        agents=sum(number(each, "status", "numberReady") for each in agents),
+        agents_wanted=sum(number(each, "status", "desiredNumberScheduled") for each in agents),
+        place=tuple(text(spec, *path) for path in _PLACE) if location else (),
+        url=text(spec, "config", "s3Url"),
+        available=text(location, "status", "phase") == "Available",
+        read_only=text(spec, "accessMode") == "ReadOnly",
+        repository=_password(kubectl),
+        mapping={str(k): str(v) for each in held if isinstance(each, Mapping) for k, v in each.items()}
+        if held
+        else None,
+    )
+
+
+_PLACE = (("provider",), ("objectStorage", "bucket"), ("objectStorage", "prefix"))
+
+
+def _image(deployment: Object) -> str:
+    """The image of Velero's server; "" for any other deployment."""
+    containers = items(deployment, "spec", "template", "spec", "containers")
+    return next((text(each, "image") for each in containers if text(each, "name") == "velero"), "")
+
+
+def _password(kubectl: RunsKubectl) -> str:
+    secret = _named(kubectl, "secrets", "velero-repo-credentials", f"--namespace={NAMESPACE}")
+    return hashlib.sha256(json.dumps(at(secret, "data"), sort_keys=True).encode()).hexdigest() if secret else ""

@@ -1,0 +1,265 @@
+"""One migration, from the freeze to a journal that can be judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from harness.backups.velero import hooks_of
+from harness.core import parallel, timeouts
+from harness.core.errors import HarnessError, TimedOut, ToolFailed
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, at, objects, text
+from harness.core.model import MOVE_STEPS, Digest, Json, ToolReport, Volume
+from harness.core.wait import NotYet, until
+from harness.evidence.journal import Journal
+from harness.workflows.migration.plan import volumes_asked
+from harness.workflows.migration.quiesce import Freezer
+from harness.workflows.migration.request import MoveOptions, Place
+from harness.workflows.steps import Steps
+from harness.workloads.database_probe import Examiner, unready
+from harness.workloads.detection import Database
+
+SETTLE_S = 120.0
+"""Replicas that lag behind a primary which nobody writes to have caught up by then; else somebody does write."""
+
+
+class Tool(Protocol):
+    """What a migration asks of a backup engine at either end: see `harness.backups.velero.VeleroEngine`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def backup(self, name: str, namespace: str) -> ToolReport:
+        """Take a backup of the namespace."""
+
+    def restore(self, name: str, backup: str) -> ToolReport:
+        """Restore it, under the names that it is to have."""
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a migration, to be acted on."""
+
+    place: Place
+    kubectl: RunsKubectl
+    tool: Tool
+    examiner: Examiner
+    volumes: Callable[[str], tuple[Volume, ...]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a migration is made of. `databases` are the source's."""
+
+    options: MoveOptions
+    source: End
+    target: End
+    databases: tuple[Database, ...]
+    freezer: Freezer
+    enter: Callable[[], None]  # the rights inside the target's namespace are there, once it is
+    classes: Callable[[], None]  # the target's tool is told which storage classes become which
+    forget_classes: Callable[[], None]
+    env: dict[str, str]
+
+
+class Move:
+    """Moves one application. Decides nothing: it appends to the journal, and `harness.checks.judge` reads that."""
+
+    def __init__(self, parts: Parts, run: Path, journal: Journal) -> None:
+        """`run` is the run directory."""
+        self._parts = parts
+        self._run = run
+        self._journal = journal
+        self._steps = Steps(journal, parts.options.hooks, parts.env)
+        self._name = f"migrate-{run.name.lower()}"
+        self._asked = False  # whether anything was asked of the target
+
+    def run(self) -> None:
+        """Take all steps, in order. Whatever breaks is in the journal before this returns.
+
+        1. `freeze`: the source's writers are stopped, and its fingerprints are taken once nothing changes any more.
+        2. `backup`: T0 asked for, by the source's own Velero.
+        3. `restore`: T4 asked for at the target, under its new names; T5 the tool's word.
+        4. `readback`: every database of the target answers (T7), tells its data and checks itself (T9); then the
+           source tells its own once more, its writers are seen to be stopped still, and both ends tell who replicates
+           from them.
+
+        Where it breaks off before anything was asked of the target, the source's writers are let go again. Later they
+        are not: what is at the target may be what goes on.
+        """
+        actions = {
+            "freeze": self._freeze,
+            "backup": self._backup,
+            "restore": self._restore,
+            "readback": self._read_back,
+        }
+        try:
+            self._steps.take({step: actions[step] for step in MOVE_STEPS})
+        finally:
+            if not self._asked:
+                self._thaw()
+
+    def _freeze(self) -> None:
+        options = self._parts.options
+        was = self._parts.freezer.freeze(options.writers, options.freeze, self._run.name)
+        self._journal.append("frozen", writers=dict(was), command=options.freeze)
+        source, databases = self._parts.source, self._parts.databases
+        seen: list[Digest] = []
+
+        def settled() -> None:
+            now = parallel.each(databases, source.examiner.digest)
+            before, seen[:] = list(seen), now
+            if not before:
+                raise NotYet("read once")
+            moved = [f"{each.key}" for each, old, new in zip(databases, before, now, strict=True) if old != new]
+            if moved:
+                raise NotYet(f"still written to: {', '.join(moved)}")
+
+        until(settled, waited_for="the source to change no more", within_s=SETTLE_S, every_s=3)
+        for database, parts in zip(databases, seen, strict=True):
+            self._digest(database, "before", parts)
+            self._attempt(database, "peers", partial(self._peers, source.examiner, database, "before"))
+
+    def _thaw(self) -> None:
+        try:
+            let_go = self._parts.freezer.thaw(self._parts.options.unfreeze)
+        except HarnessError as error:
+            self._steps.broke(HarnessError(f"{error}; {_back(self._run)}"))
+        else:
+            self._journal.append("thawed", writers=list(let_go))
+
+    def _backup(self) -> None:
+        source = self._parts.source
+        pods = objects(source.kubectl, "pods", f"--namespace={source.place.namespace}")
+        asked: list[Json] = [{"store": "", "pod": pod, "volume": volume} for pod, volume in volumes_asked(pods)]
+        ran = {text(pod, "metadata", "name"): hooks_of(pod) for pod in pods}
+        self._journal.append("protected", volumes=asked, hooks={pod: count for pod, count in ran.items() if count})
+        self._journal.mark("T0")
+        report = source.tool.backup(self._name, source.place.namespace)
+        self._journal.append("backup", engine=source.tool.name, **asdict(report))
+
+    def _restore(self) -> None:
+        target = self._parts.target
+        self._asked = True
+        self._make_namespace()
+        self._parts.enter()
+        self._parts.classes()
+        try:
+            self._journal.mark("T4")
+            report = target.tool.restore(self._name, self._name)
+        except (ToolFailed, TimedOut) as error:
+            target.kubectl("get", "--raw", "/readyz")  # else it is the cluster that failed, and not the move
+            self._steps.fail(str(error), error)
+        finally:
+            self._parts.forget_classes()
+        self._journal.append("restore", engine=target.tool.name, **asdict(report))
+        self._journal.mark("T5")
+
+    def _make_namespace(self) -> None:
+        """The namespace as the source has it, and with our label, by which alone it may be removed again."""
+        source, target = self._parts.source, self._parts.target
+        found = objects(source.kubectl, "namespaces", f"--field-selector=metadata.name={source.place.namespace}")[0]
+        labels = _words(found, "labels") | {LABEL: self._run.name}
+        labels.pop("kubernetes.io/metadata.name", None)
+        notes = _words(found, "annotations")
+        notes.pop("kubectl.kubernetes.io/last-applied-configuration", None)
+        metadata: Json = {"name": target.place.namespace, "labels": labels, "annotations": notes}
+        wanted = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        target.kubectl("create", "-f", "-", stdin=wanted)
+
+    def _read_back(self) -> None:
+        target, databases = self._parts.target, self._parts.databases
+        answers = parallel.each(databases, self._answers)
+        answered = [database for database, answer in zip(databases, answers, strict=True) if answer]
+        if len(answered) == len(databases):
+            self._journal.mark("T7")
+        parallel.each(answered, self._read)
+        self._journal.mark("T9")
+        here = target.place.namespace
+        volumes = [asdict(replace(each, claim=f"{here}/{each.claim}")) for each in target.volumes(here)]
+        self._journal.append("volumes", when="after", volumes=volumes)
+        self._journal.append("unready", pods=list(unready(target.kubectl, (here,))))
+        parallel.each(databases, self._read_source)
+        self._journal.append("still-frozen", loose=dict(self._parts.freezer.loose(self._parts.options.writers)))
+        for end, which in ((self._parts.source, "source"), (target, "target")):
+            self._pods(end, which)
+
+    def _answers(self, database: Database) -> bool:
+        """Wait until it answers at the target; note how it is."""
+        there = self.there(database)
+        within_s = self._parts.options.objectives.rto_s or timeouts.RECOVER_S
+        try:
+            until(
+                lambda: self._parts.target.examiner.ready(there),
+                waited_for=f"{there.key} to answer",
+                within_s=within_s,
+                every_s=2,
+            )
+        except TimedOut as error:
+            self._parts.target.kubectl("get", "--raw", "/readyz")  # else it is the cluster that does not answer
+            self._health(database, ok=False, detail=str(error))
+            return False
+        self._health(database, ok=True, detail=f"answers; {database.why}")
+        return True
+
+    def _read(self, database: Database) -> None:
+        """All that it tells of itself at the target; its own check last: it may end itself over a damaged page."""
+        examiner, there = self._parts.target.examiner, self.there(database)
+        self._attempt(database, "digest", lambda: self._digest(database, "after", examiner.digest(there)))
+        self._attempt(database, "peers", lambda: self._peers(examiner, there, "target"))
+        self._attempt(database, "sound", lambda: self._note("sound", database, **asdict(examiner.check(there))))
+
+    def _read_source(self, database: Database) -> None:
+        examiner = self._parts.source.examiner
+        self._attempt(database, "source", lambda: self._digest(database, "end", examiner.digest(database)))
+        self._attempt(database, "peers", lambda: self._peers(examiner, database, "source"))
+
+    def there(self, database: Database) -> Database:
+        """A database of the source as it is called at the target."""
+        return replace(database, namespace=self._parts.target.place.namespace)
+
+    def here(self, database: Database) -> Database:
+        """A database of either end as it is called at the source."""
+        return replace(database, namespace=self._parts.source.place.namespace)
+
+    def _attempt(self, database: Database, what: str, read: Callable[[], None]) -> None:
+        try:
+            read()
+        except HarnessError as error:
+            said = error.tail if isinstance(error, ToolFailed) else str(error)
+            self._note("unread", database, what=what, message=said)
+
+    def _digest(self, database: Database, when: str, parts: Digest) -> None:
+        told: dict[str, Json] = {name: asdict(part) for name, part in parts.items()}
+        self._note("digest", database, when=when, answered_by=database.pod, parts=told)
+
+    def _peers(self, examiner: Examiner, database: Database, where: str) -> None:
+        """Note who replicates from a database, or from whom it does: of the source `before` it is moved, and after."""
+        self._note("peers", self.here(database), where=where, addresses=list(examiner.peers(database)))
+
+    def _pods(self, end: End, where: str) -> None:
+        """Note which addresses are those of the namespace's own pods."""
+        pods: Mapping[str, Json] = {
+            text(pod, "metadata", "name"): text(pod, "status", "podIP")
+            for pod in objects(end.kubectl, "pods", f"--namespace={end.place.namespace}")
+        }
+        self._journal.append("pods", where=where, namespace=end.place.namespace, addresses=dict(pods))
+
+    def _health(self, database: Database, *, ok: bool, detail: str) -> None:
+        self._note("health", database, when="after", ok=ok, detail=detail, role="", identity="")
+
+    def _note(self, kind: str, database: Database, **data: Json) -> None:
+        self._journal.append(kind, store=database.key, member=database.pod, **data)
+
+
+def _back(run: Path) -> str:
+    return f"the source may still be frozen: `drillproof migrate back {run.name}` lets it go"
+
+
+def _words(thing: Object, which: str) -> dict[str, Json]:
+    found = at(thing, "metadata", which)
+    return dict(found) if isinstance(found, Mapping) else {}

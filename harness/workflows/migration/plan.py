@@ -1,0 +1,326 @@
+"""What a migration will do, step by step, and what is in its way. Pure: from what both ends show of themselves."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.backups.velero import ANNOTATION, hooks_of
+from harness.backups.velero_install import NAMESPACE
+from harness.clusters.capacity import lacking
+from harness.core.kubernetes import LABEL, Object, at, items, text
+from harness.workflows.migration.inventory import Survey, Velero, kind_of
+from harness.workflows.migration.quiesce import BY, frozen
+from harness.workflows.migration.request import MoveOptions
+from harness.workloads.detection import Database, configs_of, databases, secrets_of
+from harness.workloads.images import full_name, wanted
+
+EXCLUDE = "velero.io/exclude-from-backup"
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """Something in the way."""
+
+    fatal: bool  # as it is, nothing can be moved
+    what: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, and what it does to which objects."""
+
+    name: str
+    does: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MovePlan:
+    """All of it. `databases` are the source's."""
+
+    steps: tuple[Step, ...]
+    hindrances: tuple[Hindrance, ...]
+    databases: tuple[Database, ...]
+
+    @property
+    def fatal(self) -> tuple[str, ...]:
+        """What makes it impossible, in words."""
+        return tuple(each.what for each in self.hindrances if each.fatal)
+
+
+def plan(options: MoveOptions, source: Survey, target: Survey) -> MovePlan:
+    """The plan. Misconfigured where the source has no database: then nothing could be proved."""
+    found = databases(source.pods, options.databases) if source.namespace else ()
+    hindrances = tuple(Hindrance(fatal, what) for fatal, what in _hindrances(options, source, target, found))
+    return MovePlan(tuple(_steps(options, source, target, found)), hindrances, found)
+
+
+def volumes_asked(pods: Iterable[Object]) -> tuple[tuple[str, str], ...]:
+    """Pod and volume of every volume that an annotation asks Velero to copy."""
+    return tuple(
+        (text(pod, "metadata", "name"), volume)
+        for pod in pods
+        for volume in map(str.strip, text(pod, "metadata", "annotations", ANNOTATION).split(","))
+        if volume
+    )
+
+
+def uncopied(pods: Iterable[Object], asked: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Every claim that a pod mounts and that is in none of the volumes `asked` for: `data of db-0`."""
+    known = set(asked)
+    return tuple(
+        f"{text(volume, 'name')} of {text(pod, 'metadata', 'name')}"
+        for pod in pods
+        for volume in items(pod, "spec", "volumes")
+        if text(volume, "persistentVolumeClaim", "claimName")
+        and (text(pod, "metadata", "name"), text(volume, "name")) not in known
+    )
+
+
+def _steps(options: MoveOptions, source: Survey, target: Survey, found: tuple[Database, ...]) -> Iterator[Step]:
+    moved = [f"{old} becomes {new}" for old, new in options.storage_classes.items()]
+    asked = volumes_asked(source.pods)
+    bases = [f"{each.key}, container {each.container} ({each.why})" for each in found]
+    yield Step(
+        "freeze",
+        (
+            *(f"{source.place.name}: {_stop(writer)}, and annotated with what it was" for writer in options.writers),
+            *((f"your command: {options.freeze}",) if options.freeze else ()),
+            *(f"{source.place.name}: fingerprint of {each}" for each in bases),
+        ),
+    )
+    content = f"{len(asked)} volumes ({_few(f'{volume} of {pod}' for pod, volume in asked)})"
+    hooks = f"{sum(map(hooks_of, source.pods))} hooks"
+    backup = f"a Backup in {NAMESPACE} of the namespace {source.place.namespace}, with {content} and {hooks}"
+    yield Step("backup", (f"{source.place.context}: {backup}",))
+    yield Step(
+        "restore",
+        (
+            f"{target.place.context}: the namespace {target.place.namespace} is made, labelled {LABEL}",
+            *(f"{target.place.context}: storage class {each}, by a ConfigMap in {NAMESPACE}" for each in moved),
+            f"{target.place.context}: a Restore in {NAMESPACE} of {len(source.things)} objects and of these volumes",
+        ),
+    )
+    yield Step(
+        "readback",
+        (
+            *(f"{target.place.name}: fingerprint of {each}, and its own check" for each in bases),
+            f"{source.place.name}: all fingerprints once more, and who replicates from it; it stays frozen",
+        ),
+    )
+
+
+def _hindrances(
+    options: MoveOptions, source: Survey, target: Survey, found: tuple[Database, ...]
+) -> Iterator[tuple[bool, str]]:
+    if source.namespace is None:
+        yield True, f"{source.place.context} has no namespace {source.place.namespace}"
+        return
+    yield from _ends(source, target)
+    yield from _veleros(source, target)
+    yield from _storage(options, source, target)
+    yield from _data(source, found)
+    yield from _needs(source, target)
+    yield from _surroundings(source, target)
+    yield from _writers(options, source)
+
+
+def _ends(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+    same = source.uid == target.uid
+    if same and source.place.namespace == target.place.namespace:
+        yield True, "source and target are the same namespace of the same cluster; name another with --to-namespace"
+        return
+    if target.namespace is not None:
+        yield (
+            True,
+            f"{target.place.context} has a namespace {target.place.namespace} already; name another, or remove it",
+        )
+    if same:
+        yield False, "source and target are the same cluster"
+    if _minor(target.kubernetes) < _minor(source.kubernetes):
+        yield False, f"the target runs an older Kubernetes: {target.kubernetes}, the source {source.kubernetes}"
+
+
+def _veleros(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+    for end in (source, target):
+        yield from _velero(end)
+    one, other = source.velero, target.velero
+    if one.version and other.version:
+        yield from _together(one, other, source.place.context, target.place.context)
+
+
+def _velero(end: Survey) -> Iterator[tuple[bool, str]]:
+    velero = end.velero
+    if not velero.version:
+        yield True, f"{end.place.context} has no Velero in the namespace {NAMESPACE}; install it there"
+    elif not velero.ready or not velero.agents_wanted or velero.agents < velero.agents_wanted:
+        agents = f"{velero.agents} of {velero.agents_wanted} agents"
+        yield True, f"{end.place.context}: Velero is not ready ({'' if velero.ready else 'no server, '}{agents})"
+    elif not velero.available:
+        yield True, f"{end.place.context}: Velero's location `default` is not Available"
+
+
+def _together(one: Velero, other: Velero, source: str, target: str) -> Iterator[tuple[bool, str]]:
+    if one.version != other.version:
+        yield False, f"Velero {one.version} backs up, and Velero {other.version} restores"
+    if one.read_only:
+        yield True, f"{source}: Velero's location `default` is read-only"
+    if one.place != other.place:
+        told = " and ".join("/".join(filter(None, end.place)) or "none" for end in (one, other))
+        yield True, f"the two Veleros look into different buckets: {told}"
+    elif one.url != other.url:
+        yield (
+            False,
+            f"the bucket has two addresses ({one.url} and {other.url}); that it is one shows when it is looked for",
+        )
+    if one.repository and other.repository and one.repository != other.repository:
+        yield (
+            True,
+            f"the passwords of the repositories (Secret velero-repo-credentials in {NAMESPACE}) are not the same",
+        )
+    if other.mapping is not None:
+        yield True, f"{target}: Velero has a mapping of storage classes of its own: {dict(other.mapping)}"
+
+
+def _storage(options: MoveOptions, source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+    used = {text(claim, "spec", "storageClassName") for claim in source.of("PersistentVolumeClaim")} - {""}
+    for old in sorted(options.storage_classes.keys() - used):
+        yield True, f"--storage-class {old}=...: no claim of {source.place.name} has that class"
+    for name in sorted(used):
+        becomes = options.storage_classes.get(name, name)
+        if becomes not in target.classes:
+            have = ", ".join(sorted(target.classes)) or "none"
+            yield (
+                True,
+                f"{target.place.context} has no storage class {becomes}; map {name} with --storage-class ({have})",
+            )
+    if short := lacking(source.pods, target.nodes, target.placed):
+        yield True, f"{target.place.context} has no room: {'; '.join(short)}"
+
+
+def _data(source: Survey, found: tuple[Database, ...]) -> Iterator[tuple[bool, str]]:
+    asked = set(volumes_asked(source.pods))
+    if not asked:
+        yield True, f"no volume of {source.place.name} is asked to be copied (annotation {ANNOTATION} of its pods)"
+    bound = {
+        text(claim, "metadata", "name"): source.volumes.get(text(claim, "spec", "volumeName"), {})
+        for claim in source.of("PersistentVolumeClaim")
+    }
+    of_databases = {each.pod for each in found}
+    for pod in source.pods:
+        name = text(pod, "metadata", "name")
+        for volume in items(pod, "spec", "volumes"):
+            mount = text(volume, "name")
+            claim = text(volume, "persistentVolumeClaim", "claimName")
+            on_host = at(volume, "hostPath") is not None or at(bound.get(claim), "spec", "hostPath") is not None
+            if on_host and (name, mount) in asked:
+                yield True, f"{mount} of {name} lies on a hostPath, which Velero does not copy though it is asked to"
+            elif on_host:
+                yield False, f"{mount} of {name} lies on a hostPath; what is there stays behind"
+            elif claim and (name, mount) not in asked:
+                whose = "the database " if name in of_databases else ""
+                yield False, f"{mount} of {whose}{name} is not copied: no annotation opts it in; it begins empty"
+
+
+def _needs(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+    for kind in ("Secret", "ConfigMap"):
+        listed = {text(each, "metadata", "name"): each for each in source.of(kind)}
+        named = secrets_of if kind == "Secret" else configs_of
+        for name in sorted({name for pod in source.pods for name in named(pod)}):
+            if name not in listed:
+                yield True, f"pods need the {kind} {name}, which {source.place.name} does not have"
+            elif text(listed[name], "metadata", "labels", EXCLUDE) == "true":
+                yield True, f"pods need the {kind} {name}, which its label {EXCLUDE} keeps out of the backup"
+    if unserved := sorted({kind_of(thing) for thing in source.things} - target.kinds):
+        yield True, f"{target.place.context} does not know kinds that {source.place.name} has: {', '.join(unserved)}"
+    for need in sorted(set(_outside(source)) - target.outside):
+        yield True, f"{target.place.context} has no {need}, which {source.place.name} needs"
+
+
+def _surroundings(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+    there = {
+        full_name(str(name))
+        for node in target.nodes
+        for each in items(node, "status", "images")
+        for name in items(each, "names")
+    }
+    absent = sorted(wanted(source.pods).keys() - there)
+    if absent:
+        yield False, f"{target.place.context} must pull images that none of its nodes has: {_few(absent)}"
+    for service in source.of("Service"):
+        kind, name = text(service, "spec", "type"), text(service, "metadata", "name")
+        if kind in {"NodePort", "LoadBalancer"}:
+            new = "another port" if kind == "NodePort" else "another address"
+            yield False, f"the Service {name} is a {kind}: it gets {new}; its clients have to be told"
+    if source.place.namespace != target.place.namespace:
+        yield from _left_behind(source, within=source.uid == target.uid)
+
+
+def _left_behind(source: Survey, *, within: bool) -> Iterator[tuple[bool, str]]:
+    """Addresses with the namespace in them that is left.
+
+    `within` one cluster they go on leading there, to a Service of the source: what is at the target would join it.
+    """
+    services = {text(each, "metadata", "name") for each in source.of("Service")}
+    leads = "within one cluster it leads to the source, which what is at the target would join; write short names"
+    for thing in source.things:
+        if found := _addresses(thing, source.place.namespace):
+            whose = f"{text(thing, 'kind')} {text(thing, 'metadata', 'name')}"
+            joins = within and any(service in services for service in found.values())
+            after = leads if joins else "after the move that leads nowhere"
+            yield joins, f"{whose} names the namespace that is left ({_few(found)}); {after}"
+
+
+def _writers(options: MoveOptions, source: Survey) -> Iterator[tuple[bool, str]]:
+    there = {f"{text(each, 'kind').lower()}/{text(each, 'metadata', 'name')}": each for each in source.things}
+    for writer in options.writers:
+        if writer not in there:
+            yield True, f"--writer {writer}: {source.place.name} has none such"
+    for name, thing in frozen(source.things):
+        yield True, f"{name} is frozen already, by {text(thing, 'metadata', 'annotations', BY)}"
+    if not options.writers and not options.freeze:
+        yield True, "nothing says who writes: name writers with --writer, or a command with --freeze"
+
+
+def _outside(source: Survey) -> Iterator[str]:
+    """What objects of the namespace need of the cluster: `clusterrole x`."""
+    for pod in source.pods:
+        for path, kind in (
+            (("spec", "priorityClassName"), "priorityclass"),
+            (("spec", "runtimeClassName"), "runtimeclass"),
+        ):
+            if name := text(pod, *path):
+                yield f"{kind} {name}"
+    for each in source.of("Ingress"):
+        if name := text(each, "spec", "ingressClassName"):
+            yield f"ingressclass {name}"
+    for each in source.of("RoleBinding"):
+        if text(each, "roleRef", "kind") == "ClusterRole":
+            yield f"clusterrole {text(each, 'roleRef', 'name')}"
+
+
+def _addresses(thing: Object, namespace: str) -> dict[str, str]:
+    """Every address within an object's own text that has the namespace in it, `db-0.db.shop.svc`, and its Service."""
+    kept = {key: value for key, value in thing.items() if key not in {"metadata", "status"}}
+    if text(thing, "kind") == "Secret" and isinstance(held := kept.get("data"), Mapping):
+        kept["data"] = [base64.b64decode(str(each)).decode(errors="replace") for each in held.values()]
+    pattern = rf"(?:[\w-]+\.)?([\w-]+)\.{re.escape(namespace)}(?:\.svc(?:\.[\w.-]*\w)?)?(?![\w.-])"
+    return {found[0]: found[1] for found in re.finditer(pattern, json.dumps(kept))}
+
+
+def _stop(writer: str) -> str:
+    kind, _, name = writer.partition("/")
+    return f"{kind} {name} is suspended" if kind == "cronjob" else f"{kind} {name} is scaled to 0"
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:2]))
+
+
+def _few(listed: Iterable[str]) -> str:
+    every = list(listed)
+    return ", ".join([*every[:FEW], *([f"and {len(every) - FEW} more"] if len(every) > FEW else [])]) or "none"

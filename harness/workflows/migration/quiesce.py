@@ -1,0 +1,158 @@
+"""Keeping an application from writing, and letting it write again. What it was stands at each writer itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.core import timeouts
+from harness.core.errors import HarnessError
+from harness.core.kubernetes import Object, RunsKubectl, at, items, number, objects, text
+from harness.core.model import Json
+from harness.core.wait import NotYet, until
+from harness.workflows.migration.request import WRITER_KINDS
+
+WAS = "drillproof.frozen"
+"""On a writer: how many replicas it had; of a CronJob whether it was suspended."""
+
+BY = "drillproof.frozen-by"
+"""On a writer: the run that froze it, and what lets it go."""
+
+
+@dataclass(frozen=True)
+class Freezer:
+    """The writers of one namespace. `command` runs a line of the user's."""
+
+    kubectl: RunsKubectl
+    namespace: str
+    command: Callable[[str], None]
+
+    def freeze(self, writers: tuple[str, ...], line: str, run: str) -> dict[str, str]:
+        """Stop writers, and what the user's `line` stops; return what each was. TimedOut if a pod of one stays."""
+        was: dict[str, str] = {}
+        for writer in writers:
+            thing = self._get(writer)
+            was[writer] = _state(thing)
+            notes = {WAS: was[writer], BY: f"{run}; `drillproof migrate back {run}` lets it go"}
+            self._patch(writer, notes, _stopped(thing))
+        if line:
+            self.command(line)
+        for writer in writers:
+            until(lambda of=writer: self._gone(of), waited_for=f"{writer} to end", within_s=timeouts.HEALTHY_S)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        return was
+
+    def loose(self, writers: tuple[str, ...]) -> dict[str, str]:
+        """Those of these writers that are stopped no more, and what is seen of each instead."""
+        found: dict[str, str] = {}
+        for writer in writers:
+            try:
+                _asked_to_stop(self._get(writer))
+                self._gone(writer)
+            except NotYet as seen:
+                found[writer] = str(seen)
+        return found
+
+    def thaw(self, line: str = "") -> tuple[str, ...]:
+        """Let all that is frozen go, and run the user's `line`; return what it was. May be called twice."""
+        let_go = []
+        for writer, thing in frozen(self._all()):
+            self._patch(writer, {WAS: None, BY: None}, _started(thing))
+            let_go.append(writer)
+        if line:
+            self.command(line)
+        return tuple(let_go)
+
+    def running(self, writers: tuple[str, ...]) -> None:
+        """Return once these writers have all the pods that they want. TimedOut."""
+
+        def ready() -> None:
+            for writer in writers:
+                thing = self._get(writer)
+                wanted, have = number(thing, "spec", "replicas"), number(thing, "status", "readyReplicas")
+                if have < wanted:
+                    raise NotYet(f"{writer}: {have} of {wanted} ready")
+
+        until(ready, waited_for="the writers to run", within_s=timeouts.HEALTHY_S)
+
+    def _all(self) -> tuple[Object, ...]:
+        return objects(self.kubectl, ",".join(f"{kind}s" for kind in WRITER_KINDS), f"--namespace={self.namespace}")
+
+    def _get(self, writer: str) -> Object:
+        for thing in self._all():
+            if _name(thing) == writer:
+                return thing
+        raise HarnessError(f"there is no {writer} in {self.namespace}")
+
+    def _patch(self, writer: str, notes: Mapping[str, str | None], spec: Json) -> None:
+        patch = json.dumps({"metadata": {"annotations": notes}, "spec": spec})
+        self.kubectl("patch", writer, f"--namespace={self.namespace}", "--type=merge", f"--patch={patch}")
+
+    def _gone(self, writer: str) -> None:
+        """Return if nothing of a stopped writer runs any more; else NotYet."""
+        thing = self._get(writer)
+        if active := items(thing, "status", "active"):
+            raise NotYet(f"{len(active)} of its jobs run")
+        if _is_cron(thing):
+            return
+        selector = ",".join(_selectors(at(thing, "spec", "selector")))
+        if not selector:
+            raise HarnessError(f"{writer} selects no pods, so nobody can say whether it has stopped")
+        if pods := objects(self.kubectl, "pods", f"--namespace={self.namespace}", f"--selector={selector}"):
+            raise NotYet(f"{len(pods)} of its pods are there")
+
+
+def frozen(things: tuple[Object, ...]) -> Iterator[tuple[str, Object]]:
+    """Every writer among them that is frozen, by its name."""
+    for thing in things:
+        if text(thing, "kind").lower() in WRITER_KINDS and text(thing, "metadata", "annotations", WAS):
+            yield _name(thing), thing
+
+
+def _name(thing: Object) -> str:
+    return f"{text(thing, 'kind').lower()}/{text(thing, 'metadata', 'name')}"
+
+
+def _is_cron(thing: Object) -> bool:
+    return text(thing, "kind") == "CronJob"
+
+
+def _state(thing: Object) -> str:
+    return str(at(thing, "spec", "suspend") is True).lower() if _is_cron(thing) else text(thing, "spec", "replicas")
+
+
+def _stopped(thing: Object) -> Json:
+    return {"suspend": True} if _is_cron(thing) else {"replicas": 0}
+
+
+def _asked_to_stop(thing: Object) -> None:
+    """NotYet if a writer is to run, though nothing of it may run yet."""
+    if _is_cron(thing) and at(thing, "spec", "suspend") is not True:
+        raise NotYet("it is not suspended")
+    if not _is_cron(thing) and text(thing, "spec", "replicas") != "0":
+        raise NotYet(f"it wants {text(thing, 'spec', 'replicas') or '1'} pods")
+
+
+def _started(thing: Object) -> Json:
+    was = text(thing, "metadata", "annotations", WAS)
+    return {"suspend": was == "true"} if _is_cron(thing) else {"replicas": int(was)}
+
+
+_OPERATORS = {
+    "In": "{key} in ({values})",
+    "NotIn": "{key} notin ({values})",
+    "Exists": "{key}",
+    "DoesNotExist": "!{key}",
+}
+
+
+def _selectors(selector: Json) -> Iterator[str]:
+    """A selector as the API takes it in a query, a requirement each. HarnessError for one of another kind."""
+    labels = at(selector, "matchLabels")
+    yield from (f"{key}={value}" for key, value in (labels.items() if isinstance(labels, Mapping) else ()))
+    for each in items(selector, "matchExpressions"):
+        operator = text(each, "operator")
+        if operator not in _OPERATORS:
+            raise HarnessError(f"drillproof does not know pods that are selected by the operator {operator!r}")
+        values = ",".join(map(str, items(each, "values")))
+        yield _OPERATORS[operator].format(key=text(each, "key"), values=values)

@@ -1,0 +1,102 @@
+"""What a migration is asked to be, checked word by word before anything is asked of a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.clusters.permissions_file import NAME, may_move
+from harness.core.errors import Misconfigured
+from harness.core.model import Objectives
+from harness.workflows.hooks import Hook
+
+WRITER_KINDS = ("deployment", "statefulset", "cronjob")
+"""What can be kept from writing: the first two by scaling them to zero, the last by suspending it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One end of a migration."""
+
+    context: str  # of the kubeconfig
+    namespace: str
+
+    @property
+    def name(self) -> str:
+        """In words, for messages and reports."""
+        return f"{self.namespace} of {self.context}"
+
+
+@dataclass(frozen=True)
+class MoveOptions:
+    """One migration as the user wants it; all words checked already."""
+
+    kubeconfig: Path
+    source: Place
+    target: Place
+    storage_classes: Mapping[str, str] = field(default_factory=dict)  # the source's, and what becomes of them
+    writers: tuple[str, ...] = ()  # kind/name of what is kept from writing
+    freeze: str = ""  # a command that keeps the rest from writing
+    unfreeze: str = ""  # a command that lets it write again
+    databases: tuple[str, ...] = ()  # named by hand, beside those that are found
+    objectives: Objectives = field(default_factory=Objectives)
+    hooks: tuple[Hook, ...] = ()
+    runs: Path = Path("reports/runs")
+    key: Path | None = None  # the private key that signs; the user's own if None
+
+
+def options(
+    *,
+    source: str,
+    target: str,
+    namespace: str,
+    to_namespace: str = "",
+    kubeconfig: Path | None = None,
+    config: Path | None = None,
+    storage_classes: Sequence[str] = (),
+    writers: Sequence[str] = (),
+    freeze: str = "",
+    unfreeze: str = "",
+    databases: Sequence[str] = (),
+) -> MoveOptions:
+    """What to move. Misconfigured for the first word that makes no sense."""
+    for name, word in (("--namespace", namespace), ("--to-namespace", to_namespace or namespace)):
+        if not NAME.fullmatch(word):
+            raise Misconfigured(f"{name} {word!r} names no namespace")
+    if bool(freeze) != bool(unfreeze):
+        raise Misconfigured("--freeze and --unfreeze go together: what was stopped must be let go again")
+    may_move((source, target), config)
+    return MoveOptions(
+        kubeconfig=kubeconfig_of(kubeconfig),
+        source=Place(source, namespace),
+        target=Place(target, to_namespace or namespace),
+        storage_classes=dict(map(_class, storage_classes)),
+        writers=tuple(dict.fromkeys(map(_writer, writers))),
+        freeze=freeze,
+        unfreeze=unfreeze,
+        databases=tuple(databases),
+    )
+
+
+def kubeconfig_of(named: Path | None) -> Path:
+    """The kubeconfig that was named, or else is used by kubectl. Misconfigured if it is not there."""
+    found = named or Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    if not found.is_file():
+        raise Misconfigured(f"there is no kubeconfig {found}; name one with --kubeconfig")
+    return found
+
+
+def _class(word: str) -> tuple[str, str]:
+    old, equals, new = word.partition("=")
+    if not (equals and old and new):
+        raise Misconfigured(f"--storage-class {word!r}: write OLD=NEW")
+    return old, new
+
+
+def _writer(word: str) -> str:
+    kind, slash, name = word.partition("/")
+    if kind not in WRITER_KINDS or not slash or not name:
+        raise Misconfigured(f"--writer {word!r}: write KIND/NAME, KIND one of {', '.join(WRITER_KINDS)}")
+    return word

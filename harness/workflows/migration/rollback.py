@@ -1,0 +1,171 @@
+"""After a migration: its target's writers are let go, or everything goes back to where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.checks.data import differences
+from harness.core import timeouts
+from harness.core.errors import HarnessError, Misconfigured, TimedOut
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, objects, text
+from harness.core.model import Json
+from harness.core.parallel import each
+from harness.core.wait import NotYet, until
+from harness.evidence.run_directory import MOVE, Run
+from harness.workflows.migration.quiesce import Freezer
+from harness.workflows.migration.request import Place
+from harness.workloads.database_probe import Examiner
+from harness.workloads.detection import Database
+
+MOST = 3
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What the run directory of a migration says of it, however far it came."""
+
+    name: str
+    source: Place
+    target: Place
+    writers: tuple[str, ...]
+    unfreeze: str
+    databases: tuple[Database, ...]  # as they are called at the source
+    read: Mapping[str, Mapping[str, Json]]  # what each held at the target, by its key
+
+    @property
+    def there(self) -> tuple[Database, ...]:
+        """The databases as they are called at the target."""
+        named = (asdict(database) | {"namespace": self.target.namespace} for database in self.databases)
+        return tuple(Database(**fields) for fields in named)
+
+
+@dataclass(frozen=True)
+class End:
+    """One end, to be acted on."""
+
+    kubectl: RunsKubectl
+    examiner: Examiner
+    freezer: Freezer
+
+
+def moved(path: Path) -> Moved:
+    """Read a run directory. Misconfigured if it is of no migration; Unreadable if it cannot be believed."""
+    run = Run(path)
+    if run.kind != MOVE:
+        raise Misconfigured(f"{path.name} is no migration; `drillproof runs` shows which runs there are")
+    facts = run.facts
+    listed = facts.get("databases")
+    digests = {str(event.data.get("store")): event.data.get("parts") for event in run.of("digest", when="after")}
+    return Moved(
+        name=path.name,
+        source=_place(facts.get("source")),
+        target=_place(facts.get("target")),
+        writers=tuple(map(str, _list(facts.get("writers")))),
+        unfreeze=str(facts.get("unfreeze") or ""),
+        databases=tuple(map(_database, listed if isinstance(listed, list) else [])),
+        read={key: parts for key, parts in digests.items() if isinstance(parts, Mapping)},
+    )
+
+
+def start(target: End) -> tuple[str, ...]:
+    """Let the target's writers go; return which. TimedOut if they do not come up."""
+    let_go = target.freezer.thaw()
+    target.freezer.running(let_go)
+    return let_go
+
+
+def back(run: Moved, source: End, target: End, *, lose_writes: bool, say: Callable[[str], None]) -> None:
+    """Remove the target's namespace if this run made it, let the source's writers go, and see a write committed there.
+
+    Misconfigured if the target may hold writes that the source has not, unless they may be lost. Nothing was changed
+    then. HarnessError if the source takes no write.
+    """
+    name = run.target.name
+    found = _namespace(run, target)
+    if found and text(found[0], "metadata", "labels", LABEL) == run.name:
+        doubts = tuple(_doubts(run, target))
+        if doubts and not lose_writes:
+            raise Misconfigured(
+                f"{name} may hold writes that {run.source.name} has not: {'; '.join(doubts)}; "
+                "if they may be lost, say --lose-writes"
+            )
+        say(f"{name}: {'; '.join(doubts) or 'it holds what it held when it was moved'}")
+        # Not kubectl's own wait: it ends at once, and says nothing, where a right to look is missing.
+        target.kubectl("delete", "namespace", run.target.namespace, "--ignore-not-found", "--wait=false")
+
+        def gone() -> None:
+            if still := _namespace(run, target):
+                raise NotYet(f"it is {text(still[0], 'status', 'phase')}")
+
+        until(gone, waited_for=f"the namespace {name} to be gone", within_s=timeouts.DAMAGE_S)
+        say(f"{name}: the namespace is removed")
+    else:
+        say(f"{name}: {'not made by this run, so it is left alone' if found else 'there is no such namespace'}")
+    let_go = source.freezer.thaw(run.unfreeze)
+    source.freezer.running(let_go)
+    done = ", ".join(filter(None, (*let_go, run.unfreeze)))
+    say(f"{run.source.name}: let go: {done or 'nothing was frozen'}")
+    for kind, taker in _takers(run, source):
+        say(f"{run.source.name}: {taker} took a write, so {kind} does")
+
+
+def _namespace(run: Moved, target: End) -> tuple[Object, ...]:
+    """The target's namespace, if it is there, whoever made it."""
+    return objects(target.kubectl, "namespaces", f"--field-selector=metadata.name={run.target.namespace}")
+
+
+def _doubts(run: Moved, target: End) -> Iterator[str]:
+    """Why what the target holds may be more than what was moved."""
+
+    def doubt(database: Database) -> str:
+        known = run.read.get(database.key.replace(f" {run.target.namespace}/", f" {run.source.namespace}/"))
+        if known is None:
+            return f"what {database.key} held after the move was never read"
+        try:
+            now = {name: asdict(part) for name, part in target.examiner.digest(database).items()}
+        except HarnessError as error:
+            return f"{database.key} cannot be read ({str(error).splitlines()[-1]})"
+        differ = differences(known, now)
+        more = f" and {len(differ) - MOST} more" if len(differ) > MOST else ""
+        return (
+            f"{len(differ)} parts of {database.key} differ: {', '.join(each.detail for each in differ[:MOST])}{more}"
+            if differ
+            else ""
+        )
+
+    yield from filter(None, each(run.there, doubt))
+
+
+def _takers(run: Moved, source: End) -> Iterator[tuple[str, str]]:
+    """Of each kind of database one that took a write."""
+    by_kind: dict[str, list[Database]] = {}
+    for database in run.databases:
+        by_kind.setdefault(database.kind, []).append(database)
+    for kind, members in by_kind.items():
+
+        def taker(members: Sequence[Database] = members) -> str:
+            said = []
+            for member in members:
+                try:
+                    source.examiner.probe(member)
+                except (HarnessError, TimedOut) as error:
+                    said.append(str(error))
+                else:
+                    return member.key
+            raise NotYet("; ".join(said))
+
+        yield kind, until(taker, waited_for=f"{run.source.name} to take a write in {kind}", within_s=timeouts.READ_S)
+
+
+def _place(told: Json) -> Place:
+    return Place(text(told, "context"), text(told, "namespace"))
+
+
+def _database(told: Json) -> Database:
+    return Database(*(text(told, name) for name in ("kind", "namespace", "pod", "container", "why", "fingerprint")))
+
+
+def _list(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, list) else []

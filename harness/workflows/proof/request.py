@@ -1,0 +1,114 @@
+"""What a user asked to have proved, checked word by word before anything is asked of a bucket."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.backups.bucket_reader import Credentials, Place, credentials
+from harness.backups.velero_backup import NEWEST
+from harness.checks import proof_metrics
+from harness.core.choices import IMAGES, choose, registry
+from harness.core.errors import Misconfigured
+from harness.core.model import PROOF_STEPS, Objectives
+from harness.workflows import hooks
+from harness.workflows.hooks import Hook
+
+_BUCKET = re.compile(r"(?:s3://)?(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(?:/(?P<prefix>.*))?")
+
+
+def options(
+    backup: str,
+    *,
+    bucket: str,
+    schedule: str = "",
+    endpoint: str = "",
+    region: str = "us-east-1",
+    credentials_file: Path | None = None,
+    databases: Sequence[str] = (),
+    without_fingerprint: bool = False,
+    rto_s: float | None = None,
+    rpo_s: float | None = None,
+    age_s: float | None = None,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    repository_password_file: Path | None = None,
+    keep: bool = False,
+    images: str = "auto",
+    mirror: str | None = None,
+    runs: Path = Path("reports/runs"),
+    cluster: str = "drillproof-prove",
+    key: Path | None = None,
+) -> ProofOptions:
+    """What to prove. Misconfigured for the first word that makes no sense."""
+    if schedule and backup != NEWEST:
+        raise Misconfigured(f"--schedule {schedule} asks for its newest backup, and {backup} is named; say one of both")
+    where = place("--bucket", bucket, endpoint, region)
+    for name, limit in (("--rto", rto_s), ("--rpo", rpo_s), ("--age", age_s)):
+        if limit is not None and not limit > 0:
+            raise Misconfigured(f"{name} {limit:g} can never be met; say how many seconds, more than 0")
+    return ProofOptions(
+        place=where,
+        credentials=credentials(credentials_file, os.environ),
+        backup=backup,
+        schedule=schedule,
+        databases=tuple(databases),
+        asked=proof_metrics.SOUND if without_fingerprint else proof_metrics.EQUAL,
+        objectives=Objectives(rto_s=rto_s, rpo_s=rpo_s),
+        age_s=age_s,
+        hooks=hooks.parse("before", before, PROOF_STEPS) + hooks.parse("after", after, PROOF_STEPS),
+        keep=keep,
+        images=choose("source of images", images, IMAGES),
+        mirror=None if mirror is None else registry(mirror),
+        runs=runs,
+        cluster=cluster,
+        key=key,
+        repository_password=_password(repository_password_file),
+    )
+
+
+def place(option: str, bucket: str, endpoint: str, region: str) -> Place:
+    """A bucket, as an option says it. Misconfigured if that is none."""
+    parts = _BUCKET.fullmatch(bucket)
+    if not parts:
+        raise Misconfigured(f"{option} {bucket!r} names no bucket; write NAME or NAME/PREFIX")
+    if endpoint and not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
+        raise Misconfigured(f"--endpoint {endpoint!r} is no URL of an object store; write http(s)://HOST or HOST:PORT")
+    return Place(parts["bucket"], (parts["prefix"] or "").strip("/"), endpoint.rstrip("/"), region)
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        found = file.read_text(encoding="utf-8").strip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"--repository-password {file} cannot be read: {error}") from error
+    if not found:
+        raise Misconfigured(f"--repository-password {file} is empty")
+    return found
+
+
+@dataclass(frozen=True)
+class ProofOptions:
+    """One proof as the user wants it; all words checked already."""
+
+    place: Place
+    credentials: Credentials
+    backup: str  # its name, or `newest`
+    schedule: str  # of which it is to be the newest; "" for all
+    databases: tuple[str, ...]  # named by hand, beside those that are found
+    asked: str  # see `harness.checks.proof_metrics`
+    objectives: Objectives
+    age_s: float | None  # how old the backup may be
+    hooks: tuple[Hook, ...]
+    keep: bool
+    images: str
+    mirror: str | None
+    runs: Path
+    cluster: str
+    key: Path | None = None  # the private key that signs; the user's own if None
+    repository_password: str = field(default="", repr=False)  # "" for Velero's own

@@ -1,0 +1,108 @@
+"""Whether a cluster holds the NetworkPolicy that is laid before a restored namespace: it is tried, and not believed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from harness.core.errors import HarnessError, TimedOut
+from harness.core.kubernetes import RunsKubectl
+from harness.core.model import Json
+from harness.core.wait import NotYet, until
+from harness.workflows.proof.shared_cluster.objects import PROBE
+
+SETTLE_S = 30.0
+"""A policy holds a moment after it was made; whoever holds any does so by then."""
+
+_TRY = """
+if command -v nc > /dev/null; then
+    timeout 5 nc -w 3 "$1" "$2" < /dev/null > /dev/null 2>&1
+else
+    timeout 3 bash -c 'exec 3<> "/dev/tcp/$0/$1"' "$1" "$2" > /dev/null 2>&1
+fi && echo reached || echo stopped
+"""
+_ENVIRONMENT = 'echo "$KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT"'
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Somewhere that is reached without the policy."""
+
+    what: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of it. Only what was reached without the policy says anything."""
+
+    reached: tuple[str, ...]  # what was reached behind the policy, and from which namespace
+    stopped: tuple[str, ...]  # what was reached without it, and from no namespace behind it
+
+    @property
+    def held(self) -> bool:
+        """Whether all of it was stopped."""
+        return bool(self.stopped) and not self.reached
+
+    def facts(self) -> dict[str, Json]:
+        """As run.json has it."""
+        return {"held": self.held, "reached": list(self.reached), "stopped": list(self.stopped)}
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """The policy of each of these namespaces, and a namespace without one, from which all is reached."""
+
+    kubectl: RunsKubectl
+    free: str
+    behind: tuple[str, ...]
+
+    def targets(self, store: str, port: int, endpoint: str) -> tuple[Target, ...]:
+        """The proof's own store, the API server and the source's bucket, as far as they are reached without a policy.
+
+        HarnessError where the store is not: then nothing that is stopped says anything.
+        """
+        host, _, api = self.kubectl(*self._in(self.free), "sh", "-c", _ENVIRONMENT).strip().partition(" ")
+        url = urlsplit(endpoint)
+        known = [Target("the proof's object store", store, port), Target("the API server", host, int(api))]
+        if url.hostname:
+            known.append(Target("the source's bucket", url.hostname, url.port or _PORTS.get(url.scheme, 80)))
+        found = tuple(each for each in known if self._reaches(self.free, each))
+        if known[0] not in found:
+            raise HarnessError(f"the pod {self.free}/{PROBE} cannot reach {store}:{port}; pods have no network there")
+        return found
+
+    def tried(self, targets: Sequence[Target], within_s: float = SETTLE_S) -> Tried:
+        """Try all of them from every namespace, until all are stopped or the time is over."""
+        last: list[Tried] = []
+
+        def stopped() -> None:
+            reached = {each: tuple(where for where in self.behind if self._reaches(where, each)) for each in targets}
+            last.append(
+                Tried(
+                    tuple(f"{each.what} from {', '.join(by)}" for each, by in reached.items() if by),
+                    tuple(each.what for each, by in reached.items() if not by),
+                )
+            )
+            if last[-1].reached:
+                raise NotYet(", ".join(last[-1].reached))
+
+        try:
+            until(stopped, waited_for="the NetworkPolicy to hold", within_s=within_s, every_s=2)
+        except TimedOut:
+            if not last:
+                raise
+        return last[-1]
+
+    def _reaches(self, namespace: str, target: Target) -> bool:
+        said = self.kubectl(*self._in(namespace), "sh", "-c", _TRY, "sh", target.host, str(target.port), within_s=30)
+        if not re.fullmatch(r"reached|stopped", said.strip()):
+            raise HarnessError(f"the pod {namespace}/{PROBE} does not say what it reaches: {said[:200]!r}")
+        return said.strip() == "reached"
+
+    def _in(self, namespace: str) -> tuple[str, ...]:
+        return ("exec", f"--namespace={namespace}", PROBE, "--")

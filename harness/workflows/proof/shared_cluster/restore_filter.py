@@ -1,0 +1,149 @@
+"""What a backup holds beside what is restored next to others' work: what is left out, and what must not be there."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from harness.backups.bucket_reader import Source
+from harness.backups.velero_backup import Recorded
+from harness.core.errors import HarnessError, Misconfigured
+from harness.core.kubernetes import LABEL, Object, at, items, keys, number, text
+from harness.core.model import Json
+from harness.workloads.detection import Database
+
+RESTORED = (
+    *("pods", "persistentvolumeclaims", "persistentvolumes", "secrets", "configmaps", "serviceaccounts"),
+    *("replicasets.apps", "deployments.apps", "statefulsets.apps"),
+)
+"""All that Velero is asked for. All else would act beside production (a CronJob, an Ingress), let others act (what an
+operator reads, a RoleBinding), open the fence (a NetworkPolicy adds to those that are there) or lead to production (an
+EndpointSlice). Services the proof makes itself, so that none is reached from outside the cluster."""
+
+MADE_ANEW = frozenset({"services", "endpoints", "endpointslices.discovery.k8s.io", "events", "events.events.k8s.io"})
+
+OF_LEFT_OUT = ("job-name", "batch.kubernetes.io/job-name", "pod-template-generation")
+"""Labels of the pods of Jobs and of DaemonSets, whose owners are left out: else they would run without one."""
+
+_FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/[^/]+\.json")
+_PORT = ("name", "port", "protocol", "appProtocol", "targetPort")
+_UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """One backup's objects, as far as they matter here."""
+
+    services: tuple[Object, ...]
+    left_out: tuple[str, ...]  # in words: kinds, with how many of them, and Services with how they were reached
+
+
+def read(source: Source, recorded: Recorded) -> Contents:
+    """What the backup holds. Misconfigured, with all that are, if something in it cannot be beside others' work."""
+    name, kinds, services, volumes = recorded.report.name, Counter[str](), list[Object](), list[Object]()
+    key = f"backups/{name}/{name}.tar.gz"
+    try:
+        with tarfile.open(fileobj=io.BytesIO(source.read(key)), mode="r:gz") as archive:
+            for member in archive:
+                found = _FILE.fullmatch(member.name)
+                if found is None or (found[2] and found[2] not in recorded.namespaces):
+                    continue
+                if found[1] in {"services", "persistentvolumes"} and (file := archive.extractfile(member)):
+                    (services if found[1] == "services" else volumes).append(json.load(file))
+                if found[1] not in {*RESTORED, *MADE_ANEW, "namespaces"}:
+                    kinds[found[1]] += 1
+    except _UNREADABLE as error:
+        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored as it lies here") from error
+    _may_be_there(recorded, volumes)
+    led = tuple(f"service {_address(each)} ({leads})" for each in services if (leads := _leads_away(each)))
+    reached = tuple(f"{_kind(each)} of service {_address(each)}" for each in services if _reached(each))
+    return Contents(
+        tuple(each for each in services if not _leads_away(each)),
+        (*(f"{kind} ({count})" for kind, count in sorted(kinds.items())), *led, *reached),
+    )
+
+
+def run_there(databases: Collection[Database], pods: Collection[Object]) -> None:
+    """Misconfigured where a database is in a pod that is left out."""
+    kept = {_address(pod) for pod in pods if not set(OF_LEFT_OUT) & set(keys(pod, "metadata", "labels"))}
+    if lost := [each.key for each in databases if each.place not in kept]:
+        raise Misconfigured(
+            f"{', '.join(lost)}: pods of Jobs and DaemonSets are not restored on a cluster of others; "
+            "prove this backup without --context"
+        )
+
+
+def service(thing: Object, namespace: str, run: str) -> Object:
+    """A Service as it is made there: it has an address inside the cluster and no other one."""
+    spec: dict[str, Json] = {"type": "ClusterIP", "selector": at(thing, "spec", "selector")}
+    spec["ports"] = [
+        {key: at(port, key) for key in _PORT if at(port, key) is not None} for port in items(thing, "spec", "ports")
+    ]
+    if text(thing, "spec", "clusterIP") == "None":
+        spec["clusterIP"] = "None"
+    if at(thing, "spec", "publishNotReadyAddresses") is True:
+        spec["publishNotReadyAddresses"] = True
+    metadata: Json = {"name": text(thing, "metadata", "name"), "namespace": namespace, "labels": {LABEL: run}}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def _may_be_there(recorded: Recorded, volumes: Collection[Object]) -> None:
+    amiss = [f"{_address(pod)} ({', '.join(why)})" for pod in recorded.pods if (why := tuple(_beyond(pod)))]
+    if amiss:
+        raise Misconfigured(
+            f"pods of the backup {recorded.report.name} reach beyond their namespace, and cannot be beside others' "
+            f"work: {', '.join(amiss)}; prove it without --context"
+        )
+    claimed = {f"{text(each, 'spec', 'claimRef', 'namespace')}/{text(each, 'spec', 'claimRef', 'name')}": each
+               for each in volumes}  # fmt: skip
+    kept = [
+        claim.address
+        for claim in recorded.claims
+        if claim.address in claimed
+        and text(claimed[claim.address], "spec", "persistentVolumeReclaimPolicy") not in {"", "Delete"}
+    ]
+    if kept:
+        raise Misconfigured(
+            f"the volumes of {', '.join(kept)} are kept when their claims go, and Velero would change or make volumes "
+            "of the cluster's to have it so again; prove this backup without --context"
+        )
+
+
+def _beyond(pod: Object) -> Iterator[str]:
+    """Why a pod is not held by its namespace."""
+    spec = at(pod, "spec")
+    yield from (word for word in ("hostNetwork", "hostPID", "hostIPC") if at(spec, word) is True)
+    if any(at(volume, "hostPath") is not None for volume in items(spec, "volumes")):
+        yield "hostPath"
+    if number(spec, "priority") > 0:
+        yield "a priority that pushes others off their nodes"
+    for container in (*items(spec, "initContainers"), *items(spec, "containers")):
+        if at(container, "securityContext", "privileged") is True:
+            yield "privileged"
+        if any(number(port, "hostPort") for port in items(container, "ports")):
+            yield "hostPort"
+
+
+def _leads_away(thing: Object) -> str:
+    """Why a Service is none of pods that are restored."""
+    if text(thing, "spec", "type") == "ExternalName":
+        return f"leads to {text(thing, 'spec', 'externalName')}"
+    return "" if keys(thing, "spec", "selector") else "has no selector, and so leads elsewhere"
+
+
+def _reached(thing: Object) -> bool:
+    return _kind(thing) in {"LoadBalancer", "NodePort"} or bool(items(thing, "spec", "externalIPs"))
+
+
+def _kind(thing: Object) -> str:
+    return "externalIPs" if items(thing, "spec", "externalIPs") else text(thing, "spec", "type")
+
+
+def _address(thing: Object) -> str:
+    return f"{text(thing, 'metadata', 'namespace')}/{text(thing, 'metadata', 'name')}"

@@ -1,0 +1,112 @@
+"""The proof's own Velero on a cluster of others: in its own namespace, and with no more rights than it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from harness.backups import velero_install
+from harness.backups.velero import VeleroEngine
+from harness.backups.velero_backup import Recorded, copy_of
+from harness.backups.velero_install import READY_S, Release
+from harness.core.kubernetes import Kubectl, Object, objects, text
+from harness.core.model import Json, ToolReport
+from harness.core.wait import until
+from harness.workflows.proof.shared_cluster import objects as wanted
+from harness.workflows.proof.shared_cluster.cluster import ProofCluster
+from harness.workflows.proof.shared_cluster.restore_filter import OF_LEFT_OUT, RESTORED, Contents, service
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """The cluster as Velero is asked by: it knows the names that are there."""
+
+    cluster: ProofCluster
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return self.cluster.real
+
+
+class OwnVelero(VeleroEngine):
+    """Asks for a restore of what may be there, and of nothing else."""
+
+    def wanted_restore(self, name: str, backup: str, namespaces: Sequence[str] = ()) -> Object:
+        """As for any, and without what is left out."""
+        made = super().wanted_restore(name, backup, namespaces)
+        spec = made["spec"]
+        assert isinstance(spec, dict)
+        owned: Json = [{"key": label, "operator": "DoesNotExist"} for label in OF_LEFT_OUT]
+        only: dict[str, Json] = {"includedResources": list(RESTORED), "labelSelector": {"matchExpressions": owned}}
+        return {**made, "spec": {**spec, **only}}
+
+
+@dataclass(frozen=True)
+class There:
+    """Implements `harness.workflows.proof.proof.Restorer`."""
+
+    cluster: ProofCluster
+    release: Release
+    recorded: Recorded
+    contents: Contents
+    repository_password: str
+    makes: tuple[Object, ...]  # Velero's kinds, where they are to be made
+
+    @property
+    def name(self) -> str:
+        return self.velero.name
+
+    @cached_property
+    def velero(self) -> OwnVelero:
+        """As it is asked for restores."""
+        store, uploader, permit = lambda: self.cluster.store, self.recorded.uploader, self.cluster.permit
+        made = OwnVelero(_Reached(self.cluster), store, self.release, uploader=uploader, namespace=permit.namespace)
+        made.rename(namespaces=permit.places(self.recorded.namespaces), storage_classes={})
+        return made
+
+    def objects(self) -> tuple[Object, ...]:
+        """All that is made of Velero, and the Services of what it restores."""
+        permit, run, recorded = self.cluster.permit, self.cluster.run, self.recorded
+        secret = self.repository_password
+        return (
+            *((wanted.repository_password(permit, secret, run),) if secret else ()),
+            *wanted.velero(permit, self.cluster.keys, self.release, recorded.uploader, run),
+            wanted.storage_classes(permit, (claim.storage_class for claim in recorded.claims), run),
+            *(
+                service(each, permit.renamed(text(each, "metadata", "namespace")), run)
+                for each in self.contents.services
+            ),
+        )
+
+    def install(self) -> None:
+        kubectl = self.cluster.real
+        if self.makes:
+            self.cluster.create(*self.makes)
+            for kind in self.makes:
+                name = text(kind, "metadata", "name")
+                kubectl("wait", "--for=condition=Established", "crd", name, "--timeout=30s")
+        self.cluster.create(*self.objects())
+        here = self.cluster.permit.namespace
+        until(lambda: velero_install.ready(kubectl, here), waited_for="Velero to be ready", within_s=READY_S)
+
+    def look_again(self, backup: str) -> None:
+        self.velero.look_again(backup)
+
+    def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
+        kubectl, here = self.cluster.real, f"--namespace={self.cluster.permit.namespace}"
+        report = self.velero.restore(name, backup, namespaces, within_s=within_s)
+        found = objects(kubectl, "podvolumerestores.velero.io", here, f"--selector=velero.io/restore-name={name}")
+        renamed = {there: own for own, there in self.cluster.kubectl.names.items()}
+        copies = (replace(copy, pod=_renamed(copy.pod, renamed)) for copy in map(copy_of, found))
+        return replace(report, volumes=tuple(sorted(copies, key=lambda copy: (copy.pod, copy.volume))))
+
+    def collect(self, into: Path) -> None:
+        """Write Velero's records, and the logs that it keeps in the bucket; never raises for what cannot be had."""
+        self.velero.collect(into)
+
+
+def _renamed(pod: str, names: Mapping[str, str]) -> str:
+    namespace, _, name = pod.partition("/")
+    return f"{names.get(namespace, namespace)}/{name}"

@@ -1,0 +1,176 @@
+"""One drill from what was asked to what it told, however it ends: run, judge, render."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from harness import reports
+from harness.checks import judge
+from harness.core.errors import HarnessError, Interrupted, Misconfigured, Unreadable
+from harness.core.model import Event, Json, Verdict
+from harness.core.redaction import hidden
+from harness.evidence import journal
+from harness.evidence.signing import attestation, keys
+from harness.evidence.signing.keys import PrivateKey
+from harness.reports import Story
+from harness.selftest.base import Outcome
+from harness.workflows.drill.request import Options
+from harness.workflows.progress import Progress
+
+
+class Asked(Protocol):
+    """What of a drill, or of a proof, as it was asked for is known here."""
+
+    @property
+    def runs(self) -> Path: ...
+    @property
+    def key(self) -> Path | None: ...
+
+
+O_contra = TypeVar("O_contra", bound=Asked, contravariant=True)
+
+
+class SiteOf(Protocol[O_contra]):
+    """Where drills run one after the other: see `harness.workflows.drill.assembly.Site`; or a proof: `harness.workflows.proof.assembly`."""
+
+    def drill(self, options: O_contra, on_event: Progress, say: Callable[[str], None]) -> Path:
+        """Run one drill, and return its run directory."""
+
+    def settle(self, run: Path, verdict: Verdict) -> None:
+        """Say what the last drill came to."""
+
+    def secrets(self) -> frozenset[str]:
+        """What must be in no file of a run."""
+
+
+Site = SiteOf[Options]
+
+
+def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> Story:
+    """Run one drill, telling `progress`, and return its story. A run that was begun is always judged and rendered.
+
+    Misconfigured goes through; so does HarnessError where no run was begun. Interrupted is raised
+    once the interrupted run has been rendered, and names it. A traceback goes to error.txt.
+    """
+    signer = keys.signer(options.key, progress.say)
+    if isinstance(options, Options):  # of proofs no past run tells how long they take
+        progress.expect(options)
+    try:
+        run = site.drill(options, progress, progress.say)
+    except Misconfigured:
+        raise
+    except (KeyboardInterrupt, Interrupted) as error:
+        begun = _begun(options.runs, progress.first)
+        if begun is None:
+            raise Interrupted("interrupted before the drill began") from error
+        _end(begun, signer)
+        raise Interrupted(f"interrupted; what there is of the drill is in {begun}") from error
+    except Exception as error:
+        begun = _begun(options.runs, progress.first)
+        kept = keep_traceback(begun or options.runs, site.secrets())
+        if begun is None:
+            trouble = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+            raise HarnessError(f"{trouble}{kept}") from error
+        run = begun
+    story = _end(run, signer)
+    site.settle(run, story.verdict)
+    return story
+
+
+def self_test(options: Options, progress: Progress) -> dict[str, Json]:
+    """The real tier: a drill, judged and rendered like any, and what it restored spoilt in every known way."""
+    from harness.selftest import live_run  # noqa: PLC0415 # loads every client library, which only a real drill needs
+
+    def tell(outcome: Outcome) -> None:
+        progress.say(f"{'MISSED' if outcome.missed else 'noticed'}: {outcome.store} {outcome.name}. {outcome.missed}")
+
+    signer = keys.signer(options.key, progress.say)
+    run, told = live_run.self_test(options, progress, progress.say, tell)
+    _end(run, signer)
+    return told
+
+
+def finish(run: Path, key: Path | None = None) -> Story:
+    """Judge the run directory again and render it; sign what was concluded if its evidence is signed.
+
+    `key` is a private key, the user's own if None. HarnessError where the directory cannot be written.
+    """
+    with _written(run):
+        judge.recheck(run)
+        return _concluded(run, _signer(run, key))
+
+
+def show(run: Path, key: Path | None = None) -> Story:
+    """Render a run directory as it was judged, and sign that as `finish` does.
+
+    HarnessError if its findings.json is not what the judge says of it.
+    """
+    if not judge.is_current(run):
+        again = f"`drillproof recheck {run.name}` judges it anew"
+        raise HarnessError(
+            f"{run}/findings.json is not what this drillproof says of the run: edited, or older; {again}"
+        )
+    with _written(run):
+        return _concluded(run, _signer(run, key))
+
+
+def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
+    """Write the exception being handled to `folder`/error.txt, and say where it is; "" if that cannot be.
+
+    None of `secrets` is written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "error.txt").write_bytes(hidden(traceback.format_exc().encode(errors="backslashreplace"), secrets))
+    except OSError:
+        return ""
+    return f" (more in {folder / 'error.txt'})"
+
+
+def _end(run: Path, signer: PrivateKey) -> Story:
+    """Sign what the drill left, before anything is concluded from it; then judge and render it."""
+    with _written(run):
+        attestation.sign_evidence(run, signer)
+        judge.recheck(run)
+        return _concluded(run, signer)
+
+
+def _concluded(run: Path, signer: PrivateKey | None) -> Story:
+    story = reports.render(run)
+    if signer is not None:
+        figures = {name: story.judged.get(name) for name in ("rto_s", "rpo_s", "rpo_writes")}
+        attestation.sign_verdict(run, signer, story.verdict, {"scenario": story.scenario, **figures})
+    return story
+
+
+def _signer(run: Path, key: Path | None) -> PrivateKey | None:
+    """Who signs what is concluded; nobody where the drill itself signed nothing: that cannot be made good later."""
+    if attestation.is_signed(run):
+        return keys.signer(key)
+    if key is not None:
+        raise Misconfigured(f"{run} was not signed when its drill ended, and cannot be now; leave out --key")
+    return None
+
+
+@contextlib.contextmanager
+def _written(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HarnessError(f"cannot write the evidence into {run}: {error.strerror}") from error
+
+
+def _begun(runs: Path, first: Event | None) -> Path | None:
+    """The run whose journal begins with the event that we were told of first; another's run is never ours."""
+    if first is None:
+        return None
+    for path in sorted(runs.glob("*/journal.jsonl"), reverse=True):
+        with contextlib.suppress(Unreadable, StopIteration):
+            _, line = next(journal.json_lines(path))
+            if (line.get("at"), line.get("at_s")) == (first.at, first.at_s):
+                return path.parent.resolve()
+    return None

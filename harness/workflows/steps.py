@@ -1,0 +1,70 @@
+"""The steps of a drill or of a proof, one after the other, journaled, with the user's hooks around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from harness.core.errors import HarnessError, TimedOut
+from harness.core.reason import Reason
+from harness.evidence.journal import Journal
+from harness.workflows import hooks
+
+
+class BrokeOff(HarnessError):
+    """The recovery failed, and the journal says so; there is nothing left to do."""
+
+
+class Steps:
+    """Takes steps, and knows which one it is at."""
+
+    def __init__(self, journal: Journal, hooks: Sequence[hooks.Hook], env: Mapping[str, str]) -> None:
+        """`env` is what the hooks find in their environment; it may become another one between two steps."""
+        self.now = ""
+        self._journal = journal
+        self._hooks = hooks
+        self.env = env
+
+    def take(self, actions: Mapping[str, Callable[[], None]]) -> None:
+        """Take all of them, in order, by their names. Whatever breaks is in the journal before this returns.
+
+        An interruption is raised again; no error is.
+        """
+        try:
+            for self.now, act in actions.items():
+                self._journal.append("step", step=self.now, phase="start")
+                self._run_hooks("before")
+                act()
+                self._run_hooks("after")
+                self._journal.append("step", step=self.now, phase="end")
+        except BrokeOff:
+            self._journal.append("step", step=self.now, phase="failed")
+        except HarnessError as error:
+            self.broke(error)
+        except BaseException as error:
+            self.broke(error)
+            raise
+
+    def fail(self, why: str, error: Exception | None = None, reasons: Sequence[Reason] = ()) -> NoReturn:
+        """The recovery failed at this step, and nothing that follows can be done.
+
+        A TimedOut says why for machines; `reasons` do for a failure that is no error.
+        """
+        objects: Sequence[str] = ()
+        if isinstance(error, TimedOut):
+            reasons, objects = error.reasons, error.objects
+        self._journal.append("recovery-failed", step=self.now, message=why, reasons=[*reasons], objects=[*objects])
+        raise BrokeOff(why) from error
+
+    def broke(self, error: BaseException) -> None:
+        """What was done itself is spoilt, and not the recovery."""
+        message = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else str(error)
+        self._journal.append("error", type=type(error).__name__, message=message, step=self.now)
+        if self.now:
+            self._journal.append("step", step=self.now, phase="failed")
+
+    def _run_hooks(self, when: str) -> None:
+        for hook in self._hooks:
+            if (hook.when, hook.step) == (when, self.now):
+                printed = hooks.run(hook, {**self.env, "DRILLPROOF_STEP": self.now})
+                self._journal.append("note", text=f"hook {when} {hook.step}: {hook.command}: {printed[-2000:]}")

@@ -1,0 +1,1 @@
+"""What is protected: databases, services, and the manifests that deploy them."""

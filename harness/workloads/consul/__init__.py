@@ -1,0 +1,1 @@
+"""Consul: adapter, digest, health, writer."""

@@ -1,0 +1,241 @@
+"""Consul: three servers with their keys, ACLs, config entries, intentions and prepared queries."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from harness.core import bank_workload, parallel, resources, timeouts
+from harness.core.errors import TimedOut, ToolFailed
+from harness.core.model import Health, Reading, Row
+from harness.core.ports import Cluster, Dataset, Writer
+from harness.core.reason import Reason
+from harness.core.wait import NotYet, until
+from harness.workloads.consul.digest import digest
+from harness.workloads.consul.ledger import account_of, row_of
+from harness.workloads.consul.reference_digest import slowly
+from harness.workloads.consul.server import ACCOUNTS, LEDGER, READ_S, Self, Server, batches
+from harness.workloads.consul.statement import execute
+from harness.workloads.consul.writer import WRITE_S, ConsulWriter
+from harness.workloads.health import Problem, health_of
+
+PORT = 8500
+
+LAG_S = 2.0
+"""How far a healthy server may be behind the leader; on one machine it is milliseconds."""
+
+MEMBERS: tuple[str, ...] = ("consul-0", "consul-1", "consul-2")
+"""The pods of our own deployment."""
+
+
+class Consul:
+    """The three Consul servers of the deployment; see fixtures/consul for how they are run."""
+
+    name = "consul"
+    members = MEMBERS
+    secret_keys: ClassVar[tuple[str, ...]] = ("management-token", "gossip-key")
+    secret_kinds: ClassVar[Mapping[str, str]] = {"management-token": "uuid", "gossip-key": "gossip"}
+
+    def __init__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str]) -> None:
+        """`secret` is the content of the Secret `consul-credentials`."""
+        self._cluster = cluster
+        self._namespace = namespace
+        self._token = secret["management-token"]
+
+    @contextlib.contextmanager
+    def _server(self, member: str, within_s: float = READ_S, consistency: str = "stale") -> Iterator[Server]:
+        with (
+            self._cluster.forward(self._namespace, member, PORT) as address,
+            contextlib.closing(
+                Server(member, address, self._token, within_s=within_s, consistency=consistency)
+            ) as server,
+        ):
+            yield server
+
+    @contextlib.contextmanager
+    def _itself(self, member: str) -> Iterator[Server]:
+        """The server that was meant: ToolFailed if another answers, or if it would ask another."""
+        with self._server(member) as server:
+            own = server.about_its_data()
+            if own.node != member:
+                raise ToolFailed((member, "agent self"), 1, f"{own.node} answered in its place")
+            yield server
+
+    def seed(self, dataset: Dataset) -> None:
+        """Definitions first, then the keys by transactions; return when every server has applied it all."""
+        folder = resources.fixtures() / "consul"
+        definitions = (
+            ("put", "acl/policy", "acl/policies.json"),
+            ("put", "acl/role", "acl/roles.json"),
+            ("put", "acl/token", "acl/tokens.json"),
+            ("put", "config", "config-entries.json"),
+            ("post", "query", "prepared-queries.json"),
+            ("put", "catalog/register", "external-nodes.json"),
+        )
+        with self._server(self.members[0]) as server:
+            for verb, path, file in definitions:
+                for body in json.loads((folder / file).read_text(encoding="utf-8")):
+                    server.submit(verb, path, body)
+            for rows in (_accounts(), *(dataset.rows(self.name, table) for table in dataset.tables(self.name))):
+                for batch in batches(map(_set, rows)):
+                    server.submit("put", "txn", batch)
+        self._wait_until_applied()
+
+    def forget_writes(self) -> None:
+        """Empty the ledger, open its accounts anew; return when every server has applied it."""
+        with self._server(self.members[0]) as server:
+            server.send("delete", f"kv/{LEDGER}?recurse=true", b"")
+            for batch in batches(map(_set, _accounts())):
+                server.submit("put", "txn", batch)
+        self._wait_until_applied()
+
+    def _wait_until_applied(self) -> None:
+        with contextlib.ExitStack() as stack:
+            servers = [stack.enter_context(self._server(member)) for member in self.members]
+            target = max(server.about_itself().commit_index for server in servers)
+            until(
+                lambda: _applied(servers, target),
+                waited_for="every Consul server to apply what was seeded",
+                within_s=timeouts.READ_S,
+            )
+
+    def health(self, member: str) -> Health:
+        """Whether this server is one of exactly three voters, has applied what the leader has, and is open.
+
+        ToolFailed if it does not answer.
+        """
+        with self._server(member) as server:
+            own = server.about_itself()
+            try:
+                problems, summary = _quorum(server, own, self.members)
+            except ToolFailed as error:  # it knows of no leader, and who it is all the same
+                problems, summary = (Problem(True, Reason.NotAnswering, str(error)),), ""
+        return health_of(problems, good=summary, role=own.role, identity=own.node_id)
+
+    def digest(self, member: str) -> Reading:
+        """Everything that this server itself holds, but for what `consul_digest` lists with the reason."""
+        with self._server(member) as server:
+            own = server.about_its_data()
+            return Reading(own.node, digest(server, own, self.members))
+
+    def writer(self) -> Writer:
+        """Write to the first server, which passes it on to the leader. Refused while it waits for a restore."""
+        return ConsulWriter(self._server(self.members[0], WRITE_S, consistency="consistent"))
+
+    def ledger(self, member: str) -> Iterator[Row]:
+        """The rows under `drillproof/ledger/` as this server holds them, in key order."""
+        with self._itself(member) as server:
+            yield from map(row_of, server.pairs(LEDGER))
+
+    def balances(self, member: str) -> Mapping[str, int]:
+        """The accounts under `drillproof/accounts/` as this server holds them. Corrupt if one holds no number."""
+        with self._itself(member) as server:
+            return dict(map(account_of, server.pairs(ACCOUNTS)))
+
+    def execute(self, member: str, statement: str) -> None:
+        """Send one statement to the API of one server; see `consul_statement` for its form."""
+        with self._server(member) as server:
+            execute(server, statement)
+
+    def slowly(self, member: str) -> dict[str, str]:
+        """The keys as this server holds them, by the parts of the digest's names, hashed in another way."""
+        with self._itself(member), self._cluster.forward(self._namespace, member, PORT) as address:
+            return slowly(address, self._token)
+
+    def mend(self) -> None:
+        """Tell every server who its peers are, by `peers.json`; they then find their quorum themselves."""
+        where = ("--namespace", self._namespace)
+        parallel.each(
+            self.members,
+            lambda member: self._cluster.kubectl("exec", *where, member, "--", "/bin/sh", "/scripts/peers.sh"),
+        )
+
+    def recover(self) -> None:
+        """Restore the snapshot into the new quorum; returns when all three servers serve it.
+
+        A strategy that brings no `consul-backup` has copied the servers' own volumes: they need no step but to start.
+        """
+        kind = ("get", "statefulset", "consul-backup", "--ignore-not-found", "--output=name")
+        if not self._cluster.kubectl(*kind, "--namespace", self._namespace).strip():
+            return
+        pod = ("--namespace", self._namespace, "consul-backup-0")
+        until(
+            lambda: self._cluster.kubectl("exec", *pod, "--", "true"),
+            waited_for="consul-backup-0 to run",
+            within_s=timeouts.HEALTHY_S,
+        )
+        self._cluster.kubectl("exec", *pod, "--", "/bin/sh", "/scripts/recover.sh", within_s=timeouts.RECOVER_S)
+
+
+def _accounts() -> Iterator[tuple[object, ...]]:
+    for name, balance in bank_workload.opening().items():
+        yield ACCOUNTS + name, str(balance).encode(), 0
+
+
+def _set(row: tuple[object, ...]) -> dict[str, dict[str, object]]:
+    key, value, flags = row
+    assert isinstance(value, bytes)
+    return {"KV": {"Verb": "set", "Key": key, "Value": base64.b64encode(value).decode(), "Flags": flags}}
+
+
+def _applied(servers: Sequence[Server], target: int) -> None:
+    applied = [server.about_itself().applied_index for server in servers]
+    if min(applied) < target:
+        raise NotYet(f"applied {applied} of {target}")
+
+
+def _quorum(server: Server, own: Self, members: tuple[str, ...]) -> tuple[tuple[Problem, ...], str]:
+    """What may be wrong with the quorum as this server sees it, and a summary for when nothing is."""
+    with server.asked("quorum"):
+        client = server.client
+        peers = client.operator.raft_config()["Servers"]
+        pilot = client.operator.autopilot_health()
+        _, node = client.catalog.node(own.node)
+        _, checks = client.health.node(own.node)
+    voters = sorted(peer["Node"] for peer in peers if peer["Voter"])
+    others = sorted(peer["Node"] for peer in peers if not peer["Voter"])
+    leaders = [peer["Node"] for peer in peers if peer["Leader"]]
+    entry = node["Node"] if node else {}
+    registered = f"{entry.get('ID')} at {entry.get('Address')}"
+    failing = {check["CheckID"]: check["Status"] for check in checks if check["Status"] != "passing"}
+    said = ", ".join(f"{check} is {status}" for check, status in failing.items())
+    wrong_voters = tuple(sorted({*voters} ^ {*members}))
+    found = [
+        Problem(own.node != server.member, Reason.AnsweredByAnother, f"{own.node} answered in its place", (own.node,)),
+        Problem(
+            voters != sorted(members),
+            Reason.VotersDiffer,
+            f"the voters are {', '.join(voters) or 'none'}",
+            wrong_voters,
+        ),
+        Problem(
+            bool(others), Reason.ServerNotVoting, f"beside the voters there are {', '.join(others)}", tuple(others)
+        ),
+        Problem(
+            len(leaders) != 1, Reason.LeaderMissing, f"the leaders are {', '.join(leaders) or 'none'}", tuple(leaders)
+        ),
+        Problem((own.role == "leader") != (leaders == [own.node]), Reason.RoleDiffers, f"its role is {own.role}"),
+        Problem(not pilot["Healthy"], Reason.AutopilotUnhealthy, "autopilot does not call the servers healthy"),
+        Problem(
+            registered != f"{own.node_id} at {own.address}",
+            Reason.CatalogOutdated,
+            f"the catalog has it as {registered}",
+        ),
+        # A leader registers who comes back after long; what only the server itself knows follows at its next sync.
+        Problem((entry.get("Meta") or {}) != own.meta, Reason.CatalogOutdated, "the catalog has not its metadata yet"),
+        Problem(
+            bool(failing), Reason.CheckFailing, f"of its checks {said}", tuple(f"check {name}" for name in failing)
+        ),
+        Problem(not server.is_open(), Reason.WaitsForRestore, "closed to clients: it waits for a restore"),
+    ]
+    leader_index = max((peer["LastIndex"] for peer in pilot["Servers"] if peer["Leader"]), default=0)
+    target = max(own.commit_index, leader_index)
+    try:
+        # Clients may be writing, so it is asked where it got to, and not whether it is level at this instant.
+        until(lambda: _applied((server,), target), waited_for="it to apply what the leader has", within_s=LAG_S)
+    except TimedOut as late:
+        found.append(Problem(True, Reason.ReplicationLagging, str(late)))
+    return tuple(found), f"{own.role}; voters {', '.join(voters)}; applied {target}"

@@ -1,0 +1,237 @@
+"""What a Consul server holds, digested from its own copy of the state: every kind of thing that a client can store.
+
+Why it can't be fooled: every read is answered by the member itself, so a healthy leader hides nothing. Each part is a
+sum over its rows, so their order does not matter; the SHA-256 of each is taken over the whole row in an unambiguous
+form, so a swap of values or a shifted boundary shows; sums of 256 bits are not undone by chance, and rows are counted
+as well, so a duplicate, a lost or an extra row shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import orjson
+
+from harness.core.errors import ToolFailed
+from harness.core.model import OWN, Digest, Part
+from harness.core.parallel import each
+from harness.core.wait import until
+from harness.workloads.consul.server import ACCOUNTS, LEDGER, Self, Server
+
+KINDS = (
+    "api-gateway",
+    "bound-api-gateway",
+    "exported-services",
+    "file-system-certificate",
+    "http-route",
+    "ingress-gateway",
+    "inline-certificate",
+    "jwt-provider",
+    "mesh",
+    "proxy-defaults",
+    "sameness-group",
+    "service-defaults",
+    "service-intentions",
+    "service-resolver",
+    "service-router",
+    "service-splitter",
+    "tcp-route",
+    "terminating-gateway",
+)
+"""Every kind of config entry that Consul 1.22 knows; it has no call that lists them all."""
+
+EXCLUDED = (
+    ("CreateIndex", "where in the Raft log it was written, not what it says"),
+    ("ModifyIndex", "the same"),
+    ("Hash", "Consul's own, computed from what is digested here anyway"),
+)
+"""The fields that are left out of every row, and why."""
+
+EXCLUDED_OF_SERVERS = (
+    ("Address", "a pod's, and so a new one after every restart; `health` compares it with the server's own"),
+    ("TaggedAddresses", "the same"),
+)
+EXCLUDED_OF_THEIR_CHECKS = (
+    ("Status", "what a check says of the server now; `health` judges it"),
+    ("Output", "the same"),
+)
+"""The fields that are left out, beside those, of the nodes that are our servers, and why. Of others they are data."""
+
+EXCLUDED_OF_PEERINGS = (
+    ("State", "whether the other cluster can be reached now, which a drill's fence does not allow"),
+    ("StreamStatus", "the same"),
+)
+
+EXCLUDED_SETTINGS = (
+    ("AdvertiseAddrLAN", "made from the pod's address, which is a new one after every restart"),
+    ("AdvertiseAddrWAN", "the same"),
+    ("RPCAdvertiseAddr", "the same"),
+    ("SerfAdvertiseAddrLAN", "the same"),
+    ("SerfAdvertiseAddrWAN", "the same"),
+    ("TaggedAddresses", "the same"),
+)
+"""The settings that a server may have otherwise after a restart, and why. Secrets among the rest are shown hidden."""
+
+EXCLUDED_AT_ALL = (
+    (LEDGER, "the drill's own writes; the ledger's checks judge them"),
+    (ACCOUNTS, "what these writes move; the check of the balances judges it"),
+    ("sessions and locks", "they end with the node that opened them"),
+    ("coordinates, events, federation states", "measured or made anew by the servers all the time"),
+    ("the CA's private keys", "no call shows them; a root is known by its certificate"),
+    ("virtual addresses of services", "no call lists them"),
+)
+"""What is in no part, and why. Raft's own peers and their state are the business of `health`."""
+
+GOSSIP_S = 30.0
+"""An answer takes a fraction of a second; more than one in a row is seldom lost."""
+
+_NO_GOSSIP_KEYS = "encryption not enabled"
+"""What a server says that has none."""
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def digest(server: Server, own: Self, servers: Sequence[str]) -> Digest:
+    """Every part that this one server holds. `servers` are the names of the nodes that are servers of this cluster.
+
+    The keys are read beside the rest, which is many small requests and a round of gossip.
+    """
+
+    def rest() -> Digest:
+        acls = own.settings.get("ACLsEnabled") is not False  # that they are off is one of the settings
+        rows = _definitions(server, acls=acls) | _catalog(server, servers)
+        rows |= {f"{OWN}settings": _settings(server, own, acls=acls)}
+        return {name: digest_of(map(canonical, part)) for name, part in rows.items()}
+
+    def keys() -> Digest:
+        with contextlib.closing(server.another()) as connection:
+            return digest_of_keys(connection)
+
+    first, second = each((rest, keys), lambda read: read())
+    return {**first, **second}
+
+
+def digest_of_keys(server: Server) -> Digest:
+    """The parts of the keys alone: all are read once, in a stream."""
+    sums: defaultdict[str, Sum] = defaultdict(Sum)
+    for pair in server.pairs():
+        key = str(pair["Key"])
+        if not key.startswith((LEDGER, ACCOUNTS)):
+            # The JSON of a list; `canonical`, which sorts names, would take three times as long.
+            sums[f"kv {group_of(key)}"].add(orjson.dumps((key, pair["Flags"], pair["Value"])))
+    return {name: total.part() for name, total in sums.items()}
+
+
+def _acls(server: Server) -> dict[str, Iterable[object]]:
+    """Who may do what. A list of policies leaves their rules out."""
+    with server.asked("ACLs"):
+        acl = server.client.acl
+        return {
+            "acl policies": [acl.policy.read(policy["ID"]) for policy in acl.policy.list()],
+            "acl roles": acl.role.list(),
+            "acl tokens": acl.token.list(),
+            "acl auth methods": [acl.auth_method.read(method["Name"]) for method in acl.auth_method.list()],
+            "acl binding rules": acl.binding_rule.list(),
+        }
+
+
+def _definitions(server: Server, *, acls: bool) -> dict[str, Iterable[object]]:
+    """Everything that is neither a key nor in the catalog; of ACLs only where there are any."""
+    with server.asked("definitions"):
+        client = server.client
+        roots = client.connect.ca.roots()
+        parts: dict[str, Iterable[object]] = {
+            "datacenters": sorted(client.catalog.datacenters()),
+            **(_acls(server) if acls else {}),
+            "prepared queries": client.query.list(),
+            "connect ca": [*roots.pop("Roots"), roots],
+            "connect ca settings": [client.connect.ca.configuration()],
+            "peerings": [_without(peering, EXCLUDED_OF_PEERINGS) for peering in server.peerings()],
+            "autopilot": [client.operator.autopilot_configuration()],
+            "gossip keys": _gossip_keys(server),
+        }
+        return parts | {f"config {kind}": client.config.list(kind) for kind in KINDS}
+
+
+def _gossip_keys(server: Server) -> Iterable[object]:
+    """The keys that any server has, by pool, without how many have them: those of the WAN take a while to meet."""
+
+    def ask() -> Iterable[object]:
+        try:
+            with server.asked("gossip keys"):
+                pools = server.client.operator.keyring_list()
+        except ToolFailed as error:
+            if _NO_GOSSIP_KEYS in error.tail:
+                return ()
+            raise
+        return [(pool["WAN"], pool["Segment"], sorted(pool["Keys"]), sorted(pool["PrimaryKeys"])) for pool in pools]
+
+    # An error if a server's answer is lost under way, as gossip may be.
+    return until(ask, waited_for="all servers to tell their gossip keys", within_s=GOSSIP_S)
+
+
+def _catalog(server: Server, servers: Sequence[str]) -> dict[str, Iterable[object]]:
+    """One part for every node that is registered: itself, its services and their checks."""
+    parts: dict[str, Iterable[object]] = {}
+    with server.asked("catalog"):
+        catalog, health = server.client.catalog, server.client.health
+        for name in [node["Node"] for node in catalog.nodes()[1]]:
+            (_, entry), (_, checks) = catalog.node(name), health.node(name)
+            node = entry["Node"]
+            if name in servers:
+                node = _without(node, EXCLUDED_OF_SERVERS)
+                checks = [_without(check, EXCLUDED_OF_THEIR_CHECKS) for check in checks]
+            parts[f"catalog node {name}"] = [node, *entry["Services"].values(), *checks]
+    return parts
+
+
+def _settings(server: Server, own: Self, *, acls: bool) -> Iterable[object]:
+    excluded = {name for name, _ in EXCLUDED_SETTINGS}
+    if acls:
+        yield "without a token", server.without_token()
+    yield from ((name, value) for name, value in own.settings.items() if name not in excluded)
+
+
+def group_of(key: str) -> str:
+    """The part that a key belongs to: its first two folders, or as many as it has."""
+    return "/".join(key.split("/", 2)[:-1]) or "/"
+
+
+def canonical(row: object) -> bytes:
+    """A row without what is excluded, as the one JSON text that it can be."""
+    if isinstance(row, Mapping):
+        row = _without(row, EXCLUDED)
+    return _encode(row).encode()
+
+
+def _without(row: Mapping[str, object], excluded: Sequence[tuple[str, str]]) -> Mapping[str, object]:
+    names = {name for name, _ in excluded}
+    return {name: value for name, value in row.items() if name not in names}
+
+
+class Sum:
+    """The number of rows and the sum of their SHA-256, modulo 2 to the 256."""
+
+    def __init__(self) -> None:
+        self._rows = self._total = 0
+
+    def add(self, row: bytes) -> None:
+        """Count one more row in."""
+        self._rows += 1
+        self._total += int.from_bytes(hashlib.sha256(row).digest())
+
+    def part(self) -> Part:
+        """What it comes to."""
+        return Part(self._rows, f"{self._total % 2**256:064x}")
+
+
+def digest_of(rows: Iterable[bytes]) -> Part:
+    """The digest of one part."""
+    total = Sum()
+    for row in rows:
+        total.add(row)
+    return total.part()

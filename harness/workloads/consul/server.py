@@ -1,0 +1,207 @@
+"""The HTTP API of one Consul server, through py-consul."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+
+import consul  # type: ignore[import-untyped] # py-consul ships no types
+import orjson
+from consul.callback import CB  # type: ignore[import-untyped] # py-consul ships no types
+from requests import RequestException
+
+from harness.core.errors import ToolFailed
+
+READ_S = 30.0
+"""How long a request may be without a byte of an answer."""
+
+LEDGER = "drillproof/ledger/"
+ACCOUNTS = "drillproof/accounts/"
+
+LINEAGE = "drillproof/lineage"
+"""Written at the first deployment only; where it is, the data descends from that deployment."""
+
+OPERATIONS_EACH = 64
+BYTES_EACH = 500_000
+"""Consul takes at most 128 operations and 512 KiB of JSON in one transaction; this leaves room for its frame."""
+
+_CHUNK_BYTES = 1 << 18
+_BETWEEN = b'},{"LockIndex":'
+"""What stands between two keys, and in no text: there a quotation mark has a backslash before it, or ends the text."""
+
+
+@dataclass(frozen=True)
+class Self:
+    """What a server says of itself."""
+
+    node: str
+    node_id: str
+    address: str
+    datacenter: str
+    role: str
+    commit_index: int
+    applied_index: int
+    heard_from_leader: bool
+    meta: Mapping[str, str]
+    settings: Mapping[str, object]
+
+
+class Server:
+    """The HTTP API of one server. Every read is answered from its own copy of the state, unless asked otherwise."""
+
+    def __init__(
+        self, member: str, address: tuple[str, int], token: str, *, within_s: float = READ_S, consistency: str = "stale"
+    ) -> None:
+        """With `consistency` "consistent", the leader answers, once a quorum has confirmed that it is the leader."""
+        self.member = member
+        # A session is not for two threads at once: each takes its own.
+        self.another = partial(Server, member, address, token, within_s=within_s, consistency=consistency)
+        self.client = consul.Consul(*address, connections_timeout=within_s)
+        self.client.token = token  # py-consul prefers CONSUL_HTTP_TOKEN from the environment to its argument
+        self._session = self.client.http.session
+        self._session.trust_env = False  # a proxy from the environment has no business with a forwarded port
+        self._session.headers["X-Consul-Token"] = token  # py-consul forgets it on several calls, transactions too
+        self._session.headers["Accept-Encoding"] = "identity"  # to compress costs more than to send, and wears a server
+        # Without `stale` a follower asks the leader, and its own lost or altered data would never be seen.
+        self._session.params = {consistency: ""}
+
+    @contextlib.contextmanager
+    def asked(self, what: str) -> Iterator[None]:
+        """Turn whatever py-consul raises into ToolFailed."""
+        try:
+            yield
+        except (consul.ConsulException, RequestException, ValueError) as error:
+            raise ToolFailed((self.member, what), 1, str(error)) from error
+
+    def close(self) -> None:
+        """Drop its connections; may be called twice."""
+        self._session.close()
+
+    def about_itself(self) -> Self:
+        """Never forwarded. Whether `node` is the server that was meant is for the caller to see."""
+        with self.asked("agent self"):
+            said = self.client.agent.self()
+        config, raft = said["Config"], said["Stats"]["raft"]
+        return Self(
+            node=config["NodeName"],
+            node_id=config["NodeID"],
+            address=said["Member"]["Addr"],
+            datacenter=config["Datacenter"],
+            role=raft["state"].lower(),
+            commit_index=int(raft["commit_index"]),
+            applied_index=int(raft["applied_index"]),
+            heard_from_leader=raft["last_contact"] != "never",
+            meta=said["Meta"] or {},
+            settings=said["DebugConfig"],
+        )
+
+    def about_its_data(self) -> Self:
+        """As `about_itself`, but ToolFailed if the server would forward even a stale read.
+
+        It does so until it has heard from a leader for the first time since it started.
+        """
+        own = self.about_itself()
+        if own.role != "leader" and not own.heard_from_leader:
+            raise ToolFailed((self.member, "read"), 1, "has not heard from a leader since it started")
+        return own
+
+    def is_open(self) -> bool:
+        """Whether this server holds data of its own, and not the nothing that comes before a restore."""
+        with self.asked("lineage"):
+            _, lineage = self.client.kv.get(LINEAGE)
+        return lineage is not None
+
+    def pairs(self, prefix: str = "") -> Iterator[Mapping[str, object]]:
+        """Every key below `prefix` with its value (in base64) and flags, as of one moment, in a stream.
+
+        ToolFailed if the answer breaks off.
+        """
+        http = self.client.http
+        url = http.uri(f"/v1/kv/{prefix}", [("recurse", "1")])
+        with (
+            self.asked(f"keys below {prefix!r}"),
+            self._session.get(url, stream=True, timeout=http.connections_timeout) as answer,
+        ):
+            if answer.status_code == HTTPStatus.NOT_FOUND:  # no key at all
+                return
+            answer.raise_for_status()
+            yield from elements(answer.iter_content(_CHUNK_BYTES))
+
+    def peerings(self) -> list[Mapping[str, object]]:
+        """The other clusters that this one is tied to; py-consul has no call for them."""
+        with self.asked("peerings"):
+            return list(self.client.http.get(CB.json(allow_404=False), "/v1/peerings"))
+
+    def without_token(self) -> str:
+        """The token (by its accessor) that the server puts in the place of none; "anonymous" as it should be."""
+        with self.asked("acl/token/self"):
+            try:
+                said = self.client.http.get(CB.json(), "/v1/acl/token/self", headers={"X-Consul-Token": None})
+            except consul.ACLPermissionDenied:
+                return "anonymous"
+        return str(said["AccessorID"])
+
+    def submit(self, verb: str, path: str, body: object) -> None:
+        """Send a definition as it stands in a file."""
+        with self.asked(f"{verb} {path}"):
+            send = getattr(self.client.http, verb)
+            send(CB.json(allow_404=False), f"/v1/{path}", data=json.dumps(body))
+
+    def look_up(self, path: str, name: str | None, field: str) -> str:
+        """One field of the object at `path`; or, where a list is, of its object of that name."""
+        with self.asked(path):
+            found = self.client.http.get(CB.json(allow_404=False), f"/v1/{path}")
+        if name is not None:
+            found = next((one for one in found if one["Name"] == name), {})
+        if field not in found:
+            raise ToolFailed((self.member, path), 1, f"no {field} of {name or 'it'}")
+        return str(found[field])
+
+    def send(self, verb: str, path: str, body: bytes) -> None:
+        """Send a request as it stands. ToolFailed if it is refused, or if the answer is that nothing was done."""
+        with self.asked(f"{verb} {path}"):
+            url = f"{self.client.http.base_uri}/v1/{path}"
+            answer = self._session.request(verb, url, data=body, timeout=self.client.http.connections_timeout)
+        if not answer.ok or answer.text.strip() == "false":
+            raise ToolFailed((self.member, verb, path), 1, f"{answer.status_code} {answer.text}")
+
+
+def elements(chunks: Iterable[bytes]) -> Iterator[Mapping[str, object]]:
+    """The objects of one JSON list as Consul writes it, without blanks; ValueError if it breaks off.
+
+    No more is held than what came at once and the object that it ends in, as long as they begin as Consul's keys do.
+    """
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        end = rest.rfind(_BETWEEN)
+        if end >= 0:
+            yield from _list(rest[: end + 1] + b"]")
+            rest = b"[" + rest[end + 2 :]
+    yield from _list(rest)
+
+
+def _list(text: bytes) -> list[Mapping[str, object]]:
+    with contextlib.suppress(orjson.JSONDecodeError):
+        if text.startswith(b"["):
+            return list(orjson.loads(text))
+    raise ValueError(f"the list breaks off at {text[-80:]!r}")
+
+
+def batches(operations: Iterable[dict[str, dict[str, object]]]) -> Iterator[list[dict[str, dict[str, object]]]]:
+    """Operations in lists that Consul takes as one transaction each; no more than one list is held."""
+    batch: list[dict[str, dict[str, object]]] = []
+    size = 0
+    for operation in operations:
+        more = len(json.dumps(operation)) + len(", ")
+        if batch and (len(batch) == OPERATIONS_EACH or size + more > BYTES_EACH):
+            yield batch
+            batch, size = [], 0
+        batch.append(operation)
+        size += more
+    if batch:
+        yield batch

@@ -1,0 +1,99 @@
+"""The client that writes Consul's ledger: one transaction a write, with the money that it moves."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from consul import exceptions  # type: ignore[import-untyped] # py-consul ships no types
+from requests import RequestException
+
+from harness.core.bank_workload import TABLES, transfer
+from harness.core.model import Operation
+from harness.core.ports import Corrupt, Refused, Unanswered
+from harness.workloads.consul.ledger import account_of, entry
+from harness.workloads.consul.server import ACCOUNTS, LEDGER, Server
+
+WRITE_S = 5.0
+"""A write without an answer by then is of unknown outcome."""
+
+_REFUSALS = (exceptions.ClientError, exceptions.BadRequest, exceptions.ACLPermissionDenied, exceptions.ACLDisabled)
+"""Consul's answers from 400 on, but for any 5xx: "leadership lost while committing" may well have been committed."""
+
+Step = dict[str, dict[str, object]]
+"""One operation of a transaction."""
+
+
+@dataclass(frozen=True)
+class _Account:
+    balance: int
+    index: int  # of Raft, when it was last changed
+
+
+class ConsulWriter:
+    """Implements `harness.core.ports.Writer`.
+
+    Every account is written only while it still is as this writer left it, so a balance that a stranger changed is
+    never covered up: the whole write is refused.
+    """
+
+    def __init__(self, way: AbstractContextManager[Server]) -> None:
+        """`way` leads to a server that reads consistently. Refused while the cluster waits for a restore.
+
+        Clients come by the Service `consul-http`, which leads to no such server.
+        """
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(way)
+            if not server.is_open():
+                raise Refused("closed: the cluster waits for a restore")
+            self._txn = server.client.txn
+            self._accounts: dict[str, _Account] = {}
+            for pair in server.pairs(ACCOUNTS):
+                with contextlib.suppress(
+                    Corrupt
+                ):  # then the account is missing, and the writes that want it are refused
+                    name, balance = account_of(pair)
+                    self._accounts[name] = _Account(balance, int(str(pair["ModifyIndex"])))
+            self._open = stack.pop_all()
+
+    def apply(self, operation: Operation) -> None:
+        """Commit one operation with its transfer; Refused only where nothing was, every doubt is Unanswered."""
+        made = transfer(operation.n)
+        after = {}
+        for name, more in ((f"{TABLES[0]}/{made.source}", -made.amount), (f"{TABLES[1]}/{made.target}", made.amount)):
+            if name not in self._accounts:
+                raise Refused(f"there is no balance of {name}")
+            before = self._accounts[name]
+            after[name] = _Account(before.balance + more, before.index)
+        money = [_set(ACCOUNTS + name, str(account.balance), account.index) for name, account in after.items()]
+        try:
+            results = self._txn.put([*_change(operation), *money])["Results"]
+            indexes = {result["KV"]["Key"]: int(result["KV"]["ModifyIndex"]) for result in results}
+            self._accounts |= {name: _Account(a.balance, indexes[ACCOUNTS + name]) for name, a in after.items()}
+        except _REFUSALS as error:
+            raise Refused(str(error)) from error
+        except (exceptions.ConsulException, RequestException, LookupError, TypeError, ValueError) as error:
+            raise Unanswered(f"{type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        """Drop the connection and the way to it; may be called twice."""
+        self._open.close()
+
+
+def _change(operation: Operation) -> list[Step]:
+    """The operation itself. `get` fails, and the transaction with it, where there is no such key."""
+    key = LEDGER + operation.key
+    there: Step = {"KV": {"Verb": "get", "Key": key}}
+    if operation.verb == "delete":
+        return [there, {"KV": {"Verb": "delete", "Key": key}}]
+    if operation.verb == "update":
+        return [there, _set(key, entry(operation.n, operation.value))]
+    return [_set(key, entry(operation.n, operation.value), 0)]
+
+
+def _set(key: str, value: str, index: int | None = None) -> Step:
+    """Write a key; with `index`, only if it was last changed then, 0 meaning that there is none."""
+    encoded = base64.b64encode(value.encode()).decode()
+    return {"KV": {"Verb": "set" if index is None else "cas", "Key": key, "Value": encoded, "Index": index or 0}}

@@ -1,0 +1,46 @@
+"""What is not compared, and why, of everything in one place. All else must be equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.workloads import object_digest
+from harness.workloads.consul import digest
+from harness.workloads.mysql import catalog, indexes
+from harness.workloads.postgres import catalog as postgres_catalog
+from harness.workloads.postgres import digest as postgres_digest
+from harness.workloads.postgres import indexes as postgres_indexes
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def _mysql() -> Pairs:
+    ledger = ((catalog.LEDGER, "the drill's own writes; the ledger's checks judge its rows"),)
+    accounts = tuple((name, "what these writes move; `transfers-whole` judges its rows") for name in catalog.ACCOUNTS)
+    catalogs = ((f"{kind}: {name}", why) for kind, name, why in catalog.EXCLUDED)
+    return (*ledger, *accounts, *catalogs, *indexes.EXCLUDED)
+
+
+def _consul() -> Pairs:
+    by_kind = {
+        "": digest.EXCLUDED_AT_ALL,
+        "every row: ": digest.EXCLUDED,
+        "our servers: ": digest.EXCLUDED_OF_SERVERS,
+        "their checks: ": digest.EXCLUDED_OF_THEIR_CHECKS,
+        "peerings: ": digest.EXCLUDED_OF_PEERINGS,
+        "own settings: ": digest.EXCLUDED_SETTINGS,
+    }
+    return tuple((kind + name, why) for kind, listed in by_kind.items() for name, why in listed)
+
+
+LEFT_OUT: Mapping[str, Pairs] = {
+    "mysql": _mysql(),
+    "postgres": (
+        *postgres_digest.EXCLUDED,
+        *((f"columns: option {name}", why) for name, why in postgres_catalog.EXCLUDED_OPTIONS),
+        *postgres_indexes.EXCLUDED,
+    ),
+    "consul": _consul(),
+    "objects": object_digest.EXCLUDED,
+}
+"""By store, and for the objects of the namespace: what, and why."""

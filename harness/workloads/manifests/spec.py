@@ -1,0 +1,189 @@
+"""An application as its owner describes it, in a TOML file that is read strictly.
+
+What its manifests say is another matter: `harness.workloads.manifests.load` holds the two together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.errors import Misconfigured
+from harness.core.model import Objectives
+from harness.core.toml import Keys
+
+PORTS = {"mysql": 3306, "postgres": 5432, "consul": 8500}
+"""The kinds of stores that can be read, with the port that each listens on where nothing else is said."""
+
+USERS = {"mysql": "root", "postgres": "postgres", "consul": ""}
+
+UNKNOWN = "?"
+"""Stands, in a proposal, where the manifests do not say what the owner has to."""
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One key of a Secret."""
+
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """One store: a server, or a primary with its replicas."""
+
+    name: str
+    kind: str
+    members: tuple[str, ...]  # pods; the primary's first
+    container: str  # "" for the only one that there is
+    port: int
+    user: str | Reference
+    password: Reference | None  # None for a Consul without ACLs
+    databases: tuple[str, ...]
+    recover: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that the file says; its paths are as seen from where the file lies."""
+
+    file: Path
+    name: str
+    namespace: str
+    manifests: Path | None  # a folder or a file; None where there is a chart
+    chart: Path | None
+    values: tuple[Path, ...]
+    strategy: str
+    objectives: Objectives
+    stores: tuple[Store, ...]
+    generate: Mapping[str, tuple[str, ...]]  # the keys of Secrets that are made anew for each drill
+    not_drilled: tuple[str, ...]  # pods of databases that are left out
+
+
+def read(path: Path, only: str = "") -> Description:
+    """What the file says. Misconfigured, in one line, for what it cannot mean.
+
+    `only` is the one namespace in which it may be drilled, and the file's own if it names none; "" for any.
+    """
+    _no_guess_left(path)
+    keys = Keys.of(path)
+    if not keys.take("confirmed", bool, default=True):
+        keys.fail("is a proposal that nobody has confirmed; read it, mend it, and set `confirmed = true`")
+    name = _named(keys, "name", keys.take("name", str))
+    namespace = keys.take("namespace", str, only or name)
+    if only and namespace != only:
+        keys.fail(
+            f"is of the namespace {namespace}, and on that context drills make {only} and nothing but this; "
+            "leave `namespace` out, or say the same one in drillproof.toml and in the rights"
+        )
+    namespace = only or _named(keys, "namespace", namespace)
+    manifests, chart = (keys.take(key, str, "") for key in ("manifests", "chart"))
+    values = keys.strings("values", []) if chart else ()
+    if bool(manifests) == bool(chart):
+        keys.fail("name either `manifests` or `chart`")
+    strategy = _named(keys, "strategy", keys.take("strategy", str))
+    objectives = _objectives(Keys(f"{path}: objectives", keys.take("objectives", dict, {})))
+    generate = dict(_generated(path, keys))
+    not_drilled = keys.strings("not_drilled", [])
+    stores = tuple(_stores(path, keys, name))
+    keys.done()
+    folder = path.parent
+    return Description(
+        file=path,
+        name=name,
+        namespace=namespace,
+        manifests=folder / manifests if manifests else None,
+        chart=folder / chart if chart else None,
+        values=tuple(folder / value for value in values),
+        strategy=strategy,
+        objectives=objectives,
+        stores=stores,
+        generate=generate,
+        not_drilled=not_drilled,
+    )
+
+
+def _no_guess_left(path: Path) -> None:
+    """Before all else: a proposal's open questions are not to be found one after the other, as wrong types."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return  # said by who reads it
+    for number, line in enumerate(lines, 1):
+        if f'"{UNKNOWN}"' in line.partition("#")[0]:
+            raise Misconfigured(f'{path}: line {number} still has "{UNKNOWN}" for what the manifests do not say')
+
+
+def _objectives(keys: Keys) -> Objectives:
+    found = {name: keys.seconds(name) for name in ("rto_s", "rpo_s", "skew_s")}
+    keys.done()
+    return Objectives(**found)
+
+
+def _generated(path: Path, keys: Keys) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for number, raw in enumerate(keys.take("generate", list, []), 1):
+        each = Keys(f"{path}: generate {number}", raw)
+        yield each.take("secret", str), each.strings("keys")
+        each.done()
+
+
+def _stores(path: Path, keys: Keys, application: str) -> Iterator[Store]:
+    listed = keys.take("store", list, [])
+    if not listed:
+        keys.fail("names no store; add a [[store]] for each database")
+    names: set[str] = set()
+    for number, raw in enumerate(listed, 1):
+        store = _store(Keys(f"{path}: store {number}", raw), application)
+        if store.name in names:
+            keys.fail(f"two stores are called {store.name}; give each a `name` of its own")
+        names.add(store.name)
+        yield store
+
+
+def _store(keys: Keys, application: str) -> Store:
+    kind = keys.take("kind", str)
+    if kind not in PORTS:
+        keys.fail(f"key `kind` must be one of {', '.join(PORTS)}, not {kind!r}")
+    user, user_from = keys.take("user", str, ""), _reference(keys, "user_from")
+    if user and user_from:
+        keys.fail("name either `user` or `user_from`")
+    password = _reference(keys, "password")
+    if password is None and kind != "consul":
+        keys.fail('key `password` is missing; write password = { secret = "NAME", key = "KEY" }')
+    store = Store(
+        # With the application's name before it, so that no table takes it for the same store of another one.
+        name=f"{application}-{_named(keys, 'name', keys.take('name', str, kind))}",
+        kind=kind,
+        members=keys.strings("members"),
+        container=keys.take("container", str, ""),
+        port=keys.take("port", int, PORTS[kind]),
+        user=user_from or user or USERS[kind],
+        password=password,
+        databases=() if kind == "consul" else keys.strings("databases"),
+        recover=keys.strings("recover", []),
+    )
+    if len(set(store.members)) < len(store.members):
+        keys.fail("key `members` names a pod twice")
+    keys.done()
+    return store
+
+
+def _reference(keys: Keys, key: str) -> Reference | None:
+    raw = keys.take(key, dict, {})
+    if not raw:
+        return None
+    inner = Keys(f"{keys.where}: {key}", raw)
+    found = Reference(inner.take("secret", str), inner.take("key", str))
+    inner.done()
+    return found
+
+
+def _named(keys: Keys, key: str, value: str) -> str:
+    if not _NAME.fullmatch(value):
+        keys.fail(f"key `{key}` must be of a-z, 0-9 and -, with no - at its ends, not {value!r}")
+    return value

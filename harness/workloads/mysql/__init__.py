@@ -1,0 +1,1 @@
+"""MySQL: adapter, digest, catalogue, health, writer."""

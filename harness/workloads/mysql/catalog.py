@@ -1,0 +1,208 @@
+"""Everything of a MySQL server that is not rows, as its own catalogs tell it.
+
+All columns of a catalog count but those of `EXCLUDED`, so that what a later version of MySQL adds is
+compared too. Catalogs of one kind share their parts: `grants app@%` has rows of seven tables. What a server brings
+itself, in the schemas `mysql` and `sys`, is one part of each kind: `view sys`.
+
+Settings and channels are a member's own (`harness.core.model.OWN`). What one member does and does not share with the others
+is not asked: every setting is held against what it was on this very member.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+
+from pymysql.cursors import Cursor
+
+from harness.core.bank_workload import TABLES
+from harness.core.model import OWN, Digest, Part
+
+LEDGER = "drillproof.ledger"
+ACCOUNTS = tuple(f"drillproof.{table}" for table in TABLES)
+
+SYSTEM_ROWS = (
+    *(("mysql", f"time_zone{suffix}") for suffix in ("", "_leap_second", "_name", "_transition", "_transition_type")),
+    ("mysql", "server_cost"),
+    ("mysql", "engine_cost"),
+    ("information_schema", "ST_SPATIAL_REFERENCE_SYSTEMS"),
+)
+"""Tables of the server itself whose rows an administrator may change, and that give other rows their meaning."""
+
+NO_ROWS = "('information_schema', 'mysql', 'performance_schema', 'sys')"
+"""Schemas whose rows do not count, but for `SYSTEM_ROWS`."""
+
+_NO_OBJECTS = "('information_schema', 'performance_schema')"  # the server makes them anew at each start
+_SYSTEM = ("mysql", "sys")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Where parts of one kind are told. `named_by` are the columns that name the object."""
+
+    kind: str
+    source: str
+    named_by: tuple[str, ...]
+    where: str = "TRUE"
+    columns: str = "*"
+    newer: bool = False  # than the oldest server that is read; one without it has none of these objects
+
+    @property
+    def query(self) -> str:
+        """What to ask the server."""
+        ours = f" AND {self.named_by[0]} NOT IN {_NO_OBJECTS}" if self._is_of_schemas else ""
+        return f"SELECT {self.columns} FROM {self.source} WHERE {self.where}{ours}"  # noqa: S608 # constants of ours
+
+    def part(self, row: dict[str, object]) -> str:
+        """The name of the part that a row belongs to."""
+        names = [str(row[name]) for name in self.named_by]
+        if self._is_of_schemas and names[0] in _SYSTEM:
+            return f"{self.kind} {names[0]}"
+        return " ".join(filter(None, (self.kind, ("." if self._is_of_schemas else "@").join(names))))
+
+    @property
+    def _is_of_schemas(self) -> bool:
+        return "SCHEMA" in "".join(self.named_by[:1])
+
+
+_TABLE = ("TABLE_SCHEMA", "TABLE_NAME")
+_EVENT_STATUS = "event_schema, event_name, status"
+
+CATALOGS = (
+    Catalog("database", "information_schema.schemata", ("SCHEMA_NAME",)),
+    Catalog("database", "information_schema.schemata_extensions", ("SCHEMA_NAME",)),
+    Catalog("options", "information_schema.tables", _TABLE, "table_type = 'BASE TABLE'"),
+    Catalog(
+        "sequence",
+        "information_schema.tables",
+        _TABLE,
+        "auto_increment > 0",
+        "table_schema, table_name, auto_increment",
+    ),
+    Catalog("columns", "information_schema.columns", _TABLE),
+    Catalog("columns", "information_schema.columns_extensions", _TABLE),
+    Catalog("indexes", "information_schema.statistics", _TABLE),
+    Catalog("constraints", "information_schema.table_constraints", _TABLE),
+    Catalog("constraints", "information_schema.key_column_usage", _TABLE),
+    Catalog("constraints", "information_schema.referential_constraints", ("CONSTRAINT_SCHEMA", "TABLE_NAME")),
+    Catalog("check", "information_schema.check_constraints", ("CONSTRAINT_SCHEMA", "CONSTRAINT_NAME")),
+    Catalog("partitions", "information_schema.partitions", _TABLE, "partition_name IS NOT NULL"),
+    Catalog("view", "information_schema.views", _TABLE),
+    Catalog("trigger", "information_schema.triggers", ("TRIGGER_SCHEMA", "TRIGGER_NAME")),
+    Catalog("routine", "information_schema.routines", ("ROUTINE_SCHEMA", "ROUTINE_NAME")),
+    Catalog("routine", "information_schema.parameters", ("SPECIFIC_SCHEMA", "SPECIFIC_NAME")),
+    Catalog("event", "information_schema.events", ("EVENT_SCHEMA", "EVENT_NAME")),
+    Catalog("user", "mysql.user", ("User", "Host")),
+    Catalog("user", "mysql.password_history", ("User", "Host")),
+    Catalog("grants", "mysql.db", ("User", "Host")),
+    Catalog("grants", "mysql.tables_priv", ("User", "Host")),
+    Catalog("grants", "mysql.columns_priv", ("User", "Host")),
+    Catalog("grants", "mysql.procs_priv", ("User", "Host")),
+    Catalog("grants", "mysql.proxies_priv", ("User", "Host")),
+    Catalog("grants", "mysql.global_grants", ("USER", "HOST")),
+    Catalog("grants", "mysql.role_edges", ("TO_USER", "TO_HOST")),
+    Catalog("grants", "mysql.default_roles", ("USER", "HOST")),
+    Catalog("extensions", "mysql.component", ()),
+    Catalog("extensions", "mysql.plugin", ()),
+    Catalog("extensions", "mysql.func", ()),
+    Catalog("extensions", "mysql.servers", ()),
+    Catalog("extensions", "information_schema.plugins", (), "TRUE", "plugin_name, plugin_status, plugin_type"),
+    Catalog("library", "information_schema.libraries", ("LIBRARY_SCHEMA", "LIBRARY_NAME"), newer=True),
+    Catalog("resource group", "information_schema.resource_groups", ("RESOURCE_GROUP_NAME",)),
+    Catalog("tablespace", "information_schema.innodb_tablespaces", ("NAME",), "space_type = 'General'"),
+    Catalog(f"{OWN}setting", "performance_schema.global_variables", ("VARIABLE_NAME",)),
+    Catalog(
+        f"{OWN}setting",
+        "performance_schema.global_status",
+        ("VARIABLE_NAME",),
+        "variable_name = 'Innodb_redo_log_enabled'",  # SQL can put it off, and no variable says so
+    ),
+    Catalog(f"{OWN}persisted setting", "performance_schema.persisted_variables", ("VARIABLE_NAME",)),
+    Catalog(f"{OWN}channel", "performance_schema.replication_connection_configuration", ("CHANNEL_NAME",)),
+    Catalog(f"{OWN}channel", "performance_schema.replication_applier_configuration", ("CHANNEL_NAME",)),
+)
+
+PRIMARY = (Catalog(f"{OWN}event", "information_schema.events", ("EVENT_SCHEMA", "EVENT_NAME"), "TRUE", _EVENT_STATUS),)
+"""What only the primary tells, since a replica has it otherwise."""
+
+_ESTIMATED = "an estimate, made anew on each member"
+_WHEN_MADE = "when this member made it, not what it is"
+EXCLUDED = (
+    ("options", "AUTO_INCREMENT", "has a part of its own, `sequence`"),
+    *(
+        (kind, column, _ESTIMATED)
+        for kind in ("options", "partitions")
+        for column in ("TABLE_ROWS", "AVG_ROW_LENGTH", "DATA_LENGTH", "MAX_DATA_LENGTH", "INDEX_LENGTH", "DATA_FREE")
+    ),
+    (
+        "columns mysql",
+        "GENERATION_EXPRESSION",
+        "of the server's own cost tables: a dump that is loaded writes the same literals in another character set",
+    ),
+    ("indexes", "CARDINALITY", _ESTIMATED),
+    ("indexes", "NULLABLE", "told by `columns`; for an expression it follows the sql_mode of the session that made it"),
+    ("event", "STATUS", "a replica says REPLICA_SIDE_DISABLED of all; on the primary it is a part of its own"),
+    ("grants", "Timestamp", _WHEN_MADE),
+    ("grants", "Grantor", "who gave it; a replica notes its own applier"),
+    *(
+        (kind, column, _WHEN_MADE)
+        for kind in ("options", "partitions")
+        for column in ("CREATE_TIME", "UPDATE_TIME", "CHECK_TIME")
+    ),
+    *((kind, "CREATED", _WHEN_MADE) for kind in ("trigger", "routine", "event", "library")),
+    *((kind, "LAST_ALTERED", _WHEN_MADE) for kind in ("routine", "event", "library")),
+    ("event", "LAST_EXECUTED", "when it ran last, not what it is"),
+    ("event", "ORIGINATOR", "the server_id of the member that made it"),
+    ("extensions", "component_id", "counted anew on each server"),
+    ("extensions", "component_group_id", "counted anew on each server"),
+    *(("tablespace", column, _WHEN_MADE) for column in ("SPACE", "SERVER_VERSION", "SPACE_VERSION")),
+    *(("tablespace", column, _ESTIMATED) for column in ("FS_BLOCK_SIZE", "FILE_SIZE", "ALLOCATED_SIZE")),
+    ("own setting", "server_uuid", "a data directory's own name; who answered is told by `health`"),
+    *(
+        ("own setting", name, "which transactions this member has: told by the ledger, and compared by `health`")
+        for name in ("gtid_executed", "gtid_owned", "gtid_purged")
+    ),
+    *(("own persisted setting", name, _WHEN_MADE) for name in ("SET_TIME", "SET_USER", "SET_HOST")),
+    *((kind, LEDGER, "the drill itself goes on writing; has a check of its own") for kind in ("table", "sequence")),
+    *(("table", table, "moved by every write of the ledger, and checked with it") for table in ACCOUNTS),
+)
+"""(kind, or one part of it; name; reason) of all that may differ between members, or after a faithful restore. The name
+is that of a catalog's column; of a table for its rows or sequence; of a setting. Nothing else is left out, but
+for what no catalog above tells: statistics (histograms among them), which are estimates too."""
+
+_EXCLUDED = frozenset((kind, name) for kind, name, _ in EXCLUDED)
+
+
+def counts(kind: str, name: str) -> bool:
+    """Whether this is compared: see `EXCLUDED`."""
+    return (kind, name) not in _EXCLUDED
+
+
+def catalog(sql: Cursor, *, primary: bool) -> Digest:
+    """One part for each object, account and setting; of the `primary` also which events are awake."""
+    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # or AUTO_INCREMENT may be a day old
+    lines: dict[str, list[str]] = defaultdict(list)
+    for source in (*CATALOGS, *(PRIMARY if primary else ())):
+        if source.newer and not _has(sql, source.source):
+            continue
+        sql.execute(source.query)
+        names = [str(column[0]) for column in sql.description or ()]
+        for values in sql.fetchall():
+            row = dict(zip(names, values, strict=True))
+            part = source.part(row)
+            if counts(source.kind, part.removeprefix(f"{source.kind} ")):
+                told = {name: value for name, value in row.items() if counts(source.kind, name) and counts(part, name)}
+                lines[part].append(f"{source.source} {told!r}")
+    return {part: Part(len(told), _hash(told)) for part, told in lines.items()}
+
+
+def _has(sql: Cursor, source: str) -> bool:
+    sql.execute(
+        "SELECT 1 FROM information_schema.tables WHERE LOWER(CONCAT(table_schema, '.', table_name)) = %s", (source,)
+    )
+    return bool(sql.fetchall())
+
+
+def _hash(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()[:32]

@@ -1,0 +1,233 @@
+"""What a MySQL member has, digested inside the server in one scan of each table, or of each half of a large one.
+
+Why the hash of a table's rows can't be fooled by an accident:
+- A row becomes bytes without ambiguity. The byte FF stands before each value, and FE for NULL: neither occurs in valid
+  UTF-8, nor in a number or date. Values that may hold them (binary, other character sets) follow their length.
+- Bytes are hashed as stored: no collation, character set or client has a say. Floats are widened, since their text
+  is rounded.
+- The order of rows does not matter, but every row does. Where a key makes all rows different, their SHA-256 are XORed.
+  Two equal rows would cancel each other out; but a set of different rows can turn into no other rows, as many, of the
+  same XOR: those there an odd number of times must be the same set, and that already is as many. Where no key does, the
+  first 64 bits of each row's SHA-256 are added to an exact sum, which costs a fifth more.
+- A warning of the server (a row too large to be put together) is an error, never a skipped row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
+
+from pymysql.cursors import Cursor
+
+from harness.core.errors import ToolFailed
+from harness.core.model import Part, Reading
+from harness.core.parallel import each
+from harness.workloads.mysql.catalog import NO_ROWS, SYSTEM_ROWS, catalog, counts
+
+T = TypeVar("T")
+
+HALVED_FROM = 5000
+"""Rows and KiB together, since one takes about as long as the other. A smaller table is read by one session before a
+second has begun with it."""
+
+ALL = "USE INDEX ()"
+"""The table itself: else a smaller index that has all of its columns is read in its place."""
+
+_NULL = "CAST(0xFE AS BINARY)"
+_BINARY = "CAST('' AS BINARY)"  # a cast, not a literal: it makes the whole row binary, so that nothing is converted
+_BEFORE = "_binary 0xFF"
+_FREE_OF_FF = ("ascii", "utf8mb3", "utf8mb4")
+_PLAIN = (
+    *("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double"),
+    *("date", "time", "datetime", "timestamp", "year"),
+)
+_HALVING = ("tinyint", "smallint", "mediumint", "int", "bigint", "char", "varchar", "binary", "varbinary")
+"""What a key may be of so that its middle value comes back from the client as it went there."""
+_BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as information_schema tells it; `charset` is empty for what is not text."""
+
+    name: str
+    type: str
+    nullable: bool
+    charset: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; `keyed` if a key over columns that are never NULL makes all of its rows different."""
+
+    name: str  # schema.table
+    columns: tuple[Column, ...]
+    keyed: bool
+    halved_by: str = ""  # the first column of its primary key, if it is worth it to read its rows in two halves
+    about_rows: int = 0  # the server's estimate
+
+    @property
+    def quoted(self) -> str:
+        """Its name as SQL."""
+        return ".".join(map(quoted, self.name.split(".", 1)))
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is one of the server's own views of its dictionary, which take no hint."""
+        return self.name.startswith("information_schema.")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """All rows of a table, or a half of them."""
+
+    table: Table
+    where: str = ""
+    values: tuple[object, ...] = ()
+
+
+def digest(session: Callable[[], AbstractContextManager[Cursor]], *, primary: bool) -> Reading:
+    """Every part of one member. `session` opens a connection of its own, in UTC. ToolFailed if one can't be read."""
+    with session() as sql, session() as another:
+        hosts = {host(sql), host(another)}
+        parts = {f"table {name}": part for name, part in read((sql, another), tables(sql)).items()}
+        # After the scans, since AUTO_INCREMENT is told one too low of a table that was not opened since the start.
+        return Reading(", ".join(sorted(hosts)), {**parts, **catalog(sql, primary=primary)})
+
+
+def host(sql: Cursor) -> str:
+    """Who answers."""
+    sql.execute("SELECT @@hostname")
+    return str(sql.fetchall()[0][0])
+
+
+def read(sessions: Sequence[Cursor], tables: Sequence[Table]) -> dict[str, Part]:
+    """The rows of each table, by its name.
+
+    The sessions read at once, since hashing costs more than reading and servers have more than one core. They share
+    the large tables by halves, so that one that is larger than all others is not left to one of them.
+    """
+    left = deque(part for table in tables for part in slices(sessions[0], table))
+
+    def scan(sql: Cursor) -> list[tuple[str, Part]]:
+        return [(part.table.name, rows(sql, part)) for part in _taken(left)]
+
+    parts: dict[str, Part] = {}
+    for name, part in chain(*each(sessions, scan)):
+        parts[name] = _together(parts[name], part) if name in parts else part
+    return parts
+
+
+def slices(sql: Cursor, table: Table) -> tuple[Slice, ...]:
+    """What to read of a table. Any value parts its rows in two, as its column is never NULL: the middle one, about."""
+    column = quoted(table.halved_by)
+    if table.halved_by:
+        sql.execute(f"SELECT {column} FROM {table.quoted} ORDER BY {column} LIMIT 1 OFFSET {table.about_rows // 2}")  # noqa: S608 # names from the server's own catalog
+        if middle := sql.fetchone():
+            where = f"FORCE INDEX (PRIMARY) WHERE {column} ".replace("%", "%%")
+            return Slice(table, f"{where}< %s", middle), Slice(table, f"{where}>= %s", middle)
+    return (Slice(table, "" if table.is_view else ALL),)
+
+
+def _together(one: Part, other: Part) -> Part:
+    """Of two halves of a table with a key: XOR does not care where it was cut."""
+    return Part(one.rows + other.rows, f"{int(one.hash, 16) ^ int(other.hash, 16):032x}")
+
+
+def row_bytes(columns: Sequence[Column]) -> str:
+    """The SQL expression of one row's bytes. Not CONCAT_WS, which takes twice as long."""
+    return ", ".join((f"CONCAT({_BINARY}", *(f"{_BEFORE}, {_value(column)}" for column in columns))) + ")"
+
+
+def _value(column: Column) -> str:
+    name = quoted(column.name)
+    if column.type == "float":
+        value = f"CAST({name} AS DOUBLE)"
+    elif column.type == "json":
+        value = f"CAST({name} AS CHAR CHARACTER SET utf8mb4)"
+    elif column.type in ("bit", "enum", "set"):
+        value = f"CAST({name} AS UNSIGNED)"
+    elif column.type in _PLAIN or column.charset in _FREE_OF_FF:
+        value = name
+    elif column.type in _BYTES or column.charset:
+        length = _or_null(f"LENGTH({name})", column)
+        return f"{length}, {_BEFORE}, " + (f"IFNULL({name}, {_BINARY})" if column.nullable else name)
+    else:  # geometry, vector, and what else may come
+        value = f"HEX({name})"
+    return _or_null(value, column)
+
+
+def _or_null(value: str, column: Column) -> str:
+    return f"IFNULL({value}, {_NULL})" if column.nullable else value
+
+
+def quoted(name: str) -> str:
+    """A name as SQL."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def tables(sql: Cursor) -> list[Table]:
+    """Every table whose rows count, the largest first, so that the scans end at about the same time."""
+    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # or a table's size may be a day old
+    sql.execute(
+        "SELECT CONCAT(t.table_schema, '.', t.table_name), c.column_name, c.data_type, c.is_nullable,"  # noqa: S608 # constants of ours
+        # A column is also told to be of the primary key where that is just another one that makes rows different.
+        " COALESCE(c.character_set_name, ''), c.column_key = 'PRI',"
+        f" IF(t.table_rows + t.data_length / 1024 >= {HALVED_FROM}"
+        " AND t.create_options NOT LIKE '%partitioned%', t.table_rows, 0),"  # it takes long to find a middle of those
+        " EXISTS (SELECT * FROM information_schema.statistics s WHERE s.table_schema = t.table_schema"
+        " AND s.table_name = t.table_name AND s.index_name = 'PRIMARY' AND s.seq_in_index = 1"
+        " AND s.column_name = c.column_name)"
+        " FROM information_schema.tables t JOIN information_schema.columns c USING (table_schema, table_name)"
+        f" WHERE t.table_type = 'BASE TABLE' AND t.table_schema NOT IN {NO_ROWS}"
+        f" OR (t.table_schema, t.table_name) IN {SYSTEM_ROWS}"
+        " ORDER BY t.data_length DESC, t.table_schema, t.table_name, c.ordinal_position"
+    )
+    columns: dict[str, list[Column]] = defaultdict(list)
+    keyed: set[str] = set()
+    halved: dict[str, tuple[str, int]] = {}
+    for table, name, data_type, nullable, charset, key, about_rows, leads in sql.fetchall():
+        columns[table].append(Column(name, data_type, nullable == "YES", charset))
+        if key:
+            keyed.add(table)
+        if leads and about_rows and data_type in _HALVING:
+            halved[table] = name, about_rows
+    return [
+        Table(name, tuple(found), name in keyed, *halved.get(name, ()))
+        for name, found in columns.items()
+        if counts("table", name)
+    ]
+
+
+def rows(sql: Cursor, part: Slice) -> Part:
+    """How many rows there are, and the hash of all. ToolFailed if the server warns."""
+    table = part.table
+    total = total_of(row_bytes(table.columns), keyed=table.keyed)
+    scan = f"SELECT COUNT(*), {total} FROM {table.quoted} ".replace("%", "%%") + part.where  # noqa: S608 # names from the server's own catalog
+    sql.execute(scan, part.values)
+    row = sql.fetchone()
+    if row is None or sql.warning_count:
+        sql.execute("SHOW WARNINGS LIMIT 3")
+        raise ToolFailed([scan], 1, f"the digest of {table.name} is not whole: {sql.fetchall()}")
+    return Part(int(row[0]), str(row[1]))
+
+
+def total_of(row: str, *, keyed: bool) -> str:
+    """The SQL expression of the hash of all rows; `row` is that of one row's bytes, `keyed` if no two are equal."""
+    row_hash = f"SHA2({row}, 256)"
+    if keyed:
+        return f"LOWER(HEX(LEFT(BIT_XOR(UNHEX({row_hash})), 16)))"
+    return f"COALESCE(SUM(CAST(CONV(LEFT({row_hash}, 16), 16, 10) AS UNSIGNED)), 0)"
+
+
+def _taken(left: deque[T]) -> Iterator[T]:
+    """One after the other, while others take of the same."""
+    while True:
+        try:
+            yield left.popleft()
+        except IndexError:
+            return

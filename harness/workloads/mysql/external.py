@@ -1,0 +1,76 @@
+"""A MySQL that somebody else's manifests run: one server, or a primary whose replicas follow it by GTID.
+
+It is asked as ours is, by an administrator. Only the ledger and its accounts are put into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pymysql.cursors import Cursor
+
+from harness.core.errors import HarnessError
+from harness.core.ports import Cluster, Dataset
+from harness.core.resources import fixtures
+from harness.workloads.external import PASSWORD, Server
+from harness.workloads.mysql.adapter import MySQL, open_accounts, script
+from harness.workloads.mysql.catalog import NO_ROWS
+from harness.workloads.mysql.digest import quoted
+from harness.workloads.mysql.health import one
+
+OLDEST = (8, 4)
+"""The oldest version whose catalogs are read as they are here."""
+
+_TABLES = f"""
+SELECT table_schema, table_name FROM information_schema.tables
+WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {NO_ROWS}
+"""  # noqa: S608 # constants of ours
+
+
+class GivenMySQL(MySQL):
+    """Implements `harness.core.ports.Datastore` for a server of an application's own."""
+
+    def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
+        """`secret` has the password of the administrator whom `server` names."""
+        self.name, self.members = server.name, server.members
+        self.container, self.port, self.user = server.container, server.port, server.user
+        super().__init__(cluster, namespace, {"root-password": secret[PASSWORD]})
+        self._server = server
+
+    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application's data are its own
+        """Add the ledger and its accounts. HarnessError where the application's own data are not there."""
+        with self.session(self._primary) as sql:
+            _can_be_read(sql, self.name)
+            self._server.is_filled(_filled(sql), _databases(sql))
+            script(sql, (fixtures() / "mysql" / "ledger.sql").read_text(encoding="utf-8"))
+            open_accounts(sql)
+            transactions = one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
+        self._until_all_applied(str(transactions))
+
+    def recover(self) -> None:
+        """What the application's file names for it; nothing, if it comes back by itself."""
+        self._server.bring_back(self._cluster, self._namespace)
+
+
+def _can_be_read(sql: Cursor, name: str) -> None:
+    said = str(one(sql, "SELECT VERSION()")[0])
+    if "mariadb" in said.lower():
+        raise HarnessError(f"{name} is {said}: only MySQL is read, whose catalogs are others")
+    if tuple(map(int, said.partition("-")[0].split(".")[:2])) < OLDEST:
+        raise HarnessError(f"{name} is MySQL {said}; {'.'.join(map(str, OLDEST))} is the oldest that is read")
+
+
+def _databases(sql: Cursor) -> list[str]:
+    sql.execute("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
+    return [str(name) for (name,) in sql.fetchall()]
+
+
+def _filled(sql: Cursor) -> set[str]:
+    """The databases that hold a row."""
+    sql.execute(_TABLES)
+    filled: set[str] = set()
+    for database, table in sql.fetchall():
+        if database not in filled:
+            sql.execute(f"SELECT 1 FROM {quoted(database)}.{quoted(table)} LIMIT 1")  # noqa: S608 # names from the server's own catalog
+            filled |= {str(database) for _ in sql.fetchall()}
+    return filled

@@ -1,0 +1,116 @@
+"""What a MySQL member says of itself and of its replication, and whether that is well."""
+
+from __future__ import annotations
+
+from pymysql.cursors import Cursor
+
+from harness.core.model import Health
+from harness.core.reason import Reason
+from harness.workloads.health import Problem, health_of
+
+LAG_S = 2
+"""How long a healthy replica may take for what the primary had when it was asked."""
+
+ERRORS = (
+    "(SELECT COALESCE(GROUP_CONCAT(NULLIF(last_error_message, '') SEPARATOR '; '), '') FROM ("
+    "SELECT last_error_message FROM performance_schema.replication_connection_status UNION ALL "
+    "SELECT last_error_message FROM performance_schema.replication_applier_status_by_coordinator UNION ALL "
+    "SELECT last_error_message FROM performance_schema.replication_applier_status_by_worker) e)"
+)
+"""An expression: what a replica's replication has to complain of, or nothing."""
+
+_CHANNELS = "(SELECT COUNT(*) FROM performance_schema.replication_connection_configuration)"
+_FILTERS = (
+    "(SELECT COALESCE(GROUP_CONCAT(filter_name, ' ', filter_rule SEPARATOR '; '), '') FROM ("
+    "SELECT filter_name, filter_rule FROM performance_schema.replication_applier_filters UNION "
+    "SELECT filter_name, filter_rule FROM performance_schema.replication_applier_global_filters) f"
+    " WHERE filter_rule <> '')"
+)
+# Prepared before a crash or a backup, and of no session since: they keep their locks until somebody ends them.
+_LEFT = "(SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = 0)"
+_PRIMARY = f"SELECT @@server_uuid, @@GLOBAL.read_only OR @@GLOBAL.super_read_only, {_CHANNELS}, {_FILTERS}, {_LEFT}"
+_REPLICA = (
+    "SELECT @@server_uuid, @@GLOBAL.super_read_only, @@GLOBAL.gtid_executed, "  # noqa: S608 # constants of ours
+    "COALESCE((SELECT MAX(service_state) FROM performance_schema.replication_connection_status), 'absent'), "
+    "COALESCE((SELECT MAX(service_state) FROM performance_schema.replication_applier_status), 'absent'), "
+    "COALESCE((SELECT MAX(source_uuid) FROM performance_schema.replication_connection_status), ''), "
+    "COALESCE((SELECT MAX(desired_delay) FROM performance_schema.replication_applier_configuration), 0), "
+    f"{_CHANNELS}, {_FILTERS}, {ERRORS}"
+)
+
+
+def one(sql: Cursor, statement: str, *parameters: object) -> tuple[object, ...]:
+    """The answer of a statement that gives one row."""
+    sql.execute(statement, parameters)
+    row = sql.fetchone()
+    assert row is not None
+    return row
+
+
+def primary_health(sql: Cursor) -> Health:
+    """The primary takes writes, follows nobody, passes all on, and its events are awake."""
+    uuid, closed, channels, filters, left = map(str, one(sql, _PRIMARY))
+    sql.execute("SHOW BINARY LOG STATUS")  # the third and fourth column: databases that it has alone, or has not
+    withheld = ", ".join(str(name) for row in sql.fetchall() for name in row[2:4] if name)
+    sql.execute("SELECT event_name FROM information_schema.events WHERE status = 'REPLICA_SIDE_DISABLED'")
+    asleep = [str(name) for (name,) in sql.fetchall()]
+    held = f"{left} transactions of no session hold locks (see XA RECOVER)"
+    return health_of(
+        (
+            Problem(closed != "0", Reason.ClosedToWrites, "it is closed to writes"),
+            Problem(channels != "0", Reason.FollowsAnother, "it follows another server"),
+            Problem(bool(filters), Reason.ReplicationFiltered, f"it filters: {filters}", _filtered(filters)),
+            Problem(left != "0", Reason.TransactionLeftOpen, held),
+            Problem(
+                bool(withheld),
+                Reason.ReplicationFiltered,
+                f"its binary log does not have all databases: {withheld}",
+                (f"binary log {withheld}",),
+            ),
+            *(
+                Problem(True, Reason.EventDisabled, f"event {e} is disabled as on a replica", (f"event {e}",))
+                for e in asleep
+            ),
+        ),
+        good="takes writes",
+        role="primary",
+        identity=uuid,
+    )
+
+
+def replica_health(sql: Cursor, primary: Cursor) -> Health:
+    """A replica is closed to writes, receives all of this very primary's, at once, and applies it without an error.
+
+    It has all that the primary had when it was asked, and nothing that the primary has not.
+    """
+    source, transactions = map(str, one(primary, "SELECT @@server_uuid, @@GLOBAL.gtid_executed"))
+    late = one(sql, "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", transactions, LAG_S)[0]
+    told = map(str, one(sql, _REPLICA))
+    uuid, closed, executed, receives, applies, follows, delay, channels, filters, errors = told
+    errant = one(primary, "SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", executed)[0]
+    lacking = f"it lacks what the primary had {LAG_S} s before: {transactions}"
+    another = f"it follows {follows or 'nobody'}, the primary is {source}"
+    return health_of(
+        (
+            Problem(closed != "1", Reason.OpenToWrites, "it is open to writes"),
+            Problem(int(channels) > 1, Reason.ExtraChannels, f"it has {channels} channels"),
+            Problem(
+                receives != "ON", Reason.ReplicationStopped, f"its receiver is {receives}", (f"receiver {receives}",)
+            ),
+            Problem(applies != "ON", Reason.ReplicationStopped, f"its applier is {applies}", (f"applier {applies}",)),
+            Problem(follows != source, Reason.FollowsAnother, another),
+            Problem(uuid == source, Reason.DuplicateServerIdentity, "it has the primary's identity"),
+            Problem(delay != "0", Reason.ReplicationDelayed, f"it is delayed by {delay} s", (f"delay {delay} s",)),
+            Problem(bool(filters), Reason.ReplicationFiltered, f"it filters: {filters}", _filtered(filters)),
+            Problem(bool(late), Reason.ReplicationLagging, lacking),
+            Problem(bool(errant), Reason.AheadOfPrimary, f"it has transactions that the primary lacks: {errant}"),
+            Problem(bool(errors), Reason.ReplicationFailed, errors),
+        ),
+        good=f"follows {source}, has all it had",
+        role="replica",
+        identity=uuid,
+    )
+
+
+def _filtered(filters: str) -> tuple[str, ...]:
+    return tuple(f"filter {each}" for each in filters.split("; ") if each)

@@ -1,0 +1,154 @@
+"""Whether each secondary index of a MySQL member has just the entries that its table's rows call for, and finds them.
+
+The digest reads tables, and a damaged index gives wrong answers from right rows. So every index is read by itself, from
+its first entry to its last, and its entries are hashed as the digest hashes rows; the same values are hashed from the
+table, in one scan for all of its indexes. EXPLAIN must say that the index alone is read: else nothing was asked.
+
+Then CHECK TABLE follows the trees from their roots, that of the table itself, too: a page above the leaves misleads
+every look-up, and no scan comes by it. Alone it would not do, since it counts entries: it passed an index with an entry
+from before a row's last change. And it comes last, for what it finds it marks on the member's disk, or ends the server.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pymysql
+from pymysql.cursors import Cursor
+
+from harness.core.errors import ToolFailed
+from harness.core.model import IndexReading
+from harness.core.reason import Reason
+from harness.workloads.mysql.catalog import NO_ROWS
+from harness.workloads.mysql.digest import ALL, Column, host, quoted, row_bytes, total_of
+
+EXCLUDED = (
+    ("indexes of text (FULLTEXT) and of arrays", "the server does not read them by themselves"),
+    ("what an index has of a prefix, an expression or a place", "the same; that each row has its entry is compared"),
+)
+"""What of indexes is not compared, and why."""
+
+_INDEXES = f"""
+SELECT CONCAT(s.table_schema, '.', s.table_name), s.index_name, c.column_name, c.data_type, c.is_nullable,
+    COALESCE(c.character_set_name, ''), s.sub_part IS NULL
+FROM information_schema.statistics s
+LEFT JOIN information_schema.columns c USING (table_schema, table_name, column_name)
+WHERE s.table_schema NOT IN {NO_ROWS} AND s.index_type = 'BTREE' AND COALESCE(s.expression NOT LIKE '% array)', TRUE)
+ORDER BY s.index_name <> 'PRIMARY', s.table_schema, s.table_name, s.index_name, s.seq_in_index
+"""  # noqa: S608 # constants of ours
+_TABLES = f"""
+SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables
+WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {NO_ROWS} ORDER BY table_schema, table_name
+"""  # noqa: S608 # constants of ours
+_PRIMARY = "PRIMARY"
+_SOUND = ("status", "note", "info")
+_TYPE, _KEY, _EXTRA = 4, 6, 11  # columns of EXPLAIN
+
+
+@dataclass(frozen=True)
+class Index:
+    """One secondary index."""
+
+    table: str  # schema.table
+    name: str
+    columns: tuple[Column, ...]  # those that its entries have whole; the primary key's are among them
+    keyed: bool  # whether no two entries are equal
+
+    @property
+    def total(self) -> str:
+        """The expression of the hash of all entries."""
+        return total_of(row_bytes(self.columns), keyed=self.keyed)
+
+
+def held(sql: Cursor) -> IndexReading:
+    """Every index against its table. ToolFailed, with the server's error for its cause, names what can't be read."""
+    sql.execute("SET SESSION optimizer_switch = 'use_invisible_indexes=on'")
+    sql.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")  # a replica may still apply what it was sent
+    found = indexes(sql)
+    by_table: dict[str, list[Index]] = defaultdict(list)
+    for index in found:
+        by_table[index.table].append(index)
+    wrong: dict[str, str] = {}
+    reasons: dict[str, Reason] = {}
+    for table, its in by_table.items():
+        totals = ", ".join(index.total for index in its)
+        rows, *hashes = _one(sql, f"table {table}", f"SELECT COUNT(*), {totals} FROM {_quoted(table)} {ALL}")  # noqa: S608 # names from the server's own catalog
+        for index, hashed in zip(its, hashes, strict=True):
+            entries, own = _by_itself(sql, index)
+            if (entries, own) != (rows, hashed):
+                name = f"{table}.{index.name}"
+                wrong[name], reasons[name] = _difference(int(str(entries)), int(str(rows)))
+    sql.execute("COMMIT")
+    if not wrong:
+        wrong = _checked(sql)
+        reasons = dict.fromkeys(wrong, Reason.IndexDamaged)
+    return IndexReading(host(sql), len(found), wrong, reasons)
+
+
+def _difference(entries: int, rows: int) -> tuple[str, Reason]:
+    if entries == rows:
+        return "has entries that no row has", Reason.IndexStale
+    lacks = Reason.IndexIncomplete if entries < rows else Reason.IndexEntryUnexpected
+    return f"has {entries} entries for {rows} rows", lacks
+
+
+def _checked(sql: Cursor) -> dict[str, str]:
+    """What CHECK TABLE has to say against each table."""
+    sql.execute(_TABLES)
+    against: dict[str, str] = {}
+    for (table,) in sql.fetchall():
+        said = _all(sql, f"table {table}", f"CHECK TABLE {_quoted(table)}")
+        if texts := [str(text) for _, _, kind, text in said if str(kind).lower() not in _SOUND]:
+            against[table] = f"is not sound: {'; '.join(texts)}"
+    return against
+
+
+def indexes(sql: Cursor) -> list[Index]:
+    """Every index that can be read by itself, but for those that are the table."""
+    sql.execute(_INDEXES)
+    columns: dict[tuple[str, str], dict[str, Column]] = defaultdict(dict)
+    cut: set[tuple[str, str]] = set()
+    for table, name, column, data_type, nullable, charset, whole in sql.fetchall():
+        its = columns[table, name]
+        if whole and column is not None:
+            its[column] = Column(column, data_type, nullable == "YES", charset)
+        else:
+            cut.add((table, name))
+    found = []
+    for (table, name), its in columns.items():
+        key = table, _PRIMARY
+        if name != _PRIMARY:
+            # The entries of InnoDB end with the primary key.
+            whole = tuple({**its, **columns.get(key, {})}.values())
+            found.append(Index(table, name, whole, keyed=key in columns and key not in cut))
+    return found
+
+
+def _by_itself(sql: Cursor, index: Index) -> tuple[object, ...]:
+    what = f"index {index.table}.{index.name}"
+    scan = f"SELECT COUNT(*), {index.total} FROM {_quoted(index.table)} FORCE INDEX ({quoted(index.name)})"  # noqa: S608 # names from the server's own catalog
+    plan = _one(sql, what, f"EXPLAIN FORMAT=TRADITIONAL {scan}")
+    if (plan[_TYPE], plan[_KEY]) != ("index", index.name) or "Using index" not in str(plan[_EXTRA]):
+        raise ToolFailed([scan], 1, f"{what} would not be read by itself: {plan}")
+    return _one(sql, what, scan)
+
+
+def _one(sql: Cursor, what: str, statement: str) -> tuple[object, ...]:
+    rows = _all(sql, what, statement)
+    if not rows or (sql.warning_count and not statement.startswith("EXPLAIN")):  # which tells its query in a warning
+        raise ToolFailed([statement], 1, f"{what} was not read whole")
+    return rows[0]
+
+
+def _all(sql: Cursor, what: str, statement: str) -> Sequence[tuple[object, ...]]:
+    try:
+        sql.execute(statement)
+        return sql.fetchall()
+    except pymysql.MySQLError as error:
+        raise ToolFailed([statement], 1, f"{what}: {error}", (what,)) from error
+
+
+def _quoted(table: str) -> str:
+    return ".".join(map(quoted, table.split(".", 1)))

@@ -1,0 +1,128 @@
+"""Loads known data into MySQL with LOAD DATA LOCAL, in chunks: neither memory nor transactions grow with the data.
+
+LOCAL turns errors into warnings and skips rows, so every chunk's rows are counted and one warning is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from harness.core.errors import ToolFailed
+
+CHUNK_BYTES = 2 << 20
+_SPECIAL = tuple(zip((b"\\", b"\t", b"\n", b"\0"), (b"\\\\", b"\\t", b"\\n", b"\\0"), strict=True))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows as LOAD DATA reads them."""
+
+    text: bytes
+    rows: int
+
+
+def load(connection: Connection[Cursor], table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Load `rows` into `table` (`schema.table`); each chunk is a transaction. ToolFailed if the server changed any."""
+    with (
+        connection.cursor() as sql,
+        tempfile.TemporaryDirectory(prefix="drillproof-") as folder,
+        ThreadPoolExecutor(1) as server,  # loads one chunk while the next is being made
+    ):
+        to_convert = _to_convert(sql, table)
+        loading: Future[None] | None = None
+        for number, chunk in enumerate(chunks(rows)):
+            file = Path(folder) / str(number)
+            file.write_bytes(chunk.text)
+            if loading:
+                loading.result()
+            loading = server.submit(_load_chunk, sql, statement(file, table, columns, to_convert), chunk.rows, file)
+        if loading:
+            loading.result()
+
+
+def statement(file: Path, table: str, columns: Sequence[str], to_convert: frozenset[str]) -> str:
+    """Bytes go in as they are, but for columns in `to_convert`, which must be told that they are UTF-8."""
+    targets = ", ".join(f"@c{at}" if name in to_convert else f"`{name}`" for at, name in enumerate(columns))
+    conversions = ", ".join(
+        f"`{name}` = CONVERT(@c{at} USING utf8mb4)" for at, name in enumerate(columns) if name in to_convert
+    )
+    return f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE {quoted(table)} CHARACTER SET binary ({targets})" + (
+        f" SET {conversions}" if conversions else ""
+    )
+
+
+def quoted(table: str) -> str:
+    """`schema.table` as SQL writes it."""
+    return ".".join(f"`{name}`" for name in table.split(".", 1))
+
+
+def chunks(rows: Iterable[Sequence[object]], chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
+    """The rows in LOAD DATA's default format, cut at the first row past `chunk_bytes`."""
+    lines: list[bytes] = []
+    size = 0
+    for row in rows:
+        line = b"\t".join(map(field, row))
+        lines.append(line)
+        size += len(line)
+        if size >= chunk_bytes:
+            yield Chunk(b"\n".join(lines) + b"\n", len(lines))
+            lines, size = [], 0
+    if lines:
+        yield Chunk(b"\n".join(lines) + b"\n", len(lines))
+
+
+def field(value: object) -> bytes:  # noqa: PLR0911 # one for each type
+    """One value in LOAD DATA's default format. Times are UTC, bytes are exact, JSON is compact."""
+    match value:
+        case None:
+            return b"\\N"
+        case bool():
+            return b"1" if value else b"0"
+        case bytes():
+            return _escaped(value)
+        case str():
+            return _escaped(value.encode())
+        case float():
+            return repr(value).encode()
+        case datetime():
+            return str(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).encode()
+        case date():
+            return str(value).encode()
+        case dict() | list():
+            return _escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        case _:
+            return str(value).encode()  # int, Decimal
+
+
+def _escaped(text: bytes) -> bytes:
+    for raw, escape in _SPECIAL:
+        if raw in text:
+            text = text.replace(raw, escape)
+    return text
+
+
+def _to_convert(sql: Cursor, table: str) -> frozenset[str]:
+    """The columns whose character set is not that of the file: JSON, and text that is neither UTF-8 nor binary."""
+    sql.execute(
+        "SELECT column_name FROM information_schema.columns WHERE CONCAT(table_schema, '.', table_name) = %s"
+        " AND (data_type = 'json' OR character_set_name <> 'utf8mb4')",
+        (table,),
+    )
+    return frozenset(str(name) for (name,) in sql.fetchall())
+
+
+def _load_chunk(sql: Cursor, load_data: str, rows: int, file: Path) -> None:
+    loaded = sql.execute(load_data)
+    file.unlink()
+    if loaded != rows or sql.warning_count:
+        sql.execute("SHOW WARNINGS LIMIT 3")
+        raise ToolFailed([load_data], 1, f"{loaded} of {rows} rows were loaded; {sql.fetchall()}")

@@ -1,0 +1,116 @@
+"""The client that writes MySQL's ledger, one acknowledged commit at a time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import CLIENT, ER
+from pymysql.cursors import Cursor
+
+from harness.core.bank_workload import TABLES, transfer
+from harness.core.errors import ToolFailed
+from harness.core.model import Operation
+from harness.core.ports import Refused, Unanswered
+
+ANSWER_S = 5
+"""How long a client waits for the answer to one write."""
+
+_VERBS = {
+    "put": "INSERT INTO drillproof.ledger (n, k, v) VALUES (%(n)s, %(key)s, %(value)s)",
+    "update": "UPDATE drillproof.ledger SET n = %(n)s, v = %(value)s WHERE k = %(key)s",
+    "delete": "DELETE FROM drillproof.ledger WHERE k = %(key)s",
+}
+_TRANSFER = (
+    f"UPDATE drillproof.{TABLES[0]} SET balance = balance - %(amount)s WHERE id = %(source)s",  # noqa: S608 # ours
+    f"UPDATE drillproof.{TABLES[1]} SET balance = balance + %(amount)s WHERE id = %(target)s",  # noqa: S608 # ours
+)
+# An error, of a number that nothing else here can have, if the statement before touched no row: the server then runs
+# none of those that follow, the COMMIT least of all.
+_OR_STOP = "SELECT IF(ROW_COUNT() > 0, 0, (SELECT 1 UNION ALL SELECT 2))"
+_CLIENT_ERRORS = range(2000, 3000)  # made by the client, about its connection; the server's own numbers go around them
+_IN_DOUBT = (
+    ER.SERVER_SHUTDOWN,
+    ER.ERROR_DURING_COMMIT,
+    ER.QUERY_INTERRUPTED,
+    ER.ABORTING_CONNECTION,
+    ER.NET_READ_ERROR,
+    ER.NET_READ_INTERRUPTED,
+    ER.NET_ERROR_ON_WRITE,
+    ER.NET_WRITE_INTERRUPTED,
+    ER.NEW_ABORTING_CONNECTION,
+)
+
+
+class MySQLWriter:
+    """Implements `harness.core.ports.Writer`."""
+
+    def __init__(
+        self, forward: Callable[[], AbstractContextManager[tuple[str, int]]], password: str, *, user: str = "root"
+    ) -> None:
+        """`forward` reaches the primary. ToolFailed if it does not take the connection."""
+        with contextlib.ExitStack() as stack:
+            host, port = stack.enter_context(forward())
+            try:
+                self._connection: Connection[Cursor] = pymysql.connect(
+                    host=host,
+                    port=port,
+                    user=user,
+                    password=password,
+                    charset="utf8mb4",
+                    autocommit=False,
+                    connect_timeout=ANSWER_S,
+                    read_timeout=ANSWER_S,
+                    write_timeout=ANSWER_S,
+                    # FOUND_ROWS: an update to the value that is there already has found its row.
+                    client_flag=CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
+                    program_name="drillproof-ledger",
+                )
+            except (pymysql.MySQLError, OSError) as error:
+                raise ToolFailed(("mysql", "ledger"), 1, str(error)) from error
+            stack.callback(self._connection.close)
+            self._open = stack.pop_all()
+
+    def apply(self, operation: Operation) -> None:
+        """Commit one operation with its transfer. Refused only where the server said so; every doubt is Unanswered."""
+        move = transfer(operation.n)
+        values = {"n": operation.n, "key": operation.key, "value": operation.value}
+        values |= {"amount": move.amount, "source": move.source, "target": move.target}
+        try:
+            with self._connection.cursor() as sql:
+                sql.execute(transaction(operation.verb), values)
+                while sql.nextset():  # raises what a later statement came to
+                    pass
+        except (pymysql.MySQLError, OSError) as error:
+            if is_refusal(error):
+                self._roll_back()
+                nothing_there = error.args[0] == ER.SUBQUERY_NO_1_ROW
+                said = f"{operation.key}, or an account, is not there" if nothing_there else str(error)
+                raise Refused(said) from error
+            raise Unanswered(str(error)) from error
+
+    def close(self) -> None:
+        """Drop the connection and the way to it; may be called twice."""
+        self._open.close()
+
+    def _roll_back(self) -> None:
+        """If this finds no connection, the server has rolled back already; the next write must not use it."""
+        try:
+            self._connection.rollback()
+        except (pymysql.MySQLError, OSError):
+            self.close()
+
+
+def transaction(verb: str) -> str:
+    """One operation with its transfer, in one round trip. Without autocommit the first statement begins it."""
+    statements = (statement for one in (_VERBS[verb], *_TRANSFER) for statement in (one, _OR_STOP))
+    return "; ".join((*statements, "COMMIT"))
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the server itself said that the statement failed, and was not about to stop when it did."""
+    number = error.args[0] if isinstance(error, pymysql.MySQLError) and error.args else 0
+    return isinstance(number, int) and number >= 1000 and number not in _CLIENT_ERRORS and number not in _IN_DOUBT  # noqa: PLR2004 # the first number of a server

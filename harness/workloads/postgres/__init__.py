@@ -1,0 +1,1 @@
+"""PostgreSQL: adapter, digest, catalogue, health, writer."""

@@ -1,0 +1,204 @@
+"""What "equal" means for PostgreSQL: every part's digest, made inside the database.
+
+Rows. Each value is printed by its type and hashed to 64 bits; that hash is the seed of the next value's,
+and the last one is the row's. The hashes of the rows are added up, beside the count. It cannot be fooled by
+
+- order: addition does not depend on it, and is exact (numeric), so nothing overflows;
+- duplicates: they count twice, where XOR would cancel them;
+- values that moved from one row or column to another: a row's hash depends on all its values, each in its place;
+- NULL and '': a dot stands before every value, and NULL is nothing; each value is hashed by itself, so no text can
+  look like a boundary;
+- numbers: floats are printed so that they read back the same bit for bit, numerics with their scale;
+- large values: they are fetched from TOAST, byte for byte, and large objects are read whole.
+
+All settings on which the printing depends are set here. A change goes unseen with a chance of 2^-64.
+This takes about as long as `COPY table TO '/dev/null'`, see `bench.postgres_bench`; a row printed whole
+(`row::text`), with its quotes, takes more than twice that.
+
+Indexes. A damaged index gives wrong answers from right rows: see `harness.workloads.postgres.indexes`.
+
+Everything else (definitions, grants, roles, settings) is a list of lines from the catalogs, sorted;
+see `harness.workloads.postgres.catalog`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from psycopg2.extensions import connection, cursor
+from psycopg2.sql import SQL, Composable, Identifier, Literal
+
+from harness.core.model import OWN, Part, Reading
+from harness.workloads.postgres.catalog import DATABASE_QUERIES, OWN_QUERIES, RELATIONS, SERVER_QUERIES
+
+EXCLUDED = (
+    ("table drillproof.ledger", "the drill writes there while digests are taken; its rows are judged one by one"),
+    ("table drillproof.checking", "every write of the ledger moves money; the balances are judged one by one"),
+    ("table drillproof.savings", "every write of the ledger moves money; the balances are judged one by one"),
+    ("sequence value drillproof.ledger_id_seq", "it counts the ledger's rows"),
+)
+"""What is left out of a digest, and why; definitions never are. By nature also: the rows of foreign tables, which are
+elsewhere. What a member has to itself (its settings, its files, its replication slots, rows of unlogged tables, which
+no standby has) begins with `harness.core.model.OWN`.
+
+Sequences: a standby shows a value up to 32 ahead after `nextval` on the primary, which logs ahead of itself. So seeding
+ends with `settle`, and a value that then differs was drawn or set since.
+"""
+
+MAIN = "keycloak"
+"""The database of our own deployment whose parts have plain names; those of another begin with `database <name>: `."""
+
+SESSION = """
+SET search_path = pg_catalog; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
+SET bytea_output = 'hex'; SET extra_float_digits = 1; SET lc_monetary = 'C'; SET quote_all_identifiers = off;
+SET row_security = off; SET jit = off; SET statement_timeout = 0; SET transaction_timeout = 0;
+SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s'
+"""
+"""A table that somebody keeps locked is no reason to wait for ever."""
+
+_ROWS = SQL("SELECT count(*), coalesce(sum({hash}), 0)::text FROM ONLY {table}")
+_LARGE_OBJECTS = SQL(
+    "SELECT count(*), coalesce(sum(hashtextextended("
+    "oid || ':' || encode(lo_get(oid), 'hex') COLLATE \"C\", 1)), 0)::text FROM pg_largeobject_metadata"
+)
+_SEQUENCE = SQL("SELECT {part}, last_value || ' ' || is_called FROM {sequence}")
+_SETTLE = SQL("SELECT setval({name}, last_value, is_called) FROM {sequence}")
+DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname"
+"""Those that can be connected to: -2 stands for a database whose dropping was cut short."""
+
+_ALWAYS_THERE = "template1"
+HOST = "SELECT trim(E'\n' FROM pg_read_file('/etc/hostname'))"
+
+Connect = Callable[[str], AbstractContextManager[connection]]
+"""Connects to one member's database of the given name."""
+
+
+def digest(connect: Connect, main: str = MAIN) -> Reading:
+    """Every part of every database, and of the server itself, as one member shows it; rows first."""
+    with connect(_ALWAYS_THERE) as database:
+        with _snapshot(database) as sql:
+            own = listed(row for query in OWN_QUERIES for row in _all(sql, query))
+        with _snapshot(database) as sql:
+            sql.execute(SESSION)
+            server = listed(row for query in SERVER_QUERIES for row in _all(sql, query))
+            names = [str(name) for (name,) in _all(sql, DATABASES)]
+    hosts, parts = set(), dict[str, Part]()
+    for name in names:
+        prefix = "" if name == main else f"database {name}: "
+        with connect(name) as database, _snapshot(database) as sql:
+            sql.execute(SESSION)
+            hosts |= {str(host) for (host,) in _all(sql, HOST)}
+            parts |= {_prefixed(prefix, part): seen for part, seen in _database_parts(sql).items()}
+    return Reading(" and ".join(sorted(hosts)), parts | server | own)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, materialized view or sequence of the session's database."""
+
+    schema: str
+    name: str
+    kind: str  # r, m; S for a sequence
+    unlogged: bool
+    values: tuple[str, ...]  # the expressions of its columns' values as text
+
+    @property
+    def part(self) -> str:
+        """The name of its rows' or its value's part."""
+        return f"{OWN if self.unlogged else ''}{'sequence value' if self.kind == 'S' else 'table'} {self.full_name}"
+
+    @property
+    def full_name(self) -> str:
+        """For people."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def sql(self) -> Identifier:
+        """For PostgreSQL."""
+        return Identifier(self.schema, self.name)
+
+
+def relations(sql: cursor) -> list[Relation]:
+    """All that hold rows or a value, as far as this member can read them. Their `values` hold under SESSION only."""
+    found = []
+    for schema, name, kind, unlogged, values in _all(sql, RELATIONS):
+        assert isinstance(values, list)  # the query says so
+        found.append(Relation(str(schema), str(name), str(kind), bool(unlogged), tuple(values)))
+    return found
+
+
+def settle(sql: cursor) -> None:
+    """Write every sequence's value to the log as it is, so that the standbys show the same."""
+    for relation in relations(sql):
+        if relation.kind == "S":
+            sql.execute(_SETTLE.format(name=Literal(relation.sql.as_string(sql)), sequence=relation.sql))
+
+
+def row_hash(values: Sequence[str]) -> str:
+    """The expression of a row's hash; `values` are the expressions of its values as text.
+
+    The seed makes it depend on the values together. A sum of one hash for each would not show two values swapped.
+    """
+    result = "1"
+    for value in values:
+        result = f"hashtextextended(coalesce('.' || {value}, '') COLLATE \"C\", {result})"
+    return result
+
+
+def rows_query(relation: Relation) -> Composable:
+    """The query for the number of a table's rows, and the hash of them all."""
+    return _ROWS.format(hash=SQL(row_hash(relation.values)), table=relation.sql)
+
+
+def _database_parts(sql: cursor) -> dict[str, Part]:
+    parts: dict[str, Part] = {}
+    excluded = dict(EXCLUDED)
+    for relation in relations(sql):
+        if relation.part in excluded:
+            continue
+        if relation.kind == "S":
+            parts |= listed(_all(sql, _SEQUENCE.format(part=Literal(relation.part), sequence=relation.sql)))
+        else:
+            parts[relation.part] = _hashed(sql, rows_query(relation))
+    parts["large objects"] = _hashed(sql, _LARGE_OBJECTS)
+    return parts | listed(row for query in DATABASE_QUERIES for row in _all(sql, query))
+
+
+def _prefixed(prefix: str, part: str) -> str:
+    return f"{OWN}{prefix}{part.removeprefix(OWN)}" if part.startswith(OWN) else f"{prefix}{part}"
+
+
+@contextlib.contextmanager
+def _snapshot(database: connection) -> Iterator[cursor]:
+    """One read-only snapshot. What is SET in it ends with it."""
+    database.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    with database.cursor() as sql:
+        yield sql
+    database.rollback()
+
+
+def _hashed(sql: cursor, statement: Composable) -> Part:
+    ((rows, total),) = _all(sql, statement)
+    return Part(int(str(rows)), str(total))
+
+
+def _all(sql: cursor, statement: Composable | str) -> list[tuple[object, ...]]:
+    sql.execute(statement)
+    return sql.fetchall()
+
+
+def listed(lines: Iterable[tuple[object, ...]]) -> dict[str, Part]:
+    """Lines (part, text) by part: their number, and a hash of them in sorted order."""
+    found = defaultdict(list)
+    for part, text in lines:
+        found[str(part)].append(str(text))
+    return {
+        part: Part(len(texts), hashlib.sha256(json.dumps(sorted(texts)).encode()).hexdigest())
+        for part, texts in found.items()
+    }

@@ -1,0 +1,114 @@
+"""Telling somebody: that it arrives, is tried again, is signed, and that no address is ever written out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sample_runs
+from receiver import Receiver, listening
+from test_schema import wrong
+
+from harness import cli
+from harness.campaigns.schedule.webhook import Webhook, parse
+from harness.core.errors import HarnessError, Misconfigured
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with listening() as found:
+        yield found
+
+
+def test_it_is_told_json(receiver: Receiver) -> None:
+    Webhook(receiver.url).send({"text": "é"})
+    ((headers, _),) = receiver.told
+    assert receiver.documents == [{"text": "é"}]
+    assert headers["Content-Type"] == "application/json"
+    assert "X-Drillproof-Signature" not in headers
+
+
+def test_what_it_is_told_is_signed(receiver: Receiver) -> None:
+    Webhook(receiver.url, b"s3cret").send({"text": "x"})
+    ((headers, body),) = receiver.told
+    signed = headers["X-Drillproof-Timestamp"].encode() + b"." + body
+    expected = hmac.new(b"s3cret", signed, hashlib.sha256).hexdigest()
+    assert headers["X-Drillproof-Signature"] == f"sha256={expected}"
+
+
+@pytest.mark.parametrize("code", [500, 503, 429])
+def test_it_is_told_again_under_the_same_number(receiver: Receiver, code: int) -> None:
+    receiver.answers = [code, code]
+    Webhook(receiver.url).send({"text": "x"}, within_s=2)
+    assert len(receiver.told) == 3
+    assert len({headers["X-Drillproof-Delivery"] for headers, _ in receiver.told}) == 1
+
+
+@pytest.mark.parametrize("code", [301, 307, 400, 404])
+def test_what_is_refused_for_good_is_not_tried_again(receiver: Receiver, code: int) -> None:
+    receiver.answers = [code]
+    with pytest.raises(HarnessError, match=f"it answered {code}"):
+        Webhook(receiver.url).send({"text": "x"})
+    assert len(receiver.told) == 1
+
+
+def test_it_is_tried_until_its_time_is_over(receiver: Receiver) -> None:
+    receiver.answers = [500] * 100
+    with pytest.raises(HarnessError, match="it answered 500") as error:
+        Webhook(receiver.url).send({"text": "x"}, within_s=0.5)
+    assert 2 <= len(receiver.told) < 20
+    assert "hush" not in str(error.value)
+
+
+def test_no_address_is_written_out() -> None:
+    hook = Webhook("http://user:hush@127.0.0.1:1/hush?token=hush", b"hush")
+    with pytest.raises(HarnessError, match=r"http://127\.0\.0\.1:1 was not told: it cannot be reached") as error:
+        hook.send({}, within_s=0.1)
+    seen: BaseException | None = error.value
+    while seen:
+        assert "hush" not in str(seen)
+        seen = seen.__cause__
+    assert "hush" not in repr(hook)
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "hooks.example.org", "http://", "http://[", "https://x:y/", "http://a b"])
+def test_what_is_no_url_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(Misconfigured, match="--webhook is no URL") as error:
+        parse(url, None)
+    assert url not in str(error.value).replace("http(s)://HOST/PATH", "")
+
+
+def test_a_secret_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    for file, said in (("none", "cannot be read"), ("empty", "is empty")):
+        with pytest.raises(Misconfigured, match=said):
+            parse("https://x", tmp_path / file)
+    with pytest.raises(Misconfigured, match="--webhook"):
+        parse(None, tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("sample", "code"), [(sample_runs.passed, 0), (sample_runs.failed, 1), (sample_runs.broken_off, 2)]
+)
+def test_tell_says_what_a_run_came_to(
+    sample: type[object], code: int, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = sample_runs.__dict__[sample.__name__](tmp_path / "namespace_loss")
+    monkeypatch.setattr(
+        "harness.checks.judge.is_current", lambda _: True
+    )  # the sample's findings are not made by the judge
+    monkeypatch.setenv("DRILLPROOF_WEBHOOK", receiver.url)
+    assert cli.main(["tell", run.name, "--runs", str(tmp_path)]) == code
+    (told,) = receiver.documents
+    assert told["verdict"] == ("pass", "fail", "unknown")[code]
+    assert told["text"].startswith(f"{told['verdict'].upper()} namespace_loss, RTO")
+    assert told["job"] is None
+    assert wrong("message", told) == []
+
+
+def test_nobody_to_tell_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["tell", "--runs", str(tmp_path)]) == 64
+    assert "nobody is to be told" in capsys.readouterr().err

@@ -1,0 +1,429 @@
+"""Scenarios whose recovery is bad on purpose, and those with troubles beside the disaster: in memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import partial
+
+import pytest
+from memory import Memory
+
+from harness.core import timeouts
+from harness.core.errors import FaultHadNoEffect, TimedOut, ToolFailed
+from harness.core.model import Event, Notice, Objectives, Plan, Row, Stored, ToolReport, Volume
+from harness.core.ports import Target
+from harness.core.wait import NotYet
+from harness.evidence.run_directory import Run
+from harness.selftest.in_memory import MemoryEngine, MemoryLoss, MemoryStore, World
+from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.hooks import Hook
+from harness.workflows.progress import Progress
+from harness.workloads.deployment import Deployment
+
+LEFT_OUT = Notice("backup-complete", "volume dump was not copied at all", "mysql")
+
+
+@dataclass(frozen=True)
+class LeaveOut:
+    """The tool leaves a volume out, and says Completed."""
+
+    world: World
+    pod: str = "mysql-0"
+    really: bool = True
+    name: str = "leave-out"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        if self.really:
+            self.world.lost_volumes = (self.pod,)
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        if not self.world.lost_volumes:
+            raise FaultHadNoEffect("nothing is left out")
+        return {"volume": f"of {self.pod} is left out"}
+
+    def undo(self, target: Target) -> None:
+        self.world.lost_volumes = ()
+
+
+@dataclass(frozen=True)
+class Sicken(LeaveOut):
+    """A member falls ill, and nobody makes it well."""
+
+    name: str = "sicken"
+
+    def inject(self, target: Target) -> None:
+        self.world.members["mysql"]["mysql-1"].healthy = False
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"mysql-1": "is unwell"}
+
+    def undo(self, target: Target) -> None: ...
+
+
+def left_out(**how: object) -> Callable[[World], Scenario]:
+    def scenario(world: World) -> Scenario:
+        fault = LeaveOut(world, really=how.get("really") is not False)
+        beside = how.get("beside") is True
+        notices = how.get("noticed_by", (LEFT_OUT,))
+        assert isinstance(notices, tuple)
+        return Scenario(troubles=(Trouble(fault, "backup", beside=beside),), noticed_by=notices)
+
+    return scenario
+
+
+def findings(document: Mapping[str, object], verdict: str) -> list[str]:
+    listed = document["findings"]
+    assert isinstance(listed, list)
+    return [f"{each['check']}: {each['detail']}" for each in listed if each["verdict"] == verdict]
+
+
+def test_a_bad_backup_that_is_noticed_passes_and_ends_before_the_disaster(memory: Memory) -> None:
+    told = memory.drill(scenario=left_out())
+    assert told["verdict"] == "pass"
+    assert "noticed: backup-complete: volume dump was not copied at all" in findings(told, "pass")
+    assert '"step":"break"' not in (memory.path / "journal.jsonl").read_text().replace(" ", "")
+    assert "undone" in (memory.path / "journal.jsonl").read_text()
+
+
+def test_a_bad_backup_that_nobody_notices_fails(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.drill(scenario=left_out())
+    monkeypatch.setattr("harness.checks.backup._volumes", lambda *_: ())
+    told = memory.judge()
+    assert told["verdict"] == "fail"
+    assert "nobody noticed" in findings(told, "fail")[0]
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        Notice("backup-complete", "repository is damaged"),
+        Notice("backup-complete", "not copied at all", "consul"),
+        Notice("fence-held", ""),
+    ],
+)
+def test_what_is_noticed_for_another_reason_or_of_another_store_is_not_noticed(memory: Memory, notice: Notice) -> None:
+    assert memory.drill(scenario=left_out(noticed_by=(notice,)))["verdict"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "verdict"),
+    [
+        (LEFT_OUT, Notice("fence-held", "leaked"), "pass"),
+        (Notice("fence-held", "leaked"), LEFT_OUT, "pass"),
+        (Notice("restore-complete"), LEFT_OUT, "pass"),  # the first cannot tell, as there was no restore
+        (Notice("fence-held", "leaked"), Notice("backup-complete", "for another reason"), "fail"),
+        (Notice("fence-held", "leaked"), Notice("restore-complete"), "unknown"),
+        (Notice("restore-complete"), Notice("fence-held", "leaked"), "unknown"),
+    ],
+)
+def test_either_of_two_may_notice_where_luck_decides(
+    memory: Memory, first: Notice, other: Notice, verdict: str
+) -> None:
+    told = memory.drill(scenario=left_out(noticed_by=(replace(first, otherwise=other),)))
+    assert told["verdict"] == verdict, told["findings"]
+    assert memory.judge()["verdict"] == verdict  # as run.json says it
+
+
+def test_who_could_not_tell_has_not_noticed(memory: Memory) -> None:
+    told = memory.drill(scenario=left_out(noticed_by=(LEFT_OUT, Notice("restore-complete"))))
+    assert told["verdict"] == "unknown"
+
+
+def test_a_trouble_that_did_nothing_is_unknown(memory: Memory) -> None:
+    assert memory.drill(scenario=left_out(really=False))["verdict"] == "unknown"
+
+
+def test_a_trouble_beside_the_backup_is_struck_while_the_tool_works(memory: Memory) -> None:
+    told = memory.drill(scenario=left_out(beside=True, noticed_by=(Notice("backup-complete"),)))
+    assert any("leave-out" in each for each in findings(told, "pass"))
+
+
+def test_a_leak_is_a_failure_in_a_drill_of_noticing_too(memory: Memory) -> None:
+    assert memory.drill(scenario=left_out(), escaped=1)["verdict"] == "fail"
+
+
+def test_a_regular_expression_that_is_none_is_no_pass(memory: Memory) -> None:
+    assert memory.drill(scenario=left_out(noticed_by=(Notice("backup-complete", "("),)))["verdict"] == "unknown"
+
+
+def test_a_restore_that_the_tool_calls_bad_ends_a_drill_of_noticing(memory: Memory) -> None:
+    def failing(world: World) -> Scenario:
+        @dataclass(frozen=True)
+        class Fail(LeaveOut):
+            def inject(self, target: Target) -> None:
+                self.world.lost_volumes, self.world.phase = (self.pod,), "PartiallyFailed"
+
+            def undo(self, target: Target) -> None:
+                self.world.lost_volumes, self.world.phase = (), "Completed"
+
+        trouble = Trouble(Fail(world), "restore")
+        notice = Notice("restore-complete", "PartiallyFailed")
+        return Scenario(MemoryLoss(world), troubles=(trouble,), noticed_by=(notice,))
+
+    told = memory.drill(scenario=failing)
+    assert told["verdict"] == "pass", told["findings"]
+    assert '"T9"' not in (memory.path / "journal.jsonl").read_text()
+
+
+@pytest.mark.parametrize("step", ["backup", "write", "restore"])
+def test_a_trouble_that_cannot_be_made_is_no_failed_recovery(memory: Memory, step: str) -> None:
+    @dataclass(frozen=True)
+    class Never(LeaveOut):
+        def inject(self, target: Target) -> None:
+            raise TimedOut("its moment", 5, "nothing")
+
+    told = memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), troubles=(Trouble(Never(w), step, beside=True),)))
+    assert told["verdict"] == "unknown"
+    assert any("leave-out: waited 5 s for its moment" in each for each in findings(told, "unknown"))
+
+
+def test_damage_of_the_repository_is_told_while_the_drill_runs() -> None:
+    seen = Event(1, 1.0, "", "stored", asdict(Stored(5, 100, ("pack 4f is cut",), checked=True)))
+    said: list[str] = []
+    Progress(said.append)(seen)
+    assert "DAMAGED: pack 4f is cut" in said[0]
+
+
+def test_a_bucket_is_rewound_to_when_the_backup_was_stored_before_it_is_restored(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[datetime] = []
+
+    def rewind(_: object, to: datetime) -> int:
+        asked.append(to)
+        return 7
+
+    monkeypatch.setattr("harness.workflows.drill.drill.rewind", rewind)
+    told = memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))
+    assert told["verdict"] == "pass", told["findings"]
+    run = Run(memory.path)
+    stored, restored = (next(e for e in run.of("mark") if e.data["mark"] == mark) for mark in ("T1", "T5"))
+    (note,) = run.of("note")
+    assert asked == [datetime.fromisoformat(stored.at)]
+    assert "7 objects" in str(note.data["text"])
+    assert note.seq < restored.seq
+
+
+def test_a_bucket_that_cannot_be_rewound_is_a_failed_recovery(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise ToolFailed(["rewind"], 1, "no")
+
+    monkeypatch.setattr("harness.workflows.drill.drill.rewind", refuse)
+    assert memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))["verdict"] == "fail"
+
+
+@dataclass(frozen=True)
+class FailRestores:
+    """The tool calls what it does bad, until it was taken away again."""
+
+    world: World
+    name: str = "fail-restores"
+    needs: tuple[str, ...] = ()
+
+    def inject(self, target: Target) -> None:
+        self.world.phase = "PartiallyFailed"
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"restores": "fail"}
+
+    def undo(self, target: Target) -> None:
+        self.world.phase = "Completed"
+
+
+def struck_twice(world: World, *, again: bool) -> Scenario:
+    return Scenario(
+        MemoryLoss(world), troubles=(Trouble(FailRestores(world), "restore"),), plan=Plan(again=again, make_way=False)
+    )
+
+
+def test_a_restore_that_failed_is_asked_for_again_when_the_trouble_is_over(memory: Memory) -> None:
+    told = memory.drill(scenario=partial(struck_twice, again=True))
+    assert told["verdict"] == "pass", told["findings"]
+    names = [str(event.data["name"]) for event in Run(memory.path).of("restore")]
+    assert names[1] == f"{names[0]}-2"
+    assert len(names) == 2
+
+
+def test_a_restore_that_failed_and_is_not_asked_for_again_fails(memory: Memory) -> None:
+    assert memory.drill(scenario=partial(struck_twice, again=False))["verdict"] == "fail"
+
+
+def test_restores_that_go_on_failing_are_a_failed_recovery(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.workflows.drill.drill.AGAIN_S", 0.01)
+    monkeypatch.setattr(timeouts, "RECOVER_S", 0.05)
+    monkeypatch.setattr(FailRestores, "undo", lambda *_: None)
+    told = memory.drill(scenario=partial(struck_twice, again=True))
+    assert told["verdict"] == "fail"
+    assert "a restore that the tool calls done; last seen: PartiallyFailed" in findings(told, "fail")[0]
+
+
+def test_a_trouble_at_the_read_back_strikes_what_was_recovered_and_is_taken_away(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Late(Sicken):
+        def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+            assert self.world.generation > 1, "struck before the restore"
+            return super().damage(target, before)
+
+        def undo(self, target: Target) -> None:
+            self.world.members["mysql"]["mysql-1"].healthy = True
+
+    def sickened(world: World) -> Scenario:
+        notices = (Notice("members-healthy", "unwell", "mysql"),)
+        return Scenario(MemoryLoss(world), troubles=(Trouble(Late(world), "readback"),), noticed_by=notices)
+
+    monkeypatch.setattr("harness.core.timeouts.READ_S", 0.2)
+    told = memory.drill(scenario=sickened)
+    assert told["verdict"] == "pass", told["findings"]
+    assert '"phase":"undone","step":"readback"' in (memory.path / "journal.jsonl").read_text().replace(" ", "")
+
+
+@dataclass(frozen=True)
+class Move(LeaveOut):
+    """Members move, and lose nothing; or, where it is not `really` so, a claim becomes another without being lost."""
+
+    name: str = "move"
+
+    def inject(self, target: Target) -> None:
+        self.world.generation += not self.really
+
+    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        return {"address of mysql-0": "was 1, is 2"}
+
+    def undo(self, target: Target) -> None: ...
+
+
+@pytest.mark.parametrize(("really", "verdict"), [(True, "pass"), (False, "fail")])
+def test_what_lost_no_volume_has_the_volumes_that_it_had(memory: Memory, *, really: bool, verdict: str) -> None:
+    told = memory.drill(scenario=lambda w: Scenario(Move(w, really=really), plan=Plan(restore=False)))
+    assert told["verdict"] == verdict, told["findings"]
+    assert [each for each in findings(told, verdict) if each.startswith("answers-from-restored")]
+
+
+def moving(world: World) -> Scenario:
+    return Scenario(Move(world), plan=Plan(move=True))
+
+
+def test_a_write_to_the_new_cluster_that_shows_in_the_old_one_is_told(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = MemoryStore.ledger
+
+    def joined(old: World, _new: World) -> None:
+        def both(store: MemoryStore, member: str) -> Iterator[Row]:
+            yield from ledger(store, member)
+            if store._world is old:
+                yield Row(10**6, "k", "x")
+
+        monkeypatch.setattr(MemoryStore, "ledger", both)
+
+    told = memory.drill(scenario=moving, moved=joined)
+    assert told["verdict"] == "fail"
+    assert any("shows write 1000000, which was made after the move" in each for each in findings(told, "fail"))
+
+
+def test_a_service_that_moved_leaves_the_old_cluster_as_it_was(memory: Memory) -> None:
+    told = memory.drill(scenario=moving)
+    assert told["verdict"] == "pass", told["findings"]
+    left = [each for each in findings(told, "pass") if "in the cluster that was left: stays at write" in each]
+    assert len(left) == 9
+
+
+def test_only_a_move_gives_new_names() -> None:
+    with pytest.raises(ValueError, match="only a move"):
+        Plan(namespace="new")
+    with pytest.raises(ValueError, match="only a move"):
+        Plan(storage_class="fast")
+    assert Plan(move=True, namespace="new", storage_class="fast")
+
+
+def test_hooks_after_a_move_are_told_of_the_new_cluster(memory: Memory) -> None:
+    after = (
+        Hook("after", "break", "test $KUBECONFIG = memory"),
+        Hook("after", "restore", "test $KUBECONFIG = memory-b"),
+    )
+    told = memory.drill(scenario=moving, hooks=after)
+    assert told["verdict"] == "pass", told["findings"]
+
+
+def unwell(old: World, new: World) -> None:
+    old.members["mysql"]["mysql-1"].healthy = False
+
+
+def gone(old: World, new: World) -> None:
+    old.alive = False
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict", "says"),
+    [
+        (unwell, "fail", ": unwell"),
+        (gone, "unknown", "was not looked at"),
+    ],
+)
+def test_an_old_cluster_that_is_not_what_it_was_is_told(
+    memory: Memory, how: Callable[[World, World], None], verdict: str, says: str
+) -> None:
+    told = memory.drill(scenario=moving, moved=how)
+    assert told["verdict"] == verdict
+    assert any(says in each for each in findings(told, verdict))
+
+
+@pytest.mark.parametrize("mend", [False, True])
+def test_a_store_that_can_be_mended_is_where_the_plan_says_so(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, *, mend: bool
+) -> None:
+    mended: list[str] = []
+    monkeypatch.setattr(MemoryStore, "mend", lambda store: mended.append(store.name), raising=False)
+    told = memory.drill(scenario=lambda world: Scenario(Move(world), plan=Plan(restore=False, mend=mend)))
+    assert told["verdict"] == "pass"
+    assert sorted(mended) == (["consul", "mysql", "postgres"] if mend else [])
+
+
+def test_members_that_do_not_mend_themselves_are_asked_all_the_same(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = itertools.count()
+
+    def once(_: Deployment) -> None:
+        if next(asked):  # at first, when it was deployed, all pods were
+            raise NotYet("mysql-1 is not ready")
+
+    def sick(world: World) -> Scenario:
+        notices = (Notice("members-healthy", "unwell"), Notice("drill-finished", "mysql-1 is not ready"))
+        return Scenario(Sicken(world), plan=Plan(restore=False), noticed_by=notices, objectives=Objectives(rto_s=0.1))
+
+    monkeypatch.setattr(Deployment, "ready", once)
+    told = memory.drill(scenario=sick)
+    assert told["verdict"] == "pass", told["findings"]
+
+
+def test_where_the_recovery_failed_pods_that_are_not_ready_say_why(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "mysql-1 Running: mysql CrashLoopBackOff, ended with 1 (CRC mismatch)"
+    monkeypatch.setattr(Deployment, "unwell", lambda _: (why,))
+    notice = Notice("drill-finished", r"mysql-1 .*CRC mismatch")
+    objectives = Objectives(rto_s=0.1)
+    monkeypatch.setattr("harness.core.timeouts.READ_S", 0.2)
+    told = memory.drill(
+        scenario=lambda w: Scenario(Sicken(w), plan=Plan(restore=False), noticed_by=(notice,), objectives=objectives)
+    )
+    assert told["verdict"] == "pass", told["findings"]
+
+
+def test_a_restore_is_waited_for_as_long_as_the_objective_allows_and_no_longer(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_: object, name: str, backup: str, *, within_s: float) -> ToolReport:
+        raise TimedOut(f"Velero's restore {name}", within_s, "phase InProgress")
+
+    monkeypatch.setattr(MemoryEngine, "restore", never)
+    told = memory.drill(scenario=lambda world: Scenario(MemoryLoss(world), objectives=Objectives(rto_s=7)))
+    assert told["verdict"] == "fail"
+    assert any("waited 7 s for Velero's restore" in each for each in findings(told, "fail"))

@@ -1,0 +1,74 @@
+"""`drillproof doctor`: each thing that a machine needs, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.cli import diagnose
+from harness.cli.diagnose import Diagnosis
+from harness.clusters.engine.engine import Engine
+
+
+def found(name: str) -> Diagnosis:
+    (one,) = (each for each in diagnose.diagnose() if each.name == name)
+    return one
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An engine that answers whatever is written into this program."""
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho '[\"name=seccomp\"]'\n")
+    docker.chmod(0o755)
+    monkeypatch.setattr(diagnose, "find_engine", lambda _cache: Engine("", docker, private=False))
+    return docker
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnose, "find_engine", lambda _cache: None)
+
+
+def test_all_that_a_drill_needs_is_looked_at(engine: Path) -> None:
+    names = {"container engine", "fence", "rights", "versions", "room on the disk", "memory", "inotify instances"}
+    assert names <= {each.name for each in diagnose.diagnose()}
+    assert all(each.mend for each in diagnose.diagnose() if each.ok is False)
+    assert "Python 3." in found("versions").detail
+
+
+def test_a_rootless_engine_cannot_be_fenced(engine: Path) -> None:
+    assert found("fence").ok is True
+    engine.write_text("#!/bin/sh\necho '[\"name=rootless\"]'\n")
+    assert (found("fence").ok, found("fence").mend[:18]) == (False, "docker context use")
+    engine.write_text("#!/bin/sh\nexit 1\n")
+    assert found("fence").ok is False
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_what_is_not_known_is_not_called_good(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fence = found("fence")
+    assert fence.ok is None
+    monkeypatch.setattr(diagnose, "diagnose", lambda: (fence,))
+    assert cli.main(["doctor"]) == 0
+    assert capsys.readouterr().out.startswith("?     fence: not known")
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_a_socket_that_is_closed_to_us_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnose, "SOCKET", tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
+    assert (found("container engine").ok, found("container engine").mend[:14]) == (False, "sudo usermod -")
+
+
+def test_a_folder_that_is_not_ours_is_told(engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "yet"))
+    assert found("rights").ok is True
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
+    assert (found("rights").ok, found("rights").mend) == (False, f'sudo chown -R "$USER" {tmp_path}')
+    assert not (tmp_path / "not").exists()

@@ -1,0 +1,44 @@
+"""`drillproof selftest`: what it prints, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.cli import main
+
+
+@pytest.fixture
+def missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = {"way": "live", "store": "mysql", "name": "one row gone", "missed": "nothing turned red"}
+    monkeypatch.setattr("harness.selftest.runner.rehearsal", lambda: {"noticed": 6, "missed": [one], "seconds": 1.0})
+
+
+@pytest.mark.usefixtures("missed")
+def test_a_sabotage_that_was_missed_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["selftest"]) == 1
+    assert capsys.readouterr().out == (
+        "MISSED  live mysql one row gone: nothing turned red\n6 sabotages noticed, 1 missed\n"
+    )
+
+
+@pytest.mark.usefixtures("missed")
+def test_scripts_get_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["selftest", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["missed"][0]["name"] == "one row gone"
+
+
+def test_nothing_missed_is_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("harness.selftest.runner.rehearsal", lambda: {"noticed": 7, "missed": [], "seconds": 1.0})
+    assert main(["selftest"]) == 0
+    assert "7 sabotages noticed, 0 missed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["--real", "--stores", "oracle"], "oracle"), (["--stores", "mysql"], "--stores goes with --real")],
+)
+def test_wrong_usage_is_64(capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
+    assert main(["selftest", *words]) == 64
+    assert says in capsys.readouterr().err

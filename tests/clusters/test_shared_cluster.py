@@ -1,0 +1,519 @@
+"""Clusters of others: what is allowed, what is asked of them, what is made there, and that nothing else is touched."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+import yaml
+
+from harness.backups.object_store import ObjectStore
+from harness.backups.velero_install import Release
+from harness.checks.fence import FenceHeld
+from harness.clusters import capacity, rbac, shared_velero
+from harness.clusters.permissions_file import Allowed, allowed
+from harness.clusters.rbac import Right
+from harness.clusters.shared_cluster import ExistingCluster, Guest
+from harness.clusters.shared_velero import VeleroGuest
+from harness.core import resources, wait
+from harness.core.clock import Clock
+from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
+from harness.core.kubernetes import LABEL, Kubectl, at, documents, text
+from harness.core.model import Json, Verdict
+from harness.core.ports import Bounded, Cluster, Reach
+from harness.evidence import run_directory
+from harness.evidence.journal import Journal
+from harness.evidence.ledger import fingerprint
+from harness.workflows.drill import scenario
+from harness.workflows.drill.shared_cluster import adapted, knows_velero
+
+STORE = ObjectStore("", "http://objects", "backups", "key", "other-secret", "eu", "a/")
+THERE = Allowed("staging", "drillproof-custos", "velero", "default", STORE, "fast", "", "drillproof-inside")
+CONFIG = """
+[context."staging"]
+bucket = "backups/a"
+endpoint = "http://objects/"
+credentials = "bucket.ini"
+storage_class = "fast"
+region = "eu"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "bucket.ini").write_text("[default]\naws_access_key_id = key\naws_secret_access_key = other-secret\n")
+    file = tmp_path / "drillproof.toml"
+    file.write_text(CONFIG)
+    return file
+
+
+# ---------------------------------------------------------------- what is allowed
+
+
+def test_a_context_is_what_the_configuration_says_of_it(config: Path) -> None:
+    assert allowed("staging", config) == THERE
+
+
+def test_the_configuration_lies_in_the_working_folder(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(config.parent)
+    assert allowed("staging", None).context == "staging"
+
+
+def test_without_a_configuration_nothing_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misconfigured, match=r"no file drillproof\.toml allows drills on the context staging"):
+        allowed("staging", None)
+
+
+def test_another_context_is_not_allowed_and_those_that_are_get_named(config: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"does not allow drills on the context production; it allows: staging"):
+        allowed("production", config)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('storage_class = "fast"', "", "key `storage_class` is missing"),
+        ('region = "eu"', "regoin = 1", "unknown key `regoin`"),
+        ('"http://objects/"', '"objects"', "key `endpoint` must be a URL"),
+        ('"backups/a"', '"/a"', "key `bucket` must be NAME or NAME/PREFIX"),
+        ('region = "eu"', 'namespace = "Kube System"', "key `namespace` must be the name of a Kubernetes object"),
+        ('region = "eu"', 'mirror = "https://mirror"', "key `mirror` must be HOST"),
+        ('"bucket.ini"', '"none.ini"', r"none\.ini cannot be read"),
+        ('[context."staging"]', "[context]", "must be a table"),
+        ('[context."staging"]', '[other]\n[context."staging"]', "unknown key `other`"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_its_key(config: Path, old: str, new: str, said: str) -> None:
+    assert old in CONFIG
+    config.write_text(CONFIG.replace(old, new))
+    with pytest.raises(Misconfigured, match=said):
+        allowed("bucket" if new == "[context]" else "staging", config)
+
+
+# ---------------------------------------------------------------- which scenarios
+
+
+def test_every_fault_of_ours_says_how_far_it_reaches() -> None:
+    for each in scenario.load(resources.scenarios()).values():
+        for fault in each.faults:
+            assert isinstance(fault, Bounded), fault.name
+
+
+def test_what_breaks_more_than_the_namespace_is_refused_with_the_reason() -> None:
+    known = scenario.load(resources.scenarios())
+    assert scenario.beyond(known["namespace_loss"]) == ""
+    assert scenario.beyond(known["keys_deleted"]) == ""
+    assert "a cluster that may be thrown away" in scenario.beyond(known["cluster_lost"])
+    assert Reach.MACHINES.value in scenario.beyond(known["worker_lost"])
+    assert Reach.BUCKET.value in scenario.beyond(known["pack_flipped"])
+    assert Reach.TOOL.value in scenario.beyond(known["velero_killed_during_backup"])
+    assert Reach.CLUSTER.value in scenario.beyond(known["volume_on_hostpath"])
+    assert "second cluster" in scenario.beyond(known["moved"])
+    assert "whole bucket" in scenario.beyond(known["bucket_emptied_under_lock"])
+
+
+def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
+    class Strange:
+        name, needs = "strange", ()
+
+    unbounded = scenario.Scenario(fault=Strange())  # type: ignore[arg-type] # as much of one as is asked
+    assert scenario.beyond(unbounded) == "strange does not say how far it reaches"
+
+
+# ---------------------------------------------------------------- rights
+
+
+RBAC = resources.clusters() / "existing" / "rbac.yaml"
+
+
+def granted(kind: str, name: str, namespace: str, file: Path = RBAC) -> set[Right]:
+    """What a role of a file grants, right by right."""
+    role = next(
+        each
+        for each in yaml.safe_load_all(file.read_text())
+        if (each["kind"], each["metadata"]["name"]) == (kind, name)
+    )
+    return {
+        Right(verb, resource, group, which, namespace)
+        for rule in role["rules"]
+        for group, resource, verb, which in itertools.product(
+            rule["apiGroups"], rule["resources"], rule["verbs"], rule.get("resourceNames", [""])
+        )
+    }
+
+
+def test_the_rights_that_are_asked_for_are_those_that_the_file_grants() -> None:
+    asked = {*rbac.outside("drillproof-custos", "velero"), *rbac.to_enter("", "drillproof-inside")}
+    given = granted("ClusterRole", "drillproof-outside", "") | granted("Role", "drillproof", "velero")
+    assert given == asked
+    inside = rbac.inside("drillproof-custos")
+    assert granted("ClusterRole", "drillproof-inside", "drillproof-custos") == set(inside)
+    assert len(set(inside)) == len(inside)
+
+
+def test_what_is_missing_is_what_the_cluster_does_not_allow() -> None:
+    asked: list[Json] = []
+
+    def kubectl(*args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        assert args[0] == "create"
+        assert stdin is not None
+        asked.extend(json.loads(stdin)["items"])
+        answers = [{"status": {"allowed": text(each, "spec", "resourceAttributes", "verb") == "get"}} for each in asked]
+        return "\n".join(json.dumps(answer, indent=2) for answer in answers)
+
+    exec_, get = Right("create", "pods/exec", namespace="n"), Right("get", "deployments", "apps", "velero", "velero")
+    assert rbac.missing(kubectl, (exec_, get)) == (exec_,)
+    attributes = [at(each, "spec", "resourceAttributes") for each in asked]
+    assert attributes == [
+        {"verb": "create", "resource": "pods", "subresource": "exec", "namespace": "n"},
+        {"verb": "get", "group": "apps", "resource": "deployments", "name": "velero", "namespace": "velero"},
+    ]
+
+
+def test_an_answer_that_does_not_come_is_no_right() -> None:
+    with pytest.raises(HarnessError, match="1 rights were asked for, and 0 answers came"):
+        rbac.missing(lambda *_, **__: "", (Right("get", "pods"),))
+    assert rbac.missing(lambda *_, **__: "{}", (Right("get", "pods"),)) == (Right("get", "pods"),)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_enough"),
+    [
+        ({"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["patch", "get"]}, True),
+        ({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, True),
+        ({"apiGroups": [""], "resources": ["statefulsets"], "verbs": ["patch"]}, False),
+        ({"apiGroups": ["apps"], "resources": ["statefulsets/scale"], "verbs": ["patch"]}, False),
+        ({"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get"]}, False),
+        ({"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["patch"], "resourceNames": ["a"]}, False),
+    ],
+)
+def test_what_a_role_lacks_is_read_from_its_rules(rule: Json, is_enough: bool) -> None:
+    wanted = Right("patch", "statefulsets", "apps", namespace="n")
+    assert rbac.lacking([{}, rule], [wanted]) == (() if is_enough else (wanted,))
+
+
+def test_rights_on_the_same_thing_are_named_together() -> None:
+    several = (Right("get", "pods", namespace="n"), Right("list", "pods", namespace="n"), Right("create", "namespaces"))
+    assert rbac.named(several) == "get, list pods in n; create namespaces in the cluster"
+
+
+def test_a_cluster_without_velero_is_told_apart_from_one_without_rights() -> None:
+    knows_velero(lambda *_, **__: "v1\nvelero.io/v1\n", THERE)
+    with pytest.raises(Misconfigured, match="there is no Velero on the context staging"):
+        knows_velero(lambda *_, **__: "v1\nvelero.io/v2\n", THERE)
+
+
+# ---------------------------------------------------------------- room
+
+
+SET: Json = {
+    "kind": "StatefulSet",
+    "spec": {
+        "replicas": 3,
+        "template": {"spec": {"containers": [{"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}}]}},
+        "volumeClaimTemplates": [{"spec": {"resources": {"requests": {"storage": "1Gi"}}}}],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("hard", "used", "said"),
+    [
+        ({"pods": "3", "requests.cpu": "150m", "memory": "384Mi", "requests.storage": "3Gi"}, {}, None),
+        ({"pods": "3"}, {"pods": "1"}, "it needs 3 of pods, and the quota q leaves 2"),
+        ({"cpu": "0.1"}, {}, r"it needs 0\.15 of cpu, and the quota q leaves 0\.1"),
+        ({"requests.storage": "2G"}, {}, "it needs 3221225472 of requests.storage, and the quota q leaves 2000000000"),
+        ({"persistentvolumeclaims": "2"}, {}, "it needs 3 of persistentvolumeclaims"),
+        ({"services.loadbalancers": "0"}, {}, None),
+        ({"pods": "many"}, {}, "'many' is no quantity"),
+    ],
+)
+def test_a_quota_that_is_too_small_is_named(hard: Json, used: Json, said: str | None) -> None:
+    quota: Mapping[str, Json] = {"metadata": {"name": "q"}, "status": {"hard": hard, "used": used}}
+    if said is None:
+        capacity.enough([quota], [cast("Mapping[str, Json]", SET)])
+        return
+    with pytest.raises(Misconfigured, match=said):
+        capacity.enough([quota], [cast("Mapping[str, Json]", SET)])
+
+
+# ---------------------------------------------------------------- manifests
+
+
+def test_manifests_get_the_storage_class_and_the_mirror_that_are_configured() -> None:
+    container: Json = {"image": "docker.io/library/mysql:9.7", "env": [{"name": "image", "value": "image"}]}
+    spec: Json = {"containers": [container], "volumeClaimTemplates": [{"spec": {"storageClassName": "drill"}}]}
+    thing: Mapping[str, Json] = {"kind": "StatefulSet", "spec": {"template": spec}}
+    mirrored = json.dumps(adapted(replace(THERE, mirror="mirror:5000/path"), thing))
+    assert '"mirror:5000/path/library/mysql:9.7"' in mirrored
+    assert '"storageClassName": "fast"' in mirrored
+    assert '{"name": "image", "value": "image"}' in mirrored
+    assert '"docker.io/library/mysql:9.7"' in json.dumps(adapted(THERE, thing))
+    config_map: Mapping[str, Json] = {"kind": "ConfigMap", "data": {"image": "x", "storageClassName": "y"}}
+    assert adapted(replace(THERE, mirror="m"), config_map) == config_map
+
+
+def test_documents_are_read_one_after_the_other() -> None:
+    assert documents('{"a": 1}\n{\n "kind": "List", "items": [{"b": 2}, {"c": 3}]\n}\n') == (
+        {"a": 1},
+        {"b": 2},
+        {"c": 3},
+    )
+    assert documents(" \n") == ()
+
+
+# ---------------------------------------------------------------- what is made there, and removed
+
+
+@dataclass
+class Cluster_:  # noqa: N801 # `Cluster` is the seam
+    """As much of an API server as is asked: one namespace, backups, and who may do what."""
+
+    label: str | None = None  # of the namespace; None if there is none, "" if a stranger made it
+    backups: dict[str, tuple[str, list[str]]] = field(default_factory=dict)  # by name: the drill, phases to come
+    refuses: str = ""  # what Velero says of a deletion
+    enters: bool = True
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    made: list[Mapping[str, Json]] = field(default_factory=list)
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        self.calls.append(args)
+        made = json.loads(stdin) if stdin else {}
+        if args[:2] == ("get", "namespace"):
+            labels = {LABEL: self.label} if self.label else {}
+            return "" if self.label is None else json.dumps({"metadata": {"labels": labels}})
+        if args[:2] == ("delete", "namespace"):
+            self.label = None
+        elif args[0] == "label":
+            self.label = args[-1].partition("=")[2]
+        elif args[:2] == ("get", "backups.velero.io"):
+            return json.dumps({"items": [self._backup(name) for name in self.backups if self._asked(name, args)]})
+        elif args[:2] == ("get", "deletebackuprequests.velero.io"):
+            errors = [self.refuses] if self.refuses else []
+            return json.dumps({"items": [{"status": {"errors": errors}}]})
+        elif args[0] == "create" and made.get("kind") == "List":
+            return "".join(json.dumps({"status": {"allowed": self.enters}}) for _ in made["items"])
+        elif args[0] == "create":
+            self._create(made)
+        return ""
+
+    def _create(self, made: Mapping[str, Json]) -> None:
+        self.made.append(made)
+        if made["kind"] == "Namespace":
+            if self.label is not None:
+                raise ToolFailed(["kubectl", "create"], 1, "already exists")
+            self.label = text(made, "metadata", "labels", LABEL)
+        if made["kind"] == "DeleteBackupRequest" and not self.refuses:
+            del self.backups[text(made, "spec", "backupName")]
+
+    def _asked(self, name: str, args: tuple[str, ...]) -> bool:
+        return all(not arg.startswith("--field-selector") or arg.endswith(f"={name}") for arg in args)
+
+    def _backup(self, name: str) -> Json:
+        run, phases = self.backups[name]
+        phase = phases.pop(0) if len(phases) > 1 else phases[0]
+        return {"metadata": {"name": name, "uid": "u", "labels": {LABEL: run}}, "status": {"phase": phase}}
+
+
+def there(tmp_path: Path, server: Cluster_, *, binds: bool = True) -> ExistingCluster:
+    cluster = ExistingCluster(THERE, cast("Kubectl", server), tmp_path / "context-1")
+    cluster.guest = Guest("system:serviceaccount:drillproof:drillproof", binds=binds)
+    return cluster
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rbac, "ENTERED_S", 0.01)
+    until: Callable[..., object] = wait.until
+    monkeypatch.setattr(shared_velero, "until", lambda probe, **how: until(probe, **{**how, "every_s": 0.01}))
+
+
+def test_a_drill_claims_its_namespace_lets_itself_in_and_removes_it(tmp_path: Path) -> None:
+    server = Cluster_()
+    cluster = there(tmp_path, server)
+    cluster.claim()
+    assert server.label
+    assert server.label.startswith("claim-")
+    cluster.open("run-1")
+    assert server.label == "run-1"
+    namespace, binding = server.made
+    assert text(namespace, "metadata", "name") == "drillproof-custos"
+    assert text(binding, "metadata", "namespace") == "drillproof-custos"
+    assert text(binding, "roleRef", "name") == "drillproof-inside"
+    server.backups = {"mine": ("run-1", ["Completed"]), "others": ("run-2", ["Completed"])}
+    cluster.down()
+    assert server.label is None
+    assert list(server.backups) == ["others"]
+    cluster.down()
+
+
+def test_who_may_do_all_binds_nothing(tmp_path: Path) -> None:
+    server = Cluster_()
+    there(tmp_path, server, binds=False).claim()
+    assert [each["kind"] for each in server.made] == ["Namespace"]
+
+
+def test_a_namespace_that_cannot_be_entered_is_removed_again(tmp_path: Path) -> None:
+    server = Cluster_(enters=False)
+    cluster = there(tmp_path, server)
+    with pytest.raises(TimedOut, match="the rights inside drillproof-custos"):
+        cluster.claim()
+    cluster.down()
+    assert server.label is None
+
+
+@pytest.mark.parametrize("label", ["", "run-2"])
+def test_a_namespace_that_somebody_else_made_meanwhile_is_left_alone(tmp_path: Path, label: str) -> None:
+    server = Cluster_(label=label)
+    cluster = there(tmp_path, server)
+    with pytest.raises(ToolFailed, match="already exists"):
+        cluster.claim()
+    cluster.down()
+    assert server.label == label
+    assert not [call for call in server.calls if call[0] == "delete"]
+
+
+def test_what_claimed_nothing_asks_nothing_on_its_way_out(tmp_path: Path) -> None:
+    server = Cluster_(label="run-2")
+    there(tmp_path, server).down()
+    assert server.calls == []
+
+
+def test_gc_removes_what_any_drill_left_there_and_no_strangers_namespace(tmp_path: Path) -> None:
+    server = Cluster_(label="run-7", backups={"b": ("run-7", ["InProgress", "InProgress", "Failed"])})
+    assert there(tmp_path, server).left() == (
+        "namespace drillproof-custos of run-7",
+        "backup b with its restores",
+    )
+    assert (server.label, server.backups) == (None, {})
+    stranger = Cluster_(label="")
+    assert there(tmp_path, stranger).left() == ()
+    assert stranger.label == ""
+
+
+def test_gc_leaves_a_drill_that_lives_on_this_machine(tmp_path: Path) -> None:
+    living = there(tmp_path, Cluster_())
+    living.take()
+    server = Cluster_(label="run-1")
+    with pytest.raises(Misconfigured, match="another drill is using the namespace drillproof-custos"):
+        there(tmp_path, server).left()
+    assert server.label == "run-1"
+    living.release()
+
+
+def test_a_backup_that_velero_does_not_delete_is_said_to_be_there(tmp_path: Path) -> None:
+    server = Cluster_(label="run-1", backups={"b": ("run-1", ["Completed"])}, refuses="location is gone")
+    with pytest.raises(HarnessError, match="does not delete the backup b: location is gone"):
+        there(tmp_path, server).left()
+
+
+def test_no_machine_of_a_cluster_of_others_is_touched(tmp_path: Path) -> None:
+    machines = there(tmp_path, Cluster_()).machines
+    assert machines.nodes() == ()
+    for touch in (machines.power_off, machines.power_on, machines.is_on, machines.on_node):
+        with pytest.raises(Misconfigured, match="belongs to others"):
+            touch("node-1")
+
+
+# ---------------------------------------------------------------- Velero
+
+
+def guest(server: Callable[..., str]) -> VeleroGuest:
+    @dataclass
+    class Only:
+        kubectl: Callable[..., str]
+
+    release = Release(Path(), "velero/velero:v1.16.2", "", Path)
+    return VeleroGuest(cast("Cluster", Only(server)), THERE, release, uploader="restic", run="run-1")
+
+
+def test_a_guests_backups_bear_its_label_and_end_by_themselves() -> None:
+    backup = guest(Cluster_()).wanted_backup("b", "drillproof-custos")
+    assert backup["metadata"] == {
+        "name": "b",
+        "namespace": "velero",
+        "labels": {LABEL: "run-1", shared_velero.OF: "drillproof-custos"},
+    }
+    spec = cast("Mapping[str, Json]", backup["spec"])
+    assert (spec["storageLocation"], spec["ttl"]) == ("default", "24h0m0s")
+    restore = guest(Cluster_()).wanted_restore("r", "b")
+    assert text(restore, "metadata", "labels", LABEL) == "run-1"
+
+
+def test_a_guest_installs_nothing_and_empties_nothing() -> None:
+    server = Cluster_()
+    guest(server).install()
+    guest(server).forget()
+    assert server.calls == []
+
+
+@dataclass
+class Checking:
+    """A cluster that runs the pod of a check."""
+
+    phase: str = "Succeeded"
+    log: str = "no errors were found"
+    made: list[Json] = field(default_factory=list)
+    deleted: list[tuple[str, ...]] = field(default_factory=list)
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[:2] == ("get", "secrets"):
+            assert "--namespace=velero" in args
+            return json.dumps({"items": [{"data": {"repository-password": "b3BlbnM="}}]})
+        if args[0] == "create":
+            self.made = json.loads(stdin or "")["items"]
+        if args[0] == "delete":
+            self.deleted.append(args)
+        if args[:2] == ("get", "pods"):
+            return json.dumps({"items": [{"status": {"phase": self.phase}}]})
+        return self.log if args[0] == "logs" else ""
+
+
+@pytest.mark.parametrize(
+    ("phase", "log", "said"),
+    [("Succeeded", "no errors were found", None), ("Failed", "Fatal: repository contains errors", "contains errors")],
+)
+def test_a_repository_is_checked_in_a_pod_of_the_drills_own(phase: str, log: str, said: str | None) -> None:
+    server = Checking(phase, log)
+    if said:
+        with pytest.raises(ToolFailed, match=said):
+            guest(server)._restic_check("s3:http://x/restic/n")
+    else:
+        assert guest(server)._restic_check("s3:http://x/restic/n") == log
+    secret, pod = server.made
+    for each in (secret, pod):
+        assert text(each, "metadata", "namespace") == "drillproof-custos"
+        assert text(each, "metadata", "labels", "velero.io/exclude-from-backup") == "true"
+    assert text(secret, "stringData", "RESTIC_PASSWORD") == "opens"
+    assert "opens" not in json.dumps(pod)
+    assert "other-secret" not in json.dumps(pod)
+    (deleted,) = server.deleted
+    assert deleted[:3] == ("delete", "pod,secret", text(pod, "metadata", "name"))
+
+
+# ---------------------------------------------------------------- the fence that is not there
+
+
+@pytest.mark.parametrize(
+    ("fenced", "counted", "verdicts"),
+    [
+        (False, {"there": False}, []),
+        (True, {"there": False}, [Verdict.UNKNOWN]),  # it should have been there
+        (True, {"stopped": 2, "escaped": 0}, [Verdict.PASS]),
+    ],
+)
+def test_where_no_fence_is_nothing_is_said_to_have_held(
+    tmp_path: Path, fenced: bool, counted: dict[str, Json], verdicts: list[Verdict]
+) -> None:
+    run = run_directory.create(tmp_path, "any", {} if fenced else {"fenced": False})
+    journal = Journal(run / "journal.jsonl", Clock())
+    journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+    journal.append("fence", **counted)
+    journal.close()
+    assert [finding.verdict for finding in FenceHeld()(run_directory.Run(run))] == verdicts

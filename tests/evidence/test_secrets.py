@@ -1,0 +1,235 @@
+"""No secret of a drill is in any file of its run, in whatever way it is written; and what is kept is not too much."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import reports
+from harness.backups.object_store import ObjectStore
+from harness.clusters import diagnostics as of_cluster
+from harness.clusters.docker import Docker
+from harness.clusters.fence import Counts
+from harness.clusters.kind import KindCluster
+from harness.core import process
+from harness.core.clock import Clock
+from harness.core.errors import HarnessError, ToolFailed
+from harness.core.kubernetes import Kubectl
+from harness.core.model import Event, Json
+from harness.core.redaction import forms, hidden, without
+from harness.evidence import journal, support_bundle
+from harness.evidence.journal import Journal
+from harness.workflows import runner, session
+from harness.workflows.drill import assembly
+from harness.workloads import custos
+from harness.workloads.deployment import generate
+
+ROOM = 50_000
+
+
+def written(secret: str) -> Iterator[bytes]:
+    """A secret as files show it: plain, in a Secret's data, in that of a Secret within, in a URL, in a header."""
+    yield secret.encode()
+    yield base64.b64encode(secret.encode())
+    yield base64.b64encode(base64.b64encode(secret.encode()))
+    yield urllib.parse.quote(secret, safe="").encode()
+    for user in ("u", "us", "use"):
+        yield base64.b64encode(f"{user}:{secret}\n".encode())
+        yield base64.urlsafe_b64encode(f"{user}:{secret}\n".encode())
+
+
+def shows(text: bytes, secret: str) -> bool:
+    """Whether somebody who looks for it finds the secret, with his own means."""
+    plain = secret.encode()
+    if plain in text or urllib.parse.quote(secret, safe="").encode() in text:
+        return True
+    for word in text.replace(b'"', b" ").replace(b"\\n", b" ").split():
+        for padded in (word + b"=" * pad for pad in range(3)):
+            for decode in (base64.b64decode, base64.urlsafe_b64decode):
+                try:
+                    seen = decode(padded)
+                except ValueError:
+                    continue
+                if plain in seen or base64.b64encode(plain) in seen:
+                    return True
+    return False
+
+
+class Site(assembly.Site):
+    """A site with secrets of all stores and of the object store, as a real one has, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._credentials = {
+            name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {}))
+            for name, kind in custos.DATASTORES.items()
+        }
+        store = ObjectStore("http://in", "http://out", "velero", os.urandom(8).hex(), os.urandom(20).hex())
+        self._cluster = cast("KindCluster", SimpleNamespace(store=store, collect=self.logs, escapes=self.escapes))
+
+    def logs(self, into: Path) -> None:
+        for number, secret in enumerate(sorted(self.secrets())):
+            (into / f"{number}.log").write_bytes(b"\n".join(written(secret)))
+        raise ToolFailed(["kubectl"], 1, " ".join(self.secrets()))
+
+    def escapes(self) -> None:
+        raise HarnessError("nothing is counted here")
+
+
+def test_no_file_of_a_run_shows_a_secret_of_the_drill(tmp_path: Path) -> None:
+    site, told = Site(), list[Event]()
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    log = Journal(run / "journal.jsonl", Clock(), told.append, site.secrets)
+    everything = [form.decode() for secret in site.secrets() for form in written(secret)]
+    assert site._cluster is not None
+    with session.logs_home(site._cluster, site.logs, log, site.secrets):
+        log.append("note", text=f"hook after up: kubectl get secrets: {' '.join(everything)}")
+        log.append("damage", fault="x", what={form: form for form in everything})
+        try:
+            process.run(["/bin/sh", "-c", 'printf "%s\\n" "$@"; exit 1', "sh", *everything])
+        except ToolFailed as error:
+            log.append("error", type="ToolFailed", message=error.tail, step="up")
+            runner.keep_traceback(run, site.secrets())
+    log.close()
+    reports.render(run)
+    assert len(site.secrets()) == 8
+    assert len(journal.read(run / "journal.jsonl")) == len(told) == 5
+    files = [path for path in run.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    for secret in site.secrets():
+        assert shows(b" ".join(written(secret)), secret)
+        for path in files:
+            assert not shows(path.read_bytes(), secret), path
+        assert not shows(repr(told).encode(), secret)
+
+
+@pytest.mark.parametrize(
+    "way_out", [None, ToolFailed(["kind"], 1, "no node came up"), KeyError("x"), KeyboardInterrupt()]
+)
+def test_logs_come_home_on_every_way_out(tmp_path: Path, way_out: BaseException | None) -> None:
+    def logs(into: Path) -> None:
+        (into / "some.log").write_text("all is told")
+
+    def broken(_: Path) -> None:
+        raise RuntimeError("an answer that nobody thought of")
+
+    cluster = cast("KindCluster", SimpleNamespace(collect=broken, escapes=lambda: Counts(1, 0)))
+    log = Journal(tmp_path / "journal.jsonl", Clock())
+    with (
+        pytest.raises(type(way_out)) if way_out else contextlib.nullcontext(),
+        session.logs_home(cluster, logs, log, frozenset),
+    ):
+        if way_out:
+            raise way_out
+    assert (tmp_path / "bundle" / "tool" / "some.log").read_text() == "all is told"
+    assert "nobody thought of" in (tmp_path / "bundle" / "cluster" / "not-collected.txt").read_text()
+    log.close()
+    assert [event.kind for event in journal.read(tmp_path / "journal.jsonl")] == ["run", "fence", "end"]
+
+
+@given(st.binary(max_size=9), st.text(min_size=12, max_size=40), st.binary(max_size=9))
+def test_a_secret_amid_other_base64_is_found(before: bytes, secret: str, after: bytes) -> None:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        assert b"[redacted]" in hidden(encode(before + secret.encode() + after), frozenset({secret}))
+
+
+def test_what_is_no_secret_is_left_as_it_is() -> None:
+    secrets = frozenset({"s3cretS3cretS3cret", ""})
+    told: Mapping[str, Json] = {"a": [1, None, "s3cret", "\ud800"], "b": {"ü": 1.5}}
+    assert without(told, secrets) is told
+    assert without({"x": "s3cretS3cretS3cret!"}, secrets) == {"x": "[redacted]!"}
+    assert hidden(b"nothing", frozenset()) == b"nothing"
+    assert b"" not in forms(secrets)
+
+
+# ---------------------------------------------------------------- size
+
+
+def test_the_bundle_is_bounded_and_says_what_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(support_bundle, "MAX_BYTES", ROOM)
+
+    def much(into: Path) -> None:
+        for number in range(9):
+            (into / f"{number}.log").write_bytes(b"x" * (1000 + 2000 * number))
+
+    support_bundle.collect(tmp_path, {"cluster": much}, ())
+    left = sorted(path.name for path in (tmp_path / "cluster").iterdir())
+    assert left == [f"{number}.log" for number in range(7)]
+    assert (tmp_path / "left-out.txt").read_text().splitlines() == [
+        "cluster/7.log: 15000 bytes",
+        "cluster/8.log: 17000 bytes",
+    ]
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < ROOM
+
+
+class Talkative:
+    """kubectl or docker, which say a great deal."""
+
+    def __init__(self, write: Callable[[tuple[str, ...]], None] = lambda _: None) -> None:
+        self.write = write
+
+    def __call__(self, *args: str, **_: object) -> str:
+        self.write(args)
+        return "x" * 3_000_000 + "the end"
+
+
+def test_no_file_of_a_cluster_is_larger_than_its_bound(tmp_path: Path) -> None:
+    def dump(args: tuple[str, ...]) -> None:
+        for arg in args:
+            if arg.startswith("--output-directory="):
+                folder = Path(arg.partition("=")[2]) / "custos" / "mysql-0"
+                folder.mkdir(parents=True)
+                (folder / "logs.txt").write_text("y" * 3_000_000 + "the end")
+
+    kubectl, docker = cast("Kubectl", Talkative(dump)), cast("Docker", Talkative())
+    of_cluster.collect(kubectl, docker, ("node-1",), tmp_path / "home", tmp_path / "into")
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "into").rglob("*") if path.is_file()}
+    assert sizes["logs.txt"] == sizes["node-1.log"] == sizes["pods.txt"] == of_cluster.MAX_BYTES
+    assert (tmp_path / "into" / "dump" / "custos" / "mysql-0" / "logs.txt").read_text().endswith("the end")
+    assert max(sizes.values()) == of_cluster.MAX_BYTES
+    assert "kind.log" in (tmp_path / "into" / "missing.txt").read_text()
+
+
+def test_nodes_are_asked_for_logs_where_no_api_server_answers(tmp_path: Path) -> None:
+    def dead(*args: str, **_: object) -> str:
+        raise ToolFailed(["kubectl", *args], 1, "connection refused")
+
+    asked: list[tuple[str, ...]] = []
+    docker = cast("Docker", Talkative(asked.append))
+    of_cluster.collect(cast("Kubectl", dead), docker, ("node-1",), tmp_path / "home", tmp_path / "into")
+    assert (tmp_path / "into" / "node-1-pods.log").stat().st_size == of_cluster.MAX_BYTES
+    (pods,) = (args for args in asked if "/var/log/pods" in args)
+    assert pods[:2] == ("exec", "node-1")
+    here = tmp_path / "pods" / "kube-system_etcd" / "etcd"
+    here.mkdir(parents=True)
+    for number, text in enumerate(("before the last start", "x" * of_cluster.POD_BYTES + "the end")):
+        (here / f"{number}.log").write_text(text)
+    (here / "other.txt").write_text("not a log")
+    told = process.run([str(here.parents[1]) if arg == "/var/log/pods" else arg for arg in pods[2:]]).stdout
+    assert "before the last start" in told
+    assert told.count("the end") == 1
+    assert "not a log" not in told
+    assert len(told) < of_cluster.POD_BYTES + 1000
+    assert "objects.yaml: " in (tmp_path / "into" / "missing.txt").read_text()
+
+
+def test_a_journal_with_secrets_is_chained_as_it_is_written(tmp_path: Path) -> None:
+    log = Journal(tmp_path / "journal.jsonl", Clock(), secrets=lambda: ["hunter2hunter2"])
+    log.append("note", text="the password is hunter2hunter2")
+    log.close()
+    events = journal.read(tmp_path / "journal.jsonl")
+    assert events[1].data == {"text": "the password is [redacted]"}
+    assert json.loads((tmp_path / "journal.jsonl").read_text().splitlines()[1])["data"] == events[1].data

@@ -1,0 +1,286 @@
+"""By hand, on a real cluster: whoever lacks one rule of clusters/existing/rbac.yaml is told which, and makes nothing.
+
+    drillproof run namespace_loss --stores consul --cluster NAME --keep
+    DRILLPROOF_ADMIN=<its kubeconfig> DRILLPROOF_CONFIG=<drillproof.toml> pytest -n 0 tests/real/real_existing_cluster.py
+
+The configuration allows the context `there`. Each rule is taken away from its role, one at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import cli
+from harness.core import resources
+from harness.core.errors import ToolFailed
+from harness.core.kubernetes import Kubectl, at, find_kubectl, objects, text
+from harness.core.model import Json
+from harness.core.wait import NotYet, until
+
+ADMIN, CONFIG = os.environ.get("DRILLPROOF_ADMIN", ""), os.environ.get("DRILLPROOF_CONFIG", "")
+RBAC = resources.clusters() / "existing" / "rbac.yaml"
+MANIFESTS = tuple(yaml.safe_load_all(RBAC.read_text()))
+ROLES = [each for each in MANIFESTS if each["kind"] in {"ClusterRole", "Role"}]
+
+
+@dataclass(frozen=True)
+class Lacks:
+    """One role, but for one of its rules."""
+
+    role: Mapping[str, Any]
+    rule: Mapping[str, Any]
+
+    def less(self) -> Mapping[str, Any]:
+        """The role as it is then."""
+        return {**self.role, "rules": [each for each in self.role["rules"] if each is not self.rule]}
+
+    def __str__(self) -> str:
+        return f"{self.role['metadata']['name']}: {','.join(self.rule['verbs'])} {','.join(self.rule['resources'])}"
+
+
+SINGLE = [Lacks(role, rule) for role in ROLES for rule in role["rules"]]
+
+pytestmark = pytest.mark.skipif(not ADMIN or not CONFIG, reason="needs a cluster: see above")
+
+
+@pytest.fixture(scope="module")
+def admin() -> Kubectl:
+    return Kubectl(find_kubectl(), Path(ADMIN))
+
+
+@pytest.fixture(scope="module")
+def guest(admin: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A kubeconfig of the documented ServiceAccount; its context is `there`."""
+    admin("apply", "-f", str(RBAC))
+    cluster = json.loads(admin("config", "view", "--minify", "--raw", "-o", "json"))["clusters"][0]["cluster"]
+    token = admin("create", "token", "drillproof", "--namespace=drillproof", "--duration=4h").strip()
+    file = tmp_path_factory.mktemp("guest") / "kubeconfig"
+    file.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "c", "cluster": cluster}],
+                "users": [{"name": "u", "user": {"token": token}}],
+                "contexts": [{"name": "there", "context": {"cluster": "c", "user": "u"}}],
+            }
+        )
+    )
+    yield file
+    admin("apply", "-f", str(RBAC))
+
+
+def listing(admin: Kubectl) -> set[str]:
+    """Every object of the cluster by kind, namespace and name, but for what comes and goes by itself."""
+    found: set[str] = set()
+    for scope in ("true", "false"):
+        kinds = admin("api-resources", "--verbs=list", f"--namespaced={scope}", "--output=name").split()
+        kept = [kind for kind in kinds if not kind.startswith(("events", "leases", "componentstatuses"))]
+        for thing in objects(admin, ",".join(kept), "--all-namespaces"):
+            found.add(f"{text(thing, 'kind')} {text(thing, 'metadata', 'namespace')} {text(thing, 'metadata', 'name')}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def untouched(admin: Kubectl, guest: Path) -> set[str]:
+    """All that is there before any test."""
+    return listing(admin)
+
+
+def elsewhere(role: str, account: str) -> tuple[Json, Json]:
+    """Another namespace than its own, and the role bound to the account in another: neither may it make."""
+    group = "rbac.authorization.k8s.io"
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "another"}},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "drillproof", "namespace": "kube-system"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "drillproof"}],
+        },
+    )
+
+
+def drill(guest: Path, *how: str) -> int:
+    where = ("--context", "there", "--kubeconfig", str(guest), "--config", CONFIG)
+    return cli.main(["run", "namespace_loss", "--stores", "consul", *where, *how])
+
+
+def complaint(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that says what is wrong."""
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("drillproof:")]
+    with capsys.disabled():
+        print(f"\n{line}")  # noqa: T201 # who watches wants to see it
+    return line
+
+
+def test_with_all_rights_it_could_be(admin: Kubectl, guest: Path, untouched: set[str]) -> None:
+    assert drill(guest, "--dry-run") == 0
+    assert listing(admin) == untouched
+
+
+@pytest.mark.parametrize("lacks", SINGLE, ids=str)
+def test_a_right_that_is_missing_is_named_and_nothing_is_made(
+    admin: Kubectl, guest: Path, lacks: Lacks, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    admin("apply", "-f", "-", stdin=json.dumps(lacks.less()))
+    try:
+        assert drill(guest, "--runs", str(tmp_path / "runs")) == 64
+    finally:
+        admin("apply", "-f", "-", stdin=json.dumps(lacks.role))
+    line = complaint(capsys)
+    assert "rights are missing on the context there" in line
+    assert all(word in line for word in (*lacks.rule["verbs"], *lacks.rule["resources"])), line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_nothing_was_made_where_a_right_was_missing(admin: Kubectl, untouched: set[str]) -> None:
+    assert listing(admin) == untouched
+
+
+@pytest.mark.parametrize("wanted", elsewhere("drillproof-inside", "drillproof"), ids=["namespace", "rolebinding"])
+def test_the_account_can_let_itself_into_no_other_namespace(admin: Kubectl, guest: Path, wanted: Json) -> None:
+    before = listing(admin)
+    with pytest.raises(ToolFailed, match="makes one namespace, drillproof-custos"):
+        Kubectl(find_kubectl(), guest, "there")("create", "-f", "-", stdin=json.dumps(wanted))
+    assert listing(admin) == before
+
+
+# ---------------------------------------------------------------- what else makes a drill impossible
+
+
+VELERO = "--namespace=velero"
+LOCATION = ("backupstoragelocations.velero.io", "default", VELERO)
+
+
+def test_a_quota_that_is_too_small_is_one_line_and_nothing_stays(
+    admin: Kubectl, guest: Path, untouched: set[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with as_soon_as_it_can_be(admin, QUOTA):
+        assert drill(guest, "--runs", str(tmp_path / "runs")) == 64
+    assert "the drill has no room: it needs 4 of pods, and the quota small leaves 1" in complaint(capsys)
+    assert listing(admin) == untouched
+
+
+def test_a_location_that_is_not_available_is_one_line(
+    admin: Kubectl, guest: Path, untouched: set[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with located(admin, {"s3Url": "http://127.0.0.1:9"}):
+        until(lambda: is_in(admin, "Unavailable"), waited_for="Velero to notice", within_s=180, every_s=2)
+        assert drill(guest, "--runs", str(tmp_path / "runs")) == 64
+    assert "the BackupStorageLocation default in velero of the context there is Unavailable: " in complaint(capsys)
+    until(lambda: is_in(admin, "Available"), waited_for="Velero to look again", within_s=180, every_s=2)
+    assert listing(admin) == untouched
+
+
+def test_a_velero_that_is_not_there_is_one_line(
+    admin: Kubectl, guest: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    was = json.loads(admin("get", "deployment", "velero", VELERO, "-o", "json"))
+    metadata = {key: was["metadata"][key] for key in ("name", "namespace", "labels")}
+    admin("delete", "deployment", "velero", VELERO)
+    try:
+        assert drill(guest, "--runs", str(tmp_path / "runs")) == 64
+    finally:
+        admin("create", "-f", "-", stdin=json.dumps({**was, "metadata": metadata, "status": {}}))
+        admin("rollout", "status", "deployment", "velero", VELERO, "--timeout=120s", within_s=130)
+    assert "there is no Velero in the namespace velero of the context there" in complaint(capsys)
+    assert objects(admin, "namespaces", "--field-selector=metadata.name=drillproof-custos") == ()
+
+
+@pytest.mark.parametrize("uploader", ["restic", "kopia"])
+def test_a_drill_passes_with_just_these_rights(
+    admin: Kubectl, guest: Path, uploader: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    other = {"restic": "kopia", "kopia": "restic"}[uploader]
+    with uploading(admin, uploader):
+        assert drill(guest, "--runs", str(tmp_path / "runs"), "--engine", f"velero-{other}") == 64
+        assert f"copies with {uploader}, and drillproof does not change it" in complaint(capsys)
+        code = drill(guest, "--runs", str(tmp_path / "runs"), "--engine", f"velero-{uploader}")
+        with capsys.disabled():
+            print(capsys.readouterr().out)  # noqa: T201 # who watches wants to see it
+    assert code == 0
+    assert objects(admin, "namespaces", "--field-selector=metadata.name=drillproof-custos") == ()
+    assert objects(admin, "backups.velero.io,restores.velero.io", VELERO, "--selector=drillproof.run") == ()
+
+
+QUOTA: Json = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": {"name": "small", "namespace": "drillproof-custos"},
+    "spec": {"hard": {"pods": "1"}},
+}
+
+
+@contextmanager
+def as_soon_as_it_can_be(admin: Kubectl, wanted: Json) -> Iterator[None]:
+    """Something is made as soon as its namespace is there, as a controller of the cluster's would."""
+    over = threading.Event()
+
+    def make() -> None:
+        while not over.is_set():
+            with suppress(ToolFailed):
+                admin("create", "--validate=false", "-f", "-", stdin=json.dumps(wanted))
+                return
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        maker.join()
+
+
+@contextmanager
+def located(admin: Kubectl, config: Mapping[str, str]) -> Iterator[None]:
+    """Velero's location has another configuration for as long as the block lasts, and is looked at all the time."""
+    (was,) = objects(admin, LOCATION[0], VELERO)
+    kept = at(was, "spec", "config")
+    assert isinstance(kept, Mapping)
+
+    def write(config: Json) -> None:
+        patch = json.dumps({"spec": {"config": config, "validationFrequency": "5s"}})
+        admin("patch", *LOCATION, "--type=merge", f"--patch={patch}")
+
+    write({**kept, **config})
+    try:
+        yield
+    finally:
+        write(dict(kept))
+
+
+def is_in(admin: Kubectl, phase: str) -> None:
+    (found,) = objects(admin, LOCATION[0], VELERO)
+    if (now := text(found, "status", "phase")) != phase:
+        raise NotYet(now)
+
+
+@contextmanager
+def uploading(admin: Kubectl, uploader: str) -> Iterator[None]:
+    """The Velero that is there copies with this for as long as the block lasts."""
+    was = json.loads(admin("get", "deployment", "velero", VELERO, "-o", "json"))
+    args = was["spec"]["template"]["spec"]["containers"][0]["args"]
+    words = [word for word in args if not word.startswith("--uploader-type")]
+
+    def start(args: list[str]) -> None:
+        wanted = [{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": args}]
+        admin("patch", "deployment", "velero", VELERO, "--type=json", f"--patch={json.dumps(wanted)}")
+        admin("rollout", "status", "deployment", "velero", VELERO, "--timeout=120s", within_s=130)
+
+    start([*words, f"--uploader-type={uploader}"])
+    try:
+        yield
+    finally:
+        start(args)

@@ -1,0 +1,37 @@
+"""Stands in for the module that builds real clusters."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Self
+
+from harness.core.model import Verdict
+
+
+def stand_in_assembly() -> ModuleType:
+    """A module whose drills are its own `run_drill`."""
+
+    class Site:
+        def __init__(self, *, fresh: bool = False) -> None:
+            self.fresh = fresh
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def drill(self, *arguments: object) -> Path:
+            run_drill: Callable[..., Path] = sys.modules["harness.workflows.drill.assembly"].run_drill
+            return run_drill(*arguments)
+
+        def settle(self, run: Path, verdict: Verdict) -> None: ...
+
+        def secrets(self) -> frozenset[str]:
+            return frozenset()
+
+    module = ModuleType("harness.workflows.drill.assembly")
+    vars(module)["Site"] = Site
+    return module

@@ -1,0 +1,59 @@
+"""A whole drill in memory, to be spoilt by tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.checks.judge import recheck
+from harness.core.model import Json
+from harness.core.ports import Fault
+from harness.selftest.in_memory import MemoryLoss, MemoryStore, Sabotage, SpoiltEngine, World, rehearse
+from harness.workflows.drill.scenario import Scenario
+from harness.workflows.hooks import Hook
+
+Findings = Mapping[str, Json]
+
+
+class Memory:
+    """Runs drills in memory and judges them."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self.path = Path()
+
+    def drill(
+        self,
+        sabotage: Sabotage | None = None,
+        *,
+        fault: Callable[[World], Fault] = MemoryLoss,
+        scenario: Callable[[World], Scenario] | None = None,
+        hooks: tuple[Hook, ...] = (),
+        objectives: Mapping[str, Json] | None = None,
+        stores: tuple[str, ...] = ("mysql", "postgres", "consul"),
+        escaped: int | None = 0,
+        prepare: Sabotage = lambda _: None,
+        moved: Callable[[World, World], None] = lambda *_: None,
+    ) -> dict[str, Json]:
+        """One drill; `sabotage` spoils what its restore brings back. Returns findings.json."""
+        world = World()
+        members = tuple(MemoryStore(name, world) for name in stores)
+        prepare(world)
+        self.path = rehearse(
+            self.runs,
+            world,
+            members,
+            engine=None if sabotage is None else SpoiltEngine(world, sabotage),
+            scenario=scenario(world) if scenario else Scenario(fault(world)),
+            hooks=hooks,
+            objectives=objectives,
+            escaped=escaped,
+            moved=lambda other: moved(world, other),
+        ).run
+        return self.judge()
+
+    def judge(self) -> dict[str, Json]:
+        """Judge the last drill again."""
+        document: dict[str, Json] = json.loads(recheck(self.path).read_text())
+        return document

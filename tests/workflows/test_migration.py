@@ -1,0 +1,688 @@
+"""A migration with stand-ins for both clusters: what its plan says, what its journal comes to, and the way back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from migrating import ALTERED, DIGEST, Side, pod, source, target, thing
+from test_existing import granted
+from test_schema import lines, wrong
+
+from harness import reports
+from harness.campaigns.matrix.results import all_drills
+from harness.checks import MOVE, judge
+from harness.cli import main
+from harness.clusters.capacity import lacking, quantity
+from harness.clusters.rbac import Right, to_enter
+from harness.core import resources
+from harness.core.clock import Clock
+from harness.core.errors import HarnessError, Misconfigured, TimedOut
+from harness.core.model import Json
+from harness.evidence import run_directory as rundirs
+from harness.evidence.journal import Journal
+from harness.evidence.ledger import fingerprint
+from harness.reports import questions, summary
+from harness.selftest import migration as sabotage
+from harness.selftest import runner
+from harness.workflows.hooks import Hook
+from harness.workflows.migration import assembly, rbac, rollback
+from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET, Survey, survey
+from harness.workflows.migration.migration import End, Move, Parts
+from harness.workflows.migration.plan import MovePlan, plan
+from harness.workflows.migration.quiesce import BY, WAS, Freezer
+from harness.workflows.migration.request import MoveOptions, Place, options
+from harness.workloads.database_probe import Examiner
+
+OPTIONS = MoveOptions(
+    kubeconfig=Path("kubeconfig"),
+    source=Place("prod", "shop"),
+    target=Place("new", "shop"),
+    writers=("deployment/web", "cronjob/nightly"),
+)
+RENAMED = replace(OPTIONS, target=Place("new", "shop-new"), storage_classes={"fast": "slow"})
+
+
+def planned(one: Side, other: Side, asked: MoveOptions = OPTIONS) -> MovePlan:
+    return plan(asked, *_surveys(one, other, asked))
+
+
+def _surveys(one: Side, other: Side, asked: MoveOptions) -> tuple[Survey, Survey]:
+    return survey(one.kubectl, asked.source, OF_SOURCE), survey(other.kubectl, asked.target, OF_TARGET)
+
+
+# ---------------------------------------------------------------- the plan
+
+
+def test_a_plan_names_every_step_and_what_it_does_to_which_objects() -> None:
+    made = planned(source(), target(), RENAMED)
+    assert made.fatal == ()
+    said = "\n".join(assembly.told(made))
+    for part in (
+        "freeze: shop of prod: deployment web is scaled to 0",
+        "freeze: shop of prod: cronjob nightly is suspended",
+        "freeze: shop of prod: fingerprint of mysql shop/db-0, container db (image mysql:9.7, port 3306)",
+        "backup: prod: a Backup in velero of the namespace shop, with 1 volumes (data of db-0) and 1 hooks",
+        "restore: new: the namespace shop-new is made, labelled drillproof.run",
+        "restore: new: storage class fast becomes slow",
+    ):
+        assert part in said
+
+
+def of(side: Side, kind: str) -> dict[str, Any]:
+    return next(each for each in side.things["shop"] if each["kind"] == kind)
+
+
+def wide(side: Side, kind: str) -> dict[str, Any]:
+    return next(each for each in side.wide if each["kind"] == kind)
+
+
+def held(side: Side, *things: dict[str, Any]) -> None:
+    side.things["shop"] += things
+
+
+def unknown_kind(one: Side, other: Side) -> None:
+    held(one, thing("Widget", "one", "example.org/v1"))
+    del other.kinds["widgets.example.org"]
+
+
+IN_THE_WAY: dict[str, tuple[Callable[[Side, Side], object], bool, str]] = {
+    "no such namespace": (lambda s, t: s.namespaces.clear(), True, "prod has no namespace shop"),
+    "one that is there": (
+        lambda s, t: t.namespaces.update(shop=thing("Namespace", "shop")),
+        True,
+        "new has a namespace shop already",
+    ),
+    "the very same": (lambda s, t: setattr(t, "uid", "one"), True, "are the same namespace of the same cluster"),
+    "an older Kubernetes": (
+        lambda s, t: setattr(t, "version", "v1.33.1"),
+        False,
+        "the target runs an older Kubernetes",
+    ),
+    "no Velero": (lambda s, t: setattr(t, "uid", "bare"), True, "new has no Velero"),
+    "a class that is not there": (lambda s, t: t.wide.pop(1), True, "new has no storage class fast; map fast"),
+    "no room": (
+        lambda s, t: of(s, "Pod")["spec"]["containers"][0].update(resources={"requests": {"cpu": "5"}}),
+        True,
+        "new has no room: cpu 5.00 requested, 4.00 free",
+    ),
+    "no volume opted in": (
+        lambda s, t: of(s, "Pod")["metadata"]["annotations"].clear(),
+        True,
+        "no volume of shop of prod is asked to be copied",
+    ),
+    "one volume not opted in": (
+        lambda s, t: held(s, {**pod("db-1"), "metadata": {"name": "db-1", "namespace": "shop"}}),
+        False,
+        "data of the database db-1 is not copied: no annotation opts it in",
+    ),
+    "a hostPath volume": (
+        lambda s, t: wide(s, "PersistentVolume").update(spec={"hostPath": {"path": "/data"}}),
+        True,
+        "data of db-0 lies on a hostPath, which Velero does not copy",
+    ),
+    "a pod's hostPath": (
+        lambda s, t: of(s, "Pod")["spec"]["volumes"].append({"name": "logs", "hostPath": {"path": "/var"}}),
+        False,
+        "logs of db-0 lies on a hostPath; what is there stays behind",
+    ),
+    "a Secret that is not there": (lambda s, t: s.things["shop"].pop(2), True, "pods need the Secret db, which shop"),
+    "a Secret that is left out": (
+        lambda s, t: of(s, "Secret")["metadata"].update(labels={"velero.io/exclude-from-backup": "true"}),
+        True,
+        "keeps out of the backup",
+    ),
+    "a kind that the target does not know": (
+        unknown_kind,
+        True,
+        "new does not know kinds that shop of prod has: Widget.example.org",
+    ),
+    "a ClusterRole that the target lacks": (
+        lambda s, t: held(
+            s,
+            thing(
+                "RoleBinding",
+                "a",
+                "rbac.authorization.k8s.io/v1",
+                roleRef={"kind": "ClusterRole", "name": "editor"},
+            ),
+        ),
+        True,
+        "new has no clusterrole editor, which shop of prod needs",
+    ),
+    "an image to pull": (
+        lambda s, t: wide(t, "Node")["status"].update(images=[]),
+        False,
+        "new must pull images that none of its nodes has: docker.io/library/mysql:9.7",
+    ),
+    "a NodePort": (
+        lambda s, t: held(s, thing("Service", "web", spec={"type": "NodePort"})),
+        False,
+        "the Service web is a NodePort: it gets another port",
+    ),
+    "a writer that is not there": (
+        lambda s, t: s.things["shop"].pop(3),
+        True,
+        "--writer deployment/web: shop of prod has none such",
+    ),
+    "frozen already": (
+        lambda s, t: of(s, "Deployment")["metadata"].update(annotations={WAS: "2", BY: "run-1; back"}),
+        True,
+        "deployment/web is frozen already, by run-1; back",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_THE_WAY)
+def test_what_is_in_the_way_is_named(name: str) -> None:
+    spoil, fatal, says = IN_THE_WAY[name]
+    one, other = source(), target()
+    spoil(one, other)
+    seen = [each for each in planned(one, other).hindrances if says in each.what]
+    assert [each.fatal for each in seen] == [fatal]
+
+
+def test_nothing_is_in_the_way_of_a_plain_move() -> None:
+    assert planned(source(), target()).hindrances == ()
+
+
+def test_an_address_with_the_old_namespace_in_it_is_named_where_that_changes() -> None:
+    one = source()
+    held(
+        one, thing("ConfigMap", "web", data={"url": "mysql://db-0.db.shop.svc:3306/shop", "note": "workshop.shopping"})
+    )
+    said = [each.what for each in planned(one, target(), RENAMED).hindrances]
+    assert said == [
+        "ConfigMap web names the namespace that is left (db-0.db.shop.svc); after the move that leads nowhere"
+    ]
+    assert planned(one, target()).hindrances == ()
+
+
+def test_within_one_cluster_an_address_that_leads_back_to_the_source_makes_it_impossible() -> None:
+    one, other = source(), source()
+    other.namespaces.clear()
+    within = replace(RENAMED, target=Place("prod", "shop-new"))
+    assert [each.what for each in planned(one, other, within).hindrances] == ["source and target are the same cluster"]
+    held(
+        one,
+        thing("Service", "db"),
+        thing("ConfigMap", "web", data={"url": "mysql://db-0.db.shop:3306/shop", "see": "www.the-best.shop"}),
+    )
+    (said,) = planned(one, other, within).fatal
+    assert said.startswith("ConfigMap web names the namespace that is left (db-0.db.shop, www.the-best.shop); within ")
+    of(one, "ConfigMap")["data"].pop("url")
+    assert planned(one, other, within).fatal == ()
+
+
+def test_an_address_in_a_secret_is_seen() -> None:
+    one = source()
+    url = base64.b64encode(b"mysql://web:x@db.shop.svc.cluster.local/shop").decode()
+    held(one, thing("Secret", "web", data={"url": url}))
+    said = [each.what for each in planned(one, target(), RENAMED).hindrances]
+    assert said == [
+        "Secret web names the namespace that is left (db.shop.svc.cluster.local); after the move that leads nowhere"
+    ]
+
+
+def test_nobody_writes_is_no_plan() -> None:
+    assert planned(source(), target(), replace(OPTIONS, writers=())).fatal == (
+        "nothing says who writes: name writers with --writer, or a command with --freeze",
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "is_"), [("100m", "0.1"), ("2", "2"), ("1Gi", "1073741824"), ("1k", "1000"), ("", "0")]
+)
+def test_quantities(word: str, is_: str) -> None:
+    assert str(quantity(word).normalize()) == str(quantity(is_).normalize())
+    assert float(quantity(word)) == float(is_)
+
+
+def test_a_node_that_takes_no_pods_is_no_room() -> None:
+    node = thing("Node", "a", spec={"taints": [{"effect": "NoSchedule"}]}, status={"allocatable": {"cpu": "4"}})
+    wanted = pod()
+    wanted["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
+    assert lacking([wanted], [node], []) == ("cpu 1.00 requested, 0.00 free",)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"namespace": "No"}, "names no namespace"),
+        ({"storage_classes": ["fast"]}, "write OLD=NEW"),
+        ({"writers": ["pod/x"]}, "write KIND/NAME"),
+        ({"freeze": "true"}, "go together"),
+        ({"kubeconfig": Path("/nowhere")}, "no kubeconfig"),
+        ({"target": "c"}, "allows no move from or to c; `migrate` lists: a, b"),
+        ({"config": Path("/nowhere")}, "no file /nowhere allows any move"),
+    ],
+)
+def test_a_word_that_makes_no_sense_is_refused(tmp_path: Path, words: dict[str, Any], says: str) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.touch()
+    config = tmp_path / "drillproof.toml"
+    config.write_text('migrate = ["a", "b"]\n')
+    good = {"source": "a", "target": "b", "namespace": "shop", "kubeconfig": kubeconfig, "config": config}
+    assert options(**good).target == Place("b", "shop")  # type: ignore[arg-type] # of several types
+    with pytest.raises(Misconfigured, match=says):
+        options(**{**good, **words})
+
+
+# ---------------------------------------------------------------- rights
+
+ALL_ASKED = replace(OPTIONS, storage_classes={"fast": "slow"})
+EVERY_KIND = ("deployment/", "statefulset/", "cronjob/")
+
+
+@pytest.mark.parametrize(("end", "asked"), [("source", rbac.at_source), ("target", rbac.at_target)])
+def test_the_rights_that_are_asked_for_are_those_that_the_files_grant(
+    end: str, asked: Callable[[MoveOptions], tuple[Right, ...]]
+) -> None:
+    file, name = resources.clusters() / "migrate" / f"{end}.yaml", f"drillproof-migrate-{end}"
+    given = granted("ClusterRole", name, "", file) | granted("Role", name, "velero", file)
+    entry = {replace(right, namespace="") for right in to_enter("shop", rbac.ROLE)} if end == "target" else set()
+    assert given == {*asked(ALL_ASKED), *entry}
+    within = rbac.inside("shop", EVERY_KIND).rights
+    assert granted("ClusterRole", rbac.ROLE, "shop", file) == set(within)
+    assert len(set(within)) == len(within)
+
+
+@dataclass(frozen=True)
+class Allows:
+    """An API server that says who may do what: all, but for what it `refuses` of what is asked, in words."""
+
+    refuses: str = ""
+    velero: bool = True
+    role: bool = True  # whether the ClusterRole for the inside is there, with all that is asked
+
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "api-versions":
+            return "v1\nvelero.io/v1\n" if self.velero else "v1\n"
+        if args[:2] == ("get", "clusterrole"):
+            every = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+            return json.dumps({"rules": [every] if self.role else []})
+        asked = [each["spec"]["resourceAttributes"] for each in json.loads(stdin or "")["items"]]
+        words = [f"{each['verb']} {each['resource']}.{each.get('namespace', '')}" for each in asked]
+        return "".join(json.dumps({"status": {"allowed": word != self.refuses}}) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        (Allows("patch cronjobs.shop"), Allows(), "on the context prod: patch cronjobs.batch nightly in shop"),
+        (Allows("create backups.velero"), Allows(), "on the context prod: create backups.velero.io in velero"),
+        (Allows(), Allows("create namespaces."), "on the context new: create namespaces in the cluster"),
+        (Allows(), Allows("patch configmaps.velero"), "on the context new: patch configmaps storage-classes in velero"),
+        (Allows(), Allows("create pods.shop", role=False), "on the context new: create pods/exec in shop"),
+        (
+            Allows("list persistentvolumes."),
+            Allows("list nodes."),
+            "prod: list persistentvolumes in the cluster; and on the context new: list nodes in the cluster",
+        ),
+    ],
+)
+def test_a_right_that_is_missing_is_named_with_its_end(one: Allows, other: Allows, said: str) -> None:
+    with pytest.raises(Misconfigured, match=f"^rights are missing .*{said}; clusters/migrate/ has files"):
+        rbac.ask(ALL_ASKED, one, other)
+
+
+def test_rights_inside_the_target_are_had_or_come_with_the_role() -> None:
+    assert rbac.ask(ALL_ASKED, Allows(), Allows()) is False
+    assert rbac.ask(ALL_ASKED, Allows(), Allows("create pods.shop")) is True
+
+
+def test_where_there_is_no_velero_none_of_its_rights_is_asked_for() -> None:
+    assert rbac.ask(ALL_ASKED, Allows(), Allows("create restores.velero", velero=False)) is False
+
+
+def test_without_storage_classes_nothing_of_a_mapping_is_asked_for() -> None:
+    assert rbac.ask(OPTIONS, Allows(), Allows("patch configmaps.velero")) is False
+
+
+# ---------------------------------------------------------------- the move
+
+
+@pytest.fixture
+def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """One migration; its run directory, judged and rendered."""
+    monkeypatch.setattr("harness.core.wait._cancel", Impatient())
+
+    def move(
+        one: Side, other: Side, asked: MoveOptions = RENAMED, line: Callable[[str], None] = lambda _: None
+    ) -> Path:
+        other.other, other.to = one, asked.target.namespace
+        looked = assembly.Looked(*_surveys(one, other, asked), planned(one, other, asked))
+        assert looked.plan.fatal == ()
+        run = rundirs.create(tmp_path / "runs", "migrate", assembly._facts(asked, looked))
+        journal = Journal(run / "journal.jsonl", Clock())
+        journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+        journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
+        parts = Parts(
+            options=asked,
+            source=_end(one, asked.source),
+            target=_end(other, asked.target),
+            databases=looked.plan.databases,
+            freezer=Freezer(one.kubectl, asked.source.namespace, line),
+            enter=lambda: None,
+            classes=lambda: None,
+            forget_classes=lambda: None,
+            env={},
+        )
+        try:
+            Move(parts, run, journal).run()
+        finally:
+            journal.close()
+            judge.recheck(run)
+            reports.render(run)
+        return run
+
+    return move
+
+
+class Impatient:
+    """Waits for nothing, so that a deadline comes at once."""
+
+    def wait(self, seconds: float) -> bool:
+        return False
+
+
+def _end(side: Side, place: Place) -> End:
+    return End(place, side.kubectl, side, Examiner(side.kubectl, resources.fixtures() / "prove"), side.volumes)
+
+
+def told(run: Path) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads((run / "findings.json").read_text()))
+
+
+def red(run: Path) -> list[tuple[str, str, str]]:
+    return [(f["check"], f["verdict"], f["detail"]) for f in told(run)["findings"] if f["verdict"] != "pass"]
+
+
+def test_a_move_whose_target_holds_what_the_source_held_passes(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    run = move(one, other)
+    assert red(run) == []
+    judged = told(run)
+    assert (judged["verdict"], judged["kind"]) == ("pass", "move")
+    assert judged["rto_s"] > 0
+    assert "shop-new of new holds what shop of prod held" in summary.says(reports.story.read(run))
+    made = other.namespaces["shop-new"]["metadata"]["labels"]
+    assert made == {"team": "a", "drillproof.run": run.name}
+
+
+def test_the_source_stays_frozen_and_says_what_lets_it_go(move: Callable[..., Path]) -> None:
+    one = source()
+    run = move(one, target())
+    web, nightly = of(one, "Deployment"), of(one, "CronJob")
+    assert (web["spec"]["replicas"], nightly["spec"]["suspend"]) == (0, True)
+    assert web["metadata"]["annotations"][WAS] == "2"
+    assert f"drillproof migrate back {run.name}" in web["metadata"]["annotations"][BY]
+
+
+WEB: Json = {"matchLabels": {"app": "web"}}
+TIER: list[Json] = [{"key": "tier", "operator": "In", "values": ["a", "b"]}]
+SELECTORS: list[tuple[Json, str]] = [
+    (WEB, "app=web"),
+    ({"matchExpressions": TIER}, "tier in (a,b)"),
+    ({"matchLabels": {"app": "web"}, "matchExpressions": TIER}, "app=web,tier in (a,b)"),
+    ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["c"]}]}, "tier notin (c)"),
+    ({"matchExpressions": [{"key": "x/y", "operator": "Exists"}, {"key": "z", "operator": "DoesNotExist"}]}, "x/y,!z"),
+]
+
+
+@pytest.mark.parametrize(("selector", "asked"), SELECTORS)
+def test_a_writer_is_stopped_once_its_last_pod_is_gone(
+    monkeypatch: pytest.MonkeyPatch, selector: Json, asked: str
+) -> None:
+    """However it names its pods: those of a writer that was asked in no way had written on."""
+    monkeypatch.setattr("harness.core.timeouts.HEALTHY_S", 0.05)
+    writer = thing("Deployment", "web", "apps/v1", spec={"replicas": 2, "selector": selector})
+    pods = [pod()]
+
+    def kubectl(*args: str, stdin: str | None = None, within_s: float = 60) -> str:  # as it is called
+        if args[:2] == ("get", "pods"):
+            assert f"--selector={asked}" in args
+            return json.dumps({"items": pods})
+        return json.dumps({"items": [writer]})
+
+    freezer = Freezer(kubectl, "shop", lambda _: None)
+    with pytest.raises(TimedOut, match="1 of its pods are there"):
+        freezer.freeze(("deployment/web",), "", "run")
+    pods.clear()
+    assert freezer.freeze(("deployment/web",), "", "run") == {"deployment/web": "2"}
+
+
+def test_a_writer_of_which_nobody_can_say_its_pods_is_not_called_stopped() -> None:
+    writer = thing("Deployment", "web", "apps/v1", spec={"replicas": 2, "selector": {}})
+    freezer = Freezer(lambda *_, **__: json.dumps({"items": [writer]}), "shop", lambda _: None)
+    with pytest.raises(HarnessError, match="deployment/web selects no pods"):
+        freezer.freeze(("deployment/web",), "", "run")
+
+
+def test_all_that_it_leaves_is_as_the_schemas_say(move: Callable[..., Path]) -> None:
+    run = move(source(), target(), replace(RENAMED, hooks=(Hook("after", "restore", "true"),)))
+    assert [problem for line in lines(run) for problem in wrong("journal", line)] == []
+    assert wrong("run", json.loads((run / "run.json").read_text())) == []
+    assert wrong("findings", told(run)) == []
+    assert all_drills(run.parent) == ()  # it is no drill
+
+
+def test_each_check_of_a_move_has_its_question() -> None:
+    asked = {*questions.QUESTIONS, *questions.OF_PROOFS, *questions.OF_MOVES}
+    assert {check.name for check in MOVE} <= asked
+
+
+def _says(side: str, word: str, text: str) -> Callable[[Side, Side], object]:
+    return lambda one, other: (one if side == "source" else other).says.update({word: text})
+
+
+SPOILT: dict[str, tuple[Callable[[Side, Side], object], str, str, str]] = {
+    "a value altered at the target": (_says("target", "digest", ALTERED), "data-equal", "fail", "orders differs"),
+    "a write to the frozen source": (
+        lambda s, t: setattr(t, "meanwhile", lambda: s.says.update(digest=ALTERED)),
+        "source-unchanged",
+        "fail",
+        "written to since it was frozen: table shop.orders differs",
+    ),
+    "a target that does not answer": (
+        lambda s, t: setattr(t, "fails", "ready"),
+        "databases-sound",
+        "fail",
+        "does not answer",
+    ),
+    "a target that tells nothing": (
+        lambda s, t: setattr(t, "fails", "digest"),
+        "data-equal",
+        "unknown",
+        "Access denied",
+    ),
+    "a stranger at the source": (
+        lambda s, t: setattr(t, "meanwhile", lambda: s.says.update(peers="peer\t192.0.2.7\nend\t1\n")),
+        "nothing-joined",
+        "fail",
+        "no pods of it: 192.0.2.7",
+    ),
+    "a half copy": (lambda s, t: setattr(s, "copied", 250), "backup-complete", "fail", "250 of 500"),
+    "a restore that failed in part": (
+        lambda s, t: setattr(t, "phase", "PartiallyFailed"),
+        "restore-complete",
+        "fail",
+        "PartiallyFailed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_is_wrong_is_noticed(move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("harness.core.timeouts.RECOVER_S", 0.05)
+    spoil, check, verdict, detail = SPOILT[name]
+    one, other = source(), target()
+    spoil(one, other)
+    found = red(move(one, other))
+    assert any((each[0], each[1]) == (check, verdict) and detail in each[2] for each in found), found
+    assert of(one, "Deployment")["spec"]["replicas"] == 0  # it stays frozen: what is at the target may be what goes on
+
+
+def test_a_replica_that_catches_up_is_waited_for(move: Callable[..., Path]) -> None:
+    one = source()
+    one.digests = [ALTERED, DIGEST]
+    assert red(move(one, target())) == []
+
+
+def test_a_source_that_is_written_to_is_let_go_again_and_nothing_is_moved(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.workflows.migration.migration.SETTLE_S", 1)
+    rows = count()
+
+    def busy(word: str) -> str:
+        return DIGEST.replace("\t20\t", f"\t{next(rows)}\t") if word == "digest" else one.says[word]
+
+    one, other = source(), target()
+    monkeypatch.setattr(one, "_exec", busy)
+    run = move(one, other)
+    assert told(run)["verdict"] == "unknown"
+    assert any("still written to: mysql shop/db-0" in detail for _, _, detail in red(run))
+    assert of(one, "Deployment")["spec"]["replicas"] == 2
+    assert of(one, "CronJob")["spec"]["suspend"] is False
+    assert other.namespaces == {}
+
+
+def test_a_move_that_is_interrupted_before_the_target_is_touched_lets_the_source_go(move: Callable[..., Path]) -> None:
+    one = source()
+    lines: list[str] = []
+
+    def interrupted(line: str) -> None:
+        lines.append(line)
+        if line == "stop":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        move(one, target(), replace(RENAMED, freeze="stop", unfreeze="go"), interrupted)
+    assert lines == ["stop", "go"]
+    assert of(one, "Deployment")["spec"]["replicas"] == 2
+
+
+def test_every_sabotage_of_a_move_is_noticed() -> None:
+    outcomes = runner.rehearsal_of_moves()
+    assert outcomes["missed"] == []
+    assert outcomes["noticed"] == len(sabotage.STORIES) + len(sabotage.FORGERIES)
+
+
+# ---------------------------------------------------------------- what comes after it
+
+
+def _ways(*sides: Side) -> tuple[rollback.End, ...]:
+    places = ("shop", "shop-new")
+    return tuple(
+        rollback.End(
+            side.kubectl,
+            Examiner(side.kubectl, resources.fixtures() / "prove"),
+            Freezer(side.kubectl, where, lambda _: None),
+        )
+        for side, where in zip(sides, places, strict=True)
+    )
+
+
+def go_back(run: Path, one: Side, other: Side, *, lose_writes: bool = False) -> list[str]:
+    said: list[str] = []
+    rollback.back(rollback.moved(run), *_ways(one, other), lose_writes=lose_writes, say=said.append)
+    return said
+
+
+def test_the_way_back_removes_the_target_and_lets_the_source_go(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    run = move(one, other)
+    of(one, "Deployment")["status"]["readyReplicas"] = 2
+    said = go_back(run, one, other)
+    assert other.deleted == ["shop-new"]
+    assert of(one, "Deployment")["spec"]["replicas"] == 2
+    assert WAS not in of(one, "Deployment")["metadata"]["annotations"]
+    assert said[-1] == "shop of prod: mysql shop/db-0 took a write, so mysql does"
+
+
+def test_a_namespace_that_does_not_go_is_not_said_to_be_removed(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.core.timeouts.DAMAGE_S", 0.05)
+    one, other = source(), target()
+    run = move(one, other)
+    other.lingers = True
+    with pytest.raises(TimedOut, match="the namespace shop-new of new to be gone"):
+        go_back(run, one, other)
+    assert of(one, "Deployment")["spec"]["replicas"] == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda other: other.says.update(digest=ALTERED), "1 parts of mysql shop-new/db-0 differ: table shop.orders"),
+        (lambda other: setattr(other, "fails", "digest"), "mysql shop-new/db-0 cannot be read"),
+    ],
+)
+def test_a_target_that_may_hold_writes_of_its_own_is_not_removed(
+    move: Callable[..., Path], spoil: Callable[[Side], object], why: str
+) -> None:
+    one, other = source(), target()
+    run = move(one, other)
+    spoil(other)
+    with pytest.raises(Misconfigured, match=why):
+        go_back(run, one, other)
+    assert other.deleted == []
+    assert of(one, "Deployment")["spec"]["replicas"] == 0
+    go_back(run, one, other, lose_writes=True)
+    assert other.deleted == ["shop-new"]
+
+
+def test_a_namespace_that_this_run_did_not_make_is_left_alone(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    run = move(one, other)
+    other.namespaces["shop-new"]["metadata"]["labels"]["drillproof.run"] = "another"
+    assert "not made by this run" in go_back(run, one, other)[0]
+    assert other.deleted == []
+
+
+def test_a_source_that_takes_no_write_is_no_way_back(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.core.timeouts.READ_S", 0.05)
+    one, other = source(), target()
+    run = move(one, other)
+    one.fails = "probe"
+    with pytest.raises(HarnessError, match="to take a write in mysql"):
+        go_back(run, one, other)
+
+
+def test_the_targets_writers_are_let_go(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    move(one, other)
+    assert rollback.start(_ways(one, other)[1]) == ("deployment/web", "cronjob/nightly")
+    web = next(each for each in other.things["shop-new"] if each["kind"] == "Deployment")
+    assert web["spec"]["replicas"] == 2
+
+
+def test_only_a_move_that_passed_is_started(
+    move: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = target()
+    other.says["digest"] = ALTERED
+    run = move(source(), other)
+    kubeconfig = tmp_path / "config"
+    kubeconfig.touch()
+    assert main(["migrate", "start", str(run), "--kubeconfig", str(kubeconfig)]) == 64
+    assert "came to FAIL, so its target is not let go" in capsys.readouterr().err
+
+
+def test_a_drill_is_no_move(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = rundirs.create(tmp_path, "namespace_loss", {})
+    journal = Journal(run / "journal.jsonl", Clock())
+    journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+    journal.close()
+    assert main(["migrate", "back", str(run)]) == 64
+    assert "is no migration" in capsys.readouterr().err

@@ -1,0 +1,518 @@
+"""A whole proof, with stand-ins for the cluster, Velero and the databases; and what is made of its journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from nightly import NAME, Nightly, claim, copy, good, pod
+from test_schema import lines, wrong
+
+from harness import reports
+from harness.backups import velero_backup
+from harness.backups.bucket_reader import Credentials, Listing, Place, Source
+from harness.backups.velero_backup import Recorded
+from harness.campaigns.matrix.results import all_drills
+from harness.checks import judge
+from harness.core import resources, timeouts
+from harness.core.clock import Clock
+from harness.core.errors import Misconfigured, TimedOut, ToolFailed
+from harness.core.model import Json, Objectives, ToolReport, Verdict, Volume, VolumeCopy
+from harness.core.wait import NotYet
+from harness.evidence import journal as journals
+from harness.evidence import run_directory as rundirs
+from harness.evidence.journal import Journal
+from harness.evidence.ledger import fingerprint
+from harness.reports import markdown, summary
+from harness.selftest import proof as sabotage
+from harness.selftest import runner
+from harness.workflows.hooks import Hook
+from harness.workflows.proof import assembly
+from harness.workflows.proof import request as requests
+from harness.workflows.proof.proof import Parts, Prove
+from harness.workflows.proof.request import ProofOptions
+from harness.workflows.proof.sandbox import Stand
+from harness.workloads import detection
+from harness.workloads.database_probe import Examiner, Garbled, no_place, parts_of, sound_of
+from harness.workloads.database_probe import lines as fields
+
+DIGEST = "part\ttable shop.orders\t20\t71\t1\npart\taccounts\t4\t93\t1\nend\t2\n"
+FINGERPRINT = f"drillproof-fingerprint\t1\tmysql\t2026-01-02T03:00:02Z\n{DIGEST}"
+
+
+@dataclass
+class World:
+    """A cluster in which one database was restored; what it says can be spoilt."""
+
+    bucket_of_theirs: Nightly = field(default_factory=good)
+    ours: dict[str, bytes] = field(default_factory=dict)
+    says: dict[str, str] = field(
+        default_factory=lambda: {
+            "ready": "end\t0\n",
+            "digest": DIGEST,
+            "newest": "newest\t2026-01-02T02:59:00Z\tshop.orders.created_at\nend\t1\n",
+            "check": "sound\tshop.orders\nsound\tmysql.user\nend\t2\n",
+            "cat": FINGERPRINT,
+        }
+    )
+    phase: str = "Completed"
+    volumes_back: int = 1
+    claims: tuple[str, ...] = ("data-db-0",)
+    pod: dict[str, Any] = field(
+        default_factory=lambda: {
+            "metadata": {"name": "db-0", "namespace": "shop"},
+            "status": {
+                "phase": "Running",
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "containerStatuses": [{"name": "db", "state": {"running": {}}}],
+            },
+        }
+    )
+    meanwhile: Callable[[Nightly], None] = lambda _: None
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    fails: str = ""
+    restored_within_s: float = 0
+
+    # ------------------------------------------------------------ a cluster
+
+    name = "velero-restic"
+    bucket = "ours"
+
+    def up(self) -> None: ...
+    def down(self) -> None: ...
+    def collect(self, into: Path) -> None: ...
+    def install(self) -> None: ...
+
+    def forward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
+        raise NotImplementedError
+
+    def volumes(self, namespace: str) -> tuple[Volume, ...]:
+        return tuple(Volume(name, "1", f"pv-{name}", "2", "local") for name in self.claims)
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        self.asked.append(args)
+        if args[0] == "get":
+            return "ok" if "--raw" in args else json.dumps({"items": [self.pod]})
+        word = "cat" if "cat" in args else args[-1]
+        if word == self.fails:
+            raise ToolFailed(["kubectl", *args], 1, "ERROR 2013: Lost connection")
+        return self.says[word]
+
+    # ------------------------------------------------------------ Velero and its bucket
+
+    def client(self) -> Any:  # noqa: ANN401 # stands in for boto's own
+        return SimpleNamespace(put_object=lambda Bucket, Key, Body: self.ours.__setitem__(Key, Body))  # noqa: N803 # boto's
+
+    def look_again(self, backup: str) -> None:
+        assert f"backups/{backup}/velero-backup.json" in self.ours
+        if self.fails == "look":
+            raise TimedOut(f"Velero to find the backup {backup}", 1, "no such backup")
+        self.known.append(backup)
+
+    def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
+        assert self.known == [backup]
+        self.restored_within_s = within_s
+        if self.fails == "restore":
+            raise TimedOut("Velero's restore", 1, "InProgress")
+        assert f"backups/{backup}/velero-backup.json" in self.ours
+        self.meanwhile(self.bucket_of_theirs)
+        recorded = velero_backup.read(self.bucket_of_theirs, self.bucket_of_theirs.listing(), backup)
+        return replace(
+            recorded.report,
+            name=name,
+            phase=self.phase,
+            of=backup,
+            volumes=recorded.report.volumes[: self.volumes_back],
+        )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """As much of a `Stand` as a run's facts need."""
+
+    more: Mapping[str, Json] = field(default_factory=dict)
+    versions: Mapping[str, Json] = field(
+        default_factory=lambda: {"kubernetes": "v1", "docker": "1", "node image": "n", "images": {}}
+    )
+
+
+OPTIONS = ProofOptions(
+    place=Place("backups", endpoint="http://store"),
+    credentials=Credentials("a", "b"),
+    backup="newest",
+    schedule="",
+    databases=(),
+    asked="equal",
+    objectives=Objectives(),
+    age_s=1e10,
+    hooks=(),
+    keep=False,
+    images="auto",
+    mirror=None,
+    runs=Path(),
+    cluster="c",
+)
+
+
+@pytest.fixture
+def prove(tmp_path: Path) -> Callable[..., Path]:
+    """One proof of what a world holds; its run directory, judged and rendered."""
+
+    def prove(
+        world: World | None = None,
+        options: ProofOptions = OPTIONS,
+        hooks: tuple[Hook, ...] = (),
+        rto_s: float | None = 0.05,
+        more: Mapping[str, Json] | None = None,
+    ) -> Path:
+        world = world or World()
+        source = world.bucket_of_theirs
+        listing = source.listing()
+        recorded = velero_backup.read(source, listing, options.backup, options.schedule)
+        databases = detection.databases(recorded.pods, options.databases)
+        facts = assembly._facts(options, cast("Stand", Standing(more or {})), recorded, databases)
+        run = rundirs.create(tmp_path / "runs", "prove", facts)
+        journal = Journal(run / "journal.jsonl", Clock())
+        journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+        journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
+        examiner = Examiner(world.kubectl, resources.fixtures() / "prove")
+        parts = Parts(
+            cluster=world,
+            engine=world,
+            bucket=lambda: world,
+            source=source,
+            listing=listing,
+            recorded=recorded,
+            databases=databases,
+            examiner=examiner,
+            prepare=lambda: None,
+            hooks=hooks,
+            env={},
+            rto_s=rto_s,
+        )
+        Prove(parts, run, journal).run()
+        journal.append("fence", stopped=3, escaped=0)
+        journal.close()
+        judge.recheck(run)
+        reports.render(run)
+        return run
+
+    return prove
+
+
+def bare() -> dict[str, Json]:
+    """A pod whose database takes no fingerprint."""
+    return {**pod(), "metadata": {"name": "db-0", "namespace": "shop"}}
+
+
+@pytest.mark.parametrize(("rto_s", "within_s"), [(600, 600), (None, timeouts.RESTORE_S + 1e9 / 1e6)])
+def test_a_restore_is_waited_for_as_long_as_the_objective_or_its_bytes_allow(
+    prove: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, rto_s: float | None, within_s: float
+) -> None:
+    large, read = VolumeCopy("db-0", "data", "Completed", 10**9, 10**9, ""), velero_backup.read
+
+    def of_a_gigabyte(source: Source, listing: Listing, backup: str, schedule: str = "") -> Recorded:
+        recorded = read(source, listing, backup, schedule)
+        return replace(recorded, report=replace(recorded.report, volumes=(large,)))
+
+    monkeypatch.setattr(velero_backup, "read", of_a_gigabyte)
+    world = World()
+    prove(world, rto_s=rto_s)
+    assert world.restored_within_s == within_s
+
+
+def told(run: Path) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads((run / "findings.json").read_text()))
+
+
+def red(run: Path) -> list[tuple[str, str, str]]:
+    return [(f["check"], f["verdict"], f["detail"]) for f in told(run)["findings"] if f["verdict"] != "pass"]
+
+
+def test_a_backup_that_comes_back_equal_to_its_fingerprint_passes(prove: Callable[..., Path]) -> None:
+    run = prove()
+    assert red(run) == []
+    judged = told(run)
+    assert judged["verdict"] == "pass"
+    assert judged["rto_s"] > 0
+    assert judged["rpo_s"] > 60
+    assert judged["not_proved"] == ["that the service takes writes"]
+
+
+def test_a_backup_that_is_older_than_asked_fails(prove: Callable[..., Path]) -> None:
+    (found,) = red(prove(options=replace(OPTIONS, age_s=60.0)))
+    assert found[:2] == ("objectives-met", "fail")
+    assert "age of the backup" in found[2]
+
+
+def test_without_a_limit_it_is_not_proved_that_backups_are_still_taken(prove: Callable[..., Path]) -> None:
+    run = prove(options=replace(OPTIONS, age_s=None))
+    assert red(run) == []
+    assert "that backups are still taken" in told(run)["not_proved"][0]
+
+
+def test_all_that_it_leaves_is_as_the_schemas_say(prove: Callable[..., Path]) -> None:
+    run = prove(options=replace(OPTIONS, hooks=(Hook("after", "restore", "true"),)))
+    assert [problem for line in lines(run) for problem in wrong("journal", line)] == []
+    assert wrong("run", json.loads((run / "run.json").read_text())) == []
+    assert wrong("findings", told(run)) == []
+
+
+def test_without_a_fingerprint_it_is_unknown_whether_the_data_are_what_they_were(prove: Callable[..., Path]) -> None:
+    run = prove(World(good(pods=[bare()])))
+    assert [(check, verdict) for check, verdict, _ in red(run)] == [("data-equal", "unknown")]
+    assert "no fingerprint was taken" in red(run)[0][2]
+
+
+def test_asked_for_less_it_passes_and_says_in_its_headline_what_was_not_proved(prove: Callable[..., Path]) -> None:
+    world = World(good(pods=[bare()], persistentvolumeclaims=[claim(), claim("logs")]), claims=("data-db-0", "logs"))
+    run = prove(world, replace(OPTIONS, asked="sound"))
+    story = reports.story.read(run)
+    assert story.verdict is Verdict.PASS
+    headline = summary.says(story)
+    assert "NOT proved: that the data of shop/db-0 are what they were (no fingerprint" in headline
+    assert "the files of shop/logs (the backup has no copy of them)" in headline
+    assert "equal every fingerprint" not in headline
+    assert "Data equal 0 of 1 (no fingerprint: 1)" in summary.lines(story)
+    assert headline.replace("_", "\\_")[:40] in markdown.render(story).replace("_", "\\_")
+    assert "NOT proved" in (run / "report.html").read_text()
+
+
+Spoil = Callable[[World], None]
+
+
+def says(word: str, old: str, new: str) -> Spoil:
+    """An answer of the database is another one."""
+    return lambda world: world.says.update({word: world.says[word].replace(old, new, 1)})
+
+
+def is_so(**values: object) -> Spoil:
+    """Something about the world is otherwise."""
+    return lambda world: world.__dict__.update(values)
+
+
+def meanwhile(change: Callable[[Nightly], object]) -> Spoil:
+    """Somebody writes to the source while the proof goes on."""
+    return lambda world: setattr(world, "meanwhile", change)
+
+
+EQUAL, SOUND, RESTORED, SOURCE = "data-equal", "databases-sound", "restore-complete", "source-unchanged"
+SPOILT: dict[str, tuple[Spoil, str, str, str]] = {
+    "a row is gone": (says("digest", "\t20\t", "\t19\t"), EQUAL, "fail", "20 rows before, 19 after"),
+    "an old fingerprint": (says("cat", "01-02", "01-01"), EQUAL, "unknown", "is of 2026-01-01"),
+    "a cut fingerprint": (says("cat", "end\t2\n", ""), EQUAL, "unknown", "cut off"),
+    "a fingerprint of another kind": (says("cat", "mysql", "consul"), EQUAL, "unknown", "is of consul"),
+    "a fingerprint that is none": (says("cat", "drillproof", "other"), EQUAL, "unknown", "no fingerprint"),
+    "no fingerprint where it should be": (is_so(fails="cat"), EQUAL, "unknown", "Lost connection"),
+    "a digest that is cut": (says("digest", "end\t2", "end\t3"), EQUAL, "unknown", "cut off"),
+    "a damaged table": (says("check", "sound\tshop.orders", "damaged\tx\tpage 4"), SOUND, "fail", "x: page 4"),
+    "an unchecked table": (says("check", "sound\tshop.orders", "unchecked\tx\tno"), SOUND, "unknown", "x: no"),
+    "a server that dies of its check": (is_so(fails="check"), SOUND, "unknown", "Lost connection"),
+    "a server that never answers": (is_so(fails="ready"), SOUND, "fail", "does not answer"),
+    "a restore that failed in part": (is_so(phase="PartiallyFailed"), RESTORED, "fail", "PartiallyFailed"),
+    "a volume that did not come back": (is_so(volumes_back=0), RESTORED, "fail", "was not restored"),
+    "a claim that did not come back": (is_so(claims=()), "claims-back", "fail", "shop/data-db-0"),
+    "a backup that the engine does not find": (is_so(fails="look"), "drill-finished", "fail", "no such backup"),
+    "a restore without an end": (is_so(fails="restore"), "drill-finished", "fail", "InProgress"),
+    "a backup taken meanwhile": (meanwhile(lambda b: b.backup("new")), SOURCE, "fail", "backup.json was added"),
+    "a pack that was changed": (
+        meanwhile(lambda bucket: bucket.things.update({"restic/shop/data/aa": b"x"})),
+        SOURCE,
+        "fail",
+        "aa was changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_is_wrong_is_noticed(prove: Callable[..., Path], name: str) -> None:
+    spoil, check, verdict, detail = SPOILT[name]
+    world = World()
+    spoil(world)
+    found = red(prove(world))
+    assert any((each[0], each[1]) == (check, verdict) and detail in each[2] for each in found), found
+
+
+def test_a_database_that_finds_no_node_says_nothing_of_its_backup(
+    prove: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.core.timeouts.PLACE_S", 0)
+    world = World()
+    world.pod["status"] = {
+        "phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "reason": "Unschedulable", "message": "Insufficient memory"}],
+    }
+    run = prove(world)
+    assert told(run)["verdict"] == "unknown"
+    assert any("no node takes it: Insufficient memory" in detail for _, _, detail in red(run))
+
+
+def test_after_a_restore_that_is_bad_already_a_database_is_not_waited_for_an_hour(
+    prove: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.core.timeouts.HEALTHY_S", 0.1)
+    world = World(phase="PartiallyFailed")
+    world.pod["status"]["containerStatuses"] = []
+    run = prove(world, rto_s=None)
+    assert told(run)["verdict"] == "fail"
+    assert any("waited 0 s" in detail for _, _, detail in red(run))
+
+
+def test_the_source_is_listed_again_even_where_the_proof_broke(prove: Callable[..., Path]) -> None:
+    run = prove(hooks=(Hook("before", "restore", "exit 3"),))
+    assert told(run)["verdict"] == "unknown"
+    assert ("drill-finished", "unknown") in {each[:2] for each in red(run)}
+    assert "source-unchanged" not in {each[0] for each in red(run)}
+
+
+def test_every_sabotage_of_a_proof_is_noticed(tmp_path: Path) -> None:
+    outcomes = runner.rehearsal_of_proofs()
+    assert outcomes["missed"] == []
+    assert outcomes["noticed"] == len(sabotage.STORIES) + len(sabotage.FORGERIES)
+    asked_for_all = sabotage.good(tmp_path, asked="equal")
+    judge.recheck(asked_for_all)
+    assert [each[:2] for each in red(asked_for_all)] == [("data-equal", "unknown")]
+
+
+@pytest.mark.parametrize("facts", [{"databases": []}, {"databases": [{}]}, {"steps": ["up"]}], ids=str)
+def test_a_proof_that_does_not_say_what_it_was_to_judge_is_unknown(tmp_path: Path, facts: dict[str, Json]) -> None:
+    run = sabotage.good(tmp_path)
+    changed = {**json.loads((run / "run.json").read_text()), **facts}
+    (run / "run.json").write_text(json.dumps(changed))
+    events = (run / "journal.jsonl").read_text()
+    assert '"sha256"' in events
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / "run.json").write_text(json.dumps(changed))
+    noted = (
+        replace(e, data={"name": "run.json", "sha256": fingerprint(again / "run.json")}) if e.kind == "file" else e
+        for e in journals.read(run / "journal.jsonl")
+    )
+    journals.write(again / "journal.jsonl", noted)
+    judge.recheck(again)
+    assert told(again)["verdict"] == "unknown"
+
+
+# ---------------------------------------------------------------- what the scripts say
+
+
+@pytest.mark.parametrize("text", ["", "end\t1\n", "part\ta\t1\tx\t1\n", "part\ta\t1\tx\t1\nend\t2\n", "end\n"])
+def test_an_answer_that_is_cut_is_none(text: str) -> None:
+    with pytest.raises(Garbled):
+        fields(text)
+
+
+@pytest.mark.parametrize("line", ["part\ta\t1\tx\t0", "part\ta\t1\tx\tf", "part\ta\tb\tx\t1", "part\ta\t1", "x"])
+def test_a_part_that_was_not_read_whole_is_no_digest(line: str) -> None:
+    with pytest.raises(Garbled):
+        parts_of((tuple(line.split("\t")),))
+
+
+def test_a_part_told_twice_is_no_digest() -> None:
+    with pytest.raises(Garbled):
+        parts_of((("part", "a", "1", "x", "1"), ("part", "a", "1", "x", "1")))
+
+
+def test_a_check_that_says_something_else_is_no_answer() -> None:
+    with pytest.raises(Garbled, match="oops"):
+        sound_of((("oops", "x"),))
+
+
+def test_why_a_pod_cannot_run_here() -> None:
+    waiting: Json = {"state": {"waiting": {"reason": "ErrImagePull", "message": "no way out"}}, "name": "db"}
+    assert "no way out" in no_place({"status": {"containerStatuses": [waiting]}})
+    crashing: Json = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "name": "db"}
+    assert no_place({"status": {"containerStatuses": [crashing]}}) == ""
+
+
+def test_a_database_whose_container_does_not_run_yet_is_asked_later() -> None:
+    world = World()
+    world.pod["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    (database,) = detection.databases(velero_backup.read(good(), good().listing(), NAME).pods)
+    with pytest.raises(NotYet, match="CrashLoopBackOff"):
+        Examiner(world.kubectl, resources.fixtures() / "prove").ready(database)
+
+
+# ---------------------------------------------------------------- what a user asks for
+
+WRONG: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"bucket": "no bucket"}, "names no bucket"),
+    ({"endpoint": "store:9000"}, "is no URL"),
+    ({"rto_s": 0}, "can never be met"),
+    ({"backup": "b1", "schedule": "nightly"}, "say one of both"),
+    ({"after": ["seed=x"]}, "up, fetch, restore, readback"),
+    ({"images": "maybe"}, "unknown source of images"),
+)
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG)
+def test_a_word_that_makes_no_sense_is_refused(
+    monkeypatch: pytest.MonkeyPatch, words: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with pytest.raises(Misconfigured, match=said):
+        requests.options(**{"backup": "newest", "bucket": "b-1", **words})
+
+
+def test_a_bucket_may_have_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    place = requests.options("newest", bucket="s3://b-1/team/velero/").place
+    assert (place.bucket, place.prefix, place.folder) == ("b-1", "team/velero", "team/velero/")
+
+
+def test_a_backup_without_a_secret_that_its_pods_need_is_refused() -> None:
+    bucket = good(secrets=[])
+    with pytest.raises(Misconfigured, match=r"nightly lacks Secrets .*shop/db \(for shop/db-0\)"):
+        assembly._is_whole(velero_backup.read(bucket, bucket.listing(), NAME))
+
+
+def test_a_volume_that_a_pod_asks_for_and_a_hook_that_did_not_run_are_missed(prove: Callable[..., Path]) -> None:
+    wanting: dict[str, Json] = {
+        "backup.velero.io/backup-volumes": "data, logs",
+        "pre.hook.backup.velero.io/command": "[]",
+        "drillproof.fingerprint": "/data/f",
+    }
+    meta: Json = {"name": "db-0", "namespace": "shop", "annotations": wanting}
+    found = red(prove(World(good(pods=[{**pod(), "metadata": meta}]))))
+    assert [each[:2] for each in found] == [("backup-complete", "fail")] * 2
+    assert "1 hooks asked for, 0 ran" in found[0][2]
+    assert "logs of shop/db-0" in found[1][2]
+
+
+def test_files_that_no_database_holds_are_told_to_be_unread(prove: Callable[..., Path]) -> None:
+    other: dict[str, Json] = {
+        **pod("web-0", image="nginx", ports=[]),
+        "metadata": {"name": "web-0", "namespace": "shop"},
+    }
+    bucket = good(
+        pods=[pod(), other],
+        copies=[copy(), copy("web-0")],
+        persistentvolumeclaims=[claim(), claim("data-web-0")],
+    )
+    run = prove(World(bucket, volumes_back=2, claims=("data-db-0", "data-web-0")))
+    assert told(run)["verdict"] == "pass"
+    assert told(run)["not_proved"][0].startswith("the files of shop/data-web-0 (no database holds them")
+
+
+def test_the_words_of_a_proof_are_told_with_their_own_meaning(prove: Callable[..., Path]) -> None:
+    report = (prove() / "report.html").read_text()
+    assert "from the first byte fetched from the bucket" in report
+    assert "from the damage seen to a service" not in report
+    assert "the next AUTO_INCREMENT of a table" in report
+
+
+def test_a_proof_is_in_no_table_of_drills_unless_it_only_says_that_it_is_one(tmp_path: Path) -> None:
+    run = sabotage.good(tmp_path)
+    judge.recheck(run)
+    assert all_drills(tmp_path) == ()
+    (run / "run.json").write_text((run / "run.json").read_text() + " ")
+    assert all_drills(tmp_path) == (run,)

@@ -1,0 +1,155 @@
+"""A server that somebody else's manifests run: what must be there before a drill of it proves anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+from psycopg2.extensions import cursor
+from pymysql.cursors import Cursor
+
+from harness.core.errors import HarnessError, ToolFailed
+from harness.core.ports import Cluster, Datastore
+from harness.workflows.run_metadata import _is_indexed
+from harness.workloads.consul.external import GivenConsul
+from harness.workloads.external import Given, GivenKind, Server
+from harness.workloads.mysql import external
+from harness.workloads.mysql.catalog import catalog
+from harness.workloads.mysql.external import GivenMySQL
+from harness.workloads.postgres import external as postgres_given
+from harness.workloads.postgres.adapter import _primary_health, _standby_health
+from harness.workloads.postgres.external import GivenPostgres
+
+SERVER = Server("shop-mysql", "mysql", ("db-0", "db-1"), "server", 3307, "clerk", ("shop", "till"), ("sh", "/open.sh"))
+
+
+class Answers:
+    """A cursor of either driver that answers each question with the next of these, and keeps what it was asked."""
+
+    warning_count = 0
+
+    def __init__(self, *answers: Sequence[tuple[object, ...]]) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+        self.description = (("x",),)
+
+    def execute(self, statement: object, parameters: object = None) -> None:
+        self.asked.append(f"{statement} {parameters}")
+
+    def fetchone(self) -> tuple[object, ...] | None:
+        rows = self.answers.pop(0)
+        return rows[0] if rows else None
+
+    def fetchall(self) -> Sequence[tuple[object, ...]]:
+        return self.answers.pop(0)
+
+
+class Kubectl:
+    """A cluster that refuses some commands at first."""
+
+    def __init__(self, refuses: int = 0) -> None:
+        self.refuses = refuses
+        self.did: list[tuple[str, ...]] = []
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        self.did.append(args)
+        if len(self.did) <= self.refuses:
+            raise ToolFailed(args, 1, "no such container")
+        return ""
+
+
+def test_a_database_that_is_not_there_or_holds_nothing_is_no_ground_for_a_drill() -> None:
+    SERVER.is_filled(["shop", "till", "more"], ["shop", "till", "more", "sys"])
+    with pytest.raises(HarnessError, match="shop-mysql has no database till; it has shop"):
+        SERVER.is_filled(["shop"], ["shop"])
+    with pytest.raises(HarnessError, match=r"database till of shop-mysql holds no row.*--after deploy=COMMAND"):
+        SERVER.is_filled(["shop"], ["shop", "till"])
+
+
+def test_mysqls_databases_are_asked_for_one_row_each() -> None:
+    tables = [("shop", "a"), ("shop", "b"), ("till", "c"), ("till", "d"), ("more", "`e`")]
+    sql = Answers(tables, [(1,)], [], [(1,)], [])
+    assert external._filled(cast("Cursor", sql)) == {"shop", "till"}
+    assert [statement.partition("FROM ")[2] for statement in sql.asked[1:]] == [
+        "`shop`.`a` LIMIT 1 None",
+        "`till`.`c` LIMIT 1 None",
+        "`till`.`d` LIMIT 1 None",
+        "`more`.```e``` LIMIT 1 None",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("8.0.44", "8.4 is the oldest"), ("5.7.1-log", "oldest"), ("12.1.2-MariaDB-1", "only MySQL is read")],
+)
+def test_a_server_whose_catalogs_are_others_is_refused(version: str, said: str) -> None:
+    with pytest.raises(HarnessError, match=said):
+        external._can_be_read(cast("Cursor", Answers([(version,)])), "shop-mysql")
+
+
+@pytest.mark.parametrize("version", ["8.4.0", "9.7.4-log", "10.0.1"])
+def test_a_server_of_a_known_version_is_read(version: str) -> None:
+    external._can_be_read(cast("Cursor", Answers([(version,)])), "shop-mysql")
+
+
+def test_a_catalog_that_an_older_server_has_not_is_passed_over_and_no_other() -> None:
+    class Older(Answers):
+        def fetchall(self) -> Sequence[tuple[object, ...]]:
+            return []
+
+    older = Older()
+    catalog(cast("Cursor", older), primary=True)
+    assert not any("FROM information_schema.libraries " in statement for statement in older.asked)
+    assert any("FROM information_schema.views " in statement for statement in older.asked)
+
+
+def test_postgres_is_read_by_a_superuser_of_a_known_version_only() -> None:
+    postgres_given._can_be_read(cast("cursor", Answers([(17, True)])), "shop-postgres", "clerk")
+    with pytest.raises(HarnessError, match="PostgreSQL 16; 17 is the oldest"):
+        postgres_given._can_be_read(cast("cursor", Answers([(16, True)])), "shop-postgres", "clerk")
+    with pytest.raises(HarnessError, match="clerk is no superuser of shop-postgres"):
+        postgres_given._can_be_read(cast("cursor", Answers([(17, False)])), "shop-postgres", "clerk")
+
+
+def test_standbys_of_any_name_count_and_one_too_few_is_told() -> None:
+    def health(*streaming: str) -> tuple[bool, str]:
+        asked = cast("cursor", Answers([(False, False, list(streaming))]))
+        told = _primary_health(asked, "7", ["db-1", "db-2"], by_name=False)
+        return told.ok, told.detail
+
+    assert health("walreceiver", "walreceiver")[0]
+    assert health("walreceiver") == (False, "it does not stream to db-2")
+    alone = _primary_health(cast("cursor", Answers([(False, False, [])])), "7", [], by_name=False)
+    assert (alone.ok, alone.detail) == (True, "takes writes, streams to nobody, as it has no standby")
+
+
+def test_a_standby_may_reach_its_primary_by_any_name() -> None:
+    row = (True, False, True, "0/1", "streaming", "1", "db.example", "7")
+    for sender, ok in (("", True), ("postgres-primary-0", False)):
+        sql, primary = cast("cursor", Answers([row])), cast("cursor", Answers([(False, "0/1")]))
+        assert _standby_health(sql, primary, ("7", "1", "0/1"), sender).ok is ok
+
+
+def test_a_datastore_is_of_the_server_that_the_file_names() -> None:
+    kind = GivenKind(GivenMySQL, SERVER)
+    store = kind(cast("Cluster", Kubectl()), "shop", {"password": "p"})
+    assert (kind.name, kind.members) == (store.name, store.members) == ("shop-mysql", ("db-0", "db-1"))
+    assert (store.container, store.port, store.user) == ("server", 3307, "clerk")
+    postgres = GivenPostgres(cast("Cluster", Kubectl()), "shop", SERVER, {"password": "p"})
+    assert (postgres.main, postgres.user, postgres.sender) == ("shop", "clerk", "")
+
+
+def test_its_indexes_are_held_where_it_has_any() -> None:
+    kinds: dict[Given[Datastore], bool] = {GivenMySQL: True, GivenPostgres: True, GivenConsul: False}
+    assert {of: _is_indexed(GivenKind(of, SERVER)) for of in kinds} == kinds
+
+
+def test_its_own_command_is_run_once_its_container_runs_and_none_where_it_has_none() -> None:
+    cluster = Kubectl(refuses=1)
+    SERVER.bring_back(cast("Cluster", cluster), "shop")
+    where = ("exec", "-n", "shop", "db-0", "-c", "server", "--")
+    assert cluster.did == [(*where, "true"), (*where, "true"), (*where, "sh", "/open.sh")]
+    silent = Kubectl()
+    Server("s", "mysql", ("db-0",), "server", 3306, "root", ()).bring_back(cast("Cluster", silent), "shop")
+    assert silent.did == []

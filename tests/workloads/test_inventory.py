@@ -1,0 +1,155 @@
+"""What is seen in manifests, and the file that is proposed from it: it is refused until somebody has confirmed it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import shop
+
+from harness import cli
+from harness.core.errors import Misconfigured
+from harness.workloads.manifests import inventory
+from harness.workloads.manifests.inventory import Seen
+from harness.workloads.manifests.load import load
+from harness.workloads.manifests.render import of_path
+from harness.workloads.manifests.spec import Reference
+
+CACHE = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reports}
+spec:
+  template:
+    spec:
+      containers:
+        - name: db
+          image: postgres:17
+          env: [{name: POSTGRES_PASSWORD, value: in-plain-text}, {name: POSTGRES_USER, value: reporter}]
+"""
+
+
+def seen(folder: Path, **texts: str) -> tuple[Seen, ...]:
+    shop.write(folder, **texts)
+    return inventory.databases(of_path(folder / "manifests", "shop"), "shop")
+
+
+def test_a_database_is_seen_with_how_it_is_opened_copied_and_held(tmp_path: Path) -> None:
+    (database,) = seen(tmp_path)
+    assert (database.database.kind, database.database.pod, database.maker) == ("mysql", "db-0", "StatefulSet db")
+    assert (database.user, database.password, database.databases) == (
+        "root",
+        Reference("db", "root-password"),
+        ("shop",),
+    )
+    assert (database.copied, database.uncopied) == (("dump",), ("data",))
+    assert database.hooks == ('before the copy, in server: ["/dump.sh"]',)
+
+
+def test_every_replica_is_a_pod_and_counts_from_where_its_set_begins(tmp_path: Path) -> None:
+    text = shop.DATABASE.replace("replicas: 1", "replicas: 2\n  ordinals: {start: 5}")
+    assert [each.database.pod for each in seen(tmp_path, database=text)] == ["db-5", "db-6"]
+
+
+def test_a_password_is_found_in_a_whole_secret_too(tmp_path: Path) -> None:
+    whole = "env:\n            - {name: MYSQL_DATABASE, value: shop}\n            - name: MYSQL_ROOT_PASSWORD\n"
+    whole += "              valueFrom: {secretKeyRef: {name: db, key: root-password}}"
+    assert whole in shop.DATABASE
+    text = shop.DATABASE.replace(whole, "envFrom: [{secretRef: {name: db}}]")
+    (database,) = seen(tmp_path, database=text, secret=shop.SECRET.replace("root-password", "MYSQL_ROOT_PASSWORD"))
+    assert database.password == Reference("db", "MYSQL_ROOT_PASSWORD")
+
+
+def test_one_in_plain_text_is_told_by_its_variable_and_never_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.write(tmp_path, cache=CACHE)
+    assert cli.main(["detect", str(tmp_path / "manifests")]) == 0
+    out, _ = capsys.readouterr()
+    assert "reporter, with a password in plain text (POSTGRES_PASSWORD)" in out
+    assert 'not_drilled = ["reports-*"]' in out
+    assert "correct-horse" not in out
+    assert "in-plain-text" not in out
+
+
+def test_a_proposal_is_refused_until_it_is_mended_and_confirmed_and_then_drilled(tmp_path: Path) -> None:
+    shop.write(tmp_path)
+    proposed = tmp_path / "deploy" / "proposed.toml"
+    proposed.parent.mkdir()
+    assert cli.main(["detect", str(tmp_path / "manifests"), "--namespace", "shop", "--out", str(proposed)]) == 0
+    text = proposed.read_text()
+    with pytest.raises(Misconfigured, match=r'line 7 still has "\?"'):
+        load(proposed)
+    proposed.write_text(text.replace('strategy = "?"', 'strategy = "dump"'))
+    with pytest.raises(Misconfigured, match="nobody has confirmed"):
+        load(proposed)
+    proposed.write_text(proposed.read_text().replace("confirmed = false", "confirmed = true"))
+    application = load(proposed)
+    assert application.stores == ("shop-mysql",)
+    assert application.brought
+    assert application.brought.passwords == {"shop-mysql": ("db", "root-password")}
+
+
+@pytest.mark.parametrize(("words", "name"), [(["--namespace", "till"], "till"), ([], "manifests")])
+def test_a_charts_release_is_called_as_the_application_that_is_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], name: str
+) -> None:
+    shop.write(tmp_path, Chart="name: shop")
+    (tmp_path / "helm").write_text(f"#!/bin/sh\ncat {tmp_path}/rendered; echo $2 >{tmp_path}/release\n")
+    (tmp_path / "helm").chmod(0o755)
+    (tmp_path / "rendered").write_text(f"{shop.SECRET}---{shop.DATABASE}")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert (tmp_path / "manifests" / "Chart.yaml").is_file()
+    assert cli.main(["detect", str(tmp_path / "manifests"), *words]) == 0
+    assert f'name = "{name}"\nnamespace = "{name}"' in capsys.readouterr().out
+    assert (tmp_path / "release").read_text() == f"{name}\n"
+
+
+def test_what_is_not_known_stays_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = shop.DATABASE.replace("- {name: MYSQL_DATABASE, value: shop}", "").replace("MYSQL_ROOT_PASSWORD", "OTHER")
+    shop.write(tmp_path, database=text, secret="")
+    assert cli.main(["detect", str(tmp_path / "manifests")]) == 0
+    out, _ = capsys.readouterr()
+    for line in ('namespace = "?"', 'databases = ["?"]', 'password = { secret = "?", key = "?" }', "[[generate]]"):
+        assert line in out
+
+
+def test_the_namespace_is_the_one_that_the_manifests_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.write(tmp_path, space="apiVersion: v1\nkind: Namespace\nmetadata: {name: prod}")
+    assert cli.main(["detect", str(tmp_path / "manifests"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["namespace"] == "prod"
+    assert [each["pod"] for each in found["databases"]] == ["db-0"]
+    assert found["others"] == ["web-*"]
+    assert found["lacking_secrets"] == {}
+
+
+REFUSED: tuple[tuple[dict[str, str], list[str], str], ...] = (
+    ({"database": ""}, [], "no MySQL, PostgreSQL or Consul is recognised among web-*"),
+    ({}, ["--out", "shop.toml"], "shop.toml is there already"),
+    ({}, ["--out", "absent/shop.toml"], "absent/shop.toml cannot be written: No such file"),
+    ({}, ["--namespace", "other"], "is of the namespace prod"),
+)
+
+
+@pytest.mark.parametrize(("texts", "words", "said"), REFUSED)
+def test_what_makes_no_sense_ends_with_64_and_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    texts: dict[str, str],
+    words: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop.write(tmp_path, **{"secret": shop.SECRET.replace("{name: db}", "{name: db, namespace: prod}")} | texts)
+    assert cli.main(["detect", "manifests", *words]) == 64
+    _, err = capsys.readouterr()
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_place_that_is_not_there_is_said() -> None:
+    assert cli.main(["detect", "/absent"]) == 64
