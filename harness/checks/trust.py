@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.checks import judge
 from harness.core.errors import HarnessError
 from harness.evidence import run_view as stories
-from harness.reports import Story
+from harness.evidence.run_view import Story
 
 
 def believed(run: Path) -> Story:

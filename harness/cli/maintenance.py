@@ -24,15 +24,16 @@ def selftest(
 ) -> int:
     """Spoil a good recovery in every known way, and see whether each is noticed, and for its own reason."""
     from harness.selftest.runner import rehearsal
-    from harness.workflows import runner
     from harness.workflows.drill import request
 
     if stores and not real:
         raise Misconfigured("--stores goes with --real; the cheap tier always takes all stores")
     if real:
+        from harness.selftest.live_run import self_test  # loads every client library
+
         (asked,) = request.options((), stores=stores or (), runs=runs, cluster=cluster)
         with output.watch(quiet=False) as watcher:
-            told = runner.self_test(asked, watcher)
+            told = self_test(asked, watcher)
     else:
         told = rehearsal()
     missed = told["missed"]

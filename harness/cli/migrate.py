@@ -165,6 +165,7 @@ def run(
     from dataclasses import replace
 
     from harness.core.model import MOVE_STEPS, Objectives
+    from harness.selftest.runner import rehearsal_of_moves
     from harness.workflows import hooks
     from harness.workflows.migration import assembly
     from harness.workflows.runner import conduct
@@ -192,7 +193,7 @@ def run(
         key=key,
     )
     try:
-        with assembly.MoveSite() as site, output.watch(quiet=quiet) as watcher:
+        with assembly.MoveSite(rehearsal_of_moves) as site, output.watch(quiet=quiet) as watcher:
             story = conduct(asked, watcher, site)
     except Interrupted as error:
         raise Interrupted(f"{error}; the source may be frozen still: `drillproof migrate back latest`") from error

@@ -68,6 +68,7 @@ def prove(
 
     With --context it is restored into namespaces of its own on a cluster that is there: see docs/prove.md.
     """
+    from harness.selftest.runner import rehearsal_of_proofs
     from harness.workflows.proof import assembly, request
     from harness.workflows.proof.shared_cluster import preflight
     from harness.workflows.runner import conduct
@@ -105,7 +106,7 @@ def prove(
         planned = place.planned(asked, found.recorded, found.databases, found.size)
         output.document({"apiVersion": "v1", "kind": "List", "items": list(planned)}, indent=2)
         return 0
-    with assembly.ProofSite(place) as site, output.watch(quiet=quiet) as watcher:
+    with assembly.ProofSite(rehearsal_of_proofs, place) as site, output.watch(quiet=quiet) as watcher:
         story = conduct(asked, watcher, site)
     output.story(story, as_json=as_json)
     return output.EXIT_CODES[story.verdict]

@@ -52,8 +52,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each scenario of the test file's own folder."""
     if FIXTURE not in metafunc.fixturenames:
         return
-    from harness.core.errors import Misconfigured  # noqa: PLC0415 # as above
-    from harness.workflows.drill import scenario  # noqa: PLC0415 # loaded by need, so that other projects do not pay for it
+    from harness.core.errors import Misconfigured  # as above
+    from harness.workflows.drill import scenario  # loaded by need, so that other projects do not pay for it
 
     try:
         names = sorted(scenario.load(metafunc.definition.path.parent))
@@ -65,9 +65,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def drillproof_site() -> Iterator[Site]:
     """The cluster of this session, whose stores one drill may leave to the next; each worker has one of its own."""
-    from harness.workflows.drill import assembly  # noqa: PLC0415 # as above
+    from harness.selftest.runner import rehearsal  # as above
+    from harness.workflows.drill import assembly
 
-    with assembly.Site() as site:
+    with assembly.Site(rehearsal) as site:
         yield site
 
 
@@ -82,11 +83,11 @@ def drillproof_drill(
     request: pytest.FixtureRequest, drillproof_site: Site, drillproof_application: Application | None
 ) -> Story:
     """Run the drill of this test's scenario and return its story. What could not be judged is an error here."""
-    from harness.core.errors import HarnessError, Misconfigured  # noqa: PLC0415 # as above
-    from harness.core.model import Verdict  # noqa: PLC0415 # as above
-    from harness.reports import summary  # noqa: PLC0415 # as above
-    from harness.workflows import progress  # noqa: PLC0415 # as above
-    from harness.workflows.runner import conduct  # noqa: PLC0415 # as above
+    from harness.core.errors import HarnessError, Misconfigured  # as above
+    from harness.core.model import Verdict  # as above
+    from harness.reports import summary  # as above
+    from harness.workflows import progress  # as above
+    from harness.workflows.runner import conduct  # as above
 
     try:
         story = conduct(_options(request, drillproof_application), progress.Progress(print), drillproof_site)
@@ -117,7 +118,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def _options(request: pytest.FixtureRequest, application: Application | None) -> Options:
-    from harness.workflows.drill import request as words  # noqa: PLC0415 # as above
+    from harness.workflows.drill import request as words  # as above
 
     asked = {
         name: request.config.getoption(f"drillproof_{name}")
@@ -149,9 +150,9 @@ def _options(request: pytest.FixtureRequest, application: Application | None) ->
 def _attach(config: pytest.Config, story: Story) -> None:
     if not config.getoption("allure_report_dir", default=None):
         return
-    import allure  # noqa: PLC0415 # as above
+    import allure  # as above
 
-    from harness.reports.allure import ATTACHED  # noqa: PLC0415 # as above
+    from harness.reports.allure import ATTACHED  # as above
 
     for name, kind in ATTACHED.items():
         if (story.run / name).is_file():

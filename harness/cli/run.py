@@ -61,6 +61,7 @@ def run(
 
     With --context they run on a cluster that is there, in a namespace of their own: see docs/existing.md.
     """
+    from harness.selftest.runner import rehearsal
     from harness.workflows.drill import assembly, request
     from harness.workflows.runner import conduct
     from harness.workloads import custos
@@ -100,7 +101,7 @@ def run(
             output.document({"apiVersion": "v1", "kind": "List", "items": place.planned(each)}, indent=2)
         return 0
     verdicts: dict[str, list[Verdict]] = {each.scenario.name: [] for each in asked}
-    with place.site() if place else assembly.Site(fresh=fresh) as site:
+    with place.site(rehearsal) if place else assembly.Site(rehearsal, fresh=fresh) as site:
         for each in asked:
             for _ in range(repeat):
                 with output.watch(quiet=quiet) as watcher:

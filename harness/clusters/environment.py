@@ -46,7 +46,7 @@ class SiteCluster(Cluster, Protocol):
 
 
 class Ground(Protocol):
-    """All that is there before a cluster is: `harness.clusters.local.Supplies`, or `harness.workflows.drill.shared_cluster.Existing`."""
+    """Where clusters come from: this machine (`clusters.local`) or a context (`workflows.drill.shared_cluster`)."""
 
     @property
     def kubectl(self) -> Path:

@@ -6,7 +6,6 @@ import json
 import secrets
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,8 +15,6 @@ from harness.clusters.network import Network
 from harness.core.errors import Misconfigured
 from harness.core.wait import NotYet, until
 
-if TYPE_CHECKING:
-    pass
 _PORT = "9000/tcp"
 _ADDRESS = 250  # fixed, so that it survives a restart of the container
 

@@ -1,4 +1,4 @@
-"""Reading values out of parsed JSON: each accessor returns an empty value of its type where the shape is not as expected."""
+"""Accessors for parsed JSON. Each returns an empty value of its type where the shape is not as expected."""
 
 from __future__ import annotations
 

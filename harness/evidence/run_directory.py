@@ -159,7 +159,7 @@ class Run:
 
     @property
     def is_proof(self) -> bool:
-        """Whether a backup was proved that was there already, and nothing was drilled (see `harness.checks.proof_metrics`)."""
+        """Whether this is the proof of an existing backup, and no drill (see `harness.checks.proof_metrics`)."""
         return self.kind == PROOF
 
     @property

@@ -4,7 +4,7 @@ One writer wrote one operation at a time, so a store restored to a moment holds 
 operations up to some number m left behind. m is the *recovery point*: the newest operation that
 left a trace. What differs from that state is a loss or a forgery, however whole it looks.
 
-`tests/support/reference_classification.py` says the same in plain words and without haste; the tests hold the two against each other.
+`tests/support/reference_classification.py` is a slow, plain version; the tests compare the two.
 """
 
 from __future__ import annotations

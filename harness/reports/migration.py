@@ -31,7 +31,8 @@ def is_move(story: Story) -> bool:
 def says(story: Story) -> str:
     """What the verdict means, and in the same breath what was not proved."""
     ends = {end: _end(story, end) for end in ("source", "target")}
-    return f"{_SAYS[story.verdict].format(**ends)} NOT proved: {'; '.join(migration_metrics.not_proved(story.facts, story.events))}."
+    not_proved = "; ".join(migration_metrics.not_proved(story.facts, story.events))
+    return f"{_SAYS[story.verdict].format(**ends)} NOT proved: {not_proved}."
 
 
 def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:

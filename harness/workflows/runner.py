@@ -11,13 +11,12 @@ from typing import Protocol, TypeVar
 from harness import reports
 from harness.checks import judge
 from harness.core.errors import HarnessError, Interrupted, Misconfigured, Unreadable
-from harness.core.model import Event, Json, Verdict
+from harness.core.model import Event, Verdict
 from harness.core.redaction import hidden
 from harness.evidence import journal
 from harness.evidence.signing import attestation, keys
 from harness.evidence.signing.keys import PrivateKey
 from harness.reports import Story
-from harness.selftest.base import Outcome
 from harness.workflows.drill.request import Options
 from harness.workflows.progress import Progress
 
@@ -35,7 +34,7 @@ O_contra = TypeVar("O_contra", bound=Asked, contravariant=True)
 
 
 class SiteOf(Protocol[O_contra]):
-    """Where drills run one after the other: see `harness.workflows.drill.assembly.Site`; or a proof: `harness.workflows.proof.assembly`."""
+    """Where drills run one after the other: see `Site` in workflows/drill, or a proof."""
 
     def drill(self, options: O_contra, on_event: Progress, say: Callable[[str], None]) -> Path:
         """Run one drill, and return its run directory."""
@@ -67,7 +66,7 @@ def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> St
         begun = _begun(options.runs, progress.first)
         if begun is None:
             raise Interrupted("interrupted before the drill began") from error
-        _end(begun, signer)
+        conclude(begun, signer)
         raise Interrupted(f"interrupted; what there is of the drill is in {begun}") from error
     except Exception as error:
         begun = _begun(options.runs, progress.first)
@@ -76,22 +75,9 @@ def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> St
             trouble = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
             raise HarnessError(f"{trouble}{kept}") from error
         run = begun
-    story = _end(run, signer)
+    story = conclude(run, signer)
     site.settle(run, story.verdict)
     return story
-
-
-def self_test(options: Options, progress: Progress) -> dict[str, Json]:
-    """The real tier: a drill, judged and rendered like any, and what it restored spoilt in every known way."""
-    from harness.selftest import live_run  # noqa: PLC0415 # loads every client library, which only a real drill needs
-
-    def tell(outcome: Outcome) -> None:
-        progress.say(f"{'MISSED' if outcome.missed else 'noticed'}: {outcome.store} {outcome.name}. {outcome.missed}")
-
-    signer = keys.signer(options.key, progress.say)
-    run, told = live_run.self_test(options, progress, progress.say, tell)
-    _end(run, signer)
-    return told
 
 
 def finish(run: Path, key: Path | None = None) -> Story:
@@ -131,7 +117,7 @@ def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
     return f" (more in {folder / 'error.txt'})"
 
 
-def _end(run: Path, signer: PrivateKey) -> Story:
+def conclude(run: Path, signer: PrivateKey) -> Story:
     """Sign what the drill left, before anything is concluded from it; then judge and render it."""
     with _written(run):
         attestation.sign_evidence(run, signer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from harness.core.errors import HarnessError
 from harness.core.model import Json
 from harness.evidence import support_bundle
 from harness.evidence.journal import Journal
+
+SelfTest = Callable[[], Mapping[str, Json]]
+"""The in-memory self-test: how many mutations were noticed, those that were missed, and how long it took."""
 
 
 def environment(kubectl: Path, cluster: SiteCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:
@@ -53,9 +56,9 @@ def logs_home(
         logs = {"cluster": cluster.collect, "tool": tool}
         support_bundle.collect(journal.path.parent / "bundle", logs, secrets())
         with contextlib.suppress(HarnessError):
-            journal.append("fence", **_counted(cluster))
+            journal.append("fence", **counted(cluster))
 
 
-def _counted(cluster: SiteCluster) -> dict[str, Json]:
+def counted(cluster: SiteCluster) -> dict[str, Json]:
     counts = cluster.escapes()
     return {"there": False} if counts is None else asdict(counts)

@@ -1,4 +1,4 @@
-"""What is protected: an application with its stores. Ours is `harness.workloads.custos.CUSTOS`; others have their own."""
+"""What is protected: an application with its stores. Ours is `workloads.custos.CUSTOS`; others have their own."""
 
 from __future__ import annotations
 

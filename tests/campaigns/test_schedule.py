@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import cli
-from harness.campaigns.schedule import calendar, cronjob
+from harness.campaigns.schedule import calendar, cronjob, systemd
 from harness.core import durations, process, resources
 from harness.core.errors import Misconfigured
 

@@ -16,6 +16,7 @@ from harness.core.model import Json, Left, Notice, Verdict, Volume
 from harness.core.ports import Target
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, rehearse
+from harness.selftest.runner import rehearsal
 from harness.workflows import hooks
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options, options
@@ -141,7 +142,7 @@ class Site(assembly.Site):
     """A site whose cluster is a stand-in, which never runs a drill."""
 
     def __init__(self, run: Run, *, fresh: bool = False) -> None:
-        super().__init__(fresh=fresh)
+        super().__init__(rehearsal, fresh=fresh)
         self.stand_in = Cluster()
         self.run = run
 

@@ -23,10 +23,10 @@ from nightly import NAME, claim, copy, good, pod
 from object_store import serve
 from receiver import Receiver
 from signed_runs import SignedRuns
-from test_migrate import move as move  # noqa: PLC0414 # a fixture
-from test_prove import OPTIONS, World, bare, red, told
-from test_prove import prove as prove  # noqa: PLC0414 # a fixture
-from test_prove_scripts import SCRIPTS, ask
+from test_fingerprint_scripts import SCRIPTS, ask
+from test_migration import move as move  # noqa: PLC0414 # a fixture
+from test_proof import OPTIONS, World, bare, red, told
+from test_proof import prove as prove  # noqa: PLC0414 # a fixture
 from test_schema import wrong
 from test_webhook import receiver as receiver  # noqa: PLC0414 # a fixture
 

@@ -45,7 +45,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (memory.path / "findings.json").unlink()
     (memory.path / "bundle" / "cluster").mkdir(parents=True)
     (memory.path / "bundle" / "cluster" / "kind.log").write_text("all is well\n")
-    assert runner._end(memory.path, KEY).verdict is Verdict.PASS
+    assert runner.conclude(memory.path, KEY).verdict is Verdict.PASS
     return memory.path
 
 
@@ -157,7 +157,7 @@ def test_a_link_that_a_hook_left_spoils_no_drill_and_no_bundle_has_it(tmp_path: 
     memory.drill(stores=("consul",))
     (memory.path / "findings.json").unlink()
     (memory.path / "link").symlink_to("/etc/passwd")
-    assert runner._end(memory.path, KEY).verdict is Verdict.PASS
+    assert runner.conclude(memory.path, KEY).verdict is Verdict.PASS
     assert problems(memory.path) == ("link: is neither a file nor a folder; no drill leaves such a thing",)
     assert pack(memory.path, tmp_path / "a.zip").problems == ()
     assert "link" not in Bundle(tmp_path / "a.zip").names()
@@ -226,9 +226,9 @@ def test_a_verdict_about_other_evidence_is_refused(run: Path) -> None:
     attestation._write(
         run,
         "evidence",
-        Statement(attestation.EVIDENCE_TYPE, attestation.verify(Directory(run)).evidence.files, {}),
+        Statement(attestation.EVIDENCE_TYPE, attestation.verify(Directory(run)).evidence.files, {}),  # type: ignore[union-attr] # it is signed
         KEY,
-    )  # type: ignore[union-attr] # it is signed
+    )
     assert evidence != json.loads((run / "signed" / "evidence.dsse.json").read_text())
     assert problems(run) == ("signed/verdict.dsse.json: is about other evidence than what is here",)
 
@@ -410,7 +410,7 @@ def test_all_signed_anew_with_another_key_is_a_strangers(run: Path, capsys: pyte
     rewrite_journal(run)
     for path in (run / "signed").iterdir():
         path.unlink()
-    runner._end(run, OTHER)
+    runner.conclude(run, OTHER)
     assert problems(run) == ()
     assert cli.main(["verify", str(run)]) == 2
     assert f"signed by {OTHER.public_key.keyid} (not known here)" in capsys.readouterr().err

@@ -1,7 +1,8 @@
 """By hand, on a real cluster: whoever lacks one rule of clusters/existing/rbac.yaml is told which, and makes nothing.
 
     drillproof run namespace_loss --stores consul --cluster NAME --keep
-    DRILLPROOF_ADMIN=<its kubeconfig> DRILLPROOF_CONFIG=<drillproof.toml> pytest -n 0 tests/real/real_existing_cluster.py
+    export DRILLPROOF_ADMIN=<its kubeconfig> DRILLPROOF_CONFIG=<drillproof.toml>
+    pytest -n 0 tests/real/real_existing_cluster.py
 
 The configuration allows the context `there`. Each rule is taken away from its role, one at a time.
 """

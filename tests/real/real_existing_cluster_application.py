@@ -1,9 +1,10 @@
 """By hand, on a real cluster: an application of the user's, drilled there by an account with just the rights it takes.
 
     drillproof run namespace_loss --application examples/application-by-file/shop.toml --cluster NAME --keep
-    DRILLPROOF_ADMIN=<its kubeconfig> DRILLPROOF_CONFIG=<drillproof.toml> pytest -n 0 tests/real/real_existing_cluster_application.py
+    export DRILLPROOF_ADMIN=<its kubeconfig> DRILLPROOF_CONFIG=<drillproof.toml>
+    pytest -n 0 tests/real/real_existing_cluster_application.py
 
-The configuration is that of tests/real/real_existing_cluster.py. The shop's manifests are drilled with a Deployment beside
+The configuration is that of real_existing_cluster.py. The shop's manifests are drilled with a Deployment beside
 them, whose rights no other drill needs.
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_existing import ADMIN, CONFIG, ROLES, Lacks, admin, complaint, guest, listing, untouched
+from real_existing_cluster import ADMIN, CONFIG, ROLES, Lacks, admin, complaint, guest, listing, untouched
 
 from harness import cli
 from harness.core.kubernetes import Kubectl, objects

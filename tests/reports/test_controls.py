@@ -46,7 +46,7 @@ def drilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     memory = Memory(tmp_path_factory.mktemp("runs"))
     memory.drill()
     (memory.path / "findings.json").unlink()
-    assert runner._end(memory.path, keys.fresh()).verdict is Verdict.PASS
+    assert runner.conclude(memory.path, keys.fresh()).verdict is Verdict.PASS
     return memory.path
 
 

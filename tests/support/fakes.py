@@ -9,13 +9,16 @@ from types import ModuleType
 from typing import Self
 
 from harness.core.model import Verdict
+from harness.selftest.runner import rehearsal
+from harness.workflows.session import SelfTest
 
 
 def stand_in_assembly() -> ModuleType:
     """A module whose drills are its own `run_drill`."""
 
     class Site:
-        def __init__(self, *, fresh: bool = False) -> None:
+        def __init__(self, self_test: SelfTest, *, fresh: bool = False) -> None:
+            assert self_test is rehearsal
             self.fresh = fresh
 
         def __enter__(self) -> Self:

@@ -50,7 +50,7 @@ def attempt(operation: Operation, answer: str) -> Attempt:
 
 @st.composite
 def pasts(draw: st.DrawFn, *, sure: bool = False, deletes: bool = True) -> Past:
-    """Writes as `harness.evidence.ledger.Workload` makes them, with many deletes, and few keys so that much happens to each.
+    """Writes as `evidence.ledger.Workload` makes them, with many deletes, and few keys so that much happens to each.
 
     The store refuses some, and forgets to answer others: none if `sure`. Of a key that it did not answer for,
     nothing is known, so it is left alone.

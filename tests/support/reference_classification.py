@@ -1,4 +1,4 @@
-"""The ledger's classes said a second time: slowly, from lists and dicts, to hold `harness.evidence.write_classification` against."""
+"""A slow, plain version of `evidence.write_classification`, on lists and dicts, to compare it with."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 from migrating import ALTERED, DIGEST, Side, pod, source, target, thing
-from test_existing import granted
 from test_schema import lines, wrong
+from test_shared_cluster import granted
 
 from harness import reports
 from harness.campaigns.matrix.results import all_drills
@@ -26,6 +26,7 @@ from harness.core.clock import Clock
 from harness.core.errors import HarnessError, Misconfigured, TimedOut
 from harness.core.model import Json
 from harness.evidence import run_directory as rundirs
+from harness.evidence import run_view
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.reports import questions, summary
@@ -411,7 +412,7 @@ def test_a_move_whose_target_holds_what_the_source_held_passes(move: Callable[..
     judged = told(run)
     assert (judged["verdict"], judged["kind"]) == ("pass", "move")
     assert judged["rto_s"] > 0
-    assert "shop-new of new holds what shop of prod held" in summary.says(reports.story.read(run))
+    assert "shop-new of new holds what shop of prod held" in summary.says(run_view.read(run))
     made = other.namespaces["shop-new"]["metadata"]["labels"]
     assert made == {"team": "a", "drillproof.run": run.name}
 

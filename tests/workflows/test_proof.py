@@ -27,6 +27,7 @@ from harness.core.model import Json, Objectives, ToolReport, Verdict, Volume, Vo
 from harness.core.wait import NotYet
 from harness.evidence import journal as journals
 from harness.evidence import run_directory as rundirs
+from harness.evidence import run_view
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.reports import markdown, summary
@@ -274,7 +275,7 @@ def test_without_a_fingerprint_it_is_unknown_whether_the_data_are_what_they_were
 def test_asked_for_less_it_passes_and_says_in_its_headline_what_was_not_proved(prove: Callable[..., Path]) -> None:
     world = World(good(pods=[bare()], persistentvolumeclaims=[claim(), claim("logs")]), claims=("data-db-0", "logs"))
     run = prove(world, replace(OPTIONS, asked="sound"))
-    story = reports.story.read(run)
+    story = run_view.read(run)
     assert story.verdict is Verdict.PASS
     headline = summary.says(story)
     assert "NOT proved: that the data of shop/db-0 are what they were (no fingerprint" in headline

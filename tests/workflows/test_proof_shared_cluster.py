@@ -14,8 +14,8 @@ from typing import cast
 import pytest
 import yaml
 from nightly import NAME, Nightly, claim, good, pod
-from test_prove import OPTIONS, red, told
-from test_prove import prove as prove  # noqa: PLC0414 # a fixture
+from test_proof import OPTIONS, red, told
+from test_proof import prove as prove  # noqa: PLC0414 # a fixture
 from test_schema import wrong
 
 from harness.backups import velero_backup

@@ -19,6 +19,7 @@ from harness.core.ports import Cluster
 from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemoryEngine, MemoryStore, World, rehearse
+from harness.selftest.runner import rehearsal
 from harness.workflows.drill import assembly, request
 from harness.workflows.drill.request import Options
 from harness.workflows.run_metadata import of_drill
@@ -112,7 +113,7 @@ def test_a_job_that_the_manifests_make_is_waited_for_until_it_is_done(options: O
 
 
 def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options: Options) -> None:
-    site = assembly.Site()
+    site = assembly.Site(rehearsal)
     site._take_over(options)
     first = dict(site._generated["more"])
     assert site._credentials == {"shop-mysql": {"password": "correct-horse"}}

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from nightly import pod
-from test_clusters import RememberedDocker
+from test_kind_clusters import RememberedDocker
 
 from harness.clusters.images.preload import have
 from harness.clusters.kind import KindCluster

@@ -47,9 +47,11 @@ def drill(
     watch: Callable[[], AbstractContextManager[Progress]],
 ) -> None:
     """Drill what no other lane has, on one cluster; `lane` is which of how many, from 0."""
-    from harness.workflows.drill import assembly  # noqa: PLC0415 # loads every client library, which only a real drill needs
+    # They load every client library, which only a real drill needs.
+    from harness.selftest.runner import rehearsal  # noqa: PLC0415
+    from harness.workflows.drill import assembly  # noqa: PLC0415
 
-    with assembly.Site() as site:
+    with assembly.Site(rehearsal) as site:
 
         def one(cell: Cell) -> Story:
             with watch() as progress:

@@ -125,7 +125,8 @@ def fits(within: timedelta, when: Calendar) -> None:
     """Misconfigured if an attempt may take longer than to the next one."""
     if within > when.every:
         raise Misconfigured(
-            f"an attempt may take {durations.words(within)}, and the next one begins after {durations.words(when.every)} or "
+            f"an attempt may take {durations.words(within)}, and the next one begins after "
+            f"{durations.words(when.every)} or "
             "less; say a shorter --within"
         )
 

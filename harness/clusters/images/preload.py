@@ -1,4 +1,4 @@
-"""harness/clusters/images/preload.py"""
+"""Images of a user's application, brought into the engine, so that isolated nodes need not pull them."""
 
 from __future__ import annotations
 

@@ -22,11 +22,10 @@ from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.evidence.run_directory import Run
-from harness.selftest import runner
 from harness.workflows import run_metadata
 from harness.workflows.drill.drill import Drill, Parts
 from harness.workflows.drill.request import Options
-from harness.workflows.session import _counted, environment, keys_of_store, leave, logs_home
+from harness.workflows.session import SelfTest, counted, environment, keys_of_store, leave, logs_home
 from harness.workloads.application import Application, Secrets, ServiceKind, StoreKind
 from harness.workloads.custos import CUSTOS
 from harness.workloads.dataset import dataset
@@ -59,9 +58,17 @@ class Site:
     """
 
     def __init__(
-        self, *, fresh: bool = False, ground: Callable[[Options, Callable[[str], None]], Ground] = _own_ground
+        self,
+        self_test: SelfTest,
+        *,
+        fresh: bool = False,
+        ground: Callable[[Options, Callable[[str], None]], Ground] = _own_ground,
     ) -> None:
-        """Nothing is made yet. With `fresh` every drill has a cluster of its own; `ground` is what it stands on."""
+        """Nothing is made yet. With `fresh` every drill gets a cluster of its own; `ground` makes clusters.
+
+        `self_test` is run once, before the first drill: its result is part of the evidence of each.
+        """
+        self._self_test = self_test
         self._fresh = fresh
         self._ground = ground
         self._keep = False
@@ -113,7 +120,7 @@ class Site:
             with logs_home(cluster, parts.engine.collect, journal, self.secrets):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
-                    journal.append("fence", **_counted(cluster))
+                    journal.append("fence", **counted(cluster))
                     afterwards(parts, run)
         finally:
             journal.close()
@@ -142,7 +149,7 @@ class Site:
     def _rehearsed(self) -> dict[str, Json]:
         """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
         if self._rehearsal is None:
-            self._rehearsal = runner.rehearsal()
+            self._rehearsal = dict(self._self_test())
         return self._rehearsal
 
     def _take_over(self, options: Options) -> Left | None:

@@ -28,6 +28,7 @@ from harness.core.redaction import without
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import beyond
+from harness.workflows.session import SelfTest
 from harness.workloads import custos
 from harness.workloads.application import Application, Brought
 from harness.workloads.deployment import Deployment, generate
@@ -109,9 +110,9 @@ class Place:
         application = replace(options.application or custos.CUSTOS, namespace=self.allowed.namespace)
         return replace(options, application=application, cluster=self.allowed.context)
 
-    def site(self) -> assembly.Site:
+    def site(self, self_test: SelfTest) -> assembly.Site:
         """Where drills run one after the other there, each in a namespace that is made for it."""
-        return assembly.Site(fresh=True, ground=self.ground)
+        return assembly.Site(self_test, fresh=True, ground=self.ground)
 
     def ground(self, options: Options, say: Callable[[str], None]) -> Existing:
         """Looked at anew for each drill, and its namespace claimed. Misconfigured if the drill cannot be."""

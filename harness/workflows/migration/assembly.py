@@ -25,7 +25,6 @@ from harness.core.wait import NotYet
 from harness.evidence import run_directory, support_bundle
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
-from harness.selftest import runner
 from harness.workflows import hooks, run_metadata
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import plan as plans
@@ -37,6 +36,7 @@ from harness.workflows.migration.plan import Hindrance, MovePlan
 from harness.workflows.migration.quiesce import Freezer
 from harness.workflows.migration.request import MoveOptions, Place, kubeconfig_of
 from harness.workflows.migration.rollback import Moved
+from harness.workflows.session import SelfTest
 from harness.workloads.database_probe import Examiner
 
 NAME = "migrate"
@@ -71,8 +71,9 @@ def look(options: MoveOptions) -> Looked:
 class MoveSite:
     """Where one migration is made. Nothing of either cluster is ours, so nothing is taken down."""
 
-    def __init__(self) -> None:
+    def __init__(self, self_test: SelfTest) -> None:
         """Nothing is asked yet."""
+        self._self_test = self_test
         self._known: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
@@ -95,7 +96,7 @@ class MoveSite:
         journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-            journal.append("selftest", tier="rehearsed", **runner.rehearsal_of_moves())
+            journal.append("selftest", tier="rehearsed", **self._self_test())
             try:
                 Move(_parts(options, looked, run), run, journal).run()
             finally:

@@ -26,11 +26,11 @@ from harness.core.model import PROOF_STEPS, Event, Json, Plan, ToolReport, Verdi
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
-from harness.selftest import runner
 from harness.workflows import run_metadata, session
 from harness.workflows.proof.proof import Parts, Prove
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.proof.sandbox import Ground, Stand
+from harness.workflows.session import SelfTest
 from harness.workloads import detection, images
 from harness.workloads.database_probe import Examiner
 from harness.workloads.detection import Database
@@ -47,8 +47,9 @@ _CLASS = "drill"
 class ProofSite:
     """Where one backup is proved. A context manager: on the way out the cluster is taken down, or let go."""
 
-    def __init__(self, ground: Ground | None = None) -> None:
+    def __init__(self, self_test: SelfTest, ground: Ground | None = None) -> None:
         """Nothing is made yet. Without a `ground`, a fenced cluster of its own will be."""
+        self._self_test = self_test
         self._ground = ground or OwnGround()
         self._cluster: SiteCluster | None = None
         self._keep = False
@@ -79,7 +80,7 @@ class ProofSite:
         journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
         try:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-            journal.append("selftest", tier="rehearsed", **runner.rehearsal_of_proofs())
+            journal.append("selftest", tier="rehearsed", **self._self_test())
             parts = Parts(
                 cluster=cluster,
                 engine=stand.engine,

@@ -60,7 +60,7 @@ class Parts:
 
 
 class Prove:
-    """Restores one backup and reads it. Decides nothing: it appends to the journal, and `harness.checks.judge` reads that."""
+    """Restores one backup and reads it. It decides nothing: it appends to the journal, which `checks.judge` reads."""
 
     def __init__(self, parts: Parts, run: Path, journal: Journal) -> None:
         """`run` is the run directory."""

@@ -12,7 +12,7 @@
     id = { kind = "serial" }
     note = { kind = "text", min = 0, max = 400, null = 0.1, empty = 0.05 }
 
-Each class of `harness.workloads.dataset.columns` is a kind; `_KINDS` below says what each takes. Every kind takes `null`
+Each class of `workloads.dataset.columns` is a kind; `_KINDS` below says what each takes. Every kind takes `null`
 and, where it makes text or bytes, `empty`: the ratio of rows with NULL, or with nothing.
 """
 

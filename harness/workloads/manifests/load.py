@@ -107,7 +107,8 @@ def _server(described: Description, store: Store, pods: Mapping[str, Object], se
             raise Misconfigured(f"{where}: the manifests make no pod {member}; they make {', '.join(sorted(pods))}")
         if not inventory.maker(pods[member]).startswith(f"{inventory.STATEFUL} "):
             raise Misconfigured(
-                f"{where}: {member} is made by a {inventory.maker(pods[member])}, whose pods have a new name each time; "
+                f"{where}: {member} is made by a {inventory.maker(pods[member])}, "
+                "whose pods have a new name each time; "
                 "only a StatefulSet's are known again after a restore"
             )
     container, *_ = [_container(where, store, pods[member]) for member in store.members]

@@ -4,7 +4,7 @@ All columns of a catalog count but those of `EXCLUDED`, so that what a later ver
 compared too. Catalogs of one kind share their parts: `grants app@%` has rows of seven tables. What a server brings
 itself, in the schemas `mysql` and `sys`, is one part of each kind: `view sys`.
 
-Settings and channels are a member's own (`harness.core.model.OWN`). What one member does and does not share with the others
+Settings and channels are a member's own (`core.model.OWN`). What one member does and does not share with the others
 is not asked: every setting is held against what it was on this very member.
 """
 

@@ -38,7 +38,7 @@ _NO_KEYS = ObjectStore("http://nowhere", "", "velero", "-", "-")
 
 @dataclass(frozen=True)
 class Place:
-    """A context that the user named and that the configuration allows. Implements `harness.workflows.proof.sandbox.Ground`."""
+    """A context that the user named and that the configuration allows. Implements `workflows.proof.sandbox.Ground`."""
 
     permit: Permit
     kubeconfig: Path | None = None  # kubectl's own if None
