@@ -22,6 +22,16 @@ def keys_of_nobody(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.delenv("DRILLPROOF_KEY", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test of the harness starts a container engine: one whose stand-in is passed over fails, and drills nothing."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a test tried to start a container engine")
+
+    monkeypatch.setattr("harness.clusters.local.ensure_engine", refuse)
+
+
 @pytest.fixture
 def memory(tmp_path: Path) -> Memory:
     """Runs whole drills in memory."""

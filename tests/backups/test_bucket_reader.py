@@ -15,9 +15,9 @@ from botocore.config import Config
 from nightly import Nightly, copy, good
 from types_boto3_s3.client import S3Client
 
-from harness import cli
 from harness.backups import bucket_reader
 from harness.backups.bucket_reader import Credentials, Place, S3Source, Thing, differences, fingerprint
+from harness.cli import app as cli
 from harness.clusters import local
 from harness.core.errors import Misconfigured
 

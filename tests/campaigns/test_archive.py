@@ -13,9 +13,9 @@ import signed_runs
 from object_store import ObjectStore, serve
 from signed_runs import NOW, SignedRuns
 
-from harness import cli
 from harness.backups.bucket_reader import Credentials, Place
 from harness.campaigns.schedule.archive import Archive
+from harness.cli import app as cli
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.model import Verdict
 from harness.evidence import run_view

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from object_store import serve
 
-from harness import cli
 from harness.backups.bucket_reader import Credentials, Place
 from harness.campaigns.schedule import attempt as attempts
 from harness.campaigns.schedule import attempt_log
 from harness.campaigns.schedule.archive import Archive
 from harness.campaigns.schedule.attempt import Attempt
+from harness.cli import app as cli
 from harness.core.model import Verdict
 from harness.evidence.signing import keys
 

@@ -17,7 +17,6 @@ from receiver import Receiver, listening
 from signed_runs import SignedRuns
 from test_schema import wrong
 
-from harness import cli
 from harness.backups.bucket_reader import Credentials, Place
 from harness.campaigns.schedule import attempt as attempts
 from harness.campaigns.schedule import attempt_log
@@ -25,6 +24,7 @@ from harness.campaigns.schedule import job as jobs
 from harness.campaigns.schedule.archive import Archive
 from harness.campaigns.schedule.job import Job, Keeping
 from harness.campaigns.schedule.webhook import Webhook
+from harness.cli import app as cli
 from harness.clusters.lock import Lock
 from harness.core import process
 from harness.core.errors import Interrupted

@@ -15,8 +15,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import cli
 from harness.campaigns.schedule import calendar, cronjob, systemd
+from harness.cli import app as cli
 from harness.core import durations, process, resources
 from harness.core.errors import Misconfigured
 

@@ -15,9 +15,9 @@ import signed_runs
 from signed_runs import NOW, SignedRuns
 from test_schema import wrong
 
-from harness import cli
 from harness.campaigns import trend_page as pages
 from harness.campaigns.trend import Job, Trend, trend
+from harness.cli import app as cli
 from harness.core.model import Verdict
 from harness.evidence.signing import keys
 

@@ -12,8 +12,8 @@ import sample_runs
 from receiver import Receiver, listening
 from test_schema import wrong
 
-from harness import cli
 from harness.campaigns.schedule.webhook import Webhook, parse
+from harness.cli import app as cli
 from harness.core.errors import HarnessError, Misconfigured
 
 

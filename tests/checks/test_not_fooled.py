@@ -30,7 +30,6 @@ from test_proof import prove as prove  # noqa: PLC0414 # a fixture
 from test_schema import wrong
 from test_webhook import receiver as receiver  # noqa: PLC0414 # a fixture
 
-from harness import cli
 from harness.backups import velero_backup
 from harness.backups.bucket_reader import Credentials, Place
 from harness.campaigns import trend
@@ -44,6 +43,7 @@ from harness.checks import judge
 from harness.checks import migration_metrics as moves
 from harness.checks.data import DataIsEqual
 from harness.checks.proof_metrics import rpo_s
+from harness.cli import app as cli
 from harness.core import process
 from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.model import Event, Json, Verdict

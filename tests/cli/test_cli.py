@@ -17,9 +17,8 @@ import pytest
 import sample_runs
 from fakes import stand_in_assembly
 
-import harness
-from harness import cli
 from harness.checks import judge
+from harness.cli import app as cli
 from harness.cli.diagnose import Diagnosis
 from harness.core import process, resources
 from harness.core.errors import HarnessError, Misconfigured, TimedOut
@@ -69,7 +68,7 @@ def assembly(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stands in for the module that builds real clusters."""
     stand_in = stand_in_assembly()
     monkeypatch.setitem(sys.modules, "harness.workflows.drill.assembly", stand_in)
-    monkeypatch.setattr(harness, "assembly", stand_in, raising=False)
+    monkeypatch.setattr("harness.workflows.drill.assembly", stand_in, raising=False)
     return stand_in
 
 
@@ -400,7 +399,8 @@ def test_gc_says_what_it_removed(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 def test_help_loads_no_client_library() -> None:
     heavy = "{'boto3', 'pymysql', 'jinja2', 'rich'}"
-    code = f"import sys; from harness.cli import main; main(['run', '-h']); print(sorted({heavy} & set(sys.modules)))"
+    shown = f"print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys; from harness.cli.app import main; main(['run', '-h']); {shown}"
     assert process.run([sys.executable, "-c", code]).stdout.splitlines()[-1] == "[]"
 
 

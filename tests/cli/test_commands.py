@@ -11,7 +11,7 @@ import pytest
 import sample_runs
 import typer
 
-from harness import cli
+from harness.cli import app as cli
 from harness.core.model import STEPS, Verdict
 from harness.evidence import run_index
 from harness.workflows.drill import plan

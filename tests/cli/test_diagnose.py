@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli
+from harness.cli import app as cli
 from harness.cli import diagnose
 from harness.cli.diagnose import Diagnosis
 from harness.clusters.engine.engine import Engine

@@ -20,8 +20,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from memory import Memory
 
-from harness import cli
 from harness.checks import judge
+from harness.cli import app as cli
 from harness.core.errors import HarnessError, Misconfigured, Unreadable
 from harness.core.model import Verdict
 from harness.evidence import journal, run_view

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import cli
+from harness.cli import app as cli
 from harness.core import resources
 from harness.core.errors import ToolFailed
 from harness.core.kubernetes import Kubectl, at, find_kubectl, objects, text

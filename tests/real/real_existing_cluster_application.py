@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from real_existing_cluster import ADMIN, CONFIG, ROLES, Lacks, admin, complaint, guest, listing, untouched
 
-from harness import cli
+from harness.cli import app as cli
 from harness.core.kubernetes import Kubectl, objects
 
 __all__ = ["admin", "guest", "untouched"]

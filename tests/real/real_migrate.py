@@ -20,7 +20,7 @@ import pytest
 import yaml
 from real_existing_cluster import Lacks, elsewhere, listing
 
-from harness import cli
+from harness.cli import app as cli
 from harness.clusters import kind, local
 from harness.clusters.kind import KindCluster
 from harness.clusters.network import Network

@@ -26,9 +26,9 @@ from real_existing_cluster import Lacks, complaint, listing
 
 from bench.prove import NAME as PRODUCTION
 from bench.prove import back_up
-from harness import cli
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero import VeleroEngine
+from harness.cli import app as cli
 from harness.clusters import local
 from harness.clusters.docker import Docker
 from harness.clusters.kind import KindCluster

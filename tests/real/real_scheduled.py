@@ -21,8 +21,8 @@ from test_schema import wrong
 
 from bench.prove import NAME as BACKUP
 from bench.prove import back_up
-from harness import cli
 from harness.backups.object_store import ObjectStore
+from harness.cli import app as cli
 from harness.clusters import local
 from harness.clusters.kind import KindCluster
 from harness.core import process

@@ -20,8 +20,9 @@ from jsonschema.protocols import Validator
 from markdown_it import MarkdownIt
 from memory import Memory
 
-from harness import checks, cli
+from harness import checks
 from harness.checks.check import Check
+from harness.cli import app as cli
 from harness.core.errors import Unreadable
 from harness.core.model import Event, Json, Verdict
 from harness.evidence import run_view

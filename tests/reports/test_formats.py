@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from harness import cli
+from harness.cli import app as cli
 from harness.core.model import Json
 from harness.core.text import one_line
 from harness.evidence import run_view

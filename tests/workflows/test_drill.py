@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from memory import Memory
 
-from harness import cli
+from harness.cli import app as cli
 from harness.core import wait
 from harness.core.errors import Misconfigured
 from harness.core.model import Json, Objectives

@@ -18,7 +18,7 @@ from test_shared_cluster import granted
 from harness import reports
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import MOVE, judge
-from harness.cli import main
+from harness.cli.app import main
 from harness.clusters.capacity import lacking, quantity
 from harness.clusters.rbac import Right, to_enter
 from harness.core import resources

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import shop
 
-from harness import cli
+from harness.cli import app as cli
 from harness.core.errors import Misconfigured
 from harness.workloads.manifests import inventory
 from harness.workloads.manifests.inventory import Seen

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import shop
 
-from harness import cli
+from harness.cli import app as cli
 from harness.clusters import local
 from harness.core import process
 from harness.core.errors import Misconfigured
