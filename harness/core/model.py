@@ -281,7 +281,7 @@ class Left:
 class Finding:
     """One check's answer. `detail` and `hint` are for people alone: nothing may match on them.
 
-    `reason` is what the check found, the first by precedence (see `harness.core.reason`). `causes` are the other things that
+    `reason` is what the check found, the first by precedence (see `core.reason`). `causes` are the other things that
     it found, and what the member or a tool named as the cause, by precedence, too. A cause is no reason in the words of
     the check: RestoreFailed stays RestoreFailed, because the repository is locked.
     """
