@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs bench bench-catalogue bench-prove bench-reports gc clean
+.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs site bench bench-catalogue bench-prove bench-reports gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,10 @@ check: $(VENV)/.ready ## lint, format and types
 
 docs: $(VENV)/.ready ## write the tables in docs/ from real runs: reports/sample/matrix.json
 	@$(VENV)/bin/python -m harness.evidence.tables $(ARGS)
+
+site: $(VENV)/.ready ## build the documentation as a searchable site, in site/; works offline
+	@$(VENV)/bin/python docs/generate.py
+	@$(VENV)/bin/sphinx-build -q -W --keep-going -b html docs site && echo "site: site/index.html"
 
 bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
 	@$(VENV)/bin/python -m harness.benches.drill $(ARGS)
