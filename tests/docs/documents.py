@@ -89,7 +89,7 @@ def anchors(page: Path) -> set[str]:
 @cache
 def command(words: tuple[str, ...]) -> TyperCommand | TyperGroup | None:
     """The command that these words call, a group of commands, or None."""
-    found: object = typer.main.get_group(cli.app)
+    found: object = typer.main.get_command(cli.app)
     for word in words:
         found = found.commands.get(word) if isinstance(found, TyperGroup) else None
     return found if isinstance(found, TyperCommand | TyperGroup) else None
