@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs bench bench-catalogue bench-prove bench-reports gc clean
+.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs site bench bench-catalogue bench-prove bench-reports gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,7 +32,7 @@ report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with ho
 test-browser: $(VENV)/.ready ## the pages in a real Chromium, judged by axe-core too: minutes; needs Chromium (root on Debian gets it) and npm
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	  apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "install Chromium and try again" >&2; exit 64; }
-	@cd tests/axe && npm ci --silent --no-audit --no-fund
+	@cd tests/real/axe && npm ci --silent --no-audit --no-fund
 	@$(VENV)/bin/pytest -q tests/real/real_browser.py $(ARGS)
 
 example: $(VENV)/.ready ## a drill of somebody else's application, as in examples/own-application: minutes, needs what `make drill` needs
@@ -55,6 +55,10 @@ check: $(VENV)/.ready ## lint, format and types
 
 docs: $(VENV)/.ready ## write the tables in docs/ from real runs: reports/sample/matrix.json
 	@$(VENV)/bin/python -m harness.campaigns.docs_tables $(ARGS)
+
+site: $(VENV)/.ready ## build the documentation as a searchable site, in site/; works offline
+	@$(VENV)/bin/python docs/generate.py
+	@$(VENV)/bin/sphinx-build -q -W --keep-going -b html docs site && echo "site: site/index.html"
 
 bench: $(VENV)/.ready ## time a drill's steps, and the same steps as a bare script; writes bench.json
 	@$(VENV)/bin/python -m bench.drill $(ARGS)

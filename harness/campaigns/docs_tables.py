@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         rows = rows_of(options.matrix)
-        old = {path: path.read_text(encoding="utf-8") for path in sorted(options.docs.glob("*.md"))}
+        old = {path: path.read_text(encoding="utf-8") for path in sorted(options.docs.rglob("*.md"))}
         new = {path: filled(page, rows, str(path), beside) for path, page in old.items()}
     except (HarnessError, OSError) as error:
         sys.stderr.write(f"{error}\n")

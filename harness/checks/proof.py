@@ -248,7 +248,7 @@ def _sound_parts(sound: Mapping[str, Json]) -> int:
 def _no_fingerprint(run: Run, database: Judged) -> Said | None:
     """Why there is nothing to hold a database against; None if there is."""
     if not database.fingerprint:
-        hint = "let a hook take fingerprints (docs/prove.md), or ask less with --without-fingerprint"
+        hint = "let a hook take fingerprints (docs/how-to/prove.md), or ask less with --without-fingerprint"
         detail = "nobody knows what its data were: no fingerprint was taken"
         return Said(Verdict.UNKNOWN, (Reason.NoFingerprint,), detail, hint)
     if not parts_of(run, "before", database):

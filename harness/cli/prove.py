@@ -66,7 +66,8 @@ def prove(
 ) -> int:
     """Prove a backup that somebody's Velero took: restore it behind a fence, and read it.
 
-    With --context it is restored into namespaces of its own on a cluster that is there: see docs/prove.md.
+    With --context it is restored into namespaces of its own on an existing cluster:
+    see docs/how-to/prove-shared-cluster.md.
     """
     from harness.selftest.runner import rehearsal_of_proofs
     from harness.workflows.proof import assembly, request

@@ -59,7 +59,7 @@ def run(
 ) -> int:
     """Run drills; with no name the default one.
 
-    With --context they run on a cluster that is there, in a namespace of their own: see docs/existing.md.
+    With --context they run on an existing cluster, in a namespace of their own: see docs/how-to/existing-cluster.md.
     """
     from harness.selftest.runner import rehearsal
     from harness.workflows.drill import assembly, request

@@ -12,7 +12,7 @@ from harness.core.errors import Misconfigured
 
 app = typer.Typer()
 group = typer.Typer(
-    help="Write what runs a drill or a proof by itself; see docs/schedule.md.",
+    help="Write what runs a drill or a proof by itself; see docs/how-to/schedule.md.",
     epilog=options.examples(
         "drillproof schedule systemd --every weekly -- run",
         "drillproof schedule cronjob --every weekly --image example.org/drillproof:0.1.0 -- run --context in-cluster",
@@ -128,7 +128,10 @@ def cronjob(
         bool, typer.Option("--webhook-secret", help="Sign that with the Secret's `webhook-secret`.")
     ] = False,
     config: Annotated[
-        Path, typer.Option(metavar="FILE", help="What allows drills on the context in-cluster; see docs/existing.md.")
+        Path,
+        typer.Option(
+            metavar="FILE", help="Allows drills on the context in-cluster; see docs/how-to/existing-cluster.md."
+        ),
     ] = Path("drillproof.toml"),
     into: Into = None,
 ) -> int:

@@ -63,7 +63,7 @@ class Allowed:
 def allowed(context: str, config: Path | None) -> Allowed:
     """What the file says of a context. Misconfigured if there is none, or the context is not in it."""
     what = f"drills on the context {context}"
-    file = named(config, what, "as docs/existing.md says")
+    file = named(config, what, "as docs/how-to/existing-cluster.md says")
     return _read(file, context, Keys(f'{file}, context "{context}"', one(file, Leave.of(file).drills, context, what)))
 
 

@@ -52,14 +52,14 @@ class Reason(StrEnum):
 
     # Does the drill prove anything?
     SelfTestNotRun = "SelfTestNotRun", "The checks were not seen to fail before the run."
-    SabotageMissed = "SabotageMissed", "The self-test missed a sabotage: a check is blind."
+    SabotageMissed = "SabotageMissed", "The self-test missed a mutation: a check is blind."
     NotAsLeft = "NotAsLeft", "The stores are not what the earlier drill left."
     DamageNotSeen = "DamageNotSeen", "A fault left no damage that the drill saw."
     DamageNotDated = "DamageNotDated", "The time when the damage was seen was not recorded."
     ExpectedFindingMissing = "ExpectedFindingMissing", "The finding that the scenario expects was not made."
-    ExpectedFindingUnclear = "ExpectedFindingUnclear", "Whether the expected finding was made cannot be told."
-    PacketEscaped = "PacketEscaped", "A packet left the fence."
-    FenceNotCounted = "FenceNotCounted", "The packets at the fence were not counted."
+    ExpectedFindingUnclear = "ExpectedFindingUnclear", "It is not known whether the expected finding was made."
+    PacketEscaped = "PacketEscaped", "A packet left the isolated network."
+    FenceNotCounted = "FenceNotCounted", "Packets that left the isolated network were not counted."
 
     # The backup.
     BackupNotStored = "BackupNotStored", "The bucket holds nothing of this backup."
@@ -116,7 +116,7 @@ class Reason(StrEnum):
     ReplicationFailed = "ReplicationFailed", "Replication reports an error."
     FollowsAnother = "FollowsAnother", "A member replicates from another server than it should, or from none."
     VotersDiffer = "VotersDiffer", "The voters of the quorum are not the members of the store."
-    ServerNotVoting = "ServerNotVoting", "A server beside the voters has no vote."
+    ServerNotVoting = "ServerNotVoting", "A server next to the voters has no vote."
     LeaderMissing = "LeaderMissing", "The quorum has no leader, or more than one."
     RoleDiffers = "RoleDiffers", "A member has another role than it should have."
     ClosedToWrites = "ClosedToWrites", "The primary refuses writes."

@@ -47,7 +47,7 @@ def cells(text: str) -> list[str]:
 def test_the_committed_tables_are_made_from_the_committed_runs(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--matrix", str(MATRIX), "--docs", str(ROOT / "docs")]
     assert docs_tables.main([*asked, "--check"]) == 0, f"{capsys.readouterr().out}; `make docs` writes them"
-    marks = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    marks = "".join(path.read_text() for path in (ROOT / "docs").rglob("*.md"))
     assert {name for name in docs_tables.TABLES if f"<!-- table: {name} -->" in marks} == set(docs_tables.TABLES)
 
 
@@ -131,7 +131,7 @@ def test_a_page_is_written_once_and_check_writes_nothing(tmp_path: Path) -> None
 
 
 def test_links_of_the_docs_lead_somewhere() -> None:
-    for path in (ROOT / "docs").glob("*.md"):
+    for path in (ROOT / "docs").rglob("*.md"):
         for token in MarkdownIt("commonmark").enable(["table"]).parse(path.read_text()):
             for child in token.children or ():
                 link = str(child.attrGet("href") or "") if child.type == "link_open" else ""

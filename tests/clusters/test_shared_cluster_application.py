@@ -198,7 +198,7 @@ def test_the_rights_are_asked_for_before_anything_is_made(monkeypatch: pytest.Mo
         shared_cluster._has_rights(kubectl, ALLOWED, more)
     assert str(error.value) == (
         "rights are missing on the context staging: create deployments.apps in shop-drill; clusters/existing/rbac.yaml "
-        "grants all, and what your own kinds need you add to drillproof-inside there (docs/existing.md)"
+        "grants all, and what your own kinds need you add to drillproof-inside there (docs/how-to/existing-cluster.md)"
     )
 
 

@@ -14,8 +14,7 @@ import pytest
 import shop
 
 from harness.cli import app as cli
-from harness.clusters import local
-from harness.core import process
+from harness.core import kubernetes, process
 from harness.core.errors import Misconfigured
 from harness.core.kubernetes import Object, at, items, text
 from harness.core.model import Objectives
@@ -226,7 +225,7 @@ def test_a_kustomization_or_a_chart_that_nothing_here_can_render_says_how_to(
     path = shop.write(tmp_path, file=shop.FILE, Chart="name: shop")
     (tmp_path / "manifests" / "kustomization.yaml").write_text("resources: [absent.yaml]")
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(local, "kubectl", lambda: None)
+    monkeypatch.setattr(kubernetes, "kubectl", lambda: None)
     with pytest.raises(Misconfigured, match=r"no kubectl here .* `kubectl kustomize .*/manifests > rendered.yaml`"):
         load(path)
     path.write_text(shop.FILE.replace("manifests =", "chart ="))

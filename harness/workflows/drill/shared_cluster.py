@@ -262,7 +262,7 @@ def _has_rights(kubectl: Kubectl, allowed: Allowed, more: tuple[rbac.Right, ...]
         own = f", and what your own kinds need you add to {allowed.role} there" if set(more) & set(lacking) else ""
         raise Misconfigured(
             f"rights are missing on the context {allowed.context}: {rbac.named(lacking)}; "
-            f"clusters/existing/rbac.yaml grants all{own} (docs/existing.md)"
+            f"clusters/existing/rbac.yaml grants all{own} (docs/how-to/existing-cluster.md)"
         )
     return binds
 

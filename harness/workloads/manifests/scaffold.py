@@ -84,7 +84,7 @@ def proposal(seen: Found, manifests: str, *, chart: bool) -> str:
 
 
 def _head(seen: Found, manifests: str, *, chart: bool) -> Iterator[str]:
-    yield f"# Proposed by `drillproof detect {seen.place}` from what it saw. What each line means: docs/application.md."
+    yield f"# Proposed by `drillproof detect {seen.place}` from what it saw. See docs/how-to/application.md."
     yield f'# Whatever is "{UNKNOWN}" the manifests do not say, and you have to.'
     yield "confirmed = false # read all of it, mend it, and say true"
     yield f"name = {_word(seen.namespace or UNKNOWN)}"

@@ -46,7 +46,7 @@ class Permit:
 def permit(context: str, config: Path | None) -> Permit:
     """What the file says of a context under `prove`. Misconfigured if that allows no proof there."""
     what = f"proofs on the context {context}"
-    file = named(config, what, "as docs/prove.md says")
+    file = named(config, what, "as docs/how-to/prove-shared-cluster.md says")
     return _read(context, Keys(f'{file}, prove "{context}"', one(file, Leave.of(file).proofs, context, what)))
 
 

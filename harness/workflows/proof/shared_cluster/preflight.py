@@ -249,7 +249,7 @@ def _has_rights(kubectl: Kubectl, permit: Permit) -> bool:
         whose = "" if lacking else "of the proof's own Velero "
         raise Misconfigured(
             f"rights {whose}are missing on the context {permit.context}: {rbac.named(lacking or of_velero)}; "
-            "clusters/prove/rbac.yaml grants all (docs/prove.md)"
+            "clusters/prove/rbac.yaml grants all (docs/how-to/prove-shared-cluster.md)"
         )
     return any(binds for _, binds in asked)
 
