@@ -66,6 +66,12 @@ def test_the_drills_exit_code_is_the_steps_and_its_summary_is_told(tmp_path: Pat
     assert (f"ended with {code}: 1 is FAIL, 2 UNKNOWN" in runner.told("summary")) is (code != 0)
 
 
+def test_inputs_may_span_lines(tmp_path: Path, step: str) -> None:
+    runner = Runner(tmp_path, step)
+    assert runner.run(0, scenarios="namespace_loss\nkeys_deleted\n", args="--strategy dump\n--size\tsmall\n") == 0
+    assert runner.told("asked").splitlines()[0] == "run|namespace_loss|keys_deleted|--strategy|dump|--size|small|"
+
+
 def test_a_matrix_is_told_by_its_table(tmp_path: Path, step: str) -> None:
     runner = Runner(tmp_path, step)
     assert runner.run(2, "matrix") == 2
