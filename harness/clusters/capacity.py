@@ -1,123 +1,116 @@
-"""Whether what a drill makes fits into the quotas of its namespace, which others may put on every new one."""
+"""Does what a drill or a migration creates fit into the namespace's quotas and onto the nodes?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from harness.core.errors import Misconfigured
 from harness.core.kubernetes import Object, RunsKubectl, at, items, objects, text
 from harness.core.model import Json
 
-_UNITS = {"m": Decimal("0.001"), "k": Decimal(1000), "": Decimal(1)} | {
-    f"{unit}{binary}": Decimal(1024 if binary else 1000) ** power
-    for power, unit in enumerate("KMGTPE", start=1)
-    for binary in ("i", "")
-}
-_OF_PODS = {f"{sort}.{what}": (f"{sort}", what) for sort in ("requests", "limits") for what in ("cpu", "memory")}
+_COMPUTE = tuple((sort, what) for sort in ("requests", "limits") for what in ("cpu", "memory"))
 
 
-def quotas(kubectl: RunsKubectl, namespace: str) -> tuple[Object, ...]:
-    """Every ResourceQuota of a namespace that holds for all of its pods."""
+def parse_quantity(value: Json, of: str) -> Decimal:
+    """A Kubernetes quantity (`100m`, `2`, `1Gi`, `1e3`) as a number; 0 for None. `of` names it in the error.
+
+    Misconfigured if it is invalid.
+    """
+    from kubernetes.utils import quantity  # noqa: PLC0415 # takes 0.3 s, which most commands need not wait for
+
+    try:
+        parsed: Decimal = quantity.parse_quantity("0" if value is None else str(value))
+    except ValueError:
+        parsed = Decimal("NaN")
+    if not parsed.is_finite():
+        raise Misconfigured(f"{of}: {value!r} is not a Kubernetes quantity; write for example 100m, 2 or 1Gi")
+    return parsed
+
+
+def list_quotas(kubectl: RunsKubectl, namespace: str) -> tuple[Object, ...]:
+    """Every ResourceQuota of a namespace that applies to all of its pods."""
     found = objects(kubectl, "resourcequotas", f"--namespace={namespace}")
     return tuple(each for each in found if not at(each, "spec", "scopes") and not at(each, "spec", "scopeSelector"))
 
 
-def enough(quotas: Iterable[Object], manifests: Iterable[Object]) -> None:
-    """Misconfigured, with all that there is too little of, if these manifests do not fit."""
-    wanted = asked(manifests)
-    short = [line for quota in quotas for line in _short(quota, wanted)]
-    if short:
-        raise Misconfigured(f"the drill has no room: {'; '.join(short)}")
+def require_quota(quotas: Iterable[Object], manifests: Iterable[Object]) -> None:
+    """Misconfigured, naming every resource that is short, if these manifests exceed a quota."""
+    needed = requested_by(manifests)
+    if short := [line for quota in quotas for line in _over(quota, needed)]:
+        raise Misconfigured(f"the drill does not fit into the namespace's quota: {'; '.join(short)}")
 
 
-def asked(manifests: Iterable[Object]) -> Mapping[str, Decimal]:
-    """What manifests ask for, by a quota's own names."""
+def requested_by(manifests: Iterable[Object]) -> Mapping[str, Decimal]:
+    """What manifests request in total, by the names that a ResourceQuota uses."""
     total: dict[str, Decimal] = {}
 
     def add(name: str, amount: Decimal) -> None:
         total[name] = total.get(name, Decimal(0)) + amount
 
-    for thing in manifests:
-        said = at(thing, "spec", "replicas")
-        replicas = Decimal(said if isinstance(said, int) else 1)
-        if text(thing, "kind") in {"StatefulSet", "Deployment"}:
-            add("pods", replicas)
-        for container in items(thing, "spec", "template", "spec", "containers"):
-            for name, path in _OF_PODS.items():
-                add(name, replicas * amount(at(container, "resources", *path)))
-        for claim in items(thing, "spec", "volumeClaimTemplates"):
-            add("persistentvolumeclaims", replicas)
-            add("requests.storage", replicas * amount(at(claim, "spec", "resources", "requests", "storage")))
+    for workload in manifests:
+        name = _name(workload)
+        replicas = at(workload, "spec", "replicas")
+        count = Decimal(replicas if isinstance(replicas, int) else 1)
+        if text(workload, "kind") in {"StatefulSet", "Deployment"}:
+            add("pods", count)
+        for sort, what in _COMPUTE:
+            containers = items(workload, "spec", "template", "spec", "containers")
+            add(f"{sort}.{what}", count * _total(containers, sort, what, name))
+        for claim in items(workload, "spec", "volumeClaimTemplates"):
+            storage = at(claim, "spec", "resources", "requests", "storage")
+            add("persistentvolumeclaims", count)
+            add("requests.storage", count * parse_quantity(storage, f"{name}, requests.storage"))
     return total
 
 
-def amount(quantity: Json) -> Decimal:
-    """A quantity of Kubernetes' as a number: `100m`, `2`, `1Gi`."""
-    said = "0" if quantity is None else str(quantity)
-    unit = said.lstrip("0123456789.")
-    if unit not in _UNITS:
-        raise Misconfigured(f"{said!r} is no quantity that drillproof can read")
-    return Decimal(said.removesuffix(unit)) * _UNITS[unit]
+def shortages(wanted: Iterable[Object], nodes: Iterable[Object], running: Iterable[Object]) -> tuple[str, ...]:
+    """Each resource of which the nodes lack some for the pods `wanted`, next to those `running`; none if all fit.
 
-
-def _short(quota: Object, wanted: Mapping[str, Decimal]) -> Iterator[str]:
-    hard = at(quota, "status", "hard") or at(quota, "spec", "hard")
-    for name in hard if isinstance(hard, Mapping) else ():
-        # `cpu` and `memory` of a quota are the requests.
-        needed = wanted.get(f"requests.{name}" if name in {"cpu", "memory"} else name, Decimal(0))
-        left = amount(at(hard, name)) - amount(at(quota, "status", "used", name))
-        if needed > left:
-            which = text(quota, "metadata", "name")
-            yield f"it needs {needed.normalize():f} of {name}, and the quota {which} leaves {left.normalize():f}"
-
-
-_SUFFIXES = {
-    "m": Decimal("0.001"),
-    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)},
-    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
-}
-
-
-def lacking(wanted: Iterable[Object], nodes: Iterable[Object], placed: Iterable[Object]) -> tuple[str, ...]:
-    """What there is not enough of for the pods `wanted` beside those that are placed; nothing where all fit.
-
-    By sums: whether a single pod finds a node shows when it looks for one.
+    Compares sums: whether one node has room for a single large pod is for the scheduler to find out.
     """
-    usable = [node for node in nodes if not _closed(node)]
-    names = {text(node, "metadata", "name") for node in usable}
-    there = [pod for pod in placed if text(pod, "spec", "nodeName") in names and not _has_ended(pod)]
-    every = tuple(wanted)
+    usable = {text(node, "metadata", "name"): node for node in nodes if not _is_tainted(node)}
+    placed = [pod for pod in running if text(pod, "spec", "nodeName") in usable and not _has_ended(pod)]
+    pods = tuple(wanted)
     short = []
     for what in ("cpu", "memory"):
-        free = sum(quantity(text(node, "status", "allocatable", what)) for node in usable) - _requests(there, what)
-        if (asked := _requests(every, what)) > free:
-            short.append(f"{what} {_told(asked, what)} requested, {_told(free, what)} free")
+        allocatable = (
+            parse_quantity(at(node, "status", "allocatable", what), f"node {name}, allocatable {what}")
+            for name, node in usable.items()
+        )
+        free = sum(allocatable, Decimal(0)) - _pod_requests(placed, what)
+        if (needed := _pod_requests(pods, what)) > free:
+            short.append(f"{what} {_readable(needed, what)} requested, {_readable(free, what)} free")
     return tuple(short)
 
 
-def quantity(word: str) -> Decimal:
-    """Kubernetes' number with a suffix: `100m`, `1Gi`; 0 for what is none."""
-    for length in (2, 1):
-        if word[-length:] in _SUFFIXES:
-            return _decimal(word[:-length]) * _SUFFIXES[word[-length:]]
-    return _decimal(word)
+def _over(quota: Object, needed: Mapping[str, Decimal]) -> Iterator[str]:
+    hard = at(quota, "status", "hard") or at(quota, "spec", "hard")
+    for resource in hard if isinstance(hard, Mapping) else ():
+        # A quota's `cpu` and `memory` are the requests.
+        amount = needed.get(f"requests.{resource}" if resource in {"cpu", "memory"} else resource, Decimal(0))
+        of = f"{_name(quota)}, {resource}"
+        free = parse_quantity(at(hard, resource), of) - parse_quantity(at(quota, "status", "used", resource), of)
+        if amount > free:
+            yield f"{resource}: needs {amount.normalize():f}, {_name(quota)} has {free.normalize():f} free"
 
 
-def _decimal(word: str) -> Decimal:
-    try:
-        return Decimal(word)
-    except InvalidOperation:
-        return Decimal(0)
+def _pod_requests(pods: Iterable[Object], what: str) -> Decimal:
+    each = (_total(items(pod, "spec", "containers"), "requests", what, _name(pod)) for pod in pods)
+    return sum(each, Decimal(0))
 
 
-def _requests(pods: Iterable[Object], what: str) -> Decimal:
-    containers = (each for pod in pods for each in items(pod, "spec", "containers"))
-    return sum((quantity(text(each, "resources", "requests", what)) for each in containers), Decimal(0))
+def _total(containers: Iterable[Json], sort: str, what: str, owner: str) -> Decimal:
+    amounts = (at(container, "resources", sort, what) for container in containers)
+    return sum((parse_quantity(amount, f"{owner}, {sort}.{what}") for amount in amounts), Decimal(0))
 
 
-def _closed(node: Object) -> bool:
-    """Whether no ordinary pod may go there."""
+def _name(thing: Object) -> str:
+    return f"{text(thing, 'kind')} {text(thing, 'metadata', 'name')}".strip()
+
+
+def _is_tainted(node: Object) -> bool:
+    """Whether an ordinary pod cannot run there."""
     taints = items(node, "spec", "taints")
     return any(text(taint, "effect") in {"NoSchedule", "NoExecute"} for taint in taints)
 
@@ -126,5 +119,5 @@ def _has_ended(pod: Object) -> bool:
     return text(pod, "status", "phase") in {"Succeeded", "Failed"}
 
 
-def _told(amount: Decimal, what: str) -> str:
+def _readable(amount: Decimal, what: str) -> str:
     return f"{amount:.2f}" if what == "cpu" else f"{amount / Decimal(1024) ** 3:.2f} GiB"

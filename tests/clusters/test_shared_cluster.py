@@ -15,7 +15,7 @@ import yaml
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
 from harness.checks.fence import FenceHeld
-from harness.clusters import capacity, rbac, shared_velero
+from harness.clusters import rbac, shared_velero
 from harness.clusters.permissions_file import Allowed, allowed
 from harness.clusters.rbac import Right
 from harness.clusters.shared_cluster import ExistingCluster, Guest
@@ -207,40 +207,6 @@ def test_a_cluster_without_velero_is_told_apart_from_one_without_rights() -> Non
     knows_velero(lambda *_, **__: "v1\nvelero.io/v1\n", THERE)
     with pytest.raises(Misconfigured, match="there is no Velero on the context staging"):
         knows_velero(lambda *_, **__: "v1\nvelero.io/v2\n", THERE)
-
-
-# ---------------------------------------------------------------- room
-
-
-SET: Json = {
-    "kind": "StatefulSet",
-    "spec": {
-        "replicas": 3,
-        "template": {"spec": {"containers": [{"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}}]}},
-        "volumeClaimTemplates": [{"spec": {"resources": {"requests": {"storage": "1Gi"}}}}],
-    },
-}
-
-
-@pytest.mark.parametrize(
-    ("hard", "used", "said"),
-    [
-        ({"pods": "3", "requests.cpu": "150m", "memory": "384Mi", "requests.storage": "3Gi"}, {}, None),
-        ({"pods": "3"}, {"pods": "1"}, "it needs 3 of pods, and the quota q leaves 2"),
-        ({"cpu": "0.1"}, {}, r"it needs 0\.15 of cpu, and the quota q leaves 0\.1"),
-        ({"requests.storage": "2G"}, {}, "it needs 3221225472 of requests.storage, and the quota q leaves 2000000000"),
-        ({"persistentvolumeclaims": "2"}, {}, "it needs 3 of persistentvolumeclaims"),
-        ({"services.loadbalancers": "0"}, {}, None),
-        ({"pods": "many"}, {}, "'many' is no quantity"),
-    ],
-)
-def test_a_quota_that_is_too_small_is_named(hard: Json, used: Json, said: str | None) -> None:
-    quota: Mapping[str, Json] = {"metadata": {"name": "q"}, "status": {"hard": hard, "used": used}}
-    if said is None:
-        capacity.enough([quota], [cast("Mapping[str, Json]", SET)])
-        return
-    with pytest.raises(Misconfigured, match=said):
-        capacity.enough([quota], [cast("Mapping[str, Json]", SET)])
 
 
 # ---------------------------------------------------------------- manifests

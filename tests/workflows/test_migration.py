@@ -19,7 +19,6 @@ from harness import reports
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import MOVE, judge
 from harness.cli.app import main
-from harness.clusters.capacity import lacking, quantity
 from harness.clusters.rbac import Right, to_enter
 from harness.core import resources
 from harness.core.clock import Clock
@@ -235,21 +234,6 @@ def test_nobody_writes_is_no_plan() -> None:
     assert planned(source(), target(), replace(OPTIONS, writers=())).fatal == (
         "nothing says who writes: name writers with --writer, or a command with --freeze",
     )
-
-
-@pytest.mark.parametrize(
-    ("word", "is_"), [("100m", "0.1"), ("2", "2"), ("1Gi", "1073741824"), ("1k", "1000"), ("", "0")]
-)
-def test_quantities(word: str, is_: str) -> None:
-    assert str(quantity(word).normalize()) == str(quantity(is_).normalize())
-    assert float(quantity(word)) == float(is_)
-
-
-def test_a_node_that_takes_no_pods_is_no_room() -> None:
-    node = thing("Node", "a", spec={"taints": [{"effect": "NoSchedule"}]}, status={"allocatable": {"cpu": "4"}})
-    wanted = pod()
-    wanted["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
-    assert lacking([wanted], [node], []) == ("cpu 1.00 requested, 0.00 free",)
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ class Place:
                 say(line)
             say(f"the context {self.allowed.context}: {found.kubernetes}, {found.velero_image}; no fence is around it")
             found.there.claim()
-            quotas = capacity.quotas(found.there.kubectl, self.allowed.namespace)
-            capacity.enough(quotas, _deployment(found, options).manifests())
+            quotas = capacity.list_quotas(found.there.kubectl, self.allowed.namespace)
+            capacity.require_quota(quotas, _deployment(found, options).manifests())
         return found
 
     def planned(self, options: Options) -> tuple[Object, ...]:

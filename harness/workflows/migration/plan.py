@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.backups.velero import ANNOTATION, hooks_of
 from harness.backups.velero_install import NAMESPACE
-from harness.clusters.capacity import lacking
+from harness.clusters.capacity import shortages
 from harness.core.kubernetes import LABEL, Object, at, items, text
 from harness.workflows.migration.inventory import Survey, Velero, kind_of
 from harness.workflows.migration.quiesce import BY, frozen
@@ -198,8 +198,8 @@ def _storage(options: MoveOptions, source: Survey, target: Survey) -> Iterator[t
                 True,
                 f"{target.place.context} has no storage class {becomes}; map {name} with --storage-class ({have})",
             )
-    if short := lacking(source.pods, target.nodes, target.placed):
-        yield True, f"{target.place.context} has no room: {'; '.join(short)}"
+    if short := shortages(source.pods, target.nodes, target.placed):
+        yield True, f"{target.place.context} does not have enough: {'; '.join(short)}"
 
 
 def _data(source: Survey, found: tuple[Database, ...]) -> Iterator[tuple[bool, str]]:
