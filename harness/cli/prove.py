@@ -103,8 +103,7 @@ def prove(
         key=key,
     )
     if place and dry_run:
-        found = assembly.Looked.at(asked)
-        planned = place.planned(asked, found.recorded, found.databases, found.size)
+        planned = place.planned(asked, assembly.find(asked))
         output.document({"apiVersion": "v1", "kind": "List", "items": list(planned)}, indent=2)
         return 0
     with assembly.ProofSite(rehearsal_of_proofs, place) as site, output.watch(quiet=quiet) as watcher:

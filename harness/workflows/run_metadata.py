@@ -1,37 +1,89 @@
-"""What run.json says of a run before it begins: what was asked, of what, by which code, on which machine."""
+"""What run.json says of a run before it starts: what was requested, which code runs it, and on which machine."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import platform
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from harness.checks.proof_metrics import LEFT_OUT as NOT_COMPARED
 from harness.clusters.environment import Ground
 from harness.core import paths, process
 from harness.core.errors import HarnessError
-from harness.core.model import Json
+from harness.core.model import Json, Objectives, Plan
 from harness.core.ports import Indexed
 from harness.evidence.run_directory import read_json
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import facts as of_scenario
+from harness.workflows.hooks import Hook
 from harness.workloads.application import Application, StoreKind
+from harness.workloads.detection import Database
 from harness.workloads.exclusions import LEFT_OUT
 from harness.workloads.external import GivenKind
 
 
+def common(
+    *,
+    summary: str,
+    steps: Sequence[str],
+    plan: Plan,
+    objectives: Objectives,
+    engine: str,
+    stores: Mapping[str, Sequence[str]],
+    hooks: Sequence[Hook],
+    left_out: Mapping[str, Mapping[str, Json]],
+) -> dict[str, Json]:
+    """What run.json says of every run: what was requested, which code runs it, and on which machine.
+
+    `stores` are their members by name; `left_out` says by store what is not compared, and why.
+    """
+    return {
+        "summary": summary,
+        "steps": list(steps),
+        "plan": asdict(plan),
+        "expected_findings": [],
+        "objectives": asdict(objectives),
+        "engine": engine,
+        "stores": {name: list(members) for name, members in stores.items()},
+        "hooks": [asdict(hook) for hook in hooks],
+        "commit": commit(),
+        "selftest": None,
+        "left_out": {name: dict(parts) for name, parts in left_out.items()},
+        "host": host(),
+    }
+
+
+def of_databases(databases: Iterable[Database]) -> dict[str, dict[str, Json]]:
+    """What is not compared of databases that drillproof did not fill, by kind."""
+    return {each.kind: dict(NOT_COMPARED[each.kind]) for each in databases}
+
+
 def of_drill(options: Options, application: Application, ground: Ground) -> dict[str, Json]:
     """All that run.json says of a drill."""
-    scenario = options.scenario
+    scenario, brought = options.scenario, application.brought
     kinds = {name: application.kind(name) for name in options.stores}
+    left_out: dict[str, Mapping[str, Json]] = {
+        name: dict(application.left_out.get(name, ())) for name in options.stores
+    }
+    left_out |= {"objects": dict(LEFT_OUT["objects"])}
+    if brought:
+        left_out |= {"application": _not_compared(options, application)}
     return {
-        "summary": scenario.summary,
+        **common(
+            summary=scenario.summary,
+            steps=scenario.steps,
+            plan=scenario.plan,
+            objectives=scenario.objectives,
+            engine=options.engine,
+            stores={name: kind.members for name, kind in kinds.items()},
+            hooks=options.hooks,
+            left_out=left_out,
+        ),
         **of_scenario(scenario),
-        "objectives": asdict(scenario.objectives),
         "strategy": options.way,
-        "engine": options.engine,
-        "stores": {name: list(kind.members) for name, kind in kinds.items()},
         "services": {
             kind.name: {"store": kind.store, "pods": list(kind.pods)} for kind in application.on(options.stores)
         },
@@ -39,16 +91,10 @@ def of_drill(options: Options, application: Application, ground: Ground) -> dict
         "seed": options.seed,
         "size": options.size,
         "writes_per_s": options.rate,
-        "hooks": [asdict(hook) for hook in options.hooks],
         "versions": ground.facts(),
         **({} if ground.fenced else {"fenced": False}),
-        "commit": commit(),
         "selftest": _last_self_test(),
-        "left_out": {name: dict(application.left_out.get(name, ())) for name in options.stores}
-        | {"objects": dict(LEFT_OUT["objects"])}
-        | ({"application": _not_compared(options, application)} if application.brought else {}),
-        "host": host(),
-        **({"application": application.brought.name} if application.brought else {}),
+        **({"application": brought.name} if brought else {}),
     }
 
 

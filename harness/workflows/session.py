@@ -1,4 +1,4 @@
-"""What drills, proofs and migrations share while they run: environment of hooks, secrets, logs, cleanup."""
+"""What drills, proofs and migrations share around a run: its directory, journal, secrets, logs and cleanup."""
 
 from __future__ import annotations
 
@@ -6,59 +6,98 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from harness.clusters.environment import SiteCluster
+from harness.core.clock import Clock
 from harness.core.errors import HarnessError
-from harness.core.model import Json
-from harness.evidence import support_bundle
+from harness.core.model import Event, Json, Verdict
+from harness.evidence import run_directory, support_bundle
 from harness.evidence.journal import Journal
+from harness.evidence.ledger import fingerprint
 
 SelfTest = Callable[[], Mapping[str, Json]]
-"""The in-memory self-test: how many mutations were noticed, those that were missed, and how long it took."""
+"""The in-memory self-test: how many mutations were detected, those that were missed, and how long it took."""
 
 
-def environment(kubectl: Path, cluster: SiteCluster, run: Path, namespace: str, scenario: str) -> dict[str, str]:
-    """What users' hooks find in their environment, but for the step."""
+class Session:
+    """Makes runs one after the other. Each workflow has its own, with a method that makes one run.
+
+    A context manager: on the way out it removes the cluster, or releases it if the user wants to keep it.
+    """
+
+    def __init__(self, self_test: SelfTest) -> None:
+        """Creates nothing yet. `self_test` runs once, before the first run; its result is evidence of every run."""
+        self._self_test = self_test
+        self._cluster: SiteCluster | None = None
+        self._keep = False
+        self._hidden: frozenset[str] = frozenset()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._cluster and self._keep:
+            self._cluster.release()
+        elif self._cluster:
+            self._cluster.down()
+
+    def settle(self, run: Path, verdict: Verdict) -> None:
+        """Take the verdict of the last run. By default the next run reuses nothing."""
+
+    def secrets(self) -> frozenset[str]:
+        """What no file of a run may contain; with the object store's keys as soon as it exists."""
+        keys: set[str] = set()
+        with contextlib.suppress(HarnessError):
+            if self._cluster:
+                keys |= {self._cluster.store.access_key, self._cluster.store.secret_key}
+        return frozenset(filter(None, self._hidden | keys))
+
+    @contextlib.contextmanager
+    def record(
+        self, runs: Path, name: str, facts: Mapping[str, Json], on_event: Callable[[Event], None]
+    ) -> Iterator[Journal]:
+        """A new run directory with its journal, which is closed on every exit path."""
+        run = run_directory.create(runs, name, facts)
+        with contextlib.closing(Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)) as journal:
+            journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
+            journal.append("selftest", tier="rehearsed", **self._self_test_result)
+            yield journal
+
+    @contextlib.contextmanager
+    def collect(self, journal: Journal, logs: Mapping[str, Callable[[Path], None]]) -> Iterator[None]:
+        """Collect the logs, and count what the network isolation stopped, on every exit path."""
+        try:
+            yield
+        finally:
+            support_bundle.collect(journal.path.parent / "bundle", logs, self.secrets())
+            with contextlib.suppress(HarnessError):
+                self.count_escapes(journal)
+
+    def count_escapes(self, journal: Journal) -> None:
+        """Record what the cluster's network isolation stopped and let through. HarnessError."""
+        if self._cluster:
+            counts = self._cluster.escapes()
+            journal.append("fence", **({"there": False} if counts is None else asdict(counts)))
+
+    @cached_property
+    def _self_test_result(self) -> Mapping[str, Json]:
+        return dict(self._self_test())
+
+
+def hook_environment(kubeconfig: Path, run: Path, namespace: str, scenario: str, **more: str) -> dict[str, str]:
+    """The environment of users' hooks, except the step."""
     return {
-        "PATH": f"{kubectl.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "KUBECONFIG": str(cluster.kubeconfig.resolve()),
+        "KUBECONFIG": str(kubeconfig.resolve()),
         "DRILLPROOF_RUN": str(run.resolve()),
         "DRILLPROOF_NAMESPACE": namespace,
         "DRILLPROOF_SCENARIO": scenario,
+        **more,
     }
 
 
-def keys_of_store(cluster: SiteCluster | None) -> frozenset[str]:
-    """The credentials of a cluster's object store, once it is there."""
-    with contextlib.suppress(HarnessError):
-        if cluster:
-            return frozenset((cluster.store.access_key, cluster.store.secret_key))
-    return frozenset()
-
-
-def leave(cluster: SiteCluster | None, *, keep: bool) -> None:
-    """Take a cluster down, or let go of it if it is to be kept."""
-    if cluster and keep:
-        cluster.release()
-    elif cluster:
-        cluster.down()
-
-
-@contextlib.contextmanager
-def logs_home(
-    cluster: SiteCluster, tool: Callable[[Path], None], journal: Journal, secrets: Callable[[], frozenset[str]]
-) -> Iterator[None]:
-    """Bring the logs home, and count what the fence has stopped, on every way out."""
-    try:
-        yield
-    finally:
-        logs = {"cluster": cluster.collect, "tool": tool}
-        support_bundle.collect(journal.path.parent / "bundle", logs, secrets())
-        with contextlib.suppress(HarnessError):
-            journal.append("fence", **counted(cluster))
-
-
-def counted(cluster: SiteCluster) -> dict[str, Json]:
-    counts = cluster.escapes()
-    return {"there": False} if counts is None else asdict(counts)
+def with_program(program: Path) -> str:
+    """The PATH on which a program is found first."""
+    return f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"

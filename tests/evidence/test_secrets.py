@@ -96,7 +96,7 @@ def test_no_file_of_a_run_shows_a_secret_of_the_drill(tmp_path: Path) -> None:
     log = Journal(run / "journal.jsonl", Clock(), told.append, site.secrets)
     everything = [form.decode() for secret in site.secrets() for form in written(secret)]
     assert site._cluster is not None
-    with session.logs_home(site._cluster, site.logs, log, site.secrets):
+    with site.collect(log, {"cluster": site.logs, "tool": site.logs}):
         log.append("note", text=f"hook after up: kubectl get secrets: {' '.join(everything)}")
         log.append("damage", fault="x", what={form: form for form in everything})
         try:
@@ -127,11 +127,14 @@ def test_logs_come_home_on_every_way_out(tmp_path: Path, way_out: BaseException 
     def broken(_: Path) -> None:
         raise RuntimeError("an answer that nobody thought of")
 
-    cluster = cast("KindCluster", SimpleNamespace(collect=broken, escapes=lambda: Counts(1, 0)))
+    site = session.Session(dict)
+    site._cluster = cast(
+        "KindCluster", SimpleNamespace(store=ObjectStore("", "", "", "", ""), escapes=lambda: Counts(1, 0))
+    )
     log = Journal(tmp_path / "journal.jsonl", Clock())
     with (
         pytest.raises(type(way_out)) if way_out else contextlib.nullcontext(),
-        session.logs_home(cluster, logs, log, frozenset),
+        site.collect(log, {"cluster": broken, "tool": logs}),
     ):
         if way_out:
             raise way_out

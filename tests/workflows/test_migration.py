@@ -378,7 +378,7 @@ class Impatient:
 
 
 def _end(side: Side, place: Place) -> End:
-    return End(place, side.kubectl, side, Examiner(side.kubectl, resources.fixtures() / "prove"), side.volumes)
+    return End(place, side.kubectl, side, side.volumes)
 
 
 def told(run: Path) -> dict[str, Any]:

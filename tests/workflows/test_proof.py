@@ -20,6 +20,7 @@ from harness.backups.bucket_reader import Credentials, Listing, Place, Source
 from harness.backups.velero_backup import Recorded
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import judge
+from harness.clusters.environment import SiteCluster
 from harness.core import resources, timeouts
 from harness.core.clock import Clock
 from harness.core.errors import Misconfigured, TimedOut, ToolFailed
@@ -36,9 +37,8 @@ from harness.selftest import runner
 from harness.workflows.hooks import Hook
 from harness.workflows.proof import assembly
 from harness.workflows.proof import request as requests
-from harness.workflows.proof.proof import Parts, Prove
+from harness.workflows.proof.proof import BackupInBucket, Parts, Prove, Sandbox
 from harness.workflows.proof.request import ProofOptions
-from harness.workflows.proof.sandbox import Stand
 from harness.workloads import detection
 from harness.workloads.database_probe import Examiner, Garbled, no_place, parts_of, sound_of
 from harness.workloads.database_probe import lines as fields
@@ -108,6 +108,10 @@ class World:
 
     # ------------------------------------------------------------ Velero and its bucket
 
+    @property
+    def store(self) -> World:
+        return self
+
     def client(self) -> Any:  # noqa: ANN401 # stands in for boto's own
         return SimpleNamespace(put_object=lambda Bucket, Key, Body: self.ours.__setitem__(Key, Body))  # noqa: N803 # boto's
 
@@ -134,15 +138,7 @@ class World:
         )
 
 
-@dataclass(frozen=True)
-class Standing:
-    """As much of a `Stand` as a run's facts need."""
-
-    more: Mapping[str, Json] = field(default_factory=dict)
-    versions: Mapping[str, Json] = field(
-        default_factory=lambda: {"kubernetes": "v1", "docker": "1", "node image": "n", "images": {}}
-    )
-
+VERSIONS: dict[str, Json] = {"kubernetes": "v1", "docker": "1", "node image": "n", "images": {}}
 
 OPTIONS = ProofOptions(
     place=Place("backups", endpoint="http://store"),
@@ -178,27 +174,21 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
         listing = source.listing()
         recorded = velero_backup.read(source, listing, options.backup, options.schedule)
         databases = detection.databases(recorded.pods, options.databases)
-        facts = assembly._facts(options, cast("Stand", Standing(more or {})), recorded, databases)
+        backup = BackupInBucket(source, listing, recorded, databases)
+        sandbox = Sandbox(
+            cluster=cast("SiteCluster", world),
+            engine=world,
+            kubectl=Path(),
+            namespace="",
+            versions=VERSIONS,
+            more=more or {},
+        )
+        facts = assembly._facts(options, sandbox, backup)
         run = rundirs.create(tmp_path / "runs", "prove", facts)
         journal = Journal(run / "journal.jsonl", Clock())
         journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
         journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
-        examiner = Examiner(world.kubectl, resources.fixtures() / "prove")
-        parts = Parts(
-            cluster=world,
-            engine=world,
-            bucket=lambda: world,
-            source=source,
-            listing=listing,
-            recorded=recorded,
-            databases=databases,
-            examiner=examiner,
-            prepare=lambda: None,
-            hooks=hooks,
-            env={},
-            rto_s=rto_s,
-        )
-        Prove(parts, run, journal).run()
+        Prove(Parts(sandbox, backup, hooks, {}, rto_s), run, journal).run()
         journal.append("fence", stopped=3, escaped=0)
         journal.close()
         judge.recheck(run)

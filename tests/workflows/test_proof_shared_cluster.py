@@ -26,6 +26,7 @@ from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.kubernetes import LABEL, Kubectl, Object, at, text
 from harness.core.model import Json
+from harness.workflows.proof.proof import BackupInBucket
 from harness.workflows.proof.shared_cluster import objects, preflight, rbac, restore_filter
 from harness.workflows.proof.shared_cluster.cluster import ProofCluster
 from harness.workflows.proof.shared_cluster.config import Permit, permit
@@ -529,7 +530,7 @@ def test_whatever_breaks_before_the_proof_begins_nothing_is_left(monkeypatch: py
     bucket = good()
     recorded = velero_backup.read(bucket, bucket.listing(), NAME)
     with pytest.raises(KeyboardInterrupt):
-        preflight.Place(THERE).stand(OPTIONS, recorded, (), 1, lambda _: None)
+        preflight.Place(THERE).sandbox(OPTIONS, BackupInBucket(bucket, bucket.listing(), recorded, ()), lambda _: None)
     assert done[-2:] == [broken, "down"]
 
 

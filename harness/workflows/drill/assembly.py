@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Self
 
 from harness.checks.cluster_reuse import left_by
 from harness.clusters import local
 from harness.clusters.environment import Ground, SiteCluster
 from harness.clusters.images import preload
 from harness.core import paths
-from harness.core.clock import Clock
 from harness.core.errors import HarnessError
 from harness.core.kubernetes import objects, text
 from harness.core.model import Event, Json, Left, Verdict
 from harness.core.ports import Reusable
-from harness.evidence import run_directory
-from harness.evidence.journal import Journal
-from harness.evidence.ledger import fingerprint
 from harness.evidence.run_directory import Run
 from harness.workflows import run_metadata
 from harness.workflows.drill.drill import Drill, Parts
 from harness.workflows.drill.request import Options
-from harness.workflows.session import SelfTest, counted, environment, keys_of_store, leave, logs_home
+from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads.application import Application, Secrets, ServiceKind, StoreKind
 from harness.workloads.custos import CUSTOS
 from harness.workloads.dataset import dataset
@@ -51,11 +46,8 @@ def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
     return preload.on_nodes(local.ensure(options.images, options.mirror, say), dict(brought.images))
 
 
-class Site:
-    """Where drills run one after the other: one cluster, whose stores one drill may leave to the next.
-
-    A context manager: on the way out the cluster is taken down, or let go if it is to be kept.
-    """
+class Site(Session):
+    """Runs drills one after the other on one cluster; a drill may reuse the stores of the one before."""
 
     def __init__(
         self,
@@ -64,28 +56,15 @@ class Site:
         fresh: bool = False,
         ground: Callable[[Options, Callable[[str], None]], Ground] = _own_ground,
     ) -> None:
-        """Nothing is made yet. With `fresh` every drill gets a cluster of its own; `ground` makes clusters.
-
-        `self_test` is run once, before the first drill: its result is part of the evidence of each.
-        """
-        self._self_test = self_test
+        """Creates nothing yet. With `fresh` every drill gets its own cluster; `ground` provides clusters."""
+        super().__init__(self_test)
         self._fresh = fresh
         self._ground = ground
-        self._keep = False
-        self._cluster: SiteCluster | None = None
         self._made_of: Basis | None = None
         self._credentials: Secrets = {}
-        self._generated: Secrets = {}  # of an application of the user's: the Secrets that are made anew
-        self._hidden: frozenset[str] = frozenset()
+        self._generated: Secrets = {}  # Secrets of the user's application that are generated for each drill
         self._left: Left | None = None
-        self._rehearsal: dict[str, Json] | None = None
         self._forget: Callable[[], None] = lambda: None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        leave(self._cluster, keep=self._keep)
 
     def drill(
         self,
@@ -94,66 +73,55 @@ class Site:
         say: Callable[[str], None],
         afterwards: Callable[[Parts, Path], None] | None = None,
     ) -> Path:
-        """Run one drill, and return its run directory; the journal there says how it went.
+        """Run one drill and return its run directory; the journal in it says how the drill went.
 
-        `say` gets lines about what is being made ready before there is a journal; `afterwards` is done with what was
-        restored. Misconfigured if the drill cannot be as it is asked for; nothing has been made then. It leaves
-        nothing to the next one unless it is settled first.
+        `say` gets lines about the preparation, before there is a journal. `afterwards` works on what was restored.
+        Misconfigured if this drill is impossible; then nothing was created. The next drill reuses nothing unless
+        `settle` is called first.
         """
         known = _known_data(options)
         self._keep = options.keep
         ground = self._ground(options, say)
         left = self._take_over(options)
         cluster = self._cluster = self._cluster or ground.cluster(options.cluster)
-        run = run_directory.create(
-            options.runs, options.scenario.name, run_metadata.of_drill(options, _application(options), ground)
-        )
-        journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
-        try:
-            journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-            journal.append("selftest", tier="rehearsed", **self._rehearsed())
-            for change in brought.changed if (brought := _application(options).brought) else ():
+        application = _application(options)
+        facts = run_metadata.of_drill(options, application, ground)
+        with self.record(options.runs, options.scenario.name, facts, on_event) as journal:
+            run = journal.path.parent
+            for change in brought.changed if (brought := application.brought) else ():
                 journal.append("note", text=f"deployed otherwise than the manifests say: {change}")
             secrets = self._credentials, self._generated
             parts = _parts(options, ground, cluster, known=known, run=run, secrets=secrets, left=left)
             self._forget = parts.engine.forget
-            with logs_home(cluster, parts.engine.collect, journal, self.secrets):
+            with self.collect(journal, {"cluster": cluster.collect, "tool": parts.engine.collect}):
                 Drill(parts, run, journal).run()
                 if afterwards is not None:
-                    journal.append("fence", **counted(cluster))
+                    self.count_escapes(journal)
                     afterwards(parts, run)
-        finally:
-            journal.close()
         return run
 
     def settle(self, run: Path, verdict: Verdict) -> None:
-        """Say what the last drill came to; after anything but PASS nothing of its cluster is used again."""
+        """Take the verdict of the last drill; after anything but PASS its cluster is not reused."""
         if verdict is Verdict.PASS and not self._fresh and self._can_forget():
             self._left = left_by(Run(run))
-        else:
-            self._tear_down()
+        elif self._cluster and not self._keep:
+            self._cluster.down()
+            self._cluster = None
+
+    def secrets(self) -> frozenset[str]:
+        """What no file of a run may contain: also the credentials of the stores."""
+        return super().secrets() | {value for values in self._credentials.values() for value in values.values()}
 
     def _can_forget(self) -> bool:
-        """Whether the bucket can be emptied for the next drill; under object lock it cannot."""
+        """Whether the bucket can be emptied for the next drill; with object lock it cannot."""
         try:
             self._forget()
         except HarnessError:
             return False
         return True
 
-    def secrets(self) -> frozenset[str]:
-        """What must be in no file of a run: the stores' credentials, and the object store's once it is there."""
-        known = frozenset(value for values in self._credentials.values() for value in values.values())
-        return known | self._hidden | keys_of_store(self._cluster)
-
-    def _rehearsed(self) -> dict[str, Json]:
-        """What the cheap tier of the self-test came to: once for all drills of this process, which has one code."""
-        if self._rehearsal is None:
-            self._rehearsal = dict(self._self_test())
-        return self._rehearsal
-
     def _take_over(self, options: Options) -> Left | None:
-        """What the last drill left, if this one can begin with it; else credentials are made for a new beginning."""
+        """What the last drill left, if this one can start with it; otherwise new credentials for a new cluster."""
         left, self._left = self._left, None
         made_of = _basis(options)
         application = _application(options)
@@ -167,21 +135,18 @@ class Site:
             self._credentials = brought.credentials(self._generated)
             self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}
         else:
-            secret: tuple[StoreKind | ServiceKind, ...] = (*kinds, *application.on(options.stores))
-            self._credentials = {
-                kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in secret
-            }
+            self._credentials = made_up(kinds) | made_up(application.on(options.stores))
         self._made_of = made_of
         return None
-
-    def _tear_down(self) -> None:
-        if self._cluster and not self._keep:
-            self._cluster.down()
-            self._cluster = None
 
 
 def _application(options: Options) -> Application:
     return options.application or CUSTOS
+
+
+def made_up(kinds: Iterable[StoreKind | ServiceKind]) -> dict[str, dict[str, str]]:
+    """New credentials of each of these stores or services, by its name."""
+    return {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
 
 
 def _known_data(options: Options) -> dataset.KnownData:
@@ -241,7 +206,9 @@ def _parts(
         beside=lambda: _parts(
             options, ground, cluster.beside, known=known, run=run, secrets=secrets, left=None, source=cluster
         ),
-        env=environment(ground.kubectl, cluster, run, namespace, options.scenario.name),
+        env=hook_environment(
+            cluster.kubeconfig, run, namespace, options.scenario.name, PATH=with_program(ground.kubectl)
+        ),
         writes_per_s=options.rate,
         left=left,
         services=tuple(kind(cluster, namespace, credentials[kind.name]) for kind in application.on(options.stores)),

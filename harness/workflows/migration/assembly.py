@@ -6,26 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Self
 
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import secret_values
 from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
-from harness.checks.proof_metrics import LEFT_OUT
 from harness.checks.trust import believed
 from harness.clusters.diagnostics import collect_namespace
 from harness.clusters.rbac import whoami
-from harness.core import resources
-from harness.core.clock import Clock
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.kubernetes import Kubectl, find_kubectl, text
 from harness.core.model import MOVE_STEPS, Event, Json, Plan, Verdict
 from harness.core.wait import NotYet
-from harness.evidence import run_directory, support_bundle
-from harness.evidence.journal import Journal
-from harness.evidence.ledger import fingerprint
+from harness.evidence import run_directory
 from harness.workflows import hooks, run_metadata
+from harness.workflows.database_reader import examiner
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import plan as plans
 from harness.workflows.migration import rbac
@@ -36,8 +31,7 @@ from harness.workflows.migration.plan import Hindrance, MovePlan
 from harness.workflows.migration.quiesce import Freezer
 from harness.workflows.migration.request import MoveOptions, Place, kubeconfig_of
 from harness.workflows.migration.rollback import Moved
-from harness.workflows.session import SelfTest
-from harness.workloads.database_probe import Examiner
+from harness.workflows.session import Session
 
 NAME = "migrate"
 
@@ -59,58 +53,34 @@ def look(options: MoveOptions) -> Looked:
     source = survey(kubectl, options.source, OF_SOURCE)
     target = survey(other, options.target, OF_TARGET)
     plan = plans.plan(options, source, target)
-    examiner, silent = examiner_of(kubectl), []
+    silent = []
     for database in plan.databases:
         try:
-            examiner.ready(database)
+            examiner(kubectl).ready(database)
         except (HarnessError, NotYet) as error:
             silent.append(Hindrance(fatal=True, what=f"{database.key} does not tell what it holds: {error}"))
     return Looked(source, target, replace(plan, hindrances=(*plan.hindrances, *silent)), binds)
 
 
-class MoveSite:
-    """Where one migration is made. Nothing of either cluster is ours, so nothing is taken down."""
-
-    def __init__(self, self_test: SelfTest) -> None:
-        """Nothing is asked yet."""
-        self._self_test = self_test
-        self._known: frozenset[str] = frozenset()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
+class MoveSite(Session):
+    """Runs one migration. Neither cluster belongs to drillproof, so none is removed."""
 
     def drill(self, options: MoveOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
-        """Move, and return the run directory; the journal there says how it went.
+        """Migrate, and return the run directory; the journal in it says how the migration went.
 
-        Misconfigured if it cannot be; nothing was changed then.
+        Misconfigured if it is impossible; then nothing was changed.
         """
         looked = look(options)
         if looked.plan.fatal:
             raise Misconfigured(f"this cannot be moved: {'; '.join(looked.plan.fatal)}")
         for line in told(looked.plan):
             say(line)
-        self._known = frozenset(secret_values(looked.source.of("Secret")))
-        run = run_directory.create(options.runs, NAME, _facts(options, looked))
-        journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
-        try:
-            journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-            journal.append("selftest", tier="rehearsed", **self._self_test())
-            try:
+        self._hidden = frozenset(secret_values(looked.source.of("Secret")))
+        with self.record(options.runs, NAME, _facts(options, looked), on_event) as journal:
+            run = journal.path.parent
+            with self.collect(journal, _logs(options)):
                 Move(_parts(options, looked, run), run, journal).run()
-            finally:
-                support_bundle.collect(run / "bundle", _logs(options), self.secrets())
-        finally:
-            journal.close()
         return run
-
-    def settle(self, run: Path, verdict: Verdict) -> None:
-        """Nothing is left to another one."""
-
-    def secrets(self) -> frozenset[str]:
-        """What must be in no file of a run."""
-        return frozenset(filter(None, self._known))
 
 
 def _logs(options: MoveOptions) -> dict[str, Callable[[Path], None]]:
@@ -156,17 +126,12 @@ def _way(run: Moved, place: Place, kubeconfig: Path | None) -> ways.End:
     file = kubeconfig_of(kubeconfig)
     kubectl = kubectl_of(file, place)
     env = environment(file, run.source, run.target)
-    return ways.End(kubectl, examiner_of(kubectl), freezer_of(kubectl, place.namespace, env))
+    return ways.End(kubectl, examiner(kubectl), freezer_of(kubectl, place.namespace, env))
 
 
 def kubectl_of(kubeconfig: Path, place: Place) -> Kubectl:
     """kubectl, bound to one end. Misconfigured if there is no such program."""
     return Kubectl(find_kubectl(), kubeconfig, place.context)
-
-
-def examiner_of(kubectl: Kubectl) -> Examiner:
-    """Asks the databases of one end."""
-    return Examiner(kubectl, resources.fixtures() / "prove")
 
 
 def freezer_of(kubectl: Kubectl, namespace: str, env: Mapping[str, str]) -> Freezer:
@@ -211,14 +176,14 @@ def _parts(options: MoveOptions, looked: Looked, run: Path) -> Parts:
         ),
         classes=partial(_map, target, options.storage_classes),
         forget_classes=partial(_forget, target, options.storage_classes),
-        env={**env, "DRILLPROOF_RUN": str(run.resolve()), "DRILLPROOF_SCENARIO": NAME},
+        env=env | {"DRILLPROOF_RUN": str(run.resolve()), "DRILLPROOF_SCENARIO": NAME},
     )
 
 
 def _end(place: Place, kubectl: Kubectl, namespaces: Mapping[str, str]) -> End:
     velero = VeleroEngine(_Reached(kubectl), _no_way_in, _NOT_OURS)
     velero.rename(namespaces=namespaces, storage_classes={})
-    return End(place, kubectl, velero, examiner_of(kubectl), kubectl.volumes)
+    return End(place, kubectl, velero, kubectl.volumes)
 
 
 _NOT_OURS = Release(Path(), "", "", Path)
@@ -247,15 +212,17 @@ def _facts(options: MoveOptions, looked: Looked) -> dict[str, Json]:
         {**asdict(each), "key": each.key, "place": f"{there}/{each.pod}"} for each in looked.plan.databases
     ]
     return {
+        **run_metadata.common(
+            summary=f"Moves {options.source.name} to {options.target.name}.",
+            steps=MOVE_STEPS,
+            plan=Plan(move=True, namespace=there),
+            objectives=options.objectives,
+            engine="velero",
+            stores={each.key: (each.pod,) for each in looked.plan.databases},
+            hooks=options.hooks,
+            left_out=run_metadata.of_databases(looked.plan.databases),
+        ),
         "kind": run_directory.MOVE,
-        "summary": f"Moves {options.source.name} to {options.target.name}.",
-        "steps": list(MOVE_STEPS),
-        "plan": asdict(Plan(move=True, namespace=there)),
-        "expected_findings": [],
-        "objectives": asdict(options.objectives),
-        "engine": "velero",
-        "stores": {each.key: [each.pod] for each in looked.plan.databases},
-        "hooks": [asdict(hook) for hook in options.hooks],
         "source": _end_facts(looked.source),
         "target": _end_facts(looked.target),
         "storage_classes": dict(options.storage_classes),
@@ -270,10 +237,6 @@ def _facts(options: MoveOptions, looked: Looked) -> dict[str, Json]:
             "uncopied": list(uncopied),
         },
         "databases": databases,
-        "commit": run_metadata.commit(),
-        "selftest": None,
-        "left_out": {each.kind: dict(LEFT_OUT[each.kind]) for each in looked.plan.databases},
-        "host": run_metadata.host(),
     }
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,11 +15,11 @@ from harness.core.kubernetes import LABEL, Object, RunsKubectl, at, objects, tex
 from harness.core.model import MOVE_STEPS, Digest, Json, ToolReport, Volume
 from harness.core.wait import NotYet, until
 from harness.evidence.journal import Journal
+from harness.workflows.database_reader import DatabaseReader, examiner, record_state
 from harness.workflows.migration.plan import volumes_asked
 from harness.workflows.migration.quiesce import Freezer
 from harness.workflows.migration.request import MoveOptions, Place
 from harness.workflows.steps import Steps
-from harness.workloads.database_probe import Examiner, unready
 from harness.workloads.detection import Database
 
 SETTLE_S = 120.0
@@ -47,7 +46,6 @@ class End:
     place: Place
     kubectl: RunsKubectl
     tool: Tool
-    examiner: Examiner
     volumes: Callable[[str], tuple[Volume, ...]]
 
 
@@ -75,6 +73,8 @@ class Move:
         self._run = run
         self._journal = journal
         self._steps = Steps(journal, parts.options.hooks, parts.env)
+        self._source = DatabaseReader(journal, examiner(parts.source.kubectl))
+        self._target = DatabaseReader(journal, examiner(parts.target.kubectl), parts.target.place.namespace)
         self._name = f"migrate-{run.name.lower()}"
         self._asked = False  # whether anything was asked of the target
 
@@ -107,11 +107,11 @@ class Move:
         options = self._parts.options
         was = self._parts.freezer.freeze(options.writers, options.freeze, self._run.name)
         self._journal.append("frozen", writers=dict(was), command=options.freeze)
-        source, databases = self._parts.source, self._parts.databases
+        databases = self._parts.databases
         seen: list[Digest] = []
 
         def settled() -> None:
-            now = parallel.each(databases, source.examiner.digest)
+            now = parallel.each(databases, self._source.examiner.digest)
             before, seen[:] = list(seen), now
             if not before:
                 raise NotYet("read once")
@@ -121,8 +121,8 @@ class Move:
 
         until(settled, waited_for="the source to change no more", within_s=SETTLE_S, every_s=3)
         for database, parts in zip(databases, seen, strict=True):
-            self._digest(database, "before", parts)
-            self._attempt(database, "peers", partial(self._peers, source.examiner, database, "before"))
+            self._source.record_digest(database, "before", parts)
+            self._source.peers(database, "before")
 
     def _thaw(self) -> None:
         try:
@@ -173,73 +173,23 @@ class Move:
 
     def _read_back(self) -> None:
         target, databases = self._parts.target, self._parts.databases
-        answers = parallel.each(databases, self._answers)
-        answered = [database for database, answer in zip(databases, answers, strict=True) if answer]
-        if len(answered) == len(databases):
-            self._journal.mark("T7")
-        parallel.each(answered, self._read)
+        within_s = self._parts.options.objectives.rto_s or timeouts.RECOVER_S
+        parallel.each(self._target.wait_for_all(databases, within_s), self._read)
         self._journal.mark("T9")
-        here = target.place.namespace
-        volumes = [asdict(replace(each, claim=f"{here}/{each.claim}")) for each in target.volumes(here)]
-        self._journal.append("volumes", when="after", volumes=volumes)
-        self._journal.append("unready", pods=list(unready(target.kubectl, (here,))))
+        record_state(self._journal, target.kubectl, target.volumes, (target.place.namespace,))
         parallel.each(databases, self._read_source)
         self._journal.append("still-frozen", loose=dict(self._parts.freezer.loose(self._parts.options.writers)))
         for end, which in ((self._parts.source, "source"), (target, "target")):
             self._pods(end, which)
 
-    def _answers(self, database: Database) -> bool:
-        """Wait until it answers at the target; note how it is."""
-        there = self.there(database)
-        within_s = self._parts.options.objectives.rto_s or timeouts.RECOVER_S
-        try:
-            until(
-                lambda: self._parts.target.examiner.ready(there),
-                waited_for=f"{there.key} to answer",
-                within_s=within_s,
-                every_s=2,
-            )
-        except TimedOut as error:
-            self._parts.target.kubectl("get", "--raw", "/readyz")  # else it is the cluster that does not answer
-            self._health(database, ok=False, detail=str(error))
-            return False
-        self._health(database, ok=True, detail=f"answers; {database.why}")
-        return True
-
     def _read(self, database: Database) -> None:
-        """All that it tells of itself at the target; its own check last: it may end itself over a damaged page."""
-        examiner, there = self._parts.target.examiner, self.there(database)
-        self._attempt(database, "digest", lambda: self._digest(database, "after", examiner.digest(there)))
-        self._attempt(database, "peers", lambda: self._peers(examiner, there, "target"))
-        self._attempt(database, "sound", lambda: self._note("sound", database, **asdict(examiner.check(there))))
+        self._target.digest(database, "after")
+        self._target.peers(database, "target")
+        self._target.check(database)
 
     def _read_source(self, database: Database) -> None:
-        examiner = self._parts.source.examiner
-        self._attempt(database, "source", lambda: self._digest(database, "end", examiner.digest(database)))
-        self._attempt(database, "peers", lambda: self._peers(examiner, database, "source"))
-
-    def there(self, database: Database) -> Database:
-        """A database of the source as it is called at the target."""
-        return replace(database, namespace=self._parts.target.place.namespace)
-
-    def here(self, database: Database) -> Database:
-        """A database of either end as it is called at the source."""
-        return replace(database, namespace=self._parts.source.place.namespace)
-
-    def _attempt(self, database: Database, what: str, read: Callable[[], None]) -> None:
-        try:
-            read()
-        except HarnessError as error:
-            said = error.tail if isinstance(error, ToolFailed) else str(error)
-            self._note("unread", database, what=what, message=said)
-
-    def _digest(self, database: Database, when: str, parts: Digest) -> None:
-        told: dict[str, Json] = {name: asdict(part) for name, part in parts.items()}
-        self._note("digest", database, when=when, answered_by=database.pod, parts=told)
-
-    def _peers(self, examiner: Examiner, database: Database, where: str) -> None:
-        """Note who replicates from a database, or from whom it does: of the source `before` it is moved, and after."""
-        self._note("peers", self.here(database), where=where, addresses=list(examiner.peers(database)))
+        self._source.digest(database, "end", "source")
+        self._source.peers(database, "source")
 
     def _pods(self, end: End, where: str) -> None:
         """Note which addresses are those of the namespace's own pods."""
@@ -248,12 +198,6 @@ class Move:
             for pod in objects(end.kubectl, "pods", f"--namespace={end.place.namespace}")
         }
         self._journal.append("pods", where=where, namespace=end.place.namespace, addresses=dict(pods))
-
-    def _health(self, database: Database, *, ok: bool, detail: str) -> None:
-        self._note("health", database, when="after", ok=ok, detail=detail, role="", identity="")
-
-    def _note(self, kind: str, database: Database, **data: Json) -> None:
-        self._journal.append(kind, store=database.key, member=database.pod, **data)
 
 
 def _back(run: Path) -> str:

@@ -6,34 +6,25 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Self
 
 from harness.backups import velero_backup
-from harness.backups.bucket_reader import Listing, S3Source
+from harness.backups.bucket_reader import S3Source
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import Recorded, copy_of
 from harness.backups.velero_install import NAMESPACE, map_storage_classes
-from harness.checks.proof_metrics import LEFT_OUT
 from harness.clusters import local
-from harness.clusters.environment import SiteCluster
 from harness.clusters.images import preload
 from harness.clusters.kind import KindCluster
-from harness.core import paths, resources
-from harness.core.clock import Clock
+from harness.core import paths
 from harness.core.errors import Misconfigured
 from harness.core.kubernetes import RunsKubectl, objects
-from harness.core.model import PROOF_STEPS, Event, Json, Plan, ToolReport, Verdict
+from harness.core.model import PROOF_STEPS, Event, Json, Plan, ToolReport
 from harness.evidence import run_directory
-from harness.evidence.journal import Journal
-from harness.evidence.ledger import fingerprint
-from harness.workflows import run_metadata, session
-from harness.workflows.proof.proof import Parts, Prove
+from harness.workflows import run_metadata
+from harness.workflows.proof.proof import BackupInBucket, Parts, Prove, Sandbox, SandboxProvider
 from harness.workflows.proof.request import ProofOptions
-from harness.workflows.proof.sandbox import Ground, Stand
-from harness.workflows.session import SelfTest
+from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads import detection, images
-from harness.workloads.database_probe import Examiner
-from harness.workloads.detection import Database
 
 ROOM = 3
 """Bytes of disk for each byte of the backup: restored, and what a database makes of it."""
@@ -44,117 +35,71 @@ _CLASS = "drill"
 """The storage class that our clusters have; those of the backup become it."""
 
 
-class ProofSite:
-    """Where one backup is proved. A context manager: on the way out the cluster is taken down, or let go."""
+class ProofSite(Session):
+    """Proves a backup."""
 
-    def __init__(self, self_test: SelfTest, ground: Ground | None = None) -> None:
-        """Nothing is made yet. Without a `ground`, a fenced cluster of its own will be."""
-        self._self_test = self_test
-        self._ground = ground or OwnGround()
-        self._cluster: SiteCluster | None = None
-        self._keep = False
-        self._known: frozenset[str] = frozenset()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        session.leave(self._cluster, keep=self._keep)
+    def __init__(self, self_test: SelfTest, provider: SandboxProvider | None = None) -> None:
+        """Creates nothing yet. Without a `provider` the sandbox is a new isolated cluster."""
+        super().__init__(self_test)
+        self._provider = provider or OwnClusters()
 
     def drill(self, options: ProofOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
-        """Prove one backup, and return its run directory; the journal there says how it went.
+        """Prove one backup and return its run directory; the journal in it says how the proof went.
 
-        Misconfigured for a bucket or a backup that cannot be proved; nothing has been made then.
+        Misconfigured for a bucket or a backup that cannot be proved; then nothing was created.
         """
-        found = Looked.at(options)
-        recorded, databases = found.recorded, found.databases
-        for line in _told(recorded, databases):
+        backup = find(options)
+        for line in _told(backup):
             say(line)
-        self._known = recorded.secret_values | {options.credentials.secret_key, options.credentials.token}
-        self._known |= {options.repository_password}
+        credentials = options.credentials
+        self._hidden = backup.recorded.secret_values | {
+            *(credentials.secret_key, credentials.token, options.repository_password)
+        }
         self._keep = options.keep
-        stand = self._ground.stand(options, recorded, databases, found.size, say)
-        cluster = self._cluster = stand.cluster
-        self._known |= stand.secrets
-        run = run_directory.create(options.runs, NAME, _facts(options, stand, recorded, databases))
-        journal = Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)
-        try:
-            journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-            journal.append("selftest", tier="rehearsed", **self._self_test())
+        sandbox = self._provider.sandbox(options, backup, say)
+        cluster = self._cluster = sandbox.cluster
+        self._hidden |= sandbox.secrets
+        with self.record(options.runs, NAME, _facts(options, sandbox, backup), on_event) as journal:
+            run = journal.path.parent
+            path = with_program(sandbox.kubectl)
             parts = Parts(
-                cluster=cluster,
-                engine=stand.engine,
-                bucket=lambda: cluster.store,
-                source=found.source,
-                listing=found.listing,
-                recorded=recorded,
-                databases=databases,
-                examiner=Examiner(cluster.kubectl, resources.fixtures() / "prove"),
-                prepare=stand.prepare,
+                sandbox=sandbox,
+                backup=backup,
                 hooks=options.hooks,
-                env=session.environment(stand.kubectl, cluster, run, stand.namespace, NAME),
+                env=hook_environment(cluster.kubeconfig, run, sandbox.namespace, NAME, PATH=path),
                 rto_s=options.objectives.rto_s,
-                afterwards=stand.afterwards,
             )
-            with session.logs_home(cluster, stand.engine.collect, journal, self.secrets):
+            with self.collect(journal, {"cluster": cluster.collect, "tool": sandbox.engine.collect}):
                 Prove(parts, run, journal).run()
-        finally:
-            journal.close()
         return run
 
-    def settle(self, run: Path, verdict: Verdict) -> None:
-        """Nothing is left to another proof."""
 
-    def secrets(self) -> frozenset[str]:
-        """What must be in no file of a run."""
-        return frozenset(filter(None, self._known | session.keys_of_store(self._cluster)))
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What the bucket says of a backup before anything is made."""
-
-    source: S3Source
-    listing: Listing
-    recorded: Recorded
-    databases: tuple[Database, ...]
-
-    @classmethod
-    def at(cls, options: ProofOptions) -> Self:
-        """Look. Misconfigured for a bucket or a backup that cannot be proved."""
-        source = S3Source(options.place, options.credentials)
-        listing = source.listing()
-        recorded = velero_backup.read(source, listing, options.backup, options.schedule)
-        databases = detection.databases(recorded.pods, options.databases)
-        _is_whole(recorded)
-        return cls(source, listing, recorded, databases)
-
-    @property
-    def size(self) -> int:
-        """Bytes that belong to the backup."""
-        return sum(self.listing[key].size for key in self.recorded.keys(self.listing))
+def find(options: ProofOptions) -> BackupInBucket:
+    """Read the backup's records in the bucket. Misconfigured for a bucket or a backup that cannot be proved."""
+    source = S3Source(options.place, options.credentials)
+    listing = source.listing()
+    recorded = velero_backup.read(source, listing, options.backup, options.schedule)
+    databases = detection.databases(recorded.pods, options.databases)
+    _is_whole(recorded)
+    return BackupInBucket(source, listing, recorded, databases)
 
 
-class OwnGround:
-    """A fenced cluster of its own. Implements `harness.workflows.proof.sandbox.Ground`."""
+class OwnClusters:
+    """A new isolated cluster. Implements `harness.workflows.proof.proof.SandboxProvider`."""
 
-    def stand(
-        self,
-        options: ProofOptions,
-        recorded: Recorded,
-        databases: tuple[Database, ...],  # noqa: ARG002 # all are at home there
-        size: int,
-        say: Callable[[str], None],
-    ) -> Stand:
-        """Nothing is made yet but images."""
+    def sandbox(self, options: ProofOptions, backup: BackupInBucket, say: Callable[[str], None]) -> Sandbox:
+        """Creates nothing yet, except images."""
+        recorded = backup.recorded
         restored = sum(copy.bytes_total for copy in recorded.report.volumes)
-        paths.room(size + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it")
+        paths.room(
+            backup.bytes_total + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it"
+        )
         supplied = local.ensure(options.images, options.mirror, say)
         supplied = preload.on_nodes(supplied, images.wanted(recorded.pods))
         cluster = supplied.cluster(options.cluster)
         _is_new(cluster)
         velero = VeleroEngine(cluster, lambda: cluster.store, supplied.release, uploader=recorded.uploader)
-        return Stand(
+        return Sandbox(
             cluster=cluster,
             engine=_Engine(velero, cluster.kubectl, options.repository_password),
             kubectl=supplied.kubectl,
@@ -207,16 +152,16 @@ class _Engine:
         return replace(report, volumes=tuple(sorted(map(copy_of, found), key=lambda copy: (copy.pod, copy.volume))))
 
 
-def _told(recorded: Recorded, databases: tuple[Database, ...]) -> tuple[str, ...]:
-    """What will be proved, for whoever watches to confirm or to stop."""
-    report = recorded.report
+def _told(backup: BackupInBucket) -> tuple[str, ...]:
+    """What will be proved, so that the user can stop it."""
+    recorded, report = backup.recorded, backup.recorded.report
     copied = f"{len(report.volumes)} volumes copied with {recorded.uploader}, of {', '.join(recorded.namespaces)}"
     return (
         f"the backup {report.name}, begun {recorded.started}: {report.phase}, {copied}",
         *(
             f"database {each.key}, container {each.container}: {each.why}; "
             f"{f'fingerprint in {each.fingerprint}' if each.fingerprint else 'no fingerprint'}"
-            for each in databases
+            for each in backup.databases
         ),
     )
 
@@ -246,7 +191,8 @@ def _prepare(cluster: KindCluster, recorded: Recorded) -> None:
     map_storage_classes(cluster.kubectl, dict.fromkeys(sorted(others), _CLASS))
 
 
-def _facts(options: ProofOptions, stand: Stand, recorded: Recorded, databases: tuple[Database, ...]) -> dict[str, Json]:
+def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> dict[str, Json]:
+    recorded, databases = backup.recorded, backup.databases
     places = {each.place for each in databases}
     copied = {copy.pod for copy in recorded.report.volumes}
     copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
@@ -254,16 +200,19 @@ def _facts(options: ProofOptions, stand: Stand, recorded: Recorded, databases: t
         {**asdict(each), "key": each.key, "place": each.place, "copied": each.place in copied} for each in databases
     ]
     return {
+        **run_metadata.common(
+            summary=f"Proves the backup {recorded.report.name} from the bucket {options.place.name}.",
+            steps=PROOF_STEPS,
+            plan=Plan(new_cluster=True),
+            objectives=options.objectives,
+            engine=f"velero-{recorded.uploader}",
+            stores={each.key: (each.pod,) for each in databases},
+            hooks=options.hooks,
+            left_out=run_metadata.of_databases(databases),
+        ),
         "kind": run_directory.PROOF,
-        "summary": f"Proves the backup {recorded.report.name} from the bucket {options.place.name}.",
         "asked": options.asked,
-        "steps": list(PROOF_STEPS),
-        "plan": asdict(Plan(new_cluster=True)),
-        "expected_findings": [],
         "objectives": {**asdict(options.objectives), "age_s": options.age_s},
-        "engine": f"velero-{recorded.uploader}",
-        "stores": {each.key: [each.pod] for each in databases},
-        "hooks": [asdict(hook) for hook in options.hooks],
         "backup": {
             "name": recorded.report.name,
             "place": asdict(options.place),
@@ -282,10 +231,6 @@ def _facts(options: ProofOptions, stand: Stand, recorded: Recorded, databases: t
             "others": list(recorded.others),
         },
         "databases": named,
-        "versions": stand.versions,
-        **stand.more,
-        "commit": run_metadata.commit(),
-        "selftest": None,
-        "left_out": {each.kind: dict(LEFT_OUT[each.kind]) for each in databases},
-        "host": run_metadata.host(),
+        "versions": sandbox.versions,
+        **sandbox.more,
     }

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from harness.backups.bucket_reader import Listing, Source, changed, differences, fingerprint
 from harness.backups.velero_backup import Recorded
+from harness.clusters.environment import SiteCluster
 from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
-from harness.core.model import DONE, PROOF_STEPS, Digest, Json, ToolReport, Volume
-from harness.core.ports import Bucket, Cluster
-from harness.core.wait import NotYet, until
+from harness.core.model import DONE, PROOF_STEPS, Json, ToolReport
 from harness.evidence.journal import Journal
 from harness.workflows import hooks
+from harness.workflows.database_reader import DatabaseReader, examiner, record_state
+from harness.workflows.proof.request import ProofOptions
 from harness.workflows.steps import Steps
-from harness.workloads.database_probe import Examiner, NoPlace, unready
 from harness.workloads.detection import Database
 
 MOST = 100
@@ -40,23 +40,59 @@ class Restorer(Protocol):
         """Restore a backup that it knows of, every volume named with its namespace. TimedOut."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a proof is made of. `listing` is the bucket as it was before anything else was done."""
+class Engine(Restorer, Protocol):
+    """A backup engine that keeps records."""
 
-    cluster: Cluster
-    engine: Restorer
-    bucket: Callable[[], Bucket]  # ours, beside the cluster; there only once that is up
+    def collect(self, into: Path) -> None:
+        """Write its records and logs below `into`; never raises for what is not available."""
+
+
+@dataclass(frozen=True)
+class BackupInBucket:
+    """One backup in a bucket, read before anything is created. `listing` is the whole bucket at that time."""
+
     source: Source
     listing: Listing
     recorded: Recorded
     databases: tuple[Database, ...]
-    examiner: Examiner
-    prepare: Callable[[], None]  # what the restored pods need of the cluster: images, storage classes
+
+    @property
+    def bytes_total(self) -> int:
+        """Bytes that belong to the backup."""
+        return sum(self.listing[key].size for key in self.recorded.keys(self.listing))
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Where a backup is restored: a new isolated cluster, or new namespaces of a shared cluster."""
+
+    cluster: SiteCluster
+    engine: Engine
+    kubectl: Path
+    namespace: str  # that users' hooks get
+    versions: dict[str, Json]  # for run.json
+    prepare: Callable[[], None] = lambda: None  # what the restored pods need of the cluster: storage classes
+    afterwards: Callable[[], str] = lambda: ""  # a last question after all reading; the answer in words. HarnessError
+    secrets: frozenset[str] = frozenset()  # what no file of a run may contain
+    more: Mapping[str, Json] = field(default_factory=dict)  # what else run.json says
+
+
+class SandboxProvider(Protocol):
+    """Where sandboxes come from."""
+
+    def sandbox(self, options: ProofOptions, backup: BackupInBucket, say: Callable[[str], None]) -> Sandbox:
+        """Prepare a sandbox for a backup. Misconfigured, and nothing stays behind, if that is impossible."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a proof works with. `env` is the environment of users' hooks."""
+
+    sandbox: Sandbox
+    backup: BackupInBucket
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
-    afterwards: Callable[[], str] = lambda: ""  # what else is asked when all was read, in words; HarnessError
-    rto_s: float | None = None  # past it nothing more is waited for: it is missed
+    rto_s: float | None = None  # nobody waits longer: the objective is missed
 
 
 class Prove:
@@ -68,6 +104,7 @@ class Prove:
         self._run = run
         self._journal = journal
         self._steps = Steps(journal, parts.hooks, parts.env)
+        self._reader = DatabaseReader(journal, examiner(parts.sandbox.cluster.kubectl))
         self._answer_within_s = parts.rto_s or timeouts.RECOVER_S
 
     def run(self) -> None:
@@ -81,42 +118,43 @@ class Prove:
            itself (T9). The source is listed once more at the very end, whatever broke before.
         """
         actions = {"up": self._up, "fetch": self._fetch, "restore": self._restore, "readback": self._read_back}
-        self._note_source("before", self._parts.listing)
+        self._note_source("before", self._parts.backup.listing)
         self._steps.take({step: actions[step] for step in PROOF_STEPS})
         try:
-            if told := self._parts.afterwards():
+            if told := self._parts.sandbox.afterwards():
                 self._journal.append("note", text=told)
-            self._note_source("after", self._parts.source.listing())
+            self._note_source("after", self._parts.backup.source.listing())
         except HarnessError as error:
             self._steps.broke(error)
 
     def _up(self) -> None:
-        self._parts.cluster.up()
-        self._parts.engine.install()
-        self._parts.prepare()
+        sandbox = self._parts.sandbox
+        sandbox.cluster.up()
+        sandbox.engine.install()
+        sandbox.prepare()
 
     def _fetch(self) -> None:
-        parts = self._parts
-        keys = parts.recorded.keys(parts.listing)
-        copied = parts.source.copy(keys, parts.bucket())
+        backup = self._parts.backup
+        keys = backup.recorded.keys(backup.listing)
+        copied = backup.source.copy(keys, self._parts.sandbox.cluster.store)
         self._journal.append("fetched", objects=len(keys), bytes=copied)
-        if copied != sum(parts.listing[key].size for key in keys):
+        if copied != backup.bytes_total:
             raise HarnessError(f"{copied} bytes were copied, and not as many as the source had listed; prove again")
 
     def _restore(self) -> None:
-        parts, engine = self._parts, self._parts.engine
-        # The engine that took it is not known, only how its copies were made.
-        self._journal.append("backup", engine=engine.name, **asdict(parts.recorded.report))
+        sandbox, recorded = self._parts.sandbox, self._parts.backup.recorded
+        engine, backup = sandbox.engine, recorded.report
+        # The backup does not say which engine took it, only how its volumes were copied.
+        self._journal.append("backup", engine=engine.name, **asdict(backup))
         name = f"proof-{self._run.name.lower()}"
-        backup = parts.recorded.report
-        # With no objective, as long as the slowest restore that anybody would wait for: 1 MB a second.
-        within_s = parts.rto_s or timeouts.RESTORE_S + sum(copy.bytes_total for copy in backup.volumes) / 1e6
+        # Without an objective, as long as the slowest acceptable restore: 1 MB per second.
+        within_s = self._parts.rto_s or timeouts.RESTORE_S + sum(copy.bytes_total for copy in backup.volumes) / 1e6
         try:
             engine.look_again(backup.name)
             self._journal.mark("T4")
-            report = engine.restore(name, backup.name, parts.recorded.namespaces, within_s=within_s)
+            report = engine.restore(name, backup.name, recorded.namespaces, within_s=within_s)
         except (ToolFailed, TimedOut) as error:
-            parts.cluster.kubectl("get", "--raw", "/readyz")  # else it is the cluster that failed, and not the backup
+            sandbox.cluster.kubectl("get", "--raw", "/readyz")  # else the cluster failed, not the backup
             self._steps.fail(str(error), error)
         self._journal.append("restore", engine=engine.name, **asdict(report))
         self._journal.mark("T5")
@@ -124,90 +162,21 @@ class Prove:
             self._answer_within_s = min(self._answer_within_s, timeouts.HEALTHY_S)
 
     def _read_back(self) -> None:
-        parts = self._parts
-        answered = [
-            database
-            for database, answers in zip(parts.databases, parallel.each(parts.databases, self._answers), strict=True)
-            if answers
-        ]
-        if len(answered) == len(parts.databases):
-            self._journal.mark("T7")
-        parallel.each(answered, self._read)
+        parts, reader = self._parts, self._reader
+        parallel.each(reader.wait_for_all(parts.backup.databases, self._answer_within_s), self._read)
         self._journal.mark("T9")
-        volumes = [asdict(volume) for namespace in parts.recorded.namespaces for volume in self._volumes(namespace)]
-        self._journal.append("volumes", when="after", volumes=volumes)
-        self._journal.append("unready", pods=list(unready(parts.cluster.kubectl, parts.recorded.namespaces)))
-
-    def _answers(self, database: Database) -> bool:
-        """Wait until it answers; note how it is."""
-        clock, began_s = self._journal.clock, self._journal.clock.now_s()
-
-        def ready() -> None:
-            try:
-                self._parts.examiner.ready(database)
-            except NoPlace as error:
-                if clock.now_s() - began_s > timeouts.PLACE_S:
-                    raise
-                raise NotYet(str(error)) from error
-
-        what = f"{database.key} to answer"
-        try:
-            until(ready, waited_for=what, within_s=self._answer_within_s, every_s=2)
-        except NoPlace as error:
-            self._unread(database, "health", error)
-            return False
-        except TimedOut as error:
-            self._parts.cluster.kubectl("get", "--raw", "/readyz")  # else it is the cluster that does not answer
-            self._health(database, ok=False, detail=str(error))
-            return False
-        self._health(database, ok=True, detail=f"answers; {database.why}")
-        return True
+        cluster = parts.sandbox.cluster
+        record_state(self._journal, cluster.kubectl, cluster.volumes, parts.backup.recorded.namespaces)
 
     def _read(self, database: Database) -> None:
-        """All that it tells of itself; its own check comes last, since it may end itself over a damaged page."""
-        examiner = self._parts.examiner
-
-        def fingerprint() -> None:
-            taken = examiner.fingerprint(database)
-            self._note("fingerprint", database, taken=taken.taken)
-            self._digest(database, "before", taken.parts)
-
-        def newest() -> None:
-            if found := examiner.newest(database):
-                self._note("newest", database, newest=found[0], column=found[1])
-
         if database.fingerprint:
-            self._attempt(database, "fingerprint", fingerprint)
-        self._attempt(database, "digest", lambda: self._digest(database, "after", examiner.digest(database)))
-        self._attempt(database, "newest", newest)
-        self._attempt(database, "sound", lambda: self._note("sound", database, **asdict(examiner.check(database))))
-
-    def _attempt(self, database: Database, what: str, read: Callable[[], None]) -> None:
-        try:
-            read()
-        except HarnessError as error:
-            self._unread(database, what, error)
-
-    def _unread(self, database: Database, what: str, error: HarnessError) -> None:
-        said = error.tail if isinstance(error, ToolFailed) else str(error)
-        self._note("unread", database, what=what, message=said)
-
-    def _digest(self, database: Database, when: str, parts: Digest) -> None:
-        told: dict[str, Json] = {name: asdict(part) for name, part in parts.items()}
-        self._note("digest", database, when=when, answered_by=database.pod, parts=told)
-
-    def _health(self, database: Database, *, ok: bool, detail: str) -> None:
-        self._note("health", database, when="after", ok=ok, detail=detail, role="", identity="")
-
-    def _note(self, kind: str, database: Database, **data: Json) -> None:
-        self._journal.append(kind, store=database.key, member=database.pod, **data)
-
-    def _volumes(self, namespace: str) -> tuple[Volume, ...]:
-        found = self._parts.cluster.volumes(namespace)
-        return tuple(replace(volume, claim=f"{namespace}/{volume.claim}") for volume in found)
+            self._reader.fingerprint(database)
+        self._reader.digest(database, "after")
+        self._reader.newest(database)
+        self._reader.check(database)
 
     def _note_source(self, when: str, listing: Listing) -> None:
-        differ = differences(self._parts.listing, listing)
+        differ = differences(self._parts.backup.listing, listing)
         self._journal.append(
             "listing",
             when=when,
@@ -215,5 +184,5 @@ class Prove:
             bytes=sum(thing.size for thing in listing.values()),
             sha256=fingerprint(listing),
             differences=[*differ[:MOST], *([f"and {len(differ) - MOST} more"] if len(differ) > MOST else [])],
-            changed=[*changed(self._parts.listing, listing)[:MOST]],
+            changed=[*changed(self._parts.backup.listing, listing)[:MOST]],
         )

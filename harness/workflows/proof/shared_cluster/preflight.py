@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.backups.bucket_reader import S3Source
 from harness.backups.object_store import ObjectStore
-from harness.backups.velero_backup import Recorded
 from harness.backups.velero_install import Release
 from harness.clusters import rbac
 from harness.clusters.context import ANSWER_S, enter, left_alone, without_values
@@ -23,46 +21,39 @@ from harness.core.kubernetes import Kubectl, Object, at, kept, text
 from harness.core.model import Json
 from harness.core.process import run
 from harness.workflows.drill.shared_cluster import Place as DrillPlace
+from harness.workflows.proof.proof import BackupInBucket, Sandbox
 from harness.workflows.proof.request import ProofOptions
-from harness.workflows.proof.sandbox import Stand
 from harness.workflows.proof.shared_cluster import objects, restore_filter
 from harness.workflows.proof.shared_cluster import rbac as grants
 from harness.workflows.proof.shared_cluster.cluster import ProofCluster
 from harness.workflows.proof.shared_cluster.config import Permit, permit
 from harness.workflows.proof.shared_cluster.network_check import Barrier, Target, Tried
 from harness.workflows.proof.shared_cluster.velero import There
-from harness.workloads.detection import Database
 
 _NO_KEYS = ObjectStore("http://nowhere", "", "velero", "-", "-")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A context that the user named and that the configuration allows. Implements `workflows.proof.sandbox.Ground`."""
+    """A context that the configuration allows. Implements `harness.workflows.proof.proof.SandboxProvider`."""
 
     permit: Permit
     kubeconfig: Path | None = None  # kubectl's own if None
 
-    def stand(
-        self,
-        options: ProofOptions,
-        recorded: Recorded,
-        databases: tuple[Database, ...],
-        size: int,
-        say: Callable[[str], None],
-    ) -> Stand:
+    def sandbox(self, options: ProofOptions, backup: BackupInBucket, say: Callable[[str], None]) -> Sandbox:
         """Make the namespaces there, closed; Misconfigured, and nothing is left, if the proof cannot be there."""
-        found = self._look(options, recorded, databases)
+        recorded = backup.recorded
+        found = self._look(options, backup)
         cluster = found.cluster
         with left_alone(cluster):
             say(f"the context {self.permit.context}: {found.kubernetes}; no fence of drillproof's is around it")
             cluster.claim(recorded.namespaces, found.user if found.binds else "")
-            cluster.open(_image("minio"), size)
+            cluster.open(_image("minio"), backup.bytes_total)
             network = _network(cluster, options)
             tried = network.tried()
             _holds(self.permit, tried)
             say(_told(tried))
-            return Stand(
+            return Sandbox(
                 cluster=cluster,
                 engine=found.engine,
                 kubectl=found.kubectl,
@@ -87,14 +78,12 @@ class Place:
                 secrets=frozenset((cluster.keys.access_key, cluster.keys.secret_key)),
             )
 
-    def planned(
-        self, options: ProofOptions, recorded: Recorded, databases: tuple[Database, ...], size: int
-    ) -> tuple[Object, ...]:
+    def planned(self, options: ProofOptions, backup: BackupInBucket) -> tuple[Object, ...]:
         """Every object that a proof would make there, the values of its Secrets left out; nothing is made.
 
         Misconfigured as for the proof itself, but for what is only seen once pods are there: what its network holds.
         """
-        found = self._look(options, recorded, databases)
+        found, recorded = self._look(options, backup), backup.recorded
         cluster, label = found.cluster, "the-proof"
         try:
             cluster.run = label
@@ -106,7 +95,7 @@ class Place:
                 *(inside if found.binds else ()),
                 *(objects.velero_binding(self.permit, name, label) for name in every),
                 *(objects.barrier(name, label) for name in names),
-                *objects.store(self.permit, cluster.keys, _image("minio"), size, label),
+                *objects.store(self.permit, cluster.keys, _image("minio"), backup.bytes_total, label),
                 *(objects.probe(self.permit, name, _image("minio"), label) for name in every),
                 *found.engine.makes,
                 *found.engine.objects(),
@@ -121,16 +110,16 @@ class Place:
         _, cluster = self._entered()
         return cluster.left()
 
-    def _look(self, options: ProofOptions, recorded: Recorded, databases: tuple[Database, ...]) -> Found:
-        allowed_there = self.permit
+    def _look(self, options: ProofOptions, backup: BackupInBucket) -> Found:
+        allowed_there, recorded = self.permit, backup.recorded
         if beyond := sorted(set(recorded.namespaces) - set(allowed_there.namespaces)):
             raise Misconfigured(
                 f"the backup {recorded.report.name} holds namespaces that may not be restored on the context "
                 f"{allowed_there.context}: {', '.join(beyond)}; list them under `prove` in the configuration, and in "
                 "the rights, or prove it without --context"
             )
-        held = restore_filter.read(S3Source(options.place, options.credentials), recorded)
-        restore_filter.run_there(databases, recorded.pods)
+        held = restore_filter.read(backup.source, recorded)
+        restore_filter.run_there(backup.databases, recorded.pods)
         program, cluster = self._entered()
         kubectl = cluster.real
         with left_alone(cluster):

@@ -1,0 +1,148 @@
+"""Reads databases that drillproof did not fill, and records what they say. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from harness.core import parallel, resources, timeouts
+from harness.core.errors import HarnessError, TimedOut, ToolFailed
+from harness.core.kubernetes import RunsKubectl
+from harness.core.model import Digest, Json, Volume
+from harness.core.wait import NotYet, until
+from harness.evidence.journal import Journal
+from harness.workloads.database_probe import Examiner, NoPlace, unready
+from harness.workloads.detection import Database
+
+
+def examiner(kubectl: RunsKubectl) -> Examiner:
+    """Asks the databases of one cluster."""
+    return Examiner(kubectl, resources.fixtures() / "prove")
+
+
+@dataclass(frozen=True)
+class DatabaseReader:
+    """The databases of one cluster. With `namespace`, they run there, and are recorded under their old namespace."""
+
+    journal: Journal
+    examiner: Examiner
+    namespace: str = ""
+
+    def wait_for_all(self, databases: Sequence[Database], within_s: float) -> list[Database]:
+        """Wait until the databases answer, and record each one's health; return those that answer. Sets T7 if all do.
+
+        ToolFailed, TimedOut if it is the API server that does not answer.
+        """
+        answers = parallel.each(databases, lambda database: self._answers(database, within_s))
+        answered = [database for database, answer in zip(databases, answers, strict=True) if answer]
+        if len(answered) == len(databases):
+            self.journal.mark("T7")
+        return answered
+
+    def digest(self, database: Database, when: str, what: str = "digest") -> None:
+        """Record rows and hashes of all its parts; as `what` if it cannot be read."""
+        self.attempt(
+            database, what, lambda: self.record_digest(database, when, self.examiner.digest(self._there(database)))
+        )
+
+    def fingerprint(self, database: Database) -> None:
+        """Record what its backup hook wrote, as the digest `before`."""
+
+        def fingerprint() -> None:
+            taken = self.examiner.fingerprint(self._there(database))
+            self._note("fingerprint", database, taken=taken.taken)
+            self.record_digest(database, "before", taken.parts)
+
+        self.attempt(database, "fingerprint", fingerprint)
+
+    def newest(self, database: Database) -> None:
+        """Record the time of its newest row, if a column says so."""
+
+        def newest() -> None:
+            if found := self.examiner.newest(self._there(database)):
+                self._note("newest", database, newest=found[0], column=found[1])
+
+        self.attempt(database, "newest", newest)
+
+    def check(self, database: Database) -> None:
+        """Record its own integrity check. Call this last: a server may stop when it finds a damaged page."""
+        self.attempt(
+            database,
+            "sound",
+            lambda: self._note("sound", database, **asdict(self.examiner.check(self._there(database)))),
+        )
+
+    def peers(self, database: Database, where: str) -> None:
+        """Record who replicates from it, and from whom it replicates."""
+        self.attempt(
+            database,
+            "peers",
+            lambda: self._note(
+                "peers", database, where=where, addresses=list(self.examiner.peers(self._there(database)))
+            ),
+        )
+
+    def record_digest(self, database: Database, when: str, parts: Digest) -> None:
+        """Record a digest that was read already."""
+        read: dict[str, Json] = {name: asdict(part) for name, part in parts.items()}
+        self._note("digest", database, when=when, answered_by=database.pod, parts=read)
+
+    def attempt(self, database: Database, what: str, read: Callable[[], None]) -> None:
+        """Read something; record as `unread` what cannot be read."""
+        try:
+            read()
+        except HarnessError as error:
+            self._unread(database, what, error)
+
+    def _answers(self, database: Database, within_s: float) -> bool:
+        there, clock = self._there(database), self.journal.clock
+        began_s = clock.now_s()
+
+        def ready() -> None:
+            try:
+                self.examiner.ready(there)
+            except NoPlace as error:  # often only for a moment: until its volume is provisioned
+                if clock.now_s() - began_s > timeouts.PLACE_S:
+                    raise
+                raise NotYet(str(error)) from error
+
+        try:
+            until(ready, waited_for=f"{there.key} to answer", within_s=within_s, every_s=2)
+        except NoPlace as error:
+            self._unread(database, "health", error)
+            return False
+        except TimedOut as error:
+            self.examiner.kubectl("get", "--raw", "/readyz")  # else the cluster does not answer, not the database
+            self._health(database, ok=False, detail=str(error))
+            return False
+        self._health(database, ok=True, detail=f"answers; {database.why}")
+        return True
+
+    def _health(self, database: Database, *, ok: bool, detail: str) -> None:
+        self._note("health", database, when="after", ok=ok, detail=detail, role="", identity="")
+
+    def _unread(self, database: Database, what: str, error: HarnessError) -> None:
+        said = error.tail if isinstance(error, ToolFailed) else str(error)
+        self._note("unread", database, what=what, message=said)
+
+    def _note(self, kind: str, database: Database, **data: Json) -> None:
+        self.journal.append(kind, store=database.key, member=database.pod, **data)
+
+    def _there(self, database: Database) -> Database:
+        return replace(database, namespace=self.namespace) if self.namespace else database
+
+
+def record_state(
+    journal: Journal,
+    kubectl: RunsKubectl,
+    volumes: Callable[[str], Sequence[Volume]],
+    namespaces: tuple[str, ...],
+) -> None:
+    """Record the claims of these namespaces with their volumes, and the pods that are not Ready."""
+    bound = [
+        asdict(replace(volume, claim=f"{namespace}/{volume.claim}"))
+        for namespace in namespaces
+        for volume in volumes(namespace)
+    ]
+    journal.append("volumes", when="after", volumes=bound)
+    journal.append("unready", pods=list(unready(kubectl, namespaces)))
