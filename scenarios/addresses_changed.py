@@ -5,7 +5,7 @@ consul issues 10653 and 10678 and consul-k8s issue 561 tell of elections that st
 """
 
 from harness.core.model import Objectives, Plan
-from harness.faults.statefulset_restart import NewAddresses
+from harness.faults.statefulset import NewAddresses
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(

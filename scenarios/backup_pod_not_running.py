@@ -6,7 +6,7 @@ nothing wrong and says Completed. It must be noticed when the backup is taken.
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.scale_down import ScaleDown
+from harness.faults.statefulset import ScaleDown
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(

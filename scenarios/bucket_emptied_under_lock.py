@@ -5,7 +5,7 @@ back to how it was when the backup was stored, Velero finds the backup there aga
 """
 
 from harness.core.model import Objectives, Plan
-from harness.faults.bucket_wipe import DeleteEverything, LockObjects
+from harness.faults.bucket import DeleteEverything, LockObjects
 from harness.faults.namespace import DeleteNamespace
 from harness.workflows.drill.scenario import Scenario, Trouble
 

@@ -1,7 +1,7 @@
 """One Consul server loses its volume. The other two have a quorum and teach the new one all; nothing is lost."""
 
 from harness.core.model import Objectives, Plan
-from harness.faults.volume_loss import LoseVolumes
+from harness.faults.volumes import LoseVolumes
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(

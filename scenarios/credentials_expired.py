@@ -6,7 +6,7 @@ only at the backups that there are sees nothing. It must be noticed when the bac
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.velero_secret import RefuseCredentials
+from harness.faults.credentials import RefuseCredentials
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(

@@ -5,8 +5,8 @@ Velero refuses the restore, since its location is Unavailable. Nothing may look 
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
+from harness.faults.credentials import RefuseCredentials
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.velero_secret import RefuseCredentials
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(

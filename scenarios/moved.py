@@ -5,11 +5,11 @@ that joins the old cluster's replication, or an old one that takes a write of th
 """
 
 from harness.core.model import Objectives, Plan
-from harness.faults.cluster_isolation import FenceOff
+from harness.faults.network import IsolateCluster
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
-    fault=FenceOff(),
+    fault=IsolateCluster(),
     plan=Plan(move=True),
     objectives=Objectives(rto_s=900, rpo_s=300),
 )

@@ -5,11 +5,11 @@ does not come up, or finds the wrong one: https://velero.io/docs/v1.16/restore-r
 """
 
 from harness.core.model import Objectives, Plan
-from harness.faults.cluster_isolation import FenceOff
+from harness.faults.network import IsolateCluster
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
-    fault=FenceOff(),
+    fault=IsolateCluster(),
     plan=Plan(move=True, namespace="custos-new", storage_class="other"),
     objectives=Objectives(rto_s=900, rpo_s=300),
 )

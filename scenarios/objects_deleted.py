@@ -5,7 +5,7 @@ with the data that they had. Only the volume with the dump is overwritten, and n
 """
 
 from harness.core.model import Objectives, Plan
-from harness.faults.objects import DeleteObjects
+from harness.faults.namespace import DeleteObjects
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(

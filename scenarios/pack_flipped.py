@@ -6,11 +6,11 @@ is no way to mend a lost blob, so to know early is everything).
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.bucket import Rot, SpoilObjects
+from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
-    troubles=(Trouble(SpoilObjects("pack", "packs", Rot.FLIPPED), "write"),),
+    troubles=(Trouble(DamageObjects("pack", "packs", ObjectDamage.FLIPPED), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

@@ -2,11 +2,11 @@
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.bucket import Rot, SpoilObjects
+from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
-    troubles=(Trouble(SpoilObjects("pack", "packs", Rot.MISSING), "write"),),
+    troubles=(Trouble(DamageObjects("pack", "packs", ObjectDamage.MISSING), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

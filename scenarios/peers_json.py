@@ -7,7 +7,7 @@ servers have none here: `consul snapshot save` makes one on the server that is a
 
 from harness.core.model import ExpectedFinding, Plan
 from harness.core.reason import Reason
-from harness.faults.peers import STALE_PEERS
+from harness.faults.command import STALE_PEERS
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(

@@ -4,7 +4,7 @@ The namespace is removed and the last backup restored; a server that comes back 
 """
 
 from harness.core.model import Objectives, Plan
-from harness.faults.volume_loss import LoseVolumes
+from harness.faults.volumes import LoseVolumes
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(

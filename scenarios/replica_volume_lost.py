@@ -1,7 +1,7 @@
 """One replica of MySQL loses its volume. No restore is called for: it clones the primary, and nothing is lost."""
 
 from harness.core.model import Objectives, Plan
-from harness.faults.volume_loss import LoseVolumes
+from harness.faults.volumes import LoseVolumes
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(

@@ -5,12 +5,12 @@ Velero looks at no backup again: it stays Completed. To open the repository must
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.bucket import Rot, SpoilObjects
+from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
-    troubles=(Trouble(SpoilObjects("key", "keys", Rot.MISSING, every=True), "write"),),
+    troubles=(Trouble(DamageObjects("key", "keys", ObjectDamage.MISSING, every=True), "write"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.RepositoryDamaged, causes=(Reason.RepositoryNotOpened,)),
     ),

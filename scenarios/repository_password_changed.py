@@ -6,8 +6,8 @@ Pods come up all the same, with empty volumes: it must not look like a recovery.
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
+from harness.faults.credentials import ChangeSecret
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.velero_secret import ChangeSecret
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 CHANGED = ChangeSecret("other-password", "velero-repo-credentials", "repository-password", "another")

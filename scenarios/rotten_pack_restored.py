@@ -5,14 +5,14 @@ The restore is then the first to read it. Whatever comes up afterwards, it must 
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.bucket import Rot, SpoilObjects
+from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.faults.namespace import DeleteNamespace
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
     fault=DeleteNamespace(),
-    troubles=(Trouble(SpoilObjects("pack", "packs", Rot.FLIPPED, every=True), "write"),),
+    troubles=(Trouble(DamageObjects("pack", "packs", ObjectDamage.FLIPPED, every=True), "write"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.RepositoryDamaged),
         ExpectedFinding("restore-complete", (Reason.RestoreFailed, Reason.RestorePartiallyFailed)),

@@ -6,7 +6,7 @@ It goes on trying, its pod Running all the while. (Consul's manual on `node_id`:
 
 from harness.core.model import ExpectedFinding, Objectives, Plan
 from harness.core.reason import Reason
-from harness.faults.config import EditConfig
+from harness.faults.command import EditConfig
 from harness.faults.observations import logged
 from harness.workflows.drill.scenario import Scenario
 

@@ -6,8 +6,8 @@ that was opened without them would hang at its first commit. It must be noticed.
 
 from harness.core.model import ExpectedFinding, Objectives
 from harness.core.reason import Reason
-from harness.faults.objects import DeleteObjects
-from harness.faults.secret import STANDBYS_PASSWORD
+from harness.faults.credentials import STANDBYS_PASSWORD
+from harness.faults.namespace import DeleteObjects
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(

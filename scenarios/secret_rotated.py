@@ -5,8 +5,8 @@ the password that was changed since somebody knew it is good again, and nobody s
 """
 
 from harness.core.model import Objectives
+from harness.faults.credentials import STANDBYS_PASSWORD
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.secret import STANDBYS_PASSWORD
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(

@@ -6,11 +6,11 @@ snapshots and directories in packs of their own: with it, these are deleted.)
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.bucket import Rot, SpoilObjects
+from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
     stores=("consul",),  # what it is about knows nothing of what a volume holds
-    troubles=(Trouble(SpoilObjects("snapshots", "snapshots", Rot.MISSING, every=True), "write"),),
+    troubles=(Trouble(DamageObjects("snapshots", "snapshots", ObjectDamage.MISSING, every=True), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged, causes=(Reason.SnapshotMissing,)),),
 )

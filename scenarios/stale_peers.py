@@ -4,7 +4,7 @@ With no quorum no command can put it right. The namespace is removed and the las
 """
 
 from harness.core.model import Objectives, Plan
-from harness.faults.peers import STALE_PEERS
+from harness.faults.command import STALE_PEERS
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(fault=STALE_PEERS, plan=Plan(make_way=True), objectives=Objectives(rto_s=600, rpo_s=300))

@@ -1,7 +1,7 @@
 """One standby of PostgreSQL loses its volume. It takes a new base backup of the primary; nothing is lost."""
 
 from harness.core.model import Objectives, Plan
-from harness.faults.volume_loss import LoseVolumes
+from harness.faults.volumes import LoseVolumes
 from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(

@@ -6,7 +6,7 @@ of this kind). It must be noticed when the backup is taken, not when it is neede
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.hostpath import HostPathVolume
+from harness.faults.volumes import HostPathVolume
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(

@@ -8,7 +8,7 @@ different claim"; velero issue 5141). It must be noticed.
 from harness.core.model import ExpectedFinding, Objectives
 from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
-from harness.faults.reclaim_policy import RetainVolumes
+from harness.faults.volumes import RetainVolumes
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(

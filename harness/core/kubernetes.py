@@ -62,6 +62,12 @@ def objects(kubectl: RunsKubectl, *args: str, within_s: float = 60) -> tuple[Obj
     return tuple(json.loads(kubectl("get", *args, "-o", "json", within_s=within_s))["items"])
 
 
+def find(kubectl: RunsKubectl, kind: str, name: str, namespace: str) -> Object:
+    """One object by its name, or {} if it does not exist."""
+    listed = objects(kubectl, kind, f"--namespace={namespace}", f"--field-selector=metadata.name={name}")
+    return next((thing for thing in listed if name_of(thing) == name), {})
+
+
 def documents(printed: str) -> tuple[Object, ...]:
     """The objects that a command printed, one JSON document after the other."""
     found: list[Object] = []
@@ -158,6 +164,11 @@ def text(thing: Json, *path: str) -> str:
     """The string at `path` inside an object; "" where there is none."""
     found = at(thing, *path)
     return "" if found is None else str(found)
+
+
+def name_of(thing: Json) -> str:
+    """The object's own name."""
+    return text(thing, "metadata", "name")
 
 
 def number(thing: Json, *path: str) -> int:

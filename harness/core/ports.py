@@ -263,6 +263,7 @@ class Target:
     bucket: Bucket
     machines: Machines
     layout: Mapping[str, str] = field(default_factory=dict)  # see `BackupEngine.layout`
+    volumes_before: tuple[Volume, ...] = ()  # the namespace's volumes before the fault was injected
 
     def store(self, name: str) -> Datastore:
         """One of the stores by its name; FaultHadNoEffect if this drill has none such."""
@@ -280,7 +281,7 @@ class Target:
 
 
 class Reach(Enum):
-    """What a fault acts on."""
+    """What a fault affects."""
 
     NAMESPACE = "the drill's own namespace"
     MACHINES = "the machines below the cluster"
@@ -291,14 +292,14 @@ class Reach(Enum):
 
 @runtime_checkable
 class Bounded(Protocol):
-    """The extra power of a fault that says how far it reaches; one that says nothing may reach anywhere."""
+    """The extra power of a fault that declares its reach. A fault without it is assumed to reach anything."""
 
     @property
     def reach(self) -> Reach: ...
 
 
 class Fault(Protocol):
-    """Something that breaks. A frozen dataclass: it keeps nothing, so `undo` works from what it finds."""
+    """Something that breaks. A frozen dataclass: it keeps no state, so `undo` works from what it finds."""
 
     @property
     def name(self) -> str:
@@ -306,17 +307,16 @@ class Fault(Protocol):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The stores, and the parts of a repository, without which it makes no sense."""
+        """The stores, and the parts of a repository, that the drill must have."""
 
     def inject(self, target: Target) -> None:
-        """Break it, for real. One that strikes beside a step waits for its moment itself, within a deadline."""
+        """Break it. A fault that runs during a step waits for the right moment itself, within a deadline."""
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
-        """What is seen to be gone or wrong, by a name for each. `before` are the volumes of before the fault.
+    def damage(self, target: Target) -> Mapping[str, str]:
+        """What is observed to be lost or wrong: a name for each, and what was observed.
 
-        Waits for it, within a deadline; FaultHadNoEffect if nothing is gone then. Looks for itself: that `inject`
-        came to its end is no damage.
+        Waits for it, within a deadline. FaultHadNoEffect if there is none. That `inject` returned is no damage.
         """
 
     def undo(self, target: Target) -> None:
-        """Take the fault itself away (not its damage). May be called twice, and where `inject` was never called."""
+        """Remove the fault, not its damage. Can be called twice, and also if `inject` was never called."""

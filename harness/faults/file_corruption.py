@@ -1,126 +1,107 @@
-"""Files of a volume are damaged on their node, under the server that uses them."""
+"""Files of a volume are damaged on their node, while the server that uses them runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, ToolFailed
-from harness.core.kubernetes import condition, objects, text
+from harness.core.kubernetes import condition, find, text
 from harness.core.model import Volume
 from harness.core.ports import Datastore, Reach, Target
 from harness.core.wait import NotYet, until
+from harness.faults.base import BaseFault
 
 _SEARCH = ("grep", "--recursive", "--text", "--byte-offset", "--only-matching", "--fixed-strings")
 
 
 @dataclass(frozen=True)
-class WipeVolumes:
-    """`rm -rf` of all that lies in the volumes of some pods. The pods go on, with files that have no name any more."""
+class WipeVolumes(BaseFault):
+    """`rm -rf` of everything in the volumes of some pods. The pods keep running on files that are unlinked."""
 
     pods: tuple[str, ...]
     volume: str = "data"
     needs: tuple[str, ...] = ()
-    reach: ClassVar[Reach] = Reach.MACHINES
+    reach = Reach.MACHINES
 
     @property
     def name(self) -> str:
-        """Whose."""
         return f"wipe-{self.volume} of {', '.join(self.pods)}"
 
     def inject(self, target: Target) -> None:
-        """Remove every file. FaultHadNoEffect if there is none."""
         for volume in self._volumes(target.cluster.volumes(target.namespace)):
             if not _files(target, volume):
                 raise FaultHadNoEffect(f"{volume.claim} is empty")
-            # Until it is done: files are made in the folders that are being removed.
-            what = f"the files of {volume.claim} to go"
+            # Repeated until it succeeds: the server creates files in folders that are being removed.
+            what = f"the files of {volume.claim} to be removed"
             until(partial(_remove, target, volume), waited_for=what, within_s=timeouts.DAMAGE_S)
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
-        """No file is left in any of them."""
-        wiped = self._volumes(before)
+    def damage(self, target: Target) -> Mapping[str, str]:
+        wiped = self._volumes(target.volumes_before)
         if left := [file for volume in wiped for file in _files(target, volume)]:
-            raise FaultHadNoEffect(f"{len(left)} files are left, {left[0]} among them")
+            raise FaultHadNoEffect(f"{len(left)} files are left, for example {left[0]}")
         return {f"files of {volume.claim}": f"none is left in {volume.path} on {volume.node}" for volume in wiped}
-
-    def undo(self, target: Target) -> None:
-        """Nothing to take away: what is deleted stays so."""
 
     def _volumes(self, volumes: Iterable[Volume]) -> list[Volume]:
         return [_volume(volumes, f"{self.volume}-{pod}") for pod in self.pods]
 
 
 @dataclass(frozen=True)
-class FlipBits:
-    """One bit turns in every place of one member's files where some text stands. Nobody reads them just now.
+class FlipBits(BaseFault):
+    """Flips one bit at every place in one member's files where a text is stored. Nobody reads it at that time.
 
-    It is the first member of a role. It is stopped in good order and started again before, so that all it holds is on
-    its disk, and its caches are empty.
+    The member is the first with the given role. It is first restarted cleanly, so that all its data are on disk and
+    its caches are empty.
     """
 
     store: str
-    role: str  # as the store's health has it: replica, follower
-    text: str  # ASCII; its middle byte is the one that turns
+    role: str  # as the store's health reports it: replica, follower
+    text: str  # ASCII; the bit is in its middle byte
     folder: str = "."  # inside the volume
     volume: str = "data"
-    flush: str = ""  # a statement for the first member that lets all have on disk what they have read: CHECKPOINT
-    reach: ClassVar[Reach] = Reach.MACHINES
-
-    @property
-    def name(self) -> str:
-        """Where."""
-        return f"flip-bits of a {self.role} of {self.store}"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The store itself."""
-        return (self.store,)
+    flush: str = ""  # a statement on the first member that makes all members write to disk what they read: CHECKPOINT
+    title = "flip-bits of a {role} of {store}"
+    reach = Reach.MACHINES
 
     def inject(self, target: Target) -> None:
-        """Restart it, and turn the bits. FaultHadNoEffect if there is no such member, or the text stands nowhere."""
         store = target.store(self.store)
         member = next((member for member in store.members if store.health(member).role == self.role), None)
         if member is None:
             raise FaultHadNoEffect(f"{self.store} has no {self.role}")
         volumes = target.cluster.volumes(target.namespace)
         volume, others = self._of(volumes, member), [self._of(volumes, other) for other in store.members]
-        if taken := [place for other in others for place in self._places(target, other, self._turned())]:
-            raise FaultHadNoEffect(f"{self._turned()!r} is no sign of damage, it stands in {taken[0][0]} already")
+        if existing := [place for other in others for place in self._places(target, other, self._flipped())]:
+            raise FaultHadNoEffect(f"{self._flipped()!r} would prove no damage: it is already in {existing[0][0]}")
         if self.flush:
-            # A standby that is stopped writes out what was there at the last checkpoint of its primary, and no more.
+            # A standby that stops writes to disk what its primary had at the last checkpoint, and no more.
             _, administrator = target.administered(self.store)
             administrator.execute(store.members[0], self.flush)
             until(partial(_well, store, member), waited_for=f"{member} to follow", within_s=timeouts.DAMAGE_S)
         _restart(target, store, member)
         places = self._places(target, volume, self.text)
         if not places:
-            raise FaultHadNoEffect(f"{self.text!r} stands nowhere in {self.folder} of {volume.claim}")
-        turned = self._turned()
-        middle = len(turned) // 2
+            raise FaultHadNoEffect(f"{self.text!r} is not in {self.folder} of {volume.claim}")
+        flipped = self._flipped()
+        middle = len(flipped) // 2
         for file, offset in places:
             byte = ("bs=1", "count=1", "conv=notrunc", f"seek={offset + middle}", f"of={file}")
-            target.machines.on_node(volume.node, "dd", *byte, stdin=turned[middle])
+            target.machines.on_node(volume.node, "dd", *byte, stdin=flipped[middle])
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
-        """Each place on a member's disk where the text now stands with its bit turned, and none where it does not."""
-        volumes = [self._of(before, member) for member in target.store(self.store).members]
-        turned = {volume: self._places(target, volume, self._turned()) for volume in volumes}
-        spoilt = [volume for volume in volumes if turned[volume]]
-        if not spoilt:
-            raise FaultHadNoEffect(f"nowhere did {self.text!r} become {self._turned()!r}")
-        if left := [place for volume in spoilt for place in self._places(target, volume, self.text)]:
-            raise FaultHadNoEffect(f"{left[0][0]} is what it was at byte {left[0][1]}")
-        said = f"{self.text} became {self._turned()}"
-        return {f"{file} at byte {offset}": said for volume in spoilt for file, offset in turned[volume]}
+    def damage(self, target: Target) -> Mapping[str, str]:
+        """Each place on a member's disk that has the text with the flipped bit; none may still have the original."""
+        volumes = [self._of(target.volumes_before, member) for member in target.store(self.store).members]
+        flipped = {volume: self._places(target, volume, self._flipped()) for volume in volumes}
+        damaged = [volume for volume in volumes if flipped[volume]]
+        if not damaged:
+            raise FaultHadNoEffect(f"{self._flipped()!r}, in place of {self.text!r}, is on no disk")
+        if left := [place for volume in damaged for place in self._places(target, volume, self.text)]:
+            raise FaultHadNoEffect(f"{left[0][0]} did not change at byte {left[0][1]}")
+        seen = f"{self.text} became {self._flipped()}"
+        return {f"{file} at byte {offset}": seen for volume in damaged for file, offset in flipped[volume]}
 
-    def undo(self, target: Target) -> None:
-        """Nothing to take away: a bit that has turned stays so."""
-
-    def _turned(self) -> str:
+    def _flipped(self) -> str:
         middle = len(self.text) // 2
         return self.text[:middle] + chr(ord(self.text[middle]) ^ 1) + self.text[middle + 1 :]
 
@@ -134,28 +115,28 @@ class FlipBits:
             try:
                 return target.machines.on_node(volume.node, *_SEARCH, wanted, folder)
             except ToolFailed as error:
-                if error.exit_code == 1:  # it stands nowhere
+                if error.exit_code == 1:  # no match
                     return ""
                 raise
 
-        # Again and again: a running server removes files while they are read.
-        listed = until(search, waited_for=f"{folder} to be searched", within_s=timeouts.DAMAGE_S)
-        hits = (line.removesuffix(f":{wanted}").rpartition(":") for line in listed.splitlines())
+        # Repeated until it succeeds: a running server removes files while grep reads them.
+        found = until(search, waited_for=f"{folder} to be searched", within_s=timeouts.DAMAGE_S)
+        hits = (line.removesuffix(f":{wanted}").rpartition(":") for line in found.splitlines())
         return [(file, int(offset)) for file, _, offset in hits]
 
 
 def _restart(target: Target, store: Datastore, member: str) -> None:
-    """Let the pod of a member be made anew; return when it is well."""
+    """Delete a member's pod, and return when its new pod is ready and healthy."""
     old, _ = _pod(target, member)
     target.cluster.kubectl("delete", "pod", member, "-n", target.namespace, "--wait=false")
 
-    def again() -> None:
+    def restarted() -> None:
         uid, ready = _pod(target, member)
         if uid in {"", old} or ready != "True":
-            raise NotYet(f"{member} is not there again")
+            raise NotYet(f"{member} is not ready")
         _well(store, member)
 
-    until(again, waited_for=f"{member} to be well again", within_s=timeouts.DAMAGE_S, every_s=1)
+    until(restarted, waited_for=f"{member} to be healthy again", within_s=timeouts.DAMAGE_S, every_s=1)
 
 
 def _well(store: Datastore, member: str) -> None:
@@ -165,17 +146,16 @@ def _well(store: Datastore, member: str) -> None:
 
 
 def _pod(target: Target, name: str) -> tuple[str, str]:
-    """A pod's UID, and whether it is Ready."""
-    pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
-    mine = next((pod for pod in pods if text(pod, "metadata", "name") == name), None)
-    return text(mine, "metadata", "uid"), condition(mine, "Ready")
+    """A pod's UID, and the status of its condition Ready."""
+    pod = find(target.cluster.kubectl, "pods", name, target.namespace)
+    return text(pod, "metadata", "uid"), condition(pod, "Ready")
 
 
 def _volume(volumes: Iterable[Volume], claim: str) -> Volume:
-    """One claim's volume, which must lie on a node."""
+    """The volume of one claim, which must be on a node."""
     found = next((volume for volume in volumes if volume.claim == claim and volume.node and volume.path), None)
     if found is None:
-        raise FaultHadNoEffect(f"there is no claim {claim} whose files lie on a node")
+        raise FaultHadNoEffect(f"no claim {claim} with files on a node")
     return found
 
 

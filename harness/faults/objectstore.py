@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.core.errors import FaultHadNoEffect
-from harness.core.model import Volume
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until
+from harness.faults.base import BaseFault
 
 _ANSWERS_WITHIN_S = 60
 
 
-class ObjectStoreDown:
-    """The power of the object store's machine is cut; its disk stays."""
+@dataclass(frozen=True)
+class ObjectStoreDown(BaseFault):
+    """The object store's machine loses power; its disk stays."""
 
-    name = "object-store-down"
-    needs = ()
+    title = "object-store-down"
     reach = Reach.MACHINES
 
     def inject(self, target: Target) -> None:
-        """End it at once."""
         target.machines.power_off(target.machines.object_store)
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 - of the seam
-        """It does not run, and does not answer. FaultHadNoEffect if either is not so."""
+    def damage(self, target: Target) -> Mapping[str, str]:
         machine = target.machines.object_store
         if target.machines.is_on(machine):
             raise FaultHadNoEffect(f"{machine} still runs")
@@ -39,7 +38,7 @@ class ObjectStoreDown:
         raise FaultHadNoEffect(f"{machine} still answers")
 
     def undo(self, target: Target) -> None:
-        """Start it, and return when it shows its bucket again."""
+        """Start it, and return when it serves the bucket again."""
         target.machines.power_on(target.machines.object_store)
 
         def answers() -> None:

@@ -1,34 +1,33 @@
-"""What faults look for: volumes that are gone, members that answer no more, a store that is not what it was."""
+"""How faults observe damage: volumes that are gone, members that do not answer, a store that is not what it was."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TypeVar
 
-from harness.core import parallel, timeouts
+from harness.core import parallel
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.core.kubernetes import objects, text
 from harness.core.model import LOST, OWN, Volume
 from harness.core.ports import Corrupt, Datastore, Target, Unanswered
 from harness.core.wait import NotYet, until
-
-T = TypeVar("T")
+from harness.faults.base import damaged
 
 STILL_S = 10.0
-"""A store whose ledger shows no new write for this long takes none: a client waits half of it for an answer."""
+"""A store with no new write in its ledger for this long takes none: a client waits half as long for an answer."""
 
-Sight = Callable[[Target, Datastore], Mapping[str, str]]
-"""Looks at a store and says what is wrong with it. Waits for it, within a deadline; FaultHadNoEffect if nothing is."""
+Observation = Callable[[Target, Datastore], Mapping[str, str]]
+"""Waits, within a deadline, until a store is damaged, and returns what is wrong. FaultHadNoEffect if nothing is."""
 
 _LINE = 300
+_WAITING_FOR = "the damage to show"
 
 
 def gone(target: Target, volumes: Iterable[Volume], *, retained: bool = False) -> Mapping[str, str]:
-    """Every one of these claims and volumes, once all are gone by their UIDs. FaultHadNoEffect if any stays.
+    """Wait until all these claims and volumes are gone by their UIDs. FaultHadNoEffect if one stays.
 
-    Volumes that are `retained` must stay, and be nobody's.
+    Volumes that are `retained` must stay, and be Released.
     """
     lost = tuple(volumes)
     uids = {uid for volume in lost for uid in (volume.claim_uid, "" if retained else volume.volume_uid) if uid}
@@ -36,25 +35,20 @@ def gone(target: Target, volumes: Iterable[Volume], *, retained: bool = False) -
     def look() -> None:
         listing = target.cluster.kubectl("get", "pvc,pv", "--all-namespaces", "-o=jsonpath={.items[*].metadata.uid}")
         if left := uids & set(listing.split()):
-            raise NotYet(f"still there: {', '.join(sorted(left))}")
+            raise NotYet(f"not deleted: {', '.join(sorted(left))}")
         if retained:
-            _nobodys(target, lost)
+            _require_released(target, lost)
 
-    try:
-        until(look, waited_for="the old claims and volumes to be gone", within_s=timeouts.DAMAGE_S)
-    except TimedOut as error:
-        raise FaultHadNoEffect(str(error)) from error
+    damaged(look, waiting_for="the old claims and volumes to be deleted")
     left = "is retained" if retained else "are gone"
     claim = "is gone, and volume" if retained else "and volume"
     return {f"{LOST}{v.claim}": f"claim {v.claim_uid} {claim} {v.volume_uid} {left}" for v in lost}
 
 
-def _nobodys(target: Target, volumes: Iterable[Volume]) -> None:
-    now = {
-        text(each, "metadata", "uid"): text(each, "status", "phase") for each in objects(target.cluster.kubectl, "pv")
-    }
-    if other := [volume.claim for volume in volumes if now.get(volume.volume_uid) != "Released"]:
-        raise NotYet(f"not retained, or still claimed: {', '.join(other)}")
+def _require_released(target: Target, volumes: Iterable[Volume]) -> None:
+    phases = {text(pv, "metadata", "uid"): text(pv, "status", "phase") for pv in objects(target.cluster.kubectl, "pv")}
+    if other := [volume.claim for volume in volumes if phases.get(volume.volume_uid) != "Released"]:
+        raise NotYet(f"not Released: {', '.join(other)}")
 
 
 def of_pods(volumes: Iterable[Volume], pods: Iterable[str]) -> tuple[Volume, ...]:
@@ -64,15 +58,15 @@ def of_pods(volumes: Iterable[Volume], pods: Iterable[str]) -> tuple[Volume, ...
 
 
 def unreadable(target: Target, pods: Collection[str] | None = None) -> Mapping[str, str]:
-    """How every member, or every one of some `pods`, fails to answer. FaultHadNoEffect if one does answer."""
+    """How every member, or every one of some `pods`, fails to answer. FaultHadNoEffect if one answers."""
     every = [(store, member) for store in target.stores for member in store.members]
     members = [(store, member) for store, member in every if pods is None or member in pods]
-    said = parallel.each(members, lambda pair: _unreadable(*pair))
-    return {f"read {member}": words for (_, member), words in zip(members, said, strict=True)}
+    errors = parallel.each(members, lambda pair: _unreadable(*pair))
+    return {f"read {member}": error for (_, member), error in zip(members, errors, strict=True)}
 
 
 def writes_stand_still(_target: Target, store: Datastore) -> Mapping[str, str]:
-    """A sight: the first member can be read, and shows no new write, though clients go on sending them."""
+    """An Observation: the first member can be read, and shows no new write, although clients keep sending them."""
     member = store.members[0]
 
     def still() -> int:
@@ -80,15 +74,16 @@ def writes_stand_still(_target: Target, store: Datastore) -> Mapping[str, str]:
         with contextlib.suppress(TimedOut):
             until(lambda: _goes_on(store, member, seen), waited_for="a new write", within_s=STILL_S, every_s=2)
             raise NotYet(f"write {seen} was followed by another")
-        if newest(store, member) != seen:  # a member that could not be asked in between stood not still
+        if newest(store, member) != seen:  # reading it may have failed in between, which proves no standstill
             raise NotYet(f"write {seen} was followed by another")
         return seen
 
-    return {f"writes to {store.name}": f"{member} can be read, and stands still at write {_seen(still)}"}
+    seen = damaged(still, waiting_for=_WAITING_FOR)
+    return {f"writes to {store.name}": f"{member} can be read, and stands still at write {seen}"}
 
 
-def logged(pattern: str) -> Sight:
-    """A sight: members have logged a line that matches, since their containers started."""
+def logged(pattern: str) -> Observation:
+    """An Observation: members have logged a line that matches, since their containers started."""
 
     def look(target: Target, store: Datastore) -> Mapping[str, str]:
         def lines() -> Mapping[str, str]:
@@ -98,16 +93,16 @@ def logged(pattern: str) -> Sight:
                 matching = [line for line in log.splitlines() if re.search(pattern, line)]
                 found |= {f"log of {member}": line[:_LINE] for line in matching[-1:]}
             if not found:
-                raise NotYet(f"no member of {store.name} has logged anything like {pattern!r}")
+                raise NotYet(f"no log of {store.name} has a line that matches {pattern!r}")
             return found
 
-        return _seen(lines)
+        return damaged(lines, waiting_for=_WAITING_FOR)
 
     return look
 
 
 def differing(_target: Target, store: Datastore) -> Mapping[str, str]:
-    """A sight: members that show other data than the first one, part by part."""
+    """An Observation: members whose data differ from those of the first one, part by part."""
     first, *others = store.members
 
     def look() -> Mapping[str, str]:
@@ -119,14 +114,14 @@ def differing(_target: Target, store: Datastore) -> Mapping[str, str]:
             if not part.startswith(OWN) and shown[first].get(part) != shown[member].get(part)
         }
         if not found:
-            raise NotYet("all members show the same")
+            raise NotYet(f"{', '.join(store.members)} have equal data")
         return found
 
-    return _seen(look)
+    return damaged(look, waiting_for=_WAITING_FOR)
 
 
 def newest(store: Datastore, member: str) -> int:
-    """The number of the newest write that a member shows; 0 if it shows none. Raises what reading it raises."""
+    """The number of the newest write that a member shows; 0 if it shows none. Raises what `Datastore.ledger` raises."""
     return max((row.n for row in store.ledger(member)), default=0)
 
 
@@ -135,15 +130,8 @@ def _goes_on(store: Datastore, member: str, since: int) -> None:
         raise NotYet(f"write {since}")
 
 
-def _seen(look: Callable[[], T]) -> T:
-    try:
-        return until(look, waited_for="the damage to show", within_s=timeouts.DAMAGE_S)
-    except TimedOut as error:
-        raise FaultHadNoEffect(str(error)) from error
-
-
 def _unreadable(store: Datastore, member: str) -> str:
-    # It alone is read: its health asks its primary, too.
+    # Not its health, which asks its primary as well.
     try:
         row = next(iter(store.ledger(member)), None)
     except ToolFailed as error:

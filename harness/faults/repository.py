@@ -1,4 +1,4 @@
-"""What happens to a restic repository beside the loss of objects."""
+"""A restic repository is left with a stale lock."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import ClassVar
 
 from harness.backups import velero_check
 from harness.backups.velero_install import NAMESPACE
 from harness.core import parallel, timeouts
 from harness.core.errors import FaultHadNoEffect
 from harness.core.kubernetes import objects, text
-from harness.core.model import Volume
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until
+from harness.faults.base import BaseFault
 
 _OURS = {"drillproof": "stale"}
-"""What marks a lock as left behind by us, on the object itself."""
+"""Metadata that marks an object as a lock left by this fault."""
 
 
 @dataclass(frozen=True)
-class LeaveLock:
-    """A program that had the repository to itself was killed, and its lock lies there still.
+class LeaveLock(BaseFault):
+    """A program with exclusive access to the repository was killed, and left its lock.
 
-    It was taken on another machine than Velero's server, which unlocks every few minutes what restic calls stale: a
-    lock of its own host whose process is gone, and any other one only after half an hour.
+    The lock is of another host than Velero's server. That server removes stale locks every few minutes: restic calls
+    those stale whose process on the same host is gone, and any other one only after half an hour.
     """
 
-    name: str = "leave-lock in the repository"
-    needs: tuple[str, ...] = ("locks",)
-    reach: ClassVar[Reach] = Reach.BUCKET
+    title = "leave-lock in the repository"
+    reach = Reach.BUCKET
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("locks",)
 
     def inject(self, target: Target) -> None:
-        """Let a check lock the repository, catch its lock, and put it back when the check has ended."""
+        """Let a check lock the repository, copy its lock, and put the copy back when the check has ended."""
         client, bucket = target.bucket.client(), target.bucket.bucket
         repository, what = _repository(target), "a lock in the repository"
 
@@ -59,22 +61,20 @@ class LeaveLock:
 
             watch = partial(until, catch, waited_for=what, within_s=timeouts.DAMAGE_S, every_s=0.02)
             parallel.beside(check, [watch])
-            if not caught:  # on a busy machine a small check is over before anybody has looked
+            if not caught:  # on a busy machine a small check can end before its lock is seen
                 raise NotYet("a check ended before its lock was seen")
             return caught
 
         for key, lock in until(attempt, waited_for=what, within_s=timeouts.DAMAGE_S).items():
             client.put_object(Bucket=bucket, Key=key, Body=lock, Metadata=_OURS)
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:  # noqa: ARG002 # of the seam
-        """The lock is there, and whoever held it is not. FaultHadNoEffect if it is gone."""
+    def damage(self, target: Target) -> Mapping[str, str]:
         left = self._left(target)
         if not left:
             raise FaultHadNoEffect("no lock is left in the repository")
-        return dict.fromkeys(left, "lies there, and nobody holds it")
+        return dict.fromkeys(left, "is a lock that no process holds")
 
     def undo(self, target: Target) -> None:
-        """Take our lock away, and no other."""
         for key in self._left(target):
             target.bucket.client().delete_object(Bucket=target.bucket.bucket, Key=key)
 
@@ -89,10 +89,12 @@ def _locks(target: Target) -> list[str]:
 
 
 def _repository(target: Target) -> str:
-    """Its URL, as Velero calls it."""
-    kept = objects(target.cluster.kubectl, "backuprepositories.velero.io", f"--namespace={NAMESPACE}")
-    urls = [text(each, "spec", "resticIdentifier") for each in kept]
+    """The URL of the namespace's repository, as Velero uses it."""
+    known = objects(target.cluster.kubectl, "backuprepositories.velero.io", f"--namespace={NAMESPACE}")
+    urls = [text(each, "spec", "resticIdentifier") for each in known]
     for url in urls:
         if url.endswith(f"/{target.bucket.bucket}/restic/{target.namespace}"):
             return url
-    raise FaultHadNoEffect(f"Velero has no repository of {target.namespace} in this bucket, but: {', '.join(urls)}")
+    raise FaultHadNoEffect(
+        f"Velero has no repository of {target.namespace} in this bucket; it has: {', '.join(urls) or 'none'}"
+    )

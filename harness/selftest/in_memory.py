@@ -350,10 +350,10 @@ class MemoryLoss:
         if self.really:
             self.world.alive = False
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+    def damage(self, target: Target) -> Mapping[str, str]:
         """Every volume that is no longer there."""
         now = {volume.volume_uid for volume in target.cluster.volumes(target.namespace)}
-        gone = {volume.claim: "gone" for volume in before if volume.volume_uid not in now}
+        gone = {volume.claim: "gone" for volume in target.volumes_before if volume.volume_uid not in now}
         if not gone:
             raise FaultHadNoEffect("every volume is still there")
         return gone

@@ -12,7 +12,7 @@ import pytest
 from harness.checks.cluster_reuse import left_by
 from harness.checks.judge import recheck
 from harness.core.errors import HarnessError
-from harness.core.model import Json, Left, Notice, Verdict, Volume
+from harness.core.model import Json, Left, Notice, Verdict
 from harness.core.ports import Target
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, rehearse
@@ -32,7 +32,7 @@ class Harmless:
 
     def inject(self, target: Target) -> None: ...
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+    def damage(self, target: Target) -> Mapping[str, str]:
         return {"something": "is said to be broken"}
 
     def undo(self, target: Target) -> None: ...

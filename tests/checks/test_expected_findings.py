@@ -13,7 +13,7 @@ from memory import Memory
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, TimedOut, ToolFailed
-from harness.core.model import Event, Notice, Objectives, Plan, Row, Stored, ToolReport, Volume
+from harness.core.model import Event, Notice, Objectives, Plan, Row, Stored, ToolReport
 from harness.core.ports import Target
 from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
@@ -40,7 +40,7 @@ class LeaveOut:
         if self.really:
             self.world.lost_volumes = (self.pod,)
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+    def damage(self, target: Target) -> Mapping[str, str]:
         if not self.world.lost_volumes:
             raise FaultHadNoEffect("nothing is left out")
         return {"volume": f"of {self.pod} is left out"}
@@ -58,7 +58,7 @@ class Sicken(LeaveOut):
     def inject(self, target: Target) -> None:
         self.world.members["mysql"]["mysql-1"].healthy = False
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+    def damage(self, target: Target) -> Mapping[str, str]:
         return {"mysql-1": "is unwell"}
 
     def undo(self, target: Target) -> None: ...
@@ -227,7 +227,7 @@ class FailRestores:
     def inject(self, target: Target) -> None:
         self.world.phase = "PartiallyFailed"
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+    def damage(self, target: Target) -> Mapping[str, str]:
         return {"restores": "fail"}
 
     def undo(self, target: Target) -> None:
@@ -266,9 +266,9 @@ def test_a_trouble_at_the_read_back_strikes_what_was_recovered_and_is_taken_away
 ) -> None:
     @dataclass(frozen=True)
     class Late(Sicken):
-        def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+        def damage(self, target: Target) -> Mapping[str, str]:
             assert self.world.generation > 1, "struck before the restore"
-            return super().damage(target, before)
+            return super().damage(target)
 
         def undo(self, target: Target) -> None:
             self.world.members["mysql"]["mysql-1"].healthy = True
@@ -292,7 +292,7 @@ class Move(LeaveOut):
     def inject(self, target: Target) -> None:
         self.world.generation += not self.really
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+    def damage(self, target: Target) -> Mapping[str, str]:
         return {"address of mysql-0": "was 1, is 2"}
 
     def undo(self, target: Target) -> None: ...

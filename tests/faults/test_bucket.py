@@ -12,7 +12,7 @@ import pytest
 
 from harness.core.errors import FaultHadNoEffect
 from harness.core.ports import Target
-from harness.faults.bucket import Rot, SpoilObjects
+from harness.faults.bucket import DamageObjects, ObjectDamage
 
 LAYOUT = {"packs": "restic/custos/data/", "index": "restic/custos/index/"}
 KEY = "restic/custos/data/ab/large"
@@ -75,58 +75,60 @@ def _target(s3: FakeS3) -> Target:
 @pytest.mark.parametrize(
     ("rot", "now", "seen"),
     [
-        (Rot.CUT, b"01234", "5 of 10 bytes are left"),
-        (Rot.FLIPPED, b"01234\xca6789", "1 of 10 bytes changed, the first at 5"),
-        (Rot.MISSING, None, "gone, with 10 bytes"),
+        (ObjectDamage.CUT, b"01234", "5 of 10 bytes are left"),
+        (ObjectDamage.FLIPPED, b"01234\xca6789", "1 of 10 bytes changed, the first at 5"),
+        (ObjectDamage.MISSING, None, "gone, with 10 bytes"),
     ],
 )
-def test_the_largest_object_rots_is_seen_and_comes_back(s3: FakeS3, rot: Rot, now: bytes | None, seen: str) -> None:
+def test_the_largest_object_rots_is_seen_and_comes_back(
+    s3: FakeS3, rot: ObjectDamage, now: bytes | None, seen: str
+) -> None:
     before = dict(s3.kept["velero"])
-    fault, target = SpoilObjects("pack", "packs", rot), _target(s3)
+    fault, target = DamageObjects("pack", "packs", rot), _target(s3)
     fault.inject(target)
     assert s3.kept["velero"].get(KEY) == now
     assert {k: v for k, v in s3.kept["velero"].items() if k != KEY} == {k: v for k, v in before.items() if k != KEY}
-    assert fault.damage(target, ()) == {KEY: seen}
+    assert fault.damage(target) == {KEY: seen}
     fault.undo(target)
     fault.undo(target)
     assert s3.kept == {"velero": before}
 
 
 def test_every_object_of_a_prefix_is_lost(s3: FakeS3) -> None:
-    fault = SpoilObjects("packs", "packs", Rot.MISSING, every=True)
+    fault = DamageObjects("packs", "packs", ObjectDamage.MISSING, every=True)
     fault.inject(_target(s3))
     assert set(s3.kept["velero"]) == {"restic/custos/index/one", "restic/other/data/x"}
-    assert len(fault.damage(_target(s3), ())) == 2
+    assert len(fault.damage(_target(s3))) == 2
 
 
 def test_without_a_part_all_of_the_bucket_is_struck(s3: FakeS3) -> None:
-    fault = SpoilObjects("everything", "", Rot.MISSING, every=True)
+    fault = DamageObjects("everything", "", ObjectDamage.MISSING, every=True)
     fault.inject(_target(s3))
     assert s3.kept["velero"] == {}
-    assert (fault.needs, SpoilObjects("pack", "packs", Rot.CUT).needs) == ((), ("packs",))
+    assert (fault.needs, DamageObjects("pack", "packs", ObjectDamage.CUT).needs) == ((), ("packs",))
 
 
 def test_a_spoilt_object_that_was_mended_is_no_damage(s3: FakeS3) -> None:
-    fault, target = SpoilObjects("pack", "packs", Rot.FLIPPED), _target(s3)
+    fault, target = DamageObjects("pack", "packs", ObjectDamage.FLIPPED), _target(s3)
     fault.inject(target)
     s3.kept["velero"][KEY] = b"0123456789"
-    with pytest.raises(FaultHadNoEffect, match="is what it was"):
-        fault.damage(target, ())
+    with pytest.raises(FaultHadNoEffect, match=KEY):
+        fault.damage(target)
 
 
 def test_without_a_pack_there_is_nothing_to_spoil_and_no_damage(s3: FakeS3) -> None:
     s3.kept["velero"].clear()
-    fault, target = SpoilObjects("pack", "packs", Rot.CUT), _target(s3)
+    fault, target = DamageObjects("pack", "packs", ObjectDamage.CUT), _target(s3)
     with pytest.raises(FaultHadNoEffect, match="restic/custos/data/"):
         fault.inject(target)
-    with pytest.raises(FaultHadNoEffect, match="spoilt nothing"):
-        fault.damage(target, ())
+    with pytest.raises(FaultHadNoEffect, match="pack-cut"):
+        fault.damage(target)
     fault.undo(target)
 
 
 def test_a_fault_that_a_killed_harness_left_is_undone_before_the_next(s3: FakeS3) -> None:
     before = dict(s3.kept["velero"])
-    fault, target = SpoilObjects("pack", "packs", Rot.CUT), _target(s3)
+    fault, target = DamageObjects("pack", "packs", ObjectDamage.CUT), _target(s3)
     fault.inject(target)
     fault.inject(target)
     fault.undo(target)

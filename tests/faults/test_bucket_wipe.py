@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from harness.backups.bucket_versions import Version, rewind
 from harness.core.errors import FaultHadNoEffect, ToolFailed
 from harness.core.ports import Bucket, Target
-from harness.faults.bucket_wipe import DeleteEverything, LockObjects
+from harness.faults.bucket import DeleteEverything, LockObjects
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -97,8 +97,12 @@ class FakeS3:
             paginate={"list_objects_v2": self._objects, "list_object_versions": self._versions}[kind]
         )
 
-    def _objects(self, Bucket: str) -> Iterator[dict[str, list[dict[str, object]]]]:  # noqa: N803 - boto's name
-        yield {"Contents": [{"Key": key} for key in self.shown()]} if self.shown() else {}
+    def _objects(self, Bucket: str, Prefix: str) -> Iterator[dict[str, list[dict[str, object]]]]:  # noqa: N803 - boto's name
+        yield (
+            {"Contents": [{"Key": key, "Size": 1} for key in self.shown() if key.startswith(Prefix)]}
+            if self.shown()
+            else {}
+        )
 
     def _versions(self, Bucket: str) -> Iterator[dict[str, list[dict[str, object]]]]:  # noqa: N803 - boto's name
         for each in [each.version for each in self.kept]:
@@ -147,14 +151,14 @@ def written(s3: FakeS3) -> dict[str, bytes]:
 def test_what_was_locked_outlives_the_deletion_of_everything_and_comes_back() -> None:
     s3 = FakeS3()
     LockObjects().inject(target(s3))
-    assert "WORM" in LockObjects().damage(target(s3), ())["deletion of a version"]
+    assert "WORM" in LockObjects().damage(target(s3))["deletion of a version"]
     backup, stored = written(s3), s3.clock
     LockObjects().undo(target(s3))
     assert not s3.locks
     s3.put_object("b", "later", b"later")
     DeleteEverything().inject(target(s3))
     assert s3.shown() == {}
-    seen = DeleteEverything().damage(target(s3), ())
+    seen = DeleteEverything().damage(target(s3))
     assert seen["bucket b"] == "shows no object"
     assert "WORM" in seen["older versions"]
     assert rewind(bucket(s3), stored) == 2
@@ -178,19 +182,19 @@ def test_without_object_lock_nothing_is_left_and_nothing_comes_back(keeps: bool)
     s3 = FakeS3(keeps=keeps)
     written(s3)
     DeleteEverything().inject(target(s3))
-    assert DeleteEverything().damage(target(s3), ())["older versions"] == "none is left"
+    assert DeleteEverything().damage(target(s3))["older versions"] == "none is left"
     assert rewind(bucket(s3), s3.clock) == 0
     assert s3.shown() == {}
 
 
 def test_a_bucket_that_still_shows_something_is_no_damage_and_an_empty_one_none_to_do() -> None:
     s3 = FakeS3(deaf=True)
-    with pytest.raises(FaultHadNoEffect, match="is empty"):
+    with pytest.raises(FaultHadNoEffect, match="b"):
         DeleteEverything().inject(target(s3))
     written(s3)
     DeleteEverything().inject(target(s3))
-    with pytest.raises(FaultHadNoEffect, match="still shows"):
-        DeleteEverything().damage(target(s3), ())
+    with pytest.raises(FaultHadNoEffect, match="3 objects"):
+        DeleteEverything().damage(target(s3))
 
 
 def test_a_bucket_with_backups_cannot_get_object_lock_any_more() -> None:
@@ -211,8 +215,8 @@ def test_a_bucket_that_has_object_lock_of_an_earlier_drill_keeps_what_it_holds()
 
 def test_a_bucket_that_lets_versions_be_deleted_is_not_locked() -> None:
     s3 = FakeS3(keeps=True)
-    with pytest.raises(FaultHadNoEffect, match="can be deleted"):
-        LockObjects().damage(target(s3), ())
+    with pytest.raises(FaultHadNoEffect, match="bucket b"):
+        LockObjects().damage(target(s3))
 
 
 def test_a_store_that_refuses_to_bring_back_is_said_so() -> None:

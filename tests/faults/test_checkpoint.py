@@ -55,11 +55,11 @@ def test_checkpoints_are_forced_until_the_copy_has_ended() -> None:
 
 def test_damage_counts_the_checkpoints_that_were_certainly_inside() -> None:
     cluster = OneCopy(log="".join(map(_begun_at, (4, 5, 6, 7, 11, 12))))
-    seen = CheckpointsDuringCopy().damage(_target(cluster), ())
+    seen = CheckpointsDuringCopy().damage(_target(cluster))
     assert seen == {"postgres-primary-0": f"3 checkpoints began between {START} and {END}, while its files were copied"}
 
 
 @pytest.mark.parametrize("log", ["", _begun_at(4), _begun_at(12), "2026-01-01T10:00:07Z LOG:  something else\n"])
 def test_a_copy_without_a_checkpoint_inside_is_no_damage(log: str) -> None:
     with pytest.raises(FaultHadNoEffect, match="no checkpoint began"):
-        CheckpointsDuringCopy().damage(_target(OneCopy(log=log)), ())
+        CheckpointsDuringCopy().damage(_target(OneCopy(log=log)))

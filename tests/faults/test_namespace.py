@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,7 +74,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_damage_is_every_claim_gone_and_every_member_silent() -> None:
     cluster = OneNamespace()
     DeleteNamespace().inject(target(cluster))
-    seen = DeleteNamespace().damage(target(cluster), BEFORE)
+    seen = DeleteNamespace().damage(replace(target(cluster), volumes_before=BEFORE))
     assert cluster.deleted == ["custos"]
     assert set(seen) == {"volume data-0", "read store-0"}
     assert "claim-uid" in seen["volume data-0"]
@@ -87,20 +87,20 @@ def test_a_claim_or_volume_that_stays_is_no_damage(left: str) -> None:
     cluster = OneNamespace(left_by_delete=(left,))
     DeleteNamespace().inject(target(cluster))
     with pytest.raises(FaultHadNoEffect, match=left):
-        DeleteNamespace().damage(target(cluster), BEFORE)
+        DeleteNamespace().damage(replace(target(cluster), volumes_before=BEFORE))
 
 
 @pytest.mark.parametrize(("rows", "what"), [((Row(7, "k7", "7-x"),), "write 7"), ((), "an empty ledger")])
 def test_a_member_that_can_still_be_read_is_no_damage_though_its_primary_is_gone(
     rows: tuple[Row, ...], what: str
 ) -> None:
-    with pytest.raises(FaultHadNoEffect, match=f"store-0 still answers, with {what}"):
-        DeleteNamespace().damage(target(OneNamespace(uids=()), rows), BEFORE)
+    with pytest.raises(FaultHadNoEffect, match=f"store-0 .*{what}"):
+        DeleteNamespace().damage(replace(target(OneNamespace(uids=()), rows), volumes_before=BEFORE))
 
 
 def test_a_namespace_without_volumes_proves_nothing() -> None:
-    with pytest.raises(FaultHadNoEffect, match="no volumes"):
-        DeleteNamespace().damage(target(OneNamespace(uids=())), ())
+    with pytest.raises(FaultHadNoEffect, match="custos"):
+        DeleteNamespace().damage(target(OneNamespace(uids=())))
 
 
 def test_undo_may_be_called_twice() -> None:

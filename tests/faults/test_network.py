@@ -60,7 +60,7 @@ def test_the_pods_node_is_cut_off_and_no_other_and_is_mended() -> None:
     FAULT.inject(target(world))
     FAULT.inject(target(world))
     assert world.cut == {"one"}
-    assert FAULT.damage(target(world), ()) == {"one": "Network is unreachable"}
+    assert FAULT.damage(target(world)) == {"one": "Network is unreachable"}
     for _ in range(2):
         FAULT.undo(target(world))
         assert world.cut == set()
@@ -68,12 +68,12 @@ def test_the_pods_node_is_cut_off_and_no_other_and_is_mended() -> None:
 
 @pytest.mark.parametrize("cut", [set(), {"two"}, {"one", "two"}])
 def test_a_node_that_is_not_cut_off_or_not_alone_is_no_damage(cut: set[str]) -> None:
-    with pytest.raises(FaultHadNoEffect, match="one should not reach"):
-        FAULT.damage(target(World(cut=cut)), ())
+    with pytest.raises(FaultHadNoEffect, match=r"one.*9000"):
+        FAULT.damage(target(World(cut=cut)))
 
 
 def test_without_the_pod_or_the_store_there_is_nothing_to_cut() -> None:
-    with pytest.raises(FaultHadNoEffect, match="no pod b"):
+    with pytest.raises(FaultHadNoEffect, match="pod b"):
         CutFromStore("b").inject(target(World()))
-    with pytest.raises(FaultHadNoEffect, match="no location"):
+    with pytest.raises(FaultHadNoEffect, match="s3Url"):
         FAULT.inject(target(World(url="")))

@@ -49,7 +49,7 @@ class FakeStore:
 def test_it_goes_down_is_seen_and_comes_back() -> None:
     store = FakeStore()
     ObjectStoreDown().inject(store.target())
-    assert "does not run" in ObjectStoreDown().damage(store.target(), ())["store"]
+    assert "does not run" in ObjectStoreDown().damage(store.target())["store"]
     ObjectStoreDown().undo(store.target())
     ObjectStoreDown().undo(store.target())
     assert store.on
@@ -63,4 +63,4 @@ def test_it_goes_down_is_seen_and_comes_back() -> None:
 def test_a_store_that_still_runs_or_answers_is_not_down(store: FakeStore) -> None:
     ObjectStoreDown().inject(store.target())
     with pytest.raises(FaultHadNoEffect, match="still"):
-        ObjectStoreDown().damage(store.target(), ())
+        ObjectStoreDown().damage(store.target())

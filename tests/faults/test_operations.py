@@ -13,11 +13,10 @@ from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, ToolFailed
 from harness.core.model import Part, Reading, Row, Volume
 from harness.core.ports import Target
-from harness.faults import observations, stale_volume, statefulset_restart
-from harness.faults.command import Command
-from harness.faults.config import EditConfig
+from harness.faults import observations, stale_volume, statefulset
+from harness.faults.command import Command, EditConfig
 from harness.faults.stale_volume import TurnBack
-from harness.faults.statefulset_restart import NewAddresses
+from harness.faults.statefulset import NewAddresses
 
 MEMBERS = ("db-0", "db-1")
 TWINS = observations.logged("one id")
@@ -97,7 +96,10 @@ class Cluster:
         return [{"metadata": {"name": "pv"}, "spec": place}, {"metadata": {"name": "other"}, "spec": place}]
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
-        return (Volume("data-db-0", "c", "pv", "v", "local"), Volume("data-db-1", "c1", "pv1", "v1", "local"))
+        return (
+            Volume("data-db-0", "c", "pv", "v", "local", "worker", "/disk/pv"),
+            Volume("data-db-1", "c1", "pv1", "v1", "local"),
+        )
 
 
 @dataclass
@@ -127,7 +129,7 @@ def test_pods_that_came_back_at_other_addresses_are_the_damage() -> None:
         "scale statefulset db --replicas=0",
         "scale statefulset db --replicas=2",
     ]
-    assert fault.damage(here, ()) == {
+    assert fault.damage(here) == {
         "address of db-0": "was 10.0.0.0, is 10.0.0.20",
         "address of db-1": "was 10.0.0.1, is 10.0.0.21",
     }
@@ -139,24 +141,24 @@ def test_pods_that_came_back_at_other_addresses_are_the_damage() -> None:
 def test_pods_at_the_addresses_that_they_had_are_no_damage() -> None:
     here = target(cluster=Cluster(same_addresses=True))
     NewAddresses("db").inject(here)
-    with pytest.raises(FaultHadNoEffect, match="have addresses that they had"):
-        NewAddresses("db").damage(here, ())
-    with pytest.raises(FaultHadNoEffect, match="have addresses"):
-        NewAddresses("db").damage(target(), ())
-    with pytest.raises(FaultHadNoEffect, match="not all pods of xy have an address"):
+    with pytest.raises(FaultHadNoEffect, match=r"db.*10\.0\.0"):
+        NewAddresses("db").damage(here)
+    with pytest.raises(FaultHadNoEffect, match="db"):
+        NewAddresses("db").damage(target())
+    with pytest.raises(FaultHadNoEffect, match="xy"):
         NewAddresses("xy").inject(target())
 
 
 def test_what_a_killed_harness_left_stopped_is_started_with_as_many_pods_as_there_were() -> None:
     cluster = Cluster()
     here = target(cluster=cluster)
-    statefulset_restart.stop(here, "db")
-    statefulset_restart.stop(here, "db")
+    statefulset.stop(here, "db")
+    statefulset.stop(here, "db")
     assert cluster.replicas == 0
     NewAddresses("db").undo(here)
     assert cluster.replicas == 2
-    with pytest.raises(FaultHadNoEffect, match="no StatefulSet xy"):
-        statefulset_restart.stop(here, "xy")
+    with pytest.raises(FaultHadNoEffect, match="xy"):
+        statefulset.stop(here, "xy")
 
 
 def test_a_command_is_run_in_its_pods_and_the_store_shows_what_came_of_it() -> None:
@@ -166,15 +168,15 @@ def test_a_command_is_run_in_its_pods_and_the_store_shows_what_came_of_it() -> N
     fault.inject(here)
     assert "exec" in cluster.did[0]
     assert "scale statefulset db --replicas=2" in cluster.did
-    assert fault.damage(here, ()) == {f"log of {member}": "two of one id" for member in MEMBERS}
+    assert fault.damage(here) == {f"log of {member}": "two of one id" for member in MEMBERS}
 
 
 def test_a_command_that_changed_nothing_is_no_damage() -> None:
     fault = Command("copy", "db", ("db-1",), ("true",), TWINS)
     fault.inject(target())
-    with pytest.raises(FaultHadNoEffect, match="no member of db has logged anything like 'one id'"):
-        fault.damage(target(), ())
-    with pytest.raises(FaultHadNoEffect, match="db has no db-7"):
+    with pytest.raises(FaultHadNoEffect, match=r"db.*'one id'"):
+        fault.damage(target())
+    with pytest.raises(FaultHadNoEffect, match="db-7"):
         Command("copy", "db", ("db-7",), ("true",), TWINS).inject(target())
 
 
@@ -187,19 +189,19 @@ def test_a_wrong_word_is_rolled_out_and_taken_back() -> None:
     TWIN.inject(here)
     assert cluster.files == {"id.sh": "id of ${1#db}\n", "other.sh": "id of $1\n"}
     assert "scale statefulset db --replicas=2" in cluster.did
-    assert TWIN.damage(here, ()) == {f"log of {member}": "two of one id" for member in MEMBERS}
+    assert TWIN.damage(here) == {f"log of {member}": "two of one id" for member in MEMBERS}
     TWIN.undo(here)
     TWIN.undo(here)
     assert cluster.files["id.sh"] == "id of $1\n"
 
 
 def test_a_word_that_is_nowhere_or_that_nobody_minds_is_no_damage() -> None:
-    with pytest.raises(FaultHadNoEffect, match=r"no ConfigMap has a file id\.sh with 'x' in it"):
+    with pytest.raises(FaultHadNoEffect, match=r"id\.sh.*'x'"):
         replace(TWIN, old="x").inject(target())
     here = target()
     TWIN.inject(here)
-    with pytest.raises(FaultHadNoEffect, match="no member of db has logged anything like 'one id'"):
-        TWIN.damage(here, ())
+    with pytest.raises(FaultHadNoEffect, match=r"db.*'one id'"):
+        TWIN.damage(here)
 
 
 def test_a_store_whose_ledger_stands_still_takes_no_writes() -> None:
@@ -210,7 +212,7 @@ def test_a_store_whose_ledger_stands_still_takes_no_writes() -> None:
 
 @pytest.mark.parametrize("store", [Store(), Store(silent=True, pace=0)])
 def test_a_store_that_goes_on_or_cannot_be_read_does_not_stand_still(store: Store) -> None:
-    with pytest.raises(FaultHadNoEffect, match=r"was followed by another|no route"):
+    with pytest.raises(FaultHadNoEffect, match=r"write \d|no route"):
         observations.writes_stand_still(target(), cast("Any", store))
 
 
@@ -232,7 +234,7 @@ def test_a_member_that_shows_other_rows_than_the_first_differs() -> None:
     store = Shown({"db-0": {"table a": 1, "own b": 1}, "db-1": {"table a": 1, "own b": 2}, "db-2": {"table c": 1}})
     assert list(observations.differing(target(), cast("Any", store))) == ["table a on db-2", "table c on db-2"]
     alike = Shown({"db-0": {"table a": 1, "own b": 1}, "db-1": {"table a": 1, "own b": 2}})
-    with pytest.raises(FaultHadNoEffect, match="all members show the same"):
+    with pytest.raises(FaultHadNoEffect, match="db-0, db-1"):
         observations.differing(target(), cast("Any", alike))
 
 
@@ -246,14 +248,14 @@ def test_a_member_turned_back_lacks_what_the_others_show() -> None:
     BACK.inject(here)
     copy = "/disk/pv.drillproof-older"
     assert machines.did == [f"rm -rf {copy}", f"cp -a /disk/pv {copy}", "rm -rf /disk/pv", f"mv {copy} /disk/pv"]
-    (seen,) = BACK.damage(here, ()).items()
+    (seen,) = BACK.damage(here).items()
     assert seen[0] == "db-0 against db-1"
     BACK.undo(here)
     assert machines.did[-1] == f"rm -rf {copy}"
 
 
 def test_a_member_that_has_all_that_the_others_show_is_no_damage() -> None:
-    with pytest.raises(FaultHadNoEffect, match="it lacks"):
-        BACK.damage(target(), ())
-    with pytest.raises(FaultHadNoEffect, match="db has no xy-0"):
+    with pytest.raises(FaultHadNoEffect, match="'db-1': 0"):
+        BACK.damage(target())
+    with pytest.raises(FaultHadNoEffect, match="xy-0"):
         TurnBack("xy", "db").inject(target())

@@ -95,7 +95,7 @@ def test_a_real_lock_lies_there_when_its_holder_is_gone_and_is_taken_away_again(
     world = World()
     LeaveLock().inject(world.target())
     assert world.kept[f"{LOCKS}1"][0] == b"lock"
-    assert LeaveLock().damage(world.target(), ()) == {f"{LOCKS}1": "lies there, and nobody holds it"}
+    assert LeaveLock().damage(world.target()) == {f"{LOCKS}1": "is a lock that no process holds"}
     world.kept[f"{LOCKS}2"] = (b"somebody else's", {})
     for _ in range(2):
         LeaveLock().undo(world.target())
@@ -106,17 +106,17 @@ def test_a_check_that_was_over_too_soon_is_done_again() -> None:
     world = World(missed=2)
     LeaveLock().inject(world.target())
     assert not world.missed
-    assert LeaveLock().damage(world.target(), ())
+    assert LeaveLock().damage(world.target())
 
 
 def test_a_lock_that_somebody_holds_or_that_is_gone_is_no_damage() -> None:
-    with pytest.raises(FaultHadNoEffect, match="no lock is left"):
-        LeaveLock().damage(World({f"{LOCKS}2": (b"held", {})}).target(), ())
+    with pytest.raises(FaultHadNoEffect, match="lock"):
+        LeaveLock().damage(World({f"{LOCKS}2": (b"held", {})}).target())
 
 
 def test_without_a_repository_or_a_lock_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "DAMAGE_S", 0.05)
-    with pytest.raises(FaultHadNoEffect, match="no repository"):
+    with pytest.raises(FaultHadNoEffect, match="custos"):
         LeaveLock().inject(World(namespace="other").target())
-    with pytest.raises(TimedOut, match="a check ended before its lock was seen"):
+    with pytest.raises(TimedOut, match="lock"):
         LeaveLock().inject(World(locks=False).target())

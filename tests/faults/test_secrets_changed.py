@@ -13,7 +13,7 @@ import pytest
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut
 from harness.core.ports import Target
-from harness.faults.velero_secret import ChangeSecret, RefuseCredentials
+from harness.faults.credentials import ChangeSecret, RefuseCredentials
 
 
 def b64(text: str) -> str:
@@ -49,7 +49,9 @@ class Cluster:
             return json.dumps({"items": [{}]})
         if args[1] == "secrets":
             name = next(arg.rpartition("=")[2] for arg in args if arg.startswith("--field-selector"))
-            return json.dumps({"items": [{"data": self.secrets[name]}] if name in self.secrets else []})
+            return json.dumps(
+                {"items": [{"metadata": {"name": name}, "data": self.secrets[name]}] if name in self.secrets else []}
+            )
         keys = base64.b64decode(self.secrets["cloud-credentials"]["cloud"]).decode()
         phase = "Available" if "valid" in keys or self.sees_late else "Unavailable"
         status = {"phase": phase, "message": "InvalidAccessKeyId"}
@@ -74,7 +76,7 @@ def test_a_secret_is_changed_seen_and_put_back_and_not_told(fault: ChangeSecret 
     fault.inject(target(cluster))
     fault.inject(target(cluster))  # as after a killed harness: what is kept is still the first value
     assert cluster.secrets != before
-    damage = fault.damage(target(cluster), ())
+    damage = fault.damage(target(cluster))
     assert "is another than it was" in damage.values()
     for _ in range(2):
         fault.undo(target(cluster))
@@ -86,7 +88,7 @@ def test_a_secret_is_changed_seen_and_put_back_and_not_told(fault: ChangeSecret 
 def test_velero_is_seen_to_be_refused() -> None:
     cluster = Cluster()
     RefuseCredentials().inject(target(cluster))
-    assert RefuseCredentials().damage(target(cluster), ())["location default"] == "InvalidAccessKeyId"
+    assert RefuseCredentials().damage(target(cluster))["location default"] == "InvalidAccessKeyId"
 
 
 def test_velero_starts_anew_with_the_valid_keys_once() -> None:
@@ -118,9 +120,9 @@ def test_a_secret_that_is_what_it_was_or_that_velero_does_not_see_is_no_damage(
     if then:
         then(cluster)
     with pytest.raises(error):
-        fault.damage(target(cluster), ())
+        fault.damage(target(cluster))
 
 
 def test_a_secret_that_is_not_there_cannot_be_changed() -> None:
-    with pytest.raises(FaultHadNoEffect, match="the Secret cloud-credentials has no cloud"):
+    with pytest.raises(FaultHadNoEffect, match="cloud-credentials"):
         RefuseCredentials().inject(target(Cluster({"cloud-credentials": {}})))

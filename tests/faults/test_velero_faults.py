@@ -10,7 +10,6 @@ import pytest
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut
-from harness.core.model import Volume
 from harness.core.ports import Target
 from harness.faults.annotations import Annotate
 from harness.faults.velero import ExpireBackups, KillWhileWorking, SecondServer, SlowNodeAgent, While
@@ -70,7 +69,7 @@ def test_annotations_are_changed_seen_and_put_back() -> None:
     FAULT.inject(target(cluster))
     assert cluster.annotations["hook"] == "false"
     assert "backup" not in cluster.annotations
-    assert FAULT.damage(target(cluster), ()) == {"backup": "was dump, is gone", "hook": "was None, is false"}
+    assert FAULT.damage(target(cluster)) == {"backup": "was dump, is gone", "hook": "was None, is false"}
     for _ in range(2):
         FAULT.undo(target(cluster))
         assert cluster.annotations == {"backup": "dump", "other": "x"}
@@ -79,12 +78,12 @@ def test_annotations_are_changed_seen_and_put_back() -> None:
 @pytest.mark.parametrize("cluster", [Cluster({"backup": "dump"}, deaf=True), Cluster({"hook": "false"})])
 def test_annotations_that_are_what_they_were_are_no_damage(cluster: Cluster) -> None:
     FAULT.inject(target(cluster))
-    with pytest.raises(FaultHadNoEffect, match="asks for what it asked for"):
-        FAULT.damage(target(cluster), ())
+    with pytest.raises(FaultHadNoEffect, match=r"of a.*hook"):
+        FAULT.damage(target(cluster))
 
 
 def test_a_pod_that_is_not_there_cannot_be_changed() -> None:
-    with pytest.raises(FaultHadNoEffect, match="no b among the pods"):
+    with pytest.raises(FaultHadNoEffect, match="pods b"):
         Annotate("x", "b", {"k": "v"}).inject(target(Cluster()))
 
 
@@ -95,26 +94,26 @@ def test_a_task_that_was_in_progress_and_failed_is_the_damage_and_no_older_one()
     cluster = Cluster(tasks={"old": "Failed", "mine": "InProgress"})
     KILL.inject(target(cluster))
     assert cluster.killed
-    assert KILL.damage(target(cluster), ()) == {"backups mine": "Failed"}
+    assert KILL.damage(target(cluster)) == {"backups mine": "Failed"}
 
 
 @pytest.mark.parametrize("part", ["velero", "node-agent"])
 def test_a_part_is_killed_by_the_label_that_its_pods_bear_and_only_if_it_has_some(part: str) -> None:
     KillWhileWorking(part, "backups").inject(target(Cluster(tasks={"mine": "InProgress"})))
-    with pytest.raises(FaultHadNoEffect, match=f"no pod of {part}"):
+    with pytest.raises(FaultHadNoEffect, match=part):
         KillWhileWorking(part, "backups").inject(target(Cluster(tasks={"mine": "InProgress"}, pods=())))
 
 
 def test_a_task_that_came_to_a_good_end_all_the_same_is_no_damage() -> None:
     cluster = Cluster(tasks={"old": "Failed", "mine": "InProgress"}, then="Completed")
     KILL.inject(target(cluster))
-    with pytest.raises(FaultHadNoEffect, match="too late"):
-        KILL.damage(target(cluster), ())
+    with pytest.raises(FaultHadNoEffect, match="backups"):
+        KILL.damage(target(cluster))
 
 
 def test_nothing_is_killed_before_its_moment() -> None:
     cluster = Cluster(tasks={"old": "Completed"})
-    with pytest.raises(TimedOut, match="backups to be under way"):
+    with pytest.raises(TimedOut, match="backups"):
         KILL.inject(target(cluster))
     assert not cluster.killed
 
@@ -122,8 +121,8 @@ def test_nothing_is_killed_before_its_moment() -> None:
 def test_a_task_that_never_ends_is_waited_for_and_named() -> None:
     cluster = Cluster(tasks={"mine": "InProgress"}, then="InProgress")
     KILL.inject(target(cluster))
-    with pytest.raises(TimedOut, match="in progress: mine"):
-        KILL.damage(target(cluster), ())
+    with pytest.raises(TimedOut, match="mine"):
+        KILL.damage(target(cluster))
 
 
 @dataclass
@@ -168,7 +167,7 @@ def test_every_backup_expires_and_is_seen_gone_from_cluster_and_bucket() -> None
     world = Expiring()
     ExpireBackups().inject(world.target())
     assert world.expired == ["one", "two"]
-    assert set(ExpireBackups().damage(world.target(), ()).values()) == {"none is left"}
+    assert set(ExpireBackups().damage(world.target()).values()) == {"none is left"}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +177,7 @@ def test_backups_that_stay_somewhere_are_no_damage(stays: str, seen: str) -> Non
     world = Expiring(stays=stays)
     ExpireBackups().inject(world.target())
     with pytest.raises(TimedOut, match=seen):
-        ExpireBackups().damage(world.target(), ())
+        ExpireBackups().damage(world.target())
 
 
 def test_without_a_backup_none_can_expire() -> None:
@@ -197,7 +196,7 @@ class Other:
     def inject(self, target: Target) -> None:
         self.did.append("inject")
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> dict[str, str]:
+    def damage(self, target: Target) -> dict[str, str]:
         self.did.append("damage")
         return {"seen": "by the other"}
 
@@ -209,13 +208,13 @@ def test_another_fault_strikes_while_a_task_is_to_be_done_and_is_over_when_it_ha
     did: list[str] = []
     fault = While("restores", Other(did))
     assert (fault.name, fault.needs) == ("other during restores", ("consul",))
-    with pytest.raises(TimedOut, match="restores to be under way"):
+    with pytest.raises(TimedOut, match="restores"):
         fault.inject(target(Cluster(tasks={"old": "Completed"})))
     assert did == []
     cluster = Cluster(tasks={"old": "Failed", "mine": ""})
     fault.inject(target(cluster))
     assert did == ["inject", "damage", "undo"]
-    assert fault.damage(target(cluster), ()) == {"restores mine": "Failed"}
+    assert fault.damage(target(cluster)) == {"restores mine": "Failed"}
 
 
 @pytest.mark.parametrize(("then", "error"), [("Completed", FaultHadNoEffect), ("InProgress", TimedOut)])
@@ -227,7 +226,7 @@ def test_another_fault_that_the_task_survives_is_no_damage_and_is_taken_away(
 
     def strike() -> None:
         fault.inject(target(cluster))
-        fault.damage(target(cluster), ())
+        fault.damage(target(cluster))
 
     with pytest.raises(error):
         strike()
@@ -237,11 +236,11 @@ def test_another_fault_that_the_task_survives_is_no_damage_and_is_taken_away(
 def test_what_failed_in_an_earlier_drill_on_the_same_cluster_is_no_damage_of_this_one() -> None:
     cluster = Cluster(tasks={"old": "InProgress"})
     KILL.inject(target(cluster))
-    assert KILL.damage(target(cluster), ()) == {"backups old": "Failed"}
+    assert KILL.damage(target(cluster)) == {"backups old": "Failed"}
     cluster.tasks["mine"], cluster.then = "InProgress", "Completed"
     KILL.inject(target(cluster))
-    with pytest.raises(FaultHadNoEffect, match="good end"):
-        KILL.damage(target(cluster), ())
+    with pytest.raises(FaultHadNoEffect, match="backups"):
+        KILL.damage(target(cluster))
 
 
 @dataclass
@@ -272,19 +271,19 @@ def test_node_agents_are_slow_until_they_are_not() -> None:
     agents = Agents()
     here = Target(*cast("Any", (agents, "custos", (), None, None)))
     SlowNodeAgent("50m").inject(here)
-    assert set(SlowNodeAgent("50m").damage(here, ())) == {"node-agent-0", "node-agent-1"}
+    assert set(SlowNodeAgent("50m").damage(here)) == {"node-agent-0", "node-agent-1"}
     for _ in range(2):
         SlowNodeAgent("50m").undo(here)
-        with pytest.raises(FaultHadNoEffect, match="not every node agent is limited to 50m"):
-            SlowNodeAgent("50m").damage(here, ())
+        with pytest.raises(FaultHadNoEffect, match="50m"):
+            SlowNodeAgent("50m").damage(here)
 
 
 @pytest.mark.parametrize("agents", [Agents(deaf=True), Agents(pods=0)])
 def test_node_agents_that_took_no_limit_are_not_slow(agents: Agents) -> None:
     here = Target(*cast("Any", (agents, "custos", (), None, None)))
     SlowNodeAgent().inject(here)
-    with pytest.raises(FaultHadNoEffect, match="not every node agent"):
-        SlowNodeAgent().damage(here, ())
+    with pytest.raises(FaultHadNoEffect, match="100m"):
+        SlowNodeAgent().damage(here)
 
 
 @dataclass
@@ -305,15 +304,15 @@ def test_there_are_two_servers_until_there_is_one() -> None:
     servers = Servers()
     here = Target(*cast("Any", (servers, "custos", (), None, None)))
     SecondServer().inject(here)
-    assert set(SecondServer().damage(here, ())) == {"velero-0", "velero-1"}
+    assert set(SecondServer().damage(here)) == {"velero-0", "velero-1"}
     for _ in range(2):
         SecondServer().undo(here)
-        with pytest.raises(FaultHadNoEffect, match="Ready: velero-0"):
-            SecondServer().damage(here, ())
+        with pytest.raises(FaultHadNoEffect, match="velero-0"):
+            SecondServer().damage(here)
 
 
 def test_one_server_that_stayed_alone_is_no_damage() -> None:
     here = Target(*cast("Any", (Servers(deaf=True), "custos", (), None, None)))
     SecondServer().inject(here)
     with pytest.raises(FaultHadNoEffect):
-        SecondServer().damage(here, ())
+        SecondServer().damage(here)

@@ -11,7 +11,7 @@ from memory import Memory
 
 from harness.core import timeouts
 from harness.core.errors import TimedOut
-from harness.core.model import Notice, Plan, Volume
+from harness.core.model import Notice, Plan
 from harness.core.ports import Target
 from harness.selftest.in_memory import World
 from harness.workflows.drill.scenario import Scenario, Trouble
@@ -31,7 +31,7 @@ class Break:
     def inject(self, target: Target) -> None:
         self.world.alive = False
 
-    def damage(self, target: Target, before: tuple[Volume, ...]) -> Mapping[str, str]:
+    def damage(self, target: Target) -> Mapping[str, str]:
         return {self.what: "gone"}
 
     def undo(self, target: Target) -> None:

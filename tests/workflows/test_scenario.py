@@ -63,10 +63,10 @@ def test_our_own_scenarios_make_sense(name: str) -> None:
 
 
 SPOILT = """'A story, and not a short one.'
-from harness.faults.bucket import Rot, SpoilObjects
+from harness.faults.bucket import ObjectDamage, DamageObjects
 from harness.workflows.drill.scenario import Scenario, Trouble
 
-SCENARIO = Scenario(troubles=(Trouble(SpoilObjects("part", "PART", Rot.MISSING), "write"),))
+SCENARIO = Scenario(troubles=(Trouble(DamageObjects("part", "PART", ObjectDamage.MISSING), "write"),))
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from harness.core import parallel
@@ -32,13 +33,13 @@ class Strikes:
     def strike(self, fault: Fault) -> None:
         """Break something, and see that it is broken. FaultHadNoEffect if it is not."""
         target = self._target()
-        volumes = target.cluster.volumes(target.namespace)
+        target = replace(target, volumes_before=target.cluster.volumes(target.namespace))
         self._struck.add(fault.name)
         self._journal.append("fault", name=fault.name, phase="undo-written", step=self._steps.now)
         try:
             fault.inject(target)
             self._journal.append("fault", name=fault.name, phase="injected", step=self._steps.now)
-            damage = fault.damage(target, volumes)
+            damage = fault.damage(target)
         except (ToolFailed, TimedOut) as error:
             # Beside a restore such a failure would be taken for the recovery's own.
             raise FaultHadNoEffect(f"{fault.name}: {error}") from error
