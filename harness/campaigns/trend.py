@@ -7,8 +7,9 @@ judged anew from its evidence.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -16,8 +17,9 @@ from statistics import median
 from harness.campaigns.matrix.results import drilled, time_of
 from harness.core import durations
 from harness.core.errors import HarnessError
-from harness.core.json import flat, mapping, number, numbers, text
+from harness.core.json import flat, items, mapping, number, numbers, text
 from harness.core.model import Json, Verdict, worst
+from harness.core.reason import Reason, named
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_directory import began, inside, read_json
 from harness.evidence.run_view import WORST_FIRST
@@ -62,6 +64,7 @@ class Point:
     figures: Mapping[str, float | None]  # by name, see FIGURES; none where it is not believed, or was to be bad
     objectives: Mapping[str, float]
     doubt: str = ""  # why its verdict is not what its findings say, if so
+    findings: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by check, verdict and reason; no PASS
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,7 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
         raise HarnessError(f"is not what was signed: {found.problems[0]}")
     if not {found.evidence.key, found.verdict.key} <= known:
         return _judged(point), ""
+    point = replace(point, findings=_bad(run))
     said = (read_json(run / "findings.json").get("verdict"), found.verdict.said.get("verdict"))
     verdict = worst(map(verdict_of, said))
     noticing = expects_findings(facts)  # figures of a bad recovery would praise it
@@ -267,7 +271,16 @@ def _judged(point: Point) -> Point:
         figures={name: found.figures[name] for name in FIGURES} if found.figures and not found.doubt else {},
         ended=found.ended or point.ended,
         doubt=found.doubt,
+        findings={} if found.doubt else _bad(point.run),
     )
+
+
+def _bad(run: Path) -> Counter[tuple[str, str, str]]:
+    """How many findings that are no PASS there are by check, verdict and reason."""
+    told = map(mapping, items(read_json(run / "findings.json").get("findings")))
+    names = ((text(each.get("check")), verdict_of(each.get("verdict")), text(each.get("reason"))) for each in told)
+    known = ((check, verdict, named(reason) or Reason.Unspecified) for check, verdict, reason in names)
+    return Counter((check, verdict.value, str(reason)) for check, verdict, reason in known if verdict != Verdict.PASS)
 
 
 def make_of(facts: Mapping[str, Json]) -> Make:

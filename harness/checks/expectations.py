@@ -16,6 +16,10 @@ ALWAYS = frozenset({"damage-seen", "taken-over", "fence-held", "self-test", "dri
 """The checks that a bad recovery is no excuse for."""
 
 
+BY = "check "
+"""Begins, among the objects of a PASS of `noticed`, the name of the check that made the expected finding."""
+
+
 def conclude(
     expected: Sequence[ExpectedFinding], said: Sequence[Finding]
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
@@ -49,7 +53,8 @@ def _said(expected: ExpectedFinding, said: Sequence[Finding], *, sound: bool) ->
     for finding in failed:
         if expected.is_met_by(finding):
             detail = f"{expected.check}: {finding.detail}"
-            whose, why = (finding.store, finding.member, finding.objects), ordered(finding.reasons)
+            objects = (f"{BY}{finding.check}", *finding.objects)
+            whose, why = (finding.store, finding.member, objects), ordered(finding.reasons)
             return Finding("noticed", Verdict.PASS, Reason.AsExpected, detail, "", *whose, why)
     wanted = f"{expected.who} should find {_words(expected)}"
     unsure = [each for each in asked if each.verdict is Verdict.UNKNOWN]

@@ -28,7 +28,7 @@ MESSAGES: tuple[tuple[str, Reason], ...] = (
         r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken",
         Reason.CredentialsRejected,
     ),
-    (r"password authentication failed|Access denied for user", Reason.CredentialsRejected),
+    (r"password authentication failed|Access [Dd]enied", Reason.CredentialsRejected),
     (r"dial tcp .*(i/o timeout|no route to host|connection refused)|no such host", Reason.ObjectStoreUnreachable),
     # Kubernetes.
     (r"unbound immediate PersistentVolumeClaims", Reason.VolumeUnbound),

@@ -235,7 +235,8 @@ class Run:
         try:
             return tuple(map(before_reasons.expected, listed))
         except ValueError as error:
-            raise Unreadable(self.path / "run.json", 0, str(error)) from error
+            unclear = Reason.ExpectedFindingUnclear
+            raise Unreadable(self.path / "run.json", 0, str(error), unclear) from error
 
     def _expected(self, fields: Json) -> ExpectedFinding:
         told = dict(fields) if isinstance(fields, Mapping) else {}

@@ -139,7 +139,8 @@ def _steps(story: Story) -> Iterator[TestStepResult]:
 def _findings(story: Story) -> Iterator[TestStepResult]:
     at = _epoch_ms(story.events[-1]) if story.events else None
     for finding in story.findings:
-        details = StatusDetails(message=visible(finding.detail), trace=visible(finding.hint))
+        said = "\n".join(filter(None, (finding.hint, f"reason: {finding.reason}")))
+        details = StatusDetails(message=visible(finding.detail), trace=visible(said))
         status = _STATUS[finding.verdict]
         yield TestStepResult(name=label(finding), status=status, statusDetails=details, start=at, stop=at)
 

@@ -159,6 +159,7 @@ def _finding(story: Story, finding: Finding, known: Mapping[str, str]) -> dict[s
         "store": finding.store,
         "member": finding.member,
         "verdict": finding.verdict.value,
+        "reason": finding.reason.value,
         "detail": finding.detail,
         "shows": shows.shows,
         "limits": shows.lacks,

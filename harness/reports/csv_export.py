@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
 from harness.core.json import mapping, number
+from harness.core.model import Verdict
 from harness.core.text import one_line
 from harness.evidence.marks import LEGS, MARKS
 from harness.evidence.run_view import Story
@@ -23,7 +26,7 @@ def render(story: Story) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADS)
     same = [_harmless(words) for words in (story.run.name, story.scenario, story.verdict.value)]
-    for store, name, value in _numbers(story):
+    for store, name, value in chain(_numbers(story), _reasons(story)):
         writer.writerow([*same, _harmless(store), _harmless(name), "" if value is None else f"{value:.12g}"])
     return out.getvalue()
 
@@ -46,6 +49,13 @@ def _numbers(story: Story) -> Iterator[tuple[str, str, float | None]]:
         for name, value in mapping(classes).items():
             if value is None or number(value) is not None:
                 yield store, name, number(value)
+
+
+def _reasons(story: Story) -> Iterator[tuple[str, str, float]]:
+    """How many findings of each store have which verdict for which reason, but for those that passed."""
+    bad = [each for each in story.findings if each.verdict is not Verdict.PASS]
+    for (store, verdict, reason), count in Counter((e.store, e.verdict.value, e.reason) for e in bad).items():
+        yield store, f"{verdict}_{reason}", count
 
 
 def _harmless(words: str) -> str:

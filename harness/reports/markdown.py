@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.core.json import text
 from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason
 from harness.core.text import many, one_line
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import Story
@@ -71,9 +72,13 @@ def _findings(told: Sequence[Finding]) -> Iterator[str]:
     for each in told[:MOST]:
         hint = f" *What to do:* {escaped(_short(each.hint))}" if each.hint else ""
         what = f"{label(each)}: {_short(each.detail)}"
-        yield f"- {SIGNS[each.verdict]} **{each.verdict.name}** {escaped(what)} ({each.reason}){hint}"
+        yield f"- {SIGNS[each.verdict]} **{each.verdict.name}** {escaped(what)} {_reason(each)}{hint}"
     if len(told) > MOST:
         yield f"- and {len(told) - MOST} more, see report.html"
+
+
+def _reason(finding: Finding) -> str:
+    return "" if finding.reason is Reason.Unspecified else f" ({finding.reason})"
 
 
 def _member(member: Member) -> tuple[str, str, str]:

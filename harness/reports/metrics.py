@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from harness.checks.expectations import BY
 from harness.core.json import number, numbers
 from harness.core.model import Verdict
 from harness.core.text import duration, many
@@ -53,7 +54,8 @@ def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
 def _noticed(story: Story) -> Figure:
     told = [finding for finding in story.findings if finding.check == "noticed"]
     did = [finding for finding in told if finding.verdict is Verdict.PASS]
-    by = ", ".join(dict.fromkeys(finding.detail.partition(":")[0] for finding in did)) or "nobody noticed"
+    checks = dict.fromkeys(name for finding in did for name in finding.objects if name.startswith(BY))
+    by = ", ".join(name.removeprefix(BY) for name in checks) or ("see the findings" if did else "nobody noticed")
     return Figure("Noticed", "by those who should", f"{len(did)} of {len(told)}", by, "good" if did == told else "bad")
 
 

@@ -106,7 +106,11 @@ def _observation(story: Story, finding: Finding, number: int, name: Name, ended:
         "uuid": name("observation", str(number)),
         "title": _text(label(finding)),
         "description": _text(finding.detail),
-        "props": [_property("check", finding.check), _property("verdict", finding.verdict.value)],
+        "props": [
+            _property("check", finding.check),
+            _property("verdict", finding.verdict.value),
+            _property("reason", finding.reason.value),
+        ],
         "methods": ["TEST"],
         "types": ["control-objective"],
         "relevant-evidence": [_evidence(place, name) for place in places(story, finding)],

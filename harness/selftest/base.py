@@ -34,9 +34,8 @@ class Base:
         self.run = Run(run)
         self._into = into
         if left := red(self.run):
-            raise HarnessError(
-                f"the recovery that was to be spoilt is not good by itself: {left[0].detail} (see {run})"
-            )
+            why = f"{left[0].reason}: {left[0].detail}"
+            raise HarnessError(f"the recovery that was to be spoilt is not good by itself: {why} (see {run})")
         self.events = tuple(event for event in self.run.events if event.kind != "end")
 
     def copy(self, name: str, without: Sequence[str] = ()) -> Path:

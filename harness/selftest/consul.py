@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterator
 
 from harness.core.model import Operation
+from harness.core.reason import Reason
 from harness.evidence.ledger import ACKNOWLEDGED, Workload
-from harness.selftest.mutation import Act, Sabotage
+from harness.selftest.mutation import Act, Sabotage, Why
 
 FIRST, SECOND, THIRD = SERVERS = ("consul-0", "consul-1", "consul-2")
 BESIDE = "consul-backup-0"
@@ -51,16 +52,31 @@ NEAREST: dict[str, object] = {"Name": "nearest-vault", "DNS": {"TTL": "10s"}}
 NEAREST_SERVICE: dict[str, object] = {"Service": "vault", "OnlyPassing": True, "Tags": ["active"]}
 
 
-def _raft(name: str, says: str, *statements: str, check: str = DATA, also: tuple[str, ...] = ()) -> Sabotage:
+def _raft(name: str, why: Why, *statements: str, check: str = DATA, also: tuple[str, ...] = ()) -> Sabotage:
     """Something that Raft holds and every server shows."""
     spoil = (SAVE, *(Act(SECOND, statement) for statement in statements))
-    return Sabotage(name=name, check=check, says=says, also=also, spoil=spoil, heal=(RESTORE,))
+    return Sabotage(
+        name=name,
+        check=check,
+        why=why,
+        also=also,
+        spoil=spoil,
+        heal=(RESTORE,),
+    )
 
 
-def _refused(name: str, *statements: str, check: str, says: str, also: tuple[str, ...]) -> Sabotage:
+def _refused(name: str, *statements: str, check: str, reason: Reason, also: tuple[str, ...]) -> Sabotage:
     """As `_raft`, and no new write is taken any more."""
     spoil = (SAVE, *(Act(SECOND, statement) for statement in statements))
-    return Sabotage(name=name, check=check, says=says, also=also, spoil=spoil, heal=(RESTORE,), writes=True)
+    return Sabotage(
+        name=name,
+        check=check,
+        why=Why(reason),
+        also=also,
+        spoil=spoil,
+        heal=(RESTORE,),
+        writes=True,
+    )
 
 
 def _put(path: str, **body: object) -> str:
@@ -93,49 +109,55 @@ ROW = "k=$(consul kv get -keys drillproof/ledger/ | sed -n 3p)"
 
 
 def _keys() -> Iterator[Sabotage]:
-    core, two = "kv vault/core differs", "a=vault/core/master b=vault/core/mounts"
-    yield _raft("a key gone", r"kv vault/core differs \(13 rows before, 12 after\)", "DELETE kv/vault/core/keyring")
-    yield _raft("a byte of a value changed, its length kept", core, _altered("vault/core/auth"))
+    core, two = "kv vault/core", "a=vault/core/master b=vault/core/mounts"
+    yield _raft("a key gone", Why(Reason.RowsMissing, core), "DELETE kv/vault/core/keyring")
     yield _raft(
-        "a value cut", core, "$ consul kv put vault/core/audit $(consul kv get -base64 vault/core/audit | head -c 40)"
+        "a byte of a value changed, its length kept",
+        Why(Reason.RowsDiffer, core),
+        _altered("vault/core/auth"),
     )
-    yield _raft("a value emptied", core, "PUT kv/vault/core/audit")
+    yield _raft(
+        "a value cut",
+        Why(Reason.RowsDiffer, core),
+        "$ consul kv put vault/core/audit $(consul kv get -base64 vault/core/audit | head -c 40)",
+    )
+    yield _raft("a value emptied", Why(Reason.RowsDiffer, core), "PUT kv/vault/core/audit")
     yield _raft(
         "two values swapped",
-        core,
+        Why(Reason.RowsDiffer, core),
         f"$ {two}; x=$(consul kv get -base64 $a) y=$(consul kv get -base64 $b);"
         " consul kv put -base64 $a $y && consul kv put -base64 $b $x",
     )
     yield _raft(
         "a key renamed",
-        core,
+        Why(Reason.RowsDiffer, core),
         "$ consul kv put -base64 vault/core/seal $(consul kv get -base64 vault/core/seal-config)",
         "DELETE kv/vault/core/seal-config",
     )
     yield _raft(
         "a key in another case",
-        core,
+        Why(Reason.RowsDiffer, core),
         "$ consul kv put -base64 vault/core/Master $(consul kv get -base64 vault/core/master)",
         "DELETE kv/vault/core/master",
     )
     yield _raft(
         "a key moved to another folder",
-        core,
+        Why(Reason.RowsMissing, core, "kv vault/sys"),
         "$ consul kv put -base64 vault/sys/master $(consul kv get -base64 vault/core/master)",
         "DELETE kv/vault/core/master",
     )
-    yield _raft("a key extra", r"kv vault/core differs \(13 rows before, 14 after\)", "PUT kv/vault/core/stranger x")
-    yield _raft("a key with nothing in it extra", r"13 rows before, 14 after", "PUT kv/vault/core/empty")
-    yield _raft("a folder's own key extra", core, "PUT kv/vault/core/hsm/")
+    yield _raft("a key extra", Why(Reason.RowsUnexpected, core), "PUT kv/vault/core/stranger x")
+    yield _raft("a key with nothing in it extra", Why(Reason.RowsUnexpected, core), "PUT kv/vault/core/empty")
+    yield _raft("a folder's own key extra", Why(Reason.RowsUnexpected, core), "PUT kv/vault/core/hsm/")
     yield _raft(
         "a flag changed",
-        core,
+        Why(Reason.RowsDiffer, core),
         "$ consul kv put -flags=3 -base64 vault/core/auth $(consul kv get -base64 vault/core/auth)",
     )
-    yield _raft("a folder gone", "kv vault/core is missing", "DELETE kv/vault/core/?recurse=")
-    yield _raft("a folder extra", "kv stranger/a is extra", "PUT kv/stranger/a/b x")
-    yield _raft("all of Vault gone", "kv vault/sys is missing", "DELETE kv/vault/?recurse=")
-    yield _raft("another lineage", "kv drillproof differs", "PUT kv/drillproof/lineage x")
+    yield _raft("a folder gone", Why(Reason.PartMissing, core), "DELETE kv/vault/core/?recurse=")
+    yield _raft("a folder extra", Why(Reason.PartUnexpected, "kv stranger/a"), "PUT kv/stranger/a/b x")
+    yield _raft("all of Vault gone", Why(Reason.PartMissing, "kv vault/sys"), "DELETE kv/vault/?recurse=")
+    yield _raft("another lineage", Why(Reason.RowsDiffer, "kv drillproof"), "PUT kv/drillproof/lineage x")
 
 
 def _access() -> Iterator[Sabotage]:
@@ -145,40 +167,64 @@ def _access() -> Iterator[Sabotage]:
         "Name": "custos-read",
         "Description": "{acl/policy/name/custos-read:Description}",
     }
-    policies, roles, tokens = "acl policies differs", "acl roles differs", "acl tokens differs"
+    policies, roles, tokens = "acl policies", "acl roles", "acl tokens"
     wider = 'key_prefix "" { policy = "write" }'
     rules = (
         'key_prefix "" { policy = "read" }\nservice_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }\n'
     )
-    yield _raft("a policy's rules", policies, _put(f"acl/policy/{read}", **described, Rules=wider, Datacenters=["dc1"]))
-    yield _raft("a policy for all datacenters", policies, _put(f"acl/policy/{read}", **described, Rules=rules))
+    yield _raft(
+        "a policy's rules",
+        Why(Reason.DefinitionDiffers, policies),
+        _put(f"acl/policy/{read}", **described, Rules=wider, Datacenters=["dc1"]),
+    )
+    yield _raft(
+        "a policy for all datacenters",
+        Why(Reason.DefinitionDiffers, policies),
+        _put(f"acl/policy/{read}", **described, Rules=rules),
+    )
     yield _raft(
         "a policy's description",
-        policies,
+        Why(Reason.DefinitionDiffers, policies),
         _put(f"acl/policy/{read}", ID=read, Name="custos-read", Rules=rules, Datacenters=["dc1"]),
     )
-    yield _raft("a policy gone", policies, "DELETE acl/policy/{acl/policy/name/deny-core:ID}")
-    yield _raft("a policy extra", policies, _put("acl/policy", Name="stranger", Rules=wider))
+    yield _raft(
+        "a policy gone",
+        Why(Reason.DefinitionDiffers, policies),
+        "DELETE acl/policy/{acl/policy/name/deny-core:ID}",
+    )
+    yield _raft(
+        "a policy extra",
+        Why(Reason.DefinitionDiffers, policies),
+        _put("acl/policy", Name="stranger", Rules=wider),
+    )
     yield _raft(
         "a policy made anew, just as it was",
-        policies,
+        Why(Reason.DefinitionDiffers, policies),
         "DELETE acl/policy/{acl/policy/name/deny-core:ID}",
         _put("acl/policy", Name="deny-core", Rules='key_prefix "vault/core/" { policy = "deny" }\n'),
     )
     vault = "{acl/role/name/vault:ID}"
-    yield _raft("a role gone", roles, f"DELETE acl/role/{vault}")
-    yield _raft("a role without its policy", roles, _put(f"acl/role/{vault}", ID=vault, Name="vault"))
-    yield _raft("a role extra", roles, _put("acl/role", Name="stranger"))
-    yield _raft("a token gone", tokens, f"DELETE acl/token/{AUDITOR}")
-    yield _raft("a token's description", tokens, f"$ consul acl token update -accessor-id {AUDITOR} -description x")
+    yield _raft("a role gone", Why(Reason.DefinitionDiffers, roles), f"DELETE acl/role/{vault}")
+    yield _raft(
+        "a role without its policy",
+        Why(Reason.DefinitionDiffers, roles),
+        _put(f"acl/role/{vault}", ID=vault, Name="vault"),
+    )
+    yield _raft("a role extra", Why(Reason.DefinitionDiffers, roles), _put("acl/role", Name="stranger"))
+    yield _raft("a token gone", Why(Reason.DefinitionDiffers, tokens), f"DELETE acl/token/{AUDITOR}")
+    yield _raft(
+        "a token's description",
+        Why(Reason.DefinitionDiffers, tokens),
+        f"$ consul acl token update -accessor-id {AUDITOR} -description x",
+    )
     yield _raft(
         "a token with one policy more",
-        tokens,
+        Why(Reason.DefinitionDiffers, tokens),
         f"$ consul acl token update -accessor-id {AUDITOR} -append-policy-name deny-core",
     )
     yield _raft(
         "a token's secret",
-        tokens,
+        Why(Reason.DefinitionDiffers, tokens),
         f"DELETE acl/token/{AUDITOR}",
         _put(
             "acl/token",
@@ -189,21 +235,29 @@ def _access() -> Iterator[Sabotage]:
             Roles=[{"Name": "auditor"}],
         ),
     )
-    yield _raft("a token that expires", tokens, _put("acl/token", Description="for a day", ExpirationTTL="24h"))
-    yield _raft("a token extra", tokens, "$ consul acl token create -policy-name global-management")
+    yield _raft(
+        "a token that expires",
+        Why(Reason.DefinitionDiffers, tokens),
+        _put("acl/token", Description="for a day", ExpirationTTL="24h"),
+    )
+    yield _raft(
+        "a token extra",
+        Why(Reason.DefinitionDiffers, tokens),
+        "$ consul acl token create -policy-name global-management",
+    )
     yield _raft(
         "rights for anybody",
-        tokens,
+        Why(Reason.DefinitionDiffers, tokens),
         f"$ consul acl token update -accessor-id {ANONYMOUS} -append-policy-name global-management",
     )
     yield _raft(
         "an auth method extra",
-        "acl auth methods differs",
+        Why(Reason.DefinitionDiffers, "acl auth methods"),
         _put("acl/auth-method", Name="stranger", Type="jwt", Config={"JWTValidationPubKeys": [PUBLIC_KEY]}),
     )
     yield _raft(
         "a way in for whoever shows a token of another's",
-        "acl binding rules differs",
+        Why(Reason.DefinitionDiffers, "acl binding rules"),
         _put("acl/auth-method", Name="stranger", Type="jwt", Config={"JWTValidationPubKeys": [PUBLIC_KEY]}),
         _put("acl/binding-rule", AuthMethod="stranger", BindType="role", BindName="vault"),
     )
@@ -214,92 +268,110 @@ def _definitions() -> Iterator[Sabotage]:
     iam: dict[str, object] = {"Name": "custos-iam", "Description": "tenants are read by IAM"}
     nobody: dict[str, object] = {"Name": "*", "Action": "deny"}
     yield _raft(
-        "a config entry gone", "config service-splitter differs", "DELETE config/service-splitter/custos-tenant"
+        "a config entry gone",
+        Why(Reason.DefinitionDiffers, "config service-splitter"),
+        "DELETE config/service-splitter/custos-tenant",
     )
-    yield _raft("weights of a splitter", "config service-splitter differs", _put("config", **SPLITTER, Splits=even))
+    yield _raft(
+        "weights of a splitter",
+        Why(Reason.DefinitionDiffers, "config service-splitter"),
+        _put("config", **SPLITTER, Splits=even),
+    )
     yield _raft(
         "a config entry's metadata",
-        "config service-defaults differs",
+        Why(Reason.DefinitionDiffers, "config service-defaults"),
         _put("config", Kind="service-defaults", Name="custos-tenant", Protocol="http", Meta={"owner": "x"}),
     )
     yield _raft(
         "the defaults of all proxies",
-        "config proxy-defaults differs",
+        Why(Reason.DefinitionDiffers, "config proxy-defaults"),
         _put("config", Kind="proxy-defaults", Name="global", Config={"protocol": "http"}, Meta={"owner": "custos"}),
     )
     yield _raft(
-        "a router extra", "config service-router differs", _put("config", Kind="service-router", Name="custos-tenant")
+        "a router extra",
+        Why(Reason.DefinitionDiffers, "config service-router"),
+        _put("config", Kind="service-router", Name="custos-tenant"),
     )
     yield _raft(
         "a mesh entry extra",
-        "config mesh differs",
+        Why(Reason.DefinitionDiffers, "config mesh"),
         _put("config", Kind="mesh", TransparentProxy={"MeshDestinationsOnly": True}),
     )
     yield _raft(
         "an intention from allow to deny",
-        "config service-intentions differs",
+        Why(Reason.DefinitionDiffers, "config service-intentions"),
         _put("config", **INTENTIONS, Sources=[iam | {"Action": "deny"}, nobody]),
     )
     yield _raft(
         "an intention from deny to allow",
-        "config service-intentions differs",
+        Why(Reason.DefinitionDiffers, "config service-intentions"),
         _put("config", **INTENTIONS, Sources=[iam | {"Action": "allow"}, nobody | {"Action": "allow"}]),
     )
     yield _raft(
         "an intention gone",
-        "config service-intentions differs",
+        Why(Reason.DefinitionDiffers, "config service-intentions"),
         _put("config", **INTENTIONS, Sources=[iam | {"Action": "allow"}]),
     )
-    query, queries = "{query[nearest-vault]:ID}", "prepared queries differs"
-    yield _raft("a prepared query gone", queries, f"DELETE query/{query}")
+    query, queries = "{query[nearest-vault]:ID}", "prepared queries"
+    yield _raft("a prepared query gone", Why(Reason.DefinitionDiffers, queries), f"DELETE query/{query}")
     yield _raft(
         "where a prepared query fails over to",
-        queries,
+        Why(Reason.DefinitionDiffers, queries),
         _put(f"query/{query}", **NEAREST, Service=NEAREST_SERVICE | {"Failover": {"NearestN": 3}}),
     )
     yield _raft(
         "a prepared query with a token of its own",
-        queries,
+        Why(Reason.DefinitionDiffers, queries),
         _put(f"query/{query}", **NEAREST, Token=AUDITOR, Service=NEAREST_SERVICE | {"Failover": {"NearestN": 2}}),
     )
-    yield _raft("a prepared query extra", queries, 'POST query {"Name": "stranger", "Service": {"Service": "x"}}')
+    yield _raft(
+        "a prepared query extra",
+        Why(Reason.DefinitionDiffers, queries),
+        'POST query {"Name": "stranger", "Service": {"Service": "x"}}',
+    )
 
 
 def _catalog() -> Iterator[Sabotage]:
-    ldap = "catalog node ldap-1 differs"
+    ldap = "catalog node ldap-1"
     check = {"Node": "ldap-1", "CheckID": "ldap-bind", "Name": "binds as custos", "ServiceID": "ldap-primary"}
     notes = {"Notes": "set by the monitor, not by an agent"}
-    yield _raft("an external node gone", "catalog node smtp is missing", _put("catalog/deregister", Node="smtp"))
+    yield _raft(
+        "an external node gone", Why(Reason.PartMissing, "catalog node smtp"), _put("catalog/deregister", Node="smtp")
+    )
     yield _raft(
         "an external node extra",
-        "catalog node stranger is extra",
+        Why(Reason.PartUnexpected, "catalog node stranger"),
         _put("catalog/register", Node="stranger", Address="192.0.2.66"),
     )
     yield _raft(
         "an external node's address",
-        "catalog node smtp differs",
+        Why(Reason.DefinitionDiffers, "catalog node smtp"),
         _put("catalog/register", Node="smtp", Address="192.0.2.66"),
     )
     yield _raft(
         "an external service's port",
-        ldap,
+        Why(Reason.DefinitionDiffers, ldap),
         _put("catalog/register", **LDAP, Address="-", Service=LDAP_SERVICE | {"Port": 389}),
     )
     yield _raft(
         "an external service's tags",
-        ldap,
+        Why(Reason.DefinitionDiffers, ldap),
         _put("catalog/register", **LDAP, Address="-", Service=LDAP_SERVICE | {"Tags": ["primary"]}),
     )
-    yield _raft("an external service gone", ldap, _put("catalog/deregister", Node="ldap-1", ServiceID="ldap-primary"))
+    yield _raft(
+        "an external service gone",
+        Why(Reason.DefinitionDiffers, ldap),
+        _put("catalog/deregister", Node="ldap-1", ServiceID="ldap-primary"),
+    )
     yield _raft(
         "an external check that fails",
-        ldap,
+        Why(Reason.DefinitionDiffers, ldap),
         _put("catalog/register", **LDAP, Address="-", Check=check | notes | {"Status": "critical"}),
     )
     yield Sabotage(
         name="a service extra on a server of ours",
         check=DATA,
-        says="catalog node consul-1 differs",
+        why=Why(Reason.DefinitionDiffers, "catalog node consul-1"),
         spoil=(Act(SECOND, _put("agent/service/register", Name="vault", Port=8200)),),
         heal=(Act(SECOND, "PUT agent/service/deregister/vault"),),
     )
@@ -308,30 +380,30 @@ def _catalog() -> Iterator[Sabotage]:
 def _operator() -> Iterator[Sabotage]:
     yield _raft(
         "dead servers are not cleaned up",
-        "autopilot differs",
+        Why(Reason.DefinitionDiffers, "autopilot"),
         "$ consul operator autopilot set-config -cleanup-dead-servers=false",
     )
     yield _raft(
         "certificates that live shorter",
-        "connect ca settings differs",
+        Why(Reason.DefinitionDiffers, "connect ca settings"),
         _put("connect/ca/configuration", Provider="consul", Config={"LeafCertTTL": "24h"}),
     )
     yield _raft(
         "the root of all certificates rotated",
-        "connect ca differs",
+        Why(Reason.DefinitionDiffers, "connect ca"),
         _put("connect/ca/configuration", Provider="consul", Config={"PrivateKeyType": "rsa", "PrivateKeyBits": 2048}),
     )
     yield Sabotage(
         name="a gossip key extra",
         check=DATA,
-        says="gossip keys differs",
+        why=Why(Reason.DefinitionDiffers, "gossip keys"),
         spoil=(Act(FIRST, _put("operator/keyring", Key=GOSSIP_KEY).replace("PUT", "POST")),),
         heal=(Act(FIRST, _put("operator/keyring", Key=GOSSIP_KEY).replace("PUT", "DELETE")),),
     )
     yield Sabotage(
         name="a server that lends its token to whoever has none",
         check=DATA,
-        says="own settings differs",
+        why=Why(Reason.DefinitionDiffers, "own settings"),
         member=THIRD,
         spoil=(Act(THIRD, '$ consul acl set-agent-token default "$CONSUL_HTTP_TOKEN"'),),
         heal=(Act(THIRD, '$ consul acl set-agent-token default ""'),),
@@ -339,7 +411,7 @@ def _operator() -> Iterator[Sabotage]:
     yield Sabotage(
         name="a server in maintenance",
         check=HEALTH,
-        says="_node_maintenance is critical",
+        why=Why(Reason.CheckFailing, "check _node_maintenance"),
         member=SECOND,
         also=(DATA,),
         spoil=(Act(SECOND, "PUT agent/maintenance?enable=true"),),
@@ -354,7 +426,7 @@ def _operator() -> Iterator[Sabotage]:
     yield Sabotage(
         name="a fourth server",
         check=HEALTH,
-        says="stranger",
+        why=Why((Reason.VotersDiffer, Reason.ServerNotVoting), "stranger"),
         also=(DATA,),
         spoil=(
             Act(THIRD, f"$ {stranger}"),
@@ -368,7 +440,7 @@ def _operator() -> Iterator[Sabotage]:
     yield Sabotage(
         name="a server that is no peer any more",
         check=HEALTH,
-        says="the voters are consul-0, consul-1(;|$)",
+        why=Why(Reason.VotersDiffer, "consul-2"),
         also=(DATA, LEDGER, MONEY),
         spoil=(Act(FIRST, remove),),
         heal=(Act(THIRD, "$ (sleep 0.5; kill 1) >/dev/null 2>&1 &"),),
@@ -376,7 +448,7 @@ def _operator() -> Iterator[Sabotage]:
     yield Sabotage(
         name="all data directories lost under running servers",
         check=HEALTH,
-        says="it waits for a restore",
+        why=Why(Reason.WaitsForRestore),
         also=(DATA, LEDGER, MONEY, WRITE),
         restarts=True,
         spoil=(SAVE, *(Act(server, "$ rm -rf /consul/data/*") for server in SERVERS)),
@@ -387,28 +459,38 @@ def _operator() -> Iterator[Sabotage]:
 def _ledger() -> Iterator[Sabotage]:
     yield _raft(
         "a row of the ledger gone",
-        "lost before",
+        Why(Reason.AcknowledgedWriteLost),
         f"$ {ROW}; consul kv delete $k",
         check=LEDGER,
         also=(MONEY,),
     )
-    yield _raft("a row of the ledger altered", "altered", f"$ {ROW}; consul kv put $k x", check=LEDGER, also=(MONEY,))
+    yield _raft(
+        "a row of the ledger altered",
+        Why(Reason.WriteAltered),
+        f"$ {ROW}; consul kv put $k x",
+        check=LEDGER,
+        also=(MONEY,),
+    )
     yield _raft(
         "a flag on a row of the ledger",
-        "altered",
+        Why(Reason.WriteAltered),
         f"$ {ROW}; consul kv put -flags=1 -base64 $k $(consul kv get -base64 $k)",
         check=LEDGER,
         also=(MONEY,),
     )
     yield _raft(
         "a row of the ledger from nowhere",
-        "unexpected",
+        Why(Reason.WriteUnexpected),
         _entry(Operation(1, "put", "nowhere", "1-nothing")),
         check=LEDGER,
     )
-    yield _raft("a deleted row of the ledger back", "resurrected", _entry(_deleted()), check=LEDGER)
+    yield _raft("a deleted row of the ledger back", Why(Reason.WriteResurrected), _entry(_deleted()), check=LEDGER)
     yield _raft(
-        "the whole ledger gone", "lost before", "DELETE kv/drillproof/ledger/?recurse=", check=LEDGER, also=(MONEY,)
+        "the whole ledger gone",
+        Why(Reason.AcknowledgedWriteLost),
+        "DELETE kv/drillproof/ledger/?recurse=",
+        check=LEDGER,
+        also=(MONEY,),
     )
 
 
@@ -416,14 +498,33 @@ def _money() -> Iterator[Sabotage]:
     account = "kv/drillproof/accounts/"
     less = "k=drillproof/accounts/checking/0; consul kv put $k $(($(consul kv get $k) - 7))"
     more = "k=drillproof/accounts/checking/1; consul kv put $k $(($(consul kv get $k) + 7))"
-    yield _raft("money that left and never arrived", "checking/0 holds", f"$ {less}", check=MONEY)
-    yield _raft("money on another account", "checking/0 holds", f"$ {less}; {more}", check=MONEY)
-    yield _raft("an account gone", "savings/7 is missing", f"DELETE {account}savings/7", check=MONEY)
-    yield _raft("an account extra", "savings/8 is extra", f"PUT {account}savings/8 0", check=MONEY)
-    yield _raft("an account without a number", "holds 'x'", f"PUT {account}savings/7 x", check=MONEY)
+    yield _raft(
+        "money that left and never arrived",
+        Why(Reason.BalanceSumDiffers, "account checking/0"),
+        f"$ {less}",
+        check=MONEY,
+    )
+    yield _raft(
+        "money on another account",
+        Why(Reason.BalanceDiffers, "account checking/0", "account checking/1"),
+        f"$ {less}; {more}",
+        check=MONEY,
+    )
+    yield _raft(
+        "an account gone", Why(Reason.AccountMissing, "account savings/7"), f"DELETE {account}savings/7", check=MONEY
+    )
+    yield _raft(
+        "an account extra", Why(Reason.AccountUnexpected, "account savings/8"), f"PUT {account}savings/8 0", check=MONEY
+    )
+    yield _raft(
+        "an account without a number",
+        Why(Reason.DataCorrupted, "account savings/7"),
+        f"PUT {account}savings/7 x",
+        check=MONEY,
+    )
     yield _raft(
         "a flag on an account",
-        "with flags 1",
+        Why(Reason.DataCorrupted, "account savings/7"),
         f"$ k={account[3:]}savings/7; consul kv put -flags=1 $k $(consul kv get $k)",
         check=MONEY,
     )
@@ -434,14 +535,14 @@ def _writes() -> Iterator[Sabotage]:
         "no account takes money",
         "DELETE kv/drillproof/accounts/?recurse=",
         check=WRITE,
-        says="was not committed",
+        reason=Reason.WriteNotCommitted,
         also=(MONEY,),
     )
     yield _refused(
         "closed to clients",
         "DELETE kv/drillproof/lineage",
         check=WRITE,
-        says="was not committed",
+        reason=Reason.WriteNotCommitted,
         also=(HEALTH, DATA),
     )
 

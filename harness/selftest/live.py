@@ -76,7 +76,7 @@ class Live:
             left = red(Run(self._read("all healed", writes=True, restarts=True)))
         except HarnessError as error:
             return f"could not be read: {error}"
-        return " | ".join(f"{finding.check} {finding.member}: {finding.detail}" for finding in left)
+        return " | ".join(f"{finding.check} {finding.member}: {finding.reason}: {finding.detail}" for finding in left)
 
     def _spoilt(self, sabotage: Sabotage) -> Outcome:
         try:

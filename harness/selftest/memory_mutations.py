@@ -8,8 +8,9 @@ from hashlib import sha256
 
 from harness.core.errors import ToolFailed
 from harness.core.model import Row
+from harness.core.reason import Reason
 from harness.selftest.in_memory import MemberState, MemoryStore, World
-from harness.selftest.mutation import Act, Sabotage
+from harness.selftest.mutation import Act, Sabotage, Why
 
 Spoil = Callable[[MemberState], None]
 HEAL = "heal"
@@ -67,65 +68,93 @@ def _undefined(name: str) -> Spoil:
     return lambda state: state.definitions.__delitem__(name)
 
 
+class Spoilt:
+    """What is done to one member, the check that must turn red, why, and what it must name."""
+
+    def __init__(self, spoil: Spoil, check: str, reason: Reason | tuple[Reason, ...], *objects: str) -> None:
+        """As in `Expected`."""
+        self.spoil, self.check, self.why = spoil, check, Why(reason, *objects)
+
+
 DATA, LEDGER, ACCOUNTS, INDEXES = "data-equal", "ledger-kept", "transfers-whole", "indexes-hold"
-SPOILS: Mapping[str, tuple[Spoil, str, str]] = {
-    "one row gone": (_user(lambda rows: rows.__delitem__(5)), DATA, r"user differs \(20 rows before, 19 after\)"),
-    "one row twice": (_user(lambda rows: rows.append(rows[0])), DATA, r"user differs \(20 rows before, 21 after\)"),
-    "two rows twice": (_user(_pair_twice), DATA, r"user differs \(20 rows before, 24 after\)"),
-    "a row for another": (_user(lambda rows: rows.__setitem__(2, rows[1])), DATA, r"user differs \(20 .* 20 after\)"),
-    "two values swapped": (_user(_swap), DATA, "user differs"),
-    "one byte changed": (_one_value(lambda value: value[:-1] + "X"), DATA, "user differs"),
-    "a blank at the end": (_one_value(lambda value: value + " "), DATA, "user differs"),
-    "upper case": (_one_value(str.upper), DATA, "user differs"),
-    "empty for something": (_one_value(lambda _: ""), DATA, "user differs"),
-    "NULL for something": (_one_value(lambda _: None), DATA, "user differs"),
-    "the text NULL for something": (_one_value(lambda _: "NULL"), DATA, "user differs"),
-    "an extra row": (_user(lambda rows: rows.append((99, "stranger"))), DATA, "user differs"),
-    "a table emptied": (_user(lambda rows: rows.clear()), DATA, r"user differs \(20 rows before, 0 after\)"),
-    "a table dropped": (lambda state: state.tables.__delitem__("realm"), DATA, "realm is missing"),
-    "an extra table": (lambda state: state.tables.update(stranger=[]), DATA, "table stranger is extra"),
-    "an index gone": (_undefined("indexes user"), DATA, "indexes user is missing"),
-    "a constraint gone": (_undefined("constraints user"), DATA, "constraints user is missing"),
-    "a sequence set back": (_defined("sequence user"), DATA, "sequence user differs"),
-    "a trigger disabled": (_defined("trigger user"), DATA, "trigger user differs"),
-    "a view changed": (_defined("view users"), DATA, "view users differs"),
-    "a grant gone": (_undefined("grants app"), DATA, "grants app is missing"),
-    "an extra grant": (_defined("grants stranger"), DATA, "grants stranger is extra"),
-    "a password changed": (_defined("user app"), DATA, "user app differs"),
-    "a member empty": (_attribute(tables={}), DATA, "table user is missing|table realm is missing"),
-    "a setting changed": (_attribute(settings="fsync off"), DATA, "own settings differs"),
-    "a damaged page": (_attribute(corrupt=True), DATA, "its data are damaged"),
-    "an index that lacks an entry": (_attribute(index="has 19 entries for 20 rows"), INDEXES, "user.name has 19"),
-    "an index with a stale entry": (_attribute(index="has entries that no row has"), INDEXES, "user.name has entries"),
-    "a damaged page of an index": (_attribute(index_corrupt=True), INDEXES, "damaged: index user.name"),
-    "a ledger row gone": (_row(lambda rows: rows[1:]), LEDGER, "1 lost before"),
-    "a ledger row twice": (_row(lambda rows: [*rows, rows[0]]), LEDGER, "1 duplicated"),
-    "a ledger row altered": (
-        _row(lambda rows: [Row(rows[0].n, rows[0].key, rows[0].value + "!"), *rows[1:]]),
-        LEDGER,
-        "1 altered",
+SPOILS: Mapping[str, Spoilt] = {
+    "one row gone": Spoilt(_user(lambda rows: rows.__delitem__(5)), DATA, Reason.RowsMissing, "table user"),
+    "one row twice": Spoilt(_user(lambda rows: rows.append(rows[0])), DATA, Reason.RowsUnexpected, "table user"),
+    "two rows twice": Spoilt(_user(_pair_twice), DATA, Reason.RowsUnexpected, "table user"),
+    "a row for another": Spoilt(
+        _user(lambda rows: rows.__setitem__(2, rows[1])), DATA, Reason.RowsDiffer, "table user"
     ),
-    "a ledger row from nowhere": (_row(lambda rows: [*rows, Row(7, "nobody", "7-x")]), LEDGER, "1 unexpected"),
-    "an empty ledger": (_row(lambda _: []), LEDGER, "none of|lost before"),
-    "money from nowhere": (_account(checking_0=1), ACCOUNTS, "checking/0"),
-    "money moved by half": (_account(savings_3=-5), ACCOUNTS, "savings/3"),
-    "money moved to another account": (_account(checking_1=-5, checking_2=5), ACCOUNTS, "checking/1"),
-    "an account gone": (lambda state: state.balances.__delitem__("checking/0"), ACCOUNTS, "checking/0"),
-    "an extra account": (_account(checking_99=0), ACCOUNTS, "checking/99"),
-    "unwell": (_attribute(healthy=False), "members-healthy", "unwell"),
-    "new writes are refused": (_attribute(writable=False), "new-write", "was not committed"),
-    "replication stopped, though it looks well": (
-        _attribute(shows_new_writes=False),
-        "new-write",
-        "never showed on",
+    "two values swapped": Spoilt(_user(_swap), DATA, Reason.RowsDiffer, "table user"),
+    "one byte changed": Spoilt(_one_value(lambda value: value[:-1] + "X"), DATA, Reason.RowsDiffer, "table user"),
+    "a blank at the end": Spoilt(_one_value(lambda value: value + " "), DATA, Reason.RowsDiffer, "table user"),
+    "upper case": Spoilt(_one_value(str.upper), DATA, Reason.RowsDiffer, "table user"),
+    "empty for something": Spoilt(_one_value(lambda _: ""), DATA, Reason.RowsDiffer, "table user"),
+    "NULL for something": Spoilt(_one_value(lambda _: None), DATA, Reason.RowsDiffer, "table user"),
+    "the text NULL for something": Spoilt(_one_value(lambda _: "NULL"), DATA, Reason.RowsDiffer, "table user"),
+    "an extra row": Spoilt(
+        _user(lambda rows: rows.append((99, "stranger"))), DATA, Reason.RowsUnexpected, "table user"
     ),
-    "its files are gone, though it still answers": (
-        _attribute(kept_on_disk=False),
-        DATA,
-        "is missing",
+    "a table emptied": Spoilt(_user(lambda rows: rows.clear()), DATA, Reason.PartEmptied, "table user"),
+    "a table dropped": Spoilt(lambda state: state.tables.__delitem__("realm"), DATA, Reason.PartMissing, "table realm"),
+    "an extra table": Spoilt(
+        lambda state: state.tables.update(stranger=[]), DATA, Reason.PartUnexpected, "table stranger"
     ),
+    "an index gone": Spoilt(_undefined("indexes user"), DATA, Reason.PartMissing, "indexes user"),
+    "a constraint gone": Spoilt(_undefined("constraints user"), DATA, Reason.PartMissing, "constraints user"),
+    "a sequence set back": Spoilt(_defined("sequence user"), DATA, Reason.DefinitionDiffers, "sequence user"),
+    "a trigger disabled": Spoilt(_defined("trigger user"), DATA, Reason.DefinitionDiffers, "trigger user"),
+    "a view changed": Spoilt(_defined("view users"), DATA, Reason.DefinitionDiffers, "view users"),
+    "a grant gone": Spoilt(_undefined("grants app"), DATA, Reason.PartMissing, "grants app"),
+    "an extra grant": Spoilt(_defined("grants stranger"), DATA, Reason.PartUnexpected, "grants stranger"),
+    "a password changed": Spoilt(_defined("user app"), DATA, Reason.DefinitionDiffers, "user app"),
+    "a member empty": Spoilt(_attribute(tables={}), DATA, Reason.PartMissing, "table user", "table realm"),
+    "a setting changed": Spoilt(_attribute(settings="fsync off"), DATA, Reason.DefinitionDiffers, "own settings"),
+    "a damaged page": Spoilt(_attribute(corrupt=True), DATA, Reason.DataCorrupted),
+    "an index that lacks an entry": Spoilt(
+        _attribute(index=(Reason.IndexIncomplete, "has 19 entries for 20 rows")),
+        INDEXES,
+        Reason.IndexIncomplete,
+        "index user.name",
+    ),
+    "an index with a stale entry": Spoilt(
+        _attribute(index=(Reason.IndexStale, "has entries that no row has")),
+        INDEXES,
+        Reason.IndexStale,
+        "index user.name",
+    ),
+    "a damaged page of an index": Spoilt(
+        _attribute(index_corrupt=True), INDEXES, Reason.DataCorrupted, "index user.name"
+    ),
+    "a ledger row gone": Spoilt(_row(lambda rows: rows[1:]), LEDGER, Reason.AcknowledgedWriteLost),
+    "a ledger row twice": Spoilt(_row(lambda rows: [*rows, rows[0]]), LEDGER, Reason.WriteDuplicated),
+    "a ledger row altered": Spoilt(
+        _row(lambda rows: [Row(rows[0].n, rows[0].key, rows[0].value + "!"), *rows[1:]]), LEDGER, Reason.WriteAltered
+    ),
+    "a ledger row from nowhere": Spoilt(
+        _row(lambda rows: [*rows, Row(7, "nobody", "7-x")]), LEDGER, Reason.WriteUnexpected
+    ),
+    "an empty ledger": Spoilt(_row(lambda _: []), LEDGER, (Reason.AllWritesLost, Reason.AcknowledgedWriteLost)),
+    "money from nowhere": Spoilt(_account(checking_0=1), ACCOUNTS, Reason.BalanceSumDiffers, "account checking/0"),
+    "money moved by half": Spoilt(_account(savings_3=-5), ACCOUNTS, Reason.BalanceSumDiffers, "account savings/3"),
+    "money moved to another account": Spoilt(
+        _account(checking_1=-5, checking_2=5),
+        ACCOUNTS,
+        Reason.BalanceDiffers,
+        "account checking/1",
+        "account checking/2",
+    ),
+    "an account gone": Spoilt(
+        lambda state: state.balances.__delitem__("checking/0"), ACCOUNTS, Reason.AccountMissing, "account checking/0"
+    ),
+    "an extra account": Spoilt(_account(checking_99=0), ACCOUNTS, Reason.AccountUnexpected, "account checking/99"),
+    "unwell": Spoilt(_attribute(healthy=False), "members-healthy", Reason.MemberUnhealthy),
+    "new writes are refused": Spoilt(_attribute(writable=False), "new-write", Reason.WriteNotCommitted),
+    "replication stopped, though it looks well": Spoilt(
+        _attribute(shows_new_writes=False), "new-write", Reason.WriteNotReplicated
+    ),
+    "its files are gone, though it still answers": Spoilt(_attribute(kept_on_disk=False), DATA, Reason.PartMissing),
 }
-"""By name: what is done to one member, the check that must turn red, and what it must say."""
+"""By name."""
 
 ALSO = {
     "a member empty": (INDEXES,),
@@ -153,7 +182,7 @@ class SpoilableStore(MemoryStore):
             states[member] = good
         elif statement in SPOILS:
             self._good[member] = copy.deepcopy(states[member])
-            SPOILS[statement][0](states[member])
+            SPOILS[statement].spoil(states[member])
         else:
             raise ToolFailed((self.name, member), 1, f"cannot {statement}")
 
@@ -171,13 +200,13 @@ def catalogue(store: str) -> tuple[Sabotage, ...]:
     return tuple(
         Sabotage(
             name=name,
-            check=check,
-            says=says,
+            check=each.check,
+            why=each.why,
             also=ALSO.get(name, ()),
             spoil=(Act(member, name),),
             heal=(Act(member, HEAL),),
-            writes=check == "new-write",
+            writes=each.check == "new-write",
             restarts="still answers" in name,
         )
-        for name, (_, check, says) in SPOILS.items()
+        for name, each in SPOILS.items()
     )

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason
+
+
+@dataclass(frozen=True, init=False)
+class Why:
+    """The reason of a finding (or several, any of which will do), its own or a cause, and what it must name."""
+
+    reason: Reason | tuple[Reason, ...]
+    objects: tuple[str, ...]
+    causes: tuple[Reason, ...]
+
+    def __init__(self, reason: Reason | tuple[Reason, ...], *objects: str, causes: tuple[Reason, ...] = ()) -> None:
+        """`objects` are the names of what was spoilt."""
+        object.__setattr__(self, "reason", reason)
+        object.__setattr__(self, "objects", objects)
+        object.__setattr__(self, "causes", causes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +31,7 @@ class Expected:
 
     name: str  # what was done, in words: "one row gone on a replica"
     check: str  # the check that must turn red
-    says: str  # a regular expression that this finding's detail must hold: the thing that was spoilt
+    why: Why  # the reason of that finding, and what it must name
     verdict: Verdict = Verdict.FAIL
     member: str = ""  # whose finding it must be; "" where it is the whole store's, or any member's
     also: tuple[str, ...] = ()  # checks that may turn red beside it, because it truly breaks what they guarantee, too
@@ -36,11 +51,20 @@ class Expected:
             finding.check == self.check
             and finding.verdict is self.verdict
             and (not self.member or finding.member == self.member)
-            and self._says(finding)
+            and self._is_why(finding)
         )
 
-    def _says(self, finding: Finding) -> bool:
-        return re.search(self.says, finding.detail) is not None
+    def _is_why(self, finding: Finding) -> bool:
+        """Whether it names the thing that was spoilt, and for its own reason; never by its sentence."""
+        reason = self.why.reason
+        return (
+            not finding.reasons.isdisjoint(reason if isinstance(reason, tuple) else (reason,))
+            and set(self.why.causes) <= set(finding.causes)
+            and self._names(finding.objects)
+        )
+
+    def _names(self, objects: Collection[str]) -> bool:
+        return set(self.why.objects) <= set(objects)
 
 
 @dataclass(frozen=True)
@@ -75,4 +99,6 @@ class Spoilable(Protocol):
 
 
 def _shown(findings: Iterable[Finding]) -> str:
-    return " | ".join(f"{f.verdict.value} {f.check} {f.member or f.store}: {f.detail[:200]}" for f in findings)
+    return " | ".join(
+        f"{f.verdict.value} {f.check} {f.member or f.store}: {f.reason}: {f.detail[:200]}" for f in findings
+    )

@@ -8,7 +8,8 @@ all, and is no harder to notice. Names are those of fixtures/mysql; what is read
 
 from __future__ import annotations
 
-from harness.selftest.mutation import Act, Sabotage
+from harness.core.reason import Reason
+from harness.selftest.mutation import Act, Sabotage, Why
 
 _PRIMARY, _REPLICA, _OTHER = "mysql-primary-0", "mysql-secondary-0", "mysql-secondary-1"
 _OPEN = "SET GLOBAL super_read_only = OFF; SET SESSION sql_log_bin = 0, foreign_key_checks = 0"
@@ -38,24 +39,31 @@ def _shell(line: str) -> tuple[Act, ...]:
     return (Act(_REPLICA, f"$ {line}"),)
 
 
-def _data(name: str, says: str, spoil: tuple[Act, ...], heal: tuple[Act, ...]) -> Sabotage:
+def _data(name: str, why: Why, spoil: tuple[Act, ...], heal: tuple[Act, ...]) -> Sabotage:
     """What only the digest of the one member that was touched may show."""
-    return Sabotage(name=name, check="data-equal", says=says, spoil=spoil, heal=heal, member=spoil[0].member)
+    return Sabotage(
+        name=name,
+        check="data-equal",
+        why=why,
+        spoil=spoil,
+        heal=heal,
+        member=spoil[0].member,
+    )
 
 
-def _rows(name: str, table: str, spoil: str, heal: str, says: str = "") -> Sabotage:
-    return _data(name, says or rf"table {table} differs", _alone(spoil), _alone(heal))
+def _rows(name: str, table: str, spoil: str, heal: str, reason: Reason = Reason.RowsDiffer) -> Sabotage:
+    return _data(name, Why(reason, f"table {table}"), _alone(spoil), _alone(heal))
 
 
-def _settings(name: str, says: str, spoil: str, heal: str, member: str = _REPLICA) -> Sabotage:
-    return _data(name, f"own {says}", (Act(member, spoil),), (Act(member, heal),))
+def _settings(name: str, why: Why, spoil: str, heal: str, member: str = _REPLICA) -> Sabotage:
+    return _data(name, why, (Act(member, spoil),), (Act(member, heal),))
 
 
-def _replication(name: str, says: str, spoil: tuple[str, ...], heal: tuple[Act, ...], *also: str) -> Sabotage:
+def _replication(name: str, why: Why, spoil: tuple[str, ...], heal: tuple[Act, ...], *also: str) -> Sabotage:
     return Sabotage(
         name=name,
         check="members-healthy",
-        says=says,
+        why=why,
         spoil=_replica(*spoil),
         heal=heal,
         member=_REPLICA,
@@ -63,8 +71,15 @@ def _replication(name: str, says: str, spoil: tuple[str, ...], heal: tuple[Act, 
     )
 
 
-def _ledger(name: str, check: str, says: str, spoil: str, heal: str) -> Sabotage:
-    return Sabotage(name=name, check=check, says=says, spoil=_alone(spoil), heal=_alone(heal), member=_REPLICA)
+def _ledger(name: str, check: str, why: Why, spoil: str, heal: str) -> Sabotage:
+    return Sabotage(
+        name=name,
+        check=check,
+        why=why,
+        spoil=_alone(spoil),
+        heal=_alone(heal),
+        member=_REPLICA,
+    )
 
 
 _KEYLESS = "core_logging.delivery_attempt"
@@ -93,14 +108,14 @@ _ROWS = (
         _KEYLESS,
         f"DELETE FROM {_KEYLESS} WHERE log_event_id = 2",
         f"INSERT INTO {_KEYLESS} VALUES (2, NULL, 30.0)",
-        rf"table {_KEYLESS} differs \(5 rows before, 4 after\)",
+        Reason.RowsMissing,
     ),
     _rows(
         "a row twice, in a table without a key",
         _KEYLESS,
         f"INSERT INTO {_KEYLESS} VALUES (3, 0, 0.25)",
         f"DELETE FROM {_KEYLESS} WHERE log_event_id = 3 LIMIT 1",
-        rf"table {_KEYLESS} differs \(5 rows before, 6 after\)",
+        Reason.RowsUnexpected,
     ),
     _rows(
         "a pair of equal rows became another pair",
@@ -113,6 +128,7 @@ _ROWS = (
         "core_logging.logging_enabled_status",
         "INSERT INTO core_logging.logging_enabled_status VALUES (1, TRUE)",
         "DELETE FROM core_logging.logging_enabled_status WHERE tenant_id = 1",
+        Reason.RowsUnexpected,
     ),
     _rows("one bit of a large value flipped", "core_resource_secret.secret", _FLIP, _FLIP),
     _rows("two rows' values swapped", _USERS, _SWAP, _SWAP),
@@ -173,17 +189,18 @@ _ROWS = (
         "mysql.time_zone_name",
         "INSERT INTO mysql.time_zone_name VALUES ('Mars/Olympus', 1)",
         "DELETE FROM mysql.time_zone_name WHERE name = 'Mars/Olympus'",
+        Reason.RowsUnexpected,
     ),
-    _rows("table truncated", _KEYLESS, f"TRUNCATE {_KEYLESS}", _KEYLESS_ROWS, rf"table {_KEYLESS} .* 0 after"),
+    _rows("table truncated", _KEYLESS, f"TRUNCATE {_KEYLESS}", _KEYLESS_ROWS, Reason.PartEmptied),
     _data(
         "table dropped",
-        rf"table {_KEYLESS} is missing",
+        Why(Reason.PartMissing, "table core_logging.delivery_attempt"),
         _alone(f"DROP TABLE {_KEYLESS}"),
         _alone("USE core_logging", _KEYLESS_TABLE, _KEYLESS_ROWS),
     ),
     _data(
         "a table that was not there",
-        r"table core_tenant\.tenant_old is extra",
+        Why(Reason.PartUnexpected, "table core_tenant.tenant_old"),
         _alone("CREATE TABLE core_tenant.tenant_old LIKE core_tenant.tenant"),
         _alone("DROP TABLE IF EXISTS core_tenant.tenant_old"),
     ),
@@ -217,20 +234,20 @@ _ALTER_PURGE = "ALTER DEFINER = root@localhost EVENT core_logging.purge_log_even
 _OLD_YEARS = "PARTITION y2022 VALUES LESS THAN ('2023-01-01'), PARTITION y2023 VALUES LESS THAN ('2024-01-01')"
 
 
-def _schema(name: str, says: str, spoil: str, heal: str) -> Sabotage:
-    return _data(name, f"{says} differs", _alone(spoil), _alone(heal))
+def _schema(name: str, why: Why, spoil: str, heal: str) -> Sabotage:
+    return _data(name, why, _alone(spoil), _alone(heal))
 
 
 _SCHEMA = (
     _schema(
         "index gone",
-        r"indexes core_sharing\.sharing",
+        Why(Reason.DefinitionDiffers, "indexes core_sharing.sharing"),
         "DROP INDEX sharing_with ON core_sharing.sharing",
         "CREATE INDEX sharing_with ON core_sharing.sharing (associating_id, associating_id_type)",
     ),
     _schema(
         "unique index made a plain one",
-        r"indexes core_user_profile\.group_entity",
+        Why(Reason.DefinitionDiffers, "indexes core_user_profile.group_entity"),
         "ALTER TABLE core_user_profile.group_entity"
         " DROP INDEX group_entity_external, ADD INDEX group_entity_external (external_id)",
         "ALTER TABLE core_user_profile.group_entity"
@@ -238,43 +255,43 @@ _SCHEMA = (
     ),
     _schema(
         "index made invisible",
-        r"indexes core_sharing\.entity",
+        Why(Reason.DefinitionDiffers, "indexes core_sharing.entity"),
         "ALTER TABLE core_sharing.entity ALTER INDEX entity_owner INVISIBLE",
         "ALTER TABLE core_sharing.entity ALTER INDEX entity_owner VISIBLE",
     ),
     _schema(
         "a column's default",
-        r"columns core_credential_store\.custos_credentials",
+        Why(Reason.DefinitionDiffers, "columns core_credential_store.custos_credentials"),
         "ALTER TABLE core_credential_store.custos_credentials ALTER COLUMN issued_at SET DEFAULT 1",
         "ALTER TABLE core_credential_store.custos_credentials ALTER COLUMN issued_at SET DEFAULT 0",
     ),
     _schema(
         "a column's collation",
-        r"columns core_agent_profile\.agent_attribute",
+        Why(Reason.DefinitionDiffers, "columns core_agent_profile.agent_attribute"),
         "ALTER TABLE core_agent_profile.agent_attribute MODIFY attribute_key VARCHAR(255) COLLATE utf8mb4_bin NOT NULL",
         "ALTER TABLE core_agent_profile.agent_attribute MODIFY attribute_key VARCHAR(255) NOT NULL",
     ),
     _schema(
         "a database's collation",
-        "database core_sharing",
+        Why(Reason.DefinitionDiffers, "database core_sharing"),
         "ALTER DATABASE core_sharing COLLATE utf8mb4_0900_ai_ci",
         "ALTER DATABASE core_sharing COLLATE utf8mb4_0900_as_cs",
     ),
     _schema(
         "a database made read only",
-        "database core_messaging",
+        Why(Reason.DefinitionDiffers, "database core_messaging"),
         "ALTER DATABASE core_messaging READ ONLY = 1",
         "ALTER DATABASE core_messaging READ ONLY = 0",
     ),
     _data(
         "a database that was not there",
-        "database core_old is extra",
+        Why(Reason.PartUnexpected, "database core_old"),
         _alone("CREATE DATABASE core_old"),
         _alone("DROP DATABASE IF EXISTS core_old"),
     ),
     _data(
         "check constraint gone",
-        r"check core_credential_store\.custos_credentials_issued is missing",
+        Why(Reason.PartMissing, "check core_credential_store.custos_credentials_issued"),
         _alone("ALTER TABLE core_credential_store.custos_credentials DROP CHECK custos_credentials_issued"),
         _alone(
             "ALTER TABLE core_credential_store.custos_credentials"
@@ -283,69 +300,69 @@ _SCHEMA = (
     ),
     _schema(
         "check constraint no longer enforced",
-        r"constraints core_tenant\.tenant",
+        Why(Reason.DefinitionDiffers, "constraints core_tenant.tenant"),
         "ALTER TABLE core_tenant.tenant ALTER CHECK tenant_has_domain NOT ENFORCED",
         "ALTER TABLE core_tenant.tenant ALTER CHECK tenant_has_domain ENFORCED",
     ),
     _schema(
         "foreign key gone",
-        r"constraints core_messaging\.email_receivers",
+        Why(Reason.DefinitionDiffers, "constraints core_messaging.email_receivers"),
         "ALTER TABLE core_messaging.email_receivers DROP FOREIGN KEY email_receivers_template",
         "ALTER TABLE core_messaging.email_receivers ADD CONSTRAINT email_receivers_template"
         " FOREIGN KEY (email_template_id) REFERENCES core_messaging.email_template (id) ON DELETE CASCADE",
     ),
     _schema(
         "AUTO_INCREMENT set back",
-        r"sequence core_sharing\.sharing",
+        Why(Reason.DefinitionDiffers, "sequence core_sharing.sharing"),
         "ALTER TABLE core_sharing.sharing AUTO_INCREMENT = 1",
         "ALTER TABLE core_sharing.sharing AUTO_INCREMENT = 20000000",
     ),
     _schema(
         "partition gone",
-        r"partitions core_logging\.log_events",
+        Why(Reason.DefinitionDiffers, "partitions core_logging.log_events"),
         "ALTER TABLE core_logging.log_events REORGANIZE PARTITION y2022, y2023"
         " INTO (PARTITION y2023 VALUES LESS THAN ('2024-01-01'))",
         f"ALTER TABLE core_logging.log_events REORGANIZE PARTITION y2023 INTO ({_OLD_YEARS})",
     ),
     _data(
         "trigger gone",
-        r"trigger core_user_profile\.user_profile_lower is missing",
+        Why(Reason.PartMissing, "trigger core_user_profile.user_profile_lower"),
         _alone("DROP TRIGGER core_user_profile.user_profile_lower"),
         _alone(_AS_SEEDED, "USE core_user_profile", _LOWER),
     ),
     _schema(
         "function changed",
-        r"routine core_tenant\.initials",
+        Why(Reason.DefinitionDiffers, "routine core_tenant.initials"),
         f"DROP FUNCTION core_tenant.initials; {_AS_SEEDED}; USE core_tenant; {_INITIALS.replace('-1', '1')}",
         f"DROP FUNCTION IF EXISTS core_tenant.initials; {_AS_SEEDED}; USE core_tenant; {_INITIALS}",
     ),
     _schema(
         "procedure with its definer's rights",
-        r"routine core_tenant\.deactivate_tenant",
+        Why(Reason.DefinitionDiffers, "routine core_tenant.deactivate_tenant"),
         "ALTER PROCEDURE core_tenant.deactivate_tenant SQL SECURITY INVOKER",
         "ALTER PROCEDURE core_tenant.deactivate_tenant SQL SECURITY DEFINER",
     ),
     _data(
         "a procedure hidden among the server's own",
-        "routine mysql is extra",
+        Why(Reason.PartUnexpected, "routine mysql"),
         _alone("CREATE PROCEDURE mysql.later() BEGIN END"),
         _alone("DROP PROCEDURE IF EXISTS mysql.later"),
     ),
     _schema(
         "view changed",
-        r"view core_tenant\.active_tenant",
+        Why(Reason.DefinitionDiffers, "view core_tenant.active_tenant"),
         f"{_AS_SEEDED}; USE core_tenant; DROP VIEW active_tenant; {_ACTIVE.replace('CASCADED', 'LOCAL')}",
         f"{_AS_SEEDED}; USE core_tenant; DROP VIEW IF EXISTS active_tenant; {_ACTIVE}",
     ),
     _data(
         "event gone",
-        r"event core_logging\.purge_log_events is missing",
+        Why(Reason.PartMissing, "event core_logging.purge_log_events"),
         _unlogged("DROP EVENT core_logging.purge_log_events"),
         _unlogged(_AS_SEEDED, "USE core_logging", _PURGE),
     ),
     _data(
         "event woken up",
-        r"own event core_logging\.purge_log_events differs",
+        Why(Reason.DefinitionDiffers, "own event core_logging.purge_log_events"),
         _unlogged(f"{_ALTER_PURGE} ENABLE"),
         _unlogged(f"{_ALTER_PURGE} DISABLE"),
     ),
@@ -359,32 +376,32 @@ _OTHER_HASH = (
 _ACCOUNTS = (
     _data(
         "account gone",
-        "user custos_retired@localhost is missing",
+        Why(Reason.PartMissing, "user custos_retired@localhost"),
         _alone("RENAME USER custos_retired@localhost TO custos_lost@localhost"),
         _alone("RENAME USER custos_lost@localhost TO custos_retired@localhost"),
     ),
-    _schema("password changed", "user custos_secrets@%", _OTHER_HASH, _OTHER_HASH),
+    _schema("password changed", Why(Reason.DefinitionDiffers, "user custos_secrets@%"), _OTHER_HASH, _OTHER_HASH),
     _schema(
         "account unlocked",
-        "user custos_retired@localhost",
+        Why(Reason.DefinitionDiffers, "user custos_retired@localhost"),
         "ALTER USER custos_retired@localhost ACCOUNT UNLOCK",
         "ALTER USER custos_retired@localhost ACCOUNT LOCK",
     ),
     _schema(
         "grant gone",
-        "grants custos_service@%",
+        Why(Reason.DefinitionDiffers, "grants custos_service@%"),
         "REVOKE SELECT ON core_sharing.* FROM custos_service@'%'",
         "GRANT SELECT ON core_sharing.* TO custos_service@'%'",
     ),
     _schema(
         "grant that was not there",
-        "grants custos_auditor@10.%",
+        Why(Reason.DefinitionDiffers, "grants custos_auditor@10.%"),
         "GRANT DELETE ON core_logging.* TO custos_auditor@'10.%'",
         "REVOKE DELETE ON core_logging.* FROM custos_auditor@'10.%'",
     ),
     _schema(
         "default role gone",
-        "grants custos_service@%",
+        Why(Reason.DefinitionDiffers, "grants custos_service@%"),
         "SET DEFAULT ROLE NONE TO custos_service@'%'",
         "SET DEFAULT ROLE custos_write TO custos_service@'%'",
     ),
@@ -393,26 +410,26 @@ _ACCOUNTS = (
 _SETTINGS = (
     _settings(
         "commits no longer flushed",
-        "setting innodb_flush_log_at_trx_commit differs",
+        Why(Reason.DefinitionDiffers, "own setting innodb_flush_log_at_trx_commit"),
         "SET GLOBAL innodb_flush_log_at_trx_commit = 2",
         "SET GLOBAL innodb_flush_log_at_trx_commit = 1",
     ),
     _settings(
         "sql_mode made lax on the primary",
-        "setting sql_mode differs",
+        Why(Reason.DefinitionDiffers, "own setting sql_mode"),
         "SET GLOBAL sql_mode = ''",
         "SET GLOBAL sql_mode = DEFAULT",
         _PRIMARY,
     ),
     _settings(
         "a setting persisted for the next start",
-        "persisted setting sync_binlog is extra",
+        Why(Reason.PartUnexpected, "own persisted setting sync_binlog"),
         "SET PERSIST_ONLY sync_binlog = 0",
         "RESET PERSIST IF EXISTS sync_binlog",
     ),
     _settings(
         "redo log switched off",
-        "setting Innodb_redo_log_enabled differs",
+        Why(Reason.DefinitionDiffers, "own setting Innodb_redo_log_enabled"),
         "ALTER INSTANCE DISABLE INNODB REDO_LOG",
         "ALTER INSTANCE ENABLE INNODB REDO_LOG",
     ),
@@ -462,33 +479,41 @@ _FOLLOW = (
 )
 
 _REPLICATION = (
-    _replication("replication stopped", "its receiver is OFF", ("STOP REPLICA",), _replica("START REPLICA")),
     _replication(
-        "replication's applier stopped", "its applier is OFF", ("STOP REPLICA SQL_THREAD",), _replica("START REPLICA")
+        "replication stopped",
+        Why(Reason.ReplicationStopped, "receiver OFF"),
+        ("STOP REPLICA",),
+        _replica("START REPLICA"),
+    ),
+    _replication(
+        "replication's applier stopped",
+        Why(Reason.ReplicationStopped, "applier OFF"),
+        ("STOP REPLICA SQL_THREAD",),
+        _replica("START REPLICA"),
     ),
     _replication(
         "a filter that leaves out one database",
-        "it filters: REPLICATE_IGNORE_DB core_sharing",
+        Why(Reason.ReplicationFiltered, "filter REPLICATE_IGNORE_DB core_sharing"),
         _applier("CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB = (core_sharing)"),
         _replica(*_applier("CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB = ()")),
     ),
     _replication(
         "a replica told to lag behind",
-        "it is delayed by 3600 s",
+        Why(Reason.ReplicationDelayed, "delay 3600 s"),
         _applier("CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 3600"),
         _replica(*_applier("CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0")),
         "data-equal",  # `own channel`
     ),
     _replication(
         "a replica open to writes",
-        "it is open to writes",
+        Why(Reason.OpenToWrites),
         ("SET GLOBAL super_read_only = OFF",),
         _replica(_SHUT),
         "data-equal",  # `own setting`
     ),
     _replication(
         "a transaction that the primary lacks",
-        "it has transactions that the primary lacks",
+        Why(Reason.AheadOfPrimary),
         (
             "SET SESSION gtid_next = CONCAT(@@server_uuid, ':1')",
             "COMMIT",
@@ -498,14 +523,14 @@ _REPLICATION = (
     ),
     _replication(
         "a replica that follows the other replica",
-        "the primary is",
+        Why(Reason.FollowsAnother),
         _source(f"{_OTHER}.mysql-secondary"),
         _replica(*_source(f"{_PRIMARY}.mysql-primary")),
         "data-equal",  # `own channel`
     ),
     _replication(
         "a replica that follows nobody",
-        "its receiver is absent",
+        Why(Reason.ReplicationStopped, "receiver absent"),
         ("STOP REPLICA", "RESET REPLICA ALL"),
         _shell(_FOLLOW),
         "data-equal",  # `own channel`
@@ -513,7 +538,7 @@ _REPLICATION = (
     Sabotage(
         name="a prepared transaction that nobody ends",
         check="members-healthy",
-        says="1 transactions of no session",
+        why=Why(Reason.TransactionLeftOpen),
         spoil=_unlogged(
             "XA START 'left'",
             f"UPDATE {_KEYLESS} SET answer = 1 WHERE log_event_id = 3",
@@ -526,7 +551,7 @@ _REPLICATION = (
     Sabotage(
         name="a replica that runs, but passed over one transaction",
         check="new-write",
-        says=f"never showed on {_REPLICA}",
+        why=Why(Reason.WriteNotReplicated, "mysql-secondary-0"),
         spoil=_replica(*_SKIP_NEXT),
         heal=_replica(*_SOURCE, *_forget("CONCAT(@source, ':', @newest)")),
         also=("ledger-kept", "transfers-whole"),
@@ -535,7 +560,7 @@ _REPLICATION = (
     Sabotage(
         name="the primary refuses writes",
         check="new-write",
-        says="was not committed",
+        why=Why(Reason.WriteNotCommitted),
         spoil=(Act(_PRIMARY, "SET GLOBAL super_read_only = ON"),),
         heal=(Act(_PRIMARY, "SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF"),),
         also=("members-healthy", "data-equal"),
@@ -555,7 +580,7 @@ _LEDGER = (
     Sabotage(
         name="a write of the ledger gone",
         check="ledger-kept",
-        says="1 lost before",
+        why=Why(Reason.AcknowledgedWriteLost),
         spoil=(*_shell(_KEEP_FIRST), *_alone(f"DELETE FROM drillproof.ledger {_FIRST}")),
         heal=_shell(_PUT_BACK),
         member=_REPLICA,
@@ -563,35 +588,35 @@ _LEDGER = (
     _ledger(
         "a write of the ledger altered",
         "ledger-kept",
-        "1 altered",
+        Why(Reason.WriteAltered),
         f"UPDATE drillproof.ledger SET v = CONCAT(v, 'x') {_FIRST}",
         f"UPDATE drillproof.ledger SET v = LEFT(v, CHAR_LENGTH(v) - 1) {_FIRST}",
     ),
     _ledger(
         "a write of the ledger twice",
         "ledger-kept",
-        "1 duplicated",
+        Why(Reason.WriteDuplicated),
         f"INSERT INTO drillproof.ledger (n, k, v) SELECT n, k, v FROM drillproof.ledger {_FIRST}",
         "DELETE FROM drillproof.ledger ORDER BY id DESC LIMIT 1",
     ),
     _ledger(
         "a write of nobody's",
         "ledger-kept",
-        "1 unexpected",
+        Why(Reason.WriteUnexpected),
         "INSERT INTO drillproof.ledger (n, k, v) VALUES (1, 'nobody', '1-nobody')",
         "DELETE FROM drillproof.ledger WHERE k = 'nobody'",
     ),
     _ledger(
         "an account's balance changed",
         "transfers-whole",
-        "checking/0 holds",
+        Why(Reason.BalanceSumDiffers, "account checking/0"),
         "UPDATE drillproof.checking SET balance = balance + 1 WHERE id = 0",
         "UPDATE drillproof.checking SET balance = balance - 1 WHERE id = 0",
     ),
     _ledger(
         "half a transfer more, made up for elsewhere",
         "transfers-whole",
-        "savings/1 holds",
+        Why(Reason.BalanceDiffers, "account checking/0", "account savings/1"),
         "UPDATE drillproof.checking SET balance = balance + 7 WHERE id = 0;"
         "UPDATE drillproof.savings SET balance = balance - 7 WHERE id = 1",
         "UPDATE drillproof.checking SET balance = balance - 7 WHERE id = 0;"
@@ -604,7 +629,7 @@ _FILES = (
     Sabotage(
         name="a table's file removed below a running server",
         check="data-equal",
-        says="damaged: .*agent_role",
+        why=Why(Reason.DataCorrupted, "table core_agent_profile.agent_role"),
         spoil=_shell(f"mv {_FILE} /data/kept.ibd"),
         heal=_shell(f"mv /data/kept.ibd {_FILE}; kill 1"),
         member=_REPLICA,
@@ -613,7 +638,7 @@ _FILES = (
     Sabotage(
         name="bytes of a table's file overwritten below a running server",
         check="data-equal",
-        says="Database page corruption",  # InnoDB ends itself over it
+        why=Why(Reason.DataCorrupted, causes=(Reason.PageCorrupted,)),  # InnoDB ends itself over it
         spoil=_shell(
             f"cp -p {_FILE} /data/kept.ibd;"
             f" dd if=/dev/urandom of={_FILE} bs=1024 seek=72 count=1 conv=notrunc status=none; sync {_FILE}"
@@ -655,11 +680,11 @@ _TRUE_PAGE = "/data/true.page"
 _CONTACTS_ON_DISK = (f"FLUSH TABLES {_CONTACTS} FOR EXPORT", "UNLOCK TABLES")
 
 
-def _index(name: str, says: str, spoil: tuple[Act, ...], heal: tuple[Act, ...] = _BUILT_ANEW) -> Sabotage:
+def _index(name: str, why: Why, spoil: tuple[Act, ...], heal: tuple[Act, ...] = _BUILT_ANEW) -> Sabotage:
     return Sabotage(
         name=name,
         check="indexes-hold",
-        says=says,
+        why=why,
         spoil=spoil,
         heal=heal,
         member=_REPLICA,
@@ -670,7 +695,7 @@ def _index(name: str, says: str, spoil: tuple[Act, ...], heal: tuple[Act, ...] =
 _INDEXES = (
     _index(
         "an index with the entry that a row had before its last change",
-        rf"index {_INDEX} has entries that no row has",
+        Why(Reason.IndexStale, "index core_sharing.entity_type.entity_type_tenant"),
         (
             *_alone(_TENANT.format("+"), _NONE_TO_PURGE, *_ON_DISK),
             *_KEEP_PAGE,
@@ -680,7 +705,7 @@ _INDEXES = (
     ),
     _index(
         "an index that has an entry too many",
-        rf"index {_INDEX} has 41 entries for 40 rows",
+        Why(Reason.IndexEntryUnexpected, "index core_sharing.entity_type.entity_type_tenant"),
         (
             *_alone(f"INSERT INTO {_TYPES} VALUES {_STRANGER}", _NONE_TO_PURGE, *_ON_DISK),
             *_KEEP_PAGE,
@@ -690,7 +715,7 @@ _INDEXES = (
     ),
     _index(
         "an index that lacks an entry",
-        rf"index {_INDEX} has 39 entries for 40 rows",
+        Why(Reason.IndexIncomplete, "index core_sharing.entity_type.entity_type_tenant"),
         (
             *_alone(
                 f"CREATE TABLE {_TYPES}_kept SELECT * FROM {_TYPES} ORDER BY id LIMIT 1",
@@ -710,12 +735,16 @@ _INDEXES = (
     ),
     _index(
         "a page of an index overwritten",
-        rf"damaged: index {_INDEX}: .*Database page corruption",  # InnoDB ends itself over it
+        Why(
+            Reason.DataCorrupted, "index core_sharing.entity_type.entity_type_tenant", causes=(Reason.PageCorrupted,)
+        ),  # InnoDB ends itself over it
         _shell(f"{_DD} if=/dev/urandom of={_INDEX_FILE} seek={_INDEX_PAGE}; sync {_INDEX_FILE}"),
     ),
     _index(
         "a page above a table's leaves from before its last change",
-        rf"damaged: table {_CONTACTS}: .*Corruption of an index tree",  # InnoDB ends itself over it
+        Why(
+            Reason.DataCorrupted, "table core_tenant.contact", causes=(Reason.TreeCorrupted,)
+        ),  # InnoDB ends itself over it
         (
             *_alone(*_CONTACTS_ON_DISK),
             *_shell(f"{_DD} if={_ROOT_FILE} of={_KEPT_PAGE} skip={_ROOT_PAGE}"),
@@ -744,7 +773,7 @@ _EMPTY = (
     f" | (echo '{_OPEN};'; cat; echo '{_SHUT};') | {_CLIENT.format('mysql')}"
 )
 _WHOLE = (
-    _data("a replica without a row", r"table core_\S+ differs \(\d+ rows before, 0 after\)", _shell(_EMPTY), _CLONE),
+    _data("a replica without a row", Why(Reason.PartEmptied, "table core_tenant.tenant"), _shell(_EMPTY), _CLONE),
 )
 
 CATALOGUE: tuple[Sabotage, ...] = (

@@ -12,9 +12,10 @@ from harness.core.clock import Clock
 from harness.core.errors import HarnessError
 from harness.core.kubernetes import RunsKubectl
 from harness.core.model import Json, Part
+from harness.core.reason import Reason
 from harness.evidence.journal import Journal, read
 from harness.selftest.base import Base, Outcome, outcome
-from harness.selftest.mutation import Expected
+from harness.selftest.mutation import Expected, Why
 from harness.workloads import object_digest
 
 WELL_S = 60.0
@@ -98,17 +99,27 @@ def _heal(kubectl: RunsKubectl, touched: str, where: str, saved: str) -> None:
 
 def _patch(name: str, touched: str, change: Json) -> Intrusion:
     act = ("patch", touched, "--type=merge", "--patch", json.dumps(change))
-    return Intrusion(name=name, says=f"{touched.replace('/', ' ')} differs", act=act, touched=touched)
+    return Intrusion(name=name, why=Why(Reason.ObjectDiffers, *_named(touched)), act=act, touched=touched)
 
 
 def _gone(name: str, touched: str) -> Intrusion:
-    says = f"{touched.replace('/', ' ')} is missing"
-    return Intrusion(name=name, says=says, act=("delete", touched), touched=touched)
+    act = ("delete", touched)
+    return Intrusion(name=name, why=Why(Reason.ObjectMissing, *_named(touched)), act=act, touched=touched)
 
 
 def _extra(name: str, touched: str, what: tuple[str, ...], stdin: str | None = None) -> Intrusion:
-    says = f"{touched.replace('/', ' ')} is extra"
-    return Intrusion(name=name, says=says, act=("create", *what), touched=touched, stdin=stdin)
+    return Intrusion(
+        name=name,
+        why=Why(Reason.ObjectUnexpected, *_named(touched)),
+        act=("create", *what),
+        touched=touched,
+        stdin=stdin,
+    )
+
+
+def _named(touched: str) -> tuple[str, ...]:
+    """The part of `harness.workloads.object_digest.digest` that an object is; there a namespace goes by no name."""
+    return ("namespace",) if touched.startswith("namespace/") else (touched.replace("/", " "),)
 
 
 def _same(good: dict[str, Part], kubectl: RunsKubectl, namespace: str) -> None:

@@ -8,7 +8,8 @@ that any seed and size will do; what cannot be computed back is kept in a file o
 
 from __future__ import annotations
 
-from harness.selftest.mutation import Act, Sabotage
+from harness.core.reason import Reason
+from harness.selftest.mutation import Act, Sabotage, Why
 
 _PRIMARY, _READ, _OTHER_READ = "postgres-primary-0", "postgres-read-0", "postgres-read-1"
 _KEPT = "'/tmp/drillproof.kept'"  # on the primary, for the moment between spoiling and healing
@@ -45,7 +46,7 @@ def _texts(texts: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def _spoilt(
     name: str,
-    says: str,
+    why: Why,
     spoil: str | tuple[str, ...],
     heal: str | tuple[str, ...],
     *,
@@ -57,7 +58,7 @@ def _spoilt(
     return Sabotage(
         name=name,
         check=check,
-        says=says,
+        why=why,
         spoil=_acts(on, *_texts(spoil)),
         heal=_acts(on, *_texts(heal)),
         member="" if on == _PRIMARY else on,
@@ -65,69 +66,69 @@ def _spoilt(
     )
 
 
-def _undone_by_itself(name: str, says: str, text: str, *, check: str = "data-equal") -> Sabotage:
+def _undone_by_itself(name: str, why: Why, text: str, *, check: str = "data-equal") -> Sabotage:
     """A statement that, done twice, has changed nothing."""
-    return _spoilt(name, says, text, text, check=check)
+    return _spoilt(name, why, text, text, check=check)
 
 
 _ROWS = (
     _spoilt(
         "one row gone",
-        r"table public\.databasechangelog differs \(117 rows before, 116 after\)",
+        Why(Reason.RowsMissing, "table public.databasechangelog"),
         (f"COPY (SELECT * {_FIRST_CHANGE}) TO {_KEPT}", f"DELETE {_FIRST_CHANGE}"),
         f"COPY public.databasechangelog FROM {_KEPT}",
     ),
     _spoilt(
         "a row twice",
-        r"table public\.databasechangelog differs \(117 rows before, 118 after\)",
+        Why(Reason.RowsUnexpected, "table public.databasechangelog"),
         f"INSERT INTO public.databasechangelog SELECT * {_FIRST_CHANGE}",
         f"DELETE FROM public.databasechangelog WHERE ctid = (SELECT max(ctid) {_FIRST_CHANGE})",
     ),
     _undone_by_itself(
         "one bit of a text changed, its length kept",
-        rf"table public\.realm {_SAME}",
+        Why(Reason.RowsDiffer, "table public.realm"),
         "UPDATE public.realm SET name = overlay(name PLACING chr(ascii(name) # 1) FROM 1 FOR 1) "
         "WHERE id = (SELECT min(id) FROM public.realm)",
     ),
     _undone_by_itself(
         "the values of two rows swapped",
-        rf"table public\.databasechangelog {_SAME}",
+        Why(Reason.RowsDiffer, "table public.databasechangelog"),
         "UPDATE public.databasechangelog t SET md5sum = o.md5sum FROM public.databasechangelog o "
         "WHERE (t.orderexecuted, o.orderexecuted) IN ((1, 2), (2, 1))",
     ),
     _undone_by_itself(
         "the values of two columns of a row swapped",
-        rf"table public\.user_entity {_SAME}",
+        Why(Reason.RowsDiffer, "table public.user_entity"),
         "UPDATE public.user_entity SET first_name = last_name, last_name = first_name "
         "WHERE id = (SELECT min(id) FROM public.user_entity WHERE first_name <> last_name)",
     ),
     _spoilt(
         "an empty text in the place of NULL",
-        rf"table public\.databasechangeloglock {_SAME}",
+        Why(Reason.RowsDiffer, "table public.databasechangeloglock"),
         "UPDATE public.databasechangeloglock SET lockedby = ''",
         "UPDATE public.databasechangeloglock SET lockedby = NULL",
     ),
     _spoilt(
         "a blank at the end of a text",
-        rf"table public\.databasechangelog {_SAME}",
+        Why(Reason.RowsDiffer, "table public.databasechangelog"),
         "UPDATE public.databasechangelog SET author = author || ' ' WHERE orderexecuted = 1",
         "UPDATE public.databasechangelog SET author = rtrim(author) WHERE orderexecuted = 1",
     ),
     _spoilt(
         "the case of a text changed",
-        rf"table public\.databasechangelog {_SAME}",
+        Why(Reason.RowsDiffer, "table public.databasechangelog"),
         "UPDATE public.databasechangelog SET author = upper(author) WHERE orderexecuted = 1",
         "UPDATE public.databasechangelog SET author = lower(author) WHERE orderexecuted = 1",
     ),
     _undone_by_itself(
         "the case of a text that compares without case changed",
-        rf"table gateway\.usage_2024 {_SAME}",
+        Why(Reason.RowsDiffer, "table gateway.usage_2024"),
         "UPDATE gateway.usage_2024 SET login = translate(login::text, 'aeiouAEIOU', 'AEIOUaeiou') "
         "WHERE at = (SELECT min(at) FROM gateway.usage_2024)",
     ),
     _spoilt(
         "the last digit of a decimal changed",
-        rf"table gateway\.document {_SAME}",
+        Why(Reason.RowsDiffer, "table gateway.document"),
         "UPDATE gateway.document SET share = share + 0.0001 "
         "WHERE id = (SELECT min(id) FROM gateway.document WHERE share IS NOT NULL)",
         "UPDATE gateway.document SET share = share - 0.0001 "
@@ -135,7 +136,7 @@ _ROWS = (
     ),
     _spoilt(
         "the last bit of a floating point number changed",
-        rf"table gateway\.usage_2023 {_SAME}",
+        Why(Reason.RowsDiffer, "table gateway.usage_2023"),
         (
             f"COPY (SELECT * FROM gateway.usage_2023 WHERE {_FIRST_LOAD}) TO {_KEPT}",
             f"UPDATE gateway.usage_2023 SET load = load * (1 + 2.3e-16::float8) WHERE {_FIRST_LOAD}",
@@ -144,7 +145,7 @@ _ROWS = (
     ),
     _spoilt(
         "a table empty",
-        r"table public\.identity_provider_config differs \(\d+ rows before, 0 after\)",
+        Why(Reason.PartEmptied, "table public.identity_provider_config"),
         (
             f"COPY public.identity_provider_config TO {_KEPT}",
             "TRUNCATE public.identity_provider_config",
@@ -153,7 +154,7 @@ _ROWS = (
     ),
     _spoilt(
         "a table gone",
-        r"(^|; )table public\.databasechangeloglock is missing",
+        Why(Reason.PartMissing, "table public.databasechangeloglock"),
         (f"COPY public.databasechangeloglock TO {_KEPT}", "DROP TABLE public.databasechangeloglock"),
         (
             (
@@ -166,65 +167,70 @@ _ROWS = (
     ),
     _spoilt(
         "a table that nobody made",
-        r"table public\.stranger is extra",
+        Why(Reason.PartUnexpected, "table public.stranger"),
         "CREATE TABLE public.stranger (id integer)",
         "DROP TABLE public.stranger",
     ),
     _spoilt(
         "a materialized view without its rows",
-        r"table gateway\.realm_usage is missing",
+        Why(Reason.PartMissing, "table gateway.realm_usage"),
         "REFRESH MATERIALIZED VIEW gateway.realm_usage WITH NO DATA",
         "REFRESH MATERIALIZED VIEW gateway.realm_usage",
     ),
     _spoilt(
         "one byte of a large object changed",
-        rf"large objects {_SAME}",
+        Why(Reason.RowsDiffer, "large objects"),
         r"SELECT lo_put(700002, 0, '\xff')",
         r"SELECT lo_put(700002, 0, '\x00')",
     ),
     _spoilt(
         "a large object gone",
-        r"large objects differs \(3 rows before, 2 after\)",
+        Why(Reason.RowsMissing, "large objects"),
         "SELECT lo_unlink(700003)",
         "SELECT lo_from_bytea(700003, '')",
     ),
     _spoilt(
         "a sequence set back",
-        r"sequence value gateway\.ticket differs",
+        Why(Reason.DefinitionDiffers, "sequence value gateway.ticket"),
         "SELECT setval('gateway.ticket', 1007)",
         "SELECT setval('gateway.ticket', 500045)",
     ),
     _spoilt(
         "a sequence ahead",
-        r"sequence value public\.hibernate_sequence differs",
+        Why(Reason.DefinitionDiffers, "sequence value public.hibernate_sequence"),
         "SELECT nextval('public.hibernate_sequence')",
         "SELECT setval('public.hibernate_sequence', 4951)",
     ),
 )
 
 _DEFINITIONS = (
-    _spoilt("a schema that nobody made", r"objects differs", "CREATE SCHEMA stranger", "DROP SCHEMA stranger"),
+    _spoilt(
+        "a schema that nobody made",
+        Why(Reason.DefinitionDiffers, "objects"),
+        "CREATE SCHEMA stranger",
+        "DROP SCHEMA stranger",
+    ),
     _spoilt(
         "a database that nobody made",
-        r"database stranger: .* is extra",
+        Why(Reason.PartUnexpected, "database stranger", "database stranger: large objects"),
         "CREATE DATABASE stranger TEMPLATE template0",
         "DROP DATABASE stranger",
     ),
     _spoilt(
         "something in the template of new databases",
-        r"database template1: columns public\.stranger is extra",
+        Why(Reason.PartUnexpected, "database template1: columns public.stranger"),
         _IN_TEMPLATE.format("CREATE TABLE public.stranger (id integer)"),
         _IN_TEMPLATE.format("DROP TABLE public.stranger"),
     ),
     _spoilt(
         "an index gone",
-        r"indexes public\.user_attribute",
+        Why((Reason.PartMissing, Reason.DefinitionDiffers), "indexes public.user_attribute"),
         "DROP INDEX public.idx_user_attribute",
         "CREATE INDEX idx_user_attribute ON public.user_attribute (user_id)",
     ),
     _spoilt(
         "an index no longer unique",
-        r"indexes public\.keycloak_role differs",
+        Why(Reason.DefinitionDiffers, "indexes public.keycloak_role"),
         (
             "DROP INDEX public.keycloak_role_once",
             (
@@ -242,13 +248,13 @@ _DEFINITIONS = (
     ),
     _spoilt(
         "an index invalid",
-        r"indexes public\.user_entity differs",
+        Why(Reason.DefinitionDiffers, "indexes public.user_entity"),
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.idx_user_email'::regclass",
         "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'public.idx_user_email'::regclass",
     ),
     _spoilt(
         "an index that lacks a row of its table",
-        r"index public\.idx_event_time is damaged: .*lacks matching index tuple",
+        Why(Reason.IndexDamaged, "index public.idx_event_time", causes=(Reason.IndexIncomplete,)),
         (
             "UPDATE pg_index SET indisready = false WHERE indexrelid = 'public.idx_event_time'::regclass",
             (
@@ -262,43 +268,43 @@ _DEFINITIONS = (
     ),
     _spoilt(
         "a column's default changed",
-        r"columns public\.realm differs",
+        Why(Reason.DefinitionDiffers, "columns public.realm"),
         "ALTER TABLE public.realm ALTER ssl_required SET DEFAULT 'none'",
         "ALTER TABLE public.realm ALTER ssl_required SET DEFAULT 'external'",
     ),
     _spoilt(
         "a column's option for the planner set",
-        r"columns public\.client differs",
+        Why(Reason.DefinitionDiffers, "columns public.client"),
         "ALTER TABLE public.client ALTER client_id SET (n_distinct = 7)",
         "ALTER TABLE public.client ALTER client_id RESET (n_distinct)",
     ),
     _spoilt(
         "a column's collation changed",
-        r"columns public\.keycloak_group differs",
+        Why(Reason.DefinitionDiffers, "columns public.keycloak_group"),
         'ALTER TABLE public.keycloak_group ALTER name TYPE varchar(255) COLLATE "POSIX"',
         'ALTER TABLE public.keycloak_group ALTER name TYPE varchar(255) COLLATE "C"',
     ),
     _spoilt(
         "NOT NULL gone",
-        r"columns public\.client differs",
+        Why(Reason.DefinitionDiffers, "columns public.client"),
         "ALTER TABLE public.client ALTER client_id DROP NOT NULL",
         "ALTER TABLE public.client ALTER client_id SET NOT NULL",
     ),
     _spoilt(
         "a table no longer kept through a crash",
-        r"table public\.databasechangelog is missing",
+        Why(Reason.PartMissing, "table public.databasechangelog"),
         "ALTER TABLE public.databasechangelog SET UNLOGGED",
         "ALTER TABLE public.databasechangelog SET LOGGED",
     ),
     _spoilt(
         "a check constraint gone",
-        r"constraints gateway\.document differs",
+        Why(Reason.DefinitionDiffers, "constraints gateway.document"),
         "ALTER TABLE gateway.document DROP CONSTRAINT document_due",
         "ALTER TABLE gateway.document ADD CONSTRAINT document_due CHECK (due IS NULL OR due > '1900-01-01')",
     ),
     _spoilt(
         "a check constraint never checked",
-        r"constraints gateway\.document differs",
+        Why(Reason.DefinitionDiffers, "constraints gateway.document"),
         (
             "ALTER TABLE gateway.document DROP CONSTRAINT document_due",
             (
@@ -310,82 +316,82 @@ _DEFINITIONS = (
     ),
     _spoilt(
         "a foreign key gone",
-        r"constraints public\.client_attributes differs",
+        Why(Reason.DefinitionDiffers, "constraints public.client_attributes"),
         "ALTER TABLE public.client_attributes DROP CONSTRAINT client_attributes_client_id_fkey",
         "ALTER TABLE public.client_attributes ADD CONSTRAINT client_attributes_client_id_fkey "
         "FOREIGN KEY (client_id) REFERENCES public.client",
     ),
     _spoilt(
         "a foreign key there and switched off",
-        r"constraints public\.composite_role differs",
+        Why(Reason.DefinitionDiffers, "constraints public.composite_role"),
         "ALTER TABLE public.composite_role DISABLE TRIGGER ALL",
         "ALTER TABLE public.composite_role ENABLE TRIGGER ALL",
     ),
     _spoilt(
         "a trigger gone",
-        r"triggers gateway\.document differs",
+        Why(Reason.DefinitionDiffers, "triggers gateway.document"),
         "DROP TRIGGER document_touch ON gateway.document",
         "CREATE TRIGGER document_touch BEFORE UPDATE OF state ON gateway.document "
         "FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION gateway.touch()",
     ),
     _spoilt(
         "a trigger switched off",
-        r"triggers gateway\.document differs",
+        Why(Reason.DefinitionDiffers, "triggers gateway.document"),
         "ALTER TABLE gateway.document DISABLE TRIGGER document_touch",
         "ALTER TABLE gateway.document ENABLE TRIGGER document_touch",
     ),
     _spoilt(
         "a rule switched off",
-        r"rules gateway\.usage differs",
+        Why(Reason.DefinitionDiffers, "rules gateway.usage"),
         "ALTER TABLE gateway.usage DISABLE RULE usage_is_kept",
         "ALTER TABLE gateway.usage ENABLE RULE usage_is_kept",
     ),
     _spoilt(
         "a function's body changed",
-        r"function gateway\.label\(.*\) differs",
+        Why(Reason.DefinitionDiffers, "function gateway.label(wanted gateway.state, fallback text)"),
         _LABEL.format("wanted::text"),
         _LABEL.format("initcap(wanted::text)"),
     ),
     _spoilt(
         "a function that stands before the system's own",
-        r"function pg_catalog\.lower\(character varying\) is extra",
+        Why(Reason.PartUnexpected, "function pg_catalog.lower(character varying)"),
         "CREATE FUNCTION pg_catalog.lower(varchar) RETURNS text LANGUAGE sql IMMUTABLE RETURN $1::text",
         "DROP FUNCTION pg_catalog.lower(varchar)",
     ),
     _spoilt(
         "a view changed",
-        r"view gateway\.open_document differs",
+        Why(Reason.DefinitionDiffers, "view gateway.open_document"),
         _OPEN_DOCUMENT.format("draft"),
         _OPEN_DOCUMENT.format("failed"),
     ),
     _spoilt(
         "a partition detached",
-        r"columns gateway\.usage_2023 differs",
+        Why(Reason.DefinitionDiffers, "columns gateway.usage_2023"),
         "ALTER TABLE gateway.usage DETACH PARTITION gateway.usage_2023",
         "ALTER TABLE gateway.usage ATTACH PARTITION gateway.usage_2023 "
         "FOR VALUES FROM ('2023-01-01+00') TO ('2024-01-01+00')",
     ),
     _spoilt(
         "a sequence that no longer begins anew",
-        r"sequence gateway\.ticket differs",
+        Why(Reason.DefinitionDiffers, "sequence gateway.ticket"),
         "ALTER SEQUENCE gateway.ticket NO CYCLE",
         "ALTER SEQUENCE gateway.ticket CYCLE",
     ),
     _spoilt(
         "a label of a type renamed",
-        r"type gateway\.state differs",
+        Why(Reason.DefinitionDiffers, "type gateway.state"),
         "ALTER TYPE gateway.state RENAME VALUE 'submitted' TO 'sbumitted'",
         "ALTER TYPE gateway.state RENAME VALUE 'sbumitted' TO 'submitted'",
     ),
     _spoilt(
         "a domain's default changed",
-        r"type gateway\.share differs",
+        Why(Reason.DefinitionDiffers, "type gateway.share"),
         "ALTER DOMAIN gateway.share SET DEFAULT 1",
         "ALTER DOMAIN gateway.share SET DEFAULT 0",
     ),
     _spoilt(
         "a cast that works otherwise",
-        r"casts differs",
+        Why(Reason.DefinitionDiffers, "casts"),
         (
             "DROP CAST (text AS gateway.state)",
             "CREATE CAST (text AS gateway.state) WITH INOUT AS IMPLICIT",
@@ -397,13 +403,13 @@ _DEFINITIONS = (
     ),
     _spoilt(
         "a comment changed",
-        r"comments differs",
+        Why(Reason.DefinitionDiffers, "comments"),
         "COMMENT ON TABLE public.user_entity IS 'people'",
         "COMMENT ON TABLE public.user_entity IS 'people; පරිශීලකයන්'",
     ),
     _spoilt(
         "an extension gone, and what stood on it",
-        r"extension pg_trgm is missing",
+        Why(Reason.PartMissing, "extension pg_trgm"),
         "DROP EXTENSION pg_trgm CASCADE",
         (
             "CREATE EXTENSION pg_trgm",
@@ -412,7 +418,7 @@ _DEFINITIONS = (
     ),
     _spoilt(
         "a publication that nobody made",
-        r"publications is extra",
+        Why(Reason.PartUnexpected, "publications"),
         "CREATE PUBLICATION stranger FOR TABLE public.realm",
         "DROP PUBLICATION stranger",
     ),
@@ -421,67 +427,67 @@ _DEFINITIONS = (
 _RIGHTS = (
     _spoilt(
         "a policy gone",
-        r"policies gateway\.document differs",
+        Why(Reason.DefinitionDiffers, "policies gateway.document"),
         "DROP POLICY document_never ON gateway.document",
         "CREATE POLICY document_never ON gateway.document AS RESTRICTIVE FOR DELETE TO PUBLIC USING (false)",
     ),
     _spoilt(
         "row security off",
-        r"columns gateway\.document differs",
+        Why(Reason.DefinitionDiffers, "columns gateway.document"),
         "ALTER TABLE gateway.document DISABLE ROW LEVEL SECURITY",
         "ALTER TABLE gateway.document ENABLE ROW LEVEL SECURITY",
     ),
     _spoilt(
         "a role gone",
-        r"role gateway_auditor is missing",
+        Why(Reason.PartMissing, "role gateway_auditor"),
         "ALTER ROLE gateway_auditor RENAME TO stranger",
         "ALTER ROLE stranger RENAME TO gateway_auditor",
     ),
     _undone_by_itself(
         "a role's password changed",
-        r"role gateway_app differs",
+        Why(Reason.DefinitionDiffers, "role gateway_app"),
         "UPDATE pg_authid SET rolpassword = translate(rolpassword, 'uvwxyzUVWXYZ', 'UVWXYZuvwxyz') "
         "WHERE rolname = 'gateway_app'",
     ),
     _spoilt(
         "a role made superuser",
-        r"role gateway_app differs",
+        Why(Reason.DefinitionDiffers, "role gateway_app"),
         "ALTER ROLE gateway_app SUPERUSER",
         "ALTER ROLE gateway_app NOSUPERUSER",
     ),
     _spoilt(
         "a membership gone",
-        r"memberships differs",
+        Why(Reason.DefinitionDiffers, "memberships"),
         "REVOKE gateway_read FROM gateway_auditor",
         "GRANT gateway_read TO gateway_auditor",
     ),
     _spoilt(
         "a grant gone",
-        r"grants table public\.realm differs",
+        Why(Reason.DefinitionDiffers, "grants table public.realm"),
         "REVOKE SELECT ON public.realm FROM gateway",
         "GRANT SELECT ON public.realm TO gateway",
     ),
     _spoilt(
         "a grant on a column gone",
-        r"grants table column public\.user_entity\.email is missing",
+        Why(Reason.PartMissing, "grants table column public.user_entity.email"),
         "REVOKE UPDATE (email) ON public.user_entity FROM gateway_app",
         "GRANT UPDATE (email) ON public.user_entity TO gateway_app",
     ),
     _spoilt(
         "a grant that nobody gave",
-        r"grants table public\.credential differs",
+        Why(Reason.DefinitionDiffers, "grants table public.credential"),
         "GRANT SELECT ON public.credential TO PUBLIC",
         "REVOKE SELECT ON public.credential FROM PUBLIC",
     ),
     _spoilt(
         "an owner changed",
-        r"grants table public\.component differs",
+        Why(Reason.DefinitionDiffers, "grants table public.component"),
         "ALTER TABLE public.component OWNER TO gateway",
         "ALTER TABLE public.component OWNER TO keycloak",
     ),
     _spoilt(
         "default privileges gone",
-        r"default grants differs",
+        Why(Reason.DefinitionDiffers, "default grants"),
         "ALTER DEFAULT PRIVILEGES FOR ROLE gateway IN SCHEMA gateway REVOKE SELECT ON TABLES FROM gateway_read",
         "ALTER DEFAULT PRIVILEGES FOR ROLE gateway IN SCHEMA gateway GRANT SELECT ON TABLES TO gateway_read",
     ),
@@ -490,37 +496,37 @@ _RIGHTS = (
 _SETTINGS = (
     _spoilt(
         "a database's setting changed",
-        r"settings of roles and databases differs",
+        Why(Reason.DefinitionDiffers, "settings of roles and databases"),
         "ALTER DATABASE keycloak SET default_statistics_target = 151",
         "ALTER DATABASE keycloak SET default_statistics_target = 150",
     ),
     _spoilt(
         "a role's setting gone",
-        r"settings of roles and databases differs",
+        Why(Reason.DefinitionDiffers, "settings of roles and databases"),
         "ALTER ROLE gateway_app RESET statement_timeout",
         "ALTER ROLE gateway_app SET statement_timeout = '45s'",
     ),
     _spoilt(
         "the primary no longer writes to disk",
-        r"own setting fsync differs",
+        Why(Reason.DefinitionDiffers, "own setting fsync"),
         ("ALTER SYSTEM SET fsync = off", _RELOAD),
         ("ALTER SYSTEM RESET fsync", _RELOAD),
     ),
     _spoilt(
         "the primary waits for no standby",
-        r"own setting synchronous_standby_names differs",
+        Why(Reason.DefinitionDiffers, "own setting synchronous_standby_names"),
         ("ALTER SYSTEM SET synchronous_standby_names = ''", _RELOAD),
         ("ALTER SYSTEM RESET synchronous_standby_names", _RELOAD),
     ),
     _spoilt(
         "a setting that waits for the next start",
-        r"own settings in files differs",
+        Why(Reason.DefinitionDiffers, "own settings in files"),
         "ALTER SYSTEM SET wal_level = minimal",
         "ALTER SYSTEM RESET wal_level",
     ),
     _spoilt(
         "the primary closed to writes",
-        r"it is closed to writes",
+        Why(Reason.ClosedToWrites),
         ("ALTER SYSTEM SET default_transaction_read_only = on", _RELOAD),
         ("ALTER SYSTEM RESET default_transaction_read_only", _RELOAD),
         check="members-healthy",
@@ -528,7 +534,7 @@ _SETTINGS = (
     ),
     _spoilt(
         "a replication slot that nobody uses",
-        r"own replication slots differs",
+        Why(Reason.DefinitionDiffers, "own replication slots"),
         "SELECT pg_create_physical_replication_slot('stranger', true)",
         "SELECT pg_drop_replication_slot('stranger')",
     ),
@@ -537,7 +543,7 @@ _SETTINGS = (
 _REPLICATION = (
     _spoilt(
         "a standby's replay paused",
-        r"its replay is paused",
+        Why(Reason.ReplicationPaused),
         "SELECT pg_wal_replay_pause()",
         "SELECT pg_wal_replay_resume()",
         check="members-healthy",
@@ -545,14 +551,14 @@ _REPLICATION = (
     ),
     _spoilt(
         "a standby that stays an hour behind",
-        r"own setting recovery_min_apply_delay is extra",
+        Why(Reason.PartUnexpected, "own setting recovery_min_apply_delay"),
         ("ALTER SYSTEM SET recovery_min_apply_delay = '1h'", _RELOAD),
         ("ALTER SYSTEM RESET recovery_min_apply_delay", _RELOAD),
         on=_OTHER_READ,
     ),
     _spoilt(
         "a standby that would start as a primary",
-        r"own signal files is missing",
+        Why(Reason.PartMissing, "own signal files"),
         "$ mv /data/pg/standby.signal /data/drillproof.kept",
         "$ mv /data/drillproof.kept /data/pg/standby.signal",
         on=_READ,
@@ -560,7 +566,7 @@ _REPLICATION = (
     Sabotage(
         name="a standby that runs and takes nothing more",
         check="new-write",
-        says=r"was not committed",
+        why=Why(Reason.WriteNotCommitted),
         spoil=_acts(_READ, _ON_WALRECEIVER.format("STOP")),
         heal=_acts(_READ, _ON_WALRECEIVER.format("CONT")),
         also=("members-healthy", "ledger-kept", "transfers-whole"),
@@ -569,7 +575,7 @@ _REPLICATION = (
     Sabotage(
         name="a standby without its replication slot",
         check="members-healthy",
-        says=f"does not stream to {_OTHER_READ}",
+        why=Why(Reason.ReplicationStopped, "postgres-read-1"),
         spoil=(  # held still meanwhile, for it would be back at once
             *_acts(_OTHER_READ, _ON_WALRECEIVER.format("STOP")),
             *_acts(
@@ -589,7 +595,7 @@ _REPLICATION = (
 _LEDGER = (
     _spoilt(
         "a write of the ledger gone",
-        r"1 lost before",
+        Why(Reason.AcknowledgedWriteLost),
         (
             f"COPY (SELECT * FROM drillproof.ledger {_FIRST_WRITE}) TO {_KEPT}",
             f"DELETE FROM drillproof.ledger {_FIRST_WRITE}",
@@ -599,42 +605,42 @@ _LEDGER = (
     ),
     _undone_by_itself(
         "a write of the ledger altered",
-        r"1 altered",
+        Why(Reason.WriteAltered),
         "UPDATE drillproof.ledger SET v = left(v, -1) || translate(right(v, 1), '0123456789abcdef', "
         f"'1032547698badcfe') {_FIRST_WRITE}",
         check="ledger-kept",
     ),
     _spoilt(
         "a write of the ledger twice",
-        r"1 duplicated",
+        Why(Reason.WriteDuplicated),
         f"INSERT INTO drillproof.ledger (n, k, v) SELECT n, k, v FROM drillproof.ledger {_FIRST_WRITE}",
         f"DELETE FROM drillproof.ledger WHERE id = (SELECT max(id) FROM drillproof.ledger {_FIRST_WRITE})",
         check="ledger-kept",
     ),
     _spoilt(
         "a row of the ledger from nowhere",
-        r"1 unexpected",
+        Why(Reason.WriteUnexpected),
         "INSERT INTO drillproof.ledger (n, k, v) VALUES (1, 'stranger', '1-stranger')",
         "DELETE FROM drillproof.ledger WHERE k = 'stranger'",
         check="ledger-kept",
     ),
     _spoilt(
         "an account's balance changed",
-        r"all accounts together hold 16001 ",
+        Why(Reason.BalanceSumDiffers, "account savings/3"),
         "UPDATE drillproof.savings SET balance = balance + 1 WHERE id = 3",
         "UPDATE drillproof.savings SET balance = balance - 1 WHERE id = 3",
         check="transfers-whole",
     ),
     _spoilt(
         "half of a transfer taken back",
-        r"checking/0 holds -?\d+ and should hold -?\d+",
+        Why(Reason.BalanceSumDiffers, "account checking/0"),
         "UPDATE drillproof.checking SET balance = balance + 50 WHERE id = 0",
         "UPDATE drillproof.checking SET balance = balance - 50 WHERE id = 0",
         check="transfers-whole",
     ),
     _spoilt(
         "money moved that no write moved",
-        r"^(?!all accounts).*savings/0 holds",
+        Why(Reason.BalanceDiffers, "account checking/0", "account savings/0"),
         (
             "UPDATE drillproof.checking SET balance = balance - 7 WHERE id = 0",
             "UPDATE drillproof.savings SET balance = balance + 7 WHERE id = 0",
@@ -647,7 +653,7 @@ _LEDGER = (
     ),
     _spoilt(
         "an account gone",
-        r"savings/7 is missing",
+        Why(Reason.AccountMissing, "account savings/7"),
         (
             f"COPY (SELECT * FROM drillproof.savings WHERE id = 7) TO {_KEPT}",
             "DELETE FROM drillproof.savings WHERE id = 7",
@@ -666,12 +672,12 @@ _CHANGE = 'dd if=$file bs=1 skip={at} count=1 | tr "{}" "{}" | dd of=$file bs=1 
 _ROW, _ENTRY = 8100, 8192 + 8100
 
 
-def _below(name: str, says: str, spoil: str, heal: str, check: str = "data-equal", *also: str) -> Sabotage:
+def _below(name: str, why: Why, spoil: str, heal: str, check: str = "data-equal", *also: str) -> Sabotage:
     """Something done to the files below a standby, once it has them all on disk; a server that runs need not look."""
     return Sabotage(
         name=name,
         check=check,
-        says=says,
+        why=why,
         also=also,
         spoil=(*_acts(_PRIMARY, "CHECKPOINT"), *_acts(_READ, "CHECKPOINT", f"$ {spoil}")),
         heal=_acts(_READ, f"$ {heal}"),
@@ -683,7 +689,7 @@ def _below(name: str, says: str, spoil: str, heal: str, check: str = "data-equal
 _FILES = (
     _below(
         "a byte of a table's file changed below a standby",
-        r"damaged: keycloak: invalid page in block 0",
+        Why(Reason.DataCorrupted, "database keycloak", causes=(Reason.PageCorrupted,)),
         _FILE.format("realm", _CHANGE.format(r"\000-\377", r"\001-\377\000", at=_ROW)),
         _FILE.format("realm", _CHANGE.format(r"\001-\377\000", r"\000-\377", at=_ROW)),
         "data-equal",
@@ -692,7 +698,7 @@ _FILES = (
     *(
         _below(
             f"a byte of {kind} index's file changed below a standby",
-            rf"index public\.{name} is damaged: invalid page in block 1",
+            Why(Reason.IndexDamaged, f"index public.{name}", causes=(Reason.PageCorrupted,)),
             _FILE.format(name, _CHANGE.format(r"\000-\377", r"\001-\377\000", at=_ENTRY)),
             _FILE.format(name, _CHANGE.format(r"\001-\377\000", r"\000-\377", at=_ENTRY)),
             "indexes-hold",
@@ -701,7 +707,7 @@ _FILES = (
     ),
     _below(
         "a table's file gone below a standby",
-        r"damaged: keycloak: could not open file",
+        Why(Reason.DataCorrupted, "database keycloak", causes=(Reason.FileMissing,)),
         _FILE.format("component_config", "mv $file /data/drillproof.kept"),
         _FILE.format("component_config", "mv /data/drillproof.kept $file"),
         "data-equal",

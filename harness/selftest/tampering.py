@@ -6,22 +6,27 @@ key can tell (`drillproof verify`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import fnmatch
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason
 from harness.evidence import journal
 from harness.evidence.journal import SCHEMA
 from harness.evidence.signing import attestation, keys
-from harness.selftest.mutation import Expected
+from harness.selftest.mutation import Expected, Why
 
 Lines = list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forgery(Expected):
-    """`forge` edits the run directory that it is given. Any check may notice it, but as UNKNOWN, and never as more."""
+    """`forge` edits the run directory that it is given. Any check may notice it, but as UNKNOWN, and never as more.
+
+    `objects` may be patterns of file names: those of the ledger depend on the stores that were drilled.
+    """
 
     check: str = ""
     verdict: Verdict = Verdict.UNKNOWN
@@ -34,10 +39,13 @@ class Forgery(Expected):
         if named is None:
             return super().missed(red)
         believed = [finding for finding in red if finding.verdict is not Verdict.UNKNOWN]
-        return f"it was believed: {believed[0].check}: {believed[0].detail}" if believed else ""
+        return f"it was believed: {believed[0].check}: {believed[0].reason}: {believed[0].detail}" if believed else ""
+
+    def _names(self, objects: Collection[str]) -> bool:
+        return all(fnmatch.filter(objects, wanted) for wanted in self.why.objects)
 
     def _is_named_by(self, finding: Finding) -> bool:
-        return finding.verdict is self.verdict and self._says(finding)
+        return finding.verdict is self.verdict and self._is_why(finding)
 
 
 def edited(file: str, change: Callable[[Lines], Lines]) -> Callable[[Path], None]:
@@ -102,80 +110,85 @@ def _named(path: Path, pattern: str) -> list[str]:
 
 
 JOURNAL, RUN = "journal.jsonl", "run.json"
-CHANGED = r"journal\.jsonl, line \d+: is not what the drill wrote"
 ATTEMPTS, SHOWN = "[!@]*[!0-9].jsonl", "*@*.jsonl"
 
 FORGERIES = (
-    Forgery(name="a digest in the journal", says=CHANGED,
+    Forgery(name="a digest in the journal", why=Why(Reason.EvidenceAltered, "journal.jsonl"),
             forge=edited(JOURNAL, first('"when":"after"', '"rows":', '"rows": '))),
-    Forgery(name="a health in the journal", says=CHANGED,
+    Forgery(name="a health in the journal", why=Why(Reason.EvidenceAltered, "journal.jsonl"),
             forge=edited(JOURNAL, first('"kind":"health"', '"ok":true', '"ok":1   '))),
-    Forgery(name="a mark's time", says=CHANGED, forge=edited(JOURNAL, first('"mark":"T1"', '"at":"2', '"at":"3'))),
-    Forgery(name="a mark that never was", says="journal.jsonl, line 9",
+    Forgery(name="a mark's time", why=Why(Reason.EvidenceAltered, "journal.jsonl"),
+            forge=edited(JOURNAL, first('"mark":"T1"', '"at":"2', '"at":"3'))),
+    Forgery(name="a mark that never was", why=Why(Reason.EvidenceAltered, "journal.jsonl", "line 9"),
             forge=edited(JOURNAL, lambda lines: [*lines[:8], lines[8].replace('"step"', '"mark"'), *lines[9:]])),
-    Forgery(name="a line of the journal taken out", says="journal.jsonl, line 31",
+    Forgery(name="a line of the journal taken out", why=Why(Reason.EvidenceAltered, "journal.jsonl", "line 31"),
             forge=edited(JOURNAL, lambda lines: lines[:30] + lines[31:])),
-    Forgery(name="a line of the journal twice", says="journal.jsonl, line 31",
+    Forgery(name="a line of the journal twice", why=Why(Reason.EvidenceAltered, "journal.jsonl", "line 31"),
             forge=edited(JOURNAL, lambda lines: lines[:30] + lines[29:])),
-    Forgery(name="two lines of the journal swapped", says="journal.jsonl, line 30",
+    Forgery(name="two lines of the journal swapped", why=Why(Reason.EvidenceAltered, "journal.jsonl", "line 30"),
             forge=edited(JOURNAL, lambda lines: [*lines[:29], lines[30], lines[29], *lines[31:]])),
-    Forgery(name="the journal's end cut off", says="the journal has no end",
+    Forgery(name="the journal's end cut off", why=Why(Reason.JournalTruncated),
             forge=edited(JOURNAL, lambda lines: lines[:-1])),
-    Forgery(name="the journal cut in the middle of a line", says=r"journal.jsonl, line \d+: is cut off",
+    Forgery(name="the journal cut in the middle of a line", why=Why(Reason.JournalTruncated, "journal.jsonl"),
             forge=edited(JOURNAL, lambda lines: [*lines[:-1], lines[-1][:7]])),
-    Forgery(name="a line appended to the journal", says=r"journal.jsonl, line \d+",
+    Forgery(name="a line appended to the journal", why=Why(Reason.EvidenceAltered, "journal.jsonl"),
             forge=edited(JOURNAL, lambda lines: [*lines, lines[-1]])),
-    Forgery(name="the journal emptied", says="journal.jsonl, line 1", forge=edited(JOURNAL, lambda _: [])),
-    Forgery(name="the journal lost", says="journal.jsonl: .*No such file", forge=removed(JOURNAL)),
-    Forgery(name="no JSON in the journal", says="journal.jsonl, line 5: is not JSON",
+    Forgery(name="the journal emptied", why=Why(Reason.EvidenceUnreadable, "journal.jsonl", "line 1"),
+            forge=edited(JOURNAL, lambda _: [])),
+    Forgery(name="the journal lost", why=Why(Reason.EvidenceMissing, "journal.jsonl"), forge=removed(JOURNAL)),
+    Forgery(name="no JSON in the journal", why=Why(Reason.EvidenceUnreadable, "journal.jsonl", "line 5"),
             forge=edited(JOURNAL, lambda lines: [*lines[:4], "nonsense\n", *lines[5:]])),
-    Forgery(name="a journal of a newer schema", says="judge it with a newer one",
+    Forgery(name="a journal of a newer schema", why=Why(Reason.SchemaUnsupported, "journal.jsonl"),
             forge=edited(JOURNAL, replaced(1, f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))),
-    Forgery(name="a journal of an older schema", says="written by an older one",
+    Forgery(name="a journal of an older schema", why=Why(Reason.SchemaUnsupported, "journal.jsonl"),
             forge=edited(JOURNAL, replaced(1, f'"schema":{SCHEMA}', f'"schema":{SCHEMA - 1}'))),
-    Forgery(name="a write in the ledger", says=r"\.jsonl: is not what the drill wrote",
+    Forgery(name="a write in the ledger", why=Why(Reason.EvidenceAltered, ATTEMPTS),
             forge=of_store(ATTEMPTS, replaced(1, '"verb":"put"', '"verb":"update"'))),
-    Forgery(name="a write taken out of the ledger", says=r"\.jsonl: is not what the drill wrote",
+    Forgery(name="a write taken out of the ledger", why=Why(Reason.EvidenceAltered, ATTEMPTS),
             forge=of_store(ATTEMPTS, lambda lines: lines[2:])),
-    Forgery(name="the ledger's end cut off", says=r"\.jsonl: is not what the drill wrote",
+    Forgery(name="the ledger's end cut off", why=Why(Reason.EvidenceAltered, ATTEMPTS),
             forge=of_store(ATTEMPTS, lambda lines: lines[:-2])),
-    Forgery(name="the ledger emptied", says=r"\.jsonl: is not what the drill wrote",
+    Forgery(name="the ledger emptied", why=Why(Reason.EvidenceAltered, ATTEMPTS),
             forge=of_store(ATTEMPTS, lambda _: [])),
-    Forgery(name="the ledger lost", says=r"\.jsonl: .*No such file",
+    Forgery(name="the ledger lost", why=Why(Reason.EvidenceMissing, ATTEMPTS),
             forge=lambda path: removed(f"ledger/{_named(path, ATTEMPTS)[0]}")(path)),
-    Forgery(name="a row added to what a member showed", says=r"@.*\.jsonl: is not what the drill wrote",
+    Forgery(name="a row added to what a member showed", why=Why(Reason.EvidenceAltered, SHOWN),
             forge=of_store(SHOWN, lambda lines: [*lines, lines[-1]])),
-    Forgery(name="a row taken out of what a member showed", says=r"@.*\.jsonl: is not what the drill wrote",
+    Forgery(name="a row taken out of what a member showed", why=Why(Reason.EvidenceAltered, SHOWN),
             forge=of_store(SHOWN, lambda lines: lines[1:])),
-    Forgery(name="what a member showed in another order", says=r"@.*\.jsonl: is not what the drill wrote",
+    Forgery(name="what a member showed in another order", why=Why(Reason.EvidenceAltered, SHOWN),
             forge=of_store(SHOWN, lambda lines: lines[::-1])),
-    Forgery(name="what a member showed lost", says=r"@.*\.jsonl: .*No such file",
+    Forgery(name="what a member showed lost", why=Why(Reason.EvidenceMissing, SHOWN),
             forge=lambda path: removed(f"ledger/{_named(path, SHOWN)[0]}")(path)),
-    Forgery(name="an objective made easier", says="run.json: is not what the drill wrote",
+    Forgery(name="an objective made easier", why=Why(Reason.EvidenceAltered, "run.json"),
             forge=edited(RUN, first("rto_s", "rto_s", "was_rto_s"))),
-    Forgery(name="a member left out", says="run.json: is not what the drill wrote",
+    Forgery(name="a member left out", why=Why(Reason.EvidenceAltered, "run.json"),
             forge=edited(RUN, first("-2", "-2", "-1"))),
-    Forgery(name="run.json lost", says="run.json: .*No such file", forge=removed(RUN)),
-    Forgery(name="run.json is no JSON", says="run.json: is not what the drill wrote",
+    Forgery(name="run.json lost", why=Why(Reason.EvidenceMissing, "run.json"), forge=removed(RUN)),
+    Forgery(name="run.json is no JSON", why=Why(Reason.EvidenceAltered, "run.json"),
             forge=edited(RUN, lambda _: ["{\n"])),
     Forgery(name="the signed journal written anew, with all its chain", check="evidence-signed",
-            says=r"journal\.jsonl: was changed after it was signed", forge=signed(written_anew)),
-    Forgery(name="a file put into the signed ledger", check="evidence-signed", says=r"ledger/new\.jsonl: was added",
+            why=Why(Reason.EvidenceAltered, "journal.jsonl"), forge=signed(written_anew)),
+    Forgery(name="a file put into the signed ledger", check="evidence-signed",
+            why=Why(Reason.EvidenceAdded, "ledger/new.jsonl"),
             forge=signed(lambda path: (path / "ledger" / "new.jsonl").touch())),
-    Forgery(name="the signed statement edited", check="evidence-signed", says=r"evidence\.dsse\.json: does not bear",
+    Forgery(name="the signed statement edited", check="evidence-signed",
+            why=Why(Reason.SignatureInvalid, "signed/evidence.dsse.json"),
             forge=signed(edited("signed/evidence.dsse.json", first('"payload"', '"ey', '"ez')))),
-    Forgery(name="the signature's key lost", check="evidence-signed", says=r"evidence\.pub: is missing",
-            forge=signed(removed("signed/evidence.pub"))),
+    Forgery(name="the signature's key lost", check="evidence-signed",
+            why=Why(Reason.EvidenceMissing, "signed/evidence.pub"), forge=signed(removed("signed/evidence.pub"))),
 )  # fmt: skip
 """One line of a table each, so it is not formatted."""
 
 EDITED = (
     Forgery(
-        name="run.json asks for less", says="run.json: is not what", forge=edited("run.json", lambda lines: lines[:-1])
+        name="run.json asks for less",
+        why=Why(Reason.EvidenceAltered, "run.json"),
+        forge=edited("run.json", lambda lines: lines[:-1]),
     ),
     Forgery(
         name="a digest edited",
-        says="journal.jsonl, line",
+        why=Why(Reason.EvidenceAltered, "journal.jsonl"),
         forge=edited("journal.jsonl", lambda lines: [line.replace('"rows":20', '"rows":21') for line in lines]),
     ),
 )

@@ -12,8 +12,9 @@ import pytest
 from harness.checks.cluster_reuse import left_by
 from harness.checks.judge import recheck
 from harness.core.errors import HarnessError
-from harness.core.model import Json, Left, Notice, Verdict
+from harness.core.model import ExpectedFinding, Json, Left, Verdict
 from harness.core.ports import Target
+from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, rehearse
 from harness.selftest.runner import rehearsal
@@ -21,6 +22,9 @@ from harness.workflows import hooks
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options, options
 from harness.workflows.drill.scenario import Scenario, Trouble
+
+NOT_STORED = ExpectedFinding("backup-complete", Reason.BackupNotStored)
+MISSING = ExpectedFinding("data-equal", Reason.PartMissing)
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,12 @@ def series(tmp_path: Path) -> Series:
     return Series(tmp_path)
 
 
-def verdicts(run: Run) -> tuple[str, list[str]]:
+def verdicts(run: Run) -> tuple[str, list[tuple[str, ...]]]:
     document: dict[str, Json] = json.loads(recheck(run.path).read_text())
     listed = document["findings"]
     assert isinstance(listed, list)
-    said = [f"{each['verdict']}: {each['detail']}" for each in listed if each["check"] == "taken-over"]
+    taken = [each for each in listed if each["check"] == "taken-over"]
+    said = [(each["verdict"], each["reason"], *each["objects"]) for each in taken]
     return str(document["verdict"]), said
 
 
@@ -70,7 +75,7 @@ def test_a_drill_that_seeds_its_stores_takes_nothing_over(series: Series) -> Non
 def test_a_drill_begins_with_what_the_one_before_left_and_with_no_write(series: Series) -> None:
     first = series.drill()
     second = series.drill(left_by(first))
-    assert verdicts(second) == ("pass", [f"pass: all members began as the drill {first.path.name} left them"])
+    assert verdicts(second) == ("pass", [("pass", "AsExpected")])
     assert next(second.attempts("mysql")).n == 1
     assert verdicts(series.drill(left_by(second)))[0] == "pass"
 
@@ -81,7 +86,7 @@ def test_what_was_lost_in_between_is_never_the_measure_of_what_follows(series: S
         state.tables["user"].pop()  # on every member, so that they still agree
     verdict, said = verdicts(series.drill(left))
     assert verdict == "unknown"
-    assert "left: consul-0, consul-1, consul-2" in said[0]
+    assert said[0][:5] == ("unknown", "NotAsLeft", "consul-0", "consul-1", "consul-2")
 
 
 def test_an_object_that_was_lost_in_between_is_told(series: Series) -> None:
@@ -89,7 +94,7 @@ def test_an_object_that_was_lost_in_between_is_told(series: Series) -> None:
     series.world.objects.pop("mysql")
     verdict, said = verdicts(series.drill(left))
     assert verdict == "unknown"
-    assert "left: objects of the namespace" in said[0]
+    assert said == [("unknown", "NotAsLeft", "objects of the namespace")]
 
 
 def test_a_volume_that_became_another_kind_in_between_is_told(series: Series, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,22 +104,22 @@ def test_a_volume_that_became_another_kind_in_between_is_told(series: Series, mo
     )
     verdict, said = verdicts(series.drill(left))
     assert verdict == "unknown"
-    assert "left: kinds of its volumes" in said[0]
+    assert said == [("unknown", "NotAsLeft", "kinds of its volumes")]
 
 
 def test_stores_that_were_made_otherwise_on_purpose_are_not_left(series: Series) -> None:
-    odd = Scenario(troubles=(Trouble(MemoryLoss(series.world), "seed"),), noticed_by=(Notice("backup-complete"),))
+    odd = Scenario(troubles=(Trouble(MemoryLoss(series.world), "seed"),), expected_findings=(NOT_STORED,))
     run = series.drill(scenario=odd)
     assert left_by(run) is None
 
 
 def test_stores_whose_recovery_was_bad_are_not_left(series: Series) -> None:
-    bad = Scenario(MemoryLoss(series.world), noticed_by=(Notice("data-equal"),))
+    bad = Scenario(MemoryLoss(series.world), expected_findings=(MISSING,))
     assert left_by(series.drill(scenario=bad)) is None
 
 
 def test_stores_that_were_never_broken_are_left(series: Series) -> None:
-    fine = Scenario(troubles=(Trouble(Harmless(), "backup"),), noticed_by=(Notice("backup-complete"),))
+    fine = Scenario(troubles=(Trouble(Harmless(), "backup"),), expected_findings=(NOT_STORED,))
     assert left_by(series.drill(scenario=fine)) is not None
 
 

@@ -13,6 +13,7 @@ from harness.checks.judge import recheck
 from harness.checks.ledger import LedgerIsKept
 from harness.checks.objectives import ObjectivesAreMet, rpo_s, skew
 from harness.core.model import Json, Row, Verdict
+from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
 WRITES = ledger("put a", "put b", "put c", "put d")
@@ -53,30 +54,30 @@ def test_a_member_that_was_not_read_leaves_rpo_and_skew_open(tmp_path: Path) -> 
     [
         ({}, []),
         ({"rto_s": None, "rpo_s": None, "skew_s": None}, []),
-        ({"rto_s": 2}, [("pass", "RTO 2.0 s, objective 2 s")]),
-        ({"rto_s": 1.5}, [("fail", "RTO 2.0 s, objective 1.5 s")]),
-        ({"rpo_s": 2}, [("fail", "RPO 3.0 s, objective 2 s")]),
-        ({"rpo_s": 3, "skew_s": 1}, [("pass", "RPO 3.0 s, objective 3 s"), ("pass", "skew 1.0 s, objective 1 s")]),
-        ({"skew_s": 0.5}, [("fail", "skew 1.0 s, objective 0.5 s")]),
-        ({"skew_s": "0.5"}, [("unknown", "the objective for the skew is no number: '0.5'")]),
-        ({"rto_s": True}, [("unknown", "the objective for the RTO is no number: True")]),
-        (None, [("unknown", "run.json does not say what the objectives were")]),
+        ({"rto_s": 2}, [("pass", Reason.AsExpected, "RTO")]),
+        ({"rto_s": 1.5}, [("fail", Reason.ObjectiveMissed, "RTO")]),
+        ({"rpo_s": 2}, [("fail", Reason.ObjectiveMissed, "RPO")]),
+        ({"rpo_s": 3, "skew_s": 1}, [("pass", Reason.AsExpected, "RPO"), ("pass", Reason.AsExpected, "skew")]),
+        ({"skew_s": 0.5}, [("fail", Reason.ObjectiveMissed, "skew")]),
+        ({"skew_s": "0.5"}, [("unknown", Reason.ObjectiveInvalid, "skew")]),
+        ({"rto_s": True}, [("unknown", Reason.ObjectiveInvalid, "RTO")]),
+        (None, [("unknown", Reason.NotRecorded)]),
     ],
 )
-def test_figures_are_held_against_what_was_asked(tmp_path: Path, objectives: Json, said: list[tuple[str, str]]) -> None:
+def test_figures_are_held_against_what_was_asked(tmp_path: Path, objectives: Json, said: list[tuple[str, ...]]) -> None:
     found = ObjectivesAreMet()(drilled(tmp_path, [rows("a1"), rows("a1", "b2")], objectives))
-    assert [(finding.verdict.value, finding.detail) for finding in found] == said
+    assert [(finding.verdict.value, finding.reason, *finding.objects) for finding in found] == said
 
 
 def test_what_was_asked_and_not_measured_is_unknown(tmp_path: Path) -> None:
     drill = run(tmp_path, {"s": (WRITES, (rows("a1"),))}, (mark("T3", 1),), {"rto_s": 1, "skew_s": 1})
-    said = [(finding.verdict, finding.detail) for finding in ObjectivesAreMet()(drill)]
+    said = [(finding.verdict, finding.reason, finding.objects) for finding in ObjectivesAreMet()(drill)]
     assert said == [
-        (Verdict.UNKNOWN, "RTO could not be measured"),
-        (Verdict.UNKNOWN, "skew could not be measured"),
+        (Verdict.UNKNOWN, Reason.ObjectiveNotMeasured, ("RTO",)),
+        (Verdict.UNKNOWN, Reason.ObjectiveNotMeasured, ("skew",)),
     ]
 
 
 def test_a_ledger_without_its_marks_is_not_passed(tmp_path: Path) -> None:
     (kept,) = LedgerIsKept()(run(tmp_path, {"s": (WRITES, (rows("a1"),))}, (mark("T0", 1.2),)))
-    assert (kept.verdict, kept.detail) == (Verdict.UNKNOWN, "the drill does not say when the restore was requested")
+    assert (kept.verdict, kept.reason, kept.objects) == (Verdict.UNKNOWN, Reason.NotRecorded, ("T4",))

@@ -12,6 +12,7 @@ from harness.checks.judge import judge
 from harness.checks.transfers import TransfersAreWhole
 from harness.core.bank_workload import after, opening
 from harness.core.model import Finding, Json, Verdict
+from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 from harness.evidence.write_classification import states
 from harness.evidence.write_history import History, Shown
@@ -60,31 +61,37 @@ def two(folder: Path, accounts: Json, *, noted: str = "balances", tries: int = 5
 WHOLE: dict[str, Json] = {**after(opening(), (1, 2, 5))}
 
 
+WITHOUT: dict[str, Json] = {name: held for name, held in WHOLE.items() if name != "savings/7"}
+
+
 def changed(name: str, by: int) -> dict[str, Json]:
     return {**WHOLE, name: after(opening(), (1, 2, 5))[name] + by}
 
 
 @pytest.mark.parametrize(
-    ("accounts", "verdict", "says"),
+    ("accounts", "verdict", "reason", "objects"),
     [
-        (WHOLE, Verdict.PASS, "16 accounts"),
-        (after(opening(), (1, 2)), Verdict.FAIL, "checking/5 holds 1000 and should hold"),
-        (after(opening(), (1, 2, 3, 5)), Verdict.FAIL, "checking/3 holds 988 and should hold 1000"),
-        (changed("savings/7", 1), Verdict.FAIL, "together hold 16001 and should hold 16000; savings/7 holds 1001"),
-        ({name: held for name, held in WHOLE.items() if name != "savings/7"}, Verdict.FAIL, "savings/7 is missing"),
-        ({**WHOLE, "savings/8": 0}, Verdict.FAIL, "savings/8 is extra"),
-        ({}, Verdict.FAIL, "checking/0 is missing"),
-        (None, Verdict.UNKNOWN, "not read back"),
-        ([1000], Verdict.UNKNOWN, "not read back"),
-        ({**WHOLE, "savings/7": "1000"}, Verdict.UNKNOWN, "not read back"),
-        ({**WHOLE, "savings/7": True}, Verdict.UNKNOWN, "not read back"),
+        (WHOLE, Verdict.PASS, Reason.AsExpected, ()),
+        (after(opening(), (1, 2)), Verdict.FAIL, Reason.BalanceDiffers, ("account checking/5",)),
+        (after(opening(), (1, 2, 3, 5)), Verdict.FAIL, Reason.BalanceDiffers, ("account checking/3",)),
+        (changed("savings/7", 1), Verdict.FAIL, Reason.BalanceSumDiffers, ("account savings/7",)),
+        (WITHOUT, Verdict.FAIL, Reason.AccountMissing, ("account savings/7",)),
+        ({**WHOLE, "savings/8": 0}, Verdict.FAIL, Reason.AccountUnexpected, ("account savings/8",)),
+        ({}, Verdict.FAIL, Reason.AccountMissing, tuple(f"account {name}" for name in WHOLE)),
+        (None, Verdict.UNKNOWN, Reason.NotReadBack, ()),
+        ([1000], Verdict.UNKNOWN, Reason.NotReadBack, ()),
+        ({**WHOLE, "savings/7": "1000"}, Verdict.UNKNOWN, Reason.NotReadBack, ()),
+        ({**WHOLE, "savings/7": True}, Verdict.UNKNOWN, Reason.NotReadBack, ()),
     ],
 )
-def test_accounts_are_held_against_the_writes_kept(tmp_path: Path, accounts: Json, verdict: Verdict, says: str) -> None:
+def test_accounts_are_held_against_the_writes_kept(
+    tmp_path: Path, accounts: Json, verdict: Verdict, reason: Reason, objects: tuple[str, ...]
+) -> None:
     well, other = TransfersAreWhole()(two(tmp_path, accounts))
     assert (well.member, well.verdict) == ("a-0", Verdict.PASS)
     assert (other.store, other.member, other.verdict) == ("a", "a-1", verdict)
-    assert says in other.detail
+    assert other.reason is reason
+    assert set(objects) <= set(other.objects)
 
 
 def test_accounts_that_were_not_read_are_unknown(tmp_path: Path) -> None:
@@ -94,7 +101,7 @@ def test_accounts_that_were_not_read_are_unknown(tmp_path: Path) -> None:
 
 def test_a_member_that_says_that_it_is_damaged_fails(tmp_path: Path) -> None:
     (_, other) = TransfersAreWhole()(two(tmp_path, WHOLE, noted="corrupt"))
-    assert (other.verdict, other.detail) == (Verdict.FAIL, "says that its data are damaged: checksum")
+    assert (other.verdict, other.reason) == (Verdict.FAIL, Reason.DataCorrupted)
 
 
 def test_where_nothing_was_written_nothing_is_proved(tmp_path: Path) -> None:
@@ -108,7 +115,7 @@ def test_a_ledger_that_cannot_be_read_leaves_them_unknown(tmp_path: Path) -> Non
     file.unlink()
     well, other = TransfersAreWhole()(spoilt)
     assert (well.verdict, other.verdict) == (Verdict.PASS, Verdict.UNKNOWN)
-    assert str(file) in other.detail
+    assert (other.reason, other.objects) == (Reason.EvidenceMissing, (file.name,))
 
 
 def test_it_is_asked_of_every_run(tmp_path: Path) -> None:

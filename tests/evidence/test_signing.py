@@ -24,6 +24,7 @@ from harness.checks import judge
 from harness.cli import app as cli
 from harness.core.errors import HarnessError, Misconfigured, Unreadable
 from harness.core.model import Verdict
+from harness.core.reason import Reason
 from harness.evidence import journal, run_view
 from harness.evidence.run_directory import Run
 from harness.evidence.signing import attestation, keys
@@ -75,10 +76,7 @@ def test_a_run_is_what_was_signed(good: Path) -> None:
     assert found.verdict.said["verdict"] == "pass"
     assert found.verdict.predicate["result"] == "PASSED"
     (said,) = [each for each in run_view.read(good).findings if each.check == "evidence-signed"]
-    assert (said.verdict, said.detail) == (
-        Verdict.PASS,
-        f"as signed when the drill ended, by key {KEY.public_key.keyid}",
-    )
+    assert (said.verdict, said.reason) == (Verdict.PASS, Reason.AsExpected)
     assert {*found.evidence.files, *found.verdict.files} | {
         f"signed/{name}.{end}" for name in ("evidence", "verdict") for end in ("pub", "dsse.json")
     } == set(files(good))
@@ -182,7 +180,8 @@ def test_a_journal_written_anew_as_a_whole_is_unknown_for_the_judge_too(run: Pat
     rewrite_journal(run)
     findings = {each.check: each for each in judge.judge(Run(run))}
     assert findings["evidence-signed"].verdict is Verdict.UNKNOWN
-    assert findings["evidence-signed"].detail == "journal.jsonl: was changed after it was signed"
+    assert findings["evidence-signed"].reason is Reason.EvidenceAltered
+    assert findings["evidence-signed"].objects == ("journal.jsonl",)
     assert problems(run) == ("journal.jsonl: was changed after it was signed",)
     assert runner.finish(run).verdict is Verdict.UNKNOWN
 

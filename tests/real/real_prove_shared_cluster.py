@@ -204,7 +204,7 @@ def nothing_else_is_touched(there: There, untouched: set[str]) -> Iterator[None]
 def findings(run: Path) -> dict[str, list[str]]:
     told: dict[str, list[str]] = {}
     for each in items(read_json(run / "findings.json"), "findings"):
-        told.setdefault(text(each, "verdict"), []).append(f"{text(each, 'check')}: {text(each, 'detail')}")
+        told.setdefault(text(each, "verdict"), []).append(f"{text(each, 'check')}: {text(each, 'reason')}")
     return told
 
 
@@ -311,7 +311,7 @@ def test_a_backup_is_proved_behind_a_policy_that_holds(there: There) -> None:
 
 def test_a_price_that_changed_after_its_fingerprint_fails(there: There) -> None:
     assert there.prove("changed", without_fence=True) == 1
-    assert [line for line in findings(there.run())["fail"] if "rows" in line]
+    assert [line for line in findings(there.run())["fail"] if "Rows" in line]
 
 
 def test_a_damaged_backup_fails(there: There) -> None:

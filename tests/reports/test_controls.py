@@ -139,7 +139,7 @@ def test_without_an_objective_nothing_is_in_time(run: Path, name: str) -> None:
 
 def test_a_drill_that_is_bad_on_purpose_supports_nothing(tmp_path: Path) -> None:
     sample = sample_runs.story(tmp_path / "run")
-    sample.facts["noticed_by"] = [{"check": "backup-complete", "saying": "damaged", "store": ""}]
+    sample.facts["expected_findings"] = [{"check": "backup-complete", "reason": ["RepositoryDamaged"]}]
     sample.finding("damage-seen", "pass", "pack 4f has another byte")
     sample.finding("noticed", "pass", "backup-complete: the repository is damaged")
     run = sample.write()

@@ -76,9 +76,9 @@ def test_evidence_that_is_missing_is_told_and_is_no_pass(tmp_path: Path) -> None
 
 def noticed(run: Path, verdict: str, detail: str) -> str:
     sample = sample_runs.story(run)
-    sample.facts["noticed_by"] = [{"check": "backup-complete", "saying": "damaged", "store": ""}]
+    sample.facts["expected_findings"] = [{"check": "backup-complete", "reason": ["RepositoryDamaged"]}]
     sample.finding("damage-seen", "pass", "pack 4f has another byte")
-    sample.finding("noticed", verdict, detail)
+    sample.finding("noticed", verdict, detail, "", "", "", "check backup-complete")
     rest: list[Json] = [
         {"check": check, "verdict": each, "detail": words}
         for check, each, words in (

@@ -266,7 +266,7 @@ def test_what_was_not_compared_is_told_with_its_reason(tmp_path: Path) -> None:
 
 def test_what_looked_well_in_a_bad_recovery_is_shown(tmp_path: Path) -> None:
     sample = sample_runs.story(tmp_path / "run")
-    sample.facts["noticed_by"] = [{"check": "ledger-kept", "saying": "lost", "store": ""}]
+    sample.facts["expected_findings"] = [{"check": "ledger-kept", "reason": ["AcknowledgedWriteLost"]}]
     sample.finding("noticed", "pass", "ledger-kept: 170 lost before")
     rest: list[Json] = [
         {"check": "ledger-kept", "verdict": "fail", "detail": "170 lost before"},

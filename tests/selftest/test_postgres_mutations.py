@@ -35,5 +35,5 @@ def test_every_kind_can_be_done_noticed_and_healed(sabotage: Sabotage) -> None:
 
 @pytest.mark.parametrize("sabotage", CATALOGUE, ids=lambda sabotage: sabotage.name)
 def test_what_must_be_said_names_what_the_fixtures_hold(sabotage: Sabotage) -> None:
-    named = re.findall(r"(?:public|gateway)\\?\.(\w+)", sabotage.says)
+    named = re.findall(r"(?:public|gateway)\.(\w+)", " ".join(sabotage.why.objects))
     assert all(re.search(rf"\b{name}\b", SCHEMA) for name in named if name != "stranger")

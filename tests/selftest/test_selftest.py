@@ -10,11 +10,12 @@ import pytest
 from harness import checks
 from harness.core.errors import HarnessError
 from harness.core.model import Finding, Verdict
+from harness.core.reason import Reason
 from harness.selftest import consul, memory_mutations, mysql, postgres, runner
 from harness.selftest.base import Base, outcome
 from harness.selftest.in_memory import MemoryStore, World, rehearse
 from harness.selftest.journal_mutations import STORIES
-from harness.selftest.mutation import Expected
+from harness.selftest.mutation import Expected, Why
 from harness.selftest.tampering import FORGERIES, Forgery
 
 CATALOGUES = {"mysql": mysql.CATALOGUE, "postgres": postgres.CATALOGUE, "consul": consul.CATALOGUE}
@@ -50,30 +51,42 @@ def test_a_check_that_went_blind_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_recovery_that_is_not_good_cannot_be_spoilt(tmp_path: Path) -> None:
     world = World()
     run = rehearse(tmp_path, world, (MemoryStore("mysql", world),), escaped=1).run
-    with pytest.raises(HarnessError, match="not good by itself: 1 packets left"):
+    with pytest.raises(HarnessError, match="not good by itself: PacketEscaped"):
         Base(run, tmp_path / "spoilt")
 
 
-def finding(check: str, detail: str, verdict: Verdict = Verdict.FAIL, member: str = "a-0") -> Finding:
-    return Finding(check, verdict, detail, "", "a", member)
+GONE, LOST, ESCAPED = Reason.RowsMissing, Reason.AcknowledgedWriteLost, Reason.PacketEscaped
 
 
-ROW = Expected(name="a row gone", check="data-equal", says="table user differs", member="a-0", also=("ledger-kept",))
+def finding(check: str, reason: Reason, *objects: str, verdict: Verdict = Verdict.FAIL, member: str = "a-0") -> Finding:
+    return Finding(check, verdict, reason, "any words", "", "a", member, objects)
+
+
+def caused(reason: Reason, *causes: Reason) -> Finding:
+    return Finding("data-equal", Verdict.FAIL, reason, "any words", "", "a", "a-0", ("table user",), causes)
+
+
+WHY = Why(GONE, "table user")
+ROW = Expected(name="a row gone", check="data-equal", why=WHY, member="a-0", also=("ledger-kept",))
 
 
 @pytest.mark.parametrize(
     ("findings", "missed"),
     [
-        ((finding("data-equal", "table user differs"),), ""),
-        ((finding("data-equal", "table user differs"), finding("ledger-kept", "1 lost")), ""),
-        ((finding("data-equal", "table user differs"), finding("fence-held", "was not counted", Verdict.PASS)), ""),
+        ((finding("data-equal", GONE, "table user"),), ""),
+        ((finding("data-equal", GONE, "table realm", "table user"),), ""),
+        ((caused(Reason.PartMissing, GONE),), ""),
+        ((finding("data-equal", GONE, "table user"), finding("ledger-kept", LOST)), ""),
+        ((finding("data-equal", GONE, "table user"), finding("fence-held", ESCAPED, verdict=Verdict.PASS)), ""),
         ((), "nothing turned red"),
-        ((finding("data-equal", "table user differs", Verdict.PASS),), "nothing turned red"),
-        ((finding("ledger-kept", "table user differs"),), "wrong check"),
-        ((finding("data-equal", "table realm differs"),), "wrong reason"),
-        ((finding("data-equal", "table user differs", Verdict.UNKNOWN),), "wrong reason"),
-        ((finding("data-equal", "table user differs", member="a-1"),), "wrong reason"),
-        ((finding("data-equal", "table user differs"), finding("fence-held", "1 left")), "other checks turned red"),
+        ((finding("data-equal", GONE, "table user", verdict=Verdict.PASS),), "nothing turned red"),
+        ((finding("ledger-kept", GONE, "table user"),), "wrong check"),
+        ((finding("data-equal", GONE, "table realm"),), "wrong reason"),
+        ((finding("data-equal", Reason.RowsDiffer, "table user"),), "wrong reason"),
+        ((caused(Reason.PartMissing, Reason.RowsDiffer),), "wrong reason"),
+        ((finding("data-equal", GONE, "table user", verdict=Verdict.UNKNOWN),), "wrong reason"),
+        ((finding("data-equal", GONE, "table user", member="a-1"),), "wrong reason"),
+        ((finding("data-equal", GONE, "table user"), finding("fence-held", ESCAPED)), "other checks turned red"),
     ],
 )
 def test_what_is_noticed_by_the_wrong_check_or_for_the_wrong_reason_is_missed(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from harness.checks.judge import FINDINGS_SCHEMA
 from harness.core.bank_workload import opening
 from harness.core.model import Event, Json, Verdict, worst
 from harness.evidence import journal
@@ -95,6 +96,13 @@ PASSED = (
     ("self-test", "all 120 sabotages of a good recovery were noticed"),
     ("evidence-signed", "as signed when the drill ended, by key 5f1c0de0"),
 )
+_REASONS = {
+    "data-equal": "RowsMissing",
+    "ledger-kept": "AcknowledgedWriteLost",
+    "restore-complete": "VolumeNotRestored",
+}
+"""Of the findings of a sample that did not pass."""
+
 OBJECTS: Json = {"service mysql": {"rows": 1, "hash": "5e"}, "endpoints mysql": {"rows": 1, "hash": "e9"}}
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}\x1b[31m\u202egnp.exe\x00"
@@ -121,7 +129,7 @@ class Sample:
         self.events: list[Event] = []
         self.findings: list[dict[str, Json]] = []
         self.judged: dict[str, Json] = {
-            "schema": journal.SCHEMA,
+            "schema": FINDINGS_SCHEMA,
             "scenario": "namespace_loss",
             "rto_s": 57.1,
             "rpo_s": 29.4,
@@ -139,11 +147,14 @@ class Sample:
         self.events.append(Event(len(self.events) + 1, at_s, at, kind, data))
 
     def finding(  # noqa: PLR0917 # in the order of `Finding`
-        self, check: str, verdict: str, detail: str, hint: str = "", store: str = "", member: str = ""
+        self, check: str, verdict: str, detail: str, hint: str = "", store: str = "", member: str = "", *names: str
     ) -> None:
         """Add a finding."""
-        words = {"check": check, "store": store, "member": member, "verdict": verdict, "detail": detail, "hint": hint}
-        self.findings.append(dict(words))
+        reason = "AsExpected" if verdict == "pass" else _REASONS.get(check, "MemberUnhealthy")
+        told = {"check": check, "store": store, "member": member, "verdict": verdict}
+        self.findings.append(
+            {**told, "reason": reason, "causes": [], "objects": list(names), "detail": detail, "hint": hint}
+        )
 
     def step(self, name: str, start_s: float, end_s: float) -> None:
         """A step that was done."""

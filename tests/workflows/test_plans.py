@@ -11,8 +11,9 @@ from memory import Memory
 
 from harness.core import timeouts
 from harness.core.errors import TimedOut
-from harness.core.model import Notice, Plan
+from harness.core.model import ExpectedFinding, Plan
 from harness.core.ports import Target
+from harness.core.reason import Reason
 from harness.selftest.in_memory import World
 from harness.workflows.drill.scenario import Scenario, Trouble
 from harness.workloads.deployment import Deployment
@@ -38,10 +39,12 @@ class Break:
         """Nothing to take away."""
 
 
-def of_receipts(document: Mapping[str, object]) -> list[str]:
+def of_receipts(document: Mapping[str, object]) -> tuple[str, ...]:
+    """The verdict, the reason and the objects of the first finding on volumes."""
     listed = document["findings"]
     assert isinstance(listed, list)
-    return [f"{f['verdict']}: {f['detail']}" for f in listed if f["check"] == "answers-from-restored"][:1]
+    first = next(each for each in listed if each["check"] == "answers-from-restored")
+    return (first["verdict"], first["reason"], *first["objects"])
 
 
 def same_volumes(world: World) -> None:
@@ -55,13 +58,13 @@ def stays(world: World) -> Scenario:
 def test_volumes_that_were_to_stay_are_what_they_were(memory: Memory) -> None:
     told = memory.drill(same_volumes, scenario=stays)
     assert told["verdict"] == "pass", told["findings"]
-    assert of_receipts(told) == ["pass: all 9 claims and their volumes are what they were"]
+    assert of_receipts(told) == ("pass", "AsExpected")
 
 
 def test_a_volume_that_was_to_stay_and_is_another_is_a_failure(memory: Memory) -> None:
     told = memory.drill(scenario=stays)
     assert told["verdict"] == "fail"
-    assert of_receipts(told)[0].startswith("fail: became another, though it was not lost: data-consul-0")
+    assert of_receipts(told)[:3] == ("fail", "VolumeReplaced", "claim data-consul-0")
 
 
 def test_the_claims_of_lost_volumes_and_no_others_are_discarded(
@@ -81,9 +84,7 @@ def test_the_claims_of_lost_volumes_and_no_others_are_discarded(
     monkeypatch.setattr(Deployment, "discard", mended)
     told = memory.drill(scenario=scenario)
     assert seen == [{"data-mysql-0"}]
-    assert of_receipts(told) == [
-        "unknown: these claims were to be lost: data-mysql-0; still the same: data-mysql-0",
-    ]
+    assert of_receipts(told) == ("unknown", "NothingLost", "claim data-mysql-0")
 
 
 @dataclass
@@ -161,7 +162,7 @@ def test_what_is_so_from_the_beginning_is_taken_away_when_the_drill_is_over(memo
     def scenario(world: World) -> Scenario:
         return Scenario(
             troubles=(Trouble(Always(world, "phase"), "seed"),),
-            noticed_by=(Notice("backup-complete", "PartiallyFailed"),),
+            expected_findings=(ExpectedFinding("backup-complete", Reason.BackupPartiallyFailed),),
         )
 
     assert memory.drill(scenario=scenario)["verdict"] == "pass"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from harness.checks import ALL
 from harness.core import resources
 from harness.core.errors import Misconfigured
 from harness.core.model import Objectives
+from harness.core.reason import Reason
 from harness.workflows.drill import request, scenario
 
 
@@ -51,15 +51,16 @@ def test_our_own_scenarios_make_sense(name: str) -> None:
     assert {need for fault in each.faults for need in fault.needs} <= {*each.stores, *request.ENGINES[each.engine]}
     assert all(trouble.step in {"seed", "backup", "write", "restore", "readback"} for trouble in each.troubles)
     assert all(trouble.step in {"backup", "restore"} for trouble in each.troubles if trouble.beside)
-    for notice in each.noticed_by:
-        assert notice.check in checks
-        assert re.compile(notice.saying)
-        assert notice.store in {"", *each.stores}
-    assert each.noticed_by or (each.fault and each.objectives != Objectives()), (
+    for expected in each.expected_findings:
+        assert expected.check in checks
+        assert expected.reasons
+        assert Reason.AsExpected not in expected.reasons
+        assert expected.store in {"", *each.stores}
+    assert each.expected_findings or (each.fault and each.objectives != Objectives()), (
         "it recovers, and nothing is asked of it"
     )
     assert not (each.plan.mend and each.plan.restore)
-    assert each.noticed_by or each.plan.restore or each.objectives.rpo_s == 0
+    assert each.expected_findings or each.plan.restore or each.objectives.rpo_s == 0
 
 
 SPOILT = """'A story, and not a short one.'

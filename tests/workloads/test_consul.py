@@ -18,6 +18,7 @@ from bench.consul_bench import measure
 from harness.core.errors import TimedOut, ToolFailed
 from harness.core.model import Digest, Part, Row
 from harness.core.ports import Corrupt
+from harness.core.reason import Reason
 from harness.workloads.consul.adapter import Consul
 from harness.workloads.consul.digest import canonical, digest_of, group_of
 from harness.workloads.consul.server import BYTES_EACH, OPERATIONS_EACH, Server, batches, elements
@@ -434,32 +435,38 @@ def test_a_server_in_a_sound_quorum_is_healthy(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "detail"),
+    ("change", "reason", "objects"),
     [
-        (lambda api: quorum(api, index=6), "applied [5] of 6"),
-        (lambda api: quorum(api, address="10.0.0.9"), "the catalog has it as id at 10.0.0.9"),
-        (lambda api: quorum(api, meta=None), "the catalog has not its metadata yet"),
-        (lambda api: quorum(api, voters=("consul-0", "consul-1")), "the voters are consul-0, consul-1"),
-        (lambda api: quorum(api, voters=("consul-1", "consul-2")), "the leaders are none"),
-        (lambda api: quorum(api, voters=(*MEMBERS, "stranger")), "stranger"),
-        (lambda api: quorum(api, others=("stranger",)), "beside the voters there are stranger"),
-        (lambda api: api.answers.update({"/v1/agent/self": (200, itself("consul-2"))}), "consul-2 answered"),
+        (lambda api: quorum(api, index=6), Reason.ReplicationLagging, ()),
+        (lambda api: quorum(api, address="10.0.0.9"), Reason.CatalogOutdated, ()),
+        (lambda api: quorum(api, meta=None), Reason.CatalogOutdated, ()),
+        (lambda api: quorum(api, voters=("consul-0", "consul-1")), Reason.VotersDiffer, ("consul-2",)),
+        (lambda api: quorum(api, voters=("consul-1", "consul-2")), Reason.LeaderMissing, ()),
+        (lambda api: quorum(api, voters=(*MEMBERS, "stranger")), Reason.VotersDiffer, ("stranger",)),
+        (lambda api: quorum(api, others=("stranger",)), Reason.ServerNotVoting, ("stranger",)),
+        (
+            lambda api: api.answers.update({"/v1/agent/self": (200, itself("consul-2"))}),
+            Reason.AnsweredByAnother,
+            ("consul-2",),
+        ),
         (
             lambda api: register(api, NODE, CheckID="_node_maintenance", Status="critical"),
-            "_node_maintenance is critical",
+            Reason.CheckFailing,
+            ("check _node_maintenance",),
         ),
-        (lambda api: api.answers.pop("/v1/kv/drillproof/lineage"), "waits for a restore"),
+        (lambda api: api.answers.pop("/v1/kv/drillproof/lineage"), Reason.WaitsForRestore, ()),
     ],
 )
 def test_a_server_is_unwell(
-    api: Api, monkeypatch: pytest.MonkeyPatch, change: Callable[[Api], object], detail: str
+    api: Api, monkeypatch: pytest.MonkeyPatch, change: Callable[[Api], object], reason: Reason, objects: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr("harness.workloads.consul.adapter.LAG_S", 0)
     quorum(api)
     change(api)
     health = store(api).health("consul-1")
     assert not health.ok
-    assert detail in health.detail
+    assert reason in health.reasons
+    assert set(objects) <= set(health.objects)
 
 
 def test_a_definition_that_is_refused_stops_the_seeding(api: Api) -> None:

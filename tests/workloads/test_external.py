@@ -11,6 +11,7 @@ from pymysql.cursors import Cursor
 
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.ports import Cluster, Datastore
+from harness.core.reason import Reason
 from harness.workflows.run_metadata import _is_indexed
 from harness.workloads.consul.external import GivenConsul
 from harness.workloads.external import Given, GivenKind, Server
@@ -113,15 +114,15 @@ def test_postgres_is_read_by_a_superuser_of_a_known_version_only() -> None:
 
 
 def test_standbys_of_any_name_count_and_one_too_few_is_told() -> None:
-    def health(*streaming: str) -> tuple[bool, str]:
+    def health(*streaming: str) -> tuple[bool, tuple[Reason, ...], tuple[str, ...]]:
         asked = cast("cursor", Answers([(False, False, list(streaming))]))
         told = _primary_health(asked, "7", ["db-1", "db-2"], by_name=False)
-        return told.ok, told.detail
+        return told.ok, told.reasons, told.objects
 
     assert health("walreceiver", "walreceiver")[0]
-    assert health("walreceiver") == (False, "it does not stream to db-2")
+    assert health("walreceiver") == (False, (Reason.ReplicationStopped,), ("db-2",))
     alone = _primary_health(cast("cursor", Answers([(False, False, [])])), "7", [], by_name=False)
-    assert (alone.ok, alone.detail) == (True, "takes writes, streams to nobody, as it has no standby")
+    assert (alone.ok, alone.reasons) == (True, ())
 
 
 def test_a_standby_may_reach_its_primary_by_any_name() -> None:

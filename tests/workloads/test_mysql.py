@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -21,8 +20,9 @@ from pymysql.cursors import Cursor
 from bench.mysql_bench import seconds
 from harness import checks
 from harness.core.errors import ToolFailed
-from harness.core.model import Operation, Part, Row
+from harness.core.model import Health, Operation, Part, Row
 from harness.core.ports import Corrupt, Refused, Unanswered
+from harness.core.reason import Reason
 from harness.core.resources import fixtures
 from harness.selftest.mysql import CATALOGUE, FROM_FIXTURES
 from harness.workloads.mysql import reference_digest
@@ -428,39 +428,40 @@ def test_a_server_that_ended_over_a_corrupt_page_said_so_in_its_log() -> None:
 HEALTHY = ("replica-uuid", 1, "p:1-9", "ON", "ON", "p", 0, 1, "", "")
 
 
-def replica(*told: object, late: int = 0, errant: str = "") -> tuple[bool, str]:
+def replica(*told: object, late: int = 0, errant: str = "") -> Health:
     server, primary = Server([(late,)], [told]), Server([("p", "p:1-9")], [(errant,)])
-    health = replica_health(sql(server), sql(primary))
-    return health.ok, health.detail
+    return replica_health(sql(server), sql(primary))
 
 
 def test_a_replica_that_follows_is_healthy() -> None:
-    assert replica(*HEALTHY) == (True, "follows p, has all it had")
+    assert (replica(*HEALTHY).ok, replica(*HEALTHY).reasons) == (True, ())
 
 
 @pytest.mark.parametrize(
-    ("at", "value", "said"),
+    ("at", "value", "reason", "objects"),
     [
-        (0, "p", "the primary's identity"),
-        (1, 0, "open to writes"),
-        (3, "CONNECTING", "its receiver is CONNECTING"),
-        (4, "OFF", "its applier is OFF"),
-        (5, "q", "it follows q"),
-        (6, 60, "delayed by 60 s"),
-        (7, 2, "2 channels"),
-        (8, "REPLICATE_IGNORE_DB shop", "it filters: REPLICATE_IGNORE_DB shop"),
-        (9, "Duplicate entry", "Duplicate entry"),
+        (0, "p", Reason.DuplicateServerIdentity, ()),
+        (1, 0, Reason.OpenToWrites, ()),
+        (3, "CONNECTING", Reason.ReplicationStopped, ("receiver CONNECTING",)),
+        (4, "OFF", Reason.ReplicationStopped, ("applier OFF",)),
+        (5, "q", Reason.FollowsAnother, ()),
+        (6, 60, Reason.ReplicationDelayed, ("delay 60 s",)),
+        (7, 2, Reason.ExtraChannels, ()),
+        (8, "REPLICATE_IGNORE_DB shop", Reason.ReplicationFiltered, ("filter REPLICATE_IGNORE_DB shop",)),
+        (9, "Duplicate entry", Reason.ReplicationFailed, ()),
     ],
 )
-def test_one_thing_wrong_makes_a_replica_unhealthy(at: int, value: object, said: str) -> None:
-    ok, detail = replica(*HEALTHY[:at], value, *HEALTHY[at + 1 :])
-    assert not ok
-    assert said in detail
+def test_one_thing_wrong_makes_a_replica_unhealthy(
+    at: int, value: object, reason: Reason, objects: tuple[str, ...]
+) -> None:
+    health = replica(*HEALTHY[:at], value, *HEALTHY[at + 1 :])
+    assert not health.ok
+    assert (health.reasons, health.objects) == ((reason,), objects)
 
 
 def test_a_replica_that_is_late_or_has_more_than_its_primary_is_unhealthy() -> None:
-    assert not replica(*HEALTHY, late=1)[0]
-    assert "r:1" in replica(*HEALTHY, errant="r:1")[1]
+    assert replica(*HEALTHY, late=1).reasons == (Reason.ReplicationLagging,)
+    assert replica(*HEALTHY, errant="r:1").reasons == (Reason.AheadOfPrimary,)
 
 
 LOG = ("binlog.1", 4, "", "", "p:1-9")
@@ -468,29 +469,28 @@ LOG = ("binlog.1", 4, "", "", "p:1-9")
 
 def primary(
     told: tuple[object, ...] = ("p", 0, 0, "", 0), log: tuple[object, ...] = LOG, events: Sequence[str] = ()
-) -> tuple[bool, str]:
-    health = primary_health(sql(Server([told], [log], [(name,) for name in events])))
-    return health.ok, health.detail
+) -> Health:
+    return primary_health(sql(Server([told], [log], [(name,) for name in events])))
 
 
 def test_a_primary_that_takes_writes_and_passes_all_on_is_healthy() -> None:
-    assert primary() == (True, "takes writes")
+    assert (primary().ok, primary().reasons) == (True, ())
 
 
 @pytest.mark.parametrize(
-    ("seen", "said"),
+    ("seen", "reason", "objects"),
     [
-        (primary(("p", 1, 0, "", 0)), "closed to writes"),
-        (primary(("p", 0, 1, "", 0)), "follows another"),
-        (primary(("p", 0, 0, "REPLICATE_DO_DB shop", 0)), "filters: REPLICATE_DO_DB shop"),
-        (primary(("p", 0, 0, "", 2)), "2 transactions of no session"),
-        (primary(log=("binlog.1", 4, "", "shop", "p:1-9")), "does not have all databases: shop"),
-        (primary(events=["purge"]), "event purge is disabled"),
+        (primary(("p", 1, 0, "", 0)), Reason.ClosedToWrites, ()),
+        (primary(("p", 0, 1, "", 0)), Reason.FollowsAnother, ()),
+        (primary(("p", 0, 0, "REPLICATE_DO_DB shop", 0)), Reason.ReplicationFiltered, ("filter REPLICATE_DO_DB shop",)),
+        (primary(("p", 0, 0, "", 2)), Reason.TransactionLeftOpen, ()),
+        (primary(log=("binlog.1", 4, "", "shop", "p:1-9")), Reason.ReplicationFiltered, ("binary log shop",)),
+        (primary(events=["purge"]), Reason.EventDisabled, ("event purge",)),
     ],
 )
-def test_one_thing_wrong_makes_a_primary_unhealthy(seen: tuple[bool, str], said: str) -> None:
-    assert not seen[0]
-    assert said in seen[1]
+def test_one_thing_wrong_makes_a_primary_unhealthy(seen: Health, reason: Reason, objects: tuple[str, ...]) -> None:
+    assert not seen.ok
+    assert (seen.reasons, seen.objects) == ((reason,), objects)
 
 
 # --- writer
@@ -605,8 +605,7 @@ def test_every_sabotage_is_of_a_member_and_has_a_check_that_exists() -> None:
     for sabotage in CATALOGUE:
         assert {sabotage.check, *sabotage.also} <= names
         assert {act.member for act in (*sabotage.spoil, *sabotage.heal)} <= set(MySQL.members)
-        assert sabotage.says
-        assert re.compile(sabotage.says)
+        assert sabotage.why.reason
     assert len({sabotage.name for sabotage in CATALOGUE}) == len(CATALOGUE) >= 25
 
 

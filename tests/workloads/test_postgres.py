@@ -15,6 +15,7 @@ from harness.core.bank_workload import TABLES, transfer
 from harness.core.errors import ToolFailed
 from harness.core.model import Operation, Row
 from harness.core.ports import Refused, Unanswered
+from harness.core.reason import Reason
 from harness.workloads.postgres.adapter import Postgres, _standby_health
 from harness.workloads.postgres.corruption import is_damage
 from harness.workloads.postgres.digest import EXCLUDED, Relation, _prefixed, listed, row_hash
@@ -114,12 +115,14 @@ class Sql:
         return self.row
 
 
-@pytest.mark.parametrize(("paused", "said"), [(True, "its replay is paused"), (False, "streams from ")])
-def test_a_standby_that_has_all_there_is_and_would_take_no_more_is_not_well(paused: bool, said: str) -> None:
+@pytest.mark.parametrize(("paused", "reasons"), [(True, (Reason.ReplicationPaused,)), (False, ())])
+def test_a_standby_that_has_all_there_is_and_would_take_no_more_is_not_well(
+    paused: bool, reasons: tuple[Reason, ...]
+) -> None:
     row = (True, paused, True, "0/1", "streaming", "1", "postgres-primary-0.x", "7")
     health = _standby_health(Sql(row), Sql((False, "0/1")), ("7", "1", "0/1"))  # type: ignore[arg-type] # as much of one as is asked for
     assert health.ok is not paused
-    assert said in health.detail
+    assert health.reasons == reasons
 
 
 def test_a_standby_that_has_what_its_primary_never_wrote_is_not_well() -> None:
@@ -127,7 +130,7 @@ def test_a_standby_that_has_what_its_primary_never_wrote_is_not_well() -> None:
     row = (True, False, True, "0/9", "streaming", "1", "postgres-primary-0.x", "7")
     health = _standby_health(Sql(row), Sql((True, "0/2")), ("7", "1", "0/1"))  # type: ignore[arg-type] # as above
     assert not health.ok
-    assert health.detail == "it is ahead of its primary: it has replayed up to 0/9, the primary has written up to 0/2"
+    assert health.reasons == (Reason.AheadOfPrimary,)
 
 
 class Server:

@@ -36,6 +36,7 @@ HELP = {
     "run_last_pass_timestamp_seconds": "When a run of this make last passed; 0 for never.",
     "run_rto_seconds": "The newest run's RTO, if it was measured.",
     "run_rpo_seconds": "The newest run's RPO, if it was measured.",
+    "run_findings": "The newest run's findings that are no PASS, by check, verdict and reason.",
     "runs_not_believed": "Runs of which nothing is told, since nothing of them is believed.",
 }
 """Every metric, without the `drillproof_` that it begins with. All are gauges."""
@@ -113,6 +114,8 @@ def _of_make(line: Line, labels: Labels) -> Iterator[tuple[str, Labels, float]]:
         yield "run_start_timestamp_seconds", labels, _time(begun)
     yield "run_end_timestamp_seconds", labels, _time(newest.ended)
     yield "run_last_pass_timestamp_seconds", labels, _time(line.green.ended if line.green else None)
+    for (check, verdict, reason), count in newest.findings.items():
+        yield "run_findings", {**labels, "check": check, "verdict": verdict, "reason": reason}, count
     for figure in ("rto", "rpo"):
         if (value := newest.figures.get(f"{figure}_s")) is not None:
             yield f"run_{figure}_seconds", labels, value
