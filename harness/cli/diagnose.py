@@ -11,9 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 from harness.clusters import local
-from harness.clusters.engine.engine import INOTIFY, INOTIFY_WANTED, Engine, find_engine
+from harness.clusters.engine import INOTIFY, INOTIFY_WANTED, Engine, find_engine, require_startable
 from harness.clusters.images import versions
-from harness.clusters.images.debian import release
 from harness.clusters.images.recipes import ensure_go
 from harness.core import paths, resources
 from harness.core.errors import HarnessError, Misconfigured
@@ -26,8 +25,8 @@ SOCKET = Path("/var/run/docker.sock")
 
 def diagnose() -> Iterator[Diagnosis]:
     """One diagnosis for each thing that a drill needs."""
-    engine = find_engine(paths.cache())
-    yield _engine(engine)
+    engine, diagnosis = _engine(paths.cache())
+    yield diagnosis
     yield _fence(engine)
     yield _rights(paths.cache())
     yield _asked("versions", _versions)
@@ -45,16 +44,21 @@ def diagnose() -> Iterator[Diagnosis]:
         yield Diagnosis("inotify instances", fit, f"{now}, wanted {INOTIFY_WANTED}", mend)
 
 
-def _engine(engine: Engine | None) -> Diagnosis:
-    if engine is not None:
-        whose = "the private one" if engine.private else "the machine's own"
-        return Diagnosis("container engine", ok=True, detail=f"{whose} answers")
-    if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
-        mend = 'sudo usermod -aG docker "$USER", then log in again'
-        return Diagnosis("container engine", ok=False, detail=f"{SOCKET} is not open to you", mend=mend)
-    can = os.geteuid() == 0 and release().get("ID") in {"debian", "ubuntu"}
-    detail = "none runs; a drill starts a private one" if can else "none answers"
-    return Diagnosis("container engine", can, detail, "start Docker, or run as root on Debian or Ubuntu")
+def _engine(cache: Path) -> tuple[Engine | None, Diagnosis]:
+    """The engine that answers, and what `drillproof run` would do: use it, start one, or refuse."""
+    name = "container engine"
+    try:
+        engine = find_engine(cache)
+        if engine is None:
+            require_startable(cache)
+    except Misconfigured as error:
+        if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
+            mend = 'sudo usermod -aG docker "$USER", then log in again'
+            return None, Diagnosis(name, ok=False, detail=f"{SOCKET} is not open to you", mend=mend)
+        return None, Diagnosis(name, ok=False, detail="a drill would be refused", mend=str(error))
+    if engine is None:
+        return None, Diagnosis(name, ok=True, detail="none runs; a drill starts a private one")
+    return engine, Diagnosis(name, ok=True, detail=f"{'the private one' if engine.private else 'Docker'} answers")
 
 
 def _fence(engine: Engine | None) -> Diagnosis:

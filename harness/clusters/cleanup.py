@@ -61,13 +61,13 @@ def take_out(docker: Docker, state: Path, name: str, image: str = "") -> str:
         raise Misconfigured(f"{name!r} is no cluster of drillproof's here, and nothing was removed; {ours}")
     lock = Lock(state / f"{name}.lock")
     ended = lock.evict(timeouts.DOWN_S)
-    lock.take(f"the cluster {name}")
+    lock.acquire(f"the cluster {name}")
     try:
         found = [left for left in leftovers(docker, state, image) if left.cluster == name]
         for left in found:
             remove(docker, state, left, image)
     finally:
-        lock.drop()
+        lock.release()
     told = found[0].words if found else f"cluster {name}: taken down"
     return f"{told}; process {ended}, which used it, has ended" if ended else told
 
@@ -106,7 +106,7 @@ def _leftover(docker: Docker, state: Path, name: str, found: dict[str, dict[str,
         networks=networks,
         processes=_processes(state / name),
         fence=fence,
-        in_use=Lock(state / f"{name}.lock").is_taken(),
+        in_use=Lock(state / f"{name}.lock").is_held(),
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from harness.clusters import cleanup, local
+from harness.clusters import cleanup, local, private_engine
 from harness.clusters.docker import Docker
-from harness.clusters.engine import private as private_engine
-from harness.clusters.engine.engine import find_engine
+from harness.clusters.engine import find_engine
 from harness.clusters.images import versions
 from harness.core import paths, resources
 from harness.core.errors import Misconfigured
@@ -15,7 +14,7 @@ def remove(name: str) -> str:
     """Remove one cluster of ours, whoever uses it; return what it was, in words. Misconfigured if it is none."""
     engine = find_engine(paths.cache())
     if engine is None:
-        raise Misconfigured(f"no engine runs here, and so no cluster {name}; `drillproof gc` removes what is left")
+        raise Misconfigured(f"no container engine runs, so no cluster {name}; `drillproof gc` removes the rest")
     docker = Docker(engine.docker, engine.env())
     return cleanup.take_out(docker, paths.state(), name, _node_image(docker))
 
@@ -25,7 +24,10 @@ def _node_image(docker: Docker) -> str:
 
 
 def gc() -> tuple[str, ...]:
-    """Remove what dead drills left behind, the private engine's processes included; return what it was, in words."""
+    """Remove what dead drills left behind, the private engine's processes included; return what it was, in words.
+
+    EngineUnresponsive if an engine runs and does not answer; Misconfigured where a living drill needs what is left.
+    """
     engine = find_engine(paths.cache())
     if engine is None:
         private_engine.stop(paths.cache())

@@ -122,7 +122,7 @@ class KindCluster:
 
         Misconfigured for a stranger's cluster of this name, or one that another drill is using.
         """
-        self._lock.take(f"the cluster {self.name}")
+        self._lock.acquire(f"the cluster {self.name}")
         self._refuse_strangers()
         if not self.is_whole():
             self._leave_beside()
@@ -139,7 +139,7 @@ class KindCluster:
 
     def down(self, *, keep_store: bool = False) -> None:
         """Remove it and everything made with it, but for the object store if that is to be kept."""
-        self._lock.take(f"the cluster {self.name}")
+        self._lock.acquire(f"the cluster {self.name}")
         self._leave_beside()
         self._remove_nodes()
         if not keep_store:
@@ -148,13 +148,13 @@ class KindCluster:
                 self._fence.down()
                 self._network.down()
         shutil.rmtree(self.home, ignore_errors=True)
-        self._lock.drop()
+        self._lock.release()
 
     def release(self) -> None:
         """Leave it standing for whoever comes next."""
         if "beside" in vars(self):
             self.beside.release()
-        self._lock.drop()
+        self._lock.release()
 
     def forward(self, namespace: str, pod: str, port: int) -> contextlib.AbstractContextManager[tuple[str, int]]:
         """A local address that reaches `port` of `pod` for as long as the block lasts."""

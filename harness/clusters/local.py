@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import Release
 from harness.clusters.docker import Docker
-from harness.clusters.engine.engine import Engine, ensure_engine
+from harness.clusters.engine import Engine, ensure_engine
 from harness.clusters.environment import SiteCluster
 from harness.clusters.images import versions
 from harness.clusters.images.images import Images, Ready
@@ -119,4 +119,4 @@ def images(
 
 def building() -> bool:
     """Whether a living process is making images now."""
-    return Lock(cache() / "images.lock").is_taken()
+    return Lock(cache() / "images.lock").is_held()

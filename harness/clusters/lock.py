@@ -1,4 +1,7 @@
-"""One drill at a time on a cluster."""
+"""File locks: one process at a time. The kernel frees a lock when its process ends, also if it is killed.
+
+Not the package filelock: it cannot name the holder, and falls back to a lock file that outlives a killed process.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import signal
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from harness.core.errors import Misconfigured, TimedOut
@@ -16,71 +20,103 @@ _KILLED_S = 10.0
 
 
 class Lock:
-    """A lock on a file; the system drops it when this process ends, however it ends."""
+    """A lock on a file, by flock(2)."""
 
     def __init__(self, path: Path) -> None:
-        """`path` is made when it is first taken."""
+        """`path` is created when the lock is first acquired."""
         self._path = path
         self._file: int | None = None
 
-    def take(self, what: str) -> None:
-        """Take it, or keep it. Misconfigured if another process has it."""
-        if self._file is not None:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(file)
-            raise Misconfigured(f"another drill is using {what}; wait for it, or name another cluster") from error
-        self._file = file
+    def acquire(self, what: str) -> None:
+        """Acquire it, or keep it. Misconfigured, naming `what` it is for, if another process holds it."""
+        if not self._try():
+            raise Misconfigured(f"{what} is in use by another drill{self.by}; wait for its end, or use another one")
 
-    def drop(self) -> None:
+    @contextlib.contextmanager
+    def waiting(self, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Hold it for the block, however long that takes; `wait` is called first if another process holds it."""
+        if not self._try():
+            wait()
+            file = self._open()
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._file = file
+        try:
+            yield
+        finally:
+            self.release()
+
+    def release(self) -> None:
         """Give it back; may be called twice."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
-    def is_taken(self) -> bool:
-        """Whether a living process, this one included, has it."""
+    def is_held(self) -> bool:
+        """Whether a living process, this one included, holds it."""
         if self._file is not None:
             return True
         if not self._path.exists():
             return False
-        try:
-            self.take("")
-        except Misconfigured:
-            return True
-        self.drop()
-        return False
+        free = self._try()
+        self.release()
+        return not free
 
-    def evict(self, within_s: float) -> int | None:
-        """End the process that has it, and return its id; None if none has. Misconfigured if it cannot be told which.
-
-        It is asked to end as by Ctrl-C, so that it cleans up and judges what there is, and killed after `within_s`.
-        """
-        process = None
-        for number, patience_s in ((signal.SIGTERM, within_s), (signal.SIGKILL, _KILLED_S)):
-            if not self.is_taken():
-                break
-            process = self._holder()
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, number)
-            with contextlib.suppress(TimedOut):
-                until(self._is_free, waited_for=f"process {process} to end", within_s=patience_s)
-        return process
-
-    def _is_free(self) -> None:
-        if self.is_taken():
-            raise NotYet("it is there")
-
-    def _holder(self) -> int:
-        here = self._path.stat()
-        wanted = f"{os.major(here.st_dev):02x}:{os.minor(here.st_dev):02x}:{here.st_ino}"
+    def holder(self) -> int | None:
+        """The process that holds it, if that is another one and the system tells."""
         with contextlib.suppress(OSError):
+            here = self._path.stat()
+            wanted = f"{os.major(here.st_dev):02x}:{os.minor(here.st_dev):02x}:{here.st_ino}"
             for line in _LOCKS.read_text(encoding="ascii").splitlines():
                 _, kind, *_, process, file, _, _ = line.split()
                 if kind == "FLOCK" and file == wanted and int(process) not in {0, os.getpid()}:
                     return int(process)
-        raise Misconfigured(f"which process has {self._path} cannot be told here; end it, and try again")
+        return None
+
+    @property
+    def by(self) -> str:
+        """The holder in parentheses, for messages; "" if it is not known."""
+        process = self.holder()
+        return f" (process {process})" if process else ""
+
+    def evict(self, within_s: float) -> int | None:
+        """End the process that holds it, and return its id; None if none does. Misconfigured if it is not known.
+
+        The process gets SIGTERM, so that it cleans up and judges what there is, and SIGKILL after `within_s`.
+        """
+        process = None
+        for number, patience_s in ((signal.SIGTERM, within_s), (signal.SIGKILL, _KILLED_S)):
+            if not self.is_held():
+                break
+            process = self.holder()
+            if process is None:
+                raise Misconfigured(f"the process that holds {self._path} is not known; end it, then try again")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+            with contextlib.suppress(TimedOut):
+                until(self._require_free, waited_for=f"process {process} to end", within_s=patience_s)
+        return process
+
+    def _try(self) -> bool:
+        if self._file is None:
+            file = self._open()
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+                return False
+            self._file = file
+        return True
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _require_free(self) -> None:
+        if self.is_held():
+            raise NotYet("the lock is still held")
+
+
+def held(folder: Path) -> Mapping[str, str]:
+    """The locks in a folder that living processes hold: `one` for `one.lock`, each with `Lock.by`."""
+    locks = {path.stem: Lock(path) for path in sorted(folder.glob("*.lock"))}
+    return {name: lock.by for name, lock in locks.items() if lock.is_held()}

@@ -93,7 +93,7 @@ class ExistingCluster:
 
     def take(self) -> None:
         """Keep other drills of this machine away. Misconfigured if one is there."""
-        self._lock.take(f"the namespace {self.allowed.namespace} of the context {self.name}")
+        self._lock.acquire(f"the namespace {self.allowed.namespace} of the context {self.name}")
 
     def claim(self) -> None:
         """Make the namespace, so that nobody else does, and be let into it. ToolFailed if somebody else was faster."""
@@ -122,11 +122,11 @@ class ExistingCluster:
         if self._mine:
             self._remove(self._mine)
         shutil.rmtree(self._home, ignore_errors=True)
-        self._lock.drop()
+        self._lock.release()
 
     def release(self) -> None:
         """Leave the drill's namespace and its backups where they are; `gc` finds them."""
-        self._lock.drop()
+        self._lock.release()
 
     def is_whole(self) -> bool:
         """Never enough for the next drill: each one makes its own namespace."""

@@ -202,9 +202,9 @@ def test_one_while_another_runs_is_skipped_told_and_not_green(
     weekly.change(webhook=Webhook(receiver.url), prometheus=tmp_path / "weekly.prom")
     first = weekly.attempt()
     lock = Lock(weekly.job.folder / "lock")
-    lock.take("")
+    lock.acquire("")
     made = weekly.attempt()
-    lock.drop()
+    lock.release()
     assert (made.how, made.verdict, jobs.exit_code(made)) == ("skipped", Verdict.UNKNOWN, 2)
     assert weekly.known() == [first, made]
     told = receiver.documents[-1]

@@ -114,10 +114,10 @@ class TestLane:
     def test_a_cell_that_another_lane_has_is_let_be(self, tmp_path: Path) -> None:
         drills = Drills(tmp_path)
         other = Lock(tmp_path / worker.CELLS / "2.lock")
-        other.take("cell 2")
+        other.acquire("cell 2")
         worker.drill(tmp_path, planned(), (0, 1), drills)
         assert drills.made == [1, 3, 4]
-        other.drop()
+        other.release()
         worker.drill(tmp_path, planned(), (0, 1), drills)
         assert drills.made == [1, 3, 4, 2]
 

@@ -10,7 +10,10 @@ import pytest
 from harness.cli import app as cli
 from harness.cli import diagnose
 from harness.cli.diagnose import Diagnosis
-from harness.clusters.engine.engine import Engine
+from harness.clusters.engine import Engine
+from harness.clusters.lock import Lock
+from harness.clusters.private_engine import EngineUnresponsive
+from harness.core import paths
 
 
 def found(name: str) -> Diagnosis:
@@ -59,8 +62,33 @@ def test_what_is_not_known_is_not_called_good(
     assert capsys.readouterr().out.startswith("?     fence: not known")
 
 
-@pytest.mark.usefixtures("no_engine")
+def unresponsive(_cache: Path) -> None:
+    raise EngineUnresponsive("it runs")
+
+
+def test_an_engine_that_does_not_answer_is_refused_as_by_a_drill(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnose, "find_engine", unresponsive)
+    assert (found("container engine").ok, found("container engine").mend) == (False, "it runs")
+    assert found("fence").ok is None
+
+
+def test_an_engine_that_died_under_a_drill_is_refused_as_by_a_drill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_engine: None
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("harness.clusters.engine.release", lambda: {"ID": "debian"})
+    assert found("container engine").ok
+    lock = Lock(paths.state() / "mine.lock")
+    lock.acquire("it")
+    assert found("container engine").ok is False
+    assert "mine" in found("container engine").mend
+    lock.release()
+
+
 def test_a_socket_that_is_closed_to_us_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnose, "find_engine", unresponsive)
     monkeypatch.setattr(diagnose, "SOCKET", tmp_path)
     monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
     assert (found("container engine").ok, found("container engine").mend[:14]) == (False, "sudo usermod -")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import Popen  # noqa: TID251 # for a type
 
 import pytest
 
-from harness.clusters.engine import engine
-from harness.clusters.engine import private as private_engine
+from harness.clusters import engine, gc, private_engine
 from harness.clusters.images import debian
+from harness.clusters.lock import Lock
+from harness.clusters.private_engine import EngineUnresponsive
 from harness.core.errors import Misconfigured
+from harness.core.process import spawn
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +56,7 @@ def test_who_may_not_have_a_private_one_is_told_what_to_do(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(engine, "release", lambda: {"ID": system})
-    with pytest.raises(Misconfigured, match="no Docker answers; start it"):
+    with pytest.raises(Misconfigured, match="root on Debian"):
         engine.ensure_engine(tmp_path)
 
 
@@ -74,13 +79,110 @@ def test_engines_of_two_caches_never_share_a_control_group(tmp_path: Path) -> No
     assert private_engine.Home(tmp_path / "a").cgroup != private_engine.Home(tmp_path / "b").cgroup
 
 
-def test_purging_what_was_never_there_is_quiet(tmp_path: Path) -> None:
-    private_engine.purge(tmp_path)
-    private_engine.stop(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_building_elsewhere_than_on_debian_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(debian, "release", lambda: {"ID": "fedora"})
     with pytest.raises(Misconfigured, match="--images pull"):
         debian.mirror()
+
+
+# ---------------------------------------------------------------- an engine that lives is never taken for dead
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> private_engine.Home:
+    """An installed private engine that does not run; its client fails, as under a memory limit."""
+    found = private_engine.Home(tmp_path / "engine")
+    stand_in(found.bin, 1)
+    found.socket.touch()
+    monkeypatch.setattr(private_engine, "_install", lambda *_: None)
+    monkeypatch.setattr(private_engine, "START_WITHIN_S", 0.3)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(engine, "release", lambda: {"ID": "debian"})
+    return found
+
+
+@pytest.fixture
+def dockerd(home: private_engine.Home) -> Iterator[Popen[bytes]]:
+    """A process whose program is the engine's own."""
+    shutil.copy("/bin/sleep", home.bin / "dockerd")
+    with spawn([home.bin / "dockerd", "60"]) as process:
+        yield process
+
+
+CLIENTS = {"fails": "exit 137", "hangs": "exec sleep 60", "prints nothing": "exit 0"}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("ask", ["ensure_engine", "find_engine"])
+def test_a_failing_client_never_ends_a_private_engine_that_runs(
+    home: private_engine.Home, dockerd: Popen[bytes], monkeypatch: pytest.MonkeyPatch, client: str, ask: str
+) -> None:
+    monkeypatch.setattr(private_engine, "ANSWER_WITHIN_S", 0.2)
+    (home.bin / "docker").write_text(f"#!/bin/sh\n{CLIENTS[client]}\n")
+    with pytest.raises(EngineUnresponsive):
+        getattr(engine, ask)(home.root.parent)
+    with pytest.raises(EngineUnresponsive):
+        private_engine.start(home.root.parent)
+    assert dockerd.poll() is None
+
+
+def test_plain_gc_leaves_an_engine_that_runs_but_does_not_answer(
+    home: private_engine.Home, dockerd: Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.core.paths.cache", lambda: home.root.parent)
+    with pytest.raises(EngineUnresponsive):
+        gc.gc()
+    assert dockerd.poll() is None
+
+
+@pytest.mark.parametrize("act", [private_engine.start, private_engine.stop])
+def test_a_dead_engine_is_not_cleared_while_a_drill_has_a_cluster(
+    home: private_engine.Home, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], object]
+) -> None:
+    cleared: list[object] = []
+    monkeypatch.setattr(private_engine, "_clear", cleared.append)
+    monkeypatch.setattr(private_engine, "_launch", lambda *_: None)
+    lock = Lock(home.root.parent / "clusters" / "mine.lock")
+    lock.acquire("it")
+    with pytest.raises(Misconfigured, match="mine"):
+        act(home.root.parent)
+    assert cleared == []
+    lock.release()
+    act(home.root.parent)
+    assert cleared == [home]
+
+
+def test_containers_of_a_locked_cluster_outlive_a_start(home: private_engine.Home) -> None:
+    """Others are stale: an engine that was killed may have started them again."""
+    docker = home.bin / "docker"
+    docker.write_text(
+        "#!/bin/sh\nshift 2\n"
+        f'echo "$@" >> {home.root}/calls\n'
+        """case $1 in version) echo 28;; ps) printf 'aa mine \\nbb  mine\\ncc other \\ndd  \\n';; esac\n"""
+    )
+    (home.bin / "dockerd").write_text("#!/bin/sh\n")
+    (home.bin / "dockerd").chmod(0o755)
+    lock = Lock(home.root.parent / "clusters" / "mine.lock")
+    lock.acquire("it")
+    private_engine._launch(home, home.root.parent)
+    assert (home.root / "calls").read_text().splitlines()[-1] == "rm --force --volumes cc dd"
+
+
+def test_the_machines_own_docker_is_not_replaced_while_it_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(engine, "release", lambda: {"ID": "debian"})
+    monkeypatch.setattr(private_engine, "start", lambda cache: private_engine.Home(cache / "engine"))
+    docker = stand_in(tmp_path / "bin", 1)
+    docker.write_text(f"#!/bin/sh\n[ $1 = context ] || exit 1\necho unix://{tmp_path}/s\n")
+    monkeypatch.setattr(shutil, "which", lambda _: str(docker))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{tmp_path}/s")
+        listener.listen()
+        with pytest.raises(EngineUnresponsive):
+            engine.ensure_engine(tmp_path / "cache")
+    assert engine.ensure_engine(tmp_path / "cache").private  # nothing listens any more
+    docker.write_text("#!/bin/sh\nexit 137\n")  # the client cannot even name its endpoint
+    with pytest.raises(EngineUnresponsive):
+        engine.find_engine(tmp_path / "cache")

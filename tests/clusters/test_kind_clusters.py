@@ -236,7 +236,7 @@ def test_a_strangers_network_is_refused(tmp_path: Path) -> None:
 def test_two_drills_on_one_cluster_are_refused(tmp_path: Path) -> None:
     first, second = cluster(tmp_path, RememberedDocker()), cluster(tmp_path, RememberedDocker())
     first.up()
-    with pytest.raises(Misconfigured, match="another drill is using the cluster one"):
+    with pytest.raises(Misconfigured, match="cluster one"):
         second.up()
     first.release()
     second.up()
@@ -328,13 +328,13 @@ def test_a_fence_with_a_rule_missing_is_no_proof() -> None:
 
 def test_a_lock_is_free_again_when_its_holder_is_gone(tmp_path: Path) -> None:
     mine, theirs = Lock(tmp_path / "x.lock"), Lock(tmp_path / "x.lock")
-    assert not theirs.is_taken()
-    mine.take("it")
-    mine.take("it")
-    assert theirs.is_taken()
-    mine.drop()
-    mine.drop()
-    assert not theirs.is_taken()
+    assert not theirs.is_held()
+    mine.acquire("it")
+    mine.acquire("it")
+    assert theirs.is_held()
+    mine.release()
+    mine.release()
+    assert not theirs.is_held()
 
 
 def test_leftovers_are_found_by_label_network_tag_and_files(tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ def test_leftovers_are_found_by_label_network_tag_and_files(tmp_path: Path) -> N
 def test_a_living_drills_things_are_marked_as_in_use(tmp_path: Path) -> None:
     (tmp_path / "used").mkdir()
     lock = Lock(tmp_path / "used.lock")
-    lock.take("used")
+    lock.acquire("used")
     assert [leftover.in_use for leftover in leftovers(RememberedDocker(), tmp_path)] == [True]
 
 

@@ -367,7 +367,7 @@ def test_gc_leaves_a_drill_that_lives_on_this_machine(tmp_path: Path) -> None:
     living = there(tmp_path, Cluster_())
     living.take()
     server = Cluster_(label="run-1")
-    with pytest.raises(Misconfigured, match="another drill is using the namespace drillproof-custos"):
+    with pytest.raises(Misconfigured, match="namespace drillproof-custos of the context staging"):
         there(tmp_path, server).left()
     assert server.label == "run-1"
     living.release()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.engine.engine import Engine, ensure_engine
+from harness.clusters.engine import Engine, ensure_engine
 from harness.clusters.images import versions
 from harness.clusters.images.debian import Suite, release
 from harness.clusters.images.images import Images

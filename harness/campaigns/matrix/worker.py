@@ -25,14 +25,14 @@ def drill(folder: Path, planned: Plan, lane: tuple[int, int], one: Callable[[Cel
     for cell in _from_its_place(planned.cells, *lane):
         claim = Lock(folder / CELLS / f"{cell.number}.lock")
         try:
-            claim.take(f"cell {cell.number}")
+            claim.acquire(f"cell {cell.number}")
         except Misconfigured:  # another lane has it
             continue
         try:
             if run_of(folder, cell) is None:
                 run_directory.write_json(folder / CELLS / f"{cell.number}.json", {"run": one(cell).run.name})
         finally:
-            claim.drop()
+            claim.release()
 
 
 def run_of(folder: Path, cell: Cell) -> Path | None:

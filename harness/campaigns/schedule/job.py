@@ -92,7 +92,7 @@ def attempt(job: Job, say: Callable[[str], None]) -> Attempt:
         made = replace(made, how=attempts.SKIPPED, exit_code=2, after=_history(job).heads)
         return _end(job, made, (), say)
     finally:
-        lock.drop()
+        lock.release()
 
 
 def exit_code(made: Attempt) -> int:
@@ -105,7 +105,7 @@ def exit_code(made: Attempt) -> int:
 
 def _take(lock: Lock) -> bool:
     try:
-        lock.take("")
+        lock.acquire("")
     except Misconfigured:
         return False
     except OSError as error:

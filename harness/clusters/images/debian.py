@@ -6,13 +6,14 @@ keyring and touches nothing of the machine's own package state. No root is neede
 
 from __future__ import annotations
 
-import fcntl
 import fnmatch
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.clusters.lock import Lock
 from harness.core.errors import Misconfigured
 from harness.core.process import run
 
@@ -73,11 +74,10 @@ class Suite:
         for part in ("lists/partial", "cache/archives/partial", "etc"):
             (self.home / part).mkdir(parents=True, exist_ok=True)
         stamp = self.home / "updated"
-        with (self.home / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with Lock(self.home / "lock").waiting():
             source = f"deb [signed-by={KEYRING} check-valid-until=no] {mirror()} {self.name} main\n"
             fresh = stamp.exists() and stamp.read_text() == source
-            if fresh and stamp.stat().st_mtime + LISTS_FOR_S > (self.home / "lock").stat().st_mtime:
+            if fresh and stamp.stat().st_mtime + LISTS_FOR_S > time.time():
                 return
             (self.home / "sources.list").write_text(source)
             self._apt("update", "-o", "APT::Update::Error-Mode=any")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
@@ -11,16 +10,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from harness.clusters.engine.engine import Engine
+from harness.clusters.engine import Engine
 from harness.clusters.images import node_image
 from harness.clusters.images.builder import Builder
 from harness.clusters.images.layers import Picture, write_archive
 from harness.clusters.images.recipes import Kitchen, architecture
 from harness.clusters.images.registry import Registry, check_programs
 from harness.clusters.images.versions import Image, Versions
+from harness.clusters.lock import Lock
 from harness.core.errors import HarnessError, Misconfigured, ToolFailed
 from harness.core.parallel import each
 from harness.core.process import run
@@ -109,16 +109,9 @@ class Images:
                 raise Misconfigured(f"{name} comes in no image and has to be compiled: {error}") from error
         return self._kitchen.program(name)
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with (self._cache / "images.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._say("images: another drillproof is making them; waiting for it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _alone(self) -> contextlib.AbstractContextManager[None]:
+        waiting = partial(self._say, "images: waiting for another drillproof, which builds them")
+        return Lock(self._cache / "images.lock").waiting(waiting)
 
     def prune(self) -> tuple[str, ...]:
         """Remove the images and programs that earlier recipes made; return the images. What is in use stays."""

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.clusters.engine.engine import Engine
+from harness.clusters.engine import Engine
 from harness.clusters.images.versions import Image
 from harness.core.errors import Misconfigured, ToolFailed
 

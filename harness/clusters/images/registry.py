@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.clusters.engine.engine import Engine
+from harness.clusters.engine import Engine
 from harness.clusters.images.layers import Layer, Picture, digest_of
 from harness.clusters.images.versions import Image
 from harness.core.errors import Misconfigured

@@ -76,7 +76,7 @@ class ProofCluster:
 
     def take(self) -> None:
         """Keep other proofs of this machine away. Misconfigured if one is there."""
-        self._lock.take(f"the namespace {self.permit.namespace} of the context {self.name}")
+        self._lock.acquire(f"the namespace {self.permit.namespace} of the context {self.name}")
 
     def is_free(self) -> None:
         """Misconfigured where a namespace of that name is there, whoever made it."""
@@ -141,12 +141,12 @@ class ProofCluster:
             self._remove(self.run)
             self._made = False
         shutil.rmtree(self._home, ignore_errors=True)
-        self._lock.drop()
+        self._lock.release()
 
     def release(self) -> None:
         """Leave the namespaces where they are; `gc` finds them."""
         self._forward.close()
-        self._lock.drop()
+        self._lock.release()
 
     def is_whole(self) -> bool:
         """Never enough for the next proof: each one makes its own namespaces."""

@@ -1,1 +1,0 @@
-"""The container engine: the Docker that is there, or a private one."""
