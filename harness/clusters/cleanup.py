@@ -16,9 +16,12 @@ from harness.clusters.lock import Lock
 from harness.clusters.network import Network
 from harness.core import timeouts
 from harness.core.errors import Misconfigured
+from harness.core.process import registered
 
 _KINDS = {"container": ("ps", "--all"), "volume": ("volume", "ls"), "network": ("network", "ls")}
-_PROCESSES = Path("/proc")
+
+PROCESSES = "processes"
+"""The folder, in a cluster's own, that knows the running commands of its drill; see `process.registered`."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,7 @@ def remove(docker: Docker, state: Path, leftover: Leftover, image: str = "") -> 
     """Remove it all, processes first, so that nothing is made anew meanwhile. Not for what is in use."""
     for process in leftover.processes:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process, signal.SIGKILL)  # shell.py makes each command the leader of a group
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+            os.killpg(process, signal.SIGKILL)  # process.py makes each command the leader of a group
     for kind, things in (
         ("container", leftover.containers),
         ("volume", leftover.volumes),
@@ -104,7 +105,7 @@ def _leftover(docker: Docker, state: Path, name: str, found: dict[str, dict[str,
         containers=tuple(sorted(nodes | set(mine("container")))),
         volumes=mine("volume"),
         networks=networks,
-        processes=_processes(state / name),
+        processes=registered(state / name / PROCESSES),
         fence=fence,
         in_use=Lock(state / f"{name}.lock").is_held(),
     )
@@ -124,17 +125,3 @@ def _labelled(docker: Docker, kind: str) -> dict[str, str]:
 def _listed(docker: Docker, kind: str, wanted: str) -> Iterable[str]:
     name = "{{.Names}}" if kind == "container" else "{{.Name}}"
     return docker.listed(*_KINDS[kind], "--filter", wanted, "--format", name)
-
-
-def _processes(home: Path) -> tuple[int, ...]:
-    """The processes that work on the cluster whose files are in `home`: kind, kubectl and their children.
-
-    Where there is no /proc, they end by themselves when the cluster does.
-    """
-    wanted = os.fsencode(f"{home}{os.sep}")
-    found = []
-    for folder in _PROCESSES.glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if wanted in (folder / "cmdline").read_bytes() and int(folder.name) != os.getpid():
-                found.append(int(folder.name))
-    return tuple(sorted(found))

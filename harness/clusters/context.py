@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from harness.clusters.cleanup import PROCESSES
 from harness.core import paths
 from harness.core.errors import Misconfigured
 from harness.core.kubernetes import Kubectl, Object, find_kubectl, text
@@ -50,7 +51,7 @@ def enter(
         raise Misconfigured(f"{where} has no context {context}; it has: {', '.join(known) or 'none'}")
     home = paths.state() / f"{what}-{hashlib.sha256(repr((context, namespace)).encode()).hexdigest()[:12]}"
     file = home / "kubeconfig"
-    there = made(Kubectl(program, file, context), home)
+    there = made(Kubectl(program, file, context, home / PROCESSES), home)
     there.take()  # before the file is written, which another drill may be using
     alone = ("config", "view", "--minify", "--flatten", "--raw", f"--context={context}")
     home.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics
+from harness.clusters.cleanup import PROCESSES
 from harness.clusters.docker import KIND_LABEL, Docker
 from harness.clusters.fence import Counts, Fence, stopped_in
 from harness.clusters.lock import Lock
@@ -70,7 +71,7 @@ class KindCluster:
             raise Misconfigured(f"{name!r} can't name a cluster: use up to 32 of a-z, 0-9 and -, no - at the ends")
         self.name = name
         self.home = state / name
-        self.kubectl = Kubectl(programs.kubectl, self.home / "kubeconfig")
+        self.kubectl = Kubectl(programs.kubectl, self.home / "kubeconfig", register=self.home / PROCESSES)
         self._programs = programs
         self._docker = programs.docker
         self._node_image = node_image
@@ -135,7 +136,7 @@ class KindCluster:
         parallel.each(steps, lambda step: step())
         for image in self._images:
             load = ("load", "docker-image", image, f"--name={self.name}")
-            run([self._programs.kind, *load], env=self._docker.env, within_s=LOAD_S)
+            run([self._programs.kind, *load], env=self._docker.env, within_s=LOAD_S, register=self.home / PROCESSES)
 
     def down(self, *, keep_store: bool = False) -> None:
         """Remove it and everything made with it, but for the object store if that is to be kept."""
@@ -240,6 +241,7 @@ class KindCluster:
             within_s=600,
             env={**env, "KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network.name},
             cwd=self._topology,
+            register=self.home / PROCESSES,
         )
         until(self._ready, waited_for=f"the nodes of {self.name} to be ready", within_s=180)
         made.write_text(self._recipe())

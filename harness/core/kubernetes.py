@@ -112,16 +112,20 @@ class Kubectl:
     binary: Path
     kubeconfig: Path
     context: str = ""
+    register: Path | None = None  # a folder that knows the running commands; see `process.registered`
 
     def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         """Run kubectl with `args` and return its standard output. ToolFailed, TimedOut."""
-        return run(self._argv(*args), stdin=stdin, within_s=within_s, env=_ENV).stdout
+        return run(self._argv(*args), stdin=stdin, within_s=within_s, env=_ENV, register=self.register).stdout
 
     @contextlib.contextmanager
     def forward(self, namespace: str, pod: str, port: int, within_s: float = 15) -> Iterator[tuple[str, int]]:
         """A local address that reaches `port` of `pod` while the block lasts; ToolFailed if there is none."""
         argv = self._argv("port-forward", "--address=127.0.0.1", f"--namespace={namespace}", f"pod/{pod}", f":{port}")
-        with tempfile.TemporaryFile() as output, spawn(argv, output=output, env=_ENV) as process:
+        with (
+            tempfile.TemporaryFile() as output,
+            spawn(argv, output=output, env=_ENV, register=self.register) as process,
+        ):
 
             def local_port() -> int | None:
                 ended = process.poll() is not None

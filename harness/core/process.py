@@ -37,11 +37,13 @@ def run(
     cwd: Path | None = None,
     stdin: str | None = None,
     check: bool = True,
+    register: Path | None = None,
 ) -> Output:
     """Run `argv` to its end and return what it printed.
 
     `env` is added to this process's environment. With `check`, an exit code other than 0 raises
-    ToolFailed. Past `within_s` seconds the command and its children are killed: TimedOut.
+    ToolFailed. Past `within_s` seconds the command and its children are killed: TimedOut. While it runs it is one of
+    the `registered` processes of the folder `register`.
     """
     command = [str(word) for word in argv]
     try:
@@ -58,17 +60,15 @@ def run(
         )
     except OSError as error:
         raise ToolFailed(command, 127, str(error)) from error
-    _running.add(process.pid)
-    try:
-        stdout, stderr = process.communicate(stdin, timeout=within_s)
-    except subprocess.TimeoutExpired as error:
-        stdout, stderr = _kill(process)
-        raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, _tail(stderr or stdout)) from error
-    except BaseException:
-        _kill(process)
-        raise
-    finally:
-        _running.discard(process.pid)
+    with _tracked(process.pid, register):
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=within_s)
+        except subprocess.TimeoutExpired as error:
+            stdout, stderr = _kill(process)
+            raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, _tail(stderr or stdout)) from error
+        except BaseException:
+            _kill(process)
+            raise
     if check and process.returncode != 0:
         raise ToolFailed(command, process.returncode, _tail(stderr or stdout))
     return Output(stdout, stderr, process.returncode)
@@ -81,11 +81,12 @@ def run_logged(
     within_s: float,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    register: Path | None = None,
 ) -> None:
     """Run `argv` with all its output appended to the file `log`; for builds and other long commands."""
     command = [str(word) for word in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as file, spawn(command, output=file, env=env, cwd=cwd) as process:
+    with log.open("ab") as file, spawn(command, output=file, env=env, cwd=cwd, register=register) as process:
         try:
             exit_code = process.wait(within_s)
         except subprocess.TimeoutExpired as error:
@@ -103,6 +104,7 @@ def spawn(
     cwd: Path | None = None,
     grace_s: float = 5,
     apart: bool = False,
+    register: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `argv` for as long as the block lasts; at the end tell it to stop, and after `grace_s` kill it.
 
@@ -123,13 +125,12 @@ def spawn(
         )
     except OSError as error:
         raise ToolFailed(command, 127, str(error)) from error
-    if not apart:
-        _running.add(process.pid)
-    try:
-        yield process
-    finally:
-        _running.discard(process.pid)
-        _kill(process, grace_s)
+    with _tracked(process.pid, register, apart=apart):
+        try:
+            yield process
+        finally:
+            _running.discard(process.pid)
+            _kill(process, grace_s)
 
 
 def supervise(
@@ -147,7 +148,7 @@ def supervise(
     """
     command = [str(word) for word in argv]
     ours, its = os.pipe()
-    told = threading.Thread(target=_read_lines, args=(ours, listen), daemon=True)
+    reader = threading.Thread(target=_read_lines, args=(ours, listen), daemon=True)
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stderr=its, env={**os.environ, **(env or {})}, start_new_session=True
@@ -157,16 +158,16 @@ def supervise(
         raise ToolFailed(command, 127, str(error)) from error
     finally:
         os.close(its)
-    told.start()
-    _running.add(process.pid)
-    try:
-        return process.wait(within_s)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        _running.discard(process.pid)
-        _kill(process, grace_s)
-        told.join(5)  # something that outlives it may hold its end of the pipe
+    reader.start()
+    with _tracked(process.pid):
+        try:
+            return process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            _running.discard(process.pid)
+            _kill(process, grace_s)
+            reader.join(5)  # something that outlives it may hold its end of the pipe
 
 
 def _read_lines(pipe: int, listen: Callable[[str], None]) -> None:
@@ -176,9 +177,9 @@ def _read_lines(pipe: int, listen: Callable[[str], None]) -> None:
 
 
 def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
-    """Start `argv` as a process that outlives this one, its output in `log`. Wants util-linux' setsid.
+    """Start `argv` as a process that outlives this one, its output in `log`. Needs util-linux' setsid.
 
-    It becomes a child of init, so it can end at any time without this process having to know.
+    It becomes a child of init, so this process need not wait for its end.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
@@ -190,6 +191,48 @@ def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | No
             env={**os.environ, **(env or {})},
             check=True,
         )
+
+
+def registered(folder: Path) -> tuple[int, ...]:
+    """The processes that were started with `register=folder` and still live, also if their starter was killed.
+
+    Each is known by its id and its start time, so that no later process of the same id is taken for it. None where
+    there is no /proc.
+    """
+    living = []
+    for record in sorted(folder.glob("[0-9]*")):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if (started := record.read_text(encoding="ascii")) and started == _started(int(record.name)):
+                living.append(int(record.name))
+    return tuple(living)
+
+
+@contextlib.contextmanager
+def _tracked(pid: int, register: Path | None = None, *, apart: bool = False) -> Iterator[None]:
+    """Note that a process runs, for `kill_all` and in a folder whose parent exists, until the block ends."""
+    if not apart:
+        _running.add(pid)
+    record = register / str(pid) if register and register.parent.is_dir() else None
+    try:
+        if record:
+            record.parent.mkdir(exist_ok=True)
+            record.write_text(_started(pid), encoding="ascii")
+        yield
+    finally:
+        _running.discard(pid)
+        if record:
+            record.unlink(missing_ok=True)
+
+
+def _started(pid: int) -> str:
+    """When a process started: the boot, and the ticks since then; "" if there is none."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        # The program's name, in parentheses, may hold spaces; the start time is the 20th field after it.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return f"{boot} {fields[19]}"
 
 
 def kill_all() -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import minio
-from harness.clusters.cleanup import Leftover, leftovers, remove, take_out
+from harness.clusters.cleanup import PROCESSES, leftovers, remove, take_out
 from harness.clusters.docker import Docker
 from harness.clusters.fence import Fence
 from harness.clusters.kind import NODES, KindCluster, Programs
@@ -23,7 +23,7 @@ from harness.clusters.network import Network
 from harness.core import resources
 from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.ports import Cluster
-from harness.core.process import spawn
+from harness.core.process import registered, run, spawn
 from harness.core.wait import NotYet, until
 
 STORE = ObjectStore("http://in", "http://out", "velero", "key", "secret")
@@ -379,22 +379,48 @@ def test_a_node_belongs_to_its_network_whatever_label_its_image_bears(tmp_path: 
     assert [(left.cluster, left.containers) for left in leftovers(docker, tmp_path)] == [("one", ("one-worker",))]
 
 
-def test_leftover_processes_are_found_by_the_clusters_files_and_ended(tmp_path: Path) -> None:
+STARTER = """import sys
+from pathlib import Path
+from harness.core.process import run
+run(["sleep", "60"], register=Path(sys.argv[1]), within_s=60)
+"""
+
+
+def test_the_commands_of_a_killed_drill_are_ended_and_no_others(tmp_path: Path) -> None:
     home = tmp_path / "one"
     home.mkdir()
     (tmp_path / "one.lock").touch()
-    with spawn(["/bin/sh", "-c", f"while :; do sleep 1; done # {home}/kubeconfig"]) as orphan:
+    records = home / PROCESSES
+    editor = ["/bin/sh", "-c", f"while :; do sleep 1; done # {home}/kubeconfig"]  # names the folder, and is not ours
+    with spawn(editor) as theirs, spawn([sys.executable, "-c", STARTER, str(records)]) as drill:
 
-        def found() -> Leftover:
-            (leftover,) = leftovers(RememberedDocker(), tmp_path)
-            if orphan.pid not in leftover.processes:  # its command line is there a moment after it has begun
-                raise NotYet(f"only {leftover.processes}")
-            return leftover
+        def orphan() -> int:
+            if not (found := registered(records)):
+                raise NotYet("no process is registered")
+            return found[0]
 
-        leftover = until(found, waited_for="the orphan to be found", within_s=5, every_s=0.02)
+        pid = until(orphan, waited_for="the command to be registered", within_s=10, every_s=0.05)
+        drill.kill()
+        drill.wait(5)
+        (records / str(theirs.pid)).write_text("an earlier process of the same id")
+        (leftover,) = leftovers(RememberedDocker(), tmp_path)
+        assert leftover.processes == (pid,)
         remove(RememberedDocker(), tmp_path, leftover)
-        assert orphan.wait(5) == -signal.SIGKILL
+
+        def ended() -> None:
+            if registered(records) or Path(f"/proc/{pid}/exe").exists():
+                raise NotYet(f"process {pid} lives")
+
+        until(ended, waited_for="the command to end", within_s=5, every_s=0.05)
+        assert theirs.poll() is None
     assert not home.exists()
+
+
+def test_a_command_that_ended_is_not_registered(tmp_path: Path) -> None:
+    run(["true"], register=tmp_path / PROCESSES)
+    assert list((tmp_path / PROCESSES).iterdir()) == []
+    run(["true"], register=tmp_path / "removed" / PROCESSES)
+    assert not (tmp_path / "removed").exists()
 
 
 HOLD = """import fcntl, signal, sys, time
