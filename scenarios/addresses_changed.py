@@ -1,7 +1,7 @@
-"""All Consul servers are down at once, and come back with their data at other addresses, as after a power cut.
+"""All Consul servers stop at once, and come back with their data at other addresses, as after a power cut.
 
-Raft's peers are remembered by address, so the quorum has to find itself again by gossip (consul pull request 3403;
-consul issues 10653 and 10678 and consul-k8s issue 561 tell of elections that stayed with the old addresses).
+Raft stores the addresses of its peers, so the servers must find each other again by gossip. (In consul pull request
+3403, consul issues 10653 and 10678, and consul-k8s issue 561, elections kept using the old addresses.)
 """
 
 from harness.core.model import Objectives, Plan

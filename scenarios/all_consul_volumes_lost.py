@@ -1,7 +1,7 @@
-"""All volumes of Consul are lost, its last snapshot's with them. The three empty servers elect a leader and answer.
+"""Consul loses all volumes, including the one with its snapshots. Three empty servers elect a leader and answer.
 
-By what Kubernetes and Raft say they could be well; only that they were never told that they may begin anew keeps them
-closed. The namespace is removed and the last backup restored.
+Kubernetes and Raft report them as healthy. Only drillproof's start scripts keep them closed to clients, because no
+first start is allowed. The namespace is deleted and the last backup restored.
 """
 
 from harness.core.model import Objectives, Plan

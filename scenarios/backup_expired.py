@@ -1,6 +1,6 @@
-"""The namespace is lost, and the last backup had run out a moment before: Velero's own garbage collection took it.
+"""The namespace is lost, and the last backup expired a moment before: Velero's garbage collection deleted it.
 
-A backup lives for 30 days if nobody says otherwise. There is nothing to restore, and that must be said.
+By default a backup lives for 30 days. There is nothing to restore, and the drill must report that.
 """
 
 from harness.core.model import ExpectedFinding
@@ -10,7 +10,7 @@ from harness.faults.velero import ExpireBackups
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
     troubles=(Trouble(ExpireBackups(), "write"),),
     expected_findings=(

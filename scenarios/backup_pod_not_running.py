@@ -1,7 +1,7 @@
-"""The pod that holds Consul's backup volume is scaled to none when the backup is due.
+"""The pod with Consul's backup volume is scaled to 0 when the backup is due.
 
-Velero copies volumes of running pods only (its manual on file system backup says so; velero issue 2887): it finds
-nothing wrong and says Completed. It must be noticed when the backup is taken.
+Velero copies only volumes of running pods (Velero's documentation of file system backup; velero issue 2887). It reports
+no problem, and Completed. The check of the backup must detect that the volume is not in it.
 """
 
 from harness.core.model import ExpectedFinding

@@ -1,7 +1,6 @@
-"""A migration empties a table, nobody notices, and the next backup is taken of what is left.
+"""A schema migration empties a table, nobody sees it, and the next backup is taken without the rows.
 
-The newest backup is then worth nothing; the one before it must be chosen. What was written in between is lost,
-and is counted.
+The newest backup is worthless, so the one before it must be restored. Later writes are lost, and the drill counts them.
 """
 
 from harness.core.model import Objectives, Plan

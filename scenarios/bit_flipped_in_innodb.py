@@ -1,7 +1,7 @@
-"""One bit turns on the disk of a replica of MySQL, in a row that nobody reads. It replicates, Ready and healthy.
+"""One bit flips on the disk of a MySQL replica, in a row that nobody reads. It replicates, Ready and healthy.
 
-InnoDB checks a page when it reads it, and then ends itself rather than serve it (manual: innodb_checksum_algorithm).
-Reading it back must notice, long before the replica is needed.
+InnoDB verifies a page's checksum when it reads the page, and stops the server if it is wrong (MySQL manual:
+innodb_checksum_algorithm). Reading every row must detect the damage long before the replica is needed.
 """
 
 from harness.core.model import ExpectedFinding, Plan

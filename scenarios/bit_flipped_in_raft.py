@@ -1,8 +1,8 @@
-"""One bit turns on the disk of a follower of Consul, in the log from which it builds its state when it starts.
+"""One bit flips on the disk of a Consul follower, in the log from which it builds its state when it starts.
 
-Nothing checks the log then. The server starts, joins, is Ready and healthy, and from then on one of its keys has
-another name than on the two others. Reading it back must notice. A snapshot has a checksum, and where the key was in
-one the server refuses to start from it, and says so. Which of the two it is, is luck.
+Consul does not verify that log. The server starts, joins, is Ready and healthy, but one of its keys has another name
+than on the other two servers. Reading every key must detect that. If the key was in a snapshot instead, which has a
+checksum, the server refuses to start and logs why. Either can happen.
 """
 
 from harness.core.model import ExpectedFinding, Plan

@@ -1,7 +1,7 @@
-"""One bit turns on the disk of a standby of PostgreSQL, in a row that nobody reads: the one you would fail over to.
+"""One bit flips on the disk of a PostgreSQL standby, in a row that nobody reads. You would fail over to this standby.
 
-It starts, streams, and is Ready and healthy. Only who reads the table hears of it, as PostgreSQL checks a page when it
-reads it, and not before (manual: data checksums). Reading it back must notice.
+It starts, streams, and is Ready and healthy. PostgreSQL verifies a page's checksum only when it reads the page
+(PostgreSQL manual: data checksums). Reading every row must detect the damage.
 """
 
 from harness.core.model import ExpectedFinding, Plan

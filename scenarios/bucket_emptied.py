@@ -1,6 +1,6 @@
-"""Ransomware with Velero's own keys deletes everything from the bucket. Without object lock nothing is left.
+"""Ransomware deletes everything in the bucket with Velero's own keys. Without object lock nothing is left.
 
-Velero's Backup object in the cluster still says Completed. It must be noticed.
+Velero's Backup object in the cluster still says Completed. The check of the stored backup must detect the loss.
 """
 
 from harness.core.model import ExpectedFinding
@@ -9,7 +9,7 @@ from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(DamageObjects("everything", "", ObjectDamage.MISSING, every=True), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.BackupNotStored),),
 )

@@ -1,7 +1,7 @@
-"""Ransomware with Velero's own keys deletes the namespace, and then everything from the bucket, versions and all.
+"""Ransomware deletes the namespace, and then every object and version in the bucket, with Velero's own keys.
 
-The bucket has object lock: of what was written within a day no version can be deleted, by nobody. The bucket is brought
-back to how it was when the backup was stored, Velero finds the backup there again, and restores it.
+The bucket has object lock: for a day nobody can delete a version of a new object. The bucket is rewound to the time at
+which the backup was stored. Velero then finds the backup again, and restores it.
 """
 
 from harness.core.model import Objectives, Plan
@@ -10,7 +10,7 @@ from harness.faults.namespace import DeleteNamespace
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
     troubles=(Trouble(LockObjects(), "backup"), Trouble(DeleteEverything(), "restore")),
     plan=Plan(rewind=True),

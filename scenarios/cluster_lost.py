@@ -1,6 +1,6 @@
-"""The whole cluster is gone, every node with its disks. A new one is made, and restored from the bucket alone.
+"""The whole cluster is lost, every node with its disk. A new cluster is created and restored from the bucket alone.
 
-Velero learns of the backups in an old bucket only when it looks there, up to a minute later: that is part of the RTO.
+Velero discovers the backups in an existing bucket when it next looks, up to a minute later: that is part of the RTO.
 """
 
 from harness.core.model import Objectives, Plan

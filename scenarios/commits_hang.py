@@ -1,7 +1,7 @@
-"""The standbys go by other names than `synchronous_standby_names` waits for, as after a move or a chart's new release.
+"""The standbys no longer have the names in `synchronous_standby_names`, as after a move or a new chart release.
 
-All members are Ready and replicate, everything can be read, and every COMMIT hangs for ever. No probe of a kind that
-charts bring (pg_isready) notices. (PostgreSQL's manual, section 26.2.8, on synchronous standbys that are missing.)
+All members are Ready and replicate, and everything can be read, but every COMMIT hangs for ever. Readiness probes as
+charts have them (pg_isready) do not detect that. (PostgreSQL manual, section 26.2.8, on missing synchronous standbys.)
 """
 
 from harness.core.model import ExpectedFinding, Plan

@@ -1,4 +1,4 @@
-"""One Consul server loses its volume. The other two have a quorum and teach the new one all; nothing is lost."""
+"""One Consul server loses its volume. The other two have a quorum and replicate everything to it; nothing is lost."""
 
 from harness.core.model import Objectives, Plan
 from harness.faults.volumes import LoseVolumes

@@ -1,6 +1,6 @@
-"""The only control plane is lost with its disk. The workers still run, and nobody can manage or mend what is on them.
+"""The only control plane is lost with its disk. The workers keep running, but nobody can manage what runs on them.
 
-There is no backup of etcd, so the cluster will not be one again. A new one is made, and restored from the bucket alone.
+There is no backup of etcd, so the cluster cannot be recovered. A new one is created and restored from the bucket alone.
 """
 
 from harness.core.model import Objectives, Plan

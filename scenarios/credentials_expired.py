@@ -1,7 +1,7 @@
-"""The keys with which Velero comes to its bucket have expired, and nobody has given it new ones.
+"""Velero's keys for its bucket have expired, and nobody has renewed them.
 
-Velero calls its location Unavailable and refuses every backup (velero issues 5924 and 6329 are of this kind); who looks
-only at the backups that there are sees nothing. It must be noticed when the backup is due.
+Velero reports its location as Unavailable and refuses every backup (velero issues 5924 and 6329 are similar). Whoever
+looks only at existing backups sees no problem. The drill must detect it when the backup is due.
 """
 
 from harness.core.model import ExpectedFinding
@@ -10,7 +10,7 @@ from harness.faults.credentials import RefuseCredentials
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(RefuseCredentials(), "backup"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.BackupRefused),

@@ -1,6 +1,6 @@
-"""The namespace is lost, and when it is to be restored the keys to the bucket have expired, as everybody now learns.
+"""The namespace is lost, and the keys for the bucket expire before it is restored.
 
-Velero refuses the restore, since its location is Unavailable. Nothing may look recovered.
+Velero refuses the restore because its location is Unavailable. Nothing may look recovered.
 """
 
 from harness.core.model import ExpectedFinding
@@ -10,7 +10,7 @@ from harness.faults.namespace import DeleteNamespace
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
     troubles=(Trouble(RefuseCredentials(), "restore"),),
     expected_findings=(ExpectedFinding("restore-complete", Reason.RestoreRefused),),

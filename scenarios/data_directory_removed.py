@@ -1,7 +1,7 @@
-"""`rm -rf` of the data directory, on the primary instead of on the standby (GitLab, 31 January 2017). It still runs.
+"""`rm -rf` of the data directory, on the primary instead of the standby (GitLab, 31 January 2017). It still runs.
 
-PostgreSQL ends itself within a minute, and an empty directory is no place to start from. The namespace is removed and
-the last backup restored.
+PostgreSQL stops itself within a minute, and cannot start with an empty directory. The namespace is deleted and the last
+backup restored.
 """
 
 from harness.core.model import Objectives, Plan

@@ -1,6 +1,6 @@
-"""A hook took `FLUSH TABLES WITH READ LOCK` in a session that stays, and whoever was to end it never came.
+"""A hook runs `FLUSH TABLES WITH READ LOCK` in a session that stays open, and the hook that should end it never runs.
 
-All members are Ready and replicate, everything can be read, and every write hangs.
+All members are Ready and replicate, and everything can be read, but every write hangs.
 """
 
 from harness.core.model import ExpectedFinding, Plan

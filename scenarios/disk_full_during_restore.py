@@ -1,7 +1,7 @@
-"""The namespace is lost, and the disks of the nodes on which it is to be restored have little room left.
+"""The namespace is lost, and the disks of the nodes on which it is restored have little space left.
 
-The backup is whole and what is in it does not fit. Velero counts every byte of it as done, and says PartiallyFailed;
-that there was no space left stands in the log of a node agent only. The restore must not look like one.
+The backup is complete, but its data do not fit. Velero counts every byte as done, and reports PartiallyFailed; only the
+log of a node agent says that there was no space left. The restore must not count as complete.
 """
 
 from harness.core.model import ExpectedFinding

@@ -1,8 +1,8 @@
-"""A row differs on one replica of MySQL, since somebody once wrote there; no thread has stopped, no error is shown.
+"""A row differs on one MySQL replica, because somebody wrote there. No replication thread stops, no error is reported.
 
-With `slave-skip-errors=1062`, as Custos' values had it for its secondaries, a row that is there already is passed over:
-the replica says that it has applied everything, and it has not. Without it replication stops here, and all can see it.
-Only the rows themselves tell. (MySQL's manual on replica_skip_errors: replicas "become hopelessly out of synchrony".)
+With `slave-skip-errors=1062`, which Custos' values set for its secondaries, the replica skips a row that already
+exists: it reports that it has applied everything, and it has not. Without the setting replication stops with an error.
+Only the rows themselves show it. (MySQL manual, replica_skip_errors: replicas "become hopelessly out of synchrony".)
 """
 
 from harness.core.model import ExpectedFinding, Plan

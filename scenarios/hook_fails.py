@@ -1,6 +1,7 @@
-"""The command that takes Consul's snapshot before the copy fails, for instance since its token has expired.
+"""The command that takes Consul's snapshot before the copy fails, for example because its token has expired.
 
-The volume still holds the snapshot of last time, or nothing. Velero copies it all the same; it must be noticed.
+The volume still holds the previous snapshot, or nothing. Velero copies it anyway. The check of the backup must detect
+the failed hook.
 """
 
 from harness.core.model import ExpectedFinding

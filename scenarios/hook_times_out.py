@@ -1,7 +1,8 @@
-"""The hook that stops a Consul server for the copy of its files is slower than its timeout.
+"""The hook that stops a Consul server for the copy of its files takes longer than its timeout.
 
-Velero counts it as failed, copies nothing of this pod and never calls the hook that starts the server again. The hook
-itself goes on, and the server stays stopped: only its hold, which runs out, unlocks it. It must be noticed.
+Velero counts the hook as failed, copies nothing of this pod, and never runs the hook that starts the server again. The
+first hook continues, so the server stays stopped until its own time limit (HOLD_S) starts it. The check of the backup
+must detect the failed hook.
 """
 
 from harness.core.model import ExpectedFinding

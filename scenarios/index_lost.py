@@ -1,4 +1,4 @@
-"""A lifecycle rule meant for something else deletes the repository's index from the bucket. It must be noticed."""
+"""A lifecycle rule for other data deletes the repository's index from the bucket. The drill must detect it."""
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
@@ -6,7 +6,7 @@ from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(DamageObjects("index", "index", ObjectDamage.MISSING, every=True), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

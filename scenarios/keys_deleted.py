@@ -1,6 +1,6 @@
 """`consul kv delete -recurse vault/core`: Vault's keyring is gone, and with it everything that Vault ever stored.
 
-All three servers agree on that at once. The namespace is removed and the last backup restored.
+All three servers replicate the deletion at once. The namespace is deleted and the last backup restored.
 """
 
 from harness.core.model import Objectives, Plan

@@ -1,7 +1,8 @@
-"""The service moves to another cluster by a restore from the bucket, while the old one runs on, fenced off.
+"""The service moves to another cluster by a restore from the bucket, while the old one keeps running in isolation.
 
-Other nodes, other addresses, the same names: what was restored must find its own kind and never the old one's. A member
-that joins the old cluster's replication, or an old one that takes a write of the new one's, is what every move risks.
+The new cluster has other nodes and addresses, but the same names. Each restored member must find its new peers, and
+never the old ones: every move risks that a member joins the old cluster's replication, or that an old member takes a
+write meant for the new one.
 """
 
 from harness.core.model import Objectives, Plan

@@ -1,7 +1,8 @@
 """The service moves to another cluster, and there to another namespace and another storage class.
 
-Whatever has the old names written in, an address with its namespace, a claim that asks for a class that is not there,
-does not come up, or finds the wrong one: https://velero.io/docs/v1.16/restore-reference/ tells how Velero maps them.
+Everything that contains the old names, such as an address with its namespace or a claim for a missing storage class,
+does not start or connects to the wrong service. https://velero.io/docs/v1.16/restore-reference/ describes how Velero
+maps the names.
 """
 
 from harness.core.model import Objectives, Plan

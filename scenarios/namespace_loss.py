@@ -1,4 +1,4 @@
-"""The namespace is deleted, with every pod, claim and volume in it; the newest backup brings it back."""
+"""The namespace is deleted with every pod, claim and volume in it. The newest backup restores it."""
 
 from harness.core.model import Objectives
 from harness.faults.namespace import DeleteNamespace

@@ -1,7 +1,7 @@
-"""The namespace is lost, and the node agents that write the volumes back are killed while they do.
+"""The namespace is lost, and the node agents are killed while they restore its volumes.
 
-The restore must not say Completed with a volume half written (velero issue 9365 is of this kind). Small volumes are
-written back before anybody can strike, so the agents are slow here.
+The restore must not say Completed with a volume that is only half restored (velero issue 9365 is similar). Small
+volumes are restored too quickly to kill the agents in time, so the agents are slow in this drill.
 """
 
 from harness.core.model import ExpectedFinding

@@ -1,6 +1,6 @@
-"""The node whose volume is to be copied does not reach the object store (a route, a firewall, a network policy).
+"""The node with the volume to copy cannot reach the object store (a route, a firewall, a network policy).
 
-Velero's own server does, so its location is Available. The backup must not look taken.
+Velero's own server can, so its location is Available. The backup must not count as complete.
 """
 
 from harness.core.model import ExpectedFinding

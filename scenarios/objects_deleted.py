@@ -1,7 +1,7 @@
-"""`kubectl delete statefulsets,secrets --all`, in the wrong namespace. The claims stay, and the volumes with all data.
+"""`kubectl delete statefulsets,secrets --all` in the wrong namespace. The claims and volumes stay, with all data.
 
-The backup is restored over what is left: it brings back what is gone, passes over the claims, and the databases start
-with the data that they had. Only the volume with the dump is overwritten, and nobody reads it. So nothing is lost.
+The backup is restored over what is left: Velero creates the deleted objects and skips the claims, and the databases
+start with their existing data. Only the volume with the dump is overwritten, and nobody reads it. Nothing is lost.
 """
 
 from harness.core.model import Objectives, Plan

@@ -1,4 +1,4 @@
-"""A pack of the finished backup loses its second half in the bucket. It must be noticed before it is needed."""
+"""A pack of the finished backup loses its second half in the bucket. The drill must detect it before a restore."""
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
@@ -6,7 +6,7 @@ from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(DamageObjects("pack", "packs", ObjectDamage.CUT), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

@@ -1,7 +1,7 @@
-"""One byte of a pack of the finished backup changes in the bucket, its length stays (a bad disk, a bad copy).
+"""One byte of a pack of the finished backup changes in the bucket (a bad disk, a bad copy). Its length stays the same.
 
-Velero looks at no backup again: it stays Completed. Reading the repository back must notice (velero issue 8654: there
-is no way to mend a lost blob, so to know early is everything).
+Velero never looks at a finished backup again: it stays Completed. Reading the repository must detect the damage. (A
+lost blob cannot be repaired, so early detection is the only help: velero issue 8654.)
 """
 
 from harness.core.model import ExpectedFinding
@@ -10,7 +10,7 @@ from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(DamageObjects("pack", "packs", ObjectDamage.FLIPPED), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

@@ -1,4 +1,4 @@
-"""A pack of the finished backup is gone from the bucket. restic asks for it for 45 s before it says so."""
+"""A pack of the finished backup is missing in the bucket. restic retries for 45 s before it reports the error."""
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
@@ -6,7 +6,7 @@ from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(DamageObjects("pack", "packs", ObjectDamage.MISSING), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

@@ -1,8 +1,9 @@
-"""Consul has lost its quorum, its volumes are whole, and its manual's way out is taken: true peers by `peers.json`.
+"""Consul has lost its quorum, its volumes are whole, and it is recovered by its manual's method: `peers.json`.
 
-There is a leader again, every key is there, and all health is green. But Consul 1.22.0 makes a Raft snapshot on this
-way, and config entries that no older snapshot had (services' defaults, resolvers, intentions) are not in it. The
-servers have none here: `consul snapshot save` makes one on the server that is asked, and then it is luck who lost what.
+Consul has a leader again, every key exists, and all health checks pass. But with this method Consul 1.22.0 takes a Raft
+snapshot, and config entries that were in no older snapshot (service defaults, resolvers, intentions) are not in it.
+Here no server has an older snapshot: `consul snapshot save` would create one on one server, and which entries are lost
+would then depend on the server.
 """
 
 from harness.core.model import ExpectedFinding, Plan

@@ -1,6 +1,6 @@
-"""PostgreSQL's primary loses all of its volumes, its last dump with them. The standbys alone can't be written to.
+"""PostgreSQL's primary loses all volumes, including the one with its last dump. The standbys alone take no writes.
 
-The namespace is removed and the last backup restored.
+The namespace is deleted and the last backup restored.
 """
 
 from harness.core.model import Objectives, Plan

@@ -1,7 +1,7 @@
-"""The worker of PostgreSQL's primary burns down with its disk, and a machine with an empty one takes its place.
+"""The worker of PostgreSQL's primary is lost with its disk, and a machine with an empty disk replaces it.
 
-The standbys are whole, and nobody may promote one: in this deployment the primary is a name. The namespace is removed
-and the last backup restored.
+The standbys are whole, but must not be promoted: in this deployment the primary has a fixed name. The namespace is
+deleted and the last backup restored.
 """
 
 from harness.core.model import Objectives, Plan

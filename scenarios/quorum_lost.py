@@ -1,6 +1,6 @@
-"""Two of three Consul servers lose their volumes. What the third has may lack what the two had agreed on.
+"""Two of three Consul servers lose their volumes. The third may lack entries that those two had committed.
 
-The namespace is removed and the last backup restored; a server that comes back empty is no witness.
+An empty server proves nothing, so the namespace is deleted and the last backup restored.
 """
 
 from harness.core.model import Objectives, Plan

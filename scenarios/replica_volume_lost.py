@@ -1,4 +1,4 @@
-"""One replica of MySQL loses its volume. No restore is called for: it clones the primary, and nothing is lost."""
+"""One MySQL replica loses its volume. It needs no restore: it clones the primary, and nothing is lost."""
 
 from harness.core.model import Objectives, Plan
 from harness.faults.volumes import LoseVolumes

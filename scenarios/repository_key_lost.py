@@ -1,6 +1,6 @@
-"""The repository's key is deleted from the bucket. Every pack is there, and nothing will ever be read of them again.
+"""The repository's key is deleted from the bucket. Every pack still exists, and none can ever be decrypted again.
 
-Velero looks at no backup again: it stays Completed. To open the repository must notice.
+Velero never looks at a finished backup again: it stays Completed. Opening the repository must detect the loss.
 """
 
 from harness.core.model import ExpectedFinding
@@ -9,7 +9,7 @@ from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(DamageObjects("key", "keys", ObjectDamage.MISSING, every=True), "write"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.RepositoryDamaged, causes=(Reason.RepositoryNotOpened,)),

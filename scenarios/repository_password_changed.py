@@ -1,7 +1,7 @@
-"""Velero was installed anew with another repository password than the one under which the backups were made.
+"""Velero was reinstalled with another repository password than the one that encrypts the existing backups.
 
-The namespace is lost, and the restore finds a repository that it cannot open (velero issue 7613 is of this kind).
-Pods come up all the same, with empty volumes: it must not look like a recovery.
+The namespace is lost, and the restore cannot open the repository (velero issue 7613 is similar). The pods start anyway,
+with empty volumes: that must not look like a recovery.
 """
 
 from harness.core.model import ExpectedFinding
@@ -13,7 +13,7 @@ from harness.workflows.drill.scenario import Scenario, Trouble
 CHANGED = ChangeSecret("other-password", "velero-repo-credentials", "repository-password", "another")
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
     troubles=(Trouble(CHANGED, "restore"),),
     expected_findings=(

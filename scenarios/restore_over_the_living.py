@@ -1,8 +1,8 @@
-"""Keys were deleted, and somebody restores the backup into the namespace that still lives.
+"""Keys were deleted, and somebody restores the backup into the namespace, which still exists.
 
-Velero passes over everything that exists, its volumes and their data included, and says Completed: nothing comes
-back. (velero issues 5332, 6101 and 8047; a policy for existing resources does not restore data either.) It must be
-noticed.
+Velero skips everything that exists, including the volumes with their data, and says Completed. No data come back.
+(velero issues 5332, 6101 and 8047; a policy for existing resources does not restore data either.) The drill must
+detect it.
 """
 
 from harness.core.model import ExpectedFinding

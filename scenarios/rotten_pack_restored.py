@@ -1,6 +1,6 @@
-"""Every pack of the backup has rotted in the bucket, nobody looked, and the namespace is deleted.
+"""Every pack of the backup is damaged in the bucket, nobody has looked, and the namespace is deleted.
 
-The restore is then the first to read it. Whatever comes up afterwards, it must not look like a recovery.
+The restore is the first to read them. Whatever starts afterwards must not look like a recovery.
 """
 
 from harness.core.model import ExpectedFinding
@@ -10,7 +10,7 @@ from harness.faults.namespace import DeleteNamespace
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
     troubles=(Trouble(DamageObjects("pack", "packs", ObjectDamage.FLIPPED, every=True), "write"),),
     expected_findings=(

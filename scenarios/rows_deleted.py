@@ -1,7 +1,7 @@
-"""A DELETE without its WHERE takes every credential of every user out of Keycloak's database.
+"""A DELETE without its WHERE removes every credential of every user from Keycloak's database.
 
-Synchronous standbys make it worse: when the client hears of the commit, all three members have lost the rows. The
-namespace is removed and the last backup restored.
+Synchronous standbys make it worse: when the client gets its answer, all three members have lost the rows. The namespace
+is deleted and the last backup restored.
 """
 
 from harness.core.model import Objectives, Plan

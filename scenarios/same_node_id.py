@@ -1,7 +1,7 @@
-"""Two Consul servers are started with one and the same node id: a template has it from the host, or a file was copied.
+"""Two Consul servers start with the same node id: a template takes it from the host, or a file was copied.
 
-A node id is who a server is, to the catalog, to gossip and to Raft. The others turn away the one that comes later.
-It goes on trying, its pod Running all the while. (Consul's manual on `node_id`: it must be unique within the cluster.)
+The node id identifies a server in the catalog, in gossip and in Raft. The other servers reject the one that joins
+second. It keeps trying, and its pod stays Running. (Consul manual, `node_id`: it must be unique within the cluster.)
 """
 
 from harness.core.model import ExpectedFinding, Objectives, Plan
@@ -21,6 +21,6 @@ SCENARIO = Scenario(
         restart="consul",
     ),
     plan=Plan(restore=False),
-    objectives=Objectives(rto_s=120),  # it does not come back by itself, however long one waits
+    objectives=Objectives(rto_s=120),  # it never recovers by itself, so a longer wait changes nothing
     expected_findings=(ExpectedFinding("members-healthy", Reason.VotersDiffer, "consul"),),
 )

@@ -1,7 +1,7 @@
-"""A replica of MySQL was set up from the files of another, `auto.cnf` among them: two replicas are the same server.
+"""A MySQL replica was created from the files of another one, including `auto.cnf`: both have the same server UUID.
 
-The primary lets only one of them follow. The other stops with error 1236, and serves what it had then, Ready as ever.
-(MySQL's manual on replication, server_uuid; a clone of the files takes auto.cnf with it.)
+The primary lets only one of them follow. The other stops with error 1236 and serves old data, although it is Ready.
+(MySQL manual on replication, server_uuid: a copy of the files includes auto.cnf.)
 """
 
 from harness.core.model import ExpectedFinding, Plan

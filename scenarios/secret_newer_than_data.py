@@ -1,7 +1,7 @@
 """As `secret_rotated`, but the Secret was not lost: only StatefulSets and claims were deleted, and are restored.
 
-Velero passes over a Secret that exists. So the new password meets the old data, the standbys are refused, and a service
-that was opened without them would hang at its first commit. It must be noticed.
+Velero skips a Secret that exists. The new password then meets the old data, the standbys cannot log in, and a service
+opened without them would hang at its first commit. The drill must detect it.
 """
 
 from harness.core.model import ExpectedFinding, Objectives

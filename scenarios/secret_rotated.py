@@ -1,7 +1,7 @@
-"""After the backup the password of the standbys was changed, in PostgreSQL and in its Secret. Then all is lost.
+"""After the backup the standbys' password is changed, in PostgreSQL and in its Secret. Then the namespace is lost.
 
-The restore brings the old data and the old Secret, and they fit each other: it recovers. What comes out is the lesson:
-the password that was changed since somebody knew it is good again, and nobody says so.
+The restore brings back the old data and the old Secret, which match: the service recovers. But the old password, which
+may have been changed because it leaked, is valid again, and no tool reports that.
 """
 
 from harness.core.model import Objectives

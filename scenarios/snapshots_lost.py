@@ -1,7 +1,7 @@
-"""Every snapshot of the repository is deleted; its packs are all there, and nobody knows which bytes are what.
+"""Every snapshot of the repository is deleted. Its packs all exist, but nothing says which bytes belong to what.
 
-restic's own check calls such a repository healthy; counting the backup's copies against it must notice. (kopia keeps
-snapshots and directories in packs of their own: with it, these are deleted.)
+restic's own check reports such a repository as healthy; a comparison with the backup's volumes must detect the loss.
+(kopia stores snapshots and directories in separate packs: with kopia these are deleted.)
 """
 
 from harness.core.model import ExpectedFinding
@@ -10,7 +10,7 @@ from harness.faults.bucket import DamageObjects, ObjectDamage
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(DamageObjects("snapshots", "snapshots", ObjectDamage.MISSING, every=True), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged, causes=(Reason.SnapshotMissing,)),),
 )

@@ -1,7 +1,8 @@
-"""A prune was killed and left its lock in the repository; the namespace is lost, and nobody has thought of the lock.
+"""A prune was killed and left its lock in the repository; the namespace is lost, and nobody knows of the lock.
 
-Velero unlocks only what restic calls stale, and a lock of another machine is that after half an hour (velero issues
-2193, 5669 and 9437). Until then, or until somebody unlocks the repository by hand, the restore fails. It must say so.
+Velero removes only locks that restic calls stale. A lock of another machine is stale after half an hour (velero issues
+2193, 5669 and 9437). Until then the restore fails, unless somebody unlocks the repository by hand. The drill must name
+the lock as the cause.
 """
 
 from harness.core.model import ExpectedFinding
@@ -11,7 +12,7 @@ from harness.faults.repository import LeaveLock
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
     troubles=(Trouble(LeaveLock(), "restore"),),
     expected_findings=(

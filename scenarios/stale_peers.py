@@ -1,6 +1,6 @@
-"""Every Consul server is started with a `peers.json` of another cluster: no peer in it exists, so there is no leader.
+"""Every Consul server starts with a `peers.json` of another cluster: none of those peers exists, so there is no leader.
 
-With no quorum no command can put it right. The namespace is removed and the last backup restored.
+Without a quorum no command can repair it. The namespace is deleted and the last backup restored.
 """
 
 from harness.core.model import Objectives, Plan

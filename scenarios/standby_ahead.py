@@ -1,7 +1,8 @@
-"""PostgreSQL's primary comes back from an older copy of its volume, while the standbys keep what they had.
+"""PostgreSQL's primary comes back from an older copy of its volume, while the standbys keep their data.
 
-They are ahead of it on the same timeline. The primary takes their old positions for receipts and acknowledges what no
-standby has ("is now a synchronous standby"), and they can replay nothing more ("record with incorrect prev-link").
+The standbys are ahead on the same timeline. The primary takes their old positions as confirmations and acknowledges
+writes that no standby has ("is now a synchronous standby"), and the standbys cannot replay further WAL ("record with
+incorrect prev-link").
 """
 
 from harness.core.model import ExpectedFinding, Plan
@@ -18,7 +19,7 @@ SCENARIO = Scenario(
             (Reason.AheadOfPrimary, Reason.ReplicationLagging, Reason.ReplicationStopped),
             "postgres",
         ),
-        # Whether the primary went on without them, or its commits hang, is luck.
+        # The primary may go on without them, or its commits may hang.
         ExpectedFinding("ledger-kept", (Reason.AcknowledgedWriteLost, Reason.MembersDiverge), "postgres"),
     ),
 )

@@ -1,4 +1,4 @@
-"""One standby of PostgreSQL loses its volume. It takes a new base backup of the primary; nothing is lost."""
+"""One PostgreSQL standby loses its volume. It takes a new base backup of the primary; nothing is lost."""
 
 from harness.core.model import Objectives, Plan
 from harness.faults.volumes import LoseVolumes

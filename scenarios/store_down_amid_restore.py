@@ -1,8 +1,7 @@
-"""The namespace is lost, and in the middle of its restore the object store goes down as well: a second disaster.
+"""The namespace is lost, and during its restore the object store fails as well: a second disaster.
 
-Its objects are back, and its volume is empty. Velero itself never comes to an end while the store is down: it goes on
-trying to read the backup. When the store is up again, what came back is removed and the restore asked for again, which
-must recover.
+The objects are restored, but the volume is empty. While the store is down, Velero never finishes: it keeps trying to
+read the backup. When the store is up again, the namespace is deleted and the restore repeated, which must recover.
 """
 
 from harness.core.model import Objectives, Plan
@@ -12,7 +11,7 @@ from harness.faults.velero import While
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
     troubles=(Trouble(While("podvolumerestores", ObjectStoreDown()), "restore", beside=True),),
     plan=Plan(again=True),

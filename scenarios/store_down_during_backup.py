@@ -1,4 +1,4 @@
-"""The object store is down when the backup is due. The backup must not look taken."""
+"""The object store is down when the backup is due. The backup must not count as complete."""
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
@@ -6,7 +6,7 @@ from harness.faults.objectstore import ObjectStoreDown
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     troubles=(Trouble(ObjectStoreDown(), "backup"),),
     expected_findings=(
         ExpectedFinding("backup-complete", (Reason.BackupFailed, Reason.BackupPartiallyFailed, Reason.BackupRefused)),

@@ -1,4 +1,4 @@
-"""The namespace is lost, and the object store is down when it is to be restored. Nothing may look recovered."""
+"""The namespace is lost, and the object store is down when it should be restored. Nothing may look recovered."""
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
@@ -7,7 +7,7 @@ from harness.faults.objectstore import ObjectStoreDown
 from harness.workflows.drill.scenario import Scenario, Trouble
 
 SCENARIO = Scenario(
-    stores=("consul",),  # what it is about knows nothing of what a volume holds
+    stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
     troubles=(Trouble(ObjectStoreDown(), "restore"),),
     expected_findings=(

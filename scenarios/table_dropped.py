@@ -1,6 +1,6 @@
-"""Somebody drops a table on the production MySQL, and both replicas drop it as well within the second.
+"""Somebody drops a table on the production MySQL, and both replicas drop it within the second.
 
-Replication is no backup: it copies mistakes faithfully. The namespace is removed and the last backup restored.
+Replication is not a backup: it copies mistakes. The namespace is deleted and the last backup restored.
 """
 
 from harness.core.model import Objectives, Plan

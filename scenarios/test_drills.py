@@ -1,6 +1,6 @@
 """Every scenario of this folder as a test: `pytest scenarios/`, or one of them with `-k namespace_loss`.
 
-A drill that broke, or told nothing, is an error; each of its findings is a subtest of its own.
+A drill that did not finish, or has no findings, is an error. Each finding is a subtest.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """MySQL's live files are copied while it writes: Completed, Ready, and wrong.
 
-Each file is of another moment: the redo log is copied first, the tables after it, one by one. InnoDB starts, replicates
-and reports no error; what was paid out of one table has not arrived in the other, rows are missing, deleted ones are
-back. The longer the copy takes the more of them: here the node agents have a tenth of a processor, where a large
-database would take as long with a whole one.
+Each file is from another moment: the redo log is copied first, then the tables one by one. InnoDB starts, replicates
+and reports no error, but transfers left one table and never arrived in another, rows are missing, and deleted ones are
+back. The longer the copy takes, the more. Here the node agents are limited to a tenth of a CPU; a large database would
+take as long with a whole one.
 """
 
 from harness.core.model import ExpectedFinding

@@ -1,9 +1,9 @@
 """PostgreSQL's live files are copied while it writes, with checkpoints in between: Completed, Ready, and wrong.
 
-Files copied before a checkpoint lack what it wrote, and `pg_control`, copied after it, lets recovery begin behind that.
-The backup is Completed, the restore is, the server starts without an error, and acknowledged rows are gone.
-The longer the copy takes the more of them: here the node agents have a tenth of a processor, where a large database
-would take as long with a whole one.
+Files copied before a checkpoint lack what it wrote, and `pg_control`, copied after it, makes recovery start behind that
+point. Backup and restore are Completed, the server starts without an error, and acknowledged rows are gone. The longer
+the copy takes, the more. Here the node agents are limited to a tenth of a CPU; a large database would take as long with
+a whole one.
 """
 
 from harness.core.model import ExpectedFinding

@@ -1,7 +1,8 @@
-"""Two Velero servers are at work, as with `replicas: 2` "for high availability", or while a new one is rolled out.
+"""Two Velero servers run at once, as with `replicas: 2` "for high availability", or during a rollout.
 
-Velero elects no leader. Both restore: the one that makes the pod has its volume written back; the other finds all there
-already and says Completed, 0 errors, for both, while the volume is still empty. Somebody must see that it is not done.
+Velero elects no leader, so both restore. The one that creates the pod has its volume restored. The other finds that
+everything exists, and sets Completed with 0 errors on the shared restore, while the volume is still empty. The drill
+must detect that the restore is not finished.
 """
 
 from harness.core.model import ExpectedFinding

@@ -1,7 +1,7 @@
 """Velero's server is killed in the middle of a backup, while a slow hook is running.
 
-The new one takes nothing up again: it calls the backup Failed when it starts (velero issues 3852 and 4503 are of times
-when it stayed InProgress for ever), and nothing of it is in the bucket. It must not look taken.
+The new server does not resume it: it marks the backup as Failed when it starts (in velero issues 3852 and 4503 it
+stayed InProgress for ever), and nothing is in the bucket. The backup must not count as complete.
 """
 
 from harness.core.model import ExpectedFinding

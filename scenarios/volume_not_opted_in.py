@@ -1,7 +1,7 @@
-"""A chart was upgraded and lost its annotation `backup.velero.io/backup-volumes`. The backup says Completed.
+"""A chart upgrade loses the annotation `backup.velero.io/backup-volumes`. The backup says Completed.
 
-Nothing of the volume is in it (velero issues 8161 and 8123 are of this kind). It must be noticed when the backup is
-taken, not when it is needed.
+The volume is not in it (velero issues 8161 and 8123 are similar). The drill must detect it when the backup is taken,
+not when it is needed.
 """
 
 from harness.core.model import ExpectedFinding

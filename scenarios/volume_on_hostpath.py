@@ -1,7 +1,7 @@
-"""The volume with Consul's snapshot is a hostPath, which is what local-path's classes make unless told otherwise.
+"""The volume with Consul's snapshot is a hostPath, the default of local-path's storage classes.
 
-Velero says Completed, with a warning in a log, and has copied nothing (velero issues 4962 and 3053; kind's own class is
-of this kind). It must be noticed when the backup is taken, not when it is needed.
+Velero says Completed, with a warning in a log, and has copied nothing (velero issues 4962 and 3053; kind's default
+class is of this kind). The drill must detect it when the backup is taken, not when it is needed.
 """
 
 from harness.core.model import ExpectedFinding

@@ -1,8 +1,8 @@
-"""The volumes have the policy Retain, as careful people give it to them, and the namespace is deleted.
+"""The volumes have the reclaim policy Retain, as careful administrators set it, and the namespace is deleted.
 
-Every volume stays, Released, with all data, and belongs to nobody. The backup knows them by name: Velero restores the
-claims bound to them, and waits for pods that no node takes, since their claims wait for ever ("already bound to a
-different claim"; velero issue 5141). It must be noticed.
+Every volume stays with all data, Released, and no claim uses it. The backup refers to the volumes by name: Velero
+restores the claims bound to them, and waits for pods that are never scheduled, because the claims stay Pending
+("already bound to a different claim"; velero issue 5141). The drill must detect it.
 """
 
 from harness.core.model import ExpectedFinding, Objectives

@@ -1,7 +1,7 @@
-"""A worker without a primary on it burns down with its disk, and a machine with an empty one takes its place.
+"""A worker without a primary on it is lost with its disk, and a machine with an empty disk replaces it.
 
-Its members' claims are bound to volumes that are nowhere: their pods wait for ever, until somebody removes the claims.
-Then the members are made anew from those that are left, and nothing is lost. No restore is called for.
+The claims of its members are bound to volumes that no longer exist, so their pods stay Pending until somebody deletes
+the claims. Then the members are created again and copy the data of the others. Nothing is lost; no restore is needed.
 """
 
 from harness.core.model import Objectives, Plan
