@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from harness.core.model import Json, Volume
 from harness.core.ports import Unanswered
-from harness.workloads.keycloak.jwt import Invalid, published, verified
-from harness.workloads.keycloak.login import CLIENT, REALM, USER, Keycloak
+from harness.workloads.keycloak.login import CLIENT, REALM, USER, InvalidToken, Keycloak, published, signing_key
 
 SECRET = {"database-password": "d", "client-secret": "client-word", "user-password": "right-word"}
 
@@ -156,8 +155,8 @@ def test_a_token_of_before_holds_by_the_same_key_only(key: RSAPrivateKey, other:
     with serving(Realm(key_set(k1=other), token(other, "k1"))) as keycloak:
         swapped, _ = keycloak.login(earlier)
     assert same.earlier == "holds"
-    assert "k1, which is not published" in anew.earlier
-    assert "not that of the key k1" in swapped.earlier
+    assert "k1" in anew.earlier
+    assert "InvalidSignature" in swapped.earlier
     assert swapped.keys != same.keys  # the id is the same, the key is not
 
 
@@ -171,7 +170,7 @@ def test_a_realm_that_is_gone_a_wrong_user_and_any_password_are_told(key: RSAPri
     with serving(Realm(key_set(k1=key), token(key, "k1"), right="forgotten")) as keycloak:
         forgotten, no = keycloak.login()
     assert "404 Realm does not exist" in gone.detail
-    assert "of the user eve" in stranger.detail
+    assert "eve" in stranger.detail
     assert open_door.stranger == "let in"
     assert "401 invalid_grant" in forgotten.detail
     assert (nothing, none, no) == ("", "", "")
@@ -192,17 +191,19 @@ def test_no_answer_is_no_login(key: RSAPrivateKey) -> None:
         lambda t: t.rpartition(".")[0],
         lambda t: t.rpartition(".")[0] + ".",
         lambda _: "",
+        lambda t: t[:-8] + "!" + t[-8:],
+        lambda t: f"{t}.{t}",
     ],
-    ids=["other claims", "other signature", "two parts", "no signature", "nothing"],
+    ids=["other claims", "other signature", "two parts", "no signature", "nothing", "not base64url", "more parts"],
 )
 def test_a_token_that_somebody_edited_does_not_hold(key: RSAPrivateKey, spoilt: object) -> None:
     keys = published(key_set(k1=key))
-    assert verified(token(key, "k1"), keys).key == "k1"
+    assert signing_key(token(key, "k1"), keys) == "k1"
     assert callable(spoilt)
-    with pytest.raises(Invalid):
-        verified(spoilt(token(key, "k1")), keys)
+    with pytest.raises(InvalidToken):
+        signing_key(spoilt(token(key, "k1")), keys)
 
 
 def test_a_token_may_not_choose_its_own_algorithm(key: RSAPrivateKey) -> None:
-    with pytest.raises(Invalid, match="none"):
-        verified(token(key, "k1", alg="none"), published(key_set(k1=key)))
+    with pytest.raises(InvalidToken, match="none"):
+        signing_key(token(key, "k1", alg="none"), published(key_set(k1=key)))
