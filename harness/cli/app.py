@@ -1,97 +1,144 @@
 """The command line. Exit codes: 0 PASS, 1 FAIL, 2 UNKNOWN, 64 wrong usage, 130 interrupted.
 
-To add a command: one module here with an `app` of its own, and its name in `MODULES`.
+To add a command: `options.command` in one of the `MODULES`, or in a new one.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import typer
+from typer._click.core import Command, Context  # typer has no public name for them
+from typer._click.formatting import HelpFormatter
+from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from harness.cli import (
-    detect,
-    evidence,
-    maintenance,
-    matrix,
-    migrate,
-    options,
-    output,
-    prove,
-    run,
-    runs,
-    scenarios,
-    schedule,
-    scheduled,
-    trend,
-)
+from harness.cli import evidence, history, maintenance, matrix, migrate, options, output, prove, run, schedule, sharing
+from harness.cli.__main__ import give_up
 from harness.core.errors import HarnessError, Interrupted, Misconfigured
 from harness.core.model import Verdict
 
-MODULES = (run, detect, prove, migrate, matrix, trend, scenarios, runs, evidence, scheduled, schedule, maintenance)
-"""The modules with our commands, in the order in which --help shows them."""
+MODULES = (run, matrix, prove, migrate, schedule, history, evidence, sharing, maintenance)
+"""The modules with commands, in the order of --help."""
+
+RENAMED = {
+    "scheduled": "job run",
+    "attempts": "job status",
+    "tell": "notify",
+    "archive": "upload",
+    "fetch": "download",
+    "table": "compare",
+    "--real": "--live",
+    "--freeze": "--quiesce",
+    "--unfreeze": "--resume",
+}
+"""Commands and options with another name than before."""
+
+
+class _Commands(TyperGroup):
+    """Commands under headings. The error for an old name says the new one."""
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Find the command that the first word names."""
+        if args and args[0] in RENAMED and not ctx.resilient_parsing:
+            ctx.fail(f"`drillproof {args[0]}` is now `drillproof {RENAMED[args[0]]}`")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 # typer's signature
+        """List the commands by section."""
+        width = max(map(len, self.commands))
+        sections: dict[str | None, list[tuple[str, str]]] = {section: [] for section in options.SECTIONS}
+        for name, each in self.commands.items():
+            if isinstance(each, TyperCommand | TyperGroup) and not each.hidden:
+                sections[each.rich_help_panel].append((name.ljust(width), each.get_short_help_str(formatter.width)))
+        for section, rows in sections.items():
+            with formatter.section(str(section)):
+                formatter.write_dl(rows)
+
 
 app = typer.Typer(
+    cls=_Commands,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    help="Prove, with evidence, that a backup really brings a stateful Kubernetes application back.",
+    context_settings=options.CONTEXT_SETTINGS,
+    help="Prove, with evidence, that a backup restores a stateful Kubernetes application.",
     epilog=options.examples(
-        "drillproof doctor                 is this machine fit?",
-        "drillproof plan                   what the default drill will do, and how long",
-        "drillproof run                    drill it",
-        "drillproof open                   look at the newest report",
-        "drillproof --install-completion   let your shell complete names of scenarios, runs and options",
+        "drillproof doctor                 is this machine ready?",
+        "drillproof plan                   what the default drill does, and how long it takes",
+        "drillproof run                    run it",
+        "drillproof open                   read the report",
+        "drillproof --install-completion   complete scenarios, runs and options in your shell",
     ),
 )
 for module in MODULES:
     app.add_typer(module.app)
 
 
-def main(arguments: Iterable[str] | None = None) -> int:  # noqa: PLR0911 # one for each way to end
-    """Run one command and return the exit code. Nothing that goes wrong shows a traceback to the user."""
+def main(arguments: Iterable[str] | None = None) -> int:
+    """Run one command and return its exit code; 1 only for FAIL, whatever breaks. The user never sees a traceback."""
     try:
-        with _interruptible():
+        return _main(arguments)
+    except BaseException as error:  # noqa: BLE001 # Python would exit with 1
+        return give_up(error)
+
+
+def _main(arguments: Iterable[str] | None) -> int:
+    try:
+        with _interruptible(), output.internal_errors(options.RUNS):
             words = None if arguments is None else list(arguments)
             code = app(words, standalone_mode=False, prog_name="drillproof")
-    except SystemExit as left:
-        # A completion leaves with 0. With 1, when nobody reads our output any more; but 1 is FAIL, which it is not.
-        return output.EXIT_CODES[Verdict.UNKNOWN] if left.code else 0
+    except SystemExit as exited:
+        # Completion exits with 0. typer exits with 1 when nobody reads our output any more; but 1 is FAIL.
+        return output.EXIT_CODES[Verdict.UNKNOWN] if exited.code else 0
     except TyperException as error:
-        return output.complain(f"{error.format_message()} (see drillproof --help)", output.WRONG_USAGE)
+        name = getattr(error, "option_name", "")
+        message = f"`{name}` is now `{RENAMED[name]}`" if name in RENAMED else error.format_message()
+        return output.error(f"{message} (see drillproof --help)", output.WRONG_USAGE)
     except Misconfigured as error:
-        return output.complain(str(error), output.WRONG_USAGE)
+        return output.error(str(error), output.WRONG_USAGE)
     except (KeyboardInterrupt, Interrupted) as error:
-        return output.complain(str(error) or "interrupted", output.INTERRUPTED)
+        return output.error(str(error) or "interrupted", output.INTERRUPTED)
     except HarnessError as error:
-        return output.complain(f"UNKNOWN: {error}", output.EXIT_CODES[Verdict.UNKNOWN])
-    except Exception as error:  # noqa: BLE001 # the user gets one line, the traceback a file
-        from harness.workflows.runner import keep_traceback
-
-        broke = f"UNKNOWN: drillproof broke: {type(error).__name__}: {error}{keep_traceback(options.RUNS)}"
-        return output.complain(broke, output.EXIT_CODES[Verdict.UNKNOWN])
+        return output.error(f"UNKNOWN: {error}", output.EXIT_CODES[Verdict.UNKNOWN])
     return code if isinstance(code, int) else 0
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt. A second one must not break the cleaning up; a third one does."""
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt. The second one does not stop the cleanup; the third does.
+
+    SIGHUP comes when the terminal or its SSH session is lost. `nohup` ignores it, and so do we then.
+    """
     interruptions = 0
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
         nonlocal interruptions
         interruptions += 1
+        if number == signal.SIGHUP:
+            _leave_terminal()
         if interruptions == 2:  # noqa: PLR2004 # see above
-            output.complain("cleaning up; once more leaves the rest to `drillproof gc`", output.INTERRUPTED)
+            output.error("cleaning up; press again to stop, and run `drillproof gc` later", output.INTERRUPTED)
         else:
             raise KeyboardInterrupt
 
-    earlier = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    earlier = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def _leave_terminal() -> None:
+    """Write nothing to the lost terminal any more: each line would raise, and stop the cleanup."""
+    with Path(os.devnull).open("r+b", buffering=0) as nothing:
+        for stream in (0, 1, 2):
+            if os.isatty(stream):
+                os.dup2(nothing.fileno(), stream)

@@ -40,8 +40,8 @@ def diagnose() -> Iterator[Diagnosis]:
     if INOTIFY.exists():
         now = int(INOTIFY.read_text())
         fit = now >= INOTIFY_WANTED or os.geteuid() == 0  # a drill of root's raises it by itself
-        mend = f"sudo sysctl -w fs.inotify.max_user_instances={INOTIFY_WANTED}"
-        yield Diagnosis("inotify instances", fit, f"{now}, wanted {INOTIFY_WANTED}", mend)
+        fix = f"sudo sysctl -w fs.inotify.max_user_instances={INOTIFY_WANTED}"
+        yield Diagnosis("inotify instances", fit, f"{now}, wanted {INOTIFY_WANTED}", fix)
 
 
 def _engine(cache: Path) -> tuple[Engine | None, Diagnosis]:
@@ -53,9 +53,9 @@ def _engine(cache: Path) -> tuple[Engine | None, Diagnosis]:
             require_startable(cache)
     except Misconfigured as error:
         if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
-            mend = 'sudo usermod -aG docker "$USER", then log in again'
-            return None, Diagnosis(name, ok=False, detail=f"{SOCKET} is not open to you", mend=mend)
-        return None, Diagnosis(name, ok=False, detail="a drill would be refused", mend=str(error))
+            fix = 'sudo usermod -aG docker "$USER", then log in again'
+            return None, Diagnosis(name, ok=False, detail=f"{SOCKET} is not open to you", fix=fix)
+        return None, Diagnosis(name, ok=False, detail="a drill would be refused", fix=str(error))
     if engine is None:
         return None, Diagnosis(name, ok=True, detail="none runs; a drill starts a private one")
     return engine, Diagnosis(name, ok=True, detail=f"{'the private one' if engine.private else 'Docker'} answers")
@@ -68,7 +68,7 @@ def _fence(engine: Engine | None) -> Diagnosis:
     try:
         rootless = "rootless" in engine.run("info", "--format", "{{json .SecurityOptions}}", within_s=10)
     except HarnessError as error:
-        return Diagnosis("fence", ok=False, detail=str(error), mend="see the message")
+        return Diagnosis("fence", ok=False, detail=str(error), fix="see the message")
     detail = "the engine is rootless, and reaches no rules of its host" if rootless else "the engine can lay its rules"
     return Diagnosis("fence", not rootless, detail, "docker context use default, with a Docker that root runs")
 
@@ -78,8 +78,8 @@ def _rights(cache: Path) -> Diagnosis:
     for folder in (cache, Path.cwd()):
         there = next(path for path in (folder, *folder.parents) if path.exists())
         if not os.access(there, os.W_OK):
-            mend = f'sudo chown -R "$USER" {there}'
-            return Diagnosis("rights", ok=False, detail=f"{there} is not yours to write", mend=mend)
+            fix = f'sudo chown -R "$USER" {there}'
+            return Diagnosis("rights", ok=False, detail=f"{there} is not yours to write", fix=fix)
     return Diagnosis("rights", ok=True, detail=f"{cache} and the folder here can be written")
 
 
@@ -104,16 +104,16 @@ def _asked(name: str, ask: Callable[[], str]) -> Diagnosis:
     try:
         return Diagnosis(name, ok=True, detail=ask())
     except Misconfigured as error:
-        return Diagnosis(name, ok=False, detail="not as it should be", mend=str(error))
+        return Diagnosis(name, ok=False, detail="not as it should be", fix=str(error))
     except HarnessError as error:
-        return Diagnosis(name, ok=False, detail=str(error), mend="see the message")
+        return Diagnosis(name, ok=False, detail=str(error), fix="see the message")
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing that a machine needs, whether it has it, and the command that mends it."""
+    """One thing that a machine needs, whether it has it, and the command that fixs it."""
 
     name: str
     ok: bool | None  # None where it cannot be told yet
     detail: str
-    mend: str = ""
+    fix: str = ""

@@ -1,38 +1,54 @@
-"""Commands about what one run left behind: judge it again, show it, verify it, hand it on."""
+"""Commands about one run: open it, judge it again, render it, verify it, share it."""
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli import complete, options, output
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, Misconfigured
 
 app = typer.Typer()
 FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal")
 
 
-@app.command(
-    epilog=options.examples(
-        "drillproof recheck latest", "drillproof recheck reports/runs/20261124T161606Z-namespace_loss --json"
-    )
+@options.command(
+    app, "drillproof open", "drillproof open 20261124T161606Z-namespace_loss", name="open", section="Evidence"
 )
-def recheck(
-    run: options.RunName, key: options.Key = None, runs: options.Runs = options.RUNS, as_json: options.AsJson = False
-) -> int:
-    """Judge a run again from what it left behind; needs no cluster."""
+def open_(run: options.RunName = "latest", runs: options.Runs = options.RUNS) -> int:
+    """Open a run's report in the browser, and print its path."""
+    from harness.evidence import run_directory
+
+    page = run_directory.find(runs, run) / "report.html"
+    if not page.is_file():
+        raise Misconfigured(f"{page.parent} has no report.html; `drillproof report {run}` writes it")
+    typer.echo(str(page))
+    webbrowser.open(page.as_uri())
+    return 0
+
+
+@options.command(
+    app,
+    "drillproof recheck latest",
+    "drillproof recheck reports/runs/20261124T161606Z-namespace_loss --json",
+    section="Evidence",
+)
+def recheck(run: options.RunName, evidence: options.Evidence, as_json: options.AsJson = False) -> int:
+    """Judge a run again from its evidence; needs no cluster."""
     from harness.evidence import run_directory
     from harness.workflows.runner import finish
 
-    story = finish(run_directory.find(runs, run), key)
-    output.story(story, as_json=as_json)
-    return output.EXIT_CODES[story.verdict]
+    return output.story(finish(run_directory.find(evidence.runs, run), evidence.key), as_json=as_json)
 
 
-@app.command(epilog=options.examples("drillproof report", "drillproof report latest --format markdown >> summary.md"))
+@options.command(
+    app, "drillproof report", "drillproof report latest --format markdown >> summary.md", section="Evidence"
+)
 def report(
+    evidence: options.Evidence,
     run: options.RunName = "latest",
     form: Annotated[
         str,
@@ -43,11 +59,12 @@ def report(
             autocompletion=complete.word(lambda: FORMATS),
         ),
     ] = "text",
-    key: options.Key = None,
-    runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
 ) -> int:
-    """Render a run's report.html, junit.xml and allure-results again, as it was judged."""
+    """Render report.html, junit.xml and allure-results again.
+
+    The findings stay as they were judged; `recheck` judges again.
+    """
     from harness.core import choices
     from harness.evidence import run_directory
     from harness.reports import controls, csv_export, markdown, oscal
@@ -55,7 +72,7 @@ def report(
 
     pages = {"markdown": markdown.render, "csv": csv_export.render, "controls": controls.render, "oscal": oscal.render}
     choices.choose("format", form, FORMATS)
-    story = show(run_directory.find(runs, run), key)
+    story = show(run_directory.find(evidence.runs, run), evidence.key)
     if form == "controls" and as_json:
         output.document(controls.document(story))
     elif form in pages:
@@ -65,31 +82,34 @@ def report(
     return output.EXIT_CODES[story.verdict]
 
 
-@app.command(epilog=options.examples("drillproof verify latest", "drillproof verify evidence.zip --key auditor.pub"))
+@options.command(
+    app, "drillproof verify latest", "drillproof verify evidence.zip --key auditor.pub", section="Evidence"
+)
 def verify(
     what: Annotated[
         str,
         typer.Argument(
             metavar="RUN|BUNDLE",
-            help="A run as for `recheck`, or a bundle's file.",
+            help="A run, as for `recheck`, or the file of a bundle.",
             autocompletion=complete.word(complete.runs),
         ),
     ],
     key: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE|FINGERPRINT", help="Public key to believe, and no other; may be repeated."),
+        typer.Option(metavar="FILE|FINGERPRINT", help="Trust only this public key. Repeatable. Default: known keys."),
     ] = None,
     runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
 ) -> int:
-    """Say whether a run is what was signed, by whom, and which file was changed, added or taken out; needs no network.
+    """Verify the signatures of a run or bundle; needs no network.
 
-    0: it is, and the key is known here. 2: it is not, or the key is not known.
+    Shows who signed it, and each file that was changed, added or removed.
+
+    Exit code 0: unchanged, and signed by a trusted key. 2: changed, or the key is not trusted.
     """
     from harness.core.text import one_line
     from harness.evidence import run_directory
-    from harness.evidence.signing import attestation, keys
-    from harness.evidence.signing import signers as words
+    from harness.evidence.signing import attestation, keys, signers
     from harness.evidence.signing.files import Bundle, Directory
 
     known = {keys.fingerprint(word): "--key" for word in key} if key else keys.known()
@@ -99,25 +119,23 @@ def verify(
     )
     found = attestation.verify(files)
     if as_json:
-        output.document(words.document(files.path, found, known))
+        output.document(signers.document(files.path, found, known))
     else:
-        for line in words.lines(found, known):
+        for line in signers.lines(found, known):
             typer.echo(one_line(line))
-    if doubt := words.doubt(files.path, found, known):
+    if doubt := signers.doubt(files.path, found, known):
         raise HarnessError(doubt)
     return 0
 
 
-@app.command(epilog=options.examples("drillproof bundle latest", "drillproof bundle latest --out evidence.zip"))
+@options.command(app, "drillproof bundle latest", "drillproof bundle latest --out evidence.zip", section="Evidence")
 def bundle(
     run: options.RunName = "latest",
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to; the run's name with .zip if not given.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: the name of the run, with .zip.")] = None,
     runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
 ) -> int:
-    """Put a signed run into one file, for somebody who was not there: `verify` reads it as it is."""
+    """Pack a signed run into one file to share; `verify` reads it."""
     from harness.evidence import run_directory
     from harness.evidence.signing.signed_archive import pack
 
@@ -128,5 +146,5 @@ def bundle(
     if as_json:
         output.document({"bundle": str(into), "key": found.evidence.key})
     else:
-        typer.echo(f"{into}: signed by {found.evidence.key}; `drillproof verify {into}` says so")
+        typer.echo(f"{into}: signed by {found.evidence.key}; check it with `drillproof verify {into}`")
     return 0

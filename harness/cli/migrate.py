@@ -1,7 +1,8 @@
-"""`drillproof migrate`: the plan, the move with its proof, and what comes after it."""
+"""`drillproof migrate`: plan a migration, run it with its proof, and finish it or go back."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,219 +17,154 @@ if TYPE_CHECKING:
 _FROM_TO = "--from prod --to new --namespace shop --writer deployment/web"
 
 app = typer.Typer()
-group = typer.Typer(
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    help="Move an application to another cluster, namespace or storage class, prove it, and go back if need be.",
-    epilog=options.examples(
-        f"drillproof migrate plan {_FROM_TO}",
-        f"drillproof migrate run {_FROM_TO}",
-        "drillproof migrate start latest",
-        "drillproof migrate back latest",
-    ),
+migrate = options.group(
+    "Move an application to another cluster, and prove the result.",
+    f"drillproof migrate plan {_FROM_TO}",
+    f"drillproof migrate run {_FROM_TO}",
+    "drillproof migrate start latest",
+    "drillproof migrate back latest",
 )
-app.add_typer(group, name="migrate")
-
-From = Annotated[str, typer.Option("--from", metavar="CONTEXT", help="Of the kubeconfig: the cluster that is left.")]
-To = Annotated[str, typer.Option("--to", metavar="CONTEXT", help="The cluster that is moved to.")]
-Namespace = Annotated[str, typer.Option(metavar="NAME", help="The namespace that is moved.")]
-ToNamespace = Annotated[str, typer.Option(metavar="NAME", help="What it is called there; the same if not given.")]
-Kubeconfig = Annotated[Path | None, typer.Option(metavar="FILE", help="Else $KUBECONFIG, or ~/.kube/config.")]
-Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Lists under `migrate` the contexts that are allowed.")
-]
-StorageClass = Annotated[
-    list[str] | None, typer.Option(metavar="OLD=NEW", help="A storage class, and what becomes of it there.")
-]
-Writer = Annotated[
-    list[str] | None,
-    typer.Option(metavar="KIND/NAME", help="deployment, statefulset or cronjob that writes: stopped before the move."),
-]
-Freeze = Annotated[str, typer.Option(metavar="CMD", help="What stops all else that writes; with --unfreeze.")]
-Unfreeze = Annotated[str, typer.Option(metavar="CMD", help="What lets it write again.")]
-Databases = Annotated[
-    list[str] | None, typer.Option("--database", metavar="KIND=NS/POD", help="One that is not found by itself.")
-]
+app.add_typer(migrate, name="migrate", rich_help_panel="Migrate")
 
 
-def _asked(
-    *,
-    source: str,
-    target: str,
-    namespace: str,
-    to_namespace: str,
-    kubeconfig: Path | None,
-    config: Path | None,
-    storage_class: list[str] | None,
-    writer: list[str] | None,
-    freeze: str,
-    unfreeze: str,
-    database: list[str] | None,
-) -> MoveOptions:
-    from harness.workflows.migration.request import options as asked
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """What is moved, and where."""
 
-    return asked(
-        source=source,
-        target=target,
-        namespace=namespace,
-        to_namespace=to_namespace,
-        kubeconfig=kubeconfig,
-        config=config,
-        storage_classes=storage_class or (),
-        writers=writer or (),
-        freeze=freeze,
-        unfreeze=unfreeze,
-        databases=database or (),
-    )
+    source: Annotated[str, typer.Option("--from", metavar="CONTEXT", help="Source cluster (kubeconfig context).")]
+    target: Annotated[str, typer.Option("--to", metavar="CONTEXT", help="Target cluster (kubeconfig context).")]
+    namespace: Annotated[str, typer.Option(metavar="NAME", help="Namespace to move.")]
+    to_namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="Its name in the target cluster. Default: the same.")
+    ] = ""
+    kubeconfig: options.Kubeconfig = None
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File that allows migrations of contexts. Default: drillproof.toml."),
+    ] = None
+    storage_class: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="Replace a storage class in the target cluster. Repeatable."),
+    ] = None
+    writer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND/NAME", help="Stop this deployment, statefulset or cronjob before the move. Repeatable."
+        ),
+    ] = None
+    quiesce: Annotated[str, typer.Option(metavar="CMD", help="Command that stops all other writers.")] = ""
+    resume: Annotated[str, typer.Option(metavar="CMD", help="Command that starts them again.")] = ""
+    database: options.Database = None
+
+    def checked(self) -> MoveOptions:
+        """The migration. Misconfigured for the first option that makes no sense."""
+        from harness.workflows.migration.request import options as checked
+
+        return checked(
+            source=self.source,
+            target=self.target,
+            namespace=self.namespace,
+            to_namespace=self.to_namespace,
+            kubeconfig=self.kubeconfig,
+            config=self.config,
+            storage_classes=self.storage_class or (),
+            writers=self.writer or (),
+            freeze=self.quiesce,
+            unfreeze=self.resume,
+            databases=self.database or (),
+        )
 
 
-@group.command(
-    "plan",
-    epilog=options.examples(
-        f"drillproof migrate plan {_FROM_TO}",
-        f"drillproof migrate plan {_FROM_TO} --to-namespace shop-new --storage-class fast=standard",
-    ),
+@options.command(
+    migrate,
+    f"drillproof migrate plan {_FROM_TO}",
+    f"drillproof migrate plan {_FROM_TO} --to-namespace shop-new --storage-class fast=standard",
 )
-def plan(
-    source: From,
-    target: To,
-    namespace: Namespace,
-    to_namespace: ToNamespace = "",
-    kubeconfig: Kubeconfig = None,
-    config: Config = None,
-    storage_class: StorageClass = None,
-    writer: Writer = None,
-    freeze: Freeze = "",
-    unfreeze: Unfreeze = "",
-    database: Databases = None,
-    as_json: options.AsJson = False,
-) -> int:
-    """Say what a move will do, and what is in its way; nothing is changed. Exit code 64 if it cannot be made."""
+def plan(move: Move, as_json: options.AsJson = False) -> int:
+    """Show what a migration does, and what blocks it.
+
+    Changes nothing. Exit code 64 if there is a blocker.
+    """
     from dataclasses import asdict
 
     from harness.workflows.migration import assembly
 
-    asked = _asked(
-        source=source,
-        target=target,
-        namespace=namespace,
-        to_namespace=to_namespace,
-        kubeconfig=kubeconfig,
-        config=config,
-        storage_class=storage_class,
-        writer=writer,
-        freeze=freeze,
-        unfreeze=unfreeze,
-        database=database,
-    )
-    looked = assembly.look(asked).plan
+    looked = assembly.look(move.checked()).plan
     if as_json:
         output.document({"fatal": list(looked.fatal), **asdict(looked)})
     else:
         typer.echo("\n".join(assembly.told(looked)))
     for each in looked.fatal:
-        output.complain(each, output.WRONG_USAGE)
+        output.error(each, output.WRONG_USAGE)
     return output.WRONG_USAGE if looked.fatal else 0
 
 
-@group.command(
-    "run",
-    epilog=options.examples(
-        f"drillproof migrate run {_FROM_TO}",
-        f"drillproof migrate run {_FROM_TO} --to-namespace shop-new --storage-class fast=standard --downtime 900",
-        "drillproof migrate run ... --after restore='kubectl --context $DRILLPROOF_CONTEXT ...'",
-    ),
+@options.command(
+    migrate,
+    f"drillproof migrate run {_FROM_TO}",
+    f"drillproof migrate run {_FROM_TO} --to-namespace shop-new --storage-class fast=standard --downtime 900",
+    "drillproof migrate run ... --after restore='kubectl --context $DRILLPROOF_CONTEXT ...'",
 )
 def run(
-    source: From,
-    target: To,
-    namespace: Namespace,
-    to_namespace: ToNamespace = "",
-    kubeconfig: Kubeconfig = None,
-    config: Config = None,
-    storage_class: StorageClass = None,
-    writer: Writer = None,
-    freeze: Freeze = "",
-    unfreeze: Unfreeze = "",
-    database: Databases = None,
-    downtime: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="For how long at most nobody may be able to write.")
-    ] = None,
-    before: options.Before = None,
-    after: options.After = None,
-    key: options.Key = None,
-    runs: options.Runs = options.RUNS,
+    move: Move,
+    hooks: options.Hooks,
+    evidence: options.Evidence,
+    downtime: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest time without writes.")] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Freeze the source, move it, and prove that every database of the target holds what the source held."""
+    """Quiesce the source, move it, and prove that the target has the same data."""
     from dataclasses import replace
 
     from harness.core.model import MOVE_STEPS, Objectives
     from harness.selftest.runner import rehearsal_of_moves
-    from harness.workflows import hooks
+    from harness.workflows.hooks import parse
     from harness.workflows.migration import assembly
     from harness.workflows.runner import conduct
 
     if downtime is not None and not downtime > 0:
-        raise Misconfigured(f"--downtime {downtime:g} can never be met; say how many seconds, more than 0")
-    asked = _asked(
-        source=source,
-        target=target,
-        namespace=namespace,
-        to_namespace=to_namespace,
-        kubeconfig=kubeconfig,
-        config=config,
-        storage_class=storage_class,
-        writer=writer,
-        freeze=freeze,
-        unfreeze=unfreeze,
-        database=database,
-    )
+        raise Misconfigured(f"--downtime must be more than 0 seconds, not {downtime:g}")
     asked = replace(
-        asked,
+        move.checked(),
         objectives=Objectives(rto_s=downtime),
-        hooks=hooks.parse("before", before or (), MOVE_STEPS) + hooks.parse("after", after or (), MOVE_STEPS),
-        runs=runs,
-        key=key,
+        hooks=parse("before", hooks.before, MOVE_STEPS) + parse("after", hooks.after, MOVE_STEPS),
+        runs=evidence.runs,
+        key=evidence.key,
     )
     try:
         with assembly.MoveSite(rehearsal_of_moves) as site, output.watch(quiet=quiet) as watcher:
             story = conduct(asked, watcher, site)
     except Interrupted as error:
-        raise Interrupted(f"{error}; the source may be frozen still: `drillproof migrate back latest`") from error
-    output.story(story, as_json=as_json)
-    return output.EXIT_CODES[story.verdict]
+        raise Interrupted(
+            f"{error}; the source may still be quiesced: `drillproof migrate back latest` resumes it"
+        ) from error
+    return output.story(story, as_json=as_json)
 
 
-@group.command("start", epilog=options.examples("drillproof migrate start latest"))
-def start(
-    name: options.RunName,
-    kubeconfig: Kubeconfig = None,
-    runs: options.Runs = options.RUNS,
-) -> int:
-    """Let the writers of the target go, once its move was proved. From then on the way back loses what they write."""
+@options.command(migrate, "drillproof migrate start latest")
+def start(run: options.RunName, kubeconfig: options.Kubeconfig = None, runs: options.Runs = options.RUNS) -> int:
+    """Start the writers of the target, once the migration is proved.
+
+    After this, `migrate back` loses what they write.
+    """
     from harness.workflows.migration import assembly
 
-    for line in assembly.start(name, runs, kubeconfig):
+    for line in assembly.start(run, runs, kubeconfig):
         typer.echo(line)
     return 0
 
 
-@group.command(
-    "back",
-    epilog=options.examples("drillproof migrate back latest", "drillproof migrate back latest --lose-writes"),
-)
+@options.command(migrate, "drillproof migrate back latest", "drillproof migrate back latest --lose-writes")
 def back(
-    name: options.RunName,
+    run: options.RunName,
     lose_writes: Annotated[
-        bool, typer.Option("--lose-writes", help="Even if the target holds writes that the source has not.")
+        bool, typer.Option("--lose-writes", help="Go back even if the target has writes that the source does not have.")
     ] = False,
-    kubeconfig: Kubeconfig = None,
+    kubeconfig: options.Kubeconfig = None,
     runs: options.Runs = options.RUNS,
 ) -> int:
-    """Go back: the target's namespace is removed, the source let go, and seen to take a write."""
+    """Go back: delete the target namespace, resume the source, and check that it takes writes."""
     from harness.workflows.migration import assembly
 
-    assembly.back(name, runs, kubeconfig, lose_writes=lose_writes, say=typer.echo)
+    assembly.back(run, runs, kubeconfig, lose_writes=lose_writes, say=typer.echo)
     return 0

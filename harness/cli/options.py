@@ -1,102 +1,273 @@
-"""What several commands take, once: each option's name, its help, and what a shell may complete it to."""
+"""Options that several commands share, as dataclasses, and the decorator that turns them into a command's options."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
 
 import typer
 
-from harness.cli import complete
+from harness.cli import complete, output
 from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
     from harness.workflows.drill.shared_cluster import Place
+    from harness.workloads.application import Application
 
-if TYPE_CHECKING:
-    from harness.workloads import application
+SECTIONS = ("Drill", "Prove", "Migrate", "Schedule", "Evidence", "Maintenance")
+"""The headings of `drillproof --help`."""
+
+RUNS = complete.RUNS
+CLUSTER = "drillproof"
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 Scenarios = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SCENARIOS]...", help="Names; see `list`.", autocompletion=complete.word(complete.scenarios)
+        metavar="[SCENARIOS]...", help="Scenario names, see `list`.", autocompletion=complete.word(complete.scenarios)
     ),
 ]
-Stores = Annotated[
+StoreNames = Annotated[
     list[str] | None,
-    typer.Option(metavar="A,B", help="Only these stores.", autocompletion=complete.words(complete.stores)),
-]
-Strategy = Annotated[
-    str | None, typer.Option(help="How data gets into the backup.", autocompletion=complete.word(complete.strategies))
+    typer.Option(metavar="A,B", help="Only these datastores.", autocompletion=complete.words(complete.stores)),
 ]
 Strategies = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="A,B", help="Default: each scenario's own.", autocompletion=complete.words(complete.strategies)
+        metavar="A,B",
+        help="Backup strategies. Default: the one of each scenario.",
+        autocompletion=complete.words(complete.strategies),
     ),
-]
-Deployment = Annotated[
-    str | None, typer.Option(metavar="NAME", help="What is protected: custos (the default) or custos-shipped.")
-]
-Engine = Annotated[
-    str | None, typer.Option(help="What takes and restores the backup.", autocompletion=complete.word(complete.engines))
 ]
 Engines = Annotated[
     list[str] | None,
-    typer.Option(metavar="A,B", help="Default: each scenario's own.", autocompletion=complete.words(complete.engines)),
+    typer.Option(
+        metavar="A,B",
+        help="Backup engines. Default: the one of each scenario.",
+        autocompletion=complete.words(complete.engines),
+    ),
 ]
-Application = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Your own application, described in a file; see `detect`.")
+ApplicationFile = Annotated[
+    Path | None,
+    typer.Option("--application", metavar="FILE", help="Drill your own application, described in FILE; see `detect`."),
 ]
-Seed = Annotated[int, typer.Option(help="Number that the known data follow from.")]
 Size = Annotated[
     str,
-    typer.Option(help="small (100 MB), medium (1 GB) or large (10 GB).", autocompletion=complete.word(complete.sizes)),
+    typer.Option(
+        help="Amount of test data: small (100 MB), medium (1 GB) or large (10 GB).",
+        autocompletion=complete.word(complete.sizes),
+    ),
 ]
-Rate = Annotated[float, typer.Option(metavar="N", help="Writes a second to each store.")]
-Repeat = Annotated[int, typer.Option(metavar="N", help="How often each drill is made.")]
-Images = Annotated[
-    str,
-    typer.Option(help="Where images come from: auto, pull or build.", autocompletion=complete.word(complete.images)),
+Repeat = Annotated[int, typer.Option(metavar="N", help="Run each drill N times.")]
+ClusterName = Annotated[
+    str, typer.Option(metavar="NAME", help="Name of the kind cluster. Use distinct names to run drills in parallel.")
 ]
-Mirror = Annotated[str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official names.")]
-Keep = Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")]
-Before = Annotated[
-    list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD before STEP.", autocompletion=complete.steps)
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the cluster after the run.")]
+Database = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KIND=NS/POD", help="Add a database that is not found automatically. Repeatable."),
 ]
-After = Annotated[
-    list[str] | None, typer.Option(metavar="STEP=CMD", help="Run CMD after STEP.", autocompletion=complete.steps)
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="With --context: print the objects that would be created, and exit.")
 ]
-Cluster = Annotated[str, typer.Option(metavar="NAME", help="Cluster to make; another name for a drill beside another.")]
-Context = Annotated[
-    str | None, typer.Option("--context", metavar="NAME", help="A cluster that is there, by its kubeconfig's context.")
+Context = Annotated[str | None, typer.Option(metavar="NAME", help="Use an existing cluster (kubeconfig context).")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Kubeconfig. Default: $KUBECONFIG, or ~/.kube/config.")
 ]
-Kubeconfig = Annotated[Path | None, typer.Option(metavar="FILE", help="Default: kubectl's own.")]
 Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Which contexts are allowed (drillproof.toml if not given).")
+    Path | None, typer.Option(metavar="FILE", help="File that lists the allowed contexts. Default: drillproof.toml.")
 ]
 Key = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", envvar="DRILLPROOF_KEY", help="Private key that signs (yours if not given)."),
+    typer.Option(metavar="FILE", envvar="DRILLPROOF_KEY", help="Private key that signs the run. Default: your own."),
 ]
-Runs = Annotated[Path, typer.Option(help="Folder of the run directories.", envvar="DRILLPROOF_RUNS")]
+Runs = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run directories.", envvar="DRILLPROOF_RUNS")]
 RunName = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="A path, a run directory's name, or `latest`.", autocompletion=complete.word(complete.runs)
+        metavar="RUN",
+        help="A run directory: its path, its name, or `latest`.",
+        autocompletion=complete.word(complete.runs),
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")]
+JobName = Annotated[str, typer.Option(metavar="NAME", help="Job name: lower-case letters, digits and dashes.")]
+Within = Annotated[str, typer.Option(metavar="6h", help="Stop an attempt that takes longer.")]
+JobCommand = Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="`run` or `prove`, with its options.")]
 
-RUNS = complete.RUNS
-CLUSTER = "drillproof"
+
+@dataclass(frozen=True, kw_only=True)
+class Drill:
+    """What is drilled, and how."""
+
+    stores: StoreNames = field(default_factory=list)
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="How data gets into the backup.", autocompletion=complete.word(complete.strategies)
+        ),
+    ] = None
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Backup engine: velero-restic or velero-kopia.",
+            autocompletion=complete.word(complete.engines),
+        ),
+    ] = None
+    size: Size = "small"
 
 
-def described(file: Path | None, place: Place | None = None) -> application.Application | None:
-    """The application of the user's that a file describes; None, and nothing is loaded, where none is named.
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """The generated data and writes."""
 
-    `place` is the cluster that is there, if it is to be drilled on one.
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed for the generated test data.")] = 1
+    rate: Annotated[float, typer.Option(metavar="N", help="Writes per second to each datastore.")] = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewCluster:
+    """How a kind cluster is created."""
+
+    images: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="Where container images come from: auto, pull or build.",
+            autocompletion=complete.word(complete.images),
+        ),
+    ] = "auto"
+    mirror: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official image names.")
+    ] = None
+    cluster: ClusterName = CLUSTER
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingCluster:
+    """A cluster that drillproof did not create."""
+
+    context: Context = None
+    kubeconfig: Kubeconfig = None
+    config: Config = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """The user's commands at steps of a run."""
+
+    before: Annotated[
+        list[str],
+        typer.Option(metavar="STEP=CMD", help="Run CMD before STEP. Repeatable.", autocompletion=complete.steps),
+    ] = field(default_factory=list)
+    after: Annotated[
+        list[str],
+        typer.Option(metavar="STEP=CMD", help="Run CMD after STEP. Repeatable.", autocompletion=complete.steps),
+    ] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Where a run goes, and who signs it."""
+
+    key: Key = None
+    runs: Runs = RUNS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """A bucket, and the access to it."""
+
+    bucket: Annotated[str, typer.Option(metavar="NAME[/PREFIX]", help="The bucket, with the prefix of its objects.")]
+    endpoint: Annotated[str, typer.Option(metavar="URL", help="Endpoint of the object store. Default: AWS.")] = ""
+    region: Annotated[str, typer.Option(metavar="NAME", help="Region of the bucket.")] = "us-east-1"
+    credentials: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Credentials file, as AWS and Velero use. Default: AWS_ACCESS_KEY_ID and so on."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A scheduled drill or proof."""
+
+    name: JobName = "drillproof"
+    folder: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of all jobs. Each has a subfolder with its runs and attempts.")
+    ] = Path("reports/scheduled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveBucket:
+    """The bucket that keeps the runs of a job."""
+
+    archive: Annotated[str, typer.Option(metavar="NAME[/PREFIX]", help="Bucket that keeps the signed runs.")] = ""
+    archive_endpoint: Annotated[
+        str, typer.Option(metavar="URL", help="Endpoint of its object store. Default: AWS.")
+    ] = ""
+    archive_region: Annotated[str, typer.Option(metavar="NAME", help="Region of the bucket.")] = "us-east-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive(ArchiveBucket):
+    """The same, with the access to it."""
+
+    archive_credentials: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Credentials file, as AWS uses. Default: AWS_ACCESS_KEY_ID and so on."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """How long evidence is kept."""
+
+    retain: Annotated[
+        str | None, typer.Option(metavar="90d", help="How long to keep a run. Default: without limit. See `upload`.")
+    ] = None
+    lock: Annotated[str, typer.Option(metavar="MODE", help="S3 Object Lock mode: governance or compliance.")] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Who is notified over HTTP."""
+
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", envvar="DRILLPROOF_WEBHOOK", help="Send the result to URL (HTTP POST, JSON)."),
+    ] = None
+    webhook_secret: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="DRILLPROOF_WEBHOOK_SECRET",
+            help="File with the secret that signs the notification (HMAC-SHA256).",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """What Prometheus reads."""
+
+    prometheus: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.prom", help="Write metrics for node_exporter's textfile collector."),
+    ] = None
+
+
+def application(file: Path | None, place: Place | None = None) -> Application | None:
+    """The user's application that a file describes; None where no file is named.
+
+    `place` is the existing cluster to drill it on, if any.
     """
     if file is None:
         return None
@@ -106,18 +277,108 @@ def described(file: Path | None, place: Place | None = None) -> application.Appl
     return load(file, Where(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OURS)
 
 
-def examples(*lines: str) -> str:
-    """What --help ends with: command lines that can be copied as they are."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def place(context: str | None, kubeconfig: Path | None, config: Path | None) -> Place | None:
-    """The cluster that is there, if one is named. Misconfigured if the configuration does not allow it."""
-    if context is None:
-        if kubeconfig or config:
-            raise Misconfigured("--kubeconfig and --config go with --context")
+def place(existing: ExistingCluster) -> Place | None:
+    """The existing cluster, if one is named. Misconfigured if the configuration does not allow it."""
+    if existing.context is None:
+        require_context(existing)
         return None
     from harness.clusters.permissions_file import allowed
     from harness.workflows.drill.shared_cluster import Place
 
-    return Place(allowed(context, config), kubeconfig)
+    return Place(allowed(existing.context, existing.config), existing.kubeconfig)
+
+
+def require_context(existing: ExistingCluster) -> None:
+    """Misconfigured for options that need a --context."""
+    if existing.context is None and (existing.kubeconfig or existing.config):
+        raise Misconfigured("--kubeconfig and --config need --context")
+
+
+def require_defaults(new: NewCluster, default: NewCluster) -> None:
+    """Misconfigured for options of a new cluster, where an existing one is used."""
+    if new != default:
+        raise Misconfigured("--images, --mirror and --cluster exclude --context; set `mirror` in drillproof.toml")
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: command lines that can be copied."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def group(text: str, *lines: str) -> typer.Typer:
+    """A command that has subcommands."""
+    return typer.Typer(rich_markup_mode=None, context_settings=CONTEXT_SETTINGS, help=text, epilog=examples(*lines))
+
+
+def command(
+    app: typer.Typer, *lines: str, name: str | None = None, section: str | None = None
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Add a function to `app` as a command. `lines` are its examples, `section` is its heading in `drillproof --help`.
+
+    A parameter may be one of the dataclasses above: its fields become options.
+    """
+
+    def register(function: Callable[..., int]) -> Callable[..., int]:
+        return app.command(name, epilog=examples(*lines), rich_help_panel=section)(_flat(function))
+
+    return register
+
+
+def _flat(function: Callable[..., int]) -> Callable[..., int]:
+    """The function, with the fields of its dataclasses as parameters: typer reads options from a signature."""
+    hints = get_type_hints(function, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
+    signature = inspect.signature(function)
+    parameters = [
+        new
+        for each in signature.parameters.values()
+        for new in (_of_group(hints[each.name]) if each.name in groups else [_parameter(each, hints[each.name])])
+    ]
+
+    @functools.wraps(function)
+    def call(**values: object) -> int:
+        runs = values.get("runs", RUNS)
+        made = {
+            name: kind(**{each.name: values.pop(each.name) for each in fields(kind)}) for name, kind in groups.items()
+        }
+        with output.internal_errors(runs if isinstance(runs, Path) else RUNS):
+            return function(**made, **values)
+
+    call.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": int}
+    vars(call)["__signature__"] = signature.replace(parameters=parameters)
+    return call
+
+
+def _of_group(group: type) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for each in fields(group):
+        default = each.default_factory() if each.default_factory is not MISSING else each.default
+        default = inspect.Parameter.empty if default is MISSING else default
+        yield _parameter(
+            inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=default), hints[each.name]
+        )
+
+
+def _parameter(parameter: inspect.Parameter, hint: object) -> inspect.Parameter:
+    """As typer reads it. Every path is checked: pathlib would take an empty one for the current folder."""
+    kind, *about = get_args(hint)
+    for info in about:
+        if kind in {Path, Path | None}:
+            info.parser = _folder if info.metavar == "DIR" else _path
+    return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hint)
+
+
+def _path(value: str | Path) -> Path:
+    if not str(value):
+        raise typer.BadParameter("the path is empty; use . for the current folder")
+    return Path(value)
+
+
+def _folder(value: str | Path) -> Path:
+    path = _path(value)
+    try:
+        if path.exists() and not path.is_dir():
+            raise typer.BadParameter(f"{path} is a file, not a folder")
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}") from error
+    return path

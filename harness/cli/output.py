@@ -1,15 +1,18 @@
-"""What commands print, and the exit codes that they end with."""
+"""What commands print, and their exit codes."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from harness.core.errors import HarnessError
 from harness.core.model import Json, Verdict
 
 if TYPE_CHECKING:
@@ -22,30 +25,59 @@ EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}
 
 
 def watch(*, quiet: bool) -> AbstractContextManager[Progress]:
-    """Who tells on standard error how a drill goes; nobody, if it is to be `quiet`."""
+    """Shows the progress of a run on standard error, unless it is to be `quiet`."""
     from harness.workflows import progress
 
     return nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr)
 
 
-def story(told: Story, *, as_json: bool) -> None:
-    """How a drill ended."""
+def story(told: Story, *, as_json: bool) -> int:
+    """Print the result of a run, and return its exit code."""
     from harness.reports import summary
 
     if as_json:
         document({**told.judged, "scenario": told.scenario, "verdict": told.verdict.value, "run": str(told.run)})
-        return
-    typer.echo("\n".join(summary.lines(told)))
+    else:
+        typer.echo("\n".join(summary.lines(told)))
+    return EXIT_CODES[told.verdict]
 
 
-def document(value: Json | Mapping[str, Json], *, indent: int | None = None) -> None:
-    """JSON for scripts, on one line, or indented for people, too."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=indent))
+def document(value: Json | Mapping[str, Json]) -> None:
+    """Print JSON on one line."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
 
 
-def complain(message: str, code: int) -> int:
-    """Say on one line what is wrong; returns the exit code."""
+def manifests(objects: Iterable[Json]) -> None:
+    """Print Kubernetes objects, as `kubectl apply` takes them."""
+    document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def error(message: str, code: int) -> int:
+    """Print an error on one line of standard error, and return the exit code; also if nothing can be printed."""
     from harness.core.text import one_line
 
-    typer.echo(f"drillproof: {one_line(message)}", err=True)
+    with contextlib.suppress(OSError):
+        typer.echo(f"drillproof: {one_line(message)}", err=True)
     return code
+
+
+@contextlib.contextmanager
+def internal_errors(runs: Path) -> Iterator[None]:
+    """Turn an unexpected error into a HarnessError of one line; its traceback goes to `runs`/error.txt."""
+    try:
+        yield
+    except (HarnessError, BrokenPipeError, typer.TyperException):
+        raise
+    except OSError as error:
+        if not error.filename:
+            raise _internal(error, runs) from error
+        raise HarnessError(f"cannot access {error.filename}: {error.strerror}") from error
+    except Exception as error:
+        raise _internal(error, runs) from error
+
+
+def _internal(error: Exception, runs: Path) -> HarnessError:
+    from harness.workflows.runner import keep_traceback
+
+    return HarnessError(f"internal error: {type(error).__name__}: {error}{keep_traceback(runs)}")

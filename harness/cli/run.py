@@ -1,96 +1,144 @@
-"""`drillproof run`."""
+"""Commands that drill, and that say what can be drilled: `list`, `plan`, `run` and `detect`."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options, output
 from harness.core.errors import Misconfigured
-from harness.core.model import Verdict, worst
+from harness.core.model import Json, Verdict, worst
+
+if TYPE_CHECKING:
+    from harness.workflows.drill.plan import Outlook
 
 app = typer.Typer()
 
 
-@app.command(
-    epilog=options.examples(
-        "drillproof run",
-        "drillproof run cluster_lost --stores mysql --size medium",
-        "drillproof run --strategy files --repeat 20",
-        "drillproof run namespace_loss --application shop.toml",
-        "drillproof run --deployment custos-shipped --stores postgres",
-        "drillproof run keys_deleted --context staging --dry-run",
-        "drillproof run namespace_loss --application shop.toml --context staging",
-        "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
-    )
+@options.command(app, "drillproof list", "drillproof list --json | jq -r '.[].scenario'", name="list", section="Drill")
+def list_(as_json: options.AsJson = False) -> int:
+    """List the scenarios."""
+    from harness.core import resources
+    from harness.workflows.drill import scenario
+
+    known = scenario.load(resources.scenarios())
+    rows: list[dict[str, Json]] = [
+        {
+            "scenario": each.name,
+            "summary": each.summary,
+            **scenario.facts(each),
+            "stores": list(each.stores),
+            "strategy": each.strategy,
+            "engine": each.engine,
+            "objectives": {"rto_s": each.objectives.rto_s, "rpo_s": each.objectives.rpo_s},
+        }
+        for each in known.values()
+    ]
+    if as_json:
+        output.document(rows)
+        return 0
+    width = max((len(name) for name in known), default=0)
+    for each in known.values():
+        summary, _, _ = each.summary.partition("\n\n")
+        typer.echo(f"{each.name:{width}}  {' '.join(summary.split())}")
+        faults, stores = (", ".join(words) for words in ([fault.name for fault in each.faults], each.stores))
+        typer.echo(f"{'':{width}}  {faults}; {stores}; {each.strategy}, {each.engine}")
+    return 0
+
+
+@options.command(
+    app,
+    "drillproof plan",
+    "drillproof plan cluster_lost pack_flipped --strategy dump",
+    "drillproof plan --json",
+    section="Drill",
+)
+def plan(
+    drill: options.Drill,
+    scenarios: options.Scenarios = None,
+    application: options.ApplicationFile = None,
+    runs: options.Runs = options.RUNS,
+    as_json: options.AsJson = False,
+) -> int:
+    """Show what `run` does, what it breaks, and how long it takes.
+
+    Changes nothing. The duration is the median of past runs.
+    """
+    from harness.workflows.drill import request
+    from harness.workflows.drill.plan import outlook
+
+    asked = request.options(scenarios or (), **vars(drill), runs=runs, application=options.application(application))
+    planned = [outlook(each) for each in asked]
+    if as_json:
+        output.document([_document(each) for each in planned])
+    else:
+        typer.echo("\n\n".join("\n".join(_lines(each)) for each in planned))
+    return 0
+
+
+@options.command(
+    app,
+    "drillproof run",
+    "drillproof run cluster_lost --stores mysql --size medium",
+    "drillproof run --strategy files --repeat 20",
+    "drillproof run namespace_loss --application shop.toml",
+    "drillproof run --deployment custos-shipped --stores postgres",
+    "drillproof run keys_deleted --context staging --dry-run",
+    "drillproof run namespace_loss --application shop.toml --context staging",
+    "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
+    section="Drill",
 )
 def run(
+    drill: options.Drill,
+    load: options.Load,
+    new: options.NewCluster,
+    existing: options.ExistingCluster,
+    hooks: options.Hooks,
+    evidence: options.Evidence,
     scenarios: options.Scenarios = None,
-    application: options.Application = None,
-    stores: options.Stores = None,
-    strategy: options.Strategy = None,
-    deployment: options.Deployment = None,
-    engine: options.Engine = None,
-    seed: options.Seed = 1,
-    size: options.Size = "small",
+    application: options.ApplicationFile = None,
+    deployment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Built-in application: custos (default) or custos-shipped.")
+    ] = None,
+    dry_run: options.DryRun = False,
     keep: options.Keep = False,
-    before: options.Before = None,
-    after: options.After = None,
-    images: options.Images = "auto",
-    mirror: options.Mirror = None,
-    cluster: options.Cluster = options.CLUSTER,
-    context: options.Context = None,
-    kubeconfig: options.Kubeconfig = None,
-    config: options.Config = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --context: print every object that would be made, make none.")
-    ] = False,
-    key: options.Key = None,
-    rate: options.Rate = 20,
-    fresh: Annotated[bool, typer.Option("--fresh", help="A new cluster for every drill.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Create a new cluster for every drill.")] = False,
     repeat: options.Repeat = 1,
-    runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Run drills; with no name the default one.
+    """Run drills; without a name, the default scenario.
 
-    With --context they run on an existing cluster, in a namespace of their own: see docs/how-to/existing-cluster.md.
+    With --context, drills run on an existing cluster, in a namespace of their own: see docs/how-to/existing-cluster.md.
     """
     from harness.selftest.runner import rehearsal
     from harness.workflows.drill import assembly, request
     from harness.workflows.runner import conduct
     from harness.workloads import custos
 
-    place = options.place(context, kubeconfig, config)
+    place = options.place(existing)
     if place is None and dry_run:
-        raise Misconfigured("--dry-run goes with --context; what a drill does on a cluster of its own, `plan` tells")
-    if deployment and application:
-        raise Misconfigured("--deployment and --application are two things to protect; leave out one of them")
+        raise Misconfigured("--dry-run needs --context; use `drillproof plan` for a drill on a new cluster")
+    if deployment and (application or place):
+        raise Misconfigured("--deployment needs a new cluster, and excludes --application and --context")
     if place:
-        made = mirror is not None or images != "auto" or cluster != options.CLUSTER
-        _fit_for_a_place(deployment=deployment, made=made)
-    protected = custos.deployment(deployment) if deployment else options.described(application, place)
+        options.require_defaults(new, options.NewCluster())
+    protected = custos.deployment(deployment) if deployment else options.application(application, place)
+    engine = drill.engine or (place.engine(protected) if place else None)
     asked = request.options(
         scenarios or (),
-        stores=stores or (),
-        strategy=strategy,
-        engine=engine or (place.engine(protected) if place else None),
-        seed=seed,
-        size=size,
+        **{**vars(drill), "engine": engine},
+        **vars(load),
+        **vars(new),
+        **vars(hooks),
+        **vars(evidence),
         keep=keep,
-        before=before or (),
-        after=after or (),
-        images=images,
-        mirror=mirror,
-        runs=runs,
-        cluster=cluster,
-        key=key,
-        rate=rate,
         application=protected,
     )
     request.at_least_once(repeat)
@@ -98,30 +146,70 @@ def run(
         asked = tuple(map(place.settled, asked))
     if place and dry_run:
         for each in asked:
-            output.document({"apiVersion": "v1", "kind": "List", "items": place.planned(each)}, indent=2)
+            output.manifests(place.planned(each))
         return 0
     verdicts: dict[str, list[Verdict]] = {each.scenario.name: [] for each in asked}
     with place.site(rehearsal) if place else assembly.Site(rehearsal, fresh=fresh) as site:
-        for each in asked:
-            for _ in range(repeat):
-                with output.watch(quiet=quiet) as watcher:
-                    story = conduct(each, watcher, site)
-                output.story(story, as_json=as_json)
-                verdicts[each.scenario.name].append(story.verdict)
+        for each, _ in itertools.product(asked, range(repeat)):
+            with output.watch(quiet=quiet) as watcher:
+                story = conduct(each, watcher, site)
+            output.story(story, as_json=as_json)
+            verdicts[each.scenario.name].append(story.verdict)
     if repeat > 1:
-        _tell_survival(verdicts, as_json=as_json)
+        _print_survival(verdicts, as_json=as_json)
     return output.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
 
 
-def _fit_for_a_place(*, deployment: str | None, made: bool) -> None:
-    """Misconfigured for what only a cluster of our own can be asked; `made` is whether how it is made was said."""
-    if deployment:
-        raise Misconfigured("--deployment makes no sense with --context: its images are on clusters of our own only")
-    if made:
-        raise Misconfigured("--images, --mirror and --cluster make no sense with --context; `mirror` is configured")
+@options.command(
+    app,
+    "drillproof detect ./manifests",
+    "drillproof detect ./manifests --out shop.toml",
+    "drillproof detect ./rendered.yaml --json | jq '.databases[].pod'",
+    section="Drill",
+)
+def detect(
+    manifests: Annotated[
+        Path,
+        typer.Argument(metavar="MANIFESTS", help="A kustomization, a folder of YAML, a YAML file or a Helm chart."),
+    ],
+    namespace: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Namespace of the application, if the manifests name none.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the proposed application file.")] = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Find the databases in your manifests; write an application file.
+
+    Creates nothing in a cluster.
+    """
+    from harness.workloads.manifests import render as sources
+    from harness.workloads.manifests import scaffold
+
+    if out and out.exists():
+        raise Misconfigured(f"{out} already exists; name another file with --out")
+    if sources.is_chart(manifests):
+        namespace = namespace or manifests.resolve().name
+    objects = sources.of_anything(manifests, namespace)
+    found = scaffold.found(str(manifests), objects, namespace or sources.namespace_of(objects))
+    path = os.path.relpath(manifests, out.parent) if out else str(manifests)
+    text = scaffold.proposal(found, path, chart=sources.is_chart(manifests))
+    if as_json:
+        output.document(scaffold.document(found))
+    else:
+        typer.echo("\n".join(scaffold.lines(found)))
+    if out:
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Misconfigured(f"cannot write {out}: {error.strerror}; name another file with --out") from error
+        if not as_json:
+            typer.echo(f"proposed: {out}; check it, correct it, and confirm it in its first lines")
+    elif not as_json:
+        typer.echo(f"\n{text}", nl=False)
+    return 0
 
 
-def _tell_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) -> None:
+def _print_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) -> None:
     from harness.campaigns.matrix.statistics import survival
 
     for name, each in verdicts.items():
@@ -130,3 +218,37 @@ def _tell_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) 
             output.document({"scenario": name, **asdict(often), "interval": often.interval})
         else:
             typer.echo(f"{name}: {often}")
+
+
+def _document(planned: Outlook) -> Json:
+    asked = planned.options
+    return {
+        "scenario": asked.scenario.name,
+        "stores": list(asked.stores),
+        "strategy": asked.strategy,
+        "engine": asked.engine,
+        "size": asked.size,
+        "steps": [
+            {"step": each.name, "does": each.does, "breaks": list(each.breaks), "usual_s": each.usual_s}
+            for each in planned.steps
+        ],
+        "expects": list(planned.expects),
+        "past_runs": planned.runs,
+        "usual_s": planned.usual_s,
+    }
+
+
+def _lines(planned: Outlook) -> Iterator[str]:
+    from harness.core.text import duration, many
+
+    asked = planned.options
+    yield f"{asked.scenario.name}: {', '.join((*asked.stores, asked.strategy, asked.engine, asked.size))}"
+    for number, each in enumerate(planned.steps, 1):
+        usual = "" if each.usual_s is None else duration(each.usual_s)
+        yield f"  {number}. {each.name:<9}{usual:>12}  {each.does}"
+        yield from (f"{'':<26}BREAKS {fault}" for fault in each.breaks)
+    yield f"  {'; '.join(planned.expects)}"
+    if planned.usual_s is not None:
+        yield f"  takes {duration(planned.usual_s)}: median of {many(planned.runs, 'past run')}"
+    else:
+        yield f"  duration unknown: no past run like it in {asked.runs} completed all steps"

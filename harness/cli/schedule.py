@@ -1,4 +1,4 @@
-"""`drillproof schedule`: what runs a job by itself, written for systemd or for a cluster. Nothing is applied."""
+"""Commands for drills and proofs that run unattended: `schedule` and `job`."""
 
 from __future__ import annotations
 
@@ -7,176 +7,243 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options, scheduled
+from harness.cli import options, output
 from harness.core.errors import Misconfigured
+from harness.core.model import Json
 
 app = typer.Typer()
-group = typer.Typer(
-    help="Write what runs a drill or a proof by itself; see docs/how-to/schedule.md.",
-    epilog=options.examples(
-        "drillproof schedule systemd --every weekly -- run",
-        "drillproof schedule cronjob --every weekly --image example.org/drillproof:0.1.0 -- run --context in-cluster",
-    ),
+schedule = options.group(
+    "Write the files that run a job on a schedule.",
+    "drillproof schedule systemd --every weekly -- run",
+    "drillproof schedule cronjob --every weekly --image example.org/drillproof:0.1.0 -- run --context in-cluster",
 )
-app.add_typer(group, name="schedule")
+job = options.group(
+    "Run a scheduled drill or proof once, or show its attempts.",
+    "drillproof job run --every 7d -- run --stores consul",
+    "drillproof job status",
+)
+app.add_typer(schedule, name="schedule", rich_help_panel="Schedule")
+app.add_typer(job, name="job", rich_help_panel="Schedule")
 
-Every = Annotated[str, typer.Option(metavar="WHEN", help="daily, weekly, monthly, or as the one that runs it has it.")]
-Into = Annotated[Path | None, typer.Option(metavar="DIR", help="Write files there, not to standard output.")]
+Every = Annotated[
+    str, typer.Option(metavar="WHEN", help="hourly, daily, weekly, monthly, or a calendar line of systemd or cron.")
+]
+Into = Annotated[Path | None, typer.Option(metavar="DIR", help="Write files to DIR. Default: standard output.")]
 
 
-@group.command(
-    epilog=options.examples(
-        "drillproof schedule systemd --every weekly --into . -- run --stores consul",
-        "drillproof schedule systemd --name nightly --every 'Mon..Fri 03:00' --environment /etc/drillproof.env \\\\",
-        "    --archive evidence/dr --retain 90d -- prove --bucket backups/velero --credentials /etc/drillproof/source",
-    )
+@options.command(
+    schedule,
+    "drillproof schedule systemd --every weekly --into . -- run --stores consul",
+    "drillproof schedule systemd --name nightly --every 'Mon..Fri 03:00' --environment /etc/drillproof.env \\\\",
+    "    --archive evidence/dr --retain 90d -- prove --bucket backups/velero --credentials /etc/drillproof/source",
 )
 def systemd(
-    command: scheduled.Command,
+    command: options.JobCommand,
+    job: options.Job,
+    archive: options.Archive,
+    retention: options.Retention,
+    metrics: options.Metrics,
     every: Every = "weekly",
-    name: scheduled.Name = "drillproof",
-    within: scheduled.Within = "6h",
-    folder: scheduled.Folder = scheduled.JOBS,
-    archive_in: scheduled.ArchiveIn = None,
-    archive_endpoint: scheduled.ArchiveEndpoint = "",
-    archive_region: scheduled.ArchiveRegion = "us-east-1",
-    archive_credentials: scheduled.ArchiveCredentials = None,
-    retain: scheduled.Retain = None,
-    lock: scheduled.Lock = "",
-    prometheus: scheduled.PrometheusFile = None,
+    within: options.Within = "6h",
     key: options.Key = None,
     environment: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With DRILLPROOF_WEBHOOK=URL, credentials, and the like.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Environment file, for example with DRILLPROOF_WEBHOOK=URL and credentials."),
     ] = None,
     into: Into = None,
 ) -> int:
-    """Write a service and a timer of systemd. They run where you are now: relative paths stay what they are."""
+    """Write a systemd service and timer. Installs nothing.
+
+    The service runs in the current folder, so relative paths stay valid.
+    """
     from harness.campaigns.schedule import calendar, request
     from harness.campaigns.schedule import systemd as units
 
     when = calendar.systemd(every)
-    asked = request.job(
-        name,
-        command,
-        folder=folder,
-        within=within,
-        archive=archive_in,
-        endpoint=archive_endpoint,
-        region=archive_region,
-        credentials_file=archive_credentials,
-        retain=retain,
-        lock=lock,
-        prometheus=prometheus,
-        key=key,
-    )
-    request.fits(asked.within, when)
-    words = request.words(
-        when,
-        command,
-        {
-            "--name": name,
-            "--within": within,
-            "--folder": folder,
-            "--archive": archive_in,
-            "--archive-endpoint": archive_endpoint,
-            "--archive-region": archive_region if archive_in else "",
-            "--archive-credentials": archive_credentials,
-            "--retain": retain,
-            "--lock": lock,
-            "--prometheus": prometheus,
-            "--key": key,
-        },
-    )
-    files = units.units(name, when, asked.within, (*units.program(), *words), environment=environment)
-    _give(files, into)
+    asked = {**vars(job), "within": within, **vars(archive), **vars(retention), **vars(metrics), "key": key}
+    limit = request.job(command, **asked).within
+    request.require_fit(limit, when)
+    words = request.words(when, command, asked)
+    files = units.units(job.name, when, limit, (*units.program(), *words), environment=environment)
+    _write(files, into)
     if into:
-        unit = f"drillproof-{name}"
+        unit = f"drillproof-{job.name}"
         typer.echo(f"systemd-analyze verify {into}/{unit}.service {into}/{unit}.timer")
         typer.echo(f"sudo cp {into}/{unit}.service {into}/{unit}.timer /etc/systemd/system/")
         typer.echo(f"sudo systemctl daemon-reload && sudo systemctl enable --now {unit}.timer")
     return 0
 
 
-@group.command(
-    epilog=options.examples(
-        "drillproof schedule cronjob --every '0 3 * * 1' --image registry.example.org/drillproof:0.1.0 \\\\",
-        "    --archive evidence/dr --retain 90d --config drillproof.toml -- run --context in-cluster > cronjob.yaml",
-        "kubectl apply --dry-run=server -f cronjob.yaml",
-    )
+@options.command(
+    schedule,
+    "drillproof schedule cronjob --every '0 3 * * 1' --image registry.example.org/drillproof:0.1.0 \\\\",
+    "    --archive evidence/dr --retain 90d --config drillproof.toml -- run --context in-cluster > cronjob.yaml",
+    "kubectl apply --dry-run=server -f cronjob.yaml",
 )
 def cronjob(
-    command: scheduled.Command,
-    image: Annotated[str, typer.Option(metavar="REF", help="Of drillproof; see clusters/images/drillproof.")],
-    archive_in: Annotated[
-        str,
-        typer.Option("--archive", metavar="NAME[/PREFIX]", help="Bucket that keeps the evidence; a pod keeps none."),
-    ],
+    command: options.JobCommand,
+    archive: options.ArchiveBucket,
+    retention: options.Retention,
+    image: Annotated[str, typer.Option(metavar="REF", help="Image of drillproof: see clusters/images/drillproof.")],
     every: Every = "weekly",
-    name: scheduled.Name = "drillproof",
-    within: scheduled.Within = "6h",
-    archive_endpoint: scheduled.ArchiveEndpoint = "",
-    archive_region: scheduled.ArchiveRegion = "us-east-1",
-    retain: scheduled.Retain = None,
-    lock: scheduled.Lock = "",
+    name: options.JobName = "drillproof",
+    within: options.Within = "6h",
     secret_name: Annotated[
-        str, typer.Option("--secret", metavar="NAME", help="Secret with own.key, archive, and what else is told.")
+        str, typer.Option("--secret", metavar="NAME", help="Secret with own.key, archive, webhook and webhook-secret.")
     ] = "drillproof",  # noqa: S107 # the name of a Secret
     webhook: Annotated[
-        bool, typer.Option("--webhook", help="Tell the webhook that the Secret's `webhook` names.")
+        bool, typer.Option("--webhook", help="Send the result to the URL in the key `webhook` of the Secret.")
     ] = False,
     webhook_secret: Annotated[
-        bool, typer.Option("--webhook-secret", help="Sign that with the Secret's `webhook-secret`.")
+        bool, typer.Option("--webhook-secret", help="Sign it with the key `webhook-secret` of the Secret.")
     ] = False,
     config: Annotated[
         Path,
         typer.Option(
-            metavar="FILE", help="Allows drills on the context in-cluster; see docs/how-to/existing-cluster.md."
+            metavar="FILE", help="File that allows the context in-cluster: see docs/how-to/existing-cluster.md."
         ),
     ] = Path("drillproof.toml"),
     into: Into = None,
 ) -> int:
-    """Write a CronJob with its rights, for a cluster that is there: it drills the cluster that it runs in."""
+    """Write a CronJob with its RBAC objects. Applies nothing.
+
+    The job drills the cluster that it runs in. It needs an --archive, because a pod keeps no files.
+    """
     from harness.campaigns.schedule import calendar, cronjob, request
     from harness.core import durations
     from harness.workflows.proof.request import place
 
+    if not archive.archive:
+        raise Misconfigured("--archive is missing: a pod keeps no files; name the bucket that keeps the evidence")
     when, limit = calendar.cron(every), durations.parse("--within", within)
-    request.named(name)
-    request.of_pod(command)
-    request.image(image)
-    place("--archive", archive_in, archive_endpoint, archive_region)
-    request.retention(retain, lock)
-    request.fits(limit, when)
+    request.require_name(name)
+    request.require_pod_command(command)
+    request.require_image(image)
+    place("--archive", archive.archive, archive.archive_endpoint, archive.archive_region)
+    request.retention(retention.retain, retention.lock)
+    request.require_fit(limit, when)
     if webhook_secret and not webhook:
-        raise Misconfigured("--webhook-secret signs what a webhook is told; say --webhook, too")
+        raise Misconfigured("--webhook-secret needs --webhook: it signs what the webhook gets")
     words = request.words(
         when,
         (*command, "--config", cronjob.CONFIG),
         {
-            "--name": name,
-            "--within": within,
-            "--archive": archive_in,
-            "--archive-endpoint": archive_endpoint,
-            "--archive-region": archive_region,
-            "--archive-credentials": f"{cronjob.FILES}/{cronjob.ARCHIVE}",
-            "--retain": retain,
-            "--lock": lock,
-            "--webhook-secret": f"{cronjob.FILES}/{cronjob.WEBHOOK_SECRET}" if webhook_secret else "",
+            "name": name,
+            "within": within,
+            **vars(archive),
+            "archive_credentials": f"{cronjob.FILES}/{cronjob.ARCHIVE}",
+            **vars(retention),
+            "webhook_secret": f"{cronjob.FILES}/{cronjob.WEBHOOK_SECRET}" if webhook_secret else None,
         },
     )
-    told = (("DRILLPROOF_WEBHOOK", cronjob.WEBHOOK),) if webhook else ()
-    pod = cronjob.Pod(image, words, secret_name, request.text(config), told)
-    _give({f"drillproof-{name}.yaml": cronjob.render(cronjob.objects(name, when, limit, pod))}, into)
+    environment = (("DRILLPROOF_WEBHOOK", cronjob.WEBHOOK),) if webhook else ()
+    pod = cronjob.Pod(image, words, secret_name, request.text(config), environment)
+    _write({f"drillproof-{name}.yaml": cronjob.render(cronjob.objects(name, when, limit, pod))}, into)
     return 0
 
 
-def _give(files: dict[str, str], into: Path | None) -> None:
+def _write(files: dict[str, str], into: Path | None) -> None:
     from harness.campaigns.schedule import request
 
     if into:
-        request.written(files, into)
+        request.write(files, into)
         for name in files:
             typer.echo(f"# {into / name}")
         return
     for name, content in files.items():
         typer.echo(f"# {name}\n{content}", nl=False)
+
+
+@options.command(
+    job,
+    "drillproof job run --every 7d -- run --stores consul",
+    "drillproof job run --name nightly --archive evidence/dr --retain 90d -- prove --bucket backups/velero",
+    name="run",
+)
+def run_job(
+    command: options.JobCommand,
+    job: options.Job,
+    archive: options.Archive,
+    retention: options.Retention,
+    webhook: options.Webhook,
+    metrics: options.Metrics,
+    every: Annotated[
+        str | None, typer.Option(metavar="7d", help="Interval of the job, to detect missed attempts.")
+    ] = None,
+    within: options.Within = "6h",
+    key: options.Key = None,
+) -> int:
+    """Run a drill or a proof unattended, archive it, and notify.
+
+    Files written by `schedule` call this. Only one attempt of a job runs at a time.
+
+    The exit code is that of the command. It is 2 if the command passed but the evidence did not, or was not archived;
+    if the previous attempt still runs (this one is skipped); and if the command did not end --within its time.
+    """
+    from harness.campaigns.schedule import job as jobs
+    from harness.campaigns.schedule import request
+
+    asked = request.job(
+        command,
+        **vars(job),
+        every=every,
+        within=within,
+        **vars(archive),
+        **vars(retention),
+        **vars(webhook),
+        **vars(metrics),
+        key=key,
+    )
+    return jobs.exit_code(jobs.attempt(asked, lambda line: typer.echo(line, err=True)))
+
+
+@options.command(
+    job,
+    "drillproof job status",
+    "drillproof job status --name weekly --archive evidence/dr --archive-credentials ./archive",
+    name="status",
+)
+def job_status(job: options.Job, archive: options.Archive, as_json: options.AsJson = False) -> int:
+    """Show the attempts of a job, oldest first, and whether it is overdue.
+
+    Also shows attempts that left no run. Each attempt is signed, and has the hashes of those before it; one that was
+    edited, is missing, or is not signed by a known key is named.
+
+    The exit code is the verdict of the attempt that ended last. It is 2 at best if an attempt is named as above, if
+    the next one is overdue, or if none ended yet.
+    """
+    from datetime import UTC, datetime
+
+    from harness.campaigns.schedule import attempt as attempts
+    from harness.campaigns.schedule import attempt_log, request
+    from harness.core import text
+    from harness.evidence.signing import keys
+
+    name = request.require_name(job.name)
+    places = [attempt_log.files(job.folder / name / "attempts")]
+    if archive.archive:
+        kept = request.archive(
+            "--archive",
+            bucket=archive.archive,
+            endpoint=archive.archive_endpoint,
+            region=archive.archive_region,
+            credentials=archive.archive_credentials,
+        )
+        kept.open(write=False)
+        places.append(kept.attempts(name))
+    history = attempt_log.history(name, places, keys.believed())
+    verdict, why = attempts.standing(history.attempts, datetime.now(UTC), history.doubt)
+    if as_json:
+        document: dict[str, Json] = {"job": name, "verdict": verdict.value, "why": why}
+        document["attempts"] = [attempts.document(each) for each in history.attempts]
+        document["problems"] = [*history.problems]
+        output.document(document)
+        return output.EXIT_CODES[verdict]
+    for each in history.attempts:
+        how = "" if each.how == attempts.ENDED else attempts.HOW[each.how]
+        line = text.one_line("; ".join(filter(None, (how, each.detail, each.missed, *each.troubles))))
+        typer.echo(f"{each.verdict.name:7}  {each.began:%Y-%m-%d %H:%M}  {each.how:11}  {line}".rstrip())
+    for problem in history.problems:
+        typer.echo(text.one_line(f"not trusted: {problem}"))
+    typer.echo(text.one_line(f"{verdict.name} {name}: {why}"))
+    return output.EXIT_CODES[verdict]

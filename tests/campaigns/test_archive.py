@@ -270,16 +270,16 @@ def test_archive_and_fetch(
     signer = keys.signer()
     run = runs.add(1, key=signer)
     where = ["--bucket", "theirs/dr", "--endpoint", store.url, "--credentials", str(credentials)]
-    assert cli.main(["archive", run.name, *where, "--retain", "90d", "--runs", str(runs.runs)]) == 0
+    assert cli.main(["upload", run.name, *where, "--retain", "90d", "--runs", str(runs.runs)]) == 0
     assert f"{run.name} is now kept in theirs/dr" in capsys.readouterr().out
     back = tmp_path / "back"
-    assert cli.main(["fetch", *where, "--into", str(back), "--json"]) == 0
+    assert cli.main(["download", *where, "--into", str(back), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["new"] == [run.name]
     assert cli.main(["verify", run.name, "--runs", str(back)]) == 0
-    assert cli.main(["fetch", *where, "--into", str(back)]) == 0
+    assert cli.main(["download", *where, "--into", str(back)]) == 0
     store.things[f"dr/runs/{run.name}/bundle.zip"] = b"x"
     shutil.rmtree(back)
-    assert cli.main(["fetch", *where, "--into", str(back)]) == 2
+    assert cli.main(["download", *where, "--into", str(back)]) == 2
     assert "not believed" in capsys.readouterr().err
 
 
@@ -300,7 +300,7 @@ def test_what_makes_no_sense_is_one_line(
     words: list[str], said: str, store: ObjectStore, credentials: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = ["--bucket", "theirs/dr", "--endpoint", store.url, "--credentials", str(credentials)]
-    assert cli.main(["archive", *where, *words]) == 64
+    assert cli.main(["upload", *where, *words]) == 64
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1

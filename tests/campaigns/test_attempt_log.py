@@ -148,7 +148,7 @@ def test_what_nobody_touched_is_believed(days: Days, capsys: pytest.CaptureFixtu
     assert days.found() == attempt_log.History(tuple(days.made), (), days.found().heads)
     assert list(days.found().heads) == [days.made[-1].file]
     assert [len(each.after) for each in days.made] == [0, 1, 1]
-    assert cli.main(["attempts", "--name", "daily", "--folder", str(days.folder.parents[1])]) == 0
+    assert cli.main(["job", "status", "--name", "daily", "--folder", str(days.folder.parents[1])]) == 0
     assert "not believed" not in capsys.readouterr().out
 
 
@@ -156,7 +156,7 @@ def test_what_nobody_touched_is_believed(days: Days, capsys: pytest.CaptureFixtu
 def test_a_forgery_is_named_and_not_green(
     days: Days, forge: Forgery, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["attempts", "--name", "daily", "--folder", str(days.folder.parents[1])]
+    words = ["job", "status", "--name", "daily", "--folder", str(days.folder.parents[1])]
     forge(days.folder)
     assert cli.main(words) == 2
     out = capsys.readouterr().out
@@ -173,7 +173,7 @@ def test_a_forgery_is_named_and_not_green(
 def test_a_failure_stays_one_beside_a_forgery(days: Days) -> None:
     days.add(-1, Verdict.FAIL)
     middle(days.folder).unlink()
-    assert cli.main(["attempts", "--name", "daily", "--folder", str(days.folder.parents[1])]) == 1
+    assert cli.main(["job", "status", "--name", "daily", "--folder", str(days.folder.parents[1])]) == 1
 
 
 def test_what_follows_a_forgery_does_not_make_it_good(days: Days) -> None:

@@ -374,7 +374,7 @@ def test_an_archive_that_cannot_be_written_stops_it_before_it_begins(
 
 
 def scheduled(*words: str) -> int:
-    return cli.main(["scheduled", *words])
+    return cli.main(["job", "run", *words])
 
 
 WRONG = (
@@ -482,7 +482,7 @@ def test_what_was_skipped_is_no_sign_of_life() -> None:
 def test_what_a_job_is_worth_is_seen_from_outside(
     weekly: Weekly, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = ("attempts", "--name", "weekly", "--folder", str(tmp_path))
+    folder = ("job", "status", "--name", "weekly", "--folder", str(tmp_path))
     assert cli.main([*folder]) == 2
     assert "UNKNOWN weekly: no attempt has ended yet" in capsys.readouterr().out
     weekly.attempt()
@@ -505,7 +505,7 @@ def test_attempts_and_trend_agree(
     page = ["trend", "--runs", str(weekly.job.runs), "--out", str(tmp_path / "trend.html"), "--expiry-days", "3650"]
 
     def both() -> tuple[int, int]:
-        return cli.main(["attempts", *name]), cli.main(page)
+        return cli.main(["job", "status", *name]), cli.main(page)
 
     monkeypatch.setattr(signed_runs, "NOW", datetime.now(UTC))
     weekly.attempt()

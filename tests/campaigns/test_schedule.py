@@ -248,7 +248,7 @@ def test_no_secret_is_in_the_manifest(made: dict[str, Any]) -> None:
     env = {each["name"]: each.get("value") or each["valueFrom"]["secretKeyRef"] for each in container["env"]}
     assert env["DRILLPROOF_WEBHOOK"] == {"name": "drillproof", "key": "webhook"}
     assert container["args"] == [
-        *("scheduled", "--every=7d", "--name=weekly", "--within=6h", "--archive=evidence/dr"),
+        *("job", "run", "--every=7d", "--name=weekly", "--within=6h", "--archive=evidence/dr"),
         *("--archive-region=us-east-1", "--archive-credentials=/secrets/archive", "--retain=90d"),
         *("--webhook-secret=/secrets/webhook-secret", "--", "run", "--context", "in-cluster"),
         *("--config", "/config/drillproof.toml"),

@@ -101,7 +101,7 @@ def test_tell_says_what_a_run_came_to(
         "harness.checks.judge.is_current", lambda _: True
     )  # the sample's findings are not made by the judge
     monkeypatch.setenv("DRILLPROOF_WEBHOOK", receiver.url)
-    assert cli.main(["tell", run.name, "--runs", str(tmp_path)]) == code
+    assert cli.main(["notify", run.name, "--runs", str(tmp_path)]) == code
     (told,) = receiver.documents
     assert told["verdict"] == ("pass", "fail", "unknown")[code]
     assert told["text"].startswith(f"{told['verdict'].upper()} namespace_loss, RTO")
@@ -110,5 +110,5 @@ def test_tell_says_what_a_run_came_to(
 
 
 def test_nobody_to_tell_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["tell", "--runs", str(tmp_path)]) == 64
+    assert cli.main(["notify", "--runs", str(tmp_path)]) == 64
     assert "nobody is to be told" in capsys.readouterr().err

@@ -610,7 +610,7 @@ def test_nobody_is_told_that_a_run_passed_whose_findings_were_edited(
     passed = [{**each, "verdict": "pass"} for each in document["findings"]]
     write_json(run / "findings.json", {**document, "verdict": "pass", "findings": passed})
     monkeypatch.setenv("DRILLPROOF_WEBHOOK", receiver.url)
-    assert cli.main(["tell", run.name, "--runs", str(tmp_path)]) == 2
+    assert cli.main(["notify", run.name, "--runs", str(tmp_path)]) == 2
     (told_them,) = receiver.documents
     assert told_them["verdict"] == "unknown"
     assert "is not what this drillproof says" in told_them["runs"][0]["problems"][0]

@@ -204,7 +204,7 @@ def test_what_was_asked_reaches_the_drill(asked: list[Options]) -> None:
         (["matrix", "--workers", "0"], "--workers 0 drills nothing; say on how many clusters at once, 1 or more"),
         (["matrix", "--resume", "nowhere"], "nowhere holds no matrix that can be resumed"),
         (["matrix", "--strategy", "dmup"], "unknown strategy 'dmup'; did you mean dump? known: dump"),
-        (["table", "--runs", "nowhere"], "nowhere"),
+        (["compare", "--runs", "nowhere"], "nowhere"),
         (["recheck"], "RUN"),
         (["recheck", "nowhere"], "nowhere is no run directory"),
         (["report", "."], "no run directory"),
@@ -479,7 +479,7 @@ def test_a_matrix_drills_its_plan_and_goes_on_where_it_was(
     assert cli.main(["matrix", "--quiet", "--resume", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
     assert len(asked) == 1  # nothing was left to drill
-    assert cli.main(["table", "--runs", str(folder / "runs")]) == 0
+    assert cli.main(["compare", "--runs", str(folder / "runs")]) == 0
 
 
 def test_a_plan_is_told_without_a_drill(asked: list[Options], capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,7 @@ def test_nothing_missed_is_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["--real", "--stores", "oracle"], "oracle"), (["--stores", "mysql"], "--stores goes with --real")],
+    [(["--live", "--stores", "oracle"], "oracle"), (["--stores", "mysql"], "--stores goes with --live")],
 )
 def test_wrong_usage_is_64(capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
     assert main(["selftest", *words]) == 64

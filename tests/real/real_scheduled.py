@@ -110,7 +110,7 @@ def keys_of_the_machine(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> No
 def attempts(machine: Machine, store: ObjectStore, *more: str) -> int:
     where = ["--archive=evidence/dr", f"--archive-endpoint={store.outside}"]
     where += [f"--archive-credentials={machine.home}/credentials"]
-    return cli.main(["attempts", "--name=weekly", f"--folder={machine.home}/scheduled", *where, *more])
+    return cli.main(["job", "status", "--name=weekly", f"--folder={machine.home}/scheduled", *where, *more])
 
 
 def trend(machine: Machine) -> int:
@@ -138,7 +138,7 @@ def test_last_nights_backup_is_proved_kept_and_told(
     assert (attempts(machine, store), trend(machine)) == (0, 0)
     back = machine.home / "fetched"
     where = [f"--endpoint={store.outside}", f"--credentials={machine.home}/credentials", f"--into={back}"]
-    assert cli.main(["fetch", "--bucket=evidence/dr", *where]) == 0
+    assert cli.main(["download", "--bucket=evidence/dr", *where]) == 0
     (run,) = [path for path in back.iterdir() if path.is_dir()]
     assert cli.main(["verify", run.name, f"--runs={back}"]) == 0
     assert cli.main(["recheck", str(run)]) == 0
@@ -163,7 +163,7 @@ def test_who_deletes_the_stuck_one_is_found_out_once_another_follows(
     _, stuck, _ = sorted((machine.home / "scheduled" / "weekly" / "attempts").iterdir())
     stuck.unlink()
     assert attempts(machine, store) == 0  # the archive still has it
-    assert cli.main(["attempts", "--name=weekly", f"--folder={machine.home}/scheduled"]) == 2
+    assert cli.main(["job", "status", "--name=weekly", f"--folder={machine.home}/scheduled"]) == 2
     store.client().delete_object(Bucket="evidence", Key=f"dr/attempts/weekly/{stuck.name}")
     assert (attempts(machine, store), trend(machine)) == (2, 2)
     assert f"not believed: {stuck.name} is missing" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A whole matrix: its lanes, and the table that comes of them."""
+"""A whole matrix: its workers, and the table of their results."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.campaigns.matrix import page as pages
-from harness.campaigns.matrix import plan
-from harness.campaigns.matrix import worker as lanes
+from harness.campaigns.matrix import plan, worker
 from harness.campaigns.matrix.plan import Cell, Plan
 from harness.campaigns.matrix.results import Row, drilled, rows
-from harness.core import process as shell
+from harness.core import process
 from harness.core.errors import HarnessError, Misconfigured
 from harness.reports import Story
 from harness.workflows.progress import Progress
 from harness.workflows.runner import conduct
 
 WITHIN_S = 24 * 3600.0
-"""For other lanes to end once the first has nothing left to do."""
+"""For the other workers to end once the first has nothing left to do."""
 
 GRACE_S = 180.0
-"""For a lane that is told to stop: it takes its cluster down."""
+"""For a worker that must stop: it deletes its cluster."""
 
 
 def begin(home: Path, planned: Plan) -> Path:
-    """A new folder for a matrix, with its plan."""
+    """Create the folder of a matrix, with its plan."""
     folder = home / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
-        (folder / lanes.CELLS).mkdir(parents=True)
-        (folder / lanes.RUNS).mkdir()
+        (folder / worker.CELLS).mkdir(parents=True)
+        (folder / worker.RUNS).mkdir()
     except OSError as error:
         raise Misconfigured(f"cannot write {folder}: {error.strerror}; choose another folder with --into") from error
     plan.write(folder, planned)
@@ -42,11 +41,11 @@ def begin(home: Path, planned: Plan) -> Path:
 def drill(
     folder: Path,
     planned: Plan,
-    lane: tuple[int, int],
+    position: tuple[int, int],
     cluster: str,
     watch: Callable[[], AbstractContextManager[Progress]],
 ) -> None:
-    """Drill what no other lane has, on one cluster; `lane` is which of how many, from 0."""
+    """Drill the cells that no other worker drills, on one cluster; `position` is which worker of how many, from 0."""
     # They load every client library, which only a real drill needs.
     from harness.selftest.runner import rehearsal  # noqa: PLC0415
     from harness.workflows.drill import assembly  # noqa: PLC0415
@@ -55,38 +54,38 @@ def drill(
 
         def one(cell: Cell) -> Story:
             with watch() as progress:
-                story = conduct(planned.options(cell, folder / lanes.RUNS, cluster), progress, site)
+                story = conduct(planned.options(cell, folder / worker.RUNS, cluster), progress, site)
                 progress.say(f"{story.verdict.name} {cell.scenario} ({cell.strategy}, {cell.engine}): {story.run}")
             return story
 
-        lanes.drill(folder, planned, lane, one)
+        worker.drill(folder, planned, position, one)
 
 
 @contextlib.contextmanager
-def other_lanes(folder: Path, workers: int, cluster: str) -> Iterator[Callable[[], None]]:
-    """All lanes but the first, each a process with a cluster of its own; yields what waits for their end.
+def other_workers(folder: Path, workers: int, cluster: str) -> Iterator[Callable[[], None]]:
+    """Run all workers but the first, each a process with its own cluster; yields a function that waits for them.
 
-    They are told to stop, and let take their clusters down, where the block is left before.
+    If the block ends before that, they are stopped, and may still delete their clusters.
     """
     with contextlib.ExitStack() as stack:
         processes = []
         for number in range(1, workers):
-            log = stack.enter_context((folder / f"lane-{number}.log").open("ab"))
+            log = stack.enter_context((folder / f"worker-{number}.log").open("ab"))
             command = [sys.executable, "-m", "harness.cli", "matrix", "--resume", str(folder)]
-            mine = [f"--lane={number}", f"--workers={workers}", f"--cluster={cluster}-{number}"]
-            lane = shell.spawn([*command, *mine], output=log, grace_s=GRACE_S, apart=True)
-            processes.append(stack.enter_context(lane))
+            own = [f"--worker={number}", f"--workers={workers}", f"--cluster={cluster}-{number}"]
+            other = process.spawn([*command, *own], output=log, grace_s=GRACE_S, apart=True)
+            processes.append(stack.enter_context(other))
 
-        def ended() -> None:
-            for process in processes:
-                process.wait(WITHIN_S)
+        def wait() -> None:
+            for each in processes:
+                each.wait(WITHIN_S)
 
-        yield ended
+        yield wait
 
 
 def table(folder: Path, planned: Plan) -> tuple[tuple[Row, ...], int]:
-    """What the cells that were drilled came to, and how many were not drilled yet; written as pages, too."""
-    runs = [lanes.run_of(folder, cell) for cell in planned.cells]
+    """The results of the cells that were drilled, and the number of those that were not; also written as pages."""
+    runs = [worker.run_of(folder, cell) for cell in planned.cells]
     found = rows(drilled(run) for run in runs if run is not None)
     missing = runs.count(None)
     try:

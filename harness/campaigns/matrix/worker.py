@@ -1,8 +1,7 @@
-"""One lane of a matrix: drills one cell after another on a cluster of its own, beside other lanes.
+"""One worker of a matrix: drills cell after cell on its own cluster, in parallel with other workers.
 
-Lanes share nothing but the matrix' folder. A cell is claimed by a lock on a file, which the system drops when its
-lane ends, however it ends; what a cell came to is in a file of its own, so a matrix that was killed goes on where it
-was.
+Workers share the folder of the matrix and nothing else. A lock on a file claims a cell; the system releases it when the
+worker ends, however it ends. Each finished cell has a file with its run, so an interrupted matrix continues there.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ RUNS = "runs"
 CELLS = "cells"
 
 
-def drill(folder: Path, planned: Plan, lane: tuple[int, int], one: Callable[[Cell], Story]) -> None:
-    """Drill every cell that no other lane has; `lane` is which of how many, from 0. `one` drills one."""
-    for cell in _from_its_place(planned.cells, *lane):
+def drill(folder: Path, planned: Plan, position: tuple[int, int], one: Callable[[Cell], Story]) -> None:
+    """Drill every cell that no other worker has; `position` is which worker of how many, from 0. `one` drills one."""
+    for cell in _in_order(planned.cells, *position):
         claim = Lock(folder / CELLS / f"{cell.number}.lock")
         try:
             claim.acquire(f"cell {cell.number}")
-        except Misconfigured:  # another lane has it
+        except Misconfigured:  # another worker has it
             continue
         try:
             if run_of(folder, cell) is None:
@@ -36,14 +35,14 @@ def drill(folder: Path, planned: Plan, lane: tuple[int, int], one: Callable[[Cel
 
 
 def run_of(folder: Path, cell: Cell) -> Path | None:
-    """The run directory of a cell that was drilled to its end; None if it was not yet."""
+    """The run directory of a finished cell; None if it is not finished."""
     file = folder / CELLS / f"{cell.number}.json"
     if not file.exists():
         return None
     return folder / RUNS / Path(str(run_directory.read_json(file).get("run"))).name
 
 
-def _from_its_place(cells: tuple[Cell, ...], lane: int, lanes: int) -> tuple[Cell, ...]:
-    # Each lane begins at a place of its own, so that cells which are drilled on like stores stay with one lane.
-    start = len(cells) * lane // lanes
+def _in_order(cells: tuple[Cell, ...], worker: int, workers: int) -> tuple[Cell, ...]:
+    # Each worker starts at a place of its own, so that cells with similar stores stay with one worker.
+    start = len(cells) * worker // workers
     return cells[start:] + cells[:start]

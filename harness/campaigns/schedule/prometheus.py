@@ -57,7 +57,7 @@ def render(runs: Trend, job: str = "", known: History = NOTHING) -> str:
     return "\n".join(lines) + "\n"
 
 
-def writable(path: Path) -> Path:
+def require_writable(path: Path) -> Path:
     """`path`, if a text file can be written there. Misconfigured if not."""
     if path.suffix != ".prom":
         raise Misconfigured(f"--prometheus {path}: the collector reads only files whose names end in .prom")

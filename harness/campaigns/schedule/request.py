@@ -1,4 +1,4 @@
-"""What a user asks of a job, checked word by word before anything is begun."""
+"""The options of a job, checked before anything starts. Misconfigured for the first one that makes no sense."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from harness.backups.bucket_reader import Place, credentials
+from harness.backups.bucket_reader import credentials as read_credentials
 from harness.campaigns.schedule import prometheus as metrics
 from harness.campaigns.schedule import webhook as webhooks
 from harness.campaigns.schedule.archive import LOCKS, Archive
@@ -26,16 +26,16 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
 
 
 def job(
-    name: str,
     command: Sequence[str],
     *,
+    name: str,
     folder: Path,
     every: str | None = None,
     within: str = "6h",
-    archive: str | None = None,
-    endpoint: str = "",
-    region: str = "us-east-1",
-    credentials_file: Path | None = None,
+    archive: str = "",
+    archive_endpoint: str = "",
+    archive_region: str = "us-east-1",
+    archive_credentials: Path | None = None,
     retain: str | None = None,
     lock: str = "",
     webhook: str | None = None,
@@ -43,19 +43,26 @@ def job(
     prometheus: Path | None = None,
     key: Path | None = None,
 ) -> Job:
-    """The job. Misconfigured for the first word that makes no sense."""
+    """The job that these options describe."""
     if retain and not archive:
-        raise Misconfigured("--retain goes with --archive: say which bucket keeps the evidence")
+        raise Misconfigured("--retain needs --archive: name the bucket that keeps the evidence")
     return Job(
-        name=named(name),
-        command=of_command(command),
+        name=require_name(name),
+        command=require_command(command),
         folder=folder / name,
         every=durations.parse("--every", every) if every else None,
         within=durations.parse("--within", within),
         webhook=webhooks.parse(webhook or None, webhook_secret),
-        prometheus=metrics.writable(prometheus) if prometheus else None,
+        prometheus=metrics.require_writable(prometheus) if prometheus else None,
         keeping=keeping(
-            place("--archive", archive, endpoint, region), credentials_file, retain=retain, lock=lock, key=key
+            "--archive",
+            bucket=archive,
+            endpoint=archive_endpoint,
+            region=archive_region,
+            credentials=archive_credentials,
+            retain=retain,
+            lock=lock,
+            key=key,
         )
         if archive
         else None,
@@ -63,102 +70,111 @@ def job(
     )
 
 
-def named(name: str) -> str:
-    """A job's name. Misconfigured if it is none."""
+def require_name(name: str) -> str:
+    """A job's name."""
     if not _NAME.fullmatch(name):
-        raise Misconfigured(
-            f"--name {name!r} is no name of a job; write lower case letters, digits and dashes, up to 52"
-        )
+        raise Misconfigured(f"--name {name!r} is invalid; use up to 52 lower-case letters, digits and dashes")
     return name
 
 
-def of_command(words: Sequence[str]) -> tuple[str, ...]:
-    """A command that can be a job. Misconfigured if it cannot, or keeps its runs where the job does not find them."""
+def require_command(words: Sequence[str]) -> tuple[str, ...]:
+    """A command that a job can run, and that keeps its runs where the job finds them."""
     choose("command of a job", words[0] if words else "", COMMANDS)
-    for word in words:
-        if word == "--runs" or word.startswith("--runs="):
-            raise Misconfigured("a job keeps its runs in its own --folder; leave out --runs")
+    if any(word == "--runs" or word.startswith("--runs=") for word in words):
+        raise Misconfigured("a job keeps its runs in its own --folder; leave out --runs")
     return tuple(words)
 
 
-def keeping(where: Place, credentials_file: Path | None, *, retain: str | None, lock: str, key: Path | None) -> Keeping:
-    """Where evidence is kept, and how long. Misconfigured for the first word that makes no sense."""
-    time = retention(retain, lock)
-    return Keeping(archive(where, credentials_file, keys.signer(key)), time, lock)
+def require_pod_command(words: Sequence[str]) -> None:
+    """A command that a job can run in a pod."""
+    asked = require_command(words)
+    if asked[0] != "run" or f"--context={CONTEXT}" not in " ".join(asked).replace("--context ", "--context="):
+        raise Misconfigured(
+            f"a pod cannot create a cluster, so it can only run `run ... --context {CONTEXT}`; use `schedule systemd` "
+            "for other commands"
+        )
+    if any(word.partition("=")[0] in {"--config", "--key"} for word in asked):
+        raise Misconfigured("the pod has its own --config and --key; put --config before the `--`, and leave out --key")
+
+
+def keeping(  # a bucket's options, as `prove` has them
+    option: str,
+    *,
+    bucket: str,
+    endpoint: str,
+    region: str,
+    credentials: Path | None,
+    retain: str | None,
+    lock: str,
+    key: Path | None,
+) -> Keeping:
+    """Where evidence is kept, and how long; `option` is what names the bucket."""
+    where = place(option, bucket, endpoint, region)
+    return Keeping(
+        Archive(where, read_credentials(credentials, os.environ), keys.signer(key), keys.known()),
+        retention(retain, lock),
+        lock,
+    )
+
+
+def archive(option: str, *, bucket: str, endpoint: str, region: str, credentials: Path | None) -> Archive:
+    """An archive to read from."""
+    where = place(option, bucket, endpoint, region)
+    return Archive(where, read_credentials(credentials, os.environ), None, keys.known())
 
 
 def retention(retain: str | None, lock: str) -> timedelta | None:
-    """For how long evidence is kept; None for ever. Misconfigured if that is no time, or cannot be locked."""
+    """How long evidence is kept; None for no limit."""
     if lock:
         choose("--lock", lock, LOCKS)
     if lock and not retain:
-        raise Misconfigured("--lock holds a run as long as it is kept; say how long with --retain")
+        raise Misconfigured("--lock needs --retain: say how long the bucket locks each run")
     return durations.parse("--retain", retain) if retain else None
 
 
-def archive(where: Place, credentials_file: Path | None, signer: keys.PrivateKey | None = None) -> Archive:
-    """A bucket that keeps evidence. Misconfigured if there are no credentials for it."""
-    return Archive(where, credentials(credentials_file, os.environ), signer, keys.known())
-
-
-def of_pod(words: Sequence[str]) -> tuple[str, ...]:
-    """A command that can be a job in a pod. Misconfigured if it cannot."""
-    asked = of_command(words)
-    if asked[0] != "run" or f"--context={CONTEXT}" not in " ".join(asked).replace("--context ", "--context="):
-        raise Misconfigured(
-            f"a pod has no Docker to make a cluster with; what it can run is `run ... --context {CONTEXT}`: "
-            "schedule anything else with `schedule systemd`"
-        )
-    if any(word.partition("=")[0] in {"--config", "--key"} for word in asked):
-        raise Misconfigured("the pod has its own --config and --key; say --config before the `--`, and leave out --key")
-    return asked
-
-
-def image(ref: str) -> str:
-    """An image's reference. Misconfigured if it is none."""
+def require_image(ref: str) -> None:
+    """An image reference."""
     if not _IMAGE.fullmatch(ref):
-        raise Misconfigured(f"--image {ref!r} is no image; write REGISTRY/NAME:TAG, or NAME@sha256:DIGEST")
-    return ref
+        raise Misconfigured(f"--image {ref!r} is invalid; write REGISTRY/NAME:TAG, or NAME@sha256:DIGEST")
 
 
-def fits(within: timedelta, when: Calendar) -> None:
-    """Misconfigured if an attempt may take longer than to the next one."""
+def require_fit(within: timedelta, when: Calendar) -> None:
+    """An attempt must end before the next one starts."""
     if within > when.every:
         raise Misconfigured(
-            f"an attempt may take {durations.words(within)}, and the next one begins after "
-            f"{durations.words(when.every)} or "
-            "less; say a shorter --within"
+            f"an attempt may take {durations.words(within)}, but the next one can start after "
+            f"{durations.words(when.every)}; choose a shorter --within"
         )
 
 
-def words(when: Calendar, command: Sequence[str], said: Mapping[str, str | Path | None]) -> tuple[str, ...]:
-    """What calls `scheduled` with these options, and this command."""
-    told = [f"{option}={value}" for option, value in said.items() if value]
-    return ("scheduled", f"--every={durations.exact(when.every)}", *told, "--", *command)
+def words(when: Calendar, command: Sequence[str], options: Mapping[str, str | Path | None]) -> tuple[str, ...]:
+    """The words that run a job with these options: names as in `job`, empty ones are left out."""
+    used = {name: value for name, value in options.items() if options.get("archive") or not name.startswith("archive_")}
+    said = [f"--{name.replace('_', '-')}={value}" for name, value in used.items() if value]
+    return ("job", "run", f"--every={durations.exact(when.every)}", *said, "--", *command)
 
 
 def text(file: Path) -> str:
-    """What is in a file. Misconfigured if it cannot be read."""
+    """The content of the configuration file."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{file} cannot be read: {error}; name it with --config") from error
+        raise Misconfigured(f"cannot read {file}: {error}; name it with --config") from error
 
 
-def written(files: Mapping[str, str], into: Path) -> None:
-    """Write files into a folder. Misconfigured if they cannot be."""
-    made(into)
+def write(files: Mapping[str, str], into: Path) -> None:
+    """Write files into a folder."""
+    make_folder(into)
     try:
         for name, content in files.items():
             (into / name).write_text(content, encoding="utf-8")
     except OSError as error:
-        raise Misconfigured(f"cannot write into {into}: {error.strerror}; choose another with --into") from error
+        raise Misconfigured(f"cannot write to {into}: {error.strerror}; choose another folder with --into") from error
 
 
-def made(folder: Path) -> Path:
-    """`folder`, made if it is not there. Misconfigured if it cannot be."""
+def make_folder(folder: Path) -> None:
+    """Create a folder if it does not exist."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Misconfigured(f"cannot make {folder}: {error.strerror}; choose another with --into") from error
-    return folder
+        raise Misconfigured(f"cannot create {folder}: {error.strerror}; choose another folder with --into") from error

@@ -1,0 +1,147 @@
+"""Commands over many runs: `runs`, `compare` and `trend`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options, output
+from harness.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from harness.campaigns.trend import Job
+    from harness.core.model import Json
+    from harness.evidence.run_index import Entry
+
+app = typer.Typer()
+
+
+@options.command(
+    app, "drillproof runs", "drillproof runs --json | jq '.[] | select(.verdict != \"pass\")'", section="Evidence"
+)
+def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
+    """List the runs of a folder, newest last, with their verdicts.
+
+    Shows the verdicts as they were judged; `compare` judges each run again.
+    """
+    from harness.evidence.run_index import entries
+
+    found = tuple(entries(runs))
+    if as_json:
+        output.document([_document(each) for each in found])
+        return 0
+    if not found:
+        typer.echo(f"no run in {runs} yet; `drillproof run` makes one")
+    width = max((len(each.run.name) for each in found), default=0)
+    for each in found:
+        typer.echo(_line(each, width))
+    return 0
+
+
+@options.command(app, "drillproof compare", "drillproof compare --runs reports/runs --json", section="Evidence")
+def compare(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
+    """Compare scenarios, strategies and stores over all runs.
+
+    Judges each run again from its evidence.
+    """
+    from harness.campaigns.matrix import page as pages
+    from harness.campaigns.matrix.results import all_drills, drilled, rows
+
+    found = rows(drilled(run) for run in all_drills(runs))
+    if as_json:
+        output.document(pages.document(runs, found, (), 0))
+    else:
+        typer.echo(pages.markdown(found, (), 0), nl=False)
+    return output.EXIT_CODES[pages.overall(found, 0)]
+
+
+@options.command(app, "drillproof trend", "drillproof trend namespace_loss --expiry-days 7", section="Evidence")
+def trend(
+    scenarios: options.Scenarios = None,
+    expiry_days: Annotated[int, typer.Option(metavar="N", help="Days for which a passed drill counts.")] = 30,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="7d", help="Expected interval of each series. Default: the interval of the folder's job."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Write this HTML page.")] = Path("reports/trend.html"),
+    runs: options.Runs = options.RUNS,
+    as_json: options.AsJson = False,
+) -> int:
+    """Show verdicts and figures over time, and which proofs expired.
+
+    Runs are grouped into series by scenario, strategy, engine and stores; the latest run sets the status. A verdict
+    counts if a known key signed it; any other run is judged again from its evidence.
+
+    Exit code 0: the latest run of every series passed, is newer than --expiry-days, and not older than 1.5 times
+    --every. 1: one failed. 2: one is UNKNOWN or overdue, a proof expired, a run is not trusted, or a scenario that you
+    named was never drilled. Scenarios that you did not name are listed as never drilled, and do not change the exit
+    code. To drop a series, move its runs out of the folder. For the folder of a job, the verdict is never better than
+    that of `job status`.
+    """
+    from harness.campaigns import trend_page as pages
+    from harness.campaigns.trend import trend as over_time
+    from harness.core import choices, durations, resources
+    from harness.evidence.signing import keys
+    from harness.workflows.drill import scenario
+
+    known = scenario.load(resources.scenarios())
+    for name in scenarios or ():
+        choices.choose("scenario", name, tuple(known))
+    if not 1 <= expiry_days <= 3650:  # noqa: PLR2004 # ten years
+        raise Misconfigured(f"--expiry-days must be between 1 and 3650, not {expiry_days}")
+    asked = tuple(dict.fromkeys(scenarios or ()))
+    often = durations.parse("--every", every) if every else None
+    job = _job(runs)
+    found = over_time(
+        runs, keys.known(), scenarios=tuple(known), asked=asked, expiry_days=expiry_days, every=often, job=job
+    )
+    pages.write(found, out)
+    if as_json:
+        output.document(pages.document(found, runs))
+    else:
+        typer.echo(f"{pages.markdown(found)}trend: {out}")
+    return output.EXIT_CODES[found.verdict]
+
+
+def _job(runs: Path) -> Job | None:
+    """The job that a folder of runs belongs to, if any."""
+    from datetime import UTC, datetime
+
+    from harness.campaigns.schedule import attempt, attempt_log
+    from harness.campaigns.trend import Job
+    from harness.evidence.signing import keys
+
+    home = runs.resolve().parent
+    if not (home / "attempts").is_dir():
+        return None
+    found = attempt_log.history(home.name, [attempt_log.files(home / "attempts")], keys.believed())
+    now = datetime.now(UTC)
+    verdict, why = attempt.standing(found.attempts, now, found.doubt)
+    return Job(home.name, attempt.interval(found.attempts), attempt.last_began(found.attempts, now), verdict, why)
+
+
+def _document(entry: Entry) -> Json:
+    return {
+        "run": str(entry.run),
+        "began": entry.began.isoformat() if entry.began else None,
+        "scenario": entry.scenario,
+        "strategy": entry.strategy,
+        "engine": entry.engine,
+        "verdict": entry.verdict.value,
+        "problem": entry.problem,
+        "rto_s": entry.rto_s,
+        "rpo_s": entry.rpo_s,
+        "size_bytes": entry.size_bytes,
+    }
+
+
+def _line(entry: Entry, width: int) -> str:
+    from harness.core.text import duration, one_line
+
+    began = f"{entry.began:%Y-%m-%d %H:%M}" if entry.began else "?"
+    figures = f"RTO {duration(entry.rto_s):>12}  RPO {duration(entry.rpo_s):>12}  {entry.size_bytes / 1e6:7.1f} MB"
+    why = f"  ({entry.problem})" if entry.problem else ""
+    words = f"{entry.verdict.name:7}  {began:16}  {entry.run.name:{width}}  {figures}"
+    return f"{words}  {one_line(f'{entry.scenario} {entry.strategy} {entry.engine}{why}')}"

@@ -1,0 +1,139 @@
+"""Commands that send runs elsewhere, and get them back: `notify`, `upload` and `download`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options, output
+from harness.core.errors import HarnessError, Misconfigured
+
+app = typer.Typer()
+
+
+@options.command(
+    app,
+    "drillproof notify latest --webhook https://hooks.example.org/x",
+    "drillproof notify --prometheus /var/lib/prometheus/node-exporter/drillproof.prom",
+    section="Schedule",
+)
+def notify(
+    webhook: options.Webhook,
+    metrics: options.Metrics,
+    run: options.RunName = "latest",
+    runs: options.Runs = options.RUNS,
+) -> int:
+    """Send a result to a webhook, or write Prometheus metrics.
+
+    The webhook gets one run, Prometheus all runs of the folder. The exit code is the verdict of the run.
+    """
+    from harness.campaigns import trend
+    from harness.campaigns.schedule import prometheus
+    from harness.campaigns.schedule import webhook as webhooks
+    from harness.campaigns.schedule.notification import message
+    from harness.checks.trust import believed
+    from harness.evidence import run_directory
+    from harness.evidence.signing import keys
+
+    hook = webhooks.parse(webhook.webhook, webhook.webhook_secret)
+    if not hook and not metrics.prometheus:
+        raise Misconfigured("name a webhook with --webhook, or a file with --prometheus")
+    if metrics.prometheus:
+        prometheus.require_writable(metrics.prometheus)
+    path = run_directory.find(runs, run)
+    judged = believed(path)
+    if metrics.prometheus:
+        found = trend.trend(path.parent, keys.known(), scenarios=())
+        prometheus.write(metrics.prometheus, prometheus.render(found))
+    if hook:
+        hook.send(message([judged]))
+    return output.EXIT_CODES[judged.verdict]
+
+
+@options.command(
+    app,
+    "drillproof upload latest --bucket evidence/dr --retain 90d",
+    "drillproof upload latest --bucket evidence/dr --retain 1w --lock compliance --credentials ./archive",
+    section="Evidence",
+)
+def upload(
+    bucket: options.Bucket,
+    retention: options.Retention,
+    evidence: options.Evidence,
+    run: options.RunName = "latest",
+    as_json: options.AsJson = False,
+) -> int:
+    """Upload a signed run to an archive; delete expired runs there.
+
+    Deletes only runs that a known key signed. Keeps the newest run of each series (scenario, strategy, engine, stores
+    and owner), and the newest that passed, also after they expire.
+    """
+    from datetime import UTC, datetime
+
+    from harness.campaigns.schedule import request
+    from harness.evidence import run_directory
+
+    keeping = request.keeping("--bucket", **vars(bucket), **vars(retention), key=evidence.key)
+    keeping.archive.open(write=True)
+    path = run_directory.find(evidence.runs, run)
+    new = keeping.archive.put(path, keeping.retain, keeping.lock)
+    pruned = keeping.archive.prune(datetime.now(UTC))
+    name = keeping.archive.place.name
+    if as_json:
+        output.document(
+            {
+                "archive": name,
+                "run": path.name,
+                "new": new,
+                "removed": list(pruned.removed),
+                "spared": list(pruned.spared),
+                "problems": list(pruned.problems),
+            }
+        )
+        return 0
+    typer.echo(f"{name}: {path.name} {'uploaded' if new else 'is already in the archive'}")
+    for each in pruned.removed:
+        typer.echo(f"expired, deleted: {each}")
+    for each in pruned.spared:
+        typer.echo(f"expired, kept as the newest of its series: {each}")
+    for each in pruned.problems:
+        typer.echo(each, err=True)
+    return 0
+
+
+@options.command(app, "drillproof download --bucket evidence/dr", section="Evidence")
+def download(
+    bucket: options.Bucket,
+    into: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the runs.")] = Path("reports/fetched"),
+    as_json: options.AsJson = False,
+) -> int:
+    """Download the runs of an archive, and verify each of them.
+
+    Read them with `trend`, `compare` and `verify`.
+
+    Exit code 0: all runs in the archive are signed by known keys, and are in the folder now. 2: some are not; these
+    are not downloaded.
+    """
+    from harness.campaigns.schedule import request
+
+    archive = request.archive("--bucket", **vars(bucket))
+    archive.open(write=False)
+    entries, problems = archive.entries()
+    new: list[str] = []
+    doubts = list(problems)
+    request.make_folder(into)
+    for entry in entries:
+        try:
+            if archive.fetch(entry, into):
+                new.append(entry.run)
+        except HarnessError as error:
+            doubts.append(str(error))
+    if as_json:
+        output.document({"into": str(into), "runs": [e.run for e in entries], "new": [*new], "problems": [*doubts]})
+    else:
+        typer.echo(f"{into}: {len(entries)} runs in the archive, {len(new)} of them new here")
+    if doubts:
+        raise HarnessError(f"not downloaded, because it is not trusted: {'; '.join(doubts)}")
+    return 0
