@@ -47,8 +47,8 @@ custos: $(VENV)/.ready ## the settings that Custos' charts had, on PostgreSQL, w
 matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fewer by ARGS='namespace_loss --stores consul'
 	@$(VENV)/bin/drillproof matrix $(ARGS)
 
-selftest: $(VENV)/.ready ## spoil what a real drill restored, in every known way: each must be noticed; some 20 minutes
-	@$(VENV)/bin/drillproof selftest --real $(ARGS)
+selftest: $(VENV)/.ready ## mutate what a real drill restored, in every known way: each must be detected; about 20 minutes
+	@$(VENV)/bin/drillproof selftest --live $(ARGS)
 
 check: $(VENV)/.ready ## lint, format and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy

@@ -4,7 +4,7 @@
     python -m harness.campaigns.docs_tables --check        # says which pages are not what a matrix makes of them
 
 A mark is `<!-- table: NAME -->`, and `<!-- end -->` after it; the names are those of `TABLES`. They are made from one
-file, reports/sample/matrix.json, as `drillproof matrix` and `drillproof table --json` write it; `NAME from FILE` from
+file, reports/sample/matrix.json, as `drillproof matrix` and `drillproof compare --json` write it; `NAME from FILE` from
 FILE.json beside it.
 """
 
@@ -84,7 +84,7 @@ def rows_of(matrix: Path) -> Rows:
     """The rows of a matrix.json. HarnessError names the file if it is none."""
     rows = tuple(map(mapping, items(read_json(matrix).get("rows"))))
     if not rows or not all(text(row.get("scenario")) and items(row.get("runs")) for row in rows):
-        raise Misconfigured(f"{matrix} has no rows of drills; write it with `drillproof table --json`")
+        raise Misconfigured(f"{matrix} has no rows of drills; write it with `drillproof compare --json`")
     return rows
 
 

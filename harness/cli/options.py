@@ -377,8 +377,9 @@ def _path(value: str | Path) -> Path:
 def _folder(value: str | Path) -> Path:
     path = _path(value)
     try:
-        if path.exists() and not path.is_dir():
-            raise typer.BadParameter(f"{path} is a file, not a folder")
+        existing = next((each for each in (path, *path.parents) if each.exists()), path)
     except OSError as error:
         raise typer.BadParameter(f"{path}: {error.strerror}") from error
+    if existing.exists() and not existing.is_dir():
+        raise typer.BadParameter(f"{existing} is a file, not a folder")
     return path

@@ -149,7 +149,7 @@ def test_what_nobody_touched_is_believed(days: Days, capsys: pytest.CaptureFixtu
     assert list(days.found().heads) == [days.made[-1].file]
     assert [len(each.after) for each in days.made] == [0, 1, 1]
     assert cli.main(["job", "status", "--name", "daily", "--folder", str(days.folder.parents[1])]) == 0
-    assert "not believed" not in capsys.readouterr().out
+    assert "not trusted" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("forge", "said"), FORGERIES.values(), ids=list(FORGERIES))
@@ -160,7 +160,7 @@ def test_a_forgery_is_named_and_not_green(
     forge(days.folder)
     assert cli.main(words) == 2
     out = capsys.readouterr().out
-    (line,) = [line for line in out.splitlines() if line.startswith("not believed: ")]
+    (line,) = [line for line in out.splitlines() if line.startswith("not trusted: ")]
     assert said in line
     assert ".json " in line
     assert out.splitlines()[-1].startswith("UNKNOWN daily: ")

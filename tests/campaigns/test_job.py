@@ -380,8 +380,8 @@ def scheduled(*words: str) -> int:
 WRONG = (
     (["--", "list"], "unknown command of a job"),
     (["--", "run", "--runs", "x"], "leave out --runs"),
-    (["--name", "Weekly", "--", "run"], "no name of a job"),
-    (["--name", "a/b", "--", "run"], "no name of a job"),
+    (["--name", "Weekly", "--", "run"], "--name"),
+    (["--name", "a/b", "--", "run"], "--name"),
     (["--every", "weekly", "--", "run"], "no length of time"),
     (["--within", "0h", "--", "run"], "no length of time"),
     (["--retain", "9d", "--", "run"], "--archive"),

@@ -1,4 +1,4 @@
-"""Matrices: what is planned and what is left out, lanes that share nothing but a folder, and the table."""
+"""Matrices: what is planned and what is left out, workers that share nothing but a folder, and the table."""
 
 from __future__ import annotations
 
@@ -218,14 +218,14 @@ threading.Event().wait(30)
             raise NotYet("not up")
 
     with process.spawn([sys.executable, "-c", script, str(tmp_path)], grace_s=10):
-        until(is_up, waited_for="the lane", within_s=10, every_s=0.05)
+        until(is_up, waited_for="the worker", within_s=10, every_s=0.05)
     assert (tmp_path / "clean").exists()
 
 
-def test_a_lane_goes_on_where_a_step_of_the_first_ends_all_its_commands(
+def test_a_worker_goes_on_where_a_step_of_the_first_ends_all_its_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step that failed, or was interrupted, killed the other lanes outright; their clusters stayed."""
+    """A step that failed, or was interrupted, killed the other workers outright; their clusters stayed."""
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\ntrap 'touch {tmp_path}/clean; exit' TERM\ntouch {tmp_path}/up\nsleep 30 & wait\n")
     program.chmod(0o755)
@@ -235,7 +235,7 @@ def test_a_lane_goes_on_where_a_step_of_the_first_ends_all_its_commands(
         if not (tmp_path / "up").exists():
             raise NotYet("not up")
 
-    with runner.other_lanes(tmp_path, 2, "c"):
-        until(is_up, waited_for="the lane", within_s=10, every_s=0.05)
+    with runner.other_workers(tmp_path, 2, "c"):
+        until(is_up, waited_for="the worker", within_s=10, every_s=0.05)
         process.kill_all()
     assert (tmp_path / "clean").exists()

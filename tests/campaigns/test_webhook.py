@@ -93,7 +93,7 @@ def test_a_secret_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sample", "code"), [(sample_runs.passed, 0), (sample_runs.failed, 1), (sample_runs.broken_off, 2)]
 )
-def test_tell_says_what_a_run_came_to(
+def test_notify_sends_the_result_of_a_run(
     sample: type[object], code: int, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = sample_runs.__dict__[sample.__name__](tmp_path / "namespace_loss")
@@ -111,4 +111,4 @@ def test_tell_says_what_a_run_came_to(
 
 def test_nobody_to_tell_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["notify", "--runs", str(tmp_path)]) == 64
-    assert "nobody is to be told" in capsys.readouterr().err
+    assert "--webhook" in capsys.readouterr().err

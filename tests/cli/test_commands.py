@@ -58,9 +58,9 @@ def test_a_verdict_that_its_findings_do_not_have_is_listed_unknown(folder: Path)
 
 def test_no_runs_and_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["runs", "--runs", str(tmp_path)]) == 0
-    assert "`drillproof run` makes one" in capsys.readouterr().out
+    assert "drillproof run" in capsys.readouterr().out
     assert cli.main(["runs", "--runs", str(tmp_path / "none")]) == 64
-    assert "is no folder of run directories" in capsys.readouterr().err
+    assert str(tmp_path / "none") in capsys.readouterr().err
 
 
 def test_open_opens_and_says_where(
@@ -70,7 +70,7 @@ def test_open_opens_and_says_where(
     monkeypatch.setattr("webbrowser.open", opened.append)
     page = (folder / "latest").resolve() / "report.html"
     assert cli.main(["open"]) == 64
-    assert "`drillproof report latest` makes it" in capsys.readouterr().err
+    assert "drillproof report latest" in capsys.readouterr().err
     page.write_text("<p>")
     assert cli.main(["open"]) == 0
     assert (capsys.readouterr().out, opened) == (f"{page}\n", [page.as_uri()])
@@ -82,7 +82,7 @@ def test_a_plan_says_what_breaks_and_how_long_it_took_before(folder: Path, capsy
     assert cli.main(["plan"]) == 0
     told = capsys.readouterr().out
     assert "BREAKS delete-namespace" in told
-    assert "by the median of 2 past runs like it" in told
+    assert "2 past runs" in told
     assert cli.main(["plan", "--json", "--stores", "consul"]) == 0
     (planned,) = json.loads(capsys.readouterr().out)
     assert (planned["past_runs"], planned["usual_s"]) == (0, None)
@@ -96,7 +96,7 @@ def test_a_plan_guesses_nothing_from_a_run_that_broke_off(folder: Path, capsys: 
     (folder / "20260106T000000Z-namespace_loss").mkdir()
     (folder / "20260106T000000Z-namespace_loss" / "run.json").write_text("[")
     assert cli.main(["plan"]) == 0
-    assert "how long is not known" in capsys.readouterr().out
+    assert str(folder) in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_every_scenario_can_be_planned(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`drillproof doctor`: each thing that a machine needs, and the command that mends it."""
+"""`drillproof doctor`: each thing that a machine needs, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_that_a_drill_needs_is_looked_at(engine: Path) -> None:
     names = {"container engine", "fence", "rights", "versions", "room on the disk", "memory", "inotify instances"}
     assert names <= {each.name for each in diagnose.diagnose()}
-    assert all(each.mend for each in diagnose.diagnose() if each.ok is False)
+    assert all(each.fix for each in diagnose.diagnose() if each.ok is False)
     assert "Python 3." in found("versions").detail
 
 
 def test_a_rootless_engine_cannot_be_fenced(engine: Path) -> None:
     assert found("fence").ok is True
     engine.write_text("#!/bin/sh\necho '[\"name=rootless\"]'\n")
-    assert (found("fence").ok, found("fence").mend[:18]) == (False, "docker context use")
+    assert (found("fence").ok, found("fence").fix[:18]) == (False, "docker context use")
     engine.write_text("#!/bin/sh\nexit 1\n")
     assert found("fence").ok is False
 
@@ -68,7 +68,7 @@ def unresponsive(_cache: Path) -> None:
 
 def test_an_engine_that_does_not_answer_is_refused_as_by_a_drill(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnose, "find_engine", unresponsive)
-    assert (found("container engine").ok, found("container engine").mend) == (False, "it runs")
+    assert (found("container engine").ok, found("container engine").fix) == (False, "it runs")
     assert found("fence").ok is None
 
 
@@ -83,7 +83,7 @@ def test_an_engine_that_died_under_a_drill_is_refused_as_by_a_drill(
     lock = Lock(paths.state() / "mine.lock")
     lock.acquire("it")
     assert found("container engine").ok is False
-    assert "mine" in found("container engine").mend
+    assert "mine" in found("container engine").fix
     lock.release()
 
 
@@ -91,12 +91,12 @@ def test_a_socket_that_is_closed_to_us_is_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(diagnose, "find_engine", unresponsive)
     monkeypatch.setattr(diagnose, "SOCKET", tmp_path)
     monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
-    assert (found("container engine").ok, found("container engine").mend[:14]) == (False, "sudo usermod -")
+    assert (found("container engine").ok, found("container engine").fix[:14]) == (False, "sudo usermod -")
 
 
 def test_a_folder_that_is_not_ours_is_told(engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "yet"))
     assert found("rights").ok is True
     monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
-    assert (found("rights").ok, found("rights").mend) == (False, f'sudo chown -R "$USER" {tmp_path}')
+    assert (found("rights").ok, found("rights").fix) == (False, f'sudo chown -R "$USER" {tmp_path}')
     assert not (tmp_path / "not").exists()

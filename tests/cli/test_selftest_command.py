@@ -16,10 +16,10 @@ def missed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("missed")
-def test_a_sabotage_that_was_missed_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missed_mutation_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["selftest"]) == 1
     assert capsys.readouterr().out == (
-        "MISSED  live mysql one row gone: nothing turned red\n6 sabotages noticed, 1 missed\n"
+        "MISSED  live mysql one row gone: nothing turned red\n6 mutations detected, 1 missed\n"
     )
 
 
@@ -32,12 +32,12 @@ def test_scripts_get_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nothing_missed_is_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("harness.selftest.runner.rehearsal", lambda: {"noticed": 7, "missed": [], "seconds": 1.0})
     assert main(["selftest"]) == 0
-    assert "7 sabotages noticed, 0 missed" in capsys.readouterr().out
+    assert "7 mutations detected, 0 missed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["--live", "--stores", "oracle"], "oracle"), (["--stores", "mysql"], "--stores goes with --live")],
+    [(["--live", "--stores", "oracle"], "oracle"), (["--stores", "mysql"], "--live")],
 )
 def test_wrong_usage_is_64(capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
     assert main(["selftest", *words]) == 64

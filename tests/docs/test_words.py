@@ -50,7 +50,6 @@ def test_documents(page: Path) -> None:
     assert found(documents.prose(page)) == []
 
 
-@REWRITTEN
 def test_help_of_commands() -> None:
     assert found(help_texts()) == []
 

@@ -232,7 +232,7 @@ def test_an_address_in_a_secret_is_seen() -> None:
 
 def test_nobody_writes_is_no_plan() -> None:
     assert planned(source(), target(), replace(OPTIONS, writers=())).fatal == (
-        "nothing says who writes: name writers with --writer, or a command with --freeze",
+        "nothing says who writes: name writers with --writer, or a command with --quiesce",
     )
 
 
@@ -242,7 +242,7 @@ def test_nobody_writes_is_no_plan() -> None:
         ({"namespace": "No"}, "names no namespace"),
         ({"storage_classes": ["fast"]}, "write OLD=NEW"),
         ({"writers": ["pod/x"]}, "write KIND/NAME"),
-        ({"freeze": "true"}, "go together"),
+        ({"freeze": "true"}, "--resume"),
         ({"kubeconfig": Path("/nowhere")}, "no kubeconfig"),
         ({"target": "c"}, "allows no move from or to c; `migrate` lists: a, b"),
         ({"config": Path("/nowhere")}, "no file /nowhere allows any move"),

@@ -283,7 +283,7 @@ def _writers(options: MoveOptions, source: Survey) -> Iterator[tuple[bool, str]]
     for name, thing in frozen(source.things):
         yield True, f"{name} is frozen already, by {text(thing, 'metadata', 'annotations', BY)}"
     if not options.writers and not options.freeze:
-        yield True, "nothing says who writes: name writers with --writer, or a command with --freeze"
+        yield True, "nothing says who writes: name writers with --writer, or a command with --quiesce"
 
 
 def _outside(source: Survey) -> Iterator[str]:

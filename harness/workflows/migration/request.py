@@ -66,7 +66,7 @@ def options(
         if not NAME.fullmatch(word):
             raise Misconfigured(f"{name} {word!r} names no namespace")
     if bool(freeze) != bool(unfreeze):
-        raise Misconfigured("--freeze and --unfreeze go together: what was stopped must be let go again")
+        raise Misconfigured("--quiesce and --resume need each other: drillproof must be able to undo what it stops")
     may_move((source, target), config)
     return MoveOptions(
         kubeconfig=kubeconfig_of(kubeconfig),
