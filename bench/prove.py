@@ -19,7 +19,8 @@ from harness.clusters.kind import KindCluster
 from harness.clusters.local import Supplies
 from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.kubernetes import items, objects, text
+from harness.core.json import items, text
+from harness.core.kubernetes import objects
 from harness.core.model import Json
 from harness.evidence.journal import read
 from harness.evidence.run_directory import read_json

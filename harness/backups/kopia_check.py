@@ -15,7 +15,8 @@ from harness.backups.object_store import ObjectStore
 from harness.backups.velero_check import Answer
 from harness.core import timeouts
 from harness.core.errors import HarnessError
-from harness.core.kubernetes import Object, RunsKubectl, text
+from harness.core.json import text
+from harness.core.kubernetes import Object, RunsKubectl
 from harness.core.model import Json
 from harness.core.process import run
 from harness.core.reason import Reason

@@ -24,7 +24,8 @@ from harness.backups.velero_check import Answer
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.kubernetes import Object, RunsKubectl, items, keys, number, objects, text
+from harness.core.json import integer, items, keys, text
+from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.model import Json, Protected, Stored, ToolReport, VolumeCopy
 from harness.core.reason import Reason, ordered
 from harness.core.wait import NotYet, until
@@ -150,7 +151,7 @@ class VeleroEngine:
         """Every volume that a pod's annotation asks Velero to copy."""
         pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
         return tuple(
-            Protected(text(pod, "metadata", "labels", STORE_LABEL), text(pod, "metadata", "name"), volume.strip())
+            Protected(text(pod, "metadata", "labels", STORE_LABEL), name_of(pod), volume.strip())
             for pod in pods
             for volume in text(pod, "metadata", "annotations", ANNOTATION).split(",")
             if volume.strip()
@@ -159,7 +160,7 @@ class VeleroEngine:
     def hooks(self, namespace: str) -> Mapping[str, int]:
         """How many of its two hooks each pod's annotations ask for, as Velero counts them in `status.hookStatus`."""
         pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
-        asked = {text(pod, "metadata", "name"): hooks_of(pod) for pod in pods}
+        asked = {name_of(pod): hooks_of(pod) for pod in pods}
         return {pod: count for pod, count in asked.items() if count}
 
     def backup(self, name: str, namespace: str) -> ToolReport:
@@ -283,7 +284,7 @@ class VeleroEngine:
 
     def _run(self, wanted: Object, within_s: float) -> Object:
         """Create a Backup or Restore and return it when its phase is one that stays."""
-        kind, name = text(wanted, "kind"), text(wanted, "metadata", "name")
+        kind, name = text(wanted, "kind"), name_of(wanted)
         self._cluster.kubectl("create", "-f", "-", stdin=json.dumps(wanted))
         address = (f"{kind.lower()}s.velero.io", self._here, f"--field-selector=metadata.name={name}")
 
@@ -302,15 +303,15 @@ class VeleroEngine:
 
     def _report(self, done: Object, volumes: tuple[VolumeCopy, ...], results: str) -> ToolReport:
         return ToolReport(
-            name=text(done, "metadata", "name"),
+            name=name_of(done),
             phase=text(done, "status", "phase"),
-            errors=number(done, "status", "errors"),
-            warnings=number(done, "status", "warnings"),
+            errors=integer(done, "status", "errors"),
+            warnings=integer(done, "status", "warnings"),
             messages=(*_said(done), *self._results(results))[:MAX_MESSAGES],
             volumes=volumes,
             of=text(done, "spec", "backupName"),
-            hooks_attempted=number(done, "status", "hookStatus", "hooksAttempted"),
-            hooks_failed=number(done, "status", "hookStatus", "hooksFailed"),
+            hooks_attempted=integer(done, "status", "hookStatus", "hooksAttempted"),
+            hooks_failed=integer(done, "status", "hookStatus", "hooksFailed"),
         )
 
     def _records(self, kind: str, label: str, name: str) -> tuple[VolumeCopy, ...]:
@@ -380,8 +381,8 @@ def volume_copy(record: Object) -> VolumeCopy:
         pod=text(record, "spec", "pod", "name"),
         volume=text(record, "spec", "volume"),
         phase=text(record, "status", "phase"),
-        bytes_done=number(record, "status", "progress", "bytesDone"),
-        bytes_total=number(record, "status", "progress", "totalBytes"),
+        bytes_done=integer(record, "status", "progress", "bytesDone"),
+        bytes_total=integer(record, "status", "progress", "totalBytes"),
         message=text(record, "status", "message"),
     )
 
@@ -396,6 +397,6 @@ def _said(done: Object) -> Iterator[str]:
     if reason := text(done, "status", "failureReason"):
         yield f"errors: {reason}"
     yield from (f"errors: {error}" for error in items(done, "status", "validationErrors"))
-    attempted, failed = (number(done, "status", "hookStatus", count) for count in ("hooksAttempted", "hooksFailed"))
+    attempted, failed = (integer(done, "status", "hookStatus", count) for count in ("hooksAttempted", "hooksFailed"))
     if attempted or failed:
         yield f"hooks: {attempted} attempted, {failed} failed"

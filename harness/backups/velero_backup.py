@@ -18,7 +18,8 @@ from harness.backups.repository_layout import LAYOUTS
 from harness.backups.velero import ANNOTATION, RUNNING, hooks_of, volume_copy
 from harness.core.choices import choose
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.kubernetes import Object, at, items, number, text
+from harness.core.json import at, integer, items, text
+from harness.core.kubernetes import Object, name_of
 from harness.core.model import DONE, Json, ToolReport, VolumeCopy
 
 NEWEST = "newest"
@@ -94,7 +95,7 @@ def read(source: Source, listing: Listing, name: str, schedule: str = "") -> Rec
     """
     backup, others = _chosen(source, listing, name, schedule)
     _can_be_restored(source, backup)
-    name = text(backup, "metadata", "name")
+    name = name_of(backup)
     folder = f"backups/{name}/{name}"
     copies = tuple(_list(source, listing, f"{folder}-podvolumebackups.json.gz"))
     kept = tuple(
@@ -180,13 +181,13 @@ def _backup(source: Source, name: str) -> Object:
         found: Json = json.loads(source.read(key))
     except ValueError as error:
         raise HarnessError(f"{key} is no JSON: {error}") from error
-    if not isinstance(found, Mapping) or text(found, "metadata", "name") != name:
+    if not isinstance(found, Mapping) or name_of(found) != name:
         raise HarnessError(f"{key} does not describe the backup {name}")
     return found
 
 
 def _can_be_restored(source: Source, backup: Object) -> None:
-    name, phase = text(backup, "metadata", "name"), text(backup, "status", "phase")
+    name, phase = name_of(backup), text(backup, "status", "phase")
     if phase in RUNNING:
         raise Misconfigured(f"the backup {name} is still running ({phase or 'no phase yet'}); wait for its end")
     if phase not in {DONE, IN_PART}:
@@ -208,20 +209,20 @@ def _can_be_restored(source: Source, backup: Object) -> None:
 
 def _report(backup: Object, copies: tuple[Object, ...]) -> ToolReport:
     return ToolReport(
-        name=text(backup, "metadata", "name"),
+        name=name_of(backup),
         phase=text(backup, "status", "phase"),
-        errors=number(backup, "status", "errors"),
-        warnings=number(backup, "status", "warnings"),
+        errors=integer(backup, "status", "errors"),
+        warnings=integer(backup, "status", "warnings"),
         messages=tuple(map(str, items(backup, "status", "validationErrors"))),
         volumes=tuple(map(copy_of, copies)),
-        hooks_attempted=number(backup, "status", "hookStatus", "hooksAttempted"),
-        hooks_failed=number(backup, "status", "hookStatus", "hooksFailed"),
+        hooks_attempted=integer(backup, "status", "hookStatus", "hooksAttempted"),
+        hooks_failed=integer(backup, "status", "hookStatus", "hooksFailed"),
     )
 
 
 def _is_empty(copy: Object) -> bool:
     """Velero calls the copy of a volume with no file in it done, and keeps no snapshot."""
-    return text(copy, "status", "phase") == DONE and not number(copy, "status", "progress", "totalBytes")
+    return text(copy, "status", "phase") == DONE and not integer(copy, "status", "progress", "totalBytes")
 
 
 def _missed(pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[str]:
@@ -302,7 +303,7 @@ def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple
             mine = [(pod, volume) for claim, pod, volume in mounts if claim == _address(thing)]
             yield Claim(
                 _namespace(thing),
-                text(thing, "metadata", "name"),
+                name_of(thing),
                 text(thing, "spec", "storageClassName"),
                 copied=any(mount in copied for mount in mine),
                 pods=tuple(pod for pod, _ in mine),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from harness.backups.velero_install import NAMESPACE
 from harness.core import timeouts
 from harness.core.errors import HarnessError, ToolFailed
-from harness.core.kubernetes import Object, RunsKubectl, objects, text
+from harness.core.json import text
+from harness.core.kubernetes import Object, RunsKubectl, objects
 from harness.core.reason import Reason, ordered
 
 MAX_LINES = 20

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.backups.object_store import ObjectStore
 from harness.core.errors import ToolFailed
-from harness.core.kubernetes import Object, RunsKubectl, number, objects, text
+from harness.core.json import integer, text
+from harness.core.kubernetes import Object, RunsKubectl, objects
 from harness.core.model import Json
 from harness.core.process import run
 from harness.core.wait import NotYet, until
@@ -97,9 +98,9 @@ def ready(kubectl: RunsKubectl, namespace: str = NAMESPACE) -> None:
     """Return when it can work; else NotYet, with what is missing."""
     found = objects(kubectl, "deployments,daemonsets,backupstoragelocations.velero.io", f"--namespace={namespace}")
     state = {text(thing, "kind"): thing for thing in found}
-    server = number(state.get("Deployment"), "status", "availableReplicas")
-    agents = number(state.get("DaemonSet"), "status", "numberReady")
-    workers = number(state.get("DaemonSet"), "status", "desiredNumberScheduled")
+    server = integer(state.get("Deployment"), "status", "availableReplicas")
+    agents = integer(state.get("DaemonSet"), "status", "numberReady")
+    workers = integer(state.get("DaemonSet"), "status", "desiredNumberScheduled")
     bucket = text(state.get("BackupStorageLocation"), "status", "phase")
     if not server or not workers or agents < workers or bucket != "Available":
         raise NotYet(f"{server} of 1 server, {agents} of {workers} agents, bucket {bucket or 'not seen'}")

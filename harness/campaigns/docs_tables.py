@@ -42,7 +42,7 @@ def _noticed(rows: Rows) -> Iterator[str]:
 
 
 def _not_drilled(rows: Rows) -> Iterator[str]:
-    drilled = {text(row.get("scenario")) for row in rows}
+    drilled = {text(row, "scenario") for row in rows}
     known = scenario.load(resources.scenarios())
     missing = sorted(set(known) - drilled)
     drilled_too = many(len(known) - len(missing), "disaster")
@@ -83,7 +83,7 @@ def filled(page: str, rows: Rows, where: str, others: Callable[[str], Rows] = la
 def rows_of(matrix: Path) -> Rows:
     """The rows of a matrix.json. HarnessError names the file if it is none."""
     rows = tuple(map(mapping, items(read_json(matrix).get("rows"))))
-    if not rows or not all(text(row.get("scenario")) and items(row.get("runs")) for row in rows):
+    if not rows or not all(text(row, "scenario") and items(row, "runs") for row in rows):
         raise Misconfigured(f"{matrix} has no rows of drills; write it with `drillproof compare --json`")
     return rows
 
@@ -92,7 +92,7 @@ def _table(rows: Rows, *, figures: bool) -> Iterator[str]:
     heads = ("disaster", "strategy", "engine", *STORES, "drills", *(FIGURES.values() if figures else ()))
     yield from (line(heads), line("---" for _ in heads))
     for row in rows:
-        stores = mapping(row.get("stores"))
+        stores = mapping(row, "stores")
         yield line(
             (
                 *(text(row.get(name)) for name in ("scenario", "strategy", "engine")),

@@ -235,7 +235,7 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
     point = Point(
         run,
         make_of(facts),
-        text(facts.get("size")),
+        text(facts, "size"),
         _time_of_name(run),
         Verdict.UNKNOWN,
         {},
@@ -254,7 +254,7 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
     verdict = worst(map(verdict_of, said))
     noticing = expects_findings(facts)  # figures of a bad recovery would praise it
     figures = {} if noticing else {name: number(found.verdict.said.get(name)) for name in FIGURES}
-    signed_at = text(found.evidence.said.get("signedAt"))
+    signed_at = text(found.evidence.said, "signedAt")
     drill = f"{text(found.evidence.said.get('run'))} {signed_at}"
     return replace(point, verdict=verdict, figures=figures, ended=time_of(signed_at) or point.ended), drill
 
@@ -278,7 +278,7 @@ def _judged(point: Point) -> Point:
 def _bad(run: Path) -> Counter[tuple[str, str, str]]:
     """How many findings that are no PASS there are by check, verdict and reason."""
     told = map(mapping, items(read_json(run / "findings.json").get("findings")))
-    names = ((text(each.get("check")), verdict_of(each.get("verdict")), text(each.get("reason"))) for each in told)
+    names = ((text(each, "check"), verdict_of(each.get("verdict")), text(each, "reason")) for each in told)
     known = ((check, verdict, named(reason) or Reason.Unspecified) for check, verdict, reason in names)
     return Counter((check, verdict.value, str(reason)) for check, verdict, reason in known if verdict != Verdict.PASS)
 
@@ -286,22 +286,22 @@ def _bad(run: Path) -> Counter[tuple[str, str, str]]:
 def make_of(facts: Mapping[str, Json]) -> Make:
     """The make of a drill, by its run.json."""
     scenario, strategy, engine = (text(facts.get(name)) for name in ("scenario", "strategy", "engine"))
-    return Make(scenario, strategy, engine, tuple(mapping(facts.get("stores"))), ", ".join(filter(None, _of(facts))))
+    return Make(scenario, strategy, engine, tuple(mapping(facts, "stores")), ", ".join(filter(None, _of(facts))))
 
 
 def _of(facts: Mapping[str, Json]) -> Iterator[str]:
     """Whose stores they are, since many may call theirs alike, and what passes in one place says nothing of another."""
-    yield text(facts.get("application"))
-    place = mapping(mapping(facts.get("backup")).get("place"))
+    yield text(facts, "application")
+    place = mapping(facts.get("backup"), "place")
     if place:
         bucket, prefix, endpoint = (text(place.get(name)) for name in ("bucket", "prefix", "endpoint"))
-        schedule = text(mapping(facts.get("backup")).get("schedule"))
+        schedule = text(facts.get("backup"), "schedule")
         whose = f"{schedule} in " if schedule else ""
         yield f"{whose}{bucket}{f'/{prefix}' if prefix else ''} at {endpoint or 'AWS'}"
     ends = (mapping(facts.get(end)) for end in ("source", "target"))
     yield " to ".join(f"{text(end.get('namespace'))} of {text(end.get('context'))}" for end in ends if end)
     if facts.get("fenced") is False:  # in words: the context, and that it is not ours
-        yield text(mapping(facts.get("versions")).get("cluster")).partition(",")[0]
+        yield text(facts.get("versions"), "cluster").partition(",")[0]
 
 
 def verdict_of(value: Json) -> Verdict:

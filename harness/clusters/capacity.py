@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Object, RunsKubectl, at, items, objects, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.model import Json
 
 _COMPUTE = tuple((sort, what) for sort in ("requests", "limits") for what in ("cpu", "memory"))
@@ -69,7 +70,7 @@ def shortages(wanted: Iterable[Object], nodes: Iterable[Object], running: Iterab
 
     Compares sums: whether one node has room for a single large pod is for the scheduler to find out.
     """
-    usable = {text(node, "metadata", "name"): node for node in nodes if not _is_tainted(node)}
+    usable = {name_of(node): node for node in nodes if not _is_tainted(node)}
     placed = [pod for pod in running if text(pod, "spec", "nodeName") in usable and not _has_ended(pod)]
     pods = tuple(wanted)
     short = []

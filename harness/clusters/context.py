@@ -12,7 +12,8 @@ from typing import Protocol, TypeVar
 from harness.clusters.cleanup import PROCESSES
 from harness.core import paths
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Kubectl, Object, find_kubectl, text
+from harness.core.json import text
+from harness.core.kubernetes import Kubectl, Object, find_kubectl
 from harness.core.process import run
 
 ANSWER_S = 30.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.clusters.docker import Docker
 from harness.core.errors import HarnessError
-from harness.core.kubernetes import Kubectl, objects, text
+from harness.core.kubernetes import Kubectl, name_of, objects
 
 MAX_BYTES = 2_000_000
 """No file of the bundle is larger; of a log, the end is kept."""
@@ -57,7 +57,7 @@ def collect_namespace(kubectl: Kubectl, namespace: str, into: Path) -> None:
     ]
     with contextlib.suppress(HarnessError):
         for pod in objects(kubectl, "pods", here):
-            name = text(pod, "metadata", "name")
+            name = name_of(pod)
             logs = ("logs", name, here, "--all-containers", "--prefix", f"--limit-bytes={MAX_BYTES}")
             sources.append((f"{name}.log", partial(kubectl, *logs)))
     if missing := [f"{name}: {problem}" for name, source in sources if (problem := _write(into / name, source))]:

@@ -22,7 +22,8 @@ from harness.clusters.network import Network
 from harness.clusters.nodes import KindMachines
 from harness.core import parallel
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
-from harness.core.kubernetes import Kubectl, condition, number, objects, text
+from harness.core.json import integer
+from harness.core.kubernetes import Kubectl, condition, name_of, objects
 from harness.core.model import Volume
 from harness.core.process import run, run_logged
 from harness.core.wait import NotYet, until
@@ -250,9 +251,9 @@ class KindCluster:
         """Return if pods can run, with names and volumes; else NotYet."""
         found = objects(self.kubectl, "nodes,deployments", "--all-namespaces", within_s=10)
         nodes = [thing for thing in found if thing["kind"] == "Node"]
-        waiting = [text(node, "metadata", "name") for node in nodes if condition(node, "Ready") != "True"]
+        waiting = [name_of(node) for node in nodes if condition(node, "Ready") != "True"]
         wanted = {"coredns", "local-path-provisioner"}
-        served = {text(item, "metadata", "name") for item in found if number(item, "status", "availableReplicas")}
+        served = {name_of(item) for item in found if integer(item, "status", "availableReplicas")}
         waiting += sorted(wanted - served)
         if len(nodes) != len(NODES) or waiting:
             raise NotYet(f"{len(nodes)} of {len(NODES)} nodes; not ready: {', '.join(waiting)}")

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.errors import HarnessError, ToolFailed
-from harness.core.kubernetes import LABEL, RunsKubectl, at, documents, items, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import LABEL, RunsKubectl, documents
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from harness.clusters.rbac import RBAC, Right, inside, serves
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Object, RunsKubectl, at, items, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object, RunsKubectl
 from harness.core.model import Json
 
 APPLIED = ("create", "patch")

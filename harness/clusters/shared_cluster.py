@@ -16,7 +16,8 @@ from harness.clusters.lock import Lock
 from harness.clusters.permissions_file import Allowed
 from harness.core import timeouts
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import LABEL, Kubectl, Object, text
+from harness.core.json import text
+from harness.core.kubernetes import LABEL, Kubectl, Object
 from harness.core.model import Json, Volume
 
 

@@ -22,7 +22,8 @@ from harness.backups.velero_install import MAX_LOG_BYTES, Release
 from harness.clusters.permissions_file import Allowed
 from harness.core import timeouts
 from harness.core.errors import HarnessError, ToolFailed
-from harness.core.kubernetes import LABEL, Object, RunsKubectl, items, objects, text
+from harness.core.json import items, text
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, name_of, objects
 from harness.core.model import Json
 from harness.core.ports import Cluster
 from harness.core.wait import NotYet, until
@@ -59,7 +60,7 @@ class VeleroGuest(VeleroEngine):
                     self._cluster.kubectl, f"{kind}.velero.io", self._here, f"--selector={LABEL}={self._run_name}"
                 )
                 _write(into / f"{kind}.json", mine)
-                names = [text(each, "metadata", "name") for each in mine]
+                names = [name_of(each) for each in mine]
                 volumes = f"podvolume{kind}.velero.io"
                 chosen = f"--selector=velero.io/{label} in ({','.join(names)})"
                 _write(into / f"podvolume{kind}.json", objects(self._cluster.kubectl, volumes, self._here, chosen))
@@ -122,9 +123,7 @@ def backups(kubectl: RunsKubectl, allowed: Allowed) -> tuple[Object, ...]:
 
 def remove(kubectl: RunsKubectl, allowed: Allowed, runs: Collection[str] | None) -> tuple[str, ...]:
     """Have the backups of these drills deleted, or of all if None; return their names. HarnessError if one stays."""
-    known = {
-        text(each, "metadata", "name"): text(each, "metadata", "labels", LABEL) for each in backups(kubectl, allowed)
-    }
+    known = {name_of(each): text(each, "metadata", "labels", LABEL) for each in backups(kubectl, allowed)}
     mine = tuple(name for name, run in known.items() if runs is None or run in runs)
     for name in mine:
         _remove(kubectl, allowed, name)

@@ -1,37 +1,63 @@
-"""Accessors for parsed JSON. Each returns an empty value of its type where the shape is not as expected."""
+"""Accessors for parsed JSON: a value, or the one at a path of keys inside it.
+
+Each returns an empty value of its type where the shape is not as expected.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from harness.core.model import Json
 
 
-def mapping(value: Json) -> Mapping[str, Json]:
-    """`value` if it is an object, else an empty one."""
-    return cast("Mapping[str, Json]", value) if isinstance(value, dict) else {}
+def at(value: Json, *path: str) -> Json:
+    """The value at `path`; None if there is none."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
 
 
-def items(value: Json) -> tuple[Json, ...]:
-    """The elements of a list; none of anything else."""
-    return tuple(value) if isinstance(value, list | tuple) else ()  # a tuple in an event that was not yet written
+def mapping(value: Json, *path: str) -> Mapping[str, Json]:
+    """The object at `path`; an empty one for anything else."""
+    found = at(value, *path)
+    return found if isinstance(found, Mapping) else {}
 
 
-def text(value: Json) -> str:
-    """`value` as text: nothing for null, JSON for what is no plain value."""
-    if value is None:
+def keys(value: Json, *path: str) -> tuple[str, ...]:
+    """The sorted keys of the object at `path`."""
+    return tuple(sorted(mapping(value, *path)))
+
+
+def items(value: Json, *path: str) -> tuple[Json, ...]:
+    """The elements of the list at `path`."""
+    found = at(value, *path)
+    return tuple(found) if isinstance(found, list | tuple) else ()  # a tuple in an event that was not yet written
+
+
+def text(value: Json, *path: str) -> str:
+    """The value at `path` as text: "" for null, JSON for what is no string."""
+    found = at(value, *path)
+    if found is None:
         return ""
     try:
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
     except RecursionError:
-        return "(nested too deeply to be a drill's)"
+        return "(nested too deeply to be a drill)"
 
 
-def number(value: Json) -> float | None:
-    """`value` if it is a number."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def number(value: Json, *path: str) -> float | None:
+    """The number at `path`; None for anything else."""
+    found = at(value, *path)
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def integer(value: Json, *path: str) -> int:
+    """The integer at `path`; 0 for anything else."""
+    found = at(value, *path)
+    return found if isinstance(found, int) else 0
 
 
 def numbers(value: Json) -> dict[str, float]:

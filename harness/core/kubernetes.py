@@ -14,6 +14,7 @@ from typing import Protocol
 
 from harness.core import paths
 from harness.core.errors import Misconfigured, ToolFailed
+from harness.core.json import at, items, text
 from harness.core.model import Json, Volume
 from harness.core.paths import cache
 from harness.core.process import run, spawn
@@ -89,7 +90,7 @@ def make_anew(
 
     def uids() -> dict[str, str]:
         pods = objects(kubectl, "pods", f"--namespace={namespace}")
-        return {text(pod, "metadata", "name"): text(pod, "metadata", "uid") for pod in pods}
+        return {name_of(pod): text(pod, "metadata", "uid") for pod in pods}
 
     old = uids()
     # Not --wait: kubectl was seen to wait for ever where a StatefulSet makes a pod of the same name at once.
@@ -146,7 +147,7 @@ class Kubectl:
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
         """Every persistent volume claim of `namespace` with what it is bound to, by name of the claim."""
         found = objects(self, "pvc,pv", f"--namespace={namespace}")
-        volumes = {text(thing, "metadata", "name"): thing for thing in found if thing["kind"] == "PersistentVolume"}
+        volumes = {name_of(thing): thing for thing in found if thing["kind"] == "PersistentVolume"}
         claims = (thing for thing in found if thing["kind"] == "PersistentVolumeClaim")
         return tuple(sorted((_volume(claim, volumes) for claim in claims), key=lambda volume: volume.claim))
 
@@ -155,42 +156,9 @@ class Kubectl:
         return [str(self.binary), f"--kubeconfig={self.kubeconfig}", *context, *args]
 
 
-def at(thing: Json, *path: str) -> Json:
-    """What lies at `path` inside an object; None where there is nothing."""
-    for key in path:
-        if not isinstance(thing, Mapping):
-            return None
-        thing = thing.get(key)
-    return thing
-
-
-def text(thing: Json, *path: str) -> str:
-    """The string at `path` inside an object; "" where there is none."""
-    found = at(thing, *path)
-    return "" if found is None else str(found)
-
-
 def name_of(thing: Json) -> str:
     """The object's own name."""
     return text(thing, "metadata", "name")
-
-
-def number(thing: Json, *path: str) -> int:
-    """The whole number at `path` inside an object; 0 where there is none."""
-    found = at(thing, *path)
-    return found if isinstance(found, int) else 0
-
-
-def items(thing: Json, *path: str) -> tuple[Json, ...]:
-    """The list at `path` inside an object; empty where there is none."""
-    found = at(thing, *path)
-    return tuple(found) if isinstance(found, list | tuple) else ()
-
-
-def keys(thing: Json, *path: str) -> tuple[str, ...]:
-    """The sorted keys of the object at `path` inside an object; none where there is none."""
-    found = at(thing, *path)
-    return tuple(sorted(found)) if isinstance(found, Mapping) else ()
 
 
 def condition(thing: Json, kind: str) -> str:
@@ -236,7 +204,7 @@ def _volume(claim: Object, volumes: Mapping[str, Object]) -> Volume:
     term = next(iter(items(spec, "nodeAffinity", "required", "nodeSelectorTerms")), None)
     names = items(next(iter(items(term, "matchExpressions")), None), "values")
     return Volume(
-        claim=text(claim, "metadata", "name"),
+        claim=name_of(claim),
         claim_uid=text(claim, "metadata", "uid"),
         volume=name,
         volume_uid=text(volume, "metadata", "uid"),

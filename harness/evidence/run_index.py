@@ -41,12 +41,12 @@ def _entry(run: Path) -> Entry:
         run,
         began(run),
         told.scenario,
-        text(told.facts.get("strategy")),
-        text(told.facts.get("engine")),
+        text(told.facts, "strategy"),
+        text(told.facts, "engine"),
         told.verdict,
         "; ".join(told.problems),
-        number(told.judged.get("rto_s")),
-        number(told.judged.get("rpo_s")),
+        number(told.judged, "rto_s"),
+        number(told.judged, "rpo_s"),
         sum(_sizes(run)),
     )
 

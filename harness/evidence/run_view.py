@@ -52,7 +52,7 @@ class Story:
     @property
     def scenario(self) -> str:
         """The scenario's name, or a word that says it is not known."""
-        return text(self.judged.get("scenario")) or text(self.facts.get("scenario")) or "unknown"
+        return text(self.judged, "scenario") or text(self.facts, "scenario") or "unknown"
 
     @property
     def marks(self) -> Mapping[str, float]:
@@ -62,7 +62,7 @@ class Story:
     @property
     def members(self) -> Mapping[str, tuple[str, ...]]:
         """The members of each store, by run.json, so that one that was never read cannot go missing."""
-        stores = mapping(self.facts.get("stores"))
+        stores = mapping(self.facts, "stores")
         return {store: tuple(map(text, items(members))) for store, members in stores.items()}
 
     @property
@@ -125,11 +125,11 @@ def _events_before_damage(path: Path) -> tuple[Event, ...]:
     events: list[Event] = []
     try:
         for _, line in journal.json_lines(path):
-            at_s = number(line.get("at_s"))
+            at_s = number(line, "at_s")
             if at_s is None:
                 break
-            kind, data = text(line.get("kind")), mapping(line.get("data"))
-            events.append(Event(len(events) + 1, at_s, text(line.get("at")), kind, data))
+            kind, data = text(line, "kind"), mapping(line, "data")
+            events.append(Event(len(events) + 1, at_s, text(line, "at"), kind, data))
     except Unreadable:
         return tuple(events)
     return tuple(events)
@@ -137,7 +137,7 @@ def _events_before_damage(path: Path) -> tuple[Event, ...]:
 
 def _findings(judged: Mapping[str, Json], problems: list[str]) -> tuple[Finding, ...]:
     found: list[Finding] = []
-    for each in map(mapping, items(judged.get("findings"))):
+    for each in map(mapping, items(judged, "findings")):
         try:
             verdict = Verdict(each.get("verdict"))
         except ValueError:
@@ -145,8 +145,8 @@ def _findings(judged: Mapping[str, Json], problems: list[str]) -> tuple[Finding,
             verdict = Verdict.UNKNOWN
         detail, hint, store, member = (text(each.get(name)) for name in ("detail", "hint", "store", "member"))
         reason = named(each.get("reason")) or Reason.Unspecified
-        objects = tuple(map(text, items(each.get("objects"))))
-        causes = tuple(filter(None, map(named, items(each.get("causes")))))
-        check = text(each.get("check")) or "unnamed"
+        objects = tuple(map(text, items(each, "objects")))
+        causes = tuple(filter(None, map(named, items(each, "causes"))))
+        check = text(each, "check") or "unnamed"
         found.append(Finding(check, verdict, reason, detail, hint, store, member, objects, causes))
     return tuple(sorted(found, key=lambda finding: WORST_FIRST.index(finding.verdict)))

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.core.errors import FaultHadNoEffect
-from harness.core.kubernetes import at, find, text
+from harness.core.json import at, text
+from harness.core.kubernetes import find
 from harness.core.model import Json
 from harness.core.ports import Reach, Target
 from harness.faults.base import BaseFault

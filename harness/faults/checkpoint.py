@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect
-from harness.core.kubernetes import Object, objects, text
+from harness.core.json import text
+from harness.core.kubernetes import Object, objects
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until
 from harness.faults.base import BaseFault

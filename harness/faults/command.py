@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from harness.core import parallel, timeouts
 from harness.core.errors import FaultHadNoEffect
-from harness.core.kubernetes import name_of, objects, text
+from harness.core.json import text
+from harness.core.kubernetes import name_of, objects
 from harness.core.ports import Reach, Target
 from harness.faults import statefulset
 from harness.faults.base import BaseFault

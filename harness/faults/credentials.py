@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from harness.backups.velero_install import NAMESPACE
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, ToolFailed
-from harness.core.kubernetes import Object, at, find, name_of, objects, text
+from harness.core.json import at, text
+from harness.core.kubernetes import Object, find, name_of, objects
 from harness.core.model import Json
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until

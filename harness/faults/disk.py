@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.core.errors import FaultHadNoEffect
-from harness.core.kubernetes import find, text
+from harness.core.json import text
+from harness.core.kubernetes import find
 from harness.core.ports import Reach, Target
 from harness.faults.base import BaseFault
 

@@ -8,7 +8,8 @@ from functools import partial
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, ToolFailed
-from harness.core.kubernetes import condition, find, text
+from harness.core.json import text
+from harness.core.kubernetes import condition, find
 from harness.core.model import Volume
 from harness.core.ports import Datastore, Reach, Target
 from harness.core.wait import NotYet, until

@@ -9,7 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from harness.backups.velero_install import NAMESPACE
 from harness.core.errors import FaultHadNoEffect, ToolFailed
-from harness.core.kubernetes import find, objects, text
+from harness.core.json import text
+from harness.core.kubernetes import find, objects
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet
 from harness.faults.base import BaseFault, damaged

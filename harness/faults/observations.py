@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from harness.core import parallel
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
-from harness.core.kubernetes import objects, text
+from harness.core.json import text
+from harness.core.kubernetes import objects
 from harness.core.model import LOST, OWN, Volume
 from harness.core.ports import Corrupt, Datastore, Target, Unanswered
 from harness.core.wait import NotYet, until

@@ -12,7 +12,8 @@ from harness.backups import velero_check
 from harness.backups.velero_install import NAMESPACE
 from harness.core import parallel, timeouts
 from harness.core.errors import FaultHadNoEffect
-from harness.core.kubernetes import objects, text
+from harness.core.json import text
+from harness.core.kubernetes import objects
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until
 from harness.faults.base import BaseFault

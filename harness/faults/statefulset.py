@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect
-from harness.core.kubernetes import Object, find, name_of, number, objects, text
+from harness.core.json import integer, text
+from harness.core.kubernetes import Object, find, name_of, objects
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until
 from harness.faults.base import BaseFault, damaged
@@ -104,7 +105,7 @@ def _scale_to_none(target: Target, name: str) -> None:
     if not found:
         raise FaultHadNoEffect(f"no StatefulSet {name}")
     if not text(found, "metadata", "annotations", _REPLICAS):
-        replicas = number(found, "spec", "replicas")
+        replicas = integer(found, "spec", "replicas")
         if not replicas:
             raise FaultHadNoEffect(f"the StatefulSet {name} already has 0 replicas")
         _annotate(target, name, _REPLICAS, str(replicas))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from harness.backups.velero_install import NAMESPACE
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect
-from harness.core.kubernetes import Object, condition, items, name_of, objects, text
+from harness.core.json import items, text
+from harness.core.kubernetes import Object, condition, name_of, objects
 from harness.core.model import DONE
 from harness.core.ports import Bounded, Fault, Reach, Target
 from harness.core.wait import NotYet, until

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect
-from harness.core.kubernetes import Object, condition, find, name_of, objects, text
+from harness.core.json import text
+from harness.core.kubernetes import Object, condition, find, name_of, objects
 from harness.core.model import Volume
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until

@@ -13,7 +13,7 @@ from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
 from allure_commons.types import AttachmentType, LabelType
 
-from harness.core.json import flat, items, mapping, text
+from harness.core.json import flat, items, text
 from harness.core.model import Event, Verdict
 from harness.core.text import one_line, visible
 from harness.evidence.run_view import Story
@@ -109,7 +109,7 @@ def _labels(story: Story) -> list[Label]:
         LabelType.PARENT_SUITE: "drillproof",
         LabelType.SUITE: story.scenario,
         LabelType.FEATURE: dict(_settings(story)).get("strategy", ""),
-        LabelType.STORY: ", ".join(text(mapping(each).get("name")) for each in items(story.facts.get("faults"))),
+        LabelType.STORY: ", ".join(text(each, "name") for each in items(story.facts, "faults")),
         LabelType.HOST: dict(flat(story.facts)).get("host", ""),
         LabelType.FRAMEWORK: "drillproof",
         LabelType.LANGUAGE: "python",
@@ -122,7 +122,7 @@ def _labels(story: Story) -> list[Label]:
 def _steps(story: Story) -> Iterator[TestStepResult]:
     begun: dict[str, TestStepResult] = {}
     for event in story.of("step"):
-        name, phase = text(event.data.get("step")), event.data.get("phase")
+        name, phase = text(event.data, "step"), event.data.get("phase")
         if phase == "start":
             begun[name] = TestStepResult(name=visible(name), start=_epoch_ms(event), status=Status.BROKEN)
         elif name in begun:
@@ -130,7 +130,7 @@ def _steps(story: Story) -> Iterator[TestStepResult]:
             if phase == "end":
                 begun[name].status = Status.PASSED
             else:
-                begun[name].statusDetails = StatusDetails(message=visible(text(event.data.get("detail"))))
+                begun[name].statusDetails = StatusDetails(message=visible(text(event.data, "detail")))
     for step in begun.values():
         step.stop = step.stop or _epoch_ms(story.events[-1])
         yield step
@@ -146,7 +146,7 @@ def _findings(story: Story) -> Iterator[TestStepResult]:
 
 
 def _description(story: Story) -> str:
-    summary = visible(text(story.facts.get("summary")))
+    summary = visible(text(story.facts, "summary"))
     return f"{summary}\n\nVerdict: **{story.verdict.name}**".strip()
 
 

@@ -133,7 +133,7 @@ def _unasked(story: Story, control: Control) -> Iterator[str]:
     if expects_findings(story.facts):
         yield "in this drill the backup or the restore is bad on purpose; it shows no recovery"
     if control.timed:
-        objectives = mapping(story.judged.get("objectives"))
+        objectives = mapping(story.judged, "objectives")
         for name, word in _OBJECTIVES.items():
             if number(objectives.get(name)) is None:
                 yield f"the scenario has no objective for the {word}"

@@ -36,7 +36,7 @@ def _numbers(story: Story) -> Iterator[tuple[str, str, float | None]]:
     for name in FIGURES:
         yield "", name, number(judged.get(name))
     for name in ("rto_s", "rpo_s", "skew_s"):
-        yield "", f"objective_{name}", number(mapping(judged.get("objectives")).get(name))
+        yield "", f"objective_{name}", number(judged.get("objectives"), name)
     members = [member for store in stores(story) for member in store.members]
     compared = [member for member in members if member.state in {"equal", *BAD}]
     yield "", "members", len(members)
@@ -44,8 +44,8 @@ def _numbers(story: Story) -> Iterator[tuple[str, str, float | None]]:
     yield "", "members_equal", len([member for member in compared if member.state == "equal"]) if compared else None
     for names, values in ((LEGS, judged.get("legs")), (MARKS, judged.get("marks"))):
         for name in names:
-            yield "", f"{name}_at_s" if name in MARKS else name, number(mapping(values).get(name))
-    for store, classes in mapping(judged.get("ledger")).items():
+            yield "", f"{name}_at_s" if name in MARKS else name, number(values, name)
+    for store, classes in mapping(judged, "ledger").items():
         for name, value in mapping(classes).items():
             if value is None or number(value) is not None:
                 yield store, name, number(value)

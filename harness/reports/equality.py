@@ -100,7 +100,7 @@ def _store(story: Story, store: str, members: tuple[str, ...]) -> Store:
     def latest(kind: str, **data: str) -> dict[str, Event]:
         wanted = {"store": store, **data}.items()
         mine = [event for event in story.of(kind) if all(event.data.get(key) == value for key, value in wanted)]
-        return {text(event.data.get("member")): event for event in mine}
+        return {text(event.data, "member"): event for event in mine}
 
     read = {when: latest("digest", when=when) for when in ("before", "after")}
     corrupt, asked = latest("corrupt", what="digest"), latest("health", when="after")
@@ -128,8 +128,8 @@ def _store(story: Story, store: str, members: tuple[str, ...]) -> Store:
             damage=damage,
             doubt=doubt,
             health="not asked" if name not in asked else "well" if health.get("ok") is True else "not well",
-            role=text(health.get("role")),
-            detail=text(health.get("detail")),
+            role=text(health, "role"),
+            detail=text(health, "detail"),
         )
 
     return Store(store, tuple(map(member, members)))
@@ -139,6 +139,6 @@ def _parts(event: Event | None) -> dict[str, Part] | None:
     if event is None:
         return None
     return {
-        name: Part(int(number(mapping(each).get("rows")) or 0), text(mapping(each).get("hash")))
-        for name, each in mapping(event.data.get("parts")).items()
+        name: Part(int(number(each, "rows") or 0), text(each, "hash"))
+        for name, each in mapping(event.data, "parts").items()
     }

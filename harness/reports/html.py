@@ -71,7 +71,7 @@ def render(story: Story) -> str:
         marks=MARKS,
         legs=[(name, *ends, story.marks) for name, ends in LEGS.items()],
         ledger=LEDGER,
-        ledgers={store: mapping(each) for store, each in mapping(story.judged.get("ledger")).items()},
+        ledgers={store: mapping(each) for store, each in mapping(story.judged, "ledger").items()},
         writes=writes(story),
         kinds=KINDS,
         stores=read_back,
@@ -79,12 +79,12 @@ def render(story: Story) -> str:
         bad=[finding for finding in story.findings if finding.verdict is not Verdict.PASS],
         answers=answers(story),
         damage=[pair for event in story.of("damage") for pair in flat(event.data.get("what"))],
-        protected=[mapping(each) for event in story.of("protected") for each in items(event.data.get("volumes"))],
+        protected=[mapping(each) for event in story.of("protected") for each in items(event.data, "volumes")],
         reports=[_said(event) for event in story.of("backup", "restore")],
         steps=_steps(story),
-        versions=list(_versions(mapping(story.facts.get("versions")))),
+        versions=list(_versions(mapping(story.facts, "versions"))),
         facts=[pair for name, value in story.facts.items() if name not in TOLD for pair in flat(value, name)],
-        left_out={name: mapping(each) for name, each in mapping(story.facts.get("left_out")).items()},
+        left_out={name: mapping(each) for name, each in mapping(story.facts, "left_out").items()},
         definitions={**DEFINITIONS, **_definitions(story)},
     )
 
@@ -120,14 +120,14 @@ def _said(event: Event) -> Said:
     data = event.data
     return Said(
         event.kind,
-        text(data.get("name")),
-        text(data.get("of")),
-        text(data.get("phase")),
-        text(data.get("errors")),
-        text(data.get("warnings")),
+        text(data, "name"),
+        text(data, "of"),
+        text(data, "phase"),
+        text(data, "errors"),
+        text(data, "warnings"),
         f"{many(number(data.get('hooks_attempted')) or 0, 'hook')} ran, {text(data.get('hooks_failed')) or 0} failed",
-        tuple(map(mapping, items(data.get("volumes")))),
-        tuple(map(text, items(data.get("messages")))),
+        tuple(map(mapping, items(data, "volumes"))),
+        tuple(map(text, items(data, "messages"))),
     )
 
 
@@ -145,13 +145,13 @@ def _steps(story: Story) -> list[Mapping[str, str]]:
     begun: dict[str, float] = {}
     ended: dict[str, Mapping[str, str]] = {}
     for event in story.of("step"):
-        name, phase = text(event.data.get("step")), text(event.data.get("phase"))
+        name, phase = text(event.data, "step"), text(event.data, "phase")
         if phase == "start":
             begun[name] = event.at_s
             ended[name] = {"step": name, "took": duration(None), "how": "did not end", "detail": ""}
         elif name in begun:
             how = "done" if phase == "end" else "failed"
-            detail = text(event.data.get("detail"))
+            detail = text(event.data, "detail")
             ended[name] = {"step": name, "took": duration(event.at_s - begun[name]), "how": how, "detail": detail}
     return list(ended.values())
 

@@ -42,7 +42,7 @@ def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:
     still = [finding for finding in of(story, "source-unchanged") if finding.member]
     yield counted("Source unchanged", "since it was frozen", still, total)
     asked = mapping(story.judged.get("objectives") or story.facts.get("objectives"))
-    yield timed("RTO", "nobody could write", number(story.judged.get("rto_s")), number(asked.get("rto_s")))
+    yield timed("RTO", "nobody could write", number(story.judged, "rto_s"), number(asked, "rto_s"))
 
 
 def _end(story: Story, which: str) -> str:

@@ -30,7 +30,7 @@ def says(story: Story) -> str:
     """What the verdict means, and in the same breath what was not proved."""
     equal = [finding for finding in story.findings if finding.check == "data-equal"]
     more = " and its databases are sound" + (", and the data equal every fingerprint that was taken" if equal else "")
-    backup = text(mapping(story.facts.get("backup")).get("name")) or "unknown"
+    backup = text(story.facts.get("backup"), "name") or "unknown"
     told = _SAYS[story.verdict].format(backup=backup, more=more)
     return f"{told} NOT proved: {'; '.join(proof_metrics.not_proved(story.facts, story.events))}."
 
@@ -39,17 +39,17 @@ def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:
     """The figures: name, meaning, value, note, and good, bad or open."""
     total = len(story.members)
     yield counted("Databases sound", "by their own checks", of(story, "databases-sound"), total)
-    bare = sum(1 for each in items(story.facts.get("databases")) if not mapping(each).get("fingerprint"))
+    bare = sum(1 for each in items(story.facts, "databases") if not mapping(each).get("fingerprint"))
     note = f"no fingerprint: {bare}" if bare else ""
     yield counted("Data equal", "to the fingerprint of the backup", of(story, "data-equal"), total, note)
     asked = mapping(story.judged.get("objectives") or story.facts.get("objectives"))
-    rto_s, rpo_s = number(story.judged.get("rto_s")), number(story.judged.get("rpo_s"))
-    yield timed("RTO", "from the bucket to the last answer", rto_s, number(asked.get("rto_s")))
+    rto_s, rpo_s = number(story.judged, "rto_s"), number(story.judged, "rpo_s")
+    yield timed("RTO", "from the bucket to the last answer", rto_s, number(asked, "rto_s"))
     ages = proof_metrics.ages_s(story.events)
-    by = [text(e.data.get("column")) for e in story.of("newest") if ages.get(text(e.data.get("store"))) == rpo_s]
-    yield timed("RPO", "age of the newest row", rpo_s, number(asked.get("rpo_s")), ", ".join(by[:1]))
+    by = [text(e.data, "column") for e in story.of("newest") if ages.get(text(e.data, "store")) == rpo_s]
+    yield timed("RPO", "age of the newest row", rpo_s, number(asked, "rpo_s"), ", ".join(by[:1]))
     age_s = proof_metrics.age_s(story.facts, story.events)
-    yield timed("Age", "of the backup itself", age_s, number(asked.get("age_s")))
+    yield timed("Age", "of the backup itself", age_s, number(asked, "age_s"))
 
 
 def of(story: Story, check: str) -> list[Finding]:

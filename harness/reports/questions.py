@@ -85,8 +85,8 @@ def damage_in_words(what: Mapping[str, Json]) -> str:
 
 def noticed(told: Mapping[str, Json]) -> str:
     """What a self-test came to: `119 of 120 sabotages noticed; among those missed: a row twice`."""
-    missed = [text(mapping(each).get("name")) for each in items(told.get("missed"))]
-    seen = number(told.get("noticed")) or 0
+    missed = [text(each, "name") for each in items(told, "missed")]
+    seen = number(told, "noticed") or 0
     said = f"{seen:,.0f} of {many(seen + len(missed), 'sabotage')} noticed"
     return f"{said}; among those missed: {', '.join(missed[:_FEW])}" if missed else said
 
@@ -131,7 +131,7 @@ def _by_member(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _damage(story: Story) -> list[str]:
-    return [damage_in_words(mapping(event.data.get("what"))) for event in story.of("damage")]
+    return [damage_in_words(mapping(event.data, "what")) for event in story.of("damage")]
 
 
 def _receipts(story: Story) -> list[str]:
@@ -143,13 +143,13 @@ def _receipts(story: Story) -> list[str]:
 
 def _self_tests(story: Story) -> list[str]:
     said = [f"right before this drill, in memory: {noticed(event.data)}" for event in story.of("selftest")]
-    real = mapping(story.facts.get("selftest"))
+    real = mapping(story.facts, "selftest")
     if not real:
         return [*said, "on real databases: never tried on this machine"]
     stores, when, commit = (
-        ", ".join(map(text, items(real.get("stores")))),
-        text(real.get("at")),
-        text(real.get("commit")),
+        ", ".join(map(text, items(real, "stores"))),
+        text(real, "at"),
+        text(real, "commit"),
     )
     return [*said, f"on real databases ({stores}), {when[:10]}, commit {commit[:10] or 'unknown'}: {noticed(real)}"]
 

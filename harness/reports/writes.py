@@ -78,8 +78,8 @@ def writes(story: Story) -> Writes:
 def _read(story: Story, store: str) -> Counter[tuple[int, str]] | str:
     """How many writes of each kind were sent in each second; or why that is not known."""
     path = story.run / "ledger" / f"{store}.jsonl"
-    judged = mapping(mapping(story.judged.get("ledger")).get(store))
-    point = number(judged.get("recovery_point_n"))
+    judged = mapping(story.judged.get("ledger"), store)
+    point = number(judged, "recovery_point_n")
     if path.parent != story.run / "ledger":
         return "is no name of a store"
     if point is None:

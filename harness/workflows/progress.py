@@ -46,7 +46,7 @@ class Progress:
         """Take one event."""
         if self.first is None:
             self.first, self._begun = event, Clock()
-        step = text(event.data.get("step"))
+        step = text(event.data, "step")
         if event.kind == "step" and event.data.get("phase") == "start":
             self.step = step
             self.begun_s[step] = event.at_s
@@ -117,7 +117,7 @@ def words_of(event: Event) -> str:
         "fingerprint": lambda: f"fingerprint of {_who(data)}, taken {text(data.get('taken'))}",
         "newest": lambda: f"newest row of {_who(data)}: {text(data.get('newest'))} ({text(data.get('column'))})",
         "sound": lambda: f"{_who(data)} checked itself: {text(data.get('sound'))} parts sound",
-        "note": lambda: text(data.get("text")),
+        "note": lambda: text(data, "text"),
         "recovery-failed": lambda: f"the recovery failed: {text(data.get('message'))}",
         "error": lambda: f"{text(data.get('type'))}: {text(data.get('message'))}",
     }
@@ -187,7 +187,7 @@ def _count(data: Json, name: str, thing: str) -> str:
 def _stored(data: Json) -> str:
     said = mapping(data)
     seen = f"{text(said.get('objects'))} objects, {_size(said.get('bytes'))} seen in the bucket"
-    if damage := items(said.get("damage")):
+    if damage := items(said, "damage"):
         return f"{seen}; the repository is DAMAGED: {text(damage[0])}"
     if "checked" not in said:
         return seen
@@ -195,17 +195,17 @@ def _stored(data: Json) -> str:
 
 
 def _who(data: Json) -> str:
-    return text(mapping(data).get("member")) or text(mapping(data).get("store"))
+    return text(data, "member") or text(data, "store")
 
 
 def _parts(data: Json) -> str:
-    parts = mapping(mapping(data).get("parts"))
-    rows = sum(number(mapping(part).get("rows")) or 0 for part in parts.values())
+    parts = mapping(data, "parts")
+    rows = sum(number(part, "rows") or 0 for part in parts.values())
     return f"{len(parts)} parts, {rows:,.0f} rows"
 
 
 def _tool(event: Event) -> str:
-    errors, warnings = text(event.data.get("errors")), text(event.data.get("warnings"))
+    errors, warnings = text(event.data, "errors"), text(event.data, "warnings")
     return f"the tool says of its {event.kind}: {text(event.data.get('phase'))}, {errors} errors, {warnings} warnings"
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness.core import timeouts
 from harness.core.errors import HarnessError
-from harness.core.kubernetes import Object, RunsKubectl, at, condition, items, objects, standing, text, unschedulable
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object, RunsKubectl, condition, objects, standing, unschedulable
 from harness.core.model import Digest, Part
 from harness.core.wait import NotYet
 from harness.workloads.detection import Database

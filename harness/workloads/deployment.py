@@ -13,7 +13,8 @@ from pathlib import Path
 
 from harness.core import timeouts, wait
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import LABEL, Object, at, condition, documents, make_anew, objects, standing, text
+from harness.core.json import at, text
+from harness.core.kubernetes import LABEL, Object, condition, documents, make_anew, name_of, objects, standing
 from harness.core.model import Json
 from harness.core.ports import Cluster
 from harness.core.reason import Reason
@@ -82,7 +83,7 @@ class Deployment:
         if wanted == 0 or len(pods) < wanted or unready:
             said = f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}"
             raise wait.NotYet(said, (Reason.PodsNotReady,), unready)
-        if undone := [text(item, "metadata", "name") for item in items if _is_to_be_done(item)]:
+        if undone := [name_of(item) for item in items if _is_to_be_done(item)]:
             raise wait.NotYet(f"not done: {', '.join(undone)}", (Reason.PodsNotReady,), undone)
 
     def unwell(self) -> tuple[str, ...]:

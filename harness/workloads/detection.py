@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Object, at, items, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 
 ANNOTATION = "drillproof.fingerprint"
@@ -138,7 +139,7 @@ def _database(pod: Object, container: str, kind: str, why: str) -> Database:
     return Database(
         kind,
         text(pod, "metadata", "namespace"),
-        text(pod, "metadata", "name"),
+        name_of(pod),
         container,
         why,
         text(pod, "metadata", "annotations", ANNOTATION),

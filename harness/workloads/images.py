@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.core.kubernetes import Object, items, text
+from harness.core.json import items, text
+from harness.core.kubernetes import Object
 
 
 def wanted(pods: Iterable[Object]) -> dict[str, str]:

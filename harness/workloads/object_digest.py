@@ -13,7 +13,8 @@ import secrets
 from collections.abc import Iterable, Mapping
 
 from harness.core.errors import TimedOut
-from harness.core.kubernetes import Object, RunsKubectl, at, items, objects, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.model import Json, Part
 from harness.core.wait import NotYet, until
 
@@ -154,14 +155,10 @@ def _settled(kubectl: RunsKubectl, namespace: str) -> None:
     running = _running(kubectl, namespace)
     ready = _ready(running)
     for service in _of(running, "Service"):
-        selector, name = at(service, "spec", "selector"), text(service, "metadata", "name")
+        selector, name = at(service, "spec", "selector"), name_of(service)
         if isinstance(selector, Mapping) and selector:
             shown = {who for who, _ in ready.get(name, ())}
-            wanted = {
-                text(pod, "metadata", "name")
-                for pod in _of(running, "Pod")
-                if _selects(selector, pod) and not _is_done(pod)
-            }
+            wanted = {name_of(pod) for pod in _of(running, "Pod") if _selects(selector, pod) and not _is_done(pod)}
             if missing := wanted - shown:
                 raise NotYet(f"{name} does not lead to {', '.join(sorted(missing))}")
 

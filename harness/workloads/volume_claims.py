@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from harness.core import timeouts
-from harness.core.kubernetes import Object, RunsKubectl, at, items, objects, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.wait import NotYet, until
 
 
@@ -34,9 +35,9 @@ def discard(kubectl: RunsKubectl, namespace: str, claims: Collection[str]) -> No
         left = [claim for claim in _named(kubectl, here, claims) if text(claim, "metadata", "uid") in uids]
         if left:
             # Again and again: a pod that was made while the old claim was still there waits for it for ever.
-            names = [text(claim, "metadata", "name") for claim in left]
+            names = [name_of(claim) for claim in left]
             pods = [pod for pod in objects(kubectl, "pods", here) if set(held_by(pod)) & set(names)]
-            if held := [text(pod, "metadata", "name") for pod in pods]:
+            if held := [name_of(pod) for pod in pods]:
                 kubectl("delete", "pods", *held, here, "--force", "--grace-period=0", "--wait=false")
             raise NotYet(f"still held: {', '.join(sorted(names))}")
 
@@ -44,4 +45,4 @@ def discard(kubectl: RunsKubectl, namespace: str, claims: Collection[str]) -> No
 
 
 def _named(kubectl: RunsKubectl, here: str, claims: Collection[str]) -> list[Object]:
-    return [claim for claim in objects(kubectl, "pvc", here) if text(claim, "metadata", "name") in claims]
+    return [claim for claim in objects(kubectl, "pvc", here) if name_of(claim) in claims]

@@ -23,7 +23,8 @@ from harness.clusters.shared_velero import VeleroGuest
 from harness.core import resources, wait
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
-from harness.core.kubernetes import LABEL, Kubectl, at, documents, text
+from harness.core.json import at, text
+from harness.core.kubernetes import LABEL, Kubectl, documents
 from harness.core.model import Json, Verdict
 from harness.core.ports import Bounded, Cluster, Reach
 from harness.evidence import run_directory

@@ -20,7 +20,8 @@ from harness.clusters.rbac import Right
 from harness.clusters.shared_cluster import ExistingCluster, Guest
 from harness.clusters.shared_velero import VeleroGuest
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Kubectl, Object, items, text
+from harness.core.json import items, text
+from harness.core.kubernetes import Kubectl, Object
 from harness.core.model import Json
 from harness.workflows.drill import request, shared_cluster
 from harness.workflows.drill.shared_cluster import Existing, Place

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from harness.core.errors import TimedOut, ToolFailed
-from harness.core.kubernetes import Kubectl, condition, items, keys, number, objects, standing, text
+from harness.core.json import integer, items, keys, text
+from harness.core.kubernetes import Kubectl, condition, objects, standing
 from harness.core.model import Json, Volume
 from harness.workloads.deployment import Deployment
 
@@ -89,7 +90,7 @@ def test_what_an_object_does_not_have_is_empty() -> None:
         "",
         "",
     )
-    assert (number(thing, "status", "n"), number(thing, "status", "phase")) == (3, 0)
+    assert (integer(thing, "status", "n"), integer(thing, "status", "phase")) == (3, 0)
     assert (len(items(thing, "status", "conditions")), items(thing, "status")) == (1, ())
     assert (keys(thing, "status"), keys(thing, "status", "n")) == (("conditions", "n", "phase"), ())
     assert (condition(thing, "Ready"), condition(thing, "Sunny")) == ("True", "")

@@ -24,7 +24,8 @@ import yaml
 from harness.cli import app as cli
 from harness.core import resources
 from harness.core.errors import ToolFailed
-from harness.core.kubernetes import Kubectl, at, find_kubectl, objects, text
+from harness.core.json import at, text
+from harness.core.kubernetes import Kubectl, find_kubectl, objects
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
 

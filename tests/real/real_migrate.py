@@ -26,7 +26,8 @@ from harness.clusters.kind import KindCluster
 from harness.clusters.network import Network
 from harness.core import paths, resources
 from harness.core.errors import ToolFailed
-from harness.core.kubernetes import Kubectl, condition, find_kubectl, number, objects, text
+from harness.core.json import integer, text
+from harness.core.kubernetes import Kubectl, condition, find_kubectl, objects
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
 from harness.workflows.migration.quiesce import WAS
@@ -184,7 +185,7 @@ def is_free(admin: Kubectl) -> None:
     """The source was not frozen, or was let go again."""
     things = objects(admin, "deployments,cronjobs", "--namespace=shop")
     assert [text(each, "metadata", "name") for each in things if text(each, "metadata", "annotations", WAS)] == []
-    assert [number(each, "spec", "replicas") for each in things if text(each, "kind") == "Deployment"] == [1, 1]
+    assert [integer(each, "spec", "replicas") for each in things if text(each, "kind") == "Deployment"] == [1, 1]
 
 
 def ask(admin: Kubectl, sql: str, namespace: str = "shop") -> str:

@@ -34,7 +34,8 @@ from harness.clusters.docker import Docker
 from harness.clusters.kind import KindCluster
 from harness.core import resources
 from harness.core.errors import HarnessError, ToolFailed
-from harness.core.kubernetes import Kubectl, items, objects, text
+from harness.core.json import items, text
+from harness.core.kubernetes import Kubectl, objects
 from harness.core.model import Json
 from harness.core.process import spawn
 from harness.core.wait import NotYet, until

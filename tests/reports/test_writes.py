@@ -125,4 +125,4 @@ def test_what_is_nested_without_end_is_shown_as_far_as_it_can_be(run: Path) -> N
     for deep in ('{"a":' * 1000 + "1" + "}" * 1000, "[" * 1000 + "]" * 1000):
         (run / "run.json").write_text(facts.replace('{"schema"', f'{{"deep": {deep}, "schema"', 1))
         render(run)
-        assert "nested too deeply to be a drill" in (run / "report.html").read_text()
+        assert "nested too deeply" in (run / "report.html").read_text()

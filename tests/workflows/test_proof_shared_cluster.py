@@ -24,7 +24,8 @@ from harness.clusters.permissions_file import allowed
 from harness.clusters.rbac import Right
 from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.kubernetes import LABEL, Kubectl, Object, at, text
+from harness.core.json import at, text
+from harness.core.kubernetes import LABEL, Kubectl, Object
 from harness.core.model import Json
 from harness.workflows.proof.proof import BackupInBucket
 from harness.workflows.proof.shared_cluster import objects, preflight, rbac, restore_filter

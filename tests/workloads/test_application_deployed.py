@@ -13,7 +13,8 @@ import shop
 
 from harness.checks.backup import BackupIsComplete
 from harness.clusters.local import Supplies
-from harness.core.kubernetes import LABEL, at, items, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import LABEL
 from harness.core.model import Json, Protected, Verdict
 from harness.core.ports import Cluster
 from harness.core.wait import NotYet

@@ -16,7 +16,8 @@ import shop
 from harness.cli import app as cli
 from harness.core import kubernetes, process
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Object, at, items, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object
 from harness.core.model import Objectives
 from harness.workflows.drill import request
 from harness.workloads.application import Application, Brought

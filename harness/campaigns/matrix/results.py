@@ -69,8 +69,8 @@ def drilled(run: Path) -> Drilled:
     return Drilled(
         run,
         story.scenario,
-        text(story.facts.get("strategy")),
-        text(story.facts.get("engine")),
+        text(story.facts, "strategy"),
+        text(story.facts, "engine"),
         noticing,
         story.verdict,
         tuple((store, _of_store(story, store, doubt)) for store in STORES if store in story.members),
@@ -93,8 +93,8 @@ def _figures(story: Story) -> dict[str, float | None]:
     taken = legs(story.marks)
     stored = story.of("stored")
     return {
-        "rto_s": number(story.judged.get("rto_s")),
-        "rpo_s": number(story.judged.get("rpo_s")),
+        "rto_s": number(story.judged, "rto_s"),
+        "rpo_s": number(story.judged, "rpo_s"),
         "backup_s": taken["backup_s"],
         "tool_s": taken["tool_s"],
         "stored_bytes": number(stored[-1].data.get("bytes")) if stored else None,

@@ -135,13 +135,13 @@ class Archive:
                 raise Misconfigured(f"the archive {self.place.name} holds another {run.name} already: {again}")
             assert found.evidence is not None
             assert found.verdict is not None
-            ended = time_of(text(found.evidence.said.get("signedAt"))) or datetime.now(UTC)
+            ended = time_of(text(found.evidence.said, "signedAt")) or datetime.now(UTC)
             until = ended + retain if retain else None
             kept = {name: self._put(folder + name, path, until, lock) for name, path in paths.items()}
         said: dict[str, Json] = {
             "run": run.name,
             "make": asdict(make_of(read_json(run / "run.json"))),
-            "verdict": text(found.verdict.said.get("verdict")),
+            "verdict": text(found.verdict.said, "verdict"),
             "endedAt": ended.isoformat(),
             "keptUntil": until.isoformat() if until else None,
             "objects": {name: {"size": k.size, "etag": k.etag, "version": k.version} for name, k in kept.items()},
@@ -320,23 +320,23 @@ def _sha256(path: Path) -> str:
 
 def _parsed(run: str, statement: Statement, path: Path) -> Entry:
     """What a manifest says. Unreadable if it is not about this run, or says what no manifest of ours does."""
-    said, objects = statement.predicate, mapping(statement.predicate.get("objects"))
-    ended, until = time_of(text(said.get("endedAt"))), text(said.get("keptUntil"))
+    said, objects = statement.predicate, mapping(statement.predicate, "objects")
+    ended, until = time_of(text(said, "endedAt")), text(said, "keptUntil")
     if said.get("run") != run or set(statement.files) != set(objects) or set(objects) != {_BUNDLE, _FINDINGS}:
         raise Unreadable(path, 0, "is about another run; it is left alone")
     if ended is None or (until and time_of(until) is None):
         raise Unreadable(path, 0, "says no time until when the run is kept; it is left alone")
-    make = mapping(said.get("make"))
+    make = mapping(said, "make")
     scenario, strategy, engine = (text(make.get(name)) for name in ("scenario", "strategy", "engine"))
     return Entry(
         run,
-        Make(scenario, strategy, engine, tuple(map(text, items(make.get("stores")))), text(make.get("of"))),
+        Make(scenario, strategy, engine, tuple(map(text, items(make, "stores"))), text(make, "of")),
         verdict_of(said.get("verdict")),
         ended,
         time_of(until) if until else None,
         statement.files,
         {
-            name: Kept(int(number(each.get("size")) or 0), text(each.get("etag")), text(each.get("version")))
+            name: Kept(int(number(each, "size") or 0), text(each, "etag"), text(each, "version"))
             for name, each in ((name, mapping(value)) for name, value in objects.items())
         },
     )

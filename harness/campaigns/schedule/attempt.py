@@ -154,21 +154,21 @@ def document(attempt: Attempt) -> dict[str, Json]:
 def parse(told: Mapping[str, Json]) -> Attempt:
     """What `document` made. ValueError if it did not."""
     try:
-        ended, exit_code = text(told.get("ended")), number(told.get("exit_code"))
+        ended, exit_code = text(told, "ended"), number(told, "exit_code")
         attempt = Attempt(
             job=text(told["job"]),
             name=text(told["attempt"]),
             began=datetime.fromisoformat(text(told["began"])).astimezone(UTC),
-            every_s=number(told.get("every_s")),
-            kept_s=number(told.get("kept_s")),
+            every_s=number(told, "every_s"),
+            kept_s=number(told, "kept_s"),
             ended=datetime.fromisoformat(ended).astimezone(UTC) if ended else None,
             how=text(told["how"]),
             verdict=Verdict(told["verdict"]),
             exit_code=None if exit_code is None else int(exit_code),
-            detail=text(told.get("detail")),
-            missed=text(told.get("missed")),
-            runs=tuple(map(text, items(told.get("runs")))),
-            troubles=tuple(map(text, items(told.get("troubles")))),
+            detail=text(told, "detail"),
+            missed=text(told, "missed"),
+            runs=tuple(map(text, items(told, "runs"))),
+            troubles=tuple(map(text, items(told, "troubles"))),
         )
     except (KeyError, ValueError, OverflowError) as error:
         raise ValueError(f"is no attempt of a job: {error}") from error

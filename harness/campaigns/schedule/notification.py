@@ -65,15 +65,15 @@ def _run(run: Story) -> dict[str, Json]:
     return {
         "run": run.run.name,
         "scenario": run.scenario,
-        "strategy": text(run.facts.get("strategy")),
-        "engine": text(run.facts.get("engine")),
-        "stores": list(mapping(run.facts.get("stores"))),
+        "strategy": text(run.facts, "strategy"),
+        "engine": text(run.facts, "engine"),
+        "stores": list(mapping(run.facts, "stores")),
         "verdict": run.verdict.value,
         **figures,
         "findings": [_finding(each) for each in told[:MOST]],
         "more": max(0, len(told) - MOST),
         "problems": list(run.problems),
-        "not_proved": [text(each) for each in items(run.judged.get("not_proved"))],
+        "not_proved": [text(each) for each in items(run.judged, "not_proved")],
         "markdown": markdown.render(run),
     }
 

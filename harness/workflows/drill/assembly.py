@@ -13,7 +13,8 @@ from harness.clusters.environment import Ground, SiteCluster
 from harness.clusters.images import preload
 from harness.core import paths
 from harness.core.errors import HarnessError
-from harness.core.kubernetes import objects, text
+from harness.core.json import text
+from harness.core.kubernetes import objects
 from harness.core.model import Event, Json, Left, Verdict
 from harness.core.ports import Reusable
 from harness.evidence.run_directory import Run

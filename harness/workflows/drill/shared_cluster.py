@@ -22,7 +22,8 @@ from harness.clusters.shared_cluster import ExistingCluster, Guest, inside, name
 from harness.clusters.shared_velero import VeleroGuest
 from harness.core import paths, resources
 from harness.core.errors import Misconfigured, TimedOut, ToolFailed
-from harness.core.kubernetes import LABEL, Kubectl, Object, RunsKubectl, items, number, text
+from harness.core.json import integer, items, text
+from harness.core.kubernetes import LABEL, Kubectl, Object, RunsKubectl
 from harness.core.model import Json
 from harness.core.redaction import without
 from harness.workflows.drill import assembly
@@ -306,8 +307,8 @@ def _has_velero(kubectl: Kubectl, allowed: Allowed) -> tuple[str, str]:
     known = pinned.rpartition(".")[0]
     if tag is None or tag[1] != known:
         raise Misconfigured(f"Velero {where} is {image}, and drillproof knows {known} only")
-    ready, wanted = (number(agents, "status", key) for key in ("numberReady", "desiredNumberScheduled"))
-    if not number(server, "status", "availableReplicas") or not wanted or ready < wanted:
+    ready, wanted = (integer(agents, "status", key) for key in ("numberReady", "desiredNumberScheduled"))
+    if not integer(server, "status", "availableReplicas") or not wanted or ready < wanted:
         raise Misconfigured(
             f"Velero {where} is not ready: {ready} of {wanted} node agents are, and it must be up itself"
         )

@@ -15,7 +15,8 @@ from harness.checks.trust import believed
 from harness.clusters.diagnostics import collect_namespace
 from harness.clusters.rbac import whoami
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.kubernetes import Kubectl, find_kubectl, text
+from harness.core.json import text
+from harness.core.kubernetes import Kubectl, find_kubectl
 from harness.core.model import MOVE_STEPS, Event, Json, Plan, Verdict
 from harness.core.wait import NotYet
 from harness.evidence import run_directory

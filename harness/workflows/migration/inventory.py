@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from harness.backups.velero_install import NAMESPACE
 from harness.core.errors import Misconfigured, TimedOut, ToolFailed
-from harness.core.kubernetes import Object, RunsKubectl, at, condition, items, number, objects, text
+from harness.core.json import at, integer, items, text
+from harness.core.kubernetes import Object, RunsKubectl, condition, name_of, objects
 from harness.workflows.migration.request import Place
 from harness.workloads.object_digest import EXCLUDED_KINDS
 
@@ -135,7 +136,7 @@ def _kind(line: str) -> tuple[str, str]:
 
 
 def _of(things: tuple[Object, ...], kind: str) -> dict[str, Object]:
-    return {text(thing, "metadata", "name"): thing for thing in things if text(thing, "kind") == kind}
+    return {name_of(thing): thing for thing in things if text(thing, "kind") == kind}
 
 
 def _named(kubectl: RunsKubectl, kind: str, name: str, *where: str) -> Object | None:
@@ -149,15 +150,15 @@ def _velero(kubectl: RunsKubectl) -> Velero:
     servers = [each for each in found if text(each, "kind") == "Deployment" and _image(each)]
     agents = [each for each in found if text(each, "kind") == "DaemonSet"]
     locations = [each for each in found if text(each, "kind") == "BackupStorageLocation"]
-    location = next((each for each in locations if text(each, "metadata", "name") == LOCATION), None)
+    location = next((each for each in locations if name_of(each) == LOCATION), None)
     mappings = objects(kubectl, "configmaps", here, "--selector=velero.io/change-storage-class")
     held = [at(each, "data") for each in mappings]
     spec = at(location, "spec")
     return Velero(
         version=_image(servers[0]).rpartition(":")[2] if servers else "",
         ready=bool(servers) and condition(servers[0], "Available") == "True",
-        agents=sum(number(each, "status", "numberReady") for each in agents),
-        agents_wanted=sum(number(each, "status", "desiredNumberScheduled") for each in agents),
+        agents=sum(integer(each, "status", "numberReady") for each in agents),
+        agents_wanted=sum(integer(each, "status", "desiredNumberScheduled") for each in agents),
         place=tuple(text(spec, *path) for path in _PLACE) if location else (),
         url=text(spec, "config", "s3Url"),
         available=text(location, "status", "phase") == "Available",

@@ -11,7 +11,8 @@ from typing import Protocol
 from harness.backups.velero import hooks_of
 from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
-from harness.core.kubernetes import LABEL, Object, RunsKubectl, at, objects, text
+from harness.core.json import at, text
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, name_of, objects
 from harness.core.model import MOVE_STEPS, Digest, Json, ToolReport, Volume
 from harness.core.wait import NotYet, until
 from harness.evidence.journal import Journal
@@ -136,7 +137,7 @@ class Move:
         source = self._parts.source
         pods = objects(source.kubectl, "pods", f"--namespace={source.place.namespace}")
         asked: list[Json] = [{"store": "", "pod": pod, "volume": volume} for pod, volume in volumes_asked(pods)]
-        ran = {text(pod, "metadata", "name"): hooks_of(pod) for pod in pods}
+        ran = {name_of(pod): hooks_of(pod) for pod in pods}
         self._journal.append("protected", volumes=asked, hooks={pod: count for pod, count in ran.items() if count})
         self._journal.mark("T0")
         report = source.tool.backup(self._name, source.place.namespace)
@@ -194,7 +195,7 @@ class Move:
     def _pods(self, end: End, where: str) -> None:
         """Note which addresses are those of the namespace's own pods."""
         pods: Mapping[str, Json] = {
-            text(pod, "metadata", "name"): text(pod, "status", "podIP")
+            name_of(pod): text(pod, "status", "podIP")
             for pod in objects(end.kubectl, "pods", f"--namespace={end.place.namespace}")
         }
         self._journal.append("pods", where=where, namespace=end.place.namespace, addresses=dict(pods))

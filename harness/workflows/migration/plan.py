@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from harness.backups.velero import ANNOTATION, hooks_of
 from harness.backups.velero_install import NAMESPACE
 from harness.clusters.capacity import shortages
-from harness.core.kubernetes import LABEL, Object, at, items, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import LABEL, Object, name_of
 from harness.workflows.migration.inventory import Survey, Velero, kind_of
 from harness.workflows.migration.quiesce import BY, frozen
 from harness.workflows.migration.request import MoveOptions
@@ -62,7 +63,7 @@ def plan(options: MoveOptions, source: Survey, target: Survey) -> MovePlan:
 def volumes_asked(pods: Iterable[Object]) -> tuple[tuple[str, str], ...]:
     """Pod and volume of every volume that an annotation asks Velero to copy."""
     return tuple(
-        (text(pod, "metadata", "name"), volume)
+        (name_of(pod), volume)
         for pod in pods
         for volume in map(str.strip, text(pod, "metadata", "annotations", ANNOTATION).split(","))
         if volume
@@ -76,8 +77,7 @@ def uncopied(pods: Iterable[Object], asked: Iterable[tuple[str, str]]) -> tuple[
         f"{text(volume, 'name')} of {text(pod, 'metadata', 'name')}"
         for pod in pods
         for volume in items(pod, "spec", "volumes")
-        if text(volume, "persistentVolumeClaim", "claimName")
-        and (text(pod, "metadata", "name"), text(volume, "name")) not in known
+        if text(volume, "persistentVolumeClaim", "claimName") and (name_of(pod), text(volume, "name")) not in known
     )
 
 
@@ -207,12 +207,12 @@ def _data(source: Survey, found: tuple[Database, ...]) -> Iterator[tuple[bool, s
     if not asked:
         yield True, f"no volume of {source.place.name} is asked to be copied (annotation {ANNOTATION} of its pods)"
     bound = {
-        text(claim, "metadata", "name"): source.volumes.get(text(claim, "spec", "volumeName"), {})
+        name_of(claim): source.volumes.get(text(claim, "spec", "volumeName"), {})
         for claim in source.of("PersistentVolumeClaim")
     }
     of_databases = {each.pod for each in found}
     for pod in source.pods:
-        name = text(pod, "metadata", "name")
+        name = name_of(pod)
         for volume in items(pod, "spec", "volumes"):
             mount = text(volume, "name")
             claim = text(volume, "persistentVolumeClaim", "claimName")
@@ -228,7 +228,7 @@ def _data(source: Survey, found: tuple[Database, ...]) -> Iterator[tuple[bool, s
 
 def _needs(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
     for kind in ("Secret", "ConfigMap"):
-        listed = {text(each, "metadata", "name"): each for each in source.of(kind)}
+        listed = {name_of(each): each for each in source.of(kind)}
         named = secrets_of if kind == "Secret" else configs_of
         for name in sorted({name for pod in source.pods for name in named(pod)}):
             if name not in listed:
@@ -252,7 +252,7 @@ def _surroundings(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
     if absent:
         yield False, f"{target.place.context} must pull images that none of its nodes has: {_few(absent)}"
     for service in source.of("Service"):
-        kind, name = text(service, "spec", "type"), text(service, "metadata", "name")
+        kind, name = text(service, "spec", "type"), name_of(service)
         if kind in {"NodePort", "LoadBalancer"}:
             new = "another port" if kind == "NodePort" else "another address"
             yield False, f"the Service {name} is a {kind}: it gets {new}; its clients have to be told"
@@ -265,7 +265,7 @@ def _left_behind(source: Survey, *, within: bool) -> Iterator[tuple[bool, str]]:
 
     `within` one cluster they go on leading there, to a Service of the source: what is at the target would join it.
     """
-    services = {text(each, "metadata", "name") for each in source.of("Service")}
+    services = {name_of(each) for each in source.of("Service")}
     leads = "within one cluster it leads to the source, which what is at the target would join; write short names"
     for thing in source.things:
         if found := _addresses(thing, source.place.namespace):

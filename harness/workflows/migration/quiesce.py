@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from harness.core import timeouts
 from harness.core.errors import HarnessError
-from harness.core.kubernetes import Object, RunsKubectl, at, items, number, objects, text
+from harness.core.json import at, integer, items, text
+from harness.core.kubernetes import Object, RunsKubectl, objects
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
 from harness.workflows.migration.request import WRITER_KINDS
@@ -69,7 +70,7 @@ class Freezer:
         def ready() -> None:
             for writer in writers:
                 thing = self._get(writer)
-                wanted, have = number(thing, "spec", "replicas"), number(thing, "status", "readyReplicas")
+                wanted, have = integer(thing, "spec", "replicas"), integer(thing, "status", "readyReplicas")
                 if have < wanted:
                     raise NotYet(f"{writer}: {have} of {wanted} ready")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from harness.checks.data import differences
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured, TimedOut
-from harness.core.kubernetes import LABEL, Object, RunsKubectl, objects, text
+from harness.core.json import text
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, objects
 from harness.core.model import Json
 from harness.core.parallel import each
 from harness.core.wait import NotYet, until

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import requests
 from jwt import PyJWK, PyJWS, PyJWTError
 
-from harness.core.kubernetes import items, text
+from harness.core.json import items, text
 from harness.core.model import Json, Login
 from harness.core.ports import Cluster, Unanswered
 

@@ -10,7 +10,8 @@ from typing import cast
 
 from harness.backups.velero import ANNOTATION, HOOKS
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Object, at, items, number, text
+from harness.core.json import at, integer, items, text
+from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 from harness.workloads import detection
 from harness.workloads.application import Secrets
@@ -58,14 +59,14 @@ def maker(pod: Object) -> str:
 def databases(objects: Iterable[Object], namespace: str) -> tuple[Seen, ...]:
     """Every database that is recognised."""
     listed = tuple(objects)
-    by_name = {text(pod, "metadata", "name"): pod for pod in pods(listed, namespace)}
+    by_name = {name_of(pod): pod for pod in pods(listed, namespace)}
     return tuple(_seen(each, by_name[each.pod], secrets(listed)) for each in detection.recognised(by_name.values()))
 
 
 def secrets(objects: Iterable[Object]) -> Secrets:
     """What the Secrets among the objects hold, as text. Misconfigured for one that is no base64."""
     return {
-        text(thing, "metadata", "name"): {
+        name_of(thing): {
             **{key: _decoded(thing, key, value) for key, value in _map(thing, "data").items()},
             **{key: str(value) for key, value in _map(thing, "stringData").items()},
         }
@@ -94,7 +95,7 @@ def container(pod: Object, name: str) -> Json:
 
 
 def _made_by(thing: Object, namespace: str) -> Iterator[Object]:
-    kind, name = text(thing, "kind"), text(thing, "metadata", "name")
+    kind, name = text(thing, "kind"), name_of(thing)
     if kind == "Pod":
         yield _pod(thing, name, namespace, f"{kind} {name}")
     elif kind == "CronJob":
@@ -103,11 +104,11 @@ def _made_by(thing: Object, namespace: str) -> Iterator[Object]:
         )
     elif kind in _TEMPLATED:
         template = cast("Object", at(thing, "spec", "template") or {})
-        first = number(thing, "spec", "ordinals", "start")
+        first = integer(thing, "spec", "ordinals", "start")
         replicas = at(thing, "spec", "replicas")
         count = replicas if isinstance(replicas, int) else 1
         names = [f"{name}-{first + n}" for n in range(count)] if kind == STATEFUL else [f"{name}-*"]
-        templates = [text(each, "metadata", "name") for each in items(thing, "spec", "volumeClaimTemplates")]
+        templates = [name_of(each) for each in items(thing, "spec", "volumeClaimTemplates")]
         for each in names:
             claimed: list[Json] = [
                 {"name": one, "persistentVolumeClaim": {"claimName": f"{one}-{each}"}} for one in templates
@@ -176,6 +177,6 @@ def _decoded(thing: Object, key: str, value: Json) -> str:
     try:
         return base64.b64decode(str(value), validate=False).decode(errors="replace")
     except binascii.Error as error:
-        name = text(thing, "metadata", "name")
+        name = name_of(thing)
         said = f"the Secret {name} holds no base64 under `data.{key}`; plain text is `stringData`"
         raise Misconfigured(said) from error

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Object, items, text
+from harness.core.json import items, text
+from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 from harness.workloads.application import Secrets
 
@@ -45,7 +46,7 @@ def stays(file: Path, objects: Iterable[Object], secrets: Secrets, namespace: st
 def _reaches(objects: Iterable[Object], secrets: Secrets, namespace: str) -> Iterator[str]:
     for thing in objects:
         name = f"{text(thing, 'kind')} {text(thing, 'metadata', 'name')}"
-        held = secrets.get(text(thing, "metadata", "name"), {}) if text(thing, "kind") == "Secret" else {}
+        held = secrets.get(name_of(thing), {}) if text(thing, "kind") == "Secret" else {}
         yield from (f"{name} {how}" for how in _by(thing, json.dumps([thing, dict(held)]), namespace))
 
 

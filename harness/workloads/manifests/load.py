@@ -13,7 +13,8 @@ from typing import cast
 
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Object, items, text
+from harness.core.json import items, text
+from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 from harness.workloads import detection, images
 from harness.workloads.application import Application, Brought, Secrets
@@ -56,7 +57,7 @@ def load(path: Path, where: Where = OURS) -> Application:
     secrets = inventory.secrets(objects)
     if where.namespace:
         isolation.stays(described.file, objects, secrets, described.namespace)
-    pods = {text(pod, "metadata", "name"): pod for pod in inventory.pods(objects, described.namespace)}
+    pods = {name_of(pod): pod for pod in inventory.pods(objects, described.namespace)}
     _has_its_secrets(described, pods.values(), secrets)
     servers = tuple(_server(described, store, pods, secrets) for store in described.stores)
     _names_all(described, pods)
@@ -124,7 +125,7 @@ def _server(described: Description, store: Store, pods: Mapping[str, Object], se
 
 
 def _container(where: str, store: Store, pod: Object) -> str:
-    name = text(pod, "metadata", "name")
+    name = name_of(pod)
     found = inventory.container(pod, store.container)
     if found is None:
         known = [text(each, "name") for each in items(pod, "spec", "containers")]

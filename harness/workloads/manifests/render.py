@@ -11,7 +11,8 @@ import yaml
 
 from harness.core import kubernetes
 from harness.core.errors import Misconfigured, ToolFailed
-from harness.core.kubernetes import Object, items, text
+from harness.core.json import items, text
+from harness.core.kubernetes import Object, name_of
 from harness.core.process import run
 
 RENDER_S = 120.0
@@ -144,7 +145,7 @@ def _whole(path: Path, found: Iterable[Object], namespace: str | None) -> tuple[
     """All of them, each once. Misconfigured for one that a backup of the namespace cannot hold."""
     things: dict[str, Object] = {}
     for thing in found:
-        kind, name, where = text(thing, "kind"), text(thing, "metadata", "name"), _where(thing)
+        kind, name, where = text(thing, "kind"), name_of(thing), _where(thing)
         if not kind or not name or not text(thing, "apiVersion"):
             raise Misconfigured(f"{path} holds an object without apiVersion, kind or name: {str(dict(thing))[:80]}")
         called = f"{kind} {name}"

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import Object, at, items, text
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 from harness.workloads.manifests import inventory
 from harness.workloads.manifests.inventory import Seen
@@ -30,10 +31,10 @@ def found(place: str, objects: Sequence[Object], namespace: str) -> Found:
     pods = inventory.pods(objects, namespace)
     databases = inventory.databases(objects, namespace)
     if not databases:
-        seen = ", ".join(sorted(text(pod, "metadata", "name") for pod in pods)) or "no pods"
+        seen = ", ".join(sorted(name_of(pod) for pod in pods)) or "no pods"
         raise Misconfigured(f"{place}: no MySQL, PostgreSQL or Consul is recognised among {seen}")
     names = {each.database.pod for each in databases}
-    others = tuple(pod for pod in pods if text(pod, "metadata", "name") not in names)
+    others = tuple(pod for pod in pods if name_of(pod) not in names)
     return Found(place, namespace, databases, others, _lacking(pods, inventory.secrets(objects)))
 
 
@@ -73,7 +74,7 @@ def document(seen: Found) -> Json:
             }
             for each in seen.databases
         ],
-        "others": [text(pod, "metadata", "name") for pod in seen.others],
+        "others": [name_of(pod) for pod in seen.others],
         "lacking_secrets": {secret: list(keys) for secret, keys in seen.lacking.items()},
     }
 

@@ -18,7 +18,8 @@ from harness.clusters.lock import Lock
 from harness.clusters.shared_cluster import NoMachines
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured, ToolFailed
-from harness.core.kubernetes import LABEL, Kubectl, Object, condition, objects, standing, text
+from harness.core.json import text
+from harness.core.kubernetes import LABEL, Kubectl, Object, condition, name_of, objects, standing
 from harness.core.model import Json, Volume
 from harness.core.wait import NotYet, until
 from harness.workflows.proof.shared_cluster import objects as wanted
@@ -194,7 +195,7 @@ class ProofCluster:
         here, kind = f"--namespace={self.permit.namespace}", "restores.velero.io"
         with contextlib.suppress(ToolFailed):  # it never came to be let in, so there is none
             for each in objects(self.real, kind, here):
-                name = text(each, "metadata", "name")
+                name = name_of(each)
                 self.real("delete", kind, name, here, "--ignore-not-found", "--wait=false")
                 with contextlib.suppress(ToolFailed):  # Velero was faster
                     self.real("patch", kind, name, here, "--type=merge", '--patch={"metadata": {"finalizers": null}}')

@@ -10,7 +10,8 @@ from harness.backups import velero_install
 from harness.backups.object_store import BUCKET, ObjectStore
 from harness.backups.velero_install import Release
 from harness.clusters.rbac import RBAC
-from harness.core.kubernetes import LABEL, Object, items, text
+from harness.core.json import items, text
+from harness.core.kubernetes import LABEL, Object
 from harness.core.model import Json
 from harness.workflows.proof.shared_cluster.config import Permit
 from harness.workflows.proof.shared_cluster.rbac import ACCOUNT, VELERO_INSIDE

@@ -17,7 +17,8 @@ from harness.clusters.images import versions
 from harness.clusters.permissions_file import FILE, Leave, allowed
 from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
-from harness.core.kubernetes import Kubectl, Object, at, kept, text
+from harness.core.json import at, text
+from harness.core.kubernetes import Kubectl, Object, kept, name_of
 from harness.core.model import Json
 from harness.core.process import run
 from harness.workflows.drill.shared_cluster import Place as DrillPlace
@@ -245,7 +246,7 @@ def _has_rights(kubectl: Kubectl, permit: Permit) -> bool:
 
 def _kinds(kubectl: Kubectl, permit: Permit, release: Release, uploader: str) -> tuple[Object, ...]:
     """Velero's kinds that are to be made. Misconfigured where they are others, or are not and may not be made."""
-    ours = {text(kind, "metadata", "name"): kind for kind in objects.crds(_NO_KEYS, release, uploader)}
+    ours = {name_of(kind): kind for kind in objects.crds(_NO_KEYS, release, uploader)}
     found: dict[str, Object] = {}
     for name in ours:
         told = kubectl("get", "customresourcedefinition", name, "--ignore-not-found", "-o", "json")
@@ -258,7 +259,7 @@ def _kinds(kubectl: Kubectl, permit: Permit, release: Release, uploader: str) ->
         )
     lacking = tuple(kind for name, kind in ours.items() if name not in found)
     if lacking and not permit.makes_crds:
-        names = ", ".join(text(kind, "metadata", "name") for kind in lacking)
+        names = ", ".join(name_of(kind) for kind in lacking)
         raise Misconfigured(
             f"the context {permit.context} lacks kinds of Velero's: {names}; say `make_crds = true` in the "
             "configuration (they stay there), or let an administrator make them: `velero install --crds-only`"

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from harness.backups.bucket_reader import Source
 from harness.backups.velero_backup import Recorded
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.kubernetes import LABEL, Object, at, items, keys, number, text
+from harness.core.json import at, integer, items, keys, text
+from harness.core.kubernetes import LABEL, Object, name_of
 from harness.core.model import Json
 from harness.workloads.detection import Database
 
@@ -89,7 +90,7 @@ def service(thing: Object, namespace: str, run: str) -> Object:
         spec["clusterIP"] = "None"
     if at(thing, "spec", "publishNotReadyAddresses") is True:
         spec["publishNotReadyAddresses"] = True
-    metadata: Json = {"name": text(thing, "metadata", "name"), "namespace": namespace, "labels": {LABEL: run}}
+    metadata: Json = {"name": name_of(thing), "namespace": namespace, "labels": {LABEL: run}}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
@@ -121,12 +122,12 @@ def _beyond(pod: Object) -> Iterator[str]:
     yield from (word for word in ("hostNetwork", "hostPID", "hostIPC") if at(spec, word) is True)
     if any(at(volume, "hostPath") is not None for volume in items(spec, "volumes")):
         yield "hostPath"
-    if number(spec, "priority") > 0:
+    if integer(spec, "priority") > 0:
         yield "a priority that pushes others off their nodes"
     for container in (*items(spec, "initContainers"), *items(spec, "containers")):
         if at(container, "securityContext", "privileged") is True:
             yield "privileged"
-        if any(number(port, "hostPort") for port in items(container, "ports")):
+        if any(integer(port, "hostPort") for port in items(container, "ports")):
             yield "hostPort"
 
 

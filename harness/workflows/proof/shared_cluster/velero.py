@@ -11,7 +11,8 @@ from harness.backups import velero_install
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import Recorded, copy_of
 from harness.backups.velero_install import READY_S, Release
-from harness.core.kubernetes import Kubectl, Object, objects, text
+from harness.core.json import text
+from harness.core.kubernetes import Kubectl, Object, name_of, objects
 from harness.core.model import Json, ToolReport
 from harness.core.wait import until
 from harness.workflows.proof.shared_cluster import objects as wanted
@@ -85,7 +86,7 @@ class There:
         if self.makes:
             self.cluster.create(*self.makes)
             for kind in self.makes:
-                name = text(kind, "metadata", "name")
+                name = name_of(kind)
                 kubectl("wait", "--for=condition=Established", "crd", name, "--timeout=30s")
         self.cluster.create(*self.objects())
         here = self.cluster.permit.namespace
