@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
-from typer._click.core import Command, Context  # typer has no public name for them
-from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
@@ -22,6 +21,10 @@ from harness.cli import evidence, history, maintenance, matrix, migrate, options
 from harness.cli.__main__ import give_up
 from harness.core.errors import HarnessError, Interrupted, Misconfigured
 from harness.core.model import Verdict
+
+if TYPE_CHECKING:
+    from typer._click.core import Command, Context  # typer has no public names for them
+    from typer._click.formatting import HelpFormatter
 
 MODULES = (run, matrix, prove, migrate, schedule, history, evidence, sharing, maintenance)
 """The modules with commands, in the order of --help."""
