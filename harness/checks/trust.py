@@ -8,10 +8,10 @@ from pathlib import Path
 from harness.checks import judge
 from harness.core.errors import HarnessError
 from harness.evidence import run_view as stories
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 
 
-def believed(run: Path) -> Story:
+def believed(run: Path) -> RunView:
     """What a run directory tells; UNKNOWN at best if its findings are not what this judge says of its evidence."""
     story = stories.read(run)
     doubt = "" if story.problems else _disagreement(run)

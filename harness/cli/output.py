@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from harness.core.model import Json, Verdict
 
 if TYPE_CHECKING:
-    from harness.reports import Story
+    from harness.reports import RunView
     from harness.workflows.progress import Progress
 
 WRONG_USAGE = 64
@@ -31,7 +31,7 @@ def watch(*, quiet: bool) -> AbstractContextManager[Progress]:
     return nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr)
 
 
-def story(told: Story, *, as_json: bool) -> int:
+def story(told: RunView, *, as_json: bool) -> int:
     """Print the result of a run, and return its exit code."""
     from harness.reports import summary
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from harness.reports import Story
+    from harness.reports import RunView
     from harness.workflows.drill.request import Options
     from harness.workflows.runner import Site
     from harness.workloads.application import Application
@@ -81,7 +81,7 @@ def drillproof_application() -> Application | None:
 @pytest.fixture
 def drillproof_drill(
     request: pytest.FixtureRequest, drillproof_site: Site, drillproof_application: Application | None
-) -> Story:
+) -> RunView:
     """Run the drill of this test's scenario and return its story. What could not be judged is an error here."""
     from harness.core.errors import HarnessError, Misconfigured  # as above
     from harness.core.model import Verdict  # as above
@@ -147,7 +147,7 @@ def _options(request: pytest.FixtureRequest, application: Application | None) ->
     return options
 
 
-def _attach(config: pytest.Config, story: Story) -> None:
+def _attach(config: pytest.Config, story: RunView) -> None:
     if not config.getoption("allure_report_dir", default=None):
         return
     import allure  # as above

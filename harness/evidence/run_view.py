@@ -22,7 +22,7 @@ WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 
 
 @dataclass(frozen=True)
-class Story:
+class RunView:
     """One run as it can be shown."""
 
     run: Path
@@ -75,24 +75,24 @@ class Story:
         return tuple(event for event in self.events if event.kind in kinds)
 
 
-def read(run: Path) -> Story:
+def read(run: Path) -> RunView:
     """Read a run directory as far as it can be read. Never raises for what is in it."""
     problems: list[str] = []
-    return _story(run, _events(run / "journal.jsonl", problems), problems)
+    return _view(run, _events(run / "journal.jsonl", problems), problems)
 
 
-def outline(run: Path) -> Story:
+def outline(run: Path) -> RunView:
     """Read a run without its events, for a list of many. Its journal is only seen to be there."""
-    return _story(run, (), [] if (run / "journal.jsonl").is_file() else ["journal.jsonl: is missing"])
+    return _view(run, (), [] if (run / "journal.jsonl").is_file() else ["journal.jsonl: is missing"])
 
 
-def _story(run: Path, events: tuple[Event, ...], problems: list[str]) -> Story:
+def _view(run: Path, events: tuple[Event, ...], problems: list[str]) -> RunView:
     facts = _document(run / "run.json", problems)
     judged = _document(run / "findings.json", problems)
     findings = _findings(judged, problems) if judged else ()
     if judged and judged.get("verdict") != worst(finding.verdict for finding in findings).value:
         problems.append("findings.json: its verdict is not the worst of its findings")
-    return Story(run, facts, judged, events, findings, tuple(problems))
+    return RunView(run, facts, judged, events, findings, tuple(problems))
 
 
 def _document(path: Path, problems: list[str]) -> Mapping[str, Json]:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from harness.core.errors import Unreadable
 from harness.evidence import run_view
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports import allure, html, junit
 from harness.reports.junit import label
 
-__all__ = ["Story", "label", "render"]
+__all__ = ["RunView", "label", "render"]
 
 
-def render(run: Path) -> Story:
+def render(run: Path) -> RunView:
     """Write report.html, junit.xml and allure-results/ into `run`, from what it holds, and return what it told.
 
     A run that broke off is rendered as far as it came. Raises OSError where `run` cannot be written, and Unreadable

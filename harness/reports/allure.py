@@ -16,7 +16,7 @@ from allure_commons.types import AttachmentType, LabelType
 from harness.core.json import flat, items, text
 from harness.core.model import Event, Verdict
 from harness.core.text import one_line, visible
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports.junit import label
 
 _STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.UNKNOWN: Status.BROKEN}
@@ -57,7 +57,7 @@ APART = ("seed",)
 """The settings that make no other drill of it."""
 
 
-def write(story: Story, folder: Path) -> None:
+def write(story: RunView, folder: Path) -> None:
     """Write `story` into `folder`, replacing what an earlier rendering left there."""
     logger = AllureFileLogger(str(folder), clean=True)  # type: ignore[no-untyped-call] # allure has no types
     drill = TestResult(
@@ -91,20 +91,20 @@ def write(story: Story, folder: Path) -> None:
     (folder / "environment.properties").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _settings(story: Story) -> Iterator[tuple[str, str]]:
+def _settings(story: RunView) -> Iterator[tuple[str, str]]:
     yield "stores", ", ".join(story.members)
     for name in ("strategy", "engine", "size", "seed"):
         if name in story.facts:
             yield name, text(story.facts[name])
 
 
-def _same_drill(story: Story) -> str:
+def _same_drill(story: RunView) -> str:
     """Equal for drills that may be compared over time, and so have one history."""
     settings = [setting for setting in _settings(story) if setting[0] not in APART]
     return hashlib.sha256(repr((story.scenario, settings)).encode()).hexdigest()[:32]
 
 
-def _labels(story: Story) -> list[Label]:
+def _labels(story: RunView) -> list[Label]:
     words = {
         LabelType.PARENT_SUITE: "drillproof",
         LabelType.SUITE: story.scenario,
@@ -119,7 +119,7 @@ def _labels(story: Story) -> list[Label]:
     return [*labels, *(Label(name=LabelType.TAG, value=visible(tag)) for tag in tags)]
 
 
-def _steps(story: Story) -> Iterator[TestStepResult]:
+def _steps(story: RunView) -> Iterator[TestStepResult]:
     begun: dict[str, TestStepResult] = {}
     for event in story.of("step"):
         name, phase = text(event.data, "step"), event.data.get("phase")
@@ -136,7 +136,7 @@ def _steps(story: Story) -> Iterator[TestStepResult]:
         yield step
 
 
-def _findings(story: Story) -> Iterator[TestStepResult]:
+def _findings(story: RunView) -> Iterator[TestStepResult]:
     at = _epoch_ms(story.events[-1]) if story.events else None
     for finding in story.findings:
         said = "\n".join(filter(None, (finding.hint, f"reason: {finding.reason}")))
@@ -145,12 +145,12 @@ def _findings(story: Story) -> Iterator[TestStepResult]:
         yield TestStepResult(name=label(finding), status=status, statusDetails=details, start=at, stop=at)
 
 
-def _description(story: Story) -> str:
+def _description(story: RunView) -> str:
     summary = visible(text(story.facts, "summary"))
     return f"{summary}\n\nVerdict: **{story.verdict.name}**".strip()
 
 
-def _message(story: Story) -> str:
+def _message(story: RunView) -> str:
     bad = [
         f"{each.verdict.name} {label(each)}: {each.detail}" for each in story.findings if each.verdict != Verdict.PASS
     ]

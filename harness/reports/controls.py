@@ -15,7 +15,7 @@ from harness.core.json import mapping, number
 from harness.core.model import Finding, Json, Verdict, worst
 from harness.core.text import many, one_line
 from harness.evidence.before_reasons import expects_findings
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.evidence.signing import attestation
 from harness.evidence.signing.files import Directory, digest
 from harness.reports.controls_map import CHECKS, CONTROLS, NOT_SHOWN, UNMAPPED, Control
@@ -55,12 +55,12 @@ class Place:
     lines: tuple[int, ...] = ()  # of the journal; none for a whole file
 
 
-def support(story: Story) -> tuple[Support, ...]:
+def support(story: RunView) -> tuple[Support, ...]:
     """Every control with what this run shows of it."""
     return tuple(_support(story, control) for control in CONTROLS)
 
 
-def places(story: Story, finding: Finding) -> tuple[Place, ...]:
+def places(story: RunView, finding: Finding) -> tuple[Place, ...]:
     """Where what a finding was judged from lies in the run."""
     known = CHECKS.get(finding.check, UNMAPPED)
     where = {"store": finding.store, "member": finding.member}
@@ -78,7 +78,7 @@ def places(story: Story, finding: Finding) -> tuple[Place, ...]:
     return tuple(found) or (Place("findings.json"),)
 
 
-def hashes(story: Story) -> Mapping[str, str]:
+def hashes(story: RunView) -> Mapping[str, str]:
     """SHA-256 of every file of the run that a finding may point to. Unreadable names one that cannot be read."""
     files = Directory(story.run)
     wanted = (*attestation.JUDGED, "findings.json")
@@ -86,7 +86,7 @@ def hashes(story: Story) -> Mapping[str, str]:
     return {name: digest(files, name) for name in there}
 
 
-def document(story: Story) -> dict[str, Json]:
+def document(story: RunView) -> dict[str, Json]:
     """The page for scripts."""
     known = hashes(story)
     return {
@@ -101,12 +101,12 @@ def document(story: Story) -> dict[str, Json]:
     }
 
 
-def render(story: Story) -> str:
+def render(story: RunView) -> str:
     """The page in Markdown. Nothing in it that came from a cluster is markup."""
     return "\n".join(_page(story)) + "\n"
 
 
-def _support(story: Story, control: Control) -> Support:
+def _support(story: RunView, control: Control) -> Support:
     speaking = [finding for finding in story.findings if _speaks_of(finding, control)]
     said = {finding.check for finding in speaking}
     silent = [
@@ -129,7 +129,7 @@ def _speaks_of(finding: Finding, control: Control) -> bool:
     return not shows.controls or control.name in shows.controls
 
 
-def _unasked(story: Story, control: Control) -> Iterator[str]:
+def _unasked(story: RunView, control: Control) -> Iterator[str]:
     if expects_findings(story.facts):
         yield "in this drill the backup or the restore is bad on purpose; it shows no recovery"
     if control.timed:
@@ -139,7 +139,7 @@ def _unasked(story: Story, control: Control) -> Iterator[str]:
                 yield f"the scenario has no objective for the {word}"
 
 
-def _control(story: Story, each: Support, known: Mapping[str, str]) -> dict[str, Json]:
+def _control(story: RunView, each: Support, known: Mapping[str, str]) -> dict[str, Json]:
     return {
         "framework": each.control.framework,
         "control": each.control.name,
@@ -152,7 +152,7 @@ def _control(story: Story, each: Support, known: Mapping[str, str]) -> dict[str,
     }
 
 
-def _finding(story: Story, finding: Finding, known: Mapping[str, str]) -> dict[str, Json]:
+def _finding(story: RunView, finding: Finding, known: Mapping[str, str]) -> dict[str, Json]:
     shows = CHECKS.get(finding.check, UNMAPPED)
     return {
         "check": finding.check,
@@ -170,7 +170,7 @@ def _finding(story: Story, finding: Finding, known: Mapping[str, str]) -> dict[s
     }
 
 
-def _page(story: Story) -> Iterator[str]:
+def _page(story: RunView) -> Iterator[str]:
     found, known = support(story), hashes(story)
     yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}: what it supports of which control"
     supported = sum(each.verdict is Verdict.PASS for each in found)
@@ -204,7 +204,7 @@ def _check(finding: Finding) -> str:
     return finding.check
 
 
-def _row(story: Story, name: str, findings: Sequence[Finding]) -> Iterator[str]:
+def _row(story: RunView, name: str, findings: Sequence[Finding]) -> Iterator[str]:
     verdict = worst(finding.verdict for finding in findings)
     shows = CHECKS.get(name, UNMAPPED)
     yield name
@@ -219,7 +219,7 @@ def _short(words: str) -> str:
     return plain if len(plain) <= _MOST_CHARACTERS else f"{plain[:_MOST_CHARACTERS]} …"
 
 
-def _where(story: Story, findings: Sequence[Finding]) -> str:
+def _where(story: RunView, findings: Sequence[Finding]) -> str:
     lines: dict[str, set[int]] = {}
     for finding in findings:
         for place in places(story, finding):

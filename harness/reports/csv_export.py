@@ -13,14 +13,14 @@ from harness.core.json import mapping, number
 from harness.core.model import Verdict
 from harness.core.text import one_line
 from harness.evidence.marks import LEGS, MARKS
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports.equality import BAD, stores
 from harness.reports.junit import FIGURES
 
 HEADS = ("run", "scenario", "verdict", "store", "number", "value")
 
 
-def render(story: Story) -> str:
+def render(story: RunView) -> str:
     """The lines, heads first. A number's name says its unit; what was not measured has no value."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -31,7 +31,7 @@ def render(story: Story) -> str:
     return out.getvalue()
 
 
-def _numbers(story: Story) -> Iterator[tuple[str, str, float | None]]:
+def _numbers(story: RunView) -> Iterator[tuple[str, str, float | None]]:
     judged = story.judged
     for name in FIGURES:
         yield "", name, number(judged.get(name))
@@ -51,7 +51,7 @@ def _numbers(story: Story) -> Iterator[tuple[str, str, float | None]]:
                 yield store, name, number(value)
 
 
-def _reasons(story: Story) -> Iterator[tuple[str, str, float]]:
+def _reasons(story: RunView) -> Iterator[tuple[str, str, float]]:
     """How many findings of each store have which verdict for which reason, but for those that passed."""
     bad = [each for each in story.findings if each.verdict is not Verdict.PASS]
     for (store, verdict, reason), count in Counter((e.store, e.verdict.value, e.reason) for e in bad).items():

@@ -9,7 +9,7 @@ from functools import cached_property
 from harness.checks.data import disagreeing
 from harness.core.json import mapping, number, text
 from harness.core.model import Event, Part
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 
 BAD = ("different", "damaged")
 """What a member may be that lost data; the other words for what is not equal say that nobody knows."""
@@ -91,12 +91,12 @@ class Store:
         return sum(1 for member in compared if all(part != difference.part for difference in member.differences))
 
 
-def stores(story: Story) -> tuple[Store, ...]:
+def stores(story: RunView) -> tuple[Store, ...]:
     """Every store of the drill with all of its members, read back or not, compared as the check `data-equal` does."""
     return tuple(_store(story, name, members) for name, members in story.members.items())
 
 
-def _store(story: Story, store: str, members: tuple[str, ...]) -> Store:
+def _store(story: RunView, store: str, members: tuple[str, ...]) -> Store:
     def latest(kind: str, **data: str) -> dict[str, Event]:
         wanted = {"store": store, **data}.items()
         mine = [event for event in story.of(kind) if all(event.data.get(key) == value for key, value in wanted)]

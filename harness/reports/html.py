@@ -15,7 +15,7 @@ from harness.core.json import flat, items, mapping, number, text
 from harness.core.model import Event, Json, Verdict
 from harness.core.text import duration, many, visible
 from harness.evidence.marks import DEFINITIONS, LEGS, MARKS
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports import migration, proof
 from harness.reports.equality import BAD, stores
 from harness.reports.metrics import figures
@@ -59,7 +59,7 @@ class Said:
     messages: tuple[str, ...]
 
 
-def render(story: Story) -> str:
+def render(story: RunView) -> str:
     """The whole report as text."""
     read_back = stores(story)
     return template("report.html").render(
@@ -89,7 +89,7 @@ def render(story: Story) -> str:
     )
 
 
-def _definitions(story: Story) -> Mapping[str, str]:
+def _definitions(story: RunView) -> Mapping[str, str]:
     """What words mean otherwise than in a drill."""
     if migration.is_move(story):
         return migration.DEFINITIONS
@@ -140,7 +140,7 @@ def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
             yield from flat(value, name)
 
 
-def _steps(story: Story) -> list[Mapping[str, str]]:
+def _steps(story: RunView) -> list[Mapping[str, str]]:
     """Every step that was begun: name, seconds, and how it ended."""
     begun: dict[str, float] = {}
     ended: dict[str, Mapping[str, str]] = {}
@@ -156,6 +156,6 @@ def _steps(story: Story) -> list[Mapping[str, str]]:
     return list(ended.values())
 
 
-def write(story: Story, path: Path) -> None:
+def write(story: RunView, path: Path) -> None:
     """Write the report to `path`."""
     path.write_text(render(story), encoding="utf-8", errors="backslashreplace")

@@ -9,7 +9,7 @@ from harness.core.json import number
 from harness.core.model import Finding, Verdict
 from harness.core.reason import Reason
 from harness.core.text import visible
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 
 FIGURES = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
 """The figures of findings.json that are shown as properties, where they were measured."""
@@ -17,7 +17,7 @@ FIGURES = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
 _TAGS = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 
 
-def write(story: Story, path: Path) -> None:
+def write(story: RunView, path: Path) -> None:
     """Write `story` to `path`. A run with nothing judged, or with evidence missing, has an error and is not green."""
     cases = [*story.findings, *story.doubts]
     if not cases:
@@ -43,7 +43,7 @@ def label(finding: Finding) -> str:
     return visible(f"{finding.check}[{where}]" if where else finding.check)
 
 
-def _properties(suite: ET.Element, story: Story) -> None:
+def _properties(suite: ET.Element, story: RunView) -> None:
     properties = ET.SubElement(suite, "properties")
     measured = {name: number(story.judged.get(name)) for name in FIGURES}
     known = {name: f"{value:g}" for name, value in measured.items() if value is not None}
@@ -51,7 +51,7 @@ def _properties(suite: ET.Element, story: Story) -> None:
         ET.SubElement(properties, "property", name=name, value=visible(value))
 
 
-def _case(suite: ET.Element, story: Story, finding: Finding) -> None:
+def _case(suite: ET.Element, story: RunView, finding: Finding) -> None:
     case = ET.SubElement(suite, "testcase", classname=visible(story.scenario), name=label(finding), time="0")
     if tag := _TAGS.get(finding.verdict):
         trouble = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)

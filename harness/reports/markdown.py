@@ -10,7 +10,7 @@ from harness.core.model import Finding, Verdict
 from harness.core.reason import Reason
 from harness.core.text import many, one_line
 from harness.evidence.before_reasons import expects_findings
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports.equality import Member, stores
 from harness.reports.junit import label
 from harness.reports.metrics import figures
@@ -27,7 +27,7 @@ _MARKUP = r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=\()"
 """What would be more than text in the midst of a line; an underscore inside a word is none."""
 
 
-def render(story: Story) -> str:
+def render(story: RunView) -> str:
     """The whole page. Nothing in it that came from a cluster is markup, and it stays small whatever the run holds."""
     return "\n".join(_page(story)) + "\n"
 
@@ -44,7 +44,7 @@ def escaped(words: str) -> str:
     return re.sub(r"(?<!\w)@(?=\w)", "@&#8203;", plain)
 
 
-def _page(story: Story) -> Iterator[str]:
+def _page(story: RunView) -> Iterator[str]:
     noticing = expects_findings(story.facts)
     read_back = stores(story)
     yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}"

@@ -10,7 +10,7 @@ from harness.core.json import number, numbers
 from harness.core.model import Verdict
 from harness.core.text import duration, many
 from harness.evidence.before_reasons import expects_findings
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports import migration, proof
 from harness.reports.equality import BAD, Store
 
@@ -26,7 +26,7 @@ class Figure:
     state: str  # good, bad, open
 
 
-def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
+def figures(story: RunView, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
     """RTO, RPO, skew and members equal, each against what was asked for. What was not measured says so.
 
     Where a bad recovery had to be noticed they would praise it; there it is who noticed.
@@ -51,7 +51,7 @@ def figures(story: Story, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
     )
 
 
-def _noticed(story: Story) -> Figure:
+def _noticed(story: RunView) -> Figure:
     told = [finding for finding in story.findings if finding.check == "noticed"]
     did = [finding for finding in told if finding.verdict is Verdict.PASS]
     checks = dict.fromkeys(name for finding in did for name in finding.objects if name.startswith(BY))

@@ -8,7 +8,7 @@ from harness.checks import migration_metrics
 from harness.core.json import mapping, number, text
 from harness.core.model import Verdict
 from harness.evidence.run_directory import MOVE
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports.proof import counted, of, timed
 
 DEFINITIONS = migration_metrics.DEFINITIONS
@@ -23,19 +23,19 @@ _SAYS = {
 }
 
 
-def is_move(story: Story) -> bool:
+def is_move(story: RunView) -> bool:
     """Whether an application was moved for good, and nothing drilled."""
     return story.facts.get("kind") == MOVE
 
 
-def says(story: Story) -> str:
+def says(story: RunView) -> str:
     """What the verdict means, and in the same breath what was not proved."""
     ends = {end: _end(story, end) for end in ("source", "target")}
     not_proved = "; ".join(migration_metrics.not_proved(story.facts, story.events))
     return f"{_SAYS[story.verdict].format(**ends)} NOT proved: {not_proved}."
 
 
-def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:
+def rows(story: RunView) -> Iterator[tuple[str, str, str, str, str]]:
     """The figures: name, meaning, value, note, and good, bad or open."""
     total = len(story.members)
     yield counted("Members equal", "target and source", of(story, "data-equal"), total)
@@ -45,7 +45,7 @@ def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:
     yield timed("RTO", "nobody could write", number(story.judged, "rto_s"), number(asked, "rto_s"))
 
 
-def _end(story: Story, which: str) -> str:
+def _end(story: RunView, which: str) -> str:
     end = mapping(story.facts.get(which))
     return (
         f"{text(end.get('namespace')) or 'an unknown namespace'} of {text(end.get('context')) or 'an unknown context'}"

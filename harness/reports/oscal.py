@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from harness.core.errors import Unreadable
 from harness.core.model import Finding, Json, Verdict
 from harness.core.text import one_line
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports.controls import LIMITS, SIGNED, Place, Support, hashes, places, ranges, support
 from harness.reports.controls_map import NIST, NOT_SHOWN
 from harness.reports.junit import label
@@ -33,12 +33,12 @@ _REASONS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.UNKNOWN: "other"
 Name = Callable[..., str]
 
 
-def render(story: Story) -> str:
+def render(story: RunView) -> str:
     """The document. Unreadable where the run does not say what it must hold: its files, and when it was."""
     return json.dumps({"assessment-results": _results(story)}, ensure_ascii=False, indent=2) + "\n"
 
 
-def _results(story: Story) -> dict[str, Json]:
+def _results(story: RunView) -> dict[str, Json]:
     known = hashes(story)
     for needed in ("run.json", "journal.jsonl", "findings.json"):
         if needed not in known:
@@ -85,7 +85,7 @@ def _results(story: Story) -> dict[str, Json]:
     }
 
 
-def _times(story: Story) -> tuple[str, str]:
+def _times(story: RunView) -> tuple[str, str]:
     try:
         first, last = (datetime.fromisoformat(story.events[which].at).astimezone(UTC) for which in (0, -1))
     except (IndexError, ValueError) as error:
@@ -101,7 +101,7 @@ def _reviewed(found: Iterable[Support]) -> list[Json]:
     return [{"description": name, "include-controls": controls} for name, controls in by_framework.items()]
 
 
-def _observation(story: Story, finding: Finding, number: int, name: Name, ended: str) -> dict[str, Json]:
+def _observation(story: RunView, finding: Finding, number: int, name: Name, ended: str) -> dict[str, Json]:
     return {
         "uuid": name("observation", str(number)),
         "title": _text(label(finding)),
@@ -133,7 +133,7 @@ def _evidence(place: Place, name: Name) -> dict[str, Json]:
     return {"href": f"#{name('file', place.file)}", "description": _text(f"{place.file}{lines}")}
 
 
-def _finding(story: Story, each: Support, name: Name) -> dict[str, Json]:
+def _finding(story: RunView, each: Support, name: Name) -> dict[str, Json]:
     control = each.control
     return {
         "uuid": name("finding", control.statement),

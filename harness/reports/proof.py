@@ -9,7 +9,7 @@ from harness.core.json import items, mapping, number, text
 from harness.core.model import Finding, Verdict
 from harness.core.text import duration
 from harness.evidence.run_directory import PROOF
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 
 DEFINITIONS = proof_metrics.DEFINITIONS
 """What the words mean otherwise than in a drill."""
@@ -21,12 +21,12 @@ _SAYS = {
 }
 
 
-def is_proof(story: Story) -> bool:
+def is_proof(story: RunView) -> bool:
     """Whether a backup was proved, and nothing drilled."""
     return story.facts.get("kind") == PROOF
 
 
-def says(story: Story) -> str:
+def says(story: RunView) -> str:
     """What the verdict means, and in the same breath what was not proved."""
     equal = [finding for finding in story.findings if finding.check == "data-equal"]
     more = " and its databases are sound" + (", and the data equal every fingerprint that was taken" if equal else "")
@@ -35,7 +35,7 @@ def says(story: Story) -> str:
     return f"{told} NOT proved: {'; '.join(proof_metrics.not_proved(story.facts, story.events))}."
 
 
-def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:
+def rows(story: RunView) -> Iterator[tuple[str, str, str, str, str]]:
     """The figures: name, meaning, value, note, and good, bad or open."""
     total = len(story.members)
     yield counted("Databases sound", "by their own checks", of(story, "databases-sound"), total)
@@ -52,7 +52,7 @@ def rows(story: Story) -> Iterator[tuple[str, str, str, str, str]]:
     yield timed("Age", "of the backup itself", age_s, number(asked, "age_s"))
 
 
-def of(story: Story, check: str) -> list[Finding]:
+def of(story: RunView, check: str) -> list[Finding]:
     """The findings of one check."""
     return [finding for finding in story.findings if finding.check == check]
 

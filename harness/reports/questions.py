@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Finding, Json, Verdict, worst
 from harness.core.text import many
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports.summary import UNFENCED
 
 QUESTIONS: Mapping[str, str] = {
@@ -65,7 +65,7 @@ class Answer:
     members: tuple[str, ...]  # of single members
 
 
-def answers(story: Story) -> tuple[Answer, ...]:
+def answers(story: RunView) -> tuple[Answer, ...]:
     """The answer to everything that was judged; a check that we know no question of asks by its name."""
     judged = dict.fromkeys(finding.check for finding in story.findings)
     if not story.fenced:
@@ -98,7 +98,7 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
 """Of which kinds of damage there are many, by the first word of their names."""
 
 
-def _answer(story: Story, check: str) -> Answer:
+def _answer(story: RunView, check: str) -> Answer:
     found = [finding for finding in story.findings if finding.check == check]
     good = [finding for finding in found if finding.verdict is Verdict.PASS]
     if check == "fence-held" and not story.fenced:
@@ -130,18 +130,18 @@ def _by_member(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{', '.join(dict.fromkeys(each.store for each in same))} ({len(same)} members): {detail}"
 
 
-def _damage(story: Story) -> list[str]:
+def _damage(story: RunView) -> list[str]:
     return [damage_in_words(mapping(event.data, "what")) for event in story.of("damage")]
 
 
-def _receipts(story: Story) -> list[str]:
+def _receipts(story: RunView) -> list[str]:
     members = {name for names in story.members.values() for name in names}
     reads = story.of("digest")
     themselves = sum(1 for event in reads if event.data.get("answered_by") == event.data.get("member") in members)
     return [f"{themselves} of {many(len(reads), 'answer')} came from the member that was asked"] if reads else []
 
 
-def _self_tests(story: Story) -> list[str]:
+def _self_tests(story: RunView) -> list[str]:
     said = [f"right before this drill, in memory: {noticed(event.data)}" for event in story.of("selftest")]
     real = mapping(story.facts, "selftest")
     if not real:
@@ -154,7 +154,7 @@ def _self_tests(story: Story) -> list[str]:
     return [*said, f"on real databases ({stores}), {when[:10]}, commit {commit[:10] or 'unknown'}: {noticed(real)}"]
 
 
-_IN_OUR_WORDS: Mapping[str, Callable[[Story], list[str]]] = {
+_IN_OUR_WORDS: Mapping[str, Callable[[RunView], list[str]]] = {
     "damage-seen": _damage,
     "data-equal": _receipts,
     "self-test": _self_tests,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.core.model import Verdict
 from harness.core.text import one_line
 from harness.evidence.before_reasons import expects_findings
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports import migration, proof
 from harness.reports.equality import stores
 from harness.reports.junit import label
@@ -28,7 +28,7 @@ SAYS_NOTICED = SAYS | {
 UNFENCED = "No fence was around this cluster, which is not drillproof's: what left it was not counted."
 
 
-def says(story: Story) -> str:
+def says(story: RunView) -> str:
     """What the verdict means in this drill, and what it says nothing of."""
     if proof.is_proof(story):
         return proof.says(story)
@@ -38,7 +38,7 @@ def says(story: Story) -> str:
     return meant if story.fenced else f"{meant} {UNFENCED}"
 
 
-def lines(story: Story) -> tuple[str, ...]:
+def lines(story: RunView) -> tuple[str, ...]:
     """What a terminal shows at the end of a drill; the verdict first, the report's path last."""
     bad = [finding for finding in story.findings if finding.verdict is not Verdict.PASS]
     return (

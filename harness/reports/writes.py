@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harness.core.errors import Unreadable
 from harness.core.json import mapping, number
 from harness.evidence.ledger import ACKNOWLEDGED, Attempt, read_attempts
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 
 KINDS: Mapping[str, str] = {
     "kept": "acknowledged, up to the recovery point",
@@ -56,7 +56,7 @@ class Writes:
     marks: tuple[tuple[str, str, float], ...]
 
 
-def writes(story: Story) -> Writes:
+def writes(story: RunView) -> Writes:
     """What the ledgers of a run show. What cannot be read says so in its place.
 
     A write is drawn as kept if it came before the recovery point that was judged; of those that were lost even so the
@@ -75,7 +75,7 @@ def writes(story: Story) -> Writes:
     return Writes(tuple(plots), tuple(marks))
 
 
-def _read(story: Story, store: str) -> Counter[tuple[int, str]] | str:
+def _read(story: RunView, store: str) -> Counter[tuple[int, str]] | str:
     """How many writes of each kind were sent in each second; or why that is not known."""
     path = story.run / "ledger" / f"{store}.jsonl"
     judged = mapping(story.judged.get("ledger"), store)

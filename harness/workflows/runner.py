@@ -16,7 +16,7 @@ from harness.core.redaction import hidden
 from harness.evidence import journal
 from harness.evidence.signing import attestation, keys
 from harness.evidence.signing.keys import PrivateKey
-from harness.reports import Story
+from harness.reports import RunView
 from harness.workflows.drill.request import Options
 from harness.workflows.progress import Progress
 
@@ -49,7 +49,7 @@ class SiteOf(Protocol[O_contra]):
 Site = SiteOf[Options]
 
 
-def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> Story:
+def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> RunView:
     """Run one drill, telling `progress`, and return its story. A run that was begun is always judged and rendered.
 
     Misconfigured goes through; so does HarnessError where no run was begun. Interrupted is raised
@@ -80,7 +80,7 @@ def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> St
     return story
 
 
-def finish(run: Path, key: Path | None = None) -> Story:
+def finish(run: Path, key: Path | None = None) -> RunView:
     """Judge the run directory again and render it; sign what was concluded if its evidence is signed.
 
     `key` is a private key, the user's own if None. HarnessError where the directory cannot be written.
@@ -90,7 +90,7 @@ def finish(run: Path, key: Path | None = None) -> Story:
         return _concluded(run, _signer(run, key))
 
 
-def show(run: Path, key: Path | None = None) -> Story:
+def show(run: Path, key: Path | None = None) -> RunView:
     """Render a run directory as it was judged, and sign that as `finish` does.
 
     HarnessError if its findings.json is not what the judge says of it.
@@ -117,7 +117,7 @@ def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
     return f" (more in {folder / 'error.txt'})"
 
 
-def conclude(run: Path, signer: PrivateKey) -> Story:
+def conclude(run: Path, signer: PrivateKey) -> RunView:
     """Sign what the drill left, before anything is concluded from it; then judge and render it."""
     with _written(run):
         attestation.sign_evidence(run, signer)
@@ -125,7 +125,7 @@ def conclude(run: Path, signer: PrivateKey) -> Story:
         return _concluded(run, signer)
 
 
-def _concluded(run: Path, signer: PrivateKey | None) -> Story:
+def _concluded(run: Path, signer: PrivateKey | None) -> RunView:
     story = reports.render(run)
     if signer is not None:
         figures = {name: story.judged.get(name) for name in ("rto_s", "rpo_s", "rpo_writes")}

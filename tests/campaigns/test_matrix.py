@@ -21,7 +21,7 @@ from harness.core.errors import Misconfigured
 from harness.core.model import Verdict
 from harness.core.wait import NotYet, until
 from harness.evidence.run_view import read
-from harness.reports import Story
+from harness.reports import RunView
 from harness.workflows.drill import scenario
 from harness.workflows.drill.scenario import STORES
 
@@ -99,7 +99,7 @@ class Drills:
         self.made: list[int] = []
         (folder / worker.CELLS).mkdir(parents=True, exist_ok=True)
 
-    def __call__(self, one: Cell) -> Story:
+    def __call__(self, one: Cell) -> RunView:
         self.made.append(one.number)
         return read(self.sample(self.folder / worker.RUNS / f"run-{one.number}"))
 
@@ -124,7 +124,7 @@ class TestLane:
     def test_a_drill_that_broke_is_made_again_when_the_matrix_goes_on(self, tmp_path: Path) -> None:
         drills = Drills(tmp_path)
 
-        def killed(one: Cell) -> Story:
+        def killed(one: Cell) -> RunView:
             if one.number == 2 and not drills.made.count(2):
                 drills.made.append(2)
                 raise KeyboardInterrupt

@@ -16,7 +16,7 @@ from harness.core.model import Verdict, worst
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.marks import legs
 from harness.evidence.run_directory import Run, inside
-from harness.reports import Story
+from harness.reports import RunView
 from harness.workflows.drill.scenario import STORES
 
 FIGURES = {"rto_s": "RTO", "rpo_s": "RPO", "backup_s": "Backup", "tool_s": "Restore", "stored_bytes": "Stored"}
@@ -89,7 +89,7 @@ def time_of(label: str) -> datetime | None:
         return None
 
 
-def _figures(story: Story) -> dict[str, float | None]:
+def _figures(story: RunView) -> dict[str, float | None]:
     taken = legs(story.marks)
     stored = story.of("stored")
     return {
@@ -101,7 +101,7 @@ def _figures(story: Story) -> dict[str, float | None]:
     }
 
 
-def _of_store(story: Story, store: str, doubt: str) -> Verdict:
+def _of_store(story: RunView, store: str, doubt: str) -> Verdict:
     """The worst of what concerns this store; where the whole cannot be believed, nor can a part of it."""
     told = (finding.verdict for finding in story.findings if finding.store in {"", store})
     return worst((*told, *([Verdict.UNKNOWN] if doubt else [])))

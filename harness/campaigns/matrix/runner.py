@@ -15,7 +15,7 @@ from harness.campaigns.matrix.plan import Cell, Plan
 from harness.campaigns.matrix.results import Row, drilled, rows
 from harness.core import process
 from harness.core.errors import HarnessError, Misconfigured
-from harness.reports import Story
+from harness.reports import RunView
 from harness.workflows.progress import Progress
 from harness.workflows.runner import conduct
 
@@ -52,7 +52,7 @@ def drill(
 
     with assembly.Site(rehearsal) as site:
 
-        def one(cell: Cell) -> Story:
+        def one(cell: Cell) -> RunView:
             with watch() as progress:
                 story = conduct(planned.options(cell, folder / worker.RUNS, cluster), progress, site)
                 progress.say(f"{story.verdict.name} {cell.scenario} ({cell.strategy}, {cell.engine}): {story.run}")

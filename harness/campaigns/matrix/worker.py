@@ -13,13 +13,13 @@ from harness.campaigns.matrix.plan import Cell, Plan
 from harness.clusters.lock import Lock
 from harness.core.errors import Misconfigured
 from harness.evidence import run_directory
-from harness.reports import Story
+from harness.reports import RunView
 
 RUNS = "runs"
 CELLS = "cells"
 
 
-def drill(folder: Path, planned: Plan, position: tuple[int, int], one: Callable[[Cell], Story]) -> None:
+def drill(folder: Path, planned: Plan, position: tuple[int, int], one: Callable[[Cell], RunView]) -> None:
     """Drill every cell that no other worker has; `position` is which worker of how many, from 0. `one` drills one."""
     for cell in _in_order(planned.cells, *position):
         claim = Lock(folder / CELLS / f"{cell.number}.lock")

@@ -28,7 +28,7 @@ from harness.core.errors import HarnessError, Interrupted, Misconfigured
 from harness.core.model import Verdict, worst
 from harness.core.text import one_line
 from harness.evidence import run_directory, run_view
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.evidence.signing import keys
 from harness.evidence.signing.keys import PublicKey
 
@@ -196,7 +196,7 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     return made
 
 
-def _judged(made: Attempt, left: Sequence[Story], said: str) -> Attempt:
+def _judged(made: Attempt, left: Sequence[RunView], said: str) -> Attempt:
     """Hold what the command ended with against the evidence that it left; the worse of the two counts."""
     verdict = worst([_VERDICTS.get(made.exit_code, Verdict.UNKNOWN), *(each.verdict for each in left)])
     if not left and verdict is not Verdict.UNKNOWN:
@@ -204,7 +204,7 @@ def _judged(made: Attempt, left: Sequence[Story], said: str) -> Attempt:
     return replace(made, verdict=verdict, detail=made.detail or ("" if verdict is Verdict.PASS else said))
 
 
-def _end(job: Job, made: Attempt, left: Sequence[Story], say: Callable[[str], None]) -> Attempt:
+def _end(job: Job, made: Attempt, left: Sequence[RunView], say: Callable[[str], None]) -> Attempt:
     """Keep what it left, write down how it ended, and tell it."""
     made = replace(made, ended=datetime.now(UTC))
     if job.keeping and made.how not in (attempts.SKIPPED, attempts.REFUSED):
@@ -226,7 +226,7 @@ def _end(job: Job, made: Attempt, left: Sequence[Story], say: Callable[[str], No
     return made
 
 
-def _keep(job: Job, keeping: Keeping, made: Attempt, left: Sequence[Story]) -> Iterable[str]:
+def _keep(job: Job, keeping: Keeping, made: Attempt, left: Sequence[RunView]) -> Iterable[str]:
     """Put the runs into the archive, and take out of it what is past its time. Returns what went wrong."""
     for each in left:
         try:

@@ -11,7 +11,7 @@ from harness.core.json import items, mapping, number, text
 from harness.core.model import Finding, Json, Verdict, worst
 from harness.core.text import one_line
 from harness.evidence.before_reasons import expects_findings
-from harness.evidence.run_view import Story
+from harness.evidence.run_view import RunView
 from harness.reports import markdown
 from harness.reports.equality import stores
 from harness.reports.junit import label
@@ -21,7 +21,7 @@ MOST = 20
 """No more findings of one run are told; all are in its report."""
 
 
-def message(runs: Sequence[Story], attempt: Attempt | None = None, kept_in: str = "") -> dict[str, Json]:
+def message(runs: Sequence[RunView], attempt: Attempt | None = None, kept_in: str = "") -> dict[str, Json]:
     """What came of an attempt and of the runs that it left, or of a run that was made by hand."""
     verdict = attempt.verdict if attempt else worst(run.verdict for run in runs)
     return {
@@ -34,7 +34,7 @@ def message(runs: Sequence[Story], attempt: Attempt | None = None, kept_in: str 
     }
 
 
-def headline(runs: Sequence[Story], attempt: Attempt | None = None) -> str:
+def headline(runs: Sequence[RunView], attempt: Attempt | None = None) -> str:
     """The whole in one line, the verdict first."""
     told = [*map(_headline, runs)]
     if attempt is None:
@@ -46,19 +46,19 @@ def headline(runs: Sequence[Story], attempt: Attempt | None = None) -> str:
     return one_line("; ".join([job, *said]))
 
 
-def why(runs: Iterable[Story]) -> str:
+def why(runs: Iterable[RunView]) -> str:
     """The first thing that was found wrong, in one line; "" for nothing."""
     bad = (finding for run in runs for finding in run.findings if finding.verdict is not Verdict.PASS)
     problems = (problem for run in runs for problem in run.problems)
     return next((one_line(f"{each.verdict.name} {label(each)}: {each.detail}") for each in bad), next(problems, ""))
 
 
-def _headline(run: Story) -> str:
+def _headline(run: RunView) -> str:
     numbers = [f"{each.name} {each.value}" for each in shown(run, stores(run))]
     return ", ".join([f"{run.verdict.name} {run.scenario}", *numbers])
 
 
-def _run(run: Story) -> dict[str, Json]:
+def _run(run: RunView) -> dict[str, Json]:
     told = [finding for finding in run.findings if finding.verdict is not Verdict.PASS]
     praising = expects_findings(run.facts)  # figures of a recovery that was to be bad
     figures = {name: None if praising else number(run.judged.get(name)) for name in ("rto_s", "rpo_s", "rpo_writes")}
