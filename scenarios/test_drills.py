@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 
 from harness.core.model import Verdict
-from harness.reports import Story, label
+from harness.reports import RunView, label
 
 
-def test_drill(drillproof_drill: Story, subtests: pytest.Subtests) -> None:
+def test_drill(drillproof_drill: RunView, subtests: pytest.Subtests) -> None:
     for finding in drillproof_drill.findings:
         with subtests.test(label(finding)):
             if finding.verdict is not Verdict.PASS:
