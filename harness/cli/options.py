@@ -15,7 +15,7 @@ from harness.cli import complete, output
 from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from harness.workflows.drill.shared_cluster import Place
+    from harness.workflows.drill.shared_cluster import SharedDrills
     from harness.workloads.application import Application
 
 SECTIONS = ("Drill", "Prove", "Migrate", "Schedule", "Evidence", "Maintenance")
@@ -264,7 +264,7 @@ class Metrics:
     ] = None
 
 
-def application(file: Path | None, place: Place | None = None) -> Application | None:
+def application(file: Path | None, place: SharedDrills | None = None) -> Application | None:
     """The user's application that a file describes; None where no file is named.
 
     `place` is the existing cluster to drill it on, if any.
@@ -273,19 +273,19 @@ def application(file: Path | None, place: Place | None = None) -> Application | 
         return None
     from harness.workloads.manifests.load import OURS, Where, load
 
-    allowed = place.allowed if place else None
+    allowed = place.permission if place else None
     return load(file, Where(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OURS)
 
 
-def place(existing: ExistingCluster) -> Place | None:
+def place(existing: ExistingCluster) -> SharedDrills | None:
     """The existing cluster, if one is named. Misconfigured if the configuration does not allow it."""
     if existing.context is None:
         require_context(existing)
         return None
-    from harness.clusters.permissions_file import allowed
-    from harness.workflows.drill.shared_cluster import Place
+    from harness.clusters.permissions_file import allowed_drill
+    from harness.workflows.drill.shared_cluster import SharedDrills
 
-    return Place(allowed(existing.context, existing.config), existing.kubeconfig)
+    return SharedDrills(allowed_drill(existing.context, existing.config), existing.kubeconfig)
 
 
 def require_context(existing: ExistingCluster) -> None:

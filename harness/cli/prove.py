@@ -77,7 +77,7 @@ def prove(
     from harness.workflows.proof.shared_cluster import preflight
     from harness.workflows.runner import conduct
 
-    place = preflight.place(existing.context, existing.kubeconfig, existing.config)
+    place = preflight.provider(existing.context, existing.kubeconfig, existing.config)
     if place is None and dry_run:
         raise Misconfigured("--dry-run needs --context: on a new cluster, a proof creates everything")
     if place:

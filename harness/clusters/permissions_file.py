@@ -1,4 +1,4 @@
-"""Clusters of others in which the user allows drills: a small file, read strictly; what is not in it is refused."""
+"""drillproof.toml: on which existing clusters the user allows drills, proofs and migrations; nothing else is."""
 
 from __future__ import annotations
 
@@ -15,99 +15,120 @@ from harness.core.errors import Misconfigured
 from harness.core.toml import Keys
 
 FILE = Path("drillproof.toml")
-"""Where it is looked for if nobody names another."""
+"""The file, in the working folder, unless the user names another."""
 
-NAMESPACE = "drillproof-custos"
+DRILL_NAMESPACE, PROOF_NAMESPACE = "drillproof-custos", "drillproof-prove"
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-"""What objects may be called whose names are labels of DNS, as namespaces are."""
+"""A DNS label: what a namespace may be called."""
 
 _BUCKET = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(/(?P<prefix>[^/].*))?")
 _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
 
 
 @dataclass(frozen=True)
-class Leave:
-    """What the file says, its tables unread.
+class Permission:
+    """One context, and what the user allows there."""
 
-    Each is a leave of its own: what a drill makes is made up, and what a proof restores, or a move takes away, is not.
-    """
+    context: str
+    namespace: str  # that a drill creates; of a proof: for its Velero and object store, and the prefix of all others
+    storage_class: str  # of all volumes
+    mirror: str  # a registry that has the images under their official names; "" for their own registries
 
-    drills: Mapping[str, object]  # by context
-    moves: tuple[str, ...]  # the contexts
-    proofs: Mapping[str, object]  # by context
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every namespace that may be created."""
+        return (self.namespace,)
 
-    @classmethod
-    def of(cls, file: Path) -> Self:
-        """Read it. Misconfigured where it has something else."""
-        top = Keys.of(file)
-        found = cls(top.take("context", dict, {}), top.strings("migrate", []), top.take("prove", dict, {}))
-        top.done()
-        return found
+    def image(self, official: str) -> str:
+        """Where the cluster pulls an image from."""
+        return f"{self.mirror}/{official.partition('/')[2]}" if self.mirror else official
 
 
 @dataclass(frozen=True)
-class Allowed:
-    """One context, and what a drill may use there."""
+class DrillPermission(Permission):
+    """What a drill may use."""
 
-    context: str
-    namespace: str  # which drills make, and nothing but this
-    velero: str  # Velero's own namespace
+    velero: str  # the namespace of the existing Velero
     location: str  # its BackupStorageLocation
     store: ObjectStore
-    storage_class: str
-    mirror: str  # a registry that has the images under their official names; "" for their own
-    role: str  # the ClusterRole that a drill binds to itself inside its namespace
+    role: str  # the ClusterRole that a drill binds to itself in its namespace
 
 
-def allowed(context: str, config: Path | None) -> Allowed:
-    """What the file says of a context. Misconfigured if there is none, or the context is not in it."""
+@dataclass(frozen=True)
+class ProofPermission(Permission):
+    """What a proof may do."""
+
+    namespaces: tuple[str, ...]  # those of a backup that may be restored, under other names
+    without_fence: bool = False  # also where the cluster enforces no NetworkPolicy
+    makes_crds: bool = False  # may create Velero's CRDs
+
+    def renamed(self, namespace: str) -> str:
+        """The name of one of a backup's namespaces on this cluster."""
+        return f"{self.namespace}-{namespace}"
+
+    def places(self, namespaces: tuple[str, ...]) -> dict[str, str]:
+        """The names of these namespaces of a backup on this cluster."""
+        return {each: self.renamed(each) for each in namespaces}
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every namespace that may be created."""
+        return (self.namespace, *map(self.renamed, self.namespaces))
+
+
+@dataclass(frozen=True)
+class PermissionsFile:
+    """The file, its tables not yet read.
+
+    A drill generates its data, a proof restores real data, a migration takes real data away. So each is allowed alone.
+    """
+
+    file: Path
+    drills: Mapping[str, object]  # by context
+    migrations: tuple[str, ...]  # contexts
+    proofs: Mapping[str, object]  # by context
+
+    @classmethod
+    def read(cls, config: Path | None, what: str, how: str) -> Self:
+        """Read it. Misconfigured, with `how` to write one that allows `what`, if it does not exist or is invalid."""
+        file = config or FILE
+        if not file.is_file():
+            raise Misconfigured(f"no file {file} allows {what}; write one {how}, or name it with --config")
+        top = Keys.of(file)
+        found = cls(file, top.take("context", dict, {}), top.strings("migrate", []), top.take("prove", dict, {}))
+        top.done()
+        return found
+
+    def keys(self, table: str, listed: Mapping[str, object], context: str, what: str) -> Keys:
+        """The keys of a context in a table. Misconfigured if it is not listed."""
+        if context not in listed:
+            raise Misconfigured(f"{self.file} does not allow {what}; it allows: {', '.join(listed) or 'none'}")
+        return Keys(f'{self.file}, {table} "{context}"', listed[context])
+
+
+def allowed_drill(context: str, config: Path | None) -> DrillPermission:
+    """What the file allows drills on a context. Misconfigured if that is nothing."""
     what = f"drills on the context {context}"
-    file = named(config, what, "as docs/how-to/existing-cluster.md says")
-    return _read(file, context, Keys(f'{file}, context "{context}"', one(file, Leave.of(file).drills, context, what)))
-
-
-def named(config: Path | None, what: str, how: str) -> Path:
-    """The file that there is. Misconfigured if there is none that allows `what`, with how to write one."""
-    file = config or FILE
-    if not file.is_file():
-        raise Misconfigured(f"no file {file} allows {what}; write one {how}, or name it with --config")
-    return file
-
-
-def one(file: Path, listed: Mapping[str, object], context: str, what: str) -> object:
-    """What is said of one context. Misconfigured if it is not listed."""
-    if context not in listed:
-        others = ", ".join(listed) or "none"
-        raise Misconfigured(f"{file} does not allow {what}; it allows: {others}")
-    return listed[context]
-
-
-def may_move(contexts: tuple[str, ...], config: Path | None) -> None:
-    """Misconfigured unless the file lists all of these under `migrate`: between those applications may be moved."""
-    file = named(config, "any move", f"with `migrate = {list(contexts)}`")
-    listed = Leave.of(file).moves
-    if refused := [context for context in contexts if context not in listed]:
-        others = ", ".join(listed) or "none"
-        raise Misconfigured(f"{file} allows no move from or to {' or '.join(refused)}; `migrate` lists: {others}")
-
-
-def _read(file: Path, context: str, keys: Keys) -> Allowed:
+    found = PermissionsFile.read(config, what, "as docs/how-to/existing-cluster.md says")
+    keys = found.keys("context", found.drills, context, what)
     bucket = _BUCKET.fullmatch(keys.take("bucket", str))
     if bucket is None:
         keys.fail("key `bucket` must be NAME or NAME/PREFIX")
     endpoint = keys.take("endpoint", str)
     if not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
         keys.fail(f"key `endpoint` must be a URL, http(s)://HOST or HOST:PORT, not {endpoint!r}")
-    known = credentials(file.parent / keys.take("credentials", str), os.environ)
+    known = credentials(found.file.parent / keys.take("credentials", str), os.environ)
     prefix = (bucket["prefix"] or "").strip("/")
-    read = Allowed(
+    permission = DrillPermission(
         context=context,
-        namespace=_name(keys, "namespace", NAMESPACE),
+        namespace=_name(keys, "namespace", DRILL_NAMESPACE),
+        storage_class=keys.take("storage_class", str),
+        mirror=_mirror(keys),
         velero=_name(keys, "velero", "velero"),
         location=_name(keys, "location", "default"),
         store=ObjectStore(
-            inside="",  # Velero there knows its own way
+            inside="",  # the existing Velero has its own address of it
             outside=endpoint.rstrip("/"),
             bucket=bucket["name"],
             access_key=known.access_key,
@@ -115,12 +136,41 @@ def _read(file: Path, context: str, keys: Keys) -> Allowed:
             region=keys.take("region", str, "us-east-1"),
             folder=f"{prefix}/" if prefix else "",
         ),
-        storage_class=keys.take("storage_class", str),
-        mirror=mirror(keys),
         role=keys.take("role", str, "drillproof-inside"),
     )
     keys.done()
-    return read
+    return permission
+
+
+def allowed_proof(context: str, config: Path | None) -> ProofPermission:
+    """What the file allows proofs on a context. Misconfigured if that is nothing."""
+    what = f"proofs on the context {context}"
+    found = PermissionsFile.read(config, what, "as docs/how-to/prove-shared-cluster.md says")
+    keys = found.keys("prove", found.proofs, context, what)
+    permission = ProofPermission(
+        context=context,
+        namespace=_name(keys, "namespace", PROOF_NAMESPACE),
+        storage_class=keys.take("storage_class", str),
+        mirror=_mirror(keys),
+        namespaces=keys.strings("namespaces"),
+        without_fence=keys.take("without_fence", bool, default=False),
+        makes_crds=keys.take("make_crds", bool, default=False),
+    )
+    for name in (*permission.namespaces, *permission.all):
+        if not NAME.fullmatch(name):
+            keys.fail(f"{name!r} cannot be a namespace: write small letters, digits and -, at most 63")
+    keys.done()
+    return permission
+
+
+def require_migration(contexts: tuple[str, ...], config: Path | None) -> None:
+    """Misconfigured unless the file lists all of these under `migrate`."""
+    found = PermissionsFile.read(config, "any migration", f"with `migrate = {list(contexts)}`")
+    if refused := [context for context in contexts if context not in found.migrations]:
+        listed = ", ".join(found.migrations) or "none"
+        raise Misconfigured(
+            f"{found.file} allows no migration from or to {' or '.join(refused)}; `migrate` lists: {listed}"
+        )
 
 
 def _name(keys: Keys, key: str, default: str) -> str:
@@ -130,8 +180,7 @@ def _name(keys: Keys, key: str, default: str) -> str:
     return name
 
 
-def mirror(keys: Keys) -> str:
-    """A registry that has images under their official names; "" for their own."""
+def _mirror(keys: Keys) -> str:
     found = keys.take("mirror", str, "")
     if found and not _MIRROR.fullmatch(found):
         keys.fail("key `mirror` must be HOST, HOST:PORT or HOST/PATH, without https://")

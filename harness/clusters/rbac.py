@@ -1,22 +1,25 @@
-"""The rights that a drill needs on a cluster of others, one by one; clusters/existing/rbac.yaml grants just these."""
+"""Rights on a cluster: asks the API server which ones are missing, and binds a role in a new namespace.
+
+Which rights a workflow needs is listed in `harness.workflows.rights`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.core.errors import HarnessError, ToolFailed
+from harness.core.errors import HarnessError, Misconfigured, ToolFailed
 from harness.core.json import at, items, text
-from harness.core.kubernetes import LABEL, RunsKubectl, documents
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, documents
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
 
 RBAC = "rbac.authorization.k8s.io"
 
-ENTERED_S = 30.0
-"""Rights that were just given are there within a moment; where several API servers run, within some seconds."""
+BOUND_S = 30.0
+"""New rights hold within a moment; with several API servers, within some seconds."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +39,46 @@ class Right:
         return f"{self.verb} {kind}{which} {where}"
 
 
-@dataclass(frozen=True)
-class Inside:
-    """A namespace that is yet to be made: no right in it can be given beforehand.
+def rights(verbs: str, resources: str, group: str = "", name: str = "", namespace: str = "") -> Iterator[Right]:
+    """Each of the `verbs` on each of the `resources`; both are separated by spaces."""
+    for resource in resources.split():
+        for verb in verbs.split():
+            yield Right(verb, resource, group, name, namespace)
 
-    So who makes it binds the ClusterRole `role` to himself there, unless he has these rights everywhere.
+
+@dataclass(frozen=True)
+class NamespaceRole:
+    """The rights in a namespace that does not exist yet; a ClusterRole has them.
+
+    No right can be given in such a namespace. So its creator binds the ClusterRole to itself there, unless it has these
+    rights everywhere.
     """
 
     namespace: str
     role: str
     rights: tuple[Right, ...]
 
+    @property
+    def to_bind(self) -> tuple[Right, ...]:
+        """The rights that binding the role takes."""
+        return (
+            Right("create", "rolebindings", RBAC, namespace=self.namespace),
+            *rights("get bind", "clusterroles", RBAC, self.role),
+        )
+
     def missing(self, kubectl: RunsKubectl) -> tuple[tuple[Right, ...], bool]:
-        """What we lack to get in, and whether the role has to be bound to us first."""
+        """The rights that are missing even so, and whether the role must be bound first."""
         wanted = missing(kubectl, self.rights)
         if not wanted:
             return (), False
-        without = missing(kubectl, to_enter(self.namespace, self.role))
-        with contextlib.suppress(ToolFailed):  # the right to read it is among those that are missing, then
+        without = missing(kubectl, self.to_bind)
+        with contextlib.suppress(ToolFailed):  # then the right to read it is among the missing ones
             role = kubectl("get", "clusterrole", self.role, "--ignore-not-found", "-o", "json")
-            without += lacking(items(json.loads(role or "{}"), "rules"), wanted)
+            without += not_granted(items(json.loads(role or "{}"), "rules"), wanted)
         return without, True
 
     def binding(self, user: str, run: str) -> Json:
-        """What lets a user in."""
+        """What gives a user the role."""
         return {
             "apiVersion": f"{RBAC}/v1",
             "kind": "RoleBinding",
@@ -68,101 +87,65 @@ class Inside:
             "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
         }
 
-    def enter(self, kubectl: RunsKubectl, run: str, user: str = "") -> None:
-        """Bind the role to `user` if one is named, and return once all rights are there. TimedOut."""
+    def bind(self, kubectl: RunsKubectl, run: str, user: str = "") -> None:
+        """Bind the role to `user`, if there is one, and return as soon as all rights hold. TimedOut."""
         if user:
             kubectl("create", "-f", "-", stdin=json.dumps(self.binding(user, run)))
 
-        def entered() -> None:
+        def bound() -> None:
             if without := missing(kubectl, self.rights):
                 raise NotYet(f"missing: {named(without)}")
 
-        until(entered, waited_for=f"the rights inside {self.namespace}", within_s=ENTERED_S)
+        until(bound, waited_for=f"the rights in {self.namespace}", within_s=BOUND_S)
 
 
-def outside(namespace: str, velero: str) -> tuple[Right, ...]:
-    """What is needed beside the drill's own namespace: its making, and the Velero that is there."""
-    records = ("podvolumebackups", "podvolumerestores")
-    return (
-        Right("create", "namespaces"),
-        *(Right(verb, "namespaces", name=namespace) for verb in ("get", "list", "watch", "patch", "delete")),
-        # That lost claims and volumes are gone is seen by their UIDs, where no namespace is left to look into.
-        Right("list", "persistentvolumes"),
-        Right("list", "persistentvolumeclaims"),
-        Right("get", "storageclasses", "storage.k8s.io"),
-        Right("get", "deployments", "apps", "velero", velero),
-        Right("get", "daemonsets", "apps", "node-agent", velero),
-        Right("list", "secrets", "", "velero-repo-credentials", velero),
-        Right("get", "backupstoragelocations", "velero.io", namespace=velero),
-        *(
-            Right(verb, kind, "velero.io", namespace=velero)
-            for kind in ("backups", "restores", "deletebackuprequests")
-            for verb in ("create", "list")
-        ),
-        *(Right("list", kind, "velero.io", namespace=velero) for kind in records),
-    )
+def missing_of(
+    kubectl: RunsKubectl, outside: Iterable[Right], roles: Iterable[NamespaceRole] = ()
+) -> tuple[tuple[Right, ...], bool]:
+    """All rights that are missing, and whether any role must be bound first."""
+    asked = [role.missing(kubectl) for role in roles]
+    every = (*missing(kubectl, tuple(outside)), *(right for without, _ in asked for right in without))
+    return tuple(dict.fromkeys(every)), any(binds for _, binds in asked)
 
 
-def inside(namespace: str) -> tuple[Right, ...]:
-    """What is needed in the drill's own namespace: to read all of it, and to make and break what is in it."""
-    made = {
-        "configmaps": ("create", "patch", "delete"),
-        "secrets": ("create", "patch", "delete"),
-        "services": ("create", "patch"),
-        "persistentvolumeclaims": ("delete",),
-        "pods": ("create", "patch", "delete"),
-        "pods/exec": ("create",),
-        "pods/portforward": ("create",),
-    }
-    sets = {"statefulsets": ("create", "patch", "delete"), "statefulsets/scale": ("patch",)}
-    return (
-        *(Right(verb, "*", "*", namespace=namespace) for verb in ("get", "list", "watch")),
-        *(Right(verb, kind, namespace=namespace) for kind, verbs in made.items() for verb in verbs),
-        *(Right(verb, kind, "apps", namespace=namespace) for kind, verbs in sets.items() for verb in verbs),
-    )
-
-
-def to_enter(namespace: str, role: str) -> tuple[Right, ...]:
-    """What is needed to have the rights inside given by a ClusterRole, where they are not had everywhere."""
-    return (
-        Right("create", "rolebindings", RBAC, namespace=namespace),
-        Right("get", "clusterroles", RBAC, role),
-        Right("bind", "clusterroles", RBAC, role),
-    )
+def refuse(missing: Iterable[tuple[str, Sequence[Right]]], hint: str, whose: str = "") -> None:
+    """Misconfigured if any right is missing; `missing` are pairs of a context and the rights that are missing on it."""
+    if said := [f"on the context {context}: {named(lacking)}" for context, lacking in missing if lacking]:
+        raise Misconfigured(f"rights {whose}are missing {'; and '.join(said)}; {hint}")
 
 
 def serves(kubectl: RunsKubectl, api: str) -> bool:
-    """Whether the cluster knows objects of this group and version: no right to any can be given where it does not."""
+    """Whether the cluster serves this group and version (`velero.io/v1`)."""
     return api in kubectl("api-versions").split()
 
 
 def whoami(kubectl: RunsKubectl, within_s: float = 60) -> str:
-    """As whom the cluster knows us. ToolFailed, TimedOut."""
+    """The name of the user as the cluster sees it. ToolFailed, TimedOut."""
     known = json.loads(kubectl("auth", "whoami", "-o", "json", within_s=within_s))
     return text(known, "status", "userInfo", "username")
 
 
 def missing(kubectl: RunsKubectl, rights: Sequence[Right], user: str = "") -> tuple[Right, ...]:
-    """Those of them that the cluster says we, or a `user`, do not have."""
+    """Those of them that the cluster does not allow us, or `user`."""
     if not rights:
         return ()
     reviews: list[Json] = [_review(right, user) for right in rights]
     wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
     answers = documents(kubectl("create", "--validate=false", "-f", "-", "-o", "json", stdin=wanted))
     if len(answers) != len(rights):
-        raise HarnessError(f"{len(rights)} rights were asked for, and {len(answers)} answers came")
+        raise HarnessError(f"{len(rights)} rights were reviewed, and {len(answers)} answers came")
     pairs = zip(rights, answers, strict=True)
     return tuple(right for right, answer in pairs if at(answer, "status", "allowed") is not True)
 
 
-def lacking(rules: Iterable[Json], rights: Iterable[Right]) -> tuple[Right, ...]:
-    """Those of the rights that none of a ClusterRole's rules grants."""
+def not_granted(rules: Iterable[Json], rights: Iterable[Right]) -> tuple[Right, ...]:
+    """Those of the rights that no rule of a ClusterRole grants."""
     known = tuple(rules)
     return tuple(right for right in rights if not any(_grants(rule, right) for rule in known))
 
 
 def named(rights: Iterable[Right]) -> str:
-    """All of them on one line: verbs on the same object together."""
+    """All of them on one line, verbs on the same object together."""
     together: dict[Right, list[str]] = {}
     for right in rights:
         together.setdefault(replace(right, verb=""), []).append(right.verb)
@@ -191,3 +174,53 @@ def _grants(rule: Json, right: Right) -> bool:
 
     of_it = not items(rule, "resourceNames") or right.name in items(rule, "resourceNames")
     return of_it and has("verbs", right.verb) and has("apiGroups", right.group) and has("resources", right.resource)
+
+
+def needed_for(
+    kubectl: RunsKubectl, things: Iterable[Object], namespace: str, known: Sequence[Right] = ()
+) -> tuple[Right, ...]:
+    """The rights in `namespace` that applying these objects takes, in addition to the `known` ones.
+
+    Misconfigured for a kind that the cluster does not serve, or that is not namespaced.
+    """
+    served: dict[str, Mapping[str, tuple[str, bool]]] = {}
+    wanted: dict[Right, None] = {}
+    for thing in things:
+        if (kind := text(thing, "kind")) == "Namespace":
+            continue  # the drill's own: others were refused
+        api = text(thing, "apiVersion")
+        if api not in served:
+            served[api] = _served(kubectl, api)
+        called = f"{kind} {text(thing, 'metadata', 'name')}"
+        if kind not in served[api]:
+            raise Misconfigured(f"the cluster does not serve {kind} of {api}: leave {called} out of the application")
+        resource, is_namespaced = served[api][kind]
+        if not is_namespaced:
+            raise Misconfigured(
+                f"{called} is not namespaced, and a drill creates nothing outside {namespace}; leave it out of the "
+                "application"
+            )
+        group = api.rpartition("/")[0]
+        wanted |= dict.fromkeys(rights("create patch", resource, group, namespace=namespace))
+        if group == RBAC:
+            wanted[_to_grant(thing, kind, namespace)] = None
+    return tuple(right for right in wanted if right not in known)
+
+
+def _to_grant(thing: Object, kind: str, namespace: str) -> Right:
+    """Giving a right to others takes that right, or this one."""
+    if kind == "Role":
+        return Right("escalate", "roles", RBAC, namespace=namespace)
+    return Right("bind", f"{text(thing, 'roleRef', 'kind').lower()}s", RBAC, text(thing, "roleRef", "name"), namespace)
+
+
+def _served(kubectl: RunsKubectl, api: str) -> Mapping[str, tuple[str, bool]]:
+    """By kind of a group and version: the resource, and whether it is namespaced. Empty if not served. ToolFailed."""
+    if not serves(kubectl, api):
+        return {}
+    listed: Json = json.loads(kubectl("get", "--raw", f"/apis/{api}" if "/" in api else f"/api/{api}"))
+    return {
+        text(each, "kind"): (text(each, "name"), at(each, "namespaced") is True)
+        for each in items(listed, "resources")
+        if "/" not in text(each, "name")
+    }

@@ -1,140 +1,199 @@
-"""A cluster that was there before, and is not ours: drilled inside one namespace, and left as it was."""
+"""An existing cluster on which others work: only the namespaces that drillproof creates are used, and removed again."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import os
 import secrets
 import shutil
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Generic, Self, TypeVar
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics, rbac, shared_velero
+from harness.clusters.cleanup import PROCESSES
 from harness.clusters.lock import Lock
-from harness.clusters.permissions_file import Allowed
-from harness.core import timeouts
-from harness.core.errors import Misconfigured
+from harness.clusters.permissions_file import DrillPermission, Permission
+from harness.core import paths, timeouts
+from harness.core.errors import Misconfigured, TimedOut, ToolFailed
 from harness.core.json import text
-from harness.core.kubernetes import LABEL, Kubectl, Object
+from harness.core.kubernetes import LABEL, Kubectl, Object, find_kubectl, get_object
 from harness.core.model import Json, Volume
+from harness.core.process import run
+
+ANSWER_S = 30.0
+"""An existing cluster answers within this."""
+
+P = TypeVar("P", bound=Permission)
 
 
 class NoMachines:
-    """What lies below a cluster of others is not ours to break. Implements `harness.core.ports.Machines`."""
+    """The machines below a shared cluster must not be touched. Implements `harness.core.ports.Machines`."""
 
     object_store = ""
 
     def nodes(self) -> tuple[str, ...]:
-        """None that are ours."""
+        """None."""
         return ()
 
     def on_node(self, node: str, *argv: str, stdin: str | None = None, within_s: float = 60) -> str:  # noqa: ARG002 # of the seam
         """Refused."""
-        raise Misconfigured(f"{node} belongs to others; nothing is run on it")
+        raise Misconfigured(f"the node {node} belongs to others; no command runs on it")
 
     def power_off(self, machine: str) -> None:
         """Refused."""
-        raise Misconfigured(f"{machine} belongs to others; it stays on")
+        raise Misconfigured(f"the machine {machine} belongs to others; it stays on")
 
     def power_on(self, machine: str) -> None:
         """Refused."""
-        raise Misconfigured(f"{machine} belongs to others; it is not switched")
+        raise Misconfigured(f"the machine {machine} belongs to others; it is not switched on")
 
     def is_on(self, machine: str) -> bool:
         """Refused."""
-        raise Misconfigured(f"{machine} belongs to others; it is not looked at")
+        raise Misconfigured(f"the machine {machine} belongs to others; its state is not read")
 
 
-@dataclass(frozen=True)
-class Guest:
-    """Who we are there, and whether the rights inside the namespace have to be bound to us first."""
+class SharedCluster(Generic[P]):
+    """What drills and proofs share; with `store` and `kubectl` it is a `harness.clusters.environment.SiteCluster`.
 
-    user: str
-    binds: bool
-    more: tuple[rbac.Right, ...] = ()  # inside the namespace, beside those of every drill
-
-
-class ExistingCluster:
-    """One namespace on it. Implements `harness.core.ports.Cluster`.
-
-    What is made is known by its label: nothing else is ever removed.
+    The label identifies what drillproof created; nothing else is ever removed.
     """
 
-    def __init__(self, allowed: Allowed, kubectl: Kubectl, home: Path) -> None:
-        """`kubectl` knows no other cluster; its kubeconfig lies in `home`, which is removed with what was made."""
-        self.name = allowed.context
-        self.kubectl = kubectl
-        self.allowed = allowed
-        self.guest = Guest("", binds=False)  # until it was asked
+    purpose = "drill"  # for messages
+    folder = "context"  # how the names of its folders in the state folder start
+
+    def __init__(self, permission: P, api: Kubectl, home: Path) -> None:
+        """`api` knows no other cluster; its kubeconfig is in `home`, which is removed with everything created."""
+        self.name = permission.context
+        self.permission = permission
+        self.api = api
         self._home = home
         self._lock = Lock(home.with_suffix(".lock"))
-        self._mine: set[str] = set()  # values of the label that are this drill's
+        self._labels: set[str] = set()  # values of the label that are this run's
+
+    @classmethod
+    def enter(cls, permission: P, kubeconfig: Path | None) -> Self:
+        """The cluster of a context, locked against other runs of this machine. `kubeconfig`: kubectl's own if None.
+
+        Its part of the kubeconfig is copied. So neither drillproof nor a user's hook can reach another cluster by
+        mistake, whatever becomes the current context meanwhile. Misconfigured if there is no such context.
+        """
+        context, program = permission.context, find_kubectl()
+        from_file = () if kubeconfig is None else (f"--kubeconfig={kubeconfig}",)
+        known = run([program, *from_file, "config", "get-contexts", "--output=name"]).stdout.split()
+        if context not in known:
+            where = kubeconfig or os.environ.get("KUBECONFIG") or "the default kubeconfig"
+            raise Misconfigured(f"{where} has no context {context}; it has: {', '.join(known) or 'none'}")
+        key = hashlib.sha256(repr((context, permission.namespace)).encode()).hexdigest()[:12]
+        home = paths.state() / f"{cls.folder}-{key}"
+        file = home / "kubeconfig"
+        cluster = cls(permission, Kubectl(program, file, context, home / PROCESSES), home)
+        cluster.take()  # before the file is written: another run may be using it
+        alone = ("config", "view", "--minify", "--flatten", "--raw", f"--context={context}")
+        home.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as copy:
+            copy.write(run([program, *from_file, *alone]).stdout)
+        return cluster
 
     @property
     def kubeconfig(self) -> Path:
-        """What leads to it, and to no other one."""
-        return self.kubectl.kubeconfig
-
-    @property
-    def store(self) -> ObjectStore:
-        """The bucket, as it is reached from here."""
-        return self.allowed.store
+        """Leads to this cluster only."""
+        return self.api.kubeconfig
 
     @property
     def machines(self) -> NoMachines:
-        """None of them is ours."""
+        """None that may be touched."""
         return NoMachines()
 
     @property
-    def beside(self) -> ExistingCluster:
-        """There is no other one."""
-        raise Misconfigured("drillproof makes no cluster beside one of others")
+    def beside(self) -> Self:
+        """Refused: there is no second cluster."""
+        raise Misconfigured(f"{self.name} is an existing cluster, and drillproof creates no other one beside it")
+
+    @contextlib.contextmanager
+    def removed_on_error(self) -> Iterator[None]:
+        """If the block fails, nothing that was created stays behind."""
+        try:
+            yield
+        except BaseException:
+            self.down()
+            raise
 
     def take(self) -> None:
-        """Keep other drills of this machine away. Misconfigured if one is there."""
-        self._lock.acquire(f"the namespace {self.allowed.namespace} of the context {self.name}")
+        """Lock the namespaces against other runs of this machine. Misconfigured if one uses them."""
+        self._lock.acquire(f"the namespace {self.permission.namespace} of the context {self.name}")
 
-    def claim(self) -> None:
-        """Make the namespace, so that nobody else does, and be let into it. ToolFailed if somebody else was faster."""
-        label = f"claim-{secrets.token_hex(4)}"
-        self._mine.add(label)
-        self.kubectl("create", "-f", "-", stdin=json.dumps(namespace_object(self.allowed, label)))
-        inside(self.allowed, self.guest.more).enter(self.kubectl, label, self.guest.user if self.guest.binds else "")
+    def identify(self) -> tuple[str, str]:
+        """The cluster's version of Kubernetes, and our user name there. Misconfigured if it does not let us in."""
+        try:
+            version = json.loads(self.api("version", "-o", "json", within_s=ANSWER_S))
+            return text(version, "serverVersion", "gitVersion"), rbac.whoami(self.api, ANSWER_S)
+        except (ToolFailed, TimedOut) as error:
+            raise Misconfigured(
+                f"the cluster of the context {self.name} does not let drillproof in: {error}"
+            ) from error
 
-    def open(self, run: str) -> None:
-        """Write a run's name on the namespace that was claimed."""
-        self._mine.add(run)
-        self.kubectl("label", "--overwrite", "namespace", self.allowed.namespace, f"{LABEL}={run}")
+    def require_free(self) -> None:
+        """Misconfigured where one of the namespaces exists, or anything else of another run."""
+        found = self._found()
+        if strange := [name for name, label in found.items() if not label]:
+            raise Misconfigured(
+                f"namespaces exist that drillproof did not create: {', '.join(strange)}; "
+                "set another `namespace` in the configuration, and in the permissions"
+            )
+        if left := [*(f"the namespace {name}" for name in found), *self._other_leftovers()]:
+            raise Misconfigured(
+                f"another {self.purpose} is running there, or was killed: {', '.join(left)}; wait for it, or remove "
+                f"what it left with `drillproof gc --context {self.name}`"
+            )
 
-    def namespace(self) -> Object | None:
-        """The namespace as it is there now, whoever made it."""
-        found = self.kubectl("get", "namespace", self.allowed.namespace, "--ignore-not-found", "-o", "json")
-        return json.loads(found) if found.strip() else None
+    def require_storage_class(self) -> Object:
+        """The StorageClass that is allowed. Misconfigured if it does not exist."""
+        found = get_object(self.api, "storageclass", self.permission.storage_class)
+        if found is None:
+            raise Misconfigured(f"there is no StorageClass {self.permission.storage_class} on the context {self.name}")
+        return found
+
+    def facts(self, kubernetes: str, velero: str, mirror: str) -> dict[str, Json]:
+        """What run.json says of the cluster."""
+        return {
+            "kubernetes": kubernetes,
+            "cluster": f"the context {self.name}, not created by drillproof: no network isolation around it",
+            "velero": velero,
+            "images from": mirror or "their own registries, as the cluster pulls them",
+        }
+
+    def create(self, *things: Json) -> None:
+        """Create objects that do not exist. ToolFailed if one does."""
+        together = things[0] if len(things) == 1 else {"apiVersion": "v1", "kind": "List", "items": list(things)}
+        self.api("create", "-f", "-", stdin=json.dumps(together))
 
     def up(self) -> None:
-        """Nothing is made: it is there. Misconfigured if another drill of this machine is using it."""
+        """Creates nothing: the cluster exists. Misconfigured if another run of this machine is using it."""
         self.take()
-        self.kubectl("get", "--raw", "/readyz")
+        self.api("get", "--raw", "/readyz")
 
-    def down(self, *, keep_store: bool = False) -> None:  # noqa: ARG002 # the bucket is never ours to remove
-        """Remove what this drill made there, and nothing else. May be called twice."""
-        if self._mine:
-            self._remove(self._mine)
+    def down(self, *, keep_store: bool = False) -> None:  # noqa: ARG002 # no store outlives its namespace, or is ours to remove
+        """Remove what this run created, and nothing else. May be called twice."""
+        if self._labels:
+            self._remove(self._labels)
+            self._labels.clear()
         shutil.rmtree(self._home, ignore_errors=True)
         self._lock.release()
 
     def release(self) -> None:
-        """Leave the drill's namespace and its backups where they are; `gc` finds them."""
+        """Leave everything where it is; `gc` finds it."""
         self._lock.release()
 
     def is_whole(self) -> bool:
-        """Never enough for the next drill: each one makes its own namespace."""
+        """Never: each run creates its own namespaces."""
         return False
 
-    def left(self) -> tuple[str, ...]:
-        """Remove what dead drills left there, whichever; return what it was, in words. Misconfigured if one lives."""
+    def remove_leftovers(self) -> tuple[str, ...]:
+        """Remove what killed runs left; return what it was, in words. Misconfigured if one is running."""
         self.take()
         try:
             return self._remove(None)
@@ -142,37 +201,87 @@ class ExistingCluster:
             self.down()
 
     def forward(self, namespace: str, pod: str, port: int) -> contextlib.AbstractContextManager[tuple[str, int]]:
-        """A local address that reaches `port` of `pod` for as long as the block lasts."""
-        return self.kubectl.forward(namespace, pod, port)
+        """A local address that reaches `port` of `pod` while the block lasts."""
+        return self.api.forward(self._called(namespace), pod, port)
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
         """Every persistent volume claim of `namespace` with what it is bound to."""
-        return self.kubectl.volumes(namespace)
+        return self.api.volumes(self._called(namespace))
 
     def escapes(self) -> None:
-        """Nothing is counted: there is no fence around a cluster of others."""
+        """Nothing is counted: there is no network isolation around a shared cluster."""
 
     def collect(self, into: Path) -> None:
-        """Write logs, events and objects of the namespace below `into`; never raises for what cannot be had."""
-        diagnostics.collect_namespace(self.kubectl, self.allowed.namespace, into)
+        """Write logs, events and objects of the namespace below `into`; never raises for what is not available."""
+        diagnostics.collect_namespace(self.api, self.permission.namespace, into)
 
-    def _remove(self, mine: Collection[str] | None) -> tuple[str, ...]:
-        """Remove the namespace and the backups of these drills, or of all if None; return what it was, in words."""
-        removed = []
-        run = text(self.namespace(), "metadata", "labels", LABEL)
-        if run and (mine is None or run in mine):
-            self.kubectl("delete", "namespace", self.allowed.namespace, within_s=timeouts.DAMAGE_S)
-            removed.append(f"namespace {self.allowed.namespace} of {run}")
-        backups = shared_velero.remove(self.kubectl, self.allowed, mine)
+    def _called(self, namespace: str) -> str:
+        """The name of a namespace on this cluster."""
+        return namespace
+
+    def _other_leftovers(self) -> tuple[str, ...]:
+        """What else other runs left, in words."""
+        return ()
+
+    def _before_removal(self, namespaces: Collection[str]) -> None:
+        """Make sure that these namespaces can be removed."""
+
+    def _found(self) -> dict[str, str]:
+        """Those of the allowed namespaces that exist, each with its label; "" if drillproof did not create it."""
+        found = {name: get_object(self.api, "namespace", name) for name in self.permission.all}
+        return {name: text(thing, "metadata", "labels", LABEL) for name, thing in found.items() if thing is not None}
+
+    def _remove(self, labels: Collection[str] | None) -> tuple[str, ...]:
+        """Remove the namespaces with these labels, or with any if None; return what they were, in words."""
+        mine = {name: label for name, label in self._found().items() if label and (labels is None or label in labels)}
+        self._before_removal(mine)
+        if mine:
+            self.api("delete", "namespace", *mine, within_s=timeouts.DAMAGE_S)
+        return tuple(f"namespace {name} of {label}" for name, label in mine.items())
+
+
+class DrillCluster(SharedCluster[DrillPermission]):
+    """The namespace of a drill, with the existing Velero's backups of it."""
+
+    def __init__(self, permission: DrillPermission, api: Kubectl, home: Path) -> None:
+        super().__init__(permission, api, home)
+        self.kubectl = api
+
+    @property
+    def store(self) -> ObjectStore:
+        """The bucket, as it is reached from here."""
+        return self.permission.store
+
+    def claim(self, role: rbac.NamespaceRole, user: str = "") -> None:
+        """Create the namespace, and bind the role in it to `user`, if one is named. ToolFailed if it exists by now."""
+        label = f"claim-{secrets.token_hex(4)}"
+        self._labels.add(label)
+        self.create(self.namespace_object(label))
+        role.bind(self.api, label, user)
+
+    def open(self, run: str) -> None:
+        """Label the claimed namespace with the run's name."""
+        self._labels.add(run)
+        self.api("label", "--overwrite", "namespace", self.permission.namespace, f"{LABEL}={run}")
+
+    def namespace_object(self, run: str) -> Json:
+        """The namespace as it is created."""
+        metadata: Json = {"name": self.permission.namespace, "labels": {LABEL: run}}
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+    def _other_leftovers(self) -> tuple[str, ...]:
+        backups = shared_velero.backups(self.api, self.permission)
+        return tuple(f"the backup {text(each, 'metadata', 'name')}" for each in backups)
+
+    def _remove(self, labels: Collection[str] | None) -> tuple[str, ...]:
+        removed = super()._remove(labels)
+        backups = shared_velero.remove(self.api, self.permission, labels)
         return (*removed, *(f"backup {name} with its restores" for name in backups))
 
 
-def namespace_object(allowed: Allowed, run: str) -> Json:
-    """The namespace of a drill."""
-    metadata: Json = {"name": allowed.namespace, "labels": {LABEL: run}}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-
-
-def inside(allowed: Allowed, more: tuple[rbac.Right, ...] = ()) -> rbac.Inside:
-    """The way into it, and what is needed there; `more` beside what every drill needs."""
-    return rbac.Inside(allowed.namespace, allowed.role, (*rbac.inside(allowed.namespace), *more))
+def without_values(thing: Object) -> Object:
+    """An object without the values of a Secret."""
+    if text(thing, "kind") != "Secret":
+        return thing
+    held = ((key, values) for key in ("data", "stringData") if isinstance(values := thing.get(key), Mapping))
+    return {**thing, **{key: dict.fromkeys(values, "...") for key, values in held}}

@@ -19,7 +19,7 @@ from harness.backups.object_store import ObjectStore
 from harness.backups.velero import RUNNING, UNREADABLE, VeleroEngine
 from harness.backups.velero_check import CHECK, password
 from harness.backups.velero_install import MAX_LOG_BYTES, Release
-from harness.clusters.permissions_file import Allowed
+from harness.clusters.permissions_file import DrillPermission
 from harness.core import timeouts
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import items, text
@@ -35,13 +35,15 @@ LIVES = "24h0m0s"
 """So long Velero keeps a backup that nobody came back to remove."""
 
 
-class VeleroGuest(VeleroEngine):
+class SharedVelero(VeleroEngine):
     """Velero and its node agents, as a guest may ask them. Implements `harness.core.ports.BackupEngine`."""
 
-    def __init__(self, cluster: Cluster, allowed: Allowed, release: Release, *, uploader: str, run: str) -> None:
+    def __init__(
+        self, cluster: Cluster, permission: DrillPermission, release: Release, *, uploader: str, run: str
+    ) -> None:
         """`release` says which images Velero runs there; `run` names the drill."""
-        super().__init__(cluster, lambda: allowed.store, release, uploader=uploader, namespace=allowed.velero)
-        self._allowed = allowed
+        super().__init__(cluster, lambda: permission.store, release, uploader=uploader, namespace=permission.velero)
+        self._permission = permission
         self._run_name = run
 
     def install(self) -> None:
@@ -75,14 +77,14 @@ class VeleroGuest(VeleroEngine):
                     (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
 
     def _asked(self) -> Mapping[str, Json]:
-        return {"storageLocation": self._allowed.location, "ttl": LIVES}
+        return {"storageLocation": self._permission.location, "ttl": LIVES}
 
     def _marks(self) -> Mapping[str, Json]:
-        return {"labels": {LABEL: self._run_name, OF: self._allowed.namespace}}
+        return {"labels": {LABEL: self._run_name, OF: self._permission.namespace}}
 
     def _restic_check(self, repository: str) -> str:
         """By Velero's own program, in a pod of the drill's own: a guest runs nothing in Velero's pods."""
-        kubectl, here = self._cluster.kubectl, f"--namespace={self._allowed.namespace}"
+        kubectl, here = self._cluster.kubectl, f"--namespace={self._permission.namespace}"
         wanted = self.wanted_checks(repository, password(kubectl, self._namespace))
         name = text(wanted[0], "metadata", "name")
 
@@ -109,31 +111,31 @@ class VeleroGuest(VeleroEngine):
         labels: Json = {LABEL: self._run_name, "velero.io/exclude-from-backup": "true"}
         about: Json = {
             "name": f"drillproof-check-{token_hex(4)}",
-            "namespace": self._allowed.namespace,
+            "namespace": self._permission.namespace,
             "labels": labels,
         }
-        return _keys(self._allowed.store, secret, about), _check(self._release.server_image, repository, about)
+        return _keys(self._permission.store, secret, about), _check(self._release.server_image, repository, about)
 
 
-def backups(kubectl: RunsKubectl, allowed: Allowed) -> tuple[Object, ...]:
+def backups(kubectl: RunsKubectl, permission: DrillPermission) -> tuple[Object, ...]:
     """Every backup that a drill made of its namespace there."""
-    chosen = (f"--namespace={allowed.velero}", f"--selector={OF}={allowed.namespace}")
+    chosen = (f"--namespace={permission.velero}", f"--selector={OF}={permission.namespace}")
     return objects(kubectl, "backups.velero.io", *chosen)
 
 
-def remove(kubectl: RunsKubectl, allowed: Allowed, runs: Collection[str] | None) -> tuple[str, ...]:
+def remove(kubectl: RunsKubectl, permission: DrillPermission, runs: Collection[str] | None) -> tuple[str, ...]:
     """Have the backups of these drills deleted, or of all if None; return their names. HarnessError if one stays."""
-    known = {name_of(each): text(each, "metadata", "labels", LABEL) for each in backups(kubectl, allowed)}
+    known = {name_of(each): text(each, "metadata", "labels", LABEL) for each in backups(kubectl, permission)}
     mine = tuple(name for name, run in known.items() if runs is None or run in runs)
     for name in mine:
-        _remove(kubectl, allowed, name)
+        _remove(kubectl, permission, name)
     return mine
 
 
-def wanted_deletion(allowed: Allowed, name: str, uid: str) -> Object:
+def wanted_deletion(permission: DrillPermission, name: str, uid: str) -> Object:
     """What asks Velero to delete a backup."""
-    labels: Json = {"velero.io/backup-name": name, "velero.io/backup-uid": uid, OF: allowed.namespace}
-    metadata: Json = {"generateName": f"{name}-", "namespace": allowed.velero, "labels": labels}
+    labels: Json = {"velero.io/backup-name": name, "velero.io/backup-uid": uid, OF: permission.namespace}
+    metadata: Json = {"generateName": f"{name}-", "namespace": permission.velero, "labels": labels}
     return {
         "apiVersion": "velero.io/v1",
         "kind": "DeleteBackupRequest",
@@ -142,8 +144,8 @@ def wanted_deletion(allowed: Allowed, name: str, uid: str) -> Object:
     }
 
 
-def _remove(kubectl: RunsKubectl, allowed: Allowed, name: str) -> None:
-    here = f"--namespace={allowed.velero}"
+def _remove(kubectl: RunsKubectl, permission: DrillPermission, name: str) -> None:
+    here = f"--namespace={permission.velero}"
 
     def found() -> Object | None:
         return next(iter(objects(kubectl, "backups.velero.io", here, f"--field-selector=metadata.name={name}")), None)
@@ -162,7 +164,7 @@ def _remove(kubectl: RunsKubectl, allowed: Allowed, name: str) -> None:
     # One that is being made is deleted by nobody.
     until(ended, waited_for=f"Velero's backup {name} to end", within_s=timeouts.BACKUP_S, every_s=1)
     uid = text(found(), "metadata", "uid")
-    kubectl("create", "-f", "-", stdin=json.dumps(wanted_deletion(allowed, name, uid)))
+    kubectl("create", "-f", "-", stdin=json.dumps(wanted_deletion(permission, name, uid)))
     if said := until(gone, waited_for=f"Velero to delete the backup {name}", within_s=timeouts.BACKUP_S, every_s=1):
         raise HarnessError(f"Velero does not delete the backup {name}: {said}")
 

@@ -69,6 +69,12 @@ def find(kubectl: RunsKubectl, kind: str, name: str, namespace: str) -> Object:
     return next((thing for thing in listed if name_of(thing) == name), {})
 
 
+def get_object(kubectl: RunsKubectl, kind: str, name: str, *args: str) -> Object | None:
+    """One object by its name; None if it does not exist."""
+    found = kubectl("get", kind, name, *args, "--ignore-not-found", "-o", "json")
+    return json.loads(found) if found.strip() else None
+
+
 def documents(printed: str) -> tuple[Object, ...]:
     """The objects that a command printed, one JSON document after the other."""
     found: list[Object] = []

@@ -16,10 +16,10 @@ from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
 from harness.checks.fence import FenceHeld
 from harness.clusters import rbac, shared_velero
-from harness.clusters.permissions_file import Allowed, allowed
+from harness.clusters.permissions_file import DrillPermission, allowed_drill
 from harness.clusters.rbac import Right
-from harness.clusters.shared_cluster import ExistingCluster, Guest
-from harness.clusters.shared_velero import VeleroGuest
+from harness.clusters.shared_cluster import DrillCluster
+from harness.clusters.shared_velero import SharedVelero
 from harness.core import resources, wait
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
@@ -30,11 +30,12 @@ from harness.core.ports import Bounded, Cluster, Reach
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
+from harness.workflows import rights
 from harness.workflows.drill import scenario
-from harness.workflows.drill.shared_cluster import adapted, knows_velero
+from harness.workflows.drill.shared_cluster import adapted, knows_velero, role_in
 
 STORE = ObjectStore("", "http://objects", "backups", "key", "other-secret", "eu", "a/")
-THERE = Allowed("staging", "drillproof-custos", "velero", "default", STORE, "fast", "", "drillproof-inside")
+THERE = DrillPermission("staging", "drillproof-custos", "fast", "", "velero", "default", STORE, "drillproof-inside")
 CONFIG = """
 [context."staging"]
 bucket = "backups/a"
@@ -57,23 +58,23 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_context_is_what_the_configuration_says_of_it(config: Path) -> None:
-    assert allowed("staging", config) == THERE
+    assert allowed_drill("staging", config) == THERE
 
 
 def test_the_configuration_lies_in_the_working_folder(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(config.parent)
-    assert allowed("staging", None).context == "staging"
+    assert allowed_drill("staging", None).context == "staging"
 
 
 def test_without_a_configuration_nothing_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Misconfigured, match=r"no file drillproof\.toml allows drills on the context staging"):
-        allowed("staging", None)
+        allowed_drill("staging", None)
 
 
 def test_another_context_is_not_allowed_and_those_that_are_get_named(config: Path) -> None:
     with pytest.raises(Misconfigured, match=r"does not allow drills on the context production; it allows: staging"):
-        allowed("production", config)
+        allowed_drill("production", config)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_wrong_configuration_is_refused_with_its_key(config: Path, old: str, n
     assert old in CONFIG
     config.write_text(CONFIG.replace(old, new))
     with pytest.raises(Misconfigured, match=said):
-        allowed("bucket" if new == "[context]" else "staging", config)
+        allowed_drill("bucket" if new == "[context]" else "staging", config)
 
 
 # ---------------------------------------------------------------- which scenarios
@@ -150,10 +151,13 @@ def granted(kind: str, name: str, namespace: str, file: Path = RBAC) -> set[Righ
 
 
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants() -> None:
-    asked = {*rbac.outside("drillproof-custos", "velero"), *rbac.to_enter("", "drillproof-inside")}
+    asked = {
+        *rights.drill_outside("drillproof-custos", "velero"),
+        *rbac.NamespaceRole("", "drillproof-inside", ()).to_bind,
+    }
     given = granted("ClusterRole", "drillproof-outside", "") | granted("Role", "drillproof", "velero")
     assert given == asked
-    inside = rbac.inside("drillproof-custos")
+    inside = rights.drill_inside("drillproof-custos")
     assert granted("ClusterRole", "drillproof-inside", "drillproof-custos") == set(inside)
     assert len(set(inside)) == len(inside)
 
@@ -178,7 +182,7 @@ def test_what_is_missing_is_what_the_cluster_does_not_allow() -> None:
 
 
 def test_an_answer_that_does_not_come_is_no_right() -> None:
-    with pytest.raises(HarnessError, match="1 rights were asked for, and 0 answers came"):
+    with pytest.raises(HarnessError, match="1 rights were reviewed, and 0 answers came"):
         rbac.missing(lambda *_, **__: "", (Right("get", "pods"),))
     assert rbac.missing(lambda *_, **__: "{}", (Right("get", "pods"),)) == (Right("get", "pods"),)
 
@@ -196,7 +200,7 @@ def test_an_answer_that_does_not_come_is_no_right() -> None:
 )
 def test_what_a_role_lacks_is_read_from_its_rules(rule: Json, is_enough: bool) -> None:
     wanted = Right("patch", "statefulsets", "apps", namespace="n")
-    assert rbac.lacking([{}, rule], [wanted]) == (() if is_enough else (wanted,))
+    assert rbac.not_granted([{}, rule], [wanted]) == (() if is_enough else (wanted,))
 
 
 def test_rights_on_the_same_thing_are_named_together() -> None:
@@ -288,15 +292,16 @@ class Cluster_:  # noqa: N801 # `Cluster` is the seam
         return {"metadata": {"name": name, "uid": "u", "labels": {LABEL: run}}, "status": {"phase": phase}}
 
 
-def there(tmp_path: Path, server: Cluster_, *, binds: bool = True) -> ExistingCluster:
-    cluster = ExistingCluster(THERE, cast("Kubectl", server), tmp_path / "context-1")
-    cluster.guest = Guest("system:serviceaccount:drillproof:drillproof", binds=binds)
-    return cluster
+ROLE, USER = role_in(THERE), "system:serviceaccount:drillproof:drillproof"
+
+
+def there(tmp_path: Path, server: Cluster_) -> DrillCluster:
+    return DrillCluster(THERE, cast("Kubectl", server), tmp_path / "context-1")
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rbac, "ENTERED_S", 0.01)
+    monkeypatch.setattr(rbac, "BOUND_S", 0.01)
     until: Callable[..., object] = wait.until
     monkeypatch.setattr(shared_velero, "until", lambda probe, **how: until(probe, **{**how, "every_s": 0.01}))
 
@@ -304,7 +309,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_drill_claims_its_namespace_lets_itself_in_and_removes_it(tmp_path: Path) -> None:
     server = Cluster_()
     cluster = there(tmp_path, server)
-    cluster.claim()
+    cluster.claim(ROLE, USER)
     assert server.label
     assert server.label.startswith("claim-")
     cluster.open("run-1")
@@ -322,15 +327,15 @@ def test_a_drill_claims_its_namespace_lets_itself_in_and_removes_it(tmp_path: Pa
 
 def test_who_may_do_all_binds_nothing(tmp_path: Path) -> None:
     server = Cluster_()
-    there(tmp_path, server, binds=False).claim()
+    there(tmp_path, server).claim(ROLE)
     assert [each["kind"] for each in server.made] == ["Namespace"]
 
 
 def test_a_namespace_that_cannot_be_entered_is_removed_again(tmp_path: Path) -> None:
     server = Cluster_(enters=False)
     cluster = there(tmp_path, server)
-    with pytest.raises(TimedOut, match="the rights inside drillproof-custos"):
-        cluster.claim()
+    with pytest.raises(TimedOut, match="the rights in drillproof-custos"):
+        cluster.claim(ROLE, USER)
     cluster.down()
     assert server.label is None
 
@@ -340,7 +345,7 @@ def test_a_namespace_that_somebody_else_made_meanwhile_is_left_alone(tmp_path: P
     server = Cluster_(label=label)
     cluster = there(tmp_path, server)
     with pytest.raises(ToolFailed, match="already exists"):
-        cluster.claim()
+        cluster.claim(ROLE, USER)
     cluster.down()
     assert server.label == label
     assert not [call for call in server.calls if call[0] == "delete"]
@@ -354,13 +359,13 @@ def test_what_claimed_nothing_asks_nothing_on_its_way_out(tmp_path: Path) -> Non
 
 def test_gc_removes_what_any_drill_left_there_and_no_strangers_namespace(tmp_path: Path) -> None:
     server = Cluster_(label="run-7", backups={"b": ("run-7", ["InProgress", "InProgress", "Failed"])})
-    assert there(tmp_path, server).left() == (
+    assert there(tmp_path, server).remove_leftovers() == (
         "namespace drillproof-custos of run-7",
         "backup b with its restores",
     )
     assert (server.label, server.backups) == (None, {})
     stranger = Cluster_(label="")
-    assert there(tmp_path, stranger).left() == ()
+    assert there(tmp_path, stranger).remove_leftovers() == ()
     assert stranger.label == ""
 
 
@@ -369,7 +374,7 @@ def test_gc_leaves_a_drill_that_lives_on_this_machine(tmp_path: Path) -> None:
     living.take()
     server = Cluster_(label="run-1")
     with pytest.raises(Misconfigured, match="namespace drillproof-custos of the context staging"):
-        there(tmp_path, server).left()
+        there(tmp_path, server).remove_leftovers()
     assert server.label == "run-1"
     living.release()
 
@@ -377,7 +382,7 @@ def test_gc_leaves_a_drill_that_lives_on_this_machine(tmp_path: Path) -> None:
 def test_a_backup_that_velero_does_not_delete_is_said_to_be_there(tmp_path: Path) -> None:
     server = Cluster_(label="run-1", backups={"b": ("run-1", ["Completed"])}, refuses="location is gone")
     with pytest.raises(HarnessError, match="does not delete the backup b: location is gone"):
-        there(tmp_path, server).left()
+        there(tmp_path, server).remove_leftovers()
 
 
 def test_no_machine_of_a_cluster_of_others_is_touched(tmp_path: Path) -> None:
@@ -391,13 +396,13 @@ def test_no_machine_of_a_cluster_of_others_is_touched(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- Velero
 
 
-def guest(server: Callable[..., str]) -> VeleroGuest:
+def guest(server: Callable[..., str]) -> SharedVelero:
     @dataclass
     class Only:
         kubectl: Callable[..., str]
 
     release = Release(Path(), "velero/velero:v1.16.2", "", Path)
-    return VeleroGuest(cast("Cluster", Only(server)), THERE, release, uploader="restic", run="run-1")
+    return SharedVelero(cast("Cluster", Only(server)), THERE, release, uploader="restic", run="run-1")
 
 
 def test_a_guests_backups_bear_its_label_and_end_by_themselves() -> None:

@@ -14,17 +14,18 @@ import pytest
 import shop
 
 from harness.backups.object_store import ObjectStore
-from harness.clusters import rbac, rbac_discovery
-from harness.clusters.permissions_file import Allowed
+from harness.clusters import rbac
+from harness.clusters.permissions_file import DrillPermission
 from harness.clusters.rbac import Right
-from harness.clusters.shared_cluster import ExistingCluster, Guest
-from harness.clusters.shared_velero import VeleroGuest
+from harness.clusters.shared_cluster import DrillCluster
+from harness.clusters.shared_velero import SharedVelero
 from harness.core.errors import Misconfigured
 from harness.core.json import items, text
 from harness.core.kubernetes import Kubectl, Object
 from harness.core.model import Json
+from harness.workflows import rights
 from harness.workflows.drill import request, shared_cluster
-from harness.workflows.drill.shared_cluster import Existing, Place
+from harness.workflows.drill.shared_cluster import Found, SharedDrills, role_in
 from harness.workloads.application import Application
 from harness.workloads.manifests.load import Where, load
 
@@ -147,7 +148,7 @@ def discovery(*args: str, stdin: str | None = None, within_s: float = 60) -> str
 
 
 def needed(*things: Object) -> str:
-    return rbac.named(rbac_discovery.needed(discovery, things, "shop-drill"))
+    return rbac.named(rbac.needed_for(discovery, things, "shop-drill", rights.drill_inside("shop-drill")))
 
 
 def thing(api: str, kind: str, **more: Json) -> Object:
@@ -174,9 +175,9 @@ def test_who_gives_rights_to_others_has_to_be_allowed_just_that() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (thing("v1", "Node"), "Node x is of no namespace, and a drill makes nothing outside of shop-drill"),
-        (thing("apps/v1", "Scale"), "the cluster knows no Scale of apps/v1: leave Scale x out of what is drilled"),
-        (thing("example.org/v1", "Thing"), r"the cluster knows no Thing of example.org/v1"),
+        (thing("v1", "Node"), "Node x is not namespaced, and a drill creates nothing outside shop-drill"),
+        (thing("apps/v1", "Scale"), "the cluster does not serve Scale of apps/v1: leave Scale x out"),
+        (thing("example.org/v1", "Thing"), r"the cluster does not serve Thing of example.org/v1"),
     ],
 )
 def test_a_kind_that_cannot_be_made_in_a_namespace_is_one_line(wanted: Object, said: str) -> None:
@@ -186,8 +187,8 @@ def test_a_kind_that_cannot_be_made_in_a_namespace_is_one_line(wanted: Object, s
 
 def test_a_rule_for_one_object_grants_what_is_asked_of_this_one() -> None:
     rule = {"apiGroups": ["g"], "resources": ["clusterroles"], "verbs": ["bind"], "resourceNames": ["view"]}
-    assert rbac.lacking([rule], [Right("bind", "clusterroles", "g", "view", "n")]) == ()
-    assert len(rbac.lacking([rule], [Right("bind", "clusterroles", "g", "edit", "n")])) == 1
+    assert rbac.not_granted([rule], [Right("bind", "clusterroles", "g", "view", "n")]) == ()
+    assert len(rbac.not_granted([rule], [Right("bind", "clusterroles", "g", "edit", "n")])) == 1
 
 
 def test_the_rights_are_asked_for_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,8 +196,10 @@ def test_the_rights_are_asked_for_before_anything_is_made(monkeypatch: pytest.Mo
     monkeypatch.setattr(rbac, "missing", lambda _, wanted: tuple(each for each in wanted if each in more))
     role = {"rules": [{"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["create"]}]}
     kubectl = cast("Kubectl", lambda *_, **__: json.dumps(role))
+    inside = role_in(ALLOWED)
+    inside = replace(inside, rights=(*inside.rights, *more))
     with pytest.raises(Misconfigured) as error:
-        shared_cluster._has_rights(kubectl, ALLOWED, more)
+        shared_cluster._has_rights(kubectl, ALLOWED, inside)
     assert str(error.value) == (
         "rights are missing on the context staging: create deployments.apps in shop-drill; clusters/existing/rbac.yaml "
         "grants all, and what your own kinds need you add to drillproof-inside there (docs/how-to/existing-cluster.md)"
@@ -206,7 +209,9 @@ def test_the_rights_are_asked_for_before_anything_is_made(monkeypatch: pytest.Mo
 # ---------------------------------------------------------------- what would be made
 
 STORE = ObjectStore("", "http://objects", "backups", "key", "other-secret", "eu", "a/")
-ALLOWED = Allowed("staging", "shop-drill", "velero", "default", STORE, "fast", "mirror:5000", "drillproof-inside")
+ALLOWED = DrillPermission(
+    "staging", "shop-drill", "fast", "mirror:5000", "velero", "default", STORE, "drillproof-inside"
+)
 
 
 def test_a_dry_run_prints_every_object_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,13 +220,12 @@ def test_a_dry_run_prints_every_object_and_no_secret(tmp_path: Path, monkeypatch
     application = at_theirs(tmp_path, database=text_, file=file)
     assert application.brought
     kubectl = cast("Kubectl", lambda *_, **__: "")
-    cluster = ExistingCluster(ALLOWED, kubectl, tmp_path / "home")
-    guest = Guest("drillproof", binds=True)
-    found = Existing(ALLOWED, Path(), cluster, guest, "v1.34", "velero/velero:v1.16.2", "restic", brought=True)
+    cluster = DrillCluster(ALLOWED, kubectl, tmp_path / "home")
+    found = Found(cluster, role_in(ALLOWED), "drillproof", "v1.34", "velero/velero:v1.16.2", "restic", brought=True)
     monkeypatch.setattr(shared_cluster, "look", lambda *_: found)
-    monkeypatch.setattr(VeleroGuest, "wanted_checks", lambda *_: ())
+    monkeypatch.setattr(SharedVelero, "wanted_checks", lambda *_: ())
     (asked,) = request.options(["namespace_loss"], application=application)
-    place = Place(ALLOWED)
+    place = SharedDrills(ALLOWED)
     printed = place.planned(place.settled(asked))
     names = [f"{text(each, 'kind')} {text(each, 'metadata', 'name')}" for each in printed]
     assert names[:4] == ["Namespace shop-drill", "RoleBinding drillproof", "ConfigMap first-start", "Secret more"]
@@ -233,7 +237,8 @@ def test_a_dry_run_prints_every_object_and_no_secret(tmp_path: Path, monkeypatch
     assert {text(each, "metadata", "namespace") for each in printed} <= {"", "shop-drill", "velero"}
 
 
-def test_its_images_are_told_to_come_from_where_its_manifests_say() -> None:
-    found = Existing(ALLOWED, Path(), cast("ExistingCluster", None), Guest("", binds=False), "v", "i", "restic")
+def test_its_images_are_told_to_come_from_where_its_manifests_say(tmp_path: Path) -> None:
+    cluster = DrillCluster(ALLOWED, cast("Kubectl", None), tmp_path / "home")
+    found = Found(cluster, role_in(ALLOWED), "", "v", "i", "restic")
     assert found.facts()["images from"] == "mirror:5000"
     assert "their own registries" in str(replace(found, brought=True).facts()["images from"])

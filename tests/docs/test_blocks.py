@@ -78,11 +78,11 @@ def check_toml(text: str, folder: Path) -> None:
         (folder / said["context"][context]["credentials"]).write_text(
             "[default]\naws_access_key_id = a\naws_secret_access_key = b\n"
         )
-        documents.allowed.allowed(context, file)
+        documents.permissions_file.allowed_drill(context, file)
     for context in said.get("prove", ()):
-        documents.permit.permit(context, file)
+        documents.permissions_file.allowed_proof(context, file)
     if "migrate" in said:
-        documents.allowed.may_move(tuple(said["migrate"]), file)
+        documents.permissions_file.require_migration(tuple(said["migrate"]), file)
     if not said.keys() & {"context", "prove", "migrate"}:
         raise ValueError("is neither an application file nor a drillproof.toml")
 

@@ -32,6 +32,7 @@ from harness.cli import app as cli
 from harness.clusters import local
 from harness.clusters.docker import Docker
 from harness.clusters.kind import KindCluster
+from harness.clusters.permissions_file import PROOF_NAMESPACE as NAMESPACE
 from harness.core import resources
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import items, text
@@ -41,7 +42,6 @@ from harness.core.process import spawn
 from harness.core.wait import NotYet, until
 from harness.evidence.run_directory import read_json
 from harness.workflows.progress import Progress
-from harness.workflows.proof.shared_cluster.config import NAMESPACE
 
 pytestmark = pytest.mark.skipif("DRILLPROOF_REAL" not in os.environ, reason="needs a machine: see above")
 

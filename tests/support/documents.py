@@ -16,13 +16,12 @@ from typer.core import TyperCommand, TyperGroup
 from harness.backups import bucket_reader as source
 from harness.campaigns import docs_tables as tables
 from harness.cli import app as cli
-from harness.clusters import permissions_file as allowed
+from harness.clusters import permissions_file
 from harness.core import resources as data
 from harness.workflows.drill import scenario
-from harness.workflows.proof.shared_cluster import config as permit
 from harness.workloads.manifests import spec as application_file
 
-__all__ = ["allowed", "application_file", "cli", "data", "permit", "scenario", "source", "tables"]
+__all__ = ["application_file", "cli", "data", "permissions_file", "scenario", "source", "tables"]
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

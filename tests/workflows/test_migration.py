@@ -19,7 +19,7 @@ from harness import reports
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import MOVE, judge
 from harness.cli.app import main
-from harness.clusters.rbac import Right, to_enter
+from harness.clusters.rbac import Right
 from harness.core import resources
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError, Misconfigured, TimedOut
@@ -31,9 +31,10 @@ from harness.evidence.ledger import fingerprint
 from harness.reports import questions, summary
 from harness.selftest import migration as sabotage
 from harness.selftest import runner
+from harness.workflows import rights
 from harness.workflows.hooks import Hook
-from harness.workflows.migration import assembly, rbac, rollback
-from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET, Survey, survey
+from harness.workflows.migration import assembly, rollback
+from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET, Survey, survey
 from harness.workflows.migration.migration import End, Move, Parts
 from harness.workflows.migration.plan import MovePlan, plan
 from harness.workflows.migration.quiesce import BY, WAS, Freezer
@@ -110,7 +111,7 @@ IN_THE_WAY: dict[str, tuple[Callable[[Side, Side], object], bool, str]] = {
     "no room": (
         lambda s, t: of(s, "Pod")["spec"]["containers"][0].update(resources={"requests": {"cpu": "5"}}),
         True,
-        "new has no room: cpu 5.00 requested, 4.00 free",
+        "cpu 5.00 requested, 4.00 free",
     ),
     "no volume opted in": (
         lambda s, t: of(s, "Pod")["metadata"]["annotations"].clear(),
@@ -244,8 +245,8 @@ def test_nobody_writes_is_no_plan() -> None:
         ({"writers": ["pod/x"]}, "write KIND/NAME"),
         ({"freeze": "true"}, "--resume"),
         ({"kubeconfig": Path("/nowhere")}, "no kubeconfig"),
-        ({"target": "c"}, "allows no move from or to c; `migrate` lists: a, b"),
-        ({"config": Path("/nowhere")}, "no file /nowhere allows any move"),
+        ({"target": "c"}, "allows no migration from or to c; `migrate` lists: a, b"),
+        ({"config": Path("/nowhere")}, "no file /nowhere allows any migration"),
     ],
 )
 def test_a_word_that_makes_no_sense_is_refused(tmp_path: Path, words: dict[str, Any], says: str) -> None:
@@ -265,16 +266,21 @@ ALL_ASKED = replace(OPTIONS, storage_classes={"fast": "slow"})
 EVERY_KIND = ("deployment/", "statefulset/", "cronjob/")
 
 
-@pytest.mark.parametrize(("end", "asked"), [("source", rbac.at_source), ("target", rbac.at_target)])
-def test_the_rights_that_are_asked_for_are_those_that_the_files_grant(
-    end: str, asked: Callable[[MoveOptions], tuple[Right, ...]]
-) -> None:
+@pytest.mark.parametrize(
+    ("end", "asked"),
+    [
+        ("source", rights.migration_source(("shop", CLUSTER), OF_SOURCE)),
+        ("target", rights.migration_target("shop", CLUSTER, OF_TARGET, maps_classes=True)),
+    ],
+)
+def test_the_rights_that_are_asked_for_are_those_that_the_files_grant(end: str, asked: tuple[Right, ...]) -> None:
     file, name = resources.clusters() / "migrate" / f"{end}.yaml", f"drillproof-migrate-{end}"
     given = granted("ClusterRole", name, "", file) | granted("Role", name, "velero", file)
-    entry = {replace(right, namespace="") for right in to_enter("shop", rbac.ROLE)} if end == "target" else set()
-    assert given == {*asked(ALL_ASKED), *entry}
-    within = rbac.inside("shop", EVERY_KIND).rights
-    assert granted("ClusterRole", rbac.ROLE, "shop", file) == set(within)
+    role = rights.migration_inside("shop", EVERY_KIND)
+    entry = {replace(right, namespace="") for right in role.to_bind} if end == "target" else set()
+    assert given == {*asked, *entry}
+    within = role.rights
+    assert granted("ClusterRole", role.role, "shop", file) == set(within)
     assert len(set(within)) == len(within)
 
 
@@ -314,20 +320,20 @@ class Allows:
 )
 def test_a_right_that_is_missing_is_named_with_its_end(one: Allows, other: Allows, said: str) -> None:
     with pytest.raises(Misconfigured, match=f"^rights are missing .*{said}; clusters/migrate/ has files"):
-        rbac.ask(ALL_ASKED, one, other)
+        assembly._has_rights(ALL_ASKED, one, other)
 
 
 def test_rights_inside_the_target_are_had_or_come_with_the_role() -> None:
-    assert rbac.ask(ALL_ASKED, Allows(), Allows()) is False
-    assert rbac.ask(ALL_ASKED, Allows(), Allows("create pods.shop")) is True
+    assert assembly._has_rights(ALL_ASKED, Allows(), Allows()) is False
+    assert assembly._has_rights(ALL_ASKED, Allows(), Allows("create pods.shop")) is True
 
 
 def test_where_there_is_no_velero_none_of_its_rights_is_asked_for() -> None:
-    assert rbac.ask(ALL_ASKED, Allows(), Allows("create restores.velero", velero=False)) is False
+    assert assembly._has_rights(ALL_ASKED, Allows(), Allows("create restores.velero", velero=False)) is False
 
 
 def test_without_storage_classes_nothing_of_a_mapping_is_asked_for() -> None:
-    assert rbac.ask(OPTIONS, Allows(), Allows("patch configmaps.velero")) is False
+    assert assembly._has_rights(OPTIONS, Allows(), Allows("patch configmaps.velero")) is False
 
 
 # ---------------------------------------------------------------- the move

@@ -20,24 +20,24 @@ from test_schema import wrong
 
 from harness.backups import velero_backup
 from harness.backups.velero_install import Release
-from harness.clusters.permissions_file import allowed
+from harness.clusters.permissions_file import ProofPermission, allowed_drill, allowed_proof
 from harness.clusters.rbac import Right
+from harness.clusters.shared_cluster import SharedCluster
 from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, text
 from harness.core.kubernetes import LABEL, Kubectl, Object
 from harness.core.model import Json
+from harness.workflows import rights
 from harness.workflows.proof.proof import BackupInBucket
-from harness.workflows.proof.shared_cluster import objects, preflight, rbac, restore_filter
-from harness.workflows.proof.shared_cluster.cluster import ProofCluster
-from harness.workflows.proof.shared_cluster.config import Permit, permit
-from harness.workflows.proof.shared_cluster.namespace_mapping import Within
+from harness.workflows.proof.shared_cluster import objects, preflight, restore_filter
+from harness.workflows.proof.shared_cluster.cluster import MappedKubectl, ProofCluster
 from harness.workflows.proof.shared_cluster.network_check import Barrier, Target, Tried
-from harness.workflows.proof.shared_cluster.velero import There
+from harness.workflows.proof.shared_cluster.velero import OwnVelero
 from harness.workloads import detection
 
 RBAC = resources.clusters() / "prove" / "rbac.yaml"
-THERE = Permit("staging", ("shop",), "fast")
+THERE = ProofPermission("staging", "drillproof-prove", "fast", "", ("shop",))
 CONFIG = """
 [prove."staging"]
 namespaces = ["shop"]
@@ -56,7 +56,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_proof_may_be_where_the_file_says_so(config: Path) -> None:
-    found = permit("staging", config)
+    found = allowed_proof("staging", config)
     assert found == THERE
     assert found.all == ("drillproof-prove", "drillproof-prove-shop")
     assert not found.without_fence
@@ -64,17 +64,17 @@ def test_a_proof_may_be_where_the_file_says_so(config: Path) -> None:
 
 def test_the_leave_to_drill_is_none_to_prove_and_the_other_way_round(config: Path) -> None:
     with pytest.raises(Misconfigured, match="does not allow drills on the context staging; it allows: none"):
-        allowed("staging", config)
+        allowed_drill("staging", config)
     config.write_text('[context."staging"]\nbucket = "b"\n')
     with pytest.raises(Misconfigured, match="does not allow proofs on the context staging; it allows: none"):
-        permit("staging", config)
+        allowed_proof("staging", config)
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("namespace = 'Proof'", "'Proof' cannot be the name of a namespace"),
-        (f"namespace = '{'a' * 60}'", "cannot be the name of a namespace"),
+        ("namespace = 'Proof'", "key `namespace`.* not 'Proof'"),
+        (f"namespace = '{'a' * 60}'", "'a{60}-shop' cannot be a namespace"),
         ("without_fence = 'yes'", "key `without_fence` must be of type bool"),
         ("mirror = 'https://here'", "key `mirror` must be HOST"),
         ("withoutfence = true", "did you mean `without_fence`"),
@@ -83,7 +83,7 @@ def test_the_leave_to_drill_is_none_to_prove_and_the_other_way_round(config: Pat
 def test_what_the_file_may_not_say_is_refused(config: Path, line: str, said: str) -> None:
     config.write_text(CONFIG + line)
     with pytest.raises(Misconfigured, match=said):
-        permit("staging", config)
+        allowed_proof("staging", config)
 
 
 # ---------------------------------------------------------------- rights
@@ -108,10 +108,10 @@ def granted(name: str, namespace: str = "") -> set[Right]:
 @pytest.mark.parametrize(
     ("role", "asked"),
     [
-        ("drillproof-prove", rbac.outside(THERE)),
-        (rbac.INSIDE, rbac.inside("n")),
-        ("drillproof-prove-velero", rbac.velero_outside()),
-        (rbac.VELERO_INSIDE, rbac.velero_inside("n")),
+        ("drillproof-prove", rights.proof_outside(THERE)),
+        (rights.PROOF_ROLE, rights.proof_inside("n").rights),
+        ("drillproof-prove-velero", rights.proof_velero_outside()),
+        (rights.PROOF_VELERO_ROLE, rights.proof_velero_inside("n")),
     ],
 )
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants(role: str, asked: tuple[Right, ...]) -> None:
@@ -120,7 +120,7 @@ def test_the_rights_that_are_asked_for_are_those_that_the_file_grants(role: str,
 
 
 def test_kinds_are_made_only_by_whoever_may_make_them() -> None:
-    more = set(rbac.outside(replace(THERE, makes_crds=True))) - set(rbac.outside(THERE))
+    more = set(rights.proof_outside(replace(THERE, makes_crds=True))) - set(rights.proof_outside(THERE))
     assert more == {Right("create", "customresourcedefinitions", "apiextensions.k8s.io")}
 
 
@@ -140,7 +140,7 @@ def test_velero_s_kinds_are_the_same_or_nothing_is_made(monkeypatch: pytest.Monk
     monkeypatch.setattr(objects, "crds", lambda *_: ours)
     release = Release(Path("velero"), "velero:v1.16.2", "", Path)
 
-    def lacking(there: Permit, *kinds: Object) -> tuple[Object, ...]:
+    def lacking(there: ProofPermission, *kinds: Object) -> tuple[Object, ...]:
         return preflight._kinds(cast("Kubectl", served(*kinds)), there, release, "restic")
 
     assert lacking(THERE, *ours) == ()
@@ -151,15 +151,12 @@ def test_velero_s_kinds_are_the_same_or_nothing_is_made(monkeypatch: pytest.Monk
     assert lacking(replace(THERE, makes_crds=True), ours[0]) == (ours[1],)
 
 
-def test_a_storage_class_that_keeps_what_was_restored_is_refused() -> None:
-    def answers(policy: str) -> Kubectl:
-        return cast("Kubectl", lambda *_, **__: json.dumps({"reclaimPolicy": policy}))
-
-    preflight._has_class(answers("Delete"), THERE)
-    with pytest.raises(Misconfigured, match="has the reclaimPolicy Retain: what is restored would stay there"):
-        preflight._has_class(answers("Retain"), THERE)
+def test_a_storage_class_that_keeps_what_was_restored_is_refused(tmp_path: Path) -> None:
+    preflight._is_removed({"reclaimPolicy": "Delete"}, THERE)
+    with pytest.raises(Misconfigured, match=r"StorageClass fast .* reclaimPolicy Retain"):
+        preflight._is_removed({"reclaimPolicy": "Retain"}, THERE)
     with pytest.raises(Misconfigured, match="there is no StorageClass fast"):
-        preflight._has_class(cast("Kubectl", lambda *_, **__: ""), THERE)
+        ProofCluster(THERE, cast("Kubectl", lambda *_, **__: ""), tmp_path / "home").require_storage_class()
 
 
 class Reviews(Kubectl):
@@ -325,7 +322,7 @@ class Asked(Kubectl):
 
 def test_a_namespace_of_the_backup_is_the_proofs_own_and_never_productions() -> None:
     asked = Asked()
-    within = Within(asked, {"shop": "drillproof-prove-shop"})
+    within = MappedKubectl(asked, {"shop": "drillproof-prove-shop"})
     within("exec", "--namespace=shop", "db-0", "--", "sh", "--namespace=shop", "-n")
     within("get", "--raw", "/readyz")
     assert asked.__dict__["words"] == [
@@ -346,8 +343,8 @@ def test_a_namespace_of_the_backup_is_the_proofs_own_and_never_productions() -> 
 )
 def test_another_namespace_is_not_asked(args: tuple[str, ...]) -> None:
     asked = Asked()
-    with pytest.raises(HarnessError, match=r"none of this proof's|a proof asks for one namespace of its own"):
-        Within(asked, {"shop": "drillproof-prove-shop"})(*args)
+    with pytest.raises(HarnessError, match=r"does not belong to this proof|one namespace of its own"):
+        MappedKubectl(asked, {"shop": "drillproof-prove-shop"})(*args)
     assert asked.__dict__["words"] == []
 
 
@@ -413,7 +410,7 @@ def test_a_policy_that_holds_no_more_is_told() -> None:
 
 
 def test_the_policy_lets_out_to_the_proofs_own_and_to_names_alone() -> None:
-    spec = objects.barrier("drillproof-prove-shop", "r")["spec"]
+    spec = objects.isolation("drillproof-prove-shop", "r")["spec"]
     assert at(spec, "podSelector") == {}
     assert at(spec, "policyTypes") == ["Ingress", "Egress"]
     ours = {"namespaceSelector": {"matchLabels": {LABEL: "r", "pod-security.kubernetes.io/enforce": "baseline"}}}
@@ -457,7 +454,7 @@ class Api(Kubectl):
 def test_gc_removes_what_bears_the_label_and_nothing_else(tmp_path: Path) -> None:
     there = {"drillproof-prove": "proof-1", "drillproof-prove-shop": "", "shop": "proof-1"}
     cluster = ProofCluster(THERE, Api(there), tmp_path / "home")
-    assert cluster.left() == ("namespace drillproof-prove of proof-1",)
+    assert cluster.remove_leftovers() == ("namespace drillproof-prove of proof-1",)
     assert there == {"drillproof-prove-shop": "", "shop": "proof-1"}
 
 
@@ -466,14 +463,14 @@ def test_a_proof_removes_nothing_of_another_one(tmp_path: Path) -> None:
     cluster = ProofCluster(THERE, Api(there), tmp_path / "home")
     cluster.down()
     assert there == {"drillproof-prove": "proof-1"}
-    with pytest.raises(Misconfigured, match="another proof is there, or one that was killed: drillproof-prove; wait"):
-        cluster.is_free()
+    with pytest.raises(Misconfigured, match=r"another proof.*drillproof-prove; .* gc --context staging"):
+        cluster.require_free()
 
 
 def test_a_namespace_that_drillproof_did_not_make_is_never_touched(tmp_path: Path) -> None:
     cluster = ProofCluster(THERE, Api({"drillproof-prove-shop": ""}), tmp_path / "home")
-    with pytest.raises(Misconfigured, match="drillproof did not make are there: drillproof-prove-shop"):
-        cluster.is_free()
+    with pytest.raises(Misconfigured, match="did not create: drillproof-prove-shop;"):
+        cluster.require_free()
 
 
 class Restores(Api):
@@ -498,7 +495,7 @@ class Restores(Api):
 
 def test_a_restore_that_velero_holds_does_not_hold_its_namespace(tmp_path: Path) -> None:
     there = {"drillproof-prove": "proof-1", "drillproof-prove-shop": "proof-1"}
-    assert len(ProofCluster(THERE, Restores(there), tmp_path / "home").left()) == 2
+    assert len(ProofCluster(THERE, Restores(there), tmp_path / "home").remove_leftovers()) == 2
     assert there == {}
 
 
@@ -507,8 +504,9 @@ def test_whatever_breaks_before_the_proof_begins_nothing_is_left(monkeypatch: py
     done: list[str] = []
 
     class Cluster:
-        real = None
+        api = None
         names: Mapping[str, str] = {}
+        removed_on_error = SharedCluster.removed_on_error
 
         def __getattr__(self, name: str) -> Callable[..., None]:
             def act(*_: object) -> None:
@@ -523,15 +521,17 @@ def test_whatever_breaks_before_the_proof_begins_nothing_is_left(monkeypatch: py
             return self
 
         @property
-        def permit(self) -> Permit:
+        def permission(self) -> ProofPermission:
             return THERE
 
-    found = preflight.Found(cast("ProofCluster", Cluster()), cast("There", None), Path(), "v1", "me", binds=True)
-    monkeypatch.setattr(preflight.Place, "_look", lambda *_: found)
+    found = preflight.Found(cast("ProofCluster", Cluster()), cast("OwnVelero", None), "v1", "me")
+    monkeypatch.setattr(preflight.SharedProofs, "_look", lambda *_: found)
     bucket = good()
     recorded = velero_backup.read(bucket, bucket.listing(), NAME)
     with pytest.raises(KeyboardInterrupt):
-        preflight.Place(THERE).sandbox(OPTIONS, BackupInBucket(bucket, bucket.listing(), recorded, ()), lambda _: None)
+        preflight.SharedProofs(THERE).sandbox(
+            OPTIONS, BackupInBucket(bucket, bucket.listing(), recorded, ()), lambda _: None
+        )
     assert done[-2:] == [broken, "down"]
 
 
@@ -540,7 +540,7 @@ def test_velero_is_asked_for_what_may_be_there_under_other_names(tmp_path: Path)
     recorded = velero_backup.read(bucket, bucket.listing(), NAME)
     cluster = ProofCluster(THERE, Api({}), tmp_path / "home")
     release = Release(Path("velero"), "velero:v1.16.2", "", Path)
-    made = There(cluster, release, recorded, restore_filter.Contents((), ()), "", ()).velero.wanted_restore(
+    made = OwnVelero(cluster, release, recorded, restore_filter.Contents((), ()), "", ()).velero.wanted_restore(
         "proof-x", NAME, recorded.namespaces
     )
     assert text(made, "metadata", "namespace") == "drillproof-prove"

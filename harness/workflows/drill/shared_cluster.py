@@ -1,31 +1,29 @@
-"""Puts a drill together on a cluster that is there and not ours, once it was asked whether that may and can be."""
+"""Drills on a shared cluster: checks that they are allowed and possible, and puts them together."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups.velero_install import Release
-from harness.clusters import capacity, rbac, rbac_discovery, shared_velero
-from harness.clusters.context import ANSWER_S, enter, left_alone, without_values
+from harness.clusters import capacity, rbac, shared_velero
 from harness.clusters.environment import SiteCluster
 from harness.clusters.images import versions
 from harness.clusters.images.recipes import Kitchen
-from harness.clusters.permissions_file import Allowed
-from harness.clusters.shared_cluster import ExistingCluster, Guest, inside, namespace_object
-from harness.clusters.shared_velero import VeleroGuest
+from harness.clusters.permissions_file import DrillPermission
+from harness.clusters.shared_cluster import DrillCluster, without_values
+from harness.clusters.shared_velero import SharedVelero
 from harness.core import paths, resources
-from harness.core.errors import Misconfigured, TimedOut, ToolFailed
+from harness.core.errors import Misconfigured
 from harness.core.json import integer, items, text
-from harness.core.kubernetes import LABEL, Kubectl, Object, RunsKubectl
+from harness.core.kubernetes import Kubectl, Object, RunsKubectl, get_object
 from harness.core.model import Json
 from harness.core.redaction import without
+from harness.workflows import rights
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import beyond
@@ -40,96 +38,90 @@ _UPLOADER = "--uploader-type="
 
 
 @dataclass(frozen=True)
-class Existing:
-    """What was found there, and is enough for a drill. Implements `harness.clusters.environment.Ground`."""
+class Found:
+    """A shared cluster that has everything that a drill needs. Implements `harness.clusters.environment.Ground`."""
 
-    allowed: Allowed
-    kubectl: Path
-    there: ExistingCluster
-    guest: Guest
+    shared: DrillCluster
+    role: rbac.NamespaceRole
+    user: str  # to bind the role to; "" if we have all rights anyway
     kubernetes: str
     velero_image: str
     uploader: str
-    brought: bool = False  # whether an application of the user's is drilled, whose images are as its manifests say
+    brought: bool = False  # the user's application, whose manifests say where its images come from
+
+    @property
+    def kubectl(self) -> Path:
+        """The program."""
+        return self.shared.api.binary
 
     @property
     def fenced(self) -> bool:
-        """Nothing is laid around a cluster of others."""
+        """There is no network isolation around a shared cluster."""
         return False
 
-    def cluster(self, name: str) -> ExistingCluster:  # noqa: ARG002 # there is this one
+    def cluster(self, name: str) -> DrillCluster:  # noqa: ARG002 # there is this one
         """The cluster itself."""
-        return self.there
+        return self.shared
 
-    def backup_engine(
-        self,
-        cluster: SiteCluster,
-        uploader: str,
-        run: str,
-    ) -> VeleroGuest:
-        """The Velero that is there."""
+    def backup_engine(self, cluster: SiteCluster, uploader: str, run: str) -> SharedVelero:
+        """The existing Velero."""
         pinned = versions.load(resources.clusters() / "versions.toml")
         release = Release(Path(), self.velero_image, "", lambda: _kopia_check(pinned))
-        return VeleroGuest(cluster, self.allowed, release, uploader=uploader, run=run)
+        return SharedVelero(cluster, self.shared.permission, release, uploader=uploader, run=run)
 
     def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:  # noqa: ARG002 # there is this one
-        """In the namespace that was claimed, with this cluster's storage class, and images from where it has them."""
-        opened = replace(deployment, open=self.there.open)
-        return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.allowed, thing))
+        """In the claimed namespace, with the StorageClass and the image registry of this cluster."""
+        opened = replace(deployment, open=self.shared.open)
+        return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.shared.permission, thing))
 
     def facts(self) -> dict[str, Json]:
-        """What a report says of it all."""
-        return {
-            "kubernetes": self.kubernetes,
-            "cluster": f"the context {self.allowed.context}, not made by drillproof: no fence is around it",
-            "velero": f"{self.velero_image}, copying with {self.uploader}",
-            "images from": (not self.brought and self.allowed.mirror)
-            or "their own registries, as the cluster pulls them",
-        }
+        """What run.json says of the cluster."""
+        mirror = "" if self.brought else self.shared.permission.mirror
+        return self.shared.facts(self.kubernetes, f"{self.velero_image}, copying with {self.uploader}", mirror)
 
 
 @dataclass(frozen=True)
-class Place:
-    """A context that the user named and that the configuration allows, and how it is come by."""
+class SharedDrills:
+    """Drills on a shared cluster, as the configuration allows them."""
 
-    allowed: Allowed
+    permission: DrillPermission
     kubeconfig: Path | None = None  # kubectl's own if None
 
     def engine(self, application: Application | None) -> str:
-        """The engine that is there. Misconfigured if no drill of the application, or of ours, can be there."""
+        """The existing backup engine. Misconfigured if no drill of the application is possible."""
         found = look(self, application)
-        found.there.down()
+        found.shared.down()
         return f"velero-{found.uploader}"
 
     def settled(self, options: Options) -> Options:
-        """A drill as it can be there. Misconfigured, with the reason, if it cannot be."""
+        """A drill as it is on this cluster. Misconfigured, with the reason, if it is impossible."""
         if why := beyond(options.scenario):
             raise Misconfigured(
-                f"{options.scenario.name} cannot be on a cluster that drillproof did not make: {why}; "
-                "drill it without --context"
+                f"{options.scenario.name} is impossible on a cluster that drillproof did not create: {why}; "
+                "run it without --context"
             )
-        application = replace(options.application or custos.CUSTOS, namespace=self.allowed.namespace)
-        return replace(options, application=application, cluster=self.allowed.context)
+        application = replace(options.application or custos.CUSTOS, namespace=self.permission.namespace)
+        return replace(options, application=application, cluster=self.permission.context)
 
     def site(self, self_test: SelfTest) -> assembly.Site:
-        """Where drills run one after the other there, each in a namespace that is made for it."""
+        """Runs drills one after the other, each in a new namespace."""
         return assembly.Site(self_test, fresh=True, ground=self.ground)
 
-    def ground(self, options: Options, say: Callable[[str], None]) -> Existing:
-        """Looked at anew for each drill, and its namespace claimed. Misconfigured if the drill cannot be."""
-        found = look(self, options.application)
-        with left_alone(found.there):
+    def ground(self, options: Options, say: Callable[[str], None]) -> Found:
+        """Check the cluster, and claim the namespace of a drill. Misconfigured if the drill is impossible."""
+        found, context = look(self, options.application), self.permission.context
+        with found.shared.removed_on_error():
             _copies_with(found, options.engine)
             for line in brought.told if (brought := _brought(options.application)) else ():
                 say(line)
-            say(f"the context {self.allowed.context}: {found.kubernetes}, {found.velero_image}; no fence is around it")
-            found.there.claim()
-            quotas = capacity.list_quotas(found.there.kubectl, self.allowed.namespace)
+            say(f"the context {context}: {found.kubernetes}, {found.velero_image}; no network isolation around it")
+            found.shared.claim(found.role, found.user)
+            quotas = capacity.list_quotas(found.shared.api, self.permission.namespace)
             capacity.require_quota(quotas, _deployment(found, options).manifests())
         return found
 
     def planned(self, options: Options) -> tuple[Object, ...]:
-        """Every object that a drill would make there, the values of its Secrets left out; nothing is made.
+        """Every object that a drill would create, without the values of its Secrets; nothing is created.
 
         Misconfigured as for the drill itself.
         """
@@ -139,161 +131,116 @@ class Place:
             _copies_with(found, options.engine)
             run, backup = "the-run", "drill-the-run"
             deployment = _deployment(found, options)
-            engine = found.backup_engine(found.there, found.uploader, run)
-            binding = (inside(self.allowed).binding(found.guest.user, run),) if found.guest.binds else ()
+            engine = found.backup_engine(found.shared, found.uploader, run)
             restic = engine.wanted_checks("the-repository") if found.uploader == "restic" else ()
             restore = (engine.wanted_restore(backup, backup),) if options.scenario.plan.restore else ()
             made = (*deployment.beginning(run), *deployment.manifests())
             return (
-                namespace_object(self.allowed, run),
-                *binding,
+                found.shared.namespace_object(run),
+                *((found.role.binding(found.user, run),) if found.user else ()),
                 *(without(without_values(thing), brought.hidden if brought else ()) for thing in made),
-                engine.wanted_backup(backup, self.allowed.namespace),
+                engine.wanted_backup(backup, self.permission.namespace),
                 *map(without_values, restic),
                 *(restore if options.scenario.fault else ()),
-                shared_velero.wanted_deletion(self.allowed, backup, "its-uid"),
+                shared_velero.wanted_deletion(self.permission, backup, "its-uid"),
             )
         finally:
-            found.there.down()
-
-    def gc(self) -> tuple[str, ...]:
-        """Remove what killed drills left there; return what it was, in words. Misconfigured if one lives here."""
-        _, there = entered(self)
-        return there.left()
+            found.shared.down()
 
 
-def look(place: Place, application: Application | None = None) -> Existing:
-    """Ask a cluster for all that a drill needs; nothing is made. Misconfigured, with what it is, if something lacks.
-
-    The drill is of ours if no application is said.
-    """
-    allowed = place.allowed
-    program, there = entered(place)
-    kubectl = there.kubectl
-    with left_alone(there):
-        try:
-            version = json.loads(kubectl("version", "-o", "json", within_s=ANSWER_S))
-            user = rbac.whoami(kubectl, ANSWER_S)
-        except (ToolFailed, TimedOut) as error:
-            raise Misconfigured(f"the cluster of the context {allowed.context} does not let us in: {error}") from error
-        knows_velero(kubectl, allowed)
-        brought = _brought(application)
-        more = rbac_discovery.needed(kubectl, brought.objects, allowed.namespace) if brought else ()
-        guest = Guest(user, binds=_has_rights(kubectl, allowed, more), more=more)
-        there.guest = guest
-        _is_free(there)
-        _has_class(kubectl, allowed)
-        image, uploader = _has_velero(kubectl, allowed)
-        _has_location(kubectl, allowed)
-        _opens_bucket(allowed)
-    kubernetes = text(version, "serverVersion", "gitVersion")
-    return Existing(allowed, program, there, guest, kubernetes, image, uploader, brought is not None)
+def look(place: SharedDrills, application: Application | None = None) -> Found:
+    """Check everything that a drill needs; creates nothing. Misconfigured for the first thing that is missing."""
+    permission, brought = place.permission, _brought(application)
+    shared = DrillCluster.enter(permission, place.kubeconfig)
+    kubectl = shared.api
+    with shared.removed_on_error():
+        kubernetes, user = shared.identify()
+        knows_velero(kubectl, permission)
+        role = role_in(permission)
+        if brought:
+            more = rbac.needed_for(kubectl, brought.objects, permission.namespace, role.rights)
+            role = replace(role, rights=(*role.rights, *more))
+        binds = _has_rights(kubectl, permission, role)
+        shared.require_free()
+        shared.require_storage_class()
+        image, uploader = _has_velero(kubectl, permission)
+        _has_location(kubectl, permission)
+        _opens_bucket(permission)
+    return Found(shared, role, user if binds else "", kubernetes, image, uploader, brought is not None)
 
 
-def entered(place: Place) -> tuple[Path, ExistingCluster]:
-    """kubectl, and the cluster of the context as it knows it. Misconfigured if there is no such context."""
-    allowed = place.allowed
-    made = partial(ExistingCluster, allowed)
-    return enter("context", allowed.context, allowed.namespace, place.kubeconfig, made)
+def role_in(permission: DrillPermission) -> rbac.NamespaceRole:
+    """What every drill needs in its namespace."""
+    return rbac.NamespaceRole(permission.namespace, permission.role, rights.drill_inside(permission.namespace))
 
 
-def adapted(allowed: Allowed, thing: Object) -> Object:
-    """A manifest with the cluster's storage class, and its images from the registry that mirrors them, if one does."""
-    return {**thing, "spec": _adapted(allowed, thing["spec"])} if "spec" in thing else thing
+def adapted(permission: DrillPermission, thing: Object) -> Object:
+    """A manifest with the cluster's StorageClass, and its images from the mirror, if there is one."""
+    return {**thing, "spec": _adapted(permission, thing["spec"])} if "spec" in thing else thing
 
 
-def _adapted(allowed: Allowed, value: Json) -> Json:
+def _adapted(permission: DrillPermission, value: Json) -> Json:
     if isinstance(value, Mapping):
-        return {key: _adapted(allowed, _replaced(allowed, key, each)) for key, each in value.items()}
+        return {key: _adapted(permission, _replaced(permission, key, each)) for key, each in value.items()}
     if isinstance(value, list):
-        return [_adapted(allowed, each) for each in value]
+        return [_adapted(permission, each) for each in value]
     return value
 
 
-def _replaced(allowed: Allowed, key: str, value: Json) -> Json:
+def _replaced(permission: DrillPermission, key: str, value: Json) -> Json:
     if key == "storageClassName":
-        return allowed.storage_class
-    if key == "image" and allowed.mirror:
-        return f"{allowed.mirror}/{str(value).partition('/')[2]}"
-    return value
+        return permission.storage_class
+    return permission.image(str(value)) if key == "image" and permission.mirror else value
 
 
-def _deployment(found: Existing, options: Options) -> Deployment:
-    """The deployment as a drill would make it, with secrets that nobody will use."""
-    assert options.application is not None  # it has the namespace that is allowed
+def _deployment(found: Found, options: Options) -> Deployment:
+    """The deployment as a drill would create it, with secrets that nobody will use."""
+    assert options.application is not None  # it has the allowed namespace
     application = options.application
-    secrets = {
-        name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {}))
-        for name, kind in ((name, application.kind(name)) for name in options.stores)
-    }
-    made = Deployment(found.there, application.namespace, options.strategy, application.fixtures, secrets)
+    secrets = assembly.made_up(application.kind(name) for name in options.stores)
+    made = Deployment(found.shared, application.namespace, options.strategy, application.fixtures, secrets)
     if brought := application.brought:
         fresh = {name: generate(keys, {}) for name, keys in brought.generate.items()}
         made = replace(made, credentials={}, brought=brought.deployed(fresh))
-    return found.fitted(made, found.there)
+    return found.fitted(made, found.shared)
 
 
 def _brought(application: Application | None) -> Brought | None:
     return application.brought if application else None
 
 
-def _copies_with(found: Existing, engine: str) -> None:
+def _copies_with(found: Found, engine: str) -> None:
     if engine != f"velero-{found.uploader}":
         raise Misconfigured(
-            f"the Velero of the context {found.allowed.context} copies with {found.uploader}, and drillproof does not "
+            f"the Velero of the context {found.shared.name} copies with {found.uploader}, and drillproof does not "
             f"change it; drill with --engine velero-{found.uploader}"
         )
 
 
-def knows_velero(kubectl: RunsKubectl, allowed: Allowed) -> None:
+def knows_velero(kubectl: RunsKubectl, permission: DrillPermission) -> None:
     """Misconfigured where the cluster knows no objects of Velero's."""
     if not rbac.serves(kubectl, "velero.io/v1"):
-        raise Misconfigured(f"there is no Velero on the context {allowed.context}; drillproof installs none there")
+        raise Misconfigured(f"there is no Velero on the context {permission.context}; drillproof installs none there")
 
 
-def _has_rights(kubectl: Kubectl, allowed: Allowed, more: tuple[rbac.Right, ...]) -> bool:
-    """Whether those inside the namespace have to be bound to us first. Misconfigured names all that are missing.
-
-    `more` are those that an application of the user's needs there beside what every drill does.
-    """
-    lacking = rbac.missing(kubectl, rbac.outside(allowed.namespace, allowed.velero))
-    to_enter, binds = inside(allowed, more).missing(kubectl)
-    lacking += to_enter
-    if lacking:
-        own = f", and what your own kinds need you add to {allowed.role} there" if set(more) & set(lacking) else ""
-        raise Misconfigured(
-            f"rights are missing on the context {allowed.context}: {rbac.named(lacking)}; "
-            f"clusters/existing/rbac.yaml grants all{own} (docs/how-to/existing-cluster.md)"
-        )
+def _has_rights(kubectl: Kubectl, permission: DrillPermission, role: rbac.NamespaceRole) -> bool:
+    """Whether the role must be bound to us first. Misconfigured names all missing rights."""
+    missing, binds = rbac.missing_of(kubectl, rights.drill_outside(permission.namespace, permission.velero), (role,))
+    own = set(role.rights) - set(role_in(permission).rights)  # of the user's application
+    add = f", and what your own kinds need you add to {permission.role} there" if own & set(missing) else ""
+    hint = f"clusters/existing/rbac.yaml grants all{add} (docs/how-to/existing-cluster.md)"
+    rbac.refuse([(permission.context, missing)], hint)
     return binds
 
 
-def _is_free(there: ExistingCluster) -> None:
-    allowed = there.allowed
-    found = there.namespace()
-    if found is not None and not text(found, "metadata", "labels", LABEL):
-        raise Misconfigured(
-            f"a namespace {allowed.namespace} that drillproof did not make is there; "
-            "let drills make another one: `namespace` in the configuration, and in the rights"
-        )
-    left = [f"the namespace {allowed.namespace}"] if found else []
-    left += [f"the backup {text(each, 'metadata', 'name')}" for each in shared_velero.backups(there.kubectl, allowed)]
-    if left:
-        raise Misconfigured(
-            f"another drill is there, or one that was killed: {', '.join(left)}; wait for it, or remove what it left "
-            f"with `drillproof gc --context {allowed.context}`"
-        )
-
-
-def _has_class(kubectl: Kubectl, allowed: Allowed) -> None:
-    if not kubectl("get", "storageclass", allowed.storage_class, "--ignore-not-found", "-o", "name").strip():
-        raise Misconfigured(f"there is no StorageClass {allowed.storage_class} on the context {allowed.context}")
-
-
-def _has_velero(kubectl: Kubectl, allowed: Allowed) -> tuple[str, str]:
+def _has_velero(kubectl: Kubectl, permission: DrillPermission) -> tuple[str, str]:
     """Its image, and with what it copies. Misconfigured if it is not there, not known, or not well."""
-    where = f"in the namespace {allowed.velero} of the context {allowed.context}"
-    server, agents = (_one(kubectl, allowed, *kind) for kind in (("deployment", "velero"), ("daemonset", "node-agent")))
+    where = f"in the namespace {permission.velero} of the context {permission.context}"
+    here = f"--namespace={permission.velero}"
+    server, agents = (
+        get_object(kubectl, "deployment", "velero", here),
+        get_object(kubectl, "daemonset", "node-agent", here),
+    )
     if server is None:
         raise Misconfigured(f"there is no Velero {where}; install it there, or say where it is: `velero`")
     if agents is None:
@@ -317,14 +264,10 @@ def _has_velero(kubectl: Kubectl, allowed: Allowed) -> tuple[str, str]:
     return image, said[0] if said else "kopia"  # its own default
 
 
-def _one(kubectl: Kubectl, allowed: Allowed, kind: str, name: str) -> Object | None:
-    found = kubectl("get", kind, name, f"--namespace={allowed.velero}", "--ignore-not-found", "-o", "json")
-    return json.loads(found) if found.strip() else None
-
-
-def _has_location(kubectl: Kubectl, allowed: Allowed) -> None:
-    found = _one(kubectl, allowed, "backupstoragelocations.velero.io", allowed.location)
-    what = f"the BackupStorageLocation {allowed.location} in {allowed.velero} of the context {allowed.context}"
+def _has_location(kubectl: Kubectl, permission: DrillPermission) -> None:
+    here = f"--namespace={permission.velero}"
+    found = get_object(kubectl, "backupstoragelocations.velero.io", permission.location, here)
+    what = f"the BackupStorageLocation {permission.location} in {permission.velero} of the context {permission.context}"
     if found is None:
         raise Misconfigured(f"there is no such thing as {what}; say which: `location`")
     if (phase := text(found, "status", "phase")) != "Available":
@@ -332,14 +275,14 @@ def _has_location(kubectl: Kubectl, allowed: Allowed) -> None:
     if text(found, "spec", "accessMode") == "ReadOnly":
         raise Misconfigured(f"{what} is read-only, and takes no backup")
     place = f"{text(found, 'spec', 'objectStorage', 'bucket')}/{text(found, 'spec', 'objectStorage', 'prefix')}"
-    if place.strip("/") != f"{allowed.store.bucket}/{allowed.store.folder}".strip("/"):
+    if place.strip("/") != f"{permission.store.bucket}/{permission.store.folder}".strip("/"):
         raise Misconfigured(
             f"{what} is in the bucket {place.strip('/')}, and the configuration names another one: `bucket`"
         )
 
 
-def _opens_bucket(allowed: Allowed) -> None:
-    store = allowed.store
+def _opens_bucket(permission: DrillPermission) -> None:
+    store = permission.store
     try:
         store.client().list_objects_v2(Bucket=store.bucket, Prefix=store.folder, MaxKeys=1)
     except (BotoCoreError, ClientError) as error:

@@ -12,21 +12,21 @@ from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import secret_values
 from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
 from harness.checks.trust import believed
+from harness.clusters import rbac
 from harness.clusters.diagnostics import collect_namespace
-from harness.clusters.rbac import whoami
+from harness.clusters.rbac import Right
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import text
-from harness.core.kubernetes import Kubectl, find_kubectl
+from harness.core.kubernetes import Kubectl, RunsKubectl, find_kubectl
 from harness.core.model import MOVE_STEPS, Event, Json, Plan, Verdict
 from harness.core.wait import NotYet
 from harness.evidence import run_directory
-from harness.workflows import hooks, run_metadata
+from harness.workflows import hooks, rights, run_metadata
 from harness.workflows.database_reader import examiner
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import plan as plans
-from harness.workflows.migration import rbac
 from harness.workflows.migration import rollback as ways
-from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET, Survey, survey
+from harness.workflows.migration.inventory import API, CLUSTER, OF_SOURCE, OF_TARGET, Survey, reached, survey
 from harness.workflows.migration.migration import End, Move, Parts
 from harness.workflows.migration.plan import Hindrance, MovePlan
 from harness.workflows.migration.quiesce import Freezer
@@ -50,7 +50,7 @@ class Looked:
 def look(options: MoveOptions) -> Looked:
     """Look at both ends, and let every database of the source answer. Nothing is changed. Misconfigured."""
     kubectl, other = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
-    binds = rbac.ask(options, kubectl, other)
+    binds = _has_rights(options, kubectl, other)
     source = survey(kubectl, options.source, OF_SOURCE)
     target = survey(other, options.target, OF_TARGET)
     plan = plans.plan(options, source, target)
@@ -61,6 +61,36 @@ def look(options: MoveOptions) -> Looked:
         except (HarnessError, NotYet) as error:
             silent.append(Hindrance(fatal=True, what=f"{database.key} does not tell what it holds: {error}"))
     return Looked(source, target, replace(plan, hindrances=(*plan.hindrances, *silent)), binds)
+
+
+def _has_rights(options: MoveOptions, source: RunsKubectl, target: RunsKubectl) -> bool:
+    """Whether the role in the target's namespace must be bound to us once that exists.
+
+    Misconfigured names all missing rights at both ends. The rights on Velero are not asked for where there is none: the
+    plan says so.
+    """
+    with reached(options.source):
+        named, writers = options.source.namespace, options.writers
+        outside = (
+            *rights.migration_source((named, CLUSTER), OF_SOURCE),
+            *rights.migration_inside(named, writers).rights,
+        )
+        of_source, _ = rbac.missing_of(source, _served(source, outside))
+    with reached(options.target):
+        named, maps = options.target.namespace, bool(options.storage_classes)
+        outside = rights.migration_target(named, CLUSTER, OF_TARGET, maps_classes=maps)
+        role = rights.migration_inside(named, writers)
+        of_target, binds = rbac.missing_of(target, _served(target, outside), (role,))
+    missing = ((options.source.context, of_source), (options.target.context, of_target))
+    rbac.refuse(missing, "clusters/migrate/ has files that grant all")
+    return binds
+
+
+def _served(kubectl: RunsKubectl, wanted: tuple[Right, ...]) -> tuple[Right, ...]:
+    """Those of the rights that can exist: without Velero none in its namespace."""
+    if rbac.serves(kubectl, f"{API}/v1"):
+        return wanted
+    return tuple(right for right in wanted if right.namespace != NAMESPACE)
 
 
 class MoveSite(Session):
@@ -173,7 +203,10 @@ def _parts(options: MoveOptions, looked: Looked, run: Path) -> Parts:
         databases=looked.plan.databases,
         freezer=freezer_of(source, options.source.namespace, env),
         enter=partial(
-            rbac.inside(named[1], options.writers).enter, target, run.name, whoami(target) if looked.binds else ""
+            rights.migration_inside(named[1], options.writers).bind,
+            target,
+            run.name,
+            rbac.whoami(target) if looked.binds else "",
         ),
         classes=partial(_map, target, options.storage_classes),
         forget_classes=partial(_forget, target, options.storage_classes),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.clusters.permissions_file import NAME, may_move
+from harness.clusters.permissions_file import NAME, require_migration
 from harness.core.errors import Misconfigured
 from harness.core.model import Objectives
 from harness.workflows.hooks import Hook
@@ -67,7 +67,7 @@ def options(
             raise Misconfigured(f"{name} {word!r} names no namespace")
     if bool(freeze) != bool(unfreeze):
         raise Misconfigured("--quiesce and --resume need each other: drillproof must be able to undo what it stops")
-    may_move((source, target), config)
+    require_migration((source, target), config)
     return MoveOptions(
         kubeconfig=kubeconfig_of(kubeconfig),
         source=Place(source, namespace),

@@ -9,12 +9,12 @@ from secrets import token_hex
 from harness.backups import velero_install
 from harness.backups.object_store import BUCKET, ObjectStore
 from harness.backups.velero_install import Release
+from harness.clusters.permissions_file import ProofPermission
 from harness.clusters.rbac import RBAC
 from harness.core.json import items, text
 from harness.core.kubernetes import LABEL, Object
 from harness.core.model import Json
-from harness.workflows.proof.shared_cluster.config import Permit
-from harness.workflows.proof.shared_cluster.rbac import ACCOUNT, VELERO_INSIDE
+from harness.workflows.rights import PROOF_ACCOUNT, PROOF_VELERO_ROLE
 
 STORE, PROBE = "store", "probe"
 PORT = 9000
@@ -25,26 +25,26 @@ _ROOM = 1.25
 """Of the store's volume for each byte of the backup; and 1 GiB: what Velero writes, and what MinIO keeps free."""
 
 
-def namespaces(permit: Permit, restored: Iterable[str], run: str) -> tuple[Object, ...]:
+def namespaces(permission: ProofPermission, restored: Iterable[str], run: str) -> tuple[Object, ...]:
     """The proof's own, in which Velero's node agents may see the nodes' volumes, and those that are restored into."""
     return (
-        _namespace(permit.namespace, "privileged", run),
-        *(_namespace(permit.renamed(each), "baseline", run) for each in restored),
+        _namespace(permission.namespace, "privileged", run),
+        *(_namespace(permission.renamed(each), "baseline", run) for each in restored),
     )
 
 
-def velero_binding(permit: Permit, namespace: str, run: str) -> Object:
+def velero_binding(permission: ProofPermission, namespace: str, run: str) -> Object:
     """What lets the proof's Velero into one of its namespaces."""
     return {
         "apiVersion": f"{RBAC}/v1",
         "kind": "RoleBinding",
         "metadata": {"name": "drillproof-velero", "namespace": namespace, "labels": {LABEL: run}},
-        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": VELERO_INSIDE},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": permit.namespace}],
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": PROOF_VELERO_ROLE},
+        "subjects": [{"kind": "ServiceAccount", "name": PROOF_ACCOUNT, "namespace": permission.namespace}],
     }
 
 
-def barrier(namespace: str, run: str) -> Object:
+def isolation(namespace: str, run: str) -> Object:
     """Pods of a restored namespace reach those of this proof and the cluster's names, and are reached by no others."""
     ours: Json = {"namespaceSelector": {"matchLabels": {LABEL: run, _POLICY: "baseline"}}}
     names: Json = {
@@ -63,22 +63,22 @@ def barrier(namespace: str, run: str) -> Object:
     )
 
 
-def object_store(permit: Permit) -> ObjectStore:
+def object_store(permission: ProofPermission) -> ObjectStore:
     """MinIO as pods of the cluster reach it, with new keys; from here it is reached by a forward."""
-    inside = f"http://{STORE}.{permit.namespace}.svc:{PORT}"
+    inside = f"http://{STORE}.{permission.namespace}.svc:{PORT}"
     return ObjectStore(inside, "", BUCKET, token_hex(8), token_hex(20), REGION)
 
 
-def store(permit: Permit, keys: ObjectStore, image: str, size: int, run: str) -> tuple[Object, ...]:
+def store(permission: ProofPermission, keys: ObjectStore, image: str, size: int, run: str) -> tuple[Object, ...]:
     """MinIO, with a volume for a backup of `size` bytes."""
     gib = math.ceil(1 + _ROOM * size / 2**30)
     claim: Json = {
         "accessModes": ["ReadWriteOnce"],
-        "storageClassName": permit.storage_class,
+        "storageClassName": permission.storage_class,
         "resources": {"requests": {"storage": f"{gib}Gi"}},
     }
     container: Json = {
-        **_container(STORE, permit.image(image), ["minio", "server", "/data"]),
+        **_container(STORE, permission.image(image), ["minio", "server", "/data"]),
         "env": [{"name": "MINIO_UPDATE", "value": "off"}, {"name": "MINIO_BROWSER", "value": "off"}],
         "envFrom": [{"secretRef": {"name": STORE}}],
         "ports": [{"containerPort": PORT}],
@@ -86,7 +86,7 @@ def store(permit: Permit, keys: ObjectStore, image: str, size: int, run: str) ->
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
     }
     volumes: Json = [{"name": "data", "persistentVolumeClaim": {"claimName": STORE}}]
-    where = (permit.namespace, run)
+    where = (permission.namespace, run)
     secret = {"MINIO_ROOT_USER": keys.access_key, "MINIO_ROOT_PASSWORD": keys.secret_key}
     return (
         _thing("Secret", STORE, *where, stringData=secret),
@@ -96,16 +96,18 @@ def store(permit: Permit, keys: ObjectStore, image: str, size: int, run: str) ->
     )
 
 
-def probe(permit: Permit, namespace: str, image: str, run: str) -> Object:
+def probe(permission: ProofPermission, namespace: str, image: str, run: str) -> Object:
     """A pod from which is tried what its namespace lets out. It waits, and does nothing by itself."""
-    container = _container(PROBE, permit.image(image), ["sh", "-c", "trap exit TERM; sleep 86400 & wait"])
+    container = _container(PROBE, permission.image(image), ["sh", "-c", "trap exit TERM; sleep 86400 & wait"])
     return _thing("Pod", PROBE, namespace, run, spec={**_alone(), "containers": [container]})
 
 
-def velero(permit: Permit, keys: ObjectStore, release: Release, uploader: str, run: str) -> tuple[Object, ...]:
+def velero(
+    permission: ProofPermission, keys: ObjectStore, release: Release, uploader: str, run: str
+) -> tuple[Object, ...]:
     """What `velero install` would make in the proof's namespace, but for what holds in the whole cluster."""
     ours: list[Object] = []
-    for each in velero_install.manifests(keys, release, uploader, permit.namespace, "--disable-informer-cache"):
+    for each in velero_install.manifests(keys, release, uploader, permission.namespace, "--disable-informer-cache"):
         if each["kind"] in {"CustomResourceDefinition", "ClusterRoleBinding", "Namespace"}:
             continue
         thing = _labelled(each, run)
@@ -122,16 +124,16 @@ def crds(keys: ObjectStore, release: Release, uploader: str) -> tuple[Object, ..
     return tuple(each for each in found if each["kind"] == "CustomResourceDefinition")
 
 
-def storage_classes(permit: Permit, classes: Iterable[str], run: str) -> Object:
+def storage_classes(permission: ProofPermission, classes: Iterable[str], run: str) -> Object:
     """What gives all volumes the one storage class that is allowed."""
-    mapping = dict.fromkeys(sorted(set(classes) - {"", permit.storage_class}), permit.storage_class)
-    return _labelled(velero_install.class_mapping(mapping, permit.namespace), run)
+    mapping = dict.fromkeys(sorted(set(classes) - {"", permission.storage_class}), permission.storage_class)
+    return _labelled(velero_install.class_mapping(mapping, permission.namespace), run)
 
 
-def repository_password(permit: Permit, password: str, run: str) -> Object:
+def repository_password(permission: ProofPermission, password: str, run: str) -> Object:
     """What opens the repositories, where it is not what Velero always takes."""
     return _thing(
-        "Secret", "velero-repo-credentials", permit.namespace, run, stringData={"repository-password": password}
+        "Secret", "velero-repo-credentials", permission.namespace, run, stringData={"repository-password": password}
     )
 
 

@@ -28,10 +28,10 @@ class _Reached:
 
     @property
     def kubectl(self) -> Kubectl:
-        return self.cluster.real
+        return self.cluster.api
 
 
-class OwnVelero(VeleroEngine):
+class _Velero(VeleroEngine):
     """Asks for a restore of what may be there, and of nothing else."""
 
     def wanted_restore(self, name: str, backup: str, namespaces: Sequence[str] = ()) -> Object:
@@ -45,7 +45,7 @@ class OwnVelero(VeleroEngine):
 
 
 @dataclass(frozen=True)
-class There:
+class OwnVelero:
     """Implements `harness.workflows.proof.proof.Restorer`."""
 
     cluster: ProofCluster
@@ -60,43 +60,43 @@ class There:
         return self.velero.name
 
     @cached_property
-    def velero(self) -> OwnVelero:
+    def velero(self) -> _Velero:
         """As it is asked for restores."""
-        store, uploader, permit = lambda: self.cluster.store, self.recorded.uploader, self.cluster.permit
-        made = OwnVelero(_Reached(self.cluster), store, self.release, uploader=uploader, namespace=permit.namespace)
-        made.rename(namespaces=permit.places(self.recorded.namespaces), storage_classes={})
+        store, uploader, permission = lambda: self.cluster.store, self.recorded.uploader, self.cluster.permission
+        made = _Velero(_Reached(self.cluster), store, self.release, uploader=uploader, namespace=permission.namespace)
+        made.rename(namespaces=permission.places(self.recorded.namespaces), storage_classes={})
         return made
 
     def objects(self) -> tuple[Object, ...]:
         """All that is made of Velero, and the Services of what it restores."""
-        permit, run, recorded = self.cluster.permit, self.cluster.run, self.recorded
+        permission, run, recorded = self.cluster.permission, self.cluster.run, self.recorded
         secret = self.repository_password
         return (
-            *((wanted.repository_password(permit, secret, run),) if secret else ()),
-            *wanted.velero(permit, self.cluster.keys, self.release, recorded.uploader, run),
-            wanted.storage_classes(permit, (claim.storage_class for claim in recorded.claims), run),
+            *((wanted.repository_password(permission, secret, run),) if secret else ()),
+            *wanted.velero(permission, self.cluster.keys, self.release, recorded.uploader, run),
+            wanted.storage_classes(permission, (claim.storage_class for claim in recorded.claims), run),
             *(
-                service(each, permit.renamed(text(each, "metadata", "namespace")), run)
+                service(each, permission.renamed(text(each, "metadata", "namespace")), run)
                 for each in self.contents.services
             ),
         )
 
     def install(self) -> None:
-        kubectl = self.cluster.real
+        kubectl = self.cluster.api
         if self.makes:
             self.cluster.create(*self.makes)
             for kind in self.makes:
                 name = name_of(kind)
                 kubectl("wait", "--for=condition=Established", "crd", name, "--timeout=30s")
         self.cluster.create(*self.objects())
-        here = self.cluster.permit.namespace
+        here = self.cluster.permission.namespace
         until(lambda: velero_install.ready(kubectl, here), waited_for="Velero to be ready", within_s=READY_S)
 
     def look_again(self, backup: str) -> None:
         self.velero.look_again(backup)
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        kubectl, here = self.cluster.real, f"--namespace={self.cluster.permit.namespace}"
+        kubectl, here = self.cluster.api, f"--namespace={self.cluster.permission.namespace}"
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)
         found = objects(kubectl, "podvolumerestores.velero.io", here, f"--selector=velero.io/restore-name={name}")
         renamed = {there: own for own, there in self.cluster.kubectl.names.items()}

@@ -1,0 +1,190 @@
+"""The rights that each workflow needs on a shared cluster; clusters/{existing,prove,migrate}/ grant exactly these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.backups.velero_install import NAMESPACE as VELERO
+from harness.clusters.permissions_file import ProofPermission
+from harness.clusters.rbac import RBAC, NamespaceRole, Right, rights
+
+_READ = "get list watch"
+
+# ---------------------------------------------------------------- drills
+
+
+def drill_outside(namespace: str, velero: str) -> tuple[Right, ...]:
+    """What a drill needs outside its own namespace: to create and remove that, and to use the existing Velero."""
+    return (
+        Right("create", "namespaces"),
+        *rights(f"{_READ} patch delete", "namespaces", name=namespace),
+        # The UIDs of lost claims and volumes show that they are gone, also when the namespace is.
+        *rights("list", "persistentvolumes persistentvolumeclaims"),
+        Right("get", "storageclasses", "storage.k8s.io"),
+        Right("get", "deployments", "apps", "velero", velero),
+        Right("get", "daemonsets", "apps", "node-agent", velero),
+        Right("list", "secrets", "", "velero-repo-credentials", velero),
+        Right("get", "backupstoragelocations", "velero.io", namespace=velero),
+        *rights("create list", "backups restores deletebackuprequests", "velero.io", namespace=velero),
+        *rights("list", "podvolumebackups podvolumerestores", "velero.io", namespace=velero),
+    )
+
+
+def drill_inside(namespace: str) -> tuple[Right, ...]:
+    """What a drill needs in its own namespace: to read everything, and to create and break what is in it."""
+    return (
+        *rights(_READ, "*", "*", namespace=namespace),
+        *rights("create patch delete", "configmaps secrets pods", namespace=namespace),
+        *rights("create patch", "services", namespace=namespace),
+        Right("delete", "persistentvolumeclaims", namespace=namespace),
+        *rights("create", "pods/exec pods/portforward", namespace=namespace),
+        *rights("create patch delete", "statefulsets", "apps", namespace=namespace),
+        Right("patch", "statefulsets/scale", "apps", namespace=namespace),
+    )
+
+
+# ---------------------------------------------------------------- proofs
+
+PROOF_ROLE = "drillproof-prove-inside"
+PROOF_VELERO_ROLE = "drillproof-prove-velero-inside"
+"""ClusterRoles that a proof binds to itself, and to its Velero, in each namespace that it creates."""
+
+PROOF_ACCOUNT = "velero"
+"""The ServiceAccount of the proof's own Velero."""
+
+_CRDS = (
+    "backuprepositories backups backupstoragelocations deletebackuprequests downloadrequests podvolumebackups "
+    "podvolumerestores restores schedules serverstatusrequests volumesnapshotlocations datadownloads datauploads"
+)
+
+
+def proof_outside(permission: ProofPermission) -> tuple[Right, ...]:
+    """What a proof needs outside its namespaces."""
+    crds, group = "customresourcedefinitions", "apiextensions.k8s.io"
+    return (
+        Right("create", "namespaces"),
+        *(right for name in permission.all for right in rights(f"{_READ} delete", "namespaces", name=name)),
+        Right("list", "persistentvolumes"),
+        Right("get", "storageclasses", "storage.k8s.io"),
+        *(Right("get", crds, group, f"{kind}.velero.io") for kind in _CRDS.split()),
+        *((Right("create", crds, group),) if permission.makes_crds else ()),
+        # Whether Velero's account has its rights is reviewed before that account exists.
+        Right("create", "subjectaccessreviews", "authorization.k8s.io"),
+        Right("create", "rolebindings", RBAC),
+        *(
+            right
+            for role in (PROOF_ROLE, PROOF_VELERO_ROLE)
+            for right in rights("get bind", "clusterroles", RBAC, role)
+        ),
+    )
+
+
+def proof_inside(namespace: str) -> NamespaceRole:
+    """What a proof needs in each of its namespaces: to read everything, and to create its own objects."""
+    core = "configmaps secrets services serviceaccounts persistentvolumeclaims pods pods/exec pods/portforward"
+    return NamespaceRole(
+        namespace,
+        PROOF_ROLE,
+        (
+            *rights(_READ, "*", "*", namespace=namespace),
+            *rights("create", core, namespace=namespace),
+            *rights("create", "deployments daemonsets", "apps", namespace=namespace),
+            *rights("create", "networkpolicies", "networking.k8s.io", namespace=namespace),
+            Right("create", "backupstoragelocations", "velero.io", namespace=namespace),
+            Right("delete", "pods", namespace=namespace),
+            # The finalizer of a restore blocks the namespace once its Velero is gone.
+            *rights("create patch delete", "restores", "velero.io", namespace=namespace),
+        ),
+    )
+
+
+def proof_velero_outside() -> tuple[Right, ...]:
+    """What the proof's Velero must read in the whole cluster.
+
+    Its node agents (1.16) have a cache without namespaces: so they ask for Secrets and claims everywhere, though they
+    use only those of the proof.
+    """
+    records = "backuprepositories backupstoragelocations podvolumebackups podvolumerestores datadownloads datauploads"
+    return (
+        *rights(_READ, "nodes persistentvolumeclaims persistentvolumes pods secrets"),
+        *rights(_READ, "csidrivers storageclasses", "storage.k8s.io"),
+        *rights(_READ, records, "velero.io"),
+    )
+
+
+def proof_velero_inside(namespace: str) -> tuple[Right, ...]:
+    """What the proof's Velero does in each of its namespaces: keep its records, and restore."""
+    core = "configmaps persistentvolumeclaims pods secrets serviceaccounts"
+    return (
+        *rights(_READ, "*", "*", namespace=namespace),
+        *rights("create patch update", core, namespace=namespace),
+        *rights("create patch update", "deployments replicasets statefulsets", "apps", namespace=namespace),
+        *rights("create patch update delete", "*", "velero.io", namespace=namespace),
+        *rights("create patch", "events", namespace=namespace),
+        Right("create", "pods/exec", namespace=namespace),  # hooks of a restore
+    )
+
+
+# ---------------------------------------------------------------- migrations
+
+MIGRATION_ROLE = "drillproof-migrate"
+"""The ClusterRole for the namespace: bound by the administrator at the source, and by drillproof at the target."""
+
+_GROUPS = {"deployment": "apps", "statefulset": "apps", "cronjob": "batch"}
+
+
+def migration_source(namespaces: Sequence[str], read: Mapping[str, str]) -> tuple[Right, ...]:
+    """What is needed outside the source's namespace; to `read` are kinds of the whole cluster with their groups."""
+    return (
+        *(Right("list", "namespaces", name=name) for name in namespaces),
+        *(Right("list", kind, group) for kind, group in read.items()),
+        *_migration_velero("podvolumebackups"),
+        Right("create", "backups", "velero.io", namespace=VELERO),
+    )
+
+
+def migration_target(namespace: str, cluster: str, read: Mapping[str, str], *, maps_classes: bool) -> tuple[Right, ...]:
+    """What is needed outside the target's namespace, and to create and remove it; `cluster` identifies the cluster."""
+    mapping = (
+        Right("create", "configmaps", namespace=VELERO),
+        *rights("get patch delete", "configmaps", "", "storage-classes", VELERO),
+    )
+    return (
+        Right("list", "namespaces", name=cluster),
+        *rights("list delete", "namespaces", name=namespace),
+        Right("create", "namespaces"),
+        *(Right("list", kind, group) for kind, group in read.items()),
+        Right("list", "persistentvolumes"),
+        *_migration_velero("podvolumerestores"),
+        *rights("create list", "restores", "velero.io", namespace=VELERO),
+        *(mapping if maps_classes else ()),
+    )
+
+
+def migration_inside(namespace: str, writers: Sequence[str]) -> NamespaceRole:
+    """What is needed in the namespace at either end: to read it, query its databases, and stop its writers."""
+    stopped = (writer.partition("/") for writer in writers)
+    return NamespaceRole(
+        namespace,
+        MIGRATION_ROLE,
+        (
+            Right("list", "*", "*", namespace=namespace),
+            *rights("get", "pods pods/log", namespace=namespace),
+            Right("create", "pods/exec", namespace=namespace),
+            *(
+                right
+                for kind, _, name in stopped
+                for right in rights("get patch", f"{kind}s", _GROUPS[kind], name, namespace)
+            ),
+        ),
+    )
+
+
+def _migration_velero(copies: str) -> tuple[Right, ...]:
+    """To read a Velero's state and its records of copies."""
+    return (
+        *rights("list", "deployments daemonsets", "apps", namespace=VELERO),
+        Right("list", "configmaps", namespace=VELERO),
+        Right("list", "secrets", name="velero-repo-credentials", namespace=VELERO),
+        *rights("list", f"backupstoragelocations backups {copies}", "velero.io", namespace=VELERO),
+    )
