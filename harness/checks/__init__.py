@@ -6,86 +6,86 @@ check raises is made UNKNOWN by `harness.checks.judge`.
 
 from __future__ import annotations
 
-from harness.checks.backup import BackupIsComplete
+from harness.checks.backup import BackupComplete
 from harness.checks.check import Check
-from harness.checks.cluster_reuse import TakenOverAsLeft
-from harness.checks.completion import DrillWasFinished
-from harness.checks.data import DataIsEqual
-from harness.checks.fault_effect import DamageWasSeen
-from harness.checks.fence import FenceHeld
-from harness.checks.health import MembersAreHealthy
-from harness.checks.indexes import IndexesHold
-from harness.checks.ledger import LedgerIsKept
+from harness.checks.cluster_reuse import ReusedStateUnchanged
+from harness.checks.completion import DrillFinished
+from harness.checks.data import DataEqual
+from harness.checks.fault_effect import DamageSeen
+from harness.checks.fence import NetworkIsolated
+from harness.checks.health import MembersHealthy
+from harness.checks.indexes import IndexesConsistent
+from harness.checks.ledger import WritesKept
 from harness.checks.login import LoginWorks
-from harness.checks.migration import MoveIsCopied, NothingJoined, SourceStoodStill, TargetEqualsSource
-from harness.checks.objectives import ObjectivesAreMet
-from harness.checks.objects import ObjectsAreEqual
+from harness.checks.migration import EndsSeparate, MigrationBackupComplete, SourceUnchanged, TargetEqualsSource
+from harness.checks.objectives import ObjectivesMet
+from harness.checks.objects import ObjectsEqual
 from harness.checks.proof import (
-    BackupSaysComplete,
-    ClaimsAreBack,
-    DatabasesAreSound,
-    DataMatchFingerprint,
-    SourceIsUnchanged,
+    BucketUnchanged,
+    ClaimsRestored,
+    DatabasesSound,
+    FingerprintEqual,
+    ProvedBackupComplete,
 )
-from harness.checks.provenance import AnswersAreFromTheRestored
-from harness.checks.restore import RestoreIsComplete
-from harness.checks.selftest import ChecksCanFail
-from harness.checks.signature import EvidenceIsSigned
-from harness.checks.transfers import TransfersAreWhole
-from harness.checks.write import NewWriteIsCommitted
+from harness.checks.provenance import AnswersFromRestored
+from harness.checks.restore import RestoreComplete
+from harness.checks.selftest import SelfTestPassed
+from harness.checks.signature import EvidenceSigned
+from harness.checks.transfers import TransfersAtomic
+from harness.checks.write import NewWriteCommitted
 from harness.core.errors import HarnessError
 from harness.evidence.run_directory import MOVE as MOVE_KIND
 from harness.evidence.run_directory import PROOF as PROOF_KIND
 from harness.evidence.run_directory import Run
 
 ALL: tuple[Check, ...] = (
-    DrillWasFinished(),
-    EvidenceIsSigned(),
-    TakenOverAsLeft(),
-    DamageWasSeen(),
-    BackupIsComplete(),
-    RestoreIsComplete(),
-    AnswersAreFromTheRestored(),
-    MembersAreHealthy(),
-    DataIsEqual(),
-    IndexesHold(),
-    ObjectsAreEqual(),
-    LedgerIsKept(),
-    TransfersAreWhole(),
-    NewWriteIsCommitted(),
+    DrillFinished(),
+    EvidenceSigned(),
+    ReusedStateUnchanged(),
+    DamageSeen(),
+    BackupComplete(),
+    RestoreComplete(),
+    AnswersFromRestored(),
+    MembersHealthy(),
+    DataEqual(),
+    IndexesConsistent(),
+    ObjectsEqual(),
+    WritesKept(),
+    TransfersAtomic(),
+    NewWriteCommitted(),
     LoginWorks(),
-    ObjectivesAreMet(),
-    FenceHeld(),
-    ChecksCanFail(),
+    ObjectivesMet(),
+    NetworkIsolated(),
+    SelfTestPassed(),
 )
 
 PROOF: tuple[Check, ...] = (
-    DrillWasFinished(),
-    EvidenceIsSigned(),
-    SourceIsUnchanged(),
-    BackupSaysComplete(),
-    RestoreIsComplete(),
-    ClaimsAreBack(),
-    DatabasesAreSound(),
-    DataMatchFingerprint(),
-    ObjectivesAreMet(),
-    FenceHeld(),
-    ChecksCanFail(),
+    DrillFinished(),
+    EvidenceSigned(),
+    BucketUnchanged(),
+    ProvedBackupComplete(),
+    RestoreComplete(),
+    ClaimsRestored(),
+    DatabasesSound(),
+    FingerprintEqual(),
+    ObjectivesMet(),
+    NetworkIsolated(),
+    SelfTestPassed(),
 )
 """What is judged where a backup was proved that was there already (see `harness.checks.proof_metrics`)."""
 
 MOVE: tuple[Check, ...] = (
-    DrillWasFinished(),
-    EvidenceIsSigned(),
-    MoveIsCopied(),
-    RestoreIsComplete(),
-    ClaimsAreBack(),
-    DatabasesAreSound(),
+    DrillFinished(),
+    EvidenceSigned(),
+    MigrationBackupComplete(),
+    RestoreComplete(),
+    ClaimsRestored(),
+    DatabasesSound(),
     TargetEqualsSource(),
-    SourceStoodStill(),
-    NothingJoined(),
-    ObjectivesAreMet(),
-    ChecksCanFail(),
+    SourceUnchanged(),
+    EndsSeparate(),
+    ObjectivesMet(),
+    SelfTestPassed(),
 )
 """What is judged where an application was moved for good (see `harness.checks.migration_metrics`)."""
 

@@ -11,7 +11,7 @@ from harness.core.reason import Reason, ordered
 from harness.evidence.run_directory import Run
 
 
-class BackupIsComplete:
+class BackupComplete:
     """The tool says Completed, and for every volume that should have been copied there is a copy of some bytes.
 
     Velero says Completed for a backup that left out a volume it cannot read (hostPath; a pod that was

@@ -11,7 +11,7 @@ from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
 
-class TakenOverAsLeft:
+class ReusedStateUnchanged:
     """A drill that takes over the stores of an earlier one begins with the very data that were proved whole there.
 
     Else a loss that nobody noticed then would be the measure of all that follows. A drill that seeds its own stores
@@ -29,7 +29,7 @@ class TakenOverAsLeft:
         if odd := differing(run, left if isinstance(left, Mapping) else {}):
             detail = f"not what the drill {whose} left: {', '.join(odd)}"
             hint = "drill on a new cluster: with one scenario, or with --fresh"
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotAsLeft, detail, hint, objects=odd),)
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.ReusedStateDiffers, detail, hint, objects=odd),)
         detail = f"all members began as the drill {whose} left them"
         return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)
 

@@ -10,7 +10,7 @@ from harness.evidence import before_reasons
 from harness.evidence.run_directory import Run
 
 
-class DrillWasFinished:
+class DrillFinished:
     """Every step ran to its end. Where it broke off, this says whose fault that is.
 
     The recovery's, if the restore failed or ran out of time while the cluster itself still

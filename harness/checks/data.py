@@ -28,7 +28,7 @@ class Difference:
     detail: str
 
 
-class DataIsEqual:
+class DataEqual:
     """For every part, the digest after equals the digest before, on every member, and nothing extra exists.
 
     The known data are not written to between the two digests (the ledger is, and has a check of its

@@ -10,7 +10,7 @@ SHOWN = 3
 """How much of the damage a finding tells; the journal has all of it."""
 
 
-class DamageWasSeen:
+class DamageSeen:
     """Every fault of the scenario left damage that the drill saw for itself."""
 
     name = "damage-seen"

@@ -7,7 +7,7 @@ from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
 
-class FenceHeld:
+class NetworkIsolated:
     """No packet left the drill's network: a restored copy of production must never reach production.
 
     Around a cluster of others there is no fence, by what the drill wrote down before it began. Then nothing is judged,
@@ -24,7 +24,7 @@ class FenceHeld:
         escaped = counts[-1].data.get("escaped") if counts else None
         if not isinstance(escaped, int):
             detail = "the packets at the fence were not counted; was a rule of it taken away?"
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.FenceNotCounted, detail),)
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.EgressNotMeasured, detail),)
         if escaped:
             hint = "see which rules stand before drillproof's in the engine's firewall (iptables -S DOCKER-USER)"
             detail = f"{escaped} packets left the drill's network"

@@ -11,7 +11,7 @@ from harness.evidence import before_reasons
 from harness.evidence.run_directory import Run
 
 
-class MembersAreHealthy:
+class MembersHealthy:
     """Every member answers and replicates after the restore, as it did before the backup."""
 
     name = "members-healthy"

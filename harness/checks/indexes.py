@@ -14,7 +14,7 @@ SHOWN = 5
 """How many indexes a finding names; the journal has all."""
 
 
-class IndexesHold:
+class IndexesConsistent:
     """Each index has just the entries that its table's rows call for, on every member of a store that has indexes.
 
     An index that lacks one gives wrong answers from rows that are all there. They are read after the members were

@@ -21,7 +21,7 @@ _REASONS = {
 """Of the classes of `harness.evidence.write_classification` that are always wrong."""
 
 
-class LedgerIsKept:
+class WritesKept:
     """Every member holds exactly what the acknowledged writes up to one moment left, and all the same moment."""
 
     name = "ledger-kept"

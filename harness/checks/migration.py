@@ -14,7 +14,7 @@ from harness.core.reason import Reason, ordered
 from harness.evidence.run_directory import Run
 
 
-class MoveIsCopied:
+class MigrationBackupComplete:
     """The tool called its backup whole, every hook ran, and every volume that a pod asks for was copied, every byte."""
 
     name = "backup-complete"
@@ -95,7 +95,7 @@ class TargetEqualsSource:
         return said.of(self.name, database)
 
 
-class SourceStoodStill:
+class SourceUnchanged:
     """The source holds at the end what it held when it was frozen, and is frozen still: nobody writes there."""
 
     name = "source-unchanged"
@@ -106,12 +106,12 @@ class SourceStoodStill:
 
     def _frozen(self, run: Run) -> Finding:
         if not run.of("frozen"):
-            return Finding(self.name, Verdict.UNKNOWN, Reason.SourceNotFrozen, "the source was never frozen")
+            return Finding(self.name, Verdict.UNKNOWN, Reason.SourceNotQuiesced, "the source was never frozen")
         if run.of("thawed"):
             return Finding(
                 self.name,
                 Verdict.UNKNOWN,
-                Reason.SourceReleased,
+                Reason.SourceResumed,
                 "the source was let go again before the move was done",
             )
         still = run.of("still-frozen")
@@ -126,7 +126,7 @@ class SourceStoodStill:
             )
             said = few([f"{writer}: {seen}" for writer, seen in sorted(loose.items())])
             detail, objects = f"somebody let the source go again: {said}", tuple(sorted(loose))
-            return Finding(self.name, Verdict.FAIL, Reason.SourceReleased, detail, hint, objects=objects)
+            return Finding(self.name, Verdict.FAIL, Reason.SourceResumed, detail, hint, objects=objects)
         writers = run.of("frozen")[-1].data.get("writers")
         detail = f"frozen: {few(sorted(writers) if isinstance(writers, dict) else [])}"
         return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail)
@@ -148,7 +148,7 @@ class SourceStoodStill:
         return said.of(self.name, database)
 
 
-class NothingJoined:
+class EndsSeparate:
     """Who replicates with a database is a pod of its own end: nothing of the target joined the source, or follows it.
 
     A stranger that was there when the source was frozen is none of the target's.

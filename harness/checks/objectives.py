@@ -13,7 +13,7 @@ from harness.evidence.run_directory import MOVE, Run
 from harness.evidence.write_classification import Classes
 
 
-class ObjectivesAreMet:
+class ObjectivesMet:
     """RTO, RPO, skew and a proved backup's age are within the objectives. Without one it is not "met": no finding."""
 
     name = "objectives-met"

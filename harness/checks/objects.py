@@ -12,7 +12,7 @@ from harness.evidence.run_directory import Run
 _OF_OBJECTS = {Reason.PartMissing: Reason.ObjectMissing, Reason.PartUnexpected: Reason.ObjectUnexpected}
 
 
-class ObjectsAreEqual:
+class ObjectsEqual:
     """Every object of the namespace came back as it was, none is extra, and the same pods stand behind every Service.
 
     What may differ is listed in `harness.workloads.object_digest`.

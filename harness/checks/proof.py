@@ -40,7 +40,7 @@ class Said:
         return Finding(check, self.verdict, reason, self.detail, self.hint, *whose, self.objects, tuple(others))
 
 
-class SourceIsUnchanged:
+class BucketUnchanged:
     """The bucket holds after the proof, byte for byte by its own listing, what it held before."""
 
     name = "source-unchanged"
@@ -64,7 +64,7 @@ class SourceIsUnchanged:
         return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)
 
 
-class BackupSaysComplete:
+class ProvedBackupComplete:
     """The tool called its backup whole, no hook of it failed, and each of its copies has all its bytes."""
 
     name = "backup-complete"
@@ -115,7 +115,7 @@ class BackupSaysComplete:
             yield copied(self.name, volume, copy, "", pod)
 
 
-class ClaimsAreBack:
+class ClaimsRestored:
     """Every persistent volume claim of the backup is there, and bound to a volume."""
 
     name = "claims-back"
@@ -144,7 +144,7 @@ class ClaimsAreBack:
         return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)
 
 
-class DatabasesAreSound:
+class DatabasesSound:
     """Every database answers, holds something, and passes its own check of its integrity."""
 
     name = "databases-sound"
@@ -160,7 +160,7 @@ class DatabasesAreSound:
         return said.of(self.name, database)
 
 
-class DataMatchFingerprint:
+class FingerprintEqual:
     """Every database holds what its fingerprint says, which a hook of this very backup wrote.
 
     Where none was taken that cannot be known. It is UNKNOWN, unless this was expressly not asked.

@@ -14,7 +14,7 @@ Volumes = Mapping[str, tuple[str, str]]
 """The UIDs of each claim and its volume, by the claim's name."""
 
 
-class AnswersAreFromTheRestored:
+class AnswersFromRestored:
     """No volume that was there before the fault is there after it, so nobody answers from a survivor.
 
     Where the plan leaves volumes as they are, those that were not lost are the same ones still. And every member was

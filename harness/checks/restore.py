@@ -14,7 +14,7 @@ _AT_WORK = frozenset({"", "New", "Accepted", "Prepared", "InProgress"})
 """Phases of a volume's restore from which it may still come to its end."""
 
 
-class RestoreIsComplete:
+class RestoreComplete:
     """The tool says Completed, wrote back every volume that it had copied, to the last byte, and no hook of it failed.
 
     By itself Velero goes on past a hook that failed, and such a hook may be what loads the dump.

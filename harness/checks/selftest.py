@@ -7,7 +7,7 @@ from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
 
-class ChecksCanFail:
+class SelfTestPassed:
     """Before the drill, a good recovery was spoilt in every known way, and the checks noticed each for its own reason.
 
     See `harness.selftest.runner`. A check that was blind then may be blind now, so nothing that it says counts.
@@ -26,6 +26,6 @@ class ChecksCanFail:
             hint = "`drillproof selftest` shows them; please report this as a bug of drillproof"
             names = tuple(str(each.get("name") if isinstance(each, dict) else each) for each in missed)
             detail = f"{len(missed)} of {noticed + len(missed)} sabotages were missed, {names[0]!r} among them"
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.SabotageMissed, detail, hint, objects=names),)
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.MutationMissed, detail, hint, objects=names),)
         detail = f"all {noticed} sabotages of a good recovery were noticed"
         return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)

@@ -8,7 +8,7 @@ from harness.evidence.run_directory import Run
 from harness.evidence.signing import attestation
 
 
-class EvidenceIsSigned:
+class EvidenceSigned:
     """What is judged here is what was signed when the drill ended, so a journal written anew as a whole is found.
 
     Where there is no signature at all it says nothing, and whose the signature is it cannot know: `drillproof verify`

@@ -13,7 +13,7 @@ from harness.core.reason import Reason, ordered
 from harness.evidence.run_directory import Run
 
 
-class TransfersAreWhole:
+class TransfersAtomic:
     """On every member the accounts hold what the writes that it shows have moved: no transaction came back by half."""
 
     name = "transfers-whole"

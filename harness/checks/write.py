@@ -7,7 +7,7 @@ from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
 
-class NewWriteIsCommitted:
+class NewWriteCommitted:
     """After the restore a new write was acknowledged, and every member shows it."""
 
     name = "new-write"

@@ -135,7 +135,7 @@ STORIES = (
           verdict=UNKNOWN, change=also("error", step="seed", message="no disk")),
     Story(name="the restore failed", check="drill-finished", why=Why(Reason.RecoveryFailed),
           change=also("recovery-failed", step="restore", message="gave up")),
-    Story(name="what was taken over was not what was left", check="taken-over", why=Why(Reason.NotAsLeft),
+    Story(name="what was taken over was not what was left", check="taken-over", why=Why(Reason.ReusedStateDiffers),
           verdict=UNKNOWN, change=also("taken-over", run="x", digests={})),
     # The fault.
     Story(name="the fault never happened", check="damage-seen", why=Why(Reason.DamageNotSeen), verdict=UNKNOWN,
@@ -294,11 +294,11 @@ STORIES = (
           change=told("fence", escaped=3)),
     Story(name="the checks were not tried", check="self-test", why=Why(Reason.SelfTestNotRun), verdict=UNKNOWN,
           change=without("selftest")),
-    Story(name="a check was blind", check="self-test", why=Why(Reason.SabotageMissed, "a row gone"),
+    Story(name="a check was blind", check="self-test", why=Why(Reason.MutationMissed, "a row gone"),
           verdict=UNKNOWN, change=told("selftest", noticed=1, missed=[{"name": "a row gone"}])),
-    Story(name="the fence was not counted", check="fence-held", why=Why(Reason.FenceNotCounted), verdict=UNKNOWN,
+    Story(name="the fence was not counted", check="fence-held", why=Why(Reason.EgressNotMeasured), verdict=UNKNOWN,
           change=without("fence")),
-    Story(name="a fence is said to have been none", check="fence-held", why=Why(Reason.FenceNotCounted),
+    Story(name="a fence is said to have been none", check="fence-held", why=Why(Reason.EgressNotMeasured),
           verdict=UNKNOWN, change=told("fence", there=False, escaped=None)),
 )  # fmt: skip
 """One line of a table each, so it is not formatted."""

@@ -158,12 +158,12 @@ STORIES = (
           change=told("digest", _END, parts=_ALTERED)),
     Story(name="the source was not read at the end", check="source-unchanged", why=Why(Reason.SourceNotRead),
           verdict=UNKNOWN, change=without("digest", when="end")),
-    Story(name="the source was never frozen", check="source-unchanged", why=Why(Reason.SourceNotFrozen),
+    Story(name="the source was never frozen", check="source-unchanged", why=Why(Reason.SourceNotQuiesced),
           verdict=UNKNOWN, change=without("frozen")),
-    Story(name="the source was let go too early", check="source-unchanged", why=Why(Reason.SourceReleased),
+    Story(name="the source was let go too early", check="source-unchanged", why=Why(Reason.SourceResumed),
           verdict=UNKNOWN, change=also("thawed", writers=["deployment/web"])),
     Story(name="somebody started a writer again", check="source-unchanged",
-          why=Why(Reason.SourceReleased, "deployment/web"),
+          why=Why(Reason.SourceResumed, "deployment/web"),
           change=told("still-frozen", loose={"deployment/web": "it wants 2 pods"})),
     Story(name="nobody looked whether it is frozen still", check="source-unchanged", why=Why(Reason.NotRecorded),
           verdict=UNKNOWN, change=without("still-frozen")),
@@ -181,7 +181,7 @@ STORIES = (
     # The figures, and the checks themselves.
     Story(name="too slow", check="objectives-met", why=Why(Reason.ObjectiveMissed, "RTO"),
           change=late("T9", 4000)),
-    Story(name="the checks missed a sabotage", check="self-test", why=Why(Reason.SabotageMissed, "a row gone"),
+    Story(name="the checks missed a sabotage", check="self-test", why=Why(Reason.MutationMissed, "a row gone"),
           verdict=UNKNOWN, change=told("selftest", missed=["a row gone"])),
 )
 """What a migration may come to, and by which check it must be noticed."""

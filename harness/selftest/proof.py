@@ -220,9 +220,9 @@ STORIES = (
           change=asked_in("2999")),
     Story(name="something left the fence", check="fence-held", why=Why(Reason.PacketEscaped),
           change=told("fence", escaped=1)),
-    Story(name="nobody counted at the fence", check="fence-held", why=Why(Reason.FenceNotCounted), verdict=UNKNOWN,
+    Story(name="nobody counted at the fence", check="fence-held", why=Why(Reason.EgressNotMeasured), verdict=UNKNOWN,
           change=without("fence")),
-    Story(name="the checks missed a sabotage", check="self-test", why=Why(Reason.SabotageMissed, "a row gone"),
+    Story(name="the checks missed a sabotage", check="self-test", why=Why(Reason.MutationMissed, "a row gone"),
           verdict=UNKNOWN, change=told("selftest", missed=["a row gone"])),
 )
 """What a proof may come to, and by which check it must be noticed."""

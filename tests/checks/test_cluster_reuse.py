@@ -86,7 +86,7 @@ def test_what_was_lost_in_between_is_never_the_measure_of_what_follows(series: S
         state.tables["user"].pop()  # on every member, so that they still agree
     verdict, said = verdicts(series.drill(left))
     assert verdict == "unknown"
-    assert said[0][:5] == ("unknown", "NotAsLeft", "consul-0", "consul-1", "consul-2")
+    assert said[0][:5] == ("unknown", "ReusedStateDiffers", "consul-0", "consul-1", "consul-2")
 
 
 def test_an_object_that_was_lost_in_between_is_told(series: Series) -> None:
@@ -94,7 +94,7 @@ def test_an_object_that_was_lost_in_between_is_told(series: Series) -> None:
     series.world.objects.pop("mysql")
     verdict, said = verdicts(series.drill(left))
     assert verdict == "unknown"
-    assert said == [("unknown", "NotAsLeft", "objects of the namespace")]
+    assert said == [("unknown", "ReusedStateDiffers", "objects of the namespace")]
 
 
 def test_a_volume_that_became_another_kind_in_between_is_told(series: Series, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_a_volume_that_became_another_kind_in_between_is_told(series: Series, mo
     )
     verdict, said = verdicts(series.drill(left))
     assert verdict == "unknown"
-    assert said == [("unknown", "NotAsLeft", "kinds of its volumes")]
+    assert said == [("unknown", "ReusedStateDiffers", "kinds of its volumes")]
 
 
 def test_stores_that_were_made_otherwise_on_purpose_are_not_left(series: Series) -> None:

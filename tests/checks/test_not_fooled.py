@@ -41,7 +41,7 @@ from harness.campaigns.schedule import job as jobs
 from harness.campaigns.schedule.archive import Archive
 from harness.checks import judge
 from harness.checks import migration_metrics as moves
-from harness.checks.data import DataIsEqual
+from harness.checks.data import DataEqual
 from harness.checks.proof_metrics import rpo_s
 from harness.cli import app as cli
 from harness.core import process
@@ -73,7 +73,7 @@ def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_p
     events[last] = replace(events[last], kind="unread", data=said)
     (run / "journal.jsonl").unlink()
     journal.write(run / "journal.jsonl", events)
-    found = {finding.member: finding for finding in DataIsEqual()(Run(run))}
+    found = {finding.member: finding for finding in DataEqual()(Run(run))}
     assert found["mysql-1"].verdict is Verdict.UNKNOWN
     assert found["mysql-1"].reasons == {Reason.ReadFailed, Reason.ConnectionRefused}
     assert found["mysql-0"].verdict is Verdict.PASS
@@ -437,7 +437,7 @@ def test_a_source_that_somebody_let_go_meanwhile_is_not_frozen_still(
     other.meanwhile = let_go
     bad = [each for each in told(move(one, other))["findings"] if each["verdict"] != "pass"]
     assert [(each["check"], each["verdict"]) for each in bad] == [("source-unchanged", "fail")]
-    assert (bad[0]["reason"], bad[0]["objects"]) == ("SourceReleased", [writer])
+    assert (bad[0]["reason"], bad[0]["objects"]) == ("SourceResumed", [writer])
 
 
 def test_a_move_does_not_prove_the_files_that_no_database_holds() -> None:

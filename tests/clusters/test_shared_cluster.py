@@ -14,7 +14,7 @@ import yaml
 
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
-from harness.checks.fence import FenceHeld
+from harness.checks.fence import NetworkIsolated
 from harness.clusters import rbac, shared_velero
 from harness.clusters.permissions_file import DrillPermission, allowed_drill
 from harness.clusters.rbac import Right
@@ -488,4 +488,4 @@ def test_where_no_fence_is_nothing_is_said_to_have_held(
     journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
     journal.append("fence", **counted)
     journal.close()
-    assert [finding.verdict for finding in FenceHeld()(run_directory.Run(run))] == verdicts
+    assert [finding.verdict for finding in NetworkIsolated()(run_directory.Run(run))] == verdicts

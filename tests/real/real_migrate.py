@@ -327,7 +327,7 @@ def test_an_idle_writer_that_somebody_started_again_makes_it_fail(
     go_on = f"""{kubectl} patch cronjob inventory --patch='{{"spec": {{"suspend": false}}}}'"""
     code, _, judged = migrate("run", "--to", "new", *WRITERS, "--after", f"restore={go_on}")
     assert code == 1
-    assert "source-unchanged fail : SourceReleased cronjob/inventory" in "\n".join(red(judged))
+    assert "source-unchanged fail : SourceResumed cronjob/inventory" in "\n".join(red(judged))
 
 
 # ---------------------------------------------------------------- within one cluster
