@@ -1,8 +1,7 @@
-"""Many runs over time: what each make of drill came to lately, what is usual for it, and what is not proved any more.
+"""Many runs over time: the latest verdict of each series, usual figures, and proofs that expired.
 
-A *make* is a scenario with a strategy, an engine and stores, of one application, bucket or cluster. Of a run that is
-signed by a key that is known here the findings are believed, since they are what was concluded; every other run is
-judged anew from its evidence.
+A *series* is all runs of one scenario, strategy, engine and stores, of one application, bucket or cluster. The findings
+of a run are trusted if a known key signed them; every other run is judged again from its evidence.
 """
 
 from __future__ import annotations
@@ -26,30 +25,30 @@ from harness.evidence.run_view import WORST_FIRST
 from harness.evidence.signing import attestation
 
 FIGURES = {"rto_s": "RTO", "rpo_s": "RPO"}
-"""What is followed over time, and its heading."""
+"""The figures that are followed, with their headings."""
 
 ENOUGH, MOST = 5, 20
-"""So many earlier green drills make a band, at least and at most; the newest ones are taken."""
+"""A band needs at least, and takes at most, so many earlier drills that passed; the newest ones."""
 
 BAND = (
-    f"The band is what is usual: the median of the last {ENOUGH} to {MOST} earlier green drills of the same make and "
-    "size, and to both sides three times their median absolute deviation (x 1.4826, as of a normal distribution), "
-    "but no less than 5 % of the median. It makes no verdict; the objectives do."
+    f"The band shows usual values: the median of the last {ENOUGH} to {MOST} earlier drills of the same series and "
+    "size that passed, plus and minus three times their median absolute deviation (x 1.4826, as for a normal "
+    "distribution), but at least 5 % of the median. It does not change the verdict; the objectives do."
 )
 
-_UNTOLD = ("summary", "left_out", "selftest", "schema")
-"""What of run.json tells nothing of a change in what was drilled."""
+_NOT_COMPARED = ("summary", "left_out", "selftest", "schema")
+"""Keys of run.json that say nothing about what was drilled."""
 
 
 @dataclass(frozen=True, order=True)
-class Make:
-    """What drills have in common that can be held against each other."""
+class SeriesKey:
+    """What comparable drills have in common."""
 
     scenario: str
     strategy: str
     engine: str
     stores: tuple[str, ...]
-    of: str = ""  # whose these are: an application, a bucket, a cluster of others; "" for what drillproof brings itself
+    of: str = ""  # the application, bucket or existing cluster; "" for drillproof's own
 
 
 @dataclass(frozen=True)
@@ -57,19 +56,19 @@ class Point:
     """One drill as a trend shows it."""
 
     run: Path
-    make: Make
+    key: SeriesKey
     size: str
     ended: datetime
     verdict: Verdict
-    figures: Mapping[str, float | None]  # by name, see FIGURES; none where it is not believed, or was to be bad
+    figures: Mapping[str, float | None]  # as FIGURES; none if not trusted, or if a bad recovery was expected
     objectives: Mapping[str, float]
-    doubt: str = ""  # why its verdict is not what its findings say, if so
+    doubt: str = ""  # why its findings are not trusted, if so
     findings: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by check, verdict and reason; no PASS
 
 
 @dataclass(frozen=True)
 class Band:
-    """What is usual for a figure."""
+    """The usual values of a figure."""
 
     low: float
     middle: float
@@ -77,21 +76,21 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Line:
-    """All drills of one make, oldest first; `points` has at least one."""
+class Series:
+    """All drills with one key, oldest first; `points` has at least one."""
 
-    make: Make
+    key: SeriesKey
     points: tuple[Point, ...]
     bands: Mapping[str, Band]
-    changes: tuple[tuple[str, str, str], ...]  # since the last green drill before the newest: what, before, now
-    expires: datetime | None  # when the newest green drill proves nothing any more; None if none was green
+    changes: tuple[tuple[str, str, str], ...]  # since the last drill that passed before the newest: what, before, now
+    expires: datetime | None  # when the newest drill that passed stops to count; None if none passed
     expired: bool
     age: timedelta  # since the newest drill ended
-    late: str  # that it was drilled too long ago for how often it is to be, in a line; "" if not, or nobody said
+    late: str  # why it is overdue, in a line; "" if it is not
 
     @property
     def newest(self) -> Point:
-        """The drill that speaks for the make."""
+        """The drill that sets the status."""
         return self.points[-1]
 
     @property
@@ -101,12 +100,12 @@ class Line:
 
     @property
     def measured(self) -> bool:
-        """Whether any drill has figures; those of a recovery that is bad on purpose have none."""
+        """Whether any drill has figures; a detection scenario has none."""
         return any(point.figures for point in self.points)
 
     @property
     def verdict(self) -> Verdict:
-        """That of the newest drill; UNKNOWN at best where no green one is new enough, or the next one is overdue."""
+        """That of the newest drill; UNKNOWN at best if it is overdue or the proof expired."""
         return worst((self.newest.verdict, *([Verdict.UNKNOWN] if self.expired or self.late else [])))
 
 
@@ -116,16 +115,16 @@ class Coverage:
 
     scenario: str
     word: str  # proved, expired, overdue, not green, never drilled
-    makes: int
-    proved: int  # makes whose newest drill passed, and not too long ago
-    drilled: datetime | None  # the newest drill's end
-    green: datetime | None  # the newest green drill's
-    expires: datetime | None  # when the first of its makes is proved no more
+    series: int
+    proved: int  # series with the verdict PASS
+    drilled: datetime | None  # the end of the newest drill
+    green: datetime | None  # the end of the newest drill that passed
+    expires: datetime | None  # when the first proof of its series expires
 
 
 @dataclass(frozen=True)
 class Job:
-    """What makes the runs of a folder by itself, and what that is worth now."""
+    """The job that a folder of runs belongs to, and its status."""
 
     name: str
     every: timedelta | None  # how often it is to run
@@ -136,47 +135,47 @@ class Job:
 
 @dataclass(frozen=True)
 class Trend:
-    """What a folder of runs comes to."""
+    """The series in a folder of runs."""
 
-    lines: tuple[Line, ...]  # worst first
+    series: tuple[Series, ...]  # worst first
     never: tuple[str, ...]  # scenarios that were never drilled
     required: tuple[str, ...]  # those of them that had to be
-    problems: tuple[str, ...]  # runs of which nothing is told, since nothing is believed; one line each
+    problems: tuple[str, ...]  # runs that are not trusted at all; one line each
     expiry_days: int
     made: datetime
-    every: timedelta | None = None  # how often each make is to be drilled; None if nobody said
+    every: timedelta | None = None  # the expected interval of each series
     job: Job | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all makes and the job; UNKNOWN if something cannot be told, or was to be drilled and was not."""
+        """The worst of all series and the job; UNKNOWN for a run not trusted, or a required scenario not drilled."""
         doubt = [Verdict.UNKNOWN] if self.problems or self.required else []
-        return worst([*(line.verdict for line in self.lines), *doubt, *([self.job.verdict] if self.job else [])])
+        return worst([*(each.verdict for each in self.series), *doubt, *([self.job.verdict] if self.job else [])])
 
     @property
     def holds_until(self) -> datetime | None:
-        """When it is green no more if nothing is drilled meanwhile; None if it is not green."""
-        drilled = [line.newest.ended for line in self.lines]
+        """Until when it is PASS if nothing else is drilled; None if it is not PASS."""
+        drilled = [each.newest.ended for each in self.series]
         if self.job and self.job.began:
             drilled.append(self.job.began)
         overdue = [moment + durations.LATE * self.every for moment in drilled if self.every]
-        expired = [line.expires for line in self.lines if line.expires]
+        expired = [each.expires for each in self.series if each.expires]
         return min([*overdue, *expired], default=None) if self.verdict is Verdict.PASS else None
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Every run that is not believed, and why; each begins with its name."""
-        of_points = (f"{point.run.name}: {point.doubt}" for line in self.lines for point in line.points if point.doubt)
+        """Every run that is not trusted, and why; each begins with its name."""
+        of_points = (f"{point.run.name}: {point.doubt}" for each in self.series for point in each.points if point.doubt)
         return (*self.problems, *of_points)
 
     @property
     def coverage(self) -> tuple[Coverage, ...]:
         """Every scenario that was drilled or could be; what was not drilled comes last."""
-        by_scenario: dict[str, list[Line]] = {}
-        for line in self.lines:
-            by_scenario.setdefault(line.make.scenario, []).append(line)
+        by_scenario: dict[str, list[Series]] = {}
+        for each in self.series:
+            by_scenario.setdefault(each.key.scenario, []).append(each)
         missing = (Coverage(name, "never drilled", 0, 0, None, None, None) for name in self.never)
-        return (*(_covered(name, lines) for name, lines in by_scenario.items()), *missing)
+        return (*(_covered(name, series) for name, series in by_scenario.items()), *missing)
 
 
 def trend(
@@ -190,23 +189,23 @@ def trend(
     job: Job | None = None,
     now: datetime | None = None,
 ) -> Trend:
-    """What the runs in a folder come to. `known` keys are believed; `asked` of all `scenarios` must have been drilled.
+    """The series in a folder. `known` keys are trusted; `asked` of all `scenarios` must have been drilled.
 
-    Only runs of `asked` are shown, or all if it is empty. `every` is how often each make is to be drilled; if it is not
-    given, as often as the `job` that makes them. Misconfigured if there is no such folder.
+    Only runs of `asked` are shown, or all if it is empty. `every` is the expected interval of each series; by default
+    that of the `job`. Misconfigured if there is no such folder.
     """
     made = now or datetime.now(UTC)
     often = every or (job.every if job else None)
     points, problems = _points(runs, frozenset(known), made)
-    wanted = [point for point in points if not asked or point.make.scenario in asked]
-    makes: dict[Make, list[Point]] = {}
+    wanted = [point for point in points if not asked or point.key.scenario in asked]
+    by_key: dict[SeriesKey, list[Point]] = {}
     for point in sorted(wanted, key=lambda point: (point.ended, point.run.name)):
-        makes.setdefault(point.make, []).append(point)
-    seen = {make.scenario for make in makes}
+        by_key.setdefault(point.key, []).append(point)
+    seen = {key.scenario for key in by_key}
     never = tuple(name for name in asked or scenarios if name not in seen)
-    lines = [_line(make, makes[make], timedelta(days=expiry_days), often, made) for make in sorted(makes)]
-    lines.sort(key=lambda line: WORST_FIRST.index(line.verdict))
-    return Trend(tuple(lines), never, never if asked else (), tuple(problems), expiry_days, made, often, job)
+    series = [_series(key, by_key[key], timedelta(days=expiry_days), often, made) for key in sorted(by_key)]
+    series.sort(key=lambda each: WORST_FIRST.index(each.verdict))
+    return Trend(tuple(series), never, never if asked else (), tuple(problems), expiry_days, made, often, job)
 
 
 def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Point], list[str]]:
@@ -217,24 +216,24 @@ def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Poin
         try:
             point, drill = _point(run, known)
         except (HarnessError, OSError) as error:
-            said = str(error) if isinstance(error, HarnessError) else f"cannot be read: {error.strerror}"
-            problems.append(f"{run.name}: {said.replace(f'{run}/', '')}")
+            why = str(error) if isinstance(error, HarnessError) else f"cannot be read: {error.strerror}"
+            problems.append(f"{run.name}: {why.replace(f'{run}/', '')}")
             continue
         if drill and first.setdefault(drill, run.name) != run.name:
-            problems.append(f"{run.name}: is a copy of {first[drill]}, and one drill counts once")
+            problems.append(f"{run.name}: is a copy of {first[drill]}; a drill counts once")
         elif point.ended > now + durations.AHEAD:
-            problems.append(f"{run.name}: says that it ended {point.ended:%Y-%m-%d %H:%M}, which is yet to come")
+            problems.append(f"{run.name}: ended in the future ({point.ended:%Y-%m-%d %H:%M}); check the clock")
         else:
             points.append(point)
     return points, problems
 
 
 def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
-    """What one run says, and which drill it is if somebody known signed that. HarnessError if it says nothing."""
+    """One run, and which drill it is if a known key signed that. HarnessError if it is not trusted at all."""
     facts = read_json(run / "run.json")
     point = Point(
         run,
-        make_of(facts),
+        key_of(facts),
         text(facts, "size"),
         _time_of_name(run),
         Verdict.UNKNOWN,
@@ -245,25 +244,24 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
         return _judged(point), ""
     found = attestation.verify_findings(run)
     if found.problems or not found.evidence or not found.verdict:
-        # Nothing of it is believed, not even when it was drilled: an older name must not hide it behind a newer drill.
-        raise HarnessError(f"is not what was signed: {found.problems[0]}")
+        # Not even its time is trusted: an older name must not hide it behind a newer drill.
+        raise HarnessError(f"differs from what was signed: {found.problems[0]}")
     if not {found.evidence.key, found.verdict.key} <= known:
         return _judged(point), ""
     point = replace(point, findings=_bad(run))
-    said = (read_json(run / "findings.json").get("verdict"), found.verdict.said.get("verdict"))
-    verdict = worst(map(verdict_of, said))
-    noticing = expects_findings(facts)  # figures of a bad recovery would praise it
-    figures = {} if noticing else {name: number(found.verdict.said.get(name)) for name in FIGURES}
+    verdicts = (read_json(run / "findings.json").get("verdict"), found.verdict.said.get("verdict"))
+    verdict = worst(map(verdict_of, verdicts))
+    figures = {} if expects_findings(facts) else {name: number(found.verdict.said.get(name)) for name in FIGURES}
     signed_at = text(found.evidence.said, "signedAt")
     drill = f"{text(found.evidence.said.get('run'))} {signed_at}"
     return replace(point, verdict=verdict, figures=figures, ended=time_of(signed_at) or point.ended), drill
 
 
 def _judged(point: Point) -> Point:
-    """What the judge says of a run that nobody known here stands for."""
+    """A run that no known key signed, as its evidence says."""
     if not (point.run / "findings.json").exists():
-        again = f"`drillproof recheck {point.run.name}` judges what there is"
-        return replace(point, doubt=f"was never judged: it broke off, or is under way; {again}")
+        hint = f"`drillproof recheck {point.run.name}` judges it"
+        return replace(point, doubt=f"was not judged: it was interrupted, or still runs; {hint}")
     found = drilled(point.run)
     return replace(
         point,
@@ -276,21 +274,21 @@ def _judged(point: Point) -> Point:
 
 
 def _bad(run: Path) -> Counter[tuple[str, str, str]]:
-    """How many findings that are no PASS there are by check, verdict and reason."""
-    told = map(mapping, items(read_json(run / "findings.json").get("findings")))
-    names = ((text(each, "check"), verdict_of(each.get("verdict")), text(each, "reason")) for each in told)
+    """Number of findings other than PASS, by check, verdict and reason."""
+    found = map(mapping, items(read_json(run / "findings.json").get("findings")))
+    names = ((text(each, "check"), verdict_of(each.get("verdict")), text(each, "reason")) for each in found)
     known = ((check, verdict, named(reason) or Reason.Unspecified) for check, verdict, reason in names)
     return Counter((check, verdict.value, str(reason)) for check, verdict, reason in known if verdict != Verdict.PASS)
 
 
-def make_of(facts: Mapping[str, Json]) -> Make:
-    """The make of a drill, by its run.json."""
+def key_of(facts: Mapping[str, Json]) -> SeriesKey:
+    """The series that a run belongs to, from its run.json."""
     scenario, strategy, engine = (text(facts.get(name)) for name in ("scenario", "strategy", "engine"))
-    return Make(scenario, strategy, engine, tuple(mapping(facts, "stores")), ", ".join(filter(None, _of(facts))))
+    return SeriesKey(scenario, strategy, engine, tuple(mapping(facts, "stores")), ", ".join(filter(None, _of(facts))))
 
 
 def _of(facts: Mapping[str, Json]) -> Iterator[str]:
-    """Whose stores they are, since many may call theirs alike, and what passes in one place says nothing of another."""
+    """Whose stores these are: others may have the same names, and one says nothing about the other."""
     yield text(facts, "application")
     place = mapping(facts.get("backup"), "place")
     if place:
@@ -300,12 +298,12 @@ def _of(facts: Mapping[str, Json]) -> Iterator[str]:
         yield f"{whose}{bucket}{f'/{prefix}' if prefix else ''} at {endpoint or 'AWS'}"
     ends = (mapping(facts.get(end)) for end in ("source", "target"))
     yield " to ".join(f"{text(end.get('namespace'))} of {text(end.get('context'))}" for end in ends if end)
-    if facts.get("fenced") is False:  # in words: the context, and that it is not ours
+    if facts.get("fenced") is False:
         yield text(facts.get("versions"), "cluster").partition(",")[0]
 
 
 def verdict_of(value: Json) -> Verdict:
-    """A verdict by its word; UNKNOWN for any other."""
+    """A verdict by name; UNKNOWN for any other value."""
     try:
         return Verdict(value)
     except ValueError:
@@ -313,23 +311,25 @@ def verdict_of(value: Json) -> Verdict:
 
 
 def _time_of_name(run: Path) -> datetime:
-    """When a run was begun, by its name; by the file system if that says nothing."""
+    """When a run began: from its name, or else from the file system."""
     if named := began(run):
         return named
     try:
         return datetime.fromtimestamp((run / "run.json").stat().st_mtime, UTC)
     except (ValueError, OverflowError) as error:
-        raise HarnessError("neither its name nor its run.json says when it was begun") from error
+        raise HarnessError("has no start time, neither in its name nor in run.json") from error
 
 
-def _line(make: Make, points: Sequence[Point], expiry: timedelta, every: timedelta | None, now: datetime) -> Line:
+def _series(
+    key: SeriesKey, points: Sequence[Point], expiry: timedelta, every: timedelta | None, now: datetime
+) -> Series:
     *earlier, newest = points
     green = [point for point in earlier if point.verdict is Verdict.PASS]
     alike = [point for point in green if point.size == newest.size]
     proved = newest if newest.verdict is Verdict.PASS else green[-1] if green else None
     expires = proved.ended + expiry if proved else None
-    return Line(
-        make,
+    return Series(
+        key,
         tuple(points),
         {name: band for name in FIGURES if (band := _band([point.figures.get(name) for point in alike[-MOST:]]))},
         tuple(_changes(green[-1].run, newest.run)) if green else (),
@@ -340,18 +340,18 @@ def _line(make: Make, points: Sequence[Point], expiry: timedelta, every: timedel
     )
 
 
-def _covered(scenario: str, lines: Sequence[Line]) -> Coverage:
-    proved = sum(line.verdict is Verdict.PASS for line in lines)
-    late = "overdue" if any(line.late for line in lines) else "not green"
-    word = "proved" if proved == len(lines) else "expired" if any(line.expired for line in lines) else late
+def _covered(scenario: str, series: Sequence[Series]) -> Coverage:
+    proved = sum(each.verdict is Verdict.PASS for each in series)
+    late = "overdue" if any(each.late for each in series) else "not green"
+    word = "proved" if proved == len(series) else "expired" if any(each.expired for each in series) else late
     return Coverage(
         scenario,
         word,
-        len(lines),
+        len(series),
         proved,
-        max(line.newest.ended for line in lines),
-        max((line.green.ended for line in lines if line.green), default=None),
-        min((line.expires for line in lines if line.expires), default=None),
+        max(each.newest.ended for each in series),
+        max((each.green.ended for each in series if each.green), default=None),
+        min((each.expires for each in series if each.expires), default=None),
     )
 
 
@@ -365,7 +365,7 @@ def _band(values: Iterable[float | None]) -> Band | None:
 
 
 def _changes(before: Path, now: Path) -> Iterator[tuple[str, str, str]]:
-    """What run.json says otherwise of one drill than of an earlier one."""
+    """How the run.json of a drill differs from that of an earlier one."""
     then, later = (_facts(run) for run in (before, now))
     for name in dict.fromkeys((*then, *later)):
         if then.get(name) != later.get(name):
@@ -373,5 +373,5 @@ def _changes(before: Path, now: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _facts(run: Path) -> Mapping[str, str]:
-    facts = {name: value for name, value in read_json(run / "run.json").items() if name not in _UNTOLD}
+    facts = {name: value for name, value in read_json(run / "run.json").items() if name not in _NOT_COMPARED}
     return dict(flat(facts))

@@ -1,4 +1,4 @@
-"""Many runs over time, for people and for scripts: one HTML page, the same in Markdown and in JSON."""
+"""A trend as one HTML page, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.campaigns.matrix.page import address
-from harness.campaigns.trend import BAND, FIGURES, Coverage, Line, Point, Trend
+from harness.campaigns.trend import BAND, FIGURES, Coverage, Point, Series, Trend
 from harness.core import durations
 from harness.core.errors import Misconfigured
 from harness.core.model import Json, Verdict
 from harness.core.text import duration, many, visible
 from harness.reports.html import template
-from harness.reports.markdown import MOST, escaped
-from harness.reports.markdown import line as row
+from harness.reports.markdown import MOST, escaped, line
 
+SCHEMA = 2
 MOST_POINTS = 100
-"""No more of the newest drills of a make are drawn and listed; its verdict and its band do not depend on it."""
+"""Only so many of the newest drills of a series are drawn and listed; its verdict and its band take all."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Dot:
     left: float
     top: float
     verdict: str
-    told: str
+    label: str
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure over time. `band` is its top and height, in percent as `objective`; None where there is none to draw."""
+    """A figure over time. `band` is its top and height in percent, `objective` its top; None to draw none."""
 
     title: str
     dots: tuple[Dot, ...]
@@ -43,19 +43,19 @@ class Picture:
     objective: float | None
 
 
-def write(told: Trend, path: Path) -> None:
-    """Write the page. Misconfigured if it cannot be."""
+def write(trend: Trend, path: Path) -> None:
+    """Write the HTML page. Misconfigured if it cannot be written."""
     page = template("trend.html").render(
-        trend=told,
-        verdict=told.verdict.name,
-        says=says(told),
+        trend=trend,
+        verdict=trend.verdict.name,
+        headline=headline(trend),
         figures=FIGURES,
         picture=picture,
-        against=against,
+        against_objective=against_objective,
         usual=usual,
-        state=state,
+        status=status,
         name=name,
-        made_of=made_of,
+        variant=variant,
         about_band=BAND,
         most=MOST_POINTS,
         report=lambda run: address(run, path.parent),
@@ -67,39 +67,39 @@ def write(told: Trend, path: Path) -> None:
         raise Misconfigured(f"cannot write {path}: {error.strerror}; choose another file with --out") from error
 
 
-def says(told: Trend) -> str:
-    """What the verdict is made from, in one sentence."""
-    job = f" The job {told.job.name}: {told.job.why}." if told.job else ""
-    if not told.lines and not told.problems:
+def headline(trend: Trend) -> str:
+    """The reasons for the verdict, in one sentence."""
+    job = f" Job {trend.job.name}: {trend.job.why}." if trend.job else ""
+    if not trend.series and not trend.problems:
         return f"No drill was found, so nothing is proved.{job}"
     doubts = {
-        f"proved longer ago than {many(told.expiry_days, 'day')}": sum(line.expired for line in told.lines),
-        "not drilled as often as expected": sum(bool(line.late) for line in told.lines),
-        "with a run of which nothing is believed": len(told.problems),
-        "asked for and never drilled": len(told.required),
+        f"proved longer ago than {many(trend.expiry_days, 'day')}": sum(each.expired for each in trend.series),
+        "not drilled as often as expected": sum(bool(each.late) for each in trend.series),
+        "with a run that is not trusted": len(trend.problems),
+        "required and never drilled": len(trend.required),
     }
     named = [f"{count} {what}" for what, count in doubts.items() if count]
-    made = f"{many(sum(len(line.points) for line in told.lines), 'drill')} of {many(len(told.lines), 'make')}"
-    came_to = Counter(line.verdict for line in told.lines)
-    newest = ", ".join(f"{came_to[verdict]} {verdict.name}" for verdict in Verdict if came_to[verdict]) or "none"
-    until = f" With no other drill it holds until {told.holds_until:%Y-%m-%d %H:%M} UTC." if told.holds_until else ""
-    return f"{made}; by the newest drill of each: {newest}{''.join(f'; {each}' for each in named)}.{job}{until}"
+    drills = f"{many(sum(len(each.points) for each in trend.series), 'drill')} in {len(trend.series)} series"
+    verdicts = Counter(each.verdict for each in trend.series)
+    newest = ", ".join(f"{verdicts[verdict]} {verdict.name}" for verdict in Verdict if verdicts[verdict]) or "none"
+    until = f" It holds until {trend.holds_until:%Y-%m-%d %H:%M} UTC without new drills." if trend.holds_until else ""
+    return f"{drills}; by the newest drill of each: {newest}{''.join(f'; {each}' for each in named)}.{job}{until}"
 
 
-def state(line: Line) -> str:
-    """What speaks for a make, in words: when it was drilled, how long ago if too long, and until when that counts."""
-    ago = line.late or (f"{durations.words(line.age)} ago" if line.expired else "")
-    ended = f"{line.newest.ended:%Y-%m-%d %H:%M}{f' ({ago})' if ago else ''}"
-    if line.expires is None:
-        return f"{ended}; never green"
-    if line.expired:
-        return f"{ended}, {line.newest.verdict.name}; last proof expired {line.expires:%Y-%m-%d}"
-    return f"{ended}; last proof expires {line.expires:%Y-%m-%d}"
+def status(series: Series) -> str:
+    """When the newest drill of a series ended, and until when its proof counts."""
+    ago = series.late or (f"{durations.words(series.age)} ago" if series.expired else "")
+    ended = f"{series.newest.ended:%Y-%m-%d %H:%M}{f' ({ago})' if ago else ''}"
+    if series.expires is None:
+        return f"{ended}; never passed"
+    if series.expired:
+        return f"{ended}, {series.newest.verdict.name}; last proof expired {series.expires:%Y-%m-%d}"
+    return f"{ended}; last proof expires {series.expires:%Y-%m-%d}"
 
 
-def against(line: Line, figure: str) -> str:
+def against_objective(series: Series, figure: str) -> str:
     """The newest drill's figure against its objective."""
-    value, objective = line.newest.figures.get(figure), line.newest.objectives.get(figure)
+    value, objective = series.newest.figures.get(figure), series.newest.objectives.get(figure)
     if value is None:
         return "not measured"
     if objective is None:
@@ -107,21 +107,21 @@ def against(line: Line, figure: str) -> str:
     return f"{duration(value)} ({'met' if value <= objective else 'missed'}: at most {duration(objective)})"
 
 
-def usual(line: Line, figure: str) -> str:
-    """What is usual, and whether the newest drill is not."""
-    band, value = line.bands.get(figure), line.newest.figures.get(figure)
+def usual(series: Series, figure: str) -> str:
+    """The usual values of a figure, and whether the newest drill is outside of them."""
+    band, value = series.bands.get(figure), series.newest.figures.get(figure)
     if band is None:
-        return "too few to say what is usual"
+        return "too few drills to know what is usual"
     words = f"usual: {duration(band.low)} to {duration(band.high)}"
     if value is None or band.low <= value <= band.high:
         return words
     return f"{'more' if value > band.high else 'less'} than {words}"
 
 
-def picture(line: Line, figure: str) -> Picture | None:
-    """How a figure of a make went; None where no drill measured it."""
-    drawn = line.points[-MOST_POINTS:]
-    band, objective = line.bands.get(figure), line.newest.objectives.get(figure)
+def picture(series: Series, figure: str) -> Picture | None:
+    """A figure of a series over time; None if no drill measured it."""
+    drawn = series.points[-MOST_POINTS:]
+    band, objective = series.bands.get(figure), series.newest.objectives.get(figure)
     measured = [value for point in drawn if (value := point.figures.get(figure)) is not None]
     if not measured:
         return None
@@ -134,77 +134,107 @@ def picture(line: Line, figure: str) -> Picture | None:
     def dot(point: Point) -> Dot:
         value = point.figures.get(figure)
         left = 50.0 if first == last else 3 + 94 * ((point.ended - first) / (last - first))
-        told = f"{point.ended:%Y-%m-%d %H:%M} {point.verdict.name}: {duration(value)}"
-        return Dot(round(left, 2), 88.0 if value is None else down(value), point.verdict.value, told)
+        label = f"{point.ended:%Y-%m-%d %H:%M} {point.verdict.name}: {duration(value)}"
+        return Dot(round(left, 2), 88.0 if value is None else down(value), point.verdict.value, label)
 
     dots = tuple(map(dot, drawn))
     return Picture(
-        f"{FIGURES[figure]} of {many(len(dots), 'drill')}; the newest: {dots[-1].told}",
+        f"{FIGURES[figure]} of {many(len(dots), 'drill')}; the newest: {dots[-1].label}",
         dots,
         (down(band.high), round(down(band.low) - down(band.high), 2)) if band else None,
         down(objective) if objective is not None and objective <= top else None,
     )
 
 
-def markdown(told: Trend) -> str:
+def name(series: Series) -> str:
+    """A series in words."""
+    return f"{series.key.scenario}, {variant(series)}"
+
+
+def variant(series: Series) -> str:
+    """A series in words, without its scenario. A proof has no strategy."""
+    key = series.key
+    return ", ".join(filter(None, (key.strategy, key.engine, " ".join(key.stores), key.of)))
+
+
+def markdown(trend: Trend) -> str:
     """The same for a terminal, a pull request or a page of docs."""
-    return "\n".join(_page(told)) + "\n"
+    return "\n".join(_lines(trend)) + "\n"
 
 
-def covered(each: Coverage) -> str:
-    """What is proved of a scenario, in words."""
-    words = [f"{each.word}: {each.proved} of {many(each.makes, 'make')}", f"drilled {_day(each.drilled)}"]
-    return ", ".join([*words, f"green {_day(each.green)}", f"expires {_day(each.expires)}"])
+def _lines(trend: Trend) -> Iterator[str]:
+    yield f"**{trend.verdict.name}**: {headline(trend)}"
+    if trend.series:
+        heads = ("disaster", "strategy", "engine", "stores", "verdict", "newest drill", "drills", *FIGURES.values())
+        yield from ("", line(heads), line("---" for _ in heads))
+        yield from map(_row, trend.series)
+    for each in trend.series:
+        if each.changes:
+            yield from ("", escaped(f"Changed in {name(each)} since the last drill that passed:"), "")
+            for what, before, now in each.changes:
+                yield escaped(f"- {what}: {before or 'nothing'} → {now or 'nothing'}")
+    yield from ("", "Coverage:", "")
+    yield from (escaped(f"- {each.scenario}: {_covered(each)}") for each in trend.coverage if each.drilled)
+    if trend.never:
+        yield escaped(f"- never drilled: {', '.join(trend.never)}")
+    if trend.doubts:
+        yield from ("", "Not trusted:", "")
+        yield from (escaped(f"- {each}") for each in trend.doubts[:MOST])
+        if len(trend.doubts) > MOST:
+            yield f"- and {len(trend.doubts) - MOST} more"
+    yield from ("", BAND)
 
 
-def _day(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d}" if moment else "never"
+def _row(series: Series) -> str:
+    key = series.key
+    of = f" of {key.of}" if key.of else ""
+    measured = [f"{against_objective(series, figure)}; {usual(series, figure)}" for figure in FIGURES]
+    return line(
+        (
+            *(key.scenario, key.strategy, key.engine, f"{' '.join(key.stores)}{of}"),
+            *(series.verdict.name, status(series), str(len(series.points))),
+            *(measured if series.measured else ("" for _ in FIGURES)),
+        )
+    )
 
 
-def name(line: Line) -> str:
-    """A make in words."""
-    return f"{line.make.scenario}, {made_of(line)}"
+def _covered(each: Coverage) -> str:
+    moments = {"drilled": each.drilled, "passed": each.green, "expires": each.expires}
+    dates = (f"{what} {moment:%Y-%m-%d}" if moment else f"{what} never" for what, moment in moments.items())
+    return ", ".join((f"{each.word}: {each.proved} of {each.series} series", *dates))
 
 
-def made_of(line: Line) -> str:
-    """A make in words, but for its scenario; a proof has no strategy."""
-    make = line.make
-    return ", ".join(filter(None, (make.strategy, make.engine, " ".join(make.stores), make.of)))
-
-
-def document(told: Trend, folder: Path) -> Mapping[str, Json]:
-    """The same for scripts; paths of runs are seen from `folder`."""
+def document(trend: Trend, folder: Path) -> Mapping[str, Json]:
+    """The same for scripts; paths of runs are relative to `folder`."""
+    job = trend.job
     return {
-        "schema": 1,
-        "verdict": told.verdict.value,
-        "made": _label(told.made),
-        "expiry_days": told.expiry_days,
-        "every_s": told.every.total_seconds() if told.every else None,
-        "holds_until": _label(told.holds_until),
-        "job": {"name": told.job.name, "verdict": told.job.verdict.value, "why": told.job.why} if told.job else None,
-        "makes": [_make(line, folder) for line in told.lines],
+        "schema": SCHEMA,
+        "verdict": trend.verdict.value,
+        "made": _label(trend.made),
+        "expiry_days": trend.expiry_days,
+        "every_s": trend.every.total_seconds() if trend.every else None,
+        "holds_until": _label(trend.holds_until),
+        "job": {"name": job.name, "verdict": job.verdict.value, "why": job.why} if job else None,
+        "series": [_document(each, folder) for each in trend.series],
         "coverage": [
             {**asdict(each), **{moment: _label(getattr(each, moment)) for moment in ("drilled", "green", "expires")}}
-            for each in told.coverage
+            for each in trend.coverage
         ],
-        "doubts": list(told.doubts),
+        "doubts": list(trend.doubts),
     }
 
 
-def _make(line: Line, folder: Path) -> dict[str, Json]:
+def _document(series: Series, folder: Path) -> dict[str, Json]:
     return {
-        "scenario": line.make.scenario,
-        "strategy": line.make.strategy,
-        "engine": line.make.engine,
-        "stores": list(line.make.stores),
-        "of": line.make.of,
-        "verdict": line.verdict.value,
-        "expires": _label(line.expires),
-        "expired": line.expired,
-        "late": line.late,
-        "objectives": dict(line.newest.objectives),
-        "usual": {figure: asdict(band) for figure, band in line.bands.items()},
-        "changes": [{"name": what, "before": before, "now": now} for what, before, now in line.changes],
+        **asdict(series.key),
+        "stores": list(series.key.stores),
+        "verdict": series.verdict.value,
+        "expires": _label(series.expires),
+        "expired": series.expired,
+        "late": series.late,
+        "objectives": dict(series.newest.objectives),
+        "usual": {figure: asdict(band) for figure, band in series.bands.items()},
+        "changes": [{"name": what, "before": before, "now": now} for what, before, now in series.changes],
         "drills": [
             {
                 "run": visible(os.path.relpath(point.run, folder)),
@@ -213,42 +243,10 @@ def _make(line: Line, folder: Path) -> dict[str, Json]:
                 **{figure: point.figures.get(figure) for figure in FIGURES},
                 "size": point.size,
             }
-            for point in line.points
+            for point in series.points
         ],
     }
 
 
 def _label(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
-
-
-def _page(told: Trend) -> Iterator[str]:
-    yield f"**{told.verdict.name}**: {says(told)}"
-    if told.lines:
-        heads = ("disaster", "strategy", "engine", "stores", "verdict", "newest drill", "drills", *FIGURES.values())
-        yield from ("", row(heads), row("---" for _ in heads))
-        yield from map(_row, told.lines)
-    for line in told.lines:
-        if line.changes:
-            yield from ("", escaped(f"Changed in {name(line)} since the last green drill before the newest:"), "")
-            yield from (
-                escaped(f"- {what}: {before or 'nothing'} → {now or 'nothing'}") for what, before, now in line.changes
-            )
-    yield from ("", "Coverage:", "")
-    yield from (escaped(f"- {each.scenario}: {covered(each)}") for each in told.coverage if each.drilled)
-    if told.never:
-        yield escaped(f"- never drilled: {', '.join(told.never)}")
-    if told.doubts:
-        yield from ("", "Not believed:", "")
-        yield from (escaped(f"- {each}") for each in told.doubts[:MOST])
-        if len(told.doubts) > MOST:
-            yield f"- and {len(told.doubts) - MOST} more"
-    yield from ("", BAND)
-
-
-def _row(line: Line) -> str:
-    whose = f" of {line.make.of}" if line.make.of else ""
-    make = (line.make.scenario, line.make.strategy, line.make.engine, f"{' '.join(line.make.stores)}{whose}")
-    measured = (f"{against(line, figure)}; {usual(line, figure)}" for figure in FIGURES)
-    figures = measured if line.measured else ("" for _ in FIGURES)
-    return row((*make, line.verdict.name, state(line), str(len(line.points)), *figures))

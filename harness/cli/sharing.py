@@ -46,7 +46,7 @@ def notify(
     judged = believed(path)
     if metrics.prometheus:
         found = trend.trend(path.parent, keys.known(), scenarios=())
-        prometheus.write(metrics.prometheus, prometheus.render(found))
+        prometheus.write(metrics.prometheus, prometheus.Metrics(found))
     if hook:
         hook.send(message([judged]))
     return output.EXIT_CODES[judged.verdict]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import exposition
 import pytest
 import signed_runs
 from object_store import ObjectStore, serve
@@ -143,9 +144,10 @@ def test_what_passed_is_kept_and_told(weekly: Weekly, store: ObjectStore, receiv
     assert told["runs"][0]["run"] == made.runs[0]
     assert told["archive"] == archive(store).place.name
     metrics = (tmp_path / "weekly.prom").read_text()
-    assert 'drillproof_job_verdict{job_name="weekly",verdict="pass"} 1' in metrics
-    assert f'drillproof_job_last_pass_timestamp_seconds{{job_name="weekly"}} {int(made.ended.timestamp())}' in metrics  # type: ignore[union-attr] # it ended
-    assert 'drillproof_job_expected_interval_seconds{job_name="weekly"} 604800' in metrics
+    assert made.ended
+    assert exposition.value(metrics, "drillproof_job_verdict", job_name="weekly", verdict="pass") == 1
+    assert exposition.value(metrics, "drillproof_job_last_pass_timestamp_seconds") == made.ended.timestamp()
+    assert exposition.value(metrics, "drillproof_job_expected_interval_seconds", job_name="weekly") == 604800
 
 
 ENDS = (
@@ -211,8 +213,8 @@ def test_one_while_another_runs_is_skipped_told_and_not_green(
     assert told["text"].startswith("UNKNOWN weekly: it did not run, since the one before was still under way")
     assert wrong("message", told) == []
     metrics = (tmp_path / "weekly.prom").read_text()
-    assert 'drillproof_job_attempts{job_name="weekly",how="skipped"} 1' in metrics
-    assert 'drillproof_job_verdict{job_name="weekly",verdict="pass"} 1' in metrics  # of the one that ended
+    assert exposition.value(metrics, "drillproof_job_attempts", how="skipped") == 1
+    assert exposition.value(metrics, "drillproof_job_verdict", verdict="pass") == 1  # of the one that ended
 
 
 def test_one_of_another_machine_that_runs_is_seen(weekly: Weekly, store: ObjectStore, tmp_path: Path) -> None:
@@ -260,14 +262,15 @@ def test_each_follows_those_before_it_and_one_that_was_taken_out_is_told(
     first = weekly.attempt()
     second = weekly.attempt()
     assert set(second.after) == {first.file}
-    assert 'drillproof_job_attempts_not_believed{job_name="weekly"} 0' in (tmp_path / "weekly.prom").read_text()
+    metrics = tmp_path / "weekly.prom"
+    assert exposition.value(metrics.read_text(), "drillproof_job_attempts_not_believed") == 0
     (weekly.job.attempts / first.file).unlink()
     third = weekly.attempt()
     assert f"{first.file} is missing; {second.name} followed it" in third.missed
     assert third.missed in receiver.documents[-1]["text"]
     assert third.verdict is Verdict.PASS  # it is what it is; `attempts` is not green
     assert set(third.after) == {second.file}
-    assert 'drillproof_job_attempts_not_believed{job_name="weekly"} 1' in (tmp_path / "weekly.prom").read_text()
+    assert exposition.value(metrics.read_text(), "drillproof_job_attempts_not_believed") == 1
 
 
 def test_a_file_that_is_no_attempt_stops_no_drill(weekly: Weekly) -> None:
@@ -341,7 +344,7 @@ def test_a_webhook_that_fails_changes_no_verdict_and_is_said(
     assert weekly.known() == [made]
     assert any("it answered 403" in line for line in weekly.said)
     assert "hush" not in "".join(weekly.said)
-    assert 'drillproof_job_troubles{job_name="weekly"} 1' in (tmp_path / "weekly.prom").read_text()
+    assert exposition.value((tmp_path / "weekly.prom").read_text(), "drillproof_job_troubles") == 1
 
 
 def test_evidence_that_could_not_be_kept_is_not_green(weekly: Weekly, store: ObjectStore, receiver: Receiver) -> None:
@@ -387,7 +390,7 @@ WRONG = (
     (["--retain", "9d", "--", "run"], "--archive"),
     (["--webhook", "x", "--", "run"], "--webhook is no URL"),
     (["--webhook-secret", "x", "--", "run"], "--webhook"),
-    (["--prometheus", "/nowhere/x.prom", "--", "run"], "/nowhere is no folder"),
+    (["--prometheus", "/nowhere/x.prom", "--", "run"], "/nowhere"),
     (["--prometheus", "x.txt", "--", "run"], ".prom"),
     (["--archive", "/", "--", "run"], "names no bucket"),
     (["--folder", "/dev/null", "--", "run"], "--folder"),

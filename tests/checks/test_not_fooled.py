@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import exposition
 import pytest
 import sample_runs
 import shop
@@ -539,12 +540,13 @@ def test_what_passes_elsewhere_does_not_speak_for_what_failed_here(
     folder.add(1, **other)
     found = trend.trend(folder.runs, {folder.key.public_key.keyid}, scenarios=(), now=signed_runs.NOW)
     assert found.verdict is Verdict.FAIL
-    assert next((line.make.of, line.verdict) for line in found.lines) == (said, Verdict.FAIL)
+    assert next((each.key.of, each.verdict) for each in found.series) == (said, Verdict.FAIL)
     assert wrong("trend", json.loads(json.dumps(pages.document(found, folder.runs)))) == []
     assert said in pages.markdown(found)
     pages.write(found, tmp_path / "trend.html")
     assert said in (tmp_path / "trend.html").read_text()
-    assert f'of="{said}",verdict="fail"}} 1' in prometheus.render(found)
+    metrics = prometheus.render(prometheus.Metrics(found))
+    assert exposition.value(metrics, "drillproof_run_verdict", of=said, verdict="fail") == 1
 
 
 def test_what_passes_elsewhere_does_not_let_the_last_proof_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -570,18 +572,18 @@ def test_a_pass_by_a_clock_that_is_ahead_does_not_speak_for_its_job_for_ever(tmp
         attempt_log.save(job.attempts, made, keys.signer())
         known = attempt_log.history("nightly", (attempt_log.files(job.attempts),), keys.believed())
         runs = trend.trend(job.runs, keys.known(), scenarios=())
-        prometheus.write(metrics, prometheus.render(runs, "nightly", known))
+        prometheus.write(metrics, prometheus.Metrics(runs, "nightly", known))
         return attempts.standing(known.attempts, now, known.doubt)
 
     assert add("a", now + timedelta(days=400), Verdict.PASS) == (
         Verdict.UNKNOWN,
         f"its newest attempt says that it ended {now + timedelta(days=400):%Y-%m-%d %H:%M}, which is yet to come",
     )
-    assert 'drillproof_job_verdict{job_name="nightly",verdict="pass"} 0' in metrics.read_text()
-    assert 'drillproof_job_last_pass_timestamp_seconds{job_name="nightly"} 0' in metrics.read_text()
+    assert exposition.value(metrics.read_text(), "drillproof_job_verdict", verdict="pass") == 0
+    assert exposition.value(metrics.read_text(), "drillproof_job_last_pass_timestamp_seconds") == 0
     add("b", now, Verdict.UNKNOWN, "skipped")
     assert add("c", now - timedelta(hours=1), Verdict.FAIL)[0] is Verdict.FAIL
-    assert 'drillproof_job_verdict{job_name="nightly",verdict="fail"} 1' in metrics.read_text()
+    assert exposition.value(metrics.read_text(), "drillproof_job_verdict", verdict="fail") == 1
     assert add("d", now - timedelta(minutes=30), Verdict.PASS)[0] is Verdict.PASS
     known = attempt_log.history("nightly", (attempt_log.files(job.attempts),), keys.believed()).attempts
     assert attempts.standing(known, now + timedelta(days=3))[0] is Verdict.UNKNOWN

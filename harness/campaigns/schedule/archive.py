@@ -29,7 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups.bucket_reader import Credentials, Place, client, why
 from harness.campaigns.matrix.results import time_of
-from harness.campaigns.trend import Make, make_of, verdict_of
+from harness.campaigns.trend import SeriesKey, key_of, verdict_of
 from harness.core.errors import HarnessError, Misconfigured, Unreadable
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Json, Verdict
@@ -75,7 +75,7 @@ class Entry:
     """One run in the archive; signed by a key that is known here."""
 
     run: str
-    make: Make
+    series: SeriesKey
     verdict: Verdict
     ended: datetime
     until: datetime | None  # when it may be taken out; None for never
@@ -140,7 +140,7 @@ class Archive:
             kept = {name: self._put(folder + name, path, until, lock) for name, path in paths.items()}
         said: dict[str, Json] = {
             "run": run.name,
-            "make": asdict(make_of(read_json(run / "run.json"))),
+            "make": asdict(key_of(read_json(run / "run.json"))),
             "verdict": text(found.verdict.said, "verdict"),
             "endedAt": ended.isoformat(),
             "keptUntil": until.isoformat() if until else None,
@@ -164,15 +164,15 @@ class Archive:
     def prune(self, now: datetime) -> Pruned:
         """Take out what is past its time, but never the newest run of a make, nor the newest that passed."""
         entries, problems = self.entries()
-        newest = {entry.make: entry.run for entry in entries}
-        passed = {entry.make: entry.run for entry in entries if entry.verdict is Verdict.PASS}
+        newest = {entry.series: entry.run for entry in entries}
+        passed = {entry.series: entry.run for entry in entries if entry.verdict is Verdict.PASS}
         removed: list[str] = []
         spared: list[str] = []
         troubles = list(problems)
         for entry in entries:
             if entry.until is None or entry.until > now:
                 continue
-            if entry.run in {newest[entry.make], passed.get(entry.make)}:
+            if entry.run in {newest[entry.series], passed.get(entry.series)}:
                 spared.append(entry.run)
                 continue
             with self._asked("lose a run"):
@@ -330,7 +330,7 @@ def _parsed(run: str, statement: Statement, path: Path) -> Entry:
     scenario, strategy, engine = (text(make.get(name)) for name in ("scenario", "strategy", "engine"))
     return Entry(
         run,
-        Make(scenario, strategy, engine, tuple(map(text, items(make, "stores"))), text(make, "of")),
+        SeriesKey(scenario, strategy, engine, tuple(map(text, items(make, "stores"))), text(make, "of")),
         verdict_of(said.get("verdict")),
         ended,
         time_of(until) if until else None,

@@ -270,7 +270,7 @@ def _metrics(job: Job) -> None:
     if job.prometheus:
         job.runs.mkdir(parents=True, exist_ok=True)
         runs = trend.trend(job.runs, _known(job), scenarios=())
-        prometheus.write(job.prometheus, prometheus.render(runs, job.name, _history(job)))
+        prometheus.write(job.prometheus, prometheus.Metrics(runs, job.name, _history(job)))
 
 
 def _env(job: Job) -> dict[str, str]:

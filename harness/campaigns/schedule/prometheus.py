@@ -1,4 +1,4 @@
-"""A text file for Prometheus, as node_exporter's textfile collector reads it: written whole, or not at all.
+"""Metrics for Prometheus, as a file for node_exporter's textfile collector.
 
 A moment that never was is 0, so that an alert on its age fires; a figure that was not measured is left out.
 """
@@ -8,53 +8,67 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from prometheus_client import Metric, generate_latest, write_to_textfile
+from prometheus_client.core import GaugeMetricFamily
+
 from harness.campaigns.schedule import attempt as attempts
 from harness.campaigns.schedule.attempt_log import NOTHING, History
-from harness.campaigns.trend import Line, Trend
+from harness.campaigns.trend import Series, Trend
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.model import Verdict
 from harness.evidence.run_directory import began
 
 Labels = Mapping[str, str]
+Samples = Iterator[tuple[str, Labels, float]]
 
 HELP = {
-    "job_last_start_timestamp_seconds": "When the newest attempt of the job began; one that was skipped is none.",
-    "job_last_end_timestamp_seconds": "When an attempt of the job last ended, however it ended; 0 for never.",
-    "job_last_pass_timestamp_seconds": "When an attempt of the job last ended with PASS; 0 for never.",
-    "job_expected_interval_seconds": "How often the job is to run.",
+    "job_last_start_timestamp_seconds": "Start of the newest attempt of the job that was not skipped.",
+    "job_last_end_timestamp_seconds": "End of the attempt that ended last, with any verdict; 0 for never.",
+    "job_last_pass_timestamp_seconds": "End of the last attempt with the verdict PASS; 0 for never.",
+    "job_expected_interval_seconds": "Expected interval of the job.",
     "job_verdict": "1 for the verdict of the attempt that ended last; UNKNOWN if there is none.",
-    "job_exit_code": "The exit code of the attempt that ended last.",
-    "job_troubles": "What went wrong with keeping and telling the attempt that ended last.",
-    "job_attempts": "The attempts that are known, by how they went.",
+    "job_exit_code": "Exit code of the attempt that ended last.",
+    "job_troubles": "Problems with archiving and notifying, of the attempt that ended last.",
+    "job_attempts": "Known attempts by outcome.",
     "job_attempts_not_believed": "Records of attempts that are missing, edited, or not signed by a known key.",
-    "run_verdict": "1 for the verdict of the newest run of its make, believed only if signed or judged anew.",
-    "run_start_timestamp_seconds": "When the newest run of its make began.",
-    "run_end_timestamp_seconds": "When the newest run of its make ended.",
-    "run_last_pass_timestamp_seconds": "When a run of this make last passed; 0 for never.",
-    "run_rto_seconds": "The newest run's RTO, if it was measured.",
-    "run_rpo_seconds": "The newest run's RPO, if it was measured.",
-    "run_findings": "The newest run's findings that are no PASS, by check, verdict and reason.",
-    "runs_not_believed": "Runs of which nothing is told, since nothing of them is believed.",
+    "run_verdict": "1 for the verdict of the newest run of its series: signed by a known key, or judged again.",
+    "run_start_timestamp_seconds": "Start of the newest run of its series.",
+    "run_end_timestamp_seconds": "End of the newest run of its series.",
+    "run_last_pass_timestamp_seconds": "End of the last run of its series that passed; 0 for never.",
+    "run_rto_seconds": "RTO of the newest run, if measured.",
+    "run_rpo_seconds": "RPO of the newest run, if measured.",
+    "run_findings": "Findings of the newest run other than PASS, by check, verdict and reason.",
+    "runs_not_believed": "Runs that are not trusted, and not in the other metrics.",
 }
-"""Every metric, without the `drillproof_` that it begins with. All are gauges."""
+"""Every metric, without the prefix `drillproof_`. All are gauges."""
 
 
-def render(runs: Trend, job: str = "", known: History = NOTHING) -> str:
-    """The whole file: the newest run of each make, and the job's attempts if there is a job."""
-    samples: dict[str, list[str]] = {}
-    both = (*(_of_job(job, known, runs.made) if job else ()), *_of_runs(runs, {"job_name": job} if job else {}))
-    for name, labels, value in both:
-        told = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-        samples.setdefault(name, []).append(f"drillproof_{name}{f'{{{told}}}' if told else ''} {_number(value)}")
-    lines = [
-        line
-        for name, values in samples.items()
-        for line in (f"# HELP drillproof_{name} {HELP[name]}", f"# TYPE drillproof_{name} gauge", *values)
-    ]
-    return "\n".join(lines) + "\n"
+@dataclass(frozen=True)
+class Metrics:
+    """The newest run of each series, and the attempts of a job if there is one; a registry of prometheus_client."""
+
+    runs: Trend
+    job: str = ""
+    history: History = NOTHING
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics, with their samples."""
+        metrics: dict[str, Metric] = {}
+        labels = {"job_name": self.job} if self.job else {}
+        for samples in (_of_job(self.history, self.runs.made, labels) if labels else (), _of_runs(self.runs, labels)):
+            for name, about, value in samples:
+                full = f"drillproof_{name}"
+                metrics.setdefault(name, GaugeMetricFamily(full, HELP[name])).add_sample(full, dict(about), value)
+        return metrics.values()
+
+
+def render(metrics: Metrics) -> str:
+    """The whole file."""
+    return generate_latest(metrics).decode()
 
 
 def require_writable(path: Path) -> Path:
@@ -63,26 +77,22 @@ def require_writable(path: Path) -> Path:
         raise Misconfigured(f"--prometheus {path}: the collector reads only files whose names end in .prom")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         why = "cannot be written" if path.parent.is_dir() else "is no folder"
-        raise Misconfigured(f"--prometheus {path}: {path.parent} {why}; make it, or name another")
+        raise Misconfigured(f"--prometheus {path}: {path.parent} {why}; create it, or name another")
     return path
 
 
-def write(path: Path, text: str) -> None:
-    """Write the file whole or not at all. HarnessError if it cannot be."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")  # the collector passes over what does not end in .prom
+def write(path: Path, metrics: Metrics) -> None:
+    """Write the file whole or not at all. HarnessError if that fails."""
     try:
-        beside.unlink(missing_ok=True)
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
-        beside.replace(path)
+        write_to_textfile(str(path), metrics)
     except OSError as error:
         raise HarnessError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _of_job(job: str, found: History, now: datetime) -> Iterator[tuple[str, Labels, float]]:
-    labels, known = {"job_name": job}, found.attempts
+def _of_job(history: History, now: datetime, labels: Labels) -> Samples:
+    known = history.attempts
     last = attempts.newest_ended(known)
-    if last and attempts.ahead(last, now):  # an age that is less than nothing sets off no alert
+    if last and attempts.ahead(last, now):  # a negative age sets off no alert
         last = None
     passed = attempts.newest_ended(
         each for each in known if each.verdict is Verdict.PASS and not attempts.ahead(each, now)
@@ -98,22 +108,25 @@ def _of_job(job: str, found: History, now: datetime) -> Iterator[tuple[str, Labe
     yield "job_troubles", labels, len(last.troubles) if last else 0
     count = Counter(each.how for each in known)
     yield from (("job_attempts", {**labels, "how": how}, count[how]) for how in attempts.HOW)
-    yield "job_attempts_not_believed", labels, len(found.problems)
+    yield "job_attempts_not_believed", labels, len(history.problems)
 
 
-def _of_runs(runs: Trend, labels: Labels) -> Iterator[tuple[str, Labels, float]]:
-    for line in runs.lines:
-        yield from _of_make(line, {**labels, **_make(line)})
+def _of_runs(runs: Trend, labels: Labels) -> Samples:
+    for series in runs.series:
+        key = series.key
+        about = {"scenario": key.scenario, "strategy": key.strategy, "engine": key.engine}
+        of = {"of": key.of} if key.of else {}
+        yield from _of_series(series, {**labels, **about, "stores": " ".join(key.stores), **of})
     yield "runs_not_believed", labels, len(runs.problems)
 
 
-def _of_make(line: Line, labels: Labels) -> Iterator[tuple[str, Labels, float]]:
-    newest = line.newest
+def _of_series(series: Series, labels: Labels) -> Samples:
+    newest = series.newest
     yield from _states("run_verdict", labels, newest.verdict)
     if begun := began(newest.run):
         yield "run_start_timestamp_seconds", labels, _time(begun)
     yield "run_end_timestamp_seconds", labels, _time(newest.ended)
-    yield "run_last_pass_timestamp_seconds", labels, _time(line.green.ended if line.green else None)
+    yield "run_last_pass_timestamp_seconds", labels, _time(series.green.ended if series.green else None)
     for (check, verdict, reason), count in newest.findings.items():
         yield "run_findings", {**labels, "check": check, "verdict": verdict, "reason": reason}, count
     for figure in ("rto", "rpo"):
@@ -121,28 +134,9 @@ def _of_make(line: Line, labels: Labels) -> Iterator[tuple[str, Labels, float]]:
             yield f"run_{figure}_seconds", labels, value
 
 
-def _make(line: Line) -> Labels:
-    make = line.make
-    return {
-        "scenario": make.scenario,
-        "strategy": make.strategy,
-        "engine": make.engine,
-        "stores": " ".join(make.stores),
-        **({"of": make.of} if make.of else {}),
-    }
-
-
-def _states(name: str, labels: Labels, verdict: Verdict) -> Iterable[tuple[str, Labels, float]]:
-    return ((name, {**labels, "verdict": each.value}, float(each is verdict)) for each in Verdict)
+def _states(name: str, labels: Labels, verdict: Verdict) -> Samples:
+    yield from ((name, {**labels, "verdict": each.value}, float(each is verdict)) for each in Verdict)
 
 
 def _time(moment: datetime | None) -> float:
     return moment.timestamp() if moment else 0
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(float(value))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
