@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from harness.checks import expectations, migration_metrics, proof_metrics
 from harness.checks.check import Check
 from harness.checks.objectives import rpo_s, skew
 from harness.core.errors import HarnessError, Unreadable
+from harness.core.json import items, mapping
 from harness.core.model import Finding, Json, Verdict, worst
 from harness.core.reason import Reason
 from harness.evidence.marks import legs, rto_s
@@ -23,6 +24,9 @@ FINDINGS_SCHEMA = 5
 
 BEFORE_REASONS = 4
 """The version of findings.json whose findings have no reasons."""
+
+_ABOUT = ("check", "store", "member", "verdict", "reason", "causes", "objects")
+_LISTS = ("findings", "recovery")
 
 
 def judge(run: Run, asked: Iterable[Check] | None = None) -> tuple[Finding, ...]:
@@ -55,21 +59,25 @@ def recheck(path: Path) -> Path:
 
 
 def is_current(path: Path) -> bool:
-    """Whether the findings.json of a run directory is what this judge says of it. Unreadable if there is none."""
+    """Whether the findings.json of a run directory agrees with a re-evaluation. Unreadable if there is none.
+
+    Sentences are not compared: they may change with any release.
+    """
     written = read_json(path / "findings.json")
-    now = json.loads(json.dumps(_document(Run(path))))
-    if written.get("schema") == BEFORE_REASONS:
-        return _outline(written) == _outline(now)
-    return bool(written == now)
+    now: Mapping[str, Json] = json.loads(json.dumps(_document(Run(path))))
+    about = _ABOUT[:4] if written.get("schema") == BEFORE_REASONS else _ABOUT
+    return _outline(written, about) == _outline(now, about)
 
 
-def _outline(document: Mapping[str, Json]) -> Json:
-    """What of a findings.json does not hang on the words of the release that wrote it."""
-    kept = {name: value for name, value in document.items() if name not in {"schema", "findings", "recovery"}}
-    listed = document.get("findings")
-    findings = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    about = ("check", "store", "member", "verdict")
-    return {**kept, "findings": sorted([str(each.get(name)) for name in about] for each in findings)}
+def _outline(document: Mapping[str, Json], about: Sequence[str]) -> Json:
+    """What of a findings.json does not depend on the sentences of the release that wrote it."""
+    figures = {name: value for name, value in document.items() if name not in {"schema", "not_proved", *_LISTS}}
+    lists = _LISTS if "reason" in about else _LISTS[:1]
+    outlines = {
+        name: sorted(json.dumps([mapping(each).get(key) for key in about]) for each in items(document.get(name)))
+        for name in lists
+    }
+    return {**figures, **outlines, "not_proved": len(items(document.get("not_proved")))}
 
 
 def _document(run: Run) -> Json:

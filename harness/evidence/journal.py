@@ -114,6 +114,15 @@ def read(path: Path) -> tuple[Event, ...]:
     return events
 
 
+def before_damage(path: Path) -> tuple[Event, ...]:
+    """The events before the first line that cannot be read, for showing them; nothing is judged by them."""
+    events: list[Event] = []
+    with contextlib.suppress(Unreadable):
+        for number, line in json_lines(path):
+            events.append(replace(_event(path, number, line), seq=number))
+    return tuple(events)
+
+
 def _unbroken(path: Path) -> None:
     """Unreadable names the first line that is not what followed the line before it."""
     chain = ""

@@ -1,7 +1,7 @@
-"""What a run directory tells, read for showing it. What is missing or damaged is told too, and makes UNKNOWN.
+"""A run as reports show it, over the one reader of run directories.
 
-Reading here is forgiving, since a run that broke off is shown as far as it came; the verdict is not:
-whatever could not be read or does not agree with itself takes PASS away.
+A run that broke off is shown as far as it came. The verdict is strict: evidence that is missing, damaged or contradicts
+itself takes PASS away.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from harness.core.errors import Unreadable
-from harness.core.json import items, mapping, number, text
+from harness.core.json import items, mapping, text
 from harness.core.model import Event, Finding, Json, Verdict, worst
 from harness.core.reason import Reason, named
 from harness.evidence import journal
 from harness.evidence import marks as objectives
+from harness.evidence.run_directory import Run, read_json
 
 WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 
@@ -78,7 +78,7 @@ class RunView:
 def read(run: Path) -> RunView:
     """Read a run directory as far as it can be read. Never raises for what is in it."""
     problems: list[str] = []
-    return _view(run, _events(run / "journal.jsonl", problems), problems)
+    return _view(run, _events(Run(run), problems), problems)
 
 
 def outline(run: Path) -> RunView:
@@ -97,42 +97,26 @@ def _view(run: Path, events: tuple[Event, ...], problems: list[str]) -> RunView:
 
 def _document(path: Path, problems: list[str]) -> Mapping[str, Json]:
     try:
-        value = journal.document(path)
-    except FileNotFoundError:
-        problems.append(f"{path.name}: is missing")
+        value = read_json(path)
+    except Unreadable as error:
+        missing = error.reason is Reason.EvidenceMissing
+        problems.append(f"{path.name}: {'is missing' if missing else f'cannot be read: {error}'}")
         return {}
-    except (OSError, ValueError, Unreadable) as error:
-        problems.append(f"{path.name}: cannot be read: {error}")
-        return {}
-    if not isinstance(value, dict) or not value:
-        problems.append(f"{path.name}: is not a JSON object with something in it")
-        return {}
-    return cast("Mapping[str, Json]", value)
+    if not value:
+        problems.append(f"{path.name}: is an empty JSON object")
+    return value
 
 
-def _events(path: Path, problems: list[str]) -> tuple[Event, ...]:
+def _events(run: Run, problems: list[str]) -> tuple[Event, ...]:
+    path = run.path / "journal.jsonl"
     if not path.exists():
         problems.append(f"{path.name}: is missing")
         return ()
     try:
-        return journal.read(path)
+        return run.events
     except Unreadable as error:
         problems.append(str(error).replace(str(path), path.name, 1))
-    return _events_before_damage(path)
-
-
-def _events_before_damage(path: Path) -> tuple[Event, ...]:
-    events: list[Event] = []
-    try:
-        for _, line in journal.json_lines(path):
-            at_s = number(line, "at_s")
-            if at_s is None:
-                break
-            kind, data = text(line, "kind"), mapping(line, "data")
-            events.append(Event(len(events) + 1, at_s, text(line, "at"), kind, data))
-    except Unreadable:
-        return tuple(events)
-    return tuple(events)
+    return journal.before_damage(path)
 
 
 def _findings(judged: Mapping[str, Json], problems: list[str]) -> tuple[Finding, ...]:

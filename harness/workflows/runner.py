@@ -91,17 +91,16 @@ def finish(run: Path, key: Path | None = None) -> RunView:
 
 
 def show(run: Path, key: Path | None = None) -> RunView:
-    """Render a run directory as it was judged, and sign that as `finish` does.
+    """Render a run directory again, and sign that as `finish` does.
 
-    HarnessError if its findings.json is not what the judge says of it.
+    HarnessError if its findings.json disagrees with a re-evaluation of its evidence.
     """
     if not judge.is_current(run):
-        again = f"`drillproof recheck {run.name}` judges it anew"
         raise HarnessError(
-            f"{run}/findings.json is not what this drillproof says of the run: edited, or older; {again}"
+            f"{run}/findings.json differs from a re-evaluation: it was edited, or an older version wrote it; "
+            f"`drillproof recheck {run.name}` evaluates the run again"
         )
-    with _written(run):
-        return _concluded(run, _signer(run, key))
+    return finish(run, key)
 
 
 def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
