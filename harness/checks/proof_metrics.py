@@ -24,7 +24,7 @@ DEFINITIONS: Mapping[str, str] = {
 EQUAL, SOUND = "equal", "sound"
 """What is asked: whether the data are what they were, or only whether they come back and are sound."""
 
-LEFT_OUT: Mapping[str, Mapping[str, str]] = {
+EXCLUSIONS: Mapping[str, Mapping[str, str]] = {
     "mysql": {
         "the next AUTO_INCREMENT of a table": "the server moves it by itself",
         "privileges": "accounts are in the fingerprint, with their passwords; what they may do is not",

@@ -271,10 +271,10 @@ def application(file: Path | None, place: SharedDrills | None = None) -> Applica
     """
     if file is None:
         return None
-    from harness.workloads.manifests.load import OURS, Where, load
+    from harness.workloads.manifests.load import OWN_CLUSTER, TargetCluster, load
 
     allowed = place.permission if place else None
-    return load(file, Where(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OURS)
+    return load(file, TargetCluster(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OWN_CLUSTER)
 
 
 def place(existing: ExistingCluster) -> SharedDrills | None:

@@ -190,7 +190,7 @@ def detect(
     if sources.is_chart(manifests):
         namespace = namespace or manifests.resolve().name
     objects = sources.of_anything(manifests, namespace)
-    found = scaffold.found(str(manifests), objects, namespace or sources.namespace_of(objects))
+    found = scaffold.detect(str(manifests), objects, namespace or sources.namespace_of(objects))
     path = os.path.relpath(manifests, out.parent) if out else str(manifests)
     text = scaffold.proposal(found, path, chart=sources.is_chart(manifests))
     if as_json:

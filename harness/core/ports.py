@@ -151,7 +151,7 @@ class Reusable(Protocol):
 
 
 @runtime_checkable
-class Mendable(Protocol):
+class Repairable(Protocol):
     """The extra power of a store that its administrator can bring back from its members' own volumes."""
 
     def mend(self) -> None:

@@ -16,7 +16,7 @@ from harness.core.wait import NotYet, until
 from harness.faults.annotations import Annotate
 from harness.faults.base import BaseFault
 from harness.faults.observations import gone, of_pods
-from harness.workloads.volume_claims import discard, held_by
+from harness.workloads.volume_claims import claims_of, discard
 
 _RETAINED = "drillproof.dev/retained"
 _TYPE = "defaultVolumeType"
@@ -35,7 +35,7 @@ class LoseVolumes(BaseFault):
 
     def inject(self, target: Target) -> None:
         pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
-        claims = [claim for pod in pods if name_of(pod) in self.pods for claim in held_by(pod)]
+        claims = [claim for pod in pods if name_of(pod) in self.pods for claim in claims_of(pod)]
         if not claims:
             raise FaultHadNoEffect(f"{', '.join(self.pods)} had no claims")
         discard(target.cluster.kubectl, target.namespace, claims)
@@ -110,7 +110,7 @@ class HostPathVolume(BaseFault):
 
     def _replace_volume(self, target: Target) -> None:
         old = self._pod(target)
-        discard(target.cluster.kubectl, target.namespace, held_by(old))
+        discard(target.cluster.kubectl, target.namespace, claims_of(old))
 
         def runs() -> None:
             new = self._pod(target)

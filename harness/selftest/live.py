@@ -62,7 +62,7 @@ class Live:
         *_, last = read_attempts(file)
         self._last_n = last.n
         self._ticker = Ticker(self._clock, 1, first=last.tick)
-        self._rows = {member: store.slowly(member) for member in store.members}
+        self._rows = {member: store.reference_digest(member) for member in store.members}
 
     def outcomes(self, catalogue: Iterable[Sabotage]) -> Iterator[Outcome]:
         """Do every sabotage, one at a time; the last outcome tells whether all was healed."""
@@ -167,7 +167,7 @@ class Live:
             before, after = (_parts(Run(path), when, member) for when in ("before", "after"))
             if not after or all(before.get(part) == after.get(part) for part in self._rows[member]):
                 continue  # it could not be read, or it is no rows that were meant
-            slow = self._store.slowly(member)
+            slow = self._store.reference_digest(member)
             for part in self._rows[member].keys() | slow.keys():
                 by_slow = self._rows[member].get(part) != slow.get(part)
                 by_fast = before.get(part) != after.get(part)

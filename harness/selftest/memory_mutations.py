@@ -186,7 +186,7 @@ class SpoilableStore(MemoryStore):
         else:
             raise ToolFailed((self.name, member), 1, f"cannot {statement}")
 
-    def slowly(self, member: str) -> dict[str, str]:
+    def reference_digest(self, member: str) -> dict[str, str]:
         """The rows of each table, sorted and hashed as one text."""
         tables = self._state(member).tables
         return {

@@ -91,7 +91,7 @@ class Spoilable(Protocol):
     def execute(self, member: str, statement: str) -> None:
         """Run one administrator's statement on one member. ToolFailed if the member refuses it."""
 
-    def slowly(self, member: str) -> dict[str, str]:
+    def reference_digest(self, member: str) -> dict[str, str]:
         """The rows of every table (key prefix), by part, hashed by the client from values it read one by one.
 
         A second way to the same answer as `digest`, which shares no code with it; names are those of `digest`'s parts.

@@ -11,13 +11,13 @@ from harness.core.kubernetes import RunsKubectl
 from harness.core.model import Digest, Json, Volume
 from harness.core.wait import NotYet, until
 from harness.evidence.journal import Journal
-from harness.workloads.database_probe import Examiner, NoPlace, unready
+from harness.workloads.database_probe import CannotRun, DatabaseProbe, unready
 from harness.workloads.detection import Database
 
 
-def examiner(kubectl: RunsKubectl) -> Examiner:
+def examiner(kubectl: RunsKubectl) -> DatabaseProbe:
     """Asks the databases of one cluster."""
-    return Examiner(kubectl, resources.fixtures() / "prove")
+    return DatabaseProbe(kubectl, resources.fixtures() / "prove")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class DatabaseReader:
     """The databases of one cluster. With `namespace`, they run there, and are recorded under their old namespace."""
 
     journal: Journal
-    examiner: Examiner
+    examiner: DatabaseProbe
     namespace: str = ""
 
     def wait_for_all(self, databases: Sequence[Database], within_s: float) -> list[Database]:
@@ -101,14 +101,14 @@ class DatabaseReader:
         def ready() -> None:
             try:
                 self.examiner.ready(there)
-            except NoPlace as error:  # often only for a moment: until its volume is provisioned
+            except CannotRun as error:  # often only for a moment: until its volume is provisioned
                 if clock.now_s() - began_s > timeouts.PLACE_S:
                     raise
                 raise NotYet(str(error)) from error
 
         try:
             until(ready, waited_for=f"{there.key} to answer", within_s=within_s, every_s=2)
-        except NoPlace as error:
+        except CannotRun as error:
             self._unread(database, "health", error)
             return False
         except TimedOut as error:

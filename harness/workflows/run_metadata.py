@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.checks.proof_metrics import LEFT_OUT as NOT_COMPARED
+from harness.checks.proof_metrics import EXCLUSIONS as NOT_COMPARED
 from harness.clusters.environment import Ground
 from harness.core import paths, process
 from harness.core.errors import HarnessError
@@ -21,8 +21,8 @@ from harness.workflows.drill.scenario import facts as of_scenario
 from harness.workflows.hooks import Hook
 from harness.workloads.application import Application, StoreKind
 from harness.workloads.detection import Database
-from harness.workloads.exclusions import LEFT_OUT
-from harness.workloads.external import GivenKind
+from harness.workloads.exclusions import EXCLUSIONS
+from harness.workloads.external import ExternalKind
 
 
 def common(
@@ -63,12 +63,12 @@ def of_databases(databases: Iterable[Database]) -> dict[str, dict[str, Json]]:
 
 def of_drill(options: Options, application: Application, ground: Ground) -> dict[str, Json]:
     """All that run.json says of a drill."""
-    scenario, brought = options.scenario, application.brought
+    scenario, brought = options.scenario, application.by_manifests
     kinds = {name: application.kind(name) for name in options.stores}
     left_out: dict[str, Mapping[str, Json]] = {
-        name: dict(application.left_out.get(name, ())) for name in options.stores
+        name: dict(application.exclusions.get(name, ())) for name in options.stores
     }
-    left_out |= {"objects": dict(LEFT_OUT["objects"])}
+    left_out |= {"objects": dict(EXCLUSIONS["objects"])}
     if brought:
         left_out |= {"application": _not_compared(options, application)}
     return {
@@ -101,11 +101,11 @@ def of_drill(options: Options, application: Application, ground: Ground) -> dict
 def _not_compared(options: Options, application: Application) -> dict[str, Json]:
     """Of an application of the user's: what is in no store that is drilled, and why."""
     unasked = (name for name in application.stores if name not in options.stores)
-    return {**dict(application.left_out["application"]), **dict.fromkeys(unasked, "left out by --stores")}
+    return {**dict(application.exclusions["application"]), **dict.fromkeys(unasked, "left out by --stores")}
 
 
 def _is_indexed(kind: StoreKind) -> bool:
-    of = kind.of if isinstance(kind, GivenKind) else kind
+    of = kind.of if isinstance(kind, ExternalKind) else kind
     return isinstance(of, type) and issubclass(of, Indexed)
 
 

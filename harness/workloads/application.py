@@ -1,4 +1,4 @@
-"""What is protected: an application with its stores. Ours is `workloads.custos.CUSTOS`; others have their own."""
+"""What a drill protects: an application with its stores. `workloads.custos` has the built-in one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from harness.core.model import Objectives
 from harness.core.ports import Cluster, Datastore, Service
 
 Secrets = Mapping[str, Mapping[str, str]]
-"""What Secrets hold, by their names and keys."""
+"""The content of Secrets, by name and key."""
 
 
 class StoreKind(Protocol):
-    """The class of a datastore; calling it makes one for a namespace of a cluster."""
+    """The class of a datastore. Calling it creates the datastore of one namespace of a cluster."""
 
     @property
     def name(self) -> str:
@@ -28,14 +28,14 @@ class StoreKind(Protocol):
 
     @property
     def secret_keys(self) -> tuple[str, ...]:
-        """The keys of its Secret `<name>-credentials`, which is made anew for every cluster."""
+        """The keys of its Secret `<name>-credentials`, whose values are generated for every cluster."""
 
     def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Datastore:
-        """The datastore itself; `secret` is what the Secret holds."""
+        """`secret` is the content of the Secret."""
 
 
 class ServiceKind(Protocol):
-    """The class of a service; calling it makes one for a namespace of a cluster."""
+    """The class of a service. Calling it creates the service of one namespace of a cluster."""
 
     @property
     def name(self) -> str:
@@ -43,74 +43,72 @@ class ServiceKind(Protocol):
 
     @property
     def store(self) -> str:
-        """The store that it keeps everything in; without it, it is not deployed."""
+        """The store that it keeps its data in; without this store it is not deployed."""
 
     @property
-    def pods(self) -> tuple[str, ...]:
-        """The pods that it runs in."""
+    def pods(self) -> tuple[str, ...]: ...
 
     @property
     def secret_keys(self) -> tuple[str, ...]:
-        """The keys of its Secret `<name>-credentials`, as for a store."""
+        """As for a store."""
 
     def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Service:
-        """The service itself; `secret` is what the Secret holds."""
+        """`secret` is the content of the Secret."""
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What an application of the user's brings in place of fixtures: manifests that do all of it themselves."""
+class ManifestApplication:
+    """The manifests of a user's application, and what a drill needs to know of them. They replace the fixtures."""
 
     name: str
     objects: tuple[Object, ...] = field(repr=False)
-    strategy: str  # the one that they have, in a word
+    strategy: str  # the name of the only one
     objectives: Objectives
     secrets: Secrets = field(repr=False)  # those among the objects
-    generate: Mapping[str, Sequence[str]]  # the keys of those that are made anew for each drill
+    generate: Mapping[str, Sequence[str]]  # by Secret: the keys whose values are generated for each drill
     passwords: Mapping[str, tuple[str, str]]  # by store: the Secret and the key
-    hidden: frozenset[str] = field(repr=False)  # what must be in no evidence
-    images: Mapping[str, str]  # by every image that its pods ask for, a pod that does
-    told: tuple[str, ...]  # what is going to be drilled, in words
-    changed: tuple[str, ...]  # what is deployed otherwise than the manifests say, in words
+    hidden: frozenset[str] = field(repr=False)  # values that must not be in the evidence
+    images: Mapping[str, str]  # by every image of its pods: a pod that uses it
+    summary: tuple[str, ...]  # lines for people: what the drill does
+    changes: tuple[str, ...]  # lines for people: how the deployed objects differ from the manifests
 
-    def credentials(self, fresh: Secrets) -> Secrets:
-        """What each store is handed, by its name; `fresh` are the Secrets that were made anew."""
-        there = {**self.secrets, **fresh}
-        return {store: {"password": there[secret][key]} for store, (secret, key) in self.passwords.items()}
+    def credentials(self, generated: Secrets) -> Secrets:
+        """The password of each store, by the store's name."""
+        secrets = {**self.secrets, **generated}
+        return {store: {"password": secrets[secret][key]} for store, (secret, key) in self.passwords.items()}
 
-    def deployed(self, fresh: Secrets) -> tuple[Object, ...]:
-        """All objects, the `fresh` Secrets before the others."""
-        made: list[Object] = [
+    def to_deploy(self, generated: Secrets) -> tuple[Object, ...]:
+        """All objects, the `generated` Secrets first."""
+        secrets: list[Object] = [
             {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict(values)}
-            for name, values in fresh.items()
+            for name, values in generated.items()
         ]
-        return (*made, *self.objects)
+        return (*secrets, *self.objects)
 
 
 @dataclass(frozen=True)
 class Application:
     """`fixtures` has a folder for each store: its `dataset.toml`, and an overlay of manifests for each strategy.
 
-    A store of ours needs no `dataset.toml` of its own.
+    A built-in store needs no `dataset.toml`.
     """
 
     namespace: str
     fixtures: Path
     kinds: tuple[StoreKind, ...]
-    left_out: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)  # by store: not compared, and why
-    brought: Brought | None = None  # then nothing of the fixtures is used
+    exclusions: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)  # by store: not compared, and why
+    by_manifests: ManifestApplication | None = None  # used in place of the fixtures
     services: tuple[ServiceKind, ...] = ()
     images: tuple[str, ...] = ()  # those of versions.toml's `extras` that its pods need
 
     @property
     def stores(self) -> tuple[str, ...]:
-        """The names of its stores, in the order in which they are named everywhere."""
+        """The names of its stores, in the order used everywhere."""
         return tuple(kind.name for kind in self.kinds)
 
     def kind(self, store: str) -> StoreKind:
-        """The class of a store by its name."""
         return next(kind for kind in self.kinds if kind.name == store)
 
     def on(self, stores: Collection[str]) -> tuple[ServiceKind, ...]:
-        """The services that there are where only `stores` are deployed."""
+        """The services that can run with only these `stores`."""
         return tuple(service for service in self.services if service.store in stores)

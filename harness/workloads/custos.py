@@ -8,7 +8,7 @@ from harness.core import resources
 from harness.core.choices import choose
 from harness.workloads.application import Application
 from harness.workloads.consul.adapter import Consul
-from harness.workloads.exclusions import LEFT_OUT
+from harness.workloads.exclusions import EXCLUSIONS
 from harness.workloads.keycloak.login import Keycloak
 from harness.workloads.mysql.adapter import MySQL
 from harness.workloads.postgres.adapter import Postgres
@@ -17,22 +17,21 @@ NAMESPACE = "custos"
 
 DATASTORES: Mapping[str, type[MySQL | Postgres | Consul]] = {store.name: store for store in (MySQL, Postgres, Consul)}
 
-
-CUSTOS = Application(NAMESPACE, resources.fixtures(), tuple(DATASTORES.values()), LEFT_OUT)
-"""What is protected where nobody says otherwise."""
+CUSTOS = Application(NAMESPACE, resources.fixtures(), tuple(DATASTORES.values()), EXCLUSIONS)
+"""The default deployment."""
 
 SHIPPED = Application(
     "custos-shipped",
     resources.fixtures() / "custos-shipped",
     CUSTOS.kinds,
-    LEFT_OUT,
+    EXCLUSIONS,
     services=(Keycloak,),
     images=(Keycloak.name,),
 )
-"""The same stores with the settings that Custos' own charts and values had, and Keycloak on PostgreSQL."""
+"""The same stores with the settings of Custos' own charts and values, and Keycloak on PostgreSQL."""
 
 
 def deployment(name: str) -> Application | None:
-    """What is protected, by its name; None for the one that it is where nobody says otherwise. Misconfigured."""
+    """A deployment by its name; None for the default one. Misconfigured."""
     known = {NAMESPACE: None, SHIPPED.namespace: SHIPPED}
     return known[choose("deployment", name, known)]

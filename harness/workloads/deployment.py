@@ -1,4 +1,4 @@
-"""What is deployed into one namespace: the stores of `custos`, or another application, as their manifests say."""
+"""Deploys an application into one namespace: built-in stores from fixtures, or a user's own manifests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.core import timeouts, wait
 from harness.core.errors import Misconfigured
-from harness.core.json import at, text
+from harness.core.json import at, mapping, text
 from harness.core.kubernetes import LABEL, Object, condition, documents, make_anew, name_of, objects, standing
 from harness.core.model import Json
 from harness.core.ports import Cluster
@@ -30,86 +30,81 @@ class Deployment:
     strategy: str
     fixtures: Path
     credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
-    open: Callable[[str], None] | None = None  # makes the namespace for a run where that is not ours to do at will
-    adapt: Callable[[Object], Object] = lambda thing: thing  # what must be otherwise in a manifest where this is
-    brought: tuple[Object, ...] = field(default=(), repr=False)  # deployed in place of fixtures
+    create_namespace: Callable[[str], None] | None = None  # for a run, where drillproof may not do so itself
+    adapt: Callable[[Object], Object] = lambda thing: thing  # changes each manifest for this cluster
+    objects: tuple[Object, ...] = field(default=(), repr=False)  # deployed in place of fixtures
 
     def apply(self, run: str) -> None:
-        """Create the namespace, its secrets and the leave for a first start, and apply every store's manifests."""
-        if self.open:
-            self.open(run)
+        """Create the namespace, the Secrets and the permission for a first start, and apply all manifests."""
+        if self.create_namespace:
+            self.create_namespace(run)
         else:
             self.remove()
             self._apply(_object("Namespace", self.namespace, {LABEL: run}))
         things = [_labelled(each, run) if each["kind"] == "Namespace" else each for each in self.manifests()]
-        self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.beginning(run), *things]})
+        self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.prerequisites(run), *things]})
 
-    def beginning(self, run: str) -> tuple[Object, ...]:
-        """What is there before any manifest: the Secrets, and the leave for a first start."""
+    def prerequisites(self, run: str) -> tuple[Object, ...]:
+        """What must exist before the manifests are applied: the Secrets, and the permission for a first start."""
         objects = [
             _object("Secret", f"{store}-credentials", {LABEL: run}, self.namespace, stringData=dict(values))
             for store, values in self.credentials.items()
         ]
-        # Empty databases may initialise themselves only where this exists. It is kept out of backups, so that
-        # a restore that brought no data is refused by the start scripts, and can't look like a healthy start.
-        apart: Mapping[str, Json] = {LABEL: run, "velero.io/exclude-from-backup": "true"}
-        return (*objects, _object("ConfigMap", "first-start", apart, self.namespace, data={"allowed": "yes"}))
+        # The start scripts initialise an empty database only if this exists. Backups exclude it, so after a restore
+        # without data they refuse to start, and it cannot look healthy.
+        labels: Mapping[str, Json] = {LABEL: run, "velero.io/exclude-from-backup": "true"}
+        return (*objects, _object("ConfigMap", "first-start", labels, self.namespace, data={"allowed": "yes"}))
 
     def manifests(self) -> tuple[Object, ...]:
-        """Every store's manifests under the strategy, or what was brought, as they are applied here."""
-        if self.brought:
-            return tuple(map(self.adapt, self.brought))
+        """All manifests as they are applied here."""
+        if self.objects:
+            return tuple(map(self.adapt, self.objects))
         folders = [overlay(self.fixtures, store, self.strategy) for store in self.credentials]
         render = ("create", "--dry-run=client", "--validate=false", "-n", self.namespace, "-o", "json", "-k")
         return tuple(
             self.adapt(thing) for folder in folders for thing in documents(self.cluster.kubectl(*render, str(folder)))
         )
 
-    def close(self) -> None:
-        """Take the leave for a first start back: from now on an empty volume is a loss, never a new beginning."""
+    def forbid_first_start(self) -> None:
+        """Withdraw the permission for a first start: from now on an empty volume is a loss."""
         self.cluster.kubectl("delete", "configmap", "first-start", "-n", self.namespace)
 
     def ready(self) -> None:
-        """Return if every pod that the manifests ask for is Ready by the orchestrator's word, and every Job done.
-
-        NotYet otherwise.
-        """
-        kinds = "statefulsets,deployments,pods,jobs.batch"
-        listing = self.cluster.kubectl("get", kinds, "-n", self.namespace, "-o", "json")
-        items = json.loads(listing)["items"]
-        wanted = sum(item["spec"]["replicas"] for item in items if item["kind"] in {"StatefulSet", "Deployment"})
-        pods = {item["metadata"]["name"]: condition(item, "Ready") == "True" for item in items if _is_to_run(item)}
+        """Return if Kubernetes reports every pod of the manifests as Ready and every Job as Complete; else NotYet."""
+        found = objects(self.cluster.kubectl, "statefulsets,deployments,pods,jobs.batch", "-n", self.namespace)
+        workloads = [each for each in found if each["kind"] in {"StatefulSet", "Deployment"}]
+        wanted = sum(int(text(each, "spec", "replicas")) for each in workloads)
+        pods = {name_of(each): condition(each, "Ready") == "True" for each in found if _is_to_run(each)}
         unready = sorted(name for name, is_ready in pods.items() if not is_ready)
         if wanted == 0 or len(pods) < wanted or unready:
-            said = f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}"
-            raise wait.NotYet(said, (Reason.PodsNotReady,), unready)
-        if undone := [name_of(item) for item in items if _is_to_be_done(item)]:
-            raise wait.NotYet(f"not done: {', '.join(undone)}", (Reason.PodsNotReady,), undone)
+            seen = f"{len(pods)} of {wanted} pods; not ready: {', '.join(unready) or 'none'}"
+            raise wait.NotYet(seen, (Reason.PodsNotReady,), unready)
+        if incomplete := [name_of(each) for each in found if _is_to_complete(each)]:
+            raise wait.NotYet(f"not complete: {', '.join(incomplete)}", (Reason.PodsNotReady,), incomplete)
 
-    def unwell(self) -> tuple[str, ...]:
-        """The pods that are not Ready, and where they stand."""
+    def not_ready(self) -> tuple[str, ...]:
+        """The pods that are not Ready, with the state of their containers."""
         pods = objects(self.cluster.kubectl, "pods", "-n", self.namespace)
         unready = (pod for pod in pods if _is_to_run(pod) and condition(pod, "Ready") != "True")
-        return tuple(f"{text(pod, 'metadata', 'name')} {standing(pod)}" for pod in unready)
+        return tuple(f"{name_of(pod)} {standing(pod)}" for pod in unready)
 
     def restart(self, members: Sequence[str]) -> dict[str, dict[str, Json]]:
-        """Let every member's pod be made anew, all at once, as after a power cut; return their UIDs, old and new.
-
-        Returns as soon as the new ones are there, well or not.
-        """
+        """Delete every member's pod at once, as in a power cut. Returns their old and new UIDs, ready or not."""
         return make_anew(self.cluster.kubectl, self.namespace, members, within_s=timeouts.HEALTHY_S)
 
     def remove(self) -> None:
-        """Remove the namespace, if it is there, with all that is in it; refuse one that is not ours."""
+        """Delete the namespace, if it exists. Misconfigured if drillproof did not create it."""
         found = self.cluster.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "json")
         if not found.strip():
             return
         if LABEL not in json.loads(found)["metadata"].get("labels", {}):
-            raise Misconfigured(f"a namespace {self.namespace} that drillproof did not make is there; remove it first")
+            raise Misconfigured(
+                f"the namespace {self.namespace} exists, and drillproof did not create it; delete it first"
+            )
         self.cluster.kubectl("delete", "namespace", self.namespace, within_s=timeouts.DAMAGE_S)
 
     def discard(self, lost: Collection[str]) -> None:
-        """Remove claims and the pods that hold them, so that both are made anew. TimedOut if one stays."""
+        """Delete claims and the pods that use them, so that controllers create both again. TimedOut if one stays."""
         volume_claims.discard(self.cluster.kubectl, self.namespace, lost)
 
     def _apply(self, item: Object) -> None:
@@ -127,7 +122,7 @@ def overlay(fixtures: Path, store: str, strategy: str) -> Path:
 
 
 def generate(keys: Sequence[str], kinds: Mapping[str, str]) -> dict[str, str]:
-    """Fresh secrets for `keys`; `kinds` names those that must have a form: uuid, or gossip (32 bytes in base64)."""
+    """New secrets for `keys`; `kinds` has those in a special form: uuid, or gossip (32 bytes in base64)."""
     alphabet = string.ascii_letters + string.digits
     forms = {
         "uuid": lambda: str(uuid.uuid4()),
@@ -144,20 +139,17 @@ def _object(kind: str, name: str, labels: Mapping[str, Json], namespace: str = "
 
 
 def _labelled(thing: Object, run: str) -> Object:
-    """An object with our label beside its own."""
-    metadata = at(thing, "metadata")
-    assert isinstance(metadata, Mapping)  # it has a name
-    labels = at(thing, "metadata", "labels")
-    own = labels if isinstance(labels, Mapping) else {}
-    return {**thing, "metadata": {**metadata, "labels": {**own, LABEL: run}}}
+    """An object with drillproof's label added."""
+    labels = {**mapping(thing, "metadata", "labels"), LABEL: run}
+    return {**thing, "metadata": {**mapping(thing, "metadata"), "labels": labels}}
 
 
-def _is_to_be_done(item: Object) -> bool:
-    """Whether it is a Job that the manifests make, and that has not done what it is for."""
+def _is_to_complete(item: Object) -> bool:
+    """Whether it is a Job of the manifests that is not Complete."""
     is_job = item["kind"] == "Job" and not at(item, "metadata", "ownerReferences")
     return is_job and at(item, "spec", "suspend") is not True and condition(item, "Complete") != "True"
 
 
 def _is_to_run(item: Object) -> bool:
-    """Whether it is a pod, and not one that has done what it was for."""
+    """Whether it is a pod that has not Succeeded."""
     return item["kind"] == "Pod" and text(item, "status", "phase") != "Succeeded"

@@ -1,4 +1,4 @@
-"""Which pods of a backup are databases, and what they cannot be without."""
+"""Detects which pods are databases, and what a pod needs to start."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 
 ANNOTATION = "drillproof.fingerprint"
-"""On a pod: the path, in the database's container, of the fingerprint that a hook wrote before the backup."""
+"""Annotation of a pod: the path, in the database's container, of the fingerprint that its hook writes."""
 
 IMAGES = {
     "mysql": re.compile(r"mysql(-server)?|mariadb(-server)?|percona(-server)?"),
     "postgres": re.compile(r"postgres(ql)?|postgis|timescaledb(-ha)?|spilo.*"),
     "consul": re.compile(r"consul"),
 }
-"""What images are called, without registry, folder and tag, that hold a server of a kind."""
+"""Names of server images by kind, without registry, folder and tag."""
 
 PROGRAMS = {"mysqld": "mysql", "mariadbd": "mysql", "mysqld_safe": "mysql", "postgres": "postgres", "consul": "consul"}
 PORTS = {"mysql": 3306, "postgres": 5432, "consul": 8500}
@@ -29,18 +29,18 @@ _NAMED = re.compile(r"(?P<kind>[a-z]+)=(?P<namespace>[^/]+)/(?P<pod>[^/]+)(/(?P<
 
 @dataclass(frozen=True)
 class Database:
-    """One database server: a container of a pod. Each is judged by itself."""
+    """One database server: a container of a pod. Each is judged separately."""
 
     kind: str
     namespace: str
     pod: str
     container: str
-    why: str  # how we know
-    fingerprint: str = ""  # the path of its fingerprint; "" where none was taken
+    why: str  # how it was detected
+    fingerprint: str = ""  # the path of its fingerprint; "" if it has none
 
     @property
     def key(self) -> str:
-        """Names it in events and reports: `mysql shop/db-0`."""
+        """Its name in events and reports: `mysql shop/db-0`."""
         return f"{self.kind} {self.place}"
 
     @property
@@ -50,28 +50,28 @@ class Database:
 
 
 def databases(pods: Iterable[Object], named: Sequence[str] = ()) -> tuple[Database, ...]:
-    """Every database among the pods; `named` are more of them, as KIND=NAMESPACE/POD[/CONTAINER].
+    """Every database among the pods, detected or `named` as KIND=NAMESPACE/POD[/CONTAINER].
 
-    Misconfigured if there is none: then nothing could be read back, and nothing proved.
+    Misconfigured if there is none: then nothing can be proved.
     """
     listed = tuple(pods)
-    found = {each.key: each for each in recognised(listed)}
+    found = {each.key: each for each in detected(listed)}
     found |= {each.key: each for each in (_named(word, listed) for word in named)}
     if not found:
         seen = ", ".join(sorted(_address(pod) for pod in listed)[:5]) or "no pods"
         raise Misconfigured(
-            f"no database was found among the pods of the backup ({seen}); name one with --database KIND=NAMESPACE/POD"
+            f"no database was detected among the backup's pods ({seen}); name one with --database KIND=NAMESPACE/POD"
         )
     return tuple(found[key] for key in sorted(found))
 
 
-def recognised(pods: Iterable[Object]) -> tuple[Database, ...]:
-    """Every database that is recognised among the pods; there may be none."""
+def detected(pods: Iterable[Object]) -> tuple[Database, ...]:
+    """Every database that is detected among the pods; there may be none."""
     return tuple(each for pod in pods for each in _of(pod))
 
 
 def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[str, ...]:
-    """Every Secret that a pod cannot start without and that is not in the backup: `shop/db (for shop/db-0)`."""
+    """Every Secret that a pod needs to start and that is not among `secrets`: `shop/db (for shop/db-0)`."""
     return tuple(
         dict.fromkeys(
             f"{text(pod, 'metadata', 'namespace')}/{name} (for {_address(pod)})"
@@ -83,20 +83,20 @@ def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[s
 
 
 def _of(pod: Object) -> Iterator[Database]:
-    """The first of each kind: two of one kind would listen at the same port."""
+    """The first of each kind: two of one kind would listen on the same port."""
     kinds: set[str] = set()
     for container in items(pod, "spec", "containers"):
-        # The annotation speaks for one database alone.
+        # The annotation is for one database only.
         annotated = not kinds and bool(text(pod, "metadata", "annotations", ANNOTATION))
         seen = _seen(container, annotated=annotated)
-        beside = bool(kinds) and "-server" not in _words(container)  # as an agent of Consul may stand beside any server
+        beside = bool(kinds) and "-server" not in _words(container)  # an agent of Consul can be a sidecar of any server
         if seen and seen[0] not in kinds and not (seen[0] == "consul" and beside):
             kinds.add(seen[0])
             yield _database(pod, text(container, "name"), *seen)
 
 
 def _seen(container: Json, *, annotated: bool) -> tuple[str, str] | None:
-    """The kind of server that a container runs, and how we know."""
+    """The kind of server that a container runs, and how it was detected."""
     image = text(container, "image")
     name = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
     words = [word.rsplit("/", 1)[-1] for word in _words(container)]
@@ -109,29 +109,29 @@ def _seen(container: Json, *, annotated: bool) -> tuple[str, str] | None:
             continue
         if PORTS[kind] in ports:
             return kind, f"image {image}, port {PORTS[kind]}"
-        # A client has the image of its server, too, and a command of its own.
+        # A client also has the image of its server, but its own command.
         if annotated or not items(container, "command"):
             return kind, f"image {image}{', has a fingerprint' if annotated else ''}"
     return None
 
 
 def _words(container: Json) -> tuple[str, ...]:
-    """What it runs, as far as its manifest says."""
+    """The command line, as far as the manifest has it."""
     return tuple(map(str, (*items(container, "command"), *items(container, "args"))))
 
 
 def _named(word: str, pods: Sequence[Object]) -> Database:
     parts = _NAMED.fullmatch(word)
     if not parts or parts["kind"] not in PORTS:
-        raise Misconfigured(f"--database {word!r}: write KIND=NAMESPACE/POD, KIND one of {', '.join(PORTS)}")
+        raise Misconfigured(f"--database {word!r}: write KIND=NAMESPACE/POD with KIND one of {', '.join(PORTS)}")
     pod = next((pod for pod in pods if _address(pod) == f"{parts['namespace']}/{parts['pod']}"), None)
     if pod is None:
         known = ", ".join(sorted(map(_address, pods))[:10])
-        raise Misconfigured(f"--database {word!r}: the backup has no such pod; it has {known or 'none'}")
+        raise Misconfigured(f"--database {word!r}: the backup does not have this pod; it has {known or 'none'}")
     names = [text(container, "name") for container in items(pod, "spec", "containers")]
     container = parts["container"] or names[0]
     if container not in names:
-        raise Misconfigured(f"--database {word!r}: the pod has no such container; it has {', '.join(names)}")
+        raise Misconfigured(f"--database {word!r}: the pod does not have this container; it has {', '.join(names)}")
     return _database(pod, container, parts["kind"], "named by you")
 
 
@@ -147,12 +147,12 @@ def _database(pod: Object, container: str, kind: str, why: str) -> Database:
 
 
 def secrets_of(pod: Object) -> Iterator[str]:
-    """The Secrets without which a pod cannot start."""
+    """The Secrets that a pod needs to start."""
     yield from _needed(pod, ("secret", "secretName"), "secretRef", "secretKeyRef")
 
 
 def configs_of(pod: Object) -> Iterator[str]:
-    """The ConfigMaps without which a pod cannot start."""
+    """The ConfigMaps that a pod needs to start."""
     yield from _needed(pod, ("configMap", "name"), "configMapRef", "configMapKeyRef")
 
 
@@ -168,4 +168,4 @@ def _needed(pod: Object, volume: tuple[str, str], of_all: str, of_key: str) -> I
 
 
 def _address(pod: Object) -> str:
-    return f"{text(pod, 'metadata', 'namespace')}/{text(pod, 'metadata', 'name')}"
+    return f"{text(pod, 'metadata', 'namespace')}/{name_of(pod)}"

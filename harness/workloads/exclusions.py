@@ -33,7 +33,7 @@ def _consul() -> Pairs:
     return tuple((kind + name, why) for kind, listed in by_kind.items() for name, why in listed)
 
 
-LEFT_OUT: Mapping[str, Pairs] = {
+EXCLUSIONS: Mapping[str, Pairs] = {
     "mysql": _mysql(),
     "postgres": (
         *postgres_digest.EXCLUDED,

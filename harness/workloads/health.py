@@ -1,4 +1,4 @@
-"""What may be wrong with a member, each with its reason, and what comes of all."""
+"""What can be wrong with a member, each with its reason code."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from harness.core.reason import Reason, ordered
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that may be wrong with a member, and whether it is so."""
+    """Something that can be wrong with a member, and whether it is."""
 
-    is_so: bool
+    exists: bool
     reason: Reason
     detail: str
     objects: tuple[str, ...] = ()
 
 
-def health_of(asked: Iterable[Problem], *, good: str, role: str, identity: str) -> Health:
-    """The health of a member of which all of this was asked; `good` says how it is where nothing is wrong."""
-    wrong = [each for each in asked if each.is_so]
+def health_of(problems: Iterable[Problem], *, good: str, role: str, identity: str) -> Health:
+    """A member's health. `good` is the detail if no problem exists."""
+    wrong = [each for each in problems if each.exists]
     return Health(
         ok=not wrong,
         detail="; ".join(each.detail for each in wrong) or good,

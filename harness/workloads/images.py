@@ -1,4 +1,4 @@
-"""The images that restored pods ask for."""
+"""The images that pods use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.core.kubernetes import Object
 
 
 def wanted(pods: Iterable[Object]) -> dict[str, str]:
-    """Every image that these pods name, in full, with a pod that does."""
+    """The full name of every image of these pods, with a pod that uses it."""
     return {
         full_name(text(container, "image")): f"{text(pod, 'metadata', 'namespace')}/{text(pod, 'metadata', 'name')}"
         for pod in pods

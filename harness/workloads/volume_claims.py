@@ -1,4 +1,4 @@
-"""Persistent volume claims: who holds them, and how they are got rid of."""
+"""Persistent volume claims: which a pod uses, and how to delete them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.wait import NotYet, until
 
 
-def held_by(pod: Object) -> tuple[str, ...]:
-    """The claims of a pod."""
+def claims_of(pod: Object) -> tuple[str, ...]:
+    """The claims that a pod uses."""
     return tuple(
         text(volume, "persistentVolumeClaim", "claimName")
         for volume in items(pod, "spec", "volumes")
@@ -20,28 +20,28 @@ def held_by(pod: Object) -> tuple[str, ...]:
 
 
 def discard(kubectl: RunsKubectl, namespace: str, claims: Collection[str]) -> None:
-    """Delete claims and the pods that hold them; return when those claims are gone. StatefulSets make both anew.
+    """Delete claims and the pods that use them, and return when these claims are gone. TimedOut if one stays.
 
-    TimedOut if one stays.
+    StatefulSets create both again.
     """
     here = f"--namespace={namespace}"
     uids = {text(claim, "metadata", "uid") for claim in _named(kubectl, here, claims)}
     if not uids:
         return
-    # The claims first: their finalizer keeps them until the pods are gone, and a new pod finds no old claim.
+    # The claims first: their finalizer keeps them until the pods are gone, so a new pod never gets an old claim.
     kubectl("delete", "pvc", *sorted(claims), here, "--wait=false")
 
-    def let_go() -> None:
+    def gone() -> None:
         left = [claim for claim in _named(kubectl, here, claims) if text(claim, "metadata", "uid") in uids]
         if left:
-            # Again and again: a pod that was made while the old claim was still there waits for it for ever.
-            names = [name_of(claim) for claim in left]
-            pods = [pod for pod in objects(kubectl, "pods", here) if set(held_by(pod)) & set(names)]
-            if held := [name_of(pod) for pod in pods]:
-                kubectl("delete", "pods", *held, here, "--force", "--grace-period=0", "--wait=false")
-            raise NotYet(f"still held: {', '.join(sorted(names))}")
+            # Repeated: a pod that was created while the old claim existed waits for it for ever.
+            names = set(map(name_of, left))
+            users = [name_of(pod) for pod in objects(kubectl, "pods", here) if names & set(claims_of(pod))]
+            if users:
+                kubectl("delete", "pods", *users, here, "--force", "--grace-period=0", "--wait=false")
+            raise NotYet(f"not deleted: {', '.join(sorted(names))}")
 
-    until(let_go, waited_for="the claims to go", within_s=timeouts.DAMAGE_S, every_s=2)
+    until(gone, waited_for="the claims to be deleted", within_s=timeouts.DAMAGE_S, every_s=2)
 
 
 def _named(kubectl: RunsKubectl, here: str, claims: Collection[str]) -> list[Object]:

@@ -1,4 +1,4 @@
-"""Many runs over time: what sets the status of a series, what is usual, what is believed, and what is proved no more."""
+"""Many runs over time: what sets the status of a series, what is usual, what is believed, what is no longer proved."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from harness.workflows.hooks import Hook
 from harness.workflows.progress import Progress
 from harness.workloads.deployment import Deployment
 
-LEFT_OUT = ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "mysql", objects=("volume dump",))
+EXCLUSIONS = ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "mysql", objects=("volume dump",))
 LEAKED = ExpectedFinding("fence-held", Reason.PacketEscaped)
 RESTORE_FAILED = ExpectedFinding("restore-complete", Reason.RestoreFailed)
 DAMAGED = ExpectedFinding("backup-complete", Reason.RepositoryDamaged)
@@ -73,7 +73,7 @@ def left_out(**how: object) -> Callable[[World], Scenario]:
     def scenario(world: World) -> Scenario:
         fault = LeaveOut(world, really=how.get("really") is not False)
         beside = how.get("beside") is True
-        notices = how.get("expected", (LEFT_OUT,))
+        notices = how.get("expected", (EXCLUSIONS,))
         assert isinstance(notices, tuple)
         return Scenario(troubles=(Trouble(fault, "backup", beside=beside),), expected_findings=notices)
 
@@ -100,10 +100,10 @@ def test_a_bad_backup_that_nobody_notices_fails(memory: Memory, monkeypatch: pyt
     "notice",
     [
         DAMAGED,
-        replace(LEFT_OUT, store="consul"),
-        replace(LEFT_OUT, member="mysql-1"),
-        replace(LEFT_OUT, objects=("volume data",)),
-        replace(LEFT_OUT, causes=(Reason.DiskFull,)),
+        replace(EXCLUSIONS, store="consul"),
+        replace(EXCLUSIONS, member="mysql-1"),
+        replace(EXCLUSIONS, objects=("volume data",)),
+        replace(EXCLUSIONS, causes=(Reason.DiskFull,)),
         LEAKED,
     ],
 )
@@ -116,9 +116,9 @@ def test_what_is_noticed_for_another_reason_or_of_another_store_is_not_noticed(
 @pytest.mark.parametrize(
     ("first", "other", "verdict"),
     [
-        (LEFT_OUT, LEAKED, "pass"),
-        (LEAKED, LEFT_OUT, "pass"),
-        (RESTORE_FAILED, LEFT_OUT, "pass"),  # the first cannot tell, as there was no restore
+        (EXCLUSIONS, LEAKED, "pass"),
+        (LEAKED, EXCLUSIONS, "pass"),
+        (RESTORE_FAILED, EXCLUSIONS, "pass"),  # the first cannot tell, as there was no restore
         (LEAKED, DAMAGED, "fail"),
         (LEAKED, RESTORE_FAILED, "unknown"),
         (RESTORE_FAILED, LEAKED, "unknown"),
@@ -133,7 +133,7 @@ def test_either_of_two_may_notice_where_luck_decides(
 
 
 def test_who_could_not_tell_has_not_noticed(memory: Memory) -> None:
-    told = memory.drill(scenario=left_out(expected=(LEFT_OUT, RESTORE_FAILED)))
+    told = memory.drill(scenario=left_out(expected=(EXCLUSIONS, RESTORE_FAILED)))
     assert told["verdict"] == "unknown"
 
 
@@ -142,7 +142,7 @@ def test_a_trouble_that_did_nothing_is_unknown(memory: Memory) -> None:
 
 
 def test_a_trouble_beside_the_backup_is_struck_while_the_tool_works(memory: Memory) -> None:
-    told = memory.drill(scenario=left_out(beside=True, expected=(LEFT_OUT,)))
+    told = memory.drill(scenario=left_out(beside=True, expected=(EXCLUSIONS,)))
     assert has(told, "pass", "damage-seen", "leave-out")
 
 

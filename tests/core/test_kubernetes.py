@@ -153,6 +153,6 @@ def test_the_pods_that_are_not_ready_say_so_and_no_others(tmp_path: Path) -> Non
     listed = [pod({"name": "consul", "state": WAITING}), pod(ready="True", name="consul-2"), done]
     (tmp_path / "pods.json").write_text(json.dumps({"items": listed}))
     cluster = cast("Cluster", SimpleNamespace(kubectl=stub(tmp_path, f"cat {tmp_path}/pods.json")))
-    assert Deployment(cluster, "custos", "dump", tmp_path, {}).unwell() == (
+    assert Deployment(cluster, "custos", "dump", tmp_path, {}).not_ready() == (
         "consul-1 Running: consul CrashLoopBackOff",
     )

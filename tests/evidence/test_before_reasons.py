@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from judged import has
 from memory import Memory
-from test_expected_findings import LEFT_OUT, left_out
+from test_expected_findings import EXCLUSIONS, left_out
 
 from harness.checks import judge
 from harness.core import resources
@@ -85,7 +85,7 @@ def test_a_run_of_then_that_had_to_be_noticed_is_judged_as_it_was(memory: Memory
     told = memory.judge()
     assert told["verdict"] == "pass", told["findings"]
     assert has(told, "pass", "noticed", "VolumeNotBackedUp", "volume dump")
-    assert Run(memory.path).expected_findings == (LEFT_OUT,)
+    assert Run(memory.path).expected_findings == (EXCLUSIONS,)
 
 
 def test_a_run_of_then_that_expected_something_unknown_is_unknown(memory: Memory) -> None:

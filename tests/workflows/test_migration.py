@@ -39,7 +39,7 @@ from harness.workflows.migration.migration import End, Move, Parts
 from harness.workflows.migration.plan import MovePlan, plan
 from harness.workflows.migration.quiesce import BY, WAS, Freezer
 from harness.workflows.migration.request import MoveOptions, Place, options
-from harness.workloads.database_probe import Examiner
+from harness.workloads.database_probe import DatabaseProbe
 
 OPTIONS = MoveOptions(
     kubeconfig=Path("kubeconfig"),
@@ -586,7 +586,7 @@ def _ways(*sides: Side) -> tuple[rollback.End, ...]:
     return tuple(
         rollback.End(
             side.kubectl,
-            Examiner(side.kubectl, resources.fixtures() / "prove"),
+            DatabaseProbe(side.kubectl, resources.fixtures() / "prove"),
             Freezer(side.kubectl, where, lambda _: None),
         )
         for side, where in zip(sides, places, strict=True)

@@ -40,7 +40,7 @@ from harness.workflows.proof import request as requests
 from harness.workflows.proof.proof import BackupInBucket, Parts, Prove, Sandbox
 from harness.workflows.proof.request import ProofOptions
 from harness.workloads import detection
-from harness.workloads.database_probe import Examiner, Garbled, no_place, parts_of, sound_of
+from harness.workloads.database_probe import DatabaseProbe, InvalidOutput, integrity_of, parts_of, why_it_cannot_run
 from harness.workloads.database_probe import lines as fields
 
 DIGEST = "part\ttable shop.orders\t20\t71\t1\npart\taccounts\t4\t93\t1\nend\t2\n"
@@ -100,7 +100,9 @@ class World:
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         self.asked.append(args)
         if args[0] == "get":
-            return "ok" if "--raw" in args else json.dumps({"items": [self.pod]})
+            asked = [("name", arg.rpartition("=")[2]) for arg in args if arg.startswith("--field-selector")]
+            found = {**self.pod, "metadata": {**self.pod["metadata"], **dict(asked)}}
+            return "ok" if "--raw" in args else json.dumps({"items": [found]})
         word = "cat" if "cat" in args else args[-1]
         if word == self.fails:
             raise ToolFailed(["kubectl", *args], 1, "ERROR 2013: Lost connection")
@@ -416,31 +418,31 @@ def test_a_proof_that_does_not_say_what_it_was_to_judge_is_unknown(tmp_path: Pat
 
 @pytest.mark.parametrize("text", ["", "end\t1\n", "part\ta\t1\tx\t1\n", "part\ta\t1\tx\t1\nend\t2\n", "end\n"])
 def test_an_answer_that_is_cut_is_none(text: str) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(InvalidOutput):
         fields(text)
 
 
 @pytest.mark.parametrize("line", ["part\ta\t1\tx\t0", "part\ta\t1\tx\tf", "part\ta\tb\tx\t1", "part\ta\t1", "x"])
 def test_a_part_that_was_not_read_whole_is_no_digest(line: str) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(InvalidOutput):
         parts_of((tuple(line.split("\t")),))
 
 
 def test_a_part_told_twice_is_no_digest() -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(InvalidOutput):
         parts_of((("part", "a", "1", "x", "1"), ("part", "a", "1", "x", "1")))
 
 
 def test_a_check_that_says_something_else_is_no_answer() -> None:
-    with pytest.raises(Garbled, match="oops"):
-        sound_of((("oops", "x"),))
+    with pytest.raises(InvalidOutput, match="oops"):
+        integrity_of((("oops", "x"),))
 
 
 def test_why_a_pod_cannot_run_here() -> None:
     waiting: Json = {"state": {"waiting": {"reason": "ErrImagePull", "message": "no way out"}}, "name": "db"}
-    assert "no way out" in no_place({"status": {"containerStatuses": [waiting]}})
+    assert "no way out" in why_it_cannot_run({"status": {"containerStatuses": [waiting]}})
     crashing: Json = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "name": "db"}
-    assert no_place({"status": {"containerStatuses": [crashing]}}) == ""
+    assert why_it_cannot_run({"status": {"containerStatuses": [crashing]}}) == ""
 
 
 def test_a_database_whose_container_does_not_run_yet_is_asked_later() -> None:
@@ -448,7 +450,7 @@ def test_a_database_whose_container_does_not_run_yet_is_asked_later() -> None:
     world.pod["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
     (database,) = detection.databases(velero_backup.read(good(), good().listing(), NAME).pods)
     with pytest.raises(NotYet, match="CrashLoopBackOff"):
-        Examiner(world.kubectl, resources.fixtures() / "prove").ready(database)
+        DatabaseProbe(world.kubectl, resources.fixtures() / "prove").ready(database)
 
 
 # ---------------------------------------------------------------- what a user asks for

@@ -67,9 +67,9 @@ def options(tmp_path: Path) -> Options:
 
 def deployed(options: Options, cluster: Applied, fresh: Mapping[str, Mapping[str, str]]) -> Deployment:
     assert options.application
-    assert options.application.brought
-    things = options.application.brought.deployed(fresh)
-    return Deployment(cast("Cluster", cluster), "shop", "dump", Path(), {}, brought=things)
+    assert options.application.by_manifests
+    things = options.application.by_manifests.to_deploy(fresh)
+    return Deployment(cast("Cluster", cluster), "shop", "dump", Path(), {}, objects=things)
 
 
 def test_its_own_objects_are_deployed_and_nothing_of_our_fixtures(options: Options) -> None:
@@ -106,7 +106,7 @@ def test_a_job_that_the_manifests_make_is_waited_for_until_it_is_done(options: O
     done: Json = {"conditions": [{"type": "Complete", "status": "True"}]}
     web: list[Json] = [{"kind": "Deployment", "spec": {"replicas": 1}}, pod("web-x", "Running", "True")]
     job: dict[str, Json] = {"kind": "Job", "metadata": {"name": "load"}, "spec": {}}
-    with pytest.raises(NotYet, match="not done: load"):
+    with pytest.raises(NotYet, match="load"):
         deployed(options, Applied([*web, job]), {}).ready()
     of_another: Json = {"name": "load", "ownerReferences": [{"kind": "CronJob"}]}
     for ended in ({**job, "status": done}, {**job, "spec": {"suspend": True}}, {**job, "metadata": of_another}):

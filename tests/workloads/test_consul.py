@@ -364,22 +364,22 @@ def test_keys_by_the_slow_way_are_in_the_parts_of_the_digest(api: Api) -> None:
     lineage = {"Key": "drillproof/lineage", "Flags": 0, "Value": "AA=="}
     ledger = {"Key": "drillproof/ledger/k1", "Flags": 0, "Value": "AA=="}
     whole(api).answers["/v1/kv/"] = (200, [lineage, ledger, lone, PAIR])
-    slow = store(api).slowly("consul-1")
+    slow = store(api).reference_digest("consul-1")
     assert slow.keys() == {name for name in parts(api) if name.startswith("kv ")}
 
 
 def test_a_server_without_a_key_has_no_part_by_the_slow_way(api: Api) -> None:
     del whole(api).answers["/v1/kv/"]
-    assert store(api).slowly("consul-1") == {}
+    assert store(api).reference_digest("consul-1") == {}
 
 
 @pytest.mark.parametrize("change", [{"Flags": 2}, {"Value": "AA=="}, {"Value": None}, {"Key": "vault/core/B"}])
 def test_the_slow_way_sees_what_the_digest_sees(api: Api, change: dict[str, object]) -> None:
-    before = store(whole(api)).slowly("consul-1")
+    before = store(whole(api)).reference_digest("consul-1")
     api.answers["/v1/kv/"] = (200, [OTHER, PAIR])
-    assert store(api).slowly("consul-1") == before
+    assert store(api).reference_digest("consul-1") == before
     api.answers["/v1/kv/"] = (200, [PAIR, OTHER | change])
-    assert store(api).slowly("consul-1") != before
+    assert store(api).reference_digest("consul-1") != before
 
 
 def test_the_bench_measures(api: Api) -> None:

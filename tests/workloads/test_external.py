@@ -13,14 +13,14 @@ from harness.core.errors import HarnessError, ToolFailed
 from harness.core.ports import Cluster, Datastore
 from harness.core.reason import Reason
 from harness.workflows.run_metadata import _is_indexed
-from harness.workloads.consul.external import GivenConsul
-from harness.workloads.external import Given, GivenKind, Server
+from harness.workloads.consul.external import ExternalConsul
+from harness.workloads.external import ExternalKind, ExternalStore, Server
 from harness.workloads.mysql import external
 from harness.workloads.mysql.catalog import catalog
-from harness.workloads.mysql.external import GivenMySQL
+from harness.workloads.mysql.external import ExternalMySQL
 from harness.workloads.postgres import external as postgres_given
 from harness.workloads.postgres.adapter import _primary_health, _standby_health
-from harness.workloads.postgres.external import GivenPostgres
+from harness.workloads.postgres.external import ExternalPostgres
 
 SERVER = Server("shop-mysql", "mysql", ("db-0", "db-1"), "server", 3307, "clerk", ("shop", "till"), ("sh", "/open.sh"))
 
@@ -61,11 +61,11 @@ class Kubectl:
 
 
 def test_a_database_that_is_not_there_or_holds_nothing_is_no_ground_for_a_drill() -> None:
-    SERVER.is_filled(["shop", "till", "more"], ["shop", "till", "more", "sys"])
-    with pytest.raises(HarnessError, match="shop-mysql has no database till; it has shop"):
-        SERVER.is_filled(["shop"], ["shop"])
-    with pytest.raises(HarnessError, match=r"database till of shop-mysql holds no row.*--after deploy=COMMAND"):
-        SERVER.is_filled(["shop"], ["shop", "till"])
+    SERVER.require_data(["shop", "till", "more"], ["shop", "till", "more", "sys"])
+    with pytest.raises(HarnessError, match=r"shop-mysql .*till.*shop"):
+        SERVER.require_data(["shop"], ["shop"])
+    with pytest.raises(HarnessError, match=r"till of shop-mysql.*--after deploy=COMMAND"):
+        SERVER.require_data(["shop"], ["shop", "till"])
 
 
 def test_mysqls_databases_are_asked_for_one_row_each() -> None:
@@ -133,24 +133,24 @@ def test_a_standby_may_reach_its_primary_by_any_name() -> None:
 
 
 def test_a_datastore_is_of_the_server_that_the_file_names() -> None:
-    kind = GivenKind(GivenMySQL, SERVER)
+    kind = ExternalKind(ExternalMySQL, SERVER)
     store = kind(cast("Cluster", Kubectl()), "shop", {"password": "p"})
     assert (kind.name, kind.members) == (store.name, store.members) == ("shop-mysql", ("db-0", "db-1"))
     assert (store.container, store.port, store.user) == ("server", 3307, "clerk")
-    postgres = GivenPostgres(cast("Cluster", Kubectl()), "shop", SERVER, {"password": "p"})
+    postgres = ExternalPostgres(cast("Cluster", Kubectl()), "shop", SERVER, {"password": "p"})
     assert (postgres.main, postgres.user, postgres.sender) == ("shop", "clerk", "")
 
 
 def test_its_indexes_are_held_where_it_has_any() -> None:
-    kinds: dict[Given[Datastore], bool] = {GivenMySQL: True, GivenPostgres: True, GivenConsul: False}
-    assert {of: _is_indexed(GivenKind(of, SERVER)) for of in kinds} == kinds
+    kinds: dict[ExternalStore[Datastore], bool] = {ExternalMySQL: True, ExternalPostgres: True, ExternalConsul: False}
+    assert {of: _is_indexed(ExternalKind(of, SERVER)) for of in kinds} == kinds
 
 
 def test_its_own_command_is_run_once_its_container_runs_and_none_where_it_has_none() -> None:
     cluster = Kubectl(refuses=1)
-    SERVER.bring_back(cast("Cluster", cluster), "shop")
+    SERVER.run_recover_command(cast("Cluster", cluster), "shop")
     where = ("exec", "-n", "shop", "db-0", "-c", "server", "--")
     assert cluster.did == [(*where, "true"), (*where, "true"), (*where, "sh", "/open.sh")]
     silent = Kubectl()
-    Server("s", "mysql", ("db-0",), "server", 3306, "root", ()).bring_back(cast("Cluster", silent), "shop")
+    Server("s", "mysql", ("db-0",), "server", 3306, "root", ()).run_recover_command(cast("Cluster", silent), "shop")
     assert silent.did == []

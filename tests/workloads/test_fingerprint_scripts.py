@@ -9,7 +9,7 @@ import pytest
 
 from harness.core import process, resources
 from harness.core.errors import ToolFailed
-from harness.workloads.database_probe import lines, parts_of, sound_of
+from harness.workloads.database_probe import integrity_of, lines, parts_of
 
 SCRIPTS = resources.fixtures() / "prove"
 CONSUL = r"""#!/bin/sh
@@ -44,7 +44,7 @@ def test_a_script_tells_in_lines_that_can_be_read(consul: Path) -> None:
     (name, part), *_ = parts_of(lines(ask(consul, "digest"))).items()
     assert (name, part.rows) == ("keys", 2)
     assert lines(ask(consul, "newest")) == ()
-    assert sound_of(lines(ask(consul, "check"))).sound == 1
+    assert integrity_of(lines(ask(consul, "check"))).sound == 1
 
 
 def test_the_other_servers_of_a_cluster_are_told_by_their_addresses(consul: Path) -> None:
@@ -74,7 +74,7 @@ def test_who_replicates_from_a_mysql_and_from_whom_it_does(tmp_path: Path) -> No
 
 
 def test_damage_is_told_on_one_line(consul: Path) -> None:
-    assert sound_of(lines(ask(consul, "check", DAMAGED="yes"))).damaged == ("snapshot: hash is wrong ",)
+    assert integrity_of(lines(ask(consul, "check", DAMAGED="yes"))).damaged == ("snapshot: hash is wrong ",)
 
 
 def test_a_fingerprint_is_written_whole_or_not_at_all(consul: Path, tmp_path: Path) -> None:

@@ -39,10 +39,10 @@ def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
     needed = _known_data(options).bytes_estimate() * ROOM
     paths.room(needed, f"known data of the size {options.size}", "choose a smaller --size")
     application = _application(options)
-    brought, extras = application.brought, application.images if application.on(options.stores) else ()
+    brought, extras = application.by_manifests, application.images if application.on(options.stores) else ()
     if not brought:
         return local.ensure(options.images, options.mirror, say, extras)
-    for line in brought.told:
+    for line in brought.summary:
         say(line)
     return preload.on_nodes(local.ensure(options.images, options.mirror, say), dict(brought.images))
 
@@ -89,7 +89,7 @@ class Site(Session):
         facts = run_metadata.of_drill(options, application, ground)
         with self.record(options.runs, options.scenario.name, facts, on_event) as journal:
             run = journal.path.parent
-            for change in brought.changed if (brought := application.brought) else ():
+            for change in brought.changes if (brought := application.by_manifests) else ():
                 journal.append("note", text=f"deployed otherwise than the manifests say: {change}")
             secrets = self._credentials, self._generated
             parts = _parts(options, ground, cluster, known=known, run=run, secrets=secrets, left=left)
@@ -131,7 +131,7 @@ class Site(Session):
         alike = made_of is not None and made_of == self._made_of
         if left and alike and reusable and self._cluster and self._cluster.is_whole():
             return left
-        if brought := application.brought:
+        if brought := application.by_manifests:
             self._generated = {name: generate(keys, {}) for name, keys in brought.generate.items()}
             self._credentials = brought.credentials(self._generated)
             self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}
@@ -153,7 +153,7 @@ def made_up(kinds: Iterable[StoreKind | ServiceKind]) -> dict[str, dict[str, str
 def _known_data(options: Options) -> dataset.KnownData:
     """What is loaded into the stores; nothing into those of an application of the user's, which has its own."""
     application = _application(options)
-    if application.brought:
+    if application.by_manifests:
         return dataset.nothing(options.seed, options.size)
     for store in options.stores:
         overlay(application.fixtures, store, options.strategy)
@@ -186,8 +186,8 @@ def _parts(
     application, plan, (credentials, fresh) = _application(options), options.scenario.plan, secrets
     namespace = (source and plan.namespace) or application.namespace
     deployment = Deployment(cluster, namespace, options.strategy, application.fixtures, credentials)
-    if application.brought:
-        deployment = replace(deployment, credentials={}, brought=application.brought.deployed(fresh))
+    if application.by_manifests:
+        deployment = replace(deployment, credentials={}, objects=application.by_manifests.to_deploy(fresh))
     engine = ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name)
     if source:
         classes = _classes(source, application.namespace) if plan.storage_class else ()

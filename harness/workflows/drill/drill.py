@@ -20,7 +20,7 @@ from harness.core.ports import (
     Dataset,
     Datastore,
     Machines,
-    Mendable,
+    Repairable,
     Reusable,
     Service,
     Target,
@@ -135,10 +135,10 @@ class Drill:
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
         # What is beside the members, too: a trouble of the drill before may have taken a pod, or one loads data.
-        if left or self._parts.services or self._parts.deployment.brought:
+        if left or self._parts.services or self._parts.deployment.objects:
             wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=timeouts.SERVICE_S)
         if not left:
-            self._parts.deployment.close()
+            self._parts.deployment.forbid_first_start()
 
     def _seed(self) -> None:
         parts = self._parts
@@ -246,7 +246,7 @@ class Drill:
     def _recover(self) -> None:
         plan, within_s = self._scenario.plan, self._recover_within_s()
         stores = self._parts.stores
-        mend = {store.name: store.mend for store in stores if plan.mend and isinstance(store, Mendable)}
+        mend = {store.name: store.mend for store in stores if plan.mend and isinstance(store, Repairable)}
         recover = {store.name: store.recover for store in stores} if plan.restore else mend
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
@@ -381,7 +381,7 @@ class Drill:
             yield
         except (ToolFailed, TimedOut) as error:
             self._parts.cluster.kubectl("get", "--raw", "/readyz")
-            self._steps.fail("; ".join((str(error), *self._parts.deployment.unwell())), error)
+            self._steps.fail("; ".join((str(error), *self._parts.deployment.not_ready())), error)
 
     def _close_ledgers(self) -> None:
         for writer in self._writers.values():

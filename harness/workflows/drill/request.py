@@ -53,7 +53,7 @@ def options(
     """
     asked = []
     known, fixtures = (application.stores, application.fixtures) if application else (STORES, resources.fixtures())
-    brought = application.brought if application else None
+    brought = application.by_manifests if application else None
     if brought and size != "small":
         raise Misconfigured(f"--size {size} is of drillproof's own known data; {brought.name} has its own")
     for found in scenarios(names, scenario.load(folder or resources.scenarios(), known)):

@@ -29,7 +29,7 @@ from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import beyond
 from harness.workflows.session import SelfTest
 from harness.workloads import custos
-from harness.workloads.application import Application, Brought
+from harness.workloads.application import Application, ManifestApplication
 from harness.workloads.deployment import Deployment, generate
 
 _VELERO = "github.com/vmware-tanzu/velero"
@@ -71,7 +71,7 @@ class Found:
 
     def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:  # noqa: ARG002 # there is this one
         """In the claimed namespace, with the StorageClass and the image registry of this cluster."""
-        opened = replace(deployment, open=self.shared.open)
+        opened = replace(deployment, create_namespace=self.shared.open)
         return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.shared.permission, thing))
 
     def facts(self) -> dict[str, Json]:
@@ -112,7 +112,7 @@ class SharedDrills:
         found, context = look(self, options.application), self.permission.context
         with found.shared.removed_on_error():
             _copies_with(found, options.engine)
-            for line in brought.told if (brought := _brought(options.application)) else ():
+            for line in brought.summary if (brought := _brought(options.application)) else ():
                 say(line)
             say(f"the context {context}: {found.kubernetes}, {found.velero_image}; no network isolation around it")
             found.shared.claim(found.role, found.user)
@@ -134,7 +134,7 @@ class SharedDrills:
             engine = found.backup_engine(found.shared, found.uploader, run)
             restic = engine.wanted_checks("the-repository") if found.uploader == "restic" else ()
             restore = (engine.wanted_restore(backup, backup),) if options.scenario.plan.restore else ()
-            made = (*deployment.beginning(run), *deployment.manifests())
+            made = (*deployment.prerequisites(run), *deployment.manifests())
             return (
                 found.shared.namespace_object(run),
                 *((found.role.binding(found.user, run),) if found.user else ()),
@@ -199,14 +199,14 @@ def _deployment(found: Found, options: Options) -> Deployment:
     application = options.application
     secrets = assembly.made_up(application.kind(name) for name in options.stores)
     made = Deployment(found.shared, application.namespace, options.strategy, application.fixtures, secrets)
-    if brought := application.brought:
+    if brought := application.by_manifests:
         fresh = {name: generate(keys, {}) for name, keys in brought.generate.items()}
-        made = replace(made, credentials={}, brought=brought.deployed(fresh))
+        made = replace(made, credentials={}, objects=brought.to_deploy(fresh))
     return found.fitted(made, found.shared)
 
 
-def _brought(application: Application | None) -> Brought | None:
-    return application.brought if application else None
+def _brought(application: Application | None) -> ManifestApplication | None:
+    return application.by_manifests if application else None
 
 
 def _copies_with(found: Found, engine: str) -> None:

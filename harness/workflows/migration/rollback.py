@@ -17,7 +17,7 @@ from harness.core.wait import NotYet, until
 from harness.evidence.run_directory import MOVE, Run
 from harness.workflows.migration.quiesce import Freezer
 from harness.workflows.migration.request import Place
-from harness.workloads.database_probe import Examiner
+from harness.workloads.database_probe import DatabaseProbe
 from harness.workloads.detection import Database
 
 MOST = 3
@@ -47,7 +47,7 @@ class End:
     """One end, to be acted on."""
 
     kubectl: RunsKubectl
-    examiner: Examiner
+    examiner: DatabaseProbe
     freezer: Freezer
 
 

@@ -16,7 +16,7 @@ from harness.core.reason import Reason
 from harness.core.wait import NotYet, until
 from harness.workloads.consul.digest import digest
 from harness.workloads.consul.ledger import account_of, row_of
-from harness.workloads.consul.reference_digest import slowly
+from harness.workloads.consul.reference_digest import reference_digest
 from harness.workloads.consul.server import ACCOUNTS, LEDGER, READ_S, Self, Server, batches
 from harness.workloads.consul.statement import execute
 from harness.workloads.consul.writer import WRITE_S, ConsulWriter
@@ -59,7 +59,7 @@ class Consul:
     def _itself(self, member: str) -> Iterator[Server]:
         """The server that was meant: ToolFailed if another answers, or if it would ask another."""
         with self._server(member) as server:
-            own = server.about_its_data()
+            own = server.own_agent_info()
             if own.node != member:
                 raise ToolFailed((member, "agent self"), 1, f"{own.node} answered in its place")
             yield server
@@ -95,7 +95,7 @@ class Consul:
     def _wait_until_applied(self) -> None:
         with contextlib.ExitStack() as stack:
             servers = [stack.enter_context(self._server(member)) for member in self.members]
-            target = max(server.about_itself().commit_index for server in servers)
+            target = max(server.agent_info().commit_index for server in servers)
             until(
                 lambda: _applied(servers, target),
                 waited_for="every Consul server to apply what was seeded",
@@ -108,7 +108,7 @@ class Consul:
         ToolFailed if it does not answer.
         """
         with self._server(member) as server:
-            own = server.about_itself()
+            own = server.agent_info()
             try:
                 problems, summary = _quorum(server, own, self.members)
             except ToolFailed as error:  # it knows of no leader, and who it is all the same
@@ -118,7 +118,7 @@ class Consul:
     def digest(self, member: str) -> Reading:
         """Everything that this server itself holds, but for what `consul_digest` lists with the reason."""
         with self._server(member) as server:
-            own = server.about_its_data()
+            own = server.own_agent_info()
             return Reading(own.node, digest(server, own, self.members))
 
     def writer(self) -> Writer:
@@ -140,10 +140,10 @@ class Consul:
         with self._server(member) as server:
             execute(server, statement)
 
-    def slowly(self, member: str) -> dict[str, str]:
+    def reference_digest(self, member: str) -> dict[str, str]:
         """The keys as this server holds them, by the parts of the digest's names, hashed in another way."""
         with self._itself(member), self._cluster.forward(self._namespace, member, PORT) as address:
-            return slowly(address, self._token)
+            return reference_digest(address, self._token)
 
     def mend(self) -> None:
         """Tell every server who its peers are, by `peers.json`; they then find their quorum themselves."""
@@ -182,7 +182,7 @@ def _set(row: tuple[object, ...]) -> dict[str, dict[str, object]]:
 
 
 def _applied(servers: Sequence[Server], target: int) -> None:
-    applied = [server.about_itself().applied_index for server in servers]
+    applied = [server.agent_info().applied_index for server in servers]
     if min(applied) < target:
         raise NotYet(f"applied {applied} of {target}")
 

@@ -24,7 +24,7 @@ class _Open(Server):
         return True
 
 
-class GivenConsul(Consul):
+class ExternalConsul(Consul):
     """Implements `harness.core.ports.Datastore` for the servers of an application's own."""
 
     def __init__(self, cluster: Cluster, namespace: str, server: Described, secret: Mapping[str, str]) -> None:
@@ -55,4 +55,4 @@ class GivenConsul(Consul):
 
     def recover(self) -> None:
         """What the application's file names for it; nothing, if it comes back by itself."""
-        self._described.bring_back(self._cluster, self._namespace)
+        self._described.run_recover_command(self._cluster, self._namespace)

@@ -15,7 +15,7 @@ WITHIN_S = 120.0
 _OF_THE_DRILL = ("drillproof/ledger/", "drillproof/accounts/")
 
 
-def slowly(address: tuple[str, int], token: str) -> dict[str, str]:
+def reference_digest(address: tuple[str, int], token: str) -> dict[str, str]:
     """A hash for every group of keys (`kv vault/core`), of its keys in their order with flags and values as bytes."""
     connection = http.client.HTTPConnection(*address, timeout=WITHIN_S)
     try:

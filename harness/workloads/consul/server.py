@@ -81,7 +81,7 @@ class Server:
         """Drop its connections; may be called twice."""
         self._session.close()
 
-    def about_itself(self) -> Self:
+    def agent_info(self) -> Self:
         """Never forwarded. Whether `node` is the server that was meant is for the caller to see."""
         with self.asked("agent self"):
             said = self.client.agent.self()
@@ -99,12 +99,12 @@ class Server:
             settings=said["DebugConfig"],
         )
 
-    def about_its_data(self) -> Self:
+    def own_agent_info(self) -> Self:
         """As `about_itself`, but ToolFailed if the server would forward even a stale read.
 
         It does so until it has heard from a leader for the first time since it started.
         """
-        own = self.about_itself()
+        own = self.agent_info()
         if own.role != "leader" and not own.heard_from_leader:
             raise ToolFailed((self.member, "read"), 1, "has not heard from a leader since it started")
         return own

@@ -1,6 +1,6 @@
 """How the values of one column of known data are made: one class for each `kind` of a dataset.toml.
 
-Values are a pure function of the column's dice and the row number. Columns are made in chunks, since choosing a
+Values are a pure function of the column's random and the row number. Columns are made in chunks, since choosing a
 thousand values at once is what makes pure Python fast enough.
 """
 
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from harness.workloads.dataset.dice import Dice, Scatter
+from harness.workloads.dataset.seeded_random import Permutation, SeededRandom
 
 LONGEST = 200_000
 """The most characters a text value may have."""
@@ -24,7 +24,7 @@ _FRACTION = (1 << _FRACTION_BITS) - 1
 class Column(Protocol):
     """Makes the values of a column."""
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
         """The values of the rows `first` to `first + count - 1`; `dice` is this chunk's own."""
 
 
@@ -45,7 +45,7 @@ class Serial:
     def at(self, row: int) -> int:
         return self.start + row * self.step
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # nothing left to chance
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # nothing left to chance
         return range(self.at(first), self.at(first + count), self.step)
 
 
@@ -53,18 +53,18 @@ class Serial:
 class Uuid:
     """UUIDs of version 7: unique, and rising with the row number, as a bulk load likes its keys."""
 
-    scatter: Scatter
+    permutation: Permutation
     binary: bool
 
     def at(self, row: int) -> str | bytes:
-        chance = self.scatter(row)
+        chance = self.permutation(row)
         time = 1_600_000_000_000 + 977 * row
         value = f"{time:012x}7{chance & 0xFFF:03x}{8 | chance >> 62:x}{chance & (1 << 60) - 1:015x}"
         if self.binary:
             return bytes.fromhex(value)
         return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # `at` has its own
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # `at` has its own
         return [self.at(row) for row in range(first, first + count)]
 
 
@@ -72,17 +72,17 @@ class Uuid:
 class Label:
     """A name made of {n} (from 1 up), {high} and {low} (n in words of 16 bits), {hex} (unique) and {of} (in turn)."""
 
-    scatter: Scatter
+    permutation: Permutation
     format: str
     of: tuple[str, ...]
 
     def at(self, row: int) -> str:
         n = row + 1
         return self.format.format(
-            n=n, high=n >> 16, low=n & 0xFFFF, hex=f"{self.scatter(row):016x}", of=self.of[row % len(self.of)]
+            n=n, high=n >> 16, low=n & 0xFFFF, hex=f"{self.permutation(row):016x}", of=self.of[row % len(self.of)]
         )
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # `at` has its own
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # `at` has its own
         return [self.at(row) for row in range(first, first + count)]
 
 
@@ -92,9 +92,9 @@ class AnyOf:
 
     of: tuple[object, ...]
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
         of, size = self.of, len(self.of)
-        return [of[word % size] for word in dice.words(count)]
+        return [of[word % size] for word in random.words(count)]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class InTurn:
     def at(self, row: int) -> object:
         return self.of[row % len(self.of)]
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # nothing left to chance
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # nothing left to chance
         return [self.at(row) for row in range(first, first + count)]
 
 
@@ -123,14 +123,14 @@ class Ref:
     children: int
     pick: str
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
         at, parents = self.to.at, self.parents
         rows = range(first, first + count)
         if self.pick == "turn":
             return [at(row % parents) for row in rows]
         if self.pick == "block":
             return [at(row * parents // self.children) for row in rows]
-        return [at(word % parents) for word in dice.words(count)]
+        return [at(word % parents) for word in random.words(count)]
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,11 @@ class RefEarlier:
     to: Key
     roots: int
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
         rows = range(first, first + count)
         return [
             None if row % self.roots == 0 else self.to.at(word % row)
-            for row, word in zip(rows, dice.words(count), strict=True)
+            for row, word in zip(rows, random.words(count), strict=True)
         ]
 
 
@@ -154,10 +154,10 @@ class Email:
 
     locals: tuple[str, ...]
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
         of, size = self.locals, len(self.locals)
         rows = range(first + 1, first + count + 1)
-        return [f"{of[word % size]}.{row}@example.org" for row, word in zip(rows, dice.words(count), strict=True)]
+        return [f"{of[word % size]}.{row}@example.org" for row, word in zip(rows, random.words(count), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,9 @@ class Text:
     min: int
     max: int
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
         pool, starts = self.pool, len(self.pool) - self.max
-        words = dice.words(count)
+        words = random.words(count)
         sizes = _lengths(words, self.min, self.max, first)
         return [
             pool[(start := (word >> _FRACTION_BITS) % starts) : start + size]
@@ -185,9 +185,9 @@ class Bytes:
     min: int
     max: int
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:
-        sizes = _lengths(dice.words(count), self.min, self.max, first)
-        pool, end = dice.named("bytes").bytes(sum(sizes)), 0
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
+        sizes = _lengths(random.words(count), self.min, self.max, first)
+        pool, end = random.named("bytes").bytes(sum(sizes)), 0
         return [pool[end : (end := end + size)] for size in sizes]
 
 
@@ -198,9 +198,9 @@ class Integer:
     min: int
     max: int
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
         low, span = self.min, self.max - self.min + 1
-        return [low + word % span for word in dice.words(count)]
+        return [low + word % span for word in random.words(count)]
 
 
 @dataclass(frozen=True)
@@ -210,18 +210,18 @@ class Decimals:
     precision: int
     scale: int
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
         most = 10**self.precision - 1
         span = 2 * most + 1
-        return [Decimal(word % span - most).scaleb(-self.scale) for word in dice.words(count)]
+        return [Decimal(word % span - most).scaleb(-self.scale) for word in random.words(count)]
 
 
 @dataclass(frozen=True)
 class Float:
     """Binary fractions of both signs, so that no decimal notation rounds them."""
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
-        return [((word >> 24) - (1 << 39)) / 1024 for word in dice.words(count)]
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
+        return [((word >> 24) - (1 << 39)) / 1024 for word in random.words(count)]
 
 
 @dataclass(frozen=True)
@@ -231,10 +231,10 @@ class Date:
     first_year: int
     last_year: int
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
         start = date(self.first_year, 1, 1).toordinal()
         days = date(self.last_year, 12, 31).toordinal() - start + 1
-        return [date.fromordinal(start + word % days) for word in dice.words(count)]
+        return [date.fromordinal(start + word % days) for word in random.words(count)]
 
 
 @dataclass(frozen=True)
@@ -245,10 +245,10 @@ class Moment:
     last_year: int
     zone: bool
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
         start = datetime(self.first_year, 1, 1, tzinfo=UTC if self.zone else None)
         span = (datetime(self.last_year + 1, 1, 1, tzinfo=start.tzinfo) - start) // timedelta(microseconds=1)
-        return [start + timedelta(microseconds=word % span) for word in dice.words(count)]
+        return [start + timedelta(microseconds=word % span) for word in random.words(count)]
 
 
 @dataclass(frozen=True)
@@ -259,10 +259,10 @@ class Sometimes:
     value: object
     ratio: float
 
-    def make(self, dice: Dice, first: int, count: int) -> Sequence[object]:
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
         limit = int(self.ratio * 65536)
-        values = self.column.make(dice, first, count)
-        chance = dice.named(f"sometimes {self.value!r}").words(count)
+        values = self.column.make(random, first, count)
+        chance = random.named(f"sometimes {self.value!r}").words(count)
         other = self.value
         return [other if word & 0xFFFF < limit else value for word, value in zip(chance, values, strict=True)]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness.core import resources
 from harness.core.errors import Misconfigured
-from harness.workloads.dataset.dice import Dice
 from harness.workloads.dataset.schema import SIZES, Table, read, read_words
+from harness.workloads.dataset.seeded_random import SeededRandom
 
 _SAMPLE_ROWS = 256
 
@@ -57,8 +57,8 @@ class KnownData:
         )
 
     def _chunks(self, store: str, table: Table) -> Iterator[Iterator[tuple[object, ...]]]:
-        dice = Dice(f"{self.seed}").named(store).named(table.name)
-        columns = [(dice.named(name), column) for name, column in table.columns.items()]
+        random = SeededRandom(f"{self.seed}").named(store).named(table.name)
+        columns = [(random.named(name), column) for name, column in table.columns.items()]
         for first in range(0, table.rows, table.chunk_rows):
             count = min(table.chunk_rows, table.rows - first)
             yield zip(*(column.make(chance.named(first), first, count) for chance, column in columns), strict=True)
@@ -99,7 +99,7 @@ def load(fixtures: Path, seed: int, size: str) -> KnownData:
     return KnownData(
         seed,
         size,
-        {store: read(path, Dice(f"{seed}").named(store), SIZES[size], words) for store, path in files.items()},
+        {store: read(path, SeededRandom(f"{seed}").named(store), SIZES[size], words) for store, path in files.items()},
     )
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from harness.core.toml import Keys
 from harness.workloads.dataset import columns as c
-from harness.workloads.dataset.dice import Dice, Scatter
+from harness.workloads.dataset.seeded_random import Permutation, SeededRandom
 
 SIZES = {"small": 1, "medium": 10, "large": 100}
 """How many times the rows of `small` a size has, where a table's scale is linear."""
@@ -57,7 +57,7 @@ class Table:
 class _Place:
     """Where a column stands while it is read."""
 
-    dice: Dice
+    random: SeededRandom
     words: Words
     above: Mapping[str, Table]
     table: str
@@ -76,21 +76,21 @@ def read_words(path: Path) -> Words:
         of.done()
         names += [f"{one} {other}" for one in given for other in family]
     keys.done()
-    dice = Dice("words")
+    random = SeededRandom("words")
     return Words(
-        world=_pool(world, dice.named("world")),
-        ascii=_pool(plain, dice.named("ascii")),
+        world=_pool(world, random.named("world")),
+        ascii=_pool(plain, random.named("ascii")),
         names=tuple(names),
         locals=tuple(sorted({word for word in plain if word.isalpha() and word.islower()})),
     )
 
 
-def read(path: Path, dice: Dice, factor: int, words: Words) -> dict[str, Table]:
+def read(path: Path, random: SeededRandom, factor: int, words: Words) -> dict[str, Table]:
     """Read one store's `dataset.toml`: its tables by name, in load order. Misconfigured names the file and the key."""
     keys = Keys.of(path)
     tables: dict[str, Table] = {}
     for number, raw in enumerate(keys.take("table", list), 1):
-        table = _table(Keys(f"{path}: table {number}", raw), dice, factor, words, tables)
+        table = _table(Keys(f"{path}: table {number}", raw), random, factor, words, tables)
         if table.name in tables:
             keys.fail(f"table `{table.name}` stands there twice")
         tables[table.name] = table
@@ -98,13 +98,13 @@ def read(path: Path, dice: Dice, factor: int, words: Words) -> dict[str, Table]:
     return tables
 
 
-def _pool(phrases: tuple[str, ...], dice: Dice) -> str:
+def _pool(phrases: tuple[str, ...], random: SeededRandom) -> str:
     """Enough text to cut any piece from."""
     mean = sum(map(len, phrases)) // len(phrases) + 1
-    return " ".join(phrases[word % len(phrases)] for word in dice.words(4 * c.LONGEST // mean))
+    return " ".join(phrases[word % len(phrases)] for word in random.words(4 * c.LONGEST // mean))
 
 
-def _table(keys: Keys, dice: Dice, factor: int, words: Words, above: Mapping[str, Table]) -> Table:
+def _table(keys: Keys, random: SeededRandom, factor: int, words: Words, above: Mapping[str, Table]) -> Table:
     name = keys.take("name", str)
     keys.where = f"{keys.where} ({name})"
     rows = keys.take("rows", int)
@@ -116,7 +116,7 @@ def _table(keys: Keys, dice: Dice, factor: int, words: Words, above: Mapping[str
     made: dict[str, c.Column] = {}
     widest = 1
     for column, raw in keys.take("columns", dict).items():
-        place = _Place(dice.named(name).named(column), words, above, name, rows, made)
+        place = _Place(random.named(name).named(column), words, above, name, rows, made)
         made[column] = _column(Keys(f"{keys.where}: column `{column}`", raw), place)
         widest += _widest(made[column])
     if not made:
@@ -152,11 +152,11 @@ def _serial(keys: Keys, _: _Place) -> c.Column:
 
 
 def _uuid(keys: Keys, place: _Place) -> c.Column:
-    return c.Uuid(Scatter(place.dice), binary=keys.one_of("as", ("text", "bytes")) == "bytes")
+    return c.Uuid(Permutation(place.random), binary=keys.one_of("as", ("text", "bytes")) == "bytes")
 
 
 def _label(keys: Keys, place: _Place) -> c.Column:
-    label = c.Label(Scatter(place.dice), keys.take("format", str), keys.strings("of", [""]))
+    label = c.Label(Permutation(place.random), keys.take("format", str), keys.strings("of", [""]))
     try:
         label.at(0)
     except (KeyError, IndexError, ValueError) as error:
@@ -209,7 +209,7 @@ def _years(keys: Keys) -> tuple[int, int]:
 
 def _documents(place: _Place) -> tuple[object, ...]:
     """JSON of every type: nested, empty, unicode, numbers that must not be rounded."""
-    words = place.dice.words(64)
+    words = place.random.words(64)
     pool = place.words.world
     return (
         {},

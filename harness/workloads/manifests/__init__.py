@@ -1,1 +1,1 @@
-"""An application of the user's own, by a file: what it says, what its manifests bring, what a drill makes of both."""
+"""A user's own application: its file, its manifests, and the application that a drill makes of both."""

@@ -1,4 +1,4 @@
-"""What can be seen in manifests before anything is deployed: databases, how they are opened, what a backup takes."""
+"""What manifests show before anything is deployed: databases, their logins, and what a backup copies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import cast
 
 from harness.backups.velero import ANNOTATION, HOOKS
 from harness.core.errors import Misconfigured
-from harness.core.json import at, integer, items, text
+from harness.core.json import at, integer, items, mapping, text
 from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 from harness.workloads import detection
@@ -19,9 +19,9 @@ from harness.workloads.detection import Database
 from harness.workloads.manifests.spec import USERS, Reference
 
 STATEFUL = "StatefulSet"
-"""The one kind whose pods keep their names, so that a member can be found again after a restore."""
+"""The only kind whose pods keep their names, so that a member can be identified after a restore."""
 
-_TEMPLATED = (STATEFUL, "Deployment", "DaemonSet", "ReplicaSet", "Job")
+_WITH_TEMPLATE = (STATEFUL, "Deployment", "DaemonSet", "ReplicaSet", "Job")
 
 _PASSWORDS = {
     "mysql": ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD"),
@@ -33,42 +33,43 @@ _DATABASES = {"mysql": ("MYSQL_DATABASE", "MARIADB_DATABASE"), "postgres": ("POS
 
 
 @dataclass(frozen=True)
-class Seen:
+class DetectedDatabase:
     """One database, as its pod's manifest shows it."""
 
     database: Database
-    maker: str  # the kind and the name of what makes the pod
+    controller: str  # kind and name of what creates the pod
     user: str | Reference
-    password: Reference | str | None  # the Secret's key; or the plain text's variable; or nothing was seen
-    databases: tuple[str, ...]  # those that are made at the first start
-    copied: tuple[str, ...]  # the volumes that Velero is told to copy
-    uncopied: tuple[str, ...]  # claims of the pod that it is not told of
+    password: Reference | str | None  # the Secret's key; the variable with a plain-text password; None if unknown
+    databases: tuple[str, ...]  # those created at the first start
+    copied: tuple[str, ...]  # the volumes that Velero copies
+    uncopied: tuple[str, ...]  # claims that it does not copy
     hooks: tuple[str, ...]  # the commands that Velero runs, with when and where
 
 
 def pods(objects: Iterable[Object], namespace: str) -> tuple[Object, ...]:
-    """The pods that will be, as their controllers would make them; one `NAME-*` where names are not foreseeable."""
-    return tuple(pod for thing in objects for pod in _made_by(thing, namespace))
+    """The pods that controllers will create from the objects; one `NAME-*` where the names are not predictable."""
+    return tuple(pod for thing in objects for pod in _pods_of(thing, namespace))
 
 
-def maker(pod: Object) -> str:
-    """The kind and the name of what makes a pod."""
+def controller(pod: Object) -> str:
+    """The kind and name of what creates a pod."""
     return text(pod, "madeBy")
 
 
-def databases(objects: Iterable[Object], namespace: str) -> tuple[Seen, ...]:
-    """Every database that is recognised."""
+def databases(objects: Iterable[Object], namespace: str) -> tuple[DetectedDatabase, ...]:
+    """Every database that is detected."""
     listed = tuple(objects)
     by_name = {name_of(pod): pod for pod in pods(listed, namespace)}
-    return tuple(_seen(each, by_name[each.pod], secrets(listed)) for each in detection.recognised(by_name.values()))
+    known = secrets(listed)
+    return tuple(_described(each, by_name[each.pod], known) for each in detection.detected(by_name.values()))
 
 
 def secrets(objects: Iterable[Object]) -> Secrets:
-    """What the Secrets among the objects hold, as text. Misconfigured for one that is no base64."""
+    """The content of the Secrets among the objects, as text. Misconfigured if one is not base64."""
     return {
         name_of(thing): {
-            **{key: _decoded(thing, key, value) for key, value in _map(thing, "data").items()},
-            **{key: str(value) for key, value in _map(thing, "stringData").items()},
+            **{key: _decoded(thing, key, value) for key, value in mapping(thing, "data").items()},
+            **{key: str(value) for key, value in mapping(thing, "stringData").items()},
         }
         for thing in objects
         if text(thing, "kind") == "Secret"
@@ -87,28 +88,27 @@ def copied(pod: Object) -> tuple[str, ...]:
 
 
 def container(pod: Object, name: str) -> Json:
-    """A container of a pod by its name, or the only one if the name is ""; None if there is no such."""
+    """A container of a pod by its name, or the only one if the name is ""; None if there is none."""
     found = items(pod, "spec", "containers")
     if not name:
         return found[0] if len(found) == 1 else None
     return next((each for each in found if text(each, "name") == name), None)
 
 
-def _made_by(thing: Object, namespace: str) -> Iterator[Object]:
+def _pods_of(thing: Object, namespace: str) -> Iterator[Object]:
     kind, name = text(thing, "kind"), name_of(thing)
     if kind == "Pod":
         yield _pod(thing, name, namespace, f"{kind} {name}")
     elif kind == "CronJob":
-        yield from _made_by(
-            {"kind": "Job", "metadata": {"name": name}, "spec": at(thing, "spec", "jobTemplate", "spec")}, namespace
-        )
-    elif kind in _TEMPLATED:
-        template = cast("Object", at(thing, "spec", "template") or {})
+        job = {"kind": "Job", "metadata": {"name": name}, "spec": at(thing, "spec", "jobTemplate", "spec")}
+        yield from _pods_of(cast("Object", job), namespace)
+    elif kind in _WITH_TEMPLATE:
+        template = mapping(thing, "spec", "template")
         first = integer(thing, "spec", "ordinals", "start")
         replicas = at(thing, "spec", "replicas")
         count = replicas if isinstance(replicas, int) else 1
         names = [f"{name}-{first + n}" for n in range(count)] if kind == STATEFUL else [f"{name}-*"]
-        templates = [name_of(each) for each in items(thing, "spec", "volumeClaimTemplates")]
+        templates = list(map(name_of, items(thing, "spec", "volumeClaimTemplates")))
         for each in names:
             claimed: list[Json] = [
                 {"name": one, "persistentVolumeClaim": {"claimName": f"{one}-{each}"}} for one in templates
@@ -118,21 +118,21 @@ def _made_by(thing: Object, namespace: str) -> Iterator[Object]:
 
 def _pod(thing: Object, name: str, namespace: str, made_by: str, claimed: Iterable[Json] = ()) -> Object:
     return {
-        "metadata": {**_map(thing, "metadata"), "name": name, "namespace": namespace},
-        "spec": {**_map(thing, "spec"), "volumes": (*items(thing, "spec", "volumes"), *claimed)},
+        "metadata": {**mapping(thing, "metadata"), "name": name, "namespace": namespace},
+        "spec": {**mapping(thing, "spec"), "volumes": (*items(thing, "spec", "volumes"), *claimed)},
         "madeBy": made_by,
     }
 
 
-def _seen(database: Database, pod: Object, known: Secrets) -> Seen:
+def _described(database: Database, pod: Object, known: Secrets) -> DetectedDatabase:
     where = container(pod, database.container)
-    annotations = _map(pod, "metadata", "annotations")
+    annotations = mapping(pod, "metadata", "annotations")
     user = _variable(where, _USERS[database.kind], known)
     first = _variable(where, _DATABASES.get(database.kind, ()), known)
     password = _variable(where, _PASSWORDS[database.kind], known)
-    return Seen(
+    return DetectedDatabase(
         database,
-        maker(pod),
+        controller(pod),
         user[1] if user else USERS[database.kind],
         None if password is None else password[1] if isinstance(password[1], Reference) else password[0],
         (first[1],) if first and isinstance(first[1], str) else (),
@@ -151,7 +151,7 @@ def _hooks(annotations: Mapping[str, Json], own: str) -> Iterator[str]:
 
 
 def _variable(where: Json, names: Iterable[str], known: Secrets) -> tuple[str, str | Reference] | None:
-    """The first of these variables that a container has: its name, and its value or the Secret's key that gives it."""
+    """The first of these variables that a container has: its name, and its value or the Secret's key with the value."""
     for name in names:
         for each in items(where, "env"):
             if text(each, "name") == name:
@@ -168,15 +168,10 @@ def _variable(where: Json, names: Iterable[str], known: Secrets) -> tuple[str, s
     return None
 
 
-def _map(thing: Json, *path: str) -> Mapping[str, Json]:
-    found = at(thing, *path)
-    return found if isinstance(found, Mapping) else {}
-
-
 def _decoded(thing: Object, key: str, value: Json) -> str:
     try:
         return base64.b64decode(str(value), validate=False).decode(errors="replace")
     except binascii.Error as error:
-        name = name_of(thing)
-        said = f"the Secret {name} holds no base64 under `data.{key}`; plain text is `stringData`"
-        raise Misconfigured(said) from error
+        raise Misconfigured(
+            f"the Secret {name_of(thing)}: `data.{key}` is not base64; write plain text in `stringData`"
+        ) from error

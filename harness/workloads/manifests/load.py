@@ -1,6 +1,6 @@
-"""Holds what a file says against what its manifests bring, and makes an application of both that can be drilled.
+"""Combines an application file with its manifests into an application that can be drilled.
 
-All that can be known to be wrong is refused here, in one line and before a cluster is made.
+Every error that can be detected is reported here, in one line and before a cluster is created.
 """
 
 from __future__ import annotations
@@ -17,67 +17,67 @@ from harness.core.json import items, text
 from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 from harness.workloads import detection, images
-from harness.workloads.application import Application, Brought, Secrets
-from harness.workloads.consul.external import GivenConsul
-from harness.workloads.exclusions import LEFT_OUT
-from harness.workloads.external import Given, GivenKind, Server
+from harness.workloads.application import Application, ManifestApplication, Secrets
+from harness.workloads.consul.external import ExternalConsul
+from harness.workloads.exclusions import EXCLUSIONS
+from harness.workloads.external import ExternalKind, ExternalStore, Server
 from harness.workloads.manifests import inventory, isolation, render, spec
 from harness.workloads.manifests.spec import Description, Reference, Store
-from harness.workloads.mysql.external import GivenMySQL
-from harness.workloads.postgres.external import GivenPostgres
+from harness.workloads.mysql.external import ExternalMySQL
+from harness.workloads.postgres.external import ExternalPostgres
 
 SHORTEST = 8
-"""A shorter secret is found in words where it is none."""
+"""Characters of the shortest secret that is hidden in the evidence: a shorter one would occur in ordinary words."""
 
-_KINDS: Mapping[str, Given[GivenMySQL | GivenPostgres | GivenConsul]] = {
-    "mysql": GivenMySQL,
-    "postgres": GivenPostgres,
-    "consul": GivenConsul,
+_KINDS: Mapping[str, ExternalStore[ExternalMySQL | ExternalPostgres | ExternalConsul]] = {
+    "mysql": ExternalMySQL,
+    "postgres": ExternalPostgres,
+    "consul": ExternalConsul,
 }
 _SECRET_NAME = re.compile(r"(?i)pass|token|secret|key|credential")
-_WHY = "such a one cannot be kept out of the evidence"
+_WHY = "such a password cannot be removed from the evidence"
 
 
 @dataclass(frozen=True)
-class Where:
-    """The cluster that it is drilled on, as far as manifests have to fit it: one of ours if nothing else is said."""
+class TargetCluster:
+    """The cluster of the drill, as far as manifests must fit it. The default is a cluster that drillproof creates."""
 
-    storage_class: str = "drill"  # every claim is given it
-    namespace: str = ""  # the one that a cluster of others allows; "" on ours, which has but the application
-    pulls: bool = False  # whether its nodes get images by themselves
-
-
-OURS = Where()
+    storage_class: str = "drill"  # for every claim
+    namespace: str = ""  # the only one allowed on a shared cluster; "" on drillproof's own
+    pulls: bool = False  # whether its nodes can pull images
 
 
-def load(path: Path, where: Where = OURS) -> Application:
-    """The application that a file describes. Misconfigured for what cannot be drilled as it stands there."""
+OWN_CLUSTER = TargetCluster()
+
+
+def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
+    """The application that a file describes. Misconfigured if it cannot be drilled like that."""
     described = spec.read(path, where.namespace)
     objects, later = render.installed(rendered(described))
     secrets = inventory.secrets(objects)
     if where.namespace:
-        isolation.stays(described.file, objects, secrets, described.namespace)
+        isolation.require_isolation(described.file, objects, secrets, described.namespace)
     pods = {name_of(pod): pod for pod in inventory.pods(objects, described.namespace)}
-    _has_its_secrets(described, pods.values(), secrets)
+    _require_secrets(described, pods.values(), secrets)
     servers = tuple(_server(described, store, pods, secrets) for store in described.stores)
-    _names_all(described, pods)
+    _require_all_named(described, pods)
     passwords = {store.name: store.password for store in described.stores if store.password}
     words = _words(described, servers)
     for store, reference in passwords.items():
-        held = _held(described, f"{store}: `password`", reference, secrets)
-        if held is not None:
-            _can_be_hidden(described, store, held, words)
+        value = _value(described, f"{store}: `password`", reference, secrets)
+        if value is not None:
+            _require_hidable(described, store, value, words)
     changes: list[str] = []
     things = tuple(cast("Object", _adapted(thing, text(thing, "kind"), where, changes)) for thing in objects)
     return Application(
         namespace=described.namespace,
         fixtures=described.file.parent,
-        kinds=tuple(GivenKind(_KINDS[server.kind], server) for server in servers),
-        left_out={
-            **{server.name: LEFT_OUT[server.kind] for server in servers},
+        kinds=tuple(ExternalKind(_KINDS[server.kind], server) for server in servers),
+        exclusions={
+            **{server.name: EXCLUSIONS[server.kind] for server in servers},
             "application": tuple(_not_compared(described, pods)),
         },
-        brought=Brought(
+        by_manifests=ManifestApplication(
             name=described.name,
             objects=things,
             strategy=described.strategy,
@@ -87,17 +87,17 @@ def load(path: Path, where: Where = OURS) -> Application:
             passwords={store: (reference.secret, reference.key) for store, reference in passwords.items()},
             hidden=frozenset(each for each in _hidden(pods.values(), secrets) if each not in words),
             images=images.wanted(pods.values()),
-            told=(*_told(described, servers, pods), *map(_later, later)),
-            changed=tuple(dict.fromkeys(changes)),
+            summary=(*_summary(described, servers, pods), *map(_later, later)),
+            changes=tuple(dict.fromkeys(changes)),
         ),
     )
 
 
 def rendered(described: Description) -> tuple[Object, ...]:
-    """All objects that the file's manifests, or its chart, bring. Misconfigured."""
+    """All objects of the file's manifests or chart. Misconfigured."""
     if described.chart:
         return render.of_chart(described.chart, described.values, described.name, described.namespace)
-    assert described.manifests is not None  # the file names one of both
+    assert described.manifests is not None  # the file has either of them
     return render.of_path(described.manifests, described.namespace)
 
 
@@ -105,19 +105,18 @@ def _server(described: Description, store: Store, pods: Mapping[str, Object], se
     where = f"{described.file}: {store.name}"
     for member in store.members:
         if member not in pods:
-            raise Misconfigured(f"{where}: the manifests make no pod {member}; they make {', '.join(sorted(pods))}")
-        if not inventory.maker(pods[member]).startswith(f"{inventory.STATEFUL} "):
+            raise Misconfigured(f"{where}: the manifests have no pod {member}; they have {', '.join(sorted(pods))}")
+        if not inventory.controller(pods[member]).startswith(f"{inventory.STATEFUL} "):
             raise Misconfigured(
-                f"{where}: {member} is made by a {inventory.maker(pods[member])}, "
-                "whose pods have a new name each time; "
-                "only a StatefulSet's are known again after a restore"
+                f"{where}: {member} is created by a {inventory.controller(pods[member])}, whose pods get new names; "
+                "only a StatefulSet's pods can be identified after a restore"
             )
     container, *_ = [_container(where, store, pods[member]) for member in store.members]
     user = store.user
     if isinstance(user, Reference):
-        found = _held(described, f"{store.name}: `user_from`", user, secrets)
+        found = _value(described, f"{store.name}: `user_from`", user, secrets)
         if found is None:
-            raise Misconfigured(f"{where}: `user_from`: a name cannot be generated; write it as `user`")
+            raise Misconfigured(f"{where}: `user_from`: a user name cannot be generated; write it as `user`")
         user = found
     return Server(
         store.name, store.kind, store.members, container, store.port, user, store.databases, recover=store.recover
@@ -129,33 +128,33 @@ def _container(where: str, store: Store, pod: Object) -> str:
     found = inventory.container(pod, store.container)
     if found is None:
         known = [text(each, "name") for each in items(pod, "spec", "containers")]
-        lacks = f"no container {store.container}; it has" if store.container else "more than one container, say which:"
-        raise Misconfigured(f"{where}: the pod {name} has {lacks} {', '.join(known)}")
-    seen = next((each for each in detection.recognised([pod]) if each.container == text(found, "name")), None)
+        problem = f"no container {store.container}" if store.container else "several containers; set `container`"
+        raise Misconfigured(f"{where}: the pod {name} has {problem}; it has {', '.join(known)}")
+    seen = next((each for each in detection.detected([pod]) if each.container == text(found, "name")), None)
     if seen and seen.kind != store.kind:
-        raise Misconfigured(f"{where}: {name} is {seen.kind} and not {store.kind}: {seen.why}")
+        raise Misconfigured(f"{where}: {name} is {seen.kind}, not {store.kind}: {seen.why}")
     if "mariadb" in text(found, "image"):
-        raise Misconfigured(f"{where}: {name} is MariaDB, whose catalogs are others than MySQL's; it cannot be drilled")
+        raise Misconfigured(f"{where}: {name} is MariaDB, which is not supported: its catalogs differ from MySQL's")
     return text(found, "name")
 
 
-def _has_its_secrets(described: Description, pods: Iterable[Object], secrets: Secrets) -> None:
-    """Every Secret that a pod cannot start without is there, or is made; and none is both."""
+def _require_secrets(described: Description, pods: Iterable[Object], secrets: Secrets) -> None:
+    """Misconfigured unless every Secret that a pod needs to start is either in the manifests or generated."""
     if both := sorted(set(described.generate) & set(secrets)):
         raise Misconfigured(
-            f"{described.file}: the Secret {', '.join(both)} is in the manifests, and is to be generated; take one away"
+            f"{described.file}: the Secret {', '.join(both)} is in the manifests and in [[generate]]; remove one"
         )
-    there = {f"{described.namespace}/{name}" for name in (*secrets, *described.generate)}
-    if missing := detection.missing_secrets(pods, there):
+    known = {f"{described.namespace}/{name}" for name in (*secrets, *described.generate)}
+    if missing := detection.missing_secrets(pods, known):
         lacking = ", ".join(each.removeprefix(f"{described.namespace}/") for each in missing)
         raise Misconfigured(
-            f"{described.file}: the manifests lack Secrets without which pods cannot start: {lacking}; add them, or "
-            "have them made anew with [[generate]]"
+            f"{described.file}: the manifests have no Secret {lacking}, which pods need to start; add it, or let "
+            "drillproof generate it with [[generate]]"
         )
 
 
-def _held(described: Description, what: str, wanted: Reference, secrets: Secrets) -> str | None:
-    """What a key of a Secret holds; None for one that will be made. Misconfigured if there is no such."""
+def _value(described: Description, what: str, wanted: Reference, secrets: Secrets) -> str | None:
+    """The value of a Secret's key; None if it is generated. Misconfigured if there is none."""
     if wanted.key in described.generate.get(wanted.secret, ()):
         return None
     known = {**{name: tuple(values) for name, values in secrets.items()}, **described.generate}
@@ -167,54 +166,54 @@ def _held(described: Description, what: str, wanted: Reference, secrets: Secrets
     return secrets[wanted.secret][wanted.key]
 
 
-def _can_be_hidden(described: Description, store: str, password: str, words: str) -> None:
-    """Misconfigured for a password that would be found where it is none, so that it cannot be kept out of evidence."""
+def _require_hidable(described: Description, store: str, password: str, words: str) -> None:
+    """Misconfigured for a password that also occurs in ordinary text, so that it cannot be removed from evidence."""
     where = f"{described.file}: {store}: its password"
     if len(password) < SHORTEST:
         raise Misconfigured(f"{where} has fewer than {SHORTEST} characters; use a longer one, or [[generate]]: {_WHY}")
     if password in words:
-        raise Misconfigured(f"{where} is a word of the file itself; use another, or [[generate]]: {_WHY}")
+        raise Misconfigured(f"{where} is a word of the file itself; use another one, or [[generate]]: {_WHY}")
 
 
 def _words(described: Description, servers: Sequence[Server]) -> str:
-    """What the evidence is full of: a secret that is one of these words cannot be kept out of it."""
+    """Words that the evidence must contain: a secret that is one of them cannot be removed from it."""
     of_servers = (word for each in servers for word in (each.name, each.user, *each.members, *each.databases))
     return " ".join((described.name, described.namespace, described.strategy, *spec.PORTS, *of_servers))
 
 
-def _names_all(described: Description, pods: Mapping[str, Object]) -> None:
-    """Every database that is seen is drilled, or left out knowingly: no green drill is silent on one."""
+def _require_all_named(described: Description, pods: Mapping[str, Object]) -> None:
+    """Misconfigured unless every detected database is drilled or excluded on purpose."""
     named = {(member, store.kind) for store in described.stores for member in store.members}
-    seen = (each for each in detection.recognised(pods.values()) if each.pod not in described.not_drilled)
+    seen = (each for each in detection.detected(pods.values()) if each.pod not in described.not_drilled)
     if odd := sorted(f"{each.pod} ({each.kind}: {each.why})" for each in seen if (each.pod, each.kind) not in named):
         found = ", ".join(odd)
         raise Misconfigured(
-            f"{described.file}: the manifests run databases that no [[store]] names: {found}; "
-            "name them, or list their pods under `not_drilled`"
+            f"{described.file}: no [[store]] names these databases of the manifests: {found}; "
+            "add them, or list their pods in `not_drilled`"
         )
     if unknown := sorted(set(described.not_drilled) - set(pods)):
-        raise Misconfigured(f"{described.file}: `not_drilled` names {', '.join(unknown)}, and no such pod is made")
+        raise Misconfigured(f"{described.file}: `not_drilled`: the manifests have no pod {', '.join(unknown)}")
 
 
 def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterator[tuple[str, str]]:
-    """What of the application is in no digest, and why."""
+    """What is in no digest, and why."""
     members = {member for store in described.stores for member in store.members}
     for name, pod in pods.items():
         if name in described.not_drilled:
-            yield f"the data of {name}", "left out by `not_drilled` in the application's file"
+            yield f"the data of {name}", "excluded by `not_drilled` in the application file"
         elif name not in members:
             for claim in inventory.claims(pod):
                 yield (
                     f"the files of {name} in {claim}",
-                    "no database was recognised in it; that the volume came back is compared",
+                    "no database was detected in it; that the volume came back is compared",
                 )
 
 
-def _told(described: Description, servers: Sequence[Server], pods: Mapping[str, Object]) -> Iterator[str]:
-    yield f"the application {described.name}, by {described.file}: strategy {described.strategy}"
+def _summary(described: Description, servers: Sequence[Server], pods: Mapping[str, Object]) -> Iterator[str]:
+    yield f"application {described.name} of {described.file}: strategy {described.strategy}"
     for server in servers:
         copies = ", ".join(sorted({volume for member in server.members for volume in inventory.copied(pods[member])}))
-        alone = "" if len(server.members) > 1 else "; it has one member, so nothing of replication is proved"
+        alone = "" if len(server.members) > 1 else "; it has one member, so the drill proves nothing about replication"
         yield (
             f"{server.name}: {server.kind} in {', '.join(server.members)}, databases "
             f"{', '.join(server.databases) or 'all keys'}; Velero copies {copies or 'NOTHING of it'}{alone}"
@@ -223,12 +222,12 @@ def _told(described: Description, servers: Sequence[Server], pods: Mapping[str, 
 
 
 def _later(thing: Object) -> str:
-    moments = text(thing, "metadata", "annotations", render.HOOK)
-    return f"not deployed: {text(thing, 'kind')} {text(thing, 'metadata', 'name')}, which Helm makes at {moments}"
+    events = text(thing, "metadata", "annotations", render.HOOK)
+    return f"not deployed: {text(thing, 'kind')} {name_of(thing)}, which Helm creates at {events}"
 
 
-def _adapted(thing: Json, kind: str, where: Where, changes: list[str]) -> Json:
-    """An object as the cluster can run it; each change is noted, in words."""
+def _adapted(thing: Json, kind: str, where: TargetCluster, changes: list[str]) -> Json:
+    """An object as the cluster can run it. Appends a line to `changes` for each change."""
     if isinstance(thing, list | tuple):
         return [_adapted(each, kind, where, changes) for each in thing]
     if not isinstance(thing, Mapping):
@@ -240,21 +239,21 @@ def _adapted(thing: Json, kind: str, where: Where, changes: list[str]) -> Json:
         changes.append(f"storage class {result.get('storageClassName', 'not named')} became {where.storage_class}")
         result["storageClassName"] = where.storage_class
     if not where.pulls and "image" in result and "name" in result and _is_pulled(result):
-        changes.append(f"the pull policy of {result['image']} became IfNotPresent: behind the fence nothing is pulled")
+        changes.append(f"the pull policy of {result['image']} became IfNotPresent: the isolated network allows no pull")
         result["imagePullPolicy"] = "IfNotPresent"
     return result
 
 
 def _is_pulled(container: Mapping[str, Json]) -> bool:
-    """Whether Kubernetes would ask a registry even for an image that is there; of `latest` that is the default."""
+    """Whether Kubernetes would pull even an existing image, which is the default for the tag `latest`."""
     policy = container.get("imagePullPolicy")
     return policy == "Always" or (policy is None and images.full_name(str(container["image"])).endswith(":latest"))
 
 
 def _hidden(pods: Iterable[Object], secrets: Secrets) -> Iterator[str]:
-    """All that Secrets hold, and the values of containers' own variables that by their names are secrets."""
-    held = [value for values in secrets.values() for value in values.values()]
-    held += [
+    """All values of Secrets, and those of containers' variables with names of secrets."""
+    found = [value for values in secrets.values() for value in values.values()]
+    found += [
         text(variable, "value")
         for pod in pods
         for part in ("initContainers", "containers")
@@ -262,4 +261,4 @@ def _hidden(pods: Iterable[Object], secrets: Secrets) -> Iterator[str]:
         for variable in items(container, "env")
         if _SECRET_NAME.search(text(variable, "name"))
     ]
-    yield from (value for value in held if len(value) >= SHORTEST)
+    yield from (value for value in found if len(value) >= SHORTEST)

@@ -1,4 +1,4 @@
-"""What manifests bring: rendered where need be, read, and refused where no drill can be made of them."""
+"""Reads manifests, renders them where needed, and refuses objects that no backup of a namespace contains."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ RENDER_S = 120.0
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _FILES = (".yaml", ".yml", ".json")
 
-_OF_NO_NAMESPACE = frozenset(
+_CLUSTER_SCOPED = frozenset(
     {
         *("APIService", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IngressClass"),
         *("MutatingWebhookConfiguration", "Node", "PersistentVolume", "PriorityClass", "RuntimeClass", "StorageClass"),
         *("ValidatingAdmissionPolicy", "ValidatingWebhookConfiguration", "VolumeSnapshotClass"),
     }
 )
-"""Kinds of which a backup of a namespace holds nothing."""
 
 
 HOOK = "helm.sh/hook"
-"""The annotation of what Helm makes at a moment of its own."""
+"""The annotation of objects that Helm creates at a given event."""
 
 _AT_INSTALL = frozenset({"pre-install", "post-install"})
 
@@ -47,12 +46,12 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def installed(objects: Iterable[Object]) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
-    """What an install makes, and what Helm makes at other times: tests, and hooks of an upgrade or of a deletion."""
+    """The objects that an install creates, and those of other Helm hooks: tests, upgrades, deletions."""
     kept: list[Object] = []
     later: list[Object] = []
     for thing in objects:
-        moments = {word.strip() for word in text(thing, "metadata", "annotations", HOOK).split(",")} - {""}
-        (later if moments and not moments & _AT_INSTALL else kept).append(thing)
+        events = {word.strip() for word in text(thing, "metadata", "annotations", HOOK).split(",")} - {""}
+        (later if events and not events & _AT_INSTALL else kept).append(thing)
     return tuple(kept), tuple(later)
 
 
@@ -63,13 +62,13 @@ def is_chart(path: Path) -> bool:
 
 def namespace_of(objects: Iterable[Object]) -> str:
     """The namespace that the objects themselves name; "" if none does."""
-    return next(filter(None, (_where(thing) for thing in objects)), "")
+    return next(filter(None, map(_namespace, objects)), "")
 
 
 def of_anything(path: Path, namespace: str | None) -> tuple[Object, ...]:
-    """What a chart installs, or whatever else `path` is; of any one namespace if none is said. Misconfigured.
+    """What a chart, kustomization, folder or file installs; in any one namespace if none is given. Misconfigured.
 
-    A chart's release is called as its namespace, since the proposed application is, and so its pods will be.
+    A chart's release has the name of its namespace, as the proposed application has, and so its pods have, too.
     """
     if is_chart(path):
         release = namespace or path.resolve().name
@@ -78,38 +77,39 @@ def of_anything(path: Path, namespace: str | None) -> tuple[Object, ...]:
 
 
 def of_path(path: Path, namespace: str | None) -> tuple[Object, ...]:
-    """Every object of a kustomization, of a folder of YAML files, or of one such file. Misconfigured."""
+    """Every object of a kustomization, of a folder of YAML files, or of one file. Misconfigured."""
     if path.is_file():
-        return _whole(path, _documents(path.read_bytes(), path), namespace)
+        return _checked(path, _documents(path.read_bytes(), path), namespace)
     if not path.is_dir():
-        raise Misconfigured(f"{path} is neither a folder nor a file of manifests; say where they are with `manifests`")
+        raise Misconfigured(f"{path} does not exist; set `manifests` to a folder or file of manifests")
     if any((path / name).is_file() for name in _KUSTOMIZATIONS):
-        return _whole(path, _documents(_kustomized(path), path), namespace)
+        return _checked(path, _documents(_kustomized(path), path), namespace)
     files = sorted(file for file in path.iterdir() if file.suffix in _FILES and file.is_file())
-    return _whole(path, (each for file in files for each in _documents(file.read_bytes(), file)), namespace)
+    return _checked(path, (each for file in files for each in _documents(file.read_bytes(), file)), namespace)
 
 
 def of_chart(chart: Path, values: Iterable[Path], name: str, namespace: str) -> tuple[Object, ...]:
-    """Every object of a Helm chart, rendered by the machine's own helm. Misconfigured."""
+    """Every object of a Helm chart, rendered with this machine's helm. Misconfigured."""
     options = [f"--values={value}" for value in values]
     command = ["template", name, str(chart), f"--namespace={namespace}", *options]
     if not is_chart(chart):
-        raise Misconfigured(f"{chart} is no Helm chart: it has no Chart.yaml")
+        raise Misconfigured(f"{chart} is not a Helm chart: it has no Chart.yaml")
     helm = shutil.which("helm")
     if helm is None:
         raise Misconfigured(
-            f"there is no helm here to render {chart}; run `helm {' '.join(command)} > rendered.yaml` where there is "
-            'one, and write manifests = "rendered.yaml" in place of `chart`'
+            f"helm is not installed, and is needed to render {chart}; install it, or run "
+            f'`helm {" ".join(command)} > rendered.yaml` elsewhere, and write manifests = "rendered.yaml" '
+            "in place of `chart`"
         )
-    return _whole(chart, _documents(_rendered(chart, [helm, *command]), chart), namespace)
+    return _checked(chart, _documents(_rendered(chart, [helm, *command]), chart), namespace)
 
 
 def _kustomized(path: Path) -> bytes:
     program = kubernetes.kubectl()
     if program is None:
         raise Misconfigured(
-            f"there is no kubectl here to render {path}; install one, or run `kubectl kustomize {path} > rendered.yaml`"
-            ' where there is one, and write manifests = "rendered.yaml"'
+            f"kubectl is not installed, and is needed to render {path}; install it, or run "
+            f'`kubectl kustomize {path} > rendered.yaml` elsewhere, and write manifests = "rendered.yaml"'
         )
     return _rendered(path, [str(program), "kustomize", str(path)])
 
@@ -127,38 +127,38 @@ def _documents(text_: bytes, path: Path) -> Iterator[Object]:
             if document is None:
                 continue
             if not isinstance(document, Mapping):
-                raise Misconfigured(f"{path} holds what is no object of Kubernetes: {str(document)[:80]!r}")
+                raise Misconfigured(f"{path} has a document that is not a Kubernetes object: {str(document)[:80]!r}")
             if text(document, "kind") == "List":
                 yield from cast("tuple[Object, ...]", items(document, "items"))
             else:
                 yield document
     except yaml.YAMLError as error:
-        raise Misconfigured(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise Misconfigured(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
-def _where(thing: Object) -> str:
-    """The namespace that an object is of, or is; "" where it does not say."""
-    return text(thing, "metadata", "name" if text(thing, "kind") == "Namespace" else "namespace")
+def _namespace(thing: Object) -> str:
+    """The namespace that an object is in, or is; "" if it does not say."""
+    return name_of(thing) if text(thing, "kind") == "Namespace" else text(thing, "metadata", "namespace")
 
 
-def _whole(path: Path, found: Iterable[Object], namespace: str | None) -> tuple[Object, ...]:
-    """All of them, each once. Misconfigured for one that a backup of the namespace cannot hold."""
+def _checked(path: Path, found: Iterable[Object], namespace: str | None) -> tuple[Object, ...]:
+    """All objects. Misconfigured for one that occurs twice, or that a backup of the namespace does not contain."""
     things: dict[str, Object] = {}
     for thing in found:
-        kind, name, where = text(thing, "kind"), name_of(thing), _where(thing)
+        kind, name, where = text(thing, "kind"), name_of(thing), _namespace(thing)
         if not kind or not name or not text(thing, "apiVersion"):
-            raise Misconfigured(f"{path} holds an object without apiVersion, kind or name: {str(dict(thing))[:80]}")
-        called = f"{kind} {name}"
+            raise Misconfigured(f"{path} has an object without apiVersion, kind or name: {str(dict(thing))[:80]}")
+        key = f"{kind} {name}"
         namespace = namespace or where or None
-        if kind in _OF_NO_NAMESPACE or (where and where != namespace):
-            place = f"of the namespace {where}" if where and kind != "Namespace" else "of no namespace"
+        if kind in _CLUSTER_SCOPED or (where and where != namespace):
+            place = f"in the namespace {where}" if where and kind != "Namespace" else "in no namespace"
             raise Misconfigured(
-                f"{path}: {called} is {place}, so no backup of {namespace or 'one'} holds it; leave it out of what is "
-                "drilled"
+                f"{path}: {key} is {place}, so a backup of {namespace or 'one namespace'} does not contain it; "
+                "remove it from the manifests for the drill"
             )
-        if called in things:
-            raise Misconfigured(f"{path} holds {called} twice")
-        things[called] = thing
+        if key in things:
+            raise Misconfigured(f"{path} has {key} twice")
+        things[key] = thing
     if not things:
-        raise Misconfigured(f"{path} holds no manifest: no object in a .yaml, .yml or .json file")
+        raise Misconfigured(f"{path} has no manifests: no object in a .yaml, .yml or .json file")
     return tuple(things.values())

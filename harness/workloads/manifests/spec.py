@@ -1,7 +1,4 @@
-"""An application as its owner describes it, in a TOML file that is read strictly.
-
-What its manifests say is another matter: `harness.workloads.manifests.load` holds the two together.
-"""
+"""Reads an application file: TOML, strictly. `harness.workloads.manifests.load` combines it with the manifests."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ from harness.core.model import Objectives
 from harness.core.toml import Keys
 
 PORTS = {"mysql": 3306, "postgres": 5432, "consul": 8500}
-"""The kinds of stores that can be read, with the port that each listens on where nothing else is said."""
+"""The supported kinds of stores, with their default ports."""
 
 USERS = {"mysql": "root", "postgres": "postgres", "consul": ""}
 
 UNKNOWN = "?"
-"""Stands, in a proposal, where the manifests do not say what the owner has to."""
+"""Stands in a proposed file for what the manifests do not show."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 
@@ -40,7 +37,7 @@ class Store:
     name: str
     kind: str
     members: tuple[str, ...]  # pods; the primary's first
-    container: str  # "" for the only one that there is
+    container: str  # "" for the only one
     port: int
     user: str | Reference
     password: Reference | None  # None for a Consul without ACLs
@@ -50,42 +47,42 @@ class Store:
 
 @dataclass(frozen=True)
 class Description:
-    """All that the file says; its paths are as seen from where the file lies."""
+    """The content of the file. Its paths are relative to the file's folder."""
 
     file: Path
     name: str
     namespace: str
-    manifests: Path | None  # a folder or a file; None where there is a chart
+    manifests: Path | None  # a folder or a file; None if there is a chart
     chart: Path | None
     values: tuple[Path, ...]
     strategy: str
     objectives: Objectives
     stores: tuple[Store, ...]
-    generate: Mapping[str, tuple[str, ...]]  # the keys of Secrets that are made anew for each drill
-    not_drilled: tuple[str, ...]  # pods of databases that are left out
+    generate: Mapping[str, tuple[str, ...]]  # by Secret: the keys whose values are generated for each drill
+    not_drilled: tuple[str, ...]  # pods of excluded databases
 
 
 def read(path: Path, only: str = "") -> Description:
-    """What the file says. Misconfigured, in one line, for what it cannot mean.
+    """Misconfigured, in one line, if the file is not valid.
 
-    `only` is the one namespace in which it may be drilled, and the file's own if it names none; "" for any.
+    `only` is the one namespace in which it may be drilled, also the default; "" for any.
     """
-    _no_guess_left(path)
+    _require_complete(path)
     keys = Keys.of(path)
     if not keys.take("confirmed", bool, default=True):
-        keys.fail("is a proposal that nobody has confirmed; read it, mend it, and set `confirmed = true`")
+        keys.fail("the file is an unconfirmed proposal; read it, correct it, and set `confirmed = true`")
     name = _named(keys, "name", keys.take("name", str))
     namespace = keys.take("namespace", str, only or name)
     if only and namespace != only:
         keys.fail(
-            f"is of the namespace {namespace}, and on that context drills make {only} and nothing but this; "
-            "leave `namespace` out, or say the same one in drillproof.toml and in the rights"
+            f"key `namespace` is {namespace}, but drills on this context may only use {only}; remove the key, or use "
+            "the same namespace in drillproof.toml and in the permissions file"
         )
     namespace = only or _named(keys, "namespace", namespace)
     manifests, chart = (keys.take(key, str, "") for key in ("manifests", "chart"))
     values = keys.strings("values", []) if chart else ()
     if bool(manifests) == bool(chart):
-        keys.fail("name either `manifests` or `chart`")
+        keys.fail("set either `manifests` or `chart`")
     strategy = _named(keys, "strategy", keys.take("strategy", str))
     objectives = _objectives(Keys(f"{path}: objectives", keys.take("objectives", dict, {})))
     generate = dict(_generated(path, keys))
@@ -108,15 +105,15 @@ def read(path: Path, only: str = "") -> Description:
     )
 
 
-def _no_guess_left(path: Path) -> None:
-    """Before all else: a proposal's open questions are not to be found one after the other, as wrong types."""
+def _require_complete(path: Path) -> None:
+    """Misconfigured if a proposal still has an open question. Checked first: otherwise it would be a wrong type."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        return  # said by who reads it
+        return  # the reader reports it
     for number, line in enumerate(lines, 1):
         if f'"{UNKNOWN}"' in line.partition("#")[0]:
-            raise Misconfigured(f'{path}: line {number} still has "{UNKNOWN}" for what the manifests do not say')
+            raise Misconfigured(f'{path}: line {number} still has "{UNKNOWN}"; replace it with your value')
 
 
 def _objectives(keys: Keys) -> Objectives:
@@ -135,12 +132,12 @@ def _generated(path: Path, keys: Keys) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _stores(path: Path, keys: Keys, application: str) -> Iterator[Store]:
     listed = keys.take("store", list, [])
     if not listed:
-        keys.fail("names no store; add a [[store]] for each database")
+        keys.fail("no [[store]]; add one for each database")
     names: set[str] = set()
     for number, raw in enumerate(listed, 1):
         store = _store(Keys(f"{path}: store {number}", raw), application)
         if store.name in names:
-            keys.fail(f"two stores are called {store.name}; give each a `name` of its own")
+            keys.fail(f"two stores have the name {store.name}; give each its own `name`")
         names.add(store.name)
         yield store
 
@@ -151,12 +148,12 @@ def _store(keys: Keys, application: str) -> Store:
         keys.fail(f"key `kind` must be one of {', '.join(PORTS)}, not {kind!r}")
     user, user_from = keys.take("user", str, ""), _reference(keys, "user_from")
     if user and user_from:
-        keys.fail("name either `user` or `user_from`")
+        keys.fail("set either `user` or `user_from`")
     password = _reference(keys, "password")
     if password is None and kind != "consul":
         keys.fail('key `password` is missing; write password = { secret = "NAME", key = "KEY" }')
     store = Store(
-        # With the application's name before it, so that no table takes it for the same store of another one.
+        # With the application's name, so that no table confuses it with the same store of another application.
         name=f"{application}-{_named(keys, 'name', keys.take('name', str, kind))}",
         kind=kind,
         members=keys.strings("members"),
@@ -168,7 +165,7 @@ def _store(keys: Keys, application: str) -> Store:
         recover=keys.strings("recover", []),
     )
     if len(set(store.members)) < len(store.members):
-        keys.fail("key `members` names a pod twice")
+        keys.fail("key `members` has a pod twice")
     keys.done()
     return store
 
@@ -185,5 +182,5 @@ def _reference(keys: Keys, key: str) -> Reference | None:
 
 def _named(keys: Keys, key: str, value: str) -> str:
     if not _NAME.fullmatch(value):
-        keys.fail(f"key `{key}` must be of a-z, 0-9 and -, with no - at its ends, not {value!r}")
+        keys.fail(f"key `{key}` must consist of a-z, 0-9 and -, without - at its ends, not {value!r}")
     return value

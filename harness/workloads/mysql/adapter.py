@@ -135,7 +135,7 @@ class MySQL:
         with self.session(member) as sql:
             script(sql, statement)
 
-    def slowly(self, member: str) -> dict[str, str]:
+    def reference_digest(self, member: str) -> dict[str, str]:
         """The rows of every table, hashed by the client: see `harness.selftest.mutation.Spoilable`."""
         with self._forward(member) as address, self._connect(member, address) as connection:
             return reference_digest.tables(connection)

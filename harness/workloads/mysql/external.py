@@ -27,7 +27,7 @@ WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {NO_ROWS}
 """  # noqa: S608 # constants of ours
 
 
-class GivenMySQL(MySQL):
+class ExternalMySQL(MySQL):
     """Implements `harness.core.ports.Datastore` for a server of an application's own."""
 
     def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
@@ -41,7 +41,7 @@ class GivenMySQL(MySQL):
         """Add the ledger and its accounts. HarnessError where the application's own data are not there."""
         with self.session(self._primary) as sql:
             _can_be_read(sql, self.name)
-            self._server.is_filled(_filled(sql), _databases(sql))
+            self._server.require_data(_filled(sql), _databases(sql))
             script(sql, (fixtures() / "mysql" / "ledger.sql").read_text(encoding="utf-8"))
             open_accounts(sql)
             transactions = one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
@@ -49,7 +49,7 @@ class GivenMySQL(MySQL):
 
     def recover(self) -> None:
         """What the application's file names for it; nothing, if it comes back by itself."""
-        self._server.bring_back(self._cluster, self._namespace)
+        self._server.run_recover_command(self._cluster, self._namespace)
 
 
 def _can_be_read(sql: Cursor, name: str) -> None:

@@ -22,7 +22,7 @@ from harness.workloads.postgres import indexes as postgres_indexes
 from harness.workloads.postgres.copy import CopyStream
 from harness.workloads.postgres.corruption import is_damage
 from harness.workloads.postgres.digest import HOST, MAIN, digest, settle
-from harness.workloads.postgres.reference_digest import slowly
+from harness.workloads.postgres.reference_digest import reference_digest
 from harness.workloads.postgres.writer import PostgresWriter
 
 _CAUGHT_UP_S = 300.0  # for standbys to replay what a seeding has just written
@@ -147,10 +147,10 @@ class Postgres:
             sql.execute("SET synchronous_commit = remote_apply")
             sql.execute(statement)
 
-    def slowly(self, member: str) -> dict[str, str]:
+    def reference_digest(self, member: str) -> dict[str, str]:
         """The rows of every table of every database, and the large objects, hashed here from their binary form."""
         with self._forward(member) as address:
-            return slowly(lambda database: self._connect(member, address, database), self.main)
+            return reference_digest(lambda database: self._connect(member, address, database), self.main)
 
     def recover(self) -> None:
         """Wait for the primary's container, then let recover.sh wait for the standbys and open the service."""

@@ -23,7 +23,7 @@ OLDEST = 17
 _WHO = "SELECT current_setting('server_version_num')::int / 10000, rolsuper FROM pg_roles WHERE rolname = current_user"
 
 
-class GivenPostgres(Postgres):
+class ExternalPostgres(Postgres):
     """Implements `harness.core.ports.Datastore` for a server of an application's own."""
 
     sender = ""
@@ -47,7 +47,7 @@ class GivenPostgres(Postgres):
             for name in set(self._server.databases) & set(databases):
                 with self._connect(self._primary, address, name) as database, database.cursor() as sql:
                     filled |= {name} if _is_filled(sql) else set()
-        self._server.is_filled(filled, databases)
+        self._server.require_data(filled, databases)
         with self.session(self._primary) as sql:
             sql.execute((fixtures() / "postgres" / "ledger.sql").read_text(encoding="utf-8"))
             open_accounts(sql)
@@ -58,7 +58,7 @@ class GivenPostgres(Postgres):
 
     def recover(self) -> None:
         """What the application's file names for it; nothing, if it comes back by itself."""
-        self._server.bring_back(self._cluster, self._namespace)
+        self._server.run_recover_command(self._cluster, self._namespace)
 
 
 def _can_be_read(sql: cursor, name: str, user: str) -> None:

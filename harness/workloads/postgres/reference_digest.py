@@ -32,7 +32,7 @@ _HEADER_BYTES = 19  # a signature, flags, and the length of an extension that no
 _END = -1  # in the place of the number of a row's fields
 
 
-def slowly(connect: Callable[[str], AbstractContextManager[connection]], main: str) -> dict[str, str]:
+def reference_digest(connect: Callable[[str], AbstractContextManager[connection]], main: str) -> dict[str, str]:
     """The hash of every table's rows, of every database, by the names of the digest's parts."""
     with connect(main) as database, database.cursor() as sql:
         sql.execute(_DATABASES)

@@ -13,7 +13,7 @@ from hashlib import shake_128
 
 
 @dataclass(frozen=True)
-class Dice:
+class SeededRandom:
     """Repeatable chance under one name; other names give unrelated chance."""
 
     name: str
@@ -25,19 +25,19 @@ class Dice:
         """`count` integers of 64 bits."""
         return struct.unpack(f"<{count}Q", self.bytes(8 * count))
 
-    def named(self, name: object) -> Dice:
-        return Dice(f"{self.name}/{name}")
+    def named(self, name: object) -> SeededRandom:
+        return SeededRandom(f"{self.name}/{name}")
 
 
 @dataclass(frozen=True)
-class Scatter:
+class Permutation:
     """Gives every number below 2**64 another one: looks like chance, never repeats."""
 
-    dice: Dice
+    random: SeededRandom
 
     @cached_property
     def _step(self) -> tuple[int, int]:
-        factor, offset = self.dice.words(2)
+        factor, offset = self.random.words(2)
         return factor | 1, offset  # multiplying by an odd number can be undone, so no two numbers meet
 
     def __call__(self, number: int) -> int:
