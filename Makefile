@@ -54,7 +54,7 @@ check: $(VENV)/.ready ## lint, format and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
 docs: $(VENV)/.ready ## write the tables in docs/ from real runs: reports/sample/matrix.json
-	@$(VENV)/bin/python -m harness.campaigns.docs_tables $(ARGS)
+	@$(VENV)/bin/python -m docs.tables $(ARGS)
 
 site: $(VENV)/.ready ## build the documentation as a searchable site, in site/; works offline
 	@$(VENV)/bin/python docs/generate.py

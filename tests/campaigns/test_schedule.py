@@ -30,6 +30,10 @@ CRON = (
     ("0 0 1,15 * *", "0 0 1,15 * *", 17 * DAY),
     ("0 0 1 jan *", "0 0 1 jan *", 366 * DAY),
     ("0 0 1 * 5", "0 0 1 * 5", 7 * DAY),  # the first of the month, or a Friday
+    ("0 0 */16 * 1", "0 0 */16 * 1", 7 * DAY),  # Kubernetes: every Monday, and the 1st and 17th
+    ("0 0 */1 * 1", "0 0 */1 * 1", 7 * DAY),
+    ("0 0 1 * */1", "0 0 1 * */1", 31 * DAY),
+    ("0 0 2 * *,1", "0 0 2 * *,1", 31 * DAY),  # a star among others is still a star
     ("5/20 3 * * 1-5", "5/20 3 * * 1-5", 3 * DAY - timedelta(minutes=40)),
 )
 

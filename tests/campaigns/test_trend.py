@@ -1,4 +1,4 @@
-"""Many runs over time: what sets the status of a series, what is usual, what is believed, what is no longer proved."""
+"""Many runs over time: the status of a series, what is usual, what is trusted, and what expired."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_a_job_that_is_not_well_is_not_green_in_its_trend(folder: Folder) -> Non
     assert told["every_s"] == 604800
 
 
-def test_an_expired_make_is_not_made_good_by_another(folder: Folder) -> None:
+def test_an_expired_series_is_not_made_good_by_another(folder: Folder) -> None:
     folder.add(40)
     folder.add(1, strategy="files")
     assert folder.trend().verdict is Verdict.UNKNOWN
@@ -354,8 +354,8 @@ def test_json_says_the_same(folder: Folder) -> None:
     run = folder.add(1, rto_s=12)
     told = json.loads(json.dumps(pages.document(folder.trend(), folder.runs)))
     assert told["verdict"] == "pass"
-    (make,) = told["series"]
-    assert make["drills"] == [
+    (series,) = told["series"]
+    assert series["drills"] == [
         {
             "run": run.name,
             "ended": "2026-06-29T12:00:00+00:00",
@@ -367,7 +367,7 @@ def test_json_says_the_same(folder: Folder) -> None:
     ]
     assert [each["word"] for each in told["coverage"]] == ["proved", "never drilled"]
     assert wrong("trend", told) == []
-    assert wrong("trend", {**told, "makes": [{}]}) != []
+    assert wrong("trend", {**told, "series": [{}]}) != []
 
 
 def test_the_command_prints_writes_and_says_how_it_went(

@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from typer.core import TyperCommand, TyperGroup
 
+from docs import tables
 from harness.backups import bucket_reader as source
-from harness.campaigns import docs_tables as tables
 from harness.cli import app as cli
 from harness.clusters import permissions_file
 from harness.core import resources as data

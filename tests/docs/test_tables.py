@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.campaigns import docs_tables
+from docs import tables
 from harness.core import resources
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
@@ -46,18 +46,18 @@ def cells(text: str) -> list[str]:
 
 def test_the_committed_tables_are_made_from_the_committed_runs(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--matrix", str(MATRIX), "--docs", str(ROOT / "docs")]
-    assert docs_tables.main([*asked, "--check"]) == 0, f"{capsys.readouterr().out}; `make docs` writes them"
+    assert tables.main([*asked, "--check"]) == 0, f"{capsys.readouterr().out}; `make docs` writes them"
     marks = "".join(path.read_text() for path in (ROOT / "docs").rglob("*.md"))
-    assert {name for name in docs_tables.TABLES if f"<!-- table: {name} -->" in marks} == set(docs_tables.TABLES)
+    assert {name for name in tables.TABLES if f"<!-- table: {name} -->" in marks} == set(tables.TABLES)
 
 
 def test_a_table_may_be_made_from_another_matrix() -> None:
     rows = {"other": [{**ROW, "scenario": "elsewhere"}]}
-    assert cells(docs_tables.filled(page("recoveries from other"), [ROW], "page", rows.__getitem__))[0] == "elsewhere"
+    assert cells(tables.filled(page("recoveries from other"), [ROW], "page", rows.__getitem__))[0] == "elsewhere"
 
 
 def test_a_recovery_is_told_with_its_verdicts_and_its_figures() -> None:
-    text = docs_tables.filled(page("recoveries"), [ROW], "page")
+    text = tables.filled(page("recoveries"), [ROW], "page")
     assert cells(text) == [
         *("namespace_loss", "dump", "velero-restic", "✓ PASS", "", "✕ FAIL", "2 PASS, 1 FAIL"),
         *("43.3 s", NONE, NONE, NONE, "45.4 MB"),
@@ -68,28 +68,28 @@ def test_a_recovery_is_told_with_its_verdicts_and_its_figures() -> None:
 
 def test_what_must_be_noticed_has_a_table_of_its_own_without_figures() -> None:
     rows = [ROW, {**ROW, "scenario": "pack_cut", "must": "be noticed"}]
-    assert cells(docs_tables.filled(page("noticed"), rows, "page"))[0] == "pack_cut"
-    assert len(cells(docs_tables.filled(page("noticed"), rows, "page"))) == 7
-    assert cells(docs_tables.filled(page("noticed"), [ROW], "page"))[0] == "none drilled yet"
+    assert cells(tables.filled(page("noticed"), rows, "page"))[0] == "pack_cut"
+    assert len(cells(tables.filled(page("noticed"), rows, "page"))) == 7
+    assert cells(tables.filled(page("noticed"), [ROW], "page"))[0] == "none drilled yet"
 
 
 def test_what_was_not_drilled_is_named() -> None:
     known = sorted(scenario.load(resources.scenarios()))
-    text = docs_tables.filled(page("not drilled"), [ROW], "page")
+    text = tables.filled(page("not drilled"), [ROW], "page")
     assert f"1 disaster of {len(known)} drilled" in text
     assert "`namespace_loss`" not in text
     assert all(f"`{name}`" in text for name in known if name != "namespace_loss")
 
 
 def test_made_again_it_is_the_same_and_what_was_typed_is_gone() -> None:
-    once = docs_tables.filled(page("recoveries", "| typed | by hand |\n"), [ROW], "page")
+    once = tables.filled(page("recoveries", "| typed | by hand |\n"), [ROW], "page")
     assert "by hand" not in once
-    assert docs_tables.filled(once, [ROW], "page") == once
+    assert tables.filled(once, [ROW], "page") == once
 
 
 def test_a_verdict_that_is_none_is_unknown_and_hostile_names_are_but_text() -> None:
     row = {**ROW, "scenario": "<!-- end -->|<b>", "stores": {"mysql": "perfect"}}
-    text = docs_tables.filled(page("recoveries"), [row], "page")
+    text = tables.filled(page("recoveries"), [row], "page")
     assert "? UNKNOWN" in text
     assert text.count("<!-- end -->") == 1
     assert "<b>" not in text
@@ -105,7 +105,7 @@ def test_a_verdict_that_is_none_is_unknown_and_hostile_names_are_but_text() -> N
 )
 def test_a_mark_that_is_none_is_refused(text: str, why: str) -> None:
     with pytest.raises(Misconfigured) as refused:
-        docs_tables.filled(text, [ROW], "page")
+        tables.filled(text, [ROW], "page")
     assert str(refused.value).startswith(why)
 
 
@@ -115,7 +115,7 @@ def test_what_is_no_matrix_is_refused_in_one_line(
 ) -> None:
     (tmp_path / "page.md").write_text(page("noticed"))
     (tmp_path / "matrix.json").write_text(content)
-    assert docs_tables.main(["--matrix", str(tmp_path / "matrix.json"), "--docs", str(tmp_path)]) == 64
+    assert tables.main(["--matrix", str(tmp_path / "matrix.json"), "--docs", str(tmp_path)]) == 64
     assert capsys.readouterr().err.count("\n") == 1
     assert (tmp_path / "page.md").read_text() == page("noticed")
 
@@ -124,10 +124,10 @@ def test_a_page_is_written_once_and_check_writes_nothing(tmp_path: Path) -> None
     (tmp_path / "page.md").write_text(page("noticed"))
     (tmp_path / "matrix.json").write_text(json.dumps({"rows": [ROW]}))
     asked = ["--matrix", str(tmp_path / "matrix.json"), "--docs", str(tmp_path)]
-    assert docs_tables.main([*asked, "--check"]) == 1
+    assert tables.main([*asked, "--check"]) == 1
     assert (tmp_path / "page.md").read_text() == page("noticed")
-    assert docs_tables.main(asked) == 0
-    assert docs_tables.main([*asked, "--check"]) == 0
+    assert tables.main(asked) == 0
+    assert tables.main([*asked, "--check"]) == 0
 
 
 def test_links_of_the_docs_lead_somewhere() -> None:

@@ -1,12 +1,12 @@
-"""The tables in docs/ that are made from real runs: whatever stands between their marks is replaced, and never typed.
+"""Write the tables in docs/ that come from real runs: everything between their marks is replaced.
 
-    python -m harness.campaigns.docs_tables                # what `make docs` does
-    python -m harness.campaigns.docs_tables --check        # says which pages are not what a matrix makes of them
+    python -m docs.tables                what `make docs` does
+    python -m docs.tables --check        names the pages whose tables are out of date
 
-A mark is `<!-- table: NAME -->`, and `<!-- end -->` after it; the names are those of `TABLES`. They are made from one
-file, reports/sample/matrix.json, as `drillproof matrix` and `drillproof compare --json` write it; `NAME from FILE` from
-FILE.json beside it.
-"""
+A mark is `<!-- table: NAME -->`, and `<!-- end -->` after it; the names are those of `TABLES`. The rows come from
+reports/sample/matrix.json, as `drillproof matrix` and `drillproof compare --json` write it; `NAME from FILE` takes
+FILE.json next to it.
+"""  # noqa: INP001 - a script of the documentation, no module of the package
 
 from __future__ import annotations
 
@@ -56,20 +56,20 @@ TABLES: Mapping[str, Callable[[Rows], Iterable[str]]] = {
     "noticed": _noticed,
     "not drilled": _not_drilled,
 }
-"""What may stand between marks, by its name."""
+"""The tables, by the names in their marks."""
 
 
 def filled(page: str, rows: Rows, where: str, others: Callable[[str], Rows] = lambda _: ()) -> str:
-    """A page with its tables made from the rows of a matrix, or of one of the `others`, by its name.
+    """A page with its tables written from the rows of a matrix, or of one of the `others` by name.
 
-    Misconfigured where a mark is none that is known.
+    Misconfigured for an unknown table.
     """
 
     def made(found: re.Match[str]) -> str:
         name, _, other = found[2].partition(" from ")
         table = TABLES.get(name)
         if table is None:
-            raise Misconfigured(f"{where}: there is no table {found[2]!r}; there are: {', '.join(TABLES)}")
+            raise Misconfigured(f"{where}: unknown table {found[2]!r}; known: {', '.join(TABLES)}")
         if "<!-- table:" in found[3]:
             raise Misconfigured(f"{where}: the table {found[2]!r} has no <!-- end --> of its own")
         return "\n".join((f"{found[1]}", *table(others(other) if other else rows), "", found[4]))
@@ -81,7 +81,7 @@ def filled(page: str, rows: Rows, where: str, others: Callable[[str], Rows] = la
 
 
 def rows_of(matrix: Path) -> Rows:
-    """The rows of a matrix.json. HarnessError names the file if it is none."""
+    """The rows of a matrix.json. HarnessError if it is invalid."""
     rows = tuple(map(mapping, items(read_json(matrix).get("rows"))))
     if not rows or not all(text(row, "scenario") and items(row, "runs") for row in rows):
         raise Misconfigured(f"{matrix} has no rows of drills; write it with `drillproof compare --json`")
@@ -106,7 +106,7 @@ def _table(rows: Rows, *, figures: bool) -> Iterator[str]:
 
 
 def _verdict(value: Json) -> str:
-    """A store's verdict; nothing where it took no part, and UNKNOWN for what is none."""
+    """A store's verdict; nothing if it took no part, UNKNOWN if it is invalid."""
     if value is None:
         return ""
     known = {verdict.value: verdict for verdict in Verdict}
@@ -123,20 +123,20 @@ _COUNTS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNKNOWN: "unk
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the tables, or with --check say which are not written; the exit code."""
-    asked = argparse.ArgumentParser(prog="python -m harness.campaigns.docs_tables", description=__doc__.splitlines()[0])
-    asked.add_argument("--matrix", type=Path, default=Path("reports/sample/matrix.json"))
-    asked.add_argument("--docs", type=Path, default=Path("docs"))
-    asked.add_argument("--check", action="store_true", help="write nothing")
-    options = asked.parse_args(arguments)
+    """Write the tables, or with --check name the outdated pages; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m docs.tables", description=__doc__.splitlines()[0])
+    parser.add_argument("--matrix", type=Path, default=Path("reports/sample/matrix.json"))
+    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    options = parser.parse_args(arguments)
 
-    def beside(name: str) -> Rows:
+    def other(name: str) -> Rows:
         return rows_of(options.matrix.with_name(f"{name}.json"))
 
     try:
         rows = rows_of(options.matrix)
         old = {path: path.read_text(encoding="utf-8") for path in sorted(options.docs.rglob("*.md"))}
-        new = {path: filled(page, rows, str(path), beside) for path, page in old.items()}
+        new = {path: filled(page, rows, str(path), other) for path, page in old.items()}
     except (HarnessError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 64
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in changed:
         if not options.check:
             path.write_text(new[path], encoding="utf-8")
-        sys.stdout.write(f"{path}: {'is not what the matrix makes of it' if options.check else 'written'}\n")
+        sys.stdout.write(f"{path}: {'is out of date' if options.check else 'written'}\n")
     return 1 if changed and options.check else 0
 
 
