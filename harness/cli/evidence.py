@@ -52,11 +52,8 @@ def report(
     run: options.RunName = "latest",
     form: Annotated[
         str,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="Print text, json, markdown, csv, controls or oscal.",
-            autocompletion=complete.word(lambda: FORMATS),
+        options.option(
+            "FORMAT", "Print text, json, markdown, csv, controls or oscal.", "--format", one_of=lambda: FORMATS
         ),
     ] = "text",
     as_json: options.AsJson = False,
@@ -91,12 +88,12 @@ def verify(
         typer.Argument(
             metavar="RUN|BUNDLE",
             help="A run, as for `recheck`, or the file of a bundle.",
-            autocompletion=complete.word(complete.runs),
+            autocompletion=complete.one_of(complete.runs),
         ),
     ],
     key: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE|FINGERPRINT", help="Trust only this public key. Repeatable. Default: known keys."),
+        options.option("FILE|FINGERPRINT", "Trust only this public key. Repeatable. Default: known keys."),
     ] = None,
     runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
@@ -131,7 +128,7 @@ def verify(
 @options.command(app, "drillproof bundle latest", "drillproof bundle latest --out evidence.zip", section="Evidence")
 def bundle(
     run: options.RunName = "latest",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: the name of the run, with .zip.")] = None,
+    out: Annotated[Path | None, options.option("FILE", "Default: the name of the run, with .zip.")] = None,
     runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
 ) -> int:

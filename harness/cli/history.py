@@ -60,12 +60,11 @@ def compare(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) 
 @options.command(app, "drillproof trend", "drillproof trend namespace_loss --expiry-days 7", section="Evidence")
 def trend(
     scenarios: options.Scenarios = None,
-    expiry_days: Annotated[int, typer.Option(metavar="N", help="Days for which a passed drill counts.")] = 30,
+    expiry_days: Annotated[int, options.option("N", "Days for which a passed drill counts.")] = 30,
     every: Annotated[
-        str | None,
-        typer.Option(metavar="7d", help="Expected interval of each series. Default: the interval of the folder's job."),
+        str | None, options.option("7d", "Expected interval of each series. Default: the interval of the folder's job.")
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Write this HTML page.")] = Path("reports/trend.html"),
+    out: Annotated[Path, options.option("FILE", "Write this HTML page.")] = Path("reports/trend.html"),
     runs: options.Runs = options.RUNS,
     as_json: options.AsJson = False,
 ) -> int:

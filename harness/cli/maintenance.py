@@ -15,10 +15,7 @@ SIGNS = {True: "ok", False: "FIX", None: "?"}
 
 
 @options.command(
-    app,
-    "drillproof doctor",
-    "drillproof doctor --json | jq '.[] | select(.ok == false)'",
-    section="Maintenance",
+    app, "drillproof doctor", "drillproof doctor --json | jq '.[] | select(.ok == false)'", section="Maintenance"
 )
 def doctor(as_json: options.AsJson = False) -> int:
     """Check whether this machine can run drills, and how to fix it."""
@@ -38,7 +35,7 @@ def doctor(as_json: options.AsJson = False) -> int:
 @options.command(app, "drillproof selftest", "drillproof selftest --live --stores postgres", section="Maintenance")
 def selftest(
     live: Annotated[
-        bool, typer.Option("--live", help="Mutate real restored databases: about 20 minutes, on a cluster.")
+        bool, options.flag("Mutate real restored databases: about 20 minutes, on a cluster.", "--live")
     ] = False,
     stores: options.StoreNames = None,
     cluster: options.ClusterName = options.CLUSTER,
@@ -74,16 +71,12 @@ def selftest(
 
 
 @options.command(
-    app,
-    "drillproof gc",
-    "drillproof gc --cluster nightly-b",
-    "drillproof gc --context staging",
-    section="Maintenance",
+    app, "drillproof gc", "drillproof gc --cluster nightly-b", "drillproof gc --context staging", section="Maintenance"
 )
 def gc(
     existing: options.ExistingCluster,
     cluster: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Delete only this kind cluster, and stop the drill on it.")
+        str | None, options.option("NAME", "Delete only this kind cluster, and stop the drill on it.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> int:

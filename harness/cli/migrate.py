@@ -31,29 +31,23 @@ app.add_typer(migrate, name="migrate", rich_help_panel="Migrate")
 class Move:
     """What is moved, and where."""
 
-    source: Annotated[str, typer.Option("--from", metavar="CONTEXT", help="Source cluster (kubeconfig context).")]
-    target: Annotated[str, typer.Option("--to", metavar="CONTEXT", help="Target cluster (kubeconfig context).")]
-    namespace: Annotated[str, typer.Option(metavar="NAME", help="Namespace to move.")]
-    to_namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="Its name in the target cluster. Default: the same.")
-    ] = ""
+    source: Annotated[str, options.option("CONTEXT", "Source cluster (kubeconfig context).", "--from")]
+    target: Annotated[str, options.option("CONTEXT", "Target cluster (kubeconfig context).", "--to")]
+    namespace: Annotated[str, options.option("NAME", "Namespace to move.")]
+    to_namespace: Annotated[str, options.option("NAME", "Its name in the target cluster. Default: the same.")] = ""
     kubeconfig: options.Kubeconfig = None
     config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File that allows migrations of contexts. Default: drillproof.toml."),
+        Path | None, options.option("FILE", "File that allows migrations of contexts. Default: drillproof.toml.")
     ] = None
     storage_class: Annotated[
-        list[str] | None,
-        typer.Option(metavar="OLD=NEW", help="Replace a storage class in the target cluster. Repeatable."),
+        list[str] | None, options.option("OLD=NEW", "Replace a storage class in the target cluster. Repeatable.")
     ] = None
     writer: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KIND/NAME", help="Stop this deployment, statefulset or cronjob before the move. Repeatable."
-        ),
+        options.option("KIND/NAME", "Stop this deployment, statefulset or cronjob before the move. Repeatable."),
     ] = None
-    quiesce: Annotated[str, typer.Option(metavar="CMD", help="Command that stops all other writers.")] = ""
-    resume: Annotated[str, typer.Option(metavar="CMD", help="Command that starts them again.")] = ""
+    quiesce: Annotated[str, options.option("CMD", "Command that stops all other writers.")] = ""
+    resume: Annotated[str, options.option("CMD", "Command that starts them again.")] = ""
     database: options.Database = None
 
     def checked(self) -> MoveOptions:
@@ -109,7 +103,7 @@ def run(
     move: Move,
     hooks: options.Hooks,
     evidence: options.Evidence,
-    downtime: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest time without writes.")] = None,
+    downtime: Annotated[float | None, options.option("SECONDS", "Longest time without writes.")] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -158,7 +152,7 @@ def start(run: options.RunName, kubeconfig: options.Kubeconfig = None, runs: opt
 def back(
     run: options.RunName,
     lose_writes: Annotated[
-        bool, typer.Option("--lose-writes", help="Go back even if the target has writes that the source does not have.")
+        bool, options.flag("Go back even if the target has writes that the source does not have.", "--lose-writes")
     ] = False,
     kubeconfig: options.Kubeconfig = None,
     runs: options.Runs = options.RUNS,

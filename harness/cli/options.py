@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 from harness.cli import complete, output
 from harness.core.errors import Misconfigured
@@ -23,81 +24,69 @@ SECTIONS = ("Drill", "Prove", "Migrate", "Schedule", "Evidence", "Maintenance")
 
 RUNS = complete.RUNS
 CLUSTER = "drillproof"
+Words = Callable[[], Iterable[str]]
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
+def option(
+    metavar: str, text: str, *names: str, one_of: Words | None = None, some_of: Words | None = None, env: str = ""
+) -> OptionInfo:
+    """An option with a value. The shell completes it to `one_of` these words, or `some_of` them with commas."""
+    completion = complete.one_of(one_of) if one_of else complete.some_of(some_of) if some_of else None
+    return OptionInfo(
+        default=..., param_decls=names, metavar=metavar, help=text, autocompletion=completion, envvar=env or None
+    )
+
+
+def flag(text: str, *names: str) -> OptionInfo:
+    """An option without a value."""
+    return OptionInfo(default=..., param_decls=names, help=text)
+
 
 Scenarios = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SCENARIOS]...", help="Scenario names, see `list`.", autocompletion=complete.word(complete.scenarios)
+        metavar="[SCENARIOS]...", help="Scenario names, see `list`.", autocompletion=complete.one_of(complete.scenarios)
     ),
 ]
-StoreNames = Annotated[
-    list[str] | None,
-    typer.Option(metavar="A,B", help="Only these datastores.", autocompletion=complete.words(complete.stores)),
-]
+StoreNames = Annotated[list[str] | None, option("A,B", "Only these datastores.", some_of=complete.stores)]
 Strategies = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="A,B",
-        help="Backup strategies. Default: the one of each scenario.",
-        autocompletion=complete.words(complete.strategies),
-    ),
+    option("A,B", "Backup strategies. Default: the one of each scenario.", some_of=complete.strategies),
 ]
 Engines = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="A,B",
-        help="Backup engines. Default: the one of each scenario.",
-        autocompletion=complete.words(complete.engines),
-    ),
+    list[str] | None, option("A,B", "Backup engines. Default: the one of each scenario.", some_of=complete.engines)
 ]
 ApplicationFile = Annotated[
-    Path | None,
-    typer.Option("--application", metavar="FILE", help="Drill your own application, described in FILE; see `detect`."),
+    Path | None, option("FILE", "Drill your own application, described in FILE; see `detect`.", "--application")
 ]
 Size = Annotated[
-    str,
-    typer.Option(
-        help="Amount of test data: small (100 MB), medium (1 GB) or large (10 GB).",
-        autocompletion=complete.word(complete.sizes),
-    ),
+    str, option("SIZE", "Amount of test data: small (100 MB), medium (1 GB) or large (10 GB).", one_of=complete.sizes)
 ]
-Repeat = Annotated[int, typer.Option(metavar="N", help="Run each drill N times.")]
-ClusterName = Annotated[
-    str, typer.Option(metavar="NAME", help="Name of the kind cluster. Use distinct names to run drills in parallel.")
-]
-Keep = Annotated[bool, typer.Option("--keep", help="Keep the cluster after the run.")]
+Repeat = Annotated[int, option("N", "Run each drill N times.")]
+ClusterName = Annotated[str, option("NAME", "Name of the kind cluster. Use distinct names to run drills in parallel.")]
+Keep = Annotated[bool, flag("Keep the cluster after the run.", "--keep")]
 Database = Annotated[
-    list[str] | None,
-    typer.Option(metavar="KIND=NS/POD", help="Add a database that is not found automatically. Repeatable."),
+    list[str] | None, option("KIND=NS/POD", "Add a database that is not found automatically. Repeatable.")
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="With --context: print the objects that would be created, and exit.")
-]
-Context = Annotated[str | None, typer.Option(metavar="NAME", help="Use an existing cluster (kubeconfig context).")]
-Kubeconfig = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Kubeconfig. Default: $KUBECONFIG, or ~/.kube/config.")
-]
-Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="File that lists the allowed contexts. Default: drillproof.toml.")
-]
-Key = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", envvar="DRILLPROOF_KEY", help="Private key that signs the run. Default: your own."),
-]
-Runs = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run directories.", envvar="DRILLPROOF_RUNS")]
+DryRun = Annotated[bool, flag("With --context: print the objects that would be created, and exit.", "--dry-run")]
+Context = Annotated[str | None, option("NAME", "Use an existing cluster (kubeconfig context).")]
+Kubeconfig = Annotated[Path | None, option("FILE", "Kubeconfig. Default: $KUBECONFIG, or ~/.kube/config.")]
+Config = Annotated[Path | None, option("FILE", "File that lists the allowed contexts. Default: drillproof.toml.")]
+Key = Annotated[Path | None, option("FILE", "Private key that signs the run. Default: your own.", env="DRILLPROOF_KEY")]
+Runs = Annotated[Path, option("DIR", "Folder of the run directories.", env="DRILLPROOF_RUNS")]
 RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
         help="A run directory: its path, its name, or `latest`.",
-        autocompletion=complete.word(complete.runs),
+        autocompletion=complete.one_of(complete.runs),
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output, and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")]
-JobName = Annotated[str, typer.Option(metavar="NAME", help="Job name: lower-case letters, digits and dashes.")]
-Within = Annotated[str, typer.Option(metavar="6h", help="Stop an attempt that takes longer.")]
+AsJson = Annotated[bool, flag("Print JSON to standard output, and nothing else.", "--json")]
+Quiet = Annotated[bool, flag("Show no progress, only the result.", "--quiet", "-q")]
+JobName = Annotated[str, option("NAME", "Job name: lower-case letters, digits and dashes.")]
+Within = Annotated[str, option("6h", "Stop an attempt that takes longer.")]
 JobCommand = Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="`run` or `prove`, with its options.")]
 
 
@@ -106,19 +95,9 @@ class Drill:
     """What is drilled, and how."""
 
     stores: StoreNames = field(default_factory=list)
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="How data gets into the backup.", autocompletion=complete.word(complete.strategies)
-        ),
-    ] = None
+    strategy: Annotated[str | None, option("NAME", "How data gets into the backup.", one_of=complete.strategies)] = None
     engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Backup engine: velero-restic or velero-kopia.",
-            autocompletion=complete.word(complete.engines),
-        ),
+        str | None, option("NAME", "Backup engine: velero-restic or velero-kopia.", one_of=complete.engines)
     ] = None
     size: Size = "small"
 
@@ -127,8 +106,8 @@ class Drill:
 class Load:
     """The generated data and writes."""
 
-    seed: Annotated[int, typer.Option(metavar="N", help="Random seed for the generated test data.")] = 1
-    rate: Annotated[float, typer.Option(metavar="N", help="Writes per second to each datastore.")] = 20
+    seed: Annotated[int, option("N", "Random seed for the generated test data.")] = 1
+    rate: Annotated[float, option("N", "Writes per second to each datastore.")] = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,16 +115,9 @@ class NewCluster:
     """How a kind cluster is created."""
 
     images: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW",
-            help="Where container images come from: auto, pull or build.",
-            autocompletion=complete.word(complete.images),
-        ),
+        str, option("HOW", "Where container images come from: auto, pull or build.", one_of=complete.images)
     ] = "auto"
-    mirror: Annotated[
-        str | None, typer.Option(metavar="HOST", help="Registry that mirrors the official image names.")
-    ] = None
+    mirror: Annotated[str | None, option("HOST", "Registry that mirrors the official image names.")] = None
     cluster: ClusterName = CLUSTER
 
 
@@ -162,14 +134,12 @@ class ExistingCluster:
 class Hooks:
     """The user's commands at steps of a run."""
 
-    before: Annotated[
-        list[str],
-        typer.Option(metavar="STEP=CMD", help="Run CMD before STEP. Repeatable.", autocompletion=complete.steps),
-    ] = field(default_factory=list)
-    after: Annotated[
-        list[str],
-        typer.Option(metavar="STEP=CMD", help="Run CMD after STEP. Repeatable.", autocompletion=complete.steps),
-    ] = field(default_factory=list)
+    before: Annotated[list[str], option("STEP=CMD", "Run CMD before STEP. Repeatable.", one_of=complete.steps)] = field(
+        default_factory=list
+    )
+    after: Annotated[list[str], option("STEP=CMD", "Run CMD after STEP. Repeatable.", one_of=complete.steps)] = field(
+        default_factory=list
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,14 +154,11 @@ class Evidence:
 class Bucket:
     """A bucket, and the access to it."""
 
-    bucket: Annotated[str, typer.Option(metavar="NAME[/PREFIX]", help="The bucket, with the prefix of its objects.")]
-    endpoint: Annotated[str, typer.Option(metavar="URL", help="Endpoint of the object store. Default: AWS.")] = ""
-    region: Annotated[str, typer.Option(metavar="NAME", help="Region of the bucket.")] = "us-east-1"
+    bucket: Annotated[str, option("NAME[/PREFIX]", "The bucket, with the prefix of its objects.")]
+    endpoint: Annotated[str, option("URL", "Endpoint of the object store. Default: AWS.")] = ""
+    region: Annotated[str, option("NAME", "Region of the bucket.")] = "us-east-1"
     credentials: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Credentials file, as AWS and Velero use. Default: AWS_ACCESS_KEY_ID and so on."
-        ),
+        Path | None, option("FILE", "Credentials file, as AWS and Velero use. Default: AWS_ACCESS_KEY_ID and so on.")
     ] = None
 
 
@@ -200,20 +167,18 @@ class Job:
     """A scheduled drill or proof."""
 
     name: JobName = "drillproof"
-    folder: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of all jobs. Each has a subfolder with its runs and attempts.")
-    ] = Path("reports/scheduled")
+    folder: Annotated[Path, option("DIR", "Folder of all jobs. Each has a subfolder with its runs and attempts.")] = (
+        Path("reports/scheduled")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveBucket:
     """The bucket that keeps the runs of a job."""
 
-    archive: Annotated[str, typer.Option(metavar="NAME[/PREFIX]", help="Bucket that keeps the signed runs.")] = ""
-    archive_endpoint: Annotated[
-        str, typer.Option(metavar="URL", help="Endpoint of its object store. Default: AWS.")
-    ] = ""
-    archive_region: Annotated[str, typer.Option(metavar="NAME", help="Region of the bucket.")] = "us-east-1"
+    archive: Annotated[str, option("NAME[/PREFIX]", "Bucket that keeps the signed runs.")] = ""
+    archive_endpoint: Annotated[str, option("URL", "Endpoint of its object store. Default: AWS.")] = ""
+    archive_region: Annotated[str, option("NAME", "Region of the bucket.")] = "us-east-1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,8 +186,7 @@ class Archive(ArchiveBucket):
     """The same, with the access to it."""
 
     archive_credentials: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Credentials file, as AWS uses. Default: AWS_ACCESS_KEY_ID and so on."),
+        Path | None, option("FILE", "Credentials file, as AWS uses. Default: AWS_ACCESS_KEY_ID and so on.")
     ] = None
 
 
@@ -230,10 +194,8 @@ class Archive(ArchiveBucket):
 class Retention:
     """How long evidence is kept."""
 
-    retain: Annotated[
-        str | None, typer.Option(metavar="90d", help="How long to keep a run. Default: without limit. See `upload`.")
-    ] = None
-    lock: Annotated[str, typer.Option(metavar="MODE", help="S3 Object Lock mode: governance or compliance.")] = ""
+    retain: Annotated[str | None, option("90d", "How long to keep a run. Default: without limit. See `upload`.")] = None
+    lock: Annotated[str, option("MODE", "S3 Object Lock mode: governance or compliance.")] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,15 +203,12 @@ class Webhook:
     """Who is notified over HTTP."""
 
     webhook: Annotated[
-        str | None,
-        typer.Option(metavar="URL", envvar="DRILLPROOF_WEBHOOK", help="Send the result to URL (HTTP POST, JSON)."),
+        str | None, option("URL", "Send the result to URL (HTTP POST, JSON).", env="DRILLPROOF_WEBHOOK")
     ] = None
     webhook_secret: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            envvar="DRILLPROOF_WEBHOOK_SECRET",
-            help="File with the secret that signs the notification (HMAC-SHA256).",
+        option(
+            "FILE", "File with the secret that signs the notification (HMAC-SHA256).", env="DRILLPROOF_WEBHOOK_SECRET"
         ),
     ] = None
 
@@ -258,10 +217,9 @@ class Webhook:
 class Metrics:
     """What Prometheus reads."""
 
-    prometheus: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.prom", help="Write metrics for node_exporter's textfile collector."),
-    ] = None
+    prometheus: Annotated[Path | None, option("FILE.prom", "Write metrics for node_exporter's textfile collector.")] = (
+        None
+    )
 
 
 def application(file: Path | None, place: SharedDrills | None = None) -> Application | None:

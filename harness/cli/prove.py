@@ -18,7 +18,7 @@ app = typer.Typer()
 class NewCluster(options.NewCluster):
     """How the cluster of a proof is created."""
 
-    cluster: Annotated[str, typer.Option(metavar="NAME", help="Name of the kind cluster.")] = "drillproof-prove"
+    cluster: Annotated[str, options.option("NAME", "Name of the kind cluster.")] = "drillproof-prove"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +26,12 @@ class Limits:
     """Objectives of the proof, in seconds."""
 
     rto_s: Annotated[
-        float | None, typer.Option("--rto", metavar="SECONDS", help="Longest time until the restored data can be read.")
+        float | None, options.option("SECONDS", "Longest time until the restored data can be read.", "--rto")
     ] = None
     rpo_s: Annotated[
-        float | None, typer.Option("--rpo", metavar="SECONDS", help="Highest age of the newest row in the backup.")
+        float | None, options.option("SECONDS", "Highest age of the newest row in the backup.", "--rpo")
     ] = None
-    age_s: Annotated[float | None, typer.Option("--age", metavar="SECONDS", help="Highest age of the backup.")] = None
+    age_s: Annotated[float | None, options.option("SECONDS", "Highest age of the backup.", "--age")] = None
 
 
 @options.command(
@@ -52,15 +52,14 @@ def prove(
         str, typer.Argument(metavar="[BACKUP]", help="Name of the Velero backup. Default: the newest.")
     ] = "newest",
     schedule: Annotated[
-        str, typer.Option(metavar="NAME", help="Use the newest backup of this Velero schedule. Default: of all.")
+        str, options.option("NAME", "Use the newest backup of this Velero schedule. Default: of all.")
     ] = "",
     database: options.Database = None,
     without_fingerprint: Annotated[
-        bool,
-        typer.Option("--without-fingerprint", help="Check only that the data are readable, not that they are equal."),
+        bool, options.flag("Check only that the data are readable, not that they are equal.", "--without-fingerprint")
     ] = False,
     repository_password: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Password of the backup repository, if you changed Velero's.")
+        Path | None, options.option("FILE", "Password of the backup repository, if you changed Velero's.")
     ] = None,
     dry_run: options.DryRun = False,
     keep: options.Keep = False,

@@ -104,11 +104,11 @@ def run(
     scenarios: options.Scenarios = None,
     application: options.ApplicationFile = None,
     deployment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Built-in application: custos (default) or custos-shipped.")
+        str | None, options.option("NAME", "Built-in application: custos (default) or custos-shipped.")
     ] = None,
     dry_run: options.DryRun = False,
     keep: options.Keep = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Create a new cluster for every drill.")] = False,
+    fresh: Annotated[bool, options.flag("Create a new cluster for every drill.", "--fresh")] = False,
     repeat: options.Repeat = 1,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -173,9 +173,9 @@ def detect(
         typer.Argument(metavar="MANIFESTS", help="A kustomization, a folder of YAML, a YAML file or a Helm chart."),
     ],
     namespace: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Namespace of the application, if the manifests name none.")
+        str | None, options.option("NAME", "Namespace of the application, if the manifests name none.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the proposed application file.")] = None,
+    out: Annotated[Path | None, options.option("FILE", "Write the proposed application file.")] = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Find the databases in your manifests; write an application file.

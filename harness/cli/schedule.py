@@ -25,10 +25,8 @@ job = options.group(
 app.add_typer(schedule, name="schedule", rich_help_panel="Schedule")
 app.add_typer(job, name="job", rich_help_panel="Schedule")
 
-Every = Annotated[
-    str, typer.Option(metavar="WHEN", help="hourly, daily, weekly, monthly, or a calendar line of systemd or cron.")
-]
-Into = Annotated[Path | None, typer.Option(metavar="DIR", help="Write files to DIR. Default: standard output.")]
+Every = Annotated[str, options.option("WHEN", "hourly, daily, weekly, monthly, or a calendar line of systemd or cron.")]
+Into = Annotated[Path | None, options.option("DIR", "Write files to DIR. Default: standard output.")]
 
 
 @options.command(
@@ -48,7 +46,7 @@ def systemd(
     key: options.Key = None,
     environment: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Environment file, for example with DRILLPROOF_WEBHOOK=URL and credentials."),
+        options.option("FILE", "Environment file, for example with DRILLPROOF_WEBHOOK=URL and credentials."),
     ] = None,
     into: Into = None,
 ) -> int:
@@ -84,24 +82,21 @@ def cronjob(
     command: options.JobCommand,
     archive: options.ArchiveBucket,
     retention: options.Retention,
-    image: Annotated[str, typer.Option(metavar="REF", help="Image of drillproof: see clusters/images/drillproof.")],
+    image: Annotated[str, options.option("REF", "Image of drillproof: see clusters/images/drillproof.")],
     every: Every = "weekly",
     name: options.JobName = "drillproof",
     within: options.Within = "6h",
     secret_name: Annotated[
-        str, typer.Option("--secret", metavar="NAME", help="Secret with own.key, archive, webhook and webhook-secret.")
+        str, options.option("NAME", "Secret with own.key, archive, webhook and webhook-secret.", "--secret")
     ] = "drillproof",  # noqa: S107 # the name of a Secret
     webhook: Annotated[
-        bool, typer.Option("--webhook", help="Send the result to the URL in the key `webhook` of the Secret.")
+        bool, options.flag("Send the result to the URL in the key `webhook` of the Secret.", "--webhook")
     ] = False,
     webhook_secret: Annotated[
-        bool, typer.Option("--webhook-secret", help="Sign it with the key `webhook-secret` of the Secret.")
+        bool, options.flag("Sign it with the key `webhook-secret` of the Secret.", "--webhook-secret")
     ] = False,
     config: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", help="File that allows the context in-cluster: see docs/how-to/existing-cluster.md."
-        ),
+        Path, options.option("FILE", "File that allows the context in-cluster: see docs/how-to/existing-cluster.md.")
     ] = Path("drillproof.toml"),
     into: Into = None,
 ) -> int:
@@ -167,9 +162,7 @@ def run_job(
     retention: options.Retention,
     webhook: options.Webhook,
     metrics: options.Metrics,
-    every: Annotated[
-        str | None, typer.Option(metavar="7d", help="Interval of the job, to detect missed attempts.")
-    ] = None,
+    every: Annotated[str | None, options.option("7d", "Interval of the job, to detect missed attempts.")] = None,
     within: options.Within = "6h",
     key: options.Key = None,
 ) -> int:

@@ -106,7 +106,7 @@ def upload(
 @options.command(app, "drillproof download --bucket evidence/dr", section="Evidence")
 def download(
     bucket: options.Bucket,
-    into: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the runs.")] = Path("reports/fetched"),
+    into: Annotated[Path, options.option("DIR", "Folder for the runs.")] = Path("reports/fetched"),
     as_json: options.AsJson = False,
 ) -> int:
     """Download the runs of an archive, and verify each of them.
