@@ -171,9 +171,10 @@ def _was_committed(shown: Shown, holds: Sequence[int], n: int) -> bool:
 def _compare(shown: Shown, keys: Sequence[str], expected: Sequence[int]) -> _Found:
     """Hold every key against what it should hold."""
     history, found = shown.history, _Found()
-    unclear = {history.place[n - 1] for n in _unanswered(history)}
+    # A key with an unanswered write holds that write's outcome or the acknowledged one, and nothing else.
+    either = {(history.place[n - 1], history.leaves[n - 1]) for n in _unanswered(history)}
     for place, (n, there) in enumerate(zip(expected, shown.holds, strict=False)):
-        if n != NOTHING and there == NOTHING and place not in unclear:
+        if n != NOTHING and there == NOTHING and (place, NOTHING) not in either:
             found.note("lost_before", f"write {n} to {keys[place]}")
     for place in shown.order:
         n, times = shown.holds[place], shown.times.get(place, 1)
@@ -186,7 +187,7 @@ def _compare(shown: Shown, keys: Sequence[str], expected: Sequence[int]) -> _Fou
         if n == FOREIGN:
             # A key of ours with a value that we never gave it, or a key that nobody wrote.
             name = "altered" if place < len(expected) and history.written[place] else "unexpected"
-        elif n == should or place in unclear:
+        elif n == should or (place, n) in either:
             continue
         else:
             # An earlier write of ours: where a later one should stand, that is lost; where none should, a delete is.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 from hand import ledger, rows
 
 from harness.core.model import Row
@@ -68,6 +69,23 @@ def test_duplicated_altered_and_unexpected() -> None:
 
 def test_a_refused_write_that_is_there_is_not_ours() -> None:
     assert classify(ledger("put a", "put b!"), rows("a1", "b2"), backup_s=None).wrong == ("unexpected",)
+
+
+@pytest.mark.parametrize(
+    ("verb", "shown", "wrong"),
+    [
+        ("update", ["a1", "b2", "c4"], ()),  # the unanswered update was not committed
+        ("update", ["a3", "b2", "c4"], ()),  # it was
+        ("update", ["b2", "c4"], ("lost_before",)),  # neither: the acknowledged put is gone
+        ("delete", ["a1", "b2", "c4"], ()),
+        ("delete", ["b2", "c4"], ()),
+    ],
+)
+def test_a_key_with_an_unanswered_write_holds_that_write_or_the_acknowledged_one(
+    verb: str, shown: list[str], wrong: tuple[str, ...]
+) -> None:
+    attempts = ledger("put a", "put b", f"{verb} a?", "put c")
+    assert classify(attempts, rows(*shown), backup_s=None).wrong == wrong
 
 
 def test_an_unanswered_write_may_be_there_or_not() -> None:

@@ -21,8 +21,7 @@ def classify(attempts: Sequence[Attempt], survivors: Sequence[Row], *, backup_s:
     for row in survivors:
         shown.setdefault(row.key, []).append((row.n, row.value))
     point = _recovery_point(attempts, shown)
-    expected, open_keys = _replay(attempts, point)
-    found = _compare(attempts, shown, expected, open_keys)
+    found = _compare(attempts, shown, _replay(attempts, point))
 
     acknowledged = [a for a in attempts if a.answer == ACKNOWLEDGED]
     before = [a for a in acknowledged if a.n <= point]
@@ -60,7 +59,7 @@ def _recovery_point(attempts: Sequence[Attempt], shown: Mapping[str, list[Conten
             point = attempt.n
     if point == 0:
         return point
-    holds, _ = _replay(attempts, point)
+    holds = _replay(attempts, point)
     misfits = fewest = 0
     for attempt in attempts:
         if attempt.n <= point or attempt.answer != ACKNOWLEDGED:
@@ -77,26 +76,28 @@ def _recovery_point(attempts: Sequence[Attempt], shown: Mapping[str, list[Conten
     return point
 
 
-def _replay(attempts: Sequence[Attempt], point: int) -> tuple[dict[str, Content], set[str]]:
+def _outcomes(attempts: Sequence[Attempt], key: str) -> set[Content | None]:
+    """What a key may hold after its unanswered writes; None for nothing."""
+    unanswered = [attempt for attempt in attempts if attempt.key == key and attempt.answer == UNANSWERED]
+    return {None if attempt.verb == "delete" else (attempt.n, attempt.value) for attempt in unanswered}
+
+
+def _replay(attempts: Sequence[Attempt], point: int) -> dict[str, Content]:
     holds: dict[str, Content] = {}
-    open_keys: set[str] = set()
     for attempt in attempts:
-        if attempt.answer == UNANSWERED:
-            open_keys.add(attempt.key)
-        elif attempt.n > point or attempt.answer == REFUSED:
+        if attempt.n > point or attempt.answer != ACKNOWLEDGED:
             continue
-        elif attempt.verb == "delete":
+        if attempt.verb == "delete":
             holds.pop(attempt.key, None)
         else:
             holds[attempt.key] = (attempt.n, attempt.value)
-    return holds, open_keys
+    return holds
 
 
 def _compare(
     attempts: Sequence[Attempt],
     shown: Mapping[str, list[Content]],
     expected: Mapping[str, Content],
-    open_keys: set[str],
 ) -> _Found:
     found = _Found()
     written: dict[str, set[Content]] = {}
@@ -104,12 +105,13 @@ def _compare(
         if attempt.verb != "delete" and attempt.answer != REFUSED:
             written.setdefault(attempt.key, set()).add((attempt.n, attempt.value))
     for key in dict.fromkeys(attempt.key for attempt in attempts):
-        if key in expected and key not in open_keys and key not in shown:
+        if key in expected and key not in shown and None not in _outcomes(attempts, key):
             found.note("lost_before", f"write {expected[key][0]} to {key}")
     for key, contents in shown.items():
         if len(contents) > 1:
             found.note("duplicated", f"{key}, {len(contents)} times")
-        name = _class_of(contents[0], expected.get(key), written.get(key, set()), is_open=key in open_keys)
+        either = contents[0] in _outcomes(attempts, key)
+        name = _class_of(contents[0], expected.get(key), written.get(key, set()), is_open=either)
         if name:
             found.note(name, f"{key} holds write {contents[0][0]}: {contents[0][1][:40]}")
     return found
