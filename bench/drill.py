@@ -27,7 +27,7 @@ from harness.core.kubernetes import Kubectl
 from harness.evidence.journal import read
 from harness.evidence.run_directory import read_json, write_json
 from harness.reports import render
-from harness.selftest.runner import rehearsal
+from harness.selftest.runner import in_memory_self_test
 from harness.workflows.drill import assembly, request
 from harness.workflows.drill.drill import Parts
 from harness.workflows.progress import Progress
@@ -82,7 +82,7 @@ def _drill(supplied: local.Supplies, size: str, progress: Progress) -> dict[str,
 
     with _Memory(supplied) as memory:
         begun = time.monotonic()
-        with assembly.Site(rehearsal) as site:
+        with assembly.Site(in_memory_self_test) as site:
             run = site.drill(options, progress, progress.say, measure)
         findings = read_json(recheck(run))
         render(run)

@@ -25,7 +25,7 @@ from harness.core.model import Json
 from harness.evidence.journal import read
 from harness.evidence.run_directory import read_json
 from harness.reports import render
-from harness.selftest.runner import rehearsal_of_proofs
+from harness.selftest.runner import in_memory_self_test_of_proofs
 from harness.workflows.progress import Progress
 from harness.workflows.proof import request
 from harness.workflows.proof.assembly import ProofSite
@@ -104,7 +104,7 @@ def _prove(source: KindCluster, supplied: Supplies, progress: Progress) -> dict[
         before_mb = _peak_mb()
         begun = time.monotonic()
         try:
-            with ProofSite(rehearsal_of_proofs) as site:
+            with ProofSite(in_memory_self_test_of_proofs) as site:
                 run = site.drill(options, progress, progress.say)
             findings = read_json(recheck(run))
             for line in _amiss(findings):

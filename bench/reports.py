@@ -22,7 +22,7 @@ from harness.core.model import Verdict
 from harness.evidence.run_directory import read_json
 from harness.evidence.signing import attestation, keys
 from harness.reports import render
-from harness.selftest.in_memory import MemoryStore, World, rehearse
+from harness.selftest.in_memory import MemoryStore, World, run_in_memory
 from harness.workflows.runner import finish
 
 RUNS = 1000
@@ -61,7 +61,7 @@ def _sample(folder: Path, sample: Path | None) -> Path:
     if sample is not None:
         return Path(shutil.copytree(sample, folder / sample.name, ignore=shutil.ignore_patterns(attestation.FOLDER)))
     world = World()
-    run = rehearse(folder / "rehearsed", world, tuple(MemoryStore(store, world) for store in STORES)).run
+    run = run_in_memory(folder / "rehearsed", world, tuple(MemoryStore(store, world) for store in STORES)).run
     finish(run)
     return run
 

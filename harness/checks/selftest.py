@@ -1,4 +1,4 @@
-"""Can the checks fail?"""
+"""Whether the checks detect a bad recovery."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from harness.evidence.run_directory import Run
 
 
 class SelfTestPassed:
-    """Before the drill, a good recovery was spoilt in every known way, and the checks noticed each for its own reason.
+    """Before the drill, the self-test mutated a good recovery, and the checks detected every mutation.
 
-    See `harness.selftest.runner`. A check that was blind then may be blind now, so nothing that it says counts.
+    See `harness.selftest.runner`. A check that missed a mutation may miss a fault of this drill, so no PASS counts.
     """
 
     name = "self-test"
@@ -20,12 +20,14 @@ class SelfTestPassed:
         tried = run.of("selftest")
         noticed, missed = (tried[-1].data.get(key) for key in ("noticed", "missed")) if tried else (0, [])
         if not isinstance(noticed, int) or noticed < 1 or not isinstance(missed, list):
-            detail = "the checks were not seen to fail before this drill"
+            detail = "the self-test did not run before this drill"
             return (Finding(self.name, Verdict.UNKNOWN, Reason.SelfTestNotRun, detail),)
         if missed:
-            hint = "`drillproof selftest` shows them; please report this as a bug of drillproof"
+            hint = "run `drillproof selftest` to list them, and report a bug of drillproof"
             names = tuple(str(each.get("name") if isinstance(each, dict) else each) for each in missed)
-            detail = f"{len(missed)} of {noticed + len(missed)} sabotages were missed, {names[0]!r} among them"
+            detail = (
+                f"the self-test missed {len(missed)} of {noticed + len(missed)} mutations, for example {names[0]!r}"
+            )
             return (Finding(self.name, Verdict.UNKNOWN, Reason.MutationMissed, detail, hint, objects=names),)
-        detail = f"all {noticed} sabotages of a good recovery were noticed"
+        detail = f"the self-test detected all {noticed} mutations of a good recovery"
         return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)

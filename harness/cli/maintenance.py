@@ -46,7 +46,7 @@ def selftest(
 
     Each mutation must be detected by the expected check, for the expected reason. Default: in memory, in seconds.
     """
-    from harness.selftest.runner import rehearsal
+    from harness.selftest.runner import in_memory_self_test
     from harness.workflows.drill import request
 
     if stores and not live:
@@ -58,7 +58,7 @@ def selftest(
         with output.watch(quiet=False) as watcher:
             result = self_test(asked, watcher)
     else:
-        result = rehearsal()
+        result = in_memory_self_test()
     missed = result["missed"]
     assert isinstance(missed, list)
     if as_json:

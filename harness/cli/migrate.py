@@ -111,7 +111,7 @@ def run(
     from dataclasses import replace
 
     from harness.core.model import MOVE_STEPS, Objectives
-    from harness.selftest.runner import rehearsal_of_moves
+    from harness.selftest.runner import in_memory_self_test_of_migrations
     from harness.workflows.hooks import parse
     from harness.workflows.migration import assembly
     from harness.workflows.runner import conduct
@@ -126,7 +126,7 @@ def run(
         key=evidence.key,
     )
     try:
-        with assembly.MoveSite(rehearsal_of_moves) as site, output.watch(quiet=quiet) as watcher:
+        with assembly.MoveSite(in_memory_self_test_of_migrations) as site, output.watch(quiet=quiet) as watcher:
             story = conduct(asked, watcher, site)
     except Interrupted as error:
         raise Interrupted(

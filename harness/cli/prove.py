@@ -71,7 +71,7 @@ def prove(
     With --context, the backup is restored into new namespaces of an existing cluster: see
     docs/how-to/prove-shared-cluster.md.
     """
-    from harness.selftest.runner import rehearsal_of_proofs
+    from harness.selftest.runner import in_memory_self_test_of_proofs
     from harness.workflows.proof import assembly, request
     from harness.workflows.proof.shared_cluster import preflight
     from harness.workflows.runner import conduct
@@ -100,6 +100,6 @@ def prove(
     if place and dry_run:
         output.manifests(place.planned(asked, assembly.find(asked)))
         return 0
-    with assembly.ProofSite(rehearsal_of_proofs, place) as site, output.watch(quiet=quiet) as watcher:
+    with assembly.ProofSite(in_memory_self_test_of_proofs, place) as site, output.watch(quiet=quiet) as watcher:
         story = conduct(asked, watcher, site)
     return output.story(story, as_json=as_json)

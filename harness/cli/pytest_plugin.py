@@ -65,10 +65,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def drillproof_site() -> Iterator[Site]:
     """The cluster of this session, whose stores one drill may leave to the next; each worker has one of its own."""
-    from harness.selftest.runner import rehearsal  # as above
+    from harness.selftest.runner import in_memory_self_test  # as above
     from harness.workflows.drill import assembly
 
-    with assembly.Site(rehearsal) as site:
+    with assembly.Site(in_memory_self_test) as site:
         yield site
 
 

@@ -117,7 +117,7 @@ def run(
 
     With --context, drills run on an existing cluster, in a namespace of their own: see docs/how-to/existing-cluster.md.
     """
-    from harness.selftest.runner import rehearsal
+    from harness.selftest.runner import in_memory_self_test
     from harness.workflows.drill import assembly, request
     from harness.workflows.runner import conduct
     from harness.workloads import custos
@@ -149,7 +149,7 @@ def run(
             output.manifests(place.planned(each))
         return 0
     verdicts: dict[str, list[Verdict]] = {each.scenario.name: [] for each in asked}
-    with place.site(rehearsal) if place else assembly.Site(rehearsal, fresh=fresh) as site:
+    with place.site(in_memory_self_test) if place else assembly.Site(in_memory_self_test, fresh=fresh) as site:
         for each, _ in itertools.product(asked, range(repeat)):
             with output.watch(quiet=quiet) as watcher:
                 story = conduct(each, watcher, site)

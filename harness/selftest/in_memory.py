@@ -1,7 +1,6 @@
 """In-memory adapters: a whole drill in a second, to test the harness's own logic. They replace no drill.
 
-A `World` is what a cluster, its stores and its bucket are to a real drill. Spoil it between two
-steps (see `Sabotage`) and the verdict must turn.
+A `World` stands for the cluster, its stores and its bucket. A `WorldChange` between two steps must change the verdict.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ class MemoryCluster:
         self.world = world
 
     def up(self) -> None:
-        """There already."""
+        """Nothing to do."""
 
     def down(self) -> None:
         """Nothing to remove."""
@@ -107,7 +106,7 @@ class MemoryCluster:
             return "services"
         if args[:2] == ("delete", "pods"):
             self._restart()
-        if args[0] != "get" or args[1] in {"namespace", "--raw"}:  # no namespace is there when a drill begins
+        if args[0] != "get" or args[1] in {"namespace", "--raw"}:  # no namespace exists when a drill starts
             return ""
         return json.dumps({"items": self._items(args[1])})
 
@@ -134,7 +133,7 @@ class MemoryCluster:
 
     @contextlib.contextmanager
     def forward(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
-        """Nothing listens there."""
+        """An address where nothing listens."""
         yield ("127.0.0.1", 0)
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
@@ -285,7 +284,7 @@ class MemoryEngine:
         self._world = world
 
     def install(self) -> None:
-        """There already."""
+        """Nothing to do."""
 
     def forget(self) -> None:
         """Empty the bucket."""
@@ -383,38 +382,38 @@ class MemoryData:
             yield (n, f"{store}/{table}/{self.seed}/{n}")
 
 
-Sabotage = Callable[[World], None]
-"""Something that spoils a world."""
+WorldChange = Callable[[World], None]
+"""A change of a world."""
 
 
 @dataclass
-class SpoiltEngine(MemoryEngine):
-    """An engine whose restore comes out spoilt by `sabotage`."""
+class MutatingEngine(MemoryEngine):
+    """An engine whose restore is followed by `change`."""
 
     world: World
-    sabotage: Sabotage
+    change: WorldChange
 
     def __post_init__(self) -> None:
         """Keep backups in the world's bucket."""
         super().__init__(self.world)
 
     def restore(self, name: str, backup: str, *, within_s: float = 0) -> ToolReport:
-        """Put back, and spoil."""
+        """Put back, and change."""
         super().restore(name, backup)
-        self.sabotage(self.world)
+        self.change(self.world)
         return self._report(name, of=backup)
 
 
 @dataclass(frozen=True)
-class Rehearsal:
-    """A drill in memory that has been run, and what is left of it."""
+class MemoryDrill:
+    """A finished drill in memory."""
 
     run: Path
     stores: tuple[MemoryStore, ...]
     deployment: Deployment
 
 
-def rehearse(
+def run_in_memory(
     runs: Path,
     world: World,
     stores: tuple[MemoryStore, ...],
@@ -425,11 +424,11 @@ def rehearse(
     objectives: Mapping[str, Json] | None = None,
     escaped: int | None = 0,
     left: Left | None = None,
-    moved: Sabotage = lambda _: None,
-) -> Rehearsal:
-    """Run one drill in `world`, which `stores` live in; `escaped` packets left its fence, or none were counted.
+    moved: WorldChange = lambda _: None,
+) -> MemoryDrill:
+    """Run one drill of `stores` in `world`. `escaped` packets left its network isolation; None: they were not counted.
 
-    `left` is what an earlier drill in the same world left. One that moves to another world finds it spoilt by `moved`.
+    `left` is the state that an earlier drill in the same world left. `moved` changes the world that a move goes to.
     """
     scenario = scenario or Scenario(MemoryLoss(world))
     services = (MemoryService(world),)
@@ -467,15 +466,15 @@ def rehearse(
     if escaped is not None:
         journal.append("fence", stopped=7, escaped=escaped)
     journal.close()
-    return Rehearsal(run, stores, deployment)
+    return MemoryDrill(run, stores, deployment)
 
 
-def _beside(parts: Parts, world: World, spoil: Sabotage) -> Parts:
+def _beside(parts: Parts, world: World, change: WorldChange) -> Parts:
     """The parts of a drill in a second world, with the first one's bucket."""
     other = World(bucket=world.bucket, generation=world.generation + 100)
     stores = tuple(MemoryStore(store.name, other) for store in parts.stores)
     cluster = MemoryCluster(other)
-    spoil(other)
+    change(other)
     deployment = replace(parts.deployment, cluster=cluster)
     env = {"KUBECONFIG": "memory-b"}
     return replace(

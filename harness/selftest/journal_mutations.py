@@ -1,4 +1,4 @@
-"""Drills that went amiss and were truly recorded: what the journal says is spoilt, and nothing was edited."""
+"""Journals of drills that failed: correct evidence of a bad drill, each with the check that must detect it."""
 
 from __future__ import annotations
 
@@ -10,34 +10,50 @@ from harness.core.reason import Reason
 from harness.selftest.mutation import Expected, Why
 
 Events = tuple[Event, ...]
+Change = Callable[[Events], Events]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story(Expected):
-    """`change` makes of what a good drill recorded what this one would have, if it had recorded what this `needs`."""
+class JournalMutation(Expected):
+    """`change` turns the events of a good drill, which must have some of the kind `needs`, into those of a bad one."""
 
-    change: Callable[[Events], Events]
+    change: Change
     needs: str = ""  # a kind of event
 
 
-def without(kind: str, **data: Json) -> Callable[[Events], Events]:
+def fail(
+    name: str, check: str, why: Why | Reason, change: Change, *, also: tuple[str, ...] = (), needs: str = ""
+) -> JournalMutation:
+    """One that `check` must detect as FAIL."""
+    why = why if isinstance(why, Why) else Why(why)
+    return JournalMutation(name=name, check=check, why=why, change=change, also=also, needs=needs)
+
+
+def unknown(
+    name: str, check: str, why: Why | Reason, change: Change, *, also: tuple[str, ...] = (), needs: str = ""
+) -> JournalMutation:
+    """One that `check` must detect as UNKNOWN."""
+    return replace(fail(name, check, why, change, also=also, needs=needs), verdict=Verdict.UNKNOWN)
+
+
+def without(kind: str, **data: Json) -> Change:
     """The same drill, without the events of a kind whose data hold all of `data`."""
     return lambda events: tuple(event for event in events if not _is(event, kind, data))
 
 
-def told(kind: str, where: Mapping[str, Json] | None = None, **data: Json) -> Callable[[Events], Events]:
-    """The same drill, but the events of a kind (where they hold `where`) say `data`."""
+def changed(kind: str, where: Mapping[str, Json] | None = None, **data: Json) -> Change:
+    """The same drill, but the events of a kind (those that hold `where`) have `data`."""
     return lambda events: tuple(
         replace(event, data={**event.data, **data}) if _is(event, kind, where or {}) else event for event in events
     )
 
 
-def also(kind: str, **data: Json) -> Callable[[Events], Events]:
+def added(kind: str, **data: Json) -> Change:
     """The same drill, with one more event at its end."""
     return lambda events: (*events, replace(events[-1], kind=kind, data=data))
 
 
-def late(mark: str, by_s: float) -> Callable[[Events], Events]:
+def delayed(mark: str, by_s: float) -> Change:
     """The same drill, but this mark was reached later, and all that came after it."""
 
     def change(events: Events) -> Events:
@@ -47,8 +63,8 @@ def late(mark: str, by_s: float) -> Callable[[Events], Events]:
     return change
 
 
-def first_volume(kind: str, key: str, **changes: Json) -> Callable[[Events], Events]:
-    """The same drill, but the first volume that the newest event of a kind tells of is told of otherwise, or not."""
+def first_volume(kind: str, key: str, **changes: Json) -> Change:
+    """The same drill, but the first volume in the last event of a kind has `changes`, or without any is missing."""
 
     def change(events: Events) -> Events:
         at = max(number for number, event in enumerate(events) if event.kind == kind)
@@ -65,7 +81,7 @@ def first_volume(kind: str, key: str, **changes: Json) -> Callable[[Events], Eve
 def same_volumes(events: Events) -> Events:
     """The volumes of after the restore are those of before the fault."""
     before = next(event for event in events if _is(event, "volumes", {"when": "before"}))
-    return told("volumes", {"when": "after"}, volumes=before.data["volumes"])(events)
+    return changed("volumes", {"when": "after"}, volumes=before.data["volumes"])(events)
 
 
 def one_old_volume(events: Events) -> Events:
@@ -77,8 +93,8 @@ def one_old_volume(events: Events) -> Events:
     return first_volume("volumes", "volumes", volume_uid=listed[0]["volume_uid"])(events)
 
 
-def one_member(kind: str, **data: Json) -> Callable[[Events], Events]:
-    """The same drill, but the first member of which a kind of event tells after the restore tells `data`."""
+def one_member(kind: str, **data: Json) -> Change:
+    """The same drill, but the first event of a kind after the restore has `data`."""
 
     def change(events: Events) -> Events:
         at = next(n for n, event in enumerate(events) if event.kind == kind and event.data.get("when") != "before")
@@ -87,8 +103,8 @@ def one_member(kind: str, **data: Json) -> Callable[[Events], Events]:
     return change
 
 
-def one_silent(kind: str, **data: Json) -> Callable[[Events], Events]:
-    """The same drill, but of one member there are no events of a kind whose data hold all of `data`."""
+def one_silent(kind: str, **data: Json) -> Change:
+    """The same drill, but one member has no events of a kind whose data hold all of `data`."""
 
     def change(events: Events) -> Events:
         member = next(event.data["member"] for event in events if _is(event, kind, data))
@@ -98,7 +114,7 @@ def one_silent(kind: str, **data: Json) -> Callable[[Events], Events]:
 
 
 def not_read_again(events: Events) -> Events:
-    """Nobody was read once more after the restart."""
+    """No member was read again after the restart."""
     last = max(number for number, event in enumerate(events) if event.kind == "restart")
     return (*events[:last], *(event for event in events[last:] if event.kind != "digest"))
 
@@ -111,7 +127,7 @@ def one_not_read_again(events: Events) -> Events:
     return (*events[:last], failed, *events[last + 1 :])
 
 
-def first(kind: str, before: str) -> Callable[[Events], Events]:
+def moved_before(kind: str, before: str) -> Change:
     """The same drill, but all events of a kind came before those of another."""
 
     def change(events: Events) -> Events:
@@ -126,179 +142,145 @@ def _is(event: Event, kind: str, data: Mapping[str, Json]) -> bool:
     return event.kind == kind and all(event.data.get(key) == value for key, value in data.items())
 
 
-UNKNOWN = Verdict.UNKNOWN
-STORIES = (
+JOURNAL_MUTATIONS = (
     # The drill itself.
-    Story(name="the drill was killed", check="drill-finished", why=Why(Reason.StepNotFinished, "step readback"),
-          verdict=UNKNOWN, also=("data-equal",), change=without("step", step="readback", phase="end")),
-    Story(name="the harness broke", check="drill-finished", why=Why(Reason.DrillInterrupted, "step seed"),
-          verdict=UNKNOWN, change=also("error", step="seed", message="no disk")),
-    Story(name="the restore failed", check="drill-finished", why=Why(Reason.RecoveryFailed),
-          change=also("recovery-failed", step="restore", message="gave up")),
-    Story(name="what was taken over was not what was left", check="taken-over", why=Why(Reason.ReusedStateDiffers),
-          verdict=UNKNOWN, change=also("taken-over", run="x", digests={})),
+    unknown("the drill was killed", "drill-finished", Why(Reason.StepNotFinished, "step readback"),
+        without("step", step="readback", phase="end"), also=("data-equal",)),
+    unknown("the drill was interrupted", "drill-finished", Why(Reason.DrillInterrupted, "step seed"),
+        added("error", step="seed", message="no disk")),
+    fail("the restore failed", "drill-finished", Reason.RecoveryFailed,
+        added("recovery-failed", step="restore", message="gave up")),
+    unknown("the reused state differs from the recorded state", "taken-over", Reason.ReusedStateDiffers,
+        added("taken-over", run="x", digests={})),
     # The fault.
-    Story(name="the fault never happened", check="damage-seen", why=Why(Reason.DamageNotSeen), verdict=UNKNOWN,
-          change=without("fault", phase="injected")),
-    Story(name="the fault left no damage", check="damage-seen", why=Why(Reason.DamageNotSeen), verdict=UNKNOWN,
-          change=told("damage", what={})),
-    Story(name="the damage was not looked for", check="damage-seen", why=Why(Reason.DamageNotSeen), verdict=UNKNOWN,
-          change=without("damage")),
-    Story(name="what was gone was gone for another reason", check="damage-seen", why=Why(Reason.DamageNotSeen),
-          verdict=UNKNOWN, change=told("damage", fault="a thief")),
-    Story(name="the damage was there before the fault", check="damage-seen", why=Why(Reason.DamageNotDated),
-          verdict=UNKNOWN, also=("objectives-met",), change=without("mark", mark="T3")),
-    # The backup, by the tool's word and by ours.
-    Story(name="the backup failed in part", check="backup-complete", why=Why(Reason.BackupPartiallyFailed),
-          change=told("backup", phase="PartiallyFailed")),
-    Story(name="the backup had an error and says Completed", check="backup-complete", why=Why(Reason.BackupHadErrors),
-          change=told("backup", errors=1)),
-    Story(name="a volume was not backed up", check="backup-complete", why=Why(Reason.VolumeNotBackedUp),
-          also=("restore-complete",), change=first_volume("backup", "volumes")),
-    Story(name="a volume was backed up empty", check="backup-complete", why=Why(Reason.VolumeBackedUpEmpty),
-          also=("restore-complete",), change=first_volume("backup", "volumes", bytes_done=0, bytes_total=0)),
-    Story(name="a volume was backed up by half", check="backup-complete", why=Why(Reason.VolumePartlyBackedUp),
-          also=("restore-complete",), change=first_volume("backup", "volumes", bytes_done=500, bytes_total=1000)),
-    Story(name="a volume's backup failed and the backup says Completed", check="backup-complete",
-          why=Why(Reason.VolumeBackupFailed), change=first_volume("backup", "volumes", phase="Failed")),
-    Story(name="no volume was to be backed up", check="backup-complete", why=Why(Reason.VolumeNotProtected),
-          change=told("protected", volumes=[])),
-    Story(name="a hook failed", check="backup-complete", why=Why(Reason.HookFailed),
-          change=told("backup", hooks_failed=1)),
-    Story(name="a hook did not run", check="backup-complete", why=Why(Reason.HookDidNotRun),
-          change=told("backup", hooks_attempted=0)),
-    Story(name="the bucket is empty", check="backup-complete", why=Why(Reason.BackupNotStored),
-          change=told("stored", objects=0, bytes=0)),
-    Story(name="the repository is damaged", check="backup-complete", why=Why(Reason.RepositoryDamaged),
-          change=told("stored", damage=["pack 4f is not what its name says"])),
-    Story(name="the repository was not checked", check="backup-complete", why=Why(Reason.RepositoryNotChecked),
-          verdict=UNKNOWN, change=told("stored", checked=False)),
-    Story(name="there is no record of the backup", check="backup-complete", why=Why(Reason.NotRecorded),
-          verdict=UNKNOWN, also=("restore-complete",), change=without("backup")),
+    unknown("the fault never happened", "damage-seen", Reason.DamageNotSeen, without("fault", phase="injected")),
+    unknown("the fault left no damage", "damage-seen", Reason.DamageNotSeen, changed("damage", what={})),
+    unknown("the damage was not recorded", "damage-seen", Reason.DamageNotSeen, without("damage")),
+    unknown("another fault did the damage", "damage-seen", Reason.DamageNotSeen, changed("damage", fault="another")),
+    unknown("the damage was not dated", "damage-seen", Reason.DamageNotDated, without("mark", mark="T3"),
+        also=("objectives-met",)),
+    # The backup, by what Velero reports and by what drillproof reads.
+    fail("the backup failed partially", "backup-complete", Reason.BackupPartiallyFailed,
+        changed("backup", phase="PartiallyFailed")),
+    fail("the backup had an error and says Completed", "backup-complete", Reason.BackupHadErrors,
+        changed("backup", errors=1)),
+    fail("a volume was not backed up", "backup-complete", Reason.VolumeNotBackedUp, first_volume("backup", "volumes"),
+        also=("restore-complete",)),
+    fail("a volume was backed up empty", "backup-complete", Reason.VolumeBackedUpEmpty,
+        first_volume("backup", "volumes", bytes_done=0, bytes_total=0), also=("restore-complete",)),
+    fail("a volume was backed up partially", "backup-complete", Reason.VolumePartlyBackedUp,
+        first_volume("backup", "volumes", bytes_done=500, bytes_total=1000), also=("restore-complete",)),
+    fail("a volume's backup failed and the backup says Completed", "backup-complete", Reason.VolumeBackupFailed,
+        first_volume("backup", "volumes", phase="Failed")),
+    fail("no volume was to be backed up", "backup-complete", Reason.VolumeNotProtected,
+        changed("protected", volumes=[])),
+    fail("a hook failed", "backup-complete", Reason.HookFailed, changed("backup", hooks_failed=1)),
+    fail("a hook did not run", "backup-complete", Reason.HookDidNotRun, changed("backup", hooks_attempted=0)),
+    fail("the bucket is empty", "backup-complete", Reason.BackupNotStored, changed("stored", objects=0, bytes=0)),
+    fail("the repository is damaged", "backup-complete", Reason.RepositoryDamaged,
+        changed("stored", damage=["pack 4f is not what its name says"])),
+    unknown("the repository was not checked", "backup-complete", Reason.RepositoryNotChecked,
+        changed("stored", checked=False)),
+    unknown("there is no record of the backup", "backup-complete", Reason.NotRecorded, without("backup"),
+        also=("restore-complete",)),
     # The restore.
-    Story(name="the restore failed in part", check="restore-complete", why=Why(Reason.RestorePartiallyFailed),
-          change=told("restore", phase="PartiallyFailed")),
-    Story(name="a volume was not restored", check="restore-complete", why=Why(Reason.VolumeNotRestored),
-          change=first_volume("restore", "volumes")),
-    Story(name="a volume was restored by half", check="restore-complete", why=Why(Reason.VolumePartlyRestored),
-          change=first_volume("restore", "volumes", bytes_done=7)),
-    Story(name="another backup was restored", check="restore-complete", why=Why(Reason.WrongBackupRestored),
-          change=told("restore", of="last-year")),
-    Story(name="a hook of the restore failed", check="restore-complete", why=Why(Reason.HookFailed),
-          change=told("restore", hooks_attempted=1, hooks_failed=1)),
-    Story(name="there is no record of the restore", check="restore-complete", why=Why(Reason.NotRecorded),
-          verdict=UNKNOWN, change=without("restore")),
+    fail("the restore failed partially", "restore-complete", Reason.RestorePartiallyFailed,
+        changed("restore", phase="PartiallyFailed")),
+    fail("a volume was not restored", "restore-complete", Reason.VolumeNotRestored, first_volume("restore", "volumes")),
+    fail("a volume was restored partially", "restore-complete", Reason.VolumePartlyRestored,
+        first_volume("restore", "volumes", bytes_done=7)),
+    fail("another backup was restored", "restore-complete", Reason.WrongBackupRestored,
+        changed("restore", of="last-year")),
+    fail("a hook of the restore failed", "restore-complete", Reason.HookFailed,
+        changed("restore", hooks_attempted=1, hooks_failed=1)),
+    unknown("there is no record of the restore", "restore-complete", Reason.NotRecorded, without("restore")),
     # Who answered.
-    Story(name="all volumes are the old ones", check="answers-from-restored", why=Why(Reason.VolumeSurvived),
-          verdict=UNKNOWN, change=same_volumes),
-    Story(name="one volume is the old one", check="answers-from-restored", why=Why(Reason.VolumeSurvived),
-          verdict=UNKNOWN, change=one_old_volume),
-    Story(name="a claim did not come back", check="answers-from-restored", why=Why(Reason.ClaimMissing),
-          change=first_volume("volumes", "volumes")),
-    Story(name="the volumes were not looked at", check="answers-from-restored", why=Why(Reason.NotRecorded),
-          verdict=UNKNOWN, change=without("volumes", when="after")),
-    Story(name="a member was not restarted", check="answers-from-restored", why=Why(Reason.MemberNotRestarted),
-          verdict=UNKNOWN, change=one_silent("restart")),
-    Story(name="a member's pod is the old one", check="answers-from-restored", why=Why(Reason.MemberNotRestarted),
-          verdict=UNKNOWN, change=one_member("restart", before="same", after="same")),
-    Story(name="nobody was read again", check="answers-from-restored", why=Why(Reason.MemberNotRestarted),
-          verdict=UNKNOWN, change=not_read_again),
-    Story(name="a member could be read no more after the restart", check="data-equal",
-          why=Why(Reason.ReadFailed, causes=(Reason.ConnectionRefused,)), verdict=UNKNOWN, change=one_not_read_again),
-    Story(name="nobody was restarted", check="answers-from-restored", why=Why(Reason.MemberNotRestarted),
-          verdict=UNKNOWN, also=("login",), change=without("restart")),
-    Story(name="another member answered", check="data-equal", why=Why(Reason.AnsweredByAnother, "someone-else"),
-          verdict=UNKNOWN, change=one_member("digest", answered_by="someone-else")),
+    unknown("all volumes are the old ones", "answers-from-restored", Reason.VolumeSurvived, same_volumes),
+    unknown("one volume is the old one", "answers-from-restored", Reason.VolumeSurvived, one_old_volume),
+    fail("a claim did not come back", "answers-from-restored", Reason.ClaimMissing, first_volume("volumes", "volumes")),
+    unknown("the volumes were not recorded", "answers-from-restored", Reason.NotRecorded,
+        without("volumes", when="after")),
+    unknown("a member was not restarted", "answers-from-restored", Reason.MemberNotRestarted, one_silent("restart")),
+    unknown("a member's pod is the old one", "answers-from-restored", Reason.MemberNotRestarted,
+        one_member("restart", before="same", after="same")),
+    unknown("no member was read after the restart", "answers-from-restored", Reason.MemberNotRestarted, not_read_again),
+    unknown("a member could not be read after the restart", "data-equal",
+        Why(Reason.ReadFailed, causes=(Reason.ConnectionRefused,)), one_not_read_again),
+    unknown("no member was restarted", "answers-from-restored", Reason.MemberNotRestarted, without("restart"),
+        also=("login",)),
+    unknown("another member answered", "data-equal", Why(Reason.AnsweredByAnother, "someone-else"),
+        one_member("digest", answered_by="someone-else")),
     # Reading back.
-    Story(name="a member was not asked how it is", check="members-healthy", why=Why(Reason.NotReadBack),
-          verdict=UNKNOWN, change=one_silent("health", when="after")),
-    Story(name="a member was unwell before", check="members-healthy", why=Why(Reason.NotHealthyBefore), verdict=UNKNOWN,
-          change=one_silent("health", when="before")),
-    Story(name="a member did not say who it is", check="members-healthy", why=Why(Reason.IdentityUnknown),
-          verdict=UNKNOWN, change=one_member("health", identity="")),
-    Story(name="a member is unwell", check="members-healthy", why=Why(Reason.ReplicationStopped),
-          change=one_member("health", ok=False, detail="stopped", reasons=["ReplicationStopped"])),
-    Story(name="a member was not read back", check="data-equal", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          also=("answers-from-restored",), change=one_silent("digest", when="after")),
-    Story(name="nobody was read back", check="data-equal", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          also=("answers-from-restored",), change=without("digest", when="after")),
-    Story(name="there is nothing to compare with", check="data-equal", why=Why(Reason.NoReference), verdict=UNKNOWN,
-          change=without("digest", when="before")),
-    Story(name="the members were not equal before", check="data-equal", why=Why(Reason.NoReference), verdict=UNKNOWN,
-          change=one_silent("digest", when="before")),
-    Story(name="a member came back with no data at all", check="data-equal", why=Why(Reason.PartMissing),
-          change=one_member("digest", parts={})),
-    Story(name="the indexes were not held against their tables", check="indexes-hold", why=Why(Reason.NotReadBack),
-          verdict=UNKNOWN, change=without("indexes")),
-    Story(name="a member's indexes were not asked for", check="indexes-hold", why=Why(Reason.NotReadBack),
-          verdict=UNKNOWN, change=one_silent("indexes")),
-    Story(name="the indexes were read from memory", check="indexes-hold", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          also=("answers-from-restored",), change=first("indexes", before="restart")),
-    Story(name="another member's indexes were held", check="indexes-hold",
-          why=Why(Reason.AnsweredByAnother, "someone-else"), verdict=UNKNOWN,
-          change=one_member("indexes", answered_by="someone-else")),
-    Story(name="no index was there to be held", check="indexes-hold", why=Why(Reason.IndexNotChecked), verdict=UNKNOWN,
-          change=told("indexes", held=0)),
-    Story(name="the objects were not compared", check="objects-equal", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          change=without("objects", when="after")),
-    Story(name="the objects are gone", check="objects-equal", why=Why(Reason.ObjectMissing),
-          change=told("objects", {"when": "after"}, parts={})),
-    Story(name="the ledger was not read back", check="ledger-kept", why=Why(Reason.NotRecorded), verdict=UNKNOWN,
-          also=("objectives-met", "transfers-whole"), change=lambda events: tuple(
-              event for event in events if not (event.kind == "file" and "@" in str(event.data.get("name"))))),
-    Story(name="the accounts were not read back", check="transfers-whole", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          change=without("balances")),
-    Story(name="no new write was tried", check="new-write", why=Why(Reason.WriteNotTried), verdict=UNKNOWN,
-          change=without("write")),
-    Story(name="no new write was taken", check="new-write", why=Why(Reason.WriteNotCommitted),
-          change=told("write", committed=False, detail="read only")),
-    Story(name="a new write did not reach a member", check="new-write", why=Why(Reason.WriteNotReplicated),
-          change=told("write", seen_on=[])),
+    unknown("a member's health was not read", "members-healthy", Reason.NotReadBack,
+        one_silent("health", when="after")),
+    unknown("a member was unhealthy before", "members-healthy", Reason.NotHealthyBefore,
+        one_silent("health", when="before")),
+    unknown("a member's identity is unknown", "members-healthy", Reason.IdentityUnknown,
+        one_member("health", identity="")),
+    fail("a member is unhealthy", "members-healthy", Reason.ReplicationStopped,
+        one_member("health", ok=False, detail="stopped", reasons=["ReplicationStopped"])),
+    unknown("a member was not read back", "data-equal", Reason.NotReadBack, one_silent("digest", when="after"),
+        also=("answers-from-restored",)),
+    unknown("no member was read back", "data-equal", Reason.NotReadBack, without("digest", when="after"),
+        also=("answers-from-restored",)),
+    unknown("there is no reference", "data-equal", Reason.NoReference, without("digest", when="before")),
+    unknown("the members were not equal before", "data-equal", Reason.NoReference, one_silent("digest", when="before")),
+    fail("a member came back with no data at all", "data-equal", Reason.PartMissing, one_member("digest", parts={})),
+    unknown("the indexes were not checked", "indexes-hold", Reason.NotReadBack, without("indexes")),
+    unknown("a member's indexes were not checked", "indexes-hold", Reason.NotReadBack, one_silent("indexes")),
+    unknown("the indexes were checked before the restart", "indexes-hold", Reason.NotReadBack,
+        moved_before("indexes", before="restart"), also=("answers-from-restored",)),
+    unknown("another member's indexes were checked", "indexes-hold", Why(Reason.AnsweredByAnother, "someone-else"),
+        one_member("indexes", answered_by="someone-else")),
+    unknown("no index was checked", "indexes-hold", Reason.IndexNotChecked, changed("indexes", held=0)),
+    unknown("the objects were not compared", "objects-equal", Reason.NotReadBack, without("objects", when="after")),
+    fail("the objects are gone", "objects-equal", Reason.ObjectMissing,
+        changed("objects", {"when": "after"}, parts={})),
+    unknown("the ledger was not read back", "ledger-kept", Reason.NotRecorded, lambda events: tuple(
+            event for event in events if not (event.kind == "file" and "@" in str(event.data.get("name")))),
+        also=("objectives-met", "transfers-whole")),
+    unknown("the accounts were not read back", "transfers-whole", Reason.NotReadBack, without("balances")),
+    unknown("no new write was tried", "new-write", Reason.WriteNotTried, without("write")),
+    fail("no new write was taken", "new-write", Reason.WriteNotCommitted,
+        changed("write", committed=False, detail="read only")),
+    fail("a new write did not reach a member", "new-write", Reason.WriteNotReplicated, changed("write", seen_on=[])),
     # Logging in.
-    Story(name="nobody logged in before", check="login", why=Why(Reason.LoginNotSeenBefore, "portal"),
-          verdict=UNKNOWN, change=without("login", when="before"), needs="login"),
-    Story(name="the login of before failed", check="login", why=Why(Reason.LoginNotSeenBefore, "portal"),
-          verdict=UNKNOWN, change=told("login", {"when": "before"}, signed_by="", detail="401"), needs="login"),
-    Story(name="any password was right before", check="login", why=Why(Reason.LoginNotSeenBefore, "portal"),
-          verdict=UNKNOWN, change=told("login", {"when": "before"}, stranger="let in"), needs="login"),
-    Story(name="nobody logged in after", check="login", why=Why(Reason.LoginNotTried, "portal"),
-          verdict=UNKNOWN, change=without("login", when="after"), needs="login"),
-    Story(name="the realm is gone", check="login", why=Why(Reason.NotLoggedIn, "portal"),
-          change=told("login", {"when": "after"}, keys={}, signed_by="", detail="404", earlier=""), needs="login"),
-    Story(name="the realm was made anew", check="login",
-          why=Why(Reason.SigningKeyChanged, "portal", causes=(Reason.TokenRejected,)),
-          change=told("login", {"when": "after"}, keys={"k2": "hash-2"}, signed_by="k2", earlier="no key"),
-          needs="login"),
-    Story(name="another key goes by the old one's id", check="login", why=Why(Reason.SigningKeyChanged, "portal"),
-          change=told("login", {"when": "after"}, keys={"k1": "another"}), needs="login"),
-    Story(name="the old key is kept and signs no more", check="login", why=Why(Reason.SigningKeyChanged, "portal"),
-          change=told("login", {"when": "after"}, signed_by="k2", keys={"k1": "hash-1", "k2": "hash-2"}),
-          needs="login"),
-    Story(name="the tokens of before are worth nothing", check="login", why=Why(Reason.TokenRejected, "portal"),
-          change=told("login", {"when": "after"}, earlier="its signature does not hold"), needs="login"),
-    Story(name="the tokens of before were not tried", check="login", why=Why(Reason.TokenNotTried, "portal"),
-          change=told("login", {"when": "after"}, earlier=""), needs="login"),
-    Story(name="any password is right", check="login", why=Why(Reason.WrongPasswordAccepted, "portal"),
-          change=told("login", {"when": "after"}, stranger="let in"), needs="login"),
-    Story(name="a wrong password got no clear answer", check="login", why=Why(Reason.WrongPasswordUnclear, "portal"),
-          change=told("login", {"when": "after"}, stranger="500"), needs="login"),
-    Story(name="the service was not started anew", check="login",
-          why=Why(Reason.MemberNotRestarted, "portal", "portal-0"), verdict=UNKNOWN,
-          change=without("restart", member="portal-0"), needs="login"),
-    # Objectives and the fence.
-    Story(name="the recovery took too long", check="objectives-met", why=Why(Reason.ObjectiveMissed, "RTO"),
-          change=late("T8", 100_000)),
-    Story(name="the recovery's end was not seen", check="objectives-met", why=Why(Reason.ObjectiveNotMeasured, "RTO"),
-          verdict=UNKNOWN, change=without("mark", mark="T8")),
-    Story(name="packets left the fence", check="fence-held", why=Why(Reason.PacketEscaped),
-          change=told("fence", escaped=3)),
-    Story(name="the checks were not tried", check="self-test", why=Why(Reason.SelfTestNotRun), verdict=UNKNOWN,
-          change=without("selftest")),
-    Story(name="a check was blind", check="self-test", why=Why(Reason.MutationMissed, "a row gone"),
-          verdict=UNKNOWN, change=told("selftest", noticed=1, missed=[{"name": "a row gone"}])),
-    Story(name="the fence was not counted", check="fence-held", why=Why(Reason.EgressNotMeasured), verdict=UNKNOWN,
-          change=without("fence")),
-    Story(name="a fence is said to have been none", check="fence-held", why=Why(Reason.EgressNotMeasured),
-          verdict=UNKNOWN, change=told("fence", there=False, escaped=None)),
+    unknown("no login before the fault", "login", Why(Reason.LoginNotSeenBefore, "portal"),
+        without("login", when="before"), needs="login"),
+    unknown("the login before the fault failed", "login", Why(Reason.LoginNotSeenBefore, "portal"),
+        changed("login", {"when": "before"}, signed_by="", detail="401"), needs="login"),
+    unknown("any password was accepted before", "login", Why(Reason.LoginNotSeenBefore, "portal"),
+        changed("login", {"when": "before"}, stranger="let in"), needs="login"),
+    unknown("no login after the restore", "login", Why(Reason.LoginNotTried, "portal"), without("login", when="after"),
+        needs="login"),
+    fail("the realm is gone", "login", Why(Reason.NotLoggedIn, "portal"),
+        changed("login", {"when": "after"}, keys={}, signed_by="", detail="404", earlier=""), needs="login"),
+    fail("the realm was recreated", "login", Why(Reason.SigningKeyChanged, "portal", causes=(Reason.TokenRejected,)),
+        changed("login", {"when": "after"}, keys={"k2": "hash-2"}, signed_by="k2", earlier="no key"), needs="login"),
+    fail("another key has the ID of the old one", "login", Why(Reason.SigningKeyChanged, "portal"),
+        changed("login", {"when": "after"}, keys={"k1": "another"}), needs="login"),
+    fail("another key signs", "login", Why(Reason.SigningKeyChanged, "portal"),
+        changed("login", {"when": "after"}, signed_by="k2", keys={"k1": "hash-1", "k2": "hash-2"}), needs="login"),
+    fail("the earlier tokens are rejected", "login", Why(Reason.TokenRejected, "portal"),
+        changed("login", {"when": "after"}, earlier="its signature does not hold"), needs="login"),
+    fail("the earlier tokens were not tried", "login", Why(Reason.TokenNotTried, "portal"),
+        changed("login", {"when": "after"}, earlier=""), needs="login"),
+    fail("any password is accepted", "login", Why(Reason.WrongPasswordAccepted, "portal"),
+        changed("login", {"when": "after"}, stranger="let in"), needs="login"),
+    fail("a wrong password got no clear answer", "login", Why(Reason.WrongPasswordUnclear, "portal"),
+        changed("login", {"when": "after"}, stranger="500"), needs="login"),
+    unknown("the service was not restarted", "login", Why(Reason.MemberNotRestarted, "portal", "portal-0"),
+        without("restart", member="portal-0"), needs="login"),
+    # Objectives and network isolation.
+    fail("the recovery took too long", "objectives-met", Why(Reason.ObjectiveMissed, "RTO"), delayed("T8", 100_000)),
+    unknown("the recovery's end was not seen", "objectives-met", Why(Reason.ObjectiveNotMeasured, "RTO"),
+        without("mark", mark="T8")),
+    fail("packets left the network isolation", "fence-held", Reason.PacketEscaped, changed("fence", escaped=3)),
+    unknown("the self-test did not run", "self-test", Reason.SelfTestNotRun, without("selftest")),
+    unknown("the self-test missed a mutation", "self-test", Why(Reason.MutationMissed, "a row gone"),
+        changed("selftest", noticed=1, missed=[{"name": "a row gone"}])),
+    unknown("the packets were not counted", "fence-held", Reason.EgressNotMeasured, without("fence")),
+    unknown("there was no network isolation", "fence-held", Reason.EgressNotMeasured,
+        changed("fence", there=False, escaped=None)),
 )  # fmt: skip
-"""One line of a table each, so it is not formatted."""
+"""A table, so it is not formatted."""

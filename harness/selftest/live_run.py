@@ -1,4 +1,4 @@
-"""The live self-test: a real drill, then every mutation applied to what it restored."""
+"""The live self-test: a drill on a cluster, then every mutation applied to what it restored."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from harness.core import paths
 from harness.core.model import Json
 from harness.evidence import run_directory
 from harness.evidence.signing import keys
-from harness.selftest import consul, mysql, postgres, runner
-from harness.selftest.base import Outcome
+from harness.selftest import runner
+from harness.selftest.baseline import Outcome
 from harness.workflows import run_metadata
 from harness.workflows.drill.assembly import Site
 from harness.workflows.drill.drill import Parts
@@ -21,42 +21,35 @@ from harness.workflows.progress import Progress
 from harness.workflows.runner import conclude
 from harness.workloads.custos import DATASTORES, NAMESPACE
 
-CATALOGUES = {"mysql": mysql.CATALOGUE, "postgres": postgres.CATALOGUE, "consul": consul.CATALOGUE}
-"""How each store can be spoilt."""
-
-SERVICES = {"mysql": "mysql-primary", "postgres": "postgres-primary", "consul": "consul-http"}
-"""What the clients of each store come by."""
-
 
 def self_test(options: Options, progress: Progress) -> dict[str, Json]:
-    """Run a drill, apply every mutation to what it restored, and return what was noticed and what was missed.
+    """Run a drill and apply every mutation to what it restored; the result as `runner.summary` has it.
 
-    The result is kept beside the run as selftest.json, and for the reports of later drills. HarnessError if the drill
-    itself did not pass.
+    The result is written to selftest.json in the run, and in the cache for the reports of later drills. HarnessError if
+    the drill itself did not pass.
     """
     outcomes: list[Outcome] = []
     signer = keys.signer(options.key, progress.say)
 
-    def tell(outcome: Outcome) -> None:
-        progress.say(f"{'MISSED' if outcome.missed else 'noticed'}: {outcome.store} {outcome.name}. {outcome.missed}")
+    def report(outcome: Outcome) -> None:
+        progress.say(f"{'MISSED' if outcome.missed else 'detected'}: {outcome.store} {outcome.name}. {outcome.missed}")
 
-    def spoil(parts: Parts, run: Path) -> None:
+    def mutate(parts: Parts, run: Path) -> None:
         with contextlib.closing(KeptForwards(parts.cluster)) as cluster:
             stores = tuple(
                 DATASTORES[name](cluster, NAMESPACE, secret) for name, secret in parts.deployment.credentials.items()
             )
-            found = runner.real(run, parts.deployment, stores, catalogues=CATALOGUES, services=SERVICES, tell=tell)
-            outcomes.extend(found)
+            outcomes.extend(runner.live_outcomes(run, parts.deployment, stores, report))
 
-    with Site(runner.rehearsal) as site:
-        run = site.drill(options, progress, progress.say, spoil)
-    told: dict[str, Json] = {
+    with Site(runner.in_memory_self_test) as site:
+        run = site.drill(options, progress, progress.say, mutate)
+    result: dict[str, Json] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": run_metadata.commit(),
         "stores": list(options.stores),
         **runner.summary(outcomes),
     }
-    run_directory.write_json(run / "selftest.json", told)
-    run_directory.write_json(paths.cache() / "selftest.json", told)
+    run_directory.write_json(run / "selftest.json", result)
+    run_directory.write_json(paths.cache() / "selftest.json", result)
     conclude(run, signer)
-    return told
+    return result

@@ -1,4 +1,4 @@
-"""Migrations that went amiss: a good one is told otherwise, and each time the right check must notice."""
+"""Mutations of a good migration, each with the check that must detect it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.core.clock import Clock
-from harness.core.model import MOVE_STEPS, Json, Plan, ToolReport, Verdict, VolumeCopy
+from harness.core.model import MOVE_STEPS, Json, Plan, ToolReport, VolumeCopy
 from harness.core.reason import Reason
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
-from harness.selftest.journal_mutations import Story, also, first_volume, late, told, without
+from harness.selftest.journal_mutations import added, changed, delayed, fail, first_volume, unknown, without
 from harness.selftest.mutation import Why
 from harness.selftest.tampering import EDITED
 
@@ -99,92 +99,81 @@ def _read(journal: Journal) -> None:
     journal.append("pods", where="target", namespace="new", addresses={"db-0": "10.1.0.8", "db-1": "10.1.0.9"})
 
 
-UNKNOWN = Verdict.UNKNOWN
 _AFTER: dict[str, Json] = {"when": "after"}
 _END: dict[str, Json] = {"when": "end"}
 # fmt: off
-STORIES = (
-    Story(name="the move was killed", check="drill-finished", why=Why(Reason.StepNotFinished, "step readback"),
-          verdict=UNKNOWN, change=without("step", step="readback", phase="end")),
-    # The backup and its restore, by the tool's word.
-    Story(name="the backup failed in part", check="backup-complete", why=Why(Reason.BackupPartiallyFailed),
-          change=told("backup", phase="PartiallyFailed")),
-    Story(name="a hook of the backup did not run", check="backup-complete", why=Why(Reason.HookDidNotRun),
-          change=told("backup", hooks_attempted=0)),
-    Story(name="a hook of the backup failed", check="backup-complete", why=Why(Reason.HookFailed),
-          change=told("backup", hooks_failed=1)),
-    Story(name="a volume was not copied", check="backup-complete", why=Why(Reason.VolumeNotBackedUp, "volume data"),
-          change=told("backup", volumes=[])),
-    Story(name="a copy is of half of its volume", check="backup-complete",
-          why=Why(Reason.VolumePartlyBackedUp, "volume data"), also=("restore-complete",),
-          change=first_volume("backup", "volumes", bytes_done=250)),
-    Story(name="no volume was opted in", check="backup-complete", why=Why(Reason.VolumeNotProtected),
-          change=told("protected", volumes=[])),
-    Story(name="nobody knows which volumes there should be", check="backup-complete", why=Why(Reason.NotRecorded),
-          verdict=UNKNOWN, change=without("protected")),
-    Story(name="the restore failed in part", check="restore-complete", why=Why(Reason.RestorePartiallyFailed),
-          change=told("restore", phase="PartiallyFailed")),
-    Story(name="a hook of the restore failed", check="restore-complete", why=Why(Reason.HookFailed),
-          change=told("restore", hooks_attempted=1, hooks_failed=1)),
-    Story(name="another backup was restored", check="restore-complete", why=Why(Reason.WrongBackupRestored),
-          change=told("restore", of="last-year")),
-    Story(name="a volume was not restored", check="restore-complete", why=Why(Reason.VolumeNotRestored, "volume data"),
-          change=first_volume("restore", "volumes")),
-    Story(name="a claim is not there", check="claims-back", why=Why(Reason.ClaimMissing, "claim new/data-db-0"),
-          change=told("volumes", volumes=[])),
+JOURNAL_MUTATIONS = (
+    unknown("the migration was killed", "drill-finished", Why(Reason.StepNotFinished, "step readback"),
+        without("step", step="readback", phase="end")),
+    # The backup and its restore, by what Velero reports.
+    fail("the backup failed partially", "backup-complete", Reason.BackupPartiallyFailed,
+        changed("backup", phase="PartiallyFailed")),
+    fail("a hook of the backup did not run", "backup-complete", Reason.HookDidNotRun,
+        changed("backup", hooks_attempted=0)),
+    fail("a hook of the backup failed", "backup-complete", Reason.HookFailed, changed("backup", hooks_failed=1)),
+    fail("a volume was not copied", "backup-complete", Why(Reason.VolumeNotBackedUp, "volume data"),
+        changed("backup", volumes=[])),
+    fail("a volume was backed up partially", "backup-complete", Why(Reason.VolumePartlyBackedUp, "volume data"),
+        first_volume("backup", "volumes", bytes_done=250), also=("restore-complete",)),
+    fail("no volume was opted in", "backup-complete", Reason.VolumeNotProtected, changed("protected", volumes=[])),
+    unknown("the protected volumes were not recorded", "backup-complete", Reason.NotRecorded, without("protected")),
+    fail("the restore failed partially", "restore-complete", Reason.RestorePartiallyFailed,
+        changed("restore", phase="PartiallyFailed")),
+    fail("a hook of the restore failed", "restore-complete", Reason.HookFailed,
+        changed("restore", hooks_attempted=1, hooks_failed=1)),
+    fail("another backup was restored", "restore-complete", Reason.WrongBackupRestored,
+        changed("restore", of="last-year")),
+    fail("a volume was not restored", "restore-complete", Why(Reason.VolumeNotRestored, "volume data"),
+        first_volume("restore", "volumes")),
+    fail("a claim is missing", "claims-back", Why(Reason.ClaimMissing, "claim new/data-db-0"),
+        changed("volumes", volumes=[])),
     # The target.
-    Story(name="a database does not answer", check="databases-sound",
-          why=Why(Reason.NotAnswering, causes=(Reason.CrashLooping,)),
-          change=told("health", ok=False, detail="CrashLoopBackOff")),
-    Story(name="a database was not asked", check="databases-sound", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          change=without("health")),
-    Story(name="a database says that it is damaged", check="databases-sound",
-          why=Why(Reason.DataCorrupted, "page 4 is corrupt"), change=told("sound", damaged=["page 4 is corrupt"])),
-    Story(name="a row is gone at the target", check="data-equal", why=Why(Reason.RowsMissing, "table shop.orders"),
-          change=told("digest", _AFTER, parts=_FEWER)),
-    Story(name="a value was altered at the target", check="data-equal", why=Why(Reason.RowsDiffer, "table shop.orders"),
-          change=told("digest", _AFTER, parts=_ALTERED)),
-    Story(name="a table more at the target", check="data-equal", why=Why(Reason.PartUnexpected, "table shop.x"),
-          change=told("digest", _AFTER, parts={**_PARTS, "table shop.x": {"rows": 1, "hash": "1"}})),
-    Story(name="the target is empty", check="data-equal", why=Why(Reason.PartMissing, "table shop.orders"),
-          also=("databases-sound",), change=told("digest", _AFTER, parts={})),
-    Story(name="the target told nothing", check="data-equal", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          also=("databases-sound",), change=without("digest", when="after")),
+    fail("a database does not answer", "databases-sound", Why(Reason.NotAnswering, causes=(Reason.CrashLooping,)),
+        changed("health", ok=False, detail="CrashLoopBackOff")),
+    unknown("a database's health was not read", "databases-sound", Reason.NotReadBack, without("health")),
+    fail("a database reports corruption", "databases-sound", Why(Reason.DataCorrupted, "page 4 is corrupt"),
+        changed("sound", damaged=["page 4 is corrupt"])),
+    fail("a row is gone at the target", "data-equal", Why(Reason.RowsMissing, "table shop.orders"),
+        changed("digest", _AFTER, parts=_FEWER)),
+    fail("a value was altered at the target", "data-equal", Why(Reason.RowsDiffer, "table shop.orders"),
+        changed("digest", _AFTER, parts=_ALTERED)),
+    fail("an extra table at the target", "data-equal", Why(Reason.PartUnexpected, "table shop.x"),
+        changed("digest", _AFTER, parts={**_PARTS, "table shop.x": {"rows": 1, "hash": "1"}})),
+    fail("the target is empty", "data-equal", Why(Reason.PartMissing, "table shop.orders"),
+        changed("digest", _AFTER, parts={}), also=("databases-sound",)),
+    unknown("the target was not read", "data-equal", Reason.NotReadBack, without("digest", when="after"),
+        also=("databases-sound",)),
     # The source.
-    Story(name="nobody knows what the source held", check="data-equal", why=Why(Reason.NoReference), verdict=UNKNOWN,
-          also=("source-unchanged",), change=without("digest", when="before")),
-    Story(name="the source was written to", check="source-unchanged",
-          why=Why(Reason.SourceWritten, "table shop.orders", causes=(Reason.RowsDiffer,)),
-          change=told("digest", _END, parts=_ALTERED)),
-    Story(name="the source was not read at the end", check="source-unchanged", why=Why(Reason.SourceNotRead),
-          verdict=UNKNOWN, change=without("digest", when="end")),
-    Story(name="the source was never frozen", check="source-unchanged", why=Why(Reason.SourceNotQuiesced),
-          verdict=UNKNOWN, change=without("frozen")),
-    Story(name="the source was let go too early", check="source-unchanged", why=Why(Reason.SourceResumed),
-          verdict=UNKNOWN, change=also("thawed", writers=["deployment/web"])),
-    Story(name="somebody started a writer again", check="source-unchanged",
-          why=Why(Reason.SourceResumed, "deployment/web"),
-          change=told("still-frozen", loose={"deployment/web": "it wants 2 pods"})),
-    Story(name="nobody looked whether it is frozen still", check="source-unchanged", why=Why(Reason.NotRecorded),
-          verdict=UNKNOWN, change=without("still-frozen")),
+    unknown("the source was not read before", "data-equal", Reason.NoReference, without("digest", when="before"),
+        also=("source-unchanged",)),
+    fail("the source was written to", "source-unchanged",
+        Why(Reason.SourceWritten, "table shop.orders", causes=(Reason.RowsDiffer,)),
+        changed("digest", _END, parts=_ALTERED)),
+    unknown("the source was not read at the end", "source-unchanged", Reason.SourceNotRead,
+        without("digest", when="end")),
+    unknown("the source was not quiesced", "source-unchanged", Reason.SourceNotQuiesced, without("frozen")),
+    unknown("the source was resumed too early", "source-unchanged", Reason.SourceResumed,
+        added("thawed", writers=["deployment/web"])),
+    fail("a writer was started again", "source-unchanged", Why(Reason.SourceResumed, "deployment/web"),
+        changed("still-frozen", loose={"deployment/web": "it wants 2 pods"})),
+    unknown("the quiesced writers were not checked at the end", "source-unchanged", Reason.NotRecorded,
+        without("still-frozen")),
     # Between both.
-    Story(name="a replica of the target joined the source", check="nothing-joined",
-          why=Why(Reason.PeerUnexpected, "source", "192.0.2.7"),
-          change=told("peers", {"where": "source"}, addresses=["10.0.0.9", "192.0.2.7"])),
-    Story(name="the target follows the source", check="nothing-joined",
-          why=Why(Reason.PeerUnexpected, "target", "db-0.db.shop.svc"),
-          change=told("peers", {"where": "target"}, addresses=["db-0.db.shop.svc"])),
-    Story(name="nobody knows who replicates from the source", check="nothing-joined",
-          why=Why(Reason.PeersUnknown, "source"), verdict=UNKNOWN, change=without("peers", where="source")),
-    Story(name="nobody knows the pods of the target", check="nothing-joined", why=Why(Reason.PeersUnknown, "target"),
-          verdict=UNKNOWN, change=without("pods", where="target")),
+    fail("a replica of the target joined the source", "nothing-joined",
+        Why(Reason.PeerUnexpected, "source", "192.0.2.7"),
+        changed("peers", {"where": "source"}, addresses=["10.0.0.9", "192.0.2.7"])),
+    fail("the target follows the source", "nothing-joined", Why(Reason.PeerUnexpected, "target", "db-0.db.shop.svc"),
+        changed("peers", {"where": "target"}, addresses=["db-0.db.shop.svc"])),
+    unknown("the peers of the source are unknown", "nothing-joined", Why(Reason.PeersUnknown, "source"),
+        without("peers", where="source")),
+    unknown("the pods of the target are unknown", "nothing-joined", Why(Reason.PeersUnknown, "target"),
+        without("pods", where="target")),
     # The figures, and the checks themselves.
-    Story(name="too slow", check="objectives-met", why=Why(Reason.ObjectiveMissed, "RTO"),
-          change=late("T9", 4000)),
-    Story(name="the checks missed a sabotage", check="self-test", why=Why(Reason.MutationMissed, "a row gone"),
-          verdict=UNKNOWN, change=told("selftest", missed=["a row gone"])),
+    fail("too slow", "objectives-met", Why(Reason.ObjectiveMissed, "RTO"), delayed("T9", 4000)),
+    unknown("the self-test missed a mutation", "self-test", Why(Reason.MutationMissed, "a row gone"),
+        changed("selftest", missed=["a row gone"])),
 )
-"""What a migration may come to, and by which check it must be noticed."""
+"""What can be wrong with a migration, and the check that must detect it."""
 # fmt: on
 
-FORGERIES = EDITED
+TAMPERINGS = EDITED

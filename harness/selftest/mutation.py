@@ -1,4 +1,4 @@
-"""A sabotage: one small named thing that spoils a recovery, and the finding that must come of it."""
+"""A mutation: one small change that damages a good recovery, and the finding that must detect it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from harness.core.reason import Reason
 
 @dataclass(frozen=True, init=False)
 class Why:
-    """The reason of a finding (or several, any of which will do), its own or a cause, and what it must name."""
+    """The reason of a finding (or alternatives), as its own or as a cause, and the objects it must name."""
 
     reason: Reason | tuple[Reason, ...]
     objects: tuple[str, ...]
     causes: tuple[Reason, ...]
 
     def __init__(self, reason: Reason | tuple[Reason, ...], *objects: str, causes: tuple[Reason, ...] = ()) -> None:
-        """`objects` are the names of what was spoilt."""
+        """`objects` are the names of what was changed."""
         object.__setattr__(self, "reason", reason)
         object.__setattr__(self, "objects", objects)
         object.__setattr__(self, "causes", causes)
@@ -27,35 +27,35 @@ class Why:
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What was spoilt, and by which finding it must be noticed."""
+    """What was changed, and the finding that must detect it."""
 
     name: str  # what was done, in words: "one row gone on a replica"
-    check: str  # the check that must turn red
-    why: Why  # the reason of that finding, and what it must name
+    check: str  # the check that must not pass
+    why: Why
     verdict: Verdict = Verdict.FAIL
-    member: str = ""  # whose finding it must be; "" where it is the whole store's, or any member's
-    also: tuple[str, ...] = ()  # checks that may turn red beside it, because it truly breaks what they guarantee, too
+    member: str = ""  # the member that the finding must be about; "" for the whole store, or any member
+    also: tuple[str, ...] = ()  # checks that may fail, too, because the change really breaks what they guarantee
 
     def missed(self, findings: Iterable[Finding]) -> str:
-        """What is there instead of the finding that should be; "" if it was noticed, and for its own reason."""
-        red = [finding for finding in findings if finding.verdict is not Verdict.PASS]
-        if not red:
-            return "nothing turned red"
-        if not any(self._is_noticed_by(finding) for finding in red):
-            return f"noticed by the wrong check, or for the wrong reason: {_shown(red)}"
-        wrong = [finding for finding in red if finding.check not in (self.check, *self.also)]
-        return f"other checks turned red, too: {_shown(wrong)}" if wrong else ""
+        """What was found in place of the expected finding; "" if it was detected, for the expected reason."""
+        bad = [finding for finding in findings if finding.verdict is not Verdict.PASS]
+        if not bad:
+            return "all checks passed"
+        if not any(self._is_expected(finding) for finding in bad):
+            return f"the expected finding ({self.check}) is missing; found: {_shown(bad)}"
+        wrong = [finding for finding in bad if finding.check not in (self.check, *self.also)]
+        return f"other checks failed, too: {_shown(wrong)}" if wrong else ""
 
-    def _is_noticed_by(self, finding: Finding) -> bool:
+    def _is_expected(self, finding: Finding) -> bool:
         return (
             finding.check == self.check
             and finding.verdict is self.verdict
             and (not self.member or finding.member == self.member)
-            and self._is_why(finding)
+            and self._has_reason(finding)
         )
 
-    def _is_why(self, finding: Finding) -> bool:
-        """Whether it names the thing that was spoilt, and for its own reason; never by its sentence."""
+    def _has_reason(self, finding: Finding) -> bool:
+        """Whether it has the expected reason and names what was changed. Its sentence does not count."""
         reason = self.why.reason
         return (
             not finding.reasons.isdisjoint(reason if isinstance(reason, tuple) else (reason,))
@@ -69,32 +69,32 @@ class Expected:
 
 @dataclass(frozen=True)
 class Act:
-    """One thing done to one member. `text` is a statement in the store's own language, or `$ ` and a shell line."""
+    """One change of one member. `text` is a statement in the store's own language, or `$ ` and a shell command."""
 
     member: str
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sabotage(Expected):
-    """A catalogue's entry. `heal` puts back exactly what `spoil` did, so that the next one starts from a good store."""
+class Mutation(Expected):
+    """A mutation of a store. `revert` undoes exactly what `mutate` did, so that the next one finds a good store."""
 
-    spoil: tuple[Act, ...]
-    heal: tuple[Act, ...]
-    writes: bool = False  # whether a new write must be tried to notice it
-    restarts: bool = False  # whether the members must be restarted to notice it
+    mutate: tuple[Act, ...]
+    revert: tuple[Act, ...]
+    writes: bool = False  # whether only a new write can show it
+    restarts: bool = False  # whether only a restart of the members can show it
 
 
-class Spoilable(Protocol):
-    """A datastore that a self-test can act on, beside `harness.core.ports.Datastore`."""
+class MutationTarget(Protocol):
+    """What a self-test needs of a datastore, in addition to `harness.core.ports.Datastore`."""
 
     def execute(self, member: str, statement: str) -> None:
-        """Run one administrator's statement on one member. ToolFailed if the member refuses it."""
+        """Run an administrator's statement on one member. ToolFailed if the member refuses it."""
 
     def reference_digest(self, member: str) -> dict[str, str]:
-        """The rows of every table (key prefix), by part, hashed by the client from values it read one by one.
+        """The rows of every table (or key prefix), hashed by the client, which reads them one by one. By part.
 
-        A second way to the same answer as `digest`, which shares no code with it; names are those of `digest`'s parts.
+        The self-test compares it with `digest`, with which it shares no code; it has the names of `digest`'s parts.
         """
 
 

@@ -1,4 +1,4 @@
-"""Spoils the objects around the databases of a drill that passed, and puts them back."""
+"""Mutates the Kubernetes objects around the databases of a drill that passed, and reverts each mutation."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from harness.core.kubernetes import RunsKubectl
 from harness.core.model import Json, Part
 from harness.core.reason import Reason
 from harness.evidence.journal import Journal, read
-from harness.selftest.base import Base, Outcome, outcome
+from harness.selftest.baseline import Baseline, Outcome, outcome
 from harness.selftest.mutation import Expected, Why
 from harness.workloads import object_digest
 
-WELL_S = 60.0
-"""How long the objects may take to be what they were: the endpoints of a Service follow in a second or two."""
+REVERTED_S = 60.0
+"""How long the objects may take to be as they were: the endpoints of a Service follow in a second or two."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intrusion(Expected):
-    """`act` is what somebody does with kubectl. `touched` is put back as it was, or taken away if it was not there."""
+class ObjectMutation(Expected):
+    """A kubectl command. Its `target` is put back afterwards, or deleted if it did not exist."""
 
     check: str = "objects-equal"
-    act: tuple[str, ...]
-    touched: str  # as kubectl names it: `service/mysql-primary`
+    command: tuple[str, ...]
+    target: str  # as kubectl names it: `service/mysql-primary`
     stdin: str | None = None
 
 
-def catalogue(namespace: str, store: str, service: str) -> tuple[Intrusion, ...]:
-    """What can be done to the objects around one store, whose clients come by `service`."""
+def catalogue(namespace: str, store: str, service: str) -> tuple[ObjectMutation, ...]:
+    """The mutations of the objects around one store, which clients reach by `service`."""
     secret, scripts = f"{store}-credentials", f"{store}-scripts"
     deny: Json = {
         "apiVersion": "networking.k8s.io/v1",
@@ -50,79 +50,81 @@ def catalogue(namespace: str, store: str, service: str) -> tuple[Intrusion, ...]
         _patch("a script changed", f"configmap/{scripts}", {"data": {"start.sh": "exit 0"}}),
         _gone("the scripts gone", f"configmap/{scripts}"),
         _patch("a label of the namespace", f"namespace/{namespace}", {"metadata": {"labels": {"who": "else"}}}),
-        _extra("a NetworkPolicy that nobody asked for", "networkpolicy/deny-all", ("-f", "-"), json.dumps(deny)),
+        _extra("an extra NetworkPolicy", "networkpolicy/deny-all", ("-f", "-"), json.dumps(deny)),
         _extra("an extra Secret", "secret/stranger", ("secret", "generic", "stranger", "--from-literal=a=b")),
         _extra("an extra ServiceAccount", "serviceaccount/stranger", ("serviceaccount", "stranger")),
         _extra(
-            "rights that nobody had",
+            "an extra RoleBinding",
             "rolebinding/stranger",
             ("rolebinding", "stranger", "--clusterrole=admin", f"--serviceaccount={namespace}:default"),
         ),
     )
 
 
-def outcomes(base: Base, kubectl: RunsKubectl, namespace: str, intrusions: tuple[Intrusion, ...]) -> Iterator[Outcome]:
-    """Do all of them, one at a time."""
+def outcomes(
+    base: Baseline, kubectl: RunsKubectl, namespace: str, mutations: tuple[ObjectMutation, ...]
+) -> Iterator[Outcome]:
+    """Do all mutations, one at a time."""
     good = object_digest.digest(kubectl, namespace)
     clock = Clock(base.events[-1].at_s)
     where = f"--namespace={namespace}"
-    for intrusion in intrusions:
-        saved = kubectl("get", intrusion.touched, where, "--ignore-not-found", "-o", "json")
-        kubectl(*intrusion.act, where, stdin=intrusion.stdin)
-        path = base.copy(f"objects {intrusion.name}")
+    for mutation in mutations:
+        saved = kubectl("get", mutation.target, where, "--ignore-not-found", "-o", "json")
+        kubectl(*mutation.command, where, stdin=mutation.stdin)
+        path = base.copy(f"objects {mutation.name}")
         observed = Journal(path / "observed.jsonl", clock)
         parts: Json = {name: asdict(part) for name, part in object_digest.digest(kubectl, namespace).items()}
         observed.append("objects", when="after", parts=parts)
         observed.close()
-        base.tell(path, (*base.events, *read(path / "observed.jsonl")[1:-1]))
-        seen = outcome("live", "", intrusion, path)
+        base.write_journal(path, (*base.events, *read(path / "observed.jsonl")[1:-1]))
+        seen = outcome("live", "", mutation, path)
         try:
-            _heal(kubectl, intrusion.touched, where, saved)
-            healed = partial(_same, good, kubectl, namespace)
-            wait.until(healed, waited_for="the objects to be as they were", within_s=WELL_S)
+            _revert(kubectl, mutation.target, where, saved)
+            same = partial(_require_same, good, kubectl, namespace)
+            wait.until(same, waited_for="the objects to be as they were", within_s=REVERTED_S)
         except HarnessError as error:
-            seen = replace(seen, missed=f"{seen.missed}; could not be healed: {error}".removeprefix("; "))
+            seen = replace(seen, missed=f"{seen.missed}; could not revert the mutation: {error}".removeprefix("; "))
         yield seen
 
 
-def _heal(kubectl: RunsKubectl, touched: str, where: str, saved: str) -> None:
-    """Put back what was `saved`; a namespace is never replaced, since all that is in it would go."""
+def _revert(kubectl: RunsKubectl, target: str, where: str, saved: str) -> None:
+    """Put back what was `saved`. A namespace is not deleted and created again: that would delete what is in it."""
     if not saved.strip():
-        kubectl("delete", touched, where)
+        kubectl("delete", target, where)
         return
-    thing = json.loads(saved)
+    manifest = json.loads(saved)
     for field in ("resourceVersion", "uid", "creationTimestamp"):
-        thing["metadata"].pop(field, None)
-    force = () if touched.startswith("namespace/") else ("--force",)
-    kubectl("replace", *force, "-f", "-", stdin=json.dumps(thing))
+        manifest["metadata"].pop(field, None)
+    force = () if target.startswith("namespace/") else ("--force",)
+    kubectl("replace", *force, "-f", "-", stdin=json.dumps(manifest))
 
 
-def _patch(name: str, touched: str, change: Json) -> Intrusion:
-    act = ("patch", touched, "--type=merge", "--patch", json.dumps(change))
-    return Intrusion(name=name, why=Why(Reason.ObjectDiffers, *_named(touched)), act=act, touched=touched)
+def _patch(name: str, target: str, change: Json) -> ObjectMutation:
+    command = ("patch", target, "--type=merge", "--patch", json.dumps(change))
+    return ObjectMutation(name=name, why=Why(Reason.ObjectDiffers, *_named(target)), command=command, target=target)
 
 
-def _gone(name: str, touched: str) -> Intrusion:
-    act = ("delete", touched)
-    return Intrusion(name=name, why=Why(Reason.ObjectMissing, *_named(touched)), act=act, touched=touched)
+def _gone(name: str, target: str) -> ObjectMutation:
+    command = ("delete", target)
+    return ObjectMutation(name=name, why=Why(Reason.ObjectMissing, *_named(target)), command=command, target=target)
 
 
-def _extra(name: str, touched: str, what: tuple[str, ...], stdin: str | None = None) -> Intrusion:
-    return Intrusion(
+def _extra(name: str, target: str, what: tuple[str, ...], stdin: str | None = None) -> ObjectMutation:
+    return ObjectMutation(
         name=name,
-        why=Why(Reason.ObjectUnexpected, *_named(touched)),
-        act=("create", *what),
-        touched=touched,
+        why=Why(Reason.ObjectUnexpected, *_named(target)),
+        command=("create", *what),
+        target=target,
         stdin=stdin,
     )
 
 
-def _named(touched: str) -> tuple[str, ...]:
-    """The part of `harness.workloads.object_digest.digest` that an object is; there a namespace goes by no name."""
-    return ("namespace",) if touched.startswith("namespace/") else (touched.replace("/", " "),)
+def _named(target: str) -> tuple[str, ...]:
+    """The name of an object in `harness.workloads.object_digest.digest`, where the namespace has no name of its own."""
+    return ("namespace",) if target.startswith("namespace/") else (target.replace("/", " "),)
 
 
-def _same(good: dict[str, Part], kubectl: RunsKubectl, namespace: str) -> None:
+def _require_same(good: dict[str, Part], kubectl: RunsKubectl, namespace: str) -> None:
     now = object_digest.digest(kubectl, namespace)
-    if left := {name for name in good.keys() | now.keys() if good.get(name) != now.get(name)}:
-        raise wait.NotYet(f"not as they were: {', '.join(sorted(left))}")
+    if differing := {name for name in good.keys() | now.keys() if good.get(name) != now.get(name)}:
+        raise wait.NotYet(f"not as they were: {', '.join(sorted(differing))}")

@@ -1,4 +1,4 @@
-"""Proofs of backups that went amiss: a good one is told otherwise, and each time the right check must notice."""
+"""Mutations of a good proof of a backup, each with the check that must detect it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness.core.clock import Clock
-from harness.core.model import PROOF_STEPS, Event, Json, Plan, ToolReport, Verdict, VolumeCopy
+from harness.core.model import PROOF_STEPS, Event, Json, Plan, ToolReport, VolumeCopy
 from harness.core.reason import Reason
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
-from harness.selftest.journal_mutations import Story, also, first_volume, late, told, without
+from harness.selftest.journal_mutations import added, changed, delayed, fail, first_volume, unknown, without
 from harness.selftest.mutation import Why
-from harness.selftest.tampering import EDITED, Forgery
+from harness.selftest.tampering import EDITED, tampering
 
 KEY, PLACE, POD = "mysql shop/db-0", "shop/db-0", "db-0"
 BARE = "consul shop/kv-0"
@@ -26,7 +26,7 @@ _PARTS: dict[str, Json] = {
 
 
 def good(runs: Path, asked: str = "sound") -> Path:
-    """A proof that passed: a database with a fingerprint, and one without, which was not asked for."""
+    """A proof that passed: a database with a fingerprint, and one without, which was not requested."""
     database = {"kind": "mysql", "namespace": "shop", "pod": POD, "container": "db", "why": "image mysql, port 3306"}
     bare = {"kind": "consul", "namespace": "shop", "pod": "kv-0", "container": "kv", "why": "runs consul"}
     run = run_directory.create(
@@ -110,129 +110,109 @@ def _read(journal: Journal) -> None:
 
 
 def asked_in(year: str) -> Callable[[tuple[Event, ...]], tuple[Event, ...]]:
-    """The same proof, but the restore was asked for in another year."""
+    """The same proof, but the restore was requested in another year."""
     return lambda events: tuple(
         replace(event, at=f"{year}{event.at[4:]}") if event.data.get("mark") == "T4" else event for event in events
     )
 
 
-UNKNOWN = Verdict.UNKNOWN
 _MINE: dict[str, Json] = {"store": KEY}
 # fmt: off
-STORIES = (
+JOURNAL_MUTATIONS = (
     # The proof itself, and the source.
-    Story(name="the proof was killed", check="drill-finished", why=Why(Reason.StepNotFinished, "step readback"),
-          verdict=UNKNOWN, change=without("step", step="readback", phase="end")),
-    Story(name="an object of the source was changed", check="source-unchanged", why=Why(Reason.BucketChanged, "x"),
-          change=told("listing", {"when": "after"}, sha256="6f", differences=["x was changed"], changed=["x"])),
-    Story(name="an object of the source is gone", check="source-unchanged", why=Why(Reason.BucketChanged),
-          change=told("listing", {"when": "after"}, objects=6)),
-    Story(name="the source was not listed afterwards", check="source-unchanged", why=Why(Reason.NotRecorded),
-          verdict=UNKNOWN, change=without("listing", when="after")),
-    Story(name="the source was listed without its ETags", check="source-unchanged", why=Why(Reason.NotRecorded),
-          verdict=UNKNOWN, change=told("listing", sha256="")),
-    # The backup and its restore, by the tool's word.
-    Story(name="the backup failed in part", check="backup-complete", why=Why(Reason.BackupPartiallyFailed),
-          change=told("backup", phase="PartiallyFailed")),
-    Story(name="a hook of the backup failed", check="backup-complete", why=Why(Reason.HookFailed),
-          change=told("backup", hooks_failed=1)),
-    Story(name="a hook of the backup did not run", check="backup-complete", why=Why(Reason.HookDidNotRun),
-          change=told("backup", hooks_attempted=0)),
-    Story(name="a copy is of half of its volume", check="backup-complete",
-          why=Why(Reason.VolumePartlyBackedUp, "volume data"), also=("restore-complete",),
-          change=first_volume("backup", "volumes", bytes_done=250)),
-    Story(name="no volume was copied", check="backup-complete", why=Why(Reason.VolumeNotBackedUp),
-          change=told("backup", volumes=[])),
-    Story(name="there is no record of the backup", check="backup-complete", why=Why(Reason.NotRecorded),
-          verdict=UNKNOWN, also=("restore-complete",), change=without("backup")),
-    Story(name="the restore failed in part", check="restore-complete", why=Why(Reason.RestorePartiallyFailed),
-          change=told("restore", phase="PartiallyFailed")),
-    Story(name="a volume was not restored", check="restore-complete", why=Why(Reason.VolumeNotRestored, "volume data"),
-          change=first_volume("restore", "volumes")),
-    Story(name="a volume was restored by half", check="restore-complete",
-          why=Why(Reason.VolumePartlyRestored, "volume data"),
-          change=first_volume("restore", "volumes", bytes_done=250)),
-    Story(name="a hook of the restore failed", check="restore-complete", why=Why(Reason.HookFailed),
-          change=told("restore", hooks_attempted=1, hooks_failed=1)),
-    Story(name="another backup was restored", check="restore-complete", why=Why(Reason.WrongBackupRestored),
-          change=told("restore", of="last-year")),
-    Story(name="a claim is not there", check="claims-back", why=Why(Reason.ClaimMissing, "claim shop/data-db-0"),
-          change=told("volumes", volumes=[])),
-    Story(name="a claim has no volume", check="claims-back", why=Why(Reason.ClaimMissing, "claim shop/data-db-0"),
-          change=first_volume("volumes", "volumes", volume_uid="")),
-    Story(name="nobody looked for the claims", check="claims-back", why=Why(Reason.NotRecorded), verdict=UNKNOWN,
-          change=without("volumes")),
+    unknown("the proof was killed", "drill-finished", Why(Reason.StepNotFinished, "step readback"),
+        without("step", step="readback", phase="end")),
+    fail("an object of the source was changed", "source-unchanged", Why(Reason.BucketChanged, "x"),
+        changed("listing", {"when": "after"}, sha256="6f", differences=["x was changed"], changed=["x"])),
+    fail("an object of the source is gone", "source-unchanged", Reason.BucketChanged,
+        changed("listing", {"when": "after"}, objects=6)),
+    unknown("the source was not listed afterwards", "source-unchanged", Reason.NotRecorded,
+        without("listing", when="after")),
+    unknown("the source was listed without its ETags", "source-unchanged", Reason.NotRecorded,
+        changed("listing", sha256="")),
+    # The backup and its restore, by what Velero reports.
+    fail("the backup failed partially", "backup-complete", Reason.BackupPartiallyFailed,
+        changed("backup", phase="PartiallyFailed")),
+    fail("a hook of the backup failed", "backup-complete", Reason.HookFailed, changed("backup", hooks_failed=1)),
+    fail("a hook of the backup did not run", "backup-complete", Reason.HookDidNotRun,
+        changed("backup", hooks_attempted=0)),
+    fail("a volume was backed up partially", "backup-complete", Why(Reason.VolumePartlyBackedUp, "volume data"),
+        first_volume("backup", "volumes", bytes_done=250), also=("restore-complete",)),
+    fail("no volume was copied", "backup-complete", Reason.VolumeNotBackedUp, changed("backup", volumes=[])),
+    unknown("there is no record of the backup", "backup-complete", Reason.NotRecorded, without("backup"),
+        also=("restore-complete",)),
+    fail("the restore failed partially", "restore-complete", Reason.RestorePartiallyFailed,
+        changed("restore", phase="PartiallyFailed")),
+    fail("a volume was not restored", "restore-complete", Why(Reason.VolumeNotRestored, "volume data"),
+        first_volume("restore", "volumes")),
+    fail("a volume was restored partially", "restore-complete", Why(Reason.VolumePartlyRestored, "volume data"),
+        first_volume("restore", "volumes", bytes_done=250)),
+    fail("a hook of the restore failed", "restore-complete", Reason.HookFailed,
+        changed("restore", hooks_attempted=1, hooks_failed=1)),
+    fail("another backup was restored", "restore-complete", Reason.WrongBackupRestored,
+        changed("restore", of="last-year")),
+    fail("a claim is missing", "claims-back", Why(Reason.ClaimMissing, "claim shop/data-db-0"),
+        changed("volumes", volumes=[])),
+    fail("a claim has no volume", "claims-back", Why(Reason.ClaimMissing, "claim shop/data-db-0"),
+        first_volume("volumes", "volumes", volume_uid="")),
+    unknown("the claims were not recorded", "claims-back", Reason.NotRecorded, without("volumes")),
     # The databases.
-    Story(name="a database does not answer", check="databases-sound",
-          why=Why(Reason.NotAnswering, causes=(Reason.CrashLooping,)),
-          change=told("health", _MINE, ok=False, detail="CrashLoopBackOff")),
-    Story(name="a database was not asked", check="databases-sound", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          change=without("health", **_MINE)),
-    Story(name="a database found no node", check="databases-sound", why=Why(Reason.NotReadBack), verdict=UNKNOWN,
-          change=also("unread", what="health", store=KEY, member=POD, message="no node takes it")),
-    Story(name="a database says that it is damaged", check="databases-sound",
-          why=Why(Reason.DataCorrupted, "page 4 is corrupt"),
-          change=told("sound", _MINE, damaged=["page 4 is corrupt"])),
-    Story(name="a part could not be checked", check="databases-sound",
-          why=Why(Reason.IntegrityNotChecked, "no amcheck"), verdict=UNKNOWN,
-          change=told("sound", _MINE, unchecked=["no amcheck"])),
-    Story(name="a check of nothing", check="databases-sound", why=Why(Reason.IntegrityNotChecked), verdict=UNKNOWN,
-          change=told("sound", _MINE, sound=0)),
-    Story(name="a database did not check itself", check="databases-sound", why=Why(Reason.IntegrityNotChecked),
-          verdict=UNKNOWN, change=without("sound", **_MINE)),
-    Story(name="a database without a fingerprint came back empty", check="databases-sound",
-          why=Why(Reason.DatabaseEmpty), verdict=UNKNOWN,
-          change=told("digest", {"store": BARE}, parts={"keys": {"rows": 0, "hash": "e3"}})),
-    Story(name="a database without a fingerprint was not read", check="databases-sound", why=Why(Reason.NotReadBack),
-          verdict=UNKNOWN, change=without("digest", store=BARE)),
+    fail("a database does not answer", "databases-sound", Why(Reason.NotAnswering, causes=(Reason.CrashLooping,)),
+        changed("health", _MINE, ok=False, detail="CrashLoopBackOff")),
+    unknown("a database's health was not read", "databases-sound", Reason.NotReadBack, without("health", **_MINE)),
+    unknown("a database's pod was not scheduled", "databases-sound", Reason.NotReadBack,
+        added("unread", what="health", store=KEY, member=POD, message="no node takes it")),
+    fail("a database reports corruption", "databases-sound", Why(Reason.DataCorrupted, "page 4 is corrupt"),
+        changed("sound", _MINE, damaged=["page 4 is corrupt"])),
+    unknown("a part could not be checked", "databases-sound", Why(Reason.IntegrityNotChecked, "no amcheck"),
+        changed("sound", _MINE, unchecked=["no amcheck"])),
+    unknown("an integrity check of nothing", "databases-sound", Reason.IntegrityNotChecked,
+        changed("sound", _MINE, sound=0)),
+    unknown("a database's integrity was not checked", "databases-sound", Reason.IntegrityNotChecked,
+        without("sound", **_MINE)),
+    unknown("a database without a fingerprint came back empty", "databases-sound", Reason.DatabaseEmpty,
+        changed("digest", {"store": BARE}, parts={"keys": {"rows": 0, "hash": "e3"}})),
+    unknown("a database without a fingerprint was not read", "databases-sound", Reason.NotReadBack,
+        without("digest", store=BARE)),
     # Its data.
-    Story(name="a row is gone", check="data-equal", why=Why(Reason.RowsMissing, "table shop.orders"),
-          change=told("digest", {"when": "after", **_MINE},
-                      parts={**_PARTS, "table shop.orders": {"rows": 19, "hash": "70"}})),
-    Story(name="a value was altered", check="data-equal", why=Why(Reason.RowsDiffer, "table shop.orders"),
-          change=told("digest", {"when": "after", **_MINE},
-                      parts={**_PARTS, "table shop.orders": {"rows": 20, "hash": "72"}})),
-    Story(name="a table more", check="data-equal", why=Why(Reason.PartUnexpected, "table shop.x"),
-          change=told("digest", {"when": "after", **_MINE},
-                      parts={**_PARTS, "table shop.x": {"rows": 1, "hash": "1"}})),
-    Story(name="a table less", check="data-equal", why=Why(Reason.PartMissing, "accounts"),
-          change=told("digest", {"when": "after", **_MINE},
-                      parts={"table shop.orders": _PARTS["table shop.orders"]})),
-    Story(name="a fingerprint of the night before", check="data-equal", why=Why(Reason.FingerprintStale),
-          verdict=UNKNOWN, change=told("fingerprint", taken="2026-01-01T03:00:02Z")),
-    Story(name="a fingerprint of after the backup", check="data-equal", why=Why(Reason.FingerprintStale),
-          verdict=UNKNOWN, change=told("fingerprint", taken="2026-01-03T03:00:02Z")),
-    Story(name="a fingerprint without a time", check="data-equal", why=Why(Reason.FingerprintStale), verdict=UNKNOWN,
-          change=without("fingerprint")),
-    Story(name="a fingerprint that could not be read", check="data-equal", why=Why(Reason.FingerprintUnreadable),
-          verdict=UNKNOWN, change=without("digest", when="before")),
-    Story(name="an empty fingerprint", check="data-equal", why=Why(Reason.FingerprintUnreadable), verdict=UNKNOWN,
-          change=told("digest", {"when": "before"}, parts={})),
-    # The figures, the fence, and the checks themselves.
-    Story(name="too slow", check="objectives-met", why=Why(Reason.ObjectiveMissed, "RTO"),
-          change=late("T7", 4000)),
-    Story(name="no time of any row", check="objectives-met", why=Why(Reason.ObjectiveNotMeasured, "RPO"),
-          verdict=UNKNOWN, change=without("newest")),
-    Story(name="too old", check="objectives-met", why=Why(Reason.ObjectiveMissed, "RPO"),
-          change=told("newest", newest="0001-01-01T00:00:00Z",
-                                                                        column="x")),
-    Story(name="a backup of long ago", check="objectives-met", why=Why(Reason.ObjectiveMissed, "age of the backup"),
-          change=asked_in("2999")),
-    Story(name="something left the fence", check="fence-held", why=Why(Reason.PacketEscaped),
-          change=told("fence", escaped=1)),
-    Story(name="nobody counted at the fence", check="fence-held", why=Why(Reason.EgressNotMeasured), verdict=UNKNOWN,
-          change=without("fence")),
-    Story(name="the checks missed a sabotage", check="self-test", why=Why(Reason.MutationMissed, "a row gone"),
-          verdict=UNKNOWN, change=told("selftest", missed=["a row gone"])),
+    fail("a row is gone", "data-equal", Why(Reason.RowsMissing, "table shop.orders"),
+        changed("digest", {"when": "after", **_MINE},
+            parts={**_PARTS, "table shop.orders": {"rows": 19, "hash": "70"}})),
+    fail("a value was altered", "data-equal", Why(Reason.RowsDiffer, "table shop.orders"),
+        changed("digest", {"when": "after", **_MINE},
+            parts={**_PARTS, "table shop.orders": {"rows": 20, "hash": "72"}})),
+    fail("an extra table", "data-equal", Why(Reason.PartUnexpected, "table shop.x"),
+        changed("digest", {"when": "after", **_MINE},
+            parts={**_PARTS, "table shop.x": {"rows": 1, "hash": "1"}})),
+    fail("a missing table", "data-equal", Why(Reason.PartMissing, "accounts"),
+        changed("digest", {"when": "after", **_MINE},
+            parts={"table shop.orders": _PARTS["table shop.orders"]})),
+    unknown("a fingerprint from the day before", "data-equal", Reason.FingerprintStale,
+        changed("fingerprint", taken="2026-01-01T03:00:02Z")),
+    unknown("a fingerprint from after the backup", "data-equal", Reason.FingerprintStale,
+        changed("fingerprint", taken="2026-01-03T03:00:02Z")),
+    unknown("a fingerprint without a time", "data-equal", Reason.FingerprintStale, without("fingerprint")),
+    unknown("a fingerprint that could not be read", "data-equal", Reason.FingerprintUnreadable,
+        without("digest", when="before")),
+    unknown("an empty fingerprint", "data-equal", Reason.FingerprintUnreadable,
+        changed("digest", {"when": "before"}, parts={})),
+    # The figures, the network isolation, and the checks themselves.
+    fail("too slow", "objectives-met", Why(Reason.ObjectiveMissed, "RTO"), delayed("T7", 4000)),
+    unknown("the time of the newest row is unknown", "objectives-met", Why(Reason.ObjectiveNotMeasured, "RPO"),
+        without("newest")),
+    fail("too old", "objectives-met", Why(Reason.ObjectiveMissed, "RPO"),
+        changed("newest", newest="0001-01-01T00:00:00Z",
+            column="x")),
+    fail("an old backup", "objectives-met", Why(Reason.ObjectiveMissed, "age of the backup"), asked_in("2999")),
+    fail("a packet left the network isolation", "fence-held", Reason.PacketEscaped, changed("fence", escaped=1)),
+    unknown("the packets were not counted", "fence-held", Reason.EgressNotMeasured, without("fence")),
+    unknown("the self-test missed a mutation", "self-test", Why(Reason.MutationMissed, "a row gone"),
+        changed("selftest", missed=["a row gone"])),
 )
-"""What a proof may come to, and by which check it must be noticed."""
+"""What can be wrong with a proof, and the check that must detect it."""
 # fmt: on
 
-FORGERIES = (
+TAMPERINGS = (
     *EDITED,
-    Forgery(
-        name="run.json lost",
-        why=Why(Reason.EvidenceMissing, "run.json"),
-        forge=lambda path: (path / "run.json").unlink(),
-    ),
+    tampering("run.json lost", Why(Reason.EvidenceMissing, "run.json"), lambda path: (path / "run.json").unlink()),
 )

@@ -1,11 +1,11 @@
-"""Spoils a good recovery in every way that is known, and sees whether each is noticed, and for its own reason.
+"""Mutates a good recovery in every known way, and tests that each mutation is detected for the expected reason.
 
-There are three ways to spoil: `live`, where something is done to a member and its store is read anew; `story`, where
-the drill would have recorded something else; and `forgery`, where somebody edits the evidence. Each gives a run
-directory of its own, judged by the very checks that judge drills. It is kept where a sabotage went unnoticed.
+There are three kinds of mutation. `live`: a member is changed and its store is read again. `journal`: the drill
+records other events. `tampering`: the evidence is edited. Each results in its own run directory, which the checks of a
+drill judge; it is kept if the mutation was missed.
 
-The cheap tier takes seconds and precedes every drill: a drill in memory is spoilt. The real tier spoils what a real
-drill has restored, while its databases still run.
+The in-memory self-test mutates a drill in memory, in seconds, before every drill. The live self-test mutates what a
+drill has restored on a cluster, while the databases still run.
 """
 
 from __future__ import annotations
@@ -13,137 +13,140 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from harness.core import parallel
 from harness.core.model import Json
 from harness.evidence import journal
-from harness.selftest import memory_mutations, migration, object_mutations, proof
-from harness.selftest.base import Base, Outcome, outcome
-from harness.selftest.in_memory import World, rehearse
-from harness.selftest.journal_mutations import STORIES, Story
-from harness.selftest.live import Live, SpoiltStore
-from harness.selftest.mutation import Sabotage
-from harness.selftest.tampering import FORGERIES, Forgery
+from harness.selftest import catalogue, memory_mutations, migration, object_mutations, proof
+from harness.selftest.baseline import Baseline, Outcome, outcome
+from harness.selftest.in_memory import World, run_in_memory
+from harness.selftest.journal_mutations import JOURNAL_MUTATIONS, JournalMutation
+from harness.selftest.live import LiveMutator, MutableStore
+from harness.selftest.tampering import TAMPERINGS, Tampering
 from harness.workloads.deployment import Deployment
 
-STORES = ("mysql", "postgres", "consul")
+SERVICES = {"mysql": "mysql-primary", "postgres": "postgres-primary", "consul": "consul-http"}
+"""The Service by which the clients of each store reach it."""
 EXEC_S = 120.0
 
 
-def rehearsal() -> dict[str, Json]:
-    """What the cheap tier comes to, in words and figures."""
+def in_memory_self_test() -> dict[str, Json]:
+    """Mutate a drill in memory; the result as `summary` has it, and `seconds`."""
+    return _timed(in_memory_outcomes)
+
+
+def in_memory_self_test_of_proofs() -> dict[str, Json]:
+    """The same for the checks of a proof."""
+    return _timed(lambda folder: _outcomes_of(folder, proof.good, proof.JOURNAL_MUTATIONS, proof.TAMPERINGS))
+
+
+def in_memory_self_test_of_migrations() -> dict[str, Json]:
+    """The same for the checks of a migration."""
+    return _timed(
+        lambda folder: _outcomes_of(folder, migration.good, migration.JOURNAL_MUTATIONS, migration.TAMPERINGS)
+    )
+
+
+def _timed(outcomes: Callable[[Path], Iterable[Outcome]]) -> dict[str, Json]:
     with tempfile.TemporaryDirectory(prefix="drillproof-") as folder:
-        begun = time.monotonic()
-        seen = summary(rehearsed(Path(folder)))
-        return {**seen, "seconds": round(time.monotonic() - begun, 1)}
+        started = time.monotonic()
+        result = summary(outcomes(Path(folder)))
+        return {**result, "seconds": round(time.monotonic() - started, 1)}
 
 
-def rehearsal_of_proofs() -> dict[str, Json]:
-    """The same for what is judged where a backup is proved that is there already: a good proof, told otherwise."""
-    return _rehearsal_of(proof.good, proof.STORIES, proof.FORGERIES)
+def _outcomes_of(
+    folder: Path,
+    good: Callable[[Path], Path],
+    journal_mutations: Iterable[JournalMutation],
+    tamperings: Iterable[Tampering],
+) -> Iterator[Outcome]:
+    yield from _of_evidence(Baseline(good(folder / "runs"), folder / "mutated"), journal_mutations, tamperings)
 
 
-def rehearsal_of_moves() -> dict[str, Json]:
-    """The same for what is judged where an application is moved for good."""
-    return _rehearsal_of(migration.good, migration.STORIES, migration.FORGERIES)
-
-
-def _rehearsal_of(
-    good: Callable[[Path], Path], stories: Iterable[Story], forgeries: Iterable[Forgery]
-) -> dict[str, Json]:
-    with tempfile.TemporaryDirectory(prefix="drillproof-") as folder:
-        begun = time.monotonic()
-        base = Base(good(Path(folder) / "runs"), Path(folder) / "spoilt")
-        seen = summary(_told(base, stories, forgeries))
-        return {**seen, "seconds": round(time.monotonic() - begun, 1)}
-
-
-def rehearsed(folder: Path) -> Iterator[Outcome]:
-    """The cheap tier, in seconds and without a cluster: a drill in memory, spoilt in every way."""
+def in_memory_outcomes(folder: Path) -> Iterator[Outcome]:
+    """Run a drill in memory, in `folder`, and apply every mutation to it."""
     world = World()
-    stores = tuple(memory_mutations.SpoilableStore(name, world) for name in STORES)
-    left = rehearse(folder / "runs", world, stores)
-    base = Base(left.run, folder / "spoilt")
+    stores = tuple(memory_mutations.MutableMemoryStore(name, world) for name in catalogue.STORES)
+    drill = run_in_memory(folder / "runs", world, stores)
+    base = Baseline(drill.run, folder / "mutated")
     for store in stores:
-        live = Live(base, store, restart=left.deployment.restart, shell=_no_shell, unwell_s=0.02, seen_s=0.02)
-        yield from live.outcomes(memory_mutations.catalogue(store.name))
-    yield from _told(base)
+        mutator = LiveMutator(
+            base, store, restart=drill.deployment.restart, shell=_no_shell, unhealthy_s=0.02, replicated_s=0.02
+        )
+        yield from mutator.outcomes(memory_mutations.catalogue(store.name))
+    yield from _of_evidence(base)
 
 
-def real(
-    run: Path,
-    deployment: Deployment,
-    stores: Iterable[SpoiltStore],
-    *,
-    catalogues: Mapping[str, tuple[Sabotage, ...]],
-    services: Mapping[str, str],
-    tell: Callable[[Outcome], None],
+def live_outcomes(
+    run: Path, deployment: Deployment, stores: Iterable[MutableStore], report: Callable[[Outcome], None]
 ) -> tuple[Outcome, ...]:
-    """The real tier, on the members that a drill has restored; `run` is its directory, `tell` hears of each outcome.
+    """Apply every mutation to the members that a drill has restored, and call `report` with each outcome.
 
-    `catalogues` and `services` (what clients come by) are by store. HarnessError if the drill did not pass.
+    `run` is the drill's directory. HarnessError if the drill did not pass.
     """
     kubectl, namespace = deployment.cluster.kubectl, deployment.namespace
-    base = _good(run)
+    base = _baseline(run)
 
     def shell(member: str, line: str) -> str:
         return kubectl("exec", f"--namespace={namespace}", member, "--", "/bin/sh", "-c", line, within_s=EXEC_S)
 
-    def spoil(store: SpoiltStore) -> list[Outcome]:
-        live = Live(base, store, restart=deployment.restart, shell=shell)
-        return _each(live.outcomes(catalogues[store.name]), tell)
+    def mutate(store: MutableStore) -> list[Outcome]:
+        mutator = LiveMutator(base, store, restart=deployment.restart, shell=shell)
+        return _reported(mutator.outcomes(catalogue.mutations(store.name)), report)
 
-    spoilt = tuple(stores)
-    found = [seen for each in parallel.each(spoilt, spoil) for seen in each]
-    for store in spoilt:
-        intrusions = object_mutations.catalogue(namespace, store.name, services[store.name])
-        found += _each(object_mutations.outcomes(base, kubectl, namespace, intrusions), tell)
-    found += _each(_told(base), tell)
+    mutated = tuple(stores)
+    found = [seen for each in parallel.each(mutated, mutate) for seen in each]
+    for store in mutated:
+        mutations = object_mutations.catalogue(namespace, store.name, SERVICES[store.name])
+        found += _reported(object_mutations.outcomes(base, kubectl, namespace, mutations), report)
+    found += _reported(_of_evidence(base), report)
     return tuple(found)
 
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, Json]:
-    """How many were noticed, and every one that was not."""
+    """`noticed`: how many were detected; `missed`: every outcome that was not."""
     seen = tuple(outcomes)
     missed: list[Json] = [asdict(each) for each in seen if each.missed]
     return {"noticed": len(seen) - len(missed), "missed": missed}
 
 
-def _good(run: Path) -> Base:
-    """What the drill has recorded so far, as a run that ended here."""
+def _baseline(run: Path) -> Baseline:
+    """What the drill has recorded so far, as a run that ends here."""
     good = run / "selftest" / "good"
     shutil.copytree(run / "ledger", good / "ledger")
     shutil.copyfile(run / "run.json", good / "run.json")
-    Base.tell(good, journal.read(run / "journal.jsonl"))
-    return Base(good, run / "selftest")
+    Baseline.write_journal(good, journal.read(run / "journal.jsonl"))
+    return Baseline(good, run / "selftest")
 
 
-def _told(
-    base: Base, stories: Iterable[Story] = STORIES, forgeries: Iterable[Forgery] = FORGERIES
+def _of_evidence(
+    base: Baseline,
+    journal_mutations: Iterable[JournalMutation] = JOURNAL_MUTATIONS,
+    tamperings: Iterable[Tampering] = TAMPERINGS,
 ) -> Iterator[Outcome]:
-    for story in stories:
-        if story.needs and not base.run.of(story.needs):
+    for mutation in journal_mutations:
+        if mutation.needs and not base.run.of(mutation.needs):
             continue
-        path = base.copy(f"story {story.name}")
-        base.tell(path, story.change(base.events))
-        yield outcome("story", "", story, path)
-    for forgery in forgeries:
-        path = base.copy(f"forgery {forgery.name}")
-        base.tell(path, base.events)
-        forgery.forge(path)
-        yield outcome("forgery", "", forgery, path)
+        path = base.copy(f"journal {mutation.name}")
+        base.write_journal(path, mutation.change(base.events))
+        yield outcome("journal", "", mutation, path)
+    for tampering in tamperings:
+        path = base.copy(f"tampering {tampering.name}")
+        base.write_journal(path, base.events)
+        tampering.edit(path)
+        yield outcome("tampering", "", tampering, path)
 
 
-def _each(outcomes: Iterable[Outcome], tell: Callable[[Outcome], None]) -> list[Outcome]:
+def _reported(outcomes: Iterable[Outcome], report: Callable[[Outcome], None]) -> list[Outcome]:
     seen = []
     for each in outcomes:
-        tell(each)
+        report(each)
         seen.append(each)
     return seen
 
 
 def _no_shell(member: str, line: str) -> None:
-    raise NotImplementedError("nothing in memory has a shell")
+    raise NotImplementedError("a store in memory has no shell")

@@ -1,7 +1,7 @@
-"""Evidence that somebody edited, cut, mixed up or lost. None of it may pass, and the file must be named.
+"""Evidence that was edited, truncated, reordered or lost. None of it may pass, and the finding must name the file.
 
-What is not here: evidence that was written anew as a whole, and signed anew with another key. Only who knows the right
-key can tell (`drillproof verify`).
+Evidence that was rewritten as a whole and signed with another key is not here: only `drillproof verify`, which knows
+the right key, can detect that.
 """
 
 from __future__ import annotations
@@ -19,43 +19,58 @@ from harness.evidence.signing import attestation, keys
 from harness.selftest.mutation import Expected, Why
 
 Lines = list[str]
+Edit = Callable[[Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forgery(Expected):
-    """`forge` edits the run directory that it is given. Any check may notice it, but as UNKNOWN, and never as more.
+class Tampering(Expected):
+    """`edit` changes the run directory that it is given. Any check may detect it, but only as UNKNOWN.
 
     `objects` may be patterns of file names: those of the ledger depend on the stores that were drilled.
     """
 
     check: str = ""
     verdict: Verdict = Verdict.UNKNOWN
-    forge: Callable[[Path], None]
+    edit: Edit
 
     def missed(self, findings: Iterable[Finding]) -> str:
-        """As for any sabotage, but every check that reads what was edited may notice it."""
+        """As for any mutation, but every check that reads the edited file may detect it."""
         red = tuple(findings)
         named = next((finding for finding in red if self._is_named_by(finding)), None)
         if named is None:
             return super().missed(red)
         believed = [finding for finding in red if finding.verdict is not Verdict.UNKNOWN]
-        return f"it was believed: {believed[0].check}: {believed[0].reason}: {believed[0].detail}" if believed else ""
+        return (
+            f"the evidence was believed: {believed[0].check}: {believed[0].reason}: {believed[0].detail}"
+            if believed
+            else ""
+        )
 
     def _names(self, objects: Collection[str]) -> bool:
         return all(fnmatch.filter(objects, wanted) for wanted in self.why.objects)
 
     def _is_named_by(self, finding: Finding) -> bool:
-        return finding.verdict is self.verdict and self._is_why(finding)
+        return finding.verdict is self.verdict and self._has_reason(finding)
 
 
-def edited(file: str, change: Callable[[Lines], Lines]) -> Callable[[Path], None]:
+def tampering(name: str, why: Why | Reason, edit: Edit, check: str = "") -> Tampering:
+    """Evidence that `edit` changes; with a `check`, that one must detect it."""
+    return Tampering(name=name, why=why if isinstance(why, Why) else Why(why), edit=edit, check=check)
+
+
+def altered(name: str, file: str, change: Callable[[Lines], Lines]) -> Tampering:
+    """Evidence of which one file has other lines, and must be reported as altered."""
+    return tampering(name, Why(Reason.EvidenceAltered, file), edited(file, change))
+
+
+def edited(file: str, change: Callable[[Lines], Lines]) -> Edit:
     """Edit the lines of a file, which end in a newline each."""
 
-    def forge(path: Path) -> None:
+    def edit(path: Path) -> None:
         lines = (path / file).read_text(encoding="utf-8").splitlines(keepends=True)
         (path / file).write_text("".join(change(lines)), encoding="utf-8")
 
-    return forge
+    return edit
 
 
 def replaced(number: int, old: str, new: str) -> Callable[[Lines], Lines]:
@@ -78,28 +93,28 @@ def first(kind: str, old: str, new: str) -> Callable[[Lines], Lines]:
     return change
 
 
-def removed(file: str) -> Callable[[Path], None]:
+def removed(file: str) -> Edit:
     """Lose a file."""
     return lambda path: (path / file).unlink()
 
 
-def of_store(pattern: str, change: Callable[[Lines], Lines]) -> Callable[[Path], None]:
+def of_store(pattern: str, change: Callable[[Lines], Lines]) -> Edit:
     """Edit the first file of the ledger whose name is like `pattern`."""
     return lambda path: edited(f"ledger/{_named(path, pattern)[0]}", change)(path)
 
 
-def signed(forge: Callable[[Path], None]) -> Callable[[Path], None]:
+def signed(edit: Edit) -> Edit:
     """Sign the evidence first, as a drill does at its end."""
 
     def sign(path: Path) -> None:
         attestation.sign_evidence(path, keys.fresh())
-        forge(path)
+        edit(path)
 
     return sign
 
 
-def written_anew(path: Path) -> None:
-    """Tell the whole journal anew, with a chain that holds: all of it was in another millennium."""
+def rewritten(path: Path) -> None:
+    """Rewrite the whole journal, with a valid chain and other dates."""
     events = journal.read(path / JOURNAL)
     (path / JOURNAL).unlink()
     journal.write(path / JOURNAL, (replace(event, at=event.at.replace("2", "1", 1)) for event in events))
@@ -112,84 +127,65 @@ def _named(path: Path, pattern: str) -> list[str]:
 JOURNAL, RUN = "journal.jsonl", "run.json"
 ATTEMPTS, SHOWN = "[!@]*[!0-9].jsonl", "*@*.jsonl"
 
-FORGERIES = (
-    Forgery(name="a digest in the journal", why=Why(Reason.EvidenceAltered, "journal.jsonl"),
-            forge=edited(JOURNAL, first('"when":"after"', '"rows":', '"rows": '))),
-    Forgery(name="a health in the journal", why=Why(Reason.EvidenceAltered, "journal.jsonl"),
-            forge=edited(JOURNAL, first('"kind":"health"', '"ok":true', '"ok":1   '))),
-    Forgery(name="a mark's time", why=Why(Reason.EvidenceAltered, "journal.jsonl"),
-            forge=edited(JOURNAL, first('"mark":"T1"', '"at":"2', '"at":"3'))),
-    Forgery(name="a mark that never was", why=Why(Reason.EvidenceAltered, "journal.jsonl", "line 9"),
-            forge=edited(JOURNAL, lambda lines: [*lines[:8], lines[8].replace('"step"', '"mark"'), *lines[9:]])),
-    Forgery(name="a line of the journal taken out", why=Why(Reason.EvidenceAltered, "journal.jsonl", "line 31"),
-            forge=edited(JOURNAL, lambda lines: lines[:30] + lines[31:])),
-    Forgery(name="a line of the journal twice", why=Why(Reason.EvidenceAltered, "journal.jsonl", "line 31"),
-            forge=edited(JOURNAL, lambda lines: lines[:30] + lines[29:])),
-    Forgery(name="two lines of the journal swapped", why=Why(Reason.EvidenceAltered, "journal.jsonl", "line 30"),
-            forge=edited(JOURNAL, lambda lines: [*lines[:29], lines[30], lines[29], *lines[31:]])),
-    Forgery(name="the journal's end cut off", why=Why(Reason.JournalTruncated),
-            forge=edited(JOURNAL, lambda lines: lines[:-1])),
-    Forgery(name="the journal cut in the middle of a line", why=Why(Reason.JournalTruncated, "journal.jsonl"),
-            forge=edited(JOURNAL, lambda lines: [*lines[:-1], lines[-1][:7]])),
-    Forgery(name="a line appended to the journal", why=Why(Reason.EvidenceAltered, "journal.jsonl"),
-            forge=edited(JOURNAL, lambda lines: [*lines, lines[-1]])),
-    Forgery(name="the journal emptied", why=Why(Reason.EvidenceUnreadable, "journal.jsonl", "line 1"),
-            forge=edited(JOURNAL, lambda _: [])),
-    Forgery(name="the journal lost", why=Why(Reason.EvidenceMissing, "journal.jsonl"), forge=removed(JOURNAL)),
-    Forgery(name="no JSON in the journal", why=Why(Reason.EvidenceUnreadable, "journal.jsonl", "line 5"),
-            forge=edited(JOURNAL, lambda lines: [*lines[:4], "nonsense\n", *lines[5:]])),
-    Forgery(name="a journal of a newer schema", why=Why(Reason.SchemaUnsupported, "journal.jsonl"),
-            forge=edited(JOURNAL, replaced(1, f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))),
-    Forgery(name="a journal of an older schema", why=Why(Reason.SchemaUnsupported, "journal.jsonl"),
-            forge=edited(JOURNAL, replaced(1, f'"schema":{SCHEMA}', f'"schema":{SCHEMA - 1}'))),
-    Forgery(name="a write in the ledger", why=Why(Reason.EvidenceAltered, ATTEMPTS),
-            forge=of_store(ATTEMPTS, replaced(1, '"verb":"put"', '"verb":"update"'))),
-    Forgery(name="a write taken out of the ledger", why=Why(Reason.EvidenceAltered, ATTEMPTS),
-            forge=of_store(ATTEMPTS, lambda lines: lines[2:])),
-    Forgery(name="the ledger's end cut off", why=Why(Reason.EvidenceAltered, ATTEMPTS),
-            forge=of_store(ATTEMPTS, lambda lines: lines[:-2])),
-    Forgery(name="the ledger emptied", why=Why(Reason.EvidenceAltered, ATTEMPTS),
-            forge=of_store(ATTEMPTS, lambda _: [])),
-    Forgery(name="the ledger lost", why=Why(Reason.EvidenceMissing, ATTEMPTS),
-            forge=lambda path: removed(f"ledger/{_named(path, ATTEMPTS)[0]}")(path)),
-    Forgery(name="a row added to what a member showed", why=Why(Reason.EvidenceAltered, SHOWN),
-            forge=of_store(SHOWN, lambda lines: [*lines, lines[-1]])),
-    Forgery(name="a row taken out of what a member showed", why=Why(Reason.EvidenceAltered, SHOWN),
-            forge=of_store(SHOWN, lambda lines: lines[1:])),
-    Forgery(name="what a member showed in another order", why=Why(Reason.EvidenceAltered, SHOWN),
-            forge=of_store(SHOWN, lambda lines: lines[::-1])),
-    Forgery(name="what a member showed lost", why=Why(Reason.EvidenceMissing, SHOWN),
-            forge=lambda path: removed(f"ledger/{_named(path, SHOWN)[0]}")(path)),
-    Forgery(name="an objective made easier", why=Why(Reason.EvidenceAltered, "run.json"),
-            forge=edited(RUN, first("rto_s", "rto_s", "was_rto_s"))),
-    Forgery(name="a member left out", why=Why(Reason.EvidenceAltered, "run.json"),
-            forge=edited(RUN, first("-2", "-2", "-1"))),
-    Forgery(name="run.json lost", why=Why(Reason.EvidenceMissing, "run.json"), forge=removed(RUN)),
-    Forgery(name="run.json is no JSON", why=Why(Reason.EvidenceAltered, "run.json"),
-            forge=edited(RUN, lambda _: ["{\n"])),
-    Forgery(name="the signed journal written anew, with all its chain", check="evidence-signed",
-            why=Why(Reason.EvidenceAltered, "journal.jsonl"), forge=signed(written_anew)),
-    Forgery(name="a file put into the signed ledger", check="evidence-signed",
-            why=Why(Reason.EvidenceAdded, "ledger/new.jsonl"),
-            forge=signed(lambda path: (path / "ledger" / "new.jsonl").touch())),
-    Forgery(name="the signed statement edited", check="evidence-signed",
-            why=Why(Reason.SignatureInvalid, "signed/evidence.dsse.json"),
-            forge=signed(edited("signed/evidence.dsse.json", first('"payload"', '"ey', '"ez')))),
-    Forgery(name="the signature's key lost", check="evidence-signed",
-            why=Why(Reason.EvidenceMissing, "signed/evidence.pub"), forge=signed(removed("signed/evidence.pub"))),
+TAMPERINGS = (
+    altered("a digest in the journal", JOURNAL, first('"when":"after"', '"rows":', '"rows": ')),
+    altered("a health in the journal", JOURNAL, first('"kind":"health"', '"ok":true', '"ok":1   ')),
+    altered("a mark's time", JOURNAL, first('"mark":"T1"', '"at":"2', '"at":"3')),
+    tampering("a mark that was not reached", Why(Reason.EvidenceAltered, "journal.jsonl", "line 9"),
+        edited(JOURNAL, lambda lines: [*lines[:8], lines[8].replace('"step"', '"mark"'), *lines[9:]])),
+    tampering("a line of the journal removed", Why(Reason.EvidenceAltered, "journal.jsonl", "line 31"),
+        edited(JOURNAL, lambda lines: lines[:30] + lines[31:])),
+    tampering("a line of the journal duplicated", Why(Reason.EvidenceAltered, "journal.jsonl", "line 31"),
+        edited(JOURNAL, lambda lines: lines[:30] + lines[29:])),
+    tampering("two lines of the journal swapped", Why(Reason.EvidenceAltered, "journal.jsonl", "line 30"),
+        edited(JOURNAL, lambda lines: [*lines[:29], lines[30], lines[29], *lines[31:]])),
+    tampering("the journal's end cut off", Reason.JournalTruncated, edited(JOURNAL, lambda lines: lines[:-1])),
+    tampering("the journal cut in the middle of a line", Why(Reason.JournalTruncated, "journal.jsonl"),
+        edited(JOURNAL, lambda lines: [*lines[:-1], lines[-1][:7]])),
+    altered("a line appended to the journal", JOURNAL, lambda lines: [*lines, lines[-1]]),
+    tampering("the journal emptied", Why(Reason.EvidenceUnreadable, "journal.jsonl", "line 1"),
+        edited(JOURNAL, lambda _: [])),
+    tampering("the journal lost", Why(Reason.EvidenceMissing, "journal.jsonl"), removed(JOURNAL)),
+    tampering("invalid JSON in the journal", Why(Reason.EvidenceUnreadable, "journal.jsonl", "line 5"),
+        edited(JOURNAL, lambda lines: [*lines[:4], "nonsense\n", *lines[5:]])),
+    tampering("a journal of a newer schema", Why(Reason.SchemaUnsupported, "journal.jsonl"),
+        edited(JOURNAL, replaced(1, f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))),
+    tampering("a journal of an older schema", Why(Reason.SchemaUnsupported, "journal.jsonl"),
+        edited(JOURNAL, replaced(1, f'"schema":{SCHEMA}', f'"schema":{SCHEMA - 1}'))),
+    tampering("a write in the ledger", Why(Reason.EvidenceAltered, ATTEMPTS),
+        of_store(ATTEMPTS, replaced(1, '"verb":"put"', '"verb":"update"'))),
+    tampering("a write removed from the ledger", Why(Reason.EvidenceAltered, ATTEMPTS),
+        of_store(ATTEMPTS, lambda lines: lines[2:])),
+    tampering("the ledger's end cut off", Why(Reason.EvidenceAltered, ATTEMPTS),
+        of_store(ATTEMPTS, lambda lines: lines[:-2])),
+    tampering("the ledger emptied", Why(Reason.EvidenceAltered, ATTEMPTS), of_store(ATTEMPTS, lambda _: [])),
+    tampering("the ledger lost", Why(Reason.EvidenceMissing, ATTEMPTS),
+        lambda path: removed(f"ledger/{_named(path, ATTEMPTS)[0]}")(path)),
+    tampering("a row added to a member's rows", Why(Reason.EvidenceAltered, SHOWN),
+        of_store(SHOWN, lambda lines: [*lines, lines[-1]])),
+    tampering("a row removed from a member's rows", Why(Reason.EvidenceAltered, SHOWN),
+        of_store(SHOWN, lambda lines: lines[1:])),
+    tampering("a member's rows in another order", Why(Reason.EvidenceAltered, SHOWN),
+        of_store(SHOWN, lambda lines: lines[::-1])),
+    tampering("a member's rows lost", Why(Reason.EvidenceMissing, SHOWN),
+        lambda path: removed(f"ledger/{_named(path, SHOWN)[0]}")(path)),
+    altered("an objective made easier", RUN, first("rto_s", "rto_s", "was_rto_s")),
+    altered("a member removed from run.json", RUN, first("-2", "-2", "-1")),
+    tampering("run.json lost", Why(Reason.EvidenceMissing, "run.json"), removed(RUN)),
+    altered("run.json is invalid JSON", RUN, lambda _: ["{\n"]),
+    tampering("the signed journal rewritten, with a valid chain", Why(Reason.EvidenceAltered, "journal.jsonl"),
+        signed(rewritten), check="evidence-signed"),
+    tampering("a file added to the signed ledger", Why(Reason.EvidenceAdded, "ledger/new.jsonl"),
+        signed(lambda path: (path / "ledger" / "new.jsonl").touch()), check="evidence-signed"),
+    tampering("the signed statement edited", Why(Reason.SignatureInvalid, "signed/evidence.dsse.json"),
+        signed(edited("signed/evidence.dsse.json", first('"payload"', '"ey', '"ez'))), check="evidence-signed"),
+    tampering("the signature's key lost", Why(Reason.EvidenceMissing, "signed/evidence.pub"),
+        signed(removed("signed/evidence.pub")), check="evidence-signed"),
 )  # fmt: skip
-"""One line of a table each, so it is not formatted."""
+"""A table, so it is not formatted."""
 
 EDITED = (
-    Forgery(
-        name="run.json asks for less",
-        why=Why(Reason.EvidenceAltered, "run.json"),
-        forge=edited("run.json", lambda lines: lines[:-1]),
-    ),
-    Forgery(
-        name="a digest edited",
-        why=Why(Reason.EvidenceAltered, "journal.jsonl"),
-        forge=edited("journal.jsonl", lambda lines: [line.replace('"rows":20', '"rows":21') for line in lines]),
-    ),
+    altered("run.json truncated", RUN, lambda lines: lines[:-1]),
+    altered("a digest edited", JOURNAL, lambda lines: [line.replace('"rows":20', '"rows":21') for line in lines]),
 )
-"""Of a proof and of a migration, each of whose good ones has a part of 20 rows."""
+"""For proofs and migrations, whose good runs have a part of 20 rows."""

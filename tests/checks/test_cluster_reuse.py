@@ -16,8 +16,8 @@ from harness.core.model import ExpectedFinding, Json, Left, Verdict
 from harness.core.ports import Target
 from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, rehearse
-from harness.selftest.runner import rehearsal
+from harness.selftest.in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, run_in_memory
+from harness.selftest.runner import in_memory_self_test
 from harness.workflows import hooks
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options, options
@@ -51,7 +51,7 @@ class Series:
         self.stores = tuple(MemoryStore(name, self.world) for name in ("mysql", "consul"))
 
     def drill(self, left: Left | None = None, scenario: Scenario | None = None) -> Run:
-        return Run(rehearse(self.runs, self.world, self.stores, left=left, scenario=scenario).run)
+        return Run(run_in_memory(self.runs, self.world, self.stores, left=left, scenario=scenario).run)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ class Site(assembly.Site):
     """A site whose cluster is a stand-in, which never runs a drill."""
 
     def __init__(self, run: Run, *, fresh: bool = False) -> None:
-        super().__init__(rehearsal, fresh=fresh)
+        super().__init__(in_memory_self_test, fresh=fresh)
         self.stand_in = Cluster()
         self.run = run
 

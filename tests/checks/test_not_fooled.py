@@ -55,7 +55,7 @@ from harness.evidence.run_directory import Run, write_json
 from harness.evidence.signing import keys
 from harness.reports import summary
 from harness.reports.equality import stores
-from harness.selftest.in_memory import MemoryStore, rehearse
+from harness.selftest.in_memory import MemoryStore, run_in_memory
 from harness.selftest.in_memory import World as MemoryWorld
 from harness.workloads import detection
 from harness.workloads.database_probe import DatabaseProbe, InvalidOutput, lines, parts_of
@@ -67,7 +67,7 @@ Prove = Callable[..., Path]
 
 
 def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_path: Path) -> None:
-    run = rehearse(tmp_path, world := MemoryWorld(), (MemoryStore("mysql", world),)).run
+    run = run_in_memory(tmp_path, world := MemoryWorld(), (MemoryStore("mysql", world),)).run
     events = list(journal.read(run / "journal.jsonl"))
     last = max(n for n, event in enumerate(events) if event.kind == "digest" and event.data["member"] == "mysql-1")
     said = {"what": "digest", "store": "mysql", "member": "mysql-1", "message": "OSError: connection refused"}
@@ -456,7 +456,9 @@ def test_a_move_does_not_prove_the_files_that_no_database_holds() -> None:
 
 
 def test_a_cell_of_a_table_is_not_green_by_findings_that_were_edited(tmp_path: Path) -> None:
-    run = rehearse(tmp_path, world := MemoryWorld(), (MemoryStore("mysql", world), MemoryStore("consul", world))).run
+    run = run_in_memory(
+        tmp_path, world := MemoryWorld(), (MemoryStore("mysql", world), MemoryStore("consul", world))
+    ).run
     judge.recheck(run)
     document = json.loads((run / "findings.json").read_text())
     (of_consul, *_) = (each for each in document["findings"] if each["store"] == "consul")
@@ -605,7 +607,7 @@ def test_nobody_is_told_that_a_run_passed_whose_findings_were_edited(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = MemoryWorld()
-    run = rehearse(tmp_path, world, (MemoryStore("mysql", world),), escaped=3).run
+    run = run_in_memory(tmp_path, world, (MemoryStore("mysql", world),), escaped=3).run
     judge.recheck(run)
     document = json.loads((run / "findings.json").read_text())
     assert document["verdict"] == "fail"

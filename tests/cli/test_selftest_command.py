@@ -11,15 +11,17 @@ from harness.cli.app import main
 
 @pytest.fixture
 def missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = {"way": "live", "store": "mysql", "name": "one row gone", "missed": "nothing turned red"}
-    monkeypatch.setattr("harness.selftest.runner.rehearsal", lambda: {"noticed": 6, "missed": [one], "seconds": 1.0})
+    one = {"way": "live", "store": "mysql", "name": "one row gone", "missed": "all checks passed"}
+    monkeypatch.setattr(
+        "harness.selftest.runner.in_memory_self_test", lambda: {"noticed": 6, "missed": [one], "seconds": 1.0}
+    )
 
 
 @pytest.mark.usefixtures("missed")
 def test_a_missed_mutation_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["selftest"]) == 1
     assert capsys.readouterr().out == (
-        "MISSED  live mysql one row gone: nothing turned red\n6 mutations detected, 1 missed\n"
+        "MISSED  live mysql one row gone: all checks passed\n6 mutations detected, 1 missed\n"
     )
 
 
@@ -30,7 +32,9 @@ def test_scripts_get_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_missed_is_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("harness.selftest.runner.rehearsal", lambda: {"noticed": 7, "missed": [], "seconds": 1.0})
+    monkeypatch.setattr(
+        "harness.selftest.runner.in_memory_self_test", lambda: {"noticed": 7, "missed": [], "seconds": 1.0}
+    )
     assert main(["selftest"]) == 0
     assert "7 mutations detected, 0 missed" in capsys.readouterr().out
 

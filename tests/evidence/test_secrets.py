@@ -30,7 +30,7 @@ from harness.core.model import Event, Json
 from harness.core.redaction import forms, hidden, without
 from harness.evidence import journal, support_bundle
 from harness.evidence.journal import Journal
-from harness.selftest.runner import rehearsal
+from harness.selftest.runner import in_memory_self_test
 from harness.workflows import runner, session
 from harness.workflows.drill import assembly
 from harness.workloads import custos
@@ -71,7 +71,7 @@ class Site(assembly.Site):
     """A site with secrets of all stores and of the object store, as a real one has, and nothing else."""
 
     def __init__(self) -> None:
-        super().__init__(rehearsal)
+        super().__init__(in_memory_self_test)
         self._credentials = {
             name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {}))
             for name, kind in custos.DATASTORES.items()

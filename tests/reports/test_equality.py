@@ -16,7 +16,7 @@ from harness.core.model import Event, Json, Verdict
 from harness.evidence import journal, run_view
 from harness.evidence.run_directory import Run
 from harness.reports.equality import stores
-from harness.selftest.in_memory import MemoryStore, World, rehearse
+from harness.selftest.in_memory import MemoryStore, World, run_in_memory
 
 Change = Callable[[Event], Event | None]
 STATES = {
@@ -31,7 +31,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World()
     names = ("mysql", "postgres", "consul")
     runs = tmp_path_factory.mktemp("runs")
-    return rehearse(runs, world, tuple(MemoryStore(name, world) for name in names)).run
+    return run_in_memory(runs, world, tuple(MemoryStore(name, world) for name in names)).run
 
 
 def parts_of(event: Event) -> Mapping[str, Json]:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Self
 
 from harness.core.model import Verdict
-from harness.selftest.runner import rehearsal
+from harness.selftest.runner import in_memory_self_test
 from harness.workflows.session import SelfTest
 
 
@@ -18,7 +18,7 @@ def stand_in_assembly() -> ModuleType:
 
     class Site:
         def __init__(self, self_test: SelfTest, *, fresh: bool = False) -> None:
-            assert self_test is rehearsal
+            assert self_test is in_memory_self_test
             self.fresh = fresh
 
         def __enter__(self) -> Self:

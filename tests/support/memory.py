@@ -1,4 +1,4 @@
-"""A whole drill in memory, to be spoilt by tests."""
+"""A whole drill in memory, which tests change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.checks.judge import recheck
 from harness.core.model import Json
 from harness.core.ports import Fault
-from harness.selftest.in_memory import MemoryLoss, MemoryStore, Sabotage, SpoiltEngine, World, rehearse
+from harness.selftest.in_memory import MemoryLoss, MemoryStore, MutatingEngine, World, WorldChange, run_in_memory
 from harness.workflows.drill.scenario import Scenario
 from harness.workflows.hooks import Hook
 
@@ -25,7 +25,7 @@ class Memory:
 
     def drill(
         self,
-        sabotage: Sabotage | None = None,
+        change: WorldChange | None = None,
         *,
         fault: Callable[[World], Fault] = MemoryLoss,
         scenario: Callable[[World], Scenario] | None = None,
@@ -33,18 +33,18 @@ class Memory:
         objectives: Mapping[str, Json] | None = None,
         stores: tuple[str, ...] = ("mysql", "postgres", "consul"),
         escaped: int | None = 0,
-        prepare: Sabotage = lambda _: None,
+        prepare: WorldChange = lambda _: None,
         moved: Callable[[World, World], None] = lambda *_: None,
     ) -> dict[str, Json]:
-        """One drill; `sabotage` spoils what its restore brings back. Returns findings.json."""
+        """One drill; `change` is done after its restore. Returns findings.json."""
         world = World()
         members = tuple(MemoryStore(name, world) for name in stores)
         prepare(world)
-        self.path = rehearse(
+        self.path = run_in_memory(
             self.runs,
             world,
             members,
-            engine=None if sabotage is None else SpoiltEngine(world, sabotage),
+            engine=None if change is None else MutatingEngine(world, change),
             scenario=scenario(world) if scenario else Scenario(fault(world)),
             hooks=hooks,
             objectives=objectives,

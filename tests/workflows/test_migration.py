@@ -29,7 +29,7 @@ from harness.evidence import run_view
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.reports import questions, summary
-from harness.selftest import migration as sabotage
+from harness.selftest import migration as mutations
 from harness.selftest import runner
 from harness.workflows import rights
 from harness.workflows.hooks import Hook
@@ -573,9 +573,9 @@ def test_a_move_that_is_interrupted_before_the_target_is_touched_lets_the_source
 
 
 def test_every_sabotage_of_a_move_is_noticed() -> None:
-    outcomes = runner.rehearsal_of_moves()
+    outcomes = runner.in_memory_self_test_of_migrations()
     assert outcomes["missed"] == []
-    assert outcomes["noticed"] == len(sabotage.STORIES) + len(sabotage.FORGERIES)
+    assert outcomes["noticed"] == len(mutations.JOURNAL_MUTATIONS) + len(mutations.TAMPERINGS)
 
 
 # ---------------------------------------------------------------- what comes after it

@@ -32,7 +32,7 @@ from harness.evidence import run_view
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.reports import markdown, summary
-from harness.selftest import proof as sabotage
+from harness.selftest import proof as mutations
 from harness.selftest import runner
 from harness.workflows.hooks import Hook
 from harness.workflows.proof import assembly
@@ -386,17 +386,17 @@ def test_the_source_is_listed_again_even_where_the_proof_broke(prove: Callable[.
 
 
 def test_every_sabotage_of_a_proof_is_noticed(tmp_path: Path) -> None:
-    outcomes = runner.rehearsal_of_proofs()
+    outcomes = runner.in_memory_self_test_of_proofs()
     assert outcomes["missed"] == []
-    assert outcomes["noticed"] == len(sabotage.STORIES) + len(sabotage.FORGERIES)
-    asked_for_all = sabotage.good(tmp_path, asked="equal")
+    assert outcomes["noticed"] == len(mutations.JOURNAL_MUTATIONS) + len(mutations.TAMPERINGS)
+    asked_for_all = mutations.good(tmp_path, asked="equal")
     judge.recheck(asked_for_all)
     assert [each[:2] for each in red(asked_for_all)] == [("data-equal", "unknown")]
 
 
 @pytest.mark.parametrize("facts", [{"databases": []}, {"databases": [{}]}, {"steps": ["up"]}], ids=str)
 def test_a_proof_that_does_not_say_what_it_was_to_judge_is_unknown(tmp_path: Path, facts: dict[str, Json]) -> None:
-    run = sabotage.good(tmp_path)
+    run = mutations.good(tmp_path)
     changed = {**json.loads((run / "run.json").read_text()), **facts}
     (run / "run.json").write_text(json.dumps(changed))
     events = (run / "journal.jsonl").read_text()
@@ -524,7 +524,7 @@ def test_the_words_of_a_proof_are_told_with_their_own_meaning(prove: Callable[..
 
 
 def test_a_proof_is_in_no_table_of_drills_unless_it_only_says_that_it_is_one(tmp_path: Path) -> None:
-    run = sabotage.good(tmp_path)
+    run = mutations.good(tmp_path)
     judge.recheck(run)
     assert all_drills(tmp_path) == ()
     (run / "run.json").write_text((run / "run.json").read_text() + " ")

@@ -19,8 +19,8 @@ from harness.core.model import Json, Protected, Verdict
 from harness.core.ports import Cluster
 from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemoryEngine, MemoryStore, World, rehearse
-from harness.selftest.runner import rehearsal
+from harness.selftest.in_memory import MemoryEngine, MemoryStore, World, run_in_memory
+from harness.selftest.runner import in_memory_self_test
 from harness.workflows.drill import assembly, request
 from harness.workflows.drill.request import Options
 from harness.workflows.run_metadata import of_drill
@@ -114,7 +114,7 @@ def test_a_job_that_the_manifests_make_is_waited_for_until_it_is_done(options: O
 
 
 def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options: Options) -> None:
-    site = assembly.Site(rehearsal)
+    site = assembly.Site(in_memory_self_test)
     site._take_over(options)
     first = dict(site._generated["more"])
     assert site._credentials == {"shop-mysql": {"password": "correct-horse"}}
@@ -153,7 +153,7 @@ class Unlabelled(MemoryEngine):
 
 def test_a_members_volume_is_its_stores_whatever_its_labels_say(tmp_path: Path) -> None:
     world = World()
-    run = rehearse(tmp_path, world, (MemoryStore("shop-mysql", world),), engine=Unlabelled(world)).run
+    run = run_in_memory(tmp_path, world, (MemoryStore("shop-mysql", world),), engine=Unlabelled(world)).run
     said = BackupComplete()(Run(run))
     assert {(each.verdict, each.store) for each in said if each.member} == {(Verdict.PASS, "shop-mysql")}
     assert not any(each.verdict is Verdict.FAIL for each in said)

@@ -18,7 +18,7 @@ from harness.core.errors import ToolFailed, Unreadable
 from harness.core.model import Verdict
 from harness.core.ports import Indexed
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemoryStore, World, rehearse
+from harness.selftest.in_memory import MemoryStore, World, run_in_memory
 from harness.workloads.consul.adapter import Consul
 from harness.workloads.mysql import indexes as mysql_indexes
 from harness.workloads.mysql.adapter import MySQL
@@ -258,7 +258,7 @@ class Keyed(MemoryStore):
 
 def test_a_store_without_indexes_is_not_asked_and_has_no_finding(tmp_path: Path) -> None:
     world = World()
-    run = Run(rehearse(tmp_path, world, (MemoryStore("mysql", world), Keyed("consul", world))).run)
+    run = Run(run_in_memory(tmp_path, world, (MemoryStore("mysql", world), Keyed("consul", world))).run)
     assert {finding.store for finding in IndexesConsistent()(run)} == {"mysql"}
     assert {finding.verdict for finding in IndexesConsistent()(run)} == {Verdict.PASS}
     assert not run.of("unread", what="indexes")
@@ -266,7 +266,7 @@ def test_a_store_without_indexes_is_not_asked_and_has_no_finding(tmp_path: Path)
 
 def test_a_drill_that_does_not_say_which_stores_have_indexes_is_not_judged(tmp_path: Path) -> None:
     world = World()
-    run = Run(rehearse(tmp_path, world, (MemoryStore("mysql", world),)).run)
+    run = Run(run_in_memory(tmp_path, world, (MemoryStore("mysql", world),)).run)
     for said in (None, ["postgres"], "mysql"):
         vars(run)["facts"] = {**run.facts, "indexed": said}
         with pytest.raises(Unreadable, match="which stores have indexes"):

@@ -18,13 +18,10 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from bench.mysql_bench import seconds
-from harness import checks
 from harness.core.errors import ToolFailed
 from harness.core.model import Health, Operation, Part, Row
 from harness.core.ports import Corrupt, Refused, Unanswered
 from harness.core.reason import Reason
-from harness.core.resources import fixtures
-from harness.selftest.mysql import CATALOGUE, FROM_FIXTURES
 from harness.workloads.mysql import reference_digest
 from harness.workloads.mysql.adapter import MySQL
 from harness.workloads.mysql.catalog import CATALOGS, EXCLUDED, PRIMARY, catalog
@@ -598,20 +595,6 @@ def test_a_doubt_is_unanswered_and_nothing_is_said_to_be_rolled_back(monkeypatch
 
 
 # --- the catalogue of sabotage
-
-
-def test_every_sabotage_is_of_a_member_and_has_a_check_that_exists() -> None:
-    names = {check.name for check in checks.ALL}
-    for sabotage in CATALOGUE:
-        assert {sabotage.check, *sabotage.also} <= names
-        assert {act.member for act in (*sabotage.spoil, *sabotage.heal)} <= set(MySQL.members)
-        assert sabotage.why.reason
-    assert len({sabotage.name for sabotage in CATALOGUE}) == len(CATALOGUE) >= 25
-
-
-def test_what_is_put_back_is_what_the_fixtures_have() -> None:
-    text = "".join((fixtures() / "mysql" / name).read_text("utf-8") for name in ("schema.sql", "after.sql"))
-    assert all(statement in text for statement in FROM_FIXTURES)
 
 
 # --- who is asked

@@ -47,10 +47,10 @@ def drill(
 ) -> None:
     """Drill the cells that no other worker drills, on one cluster; `position` is which worker of how many, from 0."""
     # They load every client library, which only a real drill needs.
-    from harness.selftest.runner import rehearsal  # noqa: PLC0415
+    from harness.selftest.runner import in_memory_self_test  # noqa: PLC0415
     from harness.workflows.drill import assembly  # noqa: PLC0415
 
-    with assembly.Site(rehearsal) as site:
+    with assembly.Site(in_memory_self_test) as site:
 
         def one(cell: Cell) -> RunView:
             with watch() as progress:

@@ -136,7 +136,7 @@ class MySQL:
             script(sql, statement)
 
     def reference_digest(self, member: str) -> dict[str, str]:
-        """The rows of every table, hashed by the client: see `harness.selftest.mutation.Spoilable`."""
+        """The rows of every table, hashed by the client: see `harness.selftest.mutation.MutationTarget`."""
         with self._forward(member) as address, self._connect(member, address) as connection:
             return reference_digest.tables(connection)
 

@@ -1,4 +1,4 @@
-"""A run that passed, and spoilt copies of it."""
+"""A run that passed, and mutated copies of it."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from harness.selftest.mutation import Expected
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one sabotage. `missed` says what was there instead of the right finding; "" if it was noticed."""
+    """The result of one mutation. `missed` says what was found in place of the expected finding; "" if detected."""
 
-    way: str  # live, story, forgery
-    store: str  # "" where it is no one store that was spoilt
+    way: str  # live, journal, tampering
+    store: str  # "" where the mutation is not of one store
     name: str
     missed: str
 
 
-class Base:
-    """A run that passed, of which spoilt copies are made: each a run directory that can be judged again."""
+class Baseline:
+    """A run that passed. Mutated copies of it are run directories that can be judged."""
 
     def __init__(self, run: Path, into: Path) -> None:
-        """HarnessError if the run did not pass: nothing could be seen to turn red."""
+        """Copies are made in `into`. HarnessError if the run did not pass: a mutation could not change its verdict."""
         self.run = Run(run)
         self._into = into
-        if left := red(self.run):
-            why = f"{left[0].reason}: {left[0].detail}"
-            raise HarnessError(f"the recovery that was to be spoilt is not good by itself: {why} (see {run})")
+        if found := not_passed(self.run):
+            why = f"{found[0].check}: {found[0].reason}: {found[0].detail}"
+            raise HarnessError(f"the self-test needs a recovery that passes, and {run} does not: {why}")
         self.events = tuple(event for event in self.run.events if event.kind != "end")
 
     def copy(self, name: str, without: Sequence[str] = ()) -> Path:
-        """A copy of all but the journal, and but those files of the ledger."""
+        """A new run directory with run.json and the ledger, except the files `without`; it has no journal yet."""
         path = self._into / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         (path / "ledger").mkdir(parents=True)
         shutil.copyfile(self.run.path / "run.json", path / "run.json")
@@ -49,20 +49,20 @@ class Base:
         return path
 
     @staticmethod
-    def tell(path: Path, events: Iterable[Event]) -> None:
-        """Write the journal that a drill of these events would have left."""
-        told = tuple(events)
-        journal.write(path / "journal.jsonl", (*told, replace(told[-1], kind="end", data={})))
+    def write_journal(path: Path, events: Iterable[Event]) -> None:
+        """Write the journal of a drill with these events, and its end."""
+        written = tuple(events)
+        journal.write(path / "journal.jsonl", (*written, replace(written[-1], kind="end", data={})))
 
 
-def red(run: Run) -> tuple[Finding, ...]:
-    """What of a run is not PASS."""
+def not_passed(run: Run) -> tuple[Finding, ...]:
+    """The findings of a run that are not PASS."""
     return tuple(finding for finding in judge(run) if finding.verdict is not Verdict.PASS)
 
 
 def outcome(way: str, store: str, expected: Expected, path: Path) -> Outcome:
-    """Judge a spoilt copy. It is kept if the sabotage was not noticed as it should be."""
-    missed = expected.missed(red(Run(path)))
+    """Judge a mutated copy. It is kept if the mutation was missed."""
+    missed = expected.missed(not_passed(Run(path)))
     if not missed:
         shutil.rmtree(path)
     return Outcome(way, store, expected.name, missed)

@@ -1,0 +1,90 @@
+"""The live mutations of each store, from mysql.toml, postgres.toml and consul.toml in this package.
+
+A file has these tables:
+
+- `[sessions]`: named ways to change a member. An act is the session's `before`, the text and the session's `after`. It
+  is a statement in the store's own language, or a shell command if it starts with `$ `.
+- `[defaults.all]` and `[defaults.SECTION]`: values for keys that a mutation of the file, or of a section, does not set.
+- `[[SECTION]]`: one mutation each, in the order in which the self-test does them. Keys:
+    `name`, `check`, `reason` (a list: one of them), `objects`, `causes`, `member`, `also`, `writes`, `restarts`:
+        as in `harness.selftest.mutation`.
+    `mutate`, `revert`: one act or a list of acts; each a text, done in the session `on`, or `{ SESSION = "text" }`.
+    `self_inverse`: true if doing `mutate` again reverts it.
+    `first`: acts that are done before `mutate`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from harness.core import json
+from harness.core.model import Json
+from harness.core.reason import Reason
+from harness.selftest.mutation import Act, Mutation, Why
+
+STORES = ("mysql", "postgres", "consul")
+KEYS = {
+    *("name", "check", "reason", "objects", "causes", "member", "also", "writes", "restarts"),
+    *("mutate", "revert", "self_inverse", "first", "on"),
+}
+
+
+@cache
+def mutations(store: str) -> tuple[Mutation, ...]:
+    """Every live mutation of a store, in order."""
+    return parse((Path(__file__).parent / f"{store}.toml").read_text("utf-8"))
+
+
+def parse(text: str) -> tuple[Mutation, ...]:
+    """The mutations of a file. ValueError or KeyError if it does not have the format above."""
+    file: dict[str, Json] = tomllib.loads(text)
+    sessions, defaults = json.mapping(file.pop("sessions")), file.pop("defaults")
+    return tuple(
+        _mutation({**json.mapping(defaults, "all"), **json.mapping(defaults, section), **json.mapping(entry)}, sessions)
+        for section, entries in file.items()
+        for entry in json.items(entries)
+    )
+
+
+def _mutation(entry: Mapping[str, Json], sessions: Mapping[str, Json]) -> Mutation:
+    if unknown := entry.keys() - KEYS:
+        raise ValueError(f"mutation {entry.get('name')!r} has the unknown keys {sorted(unknown)}")
+
+    def acts(key: str) -> tuple[Act, ...]:
+        return tuple(_act(each, json.text(entry, "on"), sessions) for each in _listed(entry.get(key)))
+
+    reasons = tuple(Reason[json.text(each)] for each in _listed(entry["reason"]))
+    causes = tuple(Reason[each] for each in _texts(entry, "causes"))
+    return Mutation(
+        name=json.text(entry, "name"),
+        check=json.text(entry, "check"),
+        why=Why(reasons[0] if len(reasons) == 1 else reasons, *_texts(entry, "objects"), causes=causes),
+        member=json.text(entry, "member"),
+        also=_texts(entry, "also"),
+        mutate=acts("first") + acts("mutate"),
+        revert=acts("mutate" if entry.get("self_inverse") else "revert"),
+        writes=entry.get("writes") is True,
+        restarts=entry.get("restarts") is True,
+    )
+
+
+def _act(act: Json, on: str, sessions: Mapping[str, Json]) -> Act:
+    """ValueError if its session is unknown."""
+    ((name, text),) = act.items() if isinstance(act, Mapping) else ((on, act),)
+    if name not in sessions:
+        raise ValueError(f"there is no session {name!r}, only {', '.join(sessions)}")
+    session = sessions[name]
+    return Act(
+        json.text(session, "member"), json.text(session, "before") + json.text(text) + json.text(session, "after")
+    )
+
+
+def _listed(value: Json) -> tuple[Json, ...]:
+    return json.items(value) if isinstance(value, list) else () if value is None else (value,)
+
+
+def _texts(entry: Mapping[str, Json], key: str) -> tuple[str, ...]:
+    return tuple(json.text(each) for each in json.items(entry, key))
