@@ -145,6 +145,35 @@ class SecondServer(BaseFault):
 
 
 @dataclass(frozen=True)
+class ReadOnlyLocation(BaseFault):
+    """Every backup storage location is in read-only mode: Velero restores from it, and refuses new backups."""
+
+    title = "read-only-location"
+    reach = Reach.TOOL
+
+    def inject(self, target: Target) -> None:
+        self._set_mode(target, "ReadOnly")
+
+    def damage(self, target: Target) -> Mapping[str, str]:
+        modes = {f"location {name_of(each)}": text(each, "spec", "accessMode") for each in self._locations(target)}
+        if set(modes.values()) != {"ReadOnly"}:
+            raise FaultHadNoEffect(f"not every location is ReadOnly: {modes or 'there is none'}")
+        return modes
+
+    def undo(self, target: Target) -> None:
+        self._set_mode(target, "ReadWrite")
+
+    def _set_mode(self, target: Target, mode: str) -> None:
+        patch = json.dumps({"spec": {"accessMode": mode}})
+        command = ("patch", "backupstoragelocations.velero.io", f"--namespace={NAMESPACE}", "--type=merge")
+        for location in self._locations(target):
+            target.cluster.kubectl(*command, f"--patch={patch}", name_of(location))
+
+    def _locations(self, target: Target) -> tuple[Object, ...]:
+        return objects(target.cluster.kubectl, "backupstoragelocations.velero.io", f"--namespace={NAMESPACE}")
+
+
+@dataclass(frozen=True)
 class ExpireBackups(BaseFault):
     """The time to live of every backup has run out, and Velero's garbage collection deletes them."""
 

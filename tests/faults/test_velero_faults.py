@@ -12,7 +12,7 @@ from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut
 from harness.core.ports import Target
 from harness.faults.annotations import Annotate
-from harness.faults.velero import ExpireBackups, KillWhileWorking, SecondServer, SlowNodeAgent, While
+from harness.faults.velero import ExpireBackups, KillWhileWorking, ReadOnlyLocation, SecondServer, SlowNodeAgent, While
 
 
 @pytest.fixture(autouse=True)
@@ -316,3 +316,36 @@ def test_one_server_that_stayed_alone_is_no_damage() -> None:
     SecondServer().inject(here)
     with pytest.raises(FaultHadNoEffect):
         SecondServer().damage(here)
+
+
+@dataclass
+class Locations:
+    """Two backup storage locations; the second one ignores a change if it is `deaf`."""
+
+    deaf: bool = False
+    modes: dict[str, str] = field(default_factory=lambda: {"default": "ReadWrite", "other": ""})
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        if args[0] == "patch":
+            mode = json.loads(args[4].removeprefix("--patch="))["spec"]["accessMode"]
+            self.modes |= {name: mode for name in args[5:] if not (self.deaf and name == "other")}
+        listed = [{"metadata": {"name": name}, "spec": {"accessMode": mode}} for name, mode in self.modes.items()]
+        return json.dumps({"items": listed})
+
+
+def test_every_location_is_read_only_until_it_is_undone() -> None:
+    locations = Locations()
+    here = Target(*cast("Any", (locations, "custos", (), None, None)))
+    ReadOnlyLocation().inject(here)
+    assert ReadOnlyLocation().damage(here) == {"location default": "ReadOnly", "location other": "ReadOnly"}
+    for _ in range(2):
+        ReadOnlyLocation().undo(here)
+        assert set(locations.modes.values()) == {"ReadWrite"}
+
+
+@pytest.mark.parametrize("locations", [Locations(deaf=True), Locations(modes={})])
+def test_a_location_that_takes_backups_is_no_damage(locations: Locations) -> None:
+    here = Target(*cast("Any", (locations, "custos", (), None, None)))
+    ReadOnlyLocation().inject(here)
+    with pytest.raises(FaultHadNoEffect, match="ReadOnly"):
+        ReadOnlyLocation().damage(here)
