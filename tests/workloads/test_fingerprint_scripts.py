@@ -99,3 +99,34 @@ def test_each_script_says_what_it_can_be_asked(consul: Path, name: str) -> None:
         ask(consul, "nonsense", script=name)
     assert error.value.exit_code == 64
     process.run(["sh", "-n", SCRIPTS / f"{name}.sh"])
+
+
+BUSY = "Unexpected response code: 500 (cannot take snapshot now, wait until the configuration entry has been applied)"
+
+
+def refusing_once(consul: Path, message: str) -> None:
+    """Let the client refuse the first snapshot with a message."""
+    client = consul / "consul"
+    refusal = f'"snapshot save") [ -e "$0.asked" ] || {{ : >"$0.asked"; echo "{message}" >&2; exit 1; }}\n    '
+    client.write_text(client.read_text().replace('"snapshot save") ', refusal))
+
+
+def back_up(consul: Path, to: Path) -> None:
+    script = resources.fixtures() / "consul" / "dump" / "scripts" / "backup.sh"
+    path = f"{consul}{os.pathsep}{os.environ['PATH']}"
+    process.run(["sh", str(script), str(to)], env={"PATH": path, "POD_NAMESPACE": "shop"})
+
+
+def test_a_snapshot_is_saved_again_if_consul_has_not_yet_applied_a_change(consul: Path, tmp_path: Path) -> None:
+    refusing_once(consul, BUSY)
+    back_up(consul, tmp_path / "good.snap")
+    assert (tmp_path / "good.snap").read_text() == "snapshot\n"
+    (consul / "consul.asked").unlink()
+    assert integrity_of(lines(ask(consul, "check"))).sound == 1
+
+
+def test_a_snapshot_that_fails_for_another_reason_fails_the_hook_at_once(consul: Path, tmp_path: Path) -> None:
+    refusing_once(consul, "No cluster leader")
+    with pytest.raises(ToolFailed, match="No cluster leader"):
+        back_up(consul, tmp_path / "good.snap")
+    assert not (tmp_path / "good.snap").exists()

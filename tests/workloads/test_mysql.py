@@ -406,6 +406,13 @@ def test_damage_is_what_the_server_said_of_its_data(number: int, damage: bool) -
         raise ToolFailed(("mysql", "db-0"), 1, "said") from error
 
 
+def test_damage_names_the_table_that_the_server_named() -> None:
+    text = "(1812, 'Tablespace is missing for table `core_agent_profile`.`agent_role`.')"
+    with pytest.raises(Corrupt) as error, told():
+        raise ToolFailed(("mysql", "db-0"), 1, text) from pymysql.OperationalError(1812, text)
+    assert error.value.objects == ("table core_agent_profile.agent_role",)
+
+
 def test_trouble_of_other_kinds_is_no_damage() -> None:
     assert not is_damage(None)
     assert not is_damage(TimeoutError())
@@ -592,9 +599,6 @@ def test_a_doubt_is_unanswered_and_nothing_is_said_to_be_rolled_back(monkeypatch
     with pytest.raises(Unanswered, match="lost"):
         writer(monkeypatch, connection).apply(PUT)
     assert "ROLLBACK" not in connection.asked
-
-
-# --- the catalogue of sabotage
 
 
 # --- who is asked

@@ -22,6 +22,7 @@ _DAMAGE = (
 )
 """By number, since texts are translated. A lost connection is none of them: it says nothing of the data."""
 
+_NAMED = re.compile(r"table `(\w+)`\.`(\w+)`")
 _LAST_WORDS = re.compile(r"\[InnoDB\] (Database page corruption|Corruption of an index tree)")
 
 
@@ -32,8 +33,13 @@ def told() -> Iterator[None]:
         yield
     except ToolFailed as error:
         if is_damage(error.__cause__):
-            raise Corrupt(error.tail, error.about) from error
+            raise Corrupt(error.tail, error.about or _tables(error.tail)) from error
         raise
+
+
+def _tables(message: str) -> tuple[str, ...]:
+    """The table that a message of the server names, as a part of a digest is named; nothing if it names none."""
+    return tuple(f"table {schema}.{name}" for schema, name in _NAMED.findall(message))
 
 
 def last_words(log: str) -> str:
