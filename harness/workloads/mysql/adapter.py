@@ -55,7 +55,7 @@ class MySQL:
     def seed(self, dataset: Dataset) -> None:
         """Load the known data with LOAD DATA; return when both replicas have applied it."""
         folder = fixtures() / self.name
-        with self._forward(self._primary) as address, self._connect(self._primary, address) as connection:
+        with self._forward(self._primary) as address, self._connect(self._primary, address, loads=True) as connection:
             with connection.cursor() as sql:
                 for file in ("ledger.sql", "schema.sql"):
                     script(sql, (folder / file).read_text(encoding="utf-8"))
@@ -201,7 +201,7 @@ class MySQL:
             yield sql
 
     @contextlib.contextmanager
-    def _connect(self, member: str, address: tuple[str, int]) -> Iterator[Connection[Cursor]]:
+    def _connect(self, member: str, address: tuple[str, int], *, loads: bool = False) -> Iterator[Connection[Cursor]]:
         """ToolFailed for whatever the server or the connection has to say against what is done inside."""
         try:
             with pymysql.connect(
@@ -211,7 +211,7 @@ class MySQL:
                 password=self._password,
                 charset="utf8mb4",
                 autocommit=True,
-                local_infile=True,
+                local_infile=loads,  # a server may ask for any file of ours: only the one that we seed
                 client_flag=CLIENT.MULTI_STATEMENTS,
                 init_command="SET time_zone = '+00:00'",
                 connect_timeout=_CONNECT_S,
@@ -220,7 +220,7 @@ class MySQL:
                 program_name="drillproof",
             ) as connection:
                 yield connection
-        except (pymysql.MySQLError, OSError) as error:
+        except (pymysql.MySQLError, OSError, RuntimeError) as error:  # RuntimeError: it asked for a file
             raise ToolFailed(("mysql", member), 1, str(error)) from error
 
 
