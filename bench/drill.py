@@ -50,7 +50,7 @@ def main() -> int:
     size = sys.argv[1] if len(sys.argv) > 1 else "small"
     progress = Progress(lambda line: print(line, file=sys.stderr))
     begun = time.monotonic()
-    supplied = local.ensure("auto", None, progress.say)
+    supplied = local.prepare("auto", None, progress.say)
     figures: dict[str, float | str | None] = {}
 
     def tell(found: Mapping[str, float | str | None]) -> None:
@@ -69,7 +69,7 @@ def main() -> int:
     return 0 if figures["verdict"] == "pass" else 1
 
 
-def _drill(supplied: local.Supplies, size: str, progress: Progress) -> dict[str, float | str | None]:
+def _drill(supplied: local.LocalEnvironment, size: str, progress: Progress) -> dict[str, float | str | None]:
     options = request.options(["namespace_loss"], size=size)[0]
     digests: dict[str, float | str] = {}
     measured_s = 0.0
@@ -107,7 +107,7 @@ def _drill(supplied: local.Supplies, size: str, progress: Progress) -> dict[str,
     }
 
 
-def _bare(supplied: local.Supplies, size: str) -> dict[str, float]:
+def _bare(supplied: local.LocalEnvironment, size: str) -> dict[str, float]:
     stores = {name: custos.DATASTORES[name] for name in custos.DATASTORES}
     lines = [
         f"{name} {key} {value}"
@@ -159,13 +159,13 @@ def seed(kubeconfig: Path, size: str) -> None:
         secrets.setdefault(store, {})[key] = value
     known = dataset.load(resources.fixtures(), 1, size)
     stores = [kind(cluster, custos.NAMESPACE, secrets[name]) for name, kind in custos.DATASTORES.items()]  # type: ignore[arg-type] # as much of one as seeding needs
-    parallel.each(stores, lambda store: store.seed(known))
+    parallel.for_each(stores, lambda store: store.seed(known))
 
 
 class _Memory:
     """The most memory that all containers of the engine took together, looked at every few seconds."""
 
-    def __init__(self, supplied: local.Supplies) -> None:
+    def __init__(self, supplied: local.LocalEnvironment) -> None:
         self.peak = 0.0
         self._supplied = supplied
         self._end = threading.Event()

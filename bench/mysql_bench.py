@@ -16,7 +16,7 @@ from functools import partial
 from pymysql.cursors import Cursor
 
 from bench.timing import Seconds, compared
-from harness.core.parallel import each
+from harness.core.parallel import for_each
 from harness.workloads.mysql.digest import Table, rows, slices, tables
 
 
@@ -39,4 +39,4 @@ def _digest(sessions: tuple[Cursor, Cursor], table: Table) -> None:
     if len(parts) == 1:  # a drill's threads are started once for all tables
         rows(sessions[0], parts[0])
     else:
-        each(zip(sessions, parts, strict=True), lambda whose: rows(*whose))
+        for_each(zip(sessions, parts, strict=True), lambda whose: rows(*whose))

@@ -16,7 +16,7 @@ from harness.backups.velero_install import NAMESPACE
 from harness.checks.judge import recheck
 from harness.clusters import local
 from harness.clusters.kind import KindCluster
-from harness.clusters.local import Supplies
+from harness.clusters.local import LocalEnvironment
 from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import items, text
@@ -49,7 +49,7 @@ def measure(megabytes: int, progress: Progress) -> dict[str, float | str]:
 
     Makes a cluster `bench-source`, and another for the proof; both are gone when it returns.
     """
-    supplied = local.ensure("auto", None, progress.say)
+    supplied = local.prepare("auto", None, progress.say)
     source = supplied.cluster("bench-source")
     try:
         source.up()
@@ -61,7 +61,7 @@ def measure(megabytes: int, progress: Progress) -> dict[str, float | str]:
     return {"backup_mb": round(bytes_copied / 1e6), **figures}
 
 
-def back_up(cluster: KindCluster, supplied: Supplies, megabytes: int, progress: Progress) -> int:
+def back_up(cluster: KindCluster, supplied: LocalEnvironment, megabytes: int, progress: Progress) -> int:
     """Make the database, fill it, back it up; return the bytes of the volume."""
     file = Path(__file__).parents[1] / "bench" / "prove.yaml"
     if not file.exists():
@@ -86,7 +86,7 @@ def back_up(cluster: KindCluster, supplied: Supplies, megabytes: int, progress: 
     return sum(copy.bytes_total for copy in report.volumes)
 
 
-def _prove(source: KindCluster, supplied: Supplies, progress: Progress) -> dict[str, float | str]:
+def _prove(source: KindCluster, supplied: LocalEnvironment, progress: Progress) -> dict[str, float | str]:
     proving = supplied.cluster("bench-prove")
     with tempfile.TemporaryDirectory(prefix="drillproof-bench-") as folder:
         credentials, store = Path(folder) / "credentials", source.store

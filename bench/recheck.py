@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.checks.judge import recheck
 from harness.core import process
-from harness.core.bank_workload import after, opening
+from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError
 from harness.core.model import Row
@@ -57,7 +57,7 @@ def _run(runs: Path, writes: int) -> Path:
     for store in STORES:
         rows = _ledger(run / "ledger" / f"{store}.jsonl", store, writes)
         journal.append("file", name=f"{store}.jsonl", sha256=fingerprint(run / "ledger" / f"{store}.jsonl"))
-        accounts = after(opening(), chain(range(1, writes - LOST + 1), (writes + 1,)))
+        accounts = balances_after(opening_balances(), chain(range(1, writes - LOST + 1), (writes + 1,)))
         for member in members[store]:
             shown = run / "ledger" / f"{store}@{member}.jsonl"
             write_rows(shown, iter(rows))

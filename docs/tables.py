@@ -22,7 +22,7 @@ from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Json, Verdict
-from harness.core.text import many
+from harness.core.text import plural
 from harness.evidence.run_directory import read_json
 from harness.reports.markdown import line
 from harness.workflows.drill import scenario
@@ -45,7 +45,7 @@ def _not_drilled(rows: Rows) -> Iterator[str]:
     drilled = {text(row, "scenario") for row in rows}
     known = scenario.load(resources.scenarios())
     missing = sorted(set(known) - drilled)
-    drilled_too = many(len(known) - len(missing), "disaster")
+    drilled_too = plural(len(known) - len(missing), "disaster")
     yield f"{drilled_too} of {len(known)} drilled in the runs of these tables. They say nothing of:"
     yield ""
     yield ", ".join(f"`{name}`" for name in missing) or "none"

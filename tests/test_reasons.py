@@ -12,7 +12,7 @@ import pytest
 
 from harness.checks import tool_messages
 from harness.core.model import ExpectedFinding, Finding, Verdict
-from harness.core.reason import Reason, named, ordered
+from harness.core.reason import Reason, by_precedence, from_name
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted(
@@ -156,9 +156,9 @@ def test_every_reason_is_documented_in_one_line() -> None:
 
 def test_a_reason_is_read_back_by_its_name_and_nothing_else_is_one() -> None:
     assert json.loads(json.dumps(Reason.DiskFull)) == "DiskFull"
-    assert named("DiskFull") is Reason.DiskFull
-    assert [named(each) for each in ("", "diskfull", "meaning", None, 1, ["DiskFull"])] == [None] * 6
-    assert ordered((Reason.RowsDiffer, Reason.PartMissing, Reason.RowsDiffer)) == (
+    assert from_name("DiskFull") is Reason.DiskFull
+    assert [from_name(each) for each in ("", "diskfull", "meaning", None, 1, ["DiskFull"])] == [None] * 6
+    assert by_precedence((Reason.RowsDiffer, Reason.PartMissing, Reason.RowsDiffer)) == (
         Reason.PartMissing,
         Reason.RowsDiffer,
     )

@@ -65,7 +65,7 @@ class Guestbook:
                 columns = map(Identifier, dataset.columns(self.name, table))
                 into = SQL("INSERT INTO {} ({}) VALUES %s").format(Identifier(table), SQL(", ").join(columns))
                 execute_values(sql, into, dataset.rows(self.name, table))
-            for account, balance in bank_workload.opening().items():
+            for account, balance in bank_workload.opening_balances().items():
                 kind, number = account.split("/")
                 opened = SQL("INSERT INTO {} VALUES (%s, %s)").format(Identifier("drillproof", kind))
                 sql.execute(opened, (int(number), balance))

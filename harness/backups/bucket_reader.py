@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.parallel import each
+from harness.core.parallel import for_each
 from harness.core.ports import Bucket
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _CREDENTIALS = (
 
 
 @dataclass(frozen=True)
-class Place:
+class BucketLocation:
     """Where the backups lie."""
 
     bucket: str
@@ -66,22 +66,22 @@ class Credentials:
 
 
 @dataclass(frozen=True)
-class Thing:
+class StoredObject:
     """One object as the bucket lists it."""
 
     size: int
     etag: str
 
 
-Listing = Mapping[str, Thing]
+Listing = Mapping[str, StoredObject]
 """Every object by its key, without the prefix."""
 
 
-class Source(Protocol):
+class BucketReader(Protocol):
     """The bucket as the rest of a proof sees it. Misconfigured says why it cannot be listed or read."""
 
     @property
-    def place(self) -> Place: ...
+    def place(self) -> BucketLocation: ...
 
     def listing(self) -> Listing:
         """Everything below the prefix."""
@@ -93,24 +93,24 @@ class Source(Protocol):
         """Copy objects into a bucket of ours, in a stream, under their keys without the prefix; return the bytes."""
 
 
-class S3Source:
+class S3Reader:
     """A bucket behind S3's API. Implements `Source`."""
 
-    def __init__(self, place: Place, credentials: Credentials) -> None:
+    def __init__(self, place: BucketLocation, credentials: Credentials) -> None:
         """Nothing is asked yet."""
         self.place = place
-        self._client = client(place, credentials)
+        self._client = s3_client(place, credentials)
 
     def listing(self) -> Listing:
         """As the bucket lists it."""
-        found: dict[str, Thing] = {}
+        found: dict[str, StoredObject] = {}
         folder = self.place.folder
         try:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.place.bucket, Prefix=folder):
                 for thing in page.get("Contents", ()):
-                    found[thing["Key"].removeprefix(folder)] = Thing(thing["Size"], thing["ETag"])
+                    found[thing["Key"].removeprefix(folder)] = StoredObject(thing["Size"], thing["ETag"])
         except (BotoCoreError, ClientError, ValueError) as error:
-            raise Misconfigured(why(self.place, "be listed", error)) from error
+            raise Misconfigured(explain(self.place, "be listed", error)) from error
         return found
 
     def read(self, key: str) -> bytes:
@@ -118,7 +118,7 @@ class S3Source:
         try:
             return self._open(key).read()
         except (BotoCoreError, ClientError, OSError) as error:
-            raise Misconfigured(why(self.place, f"give {key}", error)) from error
+            raise Misconfigured(explain(self.place, f"give {key}", error)) from error
 
     def copy(self, keys: Collection[str], to: Bucket) -> int:
         """As `Source` says."""
@@ -128,7 +128,7 @@ class S3Source:
             try:
                 body = self._open(key)
             except (BotoCoreError, ClientError) as error:
-                raise Misconfigured(why(self.place, f"give {key}", error)) from error
+                raise Misconfigured(explain(self.place, f"give {key}", error)) from error
             counted = _Counted(body)
             try:
                 client.upload_fileobj(cast("IO[bytes]", counted), to.bucket, key, Config=one_by_one)
@@ -137,7 +137,7 @@ class S3Source:
             return counted.bytes
 
         left = sorted(keys)
-        return sum(sum(each(left[at : at + AT_ONCE], copy)) for at in range(0, len(left), AT_ONCE))
+        return sum(sum(for_each(left[at : at + AT_ONCE], copy)) for at in range(0, len(left), AT_ONCE))
 
     def _open(self, key: str) -> IO[bytes]:
         found = self._client.get_object(Bucket=self.place.bucket, Key=self.place.folder + key)
@@ -157,7 +157,7 @@ class _Counted:
         return chunk
 
 
-def client(place: Place, credentials: Credentials) -> S3Client:
+def s3_client(place: BucketLocation, credentials: Credentials) -> S3Client:
     """A client for a bucket of somebody's. Nothing is asked of it yet."""
     return boto3.client(
         "s3",
@@ -174,7 +174,7 @@ def client(place: Place, credentials: Credentials) -> S3Client:
     )
 
 
-def credentials(file: Path | None, env: Mapping[str, str]) -> Credentials:
+def read_credentials(file: Path | None, env: Mapping[str, str]) -> Credentials:
     """What a file in the form of AWS' (and Velero's) own says, else the environment. Misconfigured names what lacks."""
     if file is None:
         found = {name: env.get(variable, "") for name, variable in zip(_FILE, _ENV, strict=True)}
@@ -209,12 +209,14 @@ def differences(before: Listing, after: Listing) -> tuple[str, ...]:
     )
 
 
-def changed(before: Listing, after: Listing) -> tuple[str, ...]:
+def changed_keys(before: Listing, after: Listing) -> tuple[str, ...]:
     """The keys of what is not as it was."""
     return tuple(key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key))
 
 
-def why(place: Place, what: str, error: Exception, rights: str = "s3:ListBucket and s3:GetObject are enough") -> str:
+def explain(
+    place: BucketLocation, what: str, error: Exception, rights: str = "s3:ListBucket and s3:GetObject are enough"
+) -> str:
     """One line: what the bucket would not do, and what to do about it; these `rights` would let it."""
     code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
     if code in _CREDENTIALS:

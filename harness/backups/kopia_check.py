@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.backups import velero_check
 from harness.backups.object_store import ObjectStore
-from harness.backups.velero_check import Answer
+from harness.backups.velero_check import CheckResult
 from harness.core import timeouts
 from harness.core.errors import HarnessError
 from harness.core.json import text
@@ -26,26 +26,26 @@ UPLOADER = "kopia"
 
 def check(
     kubectl: RunsKubectl, program: Callable[[], Path], store: ObjectStore, copies: Sequence[Object], namespace: str
-) -> Answer:
+) -> CheckResult:
     """Let all data of the repositories of these volume copies be read. Never raises for one that can't be.
 
     `program` gives kopia-check, or raises what keeps it from being had; `namespace` is Velero's own.
     """
     if strange := {text(copy, "spec", "uploaderType") for copy in copies} - {UPLOADER}:
-        return Answer(checked=False, damage=(f"volumes were copied with {', '.join(sorted(strange))}",))
+        return CheckResult(checked=False, damage=(f"volumes were copied with {', '.join(sorted(strange))}",))
     try:
         checker, password = program(), velero_check.password(kubectl, namespace)
     except HarnessError as error:
-        return Answer(checked=False, damage=(str(error),))
+        return CheckResult(checked=False, damage=(str(error),))
     kept: dict[str, list[Object]] = {}
     for copy in copies:
         kept.setdefault(text(copy, "spec", "pod", "namespace"), []).append(copy)
-    return velero_check.together(
+    return velero_check.combined(
         _repository(checker, store, f"{store.folder}{UPLOADER}/{of}/", password, its) for of, its in kept.items()
     )
 
 
-def _repository(checker: Path, store: ObjectStore, prefix: str, password: str, copies: Iterable[Object]) -> Answer:
+def _repository(checker: Path, store: ObjectStore, prefix: str, password: str, copies: Iterable[Object]) -> CheckResult:
     snapshots = {text(copy, "status", "snapshotID"): copy for copy in copies}
     asked: Json = {
         "endpoint": store.outside,
@@ -61,11 +61,11 @@ def _repository(checker: Path, store: ObjectStore, prefix: str, password: str, c
         said = run([checker], stdin=json.dumps(asked), within_s=timeouts.CHECK_S).stdout
         lost, damage, trouble = _lines(said)
     except HarnessError as error:
-        return Answer(checked=False, damage=(str(error),))
+        return CheckResult(checked=False, damage=(str(error),))
     if trouble:
-        return Answer(checked=False, damage=trouble)
-    told = (*(velero_check.is_lost(snapshots[name]) for name in lost), *damage)
-    return Answer(checked=True, damage=told, reasons=(Reason.SnapshotMissing,) if lost else ())
+        return CheckResult(checked=False, damage=trouble)
+    told = (*(velero_check.describe_missing(snapshots[name]) for name in lost), *damage)
+    return CheckResult(checked=True, damage=told, reasons=(Reason.SnapshotMissing,) if lost else ())
 
 
 def _lines(said: str) -> tuple[tuple[str, ...], ...]:

@@ -20,14 +20,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.backups import kopia_check, velero_check, velero_install
 from harness.backups.object_store import ObjectStore
 from harness.backups.repository_layout import LAYOUTS
-from harness.backups.velero_check import Answer
+from harness.backups.velero_check import CheckResult
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import integer, items, keys, text
 from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.model import Json, Protected, Stored, ToolReport, VolumeCopy
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.core.wait import NotYet, until
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class VeleroEngine:
     def hooks(self, namespace: str) -> Mapping[str, int]:
         """How many of its two hooks each pod's annotations ask for, as Velero counts them in `status.hookStatus`."""
         pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
-        asked = {name_of(pod): hooks_of(pod) for pod in pods}
+        asked = {name_of(pod): hook_count(pod) for pod in pods}
         return {pod: count for pod, count in asked.items() if count}
 
     def backup(self, name: str, namespace: str) -> ToolReport:
@@ -241,13 +241,13 @@ class VeleroEngine:
         copies = self._copies(name)
         answer = self._checked(copies)
         # Listed after the check: if the bucket was out of reach, this fails, and the check's word of damage counts not.
-        lost = tuple(velero_check.lost(copies, self._objects(name)))
+        lost = tuple(velero_check.missing_snapshots(copies, self._objects(name)))
         archive = self._unreadable(f"backups/{name}/{name}.tar.gz")
         damage = (*archive, *lost, *answer.damage)[: velero_check.MAX_LINES]
-        reasons = ordered((*answer.reasons, *((Reason.SnapshotMissing,) if lost else ())))
+        reasons = by_precedence((*answer.reasons, *((Reason.SnapshotMissing,) if lost else ())))
         return replace(stored, damage=damage, checked=answer.checked, reasons=reasons)
 
-    def _checked(self, copies: tuple[Object, ...]) -> Answer:
+    def _checked(self, copies: tuple[Object, ...]) -> CheckResult:
         if self._uploader == kopia_check.UPLOADER:
             program = self._release.kopia_check
             return kopia_check.check(self._cluster.kubectl, program, self._store(), copies, self._namespace)
@@ -387,7 +387,7 @@ def volume_copy(record: Object) -> VolumeCopy:
     )
 
 
-def hooks_of(pod: Object) -> int:
+def hook_count(pod: Object) -> int:
     """How many of its two hooks a pod's annotations ask for."""
     return sum(any(text(pod, "metadata", "annotations", name) for name in names) for names in HOOKS)
 

@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.backups.bucket_reader import Listing, Source
+from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.repository_layout import LAYOUTS
-from harness.backups.velero import ANNOTATION, RUNNING, hooks_of, volume_copy
+from harness.backups.velero import ANNOTATION, RUNNING, hook_count, volume_copy
 from harness.core.choices import choose
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, text
@@ -61,7 +61,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class BackupRecord:
     """One backup, by its own record."""
 
     report: ToolReport
@@ -88,7 +88,7 @@ class Recorded:
         return tuple(key for key in listing if key.startswith(beginnings))
 
 
-def read(source: Source, listing: Listing, name: str, schedule: str = "") -> Recorded:
+def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str = "") -> BackupRecord:
     """The backup of this name, or the newest one: of all, or of one schedule.
 
     Misconfigured if it is none that could be restored; HarnessError where its own files are damaged.
@@ -114,7 +114,7 @@ def read(source: Source, listing: Listing, name: str, schedule: str = "") -> Rec
         raise Misconfigured(f"the backup {name} was made with {' and '.join(uploaders)}; one of {', '.join(LAYOUTS)}")
     claims = tuple(_claims(objects, pods, kept))
     elsewhere = tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz"))
-    return Recorded(
+    return BackupRecord(
         report=_report(backup, kept),
         format=text(backup, "status", "formatVersion"),
         started=_begun(backup),
@@ -130,7 +130,7 @@ def read(source: Source, listing: Listing, name: str, schedule: str = "") -> Rec
             *_missed(pods, copies),
             *(_passed_over(all_pods, copies, elsewhere) if _asks_for_all(backup) else _ended_amiss(all_pods, claims)),
         ),
-        hooks=sum(map(hooks_of, pods)),
+        hooks=sum(map(hook_count, pods)),
         schedule=_schedule(backup),
         others=others,
         left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
@@ -138,12 +138,12 @@ def read(source: Source, listing: Listing, name: str, schedule: str = "") -> Rec
     )
 
 
-def copy_of(record: Object) -> VolumeCopy:
+def namespaced_copy(record: Object) -> VolumeCopy:
     """A PodVolumeBackup or PodVolumeRestore; its pod with the namespace, since a backup may have many."""
     return replace(volume_copy(record), pod=f"{text(record, 'spec', 'pod', 'namespace')}/{volume_copy(record).pod}")
 
 
-def _chosen(source: Source, listing: Listing, name: str, schedule: str) -> tuple[Object, tuple[str, ...]]:
+def _chosen(source: BucketReader, listing: Listing, name: str, schedule: str) -> tuple[Object, tuple[str, ...]]:
     """The backup that is meant, and the schedules of which that says nothing."""
     found = [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
     if not found:
@@ -175,7 +175,7 @@ def _told(backup: Object) -> str:
     return f"{text(backup, 'metadata', 'name')}, {_begun(backup)}, {text(backup, 'status', 'phase')}"
 
 
-def _backup(source: Source, name: str) -> Object:
+def _backup(source: BucketReader, name: str) -> Object:
     key = f"backups/{name}/velero-backup.json"
     try:
         found: Json = json.loads(source.read(key))
@@ -186,7 +186,7 @@ def _backup(source: Source, name: str) -> Object:
     return found
 
 
-def _can_be_restored(source: Source, backup: Object) -> None:
+def _can_be_restored(source: BucketReader, backup: Object) -> None:
     name, phase = name_of(backup), text(backup, "status", "phase")
     if phase in RUNNING:
         raise Misconfigured(f"the backup {name} is still running ({phase or 'no phase yet'}); wait for its end")
@@ -214,7 +214,7 @@ def _report(backup: Object, copies: tuple[Object, ...]) -> ToolReport:
         errors=integer(backup, "status", "errors"),
         warnings=integer(backup, "status", "warnings"),
         messages=tuple(map(str, items(backup, "status", "validationErrors"))),
-        volumes=tuple(map(copy_of, copies)),
+        volumes=tuple(map(namespaced_copy, copies)),
         hooks_attempted=integer(backup, "status", "hookStatus", "hooksAttempted"),
         hooks_failed=integer(backup, "status", "hookStatus", "hooksFailed"),
     )
@@ -249,7 +249,7 @@ def _ended_amiss(pods: tuple[Object, ...], claims: tuple[Claim, ...]) -> Iterato
 
 def _copied(copies: tuple[Object, ...]) -> frozenset[tuple[str, str]]:
     """Each volume that was copied: its pod, and what that calls it."""
-    return frozenset((made.pod, made.volume) for made in map(copy_of, copies))
+    return frozenset((made.pod, made.volume) for made in map(namespaced_copy, copies))
 
 
 def _asks_for_all(backup: Object) -> bool:
@@ -318,14 +318,14 @@ def _mounts(pods: tuple[Object, ...]) -> Iterator[tuple[str, str, str]]:
                 yield f"{_namespace(pod)}/{claim}", _address(pod), text(volume, "name")
 
 
-def _elsewhere(source: Source, listing: Listing, key: str) -> Iterator[str]:
+def _elsewhere(source: BucketReader, listing: Listing, key: str) -> Iterator[str]:
     for volume in _list(source, listing, key):
         method = text(volume, "backupMethod")
         if method not in {"", _BY_FILES} and at(volume, "skipped") is not True:
             yield f"{text(volume, 'pvcNamespace')}/{text(volume, 'pvcName')} ({method})"
 
 
-def _list(source: Source, listing: Listing, key: str) -> tuple[Object, ...]:
+def _list(source: BucketReader, listing: Listing, key: str) -> tuple[Object, ...]:
     """A zipped list of the backup; empty if it has none such."""
     if key not in listing:
         return ()
@@ -336,7 +336,7 @@ def _list(source: Source, listing: Listing, key: str) -> tuple[Object, ...]:
     return tuple(each for each in found if isinstance(each, Mapping))
 
 
-def _objects(source: Source, key: str) -> Iterator[Object]:
+def _objects(source: BucketReader, key: str) -> Iterator[Object]:
     try:
         with tarfile.open(fileobj=io.BytesIO(source.read(key)), mode="r:gz") as archive:
             for member in archive:

@@ -11,7 +11,7 @@ from harness.core import timeouts
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import text
 from harness.core.kubernetes import Object, RunsKubectl, objects
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 
 MAX_LINES = 20
 CHECK = ("check", "--read-data", "--no-lock")
@@ -31,7 +31,7 @@ _NOISE = ("retrying after", "command terminated with exit code")
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckResult:
     """Whether every check came to its end, and what was found, or what kept it from its end."""
 
     checked: bool
@@ -39,34 +39,34 @@ class Answer:
     reasons: tuple[Reason, ...] = ()
 
 
-def check(ask: Callable[[str], str], repositories: Collection[str]) -> Answer:
+def check(ask: Callable[[str], str], repositories: Collection[str]) -> CheckResult:
     """Let every repository, named by its URL, be checked with all its data read. Never raises for one that can't be.
 
     `ask` runs restic with `CHECK` on one, and returns its standard output. ToolFailed, TimedOut.
     """
-    return together(_checked(ask, repository) for repository in sorted(repositories))
+    return combined(_checked(ask, repository) for repository in sorted(repositories))
 
 
-def together(repositories: Iterable[Answer]) -> Answer:
+def combined(repositories: Iterable[CheckResult]) -> CheckResult:
     """What the answers for all repositories of a backup come to."""
     answers = tuple(repositories)
     if not answers:
-        return Answer(checked=False, damage=("the backup names no repository",))
+        return CheckResult(checked=False, damage=("the backup names no repository",))
     damage = tuple(line for answer in answers for line in answer.damage)
-    reasons = ordered(reason for answer in answers for reason in answer.reasons)
-    return Answer(all(answer.checked for answer in answers), damage[:MAX_LINES], reasons)
+    reasons = by_precedence(reason for answer in answers for reason in answer.reasons)
+    return CheckResult(all(answer.checked for answer in answers), damage[:MAX_LINES], reasons)
 
 
-def lost(copies: Iterable[Object], listed: Collection[str]) -> Iterator[str]:
+def missing_snapshots(copies: Iterable[Object], listed: Collection[str]) -> Iterator[str]:
     """The volume copies whose snapshot is not among the keys `listed`: restic's check misses none that is gone."""
     for copy in copies:
         snapshot = text(copy, "status", "snapshotID")
         there = f"restic/{text(copy, 'spec', 'pod', 'namespace')}/snapshots/{snapshot}"
         if text(copy, "spec", "uploaderType") == "restic" and not any(key.startswith(there) for key in listed):
-            yield is_lost(copy)
+            yield describe_missing(copy)
 
 
-def is_lost(copy: Object) -> str:
+def describe_missing(copy: Object) -> str:
     """What there is to say of a volume copy whose snapshot is gone."""
     of = f"{text(copy, 'spec', 'pod', 'name')}, volume {text(copy, 'spec', 'volume')}"
     return f"the snapshot {text(copy, 'status', 'snapshotID')} of {of} is not in the repository"
@@ -88,14 +88,14 @@ def restic(kubectl: RunsKubectl, repository: str, *command: str, of: str = "depl
     return kubectl(*words, stdin=password(kubectl) + "\n", within_s=timeouts.CHECK_S)
 
 
-def _checked(ask: Callable[[str], str], repository: str) -> Answer:
+def _checked(ask: Callable[[str], str], repository: str) -> CheckResult:
     try:
         said = ask(repository)
     except ToolFailed as error:
         lines = tuple(line for line in error.tail.splitlines() if not any(noise in line for noise in _NOISE))
-        return Answer(any(end in error.tail for end in _DAMAGED), lines or (str(error),))
+        return CheckResult(any(end in error.tail for end in _DAMAGED), lines or (str(error),))
     except HarnessError as error:
-        return Answer(checked=False, damage=(str(error),))
+        return CheckResult(checked=False, damage=(str(error),))
     if _HEALTHY not in said:
-        return Answer(checked=False, damage=(f"restic's check ended without a verdict: {said[-200:]}",))
-    return Answer(checked=True, damage=())
+        return CheckResult(checked=False, damage=(f"restic's check ended without a verdict: {said[-200:]}",))
+    return CheckResult(checked=True, damage=())

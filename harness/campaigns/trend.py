@@ -18,7 +18,7 @@ from harness.core import durations
 from harness.core.errors import HarnessError
 from harness.core.json import flat, items, mapping, number, numbers, text
 from harness.core.model import Json, Verdict, worst
-from harness.core.reason import Reason, named
+from harness.core.reason import Reason, from_name
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_directory import began, inside, read_json
 from harness.evidence.run_view import WORST_FIRST
@@ -158,7 +158,7 @@ class Trend:
         drilled = [each.newest.ended for each in self.series]
         if self.job and self.job.began:
             drilled.append(self.job.began)
-        overdue = [moment + durations.LATE * self.every for moment in drilled if self.every]
+        overdue = [moment + durations.OVERDUE_AFTER * self.every for moment in drilled if self.every]
         expired = [each.expires for each in self.series if each.expires]
         return min([*overdue, *expired], default=None) if self.verdict is Verdict.PASS else None
 
@@ -221,7 +221,7 @@ def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Poin
             continue
         if drill and first.setdefault(drill, run.name) != run.name:
             problems.append(f"{run.name}: is a copy of {first[drill]}; a drill counts once")
-        elif point.ended > now + durations.AHEAD:
+        elif point.ended > now + durations.CLOCK_SKEW:
             problems.append(f"{run.name}: ended in the future ({point.ended:%Y-%m-%d %H:%M}); check the clock")
         else:
             points.append(point)
@@ -277,7 +277,7 @@ def _bad(run: Path) -> Counter[tuple[str, str, str]]:
     """Number of findings other than PASS, by check, verdict and reason."""
     found = map(mapping, items(read_json(run / "findings.json").get("findings")))
     names = ((text(each, "check"), verdict_of(each.get("verdict")), text(each, "reason")) for each in found)
-    known = ((check, verdict, named(reason) or Reason.Unspecified) for check, verdict, reason in names)
+    known = ((check, verdict, from_name(reason) or Reason.Unspecified) for check, verdict, reason in names)
     return Counter((check, verdict.value, str(reason)) for check, verdict, reason in known if verdict != Verdict.PASS)
 
 
@@ -336,7 +336,7 @@ def _series(
         expires,
         expires is not None and expires < now,
         now - newest.ended,
-        durations.late(now - newest.ended, every),
+        durations.overdue(now - newest.ended, every),
     )
 
 

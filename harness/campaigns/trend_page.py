@@ -14,7 +14,7 @@ from harness.campaigns.trend import BAND, FIGURES, Coverage, Point, Series, Tren
 from harness.core import durations
 from harness.core.errors import Misconfigured
 from harness.core.model import Json, Verdict
-from harness.core.text import duration, many, visible
+from harness.core.text import duration, plural, visible
 from harness.reports.html import template
 from harness.reports.markdown import MOST, escaped, line
 
@@ -73,13 +73,13 @@ def headline(trend: Trend) -> str:
     if not trend.series and not trend.problems:
         return f"No drill was found, so nothing is proved.{job}"
     doubts = {
-        f"proved longer ago than {many(trend.expiry_days, 'day')}": sum(each.expired for each in trend.series),
+        f"proved longer ago than {plural(trend.expiry_days, 'day')}": sum(each.expired for each in trend.series),
         "not drilled as often as expected": sum(bool(each.late) for each in trend.series),
         "with a run that is not trusted": len(trend.problems),
         "required and never drilled": len(trend.required),
     }
     named = [f"{count} {what}" for what, count in doubts.items() if count]
-    drills = f"{many(sum(len(each.points) for each in trend.series), 'drill')} in {len(trend.series)} series"
+    drills = f"{plural(sum(len(each.points) for each in trend.series), 'drill')} in {len(trend.series)} series"
     verdicts = Counter(each.verdict for each in trend.series)
     newest = ", ".join(f"{verdicts[verdict]} {verdict.name}" for verdict in Verdict if verdicts[verdict]) or "none"
     until = f" It holds until {trend.holds_until:%Y-%m-%d %H:%M} UTC without new drills." if trend.holds_until else ""
@@ -88,7 +88,7 @@ def headline(trend: Trend) -> str:
 
 def status(series: Series) -> str:
     """When the newest drill of a series ended, and until when its proof counts."""
-    ago = series.late or (f"{durations.words(series.age)} ago" if series.expired else "")
+    ago = series.late or (f"{durations.humanize(series.age)} ago" if series.expired else "")
     ended = f"{series.newest.ended:%Y-%m-%d %H:%M}{f' ({ago})' if ago else ''}"
     if series.expires is None:
         return f"{ended}; never passed"
@@ -139,7 +139,7 @@ def picture(series: Series, figure: str) -> Picture | None:
 
     dots = tuple(map(dot, drawn))
     return Picture(
-        f"{FIGURES[figure]} of {many(len(dots), 'drill')}; the newest: {dots[-1].label}",
+        f"{FIGURES[figure]} of {plural(len(dots), 'drill')}; the newest: {dots[-1].label}",
         dots,
         (down(band.high), round(down(band.low) - down(band.high), 2)) if band else None,
         down(objective) if objective is not None and objective <= top else None,

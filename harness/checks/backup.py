@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from harness.checks.health import recorded
 from harness.checks.tool_messages import causes
 from harness.core.model import DONE, Event, Finding, Json, Verdict, of_phase
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 
 
@@ -47,7 +47,7 @@ class BackupComplete:
             detail = f"the repository was not checked. {_joined(damage)}".strip()
             return Finding(self.name, Verdict.UNKNOWN, Reason.RepositoryNotChecked, detail, causes=causes(damage))
         if damage:
-            why = ordered((*recorded(contents, "damage"), *causes(damage)))
+            why = by_precedence((*recorded(contents, "damage"), *causes(damage)))
             detail = f"the repository is damaged: {_joined(damage)}"
             return Finding(self.name, Verdict.FAIL, Reason.RepositoryDamaged, detail, causes=why)
         detail = "the repository passed its own check, all data read"
@@ -77,7 +77,7 @@ def hook_reasons(wanted: int, ran: Json, failed: Json) -> tuple[Reason, ...]:
         Reason.HookDidNotRun: ran < wanted,
         Reason.HookUnexpected: ran > wanted,
     }
-    return ordered(reason for reason, is_so in wrong.items() if is_so)
+    return by_precedence(reason for reason, is_so in wrong.items() if is_so)
 
 
 def _joined(lines: Json) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.checks.health import recorded, texts
 from harness.checks.tool_messages import causes
 from harness.core.model import Finding, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence import before_reasons
 from harness.evidence.run_directory import Run
 
@@ -30,7 +30,7 @@ class DrillFinished:
                 "the bundle/ folder has the logs of the pods and of the backup tool",
                 store=str(event.data.get("store", "")),
                 objects=texts(event.data.get("objects")) or before_reasons.objects(event.data),
-                causes=ordered((*recorded(event.data, "message"), *causes(event.data.get("message")))),
+                causes=by_precedence((*recorded(event.data, "message"), *causes(event.data.get("message")))),
             )
             for event in run.of("recovery-failed")
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.checks.tool_messages import causes
 from harness.core.model import OWN, Event, Finding, Json, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 
 Parts = Mapping[str, Json]
@@ -130,7 +130,7 @@ def told(found: Iterable[Difference]) -> str:
 
 def differing(check: str, found: Sequence[Difference], detail: str, hint: str = "", whose: Whose = ("", "")) -> Finding:
     """The FAIL of what differs: the first reason by precedence, the others as causes, and every part."""
-    first, *others = ordered(each.reason for each in found)
+    first, *others = by_precedence(each.reason for each in found)
     parts = tuple(each.part for each in found)
     return Finding(check, Verdict.FAIL, first, detail, hint, *whose, parts, tuple(others))
 

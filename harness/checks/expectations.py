@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.model import ExpectedFinding, Finding, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 
 ALWAYS = frozenset({"damage-seen", "taken-over", "fence-held", "self-test", "drill-finished", "evidence-signed"})
 """The checks that a bad recovery is no excuse for."""
@@ -54,7 +54,7 @@ def _said(expected: ExpectedFinding, said: Sequence[Finding], *, sound: bool) ->
         if expected.is_met_by(finding):
             detail = f"{expected.check}: {finding.detail}"
             objects = (f"{BY}{finding.check}", *finding.objects)
-            whose, why = (finding.store, finding.member, objects), ordered(finding.reasons)
+            whose, why = (finding.store, finding.member, objects), by_precedence(finding.reasons)
             return Finding("noticed", Verdict.PASS, Reason.AsExpected, detail, "", *whose, why)
     wanted = f"{expected.who} should find {_words(expected)}"
     unsure = [each for each in asked if each.verdict is Verdict.UNKNOWN]

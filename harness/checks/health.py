@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.checks.tool_messages import causes
 from harness.core.model import Finding, Json, Verdict
-from harness.core.reason import Reason, named, ordered
+from harness.core.reason import Reason, by_precedence, from_name
 from harness.evidence import before_reasons
 from harness.evidence.run_directory import Run
 
@@ -33,7 +33,7 @@ class MembersHealthy:
             elif after[-1].data.get("ok") is not True:
                 verdict, detail = Verdict.FAIL, str(after[-1].data.get("detail"))
                 reason, *others = recorded(after[-1].data, "detail") or (Reason.MemberUnhealthy,)
-                why = ordered({*others, *causes(detail)} - {reason})
+                why = by_precedence({*others, *causes(detail)} - {reason})
                 objects = texts(after[-1].data.get("objects"))
             elif not after[-1].data.get("identity"):
                 verdict, reason = Verdict.UNKNOWN, Reason.IdentityUnknown
@@ -48,7 +48,7 @@ def recorded(data: Mapping[str, Json], text: str) -> tuple[Reason, ...]:
     """The reasons that an event names, by precedence; in a journal of before there were any, those of its `text`."""
     if "reasons" not in data:
         return before_reasons.reasons(data.get(text))
-    return ordered(filter(None, map(named, texts(data["reasons"]))))
+    return by_precedence(filter(None, map(from_name, texts(data["reasons"]))))
 
 
 def texts(names: Json) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.checks.ledger import unread
 from harness.checks.tool_messages import causes
 from harness.core.model import Finding, Verdict
-from harness.core.reason import Reason, named, ordered
+from harness.core.reason import Reason, by_precedence, from_name
 from harness.evidence.run_directory import Run
 
 SHOWN = 5
@@ -50,8 +50,8 @@ class IndexesConsistent:
             recorded = said.get("reasons")
             by_index = recorded if isinstance(recorded, Mapping) else {}
             # A run of before there were reasons tells them in words alone.
-            reasons = ordered(named(by_index.get(name)) or Reason.IndexDamaged for name in wrong)
-            beside = ordered((*reasons[1:], *causes([*wrong.values()])))
+            reasons = by_precedence(from_name(by_index.get(name)) or Reason.IndexDamaged for name in wrong)
+            beside = by_precedence((*reasons[1:], *causes([*wrong.values()])))
             objects = tuple(f"index {name}" for name in wrong)
             return Finding(self.name, Verdict.FAIL, reasons[0], told + more, hint, store, member, objects, beside)
         detail = f"{held} indexes have the entries that their tables call for"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.checks.data import corrupted
 from harness.core.errors import Unreadable
 from harness.core.model import Finding, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.marks import MARKS
 from harness.evidence.run_directory import Run
 from harness.evidence.write_classification import Classes
@@ -53,7 +53,7 @@ class WritesKept:
                 f"{getattr(classes, name)} {name.replace('_', ' ')} ({', '.join(classes.examples.get(name, ()))})"
                 for name in classes.wrong
             )
-            first, *others = ordered(_REASONS[name] for name in classes.wrong)
+            first, *others = by_precedence(_REASONS[name] for name in classes.wrong)
             return Finding(self.name, Verdict.FAIL, first, detail, "", store, member, (), tuple(others))
         if classes.kept == 0:
             detail = f"none of {classes.acknowledged} acknowledged writes is there"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.core.model import Event, Finding, Json, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 
 
@@ -44,7 +44,7 @@ def _judged(
     remembered = [pod for pod in pods if not _was_asked_anew(run, pod, after[-1])]
     if wrong := list(_wrong(after[-1], before[-1])):
         hint = "a service that runs on data that are not its own looks well: hold its tables against those of before"
-        reasons = ordered(reason for reason, _ in wrong)
+        reasons = by_precedence(reason for reason, _ in wrong)
         return Verdict.FAIL, reasons, f"{service}: {'; '.join(said for _, said in wrong)}", hint, ()
     if remembered:
         hint = "it may have answered from memory"

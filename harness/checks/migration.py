@@ -10,7 +10,7 @@ from harness.checks.proof import Said, few, not_equal, parts_of, read_databases
 from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
 from harness.core.model import Event, Finding, Json, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 
 
@@ -140,7 +140,7 @@ class SourceUnchanged:
         elif differ := differences(before, end):
             detail = f"the source was written to since it was frozen: {few([each.detail for each in differ])}"
             hint = "somebody still writes there, and those writes are not at the target: name that writer, move again"
-            reasons = (Reason.SourceWritten, *ordered(each.reason for each in differ))
+            reasons = (Reason.SourceWritten, *by_precedence(each.reason for each in differ))
             said = Said(Verdict.FAIL, reasons, detail, hint, tuple(each.part for each in differ))
         else:
             detail = f"{len(before)} parts of the source are what they were when it was frozen"

@@ -14,7 +14,7 @@ from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
 from harness.core.errors import Unreadable
 from harness.core.model import Event, Finding, Json, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 
 CLOCKS = timedelta(minutes=5)
@@ -193,7 +193,7 @@ def _no_answer(run: Run, database: Judged) -> Said | None:
     if health[-1].data.get("ok") is not True:
         hint = "bundle/ has its logs; where a restore needs a hand, give it one with --after restore=CMD"
         detail = health[-1].data.get("detail")
-        more = ordered({*recorded(health[-1].data, "detail"), *causes(detail)} - {Reason.NotAnswering})
+        more = by_precedence({*recorded(health[-1].data, "detail"), *causes(detail)} - {Reason.NotAnswering})
         return Said(Verdict.FAIL, (Reason.NotAnswering, *more), f"does not answer: {detail}", hint)
     return None
 
@@ -276,7 +276,7 @@ def _equality(run: Run, database: Judged) -> Said:
 
 def not_equal(differ: Sequence[Difference], detail: str, hint: str) -> Said:
     """The FAIL of a database that does not hold what it should."""
-    reasons = ordered(each.reason for each in differ)
+    reasons = by_precedence(each.reason for each in differ)
     return Said(Verdict.FAIL, reasons, detail, hint, tuple(each.part for each in differ))
 
 

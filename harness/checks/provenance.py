@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.checks.health import recorded
 from harness.checks.tool_messages import causes
 from harness.core.model import Event, Finding, Json, Verdict, lost_claims
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 
 Volumes = Mapping[str, tuple[str, str]]
@@ -130,7 +130,7 @@ def _left_alone(seen: Event, written: Json) -> tuple[Verdict, tuple[Reason, ...]
     if seen.data.get("ok") is True:
         return Verdict.PASS, (Reason.AsExpected,), said
     why = recorded(seen.data, "detail") or (Reason.MemberUnhealthy,)
-    return Verdict.FAIL, ordered({*why, *causes(detail)}), said
+    return Verdict.FAIL, by_precedence({*why, *causes(detail)}), said
 
 
 def _was_read_anew(run: Run, member: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.core.model import Finding, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 from harness.evidence.signing import attestation
 
@@ -24,7 +24,7 @@ class EvidenceSigned:
         found = attestation.verify_judged(run.path)
         if found.evidence is None or found.problems:
             hint = "`drillproof verify` names all that was changed; take the run from where it was signed"
-            reason, *others = ordered(problem.reason for problem in found.problems) or (Reason.SignatureInvalid,)
+            reason, *others = by_precedence(problem.reason for problem in found.problems) or (Reason.SignatureInvalid,)
             files = tuple(problem.file for problem in found.problems)
             said = "; ".join(map(str, found.problems[:3]))
             return (Finding(self.name, Verdict.UNKNOWN, reason, said, hint, objects=files, causes=tuple(others)),)

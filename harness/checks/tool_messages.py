@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from harness.core.model import Json
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 
 MESSAGES: tuple[tuple[str, Reason], ...] = (
     # restic and kopia, also as Velero passes them on.
@@ -58,7 +58,7 @@ def causes(*messages: Json) -> tuple[Reason, ...]:
     What is no text, or list of texts, names nothing.
     """
     text = "\n".join(line for message in messages for line in _lines(message))
-    return ordered(reason for pattern, reason in _PATTERNS if pattern.search(text))
+    return by_precedence(reason for pattern, reason in _PATTERNS if pattern.search(text))
 
 
 def _lines(message: Json) -> Iterable[str]:

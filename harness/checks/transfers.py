@@ -9,7 +9,7 @@ from harness.checks.ledger import unread
 from harness.core.bank_workload import ACCOUNTS, OPENING, TABLES
 from harness.core.errors import Unreadable
 from harness.core.model import Finding, Json, Verdict
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 
 
@@ -40,7 +40,7 @@ class TransfersAtomic:
             more = f"; and {len(found) - 5} more" if len(found) > 5 else ""  # noqa: PLR2004 # enough to begin with
             hint = "tables of different moments, or half a transaction; the balances fit no moment that the rows fit"
             # The first reason alone: BalanceDiffers means that the sum is right, and no account too few or too many.
-            reason, *_ = ordered(each.reason for each in found)
+            reason, *_ = by_precedence(each.reason for each in found)
             objects = tuple(f"account {each.part}" for each in found if each.part)
             return Finding(self.name, Verdict.FAIL, reason, told(found[:5]) + more, hint, store, member, objects)
         detail = f"{len(accounts)} accounts hold what the writes up to the recovery point moved"

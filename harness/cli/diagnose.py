@@ -96,7 +96,7 @@ def _go() -> str:
 
 
 def _room() -> str:
-    paths.room(local.IMAGES_BYTES, "a drill's images and nodes")
+    paths.require_disk_space(local.IMAGES_BYTES, "a drill's images and nodes")
     return "enough"
 
 

@@ -239,7 +239,7 @@ def _document(planned: Outlook) -> Json:
 
 
 def _lines(planned: Outlook) -> Iterator[str]:
-    from harness.core.text import duration, many
+    from harness.core.text import duration, plural
 
     asked = planned.options
     yield f"{asked.scenario.name}: {', '.join((*asked.stores, asked.strategy, asked.engine, asked.size))}"
@@ -249,6 +249,6 @@ def _lines(planned: Outlook) -> Iterator[str]:
         yield from (f"{'':<26}BREAKS {fault}" for fault in each.breaks)
     yield f"  {'; '.join(planned.expects)}"
     if planned.usual_s is not None:
-        yield f"  takes {duration(planned.usual_s)}: median of {many(planned.runs, 'past run')}"
+        yield f"  takes {duration(planned.usual_s)}: median of {plural(planned.runs, 'past run')}"
     else:
         yield f"  duration unknown: no past run like it in {asked.runs} completed all steps"

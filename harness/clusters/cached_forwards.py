@@ -13,7 +13,7 @@ from harness.core.ports import Cluster
 Place = tuple[str, str, int]
 
 
-class KeptForwards:
+class CachedForwards:
     """Implements `harness.core.ports.Cluster` by another one. A forward that somebody had trouble with is not kept."""
 
     def __init__(self, cluster: Cluster) -> None:

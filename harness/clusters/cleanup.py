@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.clusters.docker import KIND_LABEL, LABEL, Docker
-from harness.clusters.fence import Fence, fenced
+from harness.clusters.fence import NetworkIsolation, isolated_clusters
 from harness.clusters.lock import Lock
 from harness.clusters.network import Network
 from harness.core import timeouts
@@ -47,13 +47,13 @@ class Leftover:
 def leftovers(docker: Docker, state: Path, image: str = "") -> tuple[Leftover, ...]:
     """Everything of every cluster of ours. Rules of a fence are looked for with `image`, if one is given."""
     found = {kind: _labelled(docker, kind) for kind in _KINDS}
-    tagged = fenced(docker, image) if image else ()
+    tagged = isolated_clusters(docker, image) if image else ()
     homes = (path.stem for path in state.glob("*.lock") if path.with_suffix("").is_dir())
     names = {name for things in found.values() for name in things.values()} | {*tagged, *homes}
     return tuple(_leftover(docker, state, name, found, fence=name in tagged) for name in sorted(names))
 
 
-def take_out(docker: Docker, state: Path, name: str, image: str = "") -> str:
+def remove_cluster(docker: Docker, state: Path, name: str, image: str = "") -> str:
     """Remove one cluster of ours, though a living drill has it: that is ended first. Returns what it was, in words.
 
     Misconfigured for what is not ours.
@@ -89,7 +89,7 @@ def remove(docker: Docker, state: Path, leftover: Leftover, image: str = "") -> 
             flags = ("--force", "--volumes") if kind == "container" else ()
             docker(kind, "rm", *flags, *things, within_s=120)
     if leftover.fence and image:
-        Fence(docker, Network(docker, leftover.cluster), image).down()
+        NetworkIsolation(docker, Network(docker, leftover.cluster), image).down()
     shutil.rmtree(state / leftover.cluster, ignore_errors=True)
 
 

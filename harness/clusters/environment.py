@@ -7,13 +7,13 @@ from typing import Protocol
 
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero import VeleroEngine
-from harness.clusters.fence import Counts
+from harness.clusters.fence import PacketCounts
 from harness.core.model import Json
 from harness.core.ports import Cluster, Machines
 from harness.workloads.deployment import Deployment
 
 
-class SiteCluster(Cluster, Protocol):
+class EnvironmentCluster(Cluster, Protocol):
     """What a site asks of its cluster beside what a drill does."""
 
     @property
@@ -29,7 +29,7 @@ class SiteCluster(Cluster, Protocol):
         """What lies below it."""
 
     @property
-    def beside(self) -> SiteCluster:
+    def beside(self) -> EnvironmentCluster:
         """A second cluster with the same object store; nothing is made yet."""
 
     def down(self, *, keep_store: bool = False) -> None:
@@ -41,11 +41,11 @@ class SiteCluster(Cluster, Protocol):
     def is_whole(self) -> bool:
         """Whether the next drill can begin with what the last one left here."""
 
-    def escapes(self) -> Counts | None:
+    def escapes(self) -> PacketCounts | None:
         """What its fence stopped, and what got past it; None where there is no fence."""
 
 
-class Ground(Protocol):
+class Environment(Protocol):
     """Where clusters come from: this machine (`clusters.local`) or a context (`workflows.drill.shared_cluster`)."""
 
     @property
@@ -56,13 +56,13 @@ class Ground(Protocol):
     def fenced(self) -> bool:
         """Whether a fence is around its clusters."""
 
-    def cluster(self, name: str) -> SiteCluster:
+    def cluster(self, name: str) -> EnvironmentCluster:
         """The cluster of this name; nothing is made yet."""
 
-    def backup_engine(self, cluster: SiteCluster, uploader: str, run: str) -> VeleroEngine:
+    def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> VeleroEngine:
         """What takes the backups of a run."""
 
-    def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:
+    def fitted(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:
         """A deployment as it has to be there."""
 
     def facts(self) -> dict[str, Json]:

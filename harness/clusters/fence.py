@@ -50,7 +50,7 @@ _LIST = f'($ip4-save; [ $ip6 = true ] || $ip6-save) | grep -oE "{LABEL}:[a-z0-9-
 
 
 @dataclass(frozen=True)
-class Counts:
+class PacketCounts:
     """Packets that tried to leave the drill's network."""
 
     stopped: int
@@ -58,7 +58,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Fence:
+class NetworkIsolation:
     """The fence around one network. `image` is any that has bash and iptables: the node image."""
 
     docker: Docker
@@ -79,14 +79,14 @@ class Fence:
         """Take our rules away; none but ours, and none may be there."""
         self._on_host(_DOWN)
 
-    def counts(self) -> Counts:
+    def counts(self) -> PacketCounts:
         """What was stopped and what escaped since the fence was put up. ToolFailed if it is not up."""
         rules = re.findall(r"^\[(\d+):\d+\] -A (\S+) (.*)$", self._on_host(_COUNT), re.MULTILINE)
         stopped = [int(packets) for packets, chain, rule in rules if " -j REJECT" in rule]
         escaped = [int(packets) for packets, chain, _ in rules if chain == "POSTROUTING"]
         if len(stopped) != 2 or len(escaped) != 1:  # noqa: PLR2004 # INPUT and DOCKER-USER
             raise ToolFailed(["iptables-save"], 1, f"the fence of {self.network.name} is not (wholly) there")
-        return Counts(sum(stopped), sum(escaped))
+        return PacketCounts(sum(stopped), sum(escaped))
 
     def _on_host(self, script: str) -> str:
         network = self.network
@@ -94,7 +94,7 @@ class Fence:
         return on_host(self.docker, self.image, script, words)
 
 
-def stopped_in(docker: Docker, node: str) -> int:
+def blocked_on_node(docker: Docker, node: str) -> int:
     """How many packets a node's own fence has stopped."""
     rules = docker("exec", node, "iptables-save", "-c", "-t", "mangle")
     return sum(
@@ -111,6 +111,6 @@ def on_host(docker: Docker, image: str, script: str, words: dict[str, str]) -> s
     )
 
 
-def fenced(docker: Docker, image: str) -> tuple[str, ...]:
+def isolated_clusters(docker: Docker, image: str) -> tuple[str, ...]:
     """The names of all clusters that have rules on the engine's host."""
     return tuple(tag.partition(":")[2] for tag in on_host(docker, image, _LIST, {}).splitlines())

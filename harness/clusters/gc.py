@@ -16,7 +16,7 @@ def remove(name: str) -> str:
     if engine is None:
         raise Misconfigured(f"no container engine runs, so no cluster {name}; `drillproof gc` removes the rest")
     docker = Docker(engine.docker, engine.env())
-    return cleanup.take_out(docker, paths.state(), name, _node_image(docker))
+    return cleanup.remove_cluster(docker, paths.state(), name, _node_image(docker))
 
 
 def _node_image(docker: Docker) -> str:
@@ -34,7 +34,7 @@ def gc() -> tuple[str, ...]:
         return ()
     docker = Docker(engine.docker, engine.env())
     image = _node_image(docker)
-    if local.building():
+    if local.is_building():
         raise Misconfigured("images are being built by another process; wait for it, then run gc again")
     found = cleanup.leftovers(docker, paths.state(), image)
     dead = [left for left in found if not left.in_use]

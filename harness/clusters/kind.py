@@ -15,7 +15,7 @@ from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics
 from harness.clusters.cleanup import PROCESSES
 from harness.clusters.docker import KIND_LABEL, Docker
-from harness.clusters.fence import Counts, Fence, stopped_in
+from harness.clusters.fence import NetworkIsolation, PacketCounts, blocked_on_node
 from harness.clusters.lock import Lock
 from harness.clusters.minio import Minio
 from harness.clusters.network import Network
@@ -89,7 +89,7 @@ class KindCluster:
             state=state,
             images=images,
         )
-        self._fence = Fence(self._docker, self._network, node_image)
+        self._fence = NetworkIsolation(self._docker, self._network, node_image)
         self._minio = Minio(self._docker, self._network, minio_image)
         self._store: ObjectStore | None = None
 
@@ -134,7 +134,7 @@ class KindCluster:
         self._network.up()
         self._fence.up()
         steps: tuple[Callable[[], None], ...] = (self._store_up, self._nodes_up)
-        parallel.each(steps, lambda step: step())
+        parallel.for_each(steps, lambda step: step())
         for image in self._images:
             load = ("load", "docker-image", image, f"--name={self.name}")
             run([self._programs.kind, *load], env=self._docker.env, within_s=LOAD_S, register=self.home / PROCESSES)
@@ -166,10 +166,10 @@ class KindCluster:
         """Every persistent volume claim of `namespace` with what it is bound to."""
         return self.kubectl.volumes(namespace)
 
-    def escapes(self) -> Counts:
+    def escapes(self) -> PacketCounts:
         """What tried to leave, stopped by the nodes' own fence or by the host's, and what got past both."""
         counts = self._fence.counts()
-        inside = parallel.each(self.nodes(), partial(stopped_in, self._docker))
+        inside = parallel.for_each(self.nodes(), partial(blocked_on_node, self._docker))
         return replace(counts, stopped=counts.stopped + sum(inside))
 
     def collect(self, into: Path) -> None:

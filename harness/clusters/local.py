@@ -11,14 +11,14 @@ from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import Release
 from harness.clusters.docker import Docker
 from harness.clusters.engine import Engine, ensure_engine
-from harness.clusters.environment import SiteCluster
+from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.images import versions
-from harness.clusters.images.images import Images, Ready
+from harness.clusters.images.images import ImageProvider, PreparedImages
 from harness.clusters.kind import KindCluster, Programs
 from harness.clusters.lock import Lock
 from harness.core import resources
 from harness.core.model import Json
-from harness.core.paths import cache, room, state
+from harness.core.paths import cache, require_disk_space, state
 from harness.workloads.deployment import Deployment
 
 IMAGES_BYTES = 8_000_000_000
@@ -26,12 +26,12 @@ IMAGES_BYTES = 8_000_000_000
 
 
 @dataclass(frozen=True)
-class Supplies:
-    """All of it, made ready. Implements `harness.clusters.environment.Ground`."""
+class LocalEnvironment:
+    """All of it, made ready. Implements `harness.clusters.environment.Environment`."""
 
     engine: Engine
     versions: versions.Versions
-    ready: Ready
+    ready: PreparedImages
     more: tuple[str, ...] = ()  # images of the engine's that its clusters have beside ours
 
     @property
@@ -75,14 +75,14 @@ class Supplies:
 
     def backup_engine(
         self,
-        cluster: SiteCluster,
+        cluster: EnvironmentCluster,
         uploader: str,
         run: str,  # noqa: ARG002 # of the seam
     ) -> VeleroEngine:
         """What takes the backups of a run: Velero, all whose backups are ours."""
         return VeleroEngine(cluster, lambda: cluster.store, self.release, uploader=uploader)
 
-    def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:  # noqa: ARG002 # of the seam
+    def fitted(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # of the seam
         """As its manifests say: the cluster was made for it."""
         return deployment
 
@@ -98,12 +98,12 @@ class Supplies:
         }
 
 
-def ensure(mode: str, mirror: str | None, say: Callable[[str], None], extras: Sequence[str] = ()) -> Supplies:
+def prepare(mode: str, mirror: str | None, say: Callable[[str], None], extras: Sequence[str] = ()) -> LocalEnvironment:
     """Make all of it ready, with these `extras` of versions.toml. Misconfigured where the user has to do something."""
     pinned = versions.load(resources.clusters() / "versions.toml")
-    room(IMAGES_BYTES, "a drill's images and nodes")
+    require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
     engine = ensure_engine(cache())
-    return Supplies(engine, pinned, images(engine, pinned, mode, mirror, say).with_extras(extras))
+    return LocalEnvironment(engine, pinned, images(engine, pinned, mode, mirror, say).with_extras(extras))
 
 
 def images(
@@ -112,11 +112,13 @@ def images(
     mode: str = "auto",
     mirror: str | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> Images:
+) -> ImageProvider:
     """The images as the pins want them; nothing is made yet."""
-    return Images(engine, pinned, resources.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say)
+    return ImageProvider(
+        engine, pinned, resources.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say
+    )
 
 
-def building() -> bool:
+def is_building() -> bool:
     """Whether a living process is making images now."""
     return Lock(cache() / "images.lock").is_held()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from harness.backups.bucket_reader import credentials
+from harness.backups.bucket_reader import read_credentials
 from harness.backups.object_store import ObjectStore
 from harness.core.errors import Misconfigured
 from harness.core.toml import Keys
@@ -118,7 +118,7 @@ def allowed_drill(context: str, config: Path | None) -> DrillPermission:
     endpoint = keys.take("endpoint", str)
     if not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
         keys.fail(f"key `endpoint` must be a URL, http(s)://HOST or HOST:PORT, not {endpoint!r}")
-    known = credentials(found.file.parent / keys.take("credentials", str), os.environ)
+    known = read_credentials(found.file.parent / keys.take("credentials", str), os.environ)
     prefix = (bucket["prefix"] or "").strip("/")
     permission = DrillPermission(
         context=context,

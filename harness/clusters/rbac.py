@@ -23,7 +23,7 @@ BOUND_S = 30.0
 
 
 @dataclass(frozen=True)
-class Right:
+class Permission:
     """One verb on one kind of object."""
 
     verb: str
@@ -39,11 +39,11 @@ class Right:
         return f"{self.verb} {kind}{which} {where}"
 
 
-def rights(verbs: str, resources: str, group: str = "", name: str = "", namespace: str = "") -> Iterator[Right]:
+def rights(verbs: str, resources: str, group: str = "", name: str = "", namespace: str = "") -> Iterator[Permission]:
     """Each of the `verbs` on each of the `resources`; both are separated by spaces."""
     for resource in resources.split():
         for verb in verbs.split():
-            yield Right(verb, resource, group, name, namespace)
+            yield Permission(verb, resource, group, name, namespace)
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,17 @@ class NamespaceRole:
 
     namespace: str
     role: str
-    rights: tuple[Right, ...]
+    rights: tuple[Permission, ...]
 
     @property
-    def to_bind(self) -> tuple[Right, ...]:
+    def to_bind(self) -> tuple[Permission, ...]:
         """The rights that binding the role takes."""
         return (
-            Right("create", "rolebindings", RBAC, namespace=self.namespace),
+            Permission("create", "rolebindings", RBAC, namespace=self.namespace),
             *rights("get bind", "clusterroles", RBAC, self.role),
         )
 
-    def missing(self, kubectl: RunsKubectl) -> tuple[tuple[Right, ...], bool]:
+    def missing(self, kubectl: RunsKubectl) -> tuple[tuple[Permission, ...], bool]:
         """The rights that are missing even so, and whether the role must be bound first."""
         wanted = missing(kubectl, self.rights)
         if not wanted:
@@ -94,27 +94,27 @@ class NamespaceRole:
 
         def bound() -> None:
             if without := missing(kubectl, self.rights):
-                raise NotYet(f"missing: {named(without)}")
+                raise NotYet(f"missing: {describe(without)}")
 
         until(bound, waited_for=f"the rights in {self.namespace}", within_s=BOUND_S)
 
 
 def missing_of(
-    kubectl: RunsKubectl, outside: Iterable[Right], roles: Iterable[NamespaceRole] = ()
-) -> tuple[tuple[Right, ...], bool]:
+    kubectl: RunsKubectl, outside: Iterable[Permission], roles: Iterable[NamespaceRole] = ()
+) -> tuple[tuple[Permission, ...], bool]:
     """All rights that are missing, and whether any role must be bound first."""
     asked = [role.missing(kubectl) for role in roles]
     every = (*missing(kubectl, tuple(outside)), *(right for without, _ in asked for right in without))
     return tuple(dict.fromkeys(every)), any(binds for _, binds in asked)
 
 
-def refuse(missing: Iterable[tuple[str, Sequence[Right]]], hint: str, whose: str = "") -> None:
+def refuse(missing: Iterable[tuple[str, Sequence[Permission]]], hint: str, whose: str = "") -> None:
     """Misconfigured if any right is missing; `missing` are pairs of a context and the rights that are missing on it."""
-    if said := [f"on the context {context}: {named(lacking)}" for context, lacking in missing if lacking]:
+    if said := [f"on the context {context}: {describe(lacking)}" for context, lacking in missing if lacking]:
         raise Misconfigured(f"rights {whose}are missing {'; and '.join(said)}; {hint}")
 
 
-def serves(kubectl: RunsKubectl, api: str) -> bool:
+def serves_api(kubectl: RunsKubectl, api: str) -> bool:
     """Whether the cluster serves this group and version (`velero.io/v1`)."""
     return api in kubectl("api-versions").split()
 
@@ -125,7 +125,7 @@ def whoami(kubectl: RunsKubectl, within_s: float = 60) -> str:
     return text(known, "status", "userInfo", "username")
 
 
-def missing(kubectl: RunsKubectl, rights: Sequence[Right], user: str = "") -> tuple[Right, ...]:
+def missing(kubectl: RunsKubectl, rights: Sequence[Permission], user: str = "") -> tuple[Permission, ...]:
     """Those of them that the cluster does not allow us, or `user`."""
     if not rights:
         return ()
@@ -138,21 +138,21 @@ def missing(kubectl: RunsKubectl, rights: Sequence[Right], user: str = "") -> tu
     return tuple(right for right, answer in pairs if at(answer, "status", "allowed") is not True)
 
 
-def not_granted(rules: Iterable[Json], rights: Iterable[Right]) -> tuple[Right, ...]:
+def not_granted(rules: Iterable[Json], rights: Iterable[Permission]) -> tuple[Permission, ...]:
     """Those of the rights that no rule of a ClusterRole grants."""
     known = tuple(rules)
     return tuple(right for right in rights if not any(_grants(rule, right) for rule in known))
 
 
-def named(rights: Iterable[Right]) -> str:
+def describe(rights: Iterable[Permission]) -> str:
     """All of them on one line, verbs on the same object together."""
-    together: dict[Right, list[str]] = {}
+    together: dict[Permission, list[str]] = {}
     for right in rights:
         together.setdefault(replace(right, verb=""), []).append(right.verb)
     return "; ".join(str(replace(right, verb=", ".join(verbs))) for right, verbs in together.items())
 
 
-def _review(right: Right, user: str) -> Json:
+def _review(right: Permission, user: str) -> Json:
     resource, _, subresource = right.resource.partition("/")
     asked = {
         "verb": right.verb,
@@ -168,7 +168,7 @@ def _review(right: Right, user: str) -> Json:
     return {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": {"resourceAttributes": attributes, **of}}
 
 
-def _grants(rule: Json, right: Right) -> bool:
+def _grants(rule: Json, right: Permission) -> bool:
     def has(key: str, word: str) -> bool:
         return bool({word, "*"} & set(map(str, items(rule, key))))
 
@@ -177,14 +177,14 @@ def _grants(rule: Json, right: Right) -> bool:
 
 
 def needed_for(
-    kubectl: RunsKubectl, things: Iterable[Object], namespace: str, known: Sequence[Right] = ()
-) -> tuple[Right, ...]:
+    kubectl: RunsKubectl, things: Iterable[Object], namespace: str, known: Sequence[Permission] = ()
+) -> tuple[Permission, ...]:
     """The rights in `namespace` that applying these objects takes, in addition to the `known` ones.
 
     Misconfigured for a kind that the cluster does not serve, or that is not namespaced.
     """
     served: dict[str, Mapping[str, tuple[str, bool]]] = {}
-    wanted: dict[Right, None] = {}
+    wanted: dict[Permission, None] = {}
     for thing in things:
         if (kind := text(thing, "kind")) == "Namespace":
             continue  # the drill's own: others were refused
@@ -207,16 +207,18 @@ def needed_for(
     return tuple(right for right in wanted if right not in known)
 
 
-def _to_grant(thing: Object, kind: str, namespace: str) -> Right:
+def _to_grant(thing: Object, kind: str, namespace: str) -> Permission:
     """Giving a right to others takes that right, or this one."""
     if kind == "Role":
-        return Right("escalate", "roles", RBAC, namespace=namespace)
-    return Right("bind", f"{text(thing, 'roleRef', 'kind').lower()}s", RBAC, text(thing, "roleRef", "name"), namespace)
+        return Permission("escalate", "roles", RBAC, namespace=namespace)
+    return Permission(
+        "bind", f"{text(thing, 'roleRef', 'kind').lower()}s", RBAC, text(thing, "roleRef", "name"), namespace
+    )
 
 
 def _served(kubectl: RunsKubectl, api: str) -> Mapping[str, tuple[str, bool]]:
     """By kind of a group and version: the resource, and whether it is namespaced. Empty if not served. ToolFailed."""
-    if not serves(kubectl, api):
+    if not serves_api(kubectl, api):
         return {}
     listed: Json = json.loads(kubectl("get", "--raw", f"/apis/{api}" if "/" in api else f"/api/{api}"))
     return {

@@ -57,7 +57,7 @@ class NoMachines:
 
 
 class SharedCluster(Generic[P]):
-    """What drills and proofs share; with `store` and `kubectl` it is a `harness.clusters.environment.SiteCluster`.
+    """What drills and proofs share; with `store` and `kubectl` it is an `EnvironmentCluster`.
 
     The label identifies what drillproof created; nothing else is ever removed.
     """
@@ -270,12 +270,12 @@ class DrillCluster(SharedCluster[DrillPermission]):
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
     def _other_leftovers(self) -> tuple[str, ...]:
-        backups = shared_velero.backups(self.api, self.permission)
+        backups = shared_velero.list_backups(self.api, self.permission)
         return tuple(f"the backup {text(each, 'metadata', 'name')}" for each in backups)
 
     def _remove(self, labels: Collection[str] | None) -> tuple[str, ...]:
         removed = super()._remove(labels)
-        backups = shared_velero.remove(self.api, self.permission, labels)
+        backups = shared_velero.delete_backups(self.api, self.permission, labels)
         return (*removed, *(f"backup {name} with its restores" for name in backups))
 
 

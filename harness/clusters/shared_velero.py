@@ -28,10 +28,10 @@ from harness.core.model import Json
 from harness.core.ports import Cluster
 from harness.core.wait import NotYet, until
 
-OF = "drillproof.dev/namespace"
+NAMESPACE_LABEL = "drillproof.dev/namespace"
 """The label of our backups and restores beside the drill's: the namespace that they are of."""
 
-LIVES = "24h0m0s"
+BACKUP_TTL = "24h0m0s"
 """So long Velero keeps a backup that nobody came back to remove."""
 
 
@@ -77,10 +77,10 @@ class SharedVelero(VeleroEngine):
                     (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
 
     def _asked(self) -> Mapping[str, Json]:
-        return {"storageLocation": self._permission.location, "ttl": LIVES}
+        return {"storageLocation": self._permission.location, "ttl": BACKUP_TTL}
 
     def _marks(self) -> Mapping[str, Json]:
-        return {"labels": {LABEL: self._run_name, OF: self._permission.namespace}}
+        return {"labels": {LABEL: self._run_name, NAMESPACE_LABEL: self._permission.namespace}}
 
     def _restic_check(self, repository: str) -> str:
         """By Velero's own program, in a pod of the drill's own: a guest runs nothing in Velero's pods."""
@@ -117,24 +117,24 @@ class SharedVelero(VeleroEngine):
         return _keys(self._permission.store, secret, about), _check(self._release.server_image, repository, about)
 
 
-def backups(kubectl: RunsKubectl, permission: DrillPermission) -> tuple[Object, ...]:
+def list_backups(kubectl: RunsKubectl, permission: DrillPermission) -> tuple[Object, ...]:
     """Every backup that a drill made of its namespace there."""
-    chosen = (f"--namespace={permission.velero}", f"--selector={OF}={permission.namespace}")
+    chosen = (f"--namespace={permission.velero}", f"--selector={NAMESPACE_LABEL}={permission.namespace}")
     return objects(kubectl, "backups.velero.io", *chosen)
 
 
-def remove(kubectl: RunsKubectl, permission: DrillPermission, runs: Collection[str] | None) -> tuple[str, ...]:
+def delete_backups(kubectl: RunsKubectl, permission: DrillPermission, runs: Collection[str] | None) -> tuple[str, ...]:
     """Have the backups of these drills deleted, or of all if None; return their names. HarnessError if one stays."""
-    known = {name_of(each): text(each, "metadata", "labels", LABEL) for each in backups(kubectl, permission)}
+    known = {name_of(each): text(each, "metadata", "labels", LABEL) for each in list_backups(kubectl, permission)}
     mine = tuple(name for name, run in known.items() if runs is None or run in runs)
     for name in mine:
         _remove(kubectl, permission, name)
     return mine
 
 
-def wanted_deletion(permission: DrillPermission, name: str, uid: str) -> Object:
+def deletion_manifest(permission: DrillPermission, name: str, uid: str) -> Object:
     """What asks Velero to delete a backup."""
-    labels: Json = {"velero.io/backup-name": name, "velero.io/backup-uid": uid, OF: permission.namespace}
+    labels: Json = {"velero.io/backup-name": name, "velero.io/backup-uid": uid, NAMESPACE_LABEL: permission.namespace}
     metadata: Json = {"generateName": f"{name}-", "namespace": permission.velero, "labels": labels}
     return {
         "apiVersion": "velero.io/v1",
@@ -164,7 +164,7 @@ def _remove(kubectl: RunsKubectl, permission: DrillPermission, name: str) -> Non
     # One that is being made is deleted by nobody.
     until(ended, waited_for=f"Velero's backup {name} to end", within_s=timeouts.BACKUP_S, every_s=1)
     uid = text(found(), "metadata", "uid")
-    kubectl("create", "-f", "-", stdin=json.dumps(wanted_deletion(permission, name, uid)))
+    kubectl("create", "-f", "-", stdin=json.dumps(deletion_manifest(permission, name, uid)))
     if said := until(gone, waited_for=f"Velero to delete the backup {name}", within_s=timeouts.BACKUP_S, every_s=1):
         raise HarnessError(f"Velero does not delete the backup {name}: {said}")
 

@@ -38,12 +38,12 @@ def _transfer(n: int) -> Transfer:
     return Transfer(n % ACCOUNTS, n // ACCOUNTS % ACCOUNTS, amount or 100)
 
 
-def opening() -> dict[str, int]:
+def opening_balances() -> dict[str, int]:
     """All accounts as they are opened, by name: `checking/0`."""
     return {f"{table}/{number}": OPENING for table in TABLES for number in range(ACCOUNTS)}
 
 
-def after(balances: Mapping[str, int], writes: Iterable[int]) -> dict[str, int]:
+def balances_after(balances: Mapping[str, int], writes: Iterable[int]) -> dict[str, int]:
     """All accounts once the transfers of these writes were made."""
     left, came = [0] * ACCOUNTS, [0] * ACCOUNTS
     for n in writes:

@@ -6,12 +6,12 @@ import re
 from datetime import timedelta
 
 from harness.core.errors import Misconfigured
-from harness.core.text import many
+from harness.core.text import plural
 
-LATE = 1.5
+OVERDUE_AFTER = 1.5
 """So many intervals after it last ran, what runs by itself is overdue."""
 
-AHEAD = timedelta(hours=1)
+CLOCK_SKEW = timedelta(hours=1)
 """What is said to have been later than now, by more than this, was told by a clock that nobody should believe."""
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -28,21 +28,25 @@ def parse(option: str, word: str) -> timedelta:
     return span
 
 
-def words(span: timedelta) -> str:
+def humanize(span: timedelta) -> str:
     """A length of time for people, to the unit that matters: `16 days`, `7 hours`."""
     for unit, name in (("days", "day"), ("hours", "hour"), ("minutes", "minute")):
         size = timedelta(**{unit: 1})
         if span >= 2 * size or span == size:
-            return many(round(span / size), name)
-    return many(round(span.total_seconds()), "second")
+            return plural(round(span / size), name)
+    return plural(round(span.total_seconds()), "second")
 
 
-def late(ago: timedelta, every: timedelta | None) -> str:
+def overdue(ago: timedelta, every: timedelta | None) -> str:
     """That what is to run so often last ran so long ago, if that is too long; "" if it is not, or nobody said."""
-    return f"last ran {words(ago)} ago, expected every {words(every)}" if every and ago > LATE * every else ""
+    return (
+        f"last ran {humanize(ago)} ago, expected every {humanize(every)}"
+        if every and ago > OVERDUE_AFTER * every
+        else ""
+    )
 
 
-def exact(span: timedelta) -> str:
+def compact(span: timedelta) -> str:
     """As `parse` reads it, in the largest unit that it fills; whole minutes."""
     minutes = round(span / timedelta(minutes=1))
     unit, size = next((unit, size) for unit, size in (("d", 1440), ("h", 60), ("m", 1)) if minutes % size == 0)

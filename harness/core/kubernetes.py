@@ -27,13 +27,13 @@ LABEL = "drillproof.run"
 def find_kubectl() -> Path:
     """kubectl: the user's own, or the one that is kept here. Misconfigured if there is none."""
     found = shutil.which("kubectl")
-    program = Path(found) if found else kept("kubectl")
+    program = Path(found) if found else cached_program("kubectl")
     if program is None:
         raise Misconfigured("there is no kubectl here; install it, of about the cluster's version")
     return program
 
 
-def kept(program: str) -> Path | None:
+def cached_program(program: str) -> Path | None:
     """A program as it was last made here; None if it never was."""
     made = max((paths.cache() / "ready").glob(f"*/{program}"), key=lambda path: path.lstat().st_mtime, default=None)
     return made.resolve() if made else None
@@ -86,7 +86,7 @@ def documents(printed: str) -> tuple[Object, ...]:
     return tuple(found)
 
 
-def make_anew(
+def recreate_pods(
     kubectl: RunsKubectl, namespace: str, names: Sequence[str], *, within_s: float
 ) -> dict[str, dict[str, Json]]:
     """Delete pods, all at once; return their UIDs, old and new, as soon as their controllers have made new ones.
@@ -173,7 +173,7 @@ def condition(thing: Json, kind: str) -> str:
     return text(next(found, None), "status")
 
 
-def standing(pod: Object) -> str:
+def describe_pod(pod: Object) -> str:
     """Where a pod's containers stand, in words, and how those ended that did."""
     told = []
     for each in (*items(pod, "status", "initContainerStatuses"), *items(pod, "status", "containerStatuses")):

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from harness.core import process, wait
 from harness.core.errors import TimedOut
-from harness.core.reason import ordered
+from harness.core.reason import by_precedence
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,14 +25,14 @@ with contextlib.suppress(AttributeError, OSError):  # another C library
     ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def beside(act: Callable[[], R], others: Iterable[Callable[[], object]]) -> R:
+def alongside(act: Callable[[], R], others: Iterable[Callable[[], object]]) -> R:
     """Do `act`, and the others beside it; return what came of it once all have ended. Fails as `each` does."""
     first: list[R] = []
-    each((lambda: first.append(act()), *others), lambda do: do())
+    for_each((lambda: first.append(act()), *others), lambda do: do())
     return first[0]
 
 
-def each(items: Iterable[T], action: Callable[[T], R]) -> list[R]:
+def for_each(items: Iterable[T], action: Callable[[T], R]) -> list[R]:
     """Do `action` to every item at once; return what came of each, in order.
 
     All are let finish before a failure is raised. When this thread is interrupted, they all end: their commands are
@@ -43,7 +43,7 @@ def each(items: Iterable[T], action: Callable[[T], R]) -> list[R]:
     return [future.result() for future in futures]
 
 
-def together(steps: Mapping[str, Callable[[], object]], *, within_s: float) -> None:
+def all_or_none(steps: Mapping[str, Callable[[], object]], *, within_s: float) -> None:
     """Do all of these at once, by their names, where one is worth nothing without the others.
 
     The first failure ends them all, and so do `within_s` seconds: TimedOut says which had not ended, and what they
@@ -55,9 +55,9 @@ def together(steps: Mapping[str, Callable[[], object]], *, within_s: float) -> N
             future.result()
         if late:
             names = ", ".join(name for name, future in zip(steps, futures, strict=True) if future in late)
-            waits = wait.under_way()
+            waits = wait.pending()
             seen = "; ".join(f"{each.waited_for}: {each.last_seen}" for each in waits)
-            reasons = ordered(reason for each in waits for reason in each.reasons)
+            reasons = by_precedence(reason for each in waits for reason in each.reasons)
             raise TimedOut(names, within_s, seen or "nothing", reasons, [one for each in waits for one in each.objects])
 
 

@@ -19,7 +19,7 @@ def state() -> Path:
     return cache() / "clusters"
 
 
-def room(needed: int, what: str, smaller: str = "") -> None:
+def require_disk_space(needed: int, what: str, smaller: str = "") -> None:
     """Misconfigured if the disk that the cache is on has not that many bytes free; `smaller` is how to need less."""
     place = cache()
     while not place.exists():

@@ -218,12 +218,12 @@ class Reason(StrEnum):
     FileMissing = auto(), "A data file is missing or cannot be opened."
 
 
-def named(value: object) -> Reason | None:
+def from_name(value: object) -> Reason | None:
     """The reason of that name; None for anything else, such as a reason of a newer version."""
     return Reason.__members__.get(value) if isinstance(value, str) else None
 
 
-def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+def by_precedence(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     """Each of the reasons once, by precedence."""
     found = set(reasons)
     return tuple(reason for reason in Reason if reason in found)

@@ -17,24 +17,24 @@ _SHORTEST = 8
 
 
 @functools.lru_cache(maxsize=4)
-def forms(secrets: frozenset[str]) -> tuple[bytes, ...]:
+def encodings(secrets: frozenset[str]) -> tuple[bytes, ...]:
     """Every way in which `secrets` may be written, the longest first: plain, in URLs, in base64 once or twice."""
     plain = [secret.encode() for secret in secrets if secret]
     found = {form for text in (*plain, *map(base64.b64encode, plain)) for form in _forms(text)}
     return tuple(sorted(found, key=lambda form: (-len(form), form)))
 
 
-def hidden(text: bytes, secrets: frozenset[str]) -> bytes:
+def redact_bytes(text: bytes, secrets: frozenset[str]) -> bytes:
     """`text` without `secrets`."""
-    for form in forms(secrets):
+    for form in encodings(secrets):
         text = text.replace(form, REDACTED)
     return text
 
 
-def without(data: Mapping[str, Json], secrets: Iterable[str]) -> Mapping[str, Json]:
+def redact_document(data: Mapping[str, Json], secrets: Iterable[str]) -> Mapping[str, Json]:
     """A document without `secrets`, whether in its names or in its values."""
     text = json.dumps(data, ensure_ascii=False).encode(errors="surrogatepass")
-    clean = hidden(text, frozenset(secrets))
+    clean = redact_bytes(text, frozenset(secrets))
     return data if clean == text else cast("Mapping[str, Json]", json.loads(clean))
 
 

@@ -31,7 +31,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
-def many(count: float, thing: str) -> str:
+def plural(count: float, thing: str) -> str:
     """`1 volume`, `1,200 volumes`."""
     return f"{count:,.0f} {thing}{'' if count == 1 else 's'}"
 

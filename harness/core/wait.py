@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from harness.core.errors import Interrupted, TimedOut, ToolFailed
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 
 T = TypeVar("T")
 _cancel = threading.Event()
@@ -54,7 +54,7 @@ def until(
                 return probe()
             except (NotYet, ToolFailed) as seen:
                 told = (seen.reasons, seen.objects) if isinstance(seen, NotYet) else ((), ())
-                reasons = ordered(filter(None, (reason, *told[0])))
+                reasons = by_precedence(filter(None, (reason, *told[0])))
                 _under_way[threading.get_ident()] = Wait(waited_for, str(seen), reasons, told[1])
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -65,7 +65,7 @@ def until(
         _under_way.pop(threading.get_ident(), None)
 
 
-def under_way() -> tuple[Wait, ...]:
+def pending() -> tuple[Wait, ...]:
     """What is waited for now, in any thread, and what was seen instead; for whoever watches."""
     return tuple(_under_way.copy().values())
 

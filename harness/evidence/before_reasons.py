@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from harness.core.model import ExpectedFinding, Json
 from harness.core.reason import Reason as R  # noqa: N817 # the tables below are read by it
-from harness.core.reason import ordered
+from harness.core.reason import by_precedence
 
 _FAILED, _RESTORE_FAILED = (R.BackupFailed, R.BackupPartiallyFailed), (R.RestoreFailed, R.RestorePartiallyFailed)
 _IN_KEYS = (R.PartMissing, R.PartEmptied, R.RowsMissing, R.RowsUnexpected, R.RowsDiffer)
@@ -158,7 +158,7 @@ def reasons(said: Json) -> tuple[R, ...]:
     """What the text, or the texts, of an event of then say."""
     lines = said if isinstance(said, list | tuple) else [said]
     text = "\n".join(line for line in lines if isinstance(line, str))
-    return ordered(reason for pattern, reason in _SENTENCES if re.search(pattern, text))
+    return by_precedence(reason for pattern, reason in _SENTENCES if re.search(pattern, text))
 
 
 def objects(event: Mapping[str, Json]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from harness.core.clock import Clock
 from harness.core.errors import Unreadable
 from harness.core.model import Event, Json
 from harness.core.reason import Reason
-from harness.core.redaction import without
+from harness.core.redaction import redact_document
 
 SCHEMA = 4
 """Version of what a run directory holds; any other is refused, since it could mean something else."""
@@ -63,7 +63,7 @@ class Journal:
 
     def append(self, kind: str, **data: Json) -> Event:
         """Add one event, flushed, and return it."""
-        data = dict(without(data, self._secrets()))
+        data = dict(redact_document(data, self._secrets()))
         with self._lock:
             self._seq += 1
             event = Event(self._seq, self.clock.now_s(), self.clock.label(), kind, data)

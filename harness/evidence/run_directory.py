@@ -22,7 +22,7 @@ from typing import TypeVar, cast
 
 from harness.core.errors import Misconfigured, Unreadable
 from harness.core.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, ExpectedFinding, Json, Plan
-from harness.core.reason import Reason, named
+from harness.core.reason import Reason, from_name
 from harness.evidence import before_reasons, journal, ledger
 from harness.evidence.marks import marks
 from harness.evidence.write_classification import Classes, classify, states
@@ -253,10 +253,10 @@ class Run:
 
     def _reasons(self, names: Json) -> tuple[Reason, ...]:
         listed = names if isinstance(names, list) else [names]
-        if unknown := [str(name) for name in listed if named(name) is None]:
+        if unknown := [str(name) for name in listed if from_name(name) is None]:
             why = f"expects {', '.join(unknown)}, which is no reason of this drillproof"
             raise Unreadable(self.path / "run.json", 0, why)
-        return tuple(filter(None, map(named, listed)))
+        return tuple(filter(None, map(from_name, listed)))
 
     def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.core.errors import Unreadable
 from harness.core.json import items, mapping, text
 from harness.core.model import Event, Finding, Json, Verdict, worst
-from harness.core.reason import Reason, named
+from harness.core.reason import Reason, from_name
 from harness.evidence import journal
 from harness.evidence import marks as objectives
 from harness.evidence.run_directory import Run, read_json
@@ -128,9 +128,9 @@ def _findings(judged: Mapping[str, Json], problems: list[str]) -> tuple[Finding,
             problems.append(f"findings.json: {text(each.get('verdict')) or 'nothing'!r} is no verdict")
             verdict = Verdict.UNKNOWN
         detail, hint, store, member = (text(each.get(name)) for name in ("detail", "hint", "store", "member"))
-        reason = named(each.get("reason")) or Reason.Unspecified
+        reason = from_name(each.get("reason")) or Reason.Unspecified
         objects = tuple(map(text, items(each, "objects")))
-        causes = tuple(filter(None, map(named, items(each, "causes"))))
+        causes = tuple(filter(None, map(from_name, items(each, "causes"))))
         check = text(each, "check") or "unnamed"
         found.append(Finding(check, verdict, reason, detail, hint, store, member, objects, causes))
     return tuple(sorted(found, key=lambda finding: WORST_FIRST.index(finding.verdict)))

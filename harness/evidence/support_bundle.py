@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from harness.core.redaction import hidden
+from harness.core.redaction import redact_bytes
 
 MAX_BYTES = 100_000_000
 """All of it is no larger: files that would make it so are named and left out, the largest first."""
@@ -43,7 +43,7 @@ def _redact(path: Path, secrets: frozenset[str]) -> None:
     changed = False
     with path.open("rb") as file, beside.open("wb") as clean:
         for line in file:
-            kept = hidden(line, secrets)
+            kept = redact_bytes(line, secrets)
             changed = changed or kept != line
             clean.write(kept)
     if changed:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.core.bank_workload import after, opening
+from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.model import Row
 from harness.evidence.write_history import FOREIGN, NOTHING, History, Shown
 
@@ -101,11 +101,11 @@ def states(shown: Shown) -> tuple[Mapping[str, int], ...]:
             fewest, fitting = misfits, []
         if misfits == fewest:
             fitting.append((n, [u for u in history.unanswered if _was_committed(shown, holds, u)]))
-    accounts = after(opening(), history.committed(history.before, len(history.place)))
+    accounts = balances_after(opening_balances(), history.committed(history.before, len(history.place)))
     result, last = [], 0
     for n, unanswered in fitting:
-        accounts, last = after(accounts, history.committed(last, n)), n
-        result.append(after(accounts, unanswered))
+        accounts, last = balances_after(accounts, history.committed(last, n)), n
+        result.append(balances_after(accounts, unanswered))
     return tuple(result)
 
 

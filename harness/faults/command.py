@@ -34,7 +34,7 @@ class Command(BaseFault):
         if unknown := set(self.pods) - set(target.store(self.store).members):
             raise FaultHadNoEffect(f"{self.store} has no {', '.join(sorted(unknown))}")
         self.undo(target)
-        parallel.each(self.pods, lambda pod: self._run(target, pod))
+        parallel.for_each(self.pods, lambda pod: self._run(target, pod))
         if self.restart:
             statefulset.restart(target, self.restart)
 

@@ -62,7 +62,7 @@ def unreadable(target: Target, pods: Collection[str] | None = None) -> Mapping[s
     """How every member, or every one of some `pods`, fails to answer. FaultHadNoEffect if one answers."""
     every = [(store, member) for store in target.stores for member in store.members]
     members = [(store, member) for store, member in every if pods is None or member in pods]
-    errors = parallel.each(members, lambda pair: _unreadable(*pair))
+    errors = parallel.for_each(members, lambda pair: _unreadable(*pair))
     return {f"read {member}": error for (_, member), error in zip(members, errors, strict=True)}
 
 

@@ -61,7 +61,7 @@ class LeaveLock(BaseFault):
                     raise NotYet("no lock in the repository")
 
             watch = partial(until, catch, waited_for=what, within_s=timeouts.DAMAGE_S, every_s=0.02)
-            parallel.beside(check, [watch])
+            parallel.alongside(check, [watch])
             if not caught:  # on a busy machine a small check can end before its lock is seen
                 raise NotYet("a check ended before its lock was seen")
             return caught

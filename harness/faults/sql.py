@@ -39,7 +39,7 @@ class Statement(BaseFault):
                 raise NotYet(f"{self.part} is still on {', '.join(left)}")
 
         damaged(nothing_left, waiting_for=f"{self.part} to be gone", within_s=timeouts.READ_S)
-        rows = parallel.each(members, lambda member: self._rows(target, member))
+        rows = parallel.for_each(members, lambda member: self._rows(target, member))
         return {
             f"{self.part} on {m}": "is gone" if n is None else "has no rows" for m, n in zip(members, rows, strict=True)
         }

@@ -63,7 +63,7 @@ class TurnBack(BaseFault):
 
         def older() -> Mapping[str, str]:
             # The others first: what they show now, a member that is not older has already.
-            shown = parallel.each(others, lambda member: {row.n for row in store.ledger(member)})
+            shown = parallel.for_each(others, lambda member: {row.n for row in store.ledger(member)})
             has = {row.n for row in store.ledger(self._pod)}
             lacking = {member: len(rows - has) for member, rows in zip(others, shown, strict=True)}
             if max(lacking.values()) < AHEAD:

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from harness.core.json import mapping, number
 from harness.core.model import Finding, Json, Verdict, worst
-from harness.core.text import many, one_line
+from harness.core.text import one_line, plural
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.evidence.signing import attestation
@@ -208,7 +208,7 @@ def _row(story: RunView, name: str, findings: Sequence[Finding]) -> Iterator[str
     verdict = worst(finding.verdict for finding in findings)
     shows = CHECKS.get(name, UNMAPPED)
     yield name
-    yield f"{SIGNS[verdict]} {verdict.name} ({many(len(findings), 'finding')})"
+    yield f"{SIGNS[verdict]} {verdict.name} ({plural(len(findings), 'finding')})"
     yield shows.shows if verdict is Verdict.PASS else f"It does not show: {shows.shows}"
     yield shows.lacks
     yield _where(story, findings)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from harness.core import resources
 from harness.core.json import flat, items, mapping, number, text
 from harness.core.model import Event, Json, Verdict
-from harness.core.text import duration, many, visible
+from harness.core.text import duration, plural, visible
 from harness.evidence.marks import DEFINITIONS, LEGS, MARKS
 from harness.evidence.run_view import RunView
 from harness.reports import migration, proof
@@ -125,7 +125,7 @@ def _said(event: Event) -> Said:
         text(data, "phase"),
         text(data, "errors"),
         text(data, "warnings"),
-        f"{many(number(data.get('hooks_attempted')) or 0, 'hook')} ran, {text(data.get('hooks_failed')) or 0} failed",
+        f"{plural(number(data.get('hooks_attempted')) or 0, 'hook')} ran, {text(data.get('hooks_failed')) or 0} failed",
         tuple(map(mapping, items(data, "volumes"))),
         tuple(map(text, items(data, "messages"))),
     )

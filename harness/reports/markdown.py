@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.core.json import text
 from harness.core.model import Finding, Verdict
 from harness.core.reason import Reason
-from harness.core.text import many, one_line
+from harness.core.text import one_line, plural
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.reports.equality import Member, stores
@@ -55,12 +55,12 @@ def _page(story: RunView) -> Iterator[str]:
     if told:
         yield from ("", "### What was found", "", *_findings(told))
     if passed := len(story.findings) - sum(1 for finding in told if finding in story.findings):
-        yield from ("", f"{many(passed, 'more finding')} passed." if told else f"{many(passed, 'finding')} passed.")
+        yield from ("", f"{plural(passed, 'more finding')} passed." if told else f"{plural(passed, 'finding')} passed.")
     if noticing:
         yield from ("", "### What else the checks said of it (it makes no verdict)", "")
         yield from _findings([finding for finding in story.recovery if finding.verdict is Verdict.FAIL])
         unsure = sum(1 for finding in story.recovery if finding.verdict is Verdict.UNKNOWN)
-        yield f"- {many(unsure, 'answer')} UNKNOWN; a drill that ends early does not come to all questions"
+        yield f"- {plural(unsure, 'answer')} UNKNOWN; a drill that ends early does not come to all questions"
     elif members := [(store.name, member) for store in read_back for member in store.members]:
         yield from ("", "### Members", "", line(("store", "member", "data", "health")), "|---|---|---|---|")
         yield from (line((store, *_member(member))) for store, member in members)
@@ -82,7 +82,7 @@ def _reason(finding: Finding) -> str:
 
 
 def _member(member: Member) -> tuple[str, str, str]:
-    differ = f", {many(len(member.differences), 'difference')}" if member.differences else ""
+    differ = f", {plural(len(member.differences), 'difference')}" if member.differences else ""
     return member.name, f"{member.state}{differ}", f"{member.health}{f', {member.role}' if member.role else ''}"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.checks.expectations import BY
 from harness.core.json import number, numbers
 from harness.core.model import Verdict
-from harness.core.text import duration, many
+from harness.core.text import duration, plural
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.reports import migration, proof
@@ -40,8 +40,8 @@ def figures(story: RunView, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
     judged, asked = story.judged, numbers(story.judged.get("objectives") or story.facts.get("objectives"))
     names = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
     rto_s, rpo_s, writes, skew_s, ticks = (number(judged.get(name)) for name in names)
-    lost = "" if writes is None else f"{many(writes, 'write')} lost; "
-    apart = "" if ticks is None else f"{many(ticks, 'tick')}; "
+    lost = "" if writes is None else f"{plural(writes, 'write')} lost; "
+    apart = "" if ticks is None else f"{plural(ticks, 'tick')}; "
     skew = Figure("Skew", "between stores", duration(skew_s), *_against(skew_s, asked.get("skew_s"), apart))
     return (
         Figure("RTO", "out of service", duration(rto_s), *_against(rto_s, asked.get("rto_s"))),

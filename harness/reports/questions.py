@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Finding, Json, Verdict, worst
-from harness.core.text import many
+from harness.core.text import plural
 from harness.evidence.run_view import RunView
 from harness.reports.summary import UNFENCED
 
@@ -87,13 +87,13 @@ def noticed(told: Mapping[str, Json]) -> str:
     """What a self-test came to: `119 of 120 sabotages noticed; among those missed: a row twice`."""
     missed = [text(each, "name") for each in items(told, "missed")]
     seen = number(told, "noticed") or 0
-    said = f"{seen:,.0f} of {many(seen + len(missed), 'sabotage')} noticed"
+    said = f"{seen:,.0f} of {plural(seen + len(missed), 'sabotage')} noticed"
     return f"{said}; among those missed: {', '.join(missed[:_FEW])}" if missed else said
 
 
 _COUNTED: Mapping[str, Callable[[int], str]] = {
-    "volume": lambda count: f"{many(count, 'volume')} gone",
-    "read": lambda count: f"{many(count, 'member')} cannot be read",
+    "volume": lambda count: f"{plural(count, 'volume')} gone",
+    "read": lambda count: f"{plural(count, 'member')} cannot be read",
 }
 """Of which kinds of damage there are many, by the first word of their names."""
 
@@ -138,7 +138,7 @@ def _receipts(story: RunView) -> list[str]:
     members = {name for names in story.members.values() for name in names}
     reads = story.of("digest")
     themselves = sum(1 for event in reads if event.data.get("answered_by") == event.data.get("member") in members)
-    return [f"{themselves} of {many(len(reads), 'answer')} came from the member that was asked"] if reads else []
+    return [f"{themselves} of {plural(len(reads), 'answer')} came from the member that was asked"] if reads else []
 
 
 def _self_tests(story: RunView) -> list[str]:

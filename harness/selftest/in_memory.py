@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from harness.core.bank_workload import after, opening
+from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.clock import Clock
 from harness.core.errors import FaultHadNoEffect
 from harness.core.model import (
@@ -165,7 +165,7 @@ class MemoryWriter:
             for state in members.values():
                 if not state.shows_new_writes:
                     continue
-                state.balances = after(state.balances, (operation.n,))
+                state.balances = balances_after(state.balances, (operation.n,))
                 rest = [row for row in state.ledger if row.key != operation.key]
                 new = [] if operation.verb == "delete" else [Row(operation.n, operation.key, operation.value)]
                 state.ledger = rest + new
@@ -201,13 +201,13 @@ class MemoryStore:
         for state in self._world.members[self.name].values():
             for table in dataset.tables(self.name):
                 state.tables[table] = list(dataset.rows(self.name, table))
-            state.balances = opening()
+            state.balances = opening_balances()
             state.definitions = dict.fromkeys(DEFINITIONS, "as made")
 
     def forget_writes(self) -> None:
         """Empty the ledger on every member."""
         for state in self._world.members[self.name].values():
-            state.ledger, state.balances = [], opening()
+            state.ledger, state.balances = [], opening_balances()
 
     def health(self, member: str) -> Health:
         """Well unless the world says otherwise."""

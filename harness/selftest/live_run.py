@@ -6,7 +6,7 @@ import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.clusters.cached_forwards import KeptForwards
+from harness.clusters.cached_forwards import CachedForwards
 from harness.core import paths
 from harness.core.model import Json
 from harness.evidence import run_directory
@@ -35,7 +35,7 @@ def self_test(options: Options, progress: Progress) -> dict[str, Json]:
         progress.say(f"{'MISSED' if outcome.missed else 'detected'}: {outcome.store} {outcome.name}. {outcome.missed}")
 
     def mutate(parts: Parts, run: Path) -> None:
-        with contextlib.closing(KeptForwards(parts.cluster)) as cluster:
+        with contextlib.closing(CachedForwards(parts.cluster)) as cluster:
             stores = tuple(
                 DATASTORES[name](cluster, NAMESPACE, secret) for name, secret in parts.deployment.credentials.items()
             )

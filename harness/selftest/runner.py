@@ -98,7 +98,7 @@ def live_outcomes(
         return _reported(mutator.outcomes(catalogue.mutations(store.name)), report)
 
     mutated = tuple(stores)
-    found = [seen for each in parallel.each(mutated, mutate) for seen in each]
+    found = [seen for each in parallel.for_each(mutated, mutate) for seen in each]
     for store in mutated:
         mutations = object_mutations.catalogue(namespace, store.name, SERVICES[store.name])
         found += _reported(object_mutations.outcomes(base, kubectl, namespace, mutations), report)

@@ -33,7 +33,7 @@ class DatabaseReader:
 
         ToolFailed, TimedOut if it is the API server that does not answer.
         """
-        answers = parallel.each(databases, lambda database: self._answers(database, within_s))
+        answers = parallel.for_each(databases, lambda database: self._answers(database, within_s))
         answered = [database for database, answer in zip(databases, answers, strict=True) if answer]
         if len(answered) == len(databases):
             self.journal.mark("T7")

@@ -10,7 +10,7 @@ from harness.core import wait
 from harness.core.clock import Clock
 from harness.core.json import items, mapping, number, text
 from harness.core.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, Json
-from harness.core.text import duration, many, one_line
+from harness.core.text import duration, one_line, plural
 from harness.evidence.marks import MARKS
 from harness.reports.questions import damage_in_words, noticed
 from harness.workflows.drill.request import Options
@@ -73,7 +73,7 @@ class Progress:
             return "no past run like it went so far"
         goes_on = ahead and ahead[0] in self.begun_s
         spent_s = min(at_s - self.begun_s[ahead[0]], self._before.steps_s[ahead[0]]) if goes_on else 0
-        return f"about {duration(usual_s - spent_s)} left by {many(self._before.runs, 'past run')}"
+        return f"about {duration(usual_s - spent_s)} left by {plural(self._before.runs, 'past run')}"
 
     def now_s(self) -> float:
         """The moment of the drill; 0 before it begins."""
@@ -164,7 +164,7 @@ def _picture(progress: Progress, lines: list[str], spinner: RenderableType) -> R
     whole = Table.grid()
     whole.add_row(table)
     whole.add_row(Text(f"{duration(progress.now_s())} so far; {progress.left(progress.now_s())}", style="bold"))
-    for each in wait.under_way():
+    for each in wait.pending():
         seen = one_line(f"waiting for {each.waited_for}; last seen: {each.last_seen}")
         whole.add_row(Text(seen, style="yellow", no_wrap=True, overflow="ellipsis"))
     for line in lines[-_SHOWN:]:
@@ -181,7 +181,7 @@ def _steps(progress: Progress) -> tuple[str, ...]:
 def _count(data: Json, name: str, thing: str) -> str:
     """How many things an event has: a number, or the length of a list or an object."""
     value = mapping(data).get(name)
-    return many(number(value) or len(items(value)) or len(mapping(value)), thing)
+    return plural(number(value) or len(items(value)) or len(mapping(value)), thing)
 
 
 def _stored(data: Json) -> str:

@@ -6,40 +6,40 @@ from collections.abc import Mapping, Sequence
 
 from harness.backups.velero_install import NAMESPACE as VELERO
 from harness.clusters.permissions_file import ProofPermission
-from harness.clusters.rbac import RBAC, NamespaceRole, Right, rights
+from harness.clusters.rbac import RBAC, NamespaceRole, Permission, rights
 
 _READ = "get list watch"
 
 # ---------------------------------------------------------------- drills
 
 
-def drill_outside(namespace: str, velero: str) -> tuple[Right, ...]:
+def drill_outside(namespace: str, velero: str) -> tuple[Permission, ...]:
     """What a drill needs outside its own namespace: to create and remove that, and to use the existing Velero."""
     return (
-        Right("create", "namespaces"),
+        Permission("create", "namespaces"),
         *rights(f"{_READ} patch delete", "namespaces", name=namespace),
         # The UIDs of lost claims and volumes show that they are gone, also when the namespace is.
         *rights("list", "persistentvolumes persistentvolumeclaims"),
-        Right("get", "storageclasses", "storage.k8s.io"),
-        Right("get", "deployments", "apps", "velero", velero),
-        Right("get", "daemonsets", "apps", "node-agent", velero),
-        Right("list", "secrets", "", "velero-repo-credentials", velero),
-        Right("get", "backupstoragelocations", "velero.io", namespace=velero),
+        Permission("get", "storageclasses", "storage.k8s.io"),
+        Permission("get", "deployments", "apps", "velero", velero),
+        Permission("get", "daemonsets", "apps", "node-agent", velero),
+        Permission("list", "secrets", "", "velero-repo-credentials", velero),
+        Permission("get", "backupstoragelocations", "velero.io", namespace=velero),
         *rights("create list", "backups restores deletebackuprequests", "velero.io", namespace=velero),
         *rights("list", "podvolumebackups podvolumerestores", "velero.io", namespace=velero),
     )
 
 
-def drill_inside(namespace: str) -> tuple[Right, ...]:
+def drill_inside(namespace: str) -> tuple[Permission, ...]:
     """What a drill needs in its own namespace: to read everything, and to create and break what is in it."""
     return (
         *rights(_READ, "*", "*", namespace=namespace),
         *rights("create patch delete", "configmaps secrets pods", namespace=namespace),
         *rights("create patch", "services", namespace=namespace),
-        Right("delete", "persistentvolumeclaims", namespace=namespace),
+        Permission("delete", "persistentvolumeclaims", namespace=namespace),
         *rights("create", "pods/exec pods/portforward", namespace=namespace),
         *rights("create patch delete", "statefulsets", "apps", namespace=namespace),
-        Right("patch", "statefulsets/scale", "apps", namespace=namespace),
+        Permission("patch", "statefulsets/scale", "apps", namespace=namespace),
     )
 
 
@@ -58,19 +58,19 @@ _CRDS = (
 )
 
 
-def proof_outside(permission: ProofPermission) -> tuple[Right, ...]:
+def proof_outside(permission: ProofPermission) -> tuple[Permission, ...]:
     """What a proof needs outside its namespaces."""
     crds, group = "customresourcedefinitions", "apiextensions.k8s.io"
     return (
-        Right("create", "namespaces"),
+        Permission("create", "namespaces"),
         *(right for name in permission.all for right in rights(f"{_READ} delete", "namespaces", name=name)),
-        Right("list", "persistentvolumes"),
-        Right("get", "storageclasses", "storage.k8s.io"),
-        *(Right("get", crds, group, f"{kind}.velero.io") for kind in _CRDS.split()),
-        *((Right("create", crds, group),) if permission.makes_crds else ()),
+        Permission("list", "persistentvolumes"),
+        Permission("get", "storageclasses", "storage.k8s.io"),
+        *(Permission("get", crds, group, f"{kind}.velero.io") for kind in _CRDS.split()),
+        *((Permission("create", crds, group),) if permission.makes_crds else ()),
         # Whether Velero's account has its rights is reviewed before that account exists.
-        Right("create", "subjectaccessreviews", "authorization.k8s.io"),
-        Right("create", "rolebindings", RBAC),
+        Permission("create", "subjectaccessreviews", "authorization.k8s.io"),
+        Permission("create", "rolebindings", RBAC),
         *(
             right
             for role in (PROOF_ROLE, PROOF_VELERO_ROLE)
@@ -90,15 +90,15 @@ def proof_inside(namespace: str) -> NamespaceRole:
             *rights("create", core, namespace=namespace),
             *rights("create", "deployments daemonsets", "apps", namespace=namespace),
             *rights("create", "networkpolicies", "networking.k8s.io", namespace=namespace),
-            Right("create", "backupstoragelocations", "velero.io", namespace=namespace),
-            Right("delete", "pods", namespace=namespace),
+            Permission("create", "backupstoragelocations", "velero.io", namespace=namespace),
+            Permission("delete", "pods", namespace=namespace),
             # The finalizer of a restore blocks the namespace once its Velero is gone.
             *rights("create patch delete", "restores", "velero.io", namespace=namespace),
         ),
     )
 
 
-def proof_velero_outside() -> tuple[Right, ...]:
+def proof_velero_outside() -> tuple[Permission, ...]:
     """What the proof's Velero must read in the whole cluster.
 
     Its node agents (1.16) have a cache without namespaces: so they ask for Secrets and claims everywhere, though they
@@ -112,7 +112,7 @@ def proof_velero_outside() -> tuple[Right, ...]:
     )
 
 
-def proof_velero_inside(namespace: str) -> tuple[Right, ...]:
+def proof_velero_inside(namespace: str) -> tuple[Permission, ...]:
     """What the proof's Velero does in each of its namespaces: keep its records, and restore."""
     core = "configmaps persistentvolumeclaims pods secrets serviceaccounts"
     return (
@@ -121,7 +121,7 @@ def proof_velero_inside(namespace: str) -> tuple[Right, ...]:
         *rights("create patch update", "deployments replicasets statefulsets", "apps", namespace=namespace),
         *rights("create patch update delete", "*", "velero.io", namespace=namespace),
         *rights("create patch", "events", namespace=namespace),
-        Right("create", "pods/exec", namespace=namespace),  # hooks of a restore
+        Permission("create", "pods/exec", namespace=namespace),  # hooks of a restore
     )
 
 
@@ -133,28 +133,30 @@ MIGRATION_ROLE = "drillproof-migrate"
 _GROUPS = {"deployment": "apps", "statefulset": "apps", "cronjob": "batch"}
 
 
-def migration_source(namespaces: Sequence[str], read: Mapping[str, str]) -> tuple[Right, ...]:
+def migration_source(namespaces: Sequence[str], read: Mapping[str, str]) -> tuple[Permission, ...]:
     """What is needed outside the source's namespace; to `read` are kinds of the whole cluster with their groups."""
     return (
-        *(Right("list", "namespaces", name=name) for name in namespaces),
-        *(Right("list", kind, group) for kind, group in read.items()),
+        *(Permission("list", "namespaces", name=name) for name in namespaces),
+        *(Permission("list", kind, group) for kind, group in read.items()),
         *_migration_velero("podvolumebackups"),
-        Right("create", "backups", "velero.io", namespace=VELERO),
+        Permission("create", "backups", "velero.io", namespace=VELERO),
     )
 
 
-def migration_target(namespace: str, cluster: str, read: Mapping[str, str], *, maps_classes: bool) -> tuple[Right, ...]:
+def migration_target(
+    namespace: str, cluster: str, read: Mapping[str, str], *, maps_classes: bool
+) -> tuple[Permission, ...]:
     """What is needed outside the target's namespace, and to create and remove it; `cluster` identifies the cluster."""
     mapping = (
-        Right("create", "configmaps", namespace=VELERO),
+        Permission("create", "configmaps", namespace=VELERO),
         *rights("get patch delete", "configmaps", "", "storage-classes", VELERO),
     )
     return (
-        Right("list", "namespaces", name=cluster),
+        Permission("list", "namespaces", name=cluster),
         *rights("list delete", "namespaces", name=namespace),
-        Right("create", "namespaces"),
-        *(Right("list", kind, group) for kind, group in read.items()),
-        Right("list", "persistentvolumes"),
+        Permission("create", "namespaces"),
+        *(Permission("list", kind, group) for kind, group in read.items()),
+        Permission("list", "persistentvolumes"),
         *_migration_velero("podvolumerestores"),
         *rights("create list", "restores", "velero.io", namespace=VELERO),
         *(mapping if maps_classes else ()),
@@ -168,9 +170,9 @@ def migration_inside(namespace: str, writers: Sequence[str]) -> NamespaceRole:
         namespace,
         MIGRATION_ROLE,
         (
-            Right("list", "*", "*", namespace=namespace),
+            Permission("list", "*", "*", namespace=namespace),
             *rights("get", "pods pods/log", namespace=namespace),
-            Right("create", "pods/exec", namespace=namespace),
+            Permission("create", "pods/exec", namespace=namespace),
             *(
                 right
                 for kind, _, name in stopped
@@ -180,11 +182,11 @@ def migration_inside(namespace: str, writers: Sequence[str]) -> NamespaceRole:
     )
 
 
-def _migration_velero(copies: str) -> tuple[Right, ...]:
+def _migration_velero(copies: str) -> tuple[Permission, ...]:
     """To read a Velero's state and its records of copies."""
     return (
         *rights("list", "deployments daemonsets", "apps", namespace=VELERO),
-        Right("list", "configmaps", namespace=VELERO),
-        Right("list", "secrets", name="velero-repo-credentials", namespace=VELERO),
+        Permission("list", "configmaps", namespace=VELERO),
+        Permission("list", "secrets", name="velero-repo-credentials", namespace=VELERO),
         *rights("list", f"backupstoragelocations backups {copies}", "velero.io", namespace=VELERO),
     )

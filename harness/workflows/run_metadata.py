@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.checks.proof_metrics import EXCLUSIONS as NOT_COMPARED
-from harness.clusters.environment import Ground
+from harness.clusters.environment import Environment
 from harness.core import paths, process
 from harness.core.errors import HarnessError
 from harness.core.model import Json, Objectives, Plan
@@ -61,7 +61,7 @@ def of_databases(databases: Iterable[Database]) -> dict[str, dict[str, Json]]:
     return {each.kind: dict(NOT_COMPARED[each.kind]) for each in databases}
 
 
-def of_drill(options: Options, application: Application, ground: Ground) -> dict[str, Json]:
+def of_drill(options: Options, application: Application, ground: Environment) -> dict[str, Json]:
     """All that run.json says of a drill."""
     scenario, brought = options.scenario, application.by_manifests
     kinds = {name: application.kind(name) for name in options.stores}

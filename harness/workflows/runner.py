@@ -12,7 +12,7 @@ from harness import reports
 from harness.checks import judge
 from harness.core.errors import HarnessError, Interrupted, Misconfigured, Unreadable
 from harness.core.model import Event, Verdict
-from harness.core.redaction import hidden
+from harness.core.redaction import redact_bytes
 from harness.evidence import journal
 from harness.evidence.signing import attestation, keys
 from harness.evidence.signing.keys import PrivateKey
@@ -110,7 +110,9 @@ def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "error.txt").write_bytes(hidden(traceback.format_exc().encode(errors="backslashreplace"), secrets))
+        (folder / "error.txt").write_bytes(
+            redact_bytes(traceback.format_exc().encode(errors="backslashreplace"), secrets)
+        )
     except OSError:
         return ""
     return f" (more in {folder / 'error.txt'})"

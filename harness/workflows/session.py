@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from harness.clusters.environment import SiteCluster
+from harness.clusters.environment import EnvironmentCluster
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError
 from harness.core.model import Event, Json, Verdict
@@ -31,7 +31,7 @@ class Session:
     def __init__(self, self_test: SelfTest) -> None:
         """Creates nothing yet. `self_test` runs once, before the first run; its result is evidence of every run."""
         self._self_test = self_test
-        self._cluster: SiteCluster | None = None
+        self._cluster: EnvironmentCluster | None = None
         self._keep = False
         self._hidden: frozenset[str] = frozenset()
 

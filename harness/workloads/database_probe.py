@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.core import timeouts
 from harness.core.errors import HarnessError
 from harness.core.json import at, items, text
-from harness.core.kubernetes import Object, RunsKubectl, condition, find, name_of, objects, standing, unschedulable
+from harness.core.kubernetes import Object, RunsKubectl, condition, describe_pod, find, name_of, objects, unschedulable
 from harness.core.model import Digest, Part
 from harness.core.wait import NotYet
 from harness.workloads.detection import Database
@@ -66,7 +66,7 @@ class DatabaseProbe:
         if why := why_it_cannot_run(pod):
             raise CannotRun(why)
         if not _runs(pod, database.container):
-            raise NotYet(standing(pod))
+            raise NotYet(describe_pod(pod))
         try:
             self._do(database, "ready")
         except InvalidOutput as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.core import timeouts, wait
 from harness.core.errors import Misconfigured
 from harness.core.json import at, mapping, text
-from harness.core.kubernetes import LABEL, Object, condition, documents, make_anew, name_of, objects, standing
+from harness.core.kubernetes import LABEL, Object, condition, describe_pod, documents, name_of, objects, recreate_pods
 from harness.core.model import Json
 from harness.core.ports import Cluster
 from harness.core.reason import Reason
@@ -86,11 +86,11 @@ class Deployment:
         """The pods that are not Ready, with the state of their containers."""
         pods = objects(self.cluster.kubectl, "pods", "-n", self.namespace)
         unready = (pod for pod in pods if _is_to_run(pod) and condition(pod, "Ready") != "True")
-        return tuple(f"{name_of(pod)} {standing(pod)}" for pod in unready)
+        return tuple(f"{name_of(pod)} {describe_pod(pod)}" for pod in unready)
 
     def restart(self, members: Sequence[str]) -> dict[str, dict[str, Json]]:
         """Delete every member's pod at once, as in a power cut. Returns their old and new UIDs, ready or not."""
-        return make_anew(self.cluster.kubectl, self.namespace, members, within_s=timeouts.HEALTHY_S)
+        return recreate_pods(self.cluster.kubectl, self.namespace, members, within_s=timeouts.HEALTHY_S)
 
     def remove(self) -> None:
         """Delete the namespace, if it exists. Misconfigured if drillproof did not create it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.core.model import Health
-from harness.core.reason import Reason, ordered
+from harness.core.reason import Reason, by_precedence
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,6 @@ def health_of(problems: Iterable[Problem], *, good: str, role: str, identity: st
         detail="; ".join(each.detail for each in wrong) or good,
         role=role,
         identity=identity,
-        reasons=ordered(each.reason for each in wrong),
+        reasons=by_precedence(each.reason for each in wrong),
         objects=tuple(name for each in wrong for name in each.objects),
     )

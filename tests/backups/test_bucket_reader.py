@@ -16,7 +16,7 @@ from nightly import Nightly, copy, good
 from types_boto3_s3.client import S3Client
 
 from harness.backups import bucket_reader
-from harness.backups.bucket_reader import Credentials, Place, S3Source, Thing, differences, fingerprint
+from harness.backups.bucket_reader import BucketLocation, Credentials, S3Reader, StoredObject, differences, fingerprint
 from harness.cli import app as cli
 from harness.clusters import local
 from harness.core.errors import Misconfigured
@@ -98,13 +98,13 @@ def store() -> Iterator[Store]:
         thread.join()
 
 
-def at(store: Store, prefix: str = "") -> S3Source:
-    return S3Source(Place("theirs", prefix, store.url), Credentials("key", "other-secret"))
+def at(store: Store, prefix: str = "") -> S3Reader:
+    return S3Reader(BucketLocation("theirs", prefix, store.url), Credentials("key", "other-secret"))
 
 
 def test_a_bucket_is_listed_below_its_prefix(store: Store) -> None:
     store.things = {"team/velero/backups/x": b"12", "other": b""}
-    assert at(store, "team/velero").listing() == {"backups/x": Thing(2, '"2e"')}
+    assert at(store, "team/velero").listing() == {"backups/x": StoredObject(2, '"2e"')}
     assert at(store, "team/velero").read("backups/x") == b"12"
 
 
@@ -136,7 +136,7 @@ def test_what_the_bucket_refuses_is_one_line_that_says_what_to_do(store: Store, 
 
 
 def test_a_store_that_nobody_answers_for_is_named() -> None:
-    nobody = S3Source(Place("theirs", "", "http://127.0.0.1:1"), Credentials("key", "other-secret"))
+    nobody = S3Reader(BucketLocation("theirs", "", "http://127.0.0.1:1"), Credentials("key", "other-secret"))
     with pytest.raises(Misconfigured, match=r"127\.0\.0\.1:1"):
         nobody.listing()
 
@@ -149,13 +149,13 @@ def test_an_object_that_went_meanwhile_is_told(store: Store) -> None:
 def test_credentials_are_read_from_veleros_own_file(tmp_path: Path) -> None:
     file = tmp_path / "credentials"
     file.write_text("[default]\naws_access_key_id = key%1\naws_secret_access_key=se=cret\naws_session_token=t\n")
-    assert bucket_reader.credentials(file, {}) == Credentials("key%1", "se=cret", "t")
-    assert "se=cret" not in repr(bucket_reader.credentials(file, {}))
+    assert bucket_reader.read_credentials(file, {}) == Credentials("key%1", "se=cret", "t")
+    assert "se=cret" not in repr(bucket_reader.read_credentials(file, {}))
 
 
 def test_credentials_come_from_the_environment_else() -> None:
     env = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    assert bucket_reader.credentials(None, env) == Credentials("a", "b")
+    assert bucket_reader.read_credentials(None, env) == Credentials("a", "b")
 
 
 BAD_FILES = ("", "[other]\naws_access_key_id=x\n", "aws_access_key_id=x\n", "[default]\naws_access_key_id=x\n")
@@ -165,18 +165,23 @@ BAD_FILES = ("", "[other]\naws_access_key_id=x\n", "aws_access_key_id=x\n", "[de
 def test_a_file_without_credentials_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "c").write_text(text)
     with pytest.raises(Misconfigured, match=r"tmp|c needs a section|cannot be read") as error:
-        bucket_reader.credentials(tmp_path / "c", {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+        bucket_reader.read_credentials(tmp_path / "c", {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
     assert "\n" not in str(error.value)
 
 
 def test_no_credentials_at_all_is_refused_with_how_to_give_them() -> None:
     with pytest.raises(Misconfigured, match="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file"):
-        bucket_reader.credentials(None, {})
+        bucket_reader.read_credentials(None, {})
 
 
 def test_every_difference_of_two_listings_is_seen() -> None:
-    before = {"a": Thing(1, "x"), "b": Thing(1, "x"), "c": Thing(1, "x"), "d": Thing(1, "x")}
-    after = {"a": Thing(1, "x"), "b": Thing(2, "x"), "c": Thing(1, "y"), "e": Thing(1, "x")}
+    before = {
+        "a": StoredObject(1, "x"),
+        "b": StoredObject(1, "x"),
+        "c": StoredObject(1, "x"),
+        "d": StoredObject(1, "x"),
+    }
+    after = {"a": StoredObject(1, "x"), "b": StoredObject(2, "x"), "c": StoredObject(1, "y"), "e": StoredObject(1, "x")}
     assert differences(before, after) == ("d is gone", "b was changed", "c was changed", "e was added")
     assert fingerprint(before) == fingerprint(dict(reversed(before.items()))) != fingerprint(after)
 
@@ -193,7 +198,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials, and no machine that a cluster could be made on."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    monkeypatch.setattr(local, "ensure", lambda *_: pytest.fail("a cluster was about to be made"))
+    monkeypatch.setattr(local, "prepare", lambda *_: pytest.fail("a cluster was about to be made"))
 
 
 def asked_for_nothing(_: Store) -> None: ...
@@ -220,7 +225,7 @@ REFUSED_BEFORE = (
     (refusing, "the credentials are wrong"),
     (running, "is still running"),
     (without_secret, "lacks Secrets"),
-    (without_database, "no database was found"),
+    (without_database, "--database KIND=NAMESPACE/POD"),
 )
 
 

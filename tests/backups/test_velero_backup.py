@@ -10,13 +10,13 @@ import pytest
 from nightly import NAME, Nightly, claim, copy, good, pod, secret
 
 from harness.backups import velero_backup
-from harness.backups.velero_backup import Claim, Recorded
+from harness.backups.velero_backup import BackupRecord, Claim
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.model import Json
 
 
-def read(bucket: Nightly, name: str = "newest") -> Recorded:
-    return velero_backup.read(bucket, bucket.listing(), name)
+def read(bucket: Nightly, name: str = "newest") -> BackupRecord:
+    return velero_backup.read_backup(bucket, bucket.listing(), name)
 
 
 def test_a_backup_is_read_from_its_bucket_alone() -> None:

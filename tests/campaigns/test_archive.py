@@ -13,7 +13,7 @@ import signed_runs
 from object_store import ObjectStore, serve
 from signed_runs import NOW, SignedRuns
 
-from harness.backups.bucket_reader import Credentials, Place
+from harness.backups.bucket_reader import BucketLocation, Credentials
 from harness.campaigns.schedule.archive import Archive
 from harness.cli import app as cli
 from harness.core.errors import HarnessError, Misconfigured
@@ -45,7 +45,7 @@ def store() -> Iterator[ObjectStore]:
 
 
 def at(store: ObjectStore, key: keys.PrivateKey | None = KEY) -> Archive:
-    return Archive(Place("theirs", "team/dr", store.url), Credentials("key", "other-secret"), key, ())
+    return Archive(BucketLocation("theirs", "team/dr", store.url), Credentials("key", "other-secret"), key, ())
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from object_store import serve
 
-from harness.backups.bucket_reader import Credentials, Place
+from harness.backups.bucket_reader import BucketLocation, Credentials
 from harness.campaigns.schedule import attempt as attempts
 from harness.campaigns.schedule import attempt_log
 from harness.campaigns.schedule.archive import Archive
@@ -206,7 +206,9 @@ def test_what_is_past_its_time_may_be_missing_and_nothing_younger(days: Days) ->
 
 def test_what_is_deleted_here_is_still_in_the_archive(days: Days) -> None:
     with serve() as store:
-        there = Archive(Place("theirs", "dr", store.url), Credentials("key", "other-secret"), keys.signer(), ())
+        there = Archive(
+            BucketLocation("theirs", "dr", store.url), Credentials("key", "other-secret"), keys.signer(), ()
+        )
         there.open(write=True)
         for name, data in days.files().items():
             there.note("daily", name, data)

@@ -18,7 +18,7 @@ from receiver import Receiver, listening
 from signed_runs import SignedRuns
 from test_schema import wrong
 
-from harness.backups.bucket_reader import Credentials, Place
+from harness.backups.bucket_reader import BucketLocation, Credentials
 from harness.campaigns.schedule import attempt as attempts
 from harness.campaigns.schedule import attempt_log
 from harness.campaigns.schedule import job as jobs
@@ -124,7 +124,7 @@ def archived(store: ObjectStore) -> tuple[attempts.Attempt, ...]:
 
 
 def archive(store: ObjectStore) -> Archive:
-    return Archive(Place("theirs", "dr", store.url), Credentials("key", "other-secret"), keys.signer(), ())
+    return Archive(BucketLocation("theirs", "dr", store.url), Credentials("key", "other-secret"), keys.signer(), ())
 
 
 def test_what_passed_is_kept_and_told(weekly: Weekly, store: ObjectStore, receiver: Receiver, tmp_path: Path) -> None:

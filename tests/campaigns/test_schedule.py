@@ -86,7 +86,7 @@ def test_without_systemd_only_plain_words_are_taken(monkeypatch: pytest.MonkeyPa
 @given(st.integers(1, 999_999))
 def test_a_length_of_time_is_read_as_it_was_written(minutes: int) -> None:
     length = timedelta(minutes=minutes)
-    assert durations.parse("--every", durations.exact(length)) == length
+    assert durations.parse("--every", durations.compact(length)) == length
 
 
 LENGTHS = (
@@ -100,7 +100,7 @@ LENGTHS = (
 
 @pytest.mark.parametrize(("length", "said"), LENGTHS)
 def test_a_length_of_time_in_words(length: timedelta, said: str) -> None:
-    assert durations.words(length) == said
+    assert durations.humanize(length) == said
 
 
 # ---------------------------------------------------------------- systemd

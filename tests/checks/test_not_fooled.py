@@ -32,7 +32,7 @@ from test_schema import wrong
 from test_webhook import receiver as receiver  # noqa: PLC0414 # a fixture
 
 from harness.backups import velero_backup
-from harness.backups.bucket_reader import Credentials, Place
+from harness.backups.bucket_reader import BucketLocation, Credentials
 from harness.campaigns import trend
 from harness.campaigns import trend_page as pages
 from harness.campaigns.matrix.results import all_drills, drilled, rows
@@ -265,11 +265,11 @@ def test_a_volume_of_a_pod_that_had_failed_when_the_backup_was_taken_is_missed(
     meta: Json = {"name": "db-1", "namespace": "shop", "annotations": annotations}
     evicted: dict[str, Json] = {**pod("db-1"), "metadata": meta, "status": {"phase": phase}}
     bucket = good(pods=[pod(), evicted], persistentvolumeclaims=[claim(), claim("data-db-1")])
-    assert velero_backup.read(bucket, bucket.listing(), NAME).missed == missed
+    assert velero_backup.read_backup(bucket, bucket.listing(), NAME).missed == missed
     # What is left of an evicted pod of a Deployment, whose successor has the claim.
     evicted["spec"] = pod()["spec"]
     bucket = good(pods=[pod(), evicted])
-    assert velero_backup.read(bucket, bucket.listing(), NAME).missed == ()
+    assert velero_backup.read_backup(bucket, bucket.listing(), NAME).missed == ()
 
 
 def of_claim(name: str, claim: str, phase: str = "Pending", **annotations: Json) -> dict[str, Json]:
@@ -300,7 +300,7 @@ def test_a_volume_is_missed_where_the_backup_itself_asks_for_all_of_them(
     spec: dict[str, Json], other: dict[str, Json], missed: tuple[str, ...]
 ) -> None:
     bucket = good(pods=[pod(), other], persistentvolumeclaims=[claim(), claim("uploads")]).backup(spec=spec)
-    assert velero_backup.read(bucket, bucket.listing(), NAME).missed == missed
+    assert velero_backup.read_backup(bucket, bucket.listing(), NAME).missed == missed
 
 
 def test_an_empty_volume_and_one_that_was_snapshotted_are_not_missed() -> None:
@@ -312,7 +312,7 @@ def test_an_empty_volume_and_one_that_was_snapshotted_are_not_missed() -> None:
     snapshot = [{"pvcNamespace": "shop", "pvcName": "index", "backupMethod": "CSISnapshot"}]
     bucket.things[f"backups/{NAME}/{NAME}-volumeinfo.json.gz"] = gzip.compress(json.dumps(snapshot).encode())
     bucket.backup(spec=ALL_VOLUMES)
-    assert velero_backup.read(bucket, bucket.listing(), NAME).missed == ()
+    assert velero_backup.read_backup(bucket, bucket.listing(), NAME).missed == ()
 
 
 def test_a_second_database_of_another_kind_in_one_pod_is_read_too() -> None:
@@ -376,9 +376,9 @@ def test_the_newest_of_a_schedule_is_proved_whatever_others_did_since(prove: Pro
     assert (facts["backup"]["name"], facts["backup"]["schedule"]) == (NAME, "shop-nightly")
     bucket.backup("b2", "2026-01-04T02:00:00Z", schedule="shop-nightly", phase="Failed")
     with pytest.raises(Misconfigured, match=r"b2.*Failed"):
-        velero_backup.read(bucket, bucket.listing(), velero_backup.NEWEST, "shop-nightly")
+        velero_backup.read_backup(bucket, bucket.listing(), velero_backup.NEWEST, "shop-nightly")
     with pytest.raises(Misconfigured, match=r"schedule .*shop.*bank, shop-nightly"):
-        velero_backup.read(bucket, bucket.listing(), velero_backup.NEWEST, "shop")
+        velero_backup.read_backup(bucket, bucket.listing(), velero_backup.NEWEST, "shop")
 
 
 AT = "2026-01-02T03:00:00+00:00"
@@ -555,7 +555,7 @@ def test_what_passes_elsewhere_does_not_let_the_last_proof_go(tmp_path: Path, mo
     (tmp_path / "runs").mkdir()
     folder = SignedRuns(signed_runs.good(tmp_path / "good"), tmp_path / "runs", keys.fresh(), monkeypatch)
     with serve() as store:
-        archive = Archive(Place("theirs", "dr", store.url), Credentials("key", "other-secret"), folder.key, ())
+        archive = Archive(BucketLocation("theirs", "dr", store.url), Credentials("key", "other-secret"), folder.key, ())
         archive.open(write=True)
         for days, bucket in ((90, "backups"), (1, "others")):
             archive.put(folder.add(days, **of_bucket(bucket)), timedelta(days=30))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.images.layers import Layer, LayerWriter, Picture, digest_of, write_archive
+from harness.clusters.images.layers import Layer, LayerWriter, OciImage, digest_of, write_archive
 from harness.clusters.images.registry import check_programs
 from harness.clusters.images.versions import Image
 from harness.core.errors import Misconfigured
@@ -67,7 +67,7 @@ def test_a_tree_is_its_accounts_below_its_new_folder(tmp_path: Path) -> None:
 
 def test_an_archive_has_shared_layers_once(tmp_path: Path) -> None:
     base, top = layer(tmp_path / "base", "/bin/sh"), layer(tmp_path / "top", "/bin/top")
-    pictures = [Picture(("docker.io/a:1", "docker.io/b:1"), (base, top), {"Cmd": ["a"]}), Picture(("c:1",), (base,))]
+    pictures = [OciImage(("docker.io/a:1", "docker.io/b:1"), (base, top), {"Cmd": ["a"]}), OciImage(("c:1",), (base,))]
     write_archive(tmp_path / "archive", pictures, "amd64")
     with tarfile.open(tmp_path / "archive") as tar:
         names = tar.getnames()
@@ -85,13 +85,13 @@ def test_an_archive_has_shared_layers_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["sh", "/bin/sh", "/usr/bin/sh"])
 def test_a_program_is_found_in_path_and_by_its_place(tmp_path: Path, program: str) -> None:
-    picture = Picture(("x.io/a:1",), (layer(tmp_path / "a", "/bin/sh"),))
+    picture = OciImage(("x.io/a:1",), (layer(tmp_path / "a", "/bin/sh"),))
     check_programs(Image("a", "x.io/a:1", ("a",), programs=(program,)), picture)
 
 
 @pytest.mark.parametrize("program", ["mysqld", "/sbin/sh", "/usr/local/bin/sh"])
 def test_a_missing_program_is_named_with_its_image(tmp_path: Path, program: str) -> None:
-    picture = Picture(("x.io/a:1",), (layer(tmp_path / "a", "/bin/sh"),))
+    picture = OciImage(("x.io/a:1",), (layer(tmp_path / "a", "/bin/sh"),))
     with pytest.raises(Misconfigured, match=rf"x\.io/a:1 has no {program}"):
         check_programs(Image("a", "x.io/a:1", ("a",), programs=(program,)), picture)
 
@@ -99,6 +99,6 @@ def test_a_missing_program_is_named_with_its_image(tmp_path: Path, program: str)
 def test_an_images_own_path_is_searched(tmp_path: Path) -> None:
     made = layer(tmp_path / "a", "/opt/bin/x")
     image = Image("a", "x.io/a:1", ("a",), programs=("x",))
-    check_programs(image, Picture(("x.io/a:1",), (made,), {"Env": ["PATH=/opt/bin"]}))
+    check_programs(image, OciImage(("x.io/a:1",), (made,), {"Env": ["PATH=/opt/bin"]}))
     with pytest.raises(Misconfigured):
-        check_programs(image, Picture(("x.io/a:1",), (made,)))
+        check_programs(image, OciImage(("x.io/a:1",), (made,)))

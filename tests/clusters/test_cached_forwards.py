@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from harness.clusters.cached_forwards import KeptForwards
+from harness.clusters.cached_forwards import CachedForwards
 from harness.core.errors import ToolFailed
 from harness.core.ports import Cluster
 
@@ -29,7 +29,7 @@ class Counting:
 
 def test_a_forward_is_opened_once_for_each_pod_and_closed_at_the_end() -> None:
     counting = Counting()
-    kept = KeptForwards(cast("Cluster", counting))
+    kept = CachedForwards(cast("Cluster", counting))
     for pod in ("a", "b", "a"):
         with kept.forward("custos", pod, 1):
             pass
@@ -41,7 +41,7 @@ def test_a_forward_is_opened_once_for_each_pod_and_closed_at_the_end() -> None:
 
 def test_a_forward_that_made_trouble_is_opened_anew() -> None:
     counting = Counting()
-    kept = KeptForwards(cast("Cluster", counting))
+    kept = CachedForwards(cast("Cluster", counting))
     with pytest.raises(ToolFailed), kept.forward("custos", "a", 1):
         raise ToolFailed(["mysql"], 1, "gone away")
     with kept.forward("custos", "a", 1) as address:
@@ -51,7 +51,7 @@ def test_a_forward_that_made_trouble_is_opened_anew() -> None:
 
 def test_trouble_with_an_old_forward_does_not_close_the_new_one() -> None:
     counting = Counting()
-    kept = KeptForwards(cast("Cluster", counting))
+    kept = CachedForwards(cast("Cluster", counting))
 
     def two() -> None:
         with kept.forward("custos", "a", 1):

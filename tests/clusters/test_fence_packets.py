@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.docker import Docker
-from harness.clusters.fence import Counts, Fence
+from harness.clusters.fence import NetworkIsolation, PacketCounts
 from harness.clusters.network import Network
 from harness.core.errors import TimedOut, ToolFailed
 from harness.core.process import run, spawn
@@ -58,7 +58,7 @@ class HostOnly(Docker):
 
 @dataclass(frozen=True)
 class Scene:
-    fence: Fence
+    fence: NetworkIsolation
     host: int
     drill: int
 
@@ -104,7 +104,7 @@ def scene() -> Iterator[Scene]:
         network = Network(docker, "one")
         within(host, HOST.format(bridge=network.bridge, drill=drill))
         within(drill, DRILL)
-        yield Scene(Fence(docker, network, "node:1"), host, drill)
+        yield Scene(NetworkIsolation(docker, network, "node:1"), host, drill)
 
 
 def test_nothing_gets_out_and_what_tried_is_counted(scene: Scene) -> None:
@@ -112,23 +112,23 @@ def test_nothing_gets_out_and_what_tried_is_counted(scene: Scene) -> None:
     scene.fence.up()
     scene.send(OUTSIDE)
     scene.send("10.211.1.1")  # a proxy on the host would carry it out
-    assert scene.fence.counts() == Counts(stopped=2, escaped=0)
+    assert scene.fence.counts() == PacketCounts(stopped=2, escaped=0)
 
 
 def test_what_gets_out_through_a_hole_is_counted(scene: Scene) -> None:
     scene.fence.up()
     within(scene.host, "iptables-nft -I DOCKER-USER -j ACCEPT")
     scene.send(OUTSIDE)
-    assert scene.fence.counts() == Counts(stopped=0, escaped=1)
+    assert scene.fence.counts() == PacketCounts(stopped=0, escaped=1)
 
 
 def test_a_fence_that_is_taken_down_leaves_nothing_and_takes_only_its_own(scene: Scene) -> None:
     before = within(scene.host, "iptables-nft-save; ip6tables-nft-save")
-    other = Fence(scene.fence.docker, Network(scene.fence.docker, "one-more"), "node:1")
+    other = NetworkIsolation(scene.fence.docker, Network(scene.fence.docker, "one-more"), "node:1")
     other.up()
     scene.fence.up()
     other.down()
-    assert scene.fence.counts() == Counts(0, 0)
+    assert scene.fence.counts() == PacketCounts(0, 0)
     scene.fence.down()
     scene.fence.down()
     after = within(scene.host, "iptables-nft-save; ip6tables-nft-save")

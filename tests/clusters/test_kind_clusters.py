@@ -14,9 +14,9 @@ import yaml
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import minio
-from harness.clusters.cleanup import PROCESSES, leftovers, remove, take_out
+from harness.clusters.cleanup import PROCESSES, leftovers, remove, remove_cluster
 from harness.clusters.docker import Docker
-from harness.clusters.fence import Fence
+from harness.clusters.fence import NetworkIsolation
 from harness.clusters.kind import NODES, KindCluster, Programs
 from harness.clusters.lock import Lock
 from harness.clusters.network import Network
@@ -300,9 +300,9 @@ REFUSAL = (
 )
 
 
-def fence(rules: str) -> Fence:
+def fence(rules: str) -> NetworkIsolation:
     docker = RememberedDocker(answers={"run": rules})
-    return Fence(docker, Network(docker, "one"), "node:1")
+    return NetworkIsolation(docker, Network(docker, "one"), "node:1")
 
 
 def test_the_fence_counts_what_it_stopped_and_what_escaped() -> None:
@@ -440,7 +440,7 @@ def test_one_cluster_is_taken_out_by_its_name_and_no_other(tmp_path: Path) -> No
         owners={("container", "m"): "one", ("container", "n"): "two"},
         answers={"ps --all --filter label=drillproof": "m\nn"},
     )
-    told = take_out(docker, tmp_path, "one")
+    told = remove_cluster(docker, tmp_path, "one")
     assert told == "cluster one: 1 containers, 0 volumes, 0 networks, 0 processes"
     assert docker.did("container rm --force --volumes m")
     assert docker.did("container rm --force --volumes n") == []
@@ -457,7 +457,7 @@ def test_what_is_not_ours_is_refused_by_name_and_nothing_goes(tmp_path: Path, na
         },
     )
     with pytest.raises(Misconfigured, match=r"is no cluster of drillproof's here.*there are: one"):
-        take_out(docker, tmp_path, name)
+        remove_cluster(docker, tmp_path, name)
     assert not [call for call in docker.calls if " rm " in call]
 
 
@@ -476,7 +476,7 @@ def test_a_cluster_that_is_used_is_taken_out_once_its_process_has_ended(
                     raise NotYet("not yet")
 
             until(holds, waited_for="the lock to be held", within_s=10, every_s=0.05)
-            told = take_out(docker, tmp_path, "one")
+            told = remove_cluster(docker, tmp_path, "one")
             assert drill.wait(5) == code
     assert f"process {drill.pid}, which used it, has ended" in told
     assert docker.did("container rm --force --volumes m")

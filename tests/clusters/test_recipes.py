@@ -10,31 +10,31 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.images import recipes
-from harness.clusters.images.builder import Builder
+from harness.clusters.images.builder import ConcurrentBuild
 from harness.clusters.images.layers import digest_of
-from harness.clusters.images.recipes import Kitchen
+from harness.clusters.images.recipes import ImageBuilder
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe, Versions
 from harness.core.errors import Misconfigured, ToolFailed
 
 
 @pytest.fixture
-def kitchen(tmp_path: Path) -> Kitchen:
+def kitchen(tmp_path: Path) -> ImageBuilder:
     (tmp_path / "images/tool").mkdir(parents=True)
     (tmp_path / "images/tool/go.mod").write_text("module tool\n\ngo 1.25.3\n")
     build = GoBuild("tool", "tool", {}, {"tool": "./cmd/tool"})
     layer = LayerRecipe("top", programs={"/usr/bin/tool": "tool"})
     image = Image("tool", "docker.io/tool:1", ("top",), command=("tool",))
     versions = Versions("v1", {"tool": build}, {"top": layer}, {"tool": image})
-    return Kitchen(versions, tmp_path / "images", tmp_path / "cache")
+    return ImageBuilder(versions, tmp_path / "images", tmp_path / "cache")
 
 
-def compiled(kitchen: Kitchen) -> None:
+def compiled(kitchen: ImageBuilder) -> None:
     program = kitchen.program("tool")
     program.parent.mkdir(parents=True)
     program.write_bytes(b"program")
 
 
-def test_a_changed_module_changes_every_key_above_it(kitchen: Kitchen) -> None:
+def test_a_changed_module_changes_every_key_above_it(kitchen: ImageBuilder) -> None:
     image, layer = kitchen.versions.images["tool"], kitchen.versions.layers["top"]
     before = (kitchen.image_key(image), kitchen.layer_key(layer))
     assert (kitchen.image_key(image), kitchen.layer_key(layer)) == before
@@ -43,7 +43,7 @@ def test_a_changed_module_changes_every_key_above_it(kitchen: Kitchen) -> None:
     assert kitchen.layer_key(layer) != before[1]
 
 
-def test_a_program_that_is_in_no_image_changes_no_image(kitchen: Kitchen) -> None:
+def test_a_program_that_is_in_no_image_changes_no_image(kitchen: ImageBuilder) -> None:
     checker = GoBuild("checker", "tool", {}, {"checker": "./cmd/checker"})
     kitchen = replace(kitchen, versions=replace(kitchen.versions, go={**kitchen.versions.go, "checker": checker}))
     image, before = kitchen.versions.images["tool"], kitchen.build_key(checker)
@@ -56,13 +56,13 @@ def test_a_program_that_is_in_no_image_changes_no_image(kitchen: Kitchen) -> Non
     assert kitchen.image_key(image) != key
 
 
-def test_a_changed_recipe_changes_its_key(kitchen: Kitchen) -> None:
+def test_a_changed_recipe_changes_its_key(kitchen: ImageBuilder) -> None:
     image, layer = kitchen.versions.images["tool"], kitchen.versions.layers["top"]
     assert kitchen.layer_key(replace(layer, links={"/a": "b"})) != kitchen.layer_key(layer)
     assert kitchen.image_key(replace(image, command=("other",))) != kitchen.image_key(image)
 
 
-def test_a_finished_layer_is_found_again_and_an_unfinished_one_is_not(kitchen: Kitchen) -> None:
+def test_a_finished_layer_is_found_again_and_an_unfinished_one_is_not(kitchen: ImageBuilder) -> None:
     layer = kitchen.versions.layers["top"]
     with pytest.raises(FileNotFoundError):  # its program is missing: interrupted half way
         kitchen.assemble(layer)
@@ -72,7 +72,7 @@ def test_a_finished_layer_is_found_again_and_an_unfinished_one_is_not(kitchen: K
     assert kitchen.assemble(layer) == kitchen.layer(layer)
 
 
-def test_a_built_image_says_so_in_its_labels(kitchen: Kitchen) -> None:
+def test_a_built_image_says_so_in_its_labels(kitchen: ImageBuilder) -> None:
     compiled(kitchen)
     image = kitchen.versions.images["tool"]
     picture = kitchen.picture(image)
@@ -85,7 +85,7 @@ def test_a_built_image_says_so_in_its_labels(kitchen: Kitchen) -> None:
 
 @pytest.mark.parametrize("found", ["go1.25.2", "go1.9", "go1.24"])
 def test_an_old_go_is_refused_with_what_is_needed(
-    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str
+    kitchen: ImageBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str
 ) -> None:
     go = tmp_path / "go"
     go.write_text(f"#!/bin/sh\necho {found}\n")
@@ -95,13 +95,13 @@ def test_an_old_go_is_refused_with_what_is_needed(
         recipes.ensure_go(kitchen.recipes / "tool/go.mod")
 
 
-def test_a_missing_go_is_said_at_once(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_go_is_said_at_once(kitchen: ImageBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(Misconfigured, match="no Go here"):
         kitchen.compile(kitchen.versions.go["tool"])
 
 
-def packed(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, sha256: str) -> LayerRecipe:
+def packed(kitchen: ImageBuilder, monkeypatch: pytest.MonkeyPatch, sha256: str) -> LayerRecipe:
     """A layer of an archive that a stand-in for Maven's client fetches."""
     client = kitchen.cache.parent / "client/mvn"
     client.parent.mkdir()
@@ -115,46 +115,46 @@ def packed(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, sha256: str) -> La
 
 
 def test_an_archive_of_mavens_becomes_a_layer_if_it_is_the_pinned_one(
-    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
+    kitchen: ImageBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layer = kitchen.assemble(packed(kitchen, monkeypatch, ""))
     with tarfile.open(layer.path) as tar:
         assert tar.getnames() == ["opt", "opt/bin", "opt/bin/run.sh", "opt/built"]
 
 
-def test_another_archive_than_the_pinned_one_is_refused(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_archive_than_the_pinned_one_is_refused(kitchen: ImageBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = packed(kitchen, monkeypatch, "0" * 64)
     with pytest.raises(Misconfigured, match=r"org:thing:1:tar\.gz is not what versions\.toml pins"):
         kitchen.assemble(recipe)
     assert kitchen.layer(recipe) is None
 
 
-def test_a_missing_maven_is_said_at_once(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_maven_is_said_at_once(kitchen: ImageBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = packed(kitchen, monkeypatch, "")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(Misconfigured, match="no mvn here"):
         kitchen.assemble(recipe)
 
 
-def test_what_is_built_already_is_not_built_again(kitchen: Kitchen) -> None:
+def test_what_is_built_already_is_not_built_again(kitchen: ImageBuilder) -> None:
     compiled(kitchen)
     lines: list[str] = []
-    Builder(kitchen, lines.append).build([kitchen.versions.images["tool"]])
+    ConcurrentBuild(kitchen, lines.append).build([kitchen.versions.images["tool"]])
     assert lines == []
 
 
-def test_one_failure_stops_what_has_not_begun(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_failure_stops_what_has_not_begun(kitchen: ImageBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
 
-    def compile_(_: Kitchen, build: GoBuild) -> None:
+    def compile_(_: ImageBuilder, build: GoBuild) -> None:
         begun.append(build.name)
         raise ToolFailed(["go", "build"], 1, "no")
 
     first = kitchen.versions.go["tool"]
     second = replace(first, name="second", programs={"second": "./cmd/second"})
     versions = replace(kitchen.versions, go={"tool": first, "second": second})
-    monkeypatch.setattr(Kitchen, "compile", compile_)
-    monkeypatch.setattr(Kitchen, "download", lambda *_: None)
+    monkeypatch.setattr(ImageBuilder, "compile", compile_)
+    monkeypatch.setattr(ImageBuilder, "download", lambda *_: None)
     with pytest.raises(ToolFailed):
-        Builder(replace(kitchen, versions=versions), print).build([], tools=("tool", "second"))
+        ConcurrentBuild(replace(kitchen, versions=versions), print).build([], tools=("tool", "second"))
     assert begun == ["tool"]

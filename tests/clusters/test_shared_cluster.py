@@ -17,7 +17,7 @@ from harness.backups.velero_install import Release
 from harness.checks.fence import NetworkIsolated
 from harness.clusters import rbac, shared_velero
 from harness.clusters.permissions_file import DrillPermission, allowed_drill
-from harness.clusters.rbac import Right
+from harness.clusters.rbac import Permission
 from harness.clusters.shared_cluster import DrillCluster
 from harness.clusters.shared_velero import SharedVelero
 from harness.core import resources, wait
@@ -134,7 +134,7 @@ def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
 RBAC = resources.clusters() / "existing" / "rbac.yaml"
 
 
-def granted(kind: str, name: str, namespace: str, file: Path = RBAC) -> set[Right]:
+def granted(kind: str, name: str, namespace: str, file: Path = RBAC) -> set[Permission]:
     """What a role of a file grants, right by right."""
     role = next(
         each
@@ -142,7 +142,7 @@ def granted(kind: str, name: str, namespace: str, file: Path = RBAC) -> set[Righ
         if (each["kind"], each["metadata"]["name"]) == (kind, name)
     )
     return {
-        Right(verb, resource, group, which, namespace)
+        Permission(verb, resource, group, which, namespace)
         for rule in role["rules"]
         for group, resource, verb, which in itertools.product(
             rule["apiGroups"], rule["resources"], rule["verbs"], rule.get("resourceNames", [""])
@@ -172,7 +172,10 @@ def test_what_is_missing_is_what_the_cluster_does_not_allow() -> None:
         answers = [{"status": {"allowed": text(each, "spec", "resourceAttributes", "verb") == "get"}} for each in asked]
         return "\n".join(json.dumps(answer, indent=2) for answer in answers)
 
-    exec_, get = Right("create", "pods/exec", namespace="n"), Right("get", "deployments", "apps", "velero", "velero")
+    exec_, get = (
+        Permission("create", "pods/exec", namespace="n"),
+        Permission("get", "deployments", "apps", "velero", "velero"),
+    )
     assert rbac.missing(kubectl, (exec_, get)) == (exec_,)
     attributes = [at(each, "spec", "resourceAttributes") for each in asked]
     assert attributes == [
@@ -183,8 +186,8 @@ def test_what_is_missing_is_what_the_cluster_does_not_allow() -> None:
 
 def test_an_answer_that_does_not_come_is_no_right() -> None:
     with pytest.raises(HarnessError, match="1 rights were reviewed, and 0 answers came"):
-        rbac.missing(lambda *_, **__: "", (Right("get", "pods"),))
-    assert rbac.missing(lambda *_, **__: "{}", (Right("get", "pods"),)) == (Right("get", "pods"),)
+        rbac.missing(lambda *_, **__: "", (Permission("get", "pods"),))
+    assert rbac.missing(lambda *_, **__: "{}", (Permission("get", "pods"),)) == (Permission("get", "pods"),)
 
 
 @pytest.mark.parametrize(
@@ -199,13 +202,17 @@ def test_an_answer_that_does_not_come_is_no_right() -> None:
     ],
 )
 def test_what_a_role_lacks_is_read_from_its_rules(rule: Json, is_enough: bool) -> None:
-    wanted = Right("patch", "statefulsets", "apps", namespace="n")
+    wanted = Permission("patch", "statefulsets", "apps", namespace="n")
     assert rbac.not_granted([{}, rule], [wanted]) == (() if is_enough else (wanted,))
 
 
 def test_rights_on_the_same_thing_are_named_together() -> None:
-    several = (Right("get", "pods", namespace="n"), Right("list", "pods", namespace="n"), Right("create", "namespaces"))
-    assert rbac.named(several) == "get, list pods in n; create namespaces in the cluster"
+    several = (
+        Permission("get", "pods", namespace="n"),
+        Permission("list", "pods", namespace="n"),
+        Permission("create", "namespaces"),
+    )
+    assert rbac.describe(several) == "get, list pods in n; create namespaces in the cluster"
 
 
 def test_a_cluster_without_velero_is_told_apart_from_one_without_rights() -> None:
@@ -410,7 +417,7 @@ def test_a_guests_backups_bear_its_label_and_end_by_themselves() -> None:
     assert backup["metadata"] == {
         "name": "b",
         "namespace": "velero",
-        "labels": {LABEL: "run-1", shared_velero.OF: "drillproof-custos"},
+        "labels": {LABEL: "run-1", shared_velero.NAMESPACE_LABEL: "drillproof-custos"},
     }
     spec = cast("Mapping[str, Json]", backup["spec"])
     assert (spec["storageLocation"], spec["ttl"]) == ("default", "24h0m0s")

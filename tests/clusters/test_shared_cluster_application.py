@@ -16,7 +16,7 @@ import shop
 from harness.backups.object_store import ObjectStore
 from harness.clusters import rbac
 from harness.clusters.permissions_file import DrillPermission
-from harness.clusters.rbac import Right
+from harness.clusters.rbac import Permission
 from harness.clusters.shared_cluster import DrillCluster
 from harness.clusters.shared_velero import SharedVelero
 from harness.core.errors import Misconfigured
@@ -148,7 +148,7 @@ def discovery(*args: str, stdin: str | None = None, within_s: float = 60) -> str
 
 
 def needed(*things: Object) -> str:
-    return rbac.named(rbac.needed_for(discovery, things, "shop-drill", rights.drill_inside("shop-drill")))
+    return rbac.describe(rbac.needed_for(discovery, things, "shop-drill", rights.drill_inside("shop-drill")))
 
 
 def thing(api: str, kind: str, **more: Json) -> Object:
@@ -187,12 +187,12 @@ def test_a_kind_that_cannot_be_made_in_a_namespace_is_one_line(wanted: Object, s
 
 def test_a_rule_for_one_object_grants_what_is_asked_of_this_one() -> None:
     rule = {"apiGroups": ["g"], "resources": ["clusterroles"], "verbs": ["bind"], "resourceNames": ["view"]}
-    assert rbac.not_granted([rule], [Right("bind", "clusterroles", "g", "view", "n")]) == ()
-    assert len(rbac.not_granted([rule], [Right("bind", "clusterroles", "g", "edit", "n")])) == 1
+    assert rbac.not_granted([rule], [Permission("bind", "clusterroles", "g", "view", "n")]) == ()
+    assert len(rbac.not_granted([rule], [Permission("bind", "clusterroles", "g", "edit", "n")])) == 1
 
 
 def test_the_rights_are_asked_for_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    more = (Right("create", "deployments", "apps", namespace="shop-drill"),)
+    more = (Permission("create", "deployments", "apps", namespace="shop-drill"),)
     monkeypatch.setattr(rbac, "missing", lambda _, wanted: tuple(each for each in wanted if each in more))
     role = {"rules": [{"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["create"]}]}
     kubectl = cast("Kubectl", lambda *_, **__: json.dumps(role))

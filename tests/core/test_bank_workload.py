@@ -10,7 +10,7 @@ from hand import ledger, mark, rows, run
 from harness import checks
 from harness.checks.judge import judge
 from harness.checks.transfers import TransfersAtomic
-from harness.core.bank_workload import after, opening
+from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.model import Finding, Json, Verdict
 from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
@@ -38,7 +38,7 @@ from harness.evidence.write_history import History, Shown
 )
 def test_the_rows_tell_which_transfers_were_made(writes: list[str], shown: list[str], made: list[list[int]]) -> None:
     allowed = states(Shown(History(ledger(*writes)), rows(*shown)))
-    assert list(allowed) == [after(opening(), each) for each in made]
+    assert list(allowed) == [balances_after(opening_balances(), each) for each in made]
 
 
 def two(folder: Path, accounts: Json, *, noted: str = "balances", tries: int = 5) -> Run:
@@ -52,28 +52,33 @@ def two(folder: Path, accounts: Json, *, noted: str = "balances", tries: int = 5
         (
             mark("T0", 2.6),
             mark("T4", 4.7),
-            ("balances", {"store": "a", "member": "a-0", "accounts": after(opening(), (1, 2, 5))}),
+            ("balances", {"store": "a", "member": "a-0", "accounts": balances_after(opening_balances(), (1, 2, 5))}),
             (noted, {"store": "a", "member": "a-1", **other}),
         ),
     )
 
 
-WHOLE: dict[str, Json] = {**after(opening(), (1, 2, 5))}
+WHOLE: dict[str, Json] = {**balances_after(opening_balances(), (1, 2, 5))}
 
 
 WITHOUT: dict[str, Json] = {name: held for name, held in WHOLE.items() if name != "savings/7"}
 
 
 def changed(name: str, by: int) -> dict[str, Json]:
-    return {**WHOLE, name: after(opening(), (1, 2, 5))[name] + by}
+    return {**WHOLE, name: balances_after(opening_balances(), (1, 2, 5))[name] + by}
 
 
 @pytest.mark.parametrize(
     ("accounts", "verdict", "reason", "objects"),
     [
         (WHOLE, Verdict.PASS, Reason.AsExpected, ()),
-        (after(opening(), (1, 2)), Verdict.FAIL, Reason.BalanceDiffers, ("account checking/5",)),
-        (after(opening(), (1, 2, 3, 5)), Verdict.FAIL, Reason.BalanceDiffers, ("account checking/3",)),
+        (balances_after(opening_balances(), (1, 2)), Verdict.FAIL, Reason.BalanceDiffers, ("account checking/5",)),
+        (
+            balances_after(opening_balances(), (1, 2, 3, 5)),
+            Verdict.FAIL,
+            Reason.BalanceDiffers,
+            ("account checking/3",),
+        ),
         (changed("savings/7", 1), Verdict.FAIL, Reason.BalanceSumDiffers, ("account savings/7",)),
         (WITHOUT, Verdict.FAIL, Reason.AccountMissing, ("account savings/7",)),
         ({**WHOLE, "savings/8": 0}, Verdict.FAIL, Reason.AccountUnexpected, ("account savings/8",)),

@@ -12,7 +12,7 @@ import pytest
 
 from harness.core.errors import TimedOut, ToolFailed
 from harness.core.json import integer, items, keys, text
-from harness.core.kubernetes import Kubectl, condition, objects, standing
+from harness.core.kubernetes import Kubectl, condition, describe_pod, objects
 from harness.core.model import Json, Volume
 from harness.workloads.deployment import Deployment
 
@@ -138,14 +138,14 @@ WAITING: Json = {"waiting": {"reason": "CrashLoopBackOff"}}
     ],
 )
 def test_a_pod_says_where_it_stands_and_how_it_ended(container: Json, said: str) -> None:
-    assert standing(pod(container)) == said
-    assert standing(pod()) == "Running: no container yet"
+    assert describe_pod(pod(container)) == said
+    assert describe_pod(pod()) == "Running: no container yet"
 
 
 def test_a_pod_that_no_node_takes_says_so_in_the_schedulers_words() -> None:
     why: Json = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room"}
     pending: Json = {"phase": "Pending", "conditions": [why]}
-    assert standing({"kind": "Pod", "status": pending}) == "Pending: no node takes it: no room"
+    assert describe_pod({"kind": "Pod", "status": pending}) == "Pending: no node takes it: no room"
 
 
 def test_the_pods_that_are_not_ready_say_so_and_no_others(tmp_path: Path) -> None:

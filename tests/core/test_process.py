@@ -71,7 +71,7 @@ def test_all_finish_before_the_first_failure_is_raised() -> None:
         done.append(n)
 
     with pytest.raises(ToolFailed, match="first"):
-        parallel.each([1, 2, 3], work)
+        parallel.for_each([1, 2, 3], work)
     assert done == [2, 3]
 
 
@@ -85,14 +85,14 @@ def test_together_the_first_failure_ends_them_all() -> None:
 
     start = time.monotonic()
     with pytest.raises(ToolFailed, match="first"):
-        parallel.together({"one": ever, "two": fails, "three": ever}, within_s=30)
+        parallel.all_or_none({"one": ever, "two": fails, "three": ever}, within_s=30)
     assert time.monotonic() - start < 10
 
 
 def test_together_they_end_when_their_time_is_up_and_it_is_said_which_had_not() -> None:
     start = time.monotonic()
     with pytest.raises(TimedOut, match="waited 0 s for two, three; last seen: ever: no file"):
-        parallel.together({"one": int, "two": ever, "three": partial(process.run, ["sleep", "30"])}, within_s=0.3)
+        parallel.all_or_none({"one": int, "two": ever, "three": partial(process.run, ["sleep", "30"])}, within_s=0.3)
     assert time.monotonic() - start < 10
 
 

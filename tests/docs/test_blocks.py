@@ -90,7 +90,7 @@ def check_toml(text: str, folder: Path) -> None:
 def check_ini(text: str, folder: Path) -> None:
     configparser.ConfigParser(interpolation=None).read_string(text)
     (folder / "credentials").write_text(text)
-    documents.source.credentials(folder / "credentials", {})
+    documents.source.read_credentials(folder / "credentials", {})
 
 
 def check_yaml(text: str, _: Path) -> None:

@@ -13,7 +13,7 @@ from histories import START, Past, State, pasts, spoilt, wild
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from harness.core.bank_workload import ACCOUNTS, OPENING, TABLES, after, opening, transfer
+from harness.core.bank_workload import ACCOUNTS, OPENING, TABLES, balances_after, opening_balances, transfer
 from harness.core.clock import Clock
 from harness.core.errors import Unreadable
 from harness.core.model import Event, Operation, Row
@@ -155,12 +155,12 @@ def test_the_first_time_of_a_mark_counts_and_legs_are_differences(
 def test_any_order_of_transfers_comes_to_the_same_and_one_left_out_does_not(
     writes: list[int], data: st.DataObject
 ) -> None:
-    balances = after(opening(), writes)
-    assert after(opening(), data.draw(st.permutations(writes))) == balances
+    balances = balances_after(opening_balances(), writes)
+    assert balances_after(opening_balances(), data.draw(st.permutations(writes))) == balances
     assert sum(balances.values()) == len(TABLES) * ACCOUNTS * OPENING
     out = data.draw(st.sampled_from(writes))
     assert transfer(out).amount != 0
-    assert after(opening(), (n for n in writes if n != out)) != balances
+    assert balances_after(opening_balances(), (n for n in writes if n != out)) != balances
 
 
 @given(st.data(), pasts())
@@ -176,10 +176,12 @@ def test_with_one_transfer_too_many_or_too_few_no_state_fits(data: st.DataObject
     state, torn = past.states[place + 1], past.attempts[place]
     # A write whose row is there tells for itself; of one that left no row, its moment may be another one.
     assume(torn.key in state.rows and state.rows[torn.key].n == torn.n)
-    made = {name: 2 * state.balances[name] - balance for name, balance in after(state.balances, (torn.n,)).items()}
+    made = {
+        name: 2 * state.balances[name] - balance for name, balance in balances_after(state.balances, (torn.n,)).items()
+    }
     allowed = states(Shown(History(past.attempts), state.rows.values()))
     assert made not in allowed
-    assert after(state.balances, (torn.n,)) not in allowed
+    assert balances_after(state.balances, (torn.n,)) not in allowed
 
 
 @given(pasts(), st.integers(1, 5))

@@ -20,14 +20,14 @@ from harness import reports
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics as of_cluster
 from harness.clusters.docker import Docker
-from harness.clusters.fence import Counts
+from harness.clusters.fence import PacketCounts
 from harness.clusters.kind import KindCluster
 from harness.core import process
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.kubernetes import Kubectl
 from harness.core.model import Event, Json
-from harness.core.redaction import forms, hidden, without
+from harness.core.redaction import encodings, redact_bytes, redact_document
 from harness.evidence import journal, support_bundle
 from harness.evidence.journal import Journal
 from harness.selftest.runner import in_memory_self_test
@@ -129,7 +129,7 @@ def test_logs_come_home_on_every_way_out(tmp_path: Path, way_out: BaseException 
 
     site = session.Session(dict)
     site._cluster = cast(
-        "KindCluster", SimpleNamespace(store=ObjectStore("", "", "", "", ""), escapes=lambda: Counts(1, 0))
+        "KindCluster", SimpleNamespace(store=ObjectStore("", "", "", "", ""), escapes=lambda: PacketCounts(1, 0))
     )
     log = Journal(tmp_path / "journal.jsonl", Clock())
     with (
@@ -147,16 +147,16 @@ def test_logs_come_home_on_every_way_out(tmp_path: Path, way_out: BaseException 
 @given(st.binary(max_size=9), st.text(min_size=12, max_size=40), st.binary(max_size=9))
 def test_a_secret_amid_other_base64_is_found(before: bytes, secret: str, after: bytes) -> None:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        assert b"[redacted]" in hidden(encode(before + secret.encode() + after), frozenset({secret}))
+        assert b"[redacted]" in redact_bytes(encode(before + secret.encode() + after), frozenset({secret}))
 
 
 def test_what_is_no_secret_is_left_as_it_is() -> None:
     secrets = frozenset({"s3cretS3cretS3cret", ""})
     told: Mapping[str, Json] = {"a": [1, None, "s3cret", "\ud800"], "b": {"ü": 1.5}}
-    assert without(told, secrets) is told
-    assert without({"x": "s3cretS3cretS3cret!"}, secrets) == {"x": "[redacted]!"}
-    assert hidden(b"nothing", frozenset()) == b"nothing"
-    assert b"" not in forms(secrets)
+    assert redact_document(told, secrets) is told
+    assert redact_document({"x": "s3cretS3cretS3cret!"}, secrets) == {"x": "[redacted]!"}
+    assert redact_bytes(b"nothing", frozenset()) == b"nothing"
+    assert b"" not in encodings(secrets)
 
 
 # ---------------------------------------------------------------- size

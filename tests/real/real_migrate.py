@@ -73,7 +73,7 @@ def admins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Kubec
     shutil.copytree(resources.clusters(), folder, ignore=shutil.ignore_patterns("images"))
     topology = folder / "kind.yaml"
     topology.write_text(topology.read_text().partition("  - role: worker")[0])
-    found = local.ensure("auto", None, print)
+    found = local.prepare("auto", None, print)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, "NODES", kind.NODES[:1])
         one, other = (

@@ -125,7 +125,7 @@ class There:
 
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
-    supplied = local.ensure("auto", None, print)
+    supplied = local.prepare("auto", None, print)
     supplied = replace(supplied, more=(supplied.ready.minio,))
     cluster = supplied.cluster(CLUSTER)
     try:
@@ -140,7 +140,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
         cluster.release() if "DRILLPROOF_KEEP" in os.environ else cluster.down()
 
 
-def _there(cluster: KindCluster, supplied: local.Supplies, home: Path) -> There:
+def _there(cluster: KindCluster, supplied: local.LocalEnvironment, home: Path) -> There:
     admin = Kubectl(supplied.kubectl, cluster.kubeconfig)
     admin("apply", "-f", "-", stdin=BESIDE)
     admin("label", "--overwrite", "pod", "db", f"--namespace={PRODUCTION}", "app=db")

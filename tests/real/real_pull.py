@@ -16,9 +16,9 @@ import pytest
 from harness.clusters.engine import Engine, ensure_engine
 from harness.clusters.images import versions
 from harness.clusters.images.debian import Suite, release
-from harness.clusters.images.images import Images
+from harness.clusters.images.images import ImageProvider
 from harness.clusters.images.layers import write_archive
-from harness.clusters.images.recipes import Kitchen, architecture
+from harness.clusters.images.recipes import ImageBuilder, architecture
 from harness.clusters.images.versions import Versions
 from harness.core import paths, resources
 from harness.core.errors import Misconfigured
@@ -84,12 +84,12 @@ def forgotten(engine: Engine) -> Iterator[None]:
 def test_official_names_are_pulled_from_a_mirror_and_become_a_node_image(
     engine: Engine, pins: Versions, mirror: str, tmp_path: Path
 ) -> None:
-    built = Images(engine, pins, RECIPES, paths.cache(), mode="build").ready
+    built = ImageProvider(engine, pins, RECIPES, paths.cache(), mode="build").ready
     with pytest.raises(Misconfigured, match="cannot pull"):  # the mirror is still empty
-        _ = Images(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready
+        _ = ImageProvider(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready
     _fill(engine, pins, mirror, built.node, tmp_path)
 
-    ready = Images(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror, progress=print).ready
+    ready = ImageProvider(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror, progress=print).ready
 
     assert {image.source for image in ready.images.values()} == {"pulled"}
     assert ready.node != built.node
@@ -98,18 +98,18 @@ def test_official_names_are_pulled_from_a_mirror_and_become_a_node_image(
     assert velero in run([ready.tools.velero, "version", "--client-only"]).stdout
     listed = _listed_in(engine, ready.node)
     assert {image.ref for image in pins.images.values() if image.node or image.control_plane} <= set(listed)
-    assert Images(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready.cached
+    assert ImageProvider(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready.cached
 
 
 @pytest.mark.usefixtures("forgotten")
 def test_a_mirror_that_does_not_answer_is_said_in_one_line(engine: Engine, pins: Versions, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"^127\.0\.0\.1:1 cannot be reached"):
-        _ = Images(engine, pins, RECIPES, tmp_path, mode="pull", mirror="127.0.0.1:1").ready
+        _ = ImageProvider(engine, pins, RECIPES, tmp_path, mode="pull", mirror="127.0.0.1:1").ready
 
 
 def _fill(engine: Engine, pins: Versions, mirror: str, node: str, work: Path) -> None:
     """Push our images as if they were the official ones; the node image with the control plane's in it."""
-    kitchen = Kitchen(pins, RECIPES, paths.cache())
+    kitchen = ImageBuilder(pins, RECIPES, paths.cache())
     for image in (image for image in pins.images.values() if not image.control_plane):
         name = f"{mirror}/{image.ref.partition('/')[2]}"
         if image.name == "node":

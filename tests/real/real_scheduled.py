@@ -36,7 +36,7 @@ MEGABYTES = 20
 @pytest.fixture(scope="module")
 def store() -> Iterator[ObjectStore]:
     """The bucket with a backup, and nothing else left of the cluster that it is of."""
-    supplied = local.ensure("auto", None, print)
+    supplied = local.prepare("auto", None, print)
     source: KindCluster = supplied.cluster(SOURCE)
     try:
         source.up()

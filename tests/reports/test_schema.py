@@ -20,7 +20,7 @@ from memory import Memory
 from harness import reports
 from harness.checks.judge import FINDINGS_SCHEMA, recheck
 from harness.clusters.images.images import ImageRef
-from harness.clusters.local import Supplies
+from harness.clusters.local import LocalEnvironment
 from harness.core import resources
 from harness.core.model import ExpectedFinding, Json
 from harness.core.reason import Reason
@@ -124,7 +124,7 @@ def test_every_kind_of_event_that_is_written_is_in_the_schema() -> None:
 
 
 class Supplied:
-    """As much of `Supplies` as a run's facts need."""
+    """As much of `LocalEnvironment` as a run's facts need."""
 
     fenced = True
 
@@ -142,7 +142,7 @@ class Supplied:
 def facts() -> Document:
     """What run.json says of every drill that there is."""
     (options,) = request.options((), after=["restore=x"])
-    told = of_drill(options, custos.CUSTOS, cast("Supplies", Supplied()))
+    told = of_drill(options, custos.CUSTOS, cast("LocalEnvironment", Supplied()))
     return cast("Document", json.loads(json.dumps({"schema": SCHEMA, "scenario": options.scenario.name, **told})))
 
 

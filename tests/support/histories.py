@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
-from harness.core.bank_workload import after, opening
+from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.model import Operation, Row
 from harness.evidence.ledger import ACKNOWLEDGED, REFUSED, UNANSWERED, Attempt
 
@@ -27,7 +27,7 @@ class State:
         rows = {key: row for key, row in self.rows.items() if key != operation.key}
         if operation.verb != "delete":
             rows[operation.key] = Row(operation.n, operation.key, operation.value)
-        return State(operation.n, rows, after(self.balances, (operation.n,)))
+        return State(operation.n, rows, balances_after(self.balances, (operation.n,)))
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Past:
     states: tuple[State, ...]
 
 
-START = State(0, {}, opening())
+START = State(0, {}, opening_balances())
 
 
 def attempt(operation: Operation, answer: str) -> Attempt:

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from harness.backups.bucket_reader import Listing, Place, Thing
+from harness.backups.bucket_reader import BucketLocation, Listing, StoredObject
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
 from harness.core.ports import Bucket
@@ -52,7 +52,7 @@ class Nightly:
     """The objects of the bucket by key; `Source` as `harness.workflows.proof` wants it."""
 
     things: dict[str, bytes] = field(default_factory=dict)
-    place: Place = field(default_factory=lambda: Place("backups", endpoint="http://store"))
+    place: BucketLocation = field(default_factory=lambda: BucketLocation("backups", endpoint="http://store"))
 
     def backup(
         self,
@@ -99,7 +99,7 @@ class Nightly:
         return self
 
     def listing(self) -> Listing:
-        return {key: Thing(len(value), f'"{hash(value)}"') for key, value in self.things.items()}
+        return {key: StoredObject(len(value), f'"{hash(value)}"') for key, value in self.things.items()}
 
     def read(self, key: str) -> bytes:
         if key not in self.things:

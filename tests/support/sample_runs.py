@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from harness.checks.judge import FINDINGS_SCHEMA
-from harness.core.bank_workload import opening
+from harness.core.bank_workload import opening_balances
 from harness.core.model import Event, Json, Verdict, worst
 from harness.evidence import journal
 
@@ -238,7 +238,7 @@ def recovered(run: Path) -> Sample:
     sample.event(214.1, "objects", when="after", parts=OBJECTS)
     for store, names in STORES.items():
         for member in names:
-            sample.event(214.5, "balances", store=store, member=member, accounts=opening())
+            sample.event(214.5, "balances", store=store, member=member, accounts=opening_balances())
     for member in STORES["mysql"]:
         sample.event(214.6, "indexes", store="mysql", member=member, answered_by=member, held=42, wrong={})
     sample.event(215.5, "fence", stopped=12, escaped=0)

@@ -19,7 +19,7 @@ from harness import reports
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import MOVE, judge
 from harness.cli.app import main
-from harness.clusters.rbac import Right
+from harness.clusters.rbac import Permission
 from harness.core import resources
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError, Misconfigured, TimedOut
@@ -273,7 +273,7 @@ EVERY_KIND = ("deployment/", "statefulset/", "cronjob/")
         ("target", rights.migration_target("shop", CLUSTER, OF_TARGET, maps_classes=True)),
     ],
 )
-def test_the_rights_that_are_asked_for_are_those_that_the_files_grant(end: str, asked: tuple[Right, ...]) -> None:
+def test_the_rights_that_are_asked_for_are_those_that_the_files_grant(end: str, asked: tuple[Permission, ...]) -> None:
     file, name = resources.clusters() / "migrate" / f"{end}.yaml", f"drillproof-migrate-{end}"
     given = granted("ClusterRole", name, "", file) | granted("Role", name, "velero", file)
     role = rights.migration_inside("shop", EVERY_KIND)

@@ -74,10 +74,10 @@ def test_a_wait_that_ended_is_waited_for_no_more() -> None:
     tries = iter((wait.NotYet("not there"), None))
 
     def probe() -> None:
-        seen.append(wait.under_way())
+        seen.append(wait.pending())
         if error := next(tries):
             raise error
 
     wait.until(probe, waited_for="it", within_s=5, every_s=0.01)
     assert seen == [(), (wait.Wait("it", "not there"),)]
-    assert wait.under_way() == ()
+    assert wait.pending() == ()

@@ -16,11 +16,11 @@ from test_schema import lines, wrong
 
 from harness import reports
 from harness.backups import velero_backup
-from harness.backups.bucket_reader import Credentials, Listing, Place, Source
-from harness.backups.velero_backup import Recorded
+from harness.backups.bucket_reader import BucketLocation, BucketReader, Credentials, Listing
+from harness.backups.velero_backup import BackupRecord
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import judge
-from harness.clusters.environment import SiteCluster
+from harness.clusters.environment import EnvironmentCluster
 from harness.core import resources, timeouts
 from harness.core.clock import Clock
 from harness.core.errors import Misconfigured, TimedOut, ToolFailed
@@ -130,7 +130,7 @@ class World:
             raise TimedOut("Velero's restore", 1, "InProgress")
         assert f"backups/{backup}/velero-backup.json" in self.ours
         self.meanwhile(self.bucket_of_theirs)
-        recorded = velero_backup.read(self.bucket_of_theirs, self.bucket_of_theirs.listing(), backup)
+        recorded = velero_backup.read_backup(self.bucket_of_theirs, self.bucket_of_theirs.listing(), backup)
         return replace(
             recorded.report,
             name=name,
@@ -143,7 +143,7 @@ class World:
 VERSIONS: dict[str, Json] = {"kubernetes": "v1", "docker": "1", "node image": "n", "images": {}}
 
 OPTIONS = ProofOptions(
-    place=Place("backups", endpoint="http://store"),
+    place=BucketLocation("backups", endpoint="http://store"),
     credentials=Credentials("a", "b"),
     backup="newest",
     schedule="",
@@ -174,11 +174,11 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
         world = world or World()
         source = world.bucket_of_theirs
         listing = source.listing()
-        recorded = velero_backup.read(source, listing, options.backup, options.schedule)
+        recorded = velero_backup.read_backup(source, listing, options.backup, options.schedule)
         databases = detection.databases(recorded.pods, options.databases)
         backup = BackupInBucket(source, listing, recorded, databases)
         sandbox = Sandbox(
-            cluster=cast("SiteCluster", world),
+            cluster=cast("EnvironmentCluster", world),
             engine=world,
             kubectl=Path(),
             namespace="",
@@ -209,13 +209,13 @@ def bare() -> dict[str, Json]:
 def test_a_restore_is_waited_for_as_long_as_the_objective_or_its_bytes_allow(
     prove: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, rto_s: float | None, within_s: float
 ) -> None:
-    large, read = VolumeCopy("db-0", "data", "Completed", 10**9, 10**9, ""), velero_backup.read
+    large, read = VolumeCopy("db-0", "data", "Completed", 10**9, 10**9, ""), velero_backup.read_backup
 
-    def of_a_gigabyte(source: Source, listing: Listing, backup: str, schedule: str = "") -> Recorded:
+    def of_a_gigabyte(source: BucketReader, listing: Listing, backup: str, schedule: str = "") -> BackupRecord:
         recorded = read(source, listing, backup, schedule)
         return replace(recorded, report=replace(recorded.report, volumes=(large,)))
 
-    monkeypatch.setattr(velero_backup, "read", of_a_gigabyte)
+    monkeypatch.setattr(velero_backup, "read_backup", of_a_gigabyte)
     world = World()
     prove(world, rto_s=rto_s)
     assert world.restored_within_s == within_s
@@ -448,7 +448,7 @@ def test_why_a_pod_cannot_run_here() -> None:
 def test_a_database_whose_container_does_not_run_yet_is_asked_later() -> None:
     world = World()
     world.pod["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
-    (database,) = detection.databases(velero_backup.read(good(), good().listing(), NAME).pods)
+    (database,) = detection.databases(velero_backup.read_backup(good(), good().listing(), NAME).pods)
     with pytest.raises(NotYet, match="CrashLoopBackOff"):
         DatabaseProbe(world.kubectl, resources.fixtures() / "prove").ready(database)
 
@@ -485,7 +485,7 @@ def test_a_bucket_may_have_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_backup_without_a_secret_that_its_pods_need_is_refused() -> None:
     bucket = good(secrets=[])
     with pytest.raises(Misconfigured, match=r"nightly lacks Secrets .*shop/db \(for shop/db-0\)"):
-        assembly._is_whole(velero_backup.read(bucket, bucket.listing(), NAME))
+        assembly._is_whole(velero_backup.read_backup(bucket, bucket.listing(), NAME))
 
 
 def test_a_volume_that_a_pod_asks_for_and_a_hook_that_did_not_run_are_missed(prove: Callable[..., Path]) -> None:

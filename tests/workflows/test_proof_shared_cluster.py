@@ -21,7 +21,7 @@ from test_schema import wrong
 from harness.backups import velero_backup
 from harness.backups.velero_install import Release
 from harness.clusters.permissions_file import ProofPermission, allowed_drill, allowed_proof
-from harness.clusters.rbac import Right
+from harness.clusters.rbac import Permission
 from harness.clusters.shared_cluster import SharedCluster
 from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
@@ -89,7 +89,7 @@ def test_what_the_file_may_not_say_is_refused(config: Path, line: str, said: str
 # ---------------------------------------------------------------- rights
 
 
-def granted(name: str, namespace: str = "") -> set[Right]:
+def granted(name: str, namespace: str = "") -> set[Permission]:
     """What a role of the file grants, right by right."""
     (role,) = [
         each
@@ -97,7 +97,7 @@ def granted(name: str, namespace: str = "") -> set[Right]:
         if (each["kind"], each["metadata"]["name"]) == ("ClusterRole", name)
     ]
     return {
-        Right(verb, resource, group, which, namespace)
+        Permission(verb, resource, group, which, namespace)
         for rule in role["rules"]
         for group, resource, verb, which in itertools.product(
             rule["apiGroups"], rule["resources"], rule["verbs"], rule.get("resourceNames", [""])
@@ -114,14 +114,14 @@ def granted(name: str, namespace: str = "") -> set[Right]:
         (rights.PROOF_VELERO_ROLE, rights.proof_velero_inside("n")),
     ],
 )
-def test_the_rights_that_are_asked_for_are_those_that_the_file_grants(role: str, asked: tuple[Right, ...]) -> None:
+def test_the_rights_that_are_asked_for_are_those_that_the_file_grants(role: str, asked: tuple[Permission, ...]) -> None:
     assert granted(role, asked[0].namespace) == set(asked)
     assert len(set(asked)) == len(asked)
 
 
 def test_kinds_are_made_only_by_whoever_may_make_them() -> None:
     more = set(rights.proof_outside(replace(THERE, makes_crds=True))) - set(rights.proof_outside(THERE))
-    assert more == {Right("create", "customresourcedefinitions", "apiextensions.k8s.io")}
+    assert more == {Permission("create", "customresourcedefinitions", "apiextensions.k8s.io")}
 
 
 def kind(name: str, words: str) -> Object:
@@ -226,7 +226,7 @@ def service(name: str, **spec: Json) -> tuple[str, Object]:
 
 
 def looked(bucket: Nightly) -> restore_filter.Contents:
-    return restore_filter.read(bucket, velero_backup.read(bucket, bucket.listing(), NAME))
+    return restore_filter.read(bucket, velero_backup.read_backup(bucket, bucket.listing(), NAME))
 
 
 def test_what_would_begin_to_work_beside_production_is_left_out_and_named() -> None:
@@ -527,7 +527,7 @@ def test_whatever_breaks_before_the_proof_begins_nothing_is_left(monkeypatch: py
     found = preflight.Found(cast("ProofCluster", Cluster()), cast("OwnVelero", None), "v1", "me")
     monkeypatch.setattr(preflight.SharedProofs, "_look", lambda *_: found)
     bucket = good()
-    recorded = velero_backup.read(bucket, bucket.listing(), NAME)
+    recorded = velero_backup.read_backup(bucket, bucket.listing(), NAME)
     with pytest.raises(KeyboardInterrupt):
         preflight.SharedProofs(THERE).sandbox(
             OPTIONS, BackupInBucket(bucket, bucket.listing(), recorded, ()), lambda _: None
@@ -537,7 +537,7 @@ def test_whatever_breaks_before_the_proof_begins_nothing_is_left(monkeypatch: py
 
 def test_velero_is_asked_for_what_may_be_there_under_other_names(tmp_path: Path) -> None:
     bucket = good()
-    recorded = velero_backup.read(bucket, bucket.listing(), NAME)
+    recorded = velero_backup.read_backup(bucket, bucket.listing(), NAME)
     cluster = ProofCluster(THERE, Api({}), tmp_path / "home")
     release = Release(Path("velero"), "velero:v1.16.2", "", Path)
     made = OwnVelero(cluster, release, recorded, restore_filter.Contents((), ()), "", ()).velero.wanted_restore(

@@ -12,7 +12,7 @@ import pytest
 import shop
 
 from harness.checks.backup import BackupComplete
-from harness.clusters.local import Supplies
+from harness.clusters.local import LocalEnvironment
 from harness.core.json import at, items, text
 from harness.core.kubernetes import LABEL
 from harness.core.model import Json, Protected, Verdict
@@ -125,7 +125,7 @@ def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options
 
 def test_a_run_says_what_was_drilled_and_what_was_not_compared(options: Options) -> None:
     assert options.application
-    facts = of_drill(options, options.application, cast("Supplies", Supplied()))
+    facts = of_drill(options, options.application, cast("LocalEnvironment", Supplied()))
     assert (facts["application"], facts["stores"], facts["indexed"]) == (
         "shop",
         {"shop-mysql": ["db-0"]},
@@ -133,7 +133,8 @@ def test_a_run_says_what_was_drilled_and_what_was_not_compared(options: Options)
     )
     assert text(facts, "left_out", "application", "the files of web-* in uploads")
     assert "drillproof.ledger" in cast("dict[str, Json]", at(facts, "left_out", "shop-mysql"))
-    left_out = of_drill(replace(options, stores=()), options.application, cast("Supplies", Supplied()))["left_out"]
+    every = replace(options, stores=())
+    left_out = of_drill(every, options.application, cast("LocalEnvironment", Supplied()))["left_out"]
     assert text(left_out, "application", "shop-mysql") == "left out by --stores"
     assert "correct-horse" not in json.dumps(facts)
 

@@ -13,7 +13,7 @@ import pytest
 from consul import exceptions  # type: ignore[import-untyped] # py-consul ships no types
 from requests import ConnectionError as Broken
 
-from harness.core.bank_workload import after, opening
+from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.model import Operation
 from harness.core.ports import Refused, Unanswered
 from harness.workloads.consul.server import ACCOUNTS, LEDGER, Server
@@ -28,7 +28,7 @@ class Keys:
     """Keys with the index of their last change; a transaction is made whole, or refused whole."""
 
     def __init__(self) -> None:
-        self.held = {ACCOUNTS + name: (1, str(balance)) for name, balance in opening().items()}
+        self.held = {ACCOUNTS + name: (1, str(balance)) for name, balance in opening_balances().items()}
         self.index = 1
         self.instead: Exception | None = None  # what an answer is lost to; the transaction is made all the same
         self.is_open = True
@@ -91,7 +91,7 @@ def test_a_write_and_its_transfer_are_one_transaction() -> None:
         client.apply(operation)
     client.apply(Operation(4, "delete", "k2", ""))
     assert {key: json.loads(value) for key, value in keys.rows().items()} == {"k1": {"n": 3, "value": "3-a"}}
-    assert keys.balances() == after(opening(), (1, 2, 3, 4))
+    assert keys.balances() == balances_after(opening_balances(), (1, 2, 3, 4))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_refused_with_its_transfer(operation: Operation) ->
     with pytest.raises(Refused, match="rolled back"):
         client.apply(operation)
     client.apply(Operation(3, "update", "k1", "3-a"))
-    assert keys.balances() == after(opening(), (1, 3))
+    assert keys.balances() == balances_after(opening_balances(), (1, 3))
 
 
 @pytest.mark.parametrize("when", ["before it connects", "while it is connected"])
@@ -122,8 +122,8 @@ def test_a_balance_that_a_stranger_changed_is_not_covered_up(when: str) -> None:
         assert keys.rows() == {}
     else:
         client.apply(PUT)
-    changed = opening() | {"checking/1": 5}
-    assert keys.balances() == (changed if when == "while it is connected" else after(changed, (1,)))
+    changed = opening_balances() | {"checking/1": 5}
+    assert keys.balances() == (changed if when == "while it is connected" else balances_after(changed, (1,)))
 
 
 @pytest.mark.parametrize("value", [None, "x", "7 "])
@@ -146,9 +146,9 @@ def test_a_lost_answer_is_not_a_refusal(error: Exception) -> None:
     with pytest.raises(Unanswered):
         writer(keys).apply(PUT)
     keys.instead = None
-    assert keys.balances() == after(opening(), (1,))
+    assert keys.balances() == balances_after(opening_balances(), (1,))
     writer(keys).apply(Operation(2, "put", "k2", "2-a"))
-    assert keys.balances() == after(opening(), (1, 2))
+    assert keys.balances() == balances_after(opening_balances(), (1, 2))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from nightly import pod
 from test_kind_clusters import RememberedDocker
 
-from harness.clusters.images.preload import have
+from harness.clusters.images.preload import pull_missing
 from harness.clusters.kind import KindCluster
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
@@ -119,11 +119,11 @@ def test_images_are_known_by_their_full_names() -> None:
 def test_an_image_that_neither_the_nodes_nor_the_engine_have_is_pulled_or_refused() -> None:
     images = {"docker.io/library/a:1": "shop/p-0", "docker.io/library/b:1": "shop/p-0", "docker.io/library/c:1": "x/y"}
     docker = RememberedDocker(refuses={"image inspect --format={{.Id}} docker.io/library/b:1": "No such image"})
-    assert have(docker, images, ["docker.io/library/a:1"]) == ("docker.io/library/b:1", "docker.io/library/c:1")
+    assert pull_missing(docker, images, ["docker.io/library/a:1"]) == ("docker.io/library/b:1", "docker.io/library/c:1")
     assert docker.did("pull") == [1]
     docker.refuses["pull"] = "no route to host"
     with pytest.raises(Misconfigured, match=r"image docker\.io/library/b:1 \(of shop/p-0\).*no route.*`docker load`"):
-        have(docker, images, ["docker.io/library/a:1"])
+        pull_missing(docker, images, ["docker.io/library/a:1"])
 
 
 @pytest.mark.parametrize("there", [True, False])

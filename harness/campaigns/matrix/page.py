@@ -11,7 +11,7 @@ from urllib.parse import quote
 from harness.campaigns.matrix.plan import LeftOut
 from harness.campaigns.matrix.results import FIGURES, Row
 from harness.core.model import Json, Verdict, worst
-from harness.core.text import duration, many, visible
+from harness.core.text import duration, plural, visible
 from harness.reports.html import template
 from harness.reports.markdown import escaped, line
 from harness.workflows.drill.scenario import STORES
@@ -60,7 +60,7 @@ def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) ->
     """The table for a terminal, a pull request or a page of docs."""
     heads = ("disaster", "strategy", "engine", *STORES, "drills")
     drills = sum(len(row.runs) for row in table)
-    lines = [f"**{overall(table, missing).name}**: {many(drills, 'drill')}: {_counted(table)}", ""]
+    lines = [f"**{overall(table, missing).name}**: {plural(drills, 'drill')}: {_counted(table)}", ""]
     for title, noticing in (("Must recover", False), ("Must be noticed", True)):
         if some := _of(table, noticing=noticing):
             columns = (*heads, *(() if noticing else FIGURES.values()))

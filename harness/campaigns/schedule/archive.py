@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.backups.bucket_reader import Credentials, Place, client, why
+from harness.backups.bucket_reader import BucketLocation, Credentials, explain, s3_client
 from harness.campaigns.matrix.results import time_of
 from harness.campaigns.trend import SeriesKey, key_of, verdict_of
 from harness.core.errors import HarnessError, Misconfigured, Unreadable
@@ -95,10 +95,12 @@ class Pruned:
 class Archive:
     """A bucket's prefix that is ours. Misconfigured says what it would not do."""
 
-    def __init__(self, place: Place, credentials: Credentials, signer: PrivateKey | None, known: Iterable[str]) -> None:
+    def __init__(
+        self, place: BucketLocation, credentials: Credentials, signer: PrivateKey | None, known: Iterable[str]
+    ) -> None:
         """Nothing is asked yet. `signer` signs what is put in; entries by it and by `known` keys are believed."""
         self.place = place
-        self._client: S3Client = client(place, credentials)
+        self._client: S3Client = s3_client(place, credentials)
         self._signer = signer
         self._known = {*known, *([signer.public_key.keyid] if signer else [])}
 
@@ -306,7 +308,7 @@ class Archive:
         try:
             yield
         except (BotoCoreError, ClientError, Boto3Error, ValueError) as error:
-            raise Misconfigured(why(self.place, what, error, RIGHTS)) from error
+            raise Misconfigured(explain(self.place, what, error, RIGHTS)) from error
 
 
 def _code(error: ClientError) -> str:

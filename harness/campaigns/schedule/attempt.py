@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from harness.core import durations
 from harness.core.json import items, number, text
 from harness.core.model import Json, Verdict, worst
-from harness.core.text import many
+from harness.core.text import plural
 
 RUNNING, ENDED, DIED, SKIPPED = "running", "ended", "died", "skipped"
 STUCK, INTERRUPTED, REFUSED = "stuck", "interrupted", "refused"
@@ -73,14 +73,14 @@ def stamp(moment: datetime) -> str:
 def overdue(before: Iterable[Attempt], every: timedelta | None, now: datetime) -> str:
     """What was missed until `now`, in a line; "" where the last attempt is not too old, or there never was one."""
     ago = now - (last_began(before, now) or now)
-    late = durations.late(ago, every)
+    late = durations.overdue(ago, every)
     missed = round(ago / every) - 1 if every and late else 0
-    return f"{late}: {many(missed, 'attempt')} missed" if missed else late
+    return f"{late}: {plural(missed, 'attempt')} missed" if missed else late
 
 
 def ahead(attempt: Attempt, now: datetime) -> bool:
     """Whether it says of itself what is yet to come: pods of a job run on many nodes, each with a clock of its own."""
-    return max(attempt.began, attempt.ended or attempt.began) > now + durations.AHEAD
+    return max(attempt.began, attempt.ended or attempt.began) > now + durations.CLOCK_SKEW
 
 
 def last_began(attempts: Iterable[Attempt], now: datetime) -> datetime | None:

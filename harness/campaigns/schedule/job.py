@@ -184,7 +184,7 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     if interrupted or code == _INTERRUPTED:
         made = replace(made, how=attempts.INTERRUPTED, exit_code=_INTERRUPTED, detail=said)
     elif code is None:
-        limit = f"it ran longer than {durations.words(job.within)}; the last it said: {said or 'nothing'}"
+        limit = f"it ran longer than {durations.humanize(job.within)}; the last it said: {said or 'nothing'}"
         made = replace(made, how=attempts.STUCK, exit_code=2, detail=limit)
     elif code == _WRONG_USAGE:
         made = replace(made, how=attempts.REFUSED, exit_code=code, detail=said)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from harness.backups.bucket_reader import credentials as read_credentials
+from harness.backups.bucket_reader import read_credentials
 from harness.campaigns.schedule import prometheus as metrics
 from harness.campaigns.schedule import webhook as webhooks
 from harness.campaigns.schedule.archive import LOCKS, Archive
@@ -142,8 +142,8 @@ def require_fit(within: timedelta, when: Calendar) -> None:
     """An attempt must end before the next one starts."""
     if within > when.every:
         raise Misconfigured(
-            f"an attempt may take {durations.words(within)}, but the next one can start after "
-            f"{durations.words(when.every)}; choose a shorter --within"
+            f"an attempt may take {durations.humanize(within)}, but the next one can start after "
+            f"{durations.humanize(when.every)}; choose a shorter --within"
         )
 
 
@@ -151,7 +151,7 @@ def words(when: Calendar, command: Sequence[str], options: Mapping[str, str | Pa
     """The words that run a job with these options: names as in `job`, empty ones are left out."""
     used = {name: value for name, value in options.items() if options.get("archive") or not name.startswith("archive_")}
     said = [f"--{name.replace('_', '-')}={value}" for name, value in used.items() if value]
-    return ("job", "run", f"--every={durations.exact(when.every)}", *said, "--", *command)
+    return ("job", "run", f"--every={durations.compact(when.every)}", *said, "--", *command)
 
 
 def text(file: Path) -> str:

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from harness.clusters.images.recipes import Kitchen
+from harness.clusters.images.recipes import ImageBuilder
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe
-from harness.core.parallel import each
+from harness.core.parallel import for_each
 
 
 @dataclass
-class Builder:
+class ConcurrentBuild:
     """Keeps all processors busy: one compilation after the other, and beside it all that waits for the network."""
 
-    kitchen: Kitchen
+    kitchen: ImageBuilder
     say: Callable[[str], None]
     _left: list[str] = field(default_factory=list)
     _failed: threading.Event = field(default_factory=threading.Event)
@@ -38,7 +38,7 @@ class Builder:
             partial(self._download, builds),
             partial(self._unpack, unpacked),
         ]
-        each(lanes, self._run)
+        for_each(lanes, self._run)
         for layer in layers:
             self.kitchen.assemble(layer)
 

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from harness.clusters.engine import Engine
 from harness.clusters.images import node_image
-from harness.clusters.images.builder import Builder
-from harness.clusters.images.layers import Picture, write_archive
-from harness.clusters.images.recipes import Kitchen, architecture
+from harness.clusters.images.builder import ConcurrentBuild
+from harness.clusters.images.layers import OciImage, write_archive
+from harness.clusters.images.recipes import ImageBuilder, architecture
 from harness.clusters.images.registry import Registry, check_programs
 from harness.clusters.images.versions import Image, Versions
 from harness.clusters.lock import Lock
 from harness.core.errors import HarnessError, Misconfigured, ToolFailed
-from harness.core.parallel import each
+from harness.core.parallel import for_each
 from harness.core.process import run
 
 MODES = ("auto", "pull", "build")
@@ -52,7 +52,7 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedImages:
     """All that was asked for, in the engine and on the disk."""
 
     node: str  # the node image with all images of pods in it
@@ -62,7 +62,7 @@ class Ready:
     cached: bool  # nothing had to be made
 
 
-class Images:
+class ImageProvider:
     """Makes all images ready, once; a second process waits for the first and then finds them in the cache."""
 
     def __init__(
@@ -84,15 +84,15 @@ class Images:
         if mirror:
             engine.trust(mirror.partition("/")[0])
         self._registry = Registry(engine, mirror or "")
-        self._kitchen = Kitchen(versions, recipes, cache)
+        self._kitchen = ImageBuilder(versions, recipes, cache)
 
     @cached_property
-    def ready(self) -> Ready:
+    def ready(self) -> PreparedImages:
         """Everything, made ready now if it is not. Misconfigured where --images pull cannot be served."""
         with self._alone():
             return self._found() or self._made()
 
-    def with_extras(self, names: Sequence[str]) -> Ready:
+    def with_extras(self, names: Sequence[str]) -> PreparedImages:
         """The same, with a node image that has further images in it; they are made now if they are not there."""
         ready = self.ready
         for name in names:
@@ -153,7 +153,7 @@ class Images:
         """Our own name for an image in the engine; official names there are the user's."""
         return f"drillproof/{name}:{self._key}-{source}"
 
-    def _found(self) -> Ready | None:
+    def _found(self) -> PreparedImages | None:
         """What an earlier call made ready, if all of it is still there."""
         sources = {"auto": ("built", "pulled", "mixed"), "pull": ("pulled",), "build": ("built",)}[self._mode]
         for source in sources:
@@ -165,7 +165,7 @@ class Images:
             if self._has(node) and self._has(minio):
                 raw = json.loads((record / "images.json").read_text(encoding="utf-8"))
                 images = {name: ImageRef(**image) for name, image in raw.items()}
-                return Ready(node, minio, images, tools, cached=True)
+                return PreparedImages(node, minio, images, tools, cached=True)
         return None
 
     def _has(self, tag: str) -> bool:
@@ -183,7 +183,7 @@ class Images:
 
     # ------------------------------------------------------------ making
 
-    def _with(self, ready: Ready, image: Image) -> Ready:
+    def _with(self, ready: PreparedImages, image: Image) -> PreparedImages:
         """`ready` with one more image in its node image, from the cache, pulled, or built."""
         sources = {"auto": ("built", "pulled"), "pull": ("pulled",), "build": ("built",)}[self._mode]
         nodes = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in sources}
@@ -199,14 +199,14 @@ class Images:
         pulled = self._pull([image]) if "pulled" in into else {}
         source = "pulled" if pulled else "built"
         if not pulled:
-            Builder(self._kitchen, self._say).build([image])
+            ConcurrentBuild(self._kitchen, self._say).build([image])
         self._say(f"images: putting {image.name} into the node image")
         with self._work() as work:
             write_archive(work / "images.tar", [self._picture(image, pulled, work)], architecture())
             self._bakery.bake(node, work / "images.tar", into[source], self._versions.images["node"])
         return source
 
-    def _made(self) -> Ready:
+    def _made(self) -> PreparedImages:
         begun = time.monotonic()
         pulled = {} if self._mode == "build" else self._pull(self._wanted)
         missing = [image for image in self._wanted if image.name not in pulled]
@@ -214,7 +214,7 @@ class Images:
             missing += [image for image in self._versions.images.values() if image.control_plane]
         try:
             programs = [*([] if self._installed_kind() else ["kind"]), *([] if "node" in pulled else ["kubectl"])]
-            Builder(self._kitchen, self._say).build(missing, programs)
+            ConcurrentBuild(self._kitchen, self._say).build(missing, programs)
         except Misconfigured as error:
             raise Misconfigured(f"{error}{'' if self._mode == 'pull' else '; or use --images pull'}") from error
         source = "built" if not pulled else "mixed" if missing else "pulled"
@@ -227,7 +227,7 @@ class Images:
         listed = {name: vars(image) for name, image in images.items()}
         (self._record(source) / "images.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
         self._say(f"images: all ready after {time.monotonic() - begun:.0f} s")
-        return Ready(self._tag("node", source), self._tag("minio", source), images, tools, cached=False)
+        return PreparedImages(self._tag("node", source), self._tag("minio", source), images, tools, cached=False)
 
     def _bake(self, images: Sequence[Image], pulled: Mapping[str, str], source: str) -> None:
         """Bring MinIO's image and the node image, with all the others in it, into the engine."""
@@ -241,8 +241,8 @@ class Images:
             self._bakery.bake(base, work / "images.tar", self._tag("node", source), self._versions.images["node"])
 
     @property
-    def _bakery(self) -> node_image.Bake:
-        return node_image.Bake(self._engine, self._recipes / "node", self._versions.kubernetes)
+    def _bakery(self) -> node_image.NodeImageBuilder:
+        return node_image.NodeImageBuilder(self._engine, self._recipes / "node", self._versions.kubernetes)
 
     @contextlib.contextmanager
     def _work(self) -> Iterator[Path]:
@@ -250,17 +250,17 @@ class Images:
         with tempfile.TemporaryDirectory(dir=self._cache / "work") as folder:
             yield Path(folder)
 
-    def _picture(self, image: Image, pulled: Mapping[str, str], work: Path) -> Picture:
+    def _picture(self, image: Image, pulled: Mapping[str, str], work: Path) -> OciImage:
         if image.name not in pulled:
             picture = self._kitchen.picture(image)
         elif image.name == "node":
-            return Picture((), ())  # used as it is, and looked into when it runs
+            return OciImage((), ())  # used as it is, and looked into when it runs
         else:
             picture = self._registry.picture(image, pulled[image.name], work)
         check_programs(image, picture)
         return picture
 
-    def _load(self, picture: Picture, tag: str, work: Path) -> None:
+    def _load(self, picture: OciImage, tag: str, work: Path) -> None:
         write_archive(work / "load.tar", [replace(picture, names=(tag,))], architecture())
         self._engine.run("load", "--quiet", "--input", work / "load.tar", within_s=600)
 
@@ -286,7 +286,7 @@ class Images:
             self._say(f"images: pulled {image.ref}")
             return ""
 
-        failed = {image.name: why for image, why in zip(missing, each(missing, pull), strict=True) if why}
+        failed = {image.name: why for image, why in zip(missing, for_each(missing, pull), strict=True) if why}
         for name, why in failed.items():
             if self._mode == "pull":
                 ref = next(image.ref for image in missing if image.name == name)

@@ -140,7 +140,7 @@ def digest_of(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Picture:
+class OciImage:
     """One image of an archive: its names, its layers from the bottom up, and how it runs (Docker's own keys)."""
 
     names: tuple[str, ...]
@@ -148,7 +148,7 @@ class Picture:
     config: Mapping[str, Json] = field(default_factory=dict)
 
 
-def write_archive(path: Path, pictures: Iterable[Picture], architecture: str) -> None:
+def write_archive(path: Path, pictures: Iterable[OciImage], architecture: str) -> None:
     """Write the images as one archive that `docker load` and `ctr images import` read; shared layers once."""
     manifest: list[Json] = []
     written: set[str] = set()

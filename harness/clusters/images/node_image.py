@@ -22,7 +22,7 @@ def key(scripts: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Bake:
+class NodeImageBuilder:
     """Makes node images with the scripts of one folder."""
 
     engine: Engine

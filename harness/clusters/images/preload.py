@@ -6,19 +6,19 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from harness.clusters.docker import Docker
-from harness.clusters.local import Supplies
+from harness.clusters.local import LocalEnvironment
 from harness.core.errors import HarnessError, Misconfigured
 
 PULL_S = 900.0
 
 
-def on_nodes(supplied: Supplies, wanted: dict[str, str]) -> Supplies:
+def with_images(supplied: LocalEnvironment, wanted: dict[str, str]) -> LocalEnvironment:
     """Supplies whose clusters have every image that is `wanted` by a pod on their nodes. Misconfigured, as `have`."""
     there = [ref for image in supplied.versions.images.values() for ref in (image.ref, *image.also)]
-    return replace(supplied, more=have(supplied.docker, wanted, there))
+    return replace(supplied, more=pull_missing(supplied.docker, wanted, there))
 
 
-def have(docker: Docker, images: dict[str, str], there: Collection[str]) -> tuple[str, ...]:
+def pull_missing(docker: Docker, images: dict[str, str], there: Collection[str]) -> tuple[str, ...]:
     """Bring all that are not `there` on the nodes into the engine, and name them. Misconfigured if one cannot be."""
     missing = tuple(sorted(images.keys() - set(there)))
     for image in missing:

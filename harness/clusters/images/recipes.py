@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.clusters.images.debian import Suite
-from harness.clusters.images.layers import Layer, LayerWriter, Picture, digest_of
+from harness.clusters.images.layers import Layer, LayerWriter, OciImage, digest_of
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe, Versions
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
@@ -33,7 +33,7 @@ GO_ENV = {"CGO_ENABLED": "0", "GOGC": "400", "GOTOOLCHAIN": "local", "GOFLAGS": 
 
 
 @dataclass(frozen=True)
-class Kitchen:
+class ImageBuilder:
     """Makes things from `recipes` (clusters/images) and keeps what is finished below `cache`."""
 
     versions: Versions
@@ -140,7 +140,7 @@ class Kitchen:
             (work / "sum").replace(path.with_suffix(".sha256"))
         return Layer(path, digest)
 
-    def picture(self, image: Image) -> Picture:
+    def picture(self, image: Image) -> OciImage:
         """The image as an archive's entry; its layers must have been assembled."""
         layers = tuple(self.assemble(self.versions.layers[name]) for name in image.layers)
         env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **image.env}
@@ -150,7 +150,7 @@ class Kitchen:
         }
         optional = {"Entrypoint": image.entrypoint, "Cmd": image.command, "StopSignal": image.stop_signal}
         config |= {key: value if isinstance(value, str) else list(value) for key, value in optional.items() if value}
-        return Picture((image.ref, *image.also), layers, config)
+        return OciImage((image.ref, *image.also), layers, config)
 
     def _fill(self, writer: LayerWriter, recipe: LayerRecipe, work: Path) -> None:
         if recipe.packages:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.clusters.engine import Engine
-from harness.clusters.images.layers import Layer, Picture, digest_of
+from harness.clusters.images.layers import Layer, OciImage, digest_of
 from harness.clusters.images.versions import Image
 from harness.core.errors import Misconfigured
 
@@ -48,7 +48,7 @@ class Registry:
         if self.mirror:
             self.engine.run("rmi", address)
 
-    def picture(self, image: Image, tag: str, into: Path) -> Picture:
+    def picture(self, image: Image, tag: str, into: Path) -> OciImage:
         """A pulled image as an archive's entry, flattened to one layer below the folder `into`.
 
         One layer has no deletions of lower layers' files, which could not be kept inside another image.
@@ -60,10 +60,10 @@ class Registry:
             self.engine.run("export", "--output", path, container, within_s=600)
         finally:
             self.engine.run("rm", "--force", container)
-        return Picture((image.ref, *image.also), (Layer(path, digest_of(path)),), config)
+        return OciImage((image.ref, *image.also), (Layer(path, digest_of(path)),), config)
 
 
-def check_programs(image: Image, picture: Picture) -> None:
+def check_programs(image: Image, picture: OciImage) -> None:
     """Misconfigured unless every program that our manifests rely on is in the image."""
     env = dict(entry.split("=", 1) for entry in _texts(picture.config.get("Env")))
     folders = env.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.checks.cluster_reuse import left_by
 from harness.clusters import local
-from harness.clusters.environment import Ground, SiteCluster
+from harness.clusters.environment import Environment, EnvironmentCluster
 from harness.clusters.images import preload
 from harness.core import paths
 from harness.core.errors import HarnessError
@@ -34,17 +34,17 @@ ROOM = 12
 Basis = tuple[Json, ...]
 
 
-def _own_ground(options: Options, say: Callable[[str], None]) -> Ground:
+def _own_ground(options: Options, say: Callable[[str], None]) -> Environment:
     """Clusters of our own, which have the images of an application of the user's beside ours."""
     needed = _known_data(options).bytes_estimate() * ROOM
-    paths.room(needed, f"known data of the size {options.size}", "choose a smaller --size")
+    paths.require_disk_space(needed, f"known data of the size {options.size}", "choose a smaller --size")
     application = _application(options)
     brought, extras = application.by_manifests, application.images if application.on(options.stores) else ()
     if not brought:
-        return local.ensure(options.images, options.mirror, say, extras)
+        return local.prepare(options.images, options.mirror, say, extras)
     for line in brought.summary:
         say(line)
-    return preload.on_nodes(local.ensure(options.images, options.mirror, say), dict(brought.images))
+    return preload.with_images(local.prepare(options.images, options.mirror, say), dict(brought.images))
 
 
 class Site(Session):
@@ -55,7 +55,7 @@ class Site(Session):
         self_test: SelfTest,
         *,
         fresh: bool = False,
-        ground: Callable[[Options, Callable[[str], None]], Ground] = _own_ground,
+        ground: Callable[[Options, Callable[[str], None]], Environment] = _own_ground,
     ) -> None:
         """Creates nothing yet. With `fresh` every drill gets its own cluster; `ground` provides clusters."""
         super().__init__(self_test)
@@ -170,14 +170,14 @@ def _basis(options: Options) -> Basis | None:
 
 def _parts(
     options: Options,
-    ground: Ground,
-    cluster: SiteCluster,
+    ground: Environment,
+    cluster: EnvironmentCluster,
     *,
     known: dataset.KnownData,
     run: Path,
     secrets: tuple[Secrets, Secrets],
     left: Left | None,
-    source: SiteCluster | None = None,
+    source: EnvironmentCluster | None = None,
 ) -> Parts:
     """`secrets` are the stores' own, and those that an application of the user's has made anew beside them.
 
@@ -216,12 +216,12 @@ def _parts(
     )
 
 
-def _classes(cluster: SiteCluster, namespace: str) -> tuple[str, ...]:
+def _classes(cluster: EnvironmentCluster, namespace: str) -> tuple[str, ...]:
     """The storage classes of a namespace's claims."""
     claims = objects(cluster.kubectl, "persistentvolumeclaims", f"--namespace={namespace}")
     return tuple(sorted({text(claim, "spec", "storageClassName") for claim in claims} - {""}))
 
 
-def _renew(cluster: SiteCluster) -> None:
+def _renew(cluster: EnvironmentCluster) -> None:
     cluster.down(keep_store=True)
     cluster.up()

@@ -142,7 +142,7 @@ class Drill:
 
     def _seed(self) -> None:
         parts = self._parts
-        parallel.each(parts.stores, _forget_writes if parts.left else lambda store: store.seed(parts.dataset))
+        parallel.for_each(parts.stores, _forget_writes if parts.left else lambda store: store.seed(parts.dataset))
         what = "all members to hold the known data"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
         clock, seed = self._journal.clock, parts.dataset.seed
@@ -204,7 +204,7 @@ class Drill:
             self._journal.mark("T3")
         finally:
             self._strikes.end(fault)
-        parallel.each(self._writers.values(), LedgerWriter.stop)
+        parallel.for_each(self._writers.values(), LedgerWriter.stop)
         last = [w.last_acknowledged_s for w in self._writers.values() if w.last_acknowledged_s is not None]
         self._journal.append("mark", mark="T2", at_s=max(last))
 
@@ -250,7 +250,7 @@ class Drill:
         recover = {store.name: store.recover for store in stores} if plan.restore else mend
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
-            parallel.together({"all pods": self._watch_pods, **recover}, within_s=within_s)
+            parallel.all_or_none({"all pods": self._watch_pods, **recover}, within_s=within_s)
 
     def _move(self) -> None:
         """From here on the drill is about another cluster. The one from before runs on."""
@@ -350,7 +350,7 @@ class Drill:
 
     def _new_writes(self) -> None:
         stores = self._parts.stores
-        written = parallel.each(stores, self._new_write)
+        written = parallel.for_each(stores, self._new_write)
         if None not in written:
             self._journal.mark("T8")
         for store, row in zip(stores, written, strict=True):

@@ -78,7 +78,7 @@ class Strikes:
                 if not trouble.beside:
                     self.strike(trouble.fault)
             self._journal.mark(mark)
-            return parallel.beside(act, others)
+            return parallel.alongside(act, others)
         finally:
             self.end_all(step)
 

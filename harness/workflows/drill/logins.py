@@ -43,7 +43,7 @@ class Logins:
                 self._tokens[service.name] = earlier or got
             self._journal.append("login", when=when, service=service.name, **asdict(login))
 
-        parallel.each(services, note)
+        parallel.for_each(services, note)
 
 
 def _attempt(service: Service, earlier: str) -> tuple[Login, str]:

@@ -48,7 +48,7 @@ class Observer:
         try:
             healths = wait.until(self.all_healthy, waited_for="all members to be healthy", within_s=within_s)
         except TimedOut:
-            healths = tuple(parallel.each(self.members, _health))
+            healths = tuple(parallel.for_each(self.members, _health))
         for member, health in zip(self.members, healths, strict=True):
             self._journal.append("health", when=when, store=member.store.name, member=member.name, **asdict(health))
 
@@ -127,7 +127,7 @@ class Observer:
             what = f"a correct read from {member.name}"
             wait.until(lambda: _ask(lambda: correct(member)), waited_for=what, within_s=timeouts.READ_S)
 
-        parallel.each(self.members, until_correct)
+        parallel.for_each(self.members, until_correct)
 
     def shown_on(self, store: Datastore, row: Row, *, within_s: float) -> list[str]:
         """The members of a store that show `row` within the deadline."""
@@ -144,7 +144,7 @@ class Observer:
                 return False
             return True
 
-        return [name for name, seen in zip(store.members, parallel.each(store.members, shows), strict=True) if seen]
+        return [name for name, seen in zip(store.members, parallel.for_each(store.members, shows), strict=True) if seen]
 
     def _attempt(self, what: str, read: Callable[[Member], None], of: Sequence[Member] | None = None) -> None:
         def attempt(member: Member) -> None:
@@ -156,7 +156,7 @@ class Observer:
             except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; what is not read is UNKNOWN
                 self._journal.append("unread", **where, message=f"{type(error).__name__}: {error}")
 
-        parallel.each(self.members if of is None else of, attempt)
+        parallel.for_each(self.members if of is None else of, attempt)
 
 
 def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:
@@ -170,7 +170,7 @@ def all_healthy(asked: Sequence[Member]) -> tuple[Health, ...]:
     Whom one of its store keeps waiting is not asked: each question is a process, on a machine that is busy recovering.
     """
     stores = [tuple(group) for _, group in groupby(asked, key=lambda member: member.store.name)]
-    told = [each for store in parallel.each(stores, _up_to_the_first_unwell) for each in store]
+    told = [each for store in parallel.for_each(stores, _up_to_the_first_unwell) for each in store]
     unwell = [(member.name, health) for member, health in told if not health.ok]
     if unwell:
         reasons = (Reason.MemberUnhealthy, *(reason for _, health in unwell for reason in health.reasons))

@@ -11,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups.velero_install import Release
 from harness.clusters import capacity, rbac, shared_velero
-from harness.clusters.environment import SiteCluster
+from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.images import versions
-from harness.clusters.images.recipes import Kitchen
+from harness.clusters.images.recipes import ImageBuilder
 from harness.clusters.permissions_file import DrillPermission
 from harness.clusters.shared_cluster import DrillCluster, without_values
 from harness.clusters.shared_velero import SharedVelero
@@ -22,7 +22,7 @@ from harness.core.errors import Misconfigured
 from harness.core.json import integer, items, text
 from harness.core.kubernetes import Kubectl, Object, RunsKubectl, get_object
 from harness.core.model import Json
-from harness.core.redaction import without
+from harness.core.redaction import redact_document
 from harness.workflows import rights
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options
@@ -39,7 +39,7 @@ _UPLOADER = "--uploader-type="
 
 @dataclass(frozen=True)
 class Found:
-    """A shared cluster that has everything that a drill needs. Implements `harness.clusters.environment.Ground`."""
+    """A shared cluster that has everything that a drill needs. Implements `Environment`."""
 
     shared: DrillCluster
     role: rbac.NamespaceRole
@@ -63,13 +63,13 @@ class Found:
         """The cluster itself."""
         return self.shared
 
-    def backup_engine(self, cluster: SiteCluster, uploader: str, run: str) -> SharedVelero:
+    def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> SharedVelero:
         """The existing Velero."""
         pinned = versions.load(resources.clusters() / "versions.toml")
         release = Release(Path(), self.velero_image, "", lambda: _kopia_check(pinned))
         return SharedVelero(cluster, self.shared.permission, release, uploader=uploader, run=run)
 
-    def fitted(self, deployment: Deployment, cluster: SiteCluster) -> Deployment:  # noqa: ARG002 # there is this one
+    def fitted(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # there is this one
         """In the claimed namespace, with the StorageClass and the image registry of this cluster."""
         opened = replace(deployment, create_namespace=self.shared.open)
         return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.shared.permission, thing))
@@ -138,11 +138,11 @@ class SharedDrills:
             return (
                 found.shared.namespace_object(run),
                 *((found.role.binding(found.user, run),) if found.user else ()),
-                *(without(without_values(thing), brought.hidden if brought else ()) for thing in made),
+                *(redact_document(without_values(thing), brought.hidden if brought else ()) for thing in made),
                 engine.wanted_backup(backup, self.permission.namespace),
                 *map(without_values, restic),
                 *(restore if options.scenario.fault else ()),
-                shared_velero.wanted_deletion(self.permission, backup, "its-uid"),
+                shared_velero.deletion_manifest(self.permission, backup, "its-uid"),
             )
         finally:
             found.shared.down()
@@ -219,7 +219,7 @@ def _copies_with(found: Found, engine: str) -> None:
 
 def knows_velero(kubectl: RunsKubectl, permission: DrillPermission) -> None:
     """Misconfigured where the cluster knows no objects of Velero's."""
-    if not rbac.serves(kubectl, "velero.io/v1"):
+    if not rbac.serves_api(kubectl, "velero.io/v1"):
         raise Misconfigured(f"there is no Velero on the context {permission.context}; drillproof installs none there")
 
 
@@ -291,6 +291,6 @@ def _opens_bucket(permission: DrillPermission) -> None:
 
 def _kopia_check(pinned: versions.Versions) -> Path:
     """The program that reads a kopia repository; it is in no image. Misconfigured where it cannot be compiled."""
-    kitchen = Kitchen(pinned, resources.clusters() / "images", paths.cache())
+    kitchen = ImageBuilder(pinned, resources.clusters() / "images", paths.cache())
     kitchen.compile(pinned.build_of("kopia-check"))
     return kitchen.program("kopia-check")

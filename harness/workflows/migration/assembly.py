@@ -14,7 +14,7 @@ from harness.backups.velero_install import NAMESPACE, Release, map_storage_class
 from harness.checks.trust import believed
 from harness.clusters import rbac
 from harness.clusters.diagnostics import collect_namespace
-from harness.clusters.rbac import Right
+from harness.clusters.rbac import Permission
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import text
 from harness.core.kubernetes import Kubectl, RunsKubectl, find_kubectl
@@ -86,9 +86,9 @@ def _has_rights(options: MoveOptions, source: RunsKubectl, target: RunsKubectl) 
     return binds
 
 
-def _served(kubectl: RunsKubectl, wanted: tuple[Right, ...]) -> tuple[Right, ...]:
+def _served(kubectl: RunsKubectl, wanted: tuple[Permission, ...]) -> tuple[Permission, ...]:
     """Those of the rights that can exist: without Velero none in its namespace."""
-    if rbac.serves(kubectl, f"{API}/v1"):
+    if rbac.serves_api(kubectl, f"{API}/v1"):
         return wanted
     return tuple(right for right in wanted if right.namespace != NAMESPACE)
 

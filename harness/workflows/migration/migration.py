@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.backups.velero import hooks_of
+from harness.backups.velero import hook_count
 from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.json import at, text
@@ -112,7 +112,7 @@ class Move:
         seen: list[Digest] = []
 
         def settled() -> None:
-            now = parallel.each(databases, self._source.examiner.digest)
+            now = parallel.for_each(databases, self._source.examiner.digest)
             before, seen[:] = list(seen), now
             if not before:
                 raise NotYet("read once")
@@ -137,7 +137,7 @@ class Move:
         source = self._parts.source
         pods = objects(source.kubectl, "pods", f"--namespace={source.place.namespace}")
         asked: list[Json] = [{"store": "", "pod": pod, "volume": volume} for pod, volume in volumes_asked(pods)]
-        ran = {name_of(pod): hooks_of(pod) for pod in pods}
+        ran = {name_of(pod): hook_count(pod) for pod in pods}
         self._journal.append("protected", volumes=asked, hooks={pod: count for pod, count in ran.items() if count})
         self._journal.mark("T0")
         report = source.tool.backup(self._name, source.place.namespace)
@@ -175,10 +175,10 @@ class Move:
     def _read_back(self) -> None:
         target, databases = self._parts.target, self._parts.databases
         within_s = self._parts.options.objectives.rto_s or timeouts.RECOVER_S
-        parallel.each(self._target.wait_for_all(databases, within_s), self._read)
+        parallel.for_each(self._target.wait_for_all(databases, within_s), self._read)
         self._journal.mark("T9")
         record_state(self._journal, target.kubectl, target.volumes, (target.place.namespace,))
-        parallel.each(databases, self._read_source)
+        parallel.for_each(databases, self._read_source)
         self._journal.append("still-frozen", loose=dict(self._parts.freezer.loose(self._parts.options.writers)))
         for end, which in ((self._parts.source, "source"), (target, "target")):
             self._pods(end, which)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.backups.velero import ANNOTATION, hooks_of
+from harness.backups.velero import ANNOTATION, hook_count
 from harness.backups.velero_install import NAMESPACE
 from harness.clusters.capacity import shortages
 from harness.core.json import at, items, text
@@ -94,7 +94,7 @@ def _steps(options: MoveOptions, source: Survey, target: Survey, found: tuple[Da
         ),
     )
     content = f"{len(asked)} volumes ({_few(f'{volume} of {pod}' for pod, volume in asked)})"
-    hooks = f"{sum(map(hooks_of, source.pods))} hooks"
+    hooks = f"{sum(map(hook_count, source.pods))} hooks"
     backup = f"a Backup in {NAMESPACE} of the namespace {source.place.namespace}, with {content} and {hooks}"
     yield Step("backup", (f"{source.place.context}: {backup}",))
     yield Step(

@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError, Misconfigured, TimedOut
 from harness.core.json import text
 from harness.core.kubernetes import LABEL, Object, RunsKubectl, objects
 from harness.core.model import Json
-from harness.core.parallel import each
+from harness.core.parallel import for_each
 from harness.core.wait import NotYet, until
 from harness.evidence.run_directory import MOVE, Run
 from harness.workflows.migration.quiesce import Freezer
@@ -136,7 +136,7 @@ def _doubts(run: Moved, target: End) -> Iterator[str]:
             else ""
         )
 
-    yield from filter(None, each(run.there, doubt))
+    yield from filter(None, for_each(run.there, doubt))
 
 
 def _takers(run: Moved, source: End) -> Iterator[tuple[str, str]]:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from harness.backups import velero_backup
-from harness.backups.bucket_reader import S3Source
+from harness.backups.bucket_reader import S3Reader
 from harness.backups.velero import VeleroEngine
-from harness.backups.velero_backup import Recorded, copy_of
+from harness.backups.velero_backup import BackupRecord, namespaced_copy
 from harness.backups.velero_install import NAMESPACE, map_storage_classes
 from harness.clusters import local
 from harness.clusters.images import preload
@@ -76,9 +76,9 @@ class ProofSite(Session):
 
 def find(options: ProofOptions) -> BackupInBucket:
     """Read the backup's records in the bucket. Misconfigured for a bucket or a backup that cannot be proved."""
-    source = S3Source(options.place, options.credentials)
+    source = S3Reader(options.place, options.credentials)
     listing = source.listing()
-    recorded = velero_backup.read(source, listing, options.backup, options.schedule)
+    recorded = velero_backup.read_backup(source, listing, options.backup, options.schedule)
     databases = detection.databases(recorded.pods, options.databases)
     _is_whole(recorded)
     return BackupInBucket(source, listing, recorded, databases)
@@ -91,11 +91,11 @@ class OwnClusters:
         """Creates nothing yet, except images."""
         recorded = backup.recorded
         restored = sum(copy.bytes_total for copy in recorded.report.volumes)
-        paths.room(
+        paths.require_disk_space(
             backup.bytes_total + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it"
         )
-        supplied = local.ensure(options.images, options.mirror, say)
-        supplied = preload.on_nodes(supplied, images.wanted(recorded.pods))
+        supplied = local.prepare(options.images, options.mirror, say)
+        supplied = preload.with_images(supplied, images.wanted(recorded.pods))
         cluster = supplied.cluster(options.cluster)
         _is_new(cluster)
         velero = VeleroEngine(cluster, lambda: cluster.store, supplied.release, uploader=recorded.uploader)
@@ -149,7 +149,9 @@ class _Engine:
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)
         selector = f"--selector=velero.io/restore-name={name}"
         found = objects(self.kubectl, "podvolumerestores.velero.io", f"--namespace={NAMESPACE}", selector)
-        return replace(report, volumes=tuple(sorted(map(copy_of, found), key=lambda copy: (copy.pod, copy.volume))))
+        return replace(
+            report, volumes=tuple(sorted(map(namespaced_copy, found), key=lambda copy: (copy.pod, copy.volume)))
+        )
 
 
 def _told(backup: BackupInBucket) -> tuple[str, ...]:
@@ -175,7 +177,7 @@ def _is_new(cluster: KindCluster) -> None:
         )
 
 
-def _is_whole(recorded: Recorded) -> None:
+def _is_whole(recorded: BackupRecord) -> None:
     if missing := detection.missing_secrets(recorded.pods, recorded.secrets):
         raise Misconfigured(
             f"the backup {recorded.report.name} lacks Secrets without which pods cannot start: {', '.join(missing)}; "
@@ -183,7 +185,7 @@ def _is_whole(recorded: Recorded) -> None:
         )
 
 
-def _prepare(cluster: KindCluster, recorded: Recorded) -> None:
+def _prepare(cluster: KindCluster, recorded: BackupRecord) -> None:
     """A storage class for every claim."""
     default = "storageclass.kubernetes.io/is-default-class=true"
     cluster.kubectl("annotate", "--overwrite", "storageclass", _CLASS, default)

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from harness.backups.bucket_reader import Listing, Source, changed, differences, fingerprint
-from harness.backups.velero_backup import Recorded
-from harness.clusters.environment import SiteCluster
+from harness.backups.bucket_reader import BucketReader, Listing, changed_keys, differences, fingerprint
+from harness.backups.velero_backup import BackupRecord
+from harness.clusters.environment import EnvironmentCluster
 from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.model import DONE, PROOF_STEPS, Json, ToolReport
@@ -51,9 +51,9 @@ class Engine(Restorer, Protocol):
 class BackupInBucket:
     """One backup in a bucket, read before anything is created. `listing` is the whole bucket at that time."""
 
-    source: Source
+    source: BucketReader
     listing: Listing
-    recorded: Recorded
+    recorded: BackupRecord
     databases: tuple[Database, ...]
 
     @property
@@ -66,7 +66,7 @@ class BackupInBucket:
 class Sandbox:
     """Where a backup is restored: a new isolated cluster, or new namespaces of a shared cluster."""
 
-    cluster: SiteCluster
+    cluster: EnvironmentCluster
     engine: Engine
     kubectl: Path
     namespace: str  # that users' hooks get
@@ -163,7 +163,7 @@ class Prove:
 
     def _read_back(self) -> None:
         parts, reader = self._parts, self._reader
-        parallel.each(reader.wait_for_all(parts.backup.databases, self._answer_within_s), self._read)
+        parallel.for_each(reader.wait_for_all(parts.backup.databases, self._answer_within_s), self._read)
         self._journal.mark("T9")
         cluster = parts.sandbox.cluster
         record_state(self._journal, cluster.kubectl, cluster.volumes, parts.backup.recorded.namespaces)
@@ -184,5 +184,5 @@ class Prove:
             bytes=sum(thing.size for thing in listing.values()),
             sha256=fingerprint(listing),
             differences=[*differ[:MOST], *([f"and {len(differ) - MOST} more"] if len(differ) > MOST else [])],
-            changed=[*changed(self._parts.backup.listing, listing)[:MOST]],
+            changed=[*changed_keys(self._parts.backup.listing, listing)[:MOST]],
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.backups.bucket_reader import Credentials, Place, credentials
+from harness.backups.bucket_reader import BucketLocation, Credentials, read_credentials
 from harness.backups.velero_backup import NEWEST
 from harness.checks import proof_metrics
 from harness.core.choices import IMAGES, choose, registry
@@ -52,7 +52,7 @@ def options(
             raise Misconfigured(f"{name} {limit:g} can never be met; say how many seconds, more than 0")
     return ProofOptions(
         place=where,
-        credentials=credentials(credentials_file, os.environ),
+        credentials=read_credentials(credentials_file, os.environ),
         backup=backup,
         schedule=schedule,
         databases=tuple(databases),
@@ -70,14 +70,14 @@ def options(
     )
 
 
-def place(option: str, bucket: str, endpoint: str, region: str) -> Place:
+def place(option: str, bucket: str, endpoint: str, region: str) -> BucketLocation:
     """A bucket, as an option says it. Misconfigured if that is none."""
     parts = _BUCKET.fullmatch(bucket)
     if not parts:
         raise Misconfigured(f"{option} {bucket!r} names no bucket; write NAME or NAME/PREFIX")
     if endpoint and not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
         raise Misconfigured(f"--endpoint {endpoint!r} is no URL of an object store; write http(s)://HOST or HOST:PORT")
-    return Place(parts["bucket"], (parts["prefix"] or "").strip("/"), endpoint.rstrip("/"), region)
+    return BucketLocation(parts["bucket"], (parts["prefix"] or "").strip("/"), endpoint.rstrip("/"), region)
 
 
 def _password(file: Path | None) -> str:
@@ -96,7 +96,7 @@ def _password(file: Path | None) -> str:
 class ProofOptions:
     """One proof as the user wants it; all words checked already."""
 
-    place: Place
+    place: BucketLocation
     credentials: Credentials
     backup: str  # its name, or `newest`
     schedule: str  # of which it is to be the newest; "" for all

@@ -148,7 +148,7 @@ class Consul:
     def mend(self) -> None:
         """Tell every server who its peers are, by `peers.json`; they then find their quorum themselves."""
         where = ("--namespace", self._namespace)
-        parallel.each(
+        parallel.for_each(
             self.members,
             lambda member: self._cluster.kubectl("exec", *where, member, "--", "/bin/sh", "/scripts/peers.sh"),
         )
@@ -171,7 +171,7 @@ class Consul:
 
 
 def _accounts() -> Iterator[tuple[object, ...]]:
-    for name, balance in bank_workload.opening().items():
+    for name, balance in bank_workload.opening_balances().items():
         yield ACCOUNTS + name, str(balance).encode(), 0
 
 

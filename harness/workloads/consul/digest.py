@@ -18,7 +18,7 @@ import orjson
 
 from harness.core.errors import ToolFailed
 from harness.core.model import OWN, Digest, Part
-from harness.core.parallel import each
+from harness.core.parallel import for_each
 from harness.core.wait import until
 from harness.workloads.consul.server import ACCOUNTS, LEDGER, Self, Server
 
@@ -111,7 +111,7 @@ def digest(server: Server, own: Self, servers: Sequence[str]) -> Digest:
         with contextlib.closing(server.another()) as connection:
             return digest_of_keys(connection)
 
-    first, second = each((rest, keys), lambda read: read())
+    first, second = for_each((rest, keys), lambda read: read())
     return {**first, **second}
 
 

@@ -10,7 +10,7 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor, SSCursor
 
-from harness.core.bank_workload import opening
+from harness.core.bank_workload import opening_balances
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.model import Health, IndexReading, Reading, Row
 from harness.core.ports import Cluster, Corrupt, Dataset
@@ -226,7 +226,7 @@ class MySQL:
 
 def open_accounts(sql: Cursor) -> None:
     """Give every account what it holds before the first write."""
-    for account, balance in opening().items():
+    for account, balance in opening_balances().items():
         table, number = account.split("/")
         sql.execute(f"INSERT INTO drillproof.{table} VALUES (%s, %s)", (number, balance))  # noqa: S608 # ours
 

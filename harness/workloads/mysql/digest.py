@@ -25,7 +25,7 @@ from pymysql.cursors import Cursor
 
 from harness.core.errors import ToolFailed
 from harness.core.model import Part, Reading
-from harness.core.parallel import each
+from harness.core.parallel import for_each
 from harness.workloads.mysql.catalog import NO_ROWS, SYSTEM_ROWS, catalog, counts
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ def read(sessions: Sequence[Cursor], tables: Sequence[Table]) -> dict[str, Part]
         return [(part.table.name, rows(sql, part)) for part in _taken(left)]
 
     parts: dict[str, Part] = {}
-    for name, part in chain(*each(sessions, scan)):
+    for name, part in chain(*for_each(sessions, scan)):
         parts[name] = _together(parts[name], part) if name in parts else part
     return parts
 

@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Identifier
 
-from harness.core.bank_workload import TABLES, opening
+from harness.core.bank_workload import TABLES, opening_balances
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.model import Health, IndexReading, Reading, Row
 from harness.core.ports import Cluster, Corrupt, Dataset
@@ -222,7 +222,7 @@ class Postgres:
 
 def open_accounts(sql: cursor) -> None:
     """Give every account what it holds before the first write."""
-    for account, balance in opening().items():
+    for account, balance in opening_balances().items():
         table, number = account.split("/")
         sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
 

@@ -17,7 +17,7 @@ from harness.clusters.permissions_file import ProofPermission
 from harness.clusters.shared_cluster import SharedCluster
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import text
-from harness.core.kubernetes import Kubectl, Object, condition, name_of, objects, standing
+from harness.core.kubernetes import Kubectl, Object, condition, describe_pod, name_of, objects
 from harness.core.wait import NotYet, until
 from harness.workflows import rights
 from harness.workflows.proof.shared_cluster import objects as wanted
@@ -160,7 +160,7 @@ class ProofCluster(SharedCluster[ProofPermission]):
         return objects(self.api, "pods", f"--namespace={namespace}", *only)
 
     def _pods_run(self, namespace: str) -> None:
-        if waiting := [standing(pod) for pod in self._pods(namespace) if condition(pod, "Ready") != "True"]:
+        if waiting := [describe_pod(pod) for pod in self._pods(namespace) if condition(pod, "Ready") != "True"]:
             raise NotYet("; ".join(waiting))
 
     def _create_bucket(self) -> None:

@@ -16,7 +16,7 @@ from harness.clusters.shared_cluster import DrillCluster, without_values
 from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, items, text
-from harness.core.kubernetes import Kubectl, Object, get_object, kept, name_of
+from harness.core.kubernetes import Kubectl, Object, cached_program, get_object, name_of
 from harness.core.model import Json
 from harness.core.process import run
 from harness.workflows import rights
@@ -249,7 +249,7 @@ def _release(permission: ProofPermission) -> Release:
     def none() -> Path:
         raise Misconfigured("a proof checks no repository")
 
-    found = kept("velero") or shutil.which("velero")
+    found = cached_program("velero") or shutil.which("velero")
     pinned = versions.load(resources.clusters() / "versions.toml").go["velero"].pins["github.com/vmware-tanzu/velero"]
     if not found or pinned not in run([found, "version", "--client-only"]).stdout:
         raise Misconfigured(

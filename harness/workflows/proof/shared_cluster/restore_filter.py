@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from harness.backups.bucket_reader import Source
-from harness.backups.velero_backup import Recorded
+from harness.backups.bucket_reader import BucketReader
+from harness.backups.velero_backup import BackupRecord
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, keys, text
 from harness.core.kubernetes import LABEL, Object, name_of
@@ -45,7 +45,7 @@ class Contents:
     left_out: tuple[str, ...]  # in words: kinds, with how many of them, and Services with how they were reached
 
 
-def read(source: Source, recorded: Recorded) -> Contents:
+def read(source: BucketReader, recorded: BackupRecord) -> Contents:
     """What the backup holds. Misconfigured, with all that are, if something in it cannot be beside others' work."""
     name, kinds, services, volumes = recorded.report.name, Counter[str](), list[Object](), list[Object]()
     key = f"backups/{name}/{name}.tar.gz"
@@ -94,7 +94,7 @@ def service(thing: Object, namespace: str, run: str) -> Object:
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
-def _may_be_there(recorded: Recorded, volumes: Collection[Object]) -> None:
+def _may_be_there(recorded: BackupRecord, volumes: Collection[Object]) -> None:
     amiss = [f"{_address(pod)} ({', '.join(why)})" for pod in recorded.pods if (why := tuple(_beyond(pod)))]
     if amiss:
         raise Misconfigured(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.backups import velero_install
 from harness.backups.velero import VeleroEngine
-from harness.backups.velero_backup import Recorded, copy_of
+from harness.backups.velero_backup import BackupRecord, namespaced_copy
 from harness.backups.velero_install import READY_S, Release
 from harness.core.json import text
 from harness.core.kubernetes import Kubectl, Object, name_of, objects
@@ -50,7 +50,7 @@ class OwnVelero:
 
     cluster: ProofCluster
     release: Release
-    recorded: Recorded
+    recorded: BackupRecord
     contents: Contents
     repository_password: str
     makes: tuple[Object, ...]  # Velero's kinds, where they are to be made
@@ -100,7 +100,7 @@ class OwnVelero:
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)
         found = objects(kubectl, "podvolumerestores.velero.io", here, f"--selector=velero.io/restore-name={name}")
         renamed = {there: own for own, there in self.cluster.kubectl.names.items()}
-        copies = (replace(copy, pod=_renamed(copy.pod, renamed)) for copy in map(copy_of, found))
+        copies = (replace(copy, pod=_renamed(copy.pod, renamed)) for copy in map(namespaced_copy, found))
         return replace(report, volumes=tuple(sorted(copies, key=lambda copy: (copy.pod, copy.volume))))
 
     def collect(self, into: Path) -> None:
