@@ -82,7 +82,7 @@ def _drill(supplied: local.LocalEnvironment, size: str, progress: Progress) -> d
 
     with _Memory(supplied) as memory:
         begun = time.monotonic()
-        with assembly.Site(in_memory_self_test) as site:
+        with assembly.DrillSession(in_memory_self_test) as site:
             run = site.drill(options, progress, progress.say, measure)
         findings = read_json(recheck(run))
         render(run)

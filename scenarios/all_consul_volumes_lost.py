@@ -10,6 +10,6 @@ from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseVolumes("all of consul", ("consul-0", "consul-1", "consul-2", "consul-backup-0"), needs=("consul",)),
-    plan=Plan(make_way=True),
+    plan=Plan(delete_namespace_first=True),
     objectives=Objectives(rto_s=600, rpo_s=300),
 )

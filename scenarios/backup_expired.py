@@ -7,12 +7,12 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero import ExpireBackups
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
-    troubles=(Trouble(ExpireBackups(), "write"),),
+    secondary_faults=(SecondaryFault(ExpireBackups(), "write"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.BackupNotStored),
         ExpectedFinding("drill-finished", Reason.RecoveryFailed, causes=(Reason.BackupNotFound,)),

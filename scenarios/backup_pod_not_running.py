@@ -7,10 +7,10 @@ no problem, and Completed. The check of the backup must detect that the volume i
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.statefulset import ScaleDown
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
-    troubles=(Trouble(ScaleDown("consul-backup", needs=("consul",)), "backup"),),
+    secondary_faults=(SecondaryFault(ScaleDown("consul-backup", needs=("consul",)), "backup"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "consul", objects=("volume dump",)),
     ),

@@ -6,10 +6,10 @@ Velero's Backup object in the cluster still says Completed. The check of the sto
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.bucket import DamageObjects, ObjectDamage
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
-    troubles=(Trouble(DamageObjects("everything", "", ObjectDamage.MISSING, every=True), "write"),),
+    secondary_faults=(SecondaryFault(DamageObjects("everything", "", ObjectDamage.MISSING, every=True), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.BackupNotStored),),
 )

@@ -7,11 +7,11 @@ looks only at existing backups sees no problem. The drill must detect it when th
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.credentials import RefuseCredentials
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
-    troubles=(Trouble(RefuseCredentials(), "backup"),),
+    secondary_faults=(SecondaryFault(RefuseCredentials(), "backup"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.BackupRefused),
         ExpectedFinding("backup-complete", Reason.BackupNotStored),

@@ -7,11 +7,11 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.credentials import RefuseCredentials
 from harness.faults.namespace import DeleteNamespace
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
-    troubles=(Trouble(RefuseCredentials(), "restore"),),
+    secondary_faults=(SecondaryFault(RefuseCredentials(), "restore"),),
     expected_findings=(ExpectedFinding("restore-complete", Reason.RestoreRefused),),
 )

@@ -8,11 +8,11 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.disk import SmallDisk
 from harness.faults.namespace import DeleteNamespace
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
-    troubles=(Trouble(SmallDisk(kib=256), "restore"),),
+    secondary_faults=(SecondaryFault(SmallDisk(kib=256), "restore"),),
     expected_findings=(
         ExpectedFinding(
             "restore-complete", (Reason.RestoreFailed, Reason.RestorePartiallyFailed), causes=(Reason.DataPathFailed,)

@@ -7,11 +7,11 @@ the failed hook.
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.annotations import Annotate
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
-    troubles=(
-        Trouble(
+    secondary_faults=(
+        SecondaryFault(
             Annotate(
                 "failing-hook",
                 "consul-backup-0",

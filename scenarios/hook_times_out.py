@@ -8,7 +8,7 @@ must detect the failed hook.
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.annotations import Annotate
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 IMPATIENT = {
     "pre.hook.backup.velero.io/timeout": "100ms",
@@ -17,7 +17,7 @@ IMPATIENT = {
 }
 
 SCENARIO = Scenario(
-    troubles=(Trouble(Annotate("impatient-hook", "consul-0", IMPATIENT, needs=("consul",)), "backup"),),
+    secondary_faults=(SecondaryFault(Annotate("impatient-hook", "consul-0", IMPATIENT, needs=("consul",)), "backup"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.HookFailed),),
     strategy="frozen",
     strategies=("frozen",),

@@ -9,6 +9,6 @@ from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=Statement("delete-keys", "consul", "DELETE kv/vault/core?recurse=true", "kv vault/core"),
-    plan=Plan(make_way=True),
+    plan=Plan(delete_namespace_first=True),
     objectives=Objectives(rto_s=600, rpo_s=300),
 )

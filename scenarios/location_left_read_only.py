@@ -8,11 +8,11 @@ drill must detect it when the next backup is due.
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.velero import ReadOnlyLocation
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
-    troubles=(Trouble(ReadOnlyLocation(), "backup"),),
+    secondary_faults=(SecondaryFault(ReadOnlyLocation(), "backup"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.BackupRefused),
         ExpectedFinding("backup-complete", Reason.BackupNotStored),

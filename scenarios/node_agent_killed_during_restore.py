@@ -8,13 +8,13 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero import KillWhileWorking, SlowNodeAgent
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
-    troubles=(
-        Trouble(SlowNodeAgent(), "restore"),
-        Trouble(KillWhileWorking("node-agent", "podvolumerestores"), "restore", beside=True),
+    secondary_faults=(
+        SecondaryFault(SlowNodeAgent(), "restore"),
+        SecondaryFault(KillWhileWorking("node-agent", "podvolumerestores"), "restore", during=True),
     ),
     expected_findings=(
         ExpectedFinding(

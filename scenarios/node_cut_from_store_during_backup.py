@@ -6,10 +6,10 @@ Velero's own server can, so its location is Available. The backup must not count
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.network import CutFromStore
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
-    troubles=(Trouble(CutFromStore("consul-backup-0", needs=("consul",)), "backup"),),
+    secondary_faults=(SecondaryFault(CutFromStore("consul-backup-0", needs=("consul",)), "backup"),),
     expected_findings=(ExpectedFinding("backup-complete", (Reason.BackupFailed, Reason.BackupPartiallyFailed)),),
     strategies=("dump", "physical"),
 )

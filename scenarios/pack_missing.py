@@ -3,10 +3,10 @@
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.bucket import DamageObjects, ObjectDamage
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
-    troubles=(Trouble(DamageObjects("pack", "packs", ObjectDamage.MISSING), "write"),),
+    secondary_faults=(SecondaryFault(DamageObjects("pack", "packs", ObjectDamage.MISSING), "write"),),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged),),
 )

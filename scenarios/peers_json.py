@@ -13,7 +13,7 @@ from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=STALE_PEERS,
-    plan=Plan(restore=False, mend=True),
+    plan=Plan(restore=False, repair_stores=True),
     strategy="files",
     expected_findings=(
         ExpectedFinding("data-equal", Reason.DefinitionDiffers, "consul", objects=("config service-defaults",)),

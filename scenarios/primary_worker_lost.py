@@ -10,6 +10,6 @@ from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseWorker(holding="postgres-primary-0", needs=("postgres",)),
-    plan=Plan(make_way=True),
+    plan=Plan(delete_namespace_first=True),
     objectives=Objectives(rto_s=600, rpo_s=300),
 )

@@ -9,6 +9,6 @@ from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseVolumes("two servers of consul", ("consul-1", "consul-2"), needs=("consul",)),
-    plan=Plan(make_way=True),
+    plan=Plan(delete_namespace_first=True),
     objectives=Objectives(rto_s=600, rpo_s=300),
 )

@@ -6,11 +6,11 @@ Velero never looks at a finished backup again: it stays Completed. Opening the r
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.bucket import DamageObjects, ObjectDamage
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
-    troubles=(Trouble(DamageObjects("key", "keys", ObjectDamage.MISSING, every=True), "write"),),
+    secondary_faults=(SecondaryFault(DamageObjects("key", "keys", ObjectDamage.MISSING, every=True), "write"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.RepositoryDamaged, causes=(Reason.RepositoryNotOpened,)),
     ),

@@ -8,14 +8,14 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.credentials import ChangeSecret
 from harness.faults.namespace import DeleteNamespace
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 CHANGED = ChangeSecret("other-password", "velero-repo-credentials", "repository-password", "another")
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
-    troubles=(Trouble(CHANGED, "restore"),),
+    secondary_faults=(SecondaryFault(CHANGED, "restore"),),
     expected_findings=(
         ExpectedFinding(
             "restore-complete",

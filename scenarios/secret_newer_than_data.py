@@ -8,11 +8,11 @@ from harness.core.model import ExpectedFinding, Objectives
 from harness.core.reason import Reason
 from harness.faults.credentials import STANDBYS_PASSWORD
 from harness.faults.namespace import DeleteObjects
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     fault=DeleteObjects(("statefulsets", "persistentvolumeclaims"), needs=("postgres",)),
-    troubles=(Trouble(STANDBYS_PASSWORD, "write"),),
+    secondary_faults=(SecondaryFault(STANDBYS_PASSWORD, "write"),),
     expected_findings=(
         ExpectedFinding(
             "drill-finished",

@@ -7,10 +7,10 @@ may have been changed because it leaked, is valid again, and no tool reports tha
 from harness.core.model import Objectives
 from harness.faults.credentials import STANDBYS_PASSWORD
 from harness.faults.namespace import DeleteNamespace
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
-    troubles=(Trouble(STANDBYS_PASSWORD, "write"),),
+    secondary_faults=(SecondaryFault(STANDBYS_PASSWORD, "write"),),
     objectives=Objectives(rto_s=600, rpo_s=300),
 )

@@ -7,10 +7,12 @@ restic's own check reports such a repository as healthy; a comparison with the b
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.bucket import DamageObjects, ObjectDamage
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
-    troubles=(Trouble(DamageObjects("snapshots", "snapshots", ObjectDamage.MISSING, every=True), "write"),),
+    secondary_faults=(
+        SecondaryFault(DamageObjects("snapshots", "snapshots", ObjectDamage.MISSING, every=True), "write"),
+    ),
     expected_findings=(ExpectedFinding("backup-complete", Reason.RepositoryDamaged, causes=(Reason.SnapshotMissing,)),),
 )

@@ -9,12 +9,12 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.repository import LeaveLock
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
-    troubles=(Trouble(LeaveLock(), "restore"),),
+    secondary_faults=(SecondaryFault(LeaveLock(), "restore"),),
     expected_findings=(
         ExpectedFinding(
             "restore-complete", (Reason.RestoreFailed, Reason.RestorePartiallyFailed), causes=(Reason.RepositoryLocked,)

@@ -7,4 +7,6 @@ from harness.core.model import Objectives, Plan
 from harness.faults.command import STALE_PEERS
 from harness.workflows.drill.scenario import Scenario
 
-SCENARIO = Scenario(fault=STALE_PEERS, plan=Plan(make_way=True), objectives=Objectives(rto_s=600, rpo_s=300))
+SCENARIO = Scenario(
+    fault=STALE_PEERS, plan=Plan(delete_namespace_first=True), objectives=Objectives(rto_s=600, rpo_s=300)
+)

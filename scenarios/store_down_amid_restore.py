@@ -8,12 +8,12 @@ from harness.core.model import Objectives, Plan
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.objectstore import ObjectStoreDown
 from harness.faults.velero import While
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
-    troubles=(Trouble(While("podvolumerestores", ObjectStoreDown()), "restore", beside=True),),
-    plan=Plan(again=True),
+    secondary_faults=(SecondaryFault(While("podvolumerestores", ObjectStoreDown()), "restore", during=True),),
+    plan=Plan(retry_restore=True),
     objectives=Objectives(rto_s=900, rpo_s=300),
 )

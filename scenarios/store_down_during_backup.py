@@ -3,11 +3,11 @@
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.objectstore import ObjectStoreDown
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
-    troubles=(Trouble(ObjectStoreDown(), "backup"),),
+    secondary_faults=(SecondaryFault(ObjectStoreDown(), "backup"),),
     expected_findings=(
         ExpectedFinding("backup-complete", (Reason.BackupFailed, Reason.BackupPartiallyFailed, Reason.BackupRefused)),
         ExpectedFinding("backup-complete", Reason.BackupNotStored),

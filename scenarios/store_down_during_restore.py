@@ -4,12 +4,12 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.objectstore import ObjectStoreDown
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     stores=("consul",),  # one is enough: what the volume holds does not matter
     fault=DeleteNamespace(),
-    troubles=(Trouble(ObjectStoreDown(), "restore"),),
+    secondary_faults=(SecondaryFault(ObjectStoreDown(), "restore"),),
     expected_findings=(
         ExpectedFinding(
             "restore-complete",

@@ -11,6 +11,6 @@ SCENARIO = Scenario(
     fault=Statement(
         "drop-table", "mysql", "DROP TABLE core_user_profile.user_attribute", "table core_user_profile.user_attribute"
     ),
-    plan=Plan(make_way=True),
+    plan=Plan(delete_namespace_first=True),
     objectives=Objectives(rto_s=600, rpo_s=300),
 )

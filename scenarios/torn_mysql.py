@@ -10,11 +10,11 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero import SlowNodeAgent
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
-    troubles=(Trouble(SlowNodeAgent(), "backup"),),
+    secondary_faults=(SecondaryFault(SlowNodeAgent(), "backup"),),
     expected_findings=(ExpectedFinding("transfers-whole", (Reason.BalanceSumDiffers, Reason.BalanceDiffers), "mysql"),),
     stores=("mysql",),
     strategy="files",

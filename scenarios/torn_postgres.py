@@ -11,11 +11,14 @@ from harness.core.reason import Reason
 from harness.faults.checkpoint import CheckpointsDuringCopy
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero import SlowNodeAgent
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
-    troubles=(Trouble(SlowNodeAgent(), "backup"), Trouble(CheckpointsDuringCopy(), "backup", beside=True)),
+    secondary_faults=(
+        SecondaryFault(SlowNodeAgent(), "backup"),
+        SecondaryFault(CheckpointsDuringCopy(), "backup", during=True),
+    ),
     expected_findings=(ExpectedFinding("ledger-kept", Reason.AcknowledgedWriteLost, "postgres"),),
     strategy="files",
     strategies=("files", "frozen-one-shot"),

@@ -9,11 +9,11 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.velero import SecondServer, SlowNodeAgent
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(),
-    troubles=(Trouble(SlowNodeAgent(), "restore"), Trouble(SecondServer(), "restore")),
+    secondary_faults=(SecondaryFault(SlowNodeAgent(), "restore"), SecondaryFault(SecondServer(), "restore")),
     expected_findings=(ExpectedFinding("restore-complete", Reason.VolumeRestoreNotFinished, objects=("volume dump",)),),
     stores=("consul",),
 )

@@ -8,14 +8,14 @@ from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.annotations import Annotate
 from harness.faults.velero import KillWhileWorking
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SLOW = {"pre.hook.backup.velero.io/command": '["/bin/sh", "-c", "sleep 60"]'}
 
 SCENARIO = Scenario(
-    troubles=(
-        Trouble(Annotate("slow-hook", "consul-backup-0", SLOW, needs=("consul",)), "backup"),
-        Trouble(KillWhileWorking("velero", "backups"), "backup", beside=True),
+    secondary_faults=(
+        SecondaryFault(Annotate("slow-hook", "consul-backup-0", SLOW, needs=("consul",)), "backup"),
+        SecondaryFault(KillWhileWorking("velero", "backups"), "backup", during=True),
     ),
     strategies=("dump", "physical"),
     expected_findings=(

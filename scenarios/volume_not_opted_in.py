@@ -7,11 +7,11 @@ not when it is needed.
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.annotations import Annotate
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
-    troubles=(
-        Trouble(
+    secondary_faults=(
+        SecondaryFault(
             Annotate(
                 "lost-annotation", "consul-backup-0", {"backup.velero.io/backup-volumes": None}, needs=("consul",)
             ),

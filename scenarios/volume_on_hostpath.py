@@ -7,10 +7,10 @@ class is of this kind). The drill must detect it when the backup is taken, not w
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
 from harness.faults.volumes import HostPathVolume
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
-    troubles=(Trouble(HostPathVolume("consul-backup-0", "drill", needs=("consul",)), "backup"),),
+    secondary_faults=(SecondaryFault(HostPathVolume("consul-backup-0", "drill", needs=("consul",)), "backup"),),
     expected_findings=(
         ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "consul", objects=("volume dump",)),
     ),

@@ -9,11 +9,11 @@ from harness.core.model import ExpectedFinding, Objectives
 from harness.core.reason import Reason
 from harness.faults.namespace import DeleteNamespace
 from harness.faults.volumes import RetainVolumes
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     fault=DeleteNamespace(retained=True),
-    troubles=(Trouble(RetainVolumes(), "seed"),),
+    secondary_faults=(SecondaryFault(RetainVolumes(), "seed"),),
     expected_findings=(
         ExpectedFinding(
             "drill-finished",

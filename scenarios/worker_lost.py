@@ -10,6 +10,6 @@ from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=LoseWorker(sparing=("mysql-primary-0", "postgres-primary-0")),
-    plan=Plan(restore=False, discard_lost=True),
+    plan=Plan(restore=False, recreate_lost_pvcs=True),
     objectives=Objectives(rto_s=600, rpo_s=0),
 )

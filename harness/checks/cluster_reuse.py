@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from harness.core.model import Finding, Json, Left, Verdict
+from harness.core.model import Finding, Json, ReusableState, Verdict
 from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
@@ -38,14 +38,14 @@ OBJECTS = "objects of the namespace"
 VOLUMES = "kinds of its volumes"
 
 
-def left_by(run: Run) -> Left | None:
+def left_by(run: Run) -> ReusableState | None:
     """What a drill that passed left; None if its stores are not what they were, or nobody knows."""
     broken = "break" in run.steps and run.expected_findings
     made_otherwise = any(step == "seed" for _, step in run.faults)
     shown = fingerprints(run)
     if broken or made_otherwise or run.plan.move or not all(shown.get(name) for name in _asked(run)):
         return None
-    return Left(run.path.name, shown)
+    return ReusableState(run.path.name, shown)
 
 
 def differing(run: Run, left: Mapping[str, Json]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from harness.cli import options, output
 from harness.core.errors import Interrupted, Misconfigured
 
 if TYPE_CHECKING:
-    from harness.workflows.migration.request import MoveOptions
+    from harness.workflows.migration.request import MigrationOptions
 
 _FROM_TO = "--from prod --to new --namespace shop --writer deployment/web"
 
@@ -50,7 +50,7 @@ class Move:
     resume: Annotated[str, options.option("CMD", "Command that starts them again.")] = ""
     database: options.Database = None
 
-    def checked(self) -> MoveOptions:
+    def checked(self) -> MigrationOptions:
         """The migration. Misconfigured for the first option that makes no sense."""
         from harness.workflows.migration.request import options as checked
 
@@ -63,8 +63,8 @@ class Move:
             config=self.config,
             storage_classes=self.storage_class or (),
             writers=self.writer or (),
-            freeze=self.quiesce,
-            unfreeze=self.resume,
+            quiesce=self.quiesce,
+            resume=self.resume,
             databases=self.database or (),
         )
 
@@ -126,7 +126,7 @@ def run(
         key=evidence.key,
     )
     try:
-        with assembly.MoveSite(in_memory_self_test_of_migrations) as site, output.watch(quiet=quiet) as watcher:
+        with assembly.MigrationSession(in_memory_self_test_of_migrations) as site, output.watch(quiet=quiet) as watcher:
             story = conduct(asked, watcher, site)
     except Interrupted as error:
         raise Interrupted(

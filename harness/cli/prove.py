@@ -100,6 +100,6 @@ def prove(
     if place and dry_run:
         output.manifests(place.planned(asked, assembly.find(asked)))
         return 0
-    with assembly.ProofSite(in_memory_self_test_of_proofs, place) as site, output.watch(quiet=quiet) as watcher:
+    with assembly.ProofSession(in_memory_self_test_of_proofs, place) as site, output.watch(quiet=quiet) as watcher:
         story = conduct(asked, watcher, site)
     return output.story(story, as_json=as_json)

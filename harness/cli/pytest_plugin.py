@@ -14,8 +14,8 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.reports import RunView
+    from harness.workflows.drill.assembly import DrillSession
     from harness.workflows.drill.request import Options
-    from harness.workflows.runner import Site
     from harness.workloads.application import Application
 
 FIXTURE = "drillproof_drill"
@@ -63,12 +63,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def drillproof_site() -> Iterator[Site]:
+def drillproof_session() -> Iterator[DrillSession]:
     """The cluster of this session, whose stores one drill may leave to the next; each worker has one of its own."""
     from harness.selftest.runner import in_memory_self_test  # as above
     from harness.workflows.drill import assembly
 
-    with assembly.Site(in_memory_self_test) as site:
+    with assembly.DrillSession(in_memory_self_test) as site:
         yield site
 
 
@@ -80,7 +80,7 @@ def drillproof_application() -> Application | None:
 
 @pytest.fixture
 def drillproof_drill(
-    request: pytest.FixtureRequest, drillproof_site: Site, drillproof_application: Application | None
+    request: pytest.FixtureRequest, drillproof_session: DrillSession, drillproof_application: Application | None
 ) -> RunView:
     """Run the drill of this test's scenario and return its story. What could not be judged is an error here."""
     from harness.core.errors import HarnessError, Misconfigured  # as above
@@ -90,7 +90,7 @@ def drillproof_drill(
     from harness.workflows.runner import conduct  # as above
 
     try:
-        story = conduct(_options(request, drillproof_application), progress.Progress(print), drillproof_site)
+        story = conduct(_options(request, drillproof_application), progress.Progress(print), drillproof_session)
     except HarnessError as error:
         why = str(error) if isinstance(error, Misconfigured) else f"UNKNOWN: {error}"
         story = None

@@ -16,7 +16,7 @@ from harness.core.errors import Misconfigured
 from harness.core.model import Json, Verdict, worst
 
 if TYPE_CHECKING:
-    from harness.workflows.drill.plan import Outlook
+    from harness.workflows.drill.plan import DrillPlan
 
 app = typer.Typer()
 
@@ -71,10 +71,10 @@ def plan(
     Changes nothing. The duration is the median of past runs.
     """
     from harness.workflows.drill import request
-    from harness.workflows.drill.plan import outlook
+    from harness.workflows.drill.plan import plan_drill
 
     asked = request.options(scenarios or (), **vars(drill), runs=runs, application=options.application(application))
-    planned = [outlook(each) for each in asked]
+    planned = [plan_drill(each) for each in asked]
     if as_json:
         output.document([_document(each) for each in planned])
     else:
@@ -149,7 +149,7 @@ def run(
             output.manifests(place.planned(each))
         return 0
     verdicts: dict[str, list[Verdict]] = {each.scenario.name: [] for each in asked}
-    with place.site(in_memory_self_test) if place else assembly.Site(in_memory_self_test, fresh=fresh) as site:
+    with place.site(in_memory_self_test) if place else assembly.DrillSession(in_memory_self_test, fresh=fresh) as site:
         for each, _ in itertools.product(asked, range(repeat)):
             with output.watch(quiet=quiet) as watcher:
                 story = conduct(each, watcher, site)
@@ -220,7 +220,7 @@ def _print_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool)
             typer.echo(f"{name}: {often}")
 
 
-def _document(planned: Outlook) -> Json:
+def _document(planned: DrillPlan) -> Json:
     asked = planned.options
     return {
         "scenario": asked.scenario.name,
@@ -238,7 +238,7 @@ def _document(planned: Outlook) -> Json:
     }
 
 
-def _lines(planned: Outlook) -> Iterator[str]:
+def _lines(planned: DrillPlan) -> Iterator[str]:
     from harness.core.text import duration, plural
 
     asked = planned.options

@@ -7,7 +7,7 @@ clock is kept only as a label (`*_at`, ISO 8601, UTC).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 
 from harness.core.reason import Reason
@@ -251,27 +251,47 @@ class ExpectedFinding:
 class Plan:
     """What is done about the disaster."""
 
-    restore: bool = True  # False: the stores mend themselves, from the members that are left
-    mend: bool = False  # with no restore: the stores' own way out is gone, from the volumes that are there
-    make_way: bool = False  # remove what is left of the namespace first; a restore passes over what is there
-    discard_lost: bool = False  # remove the claims of lost volumes with their pods first, so that both are made anew
-    volumes_stay: bool = False  # no volume is lost; what comes back uses them as they are
+    restore: bool = True  # False: the stores recover by themselves, from the remaining members
+    repair_stores: bool = False  # without a restore: the stores' own repair procedure, from the existing volumes
+    delete_namespace_first: bool = False  # a restore skips existing objects
+    recreate_lost_pvcs: bool = False  # delete the claims of lost volumes with their pods, so that both are recreated
+    volumes_stay: bool = False  # no volume is lost; what comes back uses them unchanged
     older: bool = False  # another backup is taken after the fault, and the one from before it is restored
-    new_cluster: bool = False  # nothing is left of the old one but the bucket
-    move: bool = False  # another cluster beside the old one, which runs on, fenced off, and must not be touched
-    namespace: str = ""  # of a move: what the namespace is called there; "" for as before
-    storage_class: str = ""  # of a move: that of all claims there; "" for as before
-    again: bool = False  # while the tool itself calls its restore bad, way is made and another one asked for
-    rewind: bool = False  # the bucket is first brought back, from older versions, to how it was with the backup stored
+    new_cluster: bool = False  # nothing of the old one remains except the bucket
+    move: bool = False  # to a second cluster; the old one keeps running, isolated, and must not be touched
+    namespace: str = ""  # of a move: the new name of the namespace; "" for the same
+    storage_class: str = ""  # of a move: of all claims; "" for the same
+    retry_restore: bool = False  # while the tool reports failure: delete the namespace and restore again
+    rewind: bool = False  # first bring the bucket's objects back to the versions from when the backup was stored
 
     def __post_init__(self) -> None:
         if (self.namespace or self.storage_class) and not self.move:
-            raise ValueError("only a move gives another namespace or storage class")
+            raise ValueError("only a move has another namespace or storage class")
+
+    @property
+    def recorded(self) -> dict[str, Json]:
+        """The plan as run.json has it; some names there are older than the fields."""
+        return {_RECORDED.get(name, name): value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_record(cls, **recorded: Json) -> Plan:
+        """The plan that run.json has. TypeError, ValueError if it is none."""
+        fields = {name: field for field, name in _RECORDED.items()}
+        return cls(**{fields.get(name, name): value for name, value in recorded.items()})  # type: ignore[arg-type] # its caller reports what is none
+
+
+_RECORDED = {
+    "delete_namespace_first": "make_way",
+    "recreate_lost_pvcs": "discard_lost",
+    "retry_restore": "again",
+    "repair_stores": "mend",
+}
+"""The fields of a plan that runs record under another name: runs of every version stay readable."""
 
 
 @dataclass(frozen=True)
-class Left:
-    """Stores that an earlier drill left deployed and seeded, proved to be what they were."""
+class ReusableState:
+    """The stores of an earlier drill that passed: deployed and seeded, with proved data."""
 
     run: str  # the name of its run directory
     digests: Mapping[str, str]  # a fingerprint of each member's data, by member

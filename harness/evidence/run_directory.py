@@ -221,7 +221,7 @@ class Run:
     @property
     def plan(self) -> Plan:
         """What was to be done about the disaster."""
-        return self._value(Plan, self.facts.get("plan"), "plan")
+        return self._value(Plan.from_record, self.facts.get("plan"), "plan")
 
     @property
     def expected_findings(self) -> tuple[ExpectedFinding, ...]:

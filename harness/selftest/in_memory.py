@@ -23,12 +23,12 @@ from harness.core.model import (
     Health,
     IndexReading,
     Json,
-    Left,
     Login,
     Operation,
     Part,
     Protected,
     Reading,
+    ReusableState,
     Row,
     Stored,
     ToolReport,
@@ -423,7 +423,7 @@ def run_in_memory(
     hooks: tuple[Hook, ...] = (),
     objectives: Mapping[str, Json] | None = None,
     escaped: int | None = 0,
-    left: Left | None = None,
+    left: ReusableState | None = None,
     moved: WorldChange = lambda _: None,
 ) -> MemoryDrill:
     """Run one drill of `stores` in `world`. `escaped` packets left its network isolation; None: they were not counted.

@@ -14,7 +14,7 @@ from harness.evidence.signing import keys
 from harness.selftest import runner
 from harness.selftest.baseline import Outcome
 from harness.workflows import run_metadata
-from harness.workflows.drill.assembly import Site
+from harness.workflows.drill.assembly import DrillSession
 from harness.workflows.drill.drill import Parts
 from harness.workflows.drill.request import Options
 from harness.workflows.progress import Progress
@@ -41,7 +41,7 @@ def self_test(options: Options, progress: Progress) -> dict[str, Json]:
             )
             outcomes.extend(runner.live_outcomes(run, parts.deployment, stores, report))
 
-    with Site(runner.in_memory_self_test) as site:
+    with DrillSession(runner.in_memory_self_test) as site:
         run = site.drill(options, progress, progress.say, mutate)
     result: dict[str, Json] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -35,7 +35,7 @@ def good(runs: Path) -> Path:
         {
             "kind": run_directory.MOVE,
             "steps": list(MOVE_STEPS),
-            "plan": asdict(Plan(move=True, namespace="new")),
+            "plan": Plan(move=True, namespace="new").recorded,
             "expected_findings": [],
             "objectives": {"rto_s": 3600},
             "stores": {KEY: [POD]},

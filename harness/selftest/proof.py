@@ -36,7 +36,7 @@ def good(runs: Path, asked: str = "sound") -> Path:
             "kind": run_directory.PROOF,
             "asked": asked,
             "steps": list(PROOF_STEPS),
-            "plan": asdict(Plan(new_cluster=True)),
+            "plan": Plan(new_cluster=True).recorded,
             "expected_findings": [],
             "objectives": {"rto_s": 3600, "rpo_s": 1e10, "age_s": 1e10},
             "stores": {KEY: [POD], BARE: ["kv-0"]},

@@ -19,7 +19,7 @@ NEWEST = 20
 
 
 @dataclass(frozen=True)
-class Past:
+class DurationEstimate:
     """What earlier drills of the same kind took. Nobody's word for anything but how long to wait."""
 
     runs: int = 0
@@ -30,14 +30,14 @@ class Past:
         return sum(self.steps_s[step] for step in steps) if set(steps) <= self.steps_s.keys() else None
 
 
-def past(options: Options) -> Past:
+def estimate(options: Options) -> DurationEstimate:
     """What the newest runs took that had the same scenario, strategy, engine, stores and size."""
     alike = list(itertools.islice(_alike(options), NEWEST))
     took: dict[str, list[float]] = {}
     for run in alike:
         for step, seconds in _steps(run / "journal.jsonl"):
             took.setdefault(step, []).append(seconds)
-    return Past(len(alike), {step: median(seconds) for step, seconds in took.items()})
+    return DurationEstimate(len(alike), {step: median(seconds) for step, seconds in took.items()})
 
 
 def _alike(options: Options) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from harness.core.text import duration, one_line, plural
 from harness.evidence.marks import MARKS
 from harness.reports.questions import damage_in_words, noticed
 from harness.workflows.drill.request import Options
-from harness.workflows.duration_estimate import Past, past
+from harness.workflows.duration_estimate import DurationEstimate, estimate
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,12 +35,12 @@ class Progress:
         self.begun_s: dict[str, float] = {}
         self.ended: dict[str, tuple[str, float]] = {}
         self._steps: tuple[str, ...] = ()
-        self._before = Past()
+        self._before = DurationEstimate()
         self._begun = self._clock
 
     def expect(self, options: Options) -> None:
         """Know what drill it will be, and what such drills took before."""
-        self._steps, self._before = options.scenario.steps, past(options)
+        self._steps, self._before = options.scenario.steps, estimate(options)
 
     def __call__(self, event: Event) -> None:
         """Take one event."""

@@ -43,7 +43,7 @@ def common(
     return {
         "summary": summary,
         "steps": list(steps),
-        "plan": asdict(plan),
+        "plan": plan.recorded,
         "expected_findings": [],
         "objectives": asdict(objectives),
         "engine": engine,

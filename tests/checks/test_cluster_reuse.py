@@ -12,7 +12,7 @@ import pytest
 from harness.checks.cluster_reuse import left_by
 from harness.checks.judge import recheck
 from harness.core.errors import HarnessError
-from harness.core.model import ExpectedFinding, Json, Left, Verdict
+from harness.core.model import ExpectedFinding, Json, ReusableState, Verdict
 from harness.core.ports import Target
 from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
@@ -21,7 +21,7 @@ from harness.selftest.runner import in_memory_self_test
 from harness.workflows import hooks
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options, options
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 NOT_STORED = ExpectedFinding("backup-complete", Reason.BackupNotStored)
 MISSING = ExpectedFinding("data-equal", Reason.PartMissing)
@@ -50,7 +50,7 @@ class Series:
         self.world = World()
         self.stores = tuple(MemoryStore(name, self.world) for name in ("mysql", "consul"))
 
-    def drill(self, left: Left | None = None, scenario: Scenario | None = None) -> Run:
+    def drill(self, left: ReusableState | None = None, scenario: Scenario | None = None) -> Run:
         return Run(run_in_memory(self.runs, self.world, self.stores, left=left, scenario=scenario).run)
 
 
@@ -108,7 +108,9 @@ def test_a_volume_that_became_another_kind_in_between_is_told(series: Series, mo
 
 
 def test_stores_that_were_made_otherwise_on_purpose_are_not_left(series: Series) -> None:
-    odd = Scenario(troubles=(Trouble(MemoryLoss(series.world), "seed"),), expected_findings=(NOT_STORED,))
+    odd = Scenario(
+        secondary_faults=(SecondaryFault(MemoryLoss(series.world), "seed"),), expected_findings=(NOT_STORED,)
+    )
     run = series.drill(scenario=odd)
     assert left_by(run) is None
 
@@ -119,7 +121,7 @@ def test_stores_whose_recovery_was_bad_are_not_left(series: Series) -> None:
 
 
 def test_stores_that_were_never_broken_are_left(series: Series) -> None:
-    fine = Scenario(troubles=(Trouble(Harmless(), "backup"),), expected_findings=(NOT_STORED,))
+    fine = Scenario(secondary_faults=(SecondaryFault(Harmless(), "backup"),), expected_findings=(NOT_STORED,))
     assert left_by(series.drill(scenario=fine)) is not None
 
 
@@ -143,7 +145,7 @@ class Cluster:
     def release(self) -> None: ...
 
 
-class Site(assembly.Site):
+class Site(assembly.DrillSession):
     """A site whose cluster is a stand-in, which never runs a drill."""
 
     def __init__(self, run: Run, *, fresh: bool = False) -> None:

@@ -20,7 +20,7 @@ from harness.core.reason import Reason
 from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemoryEngine, MemoryLoss, MemoryStore, World
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 from harness.workflows.hooks import Hook
 from harness.workflows.progress import Progress
 from harness.workloads.deployment import Deployment
@@ -75,7 +75,7 @@ def left_out(**how: object) -> Callable[[World], Scenario]:
         beside = how.get("beside") is True
         notices = how.get("expected", (EXCLUSIONS,))
         assert isinstance(notices, tuple)
-        return Scenario(troubles=(Trouble(fault, "backup", beside=beside),), expected_findings=notices)
+        return Scenario(secondary_faults=(SecondaryFault(fault, "backup", during=beside),), expected_findings=notices)
 
     return scenario
 
@@ -160,9 +160,9 @@ def test_a_restore_that_the_tool_calls_bad_ends_a_drill_of_noticing(memory: Memo
             def undo(self, target: Target) -> None:
                 self.world.lost_volumes, self.world.phase = (), "Completed"
 
-        trouble = Trouble(Fail(world), "restore")
+        trouble = SecondaryFault(Fail(world), "restore")
         notice = ExpectedFinding("restore-complete", Reason.RestorePartiallyFailed)
-        return Scenario(MemoryLoss(world), troubles=(trouble,), expected_findings=(notice,))
+        return Scenario(MemoryLoss(world), secondary_faults=(trouble,), expected_findings=(notice,))
 
     told = memory.drill(scenario=failing)
     assert told["verdict"] == "pass", told["findings"]
@@ -176,7 +176,9 @@ def test_a_trouble_that_cannot_be_made_is_no_failed_recovery(memory: Memory, ste
         def inject(self, target: Target) -> None:
             raise TimedOut("its moment", 5, "nothing")
 
-    told = memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), troubles=(Trouble(Never(w), step, beside=True),)))
+    told = memory.drill(
+        scenario=lambda w: Scenario(MemoryLoss(w), secondary_faults=(SecondaryFault(Never(w), step, during=True),))
+    )
     assert told["verdict"] == "unknown"
     assert has(told, "unknown", "drill-finished", "DrillInterrupted", f"step {step}")
     assert "leave-out: waited 5 s for its moment" in (memory.path / "journal.jsonl").read_text()
@@ -237,7 +239,9 @@ class FailRestores:
 
 def struck_twice(world: World, *, again: bool) -> Scenario:
     return Scenario(
-        MemoryLoss(world), troubles=(Trouble(FailRestores(world), "restore"),), plan=Plan(again=again, make_way=False)
+        MemoryLoss(world),
+        secondary_faults=(SecondaryFault(FailRestores(world), "restore"),),
+        plan=Plan(retry_restore=again, delete_namespace_first=False),
     )
 
 
@@ -276,7 +280,9 @@ def test_a_trouble_at_the_read_back_strikes_what_was_recovered_and_is_taken_away
 
     def sickened(world: World) -> Scenario:
         notices = (ExpectedFinding("members-healthy", Reason.MemberUnhealthy, "mysql"),)
-        return Scenario(MemoryLoss(world), troubles=(Trouble(Late(world), "readback"),), expected_findings=notices)
+        return Scenario(
+            MemoryLoss(world), secondary_faults=(SecondaryFault(Late(world), "readback"),), expected_findings=notices
+        )
 
     monkeypatch.setattr("harness.core.timeouts.READ_S", 0.2)
     told = memory.drill(scenario=sickened)
@@ -380,7 +386,7 @@ def test_a_store_that_can_be_mended_is_where_the_plan_says_so(
 ) -> None:
     mended: list[str] = []
     monkeypatch.setattr(MemoryStore, "mend", lambda store: mended.append(store.name), raising=False)
-    told = memory.drill(scenario=lambda world: Scenario(Move(world), plan=Plan(restore=False, mend=mend)))
+    told = memory.drill(scenario=lambda world: Scenario(Move(world), plan=Plan(restore=False, repair_stores=mend)))
     assert told["verdict"] == "pass"
     assert sorted(mended) == (["consul", "mysql", "postgres"] if mend else [])
 

@@ -67,7 +67,7 @@ def shows(text: bytes, secret: str) -> bool:
     return False
 
 
-class Site(assembly.Site):
+class Site(assembly.DrillSession):
     """A site with secrets of all stores and of the object store, as a real one has, and nothing else."""
 
     def __init__(self) -> None:

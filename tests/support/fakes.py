@@ -36,5 +36,5 @@ def stand_in_assembly() -> ModuleType:
             return frozenset()
 
     module = ModuleType("harness.workflows.drill.assembly")
-    vars(module)["Site"] = Site
+    vars(module)["DrillSession"] = Site
     return module

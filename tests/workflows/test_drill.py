@@ -163,4 +163,4 @@ def test_findings_that_somebody_edited_are_not_reported(memory: Memory, capsys: 
     file = memory.path / "findings.json"
     file.write_text(file.read_text().replace('"fail"', '"pass"'))
     assert cli.main(["report", str(memory.path)]) == 2
-    assert "findings.json is not what" in capsys.readouterr().err
+    assert "drillproof recheck" in capsys.readouterr().err

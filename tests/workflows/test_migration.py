@@ -34,14 +34,14 @@ from harness.selftest import runner
 from harness.workflows import rights
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import assembly, rollback
-from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET, Survey, survey
-from harness.workflows.migration.migration import End, Move, Parts
-from harness.workflows.migration.plan import MovePlan, plan
-from harness.workflows.migration.quiesce import BY, WAS, Freezer
-from harness.workflows.migration.request import MoveOptions, Place, options
+from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET, Inventory, take_inventory
+from harness.workflows.migration.migration import End, Migration, Parts
+from harness.workflows.migration.plan import MigrationPlan, plan
+from harness.workflows.migration.quiesce import BY, WAS, Quiescer
+from harness.workflows.migration.request import MigrationOptions, Place, options
 from harness.workloads.database_probe import DatabaseProbe
 
-OPTIONS = MoveOptions(
+OPTIONS = MigrationOptions(
     kubeconfig=Path("kubeconfig"),
     source=Place("prod", "shop"),
     target=Place("new", "shop"),
@@ -50,12 +50,12 @@ OPTIONS = MoveOptions(
 RENAMED = replace(OPTIONS, target=Place("new", "shop-new"), storage_classes={"fast": "slow"})
 
 
-def planned(one: Side, other: Side, asked: MoveOptions = OPTIONS) -> MovePlan:
-    return plan(asked, *_surveys(one, other, asked))
+def planned(one: Side, other: Side, asked: MigrationOptions = OPTIONS) -> MigrationPlan:
+    return plan(asked, *_inventories(one, other, asked))
 
 
-def _surveys(one: Side, other: Side, asked: MoveOptions) -> tuple[Survey, Survey]:
-    return survey(one.kubectl, asked.source, OF_SOURCE), survey(other.kubectl, asked.target, OF_TARGET)
+def _inventories(one: Side, other: Side, asked: MigrationOptions) -> tuple[Inventory, Inventory]:
+    return take_inventory(one.kubectl, asked.source, OF_SOURCE), take_inventory(other.kubectl, asked.target, OF_TARGET)
 
 
 # ---------------------------------------------------------------- the plan
@@ -243,7 +243,7 @@ def test_nobody_writes_is_no_plan() -> None:
         ({"namespace": "No"}, "names no namespace"),
         ({"storage_classes": ["fast"]}, "write OLD=NEW"),
         ({"writers": ["pod/x"]}, "write KIND/NAME"),
-        ({"freeze": "true"}, "--resume"),
+        ({"quiesce": "true"}, "--resume"),
         ({"kubeconfig": Path("/nowhere")}, "no kubeconfig"),
         ({"target": "c"}, "allows no migration from or to c; `migrate` lists: a, b"),
         ({"config": Path("/nowhere")}, "no file /nowhere allows any migration"),
@@ -345,10 +345,10 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
     monkeypatch.setattr("harness.core.wait._cancel", Impatient())
 
     def move(
-        one: Side, other: Side, asked: MoveOptions = RENAMED, line: Callable[[str], None] = lambda _: None
+        one: Side, other: Side, asked: MigrationOptions = RENAMED, line: Callable[[str], None] = lambda _: None
     ) -> Path:
         other.other, other.to = one, asked.target.namespace
-        looked = assembly.Looked(*_surveys(one, other, asked), planned(one, other, asked))
+        looked = assembly.Looked(*_inventories(one, other, asked), planned(one, other, asked))
         assert looked.plan.fatal == ()
         run = rundirs.create(tmp_path / "runs", "migrate", assembly._facts(asked, looked))
         journal = Journal(run / "journal.jsonl", Clock())
@@ -359,14 +359,14 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
             source=_end(one, asked.source),
             target=_end(other, asked.target),
             databases=looked.plan.databases,
-            freezer=Freezer(one.kubectl, asked.source.namespace, line),
+            quiescer=Quiescer(one.kubectl, asked.source.namespace, line),
             enter=lambda: None,
             classes=lambda: None,
             forget_classes=lambda: None,
             env={},
         )
         try:
-            Move(parts, run, journal).run()
+            Migration(parts, run, journal).run()
         finally:
             journal.close()
             judge.recheck(run)
@@ -443,18 +443,18 @@ def test_a_writer_is_stopped_once_its_last_pod_is_gone(
             return json.dumps({"items": pods})
         return json.dumps({"items": [writer]})
 
-    freezer = Freezer(kubectl, "shop", lambda _: None)
+    quiescer = Quiescer(kubectl, "shop", lambda _: None)
     with pytest.raises(TimedOut, match="1 of its pods are there"):
-        freezer.freeze(("deployment/web",), "", "run")
+        quiescer.quiesce(("deployment/web",), "", "run")
     pods.clear()
-    assert freezer.freeze(("deployment/web",), "", "run") == {"deployment/web": "2"}
+    assert quiescer.quiesce(("deployment/web",), "", "run") == {"deployment/web": "2"}
 
 
 def test_a_writer_of_which_nobody_can_say_its_pods_is_not_called_stopped() -> None:
     writer = thing("Deployment", "web", "apps/v1", spec={"replicas": 2, "selector": {}})
-    freezer = Freezer(lambda *_, **__: json.dumps({"items": [writer]}), "shop", lambda _: None)
+    quiescer = Quiescer(lambda *_, **__: json.dumps({"items": [writer]}), "shop", lambda _: None)
     with pytest.raises(HarnessError, match="deployment/web selects no pods"):
-        freezer.freeze(("deployment/web",), "", "run")
+        quiescer.quiesce(("deployment/web",), "", "run")
 
 
 def test_all_that_it_leaves_is_as_the_schemas_say(move: Callable[..., Path]) -> None:
@@ -567,7 +567,7 @@ def test_a_move_that_is_interrupted_before_the_target_is_touched_lets_the_source
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        move(one, target(), replace(RENAMED, freeze="stop", unfreeze="go"), interrupted)
+        move(one, target(), replace(RENAMED, quiesce="stop", resume="go"), interrupted)
     assert lines == ["stop", "go"]
     assert of(one, "Deployment")["spec"]["replicas"] == 2
 
@@ -587,7 +587,7 @@ def _ways(*sides: Side) -> tuple[rollback.End, ...]:
         rollback.End(
             side.kubectl,
             DatabaseProbe(side.kubectl, resources.fixtures() / "prove"),
-            Freezer(side.kubectl, where, lambda _: None),
+            Quiescer(side.kubectl, where, lambda _: None),
         )
         for side, where in zip(sides, places, strict=True)
     )

@@ -15,7 +15,7 @@ from harness.core.model import ExpectedFinding, Plan
 from harness.core.ports import Target
 from harness.core.reason import Reason
 from harness.selftest.in_memory import World
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 from harness.workloads.deployment import Deployment
 from harness.workloads.volume_claims import discard
 
@@ -79,7 +79,7 @@ def test_the_claims_of_lost_volumes_and_no_others_are_discarded(
 
     def scenario(world: World) -> Scenario:
         worlds.append(world)
-        return Scenario(Break(world, "volume data-mysql-0"), plan=Plan(restore=False, discard_lost=True))
+        return Scenario(Break(world, "volume data-mysql-0"), plan=Plan(restore=False, recreate_lost_pvcs=True))
 
     monkeypatch.setattr(Deployment, "discard", mended)
     told = memory.drill(scenario=scenario)
@@ -161,7 +161,7 @@ def test_what_is_so_from_the_beginning_is_taken_away_when_the_drill_is_over(memo
 
     def scenario(world: World) -> Scenario:
         return Scenario(
-            troubles=(Trouble(Always(world, "phase"), "seed"),),
+            secondary_faults=(SecondaryFault(Always(world, "phase"), "seed"),),
             expected_findings=(ExpectedFinding("backup-complete", Reason.BackupPartiallyFailed),),
         )
 
@@ -170,3 +170,16 @@ def test_what_is_so_from_the_beginning_is_taken_away_when_the_drill_is_over(memo
     phases = [(event["kind"], event["data"].get("phase"), event["data"].get("step")) for event in events]
     assert phases.index(("fault", "injected", "seed")) < phases.index(("step", "start", "backup"))
     assert phases.index(("fault", "undone", "write")) > phases.index(("step", "end", "write"))
+
+
+def test_a_plan_is_recorded_under_the_names_that_older_runs_have() -> None:
+    plan = Plan(delete_namespace_first=True, recreate_lost_pvcs=True, retry_restore=True)
+    assert {name for name, value in plan.recorded.items() if value is True and name != "restore"} == {
+        "make_way",
+        "discard_lost",
+        "again",
+    }
+    assert Plan.from_record(**plan.recorded) == plan
+    assert Plan.from_record(restore=False, mend=True) == Plan(restore=False, repair_stores=True)
+    with pytest.raises(TypeError):
+        Plan.from_record(unheard_of=True)

@@ -37,7 +37,7 @@ from harness.selftest import runner
 from harness.workflows.hooks import Hook
 from harness.workflows.proof import assembly
 from harness.workflows.proof import request as requests
-from harness.workflows.proof.proof import BackupInBucket, Parts, Prove, Sandbox
+from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox
 from harness.workflows.proof.request import ProofOptions
 from harness.workloads import detection
 from harness.workloads.database_probe import DatabaseProbe, InvalidOutput, integrity_of, parts_of, why_it_cannot_run
@@ -190,7 +190,7 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
         journal = Journal(run / "journal.jsonl", Clock())
         journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
         journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
-        Prove(Parts(sandbox, backup, hooks, {}, rto_s), run, journal).run()
+        Proof(Parts(sandbox, backup, hooks, {}, rto_s), run, journal).run()
         journal.append("fence", stopped=3, escaped=0)
         journal.close()
         judge.recheck(run)

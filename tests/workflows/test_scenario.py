@@ -49,8 +49,8 @@ def test_our_own_scenarios_make_sense(name: str) -> None:
     names = [fault.name for fault in each.faults]
     assert len(set(names)) == len(names), "two faults of one name cannot be told apart in the journal"
     assert {need for fault in each.faults for need in fault.needs} <= {*each.stores, *request.ENGINES[each.engine]}
-    assert all(trouble.step in {"seed", "backup", "write", "restore", "readback"} for trouble in each.troubles)
-    assert all(trouble.step in {"backup", "restore"} for trouble in each.troubles if trouble.beside)
+    assert all(trouble.step in {"seed", "backup", "write", "restore", "readback"} for trouble in each.secondary_faults)
+    assert all(trouble.step in {"backup", "restore"} for trouble in each.secondary_faults if trouble.during)
     for expected in each.expected_findings:
         assert expected.check in checks
         assert expected.reasons
@@ -59,15 +59,15 @@ def test_our_own_scenarios_make_sense(name: str) -> None:
     assert each.expected_findings or (each.fault and each.objectives != Objectives()), (
         "it recovers, and nothing is asked of it"
     )
-    assert not (each.plan.mend and each.plan.restore)
+    assert not (each.plan.repair_stores and each.plan.restore)
     assert each.expected_findings or each.plan.restore or each.objectives.rpo_s == 0
 
 
 SPOILT = """'A story, and not a short one.'
 from harness.faults.bucket import ObjectDamage, DamageObjects
-from harness.workflows.drill.scenario import Scenario, Trouble
+from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
-SCENARIO = Scenario(troubles=(Trouble(DamageObjects("part", "PART", ObjectDamage.MISSING), "write"),))
+SCENARIO = Scenario(secondary_faults=(SecondaryFault(DamageObjects("part", "PART", ObjectDamage.MISSING), "write"),))
 """
 
 
@@ -98,8 +98,9 @@ def test_one_scenario_is_the_default() -> None:
 def test_a_scenario_is_drilled_with_the_stores_that_its_faults_need(tmp_path: Path) -> None:
     (tmp_path / "x.py").write_text(
         '"""A story."""\nfrom harness.faults.sql import *\nfrom harness.workflows.drill.scenario import Scenario\n'
-        "from harness.faults.annotations import Annotate\nfrom harness.workflows.drill.scenario import Trouble\n"
-        'SCENARIO = Scenario(troubles=(Trouble(Annotate("a", "p", {}, needs=("postgres",)), "backup"),))\n'
+        "from harness.faults.annotations import Annotate\nfrom harness.workflows.drill.scenario import SecondaryFault\n"
+        'FAULT = Annotate("a", "p", {}, needs=("postgres",))\n'
+        'SCENARIO = Scenario(secondary_faults=(SecondaryFault(FAULT, "backup"),))\n'
     )
     assert scenario.load(tmp_path)["x"].stores == ("postgres",)
     assert scenario.load(resources.scenarios())["namespace_loss"].stores == scenario.STORES

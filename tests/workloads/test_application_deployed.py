@@ -114,7 +114,7 @@ def test_a_job_that_the_manifests_make_is_waited_for_until_it_is_done(options: O
 
 
 def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options: Options) -> None:
-    site = assembly.Site(in_memory_self_test)
+    site = assembly.DrillSession(in_memory_self_test)
     site._take_over(options)
     first = dict(site._generated["more"])
     assert site._credentials == {"shop-mysql": {"password": "correct-horse"}}

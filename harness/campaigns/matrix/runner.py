@@ -50,7 +50,7 @@ def drill(
     from harness.selftest.runner import in_memory_self_test  # noqa: PLC0415
     from harness.workflows.drill import assembly  # noqa: PLC0415
 
-    with assembly.Site(in_memory_self_test) as site:
+    with assembly.DrillSession(in_memory_self_test) as site:
 
         def one(cell: Cell) -> RunView:
             with watch() as progress:

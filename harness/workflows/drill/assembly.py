@@ -15,7 +15,7 @@ from harness.core import paths
 from harness.core.errors import HarnessError
 from harness.core.json import text
 from harness.core.kubernetes import objects
-from harness.core.model import Event, Json, Left, Verdict
+from harness.core.model import Event, Json, ReusableState, Verdict
 from harness.core.ports import Reusable
 from harness.evidence.run_directory import Run
 from harness.workflows import run_metadata
@@ -47,7 +47,7 @@ def _own_ground(options: Options, say: Callable[[str], None]) -> Environment:
     return preload.with_images(local.prepare(options.images, options.mirror, say), dict(brought.images))
 
 
-class Site(Session):
+class DrillSession(Session):
     """Runs drills one after the other on one cluster; a drill may reuse the stores of the one before."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Site(Session):
         self._made_of: Basis | None = None
         self._credentials: Secrets = {}
         self._generated: Secrets = {}  # Secrets of the user's application that are generated for each drill
-        self._left: Left | None = None
+        self._left: ReusableState | None = None
         self._forget: Callable[[], None] = lambda: None
 
     def drill(
@@ -121,7 +121,7 @@ class Site(Session):
             return False
         return True
 
-    def _take_over(self, options: Options) -> Left | None:
+    def _take_over(self, options: Options) -> ReusableState | None:
         """What the last drill left, if this one can start with it; otherwise new credentials for a new cluster."""
         left, self._left = self._left, None
         made_of = _basis(options)
@@ -176,7 +176,7 @@ def _parts(
     known: dataset.KnownData,
     run: Path,
     secrets: tuple[Secrets, Secrets],
-    left: Left | None,
+    left: ReusableState | None,
     source: EnvironmentCluster | None = None,
 ) -> Parts:
     """`secrets` are the stores' own, and those that an application of the user's has made anew beside them.

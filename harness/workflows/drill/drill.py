@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.backups.bucket_versions import rewind
 from harness.core import parallel, timeouts, wait
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
-from harness.core.model import DONE, Json, Left, Row, Stored, ToolReport, of_phase
+from harness.core.model import DONE, Json, ReusableState, Row, Stored, ToolReport, of_phase
 from harness.core.ports import (
     BackupEngine,
     Bucket,
@@ -29,7 +29,7 @@ from harness.core.ports import (
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import LedgerWriter, Ticker
 from harness.workflows import hooks
-from harness.workflows.drill.fault_injection import Strikes
+from harness.workflows.drill.fault_injection import FaultInjector
 from harness.workflows.drill.logins import Logins
 from harness.workflows.drill.readback import Observer
 from harness.workflows.drill.scenario import Scenario
@@ -61,7 +61,7 @@ class Parts:
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
-    left: Left | None = None  # what an earlier drill left here, to begin with
+    left: ReusableState | None = None  # what an earlier drill left here, to begin with
     services: tuple[Service, ...] = ()  # what people log in to
 
 
@@ -77,7 +77,7 @@ class Drill:
         self._observer = Observer(journal, run, parts.stores)
         self._logins = Logins(journal)
         self._steps = Steps(journal, parts.hooks, parts.env)
-        self._strikes = Strikes(journal, self._steps, parts.scenario.troubles, self._target)
+        self._injector = FaultInjector(journal, self._steps, parts.scenario.secondary_faults, self._target)
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._stored_at = ""
         self._writers: dict[str, LedgerWriter] = {}
@@ -118,8 +118,8 @@ class Drill:
             self._steps.take({step: actions[step] for step in self._scenario.steps})
         finally:
             self._close_ledgers()
-            self._strikes.end_all("write")
-            self._strikes.end_all("seed")
+            self._injector.undo_at("write")
+            self._injector.undo_at("seed")
 
     def _up(self) -> None:
         self._parts.cluster.up()
@@ -152,7 +152,7 @@ class Drill:
             self._writers[store.name] = LedgerWriter(store.name, path, seed, clock, store.writer, ticker=ticker)
             self._writers[store.name].start()
         self._more_writes()
-        self._strikes.strike_all("seed")
+        self._injector.inject_at("seed")
 
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
@@ -164,7 +164,7 @@ class Drill:
         volumes = (replace(v, store=whose.get(v.pod, v.store)) for v in engine.protected(namespace))
         protected = [asdict(volume) for volume in volumes]
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
-        report = self._strikes.amid("backup", "T0", lambda: engine.backup(self._backup, namespace))
+        report = self._injector.during("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._journal.append("backup", engine=engine.name, **asdict(report))
         stored = engine.stored(self._backup)
         if stored.objects:
@@ -176,7 +176,7 @@ class Drill:
 
     def _write(self) -> None:
         self._more_writes()
-        if self._strikes.strike_all("write"):
+        if self._injector.inject_at("write"):
             self._check_backup(self._parts.engine.stored(self._backup))
 
     def _more_writes(self) -> None:
@@ -198,12 +198,12 @@ class Drill:
         fault = self._scenario.fault
         assert fault is not None  # without one this is no step of the drill
         try:
-            self._strikes.strike(fault)
+            self._injector.inject(fault)
             if self._scenario.plan.older:
                 self._take_later_backup()
             self._journal.mark("T3")
         finally:
-            self._strikes.end(fault)
+            self._injector.undo(fault)
         parallel.for_each(self._writers.values(), LedgerWriter.stop)
         last = [w.last_acknowledged_s for w in self._writers.values() if w.last_acknowledged_s is not None]
         self._journal.append("mark", mark="T2", at_s=max(last))
@@ -232,7 +232,7 @@ class Drill:
             if plan.make_way:
                 self._parts.deployment.remove()
             if plan.discard_lost:
-                self._parts.deployment.discard(self._strikes.lost)
+                self._parts.deployment.discard(self._injector.lost)
         if plan.restore:
             self._restore_backup()
         else:
@@ -246,7 +246,7 @@ class Drill:
     def _recover(self) -> None:
         plan, within_s = self._scenario.plan, self._recover_within_s()
         stores = self._parts.stores
-        mend = {store.name: store.mend for store in stores if plan.mend and isinstance(store, Repairable)}
+        mend = {store.name: store.mend for store in stores if plan.repair_stores and isinstance(store, Repairable)}
         recover = {store.name: store.recover for store in stores} if plan.restore else mend
         with self._recovery():
             # Beside the stores' own steps: the moment at which the orchestrator would call all well.
@@ -264,8 +264,8 @@ class Drill:
     def _restore_backup(self) -> None:
         plan = self._scenario.plan
         with self._recovery():
-            report = self._strikes.amid("restore", "T4", lambda: self._ask_for_restore(self._backup))
-            if plan.again and report.phase != DONE:
+            report = self._injector.during("restore", "T4", lambda: self._ask_for_restore(self._backup))
+            if plan.retry_restore and report.phase != DONE:
                 report = self._restore_again()
         self._journal.mark("T5")
         if self._scenario.expected_findings and report.phase != DONE:
@@ -300,15 +300,15 @@ class Drill:
         self._journal.mark("T6")
 
     def _recover_within_s(self) -> float:
-        # Past the objective there is nothing more to wait for: it is missed.
+        # DurationEstimate the objective there is nothing more to wait for: it is missed.
         return self._scenario.objectives.rto_s or timeouts.RECOVER_S
 
     def _read_back(self) -> None:
         try:
-            self._strikes.strike_all("readback")
+            self._injector.inject_at("readback")
             self._read_twice()
         finally:
-            self._strikes.end_all("readback")
+            self._injector.undo_at("readback")
         self._observer.source(self._source)
 
     def _read_twice(self) -> None:

@@ -11,30 +11,30 @@ from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFa
 from harness.core.model import ToolReport, lost_claims
 from harness.core.ports import Fault, Target
 from harness.evidence.journal import Journal
-from harness.workflows.drill.scenario import Trouble
+from harness.workflows.drill.scenario import SecondaryFault
 from harness.workflows.steps import Steps
 
 
-class Strikes:
+class FaultInjector:
     """All that one drill breaks. `target` says what there is to break, at the moment at which it is asked."""
 
     def __init__(
-        self, journal: Journal, steps: Steps, troubles: Sequence[Trouble], target: Callable[[], Target]
+        self, journal: Journal, steps: Steps, secondary_faults: Sequence[SecondaryFault], target: Callable[[], Target]
     ) -> None:
         """Nothing is broken yet."""
         self._journal = journal
         self._steps = steps
-        self._troubles = troubles
+        self._secondary_faults = secondary_faults
         self._target = target
-        self._struck: set[str] = set()
+        self._injected: set[str] = set()
         self.lost: set[str] = set()
         """The claims whose volumes are gone."""
 
-    def strike(self, fault: Fault) -> None:
+    def inject(self, fault: Fault) -> None:
         """Break something, and see that it is broken. FaultHadNoEffect if it is not."""
         target = self._target()
         target = replace(target, volumes_before=target.cluster.volumes(target.namespace))
-        self._struck.add(fault.name)
+        self._injected.add(fault.name)
         self._journal.append("fault", name=fault.name, phase="undo-written", step=self._steps.now)
         try:
             fault.inject(target)
@@ -48,39 +48,39 @@ class Strikes:
         self._journal.append("damage", fault=fault.name, what=dict(damage))
         self.lost.update(lost_claims(damage))
 
-    def end(self, fault: Fault) -> None:
+    def undo(self, fault: Fault) -> None:
         """Take it away."""
         fault.undo(self._target())
         self._journal.append("fault", name=fault.name, phase="undone", step=self._steps.now)
 
-    def strike_all(self, step: str) -> bool:
+    def inject_at(self, step: str) -> bool:
         """Break what is to break at a step; whether anything was."""
-        faults = [trouble.fault for trouble in self._at(step)]
+        faults = [each.fault for each in self._at(step)]
         for fault in faults:
-            self.strike(fault)
+            self.inject(fault)
         return bool(faults)
 
-    def end_all(self, step: str) -> None:
+    def undo_at(self, step: str) -> None:
         """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
-        for trouble in self._at(step):
-            if trouble.fault.name in self._struck:
+        for each in self._at(step):
+            if each.fault.name in self._injected:
                 try:
-                    self.end(trouble.fault)
+                    self.undo(each.fault)
                 except HarnessError as error:
                     self._steps.broke(error)
 
-    def amid(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
+    def during(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
         """The tool's part of a step, marked when it is asked for, with the troubles that the scenario has for it."""
-        troubles = self._at(step)
-        others = [partial(self.strike, trouble.fault) for trouble in troubles if trouble.beside]
+        secondary_faults = self._at(step)
+        others = [partial(self.inject, each.fault) for each in secondary_faults if each.during]
         try:
-            for trouble in troubles:
-                if not trouble.beside:
-                    self.strike(trouble.fault)
+            for each in secondary_faults:
+                if not each.during:
+                    self.inject(each.fault)
             self._journal.mark(mark)
             return parallel.alongside(act, others)
         finally:
-            self.end_all(step)
+            self.undo_at(step)
 
-    def _at(self, step: str) -> list[Trouble]:
-        return [trouble for trouble in self._troubles if trouble.step == step]
+    def _at(self, step: str) -> list[SecondaryFault]:
+        return [each for each in self._secondary_faults if each.step == step]

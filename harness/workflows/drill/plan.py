@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.core.model import Plan
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import Scenario
-from harness.workflows.duration_estimate import Past, past
+from harness.workflows.duration_estimate import DurationEstimate, estimate
 
 IN_WORDS = {
     "up": "make a cluster with its object store, its fence and the backup engine",
@@ -34,7 +34,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class DrillPlan:
     """One drill that will be."""
 
     options: Options
@@ -56,16 +56,16 @@ class Outlook:
         return ("all must come back, equal, on every member", *(limits or ("no objective",)))
 
 
-def outlook(options: Options) -> Outlook:
+def plan_drill(options: Options) -> DrillPlan:
     """What the drill that is asked for will do."""
-    each, before = options.scenario, past(options)
+    each, before = options.scenario, estimate(options)
     steps = tuple(_step(each, name, before) for name in each.steps)
-    return Outlook(options, steps, before.runs, before.whole_s(each.steps))
+    return DrillPlan(options, steps, before.runs, before.whole_s(each.steps))
 
 
-def _step(each: Scenario, name: str, before: Past) -> Step:
+def _step(each: Scenario, name: str, before: DurationEstimate) -> Step:
     breaks = [each.fault.name] if each.fault and name == "break" else []
-    breaks += [trouble.fault.name for trouble in each.troubles if trouble.step == name]
+    breaks += [secondary.fault.name for secondary in each.secondary_faults if secondary.step == name]
     does = "; ".join(_restore(each.plan)) if name == "restore" else IN_WORDS[name]
     return Step(name, does, tuple(breaks), before.steps_s.get(name))
 
@@ -73,13 +73,13 @@ def _step(each: Scenario, name: str, before: Past) -> Step:
 def _restore(plan: Plan) -> Iterator[str]:
     ways = {
         "make a new cluster, with the old one's bucket": plan.new_cluster,
-        "remove what is left of the namespace": plan.make_way,
-        "remove the claims of lost volumes": plan.discard_lost,
+        "remove what is left of the namespace": plan.delete_namespace_first,
+        "remove the claims of lost volumes": plan.recreate_lost_pvcs,
         "bring back the bucket's objects from their older versions": plan.rewind,
         "restore the backup from before the newest": plan.restore and plan.older,
         "restore the backup": plan.restore and not plan.older,
-        "ask again for as long as the tool calls it bad": plan.again,
-        "let the stores' administrator bring them back from their own volumes": plan.mend,
-        "let the stores mend themselves from the members that are left": not (plan.restore or plan.mend),
+        "ask again for as long as the tool calls it bad": plan.retry_restore,
+        "let the stores' administrator bring them back from their own volumes": plan.repair_stores,
+        "let the stores mend themselves from the members that are left": not (plan.restore or plan.repair_stores),
     }
     yield from (words for words, planned in ways.items() if planned)

@@ -17,18 +17,18 @@ STORES = ("mysql", "postgres", "consul")
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What goes wrong with the backup, its store or the machinery, beside the disaster itself.
+class SecondaryFault:
+    """A fault of the backup, its store or the machinery, in addition to the disaster.
 
-    At the step `backup` or `restore` it strikes before the tool is asked, or `beside` it, while it works; it is taken
-    away when the tool has ended. At `seed` it strikes what is deployed, for good: it is how things are before anything
-    is backed up. At `write` it strikes a finished backup. Both are taken away when the drill is over. At `readback` it
-    strikes what was recovered, before that is read, and is taken away when it has been read.
+    At the step `backup` or `restore` it is injected before the tool starts, or `during` its work, and undone when the
+    tool has ended. At `seed` it is injected into the new deployment, before any backup. At `write` it is injected into
+    a finished backup. Both are undone at the end of the drill. At `readback` it is injected into what was recovered,
+    before that is read, and undone afterwards.
     """
 
     fault: Fault
     step: str
-    beside: bool = False
+    during: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Scenario:
     """
 
     fault: Fault | None = None
-    troubles: tuple[Trouble, ...] = ()
+    secondary_faults: tuple[SecondaryFault, ...] = ()
     plan: Plan = field(default_factory=Plan)
     expected_findings: tuple[ExpectedFinding, ...] = ()
     objectives: Objectives = field(default_factory=Objectives)
@@ -61,7 +61,7 @@ class Scenario:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """All that breaks: the disaster first."""
-        return (*((self.fault,) if self.fault else ()), *(trouble.fault for trouble in self.troubles))
+        return (*((self.fault,) if self.fault else ()), *(secondary.fault for secondary in self.secondary_faults))
 
 
 def beyond(scenario: Scenario) -> str:
@@ -83,13 +83,13 @@ def beyond(scenario: Scenario) -> str:
 
 def facts(scenario: Scenario) -> dict[str, Json]:
     """What a scenario is, as run.json says it and checks read it."""
-    struck = [(trouble.fault.name, trouble.step) for trouble in scenario.troubles]
+    struck = [(secondary.fault.name, secondary.step) for secondary in scenario.secondary_faults]
     if scenario.fault:
         struck.insert(0, (scenario.fault.name, "break"))
     return {
         "steps": list(scenario.steps),
         "faults": [{"name": name, "step": step} for name, step in struck],
-        "plan": asdict(scenario.plan),
+        "plan": scenario.plan.recorded,
         "expected_findings": list(map(_fields, scenario.expected_findings)),
     }
 

@@ -103,9 +103,9 @@ class SharedDrills:
         application = replace(options.application or custos.CUSTOS, namespace=self.permission.namespace)
         return replace(options, application=application, cluster=self.permission.context)
 
-    def site(self, self_test: SelfTest) -> assembly.Site:
+    def site(self, self_test: SelfTest) -> assembly.DrillSession:
         """Runs drills one after the other, each in a new namespace."""
-        return assembly.Site(self_test, fresh=True, ground=self.ground)
+        return assembly.DrillSession(self_test, fresh=True, ground=self.ground)
 
     def ground(self, options: Options, say: Callable[[str], None]) -> Found:
         """Check the cluster, and claim the namespace of a drill. Misconfigured if the drill is impossible."""

@@ -26,12 +26,12 @@ from harness.workflows.database_reader import examiner
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import plan as plans
 from harness.workflows.migration import rollback as ways
-from harness.workflows.migration.inventory import API, CLUSTER, OF_SOURCE, OF_TARGET, Survey, reached, survey
-from harness.workflows.migration.migration import End, Move, Parts
-from harness.workflows.migration.plan import Hindrance, MovePlan
-from harness.workflows.migration.quiesce import Freezer
-from harness.workflows.migration.request import MoveOptions, Place, kubeconfig_of
-from harness.workflows.migration.rollback import Moved
+from harness.workflows.migration.inventory import API, CLUSTER, OF_SOURCE, OF_TARGET, Inventory, reached, take_inventory
+from harness.workflows.migration.migration import End, Migration, Parts
+from harness.workflows.migration.plan import Hindrance, MigrationPlan
+from harness.workflows.migration.quiesce import Quiescer
+from harness.workflows.migration.request import MigrationOptions, Place, kubeconfig_of
+from harness.workflows.migration.rollback import MigratedRun
 from harness.workflows.session import Session
 
 NAME = "migrate"
@@ -41,18 +41,18 @@ NAME = "migrate"
 class Looked:
     """Both ends as they are, and the plan that follows."""
 
-    source: Survey
-    target: Survey
-    plan: MovePlan
+    source: Inventory
+    target: Inventory
+    plan: MigrationPlan
     binds: bool = False  # whether we have to be let into the target's namespace once it is made
 
 
-def look(options: MoveOptions) -> Looked:
+def look(options: MigrationOptions) -> Looked:
     """Look at both ends, and let every database of the source answer. Nothing is changed. Misconfigured."""
     kubectl, other = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
     binds = _has_rights(options, kubectl, other)
-    source = survey(kubectl, options.source, OF_SOURCE)
-    target = survey(other, options.target, OF_TARGET)
+    source = take_inventory(kubectl, options.source, OF_SOURCE)
+    target = take_inventory(other, options.target, OF_TARGET)
     plan = plans.plan(options, source, target)
     silent = []
     for database in plan.databases:
@@ -63,7 +63,7 @@ def look(options: MoveOptions) -> Looked:
     return Looked(source, target, replace(plan, hindrances=(*plan.hindrances, *silent)), binds)
 
 
-def _has_rights(options: MoveOptions, source: RunsKubectl, target: RunsKubectl) -> bool:
+def _has_rights(options: MigrationOptions, source: RunsKubectl, target: RunsKubectl) -> bool:
     """Whether the role in the target's namespace must be bound to us once that exists.
 
     Misconfigured names all missing rights at both ends. The rights on Velero are not asked for where there is none: the
@@ -93,10 +93,10 @@ def _served(kubectl: RunsKubectl, wanted: tuple[Permission, ...]) -> tuple[Permi
     return tuple(right for right in wanted if right.namespace != NAMESPACE)
 
 
-class MoveSite(Session):
+class MigrationSession(Session):
     """Runs one migration. Neither cluster belongs to drillproof, so none is removed."""
 
-    def drill(self, options: MoveOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
+    def drill(self, options: MigrationOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
         """Migrate, and return the run directory; the journal in it says how the migration went.
 
         Misconfigured if it is impossible; then nothing was changed.
@@ -110,11 +110,11 @@ class MoveSite(Session):
         with self.record(options.runs, NAME, _facts(options, looked), on_event) as journal:
             run = journal.path.parent
             with self.collect(journal, _logs(options)):
-                Move(_parts(options, looked, run), run, journal).run()
+                Migration(_parts(options, looked, run), run, journal).run()
         return run
 
 
-def _logs(options: MoveOptions) -> dict[str, Callable[[Path], None]]:
+def _logs(options: MigrationOptions) -> dict[str, Callable[[Path], None]]:
     """The logs, events and objects of both ends' namespaces."""
     ends = {"source": options.source, "target": options.target}
     return {
@@ -123,7 +123,7 @@ def _logs(options: MoveOptions) -> dict[str, Callable[[Path], None]]:
     }
 
 
-def told(plan: MovePlan) -> tuple[str, ...]:
+def told(plan: MigrationPlan) -> tuple[str, ...]:
     """A plan in lines, without what makes it impossible."""
     return (
         *(f"{step.name}: {does}" for step in plan.steps for does in step.does),
@@ -153,11 +153,11 @@ def back(name: str, runs: Path, kubeconfig: Path | None, *, lose_writes: bool, s
     ways.back(run, *ends, lose_writes=lose_writes, say=say)
 
 
-def _way(run: Moved, place: Place, kubeconfig: Path | None) -> ways.End:
+def _way(run: MigratedRun, place: Place, kubeconfig: Path | None) -> ways.End:
     file = kubeconfig_of(kubeconfig)
     kubectl = kubectl_of(file, place)
     env = environment(file, run.source, run.target)
-    return ways.End(kubectl, examiner(kubectl), freezer_of(kubectl, place.namespace, env))
+    return ways.End(kubectl, examiner(kubectl), quiescer_of(kubectl, place.namespace, env))
 
 
 def kubectl_of(kubeconfig: Path, place: Place) -> Kubectl:
@@ -165,13 +165,13 @@ def kubectl_of(kubeconfig: Path, place: Place) -> Kubectl:
     return Kubectl(find_kubectl(), kubeconfig, place.context)
 
 
-def freezer_of(kubectl: Kubectl, namespace: str, env: Mapping[str, str]) -> Freezer:
+def quiescer_of(kubectl: Kubectl, namespace: str, env: Mapping[str, str]) -> Quiescer:
     """Freezes the writers of one end, and lets them go."""
 
     def command(line: str) -> None:
         hooks.run(Hook("at", "freeze", line), env)
 
-    return Freezer(kubectl, namespace, command)
+    return Quiescer(kubectl, namespace, command)
 
 
 def environment(kubeconfig: Path, source: Place, target: Place) -> dict[str, str]:
@@ -192,7 +192,7 @@ class _Reached:
     kubectl: Kubectl
 
 
-def _parts(options: MoveOptions, looked: Looked, run: Path) -> Parts:
+def _parts(options: MigrationOptions, looked: Looked, run: Path) -> Parts:
     source, target = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
     named = options.source.namespace, options.target.namespace
     env = environment(options.kubeconfig, options.source, options.target)
@@ -201,7 +201,7 @@ def _parts(options: MoveOptions, looked: Looked, run: Path) -> Parts:
         source=_end(options.source, source, {}),
         target=_end(options.target, target, {} if named[0] == named[1] else dict([named])),
         databases=looked.plan.databases,
-        freezer=freezer_of(source, options.source.namespace, env),
+        quiescer=quiescer_of(source, options.source.namespace, env),
         enter=partial(
             rights.migration_inside(named[1], options.writers).bind,
             target,
@@ -238,7 +238,7 @@ def _forget(kubectl: Kubectl, classes: Mapping[str, str]) -> None:
         kubectl("delete", "configmap", "storage-classes", f"--namespace={NAMESPACE}", "--ignore-not-found")
 
 
-def _facts(options: MoveOptions, looked: Looked) -> dict[str, Json]:
+def _facts(options: MigrationOptions, looked: Looked) -> dict[str, Json]:
     there = options.target.namespace
     asked = set(plans.volumes_asked(looked.source.pods))
     uncopied = plans.uncopied(looked.source.pods, asked)
@@ -261,8 +261,8 @@ def _facts(options: MoveOptions, looked: Looked) -> dict[str, Json]:
         "target": _end_facts(looked.target),
         "storage_classes": dict(options.storage_classes),
         "writers": list(options.writers),
-        "freeze": options.freeze,
-        "unfreeze": options.unfreeze,
+        "freeze": options.quiesce,
+        "unfreeze": options.resume,
         "known": [each.what for each in looked.plan.hindrances],
         "backup": {
             "claims": [
@@ -274,7 +274,7 @@ def _facts(options: MoveOptions, looked: Looked) -> dict[str, Json]:
     }
 
 
-def _end_facts(end: Survey) -> dict[str, Json]:
+def _end_facts(end: Inventory) -> dict[str, Json]:
     return {
         "context": end.place.context,
         "namespace": end.place.namespace,

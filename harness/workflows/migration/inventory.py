@@ -55,7 +55,7 @@ class Velero:
 
 
 @dataclass(frozen=True)
-class Survey:
+class Inventory:
     """One cluster, and the namespace in question if it is there."""
 
     place: Place
@@ -77,7 +77,7 @@ class Survey:
         return tuple(thing for thing in self.things if text(thing, "kind") == kind)
 
 
-def survey(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str]) -> Survey:
+def take_inventory(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str]) -> Inventory:
     """Look at one end; of the whole cluster at the kinds `outside` of the namespace.
 
     Misconfigured where it cannot be reached, or does not let itself be looked at.
@@ -89,7 +89,7 @@ def survey(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str]) -> Su
         compared = sorted(kinds.keys() - {kind for kind, _ in EXCLUDED_KINDS})
         here = f"--namespace={place.namespace}"
         wide = objects(kubectl, ",".join(f"{kind}.{group}".rstrip(".") for kind, group in outside.items()), _EVERYWHERE)
-        return Survey(
+        return Inventory(
             place=place,
             uid=text(_named(kubectl, "namespaces", CLUSTER), "metadata", "uid"),
             kubernetes=text(version, "serverVersion", "gitVersion"),

@@ -18,8 +18,8 @@ from harness.core.wait import NotYet, until
 from harness.evidence.journal import Journal
 from harness.workflows.database_reader import DatabaseReader, examiner, record_state
 from harness.workflows.migration.plan import volumes_asked
-from harness.workflows.migration.quiesce import Freezer
-from harness.workflows.migration.request import MoveOptions, Place
+from harness.workflows.migration.quiesce import Quiescer
+from harness.workflows.migration.request import MigrationOptions, Place
 from harness.workflows.steps import Steps
 from harness.workloads.detection import Database
 
@@ -54,18 +54,18 @@ class End:
 class Parts:
     """What a migration is made of. `databases` are the source's."""
 
-    options: MoveOptions
+    options: MigrationOptions
     source: End
     target: End
     databases: tuple[Database, ...]
-    freezer: Freezer
+    quiescer: Quiescer
     enter: Callable[[], None]  # the rights inside the target's namespace are there, once it is
     classes: Callable[[], None]  # the target's tool is told which storage classes become which
     forget_classes: Callable[[], None]
     env: dict[str, str]
 
 
-class Move:
+class Migration:
     """Moves one application. Decides nothing: it appends to the journal, and `harness.checks.judge` reads that."""
 
     def __init__(self, parts: Parts, run: Path, journal: Journal) -> None:
@@ -106,7 +106,7 @@ class Move:
 
     def _freeze(self) -> None:
         options = self._parts.options
-        was = self._parts.freezer.freeze(options.writers, options.freeze, self._run.name)
+        was = self._parts.quiescer.quiesce(options.writers, options.freeze, self._run.name)
         self._journal.append("frozen", writers=dict(was), command=options.freeze)
         databases = self._parts.databases
         seen: list[Digest] = []
@@ -127,7 +127,7 @@ class Move:
 
     def _thaw(self) -> None:
         try:
-            let_go = self._parts.freezer.thaw(self._parts.options.unfreeze)
+            let_go = self._parts.quiescer.resume(self._parts.options.unfreeze)
         except HarnessError as error:
             self._steps.broke(HarnessError(f"{error}; {_back(self._run)}"))
         else:
@@ -179,7 +179,9 @@ class Move:
         self._journal.mark("T9")
         record_state(self._journal, target.kubectl, target.volumes, (target.place.namespace,))
         parallel.for_each(databases, self._read_source)
-        self._journal.append("still-frozen", loose=dict(self._parts.freezer.loose(self._parts.options.writers)))
+        self._journal.append(
+            "still-frozen", loose=dict(self._parts.quiescer.running_writers(self._parts.options.writers))
+        )
         for end, which in ((self._parts.source, "source"), (target, "target")):
             self._pods(end, which)
 

@@ -13,9 +13,9 @@ from harness.backups.velero_install import NAMESPACE
 from harness.clusters.capacity import shortages
 from harness.core.json import at, items, text
 from harness.core.kubernetes import LABEL, Object, name_of
-from harness.workflows.migration.inventory import Survey, Velero, kind_of
+from harness.workflows.migration.inventory import Inventory, Velero, kind_of
 from harness.workflows.migration.quiesce import BY, frozen
-from harness.workflows.migration.request import MoveOptions
+from harness.workflows.migration.request import MigrationOptions
 from harness.workloads.detection import Database, configs_of, databases, secrets_of
 from harness.workloads.images import full_name, wanted
 
@@ -40,7 +40,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class MovePlan:
+class MigrationPlan:
     """All of it. `databases` are the source's."""
 
     steps: tuple[Step, ...]
@@ -53,11 +53,11 @@ class MovePlan:
         return tuple(each.what for each in self.hindrances if each.fatal)
 
 
-def plan(options: MoveOptions, source: Survey, target: Survey) -> MovePlan:
+def plan(options: MigrationOptions, source: Inventory, target: Inventory) -> MigrationPlan:
     """The plan. Misconfigured where the source has no database: then nothing could be proved."""
     found = databases(source.pods, options.databases) if source.namespace else ()
     hindrances = tuple(Hindrance(fatal, what) for fatal, what in _hindrances(options, source, target, found))
-    return MovePlan(tuple(_steps(options, source, target, found)), hindrances, found)
+    return MigrationPlan(tuple(_steps(options, source, target, found)), hindrances, found)
 
 
 def volumes_asked(pods: Iterable[Object]) -> tuple[tuple[str, str], ...]:
@@ -81,7 +81,9 @@ def uncopied(pods: Iterable[Object], asked: Iterable[tuple[str, str]]) -> tuple[
     )
 
 
-def _steps(options: MoveOptions, source: Survey, target: Survey, found: tuple[Database, ...]) -> Iterator[Step]:
+def _steps(
+    options: MigrationOptions, source: Inventory, target: Inventory, found: tuple[Database, ...]
+) -> Iterator[Step]:
     moved = [f"{old} becomes {new}" for old, new in options.storage_classes.items()]
     asked = volumes_asked(source.pods)
     bases = [f"{each.key}, container {each.container} ({each.why})" for each in found]
@@ -89,7 +91,7 @@ def _steps(options: MoveOptions, source: Survey, target: Survey, found: tuple[Da
         "freeze",
         (
             *(f"{source.place.name}: {_stop(writer)}, and annotated with what it was" for writer in options.writers),
-            *((f"your command: {options.freeze}",) if options.freeze else ()),
+            *((f"your command: {options.quiesce}",) if options.quiesce else ()),
             *(f"{source.place.name}: fingerprint of {each}" for each in bases),
         ),
     )
@@ -115,7 +117,7 @@ def _steps(options: MoveOptions, source: Survey, target: Survey, found: tuple[Da
 
 
 def _hindrances(
-    options: MoveOptions, source: Survey, target: Survey, found: tuple[Database, ...]
+    options: MigrationOptions, source: Inventory, target: Inventory, found: tuple[Database, ...]
 ) -> Iterator[tuple[bool, str]]:
     if source.namespace is None:
         yield True, f"{source.place.context} has no namespace {source.place.namespace}"
@@ -129,7 +131,7 @@ def _hindrances(
     yield from _writers(options, source)
 
 
-def _ends(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+def _ends(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
     same = source.uid == target.uid
     if same and source.place.namespace == target.place.namespace:
         yield True, "source and target are the same namespace of the same cluster; name another with --to-namespace"
@@ -145,7 +147,7 @@ def _ends(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
         yield False, f"the target runs an older Kubernetes: {target.kubernetes}, the source {source.kubernetes}"
 
 
-def _veleros(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+def _veleros(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
     for end in (source, target):
         yield from _velero(end)
     one, other = source.velero, target.velero
@@ -153,7 +155,7 @@ def _veleros(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
         yield from _together(one, other, source.place.context, target.place.context)
 
 
-def _velero(end: Survey) -> Iterator[tuple[bool, str]]:
+def _velero(end: Inventory) -> Iterator[tuple[bool, str]]:
     velero = end.velero
     if not velero.version:
         yield True, f"{end.place.context} has no Velero in the namespace {NAMESPACE}; install it there"
@@ -186,7 +188,7 @@ def _together(one: Velero, other: Velero, source: str, target: str) -> Iterator[
         yield True, f"{target}: Velero has a mapping of storage classes of its own: {dict(other.mapping)}"
 
 
-def _storage(options: MoveOptions, source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+def _storage(options: MigrationOptions, source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
     used = {text(claim, "spec", "storageClassName") for claim in source.of("PersistentVolumeClaim")} - {""}
     for old in sorted(options.storage_classes.keys() - used):
         yield True, f"--storage-class {old}=...: no claim of {source.place.name} has that class"
@@ -202,7 +204,7 @@ def _storage(options: MoveOptions, source: Survey, target: Survey) -> Iterator[t
         yield True, f"{target.place.context} does not have enough: {'; '.join(short)}"
 
 
-def _data(source: Survey, found: tuple[Database, ...]) -> Iterator[tuple[bool, str]]:
+def _data(source: Inventory, found: tuple[Database, ...]) -> Iterator[tuple[bool, str]]:
     asked = set(volumes_asked(source.pods))
     if not asked:
         yield True, f"no volume of {source.place.name} is asked to be copied (annotation {ANNOTATION} of its pods)"
@@ -226,7 +228,7 @@ def _data(source: Survey, found: tuple[Database, ...]) -> Iterator[tuple[bool, s
                 yield False, f"{mount} of {whose}{name} is not copied: no annotation opts it in; it begins empty"
 
 
-def _needs(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+def _needs(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
     for kind in ("Secret", "ConfigMap"):
         listed = {name_of(each): each for each in source.of(kind)}
         named = secrets_of if kind == "Secret" else configs_of
@@ -241,7 +243,7 @@ def _needs(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
         yield True, f"{target.place.context} has no {need}, which {source.place.name} needs"
 
 
-def _surroundings(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
+def _surroundings(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
     there = {
         full_name(str(name))
         for node in target.nodes
@@ -260,7 +262,7 @@ def _surroundings(source: Survey, target: Survey) -> Iterator[tuple[bool, str]]:
         yield from _left_behind(source, within=source.uid == target.uid)
 
 
-def _left_behind(source: Survey, *, within: bool) -> Iterator[tuple[bool, str]]:
+def _left_behind(source: Inventory, *, within: bool) -> Iterator[tuple[bool, str]]:
     """Addresses with the namespace in them that is left.
 
     `within` one cluster they go on leading there, to a Service of the source: what is at the target would join it.
@@ -275,18 +277,18 @@ def _left_behind(source: Survey, *, within: bool) -> Iterator[tuple[bool, str]]:
             yield joins, f"{whose} names the namespace that is left ({_few(found)}); {after}"
 
 
-def _writers(options: MoveOptions, source: Survey) -> Iterator[tuple[bool, str]]:
+def _writers(options: MigrationOptions, source: Inventory) -> Iterator[tuple[bool, str]]:
     there = {f"{text(each, 'kind').lower()}/{text(each, 'metadata', 'name')}": each for each in source.things}
     for writer in options.writers:
         if writer not in there:
             yield True, f"--writer {writer}: {source.place.name} has none such"
     for name, thing in frozen(source.things):
         yield True, f"{name} is frozen already, by {text(thing, 'metadata', 'annotations', BY)}"
-    if not options.writers and not options.freeze:
+    if not options.writers and not options.quiesce:
         yield True, "nothing says who writes: name writers with --writer, or a command with --quiesce"
 
 
-def _outside(source: Survey) -> Iterator[str]:
+def _outside(source: Inventory) -> Iterator[str]:
     """What objects of the namespace need of the cluster: `clusterrole x`."""
     for pod in source.pods:
         for path, kind in (

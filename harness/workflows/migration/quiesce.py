@@ -22,14 +22,14 @@ BY = "drillproof.frozen-by"
 
 
 @dataclass(frozen=True)
-class Freezer:
+class Quiescer:
     """The writers of one namespace. `command` runs a line of the user's."""
 
     kubectl: RunsKubectl
     namespace: str
     command: Callable[[str], None]
 
-    def freeze(self, writers: tuple[str, ...], line: str, run: str) -> dict[str, str]:
+    def quiesce(self, writers: tuple[str, ...], line: str, run: str) -> dict[str, str]:
         """Stop writers, and what the user's `line` stops; return what each was. TimedOut if a pod of one stays."""
         was: dict[str, str] = {}
         for writer in writers:
@@ -43,7 +43,7 @@ class Freezer:
             until(lambda of=writer: self._gone(of), waited_for=f"{writer} to end", within_s=timeouts.HEALTHY_S)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         return was
 
-    def loose(self, writers: tuple[str, ...]) -> dict[str, str]:
+    def running_writers(self, writers: tuple[str, ...]) -> dict[str, str]:
         """Those of these writers that are stopped no more, and what is seen of each instead."""
         found: dict[str, str] = {}
         for writer in writers:
@@ -54,7 +54,7 @@ class Freezer:
                 found[writer] = str(seen)
         return found
 
-    def thaw(self, line: str = "") -> tuple[str, ...]:
+    def resume(self, line: str = "") -> tuple[str, ...]:
         """Let all that is frozen go, and run the user's `line`; return what it was. May be called twice."""
         let_go = []
         for writer, thing in frozen(self._all()):

@@ -30,7 +30,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class MoveOptions:
+class MigrationOptions:
     """One migration as the user wants it; all words checked already."""
 
     kubeconfig: Path
@@ -38,8 +38,8 @@ class MoveOptions:
     target: Place
     storage_classes: Mapping[str, str] = field(default_factory=dict)  # the source's, and what becomes of them
     writers: tuple[str, ...] = ()  # kind/name of what is kept from writing
-    freeze: str = ""  # a command that keeps the rest from writing
-    unfreeze: str = ""  # a command that lets it write again
+    quiesce: str = ""  # a command that keeps the rest from writing
+    resume: str = ""  # a command that lets it write again
     databases: tuple[str, ...] = ()  # named by hand, beside those that are found
     objectives: Objectives = field(default_factory=Objectives)
     hooks: tuple[Hook, ...] = ()
@@ -57,25 +57,25 @@ def options(
     config: Path | None = None,
     storage_classes: Sequence[str] = (),
     writers: Sequence[str] = (),
-    freeze: str = "",
-    unfreeze: str = "",
+    quiesce: str = "",
+    resume: str = "",
     databases: Sequence[str] = (),
-) -> MoveOptions:
+) -> MigrationOptions:
     """What to move. Misconfigured for the first word that makes no sense."""
     for name, word in (("--namespace", namespace), ("--to-namespace", to_namespace or namespace)):
         if not NAME.fullmatch(word):
             raise Misconfigured(f"{name} {word!r} names no namespace")
-    if bool(freeze) != bool(unfreeze):
+    if bool(quiesce) != bool(resume):
         raise Misconfigured("--quiesce and --resume need each other: drillproof must be able to undo what it stops")
     require_migration((source, target), config)
-    return MoveOptions(
+    return MigrationOptions(
         kubeconfig=kubeconfig_of(kubeconfig),
         source=Place(source, namespace),
         target=Place(target, to_namespace or namespace),
         storage_classes=dict(map(_class, storage_classes)),
         writers=tuple(dict.fromkeys(map(_writer, writers))),
-        freeze=freeze,
-        unfreeze=unfreeze,
+        quiesce=quiesce,
+        resume=resume,
         databases=tuple(databases),
     )
 

@@ -15,7 +15,7 @@ from harness.core.model import Json
 from harness.core.parallel import for_each
 from harness.core.wait import NotYet, until
 from harness.evidence.run_directory import MOVE, Run
-from harness.workflows.migration.quiesce import Freezer
+from harness.workflows.migration.quiesce import Quiescer
 from harness.workflows.migration.request import Place
 from harness.workloads.database_probe import DatabaseProbe
 from harness.workloads.detection import Database
@@ -24,14 +24,14 @@ MOST = 3
 
 
 @dataclass(frozen=True)
-class Moved:
+class MigratedRun:
     """What the run directory of a migration says of it, however far it came."""
 
     name: str
     source: Place
     target: Place
     writers: tuple[str, ...]
-    unfreeze: str
+    resume: str
     databases: tuple[Database, ...]  # as they are called at the source
     read: Mapping[str, Mapping[str, Json]]  # what each held at the target, by its key
 
@@ -48,10 +48,10 @@ class End:
 
     kubectl: RunsKubectl
     examiner: DatabaseProbe
-    freezer: Freezer
+    quiescer: Quiescer
 
 
-def moved(path: Path) -> Moved:
+def moved(path: Path) -> MigratedRun:
     """Read a run directory. Misconfigured if it is of no migration; Unreadable if it cannot be believed."""
     run = Run(path)
     if run.kind != MOVE:
@@ -59,12 +59,12 @@ def moved(path: Path) -> Moved:
     facts = run.facts
     listed = facts.get("databases")
     digests = {str(event.data.get("store")): event.data.get("parts") for event in run.of("digest", when="after")}
-    return Moved(
+    return MigratedRun(
         name=path.name,
         source=_place(facts.get("source")),
         target=_place(facts.get("target")),
         writers=tuple(map(str, _list(facts.get("writers")))),
-        unfreeze=str(facts.get("unfreeze") or ""),
+        resume=str(facts.get("unfreeze") or ""),
         databases=tuple(map(_database, listed if isinstance(listed, list) else [])),
         read={key: parts for key, parts in digests.items() if isinstance(parts, Mapping)},
     )
@@ -72,12 +72,12 @@ def moved(path: Path) -> Moved:
 
 def start(target: End) -> tuple[str, ...]:
     """Let the target's writers go; return which. TimedOut if they do not come up."""
-    let_go = target.freezer.thaw()
-    target.freezer.running(let_go)
+    let_go = target.quiescer.resume()
+    target.quiescer.running(let_go)
     return let_go
 
 
-def back(run: Moved, source: End, target: End, *, lose_writes: bool, say: Callable[[str], None]) -> None:
+def back(run: MigratedRun, source: End, target: End, *, lose_writes: bool, say: Callable[[str], None]) -> None:
     """Remove the target's namespace if this run made it, let the source's writers go, and see a write committed there.
 
     Misconfigured if the target may hold writes that the source has not, unless they may be lost. Nothing was changed
@@ -104,20 +104,20 @@ def back(run: Moved, source: End, target: End, *, lose_writes: bool, say: Callab
         say(f"{name}: the namespace is removed")
     else:
         say(f"{name}: {'not made by this run, so it is left alone' if found else 'there is no such namespace'}")
-    let_go = source.freezer.thaw(run.unfreeze)
-    source.freezer.running(let_go)
-    done = ", ".join(filter(None, (*let_go, run.unfreeze)))
+    let_go = source.quiescer.resume(run.resume)
+    source.quiescer.running(let_go)
+    done = ", ".join(filter(None, (*let_go, run.resume)))
     say(f"{run.source.name}: let go: {done or 'nothing was frozen'}")
     for kind, taker in _takers(run, source):
         say(f"{run.source.name}: {taker} took a write, so {kind} does")
 
 
-def _namespace(run: Moved, target: End) -> tuple[Object, ...]:
+def _namespace(run: MigratedRun, target: End) -> tuple[Object, ...]:
     """The target's namespace, if it is there, whoever made it."""
     return objects(target.kubectl, "namespaces", f"--field-selector=metadata.name={run.target.namespace}")
 
 
-def _doubts(run: Moved, target: End) -> Iterator[str]:
+def _doubts(run: MigratedRun, target: End) -> Iterator[str]:
     """Why what the target holds may be more than what was moved."""
 
     def doubt(database: Database) -> str:
@@ -139,7 +139,7 @@ def _doubts(run: Moved, target: End) -> Iterator[str]:
     yield from filter(None, for_each(run.there, doubt))
 
 
-def _takers(run: Moved, source: End) -> Iterator[tuple[str, str]]:
+def _takers(run: MigratedRun, source: End) -> Iterator[tuple[str, str]]:
     """Of each kind of database one that took a write."""
     by_kind: dict[str, list[Database]] = {}
     for database in run.databases:

@@ -21,7 +21,7 @@ from harness.core.kubernetes import RunsKubectl, objects
 from harness.core.model import PROOF_STEPS, Event, Json, Plan, ToolReport
 from harness.evidence import run_directory
 from harness.workflows import run_metadata
-from harness.workflows.proof.proof import BackupInBucket, Parts, Prove, Sandbox, SandboxProvider
+from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox, SandboxProvider
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads import detection, images
@@ -35,7 +35,7 @@ _CLASS = "drill"
 """The storage class that our clusters have; those of the backup become it."""
 
 
-class ProofSite(Session):
+class ProofSession(Session):
     """Proves a backup."""
 
     def __init__(self, self_test: SelfTest, provider: SandboxProvider | None = None) -> None:
@@ -70,7 +70,7 @@ class ProofSite(Session):
                 rto_s=options.objectives.rto_s,
             )
             with self.collect(journal, {"cluster": cluster.collect, "tool": sandbox.engine.collect}):
-                Prove(parts, run, journal).run()
+                Proof(parts, run, journal).run()
         return run
 
 

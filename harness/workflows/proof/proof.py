@@ -95,7 +95,7 @@ class Parts:
     rto_s: float | None = None  # nobody waits longer: the objective is missed
 
 
-class Prove:
+class Proof:
     """Restores one backup and reads it. It decides nothing: it appends to the journal, which `checks.judge` reads."""
 
     def __init__(self, parts: Parts, run: Path, journal: Journal) -> None:
