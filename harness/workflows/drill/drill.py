@@ -229,9 +229,9 @@ class Drill:
                 self._move()
             if plan.new_cluster or plan.move:
                 self._parts.engine.install()
-            if plan.make_way:
+            if plan.delete_namespace_first:
                 self._parts.deployment.remove()
-            if plan.discard_lost:
+            if plan.recreate_lost_pvcs:
                 self._parts.deployment.discard(self._injector.lost)
         if plan.restore:
             self._restore_backup()

@@ -106,8 +106,8 @@ class Migration:
 
     def _freeze(self) -> None:
         options = self._parts.options
-        was = self._parts.quiescer.quiesce(options.writers, options.freeze, self._run.name)
-        self._journal.append("frozen", writers=dict(was), command=options.freeze)
+        was = self._parts.quiescer.quiesce(options.writers, options.quiesce, self._run.name)
+        self._journal.append("frozen", writers=dict(was), command=options.quiesce)
         databases = self._parts.databases
         seen: list[Digest] = []
 
@@ -127,7 +127,7 @@ class Migration:
 
     def _thaw(self) -> None:
         try:
-            let_go = self._parts.quiescer.resume(self._parts.options.unfreeze)
+            let_go = self._parts.quiescer.resume(self._parts.options.resume)
         except HarnessError as error:
             self._steps.broke(HarnessError(f"{error}; {_back(self._run)}"))
         else:
