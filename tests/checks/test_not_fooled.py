@@ -549,6 +549,8 @@ def test_what_passes_elsewhere_does_not_speak_for_what_failed_here(
     assert said in (tmp_path / "trend.html").read_text()
     metrics = prometheus.render(prometheus.Metrics(found))
     assert exposition.value(metrics, "drillproof_run_verdict", of=said, verdict="fail") == 1
+    found_by = {"check": "data", "verdict": "fail", "reason": "Unspecified"}
+    assert exposition.value(metrics, "drillproof_run_findings", of=said, **found_by) == 1
 
 
 def test_what_passes_elsewhere_does_not_let_the_last_proof_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

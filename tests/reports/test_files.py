@@ -33,6 +33,7 @@ def allure(run: Path) -> dict[str, object]:
 
 def test_junit_has_one_case_a_finding(tmp_path: Path) -> None:
     suite = junit(sample_runs.failed(tmp_path / "run"))
+    assert {each.get("type") for each in suite.iter("failure")} == {"AcknowledgedWriteLost", "RowsMissing"}
     cases = {case.get("name"): case for case in suite.iter("testcase")}
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "3", "1")
     assert all(case.get("classname") == "namespace_loss" for case in cases.values())

@@ -176,6 +176,8 @@ def test_every_number_has_a_line_with_its_unit_in_its_name(tmp_path: Path) -> No
     assert (by_name["", "members"], by_name["", "members_compared"], by_name["", "members_equal"]) == ("9", "9", "5")
     assert by_name["mysql", "lost_before"] == "1"
     assert by_name["consul", "kept"] == "1179"
+    assert by_name["mysql", "fail_AcknowledgedWriteLost"] == "1"
+    assert not any(number.startswith("pass_") for _, number in by_name)
     assert len(told) == len(by_name)
 
 
@@ -201,6 +203,7 @@ def test_no_text_is_a_formula(tmp_path: Path) -> None:
 def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run whose findings are what the judge says, since it is told so."""
     monkeypatch.setattr("harness.checks.judge.is_current", lambda _run: True)
+    monkeypatch.setattr("harness.checks.judge.recheck", lambda run: run / "findings.json")  # as above
     return sample_runs.failed(tmp_path / "runs" / "run")
 
 
