@@ -15,8 +15,8 @@ import pytest
 import signed_runs
 from object_store import ObjectStore, serve
 from receiver import Receiver, listening
+from schemas import wrong
 from signed_runs import SignedRuns
-from test_schema import wrong
 
 from harness.backups.bucket_reader import BucketLocation, Credentials
 from harness.campaigns.schedule import attempt as attempts

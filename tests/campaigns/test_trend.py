@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import sample_runs
 import signed_runs
+from schemas import wrong
 from signed_runs import NOW, SignedRuns
-from test_schema import wrong
 
 from harness.campaigns import trend_page as pages
 from harness.campaigns.trend import Job, Trend, trend

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sample_runs
-from receiver import Receiver, listening
-from test_schema import wrong
+from receiver import Receiver
+from receiver import receiver as receiver  # noqa: PLC0414 # a fixture
+from schemas import wrong
 
 from harness.campaigns.schedule.webhook import Webhook, parse
 from harness.cli import app as cli
 from harness.core.errors import HarnessError, Misconfigured
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with listening() as found:
-        yield found
 
 
 def test_it_is_told_json(receiver: Receiver) -> None:

@@ -9,11 +9,12 @@ from datetime import datetime
 from functools import partial
 
 import pytest
+from excluded_volume import EXCLUSIONS, LeaveOut, left_out
 from judged import count, has
 from memory import Memory
 
 from harness.core import timeouts
-from harness.core.errors import FaultHadNoEffect, TimedOut, ToolFailed
+from harness.core.errors import TimedOut, ToolFailed
 from harness.core.model import Event, ExpectedFinding, Objectives, Plan, Row, Stored, ToolReport
 from harness.core.ports import Target
 from harness.core.reason import Reason
@@ -25,33 +26,9 @@ from harness.workflows.hooks import Hook
 from harness.workflows.progress import Progress
 from harness.workloads.deployment import Deployment
 
-EXCLUSIONS = ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "mysql", objects=("volume dump",))
 LEAKED = ExpectedFinding("fence-held", Reason.PacketEscaped)
 RESTORE_FAILED = ExpectedFinding("restore-complete", Reason.RestoreFailed)
 DAMAGED = ExpectedFinding("backup-complete", Reason.RepositoryDamaged)
-
-
-@dataclass(frozen=True)
-class LeaveOut:
-    """The tool leaves a volume out, and says Completed."""
-
-    world: World
-    pod: str = "mysql-0"
-    really: bool = True
-    name: str = "leave-out"
-    needs: tuple[str, ...] = ()
-
-    def inject(self, target: Target) -> None:
-        if self.really:
-            self.world.lost_volumes = (self.pod,)
-
-    def damage(self, target: Target) -> Mapping[str, str]:
-        if not self.world.lost_volumes:
-            raise FaultHadNoEffect("nothing is left out")
-        return {"volume": f"of {self.pod} is left out"}
-
-    def undo(self, target: Target) -> None:
-        self.world.lost_volumes = ()
 
 
 @dataclass(frozen=True)
@@ -67,17 +44,6 @@ class Sicken(LeaveOut):
         return {"mysql-1": "is unwell"}
 
     def undo(self, target: Target) -> None: ...
-
-
-def left_out(**how: object) -> Callable[[World], Scenario]:
-    def scenario(world: World) -> Scenario:
-        fault = LeaveOut(world, really=how.get("really") is not False)
-        beside = how.get("beside") is True
-        notices = how.get("expected", (EXCLUSIONS,))
-        assert isinstance(notices, tuple)
-        return Scenario(secondary_faults=(SecondaryFault(fault, "backup", during=beside),), expected_findings=notices)
-
-    return scenario
 
 
 def test_a_bad_backup_that_is_noticed_passes_and_ends_before_the_disaster(memory: Memory) -> None:

@@ -20,16 +20,16 @@ import sample_runs
 import shop
 import signed_runs
 from migrating import ALTERED, source, target
+from migration_runs import move as move  # noqa: PLC0414 # a fixture
 from nightly import NAME, claim, copy, good, pod
 from object_store import serve
+from probe_scripts import SCRIPTS, ask
+from proving import OPTIONS, World, bare, red, told
+from proving import prove as prove  # noqa: PLC0414 # a fixture
 from receiver import Receiver
+from receiver import receiver as receiver  # noqa: PLC0414 # a fixture
+from schemas import wrong
 from signed_runs import SignedRuns
-from test_fingerprint_scripts import SCRIPTS, ask
-from test_migration import move as move  # noqa: PLC0414 # a fixture
-from test_proof import OPTIONS, World, bare, red, told
-from test_proof import prove as prove  # noqa: PLC0414 # a fixture
-from test_schema import wrong
-from test_webhook import receiver as receiver  # noqa: PLC0414 # a fixture
 
 from harness.backups import velero_backup
 from harness.backups.bucket_reader import BucketLocation, Credentials

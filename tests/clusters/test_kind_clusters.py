@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
+from fakes import RememberedDocker
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import minio
@@ -27,38 +26,6 @@ from harness.core.process import registered, run, spawn
 from harness.core.wait import NotYet, until
 
 STORE = ObjectStore("http://in", "http://out", "velero", "key", "secret")
-
-
-@dataclass(frozen=True)
-class RememberedDocker(Docker):
-    """`owners` says whose things are; `answers` what is printed for a command by its first words."""
-
-    binary: Path = Path("docker")
-    engine: Mapping[str, str] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-    owners: dict[tuple[str, str], str] = field(default_factory=dict)
-    answers: dict[str, str] = field(default_factory=dict)
-    refuses: dict[str, str] = field(default_factory=dict)
-
-    def __call__(
-        self, *args: str, within_s: float = 60, check: bool = True, secrets: Mapping[str, str] | None = None
-    ) -> str:
-        call = " ".join(args)
-        self.calls.append(call)
-        for start, complaint in self.refuses.items():
-            if call.startswith(start):
-                raise ToolFailed(args, 1, complaint)
-        if args[:2] == ("network", "create"):
-            self.owners["network", args[-1]] = args[2].rpartition("=")[2]
-        if args[1:2] == ("rm",):
-            self.owners.pop((args[0], args[-1]), None)
-        return next((answer for start, answer in self.answers.items() if call.startswith(start)), "")
-
-    def label(self, kind: str, name: str) -> str | None:
-        return self.owners.get((kind, name))
-
-    def did(self, start: str) -> list[int]:
-        return [number for number, call in enumerate(self.calls) if call.startswith(start)]
 
 
 def nodes(*unready: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-import yaml
+from granted import granted
 
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
@@ -129,25 +128,6 @@ def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
 
 
 # ---------------------------------------------------------------- rights
-
-
-RBAC = resources.clusters() / "existing" / "rbac.yaml"
-
-
-def granted(kind: str, name: str, namespace: str, file: Path = RBAC) -> set[Permission]:
-    """What a role of a file grants, right by right."""
-    role = next(
-        each
-        for each in yaml.safe_load_all(file.read_text())
-        if (each["kind"], each["metadata"]["name"]) == (kind, name)
-    )
-    return {
-        Permission(verb, resource, group, which, namespace)
-        for rule in role["rules"]
-        for group, resource, verb, which in itertools.product(
-            rule["apiGroups"], rule["resources"], rule["verbs"], rule.get("resourceNames", [""])
-        )
-    }
 
 
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from excluded_volume import EXCLUSIONS, left_out
 from judged import has
 from memory import Memory
-from test_expected_findings import EXCLUSIONS, left_out
 
 from harness.checks import judge
 from harness.core import resources

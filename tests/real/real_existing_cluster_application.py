@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_existing_cluster import ADMIN, CONFIG, ROLES, Lacks, admin, complaint, guest, listing, untouched
+from existing_cluster import ADMIN, CONFIG, ROLES, Lacks, admin, complaint, guest, listing, untouched
 
 from harness.cli import app as cli
 from harness.core.kubernetes import Kubectl, objects

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
-from real_existing_cluster import Lacks, elsewhere, listing
+from existing_cluster import Lacks, elsewhere, listing
 
 from harness.cli import app as cli
 from harness.clusters import kind, local

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from real_existing_cluster import Lacks, complaint, listing
+from existing_cluster import Lacks, complaint, listing
 
 from bench.prove import NAME as PRODUCTION
 from bench.prove import back_up

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from receiver import Receiver, listening
-from test_schema import wrong
+from schemas import wrong
 
 from bench.prove import NAME as BACKUP
 from bench.prove import back_up

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ import sample_runs
 import xmlschema
 from jsonschema import Draft202012Validator
 from memory import Memory
+from schemas import Document, lines, schema, wrong
 
 from harness import reports
 from harness.checks.judge import FINDINGS_SCHEMA, recheck
@@ -33,27 +33,6 @@ from harness.workloads import custos
 
 HARNESS = Path(__file__).parents[2] / "harness"
 MISSING = ExpectedFinding("data-equal", Reason.PartMissing)
-Document = dict[str, Any]
-"""JSON that is edited at any depth."""
-
-
-@functools.cache
-def schema(name: str) -> Document:
-    text = (resources.folder("reports/schema") / f"{name}.schema.json").read_text()
-    return cast("Document", json.loads(text))
-
-
-@functools.cache
-def validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(schema(name))
-
-
-def wrong(name: str, document: object) -> list[str]:
-    return [f"{'/'.join(map(str, error.path))}: {error.message}" for error in validator(name).iter_errors(document)]
-
-
-def lines(run: Path) -> Iterator[Document]:
-    return map(json.loads, (run / "journal.jsonl").read_text().splitlines())
 
 
 @pytest.mark.parametrize("name", ["findings", "run", "journal"])

@@ -1,13 +1,16 @@
-"""Stands in for the module that builds real clusters."""
+"""Stand-ins for what tests do not run: clusters, Docker, assemblies."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Self
 
+from harness.clusters.docker import Docker
+from harness.core.errors import ToolFailed
 from harness.core.model import Verdict
 from harness.selftest.runner import in_memory_self_test
 from harness.workflows.session import SelfTest
@@ -38,3 +41,35 @@ def stand_in_assembly() -> ModuleType:
     module = ModuleType("harness.workflows.drill.assembly")
     vars(module)["DrillSession"] = Site
     return module
+
+
+@dataclass(frozen=True)
+class RememberedDocker(Docker):
+    """`owners` says whose things are; `answers` what is printed for a command by its first words."""
+
+    binary: Path = Path("docker")
+    engine: Mapping[str, str] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    owners: dict[tuple[str, str], str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    refuses: dict[str, str] = field(default_factory=dict)
+
+    def __call__(
+        self, *args: str, within_s: float = 60, check: bool = True, secrets: Mapping[str, str] | None = None
+    ) -> str:
+        call = " ".join(args)
+        self.calls.append(call)
+        for start, complaint in self.refuses.items():
+            if call.startswith(start):
+                raise ToolFailed(args, 1, complaint)
+        if args[:2] == ("network", "create"):
+            self.owners["network", args[-1]] = args[2].rpartition("=")[2]
+        if args[1:2] == ("rm",):
+            self.owners.pop((args[0], args[-1]), None)
+        return next((answer for start, answer in self.answers.items() if call.startswith(start)), "")
+
+    def label(self, kind: str, name: str) -> str | None:
+        return self.owners.get((kind, name))
+
+    def did(self, start: str) -> list[int]:
+        return [number for number, call in enumerate(self.calls) if call.startswith(start)]

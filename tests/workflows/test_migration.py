@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from granted import granted
 from migrating import ALTERED, DIGEST, Side, pod, source, target, thing
-from test_schema import lines, wrong
-from test_shared_cluster import granted
+from migration_runs import OPTIONS, RENAMED, planned
+from migration_runs import move as move  # noqa: PLC0414 # a fixture
+from schemas import lines, wrong
 
-from harness import reports
 from harness.campaigns.matrix.results import all_drills
-from harness.checks import MOVE, judge
+from harness.checks import MOVE
 from harness.cli.app import main
 from harness.clusters.rbac import Permission
 from harness.core import resources
@@ -34,29 +35,10 @@ from harness.selftest import runner
 from harness.workflows import rights
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import assembly, rollback
-from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET, Inventory, take_inventory
-from harness.workflows.migration.migration import End, Migration, Parts
-from harness.workflows.migration.plan import MigrationPlan, plan
+from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET
 from harness.workflows.migration.quiesce import BY, WAS, Quiescer
-from harness.workflows.migration.request import MigrationOptions, Place, options
+from harness.workflows.migration.request import Place, options
 from harness.workloads.database_probe import DatabaseProbe
-
-OPTIONS = MigrationOptions(
-    kubeconfig=Path("kubeconfig"),
-    source=Place("prod", "shop"),
-    target=Place("new", "shop"),
-    writers=("deployment/web", "cronjob/nightly"),
-)
-RENAMED = replace(OPTIONS, target=Place("new", "shop-new"), storage_classes={"fast": "slow"})
-
-
-def planned(one: Side, other: Side, asked: MigrationOptions = OPTIONS) -> MigrationPlan:
-    return plan(asked, *_inventories(one, other, asked))
-
-
-def _inventories(one: Side, other: Side, asked: MigrationOptions) -> tuple[Inventory, Inventory]:
-    return take_inventory(one.kubectl, asked.source, OF_SOURCE), take_inventory(other.kubectl, asked.target, OF_TARGET)
-
 
 # ---------------------------------------------------------------- the plan
 
@@ -337,54 +319,6 @@ def test_without_storage_classes_nothing_of_a_mapping_is_asked_for() -> None:
 
 
 # ---------------------------------------------------------------- the move
-
-
-@pytest.fixture
-def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """One migration; its run directory, judged and rendered."""
-    monkeypatch.setattr("harness.core.wait._cancel", Impatient())
-
-    def move(
-        one: Side, other: Side, asked: MigrationOptions = RENAMED, line: Callable[[str], None] = lambda _: None
-    ) -> Path:
-        other.other, other.to = one, asked.target.namespace
-        looked = assembly.Looked(*_inventories(one, other, asked), planned(one, other, asked))
-        assert looked.plan.fatal == ()
-        run = rundirs.create(tmp_path / "runs", "migrate", assembly._facts(asked, looked))
-        journal = Journal(run / "journal.jsonl", Clock())
-        journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-        journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
-        parts = Parts(
-            options=asked,
-            source=_end(one, asked.source),
-            target=_end(other, asked.target),
-            databases=looked.plan.databases,
-            quiescer=Quiescer(one.kubectl, asked.source.namespace, line),
-            enter=lambda: None,
-            classes=lambda: None,
-            forget_classes=lambda: None,
-            env={},
-        )
-        try:
-            Migration(parts, run, journal).run()
-        finally:
-            journal.close()
-            judge.recheck(run)
-            reports.render(run)
-        return run
-
-    return move
-
-
-class Impatient:
-    """Waits for nothing, so that a deadline comes at once."""
-
-    def wait(self, seconds: float) -> bool:
-        return False
-
-
-def _end(side: Side, place: Place) -> End:
-    return End(place, side.kubectl, side, side.volumes)
 
 
 def told(run: Path) -> dict[str, Any]:

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from nightly import NAME, Nightly, claim, copy, good, pod
-from test_schema import lines, wrong
+from nightly import NAME, claim, copy, good, pod
+from proving import OPTIONS, Spoil, World, bare, meanwhile, red, says, told
+from proving import prove as prove  # noqa: PLC0414 # a fixture
+from schemas import lines, wrong
 
-from harness import reports
 from harness.backups import velero_backup
-from harness.backups.bucket_reader import BucketLocation, BucketReader, Credentials, Listing
+from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.velero_backup import BackupRecord
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import judge
-from harness.clusters.environment import EnvironmentCluster
 from harness.core import resources, timeouts
-from harness.core.clock import Clock
-from harness.core.errors import Misconfigured, TimedOut, ToolFailed
-from harness.core.model import Json, Objectives, ToolReport, Verdict, Volume, VolumeCopy
+from harness.core.errors import Misconfigured
+from harness.core.model import Json, Verdict, VolumeCopy
 from harness.core.wait import NotYet
 from harness.evidence import journal as journals
-from harness.evidence import run_directory as rundirs
 from harness.evidence import run_view
-from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.reports import markdown, summary
 from harness.selftest import proof as mutations
@@ -37,172 +32,9 @@ from harness.selftest import runner
 from harness.workflows.hooks import Hook
 from harness.workflows.proof import assembly
 from harness.workflows.proof import request as requests
-from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox
-from harness.workflows.proof.request import ProofOptions
 from harness.workloads import detection
 from harness.workloads.database_probe import DatabaseProbe, InvalidOutput, integrity_of, parts_of, why_it_cannot_run
 from harness.workloads.database_probe import lines as fields
-
-DIGEST = "part\ttable shop.orders\t20\t71\t1\npart\taccounts\t4\t93\t1\nend\t2\n"
-FINGERPRINT = f"drillproof-fingerprint\t1\tmysql\t2026-01-02T03:00:02Z\n{DIGEST}"
-
-
-@dataclass
-class World:
-    """A cluster in which one database was restored; what it says can be spoilt."""
-
-    bucket_of_theirs: Nightly = field(default_factory=good)
-    ours: dict[str, bytes] = field(default_factory=dict)
-    says: dict[str, str] = field(
-        default_factory=lambda: {
-            "ready": "end\t0\n",
-            "digest": DIGEST,
-            "newest": "newest\t2026-01-02T02:59:00Z\tshop.orders.created_at\nend\t1\n",
-            "check": "sound\tshop.orders\nsound\tmysql.user\nend\t2\n",
-            "cat": FINGERPRINT,
-        }
-    )
-    phase: str = "Completed"
-    volumes_back: int = 1
-    claims: tuple[str, ...] = ("data-db-0",)
-    pod: dict[str, Any] = field(
-        default_factory=lambda: {
-            "metadata": {"name": "db-0", "namespace": "shop"},
-            "status": {
-                "phase": "Running",
-                "conditions": [{"type": "Ready", "status": "True"}],
-                "containerStatuses": [{"name": "db", "state": {"running": {}}}],
-            },
-        }
-    )
-    meanwhile: Callable[[Nightly], None] = lambda _: None
-    asked: list[tuple[str, ...]] = field(default_factory=list)
-    known: list[str] = field(default_factory=list)
-    fails: str = ""
-    restored_within_s: float = 0
-
-    # ------------------------------------------------------------ a cluster
-
-    name = "velero-restic"
-    bucket = "ours"
-
-    def up(self) -> None: ...
-    def down(self) -> None: ...
-    def collect(self, into: Path) -> None: ...
-    def install(self) -> None: ...
-
-    def forward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
-        raise NotImplementedError
-
-    def volumes(self, namespace: str) -> tuple[Volume, ...]:
-        return tuple(Volume(name, "1", f"pv-{name}", "2", "local") for name in self.claims)
-
-    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
-        self.asked.append(args)
-        if args[0] == "get":
-            asked = [("name", arg.rpartition("=")[2]) for arg in args if arg.startswith("--field-selector")]
-            found = {**self.pod, "metadata": {**self.pod["metadata"], **dict(asked)}}
-            return "ok" if "--raw" in args else json.dumps({"items": [found]})
-        word = "cat" if "cat" in args else args[-1]
-        if word == self.fails:
-            raise ToolFailed(["kubectl", *args], 1, "ERROR 2013: Lost connection")
-        return self.says[word]
-
-    # ------------------------------------------------------------ Velero and its bucket
-
-    @property
-    def store(self) -> World:
-        return self
-
-    def client(self) -> Any:  # noqa: ANN401 # stands in for boto's own
-        return SimpleNamespace(put_object=lambda Bucket, Key, Body: self.ours.__setitem__(Key, Body))  # noqa: N803 # boto's
-
-    def look_again(self, backup: str) -> None:
-        assert f"backups/{backup}/velero-backup.json" in self.ours
-        if self.fails == "look":
-            raise TimedOut(f"Velero to find the backup {backup}", 1, "no such backup")
-        self.known.append(backup)
-
-    def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        assert self.known == [backup]
-        self.restored_within_s = within_s
-        if self.fails == "restore":
-            raise TimedOut("Velero's restore", 1, "InProgress")
-        assert f"backups/{backup}/velero-backup.json" in self.ours
-        self.meanwhile(self.bucket_of_theirs)
-        recorded = velero_backup.read_backup(self.bucket_of_theirs, self.bucket_of_theirs.listing(), backup)
-        return replace(
-            recorded.report,
-            name=name,
-            phase=self.phase,
-            of=backup,
-            volumes=recorded.report.volumes[: self.volumes_back],
-        )
-
-
-VERSIONS: dict[str, Json] = {"kubernetes": "v1", "docker": "1", "node image": "n", "images": {}}
-
-OPTIONS = ProofOptions(
-    place=BucketLocation("backups", endpoint="http://store"),
-    credentials=Credentials("a", "b"),
-    backup="newest",
-    schedule="",
-    databases=(),
-    asked="equal",
-    objectives=Objectives(),
-    age_s=1e10,
-    hooks=(),
-    keep=False,
-    images="auto",
-    mirror=None,
-    runs=Path(),
-    cluster="c",
-)
-
-
-@pytest.fixture
-def prove(tmp_path: Path) -> Callable[..., Path]:
-    """One proof of what a world holds; its run directory, judged and rendered."""
-
-    def prove(
-        world: World | None = None,
-        options: ProofOptions = OPTIONS,
-        hooks: tuple[Hook, ...] = (),
-        rto_s: float | None = 0.05,
-        more: Mapping[str, Json] | None = None,
-    ) -> Path:
-        world = world or World()
-        source = world.bucket_of_theirs
-        listing = source.listing()
-        recorded = velero_backup.read_backup(source, listing, options.backup, options.schedule)
-        databases = detection.databases(recorded.pods, options.databases)
-        backup = BackupInBucket(source, listing, recorded, databases)
-        sandbox = Sandbox(
-            cluster=cast("EnvironmentCluster", world),
-            engine=world,
-            kubectl=Path(),
-            namespace="",
-            versions=VERSIONS,
-            more=more or {},
-        )
-        facts = assembly._facts(options, sandbox, backup)
-        run = rundirs.create(tmp_path / "runs", "prove", facts)
-        journal = Journal(run / "journal.jsonl", Clock())
-        journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
-        journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
-        Proof(Parts(sandbox, backup, hooks, {}, rto_s), run, journal).run()
-        journal.append("fence", stopped=3, escaped=0)
-        journal.close()
-        judge.recheck(run)
-        reports.render(run)
-        return run
-
-    return prove
-
-
-def bare() -> dict[str, Json]:
-    """A pod whose database takes no fingerprint."""
-    return {**pod(), "metadata": {"name": "db-0", "namespace": "shop"}}
 
 
 @pytest.mark.parametrize(("rto_s", "within_s"), [(600, 600), (None, timeouts.RESTORE_S + 1e9 / 1e6)])
@@ -219,15 +51,6 @@ def test_a_restore_is_waited_for_as_long_as_the_objective_or_its_bytes_allow(
     world = World()
     prove(world, rto_s=rto_s)
     assert world.restored_within_s == within_s
-
-
-def told(run: Path) -> dict[str, Any]:
-    return cast("dict[str, Any]", json.loads((run / "findings.json").read_text()))
-
-
-def red(run: Path) -> list[tuple[str, str, set[str]]]:
-    bad = (each for each in told(run)["findings"] if each["verdict"] != "pass")
-    return [(each["check"], each["verdict"], {each["reason"], *each["causes"], *each["objects"]}) for each in bad]
 
 
 def test_a_backup_that_comes_back_equal_to_its_fingerprint_passes(prove: Callable[..., Path]) -> None:
@@ -277,22 +100,9 @@ def test_asked_for_less_it_passes_and_says_in_its_headline_what_was_not_proved(p
     assert "NOT proved" in (run / "report.html").read_text()
 
 
-Spoil = Callable[[World], None]
-
-
-def says(word: str, old: str, new: str) -> Spoil:
-    """An answer of the database is another one."""
-    return lambda world: world.says.update({word: world.says[word].replace(old, new, 1)})
-
-
 def is_so(**values: object) -> Spoil:
     """Something about the world is otherwise."""
     return lambda world: world.__dict__.update(values)
-
-
-def meanwhile(change: Callable[[Nightly], object]) -> Spoil:
-    """Somebody writes to the source while the proof goes on."""
-    return lambda world: setattr(world, "meanwhile", change)
 
 
 EQUAL, SOUND, RESTORED, SOURCE = "data-equal", "databases-sound", "restore-complete", "source-unchanged"

@@ -14,9 +14,9 @@ from typing import cast
 import pytest
 import yaml
 from nightly import NAME, Nightly, claim, good, pod
-from test_proof import OPTIONS, red, told
-from test_proof import prove as prove  # noqa: PLC0414 # a fixture
-from test_schema import wrong
+from proving import OPTIONS, red, told
+from proving import prove as prove  # noqa: PLC0414 # a fixture
+from schemas import wrong
 
 from harness.backups import velero_backup
 from harness.backups.velero_install import Release

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from fakes import RememberedDocker
 from nightly import pod
-from test_kind_clusters import RememberedDocker
 
 from harness.clusters.images.preload import pull_missing
 from harness.clusters.kind import KindCluster

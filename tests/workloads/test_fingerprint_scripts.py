@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from probe_scripts import SCRIPTS, ask
 
 from harness.core import process, resources
 from harness.core.errors import ToolFailed
 from harness.workloads.database_probe import integrity_of, lines, parts_of
 
-SCRIPTS = resources.fixtures() / "prove"
 CONSUL = r"""#!/bin/sh
 case "$1 $2" in
 "kv export") printf '[\n\t{\n\t\t"key": "a\\"key\\": b",\n\t\t"flags": 0\n\t},\n\t{\n\t\t"key": "c"\n\t}\n]\n' ;;
@@ -31,13 +31,6 @@ def consul(tmp_path: Path) -> Path:
     program.write_text(CONSUL)
     program.chmod(0o755)
     return program.parent
-
-
-def ask(programs: Path, *words: str, script: str = "consul", **env: str) -> str:
-    """As `kubectl exec` does it: the script comes by standard input."""
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    text = (SCRIPTS / f"{script}.sh").read_text()
-    return process.run(["sh", "-s", *words], stdin=text, env={"PATH": path, **env}).stdout
 
 
 def test_a_script_tells_in_lines_that_can_be_read(consul: Path) -> None:
