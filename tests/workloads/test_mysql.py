@@ -25,7 +25,7 @@ from harness.core.reason import Reason
 from harness.workloads.mysql import reference_digest
 from harness.workloads.mysql.adapter import MySQL
 from harness.workloads.mysql.catalog import CATALOGS, EXCLUDED, PRIMARY, catalog
-from harness.workloads.mysql.corruption import is_damage, last_words, told
+from harness.workloads.mysql.corruption import is_damage, line_of_corruption, raise_corrupt
 from harness.workloads.mysql.digest import ALL, Column, Slice, Table, digest, read, row_bytes, rows, slices, tables
 from harness.workloads.mysql.health import primary_health, replica_health
 from harness.workloads.mysql.load import chunks, field, load, statement
@@ -174,7 +174,7 @@ COLUMN = Column("b", "longblob", nullable=False, charset="")
 def test_a_digest_with_a_warning_is_no_digest() -> None:
     whole = Slice(Table("s.t", (COLUMN,), keyed=True))
     assert rows(sql(Server([(3, "ff")])), whole).hash == "ff"
-    with pytest.raises(ToolFailed, match="not whole"):
+    with pytest.raises(ToolFailed, match=r"s\.t"):
         rows(sql(Server([(3, "ff")], [("Warning", 1301, "truncated")], warnings=1)), whole)
 
 
@@ -402,7 +402,7 @@ def test_the_slow_way_widens_floats() -> None:
 def test_damage_is_what_the_server_said_of_its_data(number: int, damage: bool) -> None:
     error = pymysql.OperationalError(number, "said")
     assert is_damage(error) is damage
-    with pytest.raises(Corrupt if damage else ToolFailed, match="said"), told():
+    with pytest.raises(Corrupt if damage else ToolFailed, match="said"), raise_corrupt():
         raise ToolFailed(("mysql", "db-0"), 1, "said") from error
 
 
@@ -421,10 +421,10 @@ def test_trouble_of_other_kinds_is_no_damage() -> None:
 
 def test_a_server_that_ended_over_a_corrupt_page_said_so_in_its_log() -> None:
     line = "2026 1 [ERROR] [MY-011906] [InnoDB] Database page corruption on disk or a failed file read of page [5:4]."
-    assert last_words(f"ready for connections\n{line}\nmysqld got signal 6") == line
+    assert line_of_corruption(f"ready for connections\n{line}\nmysqld got signal 6") == line
     tree = "2026 1 [ERROR] [MY-011853] [InnoDB] Corruption of an index tree: table `shop`.`item` index `PRIMARY`"
-    assert last_words(f"ready for connections\n{tree}\nmysqld got signal 6") == tree
-    assert last_words("ready for connections\nShutdown complete") == ""
+    assert line_of_corruption(f"ready for connections\n{tree}\nmysqld got signal 6") == tree
+    assert line_of_corruption("ready for connections\nShutdown complete") == ""
 
 
 # --- health
@@ -580,7 +580,7 @@ def test_the_batch_stops_at_the_first_statement_that_touches_no_row(verb: str) -
 
 def test_a_write_that_touched_no_row_is_rolled_back_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = Batches(pymysql.OperationalError(1242, "Subquery returns more than 1 row"))
-    with pytest.raises(Refused, match="k9, or an account, is not there"):
+    with pytest.raises(Refused, match="k9"):
         writer(monkeypatch, connection).apply(PUT)
     assert connection.asked[-1] == "ROLLBACK"
     assert connection.open

@@ -25,14 +25,14 @@ from harness.workloads.health import Problem, health_of
 PORT = 8500
 
 LAG_S = 2.0
-"""How far a healthy server may be behind the leader; on one machine it is milliseconds."""
+"""Seconds that a healthy server may be behind the leader; on one machine it is milliseconds."""
 
 MEMBERS: tuple[str, ...] = ("consul-0", "consul-1", "consul-2")
-"""The pods of our own deployment."""
+"""The pods of the built-in deployment."""
 
 
 class Consul:
-    """The three Consul servers of the deployment; see fixtures/consul for how they are run."""
+    """Implements `harness.core.ports.Datastore`. Its manifests are in fixtures/consul."""
 
     name = "consul"
     members = MEMBERS
@@ -57,7 +57,7 @@ class Consul:
 
     @contextlib.contextmanager
     def _itself(self, member: str) -> Iterator[Server]:
-        """The server that was meant: ToolFailed if another answers, or if it would ask another."""
+        """The server itself: ToolFailed if another one answers, or if it would forward reads to another one."""
         with self._server(member) as server:
             own = server.own_agent_info()
             if own.node != member:
@@ -65,7 +65,7 @@ class Consul:
             yield server
 
     def seed(self, dataset: Dataset) -> None:
-        """Definitions first, then the keys by transactions; return when every server has applied it all."""
+        """Create the definitions, then the keys in transactions; return when every server has applied everything."""
         folder = resources.fixtures() / "consul"
         definitions = (
             ("put", "acl/policy", "acl/policies.json"),
@@ -85,7 +85,7 @@ class Consul:
         self._wait_until_applied()
 
     def forget_writes(self) -> None:
-        """Empty the ledger, open its accounts anew; return when every server has applied it."""
+        """Empty the ledger and reset its accounts; return when every server has applied that."""
         with self._server(self.members[0]) as server:
             server.send("delete", f"kv/{LEDGER}?recurse=true", b"")
             for batch in batches(map(_set, _accounts())):
@@ -98,12 +98,12 @@ class Consul:
             target = max(server.agent_info().commit_index for server in servers)
             until(
                 lambda: _applied(servers, target),
-                waited_for="every Consul server to apply what was seeded",
+                waited_for="every Consul server to apply all writes",
                 within_s=timeouts.READ_S,
             )
 
     def health(self, member: str) -> Health:
-        """Whether this server is one of exactly three voters, has applied what the leader has, and is open.
+        """Check that this server is a voter, has applied what the leader has, and is open to clients.
 
         ToolFailed if it does not answer.
         """
@@ -111,42 +111,42 @@ class Consul:
             own = server.agent_info()
             try:
                 problems, summary = _quorum(server, own, self.members)
-            except ToolFailed as error:  # it knows of no leader, and who it is all the same
+            except ToolFailed as error:  # without a leader it still reports its own identity
                 problems, summary = (Problem(True, Reason.NotAnswering, str(error)),), ""
         return health_of(problems, good=summary, role=own.role, identity=own.node_id)
 
     def digest(self, member: str) -> Reading:
-        """Everything that this server itself holds, but for what `consul_digest` lists with the reason."""
+        """Everything that this server itself holds, except what `consul.digest` excludes."""
         with self._server(member) as server:
             own = server.own_agent_info()
             return Reading(own.node, digest(server, own, self.members))
 
     def writer(self) -> Writer:
-        """Write to the first server, which passes it on to the leader. Refused while it waits for a restore."""
+        """Write to the first server, which forwards to the leader. Refused while it waits for a restore."""
         return ConsulWriter(self._server(self.members[0], WRITE_S, consistency="consistent"))
 
     def ledger(self, member: str) -> Iterator[Row]:
-        """The rows under `drillproof/ledger/` as this server holds them, in key order."""
+        """The keys under `drillproof/ledger/` on this server, in key order."""
         with self._itself(member) as server:
             yield from map(row_of, server.pairs(LEDGER))
 
     def balances(self, member: str) -> Mapping[str, int]:
-        """The accounts under `drillproof/accounts/` as this server holds them. Corrupt if one holds no number."""
+        """The accounts under `drillproof/accounts/` on this server. Corrupt if one is not a number."""
         with self._itself(member) as server:
             return dict(map(account_of, server.pairs(ACCOUNTS)))
 
     def execute(self, member: str, statement: str) -> None:
-        """Send one statement to the API of one server; see `consul_statement` for its form."""
+        """Send one statement to the API of one server; see `consul.statement` for its format."""
         with self._server(member) as server:
             execute(server, statement)
 
     def reference_digest(self, member: str) -> dict[str, str]:
-        """The keys as this server holds them, by the parts of the digest's names, hashed in another way."""
+        """The keys on this server, hashed in another way, by the digest's names of parts."""
         with self._itself(member), self._cluster.forward(self._namespace, member, PORT) as address:
             return reference_digest(address, self._token)
 
     def mend(self) -> None:
-        """Tell every server who its peers are, by `peers.json`; they then find their quorum themselves."""
+        """Write `peers.json` on every server, with which the servers form a quorum."""
         where = ("--namespace", self._namespace)
         parallel.for_each(
             self.members,
@@ -154,9 +154,9 @@ class Consul:
         )
 
     def recover(self) -> None:
-        """Restore the snapshot into the new quorum; returns when all three servers serve it.
+        """Restore the snapshot into the new quorum, and return when all three servers serve it.
 
-        A strategy that brings no `consul-backup` has copied the servers' own volumes: they need no step but to start.
+        A strategy without `consul-backup` has copied the servers' own volumes, which need no further step.
         """
         kind = ("get", "statefulset", "consul-backup", "--ignore-not-found", "--output=name")
         if not self._cluster.kubectl(*kind, "--namespace", self._namespace).strip():
@@ -188,7 +188,7 @@ def _applied(servers: Sequence[Server], target: int) -> None:
 
 
 def _quorum(server: Server, own: Self, members: tuple[str, ...]) -> tuple[tuple[Problem, ...], str]:
-    """What may be wrong with the quorum as this server sees it, and a summary for when nothing is."""
+    """Possible problems of the quorum as this server sees it, and a summary if there are none."""
     with server.asked("quorum"):
         client = server.client
         peers = client.operator.raft_config()["Servers"]
@@ -211,30 +211,28 @@ def _quorum(server: Server, own: Self, members: tuple[str, ...]) -> tuple[tuple[
             f"the voters are {', '.join(voters) or 'none'}",
             wrong_voters,
         ),
-        Problem(
-            bool(others), Reason.ServerNotVoting, f"beside the voters there are {', '.join(others)}", tuple(others)
-        ),
+        Problem(bool(others), Reason.ServerNotVoting, f"not voting: {', '.join(others)}", tuple(others)),
         Problem(
             len(leaders) != 1, Reason.LeaderMissing, f"the leaders are {', '.join(leaders) or 'none'}", tuple(leaders)
         ),
         Problem((own.role == "leader") != (leaders == [own.node]), Reason.RoleDiffers, f"its role is {own.role}"),
-        Problem(not pilot["Healthy"], Reason.AutopilotUnhealthy, "autopilot does not call the servers healthy"),
+        Problem(not pilot["Healthy"], Reason.AutopilotUnhealthy, "autopilot reports the servers as unhealthy"),
         Problem(
             registered != f"{own.node_id} at {own.address}",
             Reason.CatalogOutdated,
             f"the catalog has it as {registered}",
         ),
-        # A leader registers who comes back after long; what only the server itself knows follows at its next sync.
-        Problem((entry.get("Meta") or {}) != own.meta, Reason.CatalogOutdated, "the catalog has not its metadata yet"),
+        # The leader registers a returning server; what only the server itself knows follows at its next sync.
+        Problem((entry.get("Meta") or {}) != own.meta, Reason.CatalogOutdated, "the catalog lacks its metadata"),
         Problem(
             bool(failing), Reason.CheckFailing, f"of its checks {said}", tuple(f"check {name}" for name in failing)
         ),
-        Problem(not server.is_open(), Reason.WaitsForRestore, "closed to clients: it waits for a restore"),
+        Problem(not server.is_open(), Reason.WaitsForRestore, "closed to clients until a restore"),
     ]
     leader_index = max((peer["LastIndex"] for peer in pilot["Servers"] if peer["Leader"]), default=0)
     target = max(own.commit_index, leader_index)
     try:
-        # Clients may be writing, so it is asked where it got to, and not whether it is level at this instant.
+        # Clients may be writing, so it must reach the target, not be level at one instant.
         until(lambda: _applied((server,), target), waited_for="it to apply what the leader has", within_s=LAG_S)
     except TimedOut as late:
         found.append(Problem(True, Reason.ReplicationLagging, str(late)))

@@ -1,9 +1,8 @@
-"""What a Consul server holds, digested from its own copy of the state: every kind of thing that a client can store.
+"""Digests a Consul server from its own copy of the state: everything that a client can store.
 
-Why it can't be fooled: every read is answered by the member itself, so a healthy leader hides nothing. Each part is a
-sum over its rows, so their order does not matter; the SHA-256 of each is taken over the whole row in an unambiguous
-form, so a swap of values or a shifted boundary shows; sums of 256 bits are not undone by chance, and rows are counted
-as well, so a duplicate, a lost or an extra row shows.
+The member itself answers every read, so a healthy leader hides nothing. Each part is a sum over its rows, so their
+order does not matter. Each row's SHA-256 covers the whole row in an unambiguous form, so swapped values and shifted
+boundaries are detected. Rows are also counted, so duplicate, lost and extra rows are detected.
 """
 
 from __future__ import annotations
@@ -42,67 +41,67 @@ KINDS = (
     "tcp-route",
     "terminating-gateway",
 )
-"""Every kind of config entry that Consul 1.22 knows; it has no call that lists them all."""
+"""Every kind of config entry of Consul 1.22, which has no call that lists the kinds."""
 
 EXCLUDED = (
-    ("CreateIndex", "where in the Raft log it was written, not what it says"),
+    ("CreateIndex", "the position in the Raft log, not content"),
     ("ModifyIndex", "the same"),
-    ("Hash", "Consul's own, computed from what is digested here anyway"),
+    ("Hash", "computed by Consul from fields that are compared"),
 )
-"""The fields that are left out of every row, and why."""
+"""Fields that are excluded from every row, and why."""
 
 EXCLUDED_OF_SERVERS = (
-    ("Address", "a pod's, and so a new one after every restart; `health` compares it with the server's own"),
+    ("Address", "a pod's address changes with every restart; `health` compares it with the server's own"),
     ("TaggedAddresses", "the same"),
 )
 EXCLUDED_OF_THEIR_CHECKS = (
-    ("Status", "what a check says of the server now; `health` judges it"),
+    ("Status", "the present result of a check; `health` compares it"),
     ("Output", "the same"),
 )
-"""The fields that are left out, beside those, of the nodes that are our servers, and why. Of others they are data."""
+"""Fields that are also excluded for nodes that are servers of this cluster. For other nodes they are data."""
 
 EXCLUDED_OF_PEERINGS = (
-    ("State", "whether the other cluster can be reached now, which a drill's fence does not allow"),
+    ("State", "whether the other cluster is reachable, which a drill's network isolation forbids"),
     ("StreamStatus", "the same"),
 )
 
 EXCLUDED_SETTINGS = (
-    ("AdvertiseAddrLAN", "made from the pod's address, which is a new one after every restart"),
+    ("AdvertiseAddrLAN", "contains the pod's address, which changes with every restart"),
     ("AdvertiseAddrWAN", "the same"),
     ("RPCAdvertiseAddr", "the same"),
     ("SerfAdvertiseAddrLAN", "the same"),
     ("SerfAdvertiseAddrWAN", "the same"),
     ("TaggedAddresses", "the same"),
 )
-"""The settings that a server may have otherwise after a restart, and why. Secrets among the rest are shown hidden."""
+"""Settings that may change with a restart, and why. Consul hides the secrets among the others."""
 
 EXCLUDED_AT_ALL = (
-    (LEDGER, "the drill's own writes; the ledger's checks judge them"),
-    (ACCOUNTS, "what these writes move; the check of the balances judges it"),
+    (LEDGER, "the drill's own writes; the ledger's checks compare them"),
+    (ACCOUNTS, "changed by these writes; the check of the balances compares it"),
     ("sessions and locks", "they end with the node that opened them"),
-    ("coordinates, events, federation states", "measured or made anew by the servers all the time"),
-    ("the CA's private keys", "no call shows them; a root is known by its certificate"),
+    ("coordinates, events, federation states", "measured or updated by the servers all the time"),
+    ("the CA's private keys", "no call returns them; a root is identified by its certificate"),
     ("virtual addresses of services", "no call lists them"),
 )
-"""What is in no part, and why. Raft's own peers and their state are the business of `health`."""
+"""What is in no part, and why. `health` checks Raft's peers and their state."""
 
 GOSSIP_S = 30.0
-"""An answer takes a fraction of a second; more than one in a row is seldom lost."""
+"""Time limit for an answer, which takes a fraction of a second, but can get lost."""
 
 _NO_GOSSIP_KEYS = "encryption not enabled"
-"""What a server says that has none."""
+"""The message of a server without gossip keys."""
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def digest(server: Server, own: Self, servers: Sequence[str]) -> Digest:
-    """Every part that this one server holds. `servers` are the names of the nodes that are servers of this cluster.
+    """Every part that this server holds. `servers` are the nodes that are servers of this cluster.
 
-    The keys are read beside the rest, which is many small requests and a round of gossip.
+    The keys are read in parallel with the rest, which takes many small requests and a round of gossip.
     """
 
     def rest() -> Digest:
-        acls = own.settings.get("ACLsEnabled") is not False  # that they are off is one of the settings
+        acls = own.settings.get("ACLsEnabled") is not False  # a setting, which is compared, disables them
         rows = _definitions(server, acls=acls) | _catalog(server, servers)
         rows |= {f"{OWN}settings": _settings(server, own, acls=acls)}
         return {name: digest_of(map(canonical, part)) for name, part in rows.items()}
@@ -116,18 +115,18 @@ def digest(server: Server, own: Self, servers: Sequence[str]) -> Digest:
 
 
 def digest_of_keys(server: Server) -> Digest:
-    """The parts of the keys alone: all are read once, in a stream."""
+    """The parts of the keys, read once, in a stream."""
     sums: defaultdict[str, Sum] = defaultdict(Sum)
     for pair in server.pairs():
         key = str(pair["Key"])
         if not key.startswith((LEDGER, ACCOUNTS)):
-            # The JSON of a list; `canonical`, which sorts names, would take three times as long.
+            # The JSON of a list: `canonical`, which sorts names, would take three times as long.
             sums[f"kv {group_of(key)}"].add(orjson.dumps((key, pair["Flags"], pair["Value"])))
     return {name: total.part() for name, total in sums.items()}
 
 
 def _acls(server: Server) -> dict[str, Iterable[object]]:
-    """Who may do what. A list of policies leaves their rules out."""
+    """All ACL objects. The list of policies lacks their rules, so each is read."""
     with server.asked("ACLs"):
         acl = server.client.acl
         return {
@@ -140,7 +139,7 @@ def _acls(server: Server) -> dict[str, Iterable[object]]:
 
 
 def _definitions(server: Server, *, acls: bool) -> dict[str, Iterable[object]]:
-    """Everything that is neither a key nor in the catalog; of ACLs only where there are any."""
+    """Everything that is neither a key nor in the catalog; ACLs if they are enabled."""
     with server.asked("definitions"):
         client = server.client
         roots = client.connect.ca.roots()
@@ -158,7 +157,7 @@ def _definitions(server: Server, *, acls: bool) -> dict[str, Iterable[object]]:
 
 
 def _gossip_keys(server: Server) -> Iterable[object]:
-    """The keys that any server has, by pool, without how many have them: those of the WAN take a while to meet."""
+    """The keys of each gossip pool, without the number of servers that have them, which lags in the WAN pool."""
 
     def ask() -> Iterable[object]:
         try:
@@ -170,12 +169,12 @@ def _gossip_keys(server: Server) -> Iterable[object]:
             raise
         return [(pool["WAN"], pool["Segment"], sorted(pool["Keys"]), sorted(pool["PrimaryKeys"])) for pool in pools]
 
-    # An error if a server's answer is lost under way, as gossip may be.
-    return until(ask, waited_for="all servers to tell their gossip keys", within_s=GOSSIP_S)
+    # An answer of a server can get lost in gossip, which is an error.
+    return until(ask, waited_for="all servers to report their gossip keys", within_s=GOSSIP_S)
 
 
 def _catalog(server: Server, servers: Sequence[str]) -> dict[str, Iterable[object]]:
-    """One part for every node that is registered: itself, its services and their checks."""
+    """One part for every registered node: the node, its services and their checks."""
     parts: dict[str, Iterable[object]] = {}
     with server.asked("catalog"):
         catalog, health = server.client.catalog, server.client.health
@@ -197,12 +196,12 @@ def _settings(server: Server, own: Self, *, acls: bool) -> Iterable[object]:
 
 
 def group_of(key: str) -> str:
-    """The part that a key belongs to: its first two folders, or as many as it has."""
+    """The part of a key: its first two folders, or fewer if it has fewer."""
     return "/".join(key.split("/", 2)[:-1]) or "/"
 
 
 def canonical(row: object) -> bytes:
-    """A row without what is excluded, as the one JSON text that it can be."""
+    """A row without excluded fields, as canonical JSON."""
     if isinstance(row, Mapping):
         row = _without(row, EXCLUDED)
     return _encode(row).encode()
@@ -214,23 +213,20 @@ def _without(row: Mapping[str, object], excluded: Sequence[tuple[str, str]]) -> 
 
 
 class Sum:
-    """The number of rows and the sum of their SHA-256, modulo 2 to the 256."""
+    """The row count, and the sum of the rows' SHA-256 modulo 2^256."""
 
     def __init__(self) -> None:
         self._rows = self._total = 0
 
     def add(self, row: bytes) -> None:
-        """Count one more row in."""
         self._rows += 1
         self._total += int.from_bytes(hashlib.sha256(row).digest())
 
     def part(self) -> Part:
-        """What it comes to."""
         return Part(self._rows, f"{self._total % 2**256:064x}")
 
 
 def digest_of(rows: Iterable[bytes]) -> Part:
-    """The digest of one part."""
     total = Sum()
     for row in rows:
         total.add(row)

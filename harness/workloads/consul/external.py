@@ -1,6 +1,6 @@
-"""A Consul that somebody else's manifests run: one server, or as many as vote.
+"""Consul run by a user's own manifests: one server, or several voters.
 
-Only the ledger and its accounts are put into it, below `drillproof/`.
+drillproof adds only the ledger and its accounts, below `drillproof/`.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from harness.core.errors import HarnessError
 from harness.core.ports import Cluster, Dataset
 from harness.workloads.consul.adapter import Consul
 from harness.workloads.consul.server import READ_S, Server
-from harness.workloads.external import PASSWORD
+from harness.workloads.external import PASSWORD, no_data
 from harness.workloads.external import Server as Described
 
 
 class _Open(Server):
-    """A server that nothing keeps from its clients until a restore is over: only ours have such a gate."""
+    """A server that is always open: only the built-in deployment is closed to clients until a restore."""
 
     def is_open(self) -> bool:
-        """Always."""
         return True
 
 
 class ExternalConsul(Consul):
-    """Implements `harness.core.ports.Datastore` for the servers of an application's own."""
+    """Implements `harness.core.ports.Datastore` for a user's servers."""
 
     def __init__(self, cluster: Cluster, namespace: str, server: Described, secret: Mapping[str, str]) -> None:
-        """`secret` has the management token; none where there are no ACLs."""
+        """`secret` has the management token, if there are ACLs."""
         self.name, self.members = server.name, server.members
         super().__init__(cluster, namespace, {"management-token": secret.get(PASSWORD, "")})
         self._described = server
@@ -43,16 +42,12 @@ class ExternalConsul(Consul):
         ):
             yield server
 
-    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application's data are its own
-        """Add the accounts. HarnessError where the application's own keys are not there."""
+    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
+        """Add the accounts. HarnessError if the application has no keys."""
         with self._server(self.members[0]) as server:
             if next(server.pairs(), None) is None:
-                raise HarnessError(
-                    f"{self.name} holds no key, so nothing of the application's own could be compared; let its "
-                    "manifests load some, or do it with --after deploy=COMMAND"
-                )
+                raise HarnessError(no_data(f"{self.name} has no keys"))
         self.forget_writes()
 
     def recover(self) -> None:
-        """What the application's file names for it; nothing, if it comes back by itself."""
         self._described.run_recover_command(self._cluster, self._namespace)

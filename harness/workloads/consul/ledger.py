@@ -1,4 +1,4 @@
-"""How a row of the ledger and an account's balance stand in Consul's keys."""
+"""The format of the ledger's rows and the accounts' balances in Consul's keys."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from harness.workloads.consul.server import ACCOUNTS, LEDGER
 
 
 def entry(n: int, value: str) -> str:
-    """The value of a ledger's key."""
+    """The value of a key of the ledger."""
     return json.dumps({"n": n, "value": value})
 
 
 def row_of(pair: Mapping[str, object]) -> Row:
-    """A ledger's key as a row. Write 0, which there never was, if it is not as the ledger's writer writes."""
+    """A key of the ledger as a row; of write 0, which never existed, if it is not in the writer's format."""
     key, text = str(pair["Key"]).removeprefix(LEDGER), _text(pair)
     try:
         match json.loads(text):
@@ -29,18 +29,18 @@ def row_of(pair: Mapping[str, object]) -> Row:
 
 
 def account_of(pair: Mapping[str, object]) -> tuple[str, int]:
-    """An account (`checking/0`) and its balance. Corrupt if no whole number stands there."""
+    """An account (`checking/0`) and its balance. Corrupt if it is not an integer."""
     key, text = str(pair["Key"]), _text(pair)
     try:
         balance = int(text)
     except ValueError:
         balance = None
     if str(balance) != text:
-        raise Corrupt(f"{key} holds {text!r}, which is no balance", (f"account {key.removeprefix(ACCOUNTS)}",))
+        raise Corrupt(f"{key} holds {text!r}, which is not a balance", (f"account {key.removeprefix(ACCOUNTS)}",))
     return key.removeprefix(ACCOUNTS), int(text)
 
 
 def _text(pair: Mapping[str, object]) -> str:
-    """The value, and beside it whatever else was made of a key that has nothing else."""
+    """The value, with its flags if there are any: drillproof writes none."""
     value = base64.b64decode(str(pair["Value"] or "")).decode(errors="backslashreplace")
     return f"{value} with flags {pair['Flags']}" if pair["Flags"] else value

@@ -1,4 +1,4 @@
-"""The keys of a Consul server by another way than the digest's: plain HTTP, read whole, each value hashed by itself."""
+"""A second way to digest the keys of a Consul server: plain HTTP, all in memory, each value hashed separately."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OF_THE_DRILL = ("drillproof/ledger/", "drillproof/accounts/")
 
 
 def reference_digest(address: tuple[str, int], token: str) -> dict[str, str]:
-    """A hash for every group of keys (`kv vault/core`), of its keys in their order with flags and values as bytes."""
+    """By group of keys (`kv vault/core`): a hash of its sorted keys with flags and values."""
     connection = http.client.HTTPConnection(*address, timeout=WITHIN_S)
     try:
         connection.request("GET", "/v1/kv/?recurse=true&stale=true", headers={"X-Consul-Token": token})

@@ -17,26 +17,26 @@ from requests import RequestException
 from harness.core.errors import ToolFailed
 
 READ_S = 30.0
-"""How long a request may be without a byte of an answer."""
+"""Time limit in seconds for the next byte of an answer."""
 
 LEDGER = "drillproof/ledger/"
 ACCOUNTS = "drillproof/accounts/"
 
 LINEAGE = "drillproof/lineage"
-"""Written at the first deployment only; where it is, the data descends from that deployment."""
+"""A key written at the first deployment only: with it, the data descend from that deployment."""
 
 OPERATIONS_EACH = 64
 BYTES_EACH = 500_000
-"""Consul takes at most 128 operations and 512 KiB of JSON in one transaction; this leaves room for its frame."""
+"""Consul accepts at most 128 operations and 512 KiB of JSON in one transaction; this leaves room for the frame."""
 
 _CHUNK_BYTES = 1 << 18
 _BETWEEN = b'},{"LockIndex":'
-"""What stands between two keys, and in no text: there a quotation mark has a backslash before it, or ends the text."""
+"""The text between two keys. It occurs in no string, where a quotation mark has a backslash or ends the string."""
 
 
 @dataclass(frozen=True)
 class Self:
-    """What a server says of itself."""
+    """What a server reports about itself."""
 
     node: str
     node_id: str
@@ -58,31 +58,32 @@ class Server:
     ) -> None:
         """With `consistency` "consistent", the leader answers, once a quorum has confirmed that it is the leader."""
         self.member = member
-        # A session is not for two threads at once: each takes its own.
+        # A session is not thread-safe: each thread needs its own.
         self.another = partial(Server, member, address, token, within_s=within_s, consistency=consistency)
         self.client = consul.Consul(*address, connections_timeout=within_s)
         self.client.token = token  # py-consul prefers CONSUL_HTTP_TOKEN from the environment to its argument
         self._session = self.client.http.session
-        self._session.trust_env = False  # a proxy from the environment has no business with a forwarded port
-        self._session.headers["X-Consul-Token"] = token  # py-consul forgets it on several calls, transactions too
-        self._session.headers["Accept-Encoding"] = "identity"  # to compress costs more than to send, and wears a server
-        # Without `stale` a follower asks the leader, and its own lost or altered data would never be seen.
+        self._session.trust_env = False  # without a proxy from the environment, for a forwarded port
+        self._session.headers["X-Consul-Token"] = token  # py-consul omits it on several calls, including transactions
+        self._session.headers["Accept-Encoding"] = "identity"  # compressing costs more than sending
+        # Without `stale` a follower forwards reads to the leader, and its own lost or changed data would stay
+        # undetected.
         self._session.params = {consistency: ""}
 
     @contextlib.contextmanager
     def asked(self, what: str) -> Iterator[None]:
-        """Turn whatever py-consul raises into ToolFailed."""
+        """Turn every error of py-consul into ToolFailed."""
         try:
             yield
         except (consul.ConsulException, RequestException, ValueError) as error:
             raise ToolFailed((self.member, what), 1, str(error)) from error
 
     def close(self) -> None:
-        """Drop its connections; may be called twice."""
+        """Close its connections; may be called twice."""
         self._session.close()
 
     def agent_info(self) -> Self:
-        """Never forwarded. Whether `node` is the server that was meant is for the caller to see."""
+        """Never forwarded. The caller must compare `node` with the expected server."""
         with self.asked("agent self"):
             said = self.client.agent.self()
         config, raft = said["Config"], said["Stats"]["raft"]
@@ -100,9 +101,9 @@ class Server:
         )
 
     def own_agent_info(self) -> Self:
-        """As `about_itself`, but ToolFailed if the server would forward even a stale read.
+        """As `agent_info`, but ToolFailed if the server would forward even stale reads.
 
-        It does so until it has heard from a leader for the first time since it started.
+        A server does that until it first hears from a leader after its start.
         """
         own = self.agent_info()
         if own.role != "leader" and not own.heard_from_leader:
@@ -110,15 +111,15 @@ class Server:
         return own
 
     def is_open(self) -> bool:
-        """Whether this server holds data of its own, and not the nothing that comes before a restore."""
+        """Whether this server has the application's data, and is not an empty one that waits for a restore."""
         with self.asked("lineage"):
             _, lineage = self.client.kv.get(LINEAGE)
         return lineage is not None
 
     def pairs(self, prefix: str = "") -> Iterator[Mapping[str, object]]:
-        """Every key below `prefix` with its value (in base64) and flags, as of one moment, in a stream.
+        """Every key below `prefix` with its value (in base64) and flags, from one snapshot, in a stream.
 
-        ToolFailed if the answer breaks off.
+        ToolFailed if the answer is incomplete.
         """
         http = self.client.http
         url = http.uri(f"/v1/kv/{prefix}", [("recurse", "1")])
@@ -132,12 +133,12 @@ class Server:
             yield from elements(answer.iter_content(_CHUNK_BYTES))
 
     def peerings(self) -> list[Mapping[str, object]]:
-        """The other clusters that this one is tied to; py-consul has no call for them."""
+        """The peered clusters; py-consul has no call for them."""
         with self.asked("peerings"):
             return list(self.client.http.get(CB.json(allow_404=False), "/v1/peerings"))
 
     def without_token(self) -> str:
-        """The token (by its accessor) that the server puts in the place of none; "anonymous" as it should be."""
+        """The accessor of the token that the server uses for requests without one; normally "anonymous"."""
         with self.asked("acl/token/self"):
             try:
                 said = self.client.http.get(CB.json(), "/v1/acl/token/self", headers={"X-Consul-Token": None})
@@ -146,13 +147,13 @@ class Server:
         return str(said["AccessorID"])
 
     def submit(self, verb: str, path: str, body: object) -> None:
-        """Send a definition as it stands in a file."""
+        """Send a definition from a file."""
         with self.asked(f"{verb} {path}"):
             send = getattr(self.client.http, verb)
             send(CB.json(allow_404=False), f"/v1/{path}", data=json.dumps(body))
 
     def look_up(self, path: str, name: str | None, field: str) -> str:
-        """One field of the object at `path`; or, where a list is, of its object of that name."""
+        """One field of the object at `path`, or of the object with that name in the list at `path`."""
         with self.asked(path):
             found = self.client.http.get(CB.json(allow_404=False), f"/v1/{path}")
         if name is not None:
@@ -162,7 +163,7 @@ class Server:
         return str(found[field])
 
     def send(self, verb: str, path: str, body: bytes) -> None:
-        """Send a request as it stands. ToolFailed if it is refused, or if the answer is that nothing was done."""
+        """Send a raw request. ToolFailed if it is refused, or if the answer is `false`: nothing was done."""
         with self.asked(f"{verb} {path}"):
             url = f"{self.client.http.base_uri}/v1/{path}"
             answer = self._session.request(verb, url, data=body, timeout=self.client.http.connections_timeout)
@@ -171,9 +172,9 @@ class Server:
 
 
 def elements(chunks: Iterable[bytes]) -> Iterator[Mapping[str, object]]:
-    """The objects of one JSON list as Consul writes it, without blanks; ValueError if it breaks off.
+    """The objects of one JSON list as Consul writes it, without blanks; ValueError if it is incomplete.
 
-    No more is held than what came at once and the object that it ends in, as long as they begin as Consul's keys do.
+    Only one chunk and the object at its end are in memory, if the objects begin as Consul's keys do.
     """
     rest = b""
     for chunk in chunks:
@@ -189,11 +190,11 @@ def _list(text: bytes) -> list[Mapping[str, object]]:
     with contextlib.suppress(orjson.JSONDecodeError):
         if text.startswith(b"["):
             return list(orjson.loads(text))
-    raise ValueError(f"the list breaks off at {text[-80:]!r}")
+    raise ValueError(f"the list is incomplete after {text[-80:]!r}")
 
 
 def batches(operations: Iterable[dict[str, dict[str, object]]]) -> Iterator[list[dict[str, dict[str, object]]]]:
-    """Operations in lists that Consul takes as one transaction each; no more than one list is held."""
+    """Operations in lists, each small enough for one transaction of Consul; only one list is in memory."""
     batch: list[dict[str, dict[str, object]]] = []
     size = 0
     for operation in operations:

@@ -1,4 +1,4 @@
-"""The client that writes Consul's ledger: one transaction a write, with the money that it moves."""
+"""The client that writes Consul's ledger: one transaction for each write with its transfer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from harness.workloads.consul.ledger import account_of, entry
 from harness.workloads.consul.server import ACCOUNTS, LEDGER, Server
 
 WRITE_S = 5.0
-"""A write without an answer by then is of unknown outcome."""
+"""Time limit in seconds for the answer to one write; without an answer its outcome is unknown."""
 
 _REFUSALS = (exceptions.ClientError, exceptions.BadRequest, exceptions.ACLPermissionDenied, exceptions.ACLDisabled)
-"""Consul's answers from 400 on, but for any 5xx: "leadership lost while committing" may well have been committed."""
+"""HTTP 4xx. Not 5xx: after "leadership lost while committing" the write may have been committed."""
 
 Step = dict[str, dict[str, object]]
 """One operation of a transaction."""
@@ -35,14 +35,14 @@ class _Account:
 class ConsulWriter:
     """Implements `harness.core.ports.Writer`.
 
-    Every account is written only while it still is as this writer left it, so a balance that a stranger changed is
-    never covered up: the whole write is refused.
+    Every account is written only if it is unchanged since this writer's last write. If something else changed a
+    balance, the whole write is refused.
     """
 
     def __init__(self, way: AbstractContextManager[Server]) -> None:
-        """`way` leads to a server that reads consistently. Refused while the cluster waits for a restore.
+        """`way` opens a server with consistent reads. Refused while the cluster waits for a restore.
 
-        Clients come by the Service `consul-http`, which leads to no such server.
+        The Service `consul-http`, which clients use, does not route to such a server.
         """
         with contextlib.ExitStack() as stack:
             server = stack.enter_context(way)
@@ -51,9 +51,7 @@ class ConsulWriter:
             self._txn = server.client.txn
             self._accounts: dict[str, _Account] = {}
             for pair in server.pairs(ACCOUNTS):
-                with contextlib.suppress(
-                    Corrupt
-                ):  # then the account is missing, and the writes that want it are refused
+                with contextlib.suppress(Corrupt):  # the account is then missing, and its writes are refused
                     name, balance = account_of(pair)
                     self._accounts[name] = _Account(balance, int(str(pair["ModifyIndex"])))
             self._open = stack.pop_all()
@@ -64,7 +62,7 @@ class ConsulWriter:
         after = {}
         for name, more in ((f"{TABLES[0]}/{made.source}", -made.amount), (f"{TABLES[1]}/{made.target}", made.amount)):
             if name not in self._accounts:
-                raise Refused(f"there is no balance of {name}")
+                raise Refused(f"no balance of {name}")
             before = self._accounts[name]
             after[name] = _Account(before.balance + more, before.index)
         money = [_set(ACCOUNTS + name, str(account.balance), account.index) for name, account in after.items()]
@@ -78,22 +76,22 @@ class ConsulWriter:
             raise Unanswered(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
-        """Drop the connection and the way to it; may be called twice."""
+        """Close the connection and the forward; may be called twice."""
         self._open.close()
 
 
 def _change(operation: Operation) -> list[Step]:
-    """The operation itself. `get` fails, and the transaction with it, where there is no such key."""
+    """The operation itself. `get` fails without the key, and with it the transaction."""
     key = LEDGER + operation.key
-    there: Step = {"KV": {"Verb": "get", "Key": key}}
+    exists: Step = {"KV": {"Verb": "get", "Key": key}}
     if operation.verb == "delete":
-        return [there, {"KV": {"Verb": "delete", "Key": key}}]
+        return [exists, {"KV": {"Verb": "delete", "Key": key}}]
     if operation.verb == "update":
-        return [there, _set(key, entry(operation.n, operation.value))]
+        return [exists, _set(key, entry(operation.n, operation.value))]
     return [_set(key, entry(operation.n, operation.value), 0)]
 
 
 def _set(key: str, value: str, index: int | None = None) -> Step:
-    """Write a key; with `index`, only if it was last changed then, 0 meaning that there is none."""
+    """Write a key; with `index`, only if its last change has that index, or for 0 only if it does not exist."""
     encoded = base64.b64encode(value.encode()).decode()
     return {"KV": {"Verb": "set" if index is None else "cas", "Key": key, "Value": encoded, "Index": index or 0}}

@@ -1,4 +1,4 @@
-"""MySQL: one primary and two replicas that follow it by GTID, as Custos runs it."""
+"""MySQL: one primary and two replicas with GTID replication, as Custos runs it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _ANSWER_S = 900  # one statement: a scan of the largest table, or the load of on
 _CAUGHT_UP_S = 600.0  # for replicas to apply what a seeding has just written
 
 MEMBERS: tuple[str, ...] = ("mysql-primary-0", "mysql-secondary-0", "mysql-secondary-1")
-"""The pods of our own deployment."""
+"""The pods of the built-in deployment."""
 
 
 class MySQL:
-    """Implements `harness.core.ports.Datastore`; what is deployed is in fixtures/mysql."""
+    """Implements `harness.core.ports.Datastore`. Its manifests are in fixtures/mysql."""
 
     name = "mysql"
     members = MEMBERS
@@ -43,7 +43,7 @@ class MySQL:
     port = 3306
     user = "root"
     secret_keys = ("root-password", "replication-password")
-    """The keys of the Secret `mysql-credentials`, which must be there before the manifests are applied."""
+    """The keys of the Secret `mysql-credentials`, which must exist before the manifests are applied."""
 
     def __init__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str]) -> None:
         """`secret` has the values of `secret_keys`."""
@@ -72,7 +72,7 @@ class MySQL:
         self._until_all_applied(str(transactions))
 
     def forget_writes(self) -> None:
-        """Empty the ledger, open its accounts anew; return when both replicas have applied it."""
+        """Empty the ledger and reset its accounts; return when both replicas have applied that."""
         with self.session(self._primary) as sql:
             for table in (LEDGER, *ACCOUNTS):
                 sql.execute(f"TRUNCATE TABLE {table}")
@@ -81,7 +81,7 @@ class MySQL:
         self._until_all_applied(str(transactions))
 
     def health(self, member: str) -> Health:
-        """Ask a member about its role and its replication, beside the primary itself."""
+        """Check a member's role and replication, compared with the primary."""
         try:
             with self.session(self._primary) as primary:
                 if member == self._primary:
@@ -93,23 +93,23 @@ class MySQL:
             return Health(ok=False, detail=str(error), role="unknown", identity="", reasons=reasons)
 
     def digest(self, member: str) -> Reading:
-        """Everything but what `mysql_catalog.EXCLUDED` lists, as this member shows it."""
+        """Everything on this member, except `mysql.catalog.EXCLUDED`."""
         with self._damage(member), self._forward(member) as address:
             return digest(lambda: self._cursor(member, address), primary=member == self._primary)
 
     def indexes(self, member: str) -> IndexReading:
-        """Every index but what `mysql_indexes.EXCLUDED` lists."""
+        """Every index on this member, except `mysql.indexes.EXCLUDED`."""
         with self._damage(member), self.session(member) as sql:
-            return mysql_indexes.held(sql)
+            return mysql_indexes.check_indexes(sql)
 
     def writer(self) -> MySQLWriter:
         """Connect to the primary as a client would."""
         return MySQLWriter(lambda: self._forward(self._primary), self._password, user=self.user)
 
     def ledger(self, member: str) -> Iterator[Row]:
-        """The ledger's rows as this member shows them, in the order in which they were put."""
+        """The ledger's rows on this member, in insertion order."""
         with (
-            corruption.told(),
+            corruption.raise_corrupt(),
             self._itself(member) as connection,
             connection.cursor(SSCursor) as sql,  # unbuffered: the rows come in a stream
         ):
@@ -118,15 +118,15 @@ class MySQL:
                 yield Row(n, key, value)
 
     def balances(self, member: str) -> dict[str, int]:
-        """Every account with its balance, as this member shows it, in one statement and so of one moment."""
+        """Every account with its balance on this member, from one statement and thus one snapshot."""
         each = (f"SELECT '{table.split('.')[1]}', id, balance FROM {table}" for table in ACCOUNTS)  # noqa: S608 # ours
-        with corruption.told(), self._itself(member) as connection, connection.cursor() as sql:
+        with corruption.raise_corrupt(), self._itself(member) as connection, connection.cursor() as sql:
             sql.execute(" UNION ALL ".join(each))
             return {f"{table}/{number}": int(balance) for table, number, balance in sql.fetchall()}
 
     @contextlib.contextmanager
     def session(self, member: str) -> Iterator[Cursor]:
-        """An administrator's session with one member, in UTC."""
+        """An administrator's session on one member, in UTC."""
         with self._forward(member) as address, self._cursor(member, address) as sql:
             yield sql
 
@@ -141,7 +141,7 @@ class MySQL:
             return reference_digest.tables(connection)
 
     def recover(self) -> None:
-        """Wait for the primary's container, then let recover.sh wait for the replicas and open the service."""
+        """Wait for the primary's container, then run recover.sh, which waits for the replicas and opens the service."""
         until(lambda: self._exec("true", within_s=30), waited_for=f"{self._primary}'s container", within_s=RECOVER_S)
         self._exec("bash", "/scripts/recover.sh", within_s=RECOVER_S)
 
@@ -151,9 +151,9 @@ class MySQL:
 
     @contextlib.contextmanager
     def _damage(self, member: str) -> Iterator[None]:
-        """Corrupt where the member said, or wrote before it ended itself, that its data are damaged."""
+        """Raise Corrupt if the member reports damaged data, or logged them before it stopped itself."""
         try:
-            with corruption.told():
+            with corruption.raise_corrupt():
                 yield
         except ToolFailed as error:
             if said := self._died_of_damage(member):
@@ -161,11 +161,11 @@ class MySQL:
             raise
 
     def _died_of_damage(self, member: str) -> str:
-        """What a server wrote that ended itself over a damaged page, as InnoDB does; "" if it wrote no such thing."""
-        for container in ("--previous=false", "--previous=true"):  # it may have been started again since, or not yet
+        """The log line of a server that stopped itself over a damaged page, as InnoDB does; "" if there is none."""
+        for container in ("--previous=false", "--previous=true"):  # it may have restarted since, or not yet
             with contextlib.suppress(ToolFailed):  # there is no previous one
                 where = ("logs", "-n", self._namespace, member, "-c", self.container, "--tail=500")
-                if said := corruption.last_words(self._cluster.kubectl(*where, container)):
+                if said := corruption.line_of_corruption(self._cluster.kubectl(*where, container)):
                     return said
         return ""
 
@@ -178,7 +178,7 @@ class MySQL:
             with self.session(member) as sql:
                 missing, *error = one(sql, f"SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed), {ERRORS}", transactions)
             if missing:
-                raise NotYet(f"it lacks {missing} {error[0]}")
+                raise NotYet(f"{member} lacks {missing} {error[0]}")
 
         until(applied, waited_for=f"{member} to apply what was loaded", within_s=_CAUGHT_UP_S)
 
@@ -187,7 +187,7 @@ class MySQL:
 
     @contextlib.contextmanager
     def _itself(self, member: str) -> Iterator[Connection[Cursor]]:
-        """A connection to the server that was meant: ToolFailed if another answers."""
+        """A connection to this very member: ToolFailed if another server answers."""
         with self._forward(member) as address, self._connect(member, address) as connection:
             with connection.cursor() as sql:
                 own = host(sql)
@@ -202,7 +202,7 @@ class MySQL:
 
     @contextlib.contextmanager
     def _connect(self, member: str, address: tuple[str, int], *, loads: bool = False) -> Iterator[Connection[Cursor]]:
-        """ToolFailed for whatever the server or the connection has to say against what is done inside."""
+        """ToolFailed for every error of the server or the connection inside the block."""
         try:
             with pymysql.connect(
                 host=address[0],
@@ -225,14 +225,14 @@ class MySQL:
 
 
 def open_accounts(sql: Cursor) -> None:
-    """Give every account what it holds before the first write."""
+    """Give every account its opening balance."""
     for account, balance in opening_balances().items():
         table, number = account.split("/")
         sql.execute(f"INSERT INTO drillproof.{table} VALUES (%s, %s)", (number, balance))  # noqa: S608 # ours
 
 
 def script(sql: Cursor, statements: str) -> None:
-    """Run many statements; the server takes them apart."""
+    """Run several statements; the server separates them."""
     sql.execute(statements)
-    while sql.nextset():  # raises what a later statement came to
+    while sql.nextset():  # raises the error of a later statement
         pass

@@ -1,11 +1,11 @@
-"""Everything of a MySQL server that is not rows, as its own catalogs tell it.
+"""Digests everything of a MySQL server that is not rows, from its own catalogs.
 
-All columns of a catalog count but those of `EXCLUDED`, so that what a later version of MySQL adds is
-compared too. Catalogs of one kind share their parts: `grants app@%` has rows of seven tables. What a server brings
-itself, in the schemas `mysql` and `sys`, is one part of each kind: `view sys`.
+All columns of a catalog are compared, except `EXCLUDED`, so also those that a later version of MySQL adds. Catalogs of
+one kind share their parts: `grants app@%` has rows of seven tables. The server's own objects, in the schemas `mysql`
+and `sys`, are one part of each kind: `view sys`.
 
-Settings and channels are a member's own (`core.model.OWN`). What one member does and does not share with the others
-is not asked: every setting is held against what it was on this very member.
+Settings and channels belong to a member (`core.model.OWN`): they are compared with those of the same member before,
+not with other members.
 """
 
 from __future__ import annotations
@@ -28,29 +28,28 @@ SYSTEM_ROWS = (
     ("mysql", "engine_cost"),
     ("information_schema", "ST_SPATIAL_REFERENCE_SYSTEMS"),
 )
-"""Tables of the server itself whose rows an administrator may change, and that give other rows their meaning."""
+"""The server's own tables whose rows an administrator can change, and that give other rows their meaning."""
 
 NO_ROWS = "('information_schema', 'mysql', 'performance_schema', 'sys')"
-"""Schemas whose rows do not count, but for `SYSTEM_ROWS`."""
+"""Schemas whose rows are not compared, except `SYSTEM_ROWS`."""
 
-_NO_OBJECTS = "('information_schema', 'performance_schema')"  # the server makes them anew at each start
+_NO_OBJECTS = "('information_schema', 'performance_schema')"  # the server creates them at each start
 _SYSTEM = ("mysql", "sys")
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Where parts of one kind are told. `named_by` are the columns that name the object."""
+    """A catalog with parts of one kind. `named_by` are the columns with the object's name."""
 
     kind: str
     source: str
     named_by: tuple[str, ...]
     where: str = "TRUE"
     columns: str = "*"
-    newer: bool = False  # than the oldest server that is read; one without it has none of these objects
+    newer: bool = False  # the oldest supported server lacks this catalog, and then has no such objects
 
     @property
     def query(self) -> str:
-        """What to ask the server."""
         ours = f" AND {self.named_by[0]} NOT IN {_NO_OBJECTS}" if self._is_of_schemas else ""
         return f"SELECT {self.columns} FROM {self.source} WHERE {self.where}{ours}"  # noqa: S608 # constants of ours
 
@@ -116,7 +115,7 @@ CATALOGS = (
         f"{OWN}setting",
         "performance_schema.global_status",
         ("VARIABLE_NAME",),
-        "variable_name = 'Innodb_redo_log_enabled'",  # SQL can put it off, and no variable says so
+        "variable_name = 'Innodb_redo_log_enabled'",  # SQL can switch it off, and no variable shows that
     ),
     Catalog(f"{OWN}persisted setting", "performance_schema.persisted_variables", ("VARIABLE_NAME",)),
     Catalog(f"{OWN}channel", "performance_schema.replication_connection_configuration", ("CHANNEL_NAME",)),
@@ -124,12 +123,12 @@ CATALOGS = (
 )
 
 PRIMARY = (Catalog(f"{OWN}event", "information_schema.events", ("EVENT_SCHEMA", "EVENT_NAME"), "TRUE", _EVENT_STATUS),)
-"""What only the primary tells, since a replica has it otherwise."""
+"""Read on the primary only: replicas have other values."""
 
-_ESTIMATED = "an estimate, made anew on each member"
-_WHEN_MADE = "when this member made it, not what it is"
+_ESTIMATED = "an estimate, which differs on each member"
+_WHEN_MADE = "when this member created it, not what it is"
 EXCLUDED = (
-    ("options", "AUTO_INCREMENT", "has a part of its own, `sequence`"),
+    ("options", "AUTO_INCREMENT", "compared as `sequence`"),
     *(
         (kind, column, _ESTIMATED)
         for kind in ("options", "partitions")
@@ -138,13 +137,17 @@ EXCLUDED = (
     (
         "columns mysql",
         "GENERATION_EXPRESSION",
-        "of the server's own cost tables: a dump that is loaded writes the same literals in another character set",
+        "of the server's own cost tables: loading a dump writes the same literals in another character set",
     ),
     ("indexes", "CARDINALITY", _ESTIMATED),
-    ("indexes", "NULLABLE", "told by `columns`; for an expression it follows the sql_mode of the session that made it"),
-    ("event", "STATUS", "a replica says REPLICA_SIDE_DISABLED of all; on the primary it is a part of its own"),
+    (
+        "indexes",
+        "NULLABLE",
+        "compared as `columns`; of an expression it depends on the sql_mode of the session that created it",
+    ),
+    ("event", "STATUS", "REPLICA_SIDE_DISABLED for all on a replica; compared on the primary"),
     ("grants", "Timestamp", _WHEN_MADE),
-    ("grants", "Grantor", "who gave it; a replica notes its own applier"),
+    ("grants", "Grantor", "who granted it; on a replica its own applier"),
     *(
         (kind, column, _WHEN_MADE)
         for kind in ("options", "partitions")
@@ -152,36 +155,39 @@ EXCLUDED = (
     ),
     *((kind, "CREATED", _WHEN_MADE) for kind in ("trigger", "routine", "event", "library")),
     *((kind, "LAST_ALTERED", _WHEN_MADE) for kind in ("routine", "event", "library")),
-    ("event", "LAST_EXECUTED", "when it ran last, not what it is"),
+    ("event", "LAST_EXECUTED", "when it last ran, not what it is"),
     ("event", "ORIGINATOR", "the server_id of the member that made it"),
-    ("extensions", "component_id", "counted anew on each server"),
-    ("extensions", "component_group_id", "counted anew on each server"),
+    ("extensions", "component_id", "numbered separately on each server"),
+    ("extensions", "component_group_id", "numbered separately on each server"),
     *(("tablespace", column, _WHEN_MADE) for column in ("SPACE", "SERVER_VERSION", "SPACE_VERSION")),
     *(("tablespace", column, _ESTIMATED) for column in ("FS_BLOCK_SIZE", "FILE_SIZE", "ALLOCATED_SIZE")),
-    ("own setting", "server_uuid", "a data directory's own name; who answered is told by `health`"),
+    ("own setting", "server_uuid", "identifies a data directory; `health` compares it"),
     *(
-        ("own setting", name, "which transactions this member has: told by the ledger, and compared by `health`")
+        ("own setting", name, "which transactions this member has; the ledger's checks and `health` compare them")
         for name in ("gtid_executed", "gtid_owned", "gtid_purged")
     ),
     *(("own persisted setting", name, _WHEN_MADE) for name in ("SET_TIME", "SET_USER", "SET_HOST")),
-    *((kind, LEDGER, "the drill itself goes on writing; has a check of its own") for kind in ("table", "sequence")),
-    *(("table", table, "moved by every write of the ledger, and checked with it") for table in ACCOUNTS),
+    *(
+        (kind, LEDGER, "the drill itself keeps writing to it; the ledger's checks compare it")
+        for kind in ("table", "sequence")
+    ),
+    *(("table", table, "changed by every write of the ledger, and checked with it") for table in ACCOUNTS),
 )
-"""(kind, or one part of it; name; reason) of all that may differ between members, or after a faithful restore. The name
-is that of a catalog's column; of a table for its rows or sequence; of a setting. Nothing else is left out, but
-for what no catalog above tells: statistics (histograms among them), which are estimates too."""
+"""(kind, or one part of it; name; reason) of what may differ between members, or after a correct restore. The name is
+that of a catalog's column, of a table for its rows or sequence, or of a setting. Also not compared is what no catalog
+above has: statistics, including histograms, which are estimates."""
 
 _EXCLUDED = frozenset((kind, name) for kind, name, _ in EXCLUDED)
 
 
 def counts(kind: str, name: str) -> bool:
-    """Whether this is compared: see `EXCLUDED`."""
+    """Whether this is compared."""
     return (kind, name) not in _EXCLUDED
 
 
 def catalog(sql: Cursor, *, primary: bool) -> Digest:
-    """One part for each object, account and setting; of the `primary` also which events are awake."""
-    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # or AUTO_INCREMENT may be a day old
+    """One part for each object, account and setting; on the `primary` also the status of events."""
+    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # otherwise AUTO_INCREMENT can be a day old
     lines: dict[str, list[str]] = defaultdict(list)
     for source in (*CATALOGS, *(PRIMARY if primary else ())):
         if source.newer and not _has(sql, source.source):

@@ -1,15 +1,15 @@
-"""What a MySQL member has, digested inside the server in one scan of each table, or of each half of a large one.
+"""Digests a MySQL member inside the server, with one scan of each table, or of each half of a large one.
 
-Why the hash of a table's rows can't be fooled by an accident:
+Why no accident keeps the hash of a table's rows unchanged:
 - A row becomes bytes without ambiguity. The byte FF stands before each value, and FE for NULL: neither occurs in valid
   UTF-8, nor in a number or date. Values that may hold them (binary, other character sets) follow their length.
-- Bytes are hashed as stored: no collation, character set or client has a say. Floats are widened, since their text
-  is rounded.
-- The order of rows does not matter, but every row does. Where a key makes all rows different, their SHA-256 are XORed.
-  Two equal rows would cancel each other out; but a set of different rows can turn into no other rows, as many, of the
-  same XOR: those there an odd number of times must be the same set, and that already is as many. Where no key does, the
-  first 64 bits of each row's SHA-256 are added to an exact sum, which costs a fifth more.
-- A warning of the server (a row too large to be put together) is an error, never a skipped row.
+- Bytes are hashed as stored: no collation, character set or client influences them. Floats are widened, because their
+  text is rounded.
+- The order of rows does not matter, but every row does. If a key makes all rows different, their SHA-256 are XORed. Two
+  equal rows would cancel each other out. But equal XORs mean that the rows that occur an odd number of times are the
+  same, and with the same row count there can be no others. If no key makes them different, the first 64 bits of each
+  row's SHA-256 are added up exactly, which costs a fifth more.
+- A warning of the server (a row too large to be concatenated) is an error, never a skipped row.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ from harness.workloads.mysql.catalog import NO_ROWS, SYSTEM_ROWS, catalog, count
 T = TypeVar("T")
 
 HALVED_FROM = 5000
-"""Rows and KiB together, since one takes about as long as the other. A smaller table is read by one session before a
-second has begun with it."""
+"""Rows plus KiB, which take about the same time. One session reads a smaller table before a second could start."""
 
 ALL = "USE INDEX ()"
-"""The table itself: else a smaller index that has all of its columns is read in its place."""
+"""Makes MySQL read the table itself: otherwise it may read a smaller index with the same columns."""
 
 _NULL = "CAST(0xFE AS BINARY)"
 _BINARY = "CAST('' AS BINARY)"  # a cast, not a literal: it makes the whole row binary, so that nothing is converted
@@ -46,13 +45,13 @@ _PLAIN = (
     *("date", "time", "datetime", "timestamp", "year"),
 )
 _HALVING = ("tinyint", "smallint", "mediumint", "int", "bigint", "char", "varchar", "binary", "varbinary")
-"""What a key may be of so that its middle value comes back from the client as it went there."""
+"""Types of keys whose middle value the client can send back unchanged."""
 _BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column as information_schema tells it; `charset` is empty for what is not text."""
+    """One column as in information_schema; `charset` is empty for other types than text."""
 
     name: str
     type: str
@@ -67,7 +66,7 @@ class Table:
     name: str  # schema.table
     columns: tuple[Column, ...]
     keyed: bool
-    halved_by: str = ""  # the first column of its primary key, if it is worth it to read its rows in two halves
+    halved_by: str = ""  # the first column of its primary key, if it is worth reading its rows in two halves
     about_rows: int = 0  # the server's estimate
 
     @property
@@ -77,7 +76,7 @@ class Table:
 
     @property
     def is_view(self) -> bool:
-        """Whether it is one of the server's own views of its dictionary, which take no hint."""
+        """Whether it is one of the server's own dictionary views, which take no index hint."""
         return self.name.startswith("information_schema.")
 
 
@@ -91,16 +90,16 @@ class Slice:
 
 
 def digest(session: Callable[[], AbstractContextManager[Cursor]], *, primary: bool) -> Reading:
-    """Every part of one member. `session` opens a connection of its own, in UTC. ToolFailed if one can't be read."""
+    """Every part of one member. `session` opens a new connection, in UTC. ToolFailed if a part cannot be read."""
     with session() as sql, session() as another:
         hosts = {host(sql), host(another)}
         parts = {f"table {name}": part for name, part in read((sql, another), tables(sql)).items()}
-        # After the scans, since AUTO_INCREMENT is told one too low of a table that was not opened since the start.
+        # After the scans: AUTO_INCREMENT is one too low for a table that was not opened since the start.
         return Reading(", ".join(sorted(hosts)), {**parts, **catalog(sql, primary=primary)})
 
 
 def host(sql: Cursor) -> str:
-    """Who answers."""
+    """The name of the server that answers."""
     sql.execute("SELECT @@hostname")
     return str(sql.fetchall()[0][0])
 
@@ -108,8 +107,8 @@ def host(sql: Cursor) -> str:
 def read(sessions: Sequence[Cursor], tables: Sequence[Table]) -> dict[str, Part]:
     """The rows of each table, by its name.
 
-    The sessions read at once, since hashing costs more than reading and servers have more than one core. They share
-    the large tables by halves, so that one that is larger than all others is not left to one of them.
+    The sessions read in parallel, because hashing costs more than reading and servers have several cores. They share
+    the large tables by halves, so that no session reads the largest table alone.
     """
     left = deque(part for table in tables for part in slices(sessions[0], table))
 
@@ -123,7 +122,7 @@ def read(sessions: Sequence[Cursor], tables: Sequence[Table]) -> dict[str, Part]
 
 
 def slices(sql: Cursor, table: Table) -> tuple[Slice, ...]:
-    """What to read of a table. Any value parts its rows in two, as its column is never NULL: the middle one, about."""
+    """The scans of a table: of all rows, or below and from about the middle value of a column that is never NULL."""
     column = quoted(table.halved_by)
     if table.halved_by:
         sql.execute(f"SELECT {column} FROM {table.quoted} ORDER BY {column} LIMIT 1 OFFSET {table.about_rows // 2}")  # noqa: S608 # names from the server's own catalog
@@ -134,7 +133,7 @@ def slices(sql: Cursor, table: Table) -> tuple[Slice, ...]:
 
 
 def _together(one: Part, other: Part) -> Part:
-    """Of two halves of a table with a key: XOR does not care where it was cut."""
+    """The sum of two halves of a table with a key: XOR does not depend on where it was cut."""
     return Part(one.rows + other.rows, f"{int(one.hash, 16) ^ int(other.hash, 16):032x}")
 
 
@@ -156,7 +155,7 @@ def _value(column: Column) -> str:
     elif column.type in _BYTES or column.charset:
         length = _or_null(f"LENGTH({name})", column)
         return f"{length}, {_BEFORE}, " + (f"IFNULL({name}, {_BINARY})" if column.nullable else name)
-    else:  # geometry, vector, and what else may come
+    else:  # geometry, vector, and future types
         value = f"HEX({name})"
     return _or_null(value, column)
 
@@ -171,14 +170,14 @@ def quoted(name: str) -> str:
 
 
 def tables(sql: Cursor) -> list[Table]:
-    """Every table whose rows count, the largest first, so that the scans end at about the same time."""
-    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # or a table's size may be a day old
+    """Every table whose rows are compared, the largest first, so that the sessions end at about the same time."""
+    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # otherwise a table's size can be a day old
     sql.execute(
         "SELECT CONCAT(t.table_schema, '.', t.table_name), c.column_name, c.data_type, c.is_nullable,"  # noqa: S608 # constants of ours
-        # A column is also told to be of the primary key where that is just another one that makes rows different.
+        # column_key is PRI also for another unique key where there is no primary key.
         " COALESCE(c.character_set_name, ''), c.column_key = 'PRI',"
         f" IF(t.table_rows + t.data_length / 1024 >= {HALVED_FROM}"
-        " AND t.create_options NOT LIKE '%partitioned%', t.table_rows, 0),"  # it takes long to find a middle of those
+        " AND t.create_options NOT LIKE '%partitioned%', t.table_rows, 0),"  # finding their middle takes long
         " EXISTS (SELECT * FROM information_schema.statistics s WHERE s.table_schema = t.table_schema"
         " AND s.table_name = t.table_name AND s.index_name = 'PRIMARY' AND s.seq_in_index = 1"
         " AND s.column_name = c.column_name)"
@@ -204,7 +203,7 @@ def tables(sql: Cursor) -> list[Table]:
 
 
 def rows(sql: Cursor, part: Slice) -> Part:
-    """How many rows there are, and the hash of all. ToolFailed if the server warns."""
+    """The row count and the hash of all rows. ToolFailed if the server warns."""
     table = part.table
     total = total_of(row_bytes(table.columns), keyed=table.keyed)
     scan = f"SELECT COUNT(*), {total} FROM {table.quoted} ".replace("%", "%%") + part.where  # noqa: S608 # names from the server's own catalog
@@ -212,12 +211,12 @@ def rows(sql: Cursor, part: Slice) -> Part:
     row = sql.fetchone()
     if row is None or sql.warning_count:
         sql.execute("SHOW WARNINGS LIMIT 3")
-        raise ToolFailed([scan], 1, f"the digest of {table.name} is not whole: {sql.fetchall()}")
+        raise ToolFailed([scan], 1, f"the digest of {table.name} is incomplete: {sql.fetchall()}")
     return Part(int(row[0]), str(row[1]))
 
 
 def total_of(row: str, *, keyed: bool) -> str:
-    """The SQL expression of the hash of all rows; `row` is that of one row's bytes, `keyed` if no two are equal."""
+    """The SQL expression for the hash of all rows; `row` is that of one row's bytes, `keyed` if no two are equal."""
     row_hash = f"SHA2({row}, 256)"
     if keyed:
         return f"LOWER(HEX(LEFT(BIT_XOR(UNHEX({row_hash})), 16)))"
@@ -225,7 +224,7 @@ def total_of(row: str, *, keyed: bool) -> str:
 
 
 def _taken(left: deque[T]) -> Iterator[T]:
-    """One after the other, while others take of the same."""
+    """Take elements one by one, while other threads do the same."""
     while True:
         try:
             yield left.popleft()

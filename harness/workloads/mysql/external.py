@@ -1,6 +1,6 @@
-"""A MySQL that somebody else's manifests run: one server, or a primary whose replicas follow it by GTID.
+"""MySQL run by a user's own manifests: one server, or a primary whose replicas follow it by GTID.
 
-It is asked as ours is, by an administrator. Only the ledger and its accounts are put into it.
+drillproof adds only the ledger and its accounts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.workloads.mysql.digest import quoted
 from harness.workloads.mysql.health import one
 
 OLDEST = (8, 4)
-"""The oldest version whose catalogs are read as they are here."""
+"""The oldest supported version: older ones have other catalogs."""
 
 _TABLES = f"""
 SELECT table_schema, table_name FROM information_schema.tables
@@ -28,7 +28,7 @@ WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {NO_ROWS}
 
 
 class ExternalMySQL(MySQL):
-    """Implements `harness.core.ports.Datastore` for a server of an application's own."""
+    """Implements `harness.core.ports.Datastore` for a user's server."""
 
     def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
         """`secret` has the password of the administrator whom `server` names."""
@@ -37,10 +37,10 @@ class ExternalMySQL(MySQL):
         super().__init__(cluster, namespace, {"root-password": secret[PASSWORD]})
         self._server = server
 
-    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application's data are its own
-        """Add the ledger and its accounts. HarnessError where the application's own data are not there."""
+    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
+        """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
         with self.session(self._primary) as sql:
-            _can_be_read(sql, self.name)
+            _require_supported(sql, self.name)
             self._server.require_data(_filled(sql), _databases(sql))
             script(sql, (fixtures() / "mysql" / "ledger.sql").read_text(encoding="utf-8"))
             open_accounts(sql)
@@ -48,16 +48,15 @@ class ExternalMySQL(MySQL):
         self._until_all_applied(str(transactions))
 
     def recover(self) -> None:
-        """What the application's file names for it; nothing, if it comes back by itself."""
         self._server.run_recover_command(self._cluster, self._namespace)
 
 
-def _can_be_read(sql: Cursor, name: str) -> None:
+def _require_supported(sql: Cursor, name: str) -> None:
     said = str(one(sql, "SELECT VERSION()")[0])
     if "mariadb" in said.lower():
-        raise HarnessError(f"{name} is {said}: only MySQL is read, whose catalogs are others")
+        raise HarnessError(f"{name} is {said}, which is not supported: its catalogs differ from MySQL's")
     if tuple(map(int, said.partition("-")[0].split(".")[:2])) < OLDEST:
-        raise HarnessError(f"{name} is MySQL {said}; {'.'.join(map(str, OLDEST))} is the oldest that is read")
+        raise HarnessError(f"{name} is MySQL {said}; the oldest supported version is {'.'.join(map(str, OLDEST))}")
 
 
 def _databases(sql: Cursor) -> list[str]:

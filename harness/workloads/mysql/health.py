@@ -1,4 +1,4 @@
-"""What a MySQL member says of itself and of its replication, and whether that is well."""
+"""The health of a MySQL member and of its replication."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.core.reason import Reason
 from harness.workloads.health import Problem, health_of
 
 LAG_S = 2
-"""How long a healthy replica may take for what the primary had when it was asked."""
+"""Seconds that a healthy replica may take to apply what the primary has."""
 
 ERRORS = (
     "(SELECT COALESCE(GROUP_CONCAT(NULLIF(last_error_message, '') SEPARATOR '; '), '') FROM ("
@@ -17,7 +17,7 @@ ERRORS = (
     "SELECT last_error_message FROM performance_schema.replication_applier_status_by_coordinator UNION ALL "
     "SELECT last_error_message FROM performance_schema.replication_applier_status_by_worker) e)"
 )
-"""An expression: what a replica's replication has to complain of, or nothing."""
+"""An expression for the errors of a replica's replication; empty if there are none."""
 
 _CHANNELS = "(SELECT COUNT(*) FROM performance_schema.replication_connection_configuration)"
 _FILTERS = (
@@ -26,7 +26,7 @@ _FILTERS = (
     "SELECT filter_name, filter_rule FROM performance_schema.replication_applier_global_filters) f"
     " WHERE filter_rule <> '')"
 )
-# Prepared before a crash or a backup, and of no session since: they keep their locks until somebody ends them.
+# Prepared XA transactions without a session: they keep their locks until somebody ends them.
 _LEFT = "(SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = 0)"
 _PRIMARY = f"SELECT @@server_uuid, @@GLOBAL.read_only OR @@GLOBAL.super_read_only, {_CHANNELS}, {_FILTERS}, {_LEFT}"
 _REPLICA = (
@@ -40,7 +40,7 @@ _REPLICA = (
 
 
 def one(sql: Cursor, statement: str, *parameters: object) -> tuple[object, ...]:
-    """The answer of a statement that gives one row."""
+    """The only row of a statement's result."""
     sql.execute(statement, parameters)
     row = sql.fetchone()
     assert row is not None
@@ -48,23 +48,25 @@ def one(sql: Cursor, statement: str, *parameters: object) -> tuple[object, ...]:
 
 
 def primary_health(sql: Cursor) -> Health:
-    """The primary takes writes, follows nobody, passes all on, and its events are awake."""
+    """The primary takes writes, replicates from nobody, logs all databases, and has its events enabled."""
     uuid, closed, channels, filters, left = map(str, one(sql, _PRIMARY))
-    sql.execute("SHOW BINARY LOG STATUS")  # the third and fourth column: databases that it has alone, or has not
+    sql.execute(
+        "SHOW BINARY LOG STATUS"
+    )  # the third and fourth column: the only databases in it, or those that are not
     withheld = ", ".join(str(name) for row in sql.fetchall() for name in row[2:4] if name)
     sql.execute("SELECT event_name FROM information_schema.events WHERE status = 'REPLICA_SIDE_DISABLED'")
     asleep = [str(name) for (name,) in sql.fetchall()]
-    held = f"{left} transactions of no session hold locks (see XA RECOVER)"
+    held = f"{left} transactions without a session hold locks (see XA RECOVER)"
     return health_of(
         (
             Problem(closed != "0", Reason.ClosedToWrites, "it is closed to writes"),
-            Problem(channels != "0", Reason.FollowsAnother, "it follows another server"),
+            Problem(channels != "0", Reason.FollowsAnother, "it replicates from another server"),
             Problem(bool(filters), Reason.ReplicationFiltered, f"it filters: {filters}", _filtered(filters)),
             Problem(left != "0", Reason.TransactionLeftOpen, held),
             Problem(
                 bool(withheld),
                 Reason.ReplicationFiltered,
-                f"its binary log does not have all databases: {withheld}",
+                f"its binary log does not contain all databases: {withheld}",
                 (f"binary log {withheld}",),
             ),
             *(
@@ -79,17 +81,17 @@ def primary_health(sql: Cursor) -> Health:
 
 
 def replica_health(sql: Cursor, primary: Cursor) -> Health:
-    """A replica is closed to writes, receives all of this very primary's, at once, and applies it without an error.
+    """A replica is closed to writes, receives everything of this primary at once, and applies it without an error.
 
-    It has all that the primary had when it was asked, and nothing that the primary has not.
+    It has all transactions of the primary, and no others.
     """
     source, transactions = map(str, one(primary, "SELECT @@server_uuid, @@GLOBAL.gtid_executed"))
     late = one(sql, "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", transactions, LAG_S)[0]
     told = map(str, one(sql, _REPLICA))
     uuid, closed, executed, receives, applies, follows, delay, channels, filters, errors = told
     errant = one(primary, "SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", executed)[0]
-    lacking = f"it lacks what the primary had {LAG_S} s before: {transactions}"
-    another = f"it follows {follows or 'nobody'}, the primary is {source}"
+    lacking = f"it lacks transactions that the primary had {LAG_S} s before: {transactions}"
+    another = f"it replicates from {follows or 'nobody'}, the primary is {source}"
     return health_of(
         (
             Problem(closed != "1", Reason.OpenToWrites, "it is open to writes"),
@@ -106,7 +108,7 @@ def replica_health(sql: Cursor, primary: Cursor) -> Health:
             Problem(bool(errant), Reason.AheadOfPrimary, f"it has transactions that the primary lacks: {errant}"),
             Problem(bool(errors), Reason.ReplicationFailed, errors),
         ),
-        good=f"follows {source}, has all it had",
+        good=f"follows {source}, has all its transactions",
         role="replica",
         identity=uuid,
     )

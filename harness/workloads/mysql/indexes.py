@@ -1,12 +1,12 @@
-"""Whether each secondary index of a MySQL member has just the entries that its table's rows call for, and finds them.
+"""Checks that each secondary index of a MySQL member has exactly the entries of its table's rows, and finds them.
 
-The digest reads tables, and a damaged index gives wrong answers from right rows. So every index is read by itself, from
+The digest reads tables, and a damaged index gives wrong answers from correct rows. So every index is read alone, from
 its first entry to its last, and its entries are hashed as the digest hashes rows; the same values are hashed from the
-table, in one scan for all of its indexes. EXPLAIN must say that the index alone is read: else nothing was asked.
+table, in one scan for all its indexes. EXPLAIN must confirm that only the index is read.
 
-Then CHECK TABLE follows the trees from their roots, that of the table itself, too: a page above the leaves misleads
-every look-up, and no scan comes by it. Alone it would not do, since it counts entries: it passed an index with an entry
-from before a row's last change. And it comes last, for what it finds it marks on the member's disk, or ends the server.
+Then CHECK TABLE follows the trees from their roots, including the table's own: a damaged page above the leaves misleads
+every lookup, and no scan reads it. CHECK TABLE alone is not enough, because it counts entries: it accepted an index
+with an outdated entry. It runs last, because it marks damage on the member's disk, or stops the server.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ from harness.workloads.mysql.catalog import NO_ROWS
 from harness.workloads.mysql.digest import ALL, Column, host, quoted, row_bytes, total_of
 
 EXCLUDED = (
-    ("indexes of text (FULLTEXT) and of arrays", "the server does not read them by themselves"),
-    ("what an index has of a prefix, an expression or a place", "the same; that each row has its entry is compared"),
+    ("indexes of text (FULLTEXT) and of arrays", "the server cannot read them alone"),
+    (
+        "what an index has of a prefix, an expression or a place",
+        "the same; only that each row has an entry is compared",
+    ),
 )
 """What of indexes is not compared, and why."""
 
@@ -53,19 +56,18 @@ class Index:
 
     table: str  # schema.table
     name: str
-    columns: tuple[Column, ...]  # those that its entries have whole; the primary key's are among them
+    columns: tuple[Column, ...]  # those that its entries contain completely, including the primary key's
     keyed: bool  # whether no two entries are equal
 
     @property
     def total(self) -> str:
-        """The expression of the hash of all entries."""
         return total_of(row_bytes(self.columns), keyed=self.keyed)
 
 
-def held(sql: Cursor) -> IndexReading:
-    """Every index against its table. ToolFailed, with the server's error for its cause, names what can't be read."""
+def check_indexes(sql: Cursor) -> IndexReading:
+    """Compare every index with its table. ToolFailed, caused by the server's error, names what cannot be read."""
     sql.execute("SET SESSION optimizer_switch = 'use_invisible_indexes=on'")
-    sql.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")  # a replica may still apply what it was sent
+    sql.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")  # a replica may still apply transactions
     found = indexes(sql)
     by_table: dict[str, list[Index]] = defaultdict(list)
     for index in found:
@@ -95,7 +97,7 @@ def _difference(entries: int, rows: int) -> tuple[str, Reason]:
 
 
 def _checked(sql: Cursor) -> dict[str, str]:
-    """What CHECK TABLE has to say against each table."""
+    """The problems that CHECK TABLE reports, by table."""
     sql.execute(_TABLES)
     against: dict[str, str] = {}
     for (table,) in sql.fetchall():
@@ -106,7 +108,7 @@ def _checked(sql: Cursor) -> dict[str, str]:
 
 
 def indexes(sql: Cursor) -> list[Index]:
-    """Every index that can be read by itself, but for those that are the table."""
+    """Every secondary index that can be read alone."""
     sql.execute(_INDEXES)
     columns: dict[tuple[str, str], dict[str, Column]] = defaultdict(dict)
     cut: set[tuple[str, str]] = set()
@@ -131,14 +133,14 @@ def _by_itself(sql: Cursor, index: Index) -> tuple[object, ...]:
     scan = f"SELECT COUNT(*), {index.total} FROM {_quoted(index.table)} FORCE INDEX ({quoted(index.name)})"  # noqa: S608 # names from the server's own catalog
     plan = _one(sql, what, f"EXPLAIN FORMAT=TRADITIONAL {scan}")
     if (plan[_TYPE], plan[_KEY]) != ("index", index.name) or "Using index" not in str(plan[_EXTRA]):
-        raise ToolFailed([scan], 1, f"{what} would not be read by itself: {plan}")
+        raise ToolFailed([scan], 1, f"{what} would not be read alone: {plan}")
     return _one(sql, what, scan)
 
 
 def _one(sql: Cursor, what: str, statement: str) -> tuple[object, ...]:
     rows = _all(sql, what, statement)
-    if not rows or (sql.warning_count and not statement.startswith("EXPLAIN")):  # which tells its query in a warning
-        raise ToolFailed([statement], 1, f"{what} was not read whole")
+    if not rows or (sql.warning_count and not statement.startswith("EXPLAIN")):  # EXPLAIN shows its query in a warning
+        raise ToolFailed([statement], 1, f"{what} was not read completely")
     return rows[0]
 
 

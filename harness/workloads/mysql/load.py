@@ -1,6 +1,6 @@
 """Loads known data into MySQL with LOAD DATA LOCAL, in chunks: neither memory nor transactions grow with the data.
 
-LOCAL turns errors into warnings and skips rows, so every chunk's rows are counted and one warning is an error.
+LOCAL turns errors into warnings and skips rows, so the rows of every chunk are counted, and any warning is an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SPECIAL = tuple(zip((b"\\", b"\t", b"\n", b"\0"), (b"\\\\", b"\\t", b"\\n", b"\
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows as LOAD DATA reads them."""
+    """Some rows in the format of LOAD DATA."""
 
     text: bytes
     rows: int
@@ -35,7 +35,7 @@ def load(connection: Connection[Cursor], table: str, columns: Sequence[str], row
     with (
         connection.cursor() as sql,
         tempfile.TemporaryDirectory(prefix="drillproof-") as folder,
-        ThreadPoolExecutor(1) as server,  # loads one chunk while the next is being made
+        ThreadPoolExecutor(1) as server,  # loads one chunk while the next is created
     ):
         to_convert = _to_convert(sql, table)
         loading: Future[None] | None = None
@@ -50,7 +50,7 @@ def load(connection: Connection[Cursor], table: str, columns: Sequence[str], row
 
 
 def statement(file: Path, table: str, columns: Sequence[str], to_convert: frozenset[str]) -> str:
-    """Bytes go in as they are, but for columns in `to_convert`, which must be told that they are UTF-8."""
+    """Loads bytes unchanged, except for the columns in `to_convert`, which are converted from UTF-8."""
     targets = ", ".join(f"@c{at}" if name in to_convert else f"`{name}`" for at, name in enumerate(columns))
     conversions = ", ".join(
         f"`{name}` = CONVERT(@c{at} USING utf8mb4)" for at, name in enumerate(columns) if name in to_convert
@@ -111,7 +111,7 @@ def _escaped(text: bytes) -> bytes:
 
 
 def _to_convert(sql: Cursor, table: str) -> frozenset[str]:
-    """The columns whose character set is not that of the file: JSON, and text that is neither UTF-8 nor binary."""
+    """The columns with another character set than the file: JSON, and text that is neither UTF-8 nor binary."""
     sql.execute(
         "SELECT column_name FROM information_schema.columns WHERE CONCAT(table_schema, '.', table_name) = %s"
         " AND (data_type = 'json' OR character_set_name <> 'utf8mb4')",

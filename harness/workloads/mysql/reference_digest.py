@@ -1,6 +1,6 @@
-"""The second way to compare MySQL's rows: the client reads every value and hashes it itself. Slow, and beyond doubt.
+"""A second, slow way to digest MySQL's rows: the client reads every value and hashes it.
 
-It shares no code with `mysql_digest`, so that a fault in either shows as a disagreement of the two.
+It shares no code with `mysql.digest`, so a bug in either shows as a disagreement.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 
 
 def tables(connection: Connection[Cursor]) -> dict[str, str]:
-    """For every table of users (`table shop.order`) the number of its rows and a hash of all, in any order."""
-    connection.decoders = {}  # values stay as the server writes them: bytes, or text
+    """By user table (`table shop.order`): the row count and a hash of all rows, in any order."""
+    connection.decoders = {}  # values stay as the server sends them: bytes, or text
     with connection.cursor() as sql:
         sql.execute("SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'")
         names = [(schema, name) for schema, name in sql.fetchall() if schema not in _SYSTEM]
@@ -29,7 +29,7 @@ def tables(connection: Connection[Cursor]) -> dict[str, str]:
 
 
 def canonical(row: Iterable[bytes | str | None]) -> bytes:
-    """One row's bytes: each value after its length, NULL as what no length is."""
+    """One row's bytes: each value after its length; NULL in a form that no length has."""
     parts = (value.encode() if isinstance(value, str) else value for value in row)
     return b"".join(b"-;" if part is None else b"%d;%b" % (len(part), part) for part in parts)
 

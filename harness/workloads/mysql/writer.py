@@ -17,7 +17,7 @@ from harness.core.model import Operation
 from harness.core.ports import Refused, Unanswered
 
 ANSWER_S = 5
-"""How long a client waits for the answer to one write."""
+"""Time limit for the answer to one write."""
 
 _VERBS = {
     "put": "INSERT INTO drillproof.ledger (n, k, v) VALUES (%(n)s, %(key)s, %(value)s)",
@@ -28,10 +28,10 @@ _TRANSFER = (
     f"UPDATE drillproof.{TABLES[0]} SET balance = balance - %(amount)s WHERE id = %(source)s",  # noqa: S608 # ours
     f"UPDATE drillproof.{TABLES[1]} SET balance = balance + %(amount)s WHERE id = %(target)s",  # noqa: S608 # ours
 )
-# An error, of a number that nothing else here can have, if the statement before touched no row: the server then runs
-# none of those that follow, the COMMIT least of all.
+# An error with a unique number if the previous statement changed no row: the server then skips all that follow,
+# including the COMMIT.
 _OR_STOP = "SELECT IF(ROW_COUNT() > 0, 0, (SELECT 1 UNION ALL SELECT 2))"
-_CLIENT_ERRORS = range(2000, 3000)  # made by the client, about its connection; the server's own numbers go around them
+_CLIENT_ERRORS = range(2000, 3000)  # of the client, about its connection; the server has no such numbers
 _IN_DOUBT = (
     ER.SERVER_SHUTDOWN,
     ER.ERROR_DURING_COMMIT,
@@ -65,7 +65,7 @@ class MySQLWriter:
                     connect_timeout=ANSWER_S,
                     read_timeout=ANSWER_S,
                     write_timeout=ANSWER_S,
-                    # FOUND_ROWS: an update to the value that is there already has found its row.
+                    # FOUND_ROWS: an update that sets the existing value also counts its row.
                     client_flag=CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
                     program_name="drillproof-ledger",
                 )
@@ -82,22 +82,22 @@ class MySQLWriter:
         try:
             with self._connection.cursor() as sql:
                 sql.execute(transaction(operation.verb), values)
-                while sql.nextset():  # raises what a later statement came to
+                while sql.nextset():  # raises the error of a later statement
                     pass
         except (pymysql.MySQLError, OSError) as error:
             if is_refusal(error):
                 self._roll_back()
                 nothing_there = error.args[0] == ER.SUBQUERY_NO_1_ROW
-                said = f"{operation.key}, or an account, is not there" if nothing_there else str(error)
+                said = f"{operation.key}, or an account, does not exist" if nothing_there else str(error)
                 raise Refused(said) from error
             raise Unanswered(str(error)) from error
 
     def close(self) -> None:
-        """Drop the connection and the way to it; may be called twice."""
+        """Close the connection and the forward; may be called twice."""
         self._open.close()
 
     def _roll_back(self) -> None:
-        """If this finds no connection, the server has rolled back already; the next write must not use it."""
+        """Without a connection the server has rolled back already; the next write must not use it."""
         try:
             self._connection.rollback()
         except (pymysql.MySQLError, OSError):
@@ -111,6 +111,6 @@ def transaction(verb: str) -> str:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether the server itself said that the statement failed, and was not about to stop when it did."""
+    """Whether the server itself reported that the statement failed, and was not shutting down."""
     number = error.args[0] if isinstance(error, pymysql.MySQLError) and error.args else 0
     return isinstance(number, int) and number >= 1000 and number not in _CLIENT_ERRORS and number not in _IN_DOUBT  # noqa: PLR2004 # the first number of a server

@@ -34,11 +34,11 @@ _FORGET = "TRUNCATE " + ", ".join(f"drillproof.{table}" for table in ("ledger", 
 _BALANCES = " UNION ALL ".join(f"SELECT '{table}/' || id, balance FROM drillproof.{table}" for table in TABLES)  # noqa: S608 # our own names
 
 MEMBERS: tuple[str, ...] = ("postgres-primary-0", "postgres-read-0", "postgres-read-1")
-"""The pods of our own deployment."""
+"""The pods of the built-in deployment."""
 
 
 class Postgres:
-    """Implements `harness.core.ports.Datastore`; what is deployed is in fixtures/postgres."""
+    """Implements `harness.core.ports.Datastore`. Its manifests are in fixtures/postgres."""
 
     name = "postgres"
     members = MEMBERS
@@ -47,9 +47,9 @@ class Postgres:
     user = "postgres"
     main = MAIN
     sender = "postgres-primary-0"
-    """How the name begins by which standbys reach the primary; "" for any, and then they may have any names, too."""
+    """How the host name starts that standbys connect to; "" to allow any names of primary and standbys."""
     secret_keys = ("postgres-password", "replication-password")
-    """The keys of the Secret `postgres-credentials`, which must be there before the manifests are applied."""
+    """The keys of the Secret `postgres-credentials`, which must exist before the manifests are applied."""
 
     def __init__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str]) -> None:
         """`secret` has the values of `secret_keys`."""
@@ -78,7 +78,7 @@ class Postgres:
         self._until_all_replayed(position)
 
     def forget_writes(self) -> None:
-        """Empty the ledger, open its accounts anew; return when both standbys have replayed it."""
+        """Empty the ledger and reset its accounts; return when both standbys have replayed that."""
         with self.session(self._primary) as sql:
             sql.execute(_FORGET)
             open_accounts(sql)
@@ -86,11 +86,10 @@ class Postgres:
         self._until_all_replayed(position)
 
     def health(self, member: str) -> Health:
-        """Ask a member about its role and its replication.
+        """Check a member's role and replication.
 
-        The primary must take writes and stream to both standbys. A standby must be of the same cluster
-        and timeline, stream from the primary, and have replayed all that the primary had on disk before, and no more
-        than it has after.
+        The primary must take writes and stream to both standbys. A standby must be of the same cluster and timeline,
+        stream from the primary, and have replayed what the primary had on disk before, and no more than it has after.
         """
         try:
             with self.session(self._primary) as primary:
@@ -111,21 +110,21 @@ class Postgres:
             return _no_answer(str(error), Reason.DataCorrupted, error.objects)
 
     def digest(self, member: str) -> Reading:
-        """Everything but the ledger's and its accounts' rows, of every database, as this member shows it."""
+        """Everything in every database on this member, except the rows of the ledger and its accounts."""
         with self._forward(member) as address:
             return digest(lambda database: self._connect(member, address, database), self.main)
 
     def indexes(self, member: str) -> IndexReading:
-        """Every index but what `postgres_indexes.EXCLUDED` lists."""
+        """Every index on this member, except `postgres.indexes.EXCLUDED`."""
         with self._forward(member) as address:
-            return postgres_indexes.held(lambda database: self._connect(member, address, database), self.main)
+            return postgres_indexes.check_indexes(lambda database: self._connect(member, address, database), self.main)
 
     def writer(self) -> PostgresWriter:
         """Connect to the primary as a client would."""
         return PostgresWriter(lambda: self._forward(self._primary), self.main, self._password, user=self.user)
 
     def ledger(self, member: str) -> Iterator[Row]:
-        """The ledger's rows as this member shows them, in the order in which they were put."""
+        """The ledger's rows on this member, in insertion order."""
         with (
             self._itself(member) as database,
             database.cursor("ledger") as sql,  # named: it stays in the server, and the rows come in a stream
@@ -136,7 +135,7 @@ class Postgres:
                 yield Row(n, key, value)
 
     def balances(self, member: str) -> Mapping[str, int]:
-        """Every account with its balance, at one moment, as this member shows it."""
+        """Every account with its balance on this member, from one snapshot."""
         with self._itself(member) as database, database.cursor() as sql:
             sql.execute(_BALANCES)
             return {str(account): int(balance) for account, balance in sql}
@@ -153,7 +152,7 @@ class Postgres:
             return reference_digest(lambda database: self._connect(member, address, database), self.main)
 
     def recover(self) -> None:
-        """Wait for the primary's container, then let recover.sh wait for the standbys and open the service."""
+        """Wait for the primary's container, then run recover.sh, which waits for the standbys and opens the service."""
         until(lambda: self._exec("true", within_s=30), waited_for=f"{self._primary}'s container", within_s=RECOVER_S)
         self._exec("bash", "/scripts/recover.sh", within_s=RECOVER_S)
 
@@ -167,7 +166,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def _itself(self, member: str) -> Iterator[connection]:
-        """A connection to the main database of the server that was meant: ToolFailed if another answers."""
+        """A connection to the main database of this very member: ToolFailed if another server answers."""
         with self._forward(member) as address, self._connect(member, address, self.main) as database:
             with database.cursor() as sql:
                 (own,) = one(sql, HOST)
@@ -190,7 +189,7 @@ class Postgres:
                     sql, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn, pg_last_wal_replay_lsn()", position
                 )
             if not done:
-                raise NotYet(f"it has replayed up to {seen}")
+                raise NotYet(f"{member} has replayed up to {seen}")
 
         until(replayed, waited_for=f"{member} to replay up to {position}", within_s=_CAUGHT_UP_S)
 
@@ -199,7 +198,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def _connect(self, member: str, address: tuple[str, int], database: str) -> Iterator[connection]:
-        """Corrupt where the database says that its data are damaged; ToolFailed for all else that it refuses."""
+        """Corrupt if the server reports damaged data; ToolFailed for every other error inside the block."""
         try:
             opened = psycopg2.connect(
                 host=address[0],
@@ -221,14 +220,14 @@ class Postgres:
 
 
 def open_accounts(sql: cursor) -> None:
-    """Give every account what it holds before the first write."""
+    """Give every account its opening balance."""
     for account, balance in opening_balances().items():
         table, number = account.split("/")
         sql.execute(_OPEN.format(Identifier("drillproof", table)), (number, balance))
 
 
 def one(sql: cursor, statement: str, *parameters: object) -> tuple[object, ...]:
-    """The answer of a statement that gives one row."""
+    """The only row of a statement's result."""
     sql.execute(statement, parameters)
     row = sql.fetchone()
     assert row is not None  # each of these statements gives one row
@@ -250,7 +249,7 @@ def _primary_health(sql: cursor, identity: str, standbys: list[str], *, by_name:
             Problem(bool(closed), Reason.ClosedToWrites, "it is closed to writes"),
             *(Problem(True, stopped, f"it does not stream to {name}", (name,)) for name in sorted(missing)),
         ),
-        good=f"takes writes, streams to {', '.join(standbys) or 'nobody, as it has no standby'}",
+        good=f"takes writes, streams to {', '.join(standbys) or 'no standby'}",
         role="replica" if recovering else "primary",
         identity=identity,
     )
@@ -263,7 +262,7 @@ def _no_answer(detail: str, reason: Reason, objects: tuple[str, ...] = ()) -> He
 def _standby_health(
     sql: cursor, on_primary: cursor, primary: tuple[str, str, str], sender: str = Postgres.sender
 ) -> Health:
-    """`primary` is its system identifier, timeline and flushed position, asked before."""
+    """`primary` is its system identifier, timeline and flushed position, read before."""
     recovering, paused, replayed, position, status, timeline, host, identity = one(
         sql,
         "SELECT pg_is_in_recovery(), pg_is_in_recovery() AND pg_get_wal_replay_pause_state() <> 'not paused', "
@@ -272,7 +271,7 @@ def _standby_health(
         "FROM pg_control_system() c LEFT JOIN pg_stat_wal_receiver r ON true",
         primary[2],
     )
-    # A standby never has what its primary has not on its disk, unless that came back from an older copy.
+    # A standby has WAL that its primary lacks on disk only if the primary came back from an older copy.
     ahead, written = one(
         on_primary, "SELECT %s::pg_lsn > pg_current_wal_flush_lsn(), pg_current_wal_flush_lsn()", position
     )
@@ -283,7 +282,7 @@ def _standby_health(
     return health_of(
         (
             Problem(bool(ahead), Reason.AheadOfPrimary, beyond),
-            Problem(not recovering, Reason.RoleDiffers, "it is no standby"),
+            Problem(not recovering, Reason.RoleDiffers, "it is not a standby"),
             Problem(identity != primary[0], Reason.ForeignCluster, foreign),
             Problem(bool(paused), Reason.ReplicationPaused, "its replay is paused"),
             Problem(status != "streaming", Reason.ReplicationStopped, "it does not stream"),

@@ -1,10 +1,10 @@
-"""Everything of a PostgreSQL database that is not rows, as lines from its catalogs.
+"""Lists everything of a PostgreSQL database that is not rows, as lines from its catalogs.
 
-Each query gives (part, line). Lines name objects and roles, never oids, which a logical restore makes
-anew; what an extension brought is told by its version, what initdb brought by one hash of all its
-functions. `row(...)::text` keeps the boundaries of values certain.
+Each query returns (part, line). Lines have the names of objects and roles, never oids, which a logical restore changes.
+The objects of an extension are represented by its version, those of initdb by one hash of all its functions.
+`row(...)::text` keeps the boundaries of values unambiguous.
 
-Of kinds that are rarest (operator classes, conversions, languages, ...) only presence and owner are listed.
+For the rarest kinds (operator classes, conversions, languages, ...) only existence and owner are listed.
 """
 
 # ruff: noqa: S608 # queries are built from the constants of this module alone
@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from harness.core.model import OWN
 
-_FIRST_OWN_OID = 16384  # below it is what initdb made, as PostgreSQL's own headers say
-# Not by the schema's name: a superuser may put a function of his own into pg_catalog, where it is found first.
+_FIRST_OWN_OID = 16384  # lower ones are of initdb, as PostgreSQL's headers define
+# Not by the schema's name: a superuser can add a function to pg_catalog, where it is found first.
 _USER = f"{{1}}.oid >= {_FIRST_OWN_OID} AND n.nspname !~ '^(pg_(toast|temp)|information_schema$)'"
 _NOT_OF_EXTENSION = (
     "NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{0}'::regclass AND e.objid = {1}.oid AND e.deptype = 'e')"
@@ -34,10 +34,10 @@ WHERE {_USER.format("", "c")} AND c.relkind IN ('r', 'm', 'S') AND (c.relkind <>
     AND (c.relpersistence = 'p' OR c.relpersistence = 'u' AND NOT pg_is_in_recovery())
 ORDER BY 1, 2
 """
-"""(schema, name, kind, unlogged, values) of what holds rows (r, m) and of sequences (S), as far as this member can read
-them. `values` are its columns as the texts that their types print, not as casts make them: those lose blanks."""
+"""(schema, name, kind, unlogged, values) of tables and views with rows (r, m) and of sequences (S), as far as this
+member can read them. `values` are the columns as the text that their types print; a cast would lose blanks."""
 
-EXCLUDED_OPTIONS = (("pg_attver", "where in its WAL PostgreSQL (from 17.12 on) made the column; nobody can set it"),)
+EXCLUDED_OPTIONS = (("pg_attver", "where in the WAL PostgreSQL (since 17.12) created the column; nobody can set it"),)
 """The options of a column that are not compared, and why."""
 
 _COLUMNS = f"""
@@ -73,7 +73,7 @@ JOIN pg_class x ON x.oid = i.indexrelid LEFT JOIN pg_tablespace t ON t.oid = x.r
 WHERE {_OWN_CLASS}
 """
 
-# The triggers inside a foreign key are what enforces it, and they can be switched off.
+# The internal triggers of a foreign key enforce it, and can be disabled.
 _CONSTRAINTS = f"""
 SELECT 'constraints ' || n.nspname || '.' || c.relname, row(o.conname, pg_get_constraintdef(o.oid), o.convalidated,
     o.condeferrable, o.condeferred, o.conislocal, o.connoinherit,
@@ -211,8 +211,7 @@ SELECT 'default grants', row({_ROLE.format("d.defaclrole")}, n.nspname, d.defacl
 FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, LATERAL aclexplode(d.defaclacl) a
 """
 
-# An ACL that was never touched is NULL and means the default; spelled out or not, it grants the same. What initdb
-# granted is left out unless it was changed since.
+# An ACL that was never changed is NULL, and means the default. Grants of initdb are excluded unless they changed since.
 _ACLS = """
 SELECT 'pg_class'::regclass AS class, c.oid, 0 AS sub, c.relacl AS acl, c.relowner AS owner,
     (CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char" AS kind
@@ -250,7 +249,7 @@ LEFT JOIN (pg_depend d JOIN pg_extension x ON x.oid = d.refobjid AND d.refclassi
 WHERE (g.oid >= {_FIRST_OWN_OID} OR g.now IS DISTINCT FROM g.first) AND {_LASTING}
 """
 
-# Only those that are not the first superuser's, to whom no dependency is noted.
+# Without those of the first superuser, for whom PostgreSQL records no dependency.
 _OWNERS = f"""
 SELECT 'owners', row(i.type, i.identity, pg_get_userbyid(d.refobjid))::text
 FROM pg_shdepend d, LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
@@ -263,7 +262,7 @@ SELECT 'system functions', sum(hashtextextended(row(oid, proname, pronamespace, 
 FROM pg_proc WHERE oid < {_FIRST_OWN_OID}
 """
 
-# As of the start of a session: what the configuration, the database and the role make of it.
+# At the start of a session: the result of configuration, database and role.
 _SETTINGS = """
 SELECT 'settings', name || ' = ' || reset_val FROM pg_settings WHERE name IN ('server_encoding', 'client_encoding',
     'lc_messages', 'lc_monetary', 'lc_numeric', 'lc_time', 'TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output',
@@ -275,7 +274,7 @@ DATABASE_QUERIES = (
     *(_PROPERTIES, _COLUMNS, _INDEXES, _CONSTRAINTS, _VIEWS, _TRIGGERS, _POLICIES, _SEQUENCES, _FUNCTIONS, _TYPES),
     *(_EXTENSIONS, _COMMENTS, _OBJECTS, _OTHER, _GRANTS, _OWNERS, _SYSTEM_FUNCTIONS, _SETTINGS),
 )
-"""What is seen from within one database."""
+"""Run in every database."""
 
 _ROLES = """
 SELECT 'role ' || rolname, row(rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication,
@@ -317,16 +316,16 @@ FROM pg_shdescription d, LATERAL pg_identify_object(d.classoid, d.objoid, 0) i
 """
 
 SERVER_QUERIES = (_ROLES, _MEMBERSHIPS, _DATABASES, _ROLE_SETTINGS, _SHARED_COMMENTS)
-"""What belongs to no one database."""
+"""Run once for the server."""
 
-# As set by somebody, wherever. What the server works out for itself (source: default) can differ with the node; what a
-# client asks for, and the transaction's own, is how we ask.
+# Those that somebody set. What the server computes itself (source: default) can depend on the node; settings of the
+# client and the transaction are drillproof's own.
 _OWN_SETTINGS = f"""
 SELECT '{OWN}setting ' || name, row(setting, source, sourcefile, pending_restart)::text FROM pg_settings
 WHERE (source <> 'default' OR pending_restart) AND source <> 'client' AND name !~ '^transaction_'
 """
 
-# The files as they would be read now: what waits there for the next start or reload.
+# The files as they are now, which the next start or reload would read.
 _OWN_FILES = f"""
 SELECT '{OWN}settings in files', row(f.name, f.setting, f.sourcefile, f.applied, f.error)::text FROM pg_file_settings f
 UNION ALL
@@ -337,11 +336,11 @@ UNION ALL
 SELECT '{OWN}signal files', name FROM pg_ls_dir('.') name WHERE name LIKE '%.signal'
 """
 
-# Not whether someone is using it right now: `health` asks for the standbys.
+# Without whether a slot is in use: `health` checks the standbys.
 _OWN_SLOTS = f"""
 SELECT '{OWN}replication slots', row(slot_name, slot_type, plugin, database, wal_status = 'lost')::text
 FROM pg_replication_slots WHERE NOT temporary
 """
 
 OWN_QUERIES = (_OWN_SETTINGS, _OWN_FILES, _OWN_SLOTS)
-"""What each member has to itself. To be asked before anything is SET in the session."""
+"""Specific to a member. Run these before any SET in the session."""

@@ -14,10 +14,10 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class CopyStream:
-    """What psycopg2's copy_expert reads from: it asks for some bytes at a time, so rows are never held whole."""
+    """What psycopg2's copy_expert reads from, some bytes at a time, so that not all rows are in memory."""
 
     def __init__(self, rows: Iterable[tuple[object, ...]]) -> None:
-        """`rows` may be endless in principle; only the next few are taken."""
+        """`rows` is read as needed."""
         self._lines: Iterator[bytes] = (line(row) for row in rows)
         self._buffer = bytearray()
 
@@ -31,12 +31,12 @@ class CopyStream:
 
 
 def line(row: tuple[object, ...]) -> bytes:
-    """One row as one line. TypeError for a value that has no certain form, ValueError for text with a NUL."""
+    """One row as one line. TypeError for an unsupported type, ValueError for text with a NUL."""
     return ("\t".join(map(field, row)) + "\n").encode()
 
 
 def field(value: object) -> str:  # noqa: PLR0911 # one for each kind of value
-    r"""One value. NULL is \N, which no text can be: a backslash in a text is doubled."""
+    r"""One value. NULL is \N, which no text can be, because a backslash in a text is doubled."""
     match value:
         case None:
             return "\\N"

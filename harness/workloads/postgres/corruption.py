@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 _DAMAGED = re.compile(r"XX...|58030|58P01")
-"""Codes of a server's own trouble: data or an index corrupted, what should never be, a file unreadable or gone."""
+"""Codes of a corrupted table or index, an internal error, or an unreadable or missing file."""
 
 _DAMAGED_AT_START = re.compile(
     r"FATAL: .*(invalid page|invalid data|is missing|No such file|Input/output error|read \d+ of \d+)", re.DOTALL
 )
-"""The same where it keeps a session from starting: the driver has no code then. A lost connection says no FATAL."""
+"""The same for a session that cannot start, for which the driver has no code. A lost connection has no FATAL."""
 
 
 def is_damage(sqlstate: str | None, message: str) -> bool:
-    """Whether an error with this code, or with none and this message, says that what the server holds is damaged."""
+    """Whether an error with this code, or without code and with this message, means damaged data."""
     if sqlstate is None:
         return bool(_DAMAGED_AT_START.search(message))
     return bool(_DAMAGED.fullmatch(sqlstate))

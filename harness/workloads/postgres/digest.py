@@ -1,24 +1,22 @@
-"""What "equal" means for PostgreSQL: every part's digest, made inside the database.
+"""Digests every part of a PostgreSQL server, inside the database.
 
-Rows. Each value is printed by its type and hashed to 64 bits; that hash is the seed of the next value's,
-and the last one is the row's. The hashes of the rows are added up, beside the count. It cannot be fooled by
+Rows. Each value is printed by its type and hashed to 64 bits. That hash is the seed of the next value's, and the last
+one is the row's. The hashes of the rows are added up, in addition to the row count. This detects changes despite
 
 - order: addition does not depend on it, and is exact (numeric), so nothing overflows;
-- duplicates: they count twice, where XOR would cancel them;
-- values that moved from one row or column to another: a row's hash depends on all its values, each in its place;
-- NULL and '': a dot stands before every value, and NULL is nothing; each value is hashed by itself, so no text can
-  look like a boundary;
+- duplicates: they count twice, while XOR would cancel them;
+- values that moved to another row or column: a row's hash depends on all its values and their places;
+- NULL and '': a dot precedes every value, and NULL is empty; each value is hashed separately, so no text looks like a
+  boundary;
 - numbers: floats are printed so that they read back the same bit for bit, numerics with their scale;
 - large values: they are fetched from TOAST, byte for byte, and large objects are read whole.
 
-All settings on which the printing depends are set here. A change goes unseen with a chance of 2^-64.
-This takes about as long as `COPY table TO '/dev/null'`, see `bench.postgres_bench`; a row printed whole
-(`row::text`), with its quotes, takes more than twice that.
+All settings that influence printing are set here. A change remains undetected with a probability of 2^-64. This takes
+about as long as `COPY table TO '/dev/null'` (see `bench.postgres_bench`); printing a whole row (`row::text`), with its
+quotes, takes more than twice as long.
 
-Indexes. A damaged index gives wrong answers from right rows: see `harness.workloads.postgres.indexes`.
-
-Everything else (definitions, grants, roles, settings) is a list of lines from the catalogs, sorted;
-see `harness.workloads.postgres.catalog`.
+Everything else (definitions, grants, roles, settings) is a sorted list of lines from the catalogs: see
+`harness.workloads.postgres.catalog`. `harness.workloads.postgres.indexes` checks the indexes.
 """
 
 from __future__ import annotations
@@ -38,21 +36,21 @@ from harness.core.model import OWN, Part, Reading
 from harness.workloads.postgres.catalog import DATABASE_QUERIES, OWN_QUERIES, RELATIONS, SERVER_QUERIES
 
 EXCLUDED = (
-    ("table drillproof.ledger", "the drill writes there while digests are taken; its rows are judged one by one"),
-    ("table drillproof.checking", "every write of the ledger moves money; the balances are judged one by one"),
-    ("table drillproof.savings", "every write of the ledger moves money; the balances are judged one by one"),
+    ("table drillproof.ledger", "the drill writes to it while digests are taken; its rows are compared one by one"),
+    ("table drillproof.checking", "every write of the ledger changes them; the balances are compared one by one"),
+    ("table drillproof.savings", "every write of the ledger changes them; the balances are compared one by one"),
     ("sequence value drillproof.ledger_id_seq", "it counts the ledger's rows"),
 )
-"""What is left out of a digest, and why; definitions never are. By nature also: the rows of foreign tables, which are
-elsewhere. What a member has to itself (its settings, its files, its replication slots, rows of unlogged tables, which
-no standby has) begins with `harness.core.model.OWN`.
+"""Parts that a digest lacks, and why. Definitions are always compared; the rows of foreign tables are elsewhere. Parts
+that are specific to a member (settings, files, replication slots, rows of unlogged tables, which no standby has) begin
+with `harness.core.model.OWN`.
 
-Sequences: a standby shows a value up to 32 ahead after `nextval` on the primary, which logs ahead of itself. So seeding
-ends with `settle`, and a value that then differs was drawn or set since.
+Sequences: after `nextval` a standby shows a value up to 32 ahead of the primary, which logs ahead. So seeding ends with
+`settle`, and a value that differs later was drawn or set since.
 """
 
 MAIN = "keycloak"
-"""The database of our own deployment whose parts have plain names; those of another begin with `database <name>: `."""
+"""The main database of the built-in deployment. Names of parts in other databases begin with `database <name>: `."""
 
 SESSION = """
 SET search_path = pg_catalog; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
@@ -60,7 +58,7 @@ SET bytea_output = 'hex'; SET extra_float_digits = 1; SET lc_monetary = 'C'; SET
 SET row_security = off; SET jit = off; SET statement_timeout = 0; SET transaction_timeout = 0;
 SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s'
 """
-"""A table that somebody keeps locked is no reason to wait for ever."""
+"""The lock timeout limits the wait for a table that somebody keeps locked."""
 
 _ROWS = SQL("SELECT count(*), coalesce(sum({hash}), 0)::text FROM ONLY {table}")
 _LARGE_OBJECTS = SQL(
@@ -70,7 +68,7 @@ _LARGE_OBJECTS = SQL(
 _SEQUENCE = SQL("SELECT {part}, last_value || ' ' || is_called FROM {sequence}")
 _SETTLE = SQL("SELECT setval({name}, last_value, is_called) FROM {sequence}")
 DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname"
-"""Those that can be connected to: -2 stands for a database whose dropping was cut short."""
+"""Those that accept connections: -2 marks a database whose DROP was interrupted."""
 
 _ALWAYS_THERE = "template1"
 HOST = "SELECT trim(E'\n' FROM pg_read_file('/etc/hostname'))"
@@ -80,7 +78,7 @@ Connect = Callable[[str], AbstractContextManager[connection]]
 
 
 def digest(connect: Connect, main: str = MAIN) -> Reading:
-    """Every part of every database, and of the server itself, as one member shows it; rows first."""
+    """Every part of every database, and of the server itself, on one member; rows first."""
     with connect(_ALWAYS_THERE) as database:
         with _snapshot(database) as sql:
             own = listed(row for query in OWN_QUERIES for row in _all(sql, query))
@@ -110,22 +108,20 @@ class Relation:
 
     @property
     def part(self) -> str:
-        """The name of its rows' or its value's part."""
+        """The name of its part."""
         return f"{OWN if self.unlogged else ''}{'sequence value' if self.kind == 'S' else 'table'} {self.full_name}"
 
     @property
     def full_name(self) -> str:
-        """For people."""
         return f"{self.schema}.{self.name}"
 
     @property
     def sql(self) -> Identifier:
-        """For PostgreSQL."""
         return Identifier(self.schema, self.name)
 
 
 def relations(sql: cursor) -> list[Relation]:
-    """All that hold rows or a value, as far as this member can read them. Their `values` hold under SESSION only."""
+    """All that have rows or a value, as far as this member can read them. `values` requires the settings of SESSION."""
     found = []
     for schema, name, kind, unlogged, values in _all(sql, RELATIONS):
         assert isinstance(values, list)  # the query says so
@@ -134,16 +130,16 @@ def relations(sql: cursor) -> list[Relation]:
 
 
 def settle(sql: cursor) -> None:
-    """Write every sequence's value to the log as it is, so that the standbys show the same."""
+    """Write every sequence's value to the WAL, so that the standbys show the same."""
     for relation in relations(sql):
         if relation.kind == "S":
             sql.execute(_SETTLE.format(name=Literal(relation.sql.as_string(sql)), sequence=relation.sql))
 
 
 def row_hash(values: Sequence[str]) -> str:
-    """The expression of a row's hash; `values` are the expressions of its values as text.
+    """The expression for a row's hash; `values` are the expressions of its values as text.
 
-    The seed makes it depend on the values together. A sum of one hash for each would not show two values swapped.
+    The chain of seeds makes it depend on their order. A sum of hashes would not detect two swapped values.
     """
     result = "1"
     for value in values:
@@ -152,7 +148,7 @@ def row_hash(values: Sequence[str]) -> str:
 
 
 def rows_query(relation: Relation) -> Composable:
-    """The query for the number of a table's rows, and the hash of them all."""
+    """The query for the row count and the hash of a table's rows."""
     return _ROWS.format(hash=SQL(row_hash(relation.values)), table=relation.sql)
 
 
@@ -176,7 +172,7 @@ def _prefixed(prefix: str, part: str) -> str:
 
 @contextlib.contextmanager
 def _snapshot(database: connection) -> Iterator[cursor]:
-    """One read-only snapshot. What is SET in it ends with it."""
+    """One read-only snapshot. A SET inside ends with it."""
     database.set_session(isolation_level="REPEATABLE READ", readonly=True)
     with database.cursor() as sql:
         yield sql
@@ -194,7 +190,7 @@ def _all(sql: cursor, statement: Composable | str) -> list[tuple[object, ...]]:
 
 
 def listed(lines: Iterable[tuple[object, ...]]) -> dict[str, Part]:
-    """Lines (part, text) by part: their number, and a hash of them in sorted order."""
+    """Lines (part, text) by part: their number, and a hash of the sorted lines."""
     found = defaultdict(list)
     for part, text in lines:
         found[str(part)].append(str(text))

@@ -1,6 +1,6 @@
-"""A PostgreSQL that somebody else's manifests run: one server, or a primary that streams to standbys.
+"""PostgreSQL run by a user's own manifests: one server, or a primary that streams to standbys.
 
-It is asked as ours is, by a superuser. Only the ledger and its accounts are put into it, in a schema of their own.
+drillproof needs a superuser, and adds only the schema `drillproof` with the ledger and its accounts.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from harness.workloads.postgres.adapter import Postgres, one, open_accounts
 from harness.workloads.postgres.digest import DATABASES, relations, settle
 
 OLDEST = 17
-"""The oldest version whose catalogs are read as they are here."""
+"""The oldest supported version: older ones have other catalogs."""
 
 _WHO = "SELECT current_setting('server_version_num')::int / 10000, rolsuper FROM pg_roles WHERE rolname = current_user"
 
 
 class ExternalPostgres(Postgres):
-    """Implements `harness.core.ports.Datastore` for a server of an application's own."""
+    """Implements `harness.core.ports.Datastore` for a user's server."""
 
     sender = ""
 
@@ -36,12 +36,12 @@ class ExternalPostgres(Postgres):
         super().__init__(cluster, namespace, {"postgres-password": secret[PASSWORD]})
         self._server = server
 
-    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application's data are its own
-        """Add the ledger and its accounts. HarnessError where the application's own data are not there."""
+    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
+        """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
         with self._forward(self._primary) as address:
             databases, filled = [], set()
             with self._connect(self._primary, address, self.main) as database, database.cursor() as sql:
-                _can_be_read(sql, self.name, self.user)
+                _require_supported(sql, self.name, self.user)
                 sql.execute(DATABASES)
                 databases = [str(name) for (name,) in sql.fetchall()]
             for name in set(self._server.databases) & set(databases):
@@ -57,16 +57,15 @@ class ExternalPostgres(Postgres):
         self._until_all_replayed(position)
 
     def recover(self) -> None:
-        """What the application's file names for it; nothing, if it comes back by itself."""
         self._server.run_recover_command(self._cluster, self._namespace)
 
 
-def _can_be_read(sql: cursor, name: str, user: str) -> None:
+def _require_supported(sql: cursor, name: str, user: str) -> None:
     version, is_superuser = one(sql, _WHO)
     if int(str(version)) < OLDEST:
-        raise HarnessError(f"{name} is PostgreSQL {version}; {OLDEST} is the oldest that is read")
+        raise HarnessError(f"{name} is PostgreSQL {version}; the oldest supported version is {OLDEST}")
     if not is_superuser:
-        raise HarnessError(f"{user} is no superuser of {name}, and cannot read all that there is; name one who is")
+        raise HarnessError(f"{user} is not a superuser of {name}, and cannot read all of it; set `user` to one")
 
 
 def _is_filled(sql: cursor) -> bool:

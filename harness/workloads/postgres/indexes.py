@@ -1,9 +1,9 @@
-"""Whether each index of a PostgreSQL member is sound, as far as PostgreSQL itself can tell.
+"""Checks each index of a PostgreSQL member, as far as PostgreSQL can.
 
-A digest reads tables, and a damaged index gives wrong answers from right rows. A B-tree is held against its table by
-the extension amcheck, on standbys too: its order, and an entry for each row. Of other kinds (GIN, GiST, BRIN, hash)
-PostgreSQL 17 can check no entries; of those every page is read by the extension pg_prewarm, so that one whose checksum
-is wrong, or a file that is cut or gone, shows. A database without the extensions has no index that is held.
+A digest reads tables, and a damaged index gives wrong answers from correct rows. The extension amcheck compares a
+B-tree with its table, also on standbys: its order, and an entry for each row. PostgreSQL 17 cannot check entries of
+other kinds (GIN, GiST, BRIN, hash); for those the extension pg_prewarm reads every page, which detects wrong checksums
+and files that are missing or too short. In a database without the extensions no index is checked.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from harness.workloads.postgres.corruption import is_damage
 from harness.workloads.postgres.digest import DATABASES, HOST, MAIN, SESSION, Connect
 
 EXCLUDED = (
-    ("entries of indexes that are no B-trees", "PostgreSQL cannot check them; their definitions and pages are"),
-    ("indexes of databases without the extension amcheck", "nothing else holds an index against its table"),
+    ("entries of indexes that are no B-trees", "PostgreSQL cannot check them; only definitions and pages are"),
+    ("indexes of databases without the extension amcheck", "nothing else compares an index with its table"),
 )
 """What of indexes is not compared, and why."""
 
@@ -41,8 +41,8 @@ _CHECKED = SQL("SELECT {}.bt_index_check(%s::pg_catalog.regclass, true)")
 _READ = SQL("SELECT {}.pg_prewarm(%s::pg_catalog.regclass, 'buffer')")
 
 
-def held(connect: Connect, main: str = MAIN) -> IndexReading:
-    """Every index of every database; those of the main one are named without it. psycopg2.Error if one is not asked."""
+def check_indexes(connect: Connect, main: str = MAIN) -> IndexReading:
+    """Check every index of every database. psycopg2.Error if one could not be checked."""
     with connect(main) as database, database.cursor() as sql:
         sql.execute(DATABASES)
         names = [str(name) for (name,) in sql]
@@ -51,18 +51,18 @@ def held(connect: Connect, main: str = MAIN) -> IndexReading:
     count, wrong = 0, dict[str, str]()
     for name in names:
         with connect(name) as database:
-            # amcheck wants snapshots of its own; a transaction that failed over one index is none for the next.
+            # amcheck takes its own snapshots, and an error in one index must not abort the transaction for the next.
             database.set_session(isolation_level="READ COMMITTED", readonly=True, autocommit=True)
             with database.cursor() as sql:
-                for index, said in _held(sql):
+                for index, said in _checked(sql):
                     count += 1
                     if said:
                         wrong[index if name == main else f"database {name}: {index}"] = said
     return IndexReading(str(answered_by), count, wrong, dict.fromkeys(wrong, Reason.IndexDamaged))
 
 
-def _held(sql: cursor) -> Iterator[tuple[str, str]]:
-    """Each index that can be held against its table or read, with what is wrong with it; "" for nothing."""
+def _checked(sql: cursor) -> Iterator[tuple[str, str]]:
+    """Each index that can be checked or read, with its problem, or ""."""
     sql.execute(SESSION)
     sql.execute(_EXTENSIONS)
     schemas = dict(sql.fetchall())

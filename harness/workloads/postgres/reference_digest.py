@@ -1,11 +1,11 @@
-"""PostgreSQL's rows hashed by the client: slow, and independent of `postgres_digest`, which it keeps honest.
+"""A second, slow way to digest PostgreSQL's rows, in the client. It shares no code with `postgres.digest`.
 
-Each table is copied out in PostgreSQL's binary format: every value as its type sends it, with its length
-before it, so neither printing nor any setting has a say. Each row's bytes are hashed whole (SHA-256), and
-the hashes are added up: the order does not matter, duplicates count. A row is held at a time, no more.
+Each table is copied out in PostgreSQL's binary format: every value as its type sends it, after its length, so neither
+printing nor settings matter. Each row's bytes are hashed (SHA-256), and the hashes are added up: the order does not
+matter, duplicates count. Only one row is in memory at a time.
 
-The binary form of an array, a composite or a range of a type of one's own holds that type's number, which
-a logical restore may give anew. So compare a member with itself, or members with each other.
+The binary form of an array, composite or range of a user-defined type contains the type's oid, which a logical restore
+can change. So compare a member with itself, or members with each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Composable, Identifier
 
-_OURS = "drillproof"  # the ledger's and its accounts' schema: written to while this reads
+_OURS = "drillproof"  # the schema of the ledger and its accounts, which the drill writes to meanwhile
 _DATABASES = "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn"
 _TABLES = """
 SELECT s.nspname, t.relname FROM pg_catalog.pg_class t, pg_catalog.pg_namespace s
@@ -28,12 +28,12 @@ WHERE s.oid = t.relnamespace AND t.oid >= 16384 AND s.nspname NOT LIKE 'pg\\_t%'
 _ROWS = SQL("SELECT * FROM ONLY {}")
 _LARGE_OBJECTS = SQL("SELECT oid, pg_catalog.lo_get(oid) FROM pg_catalog.pg_largeobject_metadata")
 
-_HEADER_BYTES = 19  # a signature, flags, and the length of an extension that nobody has defined yet
+_HEADER_BYTES = 19  # a signature, flags, and the length of a header extension that is not yet defined
 _END = -1  # in the place of the number of a row's fields
 
 
 def reference_digest(connect: Callable[[str], AbstractContextManager[connection]], main: str) -> dict[str, str]:
-    """The hash of every table's rows, of every database, by the names of the digest's parts."""
+    """The hash of every table's rows in every database, by the digest's names of parts."""
     with connect(main) as database, database.cursor() as sql:
         sql.execute(_DATABASES)
         names = [str(name) for (name,) in sql]
@@ -58,7 +58,7 @@ def _hashed(sql: cursor, query: Composable) -> str:
 
 
 class BinaryRows:
-    """What psycopg2's copy_expert writes to: takes a binary copy in pieces of any size."""
+    """What psycopg2's copy_expert writes to: a binary copy in pieces of any size."""
 
     def __init__(self) -> None:
         self._header_left = _HEADER_BYTES
@@ -68,7 +68,7 @@ class BinaryRows:
         self._ended = False
 
     def write(self, piece: bytes) -> int:
-        """Hash the rows that are whole now."""
+        """Hash the rows that are complete now."""
         self._buffer += piece[self._header_left :]
         self._header_left = max(0, self._header_left - len(piece))
         begin = 0
@@ -80,13 +80,13 @@ class BinaryRows:
         return len(piece)
 
     def hash(self) -> str:
-        """Of all rows, whatever their order. ValueError if the copy was cut short."""
+        """The hash of all rows, in any order. ValueError if the copy is incomplete."""
         if not self._ended:
-            raise ValueError("the copy was cut short")
+            raise ValueError("the copy is incomplete")
         return f"{self._rows}:{self._sum % 2**256:064x}"
 
     def _row_end(self, place: int) -> int | None:
-        """Where the row that begins at `place` ends; None if it is not whole, or there is no other."""
+        """The end of the row that begins at `place`; None if it is incomplete, or there is none."""
         try:
             (fields,) = struct.unpack_from("!h", self._buffer, place)
             self._ended = fields == _END

@@ -18,7 +18,7 @@ from harness.core.model import Operation
 from harness.core.ports import Refused, Unanswered
 
 ANSWER_S = 5.0
-"""How long a client waits for the answer to one write."""
+"""Time limit in seconds for the answer to one write."""
 
 _OPERATIONS = {
     "put": "INSERT INTO drillproof.ledger (n, k, v) VALUES (%(n)s, %(key)s, %(value)s)",
@@ -26,7 +26,7 @@ _OPERATIONS = {
     "delete": "DELETE FROM drillproof.ledger WHERE k = %(key)s",
 }
 
-# One statement is one transaction. If any of its three parts touches no row, the division takes all of them back.
+# One statement is one transaction. If any of its three parts changes no row, the division by zero rolls all back.
 _STATEMENT = """
 WITH operation AS ({} RETURNING 1),
 taken AS (UPDATE drillproof.checking SET balance = balance - %(amount)s WHERE id = %(source)s RETURNING 1),
@@ -39,8 +39,8 @@ _DIVISION_BY_ZERO = "22012"
 class PostgresWriter:
     """Implements `harness.core.ports.Writer`.
 
-    Its connection is asynchronous, so that it can stop waiting: the server's own statement_timeout does not end the
-    wait for synchronous standbys at a commit, and a server that stands still has no timeout at all.
+    Its connection is asynchronous, so that it can stop waiting: the server's statement_timeout does not end the wait
+    for synchronous standbys at a commit, and a server that hangs has no timeout at all.
     """
 
     def __init__(
@@ -75,33 +75,33 @@ class PostgresWriter:
         """Commit one operation with its transfer. Refused only where the server said so; every doubt is Unanswered."""
         values = {**asdict(operation), **asdict(transfer(operation.n))}
         try:
-            sql = self._connection.cursor()  # held until the answer is there: the driver asks for it
+            sql = self._connection.cursor()  # referenced until the answer arrives: the driver needs it
             sql.execute(_STATEMENT.format(_OPERATIONS[operation.verb]), values)
             _wait(self._connection)
         except (psycopg2.Error, TimeoutError) as error:
             state = getattr(error, "pgcode", None)
             if state == _DIVISION_BY_ZERO:
-                raise Refused(f"there is no row with key {operation.key}, or no account for its transfer") from error
+                raise Refused(f"no row with the key {operation.key}, or no account for its transfer") from error
             if is_refusal(state):
                 raise Refused(str(error).strip()) from error
             raise Unanswered(str(error).strip()) from error
 
     def close(self) -> None:
-        """Drop the connection and the way to it; may be called twice."""
+        """Close the connection and the forward; may be called twice."""
         self._open.close()
 
 
 def is_refusal(sqlstate: str | None) -> bool:
-    """Whether an error with this code says that the write was certainly not committed.
+    """Whether an error with this code means that the write was certainly not committed.
 
-    None: the connection broke, or there was no answer. 08: the same, as the server saw it. 57: the
-    server was stopped or the statement cancelled, which may be after the commit.
+    None: the connection broke, or there was no answer. 08: the same, as the server saw it. 57: the server was stopped
+    or the statement cancelled, possibly after the commit.
     """
     return sqlstate is not None and sqlstate[:2] not in ("08", "57")
 
 
 def _wait(database: connection) -> None:
-    """Until the connection has its answer. TimeoutError past `ANSWER_S`."""
+    """Wait until the connection has its answer. TimeoutError after `ANSWER_S` seconds."""
     deadline = time.monotonic() + ANSWER_S
     while (state := database.poll()) != POLL_OK:
         left = deadline - time.monotonic()
