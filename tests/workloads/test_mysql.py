@@ -408,7 +408,7 @@ def test_damage_is_what_the_server_said_of_its_data(number: int, damage: bool) -
 
 def test_damage_names_the_table_that_the_server_named() -> None:
     text = "(1812, 'Tablespace is missing for table `core_agent_profile`.`agent_role`.')"
-    with pytest.raises(Corrupt) as error, told():
+    with pytest.raises(Corrupt) as error, raise_corrupt():
         raise ToolFailed(("mysql", "db-0"), 1, text) from pymysql.OperationalError(1812, text)
     assert error.value.objects == ("table core_agent_profile.agent_role",)
 
