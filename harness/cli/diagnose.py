@@ -1,4 +1,4 @@
-"""What this machine needs for a drill, whether it has it, and the command that fixes it."""
+"""What a drill needs on this machine, whether it is there, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from harness.core.errors import HarnessError, Misconfigured
 MEMORY_BYTES = 8 * 2**30
 CPUS = 2
 SOCKET = Path("/var/run/docker.sock")
-"""Where a Docker of the machine's own listens."""
+"""The socket of Docker."""
 
 
 def diagnose() -> Iterator[Diagnosis]:
     """One diagnosis for each thing that a drill needs."""
     engine, diagnosis = _engine(paths.cache())
     yield diagnosis
-    yield _fence(engine)
-    yield _rights(paths.cache())
-    yield _asked("versions", _versions)
-    yield _asked("Go, to build images", _go)
-    yield _asked("room on the disk", _room)
+    yield _isolation(engine)
+    yield _permissions(paths.cache())
+    yield _diagnosis("versions", _versions)
+    yield _diagnosis("Go, to build images", _go)
+    yield _diagnosis("disk space", _disk_space)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    enough = memory >= MEMORY_BYTES * 0.9  # the kernel keeps some for itself
-    yield Diagnosis("memory", enough, f"{memory / 2**30:.0f} GiB, wanted 8", "use a machine with 8 GiB or more")
+    enough = memory >= MEMORY_BYTES * 0.9  # the kernel reserves some
+    yield Diagnosis("memory", enough, f"{memory / 2**30:.0f} GiB, needs 8", "use a machine with 8 GiB or more")
     cpus = os.cpu_count() or 1
-    yield Diagnosis("processors", cpus >= CPUS, f"{cpus}, wanted {CPUS}", "use a machine with two or more")
+    yield Diagnosis("processors", cpus >= CPUS, f"{cpus}, needs {CPUS}", "use a machine with two or more")
     if INOTIFY.exists():
         now = int(INOTIFY.read_text())
-        fit = now >= INOTIFY_WANTED or os.geteuid() == 0  # a drill of root's raises it by itself
+        fit = now >= INOTIFY_WANTED or os.geteuid() == 0  # as root, a drill raises it
         fix = f"sudo sysctl -w fs.inotify.max_user_instances={INOTIFY_WANTED}"
-        yield Diagnosis("inotify instances", fit, f"{now}, wanted {INOTIFY_WANTED}", fix)
+        yield Diagnosis("inotify instances", fit, f"{now}, needs {INOTIFY_WANTED}", fix)
 
 
 def _engine(cache: Path) -> tuple[Engine | None, Diagnosis]:
@@ -54,33 +54,39 @@ def _engine(cache: Path) -> tuple[Engine | None, Diagnosis]:
     except Misconfigured as error:
         if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
             fix = 'sudo usermod -aG docker "$USER", then log in again'
-            return None, Diagnosis(name, ok=False, detail=f"{SOCKET} is not open to you", fix=fix)
-        return None, Diagnosis(name, ok=False, detail="a drill would be refused", fix=str(error))
+            return None, Diagnosis(name, ok=False, detail=f"no permission for {SOCKET}", fix=fix)
+        return None, Diagnosis(name, ok=False, detail="unusable", fix=str(error))
     if engine is None:
-        return None, Diagnosis(name, ok=True, detail="none runs; a drill starts a private one")
+        return None, Diagnosis(name, ok=True, detail="none is running; a drill starts a private one")
     return engine, Diagnosis(name, ok=True, detail=f"{'the private one' if engine.private else 'Docker'} answers")
 
 
-def _fence(engine: Engine | None) -> Diagnosis:
-    """Whether rules can be laid around a drill, as far as can be told without starting a container."""
+def _isolation(engine: Engine | None) -> Diagnosis:
+    """Whether the engine can isolate the network of a drill, as far as known without starting a container."""
     if engine is None:
-        return Diagnosis("fence", ok=None, detail="not known before an engine runs; no drill goes on without it")
+        return Diagnosis("network isolation", ok=None, detail="unknown until an engine runs; a drill stops without it")
     try:
         rootless = "rootless" in engine.run("info", "--format", "{{json .SecurityOptions}}", within_s=10)
     except HarnessError as error:
-        return Diagnosis("fence", ok=False, detail=str(error), fix="see the message")
-    detail = "the engine is rootless, and reaches no rules of its host" if rootless else "the engine can lay its rules"
-    return Diagnosis("fence", not rootless, detail, "docker context use default, with a Docker that root runs")
+        return Diagnosis("network isolation", ok=False, detail=str(error), fix="see the message")
+    detail = (
+        "the engine is rootless, and cannot set firewall rules of its host"
+        if rootless
+        else "the engine can set firewall rules"
+    )
+    return Diagnosis(
+        "network isolation", not rootless, detail, "docker context use default, with Docker running as root"
+    )
 
 
-def _rights(cache: Path) -> Diagnosis:
-    """Whether we may write where images, programs and runs are kept; nothing is made to find out."""
+def _permissions(cache: Path) -> Diagnosis:
+    """Whether the folders of images, programs and runs are writable; creates nothing."""
     for folder in (cache, Path.cwd()):
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        if not os.access(there, os.W_OK):
-            fix = f'sudo chown -R "$USER" {there}'
-            return Diagnosis("rights", ok=False, detail=f"{there} is not yours to write", fix=fix)
-    return Diagnosis("rights", ok=True, detail=f"{cache} and the folder here can be written")
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        if not os.access(existing, os.W_OK):
+            fix = f'sudo chown -R "$USER" {existing}'
+            return Diagnosis("permissions", ok=False, detail=f"{existing} is not writable", fix=fix)
+    return Diagnosis("permissions", ok=True, detail=f"{cache} and the current folder are writable")
 
 
 def _versions() -> str:
@@ -95,16 +101,16 @@ def _go() -> str:
     return shutil.which("go") or ""
 
 
-def _room() -> str:
+def _disk_space() -> str:
     paths.require_disk_space(local.IMAGES_BYTES, "a drill's images and nodes")
     return "enough"
 
 
-def _asked(name: str, ask: Callable[[], str]) -> Diagnosis:
+def _diagnosis(name: str, ask: Callable[[], str]) -> Diagnosis:
     try:
         return Diagnosis(name, ok=True, detail=ask())
     except Misconfigured as error:
-        return Diagnosis(name, ok=False, detail="not as it should be", fix=str(error))
+        return Diagnosis(name, ok=False, detail="not usable", fix=str(error))
     except HarnessError as error:
         return Diagnosis(name, ok=False, detail=str(error), fix="see the message")
 
@@ -114,6 +120,6 @@ class Diagnosis:
     """One thing that a machine needs, whether it has it, and the command that fixs it."""
 
     name: str
-    ok: bool | None  # None where it cannot be told yet
+    ok: bool | None  # None if not known yet
     detail: str
     fix: str = ""

@@ -58,7 +58,7 @@ def matrix(
             engines=engine or (),
             stores=stores or (),
             repeat=repeat,
-            asked=plan.Asked(load.seed, size, load.rate, new.images, new.mirror),
+            asked=plan.DrillOptions(load.seed, size, load.rate, new.images, new.mirror),
         )
     if only_plan:
         _print_plan(planned, as_json=as_json)

@@ -1,6 +1,6 @@
-"""Drills under pytest: `pytest scenarios/` does what `drillproof run` does, with pytest's own options beside ours.
+"""Drills under pytest: `pytest scenarios/` does what `drillproof run` does, with pytest's own options.
 
-Inert in other projects: nothing of ours is loaded until a test asks for the fixture `drillproof_drill`.
+Inert in other projects: nothing is loaded until a test uses the fixture `drillproof_drill`.
 """
 
 from __future__ import annotations
@@ -22,38 +22,33 @@ FIXTURE = "drillproof_drill"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of `drillproof run`, each with our name before it."""
+    """The options of `drillproof run`, with the prefix `drillproof-`."""
     group = parser.getgroup("drillproof", "disaster-recovery drills")
-    for name, text in {
-        "strategy": "how data gets into the backup",
-        "engine": "what takes and restores the backup",
-        "mirror": "registry that mirrors the official names",
-    }.items():
-        group.addoption(f"--drillproof-{name}", metavar=name.upper(), help=text)
-    group.addoption(
-        "--drillproof-seed", type=int, default=1, metavar="N", help="number that the known data follow from"
-    )
-    group.addoption("--drillproof-rate", type=float, default=20, metavar="N", help="writes a second to each store")
-    group.addoption("--drillproof-size", default="small", metavar="SIZE", help="small, medium or large")
-    group.addoption("--drillproof-images", default="auto", metavar="HOW", help="auto, pull or build")
-    group.addoption("--drillproof-keep", action="store_true", help="leave the cluster up afterwards")
-    group.addoption("--drillproof-runs", type=Path, default=Path("reports/runs"), metavar="DIR", help="run directories")
-    group.addoption("--drillproof-cluster", default="drillproof", metavar="NAME", help="cluster to make")
-    group.addoption("--drillproof-key", type=Path, metavar="FILE", help="private key that signs; else your own")
-    for name, text in {
-        "stores": "only these stores",
-        "before": "STEP=CMD before STEP",
-        "after": "STEP=CMD after STEP",
-    }.items():
+
+    def option(name: str, text: str, default: object = None, kind: type = str) -> None:
+        group.addoption(f"--drillproof-{name}", help=text, default=default, type=kind, metavar=name.upper())
+
+    option("strategy", "how data gets into the backup")
+    option("engine", "backup engine")
+    option("mirror", "registry that mirrors the official image names")
+    option("seed", "random seed for the generated test data", 1, int)
+    option("rate", "writes per second to each datastore", 20, float)
+    option("size", "small, medium or large", "small")
+    option("images", "auto, pull or build", "auto")
+    option("runs", "folder of the run directories", Path("reports/runs"), Path)
+    option("cluster", "name of the kind cluster", "drillproof")
+    option("key", "private key that signs the run; default: your own", None, Path)
+    group.addoption("--drillproof-keep", action="store_true", help="keep the cluster after the run")
+    for name, text in {"stores": "only these datastores", "before": "STEP=CMD", "after": "STEP=CMD"}.items():
         group.addoption(f"--drillproof-{name}", action="append", default=[], metavar="X", help=text)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each scenario of the test file's own folder."""
+    """One test for each scenario in the folder of the test file."""
     if FIXTURE not in metafunc.fixturenames:
         return
     from harness.core.errors import Misconfigured  # as above
-    from harness.workflows.drill import scenario  # loaded by need, so that other projects do not pay for it
+    from harness.workflows.drill import scenario  # loaded only when needed, for other projects' sake
 
     try:
         names = sorted(scenario.load(metafunc.definition.path.parent))
@@ -64,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def drillproof_session() -> Iterator[DrillSession]:
-    """The cluster of this session, whose stores one drill may leave to the next; each worker has one of its own."""
+    """The cluster of this session, which drills can reuse; each pytest-xdist worker has its own."""
     from harness.selftest.runner import in_memory_self_test  # as above
     from harness.workflows.drill import assembly
 
@@ -74,7 +69,7 @@ def drillproof_session() -> Iterator[DrillSession]:
 
 @pytest.fixture(scope="session")
 def drillproof_application() -> Application | None:
-    """What is protected; ours if None. Another repository's conftest.py has a fixture of this name with its own."""
+    """The application to drill; None for the built-in one. Override this fixture in your conftest.py."""
     return None
 
 
@@ -82,7 +77,7 @@ def drillproof_application() -> Application | None:
 def drillproof_drill(
     request: pytest.FixtureRequest, drillproof_session: DrillSession, drillproof_application: Application | None
 ) -> RunView:
-    """Run the drill of this test's scenario and return its story. What could not be judged is an error here."""
+    """Run the drill of this test's scenario, and return it. A drill that could not be judged is an error."""
     from harness.core.errors import HarnessError, Misconfigured  # as above
     from harness.core.model import Verdict  # as above
     from harness.reports import summary  # as above
@@ -108,11 +103,11 @@ def drillproof_drill(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A drill that was skipped, or expected to fail, proved nothing; it must not look green."""
+    """A drill that was skipped or marked xfail proves nothing, so it must not pass."""
     report = yield
     if FIXTURE in getattr(item, "fixturenames", ()) and (report.skipped or hasattr(report, "wasxfail")):
         report.outcome = "failed"
-        report.longrepr = "UNKNOWN: this drill was skipped or marked xfail; it proved nothing"
+        report.longrepr = "UNKNOWN: this drill was skipped or marked xfail, and proves nothing"
         vars(report).pop("wasxfail", None)
     return report
 
@@ -120,25 +115,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def _options(request: pytest.FixtureRequest, application: Application | None) -> Options:
     from harness.workflows.drill import request as words  # as above
 
-    asked = {
-        name: request.config.getoption(f"drillproof_{name}")
-        for name in (
-            "stores",
-            "strategy",
-            "engine",
-            "seed",
-            "size",
-            "rate",
-            "keep",
-            "before",
-            "after",
-            "images",
-            "mirror",
-            "runs",
-            "key",
-        )
-    }
-    # Each worker of pytest-xdist drills on a cluster of its own; two drills on one would break each other.
+    names = ("stores", "strategy", "engine", "seed", "size", "rate", "keep", "before", "after", "images", "mirror")
+    asked = {name: request.config.getoption(f"drillproof_{name}") for name in (*names, "runs", "key")}
+    # Each pytest-xdist worker has its own cluster; two drills on one would break each other.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     cluster = request.config.getoption("drillproof_cluster") + (f"-{worker}" if worker else "")
     (options,) = words.options(

@@ -14,7 +14,7 @@ import sample_runs
 
 from harness.campaigns.matrix import page as pages
 from harness.campaigns.matrix import plan, results, runner, worker
-from harness.campaigns.matrix.plan import Asked, Cell, LeftOut, Plan
+from harness.campaigns.matrix.plan import Cell, DrillOptions, Exclusion, Plan
 from harness.clusters.lock import Lock
 from harness.core import process, resources
 from harness.core.errors import Misconfigured
@@ -31,7 +31,7 @@ def cell(number: int, name: str = "namespace_loss") -> Cell:
 
 
 def planned(count: int = 4) -> Plan:
-    return Plan(Asked(), tuple(cell(number + 1) for number in range(count)), ())
+    return Plan(DrillOptions(), tuple(cell(number + 1) for number in range(count)), ())
 
 
 class TestPlan:
@@ -47,7 +47,7 @@ class TestPlan:
         assert [(each.scenario, each.stores) for each in found.cells] == [("namespace_loss", ("mysql",))]
         why = {each.scenario: each.why for each in found.left_out if "needs" in each.why}
         assert "rows_deleted needs postgres" in why["rows_deleted"]
-        assert LeftOut(
+        assert Exclusion(
             "namespace_loss", "frozen-one-shot", "velero-restic", "consul has no strategy frozen-one-shot"
         ) in (found.left_out)
 
@@ -63,8 +63,8 @@ class TestPlan:
             ({"engines": ["borg"]}, "unknown engine 'borg'"),
             ({"stores": ["redis"]}, "unknown store 'redis'"),
             ({"repeat": 0}, "--repeat 0 drills nothing"),
-            ({"asked": Asked(rate=0)}, "--rate 0 makes no ledger"),
-            ({"asked": Asked(size="huge")}, "unknown size 'huge'"),
+            ({"asked": DrillOptions(rate=0)}, "--rate 0 makes no ledger"),
+            ({"asked": DrillOptions(size="huge")}, "unknown size 'huge'"),
         ],
     )
     def test_a_word_that_makes_no_sense_is_refused(self, how: dict[str, object], said: str) -> None:
@@ -79,7 +79,7 @@ class TestPlan:
         assert found[::2] == ["pack_flipped", "namespace_loss", "restore_over_the_living", "cluster_lost"]
 
     def test_it_is_read_as_it_was_written(self, tmp_path: Path) -> None:
-        found = plan.plan(["namespace_loss", "rows_deleted"], stores=["consul"], repeat=3, asked=Asked(seed=7))
+        found = plan.plan(["namespace_loss", "rows_deleted"], stores=["consul"], repeat=3, asked=DrillOptions(seed=7))
         plan.write(tmp_path, found)
         assert plan.read(tmp_path) == found
 
@@ -171,7 +171,7 @@ class TestTable:
         assert pages.overall(found, 0) is Verdict.UNKNOWN
         assert sorted(doubt.partition(":")[0] for doubt in pages.doubts(found)) == ["cut", "deep", "pipe", "text"]
         assert sum(row.survival.passed for row in found) == 1
-        assert pages.markdown(found, (), 0).count("- not believed: ") == 4
+        assert pages.markdown(found, (), 0).count("- not trusted: ") == 4
         pages.write(tmp_path, found, (), 0)
         assert "journal.jsonl, line 1: is cut off in the middle of a line" in (tmp_path / "matrix.html").read_text()
 
@@ -187,13 +187,13 @@ class TestTable:
         assert pages.overall(found, 0) is Verdict.PASS
         assert pages.overall(found, 1) is Verdict.UNKNOWN
         assert pages.overall((), 0) is Verdict.UNKNOWN
-        assert "1 planned drills were not made yet" in pages.markdown(found, (), 1)
+        assert "- 1 planned drills" in pages.markdown(found, (), 1)
 
     def test_hostile_names_stay_in_their_cell(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("harness.checks.judge.is_current", lambda _: True)
         found = [replace(each, scenario="a|b<script>\n| x") for each in rows(sample_runs.passed(tmp_path / "one"))]
         assert "| a\\|b&lt;script> \\| x |" in pages.markdown(found, (), 0)
-        pages.write(tmp_path, found, [LeftOut("<b>", "|", "\x1b", "why")], 0)
+        pages.write(tmp_path, found, [Exclusion("<b>", "|", "\x1b", "why")], 0)
         page = (tmp_path / "matrix.html").read_text()
         assert "<script>" not in page
         assert "<b>" not in page

@@ -37,29 +37,37 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_that_a_drill_needs_is_looked_at(engine: Path) -> None:
-    names = {"container engine", "fence", "rights", "versions", "room on the disk", "memory", "inotify instances"}
+    names = {
+        "container engine",
+        "network isolation",
+        "permissions",
+        "versions",
+        "disk space",
+        "memory",
+        "inotify instances",
+    }
     assert names <= {each.name for each in diagnose.diagnose()}
     assert all(each.fix for each in diagnose.diagnose() if each.ok is False)
     assert "Python 3." in found("versions").detail
 
 
 def test_a_rootless_engine_cannot_be_fenced(engine: Path) -> None:
-    assert found("fence").ok is True
+    assert found("network isolation").ok is True
     engine.write_text("#!/bin/sh\necho '[\"name=rootless\"]'\n")
-    assert (found("fence").ok, found("fence").fix[:18]) == (False, "docker context use")
+    assert (found("network isolation").ok, found("network isolation").fix[:18]) == (False, "docker context use")
     engine.write_text("#!/bin/sh\nexit 1\n")
-    assert found("fence").ok is False
+    assert found("network isolation").ok is False
 
 
 @pytest.mark.usefixtures("no_engine")
 def test_what_is_not_known_is_not_called_good(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fence = found("fence")
+    fence = found("network isolation")
     assert fence.ok is None
     monkeypatch.setattr(diagnose, "diagnose", lambda: (fence,))
     assert cli.main(["doctor"]) == 0
-    assert capsys.readouterr().out.startswith("?     fence: not known")
+    assert capsys.readouterr().out.startswith("?     network isolation: ")
 
 
 def unresponsive(_cache: Path) -> None:
@@ -69,7 +77,7 @@ def unresponsive(_cache: Path) -> None:
 def test_an_engine_that_does_not_answer_is_refused_as_by_a_drill(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnose, "find_engine", unresponsive)
     assert (found("container engine").ok, found("container engine").fix) == (False, "it runs")
-    assert found("fence").ok is None
+    assert found("network isolation").ok is None
 
 
 def test_an_engine_that_died_under_a_drill_is_refused_as_by_a_drill(
@@ -96,7 +104,7 @@ def test_a_socket_that_is_closed_to_us_is_told(tmp_path: Path, monkeypatch: pyte
 
 def test_a_folder_that_is_not_ours_is_told(engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "yet"))
-    assert found("rights").ok is True
+    assert found("permissions").ok is True
     monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
-    assert (found("rights").ok, found("rights").fix) == (False, f'sudo chown -R "$USER" {tmp_path}')
+    assert (found("permissions").ok, found("permissions").fix) == (False, f'sudo chown -R "$USER" {tmp_path}')
     assert not (tmp_path / "not").exists()

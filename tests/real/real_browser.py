@@ -18,7 +18,7 @@ from memory import Memory
 
 from harness.campaigns import trend_page as trend_pages
 from harness.campaigns.matrix import page as matrix_pages
-from harness.campaigns.matrix.plan import LeftOut
+from harness.campaigns.matrix.plan import Exclusion
 from harness.campaigns.matrix.results import drilled, rows
 from harness.campaigns.trend import trend
 from harness.core.model import Verdict
@@ -49,7 +49,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
     for run in runs.values():
         render(run)
-    matrix_pages.write(folder, rows(map(drilled, runs.values())), [LeftOut("a", "b", "c", "why not")], 1)
+    matrix_pages.write(folder, rows(map(drilled, runs.values())), [Exclusion("a", "b", "c", "why not")], 1)
     trend_pages.write(trend(folder / "runs", (), scenarios=("memory_loss", "worker_lost")), folder / "trend.html")
     found = {name: run / "report.html" for name, run in runs.items()}
     return {**found, "matrix": folder / "matrix.html", "trend": folder / "trend.html"}

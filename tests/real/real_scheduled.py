@@ -166,5 +166,5 @@ def test_who_deletes_the_stuck_one_is_found_out_once_another_follows(
     assert cli.main(["job", "status", "--name=weekly", f"--folder={machine.home}/scheduled"]) == 2
     store.client().delete_object(Bucket="evidence", Key=f"dr/attempts/weekly/{stuck.name}")
     assert (attempts(machine, store), trend(machine)) == (2, 2)
-    assert f"not believed: {stuck.name} is missing" in capsys.readouterr().out
+    assert f"not trusted: {stuck.name} is missing" in capsys.readouterr().out
     assert json.dumps(told.documents).count("hush") == 0

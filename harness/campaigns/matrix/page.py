@@ -1,4 +1,4 @@
-"""A matrix for people and for scripts: one HTML file, the same in Markdown and in JSON."""
+"""A matrix as one HTML page, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from harness.campaigns.matrix.plan import LeftOut
+from harness.campaigns.matrix.plan import Exclusion
 from harness.campaigns.matrix.results import FIGURES, Row
 from harness.core.model import Json, Verdict, worst
 from harness.core.text import duration, plural, visible
@@ -19,14 +19,14 @@ from harness.workflows.drill.scenario import STORES
 SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?"}
 
 
-def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> None:
-    """Write matrix.html, matrix.md and matrix.json into `folder`. `missing` cells were planned and not drilled yet."""
+def write(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> None:
+    """Write matrix.html, matrix.md and matrix.json into `folder`. `missing` cells are not drilled yet."""
     verdict = overall(table, missing)
     (folder / "matrix.json").write_text(json.dumps(document(folder, table, left_out, missing), indent=2) + "\n")
     (folder / "matrix.md").write_text(markdown(table, left_out, missing), encoding="utf-8")
     page = template("matrix.html").render(
         verdict=verdict.name,
-        kinds=[("Must recover", _of(table, noticing=False)), ("Must be noticed", _of(table, noticing=True))],
+        kinds=[("Must recover", _of(table, detection=False)), ("Must be detected", _of(table, detection=True))],
         stores=STORES,
         figures=FIGURES,
         figure=figure,
@@ -42,41 +42,41 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missi
 
 
 def address(run: Path, folder: Path) -> str:
-    """Where a page in `folder` finds a run's report; whatever the run is called, it is nothing but a relative path."""
+    """The link from a page in `folder` to a run's report: a quoted relative path, whatever the run's name."""
     return quote(os.fsencode(os.path.relpath(run / "report.html", folder)))
 
 
 def overall(table: Sequence[Row], missing: int) -> Verdict:
-    """The worst of all drills; UNKNOWN at best where some are missing."""
+    """The worst of all drills; UNKNOWN at best if some are missing."""
     return worst([*(row.verdict for row in table), *([Verdict.UNKNOWN] if missing else [])])
 
 
 def doubts(table: Sequence[Row]) -> tuple[str, ...]:
-    """Every drill whose findings are not believed, and why."""
+    """Every drill that is not trusted, and why."""
     return tuple(doubt for row in table for doubt in row.doubts)
 
 
-def markdown(table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> str:
+def markdown(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> str:
     """The table for a terminal, a pull request or a page of docs."""
     heads = ("disaster", "strategy", "engine", *STORES, "drills")
     drills = sum(len(row.runs) for row in table)
     lines = [f"**{overall(table, missing).name}**: {plural(drills, 'drill')}: {_counted(table)}", ""]
-    for title, noticing in (("Must recover", False), ("Must be noticed", True)):
-        if some := _of(table, noticing=noticing):
-            columns = (*heads, *(() if noticing else FIGURES.values()))
+    for title, detection in (("Must recover", False), ("Must be detected", True)):
+        if some := _of(table, detection=detection):
+            columns = (*heads, *(() if detection else FIGURES.values()))
             lines += [f"{title}:", "", line(columns), line("---" for _ in columns)]
             lines += [line(_words(row)) for row in some]
             lines.append("")
     for each in left_out:
         lines.append(escaped(f"- not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"))
-    lines += [escaped(f"- not believed: {each}") for each in doubts(table)]
+    lines += [escaped(f"- not trusted: {each}") for each in doubts(table)]
     if missing:
-        lines.append(f"- {missing} planned drills were not made yet")
+        lines.append(f"- {missing} planned drills did not run yet")
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _counted(table: Sequence[Row]) -> str:
-    """How many drills came to what: `20 PASS, 1 FAIL`."""
+    """Drills by verdict: `20 PASS, 1 FAIL`."""
     often = [row.survival for row in table]
     counts = {
         Verdict.PASS: sum(each.passed for each in often),
@@ -94,23 +94,23 @@ def _words(row: Row) -> Sequence[str]:
         row.engine,
         *(f"{SIGNS[by_store[store]]} {by_store[store].name}" if store in by_store else "" for store in STORES),
         str(row.survival) if len(row.runs) > 1 else row.verdict.name,
-        *(() if row.noticing else (figure(name, row.figures[name]) for name in FIGURES)),
+        *(() if row.detection else (figure(name, row.figures[name]) for name in FIGURES)),
     )
 
 
 def figure(name: str, value: float | None) -> str:
-    """A figure of a row in words: `20.9 s`, `4.9 MB`."""
+    """A figure with its unit: `20.9 s`, `4.9 MB`."""
     if name.endswith("_bytes"):
         return duration(None) if value is None else f"{value / 1e6:,.1f} MB"
     return duration(value)
 
 
-def _of(table: Sequence[Row], *, noticing: bool) -> tuple[Row, ...]:
-    return tuple(row for row in table if row.noticing is noticing)
+def _of(table: Sequence[Row], *, detection: bool) -> tuple[Row, ...]:
+    return tuple(row for row in table if row.detection is detection)
 
 
-def document(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], missing: int) -> Mapping[str, Json]:
-    """The same for scripts; paths of runs are seen from `folder`."""
+def document(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> Mapping[str, Json]:
+    """The same for scripts; paths of runs are relative to `folder`."""
     return {
         "schema": 1,
         "verdict": overall(table, missing).value,
@@ -120,7 +120,7 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[LeftOut], mi
                 "scenario": row.scenario,
                 "strategy": row.strategy,
                 "engine": row.engine,
-                "must": "be noticed" if row.noticing else "recover",
+                "must": "be noticed" if row.detection else "recover",
                 "verdict": row.verdict.value,
                 "stores": {store: verdict.value for store, verdict in row.by_store},
                 "passed": row.survival.passed,

@@ -1,4 +1,4 @@
-"""What a matrix is to drill: every scenario with every strategy and engine that it can be drilled with."""
+"""The plan of a matrix: every scenario with every strategy and engine that fits it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """What is not drilled, and why; never in silence."""
+class Exclusion:
+    """What is not drilled, and why."""
 
     scenario: str
     strategy: str
@@ -43,8 +43,8 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What all drills of a matrix share."""
+class DrillOptions:
+    """Options of all drills of a matrix."""
 
     seed: int = 1
     size: str = "small"
@@ -55,14 +55,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Plan:
-    """All of it."""
+    """All drills of a matrix."""
 
-    asked: Asked
+    asked: DrillOptions
     cells: tuple[Cell, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Exclusion, ...]
 
     def options(self, cell: Cell, runs: Path, cluster: str) -> Options:
-        """The drill of one cell. Misconfigured if it can no longer be."""
+        """The drill of one cell. Misconfigured if it is no longer possible."""
         (options,) = request.options(
             (cell.scenario,),
             stores=cell.stores,
@@ -82,27 +82,27 @@ def plan(
     engines: Sequence[str] = (),
     stores: Sequence[str] = (),
     repeat: int = 1,
-    asked: Asked | None = None,
+    asked: DrillOptions | None = None,
 ) -> Plan:
-    """Every drill that is asked for; with no name, of every scenario. Misconfigured for a word that makes no sense.
+    """Every drill of these scenarios, by default of all. Misconfigured for an unknown name.
 
-    What is not said is as each scenario has it. A store that has no such strategy, and a scenario that needs what is
-    not there, are left out, with the reason.
+    Each scenario has defaults. A store without a strategy, and a scenario that lacks what it needs, are excluded, with
+    the reason.
     """
     known = scenario.load(resources.scenarios())
     wanted = request.scenarios(names, known) if names else tuple(known.values())
     chosen = choices.choose_all("store", stores, STORES)
     ways = choices.choose_all("strategy", strategies, sorted({way for store in STORES for way in _strategies(store)}))
     tools = choices.choose_all("engine", engines, tuple(request.ENGINES))
-    shared = asdict(asked or Asked())
+    shared = asdict(asked or DrillOptions())
     request.at_least_once(repeat)
     drilled: list[tuple[Scenario, Options]] = []
-    left_out: list[LeftOut] = []
+    left_out: list[Exclusion] = []
     for each in wanted:
         for way, tool in itertools.product(ways or (each.strategy,), tools or (each.engine,)):
             having = tuple(store for store in chosen or each.stores if way in _strategies(store))
             without = [store for store in chosen or each.stores if store not in having]
-            left_out += [LeftOut(each.name, way, tool, f"{store} has no strategy {way}") for store in without]
+            left_out += [Exclusion(each.name, way, tool, f"{store} has no strategy {way}") for store in without]
             if having:
                 try:
                     drilled += [
@@ -110,11 +110,11 @@ def plan(
                         for options in request.options((each.name,), stores=having, strategy=way, engine=tool, **shared)
                     ]
                 except Misconfigured as error:
-                    left_out.append(LeftOut(each.name, way, tool, str(error)))
+                    left_out.append(Exclusion(each.name, way, tool, str(error)))
     if not drilled:
         why = "; ".join(sorted({f"{each.scenario}: {each.why}" for each in left_out}))
-        raise Misconfigured(f"nothing of what is asked can be drilled: {why}")
-    return Plan(asked or Asked(), tuple(_cells(drilled, repeat)), tuple(left_out))
+        raise Misconfigured(f"nothing can be drilled: {why}")
+    return Plan(asked or DrillOptions(), tuple(_cells(drilled, repeat)), tuple(left_out))
 
 
 def _strategies(store: str) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def _strategies(store: str) -> tuple[str, ...]:
 
 
 def _cells(drilled: Sequence[tuple[Scenario, Options]], repeat: int) -> Iterator[Cell]:
-    """In an order in which many can begin with what the one before left."""
+    """In an order in which many drills can reuse the cluster of the previous one."""
     ordered = sorted(drilled, key=lambda pair: (_made_of(pair[1]), _wrecks(pair[0]), pair[0].name))
     numbers = itertools.count(1)
     for _, options in ordered:
@@ -136,7 +136,7 @@ def _made_of(options: Options) -> tuple[str, ...]:
 
 
 def _wrecks(each: Scenario) -> int:
-    """How much of a cluster is still good for the next drill after this one; the more, the earlier."""
+    """How little of a cluster the next drill can reuse; small values come first."""
     if each.fault is None:
         return 0
     return 3 if each.plan.new_cluster else 2 if each.expected_findings else 1
@@ -148,18 +148,18 @@ def write(folder: Path, planned: Plan) -> None:
 
 
 def read(folder: Path) -> Plan:
-    """The plan of a matrix that was begun. Misconfigured if the folder holds none that this drillproof reads."""
+    """The plan of a matrix that was started. Misconfigured if the folder has no readable plan."""
     try:
         told = run_directory.read_json(folder / FILE)
         if told.get("schema") != SCHEMA:
-            raise Misconfigured(f"{folder / FILE} has schema {told.get('schema')}; this drillproof reads {SCHEMA}")
+            raise Misconfigured(f"{folder / FILE} has schema {told.get('schema')}, but this drillproof reads {SCHEMA}")
         return Plan(
-            Asked(**cast("dict[str, str]", told["asked"])),  # type: ignore[arg-type] # a wrong type is a wrong plan
+            DrillOptions(**cast("dict[str, str]", told["asked"])),  # type: ignore[arg-type] # a wrong type is a wrong plan
             tuple(_cell(each) for each in cast("Sequence[Mapping[str, Json]]", told["cells"])),
-            tuple(LeftOut(**each) for each in cast("Sequence[dict[str, str]]", told["left_out"])),
+            tuple(Exclusion(**each) for each in cast("Sequence[dict[str, str]]", told["left_out"])),
         )
     except (Unreadable, KeyError, TypeError) as error:
-        raise Misconfigured(f"{folder} holds no matrix that can be resumed: {error}") from error
+        raise Misconfigured(f"{folder} has no matrix to resume: {error}") from error
 
 
 def _cell(told: Mapping[str, Json]) -> Cell:

@@ -1,4 +1,4 @@
-"""The table strategy x disaster x store, made from what run directories hold and from nothing else."""
+"""The table of strategies, scenarios and stores, from run directories alone."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from harness.reports import RunView
 from harness.workflows.drill.scenario import STORES
 
 FIGURES = {"rto_s": "RTO", "rpo_s": "RPO", "backup_s": "Backup", "tool_s": "Restore", "stored_bytes": "Stored"}
-"""What is measured of a recovery, and its heading: the tool's restore alone is a leg of the RTO."""
+"""The figures of a recovery, with their headings; the restore by the tool is one leg of the RTO."""
 
 
-_LEFT = ("run.json", "journal.jsonl", "findings.json")
-"""By one of these a folder is known to be a run, however little of it is left."""
+_RUN_FILES = ("run.json", "journal.jsonl", "findings.json")
+"""A folder with any of these is a run, even if it is incomplete."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Drilled:
     scenario: str
     strategy: str
     engine: str
-    noticing: bool  # whether a bad recovery had to be noticed
+    detection: bool  # whether a bad recovery had to be detected
     verdict: Verdict
     by_store: tuple[tuple[str, Verdict], ...]
     figures: Mapping[str, float | None]  # by name, see FIGURES
     took_s: float
-    ended: datetime | None  # by the wall clock, as the journal has it
-    doubt: str  # why its findings are not believed, if so
+    ended: datetime | None  # wall clock, from the journal
+    doubt: str  # why its findings are not trusted, if so
 
 
 @dataclass(frozen=True)
@@ -51,30 +51,30 @@ class Row:
     scenario: str
     strategy: str
     engine: str
-    noticing: bool
+    detection: bool
     verdict: Verdict
     by_store: tuple[tuple[str, Verdict], ...]
     survival: Survival
-    figures: Mapping[str, float | None]  # medians of the drills that measured one
+    figures: Mapping[str, float | None]  # medians of the drills that measured them
     took_s: float
     runs: tuple[Path, ...]
     doubts: tuple[str, ...]  # each begins with the name of a run
 
 
 def drilled(run: Path) -> Drilled:
-    """What one run directory says. UNKNOWN if its findings are not what this judge says of its evidence."""
+    """One run directory. UNKNOWN if its findings differ from a re-evaluation."""
     story = believed(run)
     doubt = next(iter(story.problems), "")
-    noticing = expects_findings(story.facts)
+    detection = expects_findings(story.facts)
     return Drilled(
         run,
         story.scenario,
         text(story.facts, "strategy"),
         text(story.facts, "engine"),
-        noticing,
+        detection,
         story.verdict,
         tuple((store, _of_store(story, store, doubt)) for store in STORES if store in story.members),
-        {} if noticing or doubt else _figures(story),  # those of a bad recovery would praise it
+        {} if detection or doubt else _figures(story),  # a bad recovery on purpose has no figures
         story.events[-1].at_s if story.events else 0.0,
         time_of(story.events[-1].at) if story.events else None,
         doubt,
@@ -82,7 +82,7 @@ def drilled(run: Path) -> Drilled:
 
 
 def time_of(label: str) -> datetime | None:
-    """A moment on the wall clock, from its label; None if it is none."""
+    """A time from its ISO label; None if it is invalid."""
     try:
         return datetime.fromisoformat(label).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -102,16 +102,16 @@ def _figures(story: RunView) -> dict[str, float | None]:
 
 
 def _of_store(story: RunView, store: str, doubt: str) -> Verdict:
-    """The worst of what concerns this store; where the whole cannot be believed, nor can a part of it."""
+    """The worst verdict of this store; UNKNOWN if the run is not trusted."""
     told = (finding.verdict for finding in story.findings if finding.store in {"", store})
     return worst((*told, *([Verdict.UNKNOWN] if doubt else [])))
 
 
 def rows(drills: Iterable[Drilled]) -> tuple[Row, ...]:
-    """One row for each scenario, strategy and engine; recoveries first, then what must be noticed."""
+    """One row for each scenario, strategy and engine; recoveries first, then detections."""
     alike: dict[tuple[bool, str, str, str], list[Drilled]] = {}
     for each in drills:
-        alike.setdefault((each.noticing, each.scenario, each.strategy, each.engine), []).append(each)
+        alike.setdefault((each.detection, each.scenario, each.strategy, each.engine), []).append(each)
     return tuple(_row(alike[key]) for key in sorted(alike))
 
 
@@ -122,7 +122,7 @@ def _row(same: Sequence[Drilled]) -> Row:
         first.scenario,
         first.strategy,
         first.engine,
-        first.noticing,
+        first.detection,
         worst(each.verdict for each in same),
         tuple((name, worst(_verdicts(same, name))) for name in names),
         survival(each.verdict for each in same),
@@ -143,15 +143,15 @@ def _median(figures: Iterable[float | None]) -> float | None:
 
 
 def all_drills(runs: Path) -> tuple[Path, ...]:
-    """The drills of a folder, oldest first; no proofs or moves. Misconfigured if there is no such folder.
+    """The drills of a folder, oldest first; no proofs or migrations. Misconfigured if there is no such folder.
 
-    One that was never judged was killed, or is under way; it is no less of a drill, and UNKNOWN.
+    A drill that was not judged, because it was killed or still runs, is included, and UNKNOWN.
     """
-    return tuple(run for run in inside(runs) if any((run / left).exists() for left in _LEFT) and _is_drill(run))
+    return tuple(run for run in inside(runs) if any((run / name).exists() for name in _RUN_FILES) and _is_drill(run))
 
 
 def _is_drill(run: Path) -> bool:
-    """Whether a run is a drill; one whose word for it cannot be believed stays in sight."""
+    """Whether a run is a drill; one that cannot be read counts as one."""
     try:
         return not Run(run).kind
     except HarnessError:

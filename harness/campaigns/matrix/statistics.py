@@ -1,4 +1,4 @@
-"""How often a recovery came back, and how sure that is."""
+"""How often a recovery succeeded, with its confidence interval."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 @dataclass(frozen=True)
 class Survival:
-    """What repeated drills came to; those that could not be judged tell of nothing."""
+    """Verdicts of repeated drills; UNKNOWN ones do not count."""
 
     passed: int
     failed: int
@@ -23,21 +23,21 @@ class Survival:
 
     @property
     def judged(self) -> int:
-        """How many drills say anything."""
+        """Number of drills with PASS or FAIL."""
         return self.passed + self.failed
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Between which shares of all drills the true one lies, by Wilson's score interval; None if none was judged.
+        """Wilson's score interval of the share that passed; None if none was judged.
 
-        Wilson, JASA 22 (1927), 209-212: it holds where all drills passed, or few were made.
+        Wilson, JASA 22 (1927), 209-212: valid also if all drills passed, or for few drills.
         """
         if not self.judged:
             return None
         share, spread = self.passed / self.judged, _Z**2 / self.judged
         middle = (share + spread / 2) / (1 + spread)
         half = _Z / (1 + spread) * (share * (1 - share) / self.judged + spread / (4 * self.judged)) ** 0.5
-        # Rounding must not shut out the very share that was seen.
+        # Rounding must not exclude the observed share.
         return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
     def __str__(self) -> str:
@@ -50,6 +50,6 @@ class Survival:
 
 
 def survival(verdicts: Iterable[Verdict]) -> Survival:
-    """What drills of these verdicts come to."""
+    """Count verdicts."""
     count = Counter(verdicts)
     return Survival(count[Verdict.PASS], count[Verdict.FAIL], count[Verdict.UNKNOWN])

@@ -1,8 +1,8 @@
-"""Drills and proofs that nobody watches: run by a timer, kept in a bucket, told to somebody.
+"""Drills and proofs that run unattended: started by a timer, archived in a bucket, reported to someone.
 
-attempt     one time that a job ran, or should have: what it came to; overlap, a missed and a stuck one are seen here
-chain       attempts as they are written down: signed, each with the hashes of those before it
-job         one attempt from the lock to what is told
-archive     the bucket that keeps the evidence: put in, taken out when its time is over, fetched back
-message     what somebody is told; webhook and prometheus are the ways to them
+attempt        one start of a job, with its outcome: also skipped, missed and stuck ones
+attempt_log    the signed records of attempts, each with the hashes of those before it
+job            one attempt, from the lock to the notification
+archive        the bucket that keeps the evidence: upload, expiry, download
+notification   what is sent; webhook and prometheus are the ways
 """

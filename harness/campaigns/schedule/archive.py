@@ -1,14 +1,14 @@
-"""The bucket that keeps the evidence of runs: put in whole, held for a time, fetched back, and believed only if signed.
+"""The bucket that keeps the evidence of runs: upload, expiry and download. Only signed objects are trusted.
 
 Below its prefix:
 
-    drillproof.json                    says that all below is ours; a bucket with other things and without it is refused
-    runs/RUN/bundle.zip                the signed run, as `drillproof bundle` makes it
-    runs/RUN/findings.json             what it came to, to be read without unpacking
-    runs/RUN/archived.dsse.json, .pub  written last: which objects are ours, and until when they are kept, signed
-    attempts/JOB/ATTEMPT.json          what a job's attempts came to, also of those that left no run; see `chain`
+    drillproof.json                    marks everything below as drillproof's; a non-empty prefix without it is refused
+    runs/RUN/bundle.zip                the signed run, as `drillproof bundle` writes it
+    runs/RUN/findings.json             its findings, readable without unpacking
+    runs/RUN/archived.dsse.json, .pub  written last, signed: which objects these are, and until when they are kept
+    attempts/JOB/ATTEMPT.json          the attempts of a job, also those without a run; see `attempt_log`
 
-Whatever has no such signature, by a key that is known here, is never taken out and never believed.
+An object without such a signature by a known key is never deleted and never trusted.
 """
 
 from __future__ import annotations
@@ -63,62 +63,60 @@ _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
 
 @dataclass(frozen=True)
 class Kept:
-    """An object as it was when it was put."""
+    """An object as it was uploaded."""
 
     size: int
     etag: str
-    version: str  # "" where the bucket keeps none
+    version: str  # "" if the bucket has no versions
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One run in the archive; signed by a key that is known here."""
+    """One run in the archive, signed by a known key."""
 
     run: str
     series: SeriesKey
     verdict: Verdict
     ended: datetime
-    until: datetime | None  # when it may be taken out; None for never
+    until: datetime | None  # when it expires; None for never
     files: Mapping[str, str]  # SHA-256 of each object
     kept: Mapping[str, Kept]
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What came of taking out what is past its time."""
+    """The result of deleting expired runs."""
 
     removed: tuple[str, ...]
-    spared: tuple[str, ...]  # past its time, and the newest of its make, or the newest that passed
+    spared: tuple[str, ...]  # expired, and the newest of its series, or the newest that passed
     problems: tuple[str, ...]
 
 
 class Archive:
-    """A bucket's prefix that is ours. Misconfigured says what it would not do."""
+    """A prefix of a bucket. Misconfigured if the bucket refuses a request."""
 
-    def __init__(
-        self, place: BucketLocation, credentials: Credentials, signer: PrivateKey | None, known: Iterable[str]
-    ) -> None:
-        """Nothing is asked yet. `signer` signs what is put in; entries by it and by `known` keys are believed."""
+    def __init__(self, place: BucketLocation, credentials: Credentials, signer: PrivateKey | None, known: Iterable[str]) -> None:
+        """Sends no request. `signer` signs uploads; entries by it and by `known` keys are trusted."""
         self.place = place
         self._client: S3Client = s3_client(place, credentials)
         self._signer = signer
         self._known = {*known, *([signer.public_key.keyid] if signer else [])}
 
     def open(self, *, write: bool) -> None:
-        """See that it is an archive of ours, or make one where nothing is. Misconfigured for anything else."""
+        """Check that this is an archive, or create one in an empty prefix. Misconfigured for anything else."""
         told = self._get(MARK)
         if told is None:
             if not write or any(self._list("")):
-                what = "holds other things" if write else "is no archive of drillproof"
+                what = "has other objects" if write else "is not an archive of drillproof"
                 raise Misconfigured(f"the bucket {self.place.name} {what}; name an empty prefix: BUCKET/PREFIX")
             self._put(MARK, json.dumps({"archive": "drillproof", "schema": 1}).encode())
         elif told != json.dumps({"archive": "drillproof", "schema": 1}).encode():
-            raise Misconfigured(f"{MARK} in the bucket {self.place.name} is none that this drillproof writes")
+            raise Misconfigured(f"{MARK} in {self.place.name} has another version; use the drillproof that wrote it")
 
     def put(self, run: Path, retain: timedelta | None, lock: str = "") -> bool:
-        """Keep a signed run for a time; False if it is kept already. HarnessError if it is not as it was signed.
+        """Upload a signed run; False if it is in the archive already. HarnessError if it differs from what was signed.
 
-        With `lock`, the bucket itself lets nobody take it out before its time.
+        With `lock`, the bucket protects it until it expires (S3 Object Lock).
         """
         assert self._signer is not None
         folder = f"runs/{run.name}/"
@@ -133,8 +131,8 @@ class Archive:
             if there:
                 if there.files == files:
                     return False
-                again = "it was judged or signed anew since; evidence that was kept is never replaced"
-                raise Misconfigured(f"the archive {self.place.name} holds another {run.name} already: {again}")
+                why = "the run was judged or signed again since; archived evidence is never replaced"
+                raise Misconfigured(f"{self.place.name} has another {run.name}: {why}")
             assert found.evidence is not None
             assert found.verdict is not None
             ended = time_of(text(found.evidence.said, "signedAt")) or datetime.now(UTC)
@@ -153,7 +151,7 @@ class Archive:
         return True
 
     def entries(self) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-        """All runs in it, oldest first, and what is there and not believed, one line each."""
+        """All runs, oldest first, and the problems of those that are not trusted, one line each."""
         found: list[Entry] = []
         problems: list[str] = []
         for name in sorted({key.split("/")[1] for key in self._list("runs/")}):
@@ -164,7 +162,7 @@ class Archive:
         return tuple(sorted(found, key=lambda entry: (entry.ended, entry.run))), tuple(problems)
 
     def prune(self, now: datetime) -> Pruned:
-        """Take out what is past its time, but never the newest run of a make, nor the newest that passed."""
+        """Delete expired runs, but never the newest run of a series, nor the newest that passed."""
         entries, problems = self.entries()
         newest = {entry.series: entry.run for entry in entries}
         passed = {entry.series: entry.run for entry in entries if entry.verdict is Verdict.PASS}
@@ -183,14 +181,14 @@ class Archive:
         return Pruned(tuple(removed), tuple(spared), tuple(troubles))
 
     def fetch(self, entry: Entry, into: Path) -> bool:
-        """Bring a run back into the folder `into`, if it is not there; HarnessError if it is not what was signed."""
+        """Download a run into the folder `into`; False if it is there. HarnessError if it was changed."""
         if (into / entry.run).exists():
             return False
         with tempfile.TemporaryDirectory(dir=into) as scratch:
             bundle = Path(scratch, f"{entry.run}.zip")
             self._download(f"runs/{entry.run}/{_BUNDLE}", entry.kept[_BUNDLE], bundle)
             if _sha256(bundle) != entry.files[_BUNDLE]:
-                raise HarnessError(f"{entry.run}: its bundle is not what was archived")
+                raise HarnessError(f"{entry.run}: its bundle differs from what was archived")
             found = attestation.verify(Bundle(bundle))
             if doubt := signers.doubt(Path(entry.run), found, dict.fromkeys(self._known, "")):
                 raise HarnessError(doubt)
@@ -199,17 +197,17 @@ class Archive:
         return True
 
     def note(self, job: str, name: str, data: bytes) -> None:
-        """Write down what is known of an attempt, in place of what was."""
+        """Write or replace the record of an attempt."""
         self._put(f"attempts/{job}/{name}", data)
 
     def attempts(self, job: str) -> dict[str, bytes]:
-        """The files of a job's attempts, as they were noted."""
+        """The records of a job's attempts."""
         folder = f"attempts/{job}/"
         noted = sorted(key for key in self._list(folder) if key.endswith(".json"))
         return {key.removeprefix(folder): self._get(key) or b"" for key in noted}
 
     def forget(self, job: str, name: str) -> None:
-        """Take out what is known of an attempt."""
+        """Delete the record of an attempt."""
         with self._asked("lose an attempt"):
             self._delete(f"attempts/{job}/{name}", "")
 
@@ -218,24 +216,24 @@ class Archive:
         data, public = self._get(folder + _MANIFEST), self._get(folder + _PUBLIC)
         path = Path(folder, _MANIFEST)
         if data is None or public is None:
-            raise Unreadable(path, 0, "is missing: its upload broke off, or is under way; it is left alone")
+            raise Unreadable(path, 0, "is missing: the upload was interrupted, or still runs; it is kept")
         try:
             key = keys.parse_exactly(public)
             statement = unseal(data, key, KIND, _PUBLIC)
         except ValueError as error:
-            raise Unreadable(path, 0, f"{error}; it is left alone") from error
+            raise Unreadable(path, 0, f"{error}; it is kept") from error
         if key.keyid not in self._known:
-            raise Unreadable(path, 0, f"is signed by {key.keyid}, which is not known here; it is left alone")
+            raise Unreadable(path, 0, f"is signed by {key.keyid}, which is not a known key; it is kept")
         return _parsed(run, statement, path)
 
     def _remove(self, entry: Entry) -> str:
-        """Take a run out, its manifest last; returns why not, if not."""
+        """Delete a run, its manifest last; returns why not, if not."""
         folder = f"runs/{entry.run}/"
         try:
             for name, kept in entry.kept.items():
                 now = self._head(folder + name, kept.version)
                 if now and now != kept:
-                    return f"{entry.run}: {name} is not what was put there; it is left alone"
+                    return f"{entry.run}: {name} differs from what was uploaded; it is kept"
                 if now:
                     self._delete(folder + name, kept.version)
             for name in (_PUBLIC, _MANIFEST):
@@ -245,7 +243,7 @@ class Archive:
             if _code(error) not in _REFUSED:
                 raise
             return (
-                f"{entry.run}: the bucket does not let it go: object lock holds it still, or s3:DeleteObject is missing"
+                f"{entry.run}: the bucket refuses to delete it: Object Lock protects it, or s3:DeleteObject is missing"
             )
         return ""
 
@@ -321,13 +319,13 @@ def _sha256(path: Path) -> str:
 
 
 def _parsed(run: str, statement: Statement, path: Path) -> Entry:
-    """What a manifest says. Unreadable if it is not about this run, or says what no manifest of ours does."""
+    """The entry of a manifest. Unreadable if it is about another run, or invalid."""
     said, objects = statement.predicate, mapping(statement.predicate, "objects")
     ended, until = time_of(text(said, "endedAt")), text(said, "keptUntil")
     if said.get("run") != run or set(statement.files) != set(objects) or set(objects) != {_BUNDLE, _FINDINGS}:
-        raise Unreadable(path, 0, "is about another run; it is left alone")
+        raise Unreadable(path, 0, "is about another run; it is kept")
     if ended is None or (until and time_of(until) is None):
-        raise Unreadable(path, 0, "says no time until when the run is kept; it is left alone")
+        raise Unreadable(path, 0, "has no valid expiry time; it is kept")
     make = mapping(said, "make")
     scenario, strategy, engine = (text(make.get(name)) for name in ("scenario", "strategy", "engine"))
     return Entry(

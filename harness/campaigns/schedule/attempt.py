@@ -1,4 +1,4 @@
-"""Attempts of a job: each time that it ran, or should have. Here is seen what overlapped, was missed, or got stuck."""
+"""Attempts of a job: each start, with its outcome. Overlapping, missed and stuck attempts are found here."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from harness.core.text import plural
 RUNNING, ENDED, DIED, SKIPPED = "running", "ended", "died", "skipped"
 STUCK, INTERRUPTED, REFUSED = "stuck", "interrupted", "refused"
 HOW = {
-    RUNNING: "is under way",
-    ENDED: "came to its end",
-    DIED: "died without a word: its machine or its pod went away, or it was killed",
-    SKIPPED: "did not run, since the one before was still under way",
+    RUNNING: "is running",
+    ENDED: "ended",
+    DIED: "died without a trace: its machine or pod went away, or it was killed",
+    SKIPPED: "was skipped, because the previous attempt was running",
     STUCK: "did not end in time, and was stopped",
-    INTERRUPTED: "was stopped from outside",
-    REFUSED: "could not begin: wrong usage or configuration",
+    INTERRUPTED: "was interrupted",
+    REFUSED: "could not start: wrong usage or configuration",
 }
-"""How an attempt may be found, and what it means. Only of one that ended the verdict can be another than UNKNOWN."""
+"""The outcomes of an attempt. Only one that ended can have another verdict than UNKNOWN."""
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One time that a job ran, or should have."""
+    """One start of a job."""
 
     job: str
-    name: str  # unique in its job; begins with the second in which it began
+    name: str  # unique in its job; begins with its start time
     began: datetime
-    every_s: float | None = None  # how often it is to run; None if nobody said
-    kept_s: float | None = None  # for how long the archive keeps attempts; None for ever
+    every_s: float | None = None  # interval of the job; None if not known
+    kept_s: float | None = None  # retention of attempts in the archive; None for no limit
     ended: datetime | None = None
     how: str = RUNNING
     verdict: Verdict = Verdict.UNKNOWN
     exit_code: int | None = None
     detail: str = ""  # why, in one line
-    missed: str = ""  # what did not run before this one, or is not what was written of it, in one line
-    runs: tuple[str, ...] = ()  # the names of the run directories that it left
-    troubles: tuple[str, ...] = ()  # what went wrong with keeping and telling; none of it changes the verdict
-    after: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files of those before it, see `chain`
+    missed: str = ""  # attempts before this one that were missed, died or changed, in one line
+    runs: tuple[str, ...] = ()  # names of its run directories
+    troubles: tuple[str, ...] = ()  # problems with archiving and notifying; they do not change the verdict
+    after: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files of those before it
 
     @property
     def file(self) -> str:
@@ -54,24 +54,24 @@ class Attempt:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """What attempts sort by, oldest first: names alone would toss a coin for two that began in one second."""
+        """The sort key, oldest first: names alone are random for two that began in the same second."""
         return self.began, self.name
 
 
 def begin(job: str, every: timedelta | None, kept: timedelta | None = None) -> Attempt:
-    """A new attempt, from now on."""
+    """A new attempt that starts now."""
     began = datetime.now(UTC)
     every_s, kept_s = (span.total_seconds() if span else None for span in (every, kept))
     return Attempt(job, f"{stamp(began)}-{secrets.token_hex(3)}", began, every_s, kept_s)
 
 
 def stamp(moment: datetime) -> str:
-    """What the names of all attempts begin with that began in that second; sorts by time."""
+    """How the names of attempts that began in that second begin; sorts by time."""
     return moment.strftime(_STAMP)
 
 
 def overdue(before: Iterable[Attempt], every: timedelta | None, now: datetime) -> str:
-    """What was missed until `now`, in a line; "" where the last attempt is not too old, or there never was one."""
+    """What was missed until `now`, in one line; "" if the last attempt is not too old, or there was none."""
     ago = now - (last_began(before, now) or now)
     late = durations.overdue(ago, every)
     missed = round(ago / every) - 1 if every and late else 0
@@ -79,19 +79,19 @@ def overdue(before: Iterable[Attempt], every: timedelta | None, now: datetime) -
 
 
 def ahead(attempt: Attempt, now: datetime) -> bool:
-    """Whether it says of itself what is yet to come: pods of a job run on many nodes, each with a clock of its own."""
+    """Whether it lies in the future: pods of a job run on many nodes, each with its own clock."""
     return max(attempt.began, attempt.ended or attempt.began) > now + durations.CLOCK_SKEW
 
 
 def last_began(attempts: Iterable[Attempt], now: datetime) -> datetime | None:
-    """When a job last ran, by a clock that can be believed; one that was skipped did not."""
+    """When a job last ran. Skipped attempts, and those in the future, do not count."""
     return max((each.began for each in attempts if each.how != SKIPPED and not ahead(each, now)), default=None)
 
 
 def newest_ended(attempts: Iterable[Attempt]) -> Attempt | None:
-    """The one that ended last, however it ended; it speaks for the job.
+    """The attempt that ended last, with any outcome; it sets the status of the job.
 
-    Whatever their clocks say, one that follows another is the newer.
+    One that follows another is newer, whatever their clocks say.
     """
     known = {each.file: each for each in attempts}
     ended = [each for each in known.values() if each.ended and each.how != SKIPPED]
@@ -106,20 +106,20 @@ def newest_ended(attempts: Iterable[Attempt]) -> Attempt | None:
 
 
 def interval(attempts: Iterable[Attempt]) -> timedelta | None:
-    """How often a job is to run, by its newest attempt; None if nobody said."""
+    """The interval of a job, from its newest attempt; None if not known."""
     newest = max(attempts, key=lambda each: each.order, default=None)
     return timedelta(seconds=newest.every_s) if newest and newest.every_s else None
 
 
 def standing(attempts: Sequence[Attempt], now: datetime, doubt: str = "") -> tuple[Verdict, str]:
-    """What a job is worth now, and why: the verdict that ended last; UNKNOWN at best if it is overdue, or in doubt.
+    """The status of a job, and why: its last verdict; UNKNOWN at best if it is overdue, or `doubt` is given.
 
-    In doubt it is, too, where nothing yet followed one that ended by a clock that is ahead.
+    The same if its newest attempt ended in the future.
     """
     last = newest_ended(attempts)
     late = overdue(attempts, interval(attempts), now)
     if last and ahead(last, now):
-        late = f"its newest attempt says that it ended {last.ended:%Y-%m-%d %H:%M}, which is yet to come"
+        late = f"its newest attempt ended in the future ({last.ended:%Y-%m-%d %H:%M}); check the clock"
     why = "; ".join(filter(None, (late or _ended(last), doubt)))
     return worst((last.verdict if last else Verdict.UNKNOWN, *([Verdict.UNKNOWN] if late or doubt else []))), why
 
@@ -132,7 +132,7 @@ def _ended(last: Attempt | None) -> str:
 
 
 def document(attempt: Attempt) -> dict[str, Json]:
-    """It as JSON."""
+    """An attempt as JSON."""
     return {
         "schema": 1,
         "job": attempt.job,
@@ -151,27 +151,27 @@ def document(attempt: Attempt) -> dict[str, Json]:
     }
 
 
-def parse(told: Mapping[str, Json]) -> Attempt:
-    """What `document` made. ValueError if it did not."""
+def parse(document: Mapping[str, Json]) -> Attempt:
+    """An attempt from its JSON. ValueError if it is invalid."""
     try:
-        ended, exit_code = text(told, "ended"), number(told, "exit_code")
+        ended, exit_code = text(document, "ended"), number(document, "exit_code")
         attempt = Attempt(
-            job=text(told["job"]),
-            name=text(told["attempt"]),
-            began=datetime.fromisoformat(text(told["began"])).astimezone(UTC),
-            every_s=number(told, "every_s"),
-            kept_s=number(told, "kept_s"),
+            job=text(document["job"]),
+            name=text(document["attempt"]),
+            began=datetime.fromisoformat(text(document["began"])).astimezone(UTC),
+            every_s=number(document, "every_s"),
+            kept_s=number(document, "kept_s"),
             ended=datetime.fromisoformat(ended).astimezone(UTC) if ended else None,
-            how=text(told["how"]),
-            verdict=Verdict(told["verdict"]),
+            how=text(document["how"]),
+            verdict=Verdict(document["verdict"]),
             exit_code=None if exit_code is None else int(exit_code),
-            detail=text(told, "detail"),
-            missed=text(told, "missed"),
-            runs=tuple(map(text, items(told, "runs"))),
-            troubles=tuple(map(text, items(told, "troubles"))),
+            detail=text(document, "detail"),
+            missed=text(document, "missed"),
+            runs=tuple(map(text, items(document, "runs"))),
+            troubles=tuple(map(text, items(document, "troubles"))),
         )
     except (KeyError, ValueError, OverflowError) as error:
-        raise ValueError(f"is no attempt of a job: {error}") from error
+        raise ValueError(f"is not a valid attempt: {error}") from error
     if attempt.how not in HOW or (attempt.how != ENDED and attempt.verdict is not Verdict.UNKNOWN):
-        raise ValueError(f"is no attempt of a job: {attempt.verdict.value} of one that {attempt.how!r}")
+        raise ValueError(f"is not a valid attempt: verdict {attempt.verdict.value} of one that {attempt.how!r}")
     return attempt

@@ -1,7 +1,7 @@
-"""A job as a CronJob: the objects that run it in a cluster, with no more rights than its command needs there.
+"""A job as a CronJob, with the least permissions that its command needs.
 
-A pod keeps nothing, so the evidence, and what is known of earlier attempts, lies in the archive. What is secret comes
-from one Secret that the user makes.
+A pod keeps no files, so the evidence and the records of attempts are in the archive. Secrets come from one Secret that
+the user creates.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import yaml
 
 from harness.campaigns.schedule.calendar import Calendar
 from harness.campaigns.schedule.job import GRACE_S
-from harness.campaigns.schedule.systemd import TELL_S
+from harness.campaigns.schedule.systemd import REPORT_S
 from harness.core import resources
 from harness.core.model import Json
 
 NAME = "drillproof"
-"""Of the namespace, and of the ServiceAccount in it that clusters/existing/rbac.yaml gives its rights."""
+"""The namespace, and its ServiceAccount, which clusters/existing/rbac.yaml gives the permissions."""
 
 FILES = "/secrets"
-"""Where the job's command finds each key of the job's Secret as a file."""
+"""The folder with each key of the Secret as a file."""
 
 SIGNER, ARCHIVE, WEBHOOK, WEBHOOK_SECRET = "own.key", "archive", "webhook", "webhook-secret"
-"""Keys of that Secret: who signs, the archive's credentials, whom to tell, and what signs that. Others may be in it."""
+"""Keys of that Secret: signing key, credentials of the archive, URL of the webhook, its secret. It may have others."""
 
 CONTEXT = "in-cluster"
-"""What the kubeconfig in the pod calls the cluster that it runs in."""
+"""The context of the pod's own cluster, in the kubeconfig of the pod."""
 
 CONFIG = "/config/drillproof.toml"
-"""Where the command finds what allows it to drill there."""
+"""The file that allows drills there."""
 
 _HOME, _CONFIG, _KEYS = "/work", "/config", "/keys"
 _USER = 65532
@@ -41,17 +41,17 @@ _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 # where K
 
 @dataclass(frozen=True)
 class Pod:
-    """What runs, and what it is given."""
+    """The pod of a job."""
 
     image: str
     words: tuple[str, ...]
     secret: str  # the Secret's name
-    config: str  # what allows drills there, as a file
-    environment: tuple[tuple[str, str], ...] = ()  # variable, and the key of the Secret that it is set from
+    config: str  # content of the file that allows drills there
+    environment: tuple[tuple[str, str], ...] = ()  # variable and key of the Secret
 
 
 def kubeconfig() -> dict[str, Json]:
-    """Leads to the cluster that a pod runs in, by its ServiceAccount's token, which is renewed."""
+    """A kubeconfig for the pod's own cluster, with the token of its ServiceAccount."""
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -68,14 +68,14 @@ def kubeconfig() -> dict[str, Json]:
 
 
 def rights() -> tuple[Json, ...]:
-    """What a drill may do in a cluster that is there, as documented; bound to our ServiceAccount."""
+    """The permissions of a drill on an existing cluster, as documented, bound to the ServiceAccount."""
     file = resources.clusters() / "existing" / "rbac.yaml"
     every = yaml.safe_load_all(file.read_text(encoding="utf-8"))
     return tuple(each for each in every if each["kind"] not in {"Namespace", "ServiceAccount"})
 
 
 def objects(name: str, calendar: Calendar, within: timedelta, pod: Pod) -> tuple[Json, ...]:
-    """All of them but the Secret, in the order in which they are made."""
+    """All objects but the Secret, in the order to create them."""
     labels: dict[str, Json] = {"app.kubernetes.io/name": "drillproof", "drillproof/job": name}
     here: dict[str, Json] = {"name": f"drillproof-{name}", "namespace": NAME, "labels": labels}
     restricted: Json = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -97,7 +97,7 @@ def objects(name: str, calendar: Calendar, within: timedelta, pod: Pod) -> tuple
             "spec": {
                 "schedule": calendar.words,
                 "concurrencyPolicy": "Forbid",
-                # One that was missed, since the control plane was away, is made up for within half of the interval.
+                # A run that was missed, because the control plane was down, starts late within half of the interval.
                 "startingDeadlineSeconds": max(60, int(calendar.every.total_seconds() / 2)),
                 "successfulJobsHistoryLimit": 3,
                 "failedJobsHistoryLimit": 5,
@@ -105,7 +105,7 @@ def objects(name: str, calendar: Calendar, within: timedelta, pod: Pod) -> tuple
                     "metadata": {"labels": labels},
                     "spec": {
                         # What is stuck is stopped by the job itself, which tells it. This is for one stuck itself.
-                        "activeDeadlineSeconds": int(within.total_seconds()) + GRACE_S + TELL_S,
+                        "activeDeadlineSeconds": int(within.total_seconds()) + GRACE_S + REPORT_S,
                         "backoffLimit": 0,
                         "ttlSecondsAfterFinished": 30 * 86400,
                         "template": {"metadata": {"labels": labels}, "spec": _pod(name, pod)},
@@ -138,7 +138,7 @@ def _pod(name: str, pod: Pod) -> dict[str, Json]:
         "restartPolicy": "Never",
         "serviceAccountName": NAME,
         "automountServiceAccountToken": True,
-        "terminationGracePeriodSeconds": GRACE_S + TELL_S,
+        "terminationGracePeriodSeconds": GRACE_S + REPORT_S,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,

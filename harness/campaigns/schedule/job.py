@@ -1,7 +1,7 @@
-"""A job: a drill or a proof that runs by itself. One attempt, from the lock to what is told.
+"""A job: a drill or a proof that runs unattended. One attempt, from the lock to the notification.
 
-Whatever happens to an attempt is written down before and after it, told, and never green: that it was skipped since
-the one before is still under way, that it got stuck and was stopped, that it died, that others before it were missed.
+Every attempt is recorded at its start and at its end, and reported. One that was skipped, stuck or died is never PASS,
+and attempts that were missed before it are named.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from harness.evidence.signing import keys
 from harness.evidence.signing.keys import PublicKey
 
 COMMANDS = ("run", "prove")
-"""What can be a job: commands that leave runs, and end with their verdict."""
+"""Commands that a job can run: they write runs, and exit with their verdict."""
 
 GRACE_S = 900
-"""For so long a stuck command may clean up: take its cluster down, judge what there is. Then it is killed."""
+"""Time for a stuck command to clean up: delete its cluster, judge its evidence. Then it is killed."""
 
 _WRONG_USAGE, _INTERRUPTED = 64, 130
 _VERDICTS: Mapping[int | None, Verdict] = {0: Verdict.PASS, 1: Verdict.FAIL}
@@ -44,7 +44,7 @@ _VERDICTS: Mapping[int | None, Verdict] = {0: Verdict.PASS, 1: Verdict.FAIL}
 
 @dataclass(frozen=True)
 class Keeping:
-    """Where evidence is kept, and for how long."""
+    """Where evidence is kept, and how long."""
 
     archive: Archive
     retain: timedelta | None
@@ -53,7 +53,7 @@ class Keeping:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the user wants it; all words checked already."""
+    """A job; all options are checked."""
 
     name: str
     command: tuple[str, ...]
@@ -78,9 +78,9 @@ class Job:
 
 
 def attempt(job: Job, say: Callable[[str], None]) -> Attempt:
-    """Run the job once, keep and tell what came of it.
+    """Run the job once, archive the result and report it.
 
-    Misconfigured only where not even that can be signed and written down. Interrupted goes through once it is told.
+    Misconfigured only if the attempt cannot be signed and recorded. Interrupted is raised once it was reported.
     """
     lock = Lock(job.folder / "lock")
     made = attempts.begin(job.name, job.every, job.keeping.retain if job.keeping else None)
@@ -96,7 +96,7 @@ def attempt(job: Job, say: Callable[[str], None]) -> Attempt:
 
 
 def exit_code(made: Attempt) -> int:
-    """What the attempt ends with: its command's exit code, unless its evidence says worse or was not kept."""
+    """The exit code of an attempt: that of its command, unless its evidence is worse or was not archived."""
     if made.how in (attempts.REFUSED, attempts.INTERRUPTED):
         return _WRONG_USAGE if made.how == attempts.REFUSED else _INTERRUPTED
     code = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}[made.verdict]
@@ -114,7 +114,7 @@ def _take(lock: Lock) -> bool:
 
 
 def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
-    """The attempt while nobody else on this machine makes one of this job."""
+    """The attempt, while no other of this job runs on this machine."""
     here = attempt_log.files(job.attempts)
     noted = {made.file: _save(job, made)}
     theirs: Files = {}
@@ -130,14 +130,14 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     running = [each for each in unended if each.file not in here and each.began > begun]
     dead = [each for each in unended if each not in running]
     for each in dead:
-        _note(job, replace(each, how=attempts.DIED, ended=made.began), say)  # when it was found; its end nobody knows
+        _note(job, replace(each, how=attempts.DIED, ended=made.began), say)  # the real end is not known
     lost = [f"the attempt of {each.began:%Y-%m-%d %H:%M} {attempts.HOW[attempts.DIED]}" for each in dead]
     late = attempts.overdue((each for each in found.attempts if each not in running), job.every, made.began)
     missed = "; ".join(filter(None, (*lost, late, found.doubt)))
     made = replace(made, missed=missed, after=_history(job, theirs).heads)
     if trouble:
         return _end(job, replace(made, how=attempts.REFUSED, exit_code=_WRONG_USAGE, detail=trouble), (), say)
-    if any(each.order < made.order for each in running):  # of two that begin at once the first one runs
+    if any(each.order < made.order for each in running):  # of two that start together, the first one runs
         return _end(job, replace(made, how=attempts.SKIPPED, exit_code=2), (), say)
     _note(job, made, say)
     _metrics(job)
@@ -145,19 +145,19 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
 
 
 def _of_others(job: Job, archive: Archive, here: Files, noted: Files) -> Files:
-    """The attempts that are known to other machines and pods; what is `noted` here is first made known to them."""
+    """The attempts of other machines and pods in the archive; those `noted` here are uploaded first."""
     archive.open(write=True)
     for name, data in noted.items():
         archive.note(job.name, name, data)
     theirs = archive.attempts(job.name)
     for name in attempt_log.history(job.name, (here,), _known(job)).heads:
-        if theirs.get(name) != here[name]:  # it could not be noted when it ended
+        if theirs.get(name) != here[name]:  # the upload failed when it ended
             archive.note(job.name, name, here[name])
     return {name: data for name, data in theirs.items() if name not in noted}
 
 
 def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
-    """Run the command, and see what it left."""
+    """Run the command, and read its runs."""
     before = set(_runs(job.runs))
     last: deque[str] = deque(maxlen=1)
 
@@ -184,7 +184,7 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     if interrupted or code == _INTERRUPTED:
         made = replace(made, how=attempts.INTERRUPTED, exit_code=_INTERRUPTED, detail=said)
     elif code is None:
-        limit = f"it ran longer than {durations.humanize(job.within)}; the last it said: {said or 'nothing'}"
+        limit = f"it ran longer than {durations.humanize(job.within)}; its last output: {said or 'none'}"
         made = replace(made, how=attempts.STUCK, exit_code=2, detail=limit)
     elif code == _WRONG_USAGE:
         made = replace(made, how=attempts.REFUSED, exit_code=code, detail=said)
@@ -192,20 +192,20 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
         made = _judged(replace(made, how=attempts.ENDED, exit_code=code, detail=why(left)), left, said)
     made = _end(job, made, left, say)
     if interrupted:
-        raise Interrupted(f"interrupted; what there is of {job.name} is in {job.folder}")
+        raise Interrupted(f"interrupted; the evidence of {job.name} is in {job.folder}")
     return made
 
 
 def _judged(made: Attempt, left: Sequence[RunView], said: str) -> Attempt:
-    """Hold what the command ended with against the evidence that it left; the worse of the two counts."""
+    """Compare the exit code with the evidence; the worse of the two counts."""
     verdict = worst([_VERDICTS.get(made.exit_code, Verdict.UNKNOWN), *(each.verdict for each in left)])
     if not left and verdict is not Verdict.UNKNOWN:
-        return replace(made, verdict=Verdict.UNKNOWN, detail=f"exit code {made.exit_code}, and it left no run: {said}")
+        return replace(made, verdict=Verdict.UNKNOWN, detail=f"exit code {made.exit_code} without a run: {said}")
     return replace(made, verdict=verdict, detail=made.detail or ("" if verdict is Verdict.PASS else said))
 
 
 def _end(job: Job, made: Attempt, left: Sequence[RunView], say: Callable[[str], None]) -> Attempt:
-    """Keep what it left, write down how it ended, and tell it."""
+    """Archive the runs, record how the attempt ended, and report it."""
     made = replace(made, ended=datetime.now(UTC))
     if job.keeping and made.how not in (attempts.SKIPPED, attempts.REFUSED):
         made = replace(made, troubles=tuple(_keep(job, job.keeping, made, left)))
@@ -227,7 +227,7 @@ def _end(job: Job, made: Attempt, left: Sequence[RunView], say: Callable[[str], 
 
 
 def _keep(job: Job, keeping: Keeping, made: Attempt, left: Sequence[RunView]) -> Iterable[str]:
-    """Put the runs into the archive, and take out of it what is past its time. Returns what went wrong."""
+    """Upload the runs, and delete expired ones. Returns the problems."""
     for each in left:
         try:
             keeping.archive.put(each.run, keeping.retain, keeping.lock)
@@ -258,7 +258,7 @@ def _save(job: Job, made: Attempt) -> bytes:
 
 
 def _history(job: Job, theirs: Files | None = None) -> History:
-    """All attempts as they are written down by now."""
+    """All recorded attempts."""
     return attempt_log.history(job.name, (attempt_log.files(job.attempts), theirs or {}), _known(job))
 
 
@@ -274,7 +274,7 @@ def _metrics(job: Job) -> None:
 
 
 def _env(job: Job) -> dict[str, str]:
-    """What the command finds in its environment: this very drillproof, where its runs go, who signs them."""
+    """The environment of the command: this drillproof, the folder of its runs, who signs them."""
     ours = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     signer = {"DRILLPROOF_KEY": str(job.key.resolve())} if job.key else {}
     return {**ours, **signer, "DRILLPROOF_RUNS": str(job.runs.resolve()), "DRILLPROOF_WEBHOOK": ""}

@@ -1,4 +1,4 @@
-"""What somebody is told of an attempt or of a run: one JSON document (reports/schema/message.schema.json)."""
+"""The notification about an attempt or a run: one JSON document (reports/schema/message.schema.json)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from harness.reports.junit import label
 from harness.reports.metrics import figures as shown
 
 MOST = 20
-"""No more findings of one run are told; all are in its report."""
+"""Findings of one run in a notification, at most; its report has all of them."""
 
 
 def message(runs: Sequence[RunView], attempt: Attempt | None = None, kept_in: str = "") -> dict[str, Json]:
-    """What came of an attempt and of the runs that it left, or of a run that was made by hand."""
+    """The result of an attempt with its runs, or of runs alone."""
     verdict = attempt.verdict if attempt else worst(run.verdict for run in runs)
     return {
         "schema": 1,
@@ -35,19 +35,19 @@ def message(runs: Sequence[RunView], attempt: Attempt | None = None, kept_in: st
 
 
 def headline(runs: Sequence[RunView], attempt: Attempt | None = None) -> str:
-    """The whole in one line, the verdict first."""
-    told = [*map(_headline, runs)]
+    """The result in one line, the verdict first."""
+    parts = [*map(_headline, runs)]
     if attempt is None:
-        return "; ".join(told)
+        return "; ".join(parts)
     job = f"{attempt.verdict.name} {attempt.job}"
     if attempt.how != attempts.ENDED:
         job += f": it {attempts.HOW[attempt.how]}"
-    said = [each for each in (*told, attempt.detail, attempt.missed, *attempt.troubles) if each]
+    said = [each for each in (*parts, attempt.detail, attempt.missed, *attempt.troubles) if each]
     return one_line("; ".join([job, *said]))
 
 
 def why(runs: Iterable[RunView]) -> str:
-    """The first thing that was found wrong, in one line; "" for nothing."""
+    """The first problem, in one line; "" for none."""
     bad = (finding for run in runs for finding in run.findings if finding.verdict is not Verdict.PASS)
     problems = (problem for run in runs for problem in run.problems)
     return next((one_line(f"{each.verdict.name} {label(each)}: {each.detail}") for each in bad), next(problems, ""))
@@ -59,9 +59,9 @@ def _headline(run: RunView) -> str:
 
 
 def _run(run: RunView) -> dict[str, Json]:
-    told = [finding for finding in run.findings if finding.verdict is not Verdict.PASS]
-    praising = expects_findings(run.facts)  # figures of a recovery that was to be bad
-    figures = {name: None if praising else number(run.judged.get(name)) for name in ("rto_s", "rpo_s", "rpo_writes")}
+    bad = [finding for finding in run.findings if finding.verdict is not Verdict.PASS]
+    detection = expects_findings(run.facts)  # a bad recovery on purpose has no figures
+    figures = {name: None if detection else number(run.judged.get(name)) for name in ("rto_s", "rpo_s", "rpo_writes")}
     return {
         "run": run.run.name,
         "scenario": run.scenario,
@@ -70,8 +70,8 @@ def _run(run: RunView) -> dict[str, Json]:
         "stores": list(mapping(run.facts, "stores")),
         "verdict": run.verdict.value,
         **figures,
-        "findings": [_finding(each) for each in told[:MOST]],
-        "more": max(0, len(told) - MOST),
+        "findings": [_finding(each) for each in bad[:MOST]],
+        "more": max(0, len(bad) - MOST),
         "problems": list(run.problems),
         "not_proved": [text(each) for each in items(run.judged, "not_proved")],
         "markdown": markdown.render(run),

@@ -1,4 +1,4 @@
-"""A webhook: one HTTP POST of JSON to whoever wants to know. Its address may be a secret, and is never written out."""
+"""A webhook: one HTTP POST of JSON. Its URL may be a secret, and is never printed."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from harness.core.model import Json
 from harness.core.wait import NotYet, until
 
 WITHIN_S = 60
-"""For so long it is tried again where nobody answers, or says that it may be tried again."""
+"""How long to retry after no answer, or after one that permits a retry."""
 
 _EACH_S = 10
 _AGAIN = {408, 425, 429}
 _NO_ANSWER = {
-    requests.exceptions.SSLError: "its certificate is not trusted here",
-    requests.exceptions.ConnectTimeout: "it cannot be reached in time",
-    requests.exceptions.ReadTimeout: "it does not answer in time",
-    requests.exceptions.ConnectionError: "it cannot be reached",
+    requests.exceptions.SSLError: "its certificate is not trusted",
+    requests.exceptions.ConnectTimeout: "connection timed out",
+    requests.exceptions.ReadTimeout: "no answer in time",
+    requests.exceptions.ConnectionError: "it is unreachable",
 }
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where to tell it."""
+    """Where to send notifications."""
 
     url: str = field(repr=False)
-    secret: bytes = field(default=b"", repr=False)  # signs what is told; b"" for nothing
+    secret: bytes = field(default=b"", repr=False)  # signs notifications; b"" for no signature
 
     @property
     def name(self) -> str:
-        """What of its address may be written out."""
+        """The part of its URL that may be printed."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
 
-    def send(self, told: Mapping[str, Json], within_s: float = WITHIN_S) -> None:
-        """Tell it, and return once it was taken (2xx). HarnessError says why it was not."""
-        body = json.dumps(told, ensure_ascii=False).encode()
-        delivery = secrets.token_hex(16)  # the same whenever it is tried again, so that it counts once
+    def send(self, message: Mapping[str, Json], within_s: float = WITHIN_S) -> None:
+        """Send a message, and return when it was accepted (2xx). HarnessError if it was not."""
+        body = json.dumps(message, ensure_ascii=False).encode()
+        delivery = secrets.token_hex(16)  # the same for each retry, so that it counts once
         try:
             until(
                 lambda: self._post(body, delivery),
@@ -56,7 +56,7 @@ class Webhook:
                 every_s=min(2, within_s / 10),
             )
         except TimedOut as error:
-            raise HarnessError(f"the webhook {self.name} was not told: {error.last_seen}") from error
+            raise HarnessError(f"cannot notify the webhook {self.name}: {error.last_seen}") from error
 
     def _post(self, body: bytes, delivery: str) -> None:
         at = str(int(time.time()))
@@ -66,25 +66,25 @@ class Webhook:
         try:
             answer = requests.post(self.url, body, headers=headers, timeout=_EACH_S, allow_redirects=False)
         except requests.RequestException as error:
-            # Its own words hold the whole address.
+            # Its text contains the whole URL.
             said = next((said for kind, said in _NO_ANSWER.items() if isinstance(error, kind)), type(error).__name__)
             raise NotYet(said) from None
-        if answer.status_code in _AGAIN or answer.status_code >= 500:  # noqa: PLR2004 # its own trouble, not ours
+        if answer.status_code in _AGAIN or answer.status_code >= 500:  # noqa: PLR2004 # a problem of the server
             raise NotYet(f"it answered {answer.status_code}")
         if not answer.ok or answer.is_redirect:
-            raise HarnessError(f"the webhook {self.name} was not told: it answered {answer.status_code}")
+            raise HarnessError(f"cannot notify the webhook {self.name}: it answered {answer.status_code}")
 
 
 def signature(secret: bytes, at: str, body: bytes) -> str:
-    """What proves to the receiver who told it, and when: HMAC-SHA256 over the time, a dot, and the body."""
+    """Proves the sender and the time to the receiver: HMAC-SHA256 over the time, a dot, and the body."""
     return f"sha256={hmac.new(secret, at.encode() + b'.' + body, hashlib.sha256).hexdigest()}"
 
 
 def parse(url: str | None, secret_file: Path | None) -> Webhook | None:
-    """The webhook that a user names; None for none. Misconfigured if it is none."""
+    """The webhook, if a URL is given. Misconfigured if it is invalid."""
     if url is None:
         if secret_file:
-            raise Misconfigured("--webhook-secret signs what a webhook is told; name one with --webhook")
+            raise Misconfigured("--webhook-secret needs --webhook: it signs the notification")
         return None
     try:
         parts = urlsplit(url)
@@ -92,7 +92,7 @@ def parse(url: str | None, secret_file: Path | None) -> Webhook | None:
     except ValueError:
         good = False
     if not good or not url.isprintable() or " " in url:
-        raise Misconfigured("--webhook is no URL that can be told anything; write http(s)://HOST/PATH")
+        raise Misconfigured("--webhook is no valid URL; write http(s)://HOST/PATH")
     return Webhook(url, _secret(secret_file) if secret_file else b"")
 
 
@@ -100,7 +100,7 @@ def _secret(file: Path) -> bytes:
     try:
         found = file.read_bytes().strip(b"\r\n")
     except OSError as error:
-        raise Misconfigured(f"--webhook-secret {file} cannot be read: {error.strerror}") from error
+        raise Misconfigured(f"--webhook-secret: cannot read {file}: {error.strerror}") from error
     if not found:
-        raise Misconfigured(f"--webhook-secret {file} is empty")
+        raise Misconfigured(f"--webhook-secret: {file} is empty")
     return found
