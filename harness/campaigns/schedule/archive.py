@@ -95,7 +95,9 @@ class Pruned:
 class Archive:
     """A prefix of a bucket. Misconfigured if the bucket refuses a request."""
 
-    def __init__(self, place: BucketLocation, credentials: Credentials, signer: PrivateKey | None, known: Iterable[str]) -> None:
+    def __init__(
+        self, place: BucketLocation, credentials: Credentials, signer: PrivateKey | None, known: Iterable[str]
+    ) -> None:
         """Sends no request. `signer` signs uploads; entries by it and by `known` keys are trusted."""
         self.place = place
         self._client: S3Client = s3_client(place, credentials)
