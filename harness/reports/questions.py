@@ -84,11 +84,11 @@ def damage_in_words(what: Mapping[str, Json]) -> str:
 
 
 def noticed(told: Mapping[str, Json]) -> str:
-    """What a self-test came to: `119 of 120 sabotages noticed; among those missed: a row twice`."""
+    """The result of a self-test: `119 of 120 mutations detected; missed: a row twice`."""
     missed = [text(each, "name") for each in items(told, "missed")]
     seen = number(told, "noticed") or 0
-    said = f"{seen:,.0f} of {plural(seen + len(missed), 'sabotage')} noticed"
-    return f"{said}; among those missed: {', '.join(missed[:_FEW])}" if missed else said
+    said = f"{seen:,.0f} of {plural(seen + len(missed), 'mutation')} detected"
+    return f"{said}; missed: {', '.join(missed[:_FEW])}" if missed else said
 
 
 _COUNTED: Mapping[str, Callable[[int], str]] = {

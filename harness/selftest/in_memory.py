@@ -54,14 +54,14 @@ class MemberState:
     tables: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
     ledger: list[Row] = field(default_factory=list)
     healthy: bool = True
-    hiccups: bool = False  # every second answer about its health is no
+    hiccups: bool = False  # every second answer about its health is "unhealthy"
     asked: int = 0
     writable: bool = True
     balances: dict[str, int] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
     settings: str = "as made"
     corrupt: bool = False
-    index: tuple[Reason, str] | None = None  # what an index has otherwise than its table
+    index: tuple[Reason, str] | None = None  # how an index differs from its table
     index_corrupt: bool = False
     kept_on_disk: bool = True  # whether what it holds outlives a restart
     shows_new_writes: bool = True
@@ -183,7 +183,7 @@ DEFINITIONS = (
     "grants app",
     "user app",
 )
-"""What a store in memory has beside rows."""
+"""The definitions of a store in memory."""
 
 
 class MemoryStore:
@@ -210,12 +210,12 @@ class MemoryStore:
             state.ledger, state.balances = [], opening_balances()
 
     def health(self, member: str) -> Health:
-        """Well unless the world says otherwise."""
+        """Healthy, unless the world says otherwise."""
         state = self._state(member)
         state.asked += 1
-        well = state.healthy and not (state.hiccups and state.asked % 2 == 0)
-        reasons = () if well else (Reason.MemberUnhealthy,)
-        return Health(well, "well" if well else "unwell", "member", f"id-{member}", reasons)
+        healthy = state.healthy and not (state.hiccups and state.asked % 2 == 0)
+        reasons = () if healthy else (Reason.MemberUnhealthy,)
+        return Health(healthy, "healthy" if healthy else "unhealthy", "member", f"id-{member}", reasons)
 
     def digest(self, member: str) -> Reading:
         """A sum of hashes over the rows of each table, and the member's own settings."""
@@ -241,11 +241,11 @@ class MemoryStore:
         return MemoryWriter(self._world, self.name)
 
     def ledger(self, member: str) -> Iterator[Row]:
-        """The rows as they stand."""
+        """The rows."""
         yield from list(self._state(member).ledger)
 
     def balances(self, member: str) -> Mapping[str, int]:
-        """The accounts as they stand."""
+        """The balances."""
         return dict(self._state(member).balances)
 
     def recover(self) -> None:
@@ -258,18 +258,18 @@ class MemoryStore:
 
 
 class MemoryService:
-    """A service on the first store, which says of a login what its world does."""
+    """A service on the first store. The result of a login is that of its world."""
 
     name = "portal"
     pods = ("portal-0",)
 
     def __init__(self, world: World) -> None:
-        """It runs from now on."""
+        """Start the service."""
         self._world = world
         world.services = self.pods
 
     def login(self, earlier: str = "") -> tuple[Login, str]:
-        """As the world has it; an earlier token is the id of its key."""
+        """The login of the world; an earlier token is the ID of its key."""
         login, earlier_key = self._world.login, "holds" if earlier in self._world.login.keys else "its key is gone"
         return replace(login, earlier=earlier_key if earlier else ""), login.signed_by
 
@@ -337,7 +337,7 @@ class MemoryEngine:
 
 @dataclass(frozen=True)
 class MemoryLoss:
-    """The fault: everything is gone. With `really` false it only says so."""
+    """The fault: everything is lost. Without `really` it does nothing."""
 
     world: World
     really: bool = True
@@ -345,12 +345,12 @@ class MemoryLoss:
     needs: tuple[str, ...] = ()
 
     def inject(self, target: Target) -> None:
-        """Lose it."""
+        """Lose everything."""
         if self.really:
             self.world.alive = False
 
     def damage(self, target: Target) -> Mapping[str, str]:
-        """Every volume that is no longer there."""
+        """Every volume that is gone."""
         now = {volume.volume_uid for volume in target.cluster.volumes(target.namespace)}
         gone = {volume.claim: "gone" for volume in target.volumes_before if volume.volume_uid not in now}
         if not gone:
@@ -358,7 +358,7 @@ class MemoryLoss:
         return gone
 
     def undo(self, target: Target) -> None:
-        """The loss stays; there is nothing to take away."""
+        """Nothing to undo."""
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def words_of(event: Event) -> str:
             if data.get("there") is False
             else f"at the fence {_count(data, 'stopped', 'packet')} stopped, {text(data.get('escaped'))} escaped"
         ),
-        "selftest": lambda: f"the checks were tried on a spoilt recovery: {noticed(data)}",
+        "selftest": lambda: f"self-test in memory: {noticed(data)}",
         "write": lambda: f"new write on {text(data.get('store'))} {'' if data.get('committed') else 'NOT '}committed",
         "listing": lambda: f"the source holds {_count(data, 'objects', 'object')} ({text(data.get('when'))})",
         "fetched": lambda: f"{_count(data, 'objects', 'object')}, {_size(data.get('bytes'))} fetched",

@@ -383,7 +383,7 @@ def test_where_the_recovery_failed_pods_that_are_not_ready_say_why(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     why = "mysql-1 Running: mysql CrashLoopBackOff, ended with 1 (failed to open snapshot: CRC mismatch)"
-    monkeypatch.setattr(Deployment, "unwell", lambda _: (why,))
+    monkeypatch.setattr(Deployment, "not_ready", lambda _: (why,))
     notice = ExpectedFinding("drill-finished", Reason.RecoveryFailed, causes=(Reason.SnapshotCorrupted,))
     objectives = Objectives(rto_s=0.1)
     monkeypatch.setattr("harness.core.timeouts.READ_S", 0.2)

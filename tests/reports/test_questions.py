@@ -45,8 +45,8 @@ def test_each_question_is_answered_with_its_evidence(tmp_path: Path) -> None:
 def test_self_tests_are_told_of_both_tiers(tmp_path: Path) -> None:
     told = answered(sample_runs.passed(tmp_path / "run"))["self-test"].said
     assert told == (
-        "right before this drill, in memory: 120 of 120 sabotages noticed",
-        "on real databases (mysql, postgres, consul), 2026-01-01, commit c92672c4f1: 164 of 164 sabotages noticed",
+        "right before this drill, in memory: 120 of 120 mutations detected",
+        "on real databases (mysql, postgres, consul), 2026-01-01, commit c92672c4f1: 164 of 164 mutations detected",
     )
     assert "selftest.noticed" not in html.render(run_view.read(tmp_path / "run"))
 
@@ -62,7 +62,7 @@ def test_a_self_test_that_never_was_is_not_passed_over(tmp_path: Path) -> None:
 def test_what_a_self_test_missed_is_named() -> None:
     missed: Json = [{"way": "live", "store": "mysql", "name": f"a row {n} times", "missed": "-"} for n in range(2, 7)]
     assert questions.noticed({"noticed": 95, "missed": missed}) == (
-        "95 of 100 sabotages noticed; among those missed: a row 2 times, a row 3 times, a row 4 times"
+        "95 of 100 mutations detected; missed: a row 2 times, a row 3 times, a row 4 times"
     )
 
 
@@ -175,7 +175,7 @@ LINES: tuple[tuple[str, dict[str, Json], str], ...] = (
     (
         "selftest",
         {"tier": "rehearsed", "noticed": 120, "missed": []},
-        "the checks were tried on a spoilt recovery: 120 of 120 sabotages noticed",
+        "self-test in memory: 120 of 120 mutations detected",
     ),
     ("end", {}, ""),
 )

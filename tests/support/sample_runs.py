@@ -93,7 +93,7 @@ PASSED = (
     ("objectives-met", "RTO 57.1 s, objective 600 s"),
     ("objectives-met", "RPO 29.4 s, objective 300 s"),
     ("fence-held", "no packet left; 12 were stopped"),
-    ("self-test", "all 120 sabotages of a good recovery were noticed"),
+    ("self-test", "the self-test detected all 120 mutations of a good recovery"),
     ("evidence-signed", "as signed when the drill ended, by key 5f1c0de0"),
 )
 _REASONS = {

@@ -506,7 +506,7 @@ def test_a_move_that_is_interrupted_before_the_target_is_touched_lets_the_source
     assert of(one, "Deployment")["spec"]["replicas"] == 2
 
 
-def test_every_sabotage_of_a_move_is_noticed() -> None:
+def test_every_mutation_of_a_migration_is_detected() -> None:
     outcomes = runner.in_memory_self_test_of_migrations()
     assert outcomes["missed"] == []
     assert outcomes["noticed"] == len(mutations.JOURNAL_MUTATIONS) + len(mutations.TAMPERINGS)

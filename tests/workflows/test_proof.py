@@ -195,7 +195,7 @@ def test_the_source_is_listed_again_even_where_the_proof_broke(prove: Callable[.
     assert "source-unchanged" not in {each[0] for each in red(run)}
 
 
-def test_every_sabotage_of_a_proof_is_noticed(tmp_path: Path) -> None:
+def test_every_mutation_of_a_proof_is_detected(tmp_path: Path) -> None:
     outcomes = runner.in_memory_self_test_of_proofs()
     assert outcomes["missed"] == []
     assert outcomes["noticed"] == len(mutations.JOURNAL_MUTATIONS) + len(mutations.TAMPERINGS)
