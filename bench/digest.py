@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from bench import consul_bench, mysql_bench, postgres_bench
 from bench.timing import Seconds
 from harness.workflows.drill.drill import Parts
-from harness.workloads.consul.adapter import PORT, Consul
+from harness.workloads.consul.adapter import Consul
 from harness.workloads.custos import NAMESPACE
 from harness.workloads.mysql.adapter import MySQL
 from harness.workloads.postgres.adapter import Postgres
@@ -46,7 +46,7 @@ def _seconds(parts: Parts, store: object) -> Mapping[str, Seconds]:
                 return postgres_bench.seconds(sql)
         case Consul():
             token = parts.deployment.credentials[store.name]["management-token"]
-            with parts.cluster.forward(NAMESPACE, store.members[0], PORT) as address:
+            with parts.cluster.forward(NAMESPACE, store.members[0], Consul.port) as address:
                 return {"kv": consul_bench.measure(address, token, store.members[0])}
         case _:
             raise TypeError(f"no scan is known for {store}")

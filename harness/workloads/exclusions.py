@@ -1,4 +1,4 @@
-"""What is not compared, and why, of everything in one place. All else must be equal."""
+"""Everything that is not compared, and why. Everything else must be equal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 def _mysql() -> Pairs:
-    ledger = ((catalog.LEDGER, "the drill's own writes; the ledger's checks judge its rows"),)
-    accounts = tuple((name, "what these writes move; `transfers-whole` judges its rows") for name in catalog.ACCOUNTS)
+    ledger = ((catalog.LEDGER, "the drill's own writes; the ledger's checks compare its rows"),)
+    accounts = tuple((name, "changed by these writes; `transfers-whole` compares them") for name in catalog.ACCOUNTS)
     catalogs = ((f"{kind}: {name}", why) for kind, name, why in catalog.EXCLUDED)
     return (*ledger, *accounts, *catalogs, *indexes.EXCLUDED)
 
@@ -43,4 +43,4 @@ EXCLUSIONS: Mapping[str, Pairs] = {
     "consul": _consul(),
     "objects": object_digest.EXCLUDED,
 }
-"""By store, and for the objects of the namespace: what, and why."""
+"""By store, and for the namespace's objects: what is excluded, and why."""

@@ -22,8 +22,6 @@ from harness.workloads.consul.statement import execute
 from harness.workloads.consul.writer import WRITE_S, ConsulWriter
 from harness.workloads.health import Problem, health_of
 
-PORT = 8500
-
 LAG_S = 2.0
 """Seconds that a healthy server may be behind the leader; on one machine it is milliseconds."""
 
@@ -37,6 +35,8 @@ class Consul:
     name = "consul"
     members = MEMBERS
     secret_keys: ClassVar[tuple[str, ...]] = ("management-token", "gossip-key")
+    port = 8500
+    server_class = Server
     secret_kinds: ClassVar[Mapping[str, str]] = {"management-token": "uuid", "gossip-key": "gossip"}
 
     def __init__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str]) -> None:
@@ -48,9 +48,9 @@ class Consul:
     @contextlib.contextmanager
     def _server(self, member: str, within_s: float = READ_S, consistency: str = "stale") -> Iterator[Server]:
         with (
-            self._cluster.forward(self._namespace, member, PORT) as address,
+            self._cluster.forward(self._namespace, member, self.port) as address,
             contextlib.closing(
-                Server(member, address, self._token, within_s=within_s, consistency=consistency)
+                self.server_class(member, address, self._token, within_s=within_s, consistency=consistency)
             ) as server,
         ):
             yield server
@@ -142,7 +142,7 @@ class Consul:
 
     def reference_digest(self, member: str) -> dict[str, str]:
         """The keys on this server, hashed in another way, by the digest's names of parts."""
-        with self._itself(member), self._cluster.forward(self._namespace, member, PORT) as address:
+        with self._itself(member), self._cluster.forward(self._namespace, member, self.port) as address:
             return reference_digest(address, self._token)
 
     def mend(self) -> None:

@@ -5,13 +5,12 @@ drillproof adds only the ledger and its accounts, below `drillproof/`.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from harness.core.errors import HarnessError
 from harness.core.ports import Cluster, Dataset
 from harness.workloads.consul.adapter import Consul
-from harness.workloads.consul.server import READ_S, Server
+from harness.workloads.consul.server import Server
 from harness.workloads.external import PASSWORD, no_data
 from harness.workloads.external import Server as Described
 
@@ -26,21 +25,13 @@ class _Open(Server):
 class ExternalConsul(Consul):
     """Implements `harness.core.ports.Datastore` for a user's servers."""
 
+    server_class = _Open
+
     def __init__(self, cluster: Cluster, namespace: str, server: Described, secret: Mapping[str, str]) -> None:
         """`secret` has the management token, if there are ACLs."""
-        self.name, self.members = server.name, server.members
+        self.name, self.members, self.port = server.name, server.members, server.port
         super().__init__(cluster, namespace, {"management-token": secret.get(PASSWORD, "")})
         self._described = server
-
-    @contextlib.contextmanager
-    def _server(self, member: str, within_s: float = READ_S, consistency: str = "stale") -> Iterator[Server]:
-        with (
-            self._cluster.forward(self._namespace, member, self._described.port) as address,
-            contextlib.closing(
-                _Open(member, address, self._token, within_s=within_s, consistency=consistency)
-            ) as server,
-        ):
-            yield server
 
     def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
         """Add the accounts. HarnessError if the application has no keys."""

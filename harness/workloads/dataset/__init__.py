@@ -1,1 +1,1 @@
-"""Known data: from a description, a seed and a size, the same rows for ever."""
+"""Known data: the same description, seed and size always give the same rows."""

@@ -1,7 +1,7 @@
-"""How the values of one column of known data are made: one class for each `kind` of a dataset.toml.
+"""Generates the values of one column of known data: one class for each `kind` of a dataset.toml.
 
-Values are a pure function of the column's random and the row number. Columns are made in chunks, since choosing a
-thousand values at once is what makes pure Python fast enough.
+Values are a pure function of the column's seeded random and the row number. Columns are generated in chunks: choosing a
+thousand values at once makes pure Python fast enough.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ _FRACTION = (1 << _FRACTION_BITS) - 1
 
 
 class Column(Protocol):
-    """Makes the values of a column."""
+    """Generates the values of a column."""
 
     def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
-        """The values of the rows `first` to `first + count - 1`; `dice` is this chunk's own."""
+        """The values of the rows `first` to `first + count - 1`; `random` belongs to this chunk."""
 
 
 class Key(Column, Protocol):
-    """A column whose value follows from the row number alone, so that other tables can refer to it."""
+    """A column whose value depends on the row number alone, so that other tables can refer to it."""
 
     def at(self, row: int) -> object:
         """The value of row `row`, counted from 0."""
+
+    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # `at` needs none
+        return [self.at(row) for row in range(first, first + count)]
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Serial:
 
 
 @dataclass(frozen=True)
-class Uuid:
-    """UUIDs of version 7: unique, and rising with the row number, as a bulk load likes its keys."""
+class Uuid(Key):
+    """UUIDs of version 7: unique, and increasing with the row number, which makes bulk loads fast."""
 
     permutation: Permutation
     binary: bool
@@ -64,12 +67,9 @@ class Uuid:
             return bytes.fromhex(value)
         return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
 
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # `at` has its own
-        return [self.at(row) for row in range(first, first + count)]
-
 
 @dataclass(frozen=True)
-class Label:
+class Label(Key):
     """A name made of {n} (from 1 up), {high} and {low} (n in words of 16 bits), {hex} (unique) and {of} (in turn)."""
 
     permutation: Permutation
@@ -82,13 +82,10 @@ class Label:
             n=n, high=n >> 16, low=n & 0xFFFF, hex=f"{self.permutation(row):016x}", of=self.of[row % len(self.of)]
         )
 
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # `at` has its own
-        return [self.at(row) for row in range(first, first + count)]
-
 
 @dataclass(frozen=True)
 class AnyOf:
-    """One of the choices by chance; a choice named twice is twice as likely."""
+    """A random choice; a choice that occurs twice is twice as likely."""
 
     of: tuple[object, ...]
 
@@ -98,24 +95,21 @@ class AnyOf:
 
 
 @dataclass(frozen=True)
-class InTurn:
-    """The choices one after the other, again and again."""
+class InTurn(Key):
+    """The choices in turn."""
 
     of: tuple[object, ...]
 
     def at(self, row: int) -> object:
         return self.of[row % len(self.of)]
 
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # nothing left to chance
-        return [self.at(row) for row in range(first, first + count)]
-
 
 @dataclass(frozen=True)
 class Ref:
     """A key of another table's rows.
 
-    `any`: by chance. `turn`: one after the other. `block`: the children lie evenly in the order of their parents. Two
-    columns, one `block` and one `turn`, make pairs that never repeat, as long as a block is no longer than a turn.
+    `any`: random. `turn`: in turn. `block`: the children are spread evenly in the order of their parents. Two columns,
+    one `block` and one `turn`, give pairs that never repeat, if a block is not longer than a turn.
     """
 
     to: Key

@@ -1,6 +1,6 @@
-"""Known data: what a drill puts into the stores before the disaster, and expects back after it.
+"""Known data: what a drill loads into the stores before the disaster, and expects back after it.
 
-It follows from a seed and a size alone, and is made in a stream: memory does not grow with the size.
+They depend on a seed and a size alone, and are generated in a stream: memory does not grow with the size.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SAMPLE_ROWS = 256
 
 @dataclass(frozen=True)
 class KnownData:
-    """Implements `harness.core.ports.Dataset`. Make it with `load`."""
+    """Implements `harness.core.ports.Dataset`. Create it with `load`."""
 
     seed: int
     size: str
@@ -79,8 +79,8 @@ class KnownData:
         return self._of(store)[table]
 
 
-def nothing(seed: int, size: str) -> KnownData:
-    """No known data for any store: an application of the user's has its own."""
+def empty(seed: int, size: str) -> KnownData:
+    """No known data, for a user's application, which has its own."""
     return KnownData(seed, size, {})
 
 
@@ -89,13 +89,13 @@ def load(fixtures: Path, seed: int, size: str) -> KnownData:
     if size not in SIZES:
         raise Misconfigured(f"unknown size `{size}`; choose one of {', '.join(SIZES)}")
     own = fixtures / "words.toml"
-    words = read_words(own if own.exists() else resources.fixtures() / own.name)  # another application may take ours
+    words = read_words(own if own.exists() else resources.fixtures() / own.name)  # or the built-in words
     files = {path.parent.name: path for path in sorted(fixtures.glob("*/dataset.toml"))}
     for folder in (resources.fixtures() / path.name for path in sorted(fixtures.iterdir()) if path.name not in files):
-        if (folder / "dataset.toml").exists():  # another application may have a store of ours
+        if (folder / "dataset.toml").exists():  # an application can have a built-in store
             files[folder.name] = folder / "dataset.toml"
     if not files:
-        raise Misconfigured(f"{fixtures}: no store here has a dataset.toml")
+        raise Misconfigured(f"{fixtures}: no store has a dataset.toml; add one for each store")
     return KnownData(
         seed,
         size,

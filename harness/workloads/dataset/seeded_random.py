@@ -1,7 +1,7 @@
-"""Chance that can be repeated for ever.
+"""Reproducible random values.
 
-It comes from SHAKE-128, whose output is fixed by its standard, so the same name gives the same chance on every machine
-and in every version of Python, which `random` does not promise.
+They come from SHAKE-128, whose output is standardised, so the same name gives the same values on every machine and in
+every version of Python, which `random` does not guarantee.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashlib import shake_128
 
 @dataclass(frozen=True)
 class SeededRandom:
-    """Repeatable chance under one name; other names give unrelated chance."""
+    """Reproducible random values of one name; those of other names are unrelated."""
 
     name: str
 
@@ -31,14 +31,14 @@ class SeededRandom:
 
 @dataclass(frozen=True)
 class Permutation:
-    """Gives every number below 2**64 another one: looks like chance, never repeats."""
+    """A permutation of the numbers below 2**64: the results look random and never repeat."""
 
     random: SeededRandom
 
     @cached_property
     def _step(self) -> tuple[int, int]:
         factor, offset = self.random.words(2)
-        return factor | 1, offset  # multiplying by an odd number can be undone, so no two numbers meet
+        return factor | 1, offset  # multiplying by an odd number is invertible, so no two results are equal
 
     def __call__(self, number: int) -> int:
         factor, offset = self._step
