@@ -99,7 +99,7 @@ def gc(
     if existing.context:
         removed = preflight.gc(existing.context, existing.kubeconfig, existing.config)
     else:
-        removed = (gc_module.remove(cluster),) if cluster else gc_module.gc()
+        removed = (gc_module.gc_cluster(cluster),) if cluster else gc_module.gc()
     if as_json:
         output.document(list(removed))
     else:

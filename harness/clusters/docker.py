@@ -1,4 +1,4 @@
-"""The docker command, bound to one engine. Everything that drillproof makes carries its label."""
+"""The docker command, bound to one engine. Everything that drillproof creates has its label."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Docker:
     def __call__(
         self, *args: str, within_s: float = 60, check: bool = True, secrets: Mapping[str, str] | None = None
     ) -> str:
-        """Run docker with `args`, return its trimmed output. `secrets` are handed over by environment, not argv."""
+        """Run docker with `args`, return its trimmed output. `secrets` go by the environment, not by argv."""
         env = {**self.env, **(secrets or {})}
         return run([self.binary, *args], env=env, within_s=within_s, check=check).stdout.strip()
 
@@ -36,12 +36,12 @@ class Docker:
         path = f"{self.binary.parent}{os.pathsep}{self.engine.get('PATH', os.environ.get('PATH', ''))}"
         return {**self.engine, "PATH": path}
 
-    def listed(self, *args: str) -> tuple[str, ...]:
-        """The lines of a listing."""
+    def lines(self, *args: str) -> tuple[str, ...]:
+        """The lines that a command prints."""
         return tuple(self(*args).splitlines())
 
     def label(self, kind: str, name: str) -> str | None:
-        """Whose a container, network or volume is: our label's value, "" for a stranger's, None if there is none."""
+        """The label's value on a container, network or volume: "" if it lacks the label, None if it does not exist."""
         labels = ".Config.Labels" if kind == "container" else ".Labels"
         template = f'{{{{with {labels}}}}}{{{{index . "{LABEL}"}}}}{{{{end}}}}'
         found = run(

@@ -1,4 +1,4 @@
-"""What a site stands on: a cluster that is made for the drill, or one that is there and not ours."""
+"""Where a run happens: clusters created for it, or an existing cluster that is shared with others."""
 
 from __future__ import annotations
 
@@ -7,63 +7,63 @@ from typing import Protocol
 
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero import VeleroEngine
-from harness.clusters.fence import PacketCounts
+from harness.clusters.isolation import PacketCounts
 from harness.core.model import Json
 from harness.core.ports import Cluster, Machines
 from harness.workloads.deployment import Deployment
 
 
 class EnvironmentCluster(Cluster, Protocol):
-    """What a site asks of its cluster beside what a drill does."""
+    """What a run's environment needs of a cluster, in addition to what a drill does."""
 
     @property
     def kubeconfig(self) -> Path:
-        """By which users' hooks come to it, and to no other one."""
+        """Leads users' hooks to this cluster only."""
 
     @property
     def store(self) -> ObjectStore:
-        """The object store; there only after `up`."""
+        """The object store; available after `up`."""
 
     @property
     def machines(self) -> Machines:
-        """What lies below it."""
+        """Its nodes and object store."""
 
     @property
-    def beside(self) -> EnvironmentCluster:
-        """A second cluster with the same object store; nothing is made yet."""
+    def second(self) -> EnvironmentCluster:
+        """A second cluster with the same object store; not created yet."""
 
     def down(self, *, keep_store: bool = False) -> None:
-        """Remove what was made, but for the object store if that is to be kept. May be called twice."""
+        """Remove what was created, except the object store if that is to be kept. May be called twice."""
 
     def release(self) -> None:
-        """Leave it standing for whoever comes next."""
+        """Unlock it and leave it running."""
 
-    def is_whole(self) -> bool:
-        """Whether the next drill can begin with what the last one left here."""
+    def is_reusable(self) -> bool:
+        """Whether the next drill can use it as it is."""
 
-    def escapes(self) -> PacketCounts | None:
-        """What its fence stopped, and what got past it; None where there is no fence."""
+    def packet_counts(self) -> PacketCounts | None:
+        """What network isolation blocked, and what escaped; None without network isolation."""
 
 
 class Environment(Protocol):
-    """Where clusters come from: this machine (`clusters.local`) or a context (`workflows.drill.shared_cluster`)."""
+    """Provides clusters: on this machine (`clusters.local`) or by a context (`workflows.drill.shared_cluster`)."""
 
     @property
     def kubectl(self) -> Path:
         """The program."""
 
     @property
-    def fenced(self) -> bool:
-        """Whether a fence is around its clusters."""
+    def isolated(self) -> bool:
+        """Whether its clusters have network isolation."""
 
     def cluster(self, name: str) -> EnvironmentCluster:
-        """The cluster of this name; nothing is made yet."""
+        """The cluster of this name; not created yet."""
 
     def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> VeleroEngine:
-        """What takes the backups of a run."""
+        """The backup engine of a run."""
 
-    def fitted(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:
-        """A deployment as it has to be there."""
+    def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:
+        """The deployment as this cluster needs it."""
 
     def facts(self) -> dict[str, Json]:
-        """What a report says of it all."""
+        """What run.json says of the environment."""

@@ -1,9 +1,9 @@
-"""What a drill needs before it can begin: an engine, images, programs, and room on the disk."""
+"""The environment on this machine: an engine, images, programs and disk space."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,22 +17,26 @@ from harness.clusters.images.images import ImageProvider, PreparedImages
 from harness.clusters.kind import KindCluster, Programs
 from harness.clusters.lock import Lock
 from harness.core import resources
+from harness.core.errors import HarnessError, Misconfigured
 from harness.core.model import Json
 from harness.core.paths import cache, require_disk_space, state
 from harness.workloads.deployment import Deployment
 
 IMAGES_BYTES = 8_000_000_000
-"""Images, nodes and platform of one cluster; what a first build needs on top is asked for by the build."""
+"""Images, nodes and platform of one cluster."""
+
+
+PULL_S = 900.0
 
 
 @dataclass(frozen=True)
 class LocalEnvironment:
-    """All of it, made ready. Implements `harness.clusters.environment.Environment`."""
+    """All of it, ready for use. Implements `harness.clusters.environment.Environment`."""
 
     engine: Engine
     versions: versions.Versions
     ready: PreparedImages
-    more: tuple[str, ...] = ()  # images of the engine's that its clusters have beside ours
+    extra_images: tuple[str, ...] = ()  # of the engine, loaded onto the nodes
 
     @property
     def programs(self) -> Programs:
@@ -45,8 +49,8 @@ class LocalEnvironment:
         return self.ready.tools.kubectl
 
     @property
-    def fenced(self) -> bool:
-        """Around each of them."""
+    def isolated(self) -> bool:
+        """Always."""
         return True
 
     @property
@@ -62,7 +66,7 @@ class LocalEnvironment:
         return Release(self.ready.tools.velero, refs["velero"], refs["velero-plugin-for-aws"], checker)
 
     def cluster(self, name: str) -> KindCluster:
-        """The cluster of this name; nothing is made yet."""
+        """The cluster of this name; not created yet."""
         return KindCluster(
             name,
             self.programs,
@@ -70,7 +74,7 @@ class LocalEnvironment:
             minio_image=self.ready.minio,
             topology=resources.clusters(),
             state=state(),
-            images=self.more,
+            images=self.extra_images,
         )
 
     def backup_engine(
@@ -79,27 +83,27 @@ class LocalEnvironment:
         uploader: str,
         run: str,  # noqa: ARG002 # of the seam
     ) -> VeleroEngine:
-        """What takes the backups of a run: Velero, all whose backups are ours."""
+        """Velero; all of its backups are the run's."""
         return VeleroEngine(cluster, lambda: cluster.store, self.release, uploader=uploader)
 
-    def fitted(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # of the seam
-        """As its manifests say: the cluster was made for it."""
+    def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # of the seam
+        """Unchanged: the cluster was created for it."""
         return deployment
 
     def facts(self) -> dict[str, Json]:
-        """What a report says of them."""
+        """What run.json says of the environment."""
         docker = self.engine.run("version", "--format", "{{.Server.Version}}")
-        whose = "private" if self.engine.private else "the machine's own"
+        owner = "private" if self.engine.private else "the machine's own"
         return {
             "kubernetes": self.versions.kubernetes,
-            "docker": f"{docker} ({whose})",
+            "docker": f"{docker} ({owner})",
             "node image": self.ready.node,
             "images": {name: asdict(image) for name, image in self.ready.images.items()},
         }
 
 
 def prepare(mode: str, mirror: str | None, say: Callable[[str], None], extras: Sequence[str] = ()) -> LocalEnvironment:
-    """Make all of it ready, with these `extras` of versions.toml. Misconfigured where the user has to do something."""
+    """Prepare all of it, with these `extras` of versions.toml. Misconfigured where the user has to do something."""
     pinned = versions.load(resources.clusters() / "versions.toml")
     require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
     engine = ensure_engine(cache())
@@ -113,12 +117,39 @@ def images(
     mirror: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> ImageProvider:
-    """The images as the pins want them; nothing is made yet."""
+    """The images that the pins name; not built or pulled yet."""
     return ImageProvider(
         engine, pinned, resources.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say
     )
 
 
 def is_building() -> bool:
-    """Whether a living process is making images now."""
+    """Whether a process is building images now."""
     return Lock(cache() / "images.lock").is_held()
+
+
+def with_images(environment: LocalEnvironment, wanted: Mapping[str, str]) -> LocalEnvironment:
+    """The environment with every `wanted` image on its nodes; each is given with the pod that needs it.
+
+    Misconfigured as `pull_missing`.
+    """
+    included = [ref for image in environment.versions.images.values() for ref in (image.ref, *image.also)]
+    return replace(environment, extra_images=pull_missing(environment.docker, wanted, included))
+
+
+def pull_missing(docker: Docker, images: Mapping[str, str], included: Collection[str]) -> tuple[str, ...]:
+    """Pull what the engine lacks of the images that the nodes do not include, and name these. Misconfigured."""
+    missing = tuple(sorted(images.keys() - set(included)))
+    for image in missing:
+        try:
+            docker("image", "inspect", "--format={{.Id}}", image)
+        except HarnessError:
+            try:
+                docker("pull", "--quiet", image, within_s=PULL_S)
+            except HarnessError as error:
+                why = str(error).splitlines()[-1]
+                raise Misconfigured(
+                    f"the engine lacks the image {image} (of {images[image]}) and cannot pull it: {why}; load it with "
+                    "`docker load`"
+                ) from error
+    return missing

@@ -1,4 +1,4 @@
-"""The object store: MinIO in a container beside the cluster, with a volume of its own, so that it outlives it."""
+"""The object store: MinIO in its own container, with its own volume, so that it outlives the cluster."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Minio:
         return f"{self.network.name}-store"
 
     def up(self) -> ObjectStore:
-        """Start it, or find it, and return when its bucket is there. Misconfigured if a stranger has its name."""
+        """Start it if need be, and return when its bucket exists. Misconfigured if something else has its name."""
         owner = self.docker.label("container", self.name)
         for kind, name, whose in (("container", self.name, owner), ("volume", self.volume, self._volume_owner())):
             if whose not in (None, self.network.cluster):
-                raise Misconfigured(f"a {kind} {name} exists that drillproof did not make; remove it")
+                raise Misconfigured(f"a {kind} {name} exists that drillproof did not create; remove it")
         if owner is None:
             self._create()
         else:
@@ -51,13 +51,13 @@ class Minio:
         until(lambda: _make_bucket(store), waited_for=f"MinIO at {store.outside}", within_s=60, every_s=0.3)
         return store
 
-    def is_there(self) -> bool:
-        """Whether its container is there and ours."""
+    def exists(self) -> bool:
+        """Whether its container exists, with our label."""
         return self.docker.label("container", self.name) == self.network.cluster
 
     def down(self) -> None:
-        """Remove it with all backups in it, if it is ours."""
-        if self.is_there():
+        """Remove it with all backups in it, if drillproof created it."""
+        if self.exists():
             self.docker("rm", "--force", "--volumes", self.name)
         if self._volume_owner() == self.network.cluster:
             self.docker("volume", "rm", self.volume)
@@ -69,16 +69,11 @@ class Minio:
         mine = f"--label={LABEL}={self.network.cluster}"
         self.docker("volume", "create", mine, self.volume)
         keys = {"MINIO_ROOT_USER": secrets.token_hex(8), "MINIO_ROOT_PASSWORD": secrets.token_hex(20)}
-        # It asks no resolver and looks for no updates: it has no business outside.
+        # No resolver and no updates: it needs nothing outside.
         self.docker(
             *("run", "--detach", "--pull=never", "--name", self.name, mine, "--dns=127.0.0.1"),
-            *(
-                "--network",
-                self.network.name,
-                "--ip",
-                self.network.address(_ADDRESS),
-                f"--publish=127.0.0.1:{_free_port()}:9000",
-            ),
+            *(f"--network={self.network.name}", f"--ip={self.network.address(_ADDRESS)}"),
+            f"--publish=127.0.0.1:{_free_port()}:9000",
             *("--volume", f"{self.volume}:/data", "--env=MINIO_ROOT_USER", "--env=MINIO_ROOT_PASSWORD"),
             *("--env=MINIO_UPDATE=off", "--env=MINIO_BROWSER=off", "--entrypoint=minio", self.image),
             *("server", "/data"),

@@ -14,9 +14,9 @@ _ROUTES = Path("/proc/net/route")
 
 @dataclass(frozen=True)
 class Network:
-    """A bridge of its own for the cluster `cluster`: IPv4 only, so that there is one way out to fence.
+    """The bridge of one cluster: IPv4 only, so that there is one way out to block.
 
-    Addresses .2 to .62 are for nodes, which number their pod networks by them; .250 is the store's.
+    Addresses .2 to .62 are for nodes, which number their pod networks by them; .250 is the object store's.
     """
 
     docker: Docker
@@ -29,7 +29,7 @@ class Network:
 
     @property
     def bridge(self) -> str:
-        """The interface on the engine's host, known beforehand, so that the fence can be there first."""
+        """The interface on the engine's host, known in advance, so that it can be isolated before it exists."""
         return f"dp-{self._hash():08x}"
 
     @property
@@ -39,11 +39,11 @@ class Network:
 
     @property
     def owner(self) -> str | None:
-        """Whose network has this name: a cluster of ours, "" for a stranger's, None for nobody's."""
+        """The cluster that a network of this name belongs to: "" for one of others, None if there is none."""
         return self.docker.label("network", self.name)
 
     def subnet(self) -> str:
-        """The network's address range. ToolFailed if it is not there."""
+        """The network's address range. ToolFailed if it does not exist."""
         return self.docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", self.name)
 
     def address(self, number: int) -> str:
@@ -51,7 +51,7 @@ class Network:
         return f"{self.subnet().rsplit('.', 1)[0]}.{number}"
 
     def up(self) -> None:
-        """Make it if it is not there, in a range that nobody uses."""
+        """Create it in an unused range, unless it exists."""
         if self.owner is not None:
             return
         taken = _routed()
@@ -66,10 +66,10 @@ class Network:
                 refused = str(error)
             else:
                 return
-        raise Misconfigured(f"no free network range for the drill in 10.211.0.0/16; docker says: {refused}")
+        raise Misconfigured(f"no network range is free in 10.211.0.0/16: {refused}; remove networks that nobody uses")
 
     def down(self) -> None:
-        """Remove it, if it is there and ours."""
+        """Remove it, if drillproof created it."""
         if self.owner == self.cluster:
             self.docker("network", "rm", self.name)
 
@@ -90,7 +90,7 @@ class Network:
 
 
 def _routed() -> frozenset[str]:
-    """The /24 prefixes that this machine already routes somewhere; docker knows only of its own."""
+    """The /24 prefixes that this machine already routes; docker knows only its own."""
     if not _ROUTES.exists():
         return frozenset()
     targets = (line.split()[1] for line in _ROUTES.read_text().splitlines()[1:])

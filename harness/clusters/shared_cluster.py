@@ -14,7 +14,6 @@ from typing import Generic, Self, TypeVar
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics, rbac, shared_velero
-from harness.clusters.cleanup import PROCESSES
 from harness.clusters.lock import Lock
 from harness.clusters.permissions_file import DrillPermission, Permission
 from harness.core import paths, timeouts
@@ -90,7 +89,7 @@ class SharedCluster(Generic[P]):
         key = hashlib.sha256(repr((context, permission.namespace)).encode()).hexdigest()[:12]
         home = paths.state() / f"{cls.folder}-{key}"
         file = home / "kubeconfig"
-        cluster = cls(permission, Kubectl(program, file, context, home / PROCESSES), home)
+        cluster = cls(permission, Kubectl(program, file, context, home / paths.PROCESSES), home)
         cluster.take()  # before the file is written: another run may be using it
         alone = ("config", "view", "--minify", "--flatten", "--raw", f"--context={context}")
         home.mkdir(parents=True, exist_ok=True)
@@ -109,9 +108,9 @@ class SharedCluster(Generic[P]):
         return NoMachines()
 
     @property
-    def beside(self) -> Self:
+    def second(self) -> Self:
         """Refused: there is no second cluster."""
-        raise Misconfigured(f"{self.name} is an existing cluster, and drillproof creates no other one beside it")
+        raise Misconfigured(f"{self.name} is an existing cluster, and drillproof creates no second one")
 
     @contextlib.contextmanager
     def removed_on_error(self) -> Iterator[None]:
@@ -188,7 +187,7 @@ class SharedCluster(Generic[P]):
         """Leave everything where it is; `gc` finds it."""
         self._lock.release()
 
-    def is_whole(self) -> bool:
+    def is_reusable(self) -> bool:
         """Never: each run creates its own namespaces."""
         return False
 
@@ -208,7 +207,7 @@ class SharedCluster(Generic[P]):
         """Every persistent volume claim of `namespace` with what it is bound to."""
         return self.api.volumes(self._called(namespace))
 
-    def escapes(self) -> None:
+    def packet_counts(self) -> None:
         """Nothing is counted: there is no network isolation around a shared cluster."""
 
     def collect(self, into: Path) -> None:

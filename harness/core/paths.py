@@ -1,4 +1,4 @@
-"""Where drillproof keeps its cache and state on this machine, and whether the disk has room."""
+"""Where drillproof keeps its cache and state on this machine, and whether the disk has enough space."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ def cache() -> Path:
 
 
 def state() -> Path:
-    """What must be known of all clusters of this user."""
+    """The folder with the state of all clusters of this user."""
     return cache() / "clusters"
 
 
+PROCESSES = "processes"
+"""The folder, in a cluster's state folder, that lists the running commands of its drill: see `process.registered`."""
+
+
 def require_disk_space(needed: int, what: str, smaller: str = "") -> None:
-    """Misconfigured if the disk that the cache is on has not that many bytes free; `smaller` is how to need less."""
+    """Misconfigured if the cache's disk has less than `needed` bytes free; `smaller` says how to need less."""
     place = cache()
     while not place.exists():
         place = place.parent
@@ -28,5 +32,5 @@ def require_disk_space(needed: int, what: str, smaller: str = "") -> None:
     if free < needed:
         raise Misconfigured(
             f"{what} need {needed / 1e9:.0f} GB, and the disk of {place} has {free / 1e9:.0f} GB free; "
-            f"make room, {f'{smaller}, ' if smaller else ''}or set XDG_CACHE_HOME to a larger disk"
+            f"free some space, {f'{smaller}, ' if smaller else ''}or set XDG_CACHE_HOME to a larger disk"
         )

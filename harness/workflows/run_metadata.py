@@ -92,7 +92,7 @@ def of_drill(options: Options, application: Application, ground: Environment) ->
         "size": options.size,
         "writes_per_s": options.rate,
         "versions": ground.facts(),
-        **({} if ground.fenced else {"fenced": False}),
+        **({} if ground.isolated else {"fenced": False}),
         "selftest": _last_self_test(),
         **({"application": brought.name} if brought else {}),
     }

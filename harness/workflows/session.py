@@ -79,7 +79,7 @@ class Session:
     def count_escapes(self, journal: Journal) -> None:
         """Record what the cluster's network isolation stopped and let through. HarnessError."""
         if self._cluster:
-            counts = self._cluster.escapes()
+            counts = self._cluster.packet_counts()
             journal.append("fence", **({"there": False} if counts is None else asdict(counts)))
 
     @cached_property

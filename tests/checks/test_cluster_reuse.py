@@ -136,7 +136,7 @@ class Cluster:
     whole = True
     downs = 0
 
-    def is_whole(self) -> bool:
+    def is_reusable(self) -> bool:
         return self.whole
 
     def down(self) -> None:

@@ -486,7 +486,7 @@ def test_gc_says_what_it_removed(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr("harness.clusters.gc.gc", tuple, raising=False)
     cli.main(["gc"])
     assert len(capsys.readouterr().out.splitlines()) == 1
-    monkeypatch.setattr("harness.clusters.gc.remove", lambda name: f"cluster {name}: gone", raising=False)
+    monkeypatch.setattr("harness.clusters.gc.gc_cluster", lambda name: f"cluster {name}: gone", raising=False)
     assert cli.main(["gc", "--cluster", "one"]) == 0
     assert capsys.readouterr().out == "cluster one: gone\n"
     assert cli.main(["gc", "--cluster", "one", "--context", "staging"]) == 64

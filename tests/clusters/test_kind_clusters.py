@@ -13,13 +13,13 @@ from fakes import RememberedDocker
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import minio
-from harness.clusters.cleanup import PROCESSES, leftovers, remove, remove_cluster
 from harness.clusters.docker import Docker
-from harness.clusters.fence import NetworkIsolation
+from harness.clusters.gc import leftovers, remove, remove_cluster
+from harness.clusters.isolation import NetworkIsolation
 from harness.clusters.kind import NODES, KindCluster, Programs
 from harness.clusters.lock import Lock
 from harness.clusters.network import Network
-from harness.core import resources
+from harness.core import paths, resources
 from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.ports import Cluster
 from harness.core.process import registered, run, spawn
@@ -97,13 +97,13 @@ def test_it_is_a_cluster(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a b", "a/b", "a" * 33])
 def test_a_name_that_docker_or_the_file_system_would_refuse_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(Misconfigured, match="can't name a cluster"):
+    with pytest.raises(Misconfigured, match=repr(name)):
         cluster(tmp_path, RememberedDocker(), name)
 
 
 def test_the_fence_is_up_before_the_first_node(tmp_path: Path) -> None:
     docker = RememberedDocker(refuses={"run --rm --pull=never --privileged": "no iptables"})
-    with pytest.raises(Misconfigured, match=r"cannot fence the drill off.*no iptables"):
+    with pytest.raises(Misconfigured, match="no iptables"):
         cluster(tmp_path, docker).up()
     assert made(tmp_path) == []
 
@@ -148,7 +148,7 @@ def test_an_earlier_cluster_of_ours_is_taken_over(tmp_path: Path) -> None:
 def test_an_earlier_cluster_that_is_not_well_is_made_anew(tmp_path: Path) -> None:
     it, docker = finished(tmp_path)
     (tmp_path / "nodes.json").write_text(nodes("worker2"))
-    assert it.is_whole() is False
+    assert it.is_reusable() is False
     (tmp_path / "nodes.json").write_text(nodes())
     for label in ("=one", " "):
         docker.answers[f"ps --all --filter label=io.x-k8s.kind.cluster{label}"] = "one-worker"
@@ -161,7 +161,7 @@ def test_a_cluster_beside_that_an_earlier_drill_left_goes_when_it_is_made_anew(t
     it, docker = finished(tmp_path)
     docker.answers["ps --all --filter label=io.x-k8s.kind.cluster "] = "one-x\none-b-x"
     docker.answers["ps --all --filter label=io.x-k8s.kind.cluster=one-b"] = "one-b-x"
-    it.beside.up()
+    it.second.up()
     assert not docker.did("rm --force --volumes one-x one-b-x"), "the cluster beside is not alone on its network"
     it.up()
     assert docker.did("rm --force --volumes one-x one-b-x")
@@ -171,8 +171,8 @@ def test_a_cluster_that_something_was_moved_away_from_is_never_used_again(tmp_pa
     """Its nodes are fenced off from all others, the bucket among them."""
     it, _ = finished(tmp_path)
     for times in (2, 3):  # it was made once
-        it.beside.up()
-        assert not it.is_whole()
+        it.second.up()
+        assert not it.is_reusable()
         it.up()
         assert len([line for line in made(tmp_path) if "--name one " in line]) == times
 
@@ -188,7 +188,7 @@ def test_a_half_made_cluster_is_cleaned_away(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stranger", ["theirs one", "one-worker2 other", "one-worker2 "])
 def test_a_strangers_cluster_is_refused_and_left_alone(tmp_path: Path, stranger: str) -> None:
     docker = RememberedDocker(answers={"ps --all --format": stranger})
-    with pytest.raises(Misconfigured, match="drillproof did not make it"):
+    with pytest.raises(Misconfigured, match=stranger.split(maxsplit=1)[0]):
         cluster(tmp_path, docker).up()
     assert docker.did("rm") == []
     assert docker.did("network create") == []
@@ -196,7 +196,7 @@ def test_a_strangers_cluster_is_refused_and_left_alone(tmp_path: Path, stranger:
 
 def test_a_strangers_network_is_refused(tmp_path: Path) -> None:
     docker = RememberedDocker(owners={("network", "drillproof-one"): ""})
-    with pytest.raises(Misconfigured, match="network drillproof-one exists"):
+    with pytest.raises(Misconfigured, match="drillproof-one"):
         cluster(tmp_path, docker).up()
 
 
@@ -225,9 +225,9 @@ def test_down_removes_all_of_it_and_may_be_called_twice(tmp_path: Path) -> None:
 
 def test_a_store_without_its_nodes_is_something_still(tmp_path: Path) -> None:
     docker = RememberedDocker()
-    assert cluster(tmp_path, docker).is_there() is False
+    assert cluster(tmp_path, docker).exists() is False
     docker.owners["container", "drillproof-one-minio"] = "one"
-    assert cluster(tmp_path, docker).is_there() is True
+    assert cluster(tmp_path, docker).exists() is True
 
 
 def test_down_can_keep_the_store_and_what_it_stands_on(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_down_can_keep_the_store_and_what_it_stands_on(tmp_path: Path) -> None:
 def test_the_network_avoids_ranges_that_others_have(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.clusters.network._routed", lambda: frozenset({"10.211.0"}))
     docker = RememberedDocker(refuses={"network create": "Pool overlaps"})
-    with pytest.raises(Misconfigured, match=r"no free network range.*Pool overlaps"):
+    with pytest.raises(Misconfigured, match="Pool overlaps"):
         Network(docker, "one").up()
     tried = {call.partition("--subnet=")[2].split("/")[0] for call in docker.calls}
     assert len(tried) == 32
@@ -284,12 +284,12 @@ def test_what_the_nodes_own_fence_stopped_is_counted_too(tmp_path: Path) -> None
         "*mangle\n[4:240] -A POSTROUTING -o eth0 -m comment --comment drillproof -j DROP\n"
         "[9:900] -A POSTROUTING -d 10.244.0.0/16 -o eth0 -j RETURN\nCOMMIT"
     )
-    counts = it.escapes()
+    counts = it.packet_counts()
     assert (counts.stopped, counts.escaped) == (11, 0)
 
 
 def test_a_fence_with_a_rule_missing_is_no_proof() -> None:
-    with pytest.raises(ToolFailed, match=r"not .wholly. there"):
+    with pytest.raises(ToolFailed, match="drillproof-one"):
         fence(RULES.format(escaped=0)).counts()
 
 
@@ -321,8 +321,9 @@ def test_leftovers_are_found_by_label_network_tag_and_files(tmp_path: Path) -> N
     found = {leftover.cluster: leftover for leftover in leftovers(docker, tmp_path, "node:1")}
     assert set(found) == {"one", "used", "files", "rules"}
     one = found["one"]
-    assert (one.containers, one.volumes, one.networks, one.fence) == (("m", "one-worker"), ("v",), ("n",), False)
-    assert found["rules"].fence
+    assert one.objects == {"container": ("m", "one-worker"), "volume": ("v",), "network": ("n",)}
+    assert not one.isolation
+    assert found["rules"].isolation
     assert [name for name, leftover in found.items() if leftover.in_use] == []
 
 
@@ -343,7 +344,9 @@ def test_a_node_belongs_to_its_network_whatever_label_its_image_bears(tmp_path: 
             "network ls": "n",
         },
     )
-    assert [(left.cluster, left.containers) for left in leftovers(docker, tmp_path)] == [("one", ("one-worker",))]
+    assert [(left.cluster, left.objects["container"]) for left in leftovers(docker, tmp_path)] == [
+        ("one", ("one-worker",))
+    ]
 
 
 STARTER = """import sys
@@ -357,7 +360,7 @@ def test_the_commands_of_a_killed_drill_are_ended_and_no_others(tmp_path: Path) 
     home = tmp_path / "one"
     home.mkdir()
     (tmp_path / "one.lock").touch()
-    records = home / PROCESSES
+    records = home / paths.PROCESSES
     editor = ["/bin/sh", "-c", f"while :; do sleep 1; done # {home}/kubeconfig"]  # names the folder, and is not ours
     with spawn(editor) as theirs, spawn([sys.executable, "-c", STARTER, str(records)]) as drill:
 
@@ -384,9 +387,9 @@ def test_the_commands_of_a_killed_drill_are_ended_and_no_others(tmp_path: Path) 
 
 
 def test_a_command_that_ended_is_not_registered(tmp_path: Path) -> None:
-    run(["true"], register=tmp_path / PROCESSES)
-    assert list((tmp_path / PROCESSES).iterdir()) == []
-    run(["true"], register=tmp_path / "removed" / PROCESSES)
+    run(["true"], register=tmp_path / paths.PROCESSES)
+    assert list((tmp_path / paths.PROCESSES).iterdir()) == []
+    run(["true"], register=tmp_path / "removed" / paths.PROCESSES)
     assert not (tmp_path / "removed").exists()
 
 
@@ -423,7 +426,7 @@ def test_what_is_not_ours_is_refused_by_name_and_nothing_goes(tmp_path: Path, na
             "ps --all --filter label=io.x-k8s.kind.cluster": "three-control-plane",
         },
     )
-    with pytest.raises(Misconfigured, match=r"is no cluster of drillproof's here.*there are: one"):
+    with pytest.raises(Misconfigured, match=r": one$"):
         remove_cluster(docker, tmp_path, name)
     assert not [call for call in docker.calls if " rm " in call]
 

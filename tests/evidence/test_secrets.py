@@ -20,7 +20,7 @@ from harness import reports
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics as of_cluster
 from harness.clusters.docker import Docker
-from harness.clusters.fence import PacketCounts
+from harness.clusters.isolation import PacketCounts
 from harness.clusters.kind import KindCluster
 from harness.core import process
 from harness.core.clock import Clock
@@ -77,14 +77,16 @@ class Site(assembly.DrillSession):
             for name, kind in custos.DATASTORES.items()
         }
         store = ObjectStore("http://in", "http://out", "velero", os.urandom(8).hex(), os.urandom(20).hex())
-        self._cluster = cast("KindCluster", SimpleNamespace(store=store, collect=self.logs, escapes=self.escapes))
+        self._cluster = cast(
+            "KindCluster", SimpleNamespace(store=store, collect=self.logs, packet_counts=self.packet_counts)
+        )
 
     def logs(self, into: Path) -> None:
         for number, secret in enumerate(sorted(self.secrets())):
             (into / f"{number}.log").write_bytes(b"\n".join(written(secret)))
         raise ToolFailed(["kubectl"], 1, " ".join(self.secrets()))
 
-    def escapes(self) -> None:
+    def packet_counts(self) -> None:
         raise HarnessError("nothing is counted here")
 
 
@@ -129,7 +131,7 @@ def test_logs_come_home_on_every_way_out(tmp_path: Path, way_out: BaseException 
 
     site = session.Session(dict)
     site._cluster = cast(
-        "KindCluster", SimpleNamespace(store=ObjectStore("", "", "", "", ""), escapes=lambda: PacketCounts(1, 0))
+        "KindCluster", SimpleNamespace(store=ObjectStore("", "", "", "", ""), packet_counts=lambda: PacketCounts(1, 0))
     )
     log = Journal(tmp_path / "journal.jsonl", Clock())
     with (

@@ -126,7 +126,7 @@ class There:
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
     supplied = local.prepare("auto", None, print)
-    supplied = replace(supplied, more=(supplied.ready.minio,))
+    supplied = replace(supplied, extra_images=(supplied.ready.minio,))
     cluster = supplied.cluster(CLUSTER)
     try:
         cluster.up()

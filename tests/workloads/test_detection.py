@@ -9,8 +9,8 @@ import pytest
 from fakes import RememberedDocker
 from nightly import pod
 
-from harness.clusters.images.preload import pull_missing
 from harness.clusters.kind import KindCluster
+from harness.clusters.local import pull_missing
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
 from harness.workflows.proof import assembly
@@ -128,9 +128,9 @@ def test_an_image_that_neither_the_nodes_nor_the_engine_have_is_pulled_or_refuse
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_backup_is_proved_only_on_a_cluster_that_was_not_there(there: bool) -> None:
-    cluster = cast("KindCluster", SimpleNamespace(name="c", is_there=lambda: there))
+    cluster = cast("KindCluster", SimpleNamespace(name="c", exists=lambda: there))
     if there:
-        with pytest.raises(Misconfigured, match="a cluster c is there already"):
+        with pytest.raises(Misconfigured, match="cluster c "):
             assembly._is_new(cluster)
     else:
         assembly._is_new(cluster)

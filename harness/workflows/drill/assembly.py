@@ -10,7 +10,6 @@ from pathlib import Path
 from harness.checks.cluster_reuse import left_by
 from harness.clusters import local
 from harness.clusters.environment import Environment, EnvironmentCluster
-from harness.clusters.images import preload
 from harness.core import paths
 from harness.core.errors import HarnessError
 from harness.core.json import text
@@ -44,7 +43,7 @@ def _own_ground(options: Options, say: Callable[[str], None]) -> Environment:
         return local.prepare(options.images, options.mirror, say, extras)
     for line in brought.summary:
         say(line)
-    return preload.with_images(local.prepare(options.images, options.mirror, say), dict(brought.images))
+    return local.with_images(local.prepare(options.images, options.mirror, say), dict(brought.images))
 
 
 class DrillSession(Session):
@@ -129,7 +128,7 @@ class DrillSession(Session):
         kinds = [application.kind(name) for name in options.stores]
         reusable = all(isinstance(kind, type) and issubclass(kind, Reusable) for kind in kinds)
         alike = made_of is not None and made_of == self._made_of
-        if left and alike and reusable and self._cluster and self._cluster.is_whole():
+        if left and alike and reusable and self._cluster and self._cluster.is_reusable():
             return left
         if brought := application.by_manifests:
             self._generated = {name: generate(keys, {}) for name, keys in brought.generate.items()}
@@ -196,7 +195,7 @@ def _parts(
     return Parts(
         cluster=cluster,
         engine=engine,
-        deployment=ground.fitted(deployment, cluster),
+        deployment=ground.adapt(deployment, cluster),
         stores=tuple(application.kind(name)(cluster, namespace, credentials.get(name, {})) for name in options.stores),
         dataset=known,
         scenario=options.scenario,
@@ -205,7 +204,7 @@ def _parts(
         hooks=options.hooks,
         renew=partial(_renew, cluster),
         beside=lambda: _parts(
-            options, ground, cluster.beside, known=known, run=run, secrets=secrets, left=None, source=cluster
+            options, ground, cluster.second, known=known, run=run, secrets=secrets, left=None, source=cluster
         ),
         env=hook_environment(
             cluster.kubeconfig, run, namespace, options.scenario.name, PATH=with_program(ground.kubectl)

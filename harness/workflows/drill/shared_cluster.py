@@ -55,7 +55,7 @@ class Found:
         return self.shared.api.binary
 
     @property
-    def fenced(self) -> bool:
+    def isolated(self) -> bool:
         """There is no network isolation around a shared cluster."""
         return False
 
@@ -69,7 +69,7 @@ class Found:
         release = Release(Path(), self.velero_image, "", lambda: _kopia_check(pinned))
         return SharedVelero(cluster, self.shared.permission, release, uploader=uploader, run=run)
 
-    def fitted(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # there is this one
+    def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # there is this one
         """In the claimed namespace, with the StorageClass and the image registry of this cluster."""
         opened = replace(deployment, create_namespace=self.shared.open)
         return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.shared.permission, thing))
@@ -202,7 +202,7 @@ def _deployment(found: Found, options: Options) -> Deployment:
     if brought := application.by_manifests:
         fresh = {name: generate(keys, {}) for name, keys in brought.generate.items()}
         made = replace(made, credentials={}, objects=brought.to_deploy(fresh))
-    return found.fitted(made, found.shared)
+    return found.adapt(made, found.shared)
 
 
 def _brought(application: Application | None) -> ManifestApplication | None:

@@ -13,7 +13,6 @@ from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import BackupRecord, namespaced_copy
 from harness.backups.velero_install import NAMESPACE, map_storage_classes
 from harness.clusters import local
-from harness.clusters.images import preload
 from harness.clusters.kind import KindCluster
 from harness.core import paths
 from harness.core.errors import Misconfigured
@@ -95,7 +94,7 @@ class OwnClusters:
             backup.bytes_total + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it"
         )
         supplied = local.prepare(options.images, options.mirror, say)
-        supplied = preload.with_images(supplied, images.wanted(recorded.pods))
+        supplied = local.with_images(supplied, images.wanted(recorded.pods))
         cluster = supplied.cluster(options.cluster)
         _is_new(cluster)
         velero = VeleroEngine(cluster, lambda: cluster.store, supplied.release, uploader=recorded.uploader)
@@ -170,7 +169,7 @@ def _told(backup: BackupInBucket) -> tuple[str, ...]:
 
 def _is_new(cluster: KindCluster) -> None:
     """Misconfigured where there is one: its pods would answer in place of the restored; it may hold the very source."""
-    if cluster.is_there():
+    if cluster.exists():
         raise Misconfigured(
             f"a cluster {cluster.name} is there already, and a backup is proved only on a new one; "
             "name another with --cluster, or remove it with `drillproof gc`"

@@ -1,8 +1,8 @@
-"""The fence on the engine's host: nothing that a drill sends leaves the machine, and what tried is counted.
+"""Network isolation on the engine's host: no packet of a drill leaves the machine, and attempts are counted.
 
-The rules are laid by a short-lived container in the host's own network, so that no right but that of using
-the engine is needed, and Docker Desktop's hidden machine is fenced as well. The nodes have a fence of their
-own (`clusters/node/network.sh`); this one also holds what is not a node, and what takes down the node's.
+A short-lived container in the host's network sets the rules. So the right to use the engine suffices, and Docker
+Desktop's hidden machine is covered, too. The nodes have rules of their own (`clusters/node/network.sh`); these also
+cover what is not a node, and what removes a node's rules.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if ! $ip4 -n -L DOCKER-USER >/dev/null 2>&1; then ip4=iptables-legacy; ip6=ip6ta
 [ -e /proc/net/if_inet6 ] || ip6=true
 """
 
-# Forwarded packets are refused before docker's own rules see them; what is meant for the host itself is refused
-# too, since a proxy there would carry it out. A packet that got past all that still bears the mark, and is counted.
+# Forwarded packets are refused before docker's own rules see them; packets for the host itself are refused too, since
+# a proxy there would pass them on. A packet that escapes all that still has the mark, and is counted.
 _UP = """
 lay() { table=$1 place=$2 chain=$3; shift 3
   $ip4 -t $table -C $chain "$@" 2>/dev/null || $ip4 -t $table $place $chain "$@"; }
@@ -59,55 +59,54 @@ class PacketCounts:
 
 @dataclass(frozen=True)
 class NetworkIsolation:
-    """The fence around one network. `image` is any that has bash and iptables: the node image."""
+    """The rules around one network. `image` is any that has bash and iptables: the node image."""
 
     docker: Docker
     network: Network
     image: str
 
     def up(self) -> None:
-        """Lay the rules that are not there yet. Misconfigured if this engine's host can't be fenced."""
+        """Set the rules that are missing. Misconfigured if the engine's host does not take them."""
         try:
             self._on_host(_UP)
         except ToolFailed as error:
             raise Misconfigured(
-                "cannot fence the drill off: drillproof needs a Docker engine that runs privileged containers"
-                f" and has its iptables rules enabled; it said: {error.tail}"
+                f"network isolation cannot be set up: {error.tail}; use a Docker engine that may run privileged"
+                " containers and has its iptables rules enabled"
             ) from error
 
     def down(self) -> None:
-        """Take our rules away; none but ours, and none may be there."""
+        """Remove our rules, and no others; there may be none."""
         self._on_host(_DOWN)
 
     def counts(self) -> PacketCounts:
-        """What was stopped and what escaped since the fence was put up. ToolFailed if it is not up."""
+        """What was stopped and what escaped since `up`. ToolFailed if a rule is missing."""
         rules = re.findall(r"^\[(\d+):\d+\] -A (\S+) (.*)$", self._on_host(_COUNT), re.MULTILINE)
         stopped = [int(packets) for packets, chain, rule in rules if " -j REJECT" in rule]
         escaped = [int(packets) for packets, chain, _ in rules if chain == "POSTROUTING"]
         if len(stopped) != 2 or len(escaped) != 1:  # noqa: PLR2004 # INPUT and DOCKER-USER
-            raise ToolFailed(["iptables-save"], 1, f"the fence of {self.network.name} is not (wholly) there")
+            raise ToolFailed(["iptables-save"], 1, f"the isolation of {self.network.name} lacks rules")
         return PacketCounts(sum(stopped), sum(escaped))
 
     def _on_host(self, script: str) -> str:
         network = self.network
-        words = {"tag": f"{LABEL}:{network.cluster}", "bridge": network.bridge, "mark": network.mark}
-        return on_host(self.docker, self.image, script, words)
+        variables = {"tag": f"{LABEL}:{network.cluster}", "bridge": network.bridge, "mark": network.mark}
+        return on_host(self.docker, self.image, script, variables)
 
 
 def blocked_on_node(docker: Docker, node: str) -> int:
-    """How many packets a node's own fence has stopped."""
+    """How many packets a node's own rules have blocked."""
     rules = docker("exec", node, "iptables-save", "-c", "-t", "mangle")
-    return sum(
-        int(packets) for packets in re.findall(rf"^\[(\d+):\d+\] .*--comment {LABEL} -j DROP$", rules, re.MULTILINE)
-    )
+    blocked = re.findall(rf"^\[(\d+):\d+\] .*--comment {LABEL} -j DROP$", rules, re.MULTILINE)
+    return sum(map(int, blocked))
 
 
-def on_host(docker: Docker, image: str, script: str, words: dict[str, str]) -> str:
-    """Run a script about iptables in the network of the engine's host; `words` are its variables."""
-    given = "".join(f"{name}={value}\n" for name, value in words.items())
+def on_host(docker: Docker, image: str, script: str, variables: dict[str, str]) -> str:
+    """Run an iptables script in the network of the engine's host."""
+    assignments = "".join(f"{name}={value}\n" for name, value in variables.items())
     return docker(
         *("run", "--rm", "--pull=never", "--privileged", "--network=host", "--entrypoint=bash", image, "-c"),
-        given + _TABLES + script,
+        assignments + _TABLES + script,
     )
 
 
