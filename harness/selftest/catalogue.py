@@ -5,8 +5,8 @@ A file has these tables:
 - `[sessions]`: named ways to change a member. An act is the session's `before`, the text and the session's `after`. It
   is a statement in the store's own language, or a shell command if it starts with `$ `.
 - `[defaults.all]` and `[defaults.SECTION]`: values for keys that a mutation of the file, or of a section, does not set.
-- `[[SECTION]]`: one mutation each, in the order in which the self-test does them. Keys:
-    `name`, `check`, `reason` (a list: one of them), `objects`, `causes`, `member`, `also`, `writes`, `restarts`:
+- `[SECTION."NAME"]`: one mutation each, in the order in which the self-test does them. Keys:
+    `check`, `reason` (a list: one of them), `objects`, `causes`, `member`, `also`, `writes`, `restarts`:
         as in `harness.selftest.mutation`.
     `mutate`, `revert`: one act or a list of acts; each a text, done in the session `on`, or `{ SESSION = "text" }`.
     `self_inverse`: true if doing `mutate` again reverts it.
@@ -16,7 +16,7 @@ A file has these tables:
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from harness.selftest.mutation import Act, Mutation, Why
 
 STORES = ("mysql", "postgres", "consul")
 KEYS = {
-    *("name", "check", "reason", "objects", "causes", "member", "also", "writes", "restarts"),
+    *("check", "reason", "objects", "causes", "member", "also", "writes", "restarts"),
     *("mutate", "revert", "self_inverse", "first", "on"),
 }
 
@@ -43,15 +43,15 @@ def parse(text: str) -> tuple[Mutation, ...]:
     file: dict[str, Json] = tomllib.loads(text)
     sessions, defaults = json.mapping(file.pop("sessions")), file.pop("defaults")
     return tuple(
-        _mutation({**json.mapping(defaults, "all"), **json.mapping(defaults, section), **json.mapping(entry)}, sessions)
-        for section, entries in file.items()
-        for entry in json.items(entries)
+        _mutation(name, {**json.mapping(defaults, "all"), **json.mapping(defaults, section), **entry}, sessions)
+        for section in file
+        for name, entry in _tables(file[section])
     )
 
 
-def _mutation(entry: Mapping[str, Json], sessions: Mapping[str, Json]) -> Mutation:
+def _mutation(name: str, entry: Mapping[str, Json], sessions: Mapping[str, Json]) -> Mutation:
     if unknown := entry.keys() - KEYS:
-        raise ValueError(f"mutation {entry.get('name')!r} has the unknown keys {sorted(unknown)}")
+        raise ValueError(f"mutation {name!r} has the unknown keys {sorted(unknown)}")
 
     def acts(key: str) -> tuple[Act, ...]:
         return tuple(_act(each, json.text(entry, "on"), sessions) for each in _listed(entry.get(key)))
@@ -59,7 +59,7 @@ def _mutation(entry: Mapping[str, Json], sessions: Mapping[str, Json]) -> Mutati
     reasons = tuple(Reason[json.text(each)] for each in _listed(entry["reason"]))
     causes = tuple(Reason[each] for each in _texts(entry, "causes"))
     return Mutation(
-        name=json.text(entry, "name"),
+        name=name,
         check=json.text(entry, "check"),
         why=Why(reasons[0] if len(reasons) == 1 else reasons, *_texts(entry, "objects"), causes=causes),
         member=json.text(entry, "member"),
@@ -80,6 +80,10 @@ def _act(act: Json, on: str, sessions: Mapping[str, Json]) -> Act:
     return Act(
         json.text(session, "member"), json.text(session, "before") + json.text(text) + json.text(session, "after")
     )
+
+
+def _tables(section: Json) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    yield from ((name, json.mapping(entry)) for name, entry in json.mapping(section).items())
 
 
 def _listed(value: Json) -> tuple[Json, ...]:
