@@ -123,13 +123,22 @@ def is_pattern(node: ast.AST) -> bool:
 
 
 def test_every_finding_has_a_reason_that_is_no_text() -> None:
-    asked = [(where, node) for where, node in calls("Finding") if where.startswith("harness/")]
+    asked = [(where, node, 2) for where, node in calls("Finding") if where.startswith("harness/")]
+    asked += [(where, node, 0) for where, node in calls("failed", "unknown") if where.startswith("harness/checks/")]
     assert len(asked) > 100
-    for where, node in asked:
+    for where, node, at in asked:
         given = {keyword.arg: keyword.value for keyword in node.keywords}
-        reason = node.args[2] if len(node.args) > 2 else given.get("reason")
+        reason = node.args[at] if len(node.args) > at else given.get("reason")
         assert reason is not None, where
         assert not isinstance(reason, ast.Constant | ast.JoinedStr), where
+
+
+def test_every_bad_finding_says_what_to_do() -> None:
+    asked = [(where, node) for where, node in calls("failed", "unknown") if where.startswith("harness/checks/")]
+    assert len(asked) > 80
+    for where, node in asked:
+        assert len(node.args) > 2, where
+        assert not (isinstance(node.args[2], ast.Constant) and not node.args[2].value), where
 
 
 def test_every_reason_is_used() -> None:

@@ -1,18 +1,92 @@
-"""The seam of all checks."""
+"""The base of all checks, and what they share to read events."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
-from harness.core.model import Finding
+from harness.core.json import items
+from harness.core.model import Finding, Json, Verdict
+from harness.core.reason import Reason, by_precedence, from_name
+from harness.evidence import before_reasons
 from harness.evidence.run_directory import Run
 
+SHOWN = 5
+"""How many differences, indexes or messages a finding names; the journal has all."""
 
-class Check(Protocol):
-    """One guarantee, judged from what a run left behind. Pure."""
+RUN_AGAIN = "run it again; the evidence is incomplete"
+"""What to do where the run does not record what a check needs."""
 
-    @property
-    def name(self) -> str: ...
 
+class Check(ABC):
+    """One guarantee, judged from what a run left. Pure: equal runs have equal findings."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each thing judged; UNKNOWN where the run does not say."""
+        """One finding for each thing judged; UNKNOWN where the run does not record it."""
+
+    def passed(self, detail: str, store: str = "", member: str = "", *, objects: Iterable[str] = ()) -> Finding:
+        """A PASS."""
+        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail, "", store, member, tuple(objects))
+
+    def failed(
+        self,
+        reason: Reason,
+        detail: str,
+        hint: str,
+        store: str = "",
+        member: str = "",
+        *,
+        objects: Iterable[str] = (),
+        causes: Iterable[Reason] = (),
+    ) -> Finding:
+        """A FAIL. `hint` says what to do."""
+        why = by_precedence(set(causes) - {reason})
+        return Finding(self.name, Verdict.FAIL, reason, detail, hint, store, member, tuple(objects), why)
+
+    def unknown(
+        self,
+        reason: Reason,
+        detail: str,
+        hint: str,
+        store: str = "",
+        member: str = "",
+        *,
+        objects: Iterable[str] = (),
+        causes: Iterable[Reason] = (),
+    ) -> Finding:
+        """An UNKNOWN. `hint` says what to do."""
+        why = by_precedence(set(causes) - {reason})
+        return Finding(self.name, Verdict.UNKNOWN, reason, detail, hint, store, member, tuple(objects), why)
+
+
+def latest(run: Run, kind: str, **data: Json) -> Mapping[str, Json] | None:
+    """The data of the newest event of this kind whose data include `data`; None if there is none."""
+    events = run.of(kind, **data)
+    return events[-1].data if events else None
+
+
+def recorded(data: Mapping[str, Json], text: str) -> tuple[Reason, ...]:
+    """The reasons that an event names, by precedence; in a journal older than reasons, those of its sentence `text`."""
+    if "reasons" not in data:
+        return before_reasons.reasons(data.get(text))
+    return by_precedence(filter(None, map(from_name, texts(data["reasons"]))))
+
+
+def texts(listed: Json) -> tuple[str, ...]:
+    """The elements of a list in an event, as text."""
+    return tuple(map(str, items(listed)))
+
+
+def objects_of(event: Json, *path: str) -> list[Mapping[str, Json]]:
+    """The objects of the list at `path` in an event."""
+    return [each for each in items(event, *path) if isinstance(each, Mapping)]
+
+
+def few(lines: Iterable[object], most: int = SHOWN) -> str:
+    """The first `most` of these on one line, and how many more there are."""
+    listed = list(map(str, lines))
+    return "; ".join([*listed[:most], *([f"and {len(listed) - most} more"] if len(listed) > most else [])])

@@ -1,22 +1,25 @@
-"""Is the data equal?"""
+"""Whether the data, the indexes and the objects around the databases are equal to those before."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.checks.check import RUN_AGAIN, SHOWN, Check, few, latest, texts
 from harness.checks.tool_messages import causes
-from harness.core.model import OWN, Event, Finding, Json, Verdict
-from harness.core.reason import Reason, by_precedence
+from harness.core.errors import Unreadable
+from harness.core.json import at, integer, mapping
+from harness.core.model import OWN, Finding, Json
+from harness.core.reason import Reason, by_precedence, from_name
 from harness.evidence.run_directory import Run
 
 Parts = Mapping[str, Json]
-Whose = tuple[str, str]
-"""A store and a member of it."""
 
 _OF_ROWS = re.compile(rf"({OWN})?(.*: )?(table |kv |large objects$|keys$)")
-"""The names of parts that are rows; all else is a definition, a right, an account or a setting."""
+"""The names of parts that are rows; all others are definitions, privileges, accounts or settings."""
+
+_OF_OBJECTS = {Reason.PartMissing: Reason.ObjectMissing, Reason.PartUnexpected: Reason.ObjectUnexpected}
 
 
 @dataclass(frozen=True)
@@ -28,63 +31,122 @@ class Difference:
     detail: str
 
 
-class DataEqual:
-    """For every part, the digest after equals the digest before, on every member, and nothing extra exists.
+class DataEqual(Check):
+    """Every part's digest after the restore equals its digest before, on every member, with nothing added.
 
-    The known data are not written to between the two digests (the ledger is, and has a check of its
-    own), so the digest before the backup is the digest at the recovery point. Before the fault all
-    members must agree among themselves: where they did not, the drill has nothing to compare with.
-    A part of a member's own (`harness.core.model.OWN`) is held against the same member's of before.
-    Members are read twice, before and after they are restarted; every reading must be
-    equal, and none may be lacking: what was right in memory says nothing of what is on the disk.
-    An answer counts only with its receipt: the server said by the same connection that it is this member.
+    The known data are not written to between the two digests (the ledger is, and has its own check), so the digest
+    before the backup is the digest at the recovery point. Before the fault all members must agree: otherwise there is
+    no reference. A member's own parts (`harness.core.model.OWN`) are compared with the same member's before.
+    Members are read before and after they are restarted. Every reading must be equal, and none may be missing: data in
+    memory say nothing about data on disk. An answer counts only if the server identified itself as this member on the
+    same connection.
     """
 
     name = "data-equal"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding a member."""
+        """One finding for each member."""
         findings: list[Finding] = []
         for store, members in run.members.items():
-            before = {member: _before(run, store, member) for member in members}
-            if odd := disagreeing(before):
-                detail = f"there is no agreed digest from before the fault (see {', '.join(odd)})"
-                no = Reason.NoReference
-                findings += [Finding(self.name, Verdict.UNKNOWN, no, detail, "", store, m, odd) for m in members]
-                continue
-            findings += [self._member(run, store, member, before[member]) for member in members]
+            before = {member: _parts(run, "digest", "before", store, member) or {} for member in members}
+            odd = disagreeing(before)
+            for member in members:
+                if odd:
+                    detail = f"the members did not agree before the fault (see {', '.join(odd)})"
+                    hint = "repair the replication of this store before the drill, and drill again"
+                    findings.append(self.unknown(Reason.NoReference, detail, hint, store, member, objects=odd))
+                else:
+                    findings.append(self._member(run, store, member, before[member]))
         return tuple(findings)
 
     def _member(self, run: Run, store: str, member: str, reference: Parts) -> Finding:
-        if damaged := corrupted(run, self.name, "digest", store=store, member=member):
+        if damaged := corrupted(self, run, "digest", store, member):
             return damaged
         readings = run.of("digest", when="after", store=store, member=member)
         if not readings:
-            detail = "was not read back after the restore"
-            return Finding(self.name, Verdict.UNKNOWN, Reason.NotReadBack, detail, "", store, member)
+            return self.unknown(Reason.NotReadBack, "was not read after the restore", RUN_AGAIN, store, member)
         for reading in (*run.of("digest", when="before", store=store, member=member)[-1:], *readings):
             if reading.data.get("answered_by") != member:
-                who = reading.data.get("answered_by") or "nobody"
-                detail = f"when it was asked {reading.data.get('when')} the fault, {who} answered in its place"
-                by = Reason.AnsweredByAnother
-                return Finding(self.name, Verdict.UNKNOWN, by, detail, "", store, member, (str(who),))
+                who = str(reading.data.get("answered_by") or "nobody")
+                return answered_by_another(self, who, f"{reading.data.get('when')} the fault", store, member)
         for reading in readings:
-            if found := differences(reference, _of(reading) or {}):
-                more = f"; and {len(found) - 5} more" if len(found) > 5 else ""  # noqa: PLR2004 # enough to begin with
-                return differing(self.name, found, told(found[:5]) + more, whose=(store, member))
-        if missed := run.of("unread", what="digest", store=store, member=member):
-            detail = f"could not be read every time that it was asked: {missed[-1].data.get('message')}"
-            why = causes(missed[-1].data.get("message"))
-            return Finding(self.name, Verdict.UNKNOWN, Reason.ReadFailed, detail, "", store, member, (), why)
-        rows = sum(_rows(part) for part in reference.values())
-        detail = f"{len(reference)} parts, {rows} rows equal"
-        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail, "", store, member)
+            if found := differences(reference, mapping(reading.data, "parts")):
+                hint = "compare the named parts with the backup; data were lost or changed"
+                return differing(self, found, hint, store, member)
+        if (missed := latest(run, "unread", what="digest", store=store, member=member)) is not None:
+            detail, why = f"at least one read failed: {missed.get('message')}", causes(missed.get("message"))
+            return self.unknown(Reason.ReadFailed, detail, RUN_AGAIN, store, member, causes=why)
+        rows = sum(integer(part, "rows") for part in reference.values())
+        return self.passed(f"{len(reference)} parts, {rows} rows are equal", store, member)
+
+
+class IndexesConsistent(Check):
+    """Each index has exactly the entries that its table's rows require, on every member of a store with indexes.
+
+    An index that lacks an entry gives wrong answers although all rows exist. Indexes are read after the members were
+    restarted, since damage on disk does not show in memory.
+    """
+
+    name = "indexes-hold"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding for each member."""
+        return tuple(self._member(run, store, member) for store in run.indexed for member in run.members[store])
+
+    def _member(self, run: Run, store: str, member: str) -> Finding:
+        restarted = [event.seq for event in run.of("restart", member=member)]
+        read = run.of("indexes", store=store, member=member)
+        damaged = run.of("corrupt", what="indexes", store=store, member=member)
+        if damaged or not read or read[-1].seq < max(restarted, default=0):
+            why = "its indexes were not compared with their tables"
+            return unread(self, run, "indexes", why, store=store, member=member)
+        seen = read[-1].data
+        held, wrong, who = seen.get("held"), seen.get("wrong"), seen.get("answered_by")
+        if who != member:
+            return answered_by_another(self, str(who or "nobody"), "for its indexes", store, member)
+        if not isinstance(held, int) or held < 1 or not isinstance(wrong, Mapping):
+            detail = "no index was compared with its table"
+            return self.unknown(Reason.IndexNotChecked, detail, RUN_AGAIN, store, member)
+        if not wrong:
+            return self.passed(f"{held} indexes match their tables", store, member)
+        # A run older than reasons has sentences alone.
+        reasons = by_precedence(from_name(at(seen, "reasons", name)) or Reason.IndexDamaged for name in wrong)
+        return self.failed(
+            reasons[0],
+            few(f"index {name} {what}" for name, what in wrong.items()),
+            "rebuild the index (REINDEX, or ALTER TABLE ... FORCE); queries that use it give wrong answers",
+            store,
+            member,
+            objects=[f"index {name}" for name in wrong],
+            causes=(*reasons[1:], *causes([*wrong.values()])),
+        )
+
+
+class ObjectsEqual(Check):
+    """Every object of the namespace is as before, none is added, and every Service has the same pods.
+
+    `harness.workloads.object_digest` lists what may differ.
+    """
+
+    name = "objects-equal"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding."""
+        before, after = _parts(run, "objects", "before"), _parts(run, "objects", "after")
+        if not before or after is None:
+            when = "after the restore" if before else "before the fault"
+            detail = f"the objects of the namespace were not read {when}"
+            return (self.unknown(Reason.NotReadBack, detail, RUN_AGAIN),)
+        if found := differences(before, after):
+            objects = [Difference(d.part, _OF_OBJECTS.get(d.reason, Reason.ObjectDiffers), d.detail) for d in found]
+            return (differing(self, objects, "compare them with the objects in bundle/, as they were at the end"),)
+        return (self.passed(f"{len(after)} objects are equal"),)
 
 
 def disagreeing(before: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
-    """The members, of all by name with their parts, that had nothing before the fault, or other than the first had.
+    """The members, of all by name with their parts, without parts before the fault, or other parts than the first.
 
-    A part of a member's own takes no part in this.
+    A member's own parts are left out.
     """
     shared = {
         member: {name: part for name, part in parts.items() if not name.startswith(OWN)}
@@ -96,19 +158,12 @@ def disagreeing(before: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
 
 def differences(before: Parts, after: Parts) -> list[Difference]:
     """What differs between two digests, part by part."""
+    changed = [part for part in before if part in after and after[part] != before[part]]
     return [
-        *(
-            _difference(part, _rows(before[part]), _rows(after[part]))
-            for part in before
-            if _differs(part, before, after)
-        ),
+        *(_difference(part, integer(before[part], "rows"), integer(after[part], "rows")) for part in changed),
         *(Difference(part, Reason.PartMissing, f"{part} is missing") for part in before if part not in after),
-        *(Difference(part, Reason.PartUnexpected, f"{part} is extra") for part in after if part not in before),
+        *(Difference(part, Reason.PartUnexpected, f"{part} was added") for part in after if part not in before),
     ]
-
-
-def _differs(part: str, before: Parts, after: Parts) -> bool:
-    return part in after and after[part] != before[part]
 
 
 def _difference(part: str, rows: int, now: int) -> Difference:
@@ -123,39 +178,46 @@ def _difference(part: str, rows: int, now: int) -> Difference:
     return Difference(part, reason, f"{part} differs ({rows} rows before, {now} after)")
 
 
-def told(found: Iterable[Difference]) -> str:
-    """Differences in words."""
-    return "; ".join(each.detail for each in found)
-
-
-def differing(check: str, found: Sequence[Difference], detail: str, hint: str = "", whose: Whose = ("", "")) -> Finding:
-    """The FAIL of what differs: the first reason by precedence, the others as causes, and every part."""
+def differing(check: Check, found: Sequence[Difference], hint: str, store: str = "", member: str = "") -> Finding:
+    """The FAIL of these differences: the first reason by precedence, the others as causes, and every part."""
     first, *others = by_precedence(each.reason for each in found)
-    parts = tuple(each.part for each in found)
-    return Finding(check, Verdict.FAIL, first, detail, hint, *whose, parts, tuple(others))
+    parts, detail = [each.part for each in found], few((each.detail for each in found), SHOWN)
+    return check.failed(first, detail, hint, store, member, objects=parts, causes=others)
 
 
-def corrupted(run: Run, check: str, what: str, *, store: str, member: str) -> Finding | None:
-    """The FAIL of a member that said of its data, when asked `what`, that they are damaged; None if it did not."""
-    damaged = run.of("corrupt", what=what, store=store, member=member)
-    if not damaged:
+def corrupted(check: Check, run: Run, what: str, store: str, member: str) -> Finding | None:
+    """The FAIL of a member that reported damaged data when `what` was read; None if it did not."""
+    damaged = latest(run, "corrupt", what=what, store=store, member=member)
+    if damaged is None:
         return None
-    message, named = damaged[-1].data.get("message"), damaged[-1].data.get("objects")
-    objects = tuple(map(str, named)) if isinstance(named, list | tuple) else ()
-    detail = f"says that its data are damaged: {message}"
-    return Finding(check, Verdict.FAIL, Reason.DataCorrupted, detail, "", store, member, objects, causes(message))
+    message = damaged.get("message")
+    return check.failed(
+        Reason.DataCorrupted,
+        f"reports that its data are damaged: {message}",
+        "restore an older backup; the copy of this volume is damaged, or was taken while the server wrote",
+        store,
+        member,
+        objects=texts(damaged.get("objects")),
+        causes=causes(message),
+    )
 
 
-def _before(run: Run, store: str, member: str) -> Parts:
-    readings = run.of("digest", when="before", store=store, member=member)
-    return (_of(readings[-1]) if readings else None) or {}
+def answered_by_another(check: Check, who: str, when: str, store: str, member: str) -> Finding:
+    """The UNKNOWN of a reading that another server answered."""
+    detail = f"when it was queried {when}, {who} answered instead"
+    hint = "check the Service and the addresses of this store; the answer must come from the member itself"
+    return check.unknown(Reason.AnsweredByAnother, detail, hint, store, member, objects=[who])
 
 
-def _of(reading: Event) -> Parts | None:
-    parts = reading.data.get("parts")
+def unread(check: Check, run: Run, what: str, why: str | Unreadable, *, store: str, member: str) -> Finding:
+    """The finding of what was not read: FAIL if the member reported damage, else UNKNOWN with the reason `why`."""
+    if damaged := corrupted(check, run, what, store, member):
+        return damaged
+    reason, objects = (why.reason, why.objects) if isinstance(why, Unreadable) else (Reason.NotReadBack, ())
+    return check.unknown(reason, str(why), RUN_AGAIN, store, member, objects=objects)
+
+
+def _parts(run: Run, kind: str, when: str, store: str = "", member: str = "") -> Parts | None:
+    whose = {"store": store, "member": member} if store else {}
+    parts = at(latest(run, kind, when=when, **whose), "parts")
     return parts if isinstance(parts, Mapping) else None
-
-
-def _rows(part: Json) -> int:
-    rows = part.get("rows") if isinstance(part, Mapping) else None
-    return rows if isinstance(rows, int) else 0

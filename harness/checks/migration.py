@@ -1,199 +1,126 @@
-"""Is the target what the source was? What is asked where an application was moved for good."""
+"""What the checks of a migration judge: the target equals the source, and the source did not change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from harness.checks.backup import copies, hook_reasons, not_copied, whole_report
-from harness.checks.data import differences
-from harness.checks.proof import Said, few, not_equal, parts_of, read_databases
+from harness.checks.check import RUN_AGAIN, Check, few, latest
+from harness.checks.data import differences, differing
+from harness.checks.proof import parts_of, read_databases, why_unread
 from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
-from harness.core.model import Event, Finding, Json, Verdict
-from harness.core.reason import Reason, by_precedence
+from harness.core.json import at, items, keys, mapping, text
+from harness.core.model import Finding, Json
+from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
 
-class MigrationBackupComplete:
-    """The tool called its backup whole, every hook ran, and every volume that a pod asks for was copied, every byte."""
-
-    name = "backup-complete"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the backup, one for its hooks, one for each volume."""
-        reports, asked = run.of("backup"), run.of("protected")
-        if not reports or not asked:
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, "there is no record of a finished backup"),)
-        report = reports[-1].data
-        return (
-            whole_report(self.name, "backup", report),
-            self._hooks(asked[-1], report),
-            *self._volumes(asked[-1], report),
-        )
-
-    def _hooks(self, asked: Event, report: Mapping[str, Json]) -> Finding:
-        listed, ran, failed = asked.data.get("hooks"), report.get("hooks_attempted"), report.get("hooks_failed")
-        if not isinstance(listed, dict) or not isinstance(ran, int):
-            detail = "how many hooks should run, or ran, was not noted"
-            return Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, detail)
-        wanted = sum(count for count in listed.values() if isinstance(count, int))
-        good = failed == 0 and ran >= wanted  # Velero may have been given hooks beside those of the pods
-        verdict = Verdict.PASS if good else Verdict.FAIL
-        wrong = hook_reasons(min(wanted, ran) if failed else wanted, ran, failed)
-        reason, *others = (Reason.AsExpected,) if good else wrong
-        detail = f"{wanted} hooks asked for, {ran} ran, {failed} failed"
-        return Finding(self.name, verdict, reason, detail, causes=tuple(others))
-
-    def _volumes(self, asked: Event, report: Mapping[str, Json]) -> Iterator[Finding]:
-        made, listed = copies(report), asked.data.get("volumes")
-        wanted = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        if not wanted:
-            detail = "no volume was to be copied; nothing of the data is in the backup"
-            yield Finding(self.name, Verdict.FAIL, Reason.VolumeNotProtected, detail)
-        for each in wanted:
-            pod, volume = str(each.get("pod")), str(each.get("volume"))
-            copy = made.get((pod, volume), {})
-            done, total = copy.get("bytes_done"), copy.get("bytes_total")
-            reason = not_copied(copy) if copy else Reason.VolumeNotBackedUp
-            said = copy.get("message") or ""
-            detail = f"volume {volume}: {copy.get('phase') or 'not copied at all'}, {done} of {total} bytes"
-            yield Finding(
-                self.name,
-                Verdict.FAIL if reason else Verdict.PASS,
-                reason or Reason.AsExpected,
-                f"{detail}. {said}".rstrip(". "),
-                member=pod,
-                objects=(f"volume {volume}",),
-                causes=causes(said) if reason else (),
-            )
-
-
-class TargetEqualsSource:
-    """Every database of the target, each member by itself, holds what the same one of the source held when frozen."""
+class TargetEqualsSource(Check):
+    """Every database of the target, on each member, equals the same one of the source when it was quiesced."""
 
     name = "data-equal"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding a database."""
+        """One finding for each database."""
         return tuple(self._judge(run, database) for database in read_databases(run))
 
     def _judge(self, run: Run, database: Judged) -> Finding:
+        whose = (database.kind, database.place)
         before, after = (parts_of(run, when, database) for when in ("before", "after"))
         if not before:
-            detail = "the source told nothing of its data when it was frozen"
-            said = Said(Verdict.UNKNOWN, (Reason.NoReference,), detail)
-        elif after is None:
-            why = _unread(run, "digest", database)
-            detail = f"the target told nothing of its data: {why}"
-            said = Said(Verdict.UNKNOWN, (Reason.NotReadBack, *causes(why)), detail)
-        elif differ := differences(before, after):
-            hint = "lost, altered or written at the target; do not let it go: `drillproof migrate back`"
-            said = not_equal(differ, few([each.detail for each in differ]), hint)
-        else:
-            detail = f"{len(before)} parts equal to what the source held when it was frozen"
-            said = Said(Verdict.PASS, (Reason.AsExpected,), detail)
-        return said.of(self.name, database)
+            detail = "the source's data were not read when it was quiesced"
+            return self.unknown(Reason.NoReference, detail, "run `drillproof migrate back`, and migrate again", *whose)
+        if after is None:
+            why = why_unread(run, "digest", database)
+            detail = f"the target's data were not read: {why}"
+            hint = "see its log in bundle/; `drillproof migrate back` returns to the source"
+            return self.unknown(Reason.NotReadBack, detail, hint, *whose, causes=causes(why))
+        if found := differences(before, after):
+            hint = "do not resume the target; return to the source with `drillproof migrate back`"
+            return differing(self, found, hint, *whose)
+        return self.passed(f"{len(before)} parts equal the source when it was quiesced", *whose)
 
 
-class SourceUnchanged:
-    """The source holds at the end what it held when it was frozen, and is frozen still: nobody writes there."""
+class SourceUnchanged(Check):
+    """The source holds at the end what it held when it was quiesced, and is still quiesced: nothing writes to it."""
 
     name = "source-unchanged"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding a database, and one for the freeze itself."""
-        return (self._frozen(run), *(self._judge(run, database) for database in read_databases(run)))
+        """One finding for each database, and one for the quiesced writers."""
+        return (self._quiesced(run), *(self._judge(run, database) for database in read_databases(run)))
 
-    def _frozen(self, run: Run) -> Finding:
-        if not run.of("frozen"):
-            return Finding(self.name, Verdict.UNKNOWN, Reason.SourceNotQuiesced, "the source was never frozen")
+    def _quiesced(self, run: Run) -> Finding:
+        frozen = latest(run, "frozen")
+        if frozen is None:
+            return self.unknown(Reason.SourceNotQuiesced, "the source was never quiesced", "migrate again")
         if run.of("thawed"):
-            return Finding(
-                self.name,
-                Verdict.UNKNOWN,
-                Reason.SourceResumed,
-                "the source was let go again before the move was done",
+            detail = "the source was resumed before the migration was complete"
+            return self.unknown(Reason.SourceResumed, detail, "migrate again, and leave the source quiesced")
+        running = at(latest(run, "still-frozen"), "loose")
+        if not isinstance(running, Mapping):
+            detail = "whether the source's writers are still stopped is not recorded"
+            return self.unknown(Reason.NotRecorded, detail, RUN_AGAIN)
+        if running:
+            detail = (
+                f"writers of the source run again: {few(f'{name}: {text(running[name])}' for name in keys(running))}"
             )
-        still = run.of("still-frozen")
-        loose = still[-1].data.get("loose") if still else None
-        if not isinstance(loose, dict):
-            return Finding(
-                self.name, Verdict.UNKNOWN, Reason.NotRecorded, "nobody looked whether its writers are stopped still"
-            )
-        if loose:
-            hint = (
-                "keep away what starts them (GitOps, an autoscaler), and move again: their writes are not at the target"
-            )
-            said = few([f"{writer}: {seen}" for writer, seen in sorted(loose.items())])
-            detail, objects = f"somebody let the source go again: {said}", tuple(sorted(loose))
-            return Finding(self.name, Verdict.FAIL, Reason.SourceResumed, detail, hint, objects=objects)
-        writers = run.of("frozen")[-1].data.get("writers")
-        detail = f"frozen: {few(sorted(writers) if isinstance(writers, dict) else [])}"
-        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail)
+            hint = "pause what starts them (GitOps, autoscalers) and migrate again: their writes are not at the target"
+            return self.failed(Reason.SourceResumed, detail, hint, objects=keys(running))
+        return self.passed(f"quiesced: {few(keys(frozen, 'writers'))}")
 
     def _judge(self, run: Run, database: Judged) -> Finding:
+        whose = (database.kind, database.place)
         before, end = (parts_of(run, when, database) for when in ("before", "end"))
         if not before or end is None:
-            why = _unread(run, "source", database)
-            detail = f"was not read at the end: {why}"
-            said = Said(Verdict.UNKNOWN, (Reason.SourceNotRead, *causes(why)), detail)
-        elif differ := differences(before, end):
-            detail = f"the source was written to since it was frozen: {few([each.detail for each in differ])}"
-            hint = "somebody still writes there, and those writes are not at the target: name that writer, move again"
-            reasons = (Reason.SourceWritten, *by_precedence(each.reason for each in differ))
-            said = Said(Verdict.FAIL, reasons, detail, hint, tuple(each.part for each in differ))
-        else:
-            detail = f"{len(before)} parts of the source are what they were when it was frozen"
-            said = Said(Verdict.PASS, (Reason.AsExpected,), detail)
-        return said.of(self.name, database)
+            why = why_unread(run, "source", database)
+            hint = "compare source and target by hand, or migrate again"
+            return self.unknown(
+                Reason.SourceNotRead, f"was not read at the end: {why}", hint, *whose, causes=causes(why)
+            )
+        if found := differences(before, end):
+            detail = f"the source was written to after it was quiesced: {few(each.detail for each in found)}"
+            hint = "find the writer, name it with --writer, and migrate again: its writes are not at the target"
+            parts, why_reasons = [each.part for each in found], [each.reason for each in found]
+            return self.failed(Reason.SourceWritten, detail, hint, *whose, objects=parts, causes=why_reasons)
+        return self.passed(f"{len(before)} parts of the source are unchanged since it was quiesced", *whose)
 
 
-class EndsSeparate:
-    """Who replicates with a database is a pod of its own end: nothing of the target joined the source, or follows it.
+class EndsSeparate(Check):
+    """Each database replicates only with pods of its own end: source and target did not join.
 
-    A stranger that was there when the source was frozen is none of the target's.
+    A peer that was already foreign when the source was quiesced does not count.
     """
 
     name = "nothing-joined"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding a database and end."""
-        return tuple(
-            self._judge(run, database, where) for where in ("source", "target") for database in read_databases(run)
-        )
+        """One finding for each database and end."""
+        return tuple(self._judge(run, each, end) for end in ("source", "target") for each in read_databases(run))
 
-    def _judge(self, run: Run, database: Judged, where: str) -> Finding:
-        pods, before, after = (
-            run.of("pods", where=where),
-            run.of("peers", where="before", store=database.key),
-            run.of("peers", where=where, store=database.key),
-        )
-        known, old, seen = (each[-1].data.get("addresses") if each else None for each in (pods, before, after))
-        namespace = str(pods[-1].data.get("namespace")) if pods else ""
-        accepted = set(map(str, old)) if where == "source" and isinstance(old, list) else set()
-        if not isinstance(known, dict) or not isinstance(seen, list):
-            why = _unread(run, "peers", database)
-            detail = f"who replicates from it at the {where} is not known: {why}"
-            said = Said(Verdict.UNKNOWN, (Reason.PeersUnknown, *causes(why)), detail, objects=(where,))
-        elif strangers := sorted(each for each in set(map(str, seen)) - accepted if not _is_of(each, known, namespace)):
-            detail = f"at the {where} it has peers that are no pods of it: {few(strangers)}"
-            hint = "an address of the other end is written somewhere; fence the ends off from one another"
-            said = Said(Verdict.FAIL, (Reason.PeerUnexpected,), detail, hint, (where, *strangers))
-        else:
-            detail = f"at the {where} all {len(seen)} peers are pods of its own"
-            said = Said(Verdict.PASS, (Reason.AsExpected,), detail, objects=(where,))
-        return said.of(self.name, database)
+    def _judge(self, run: Run, database: Judged, end: str) -> Finding:
+        whose, pods = (database.kind, database.place), latest(run, "pods", where=end)
+        addresses = at(pods, "addresses")
+        peers = at(latest(run, "peers", where=end, store=database.key), "addresses")
+        if not isinstance(addresses, Mapping) or not isinstance(peers, list):
+            why = why_unread(run, "peers", database)
+            detail, hint = f"its replication peers at the {end} are unknown: {why}", "see its log in bundle/"
+            return self.unknown(Reason.PeersUnknown, detail, hint, *whose, objects=[end], causes=causes(why))
+        before = items(latest(run, "peers", where="before", store=database.key), "addresses")
+        accepted = set(map(str, before)) if end == "source" else set()
+        namespace = str(mapping(pods).get("namespace"))
+        foreign = sorted(peer for peer in set(map(str, peers)) - accepted if not _is_of(peer, addresses, namespace))
+        if foreign:
+            detail = f"at the {end} it replicates with foreign peers: {few(foreign)}"
+            hint = "find where an address of the other end is configured, and isolate the two ends from each other"
+            return self.failed(Reason.PeerUnexpected, detail, hint, *whose, objects=[end, *foreign])
+        return self.passed(f"at the {end} all {len(peers)} peers are its own pods", *whose, objects=[end])
 
 
 def _is_of(peer: str, pods: Mapping[str, Json], namespace: str) -> bool:
-    """Whether a peer, by its address or by a name that it has in the cluster, is one of a namespace's pods."""
+    """Whether a peer, by its address or its DNS name in the cluster, is one of a namespace's pods."""
     first, _, rest = peer.partition(".")
     named = first in pods or first.replace("-", ".") in pods.values()
-    # SERVICE, or SERVICE.NAMESPACE and more: a name without a namespace leads to the one in which it is asked.
+    # SERVICE, or SERVICE.NAMESPACE and more: a name without a namespace resolves in the namespace of the client.
     where = rest.split(".")[1:2]
     return peer in pods.values() or (named and where in ([], [namespace]))
-
-
-def _unread(run: Run, what: str, database: Judged) -> str:
-    events = run.of("unread", what=what, store=database.key)
-    return str(events[-1].data.get("message")) if events else "it was not asked"

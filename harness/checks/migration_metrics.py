@@ -1,56 +1,55 @@
-"""What a migration was to judge, and the figures that come of it. Pure: from a run's facts and events.
+"""The figures of a migration, and what it does not prove. Pure: from a run's facts and events.
 
-A migration is no drill: nothing broke, and nothing may be lost. So its time is that for which nobody could write, and
-what is at the target has to be what the source held when it was frozen.
+Unlike in a drill nothing broke, and nothing may be lost. So its RTO is the time without writes, and the target must
+equal the source when it was quiesced.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from harness.checks.check import objects_of, texts
+from harness.core.json import at
 from harness.core.model import Event, Json
 from harness.evidence.marks import marks
 
 DEFINITIONS: Mapping[str, str] = {
-    "PASS": "every database of the target holds what the same one of the source held when it was frozen, and holds "
-    "still; what is not in a fingerprint is named",
-    "RTO": "from the moment at which the source's writers were told to stop to the end of the reading of the target: "
-    "so long nobody can write",
+    "PASS": "every database of the target equals the same one of the source when it was quiesced, and the source did "
+    "not change since; what a fingerprint does not contain is listed",
+    "RTO": "from the stop of the source's writers to the end of reading the target: the time in which clients cannot "
+    "write",
 }
 
 
 def downtime_s(events: Iterable[Event]) -> float | None:
-    """Seconds from the beginning of the freeze to all that was read; None if it never came to that."""
-    told = tuple(events)
-    begun = [event.at_s for event in told if event.kind == "step" and event.data.get("step") == "freeze"]
-    read = marks(told).get("T9")
+    """Seconds from the start of the quiesce to the end of reading; None if that was not reached."""
+    seen = tuple(events)
+    begun = [event.at_s for event in seen if event.kind == "step" and event.data.get("step") == "freeze"]
+    read = marks(seen).get("T9")
     return None if not begun or read is None else round(read - begun[0], 3)
 
 
 def not_proved(facts: Mapping[str, Json], events: Iterable[Event]) -> tuple[str, ...]:
-    """What nobody can conclude from this move, in words."""
+    """What this migration does not prove, in words."""
     return tuple(_not_proved(facts, tuple(events)))
 
 
 def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterator[str]:
-    backup = facts.get("backup")
-    empty = backup.get("uncopied") if isinstance(backup, dict) else None
-    if isinstance(empty, list) and empty:
-        yield f"the files of {', '.join(map(str, empty))} (no annotation opts them in)"
+    if uncopied := texts(at(facts, "backup", "uncopied")):
+        yield f"the files of {', '.join(uncopied)} (not annotated for the backup)"
     if unread := list(_unread(facts, events)):
-        why = "no database holds them, so there is only the tool's word that they came"
+        why = "drillproof cannot read them; the backup tool reports them as restored"
         yield f"the files of {', '.join(unread)} ({why})"
     unready = [event.data.get("pods") for event in events if event.kind == "unready"]
-    if unready and isinstance(unready[-1], list) and unready[-1]:
-        yield f"that these pods work: {', '.join(map(str, unready[-1]))} (not Ready)"
-    yield "what no fingerprint holds, and that the service takes writes there (nobody may write before it is let go)"
+    if unready and (pods := texts(unready[-1])):
+        yield f"that these pods work: {', '.join(pods)} (not Ready)"
+    yield "what a fingerprint does not contain, and that the target takes writes (it is resumed later)"
 
 
 def _unread(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterator[str]:
-    """The volumes that were to be copied, of pods that are no databases: nobody reads these at the target."""
-    listed = facts.get("databases")
-    read = {each.get("pod") for each in (listed if isinstance(listed, list) else []) if isinstance(each, dict)}
-    asked = [event.data.get("volumes") for event in events if event.kind == "protected"][-1:]
-    for each in (volume for volumes in asked if isinstance(volumes, list | tuple) for volume in volumes):
-        if isinstance(each, dict) and each.get("pod") not in read:
+    """The requested volumes of pods that are not databases, and so are not read at the target."""
+    read = {each.get("pod") for each in objects_of(facts, "databases")}
+    requested = [event.data for event in events if event.kind == "protected"][-1:]
+    for each in (volume for data in requested for volume in objects_of(data, "volumes")):
+        if each.get("pod") not in read:
             yield f"{each.get('volume')} of {each.get('pod')}"

@@ -1,29 +1,37 @@
-"""Was it fast enough, was little enough lost, and are the stores of one moment?"""
+"""Whether RTO, RPO, skew and a proved backup's age are within their objectives."""
 
 from __future__ import annotations
 
 import math
 
 from harness.checks import migration_metrics, proof_metrics
+from harness.checks.check import RUN_AGAIN, Check
 from harness.core.errors import Unreadable
-from harness.core.model import Finding, Json, Verdict
+from harness.core.model import Finding, Json
 from harness.core.reason import Reason
 from harness.evidence.marks import marks, rto_s
 from harness.evidence.run_directory import MOVE, Run
 from harness.evidence.write_classification import Classes
 
+_HINTS = {
+    "RTO": "see in the report's timeline what took longest; a faster strategy, or a higher objective",
+    "RPO": "back up more often, or set a higher objective",
+    "age of the backup": "check that the backup schedule still runs",
+    "skew": "back up all stores at the same moment, or set a higher objective",
+}
+"""What to do about a figure over its objective."""
 
-class ObjectivesMet:
-    """RTO, RPO, skew and a proved backup's age are within the objectives. Without one it is not "met": no finding."""
+
+class ObjectivesMet(Check):
+    """RTO, RPO, skew and a proved backup's age are within the objectives. A figure without one has no finding."""
 
     name = "objectives-met"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each objective that the scenario has."""
+        """One finding for each objective of the scenario."""
         objectives = run.facts.get("objectives")
         if not isinstance(objectives, dict):
-            detail = "run.json does not say what the objectives were"
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, detail),)
+            return (self.unknown(Reason.NotRecorded, "run.json does not record the objectives", RUN_AGAIN),)
         apart = skew(run)
         measured = (
             ("RTO", "rto_s", _took_s(run)),
@@ -38,15 +46,17 @@ class ObjectivesMet:
         )
 
     def _judge(self, label: str, figure: float | None, limit: Json) -> Finding:
+        objects = [label]
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
-            detail = f"the objective for the {label} is no number: {limit!r}"
-            return Finding(self.name, Verdict.UNKNOWN, Reason.ObjectiveInvalid, detail, objects=(label,))
+            detail, hint = f"the objective for {label} is not a number: {limit!r}", "set it to a number of seconds"
+            return self.unknown(Reason.ObjectiveInvalid, detail, hint, objects=objects)
         if figure is None:
-            detail = f"{label} could not be measured"
-            return Finding(self.name, Verdict.UNKNOWN, Reason.ObjectiveNotMeasured, detail, objects=(label,))
-        missed = figure > limit
-        verdict, reason = (Verdict.FAIL, Reason.ObjectiveMissed) if missed else (Verdict.PASS, Reason.AsExpected)
-        return Finding(self.name, verdict, reason, f"{label} {figure:.1f} s, objective {limit:g} s", objects=(label,))
+            hint = "see the other findings for why; the run ended before the figure could be measured"
+            return self.unknown(Reason.ObjectiveNotMeasured, f"{label} was not measured", hint, objects=objects)
+        detail = f"{label} {figure:.1f} s, objective {limit:g} s"
+        if figure > limit:
+            return self.failed(Reason.ObjectiveMissed, detail, _HINTS[label], objects=objects)
+        return self.passed(detail, objects=objects)
 
 
 def _took_s(run: Run) -> float | None:
@@ -56,14 +66,14 @@ def _took_s(run: Run) -> float | None:
 
 
 def rpo_s(run: Run) -> float | None:
-    """The worst RPO of any member, in seconds, measured from the ledger; None if one was not read back."""
+    """The worst RPO of all members, in seconds, measured from the ledger; None if one was not read back."""
     return max((classes.rpo_s for classes in _every(run)), default=None)
 
 
 def skew(run: Run) -> tuple[float, int] | None:
-    """Seconds, and ticks, between the oldest and the newest recovery point of any member of any store.
+    """Seconds, and ticks, between the oldest and the newest recovery point of all members of all stores.
 
-    None if a member has none, or was not read back, or there is but one store.
+    None if a member has no recovery point, or was not read back, or there is only one store.
     """
     every = _every(run)
     at_s = [classes.recovery_point_s for classes in every if classes.recovery_point_s is not None]

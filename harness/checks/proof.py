@@ -1,47 +1,27 @@
-"""Does a backup that is there already come back? What the checks of a drill do not ask, or ask otherwise."""
+"""What the checks of a proof, and of a migration's target, judge in addition to or instead of those of a drill."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from harness.checks import proof_metrics
-from harness.checks.backup import copied, copies, hook_reasons, whole_report
-from harness.checks.data import Difference, differences
-from harness.checks.health import recorded, texts
+from harness.checks.check import RUN_AGAIN, Check, few, latest, objects_of, recorded, texts
+from harness.checks.data import differences, differing
 from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
 from harness.core.errors import Unreadable
-from harness.core.model import Event, Finding, Json, Verdict
-from harness.core.reason import Reason, by_precedence
+from harness.core.json import at, integer, items, mapping
+from harness.core.model import Finding, Json
+from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
-CLOCKS = timedelta(minutes=5)
-"""By so much the clock of a pod may differ from Velero's."""
-
-FEW = 5
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much the clock of a pod may differ from Velero's."""
 
 
-@dataclass(frozen=True)
-class Said:
-    """A finding of a database, but for the check and the database. `reasons` begin with the finding's own."""
-
-    verdict: Verdict
-    reasons: tuple[Reason, ...]
-    detail: str
-    hint: str = ""
-    objects: tuple[str, ...] = ()
-
-    def of(self, check: str, database: Judged) -> Finding:
-        """The finding itself."""
-        reason, *others = self.reasons
-        whose = (database.kind, database.place)
-        return Finding(check, self.verdict, reason, self.detail, self.hint, *whose, self.objects, tuple(others))
-
-
-class BucketUnchanged:
-    """The bucket holds after the proof, byte for byte by its own listing, what it held before."""
+class BucketUnchanged(Check):
+    """The bucket's own listing (names, sizes, ETags) is the same before and after the proof."""
 
     name = "source-unchanged"
 
@@ -49,257 +29,164 @@ class BucketUnchanged:
         """One finding."""
         before, after = (run.of("listing", when=when) for when in ("before", "after"))
         if not before or not after:
-            return (
-                Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, "the bucket was not listed before and after"),
-            )
+            return (self.unknown(Reason.NotRecorded, "the bucket was not listed before and after", RUN_AGAIN),)
         if any(before[0].data.get(of) != after[-1].data.get(of) for of in ("sha256", "objects", "bytes")):
-            said = few(after[-1].data.get("differences"))
-            hint = "drillproof only lists and reads; who else writes there? Prove at a time when no backup is taken"
-            detail = f"the bucket changed meanwhile: {said}"
+            detail = f"the bucket changed during the proof: {few(items(after[-1].data, 'differences'))}"
+            hint = "prove at a time when nothing else writes to the bucket, such as backups; drillproof only reads"
             objects = texts(after[-1].data.get("changed"))
-            return (Finding(self.name, Verdict.FAIL, Reason.BucketChanged, detail, hint, objects=objects),)
+            return (self.failed(Reason.BucketChanged, detail, hint, objects=objects),)
         if not before[0].data.get("sha256"):
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, "the bucket's listing was not noted"),)
-        detail = f"all {before[0].data.get('objects')} objects have the sizes and ETags that they had before"
-        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)
+            return (self.unknown(Reason.NotRecorded, "the bucket's listing is not recorded", RUN_AGAIN),)
+        return (self.passed(f"all {before[0].data.get('objects')} objects have the same size and ETag as before"),)
 
 
-class ProvedBackupComplete:
-    """The tool called its backup whole, no hook of it failed, and each of its copies has all its bytes."""
-
-    name = "backup-complete"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the backup, one for its hooks, one for each copy."""
-        reports = run.of("backup")
-        if not reports:
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, "there is no record of the backup"),)
-        report = reports[-1].data
-        return (
-            whole_report(self.name, "backup", report),
-            self._hooks(run, report),
-            *self._missed(run),
-            *self._copies(report),
-        )
-
-    def _hooks(self, run: Run, report: Mapping[str, Json]) -> Finding:
-        asked, ran, failed = _backup(run).get("hooks"), report.get("hooks_attempted"), report.get("hooks_failed")
-        if not isinstance(asked, int) or not isinstance(ran, int):
-            detail = "how many hooks should run, or ran, was not noted"
-            return Finding(self.name, Verdict.UNKNOWN, Reason.NotRecorded, detail)
-        if failed != 0 or ran < asked:  # the backup itself may have had hooks beside those of its pods
-            hint = "without its hook a database is copied as it stands, or an old dump is"
-            reason, *others = hook_reasons(min(asked, ran) if failed else asked, ran, failed)
-            detail = f"{asked} hooks asked for, {ran} ran, {failed} failed"
-            return Finding(self.name, Verdict.FAIL, reason, detail, hint, causes=tuple(others))
-        return Finding(self.name, Verdict.PASS, Reason.AsExpected, f"{ran} hooks ran, none failed")
-
-    def _missed(self, run: Run) -> Iterator[Finding]:
-        missed = _backup(run).get("missed")
-        if not isinstance(missed, list):
-            yield Finding(
-                self.name, Verdict.UNKNOWN, Reason.NotRecorded, "which volumes should be copied was not noted"
-            )
-        elif missed:
-            hint = "the tool says nothing of them: did the pod run, is the volume a hostPath?"
-            detail, objects = f"asked for, and not copied at all: {few(missed)}", texts(missed)
-            yield Finding(self.name, Verdict.FAIL, Reason.VolumeNotBackedUp, detail, hint, objects=objects)
-
-    def _copies(self, report: Mapping[str, Json]) -> Iterator[Finding]:
-        found = copies(report)
-        if not found:
-            hint = "are its volumes snapshots of the storage, or not annotated for the file-system backup?"
-            detail = "the bucket holds no copy of any volume"
-            yield Finding(self.name, Verdict.FAIL, Reason.VolumeNotBackedUp, detail, hint)
-        for (pod, volume), copy in found.items():
-            yield copied(self.name, volume, copy, "", pod)
-
-
-class ClaimsRestored:
-    """Every persistent volume claim of the backup is there, and bound to a volume."""
+class ClaimsRestored(Check):
+    """Every persistent volume claim of the backup exists, and is bound to a volume."""
 
     name = "claims-back"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
         """One finding."""
-        wanted = _backup(run).get("claims")
-        noted = run.of("volumes", when="after")
-        if not isinstance(wanted, list) or not noted:
-            return (
-                Finding(
-                    self.name, Verdict.UNKNOWN, Reason.NotRecorded, "which claims should or do exist was not noted"
-                ),
-            )
-        listed = noted[-1].data.get("volumes")
-        bound = {
-            str(volume.get("claim"))
-            for volume in (listed if isinstance(listed, list) else [])
-            if isinstance(volume, dict) and volume.get("volume_uid")
-        }
+        wanted, volumes = at(run.facts, "backup", "claims"), latest(run, "volumes", when="after")
+        if not isinstance(wanted, list) or volumes is None:
+            detail = "which claims should exist, or do exist, is not recorded"
+            return (self.unknown(Reason.NotRecorded, detail, RUN_AGAIN),)
+        bound = {str(each.get("claim")) for each in objects_of(volumes, "volumes") if each.get("volume_uid")}
         if lacking := [str(claim) for claim in wanted if claim not in bound]:
-            detail = f"did not come back, or have no volume: {', '.join(lacking)}"
-            objects = tuple(f"claim {claim}" for claim in lacking)
-            return (Finding(self.name, Verdict.FAIL, Reason.ClaimMissing, detail, objects=objects),)
-        detail = f"all {len(wanted)} claims are there with their volumes"
-        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, detail),)
+            detail = f"not restored, or without a volume: {', '.join(lacking)}"
+            hint = "check the storage classes of the target, and the restore's log in bundle/"
+            objects = [f"claim {claim}" for claim in lacking]
+            return (self.failed(Reason.ClaimMissing, detail, hint, objects=objects),)
+        return (self.passed(f"all {len(wanted)} claims exist with their volumes"),)
 
 
-class DatabasesSound:
-    """Every database answers, holds something, and passes its own check of its integrity."""
+class DatabasesSound(Check):
+    """Every database answers, holds data, and passes its own integrity check."""
 
     name = "databases-sound"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding a database."""
+        """One finding for each database."""
         return tuple(self._database(run, database) for database in read_databases(run))
 
     def _database(self, run: Run, database: Judged) -> Finding:
-        said = (
-            _no_answer(run, database) or _not_restored(database) or _own_check(run, database) or _content(run, database)
-        )
-        return said.of(self.name, database)
+        whose = (database.kind, database.place)
+        if finding := self._no_answer(run, database):
+            return finding
+        if not database.copied:
+            detail = "answers, but the backup has no copy of a volume of its pod"
+            hint = "annotate its pod for file-system backup; this database was created empty, whatever it holds now"
+            return self.unknown(Reason.NotFromBackup, detail, hint, *whose)
+        if finding := self._integrity(run, database):
+            return finding
+        read = parts_of(run, "after", database)
+        if read is None:
+            why = why_unread(run, "digest", database)
+            return self.unknown(Reason.NotReadBack, f"could not be read: {why}", RUN_AGAIN, *whose, causes=causes(why))
+        rows = proof_metrics.rows(read)
+        if not rows:
+            hint = "check what the backup copied of it; a newly created database looks like this"
+            return self.unknown(Reason.DatabaseEmpty, "answers, and holds no user data", hint, *whose)
+        sound = latest(run, "sound", store=database.key)
+        notes = few(items(sound, "notes"))
+        return self.passed(f"{integer(sound, 'sound')} parts sound, {rows} rows{notes and f'; {notes}'}", *whose)
+
+    def _no_answer(self, run: Run, database: Judged) -> Finding | None:
+        """Why a database did not answer; None if it did."""
+        whose = (database.kind, database.place)
+        if (unread := latest(run, "unread", what="health", store=database.key)) is not None:
+            message = unread.get("message")
+            hint = "prove it where its pods can run; this run says nothing about the backup"
+            why = causes(message)
+            return self.unknown(Reason.NotReadBack, f"could not run here: {message}", hint, *whose, causes=why)
+        health = latest(run, "health", when="after", store=database.key)
+        if health is None:
+            return self.unknown(Reason.NotReadBack, "was not queried", RUN_AGAIN, *whose)
+        if health.get("ok") is True:
+            return None
+        detail = health.get("detail")
+        hint = "see its log in bundle/; if its restore needs a manual step, add it with --after restore=CMD"
+        why = (*recorded(health, "detail"), *causes(detail))
+        return self.failed(Reason.NotAnswering, f"does not answer: {detail}", hint, *whose, causes=why)
+
+    def _integrity(self, run: Run, database: Judged) -> Finding | None:
+        """What the database's own check found, or why it found nothing; None if all is sound."""
+        whose, sound = (database.kind, database.place), latest(run, "sound", store=database.key)
+        hint = "see its log in bundle/, and run its check by hand"
+        if sound is None:
+            why = why_unread(run, "sound", database)
+            detail = f"its integrity check did not run: {why}"
+            return self.unknown(Reason.IntegrityNotChecked, detail, hint, *whose, causes=causes(why))
+        if damaged := sound.get("damaged"):
+            detail, older = f"reports damaged data: {few(items(damaged))}", "restore an older backup, and prove it"
+            found = texts(damaged)
+            return self.failed(Reason.DataCorrupted, detail, older, *whose, objects=found, causes=causes(damaged))
+        if unchecked := sound.get("unchecked"):
+            detail, found = f"could not check: {few(items(unchecked))}", texts(unchecked)
+            return self.unknown(Reason.IntegrityNotChecked, detail, hint, *whose, objects=found)
+        if not integer(sound, "sound"):
+            return self.unknown(Reason.IntegrityNotChecked, "found nothing to check", hint, *whose)
+        return None
 
 
-class FingerprintEqual:
-    """Every database holds what its fingerprint says, which a hook of this very backup wrote.
+class FingerprintEqual(Check):
+    """Every database equals its fingerprint, which a hook of this backup wrote.
 
-    Where none was taken that cannot be known. It is UNKNOWN, unless this was expressly not asked.
+    Without a fingerprint that is UNKNOWN, unless the user asked only whether the databases are sound.
     """
 
     name = "data-equal"
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding a database; none for one without a fingerprint where it was not asked for."""
-        told = (self._database(run, database) for database in read_databases(run))
-        return tuple(finding for finding in told if finding)
+        """One finding for each database; none for one without a fingerprint if only soundness was asked."""
+        sound_only = proof_metrics.asked(run.facts) == proof_metrics.SOUND
+        asked = [each for each in read_databases(run) if each.fingerprint or not sound_only]
+        return tuple(self._no_fingerprint(run, each) or self._equality(run, each) for each in asked)
 
-    def _database(self, run: Run, database: Judged) -> Finding | None:
-        if not database.fingerprint and proof_metrics.asked(run.facts) == proof_metrics.SOUND:
-            return None
-        said = _no_fingerprint(run, database) or _equality(run, database)
-        return said.of(self.name, database)
-
-
-def _no_answer(run: Run, database: Judged) -> Said | None:
-    """Why a database told nothing; None if it answered."""
-    if nowhere := run.of("unread", what="health", store=database.key):
-        hint = "nothing can be said of the backup; prove it where its pods can run"
-        message = nowhere[-1].data.get("message")
-        reasons = (Reason.NotReadBack, *causes(message))
-        return Said(Verdict.UNKNOWN, reasons, f"could not run here: {message}", hint)
-    health = run.of("health", when="after", store=database.key)
-    if not health:
-        return Said(Verdict.UNKNOWN, (Reason.NotReadBack,), "was not asked")
-    if health[-1].data.get("ok") is not True:
-        hint = "bundle/ has its logs; where a restore needs a hand, give it one with --after restore=CMD"
-        detail = health[-1].data.get("detail")
-        more = by_precedence({*recorded(health[-1].data, "detail"), *causes(detail)} - {Reason.NotAnswering})
-        return Said(Verdict.FAIL, (Reason.NotAnswering, *more), f"does not answer: {detail}", hint)
-    return None
-
-
-def _not_restored(database: Judged) -> Said | None:
-    """Why what a database says is no word of the backup; None if it is."""
-    if database.copied:
+    def _no_fingerprint(self, run: Run, database: Judged) -> Finding | None:
+        """Why there is nothing to compare with; None if there is."""
+        whose = (database.kind, database.place)
+        if not database.fingerprint:
+            hint = "take fingerprints with a hook (docs/how-to/prove.md), or prove less with --without-fingerprint"
+            return self.unknown(Reason.NoFingerprint, "no fingerprint of its data was taken", hint, *whose)
+        hint = "check that the fingerprint hook ran, and wrote to a volume that is backed up"
+        if not parts_of(run, "before", database):
+            why = why_unread(run, "fingerprint", database)
+            detail = f"its fingerprint {database.fingerprint} was not read: {why}"
+            return self.unknown(Reason.FingerprintUnreadable, detail, hint, *whose, causes=causes(why))
+        if doubt := _stale(run, database):
+            return self.unknown(Reason.FingerprintStale, doubt, hint, *whose)
         return None
-    hint = "annotate its pod for the file-system backup; what came up here was made anew, whatever rows it has"
-    detail = "answers, and the backup has no copy of any volume of its pod"
-    return Said(Verdict.UNKNOWN, (Reason.NotFromBackup,), detail, hint)
 
-
-def _own_check(run: Run, database: Judged) -> Said | None:
-    """Why its own check speaks against a database, or says nothing; None if it found all sound."""
-    checked = run.of("sound", store=database.key)
-    if not checked:
-        why = _unread(run, "sound", database)
-        return Said(Verdict.UNKNOWN, (Reason.IntegrityNotChecked, *causes(why)), f"could not check itself: {why}")
-    sound = checked[-1].data
-    if damaged := sound.get("damaged"):
-        reasons = (Reason.DataCorrupted, *causes(damaged))
-        return Said(Verdict.FAIL, reasons, f"says that its data are damaged: {few(damaged)}", objects=texts(damaged))
-    if unchecked := sound.get("unchecked"):
-        reasons = (Reason.IntegrityNotChecked,)
-        return Said(Verdict.UNKNOWN, reasons, f"could not check: {few(unchecked)}", objects=texts(unchecked))
-    if not _sound_parts(sound):
-        return Said(Verdict.UNKNOWN, (Reason.IntegrityNotChecked,), "found nothing to check")
-    return None
-
-
-def _content(run: Run, database: Judged) -> Said:
-    """What a sound database holds."""
-    read = parts_of(run, "after", database)
-    if read is None:
-        why = _unread(run, "digest", database)
-        return Said(Verdict.UNKNOWN, (Reason.NotReadBack, *causes(why)), f"could not be read: {why}")
-    if not proof_metrics.rows(read):
-        hint = "one that was made anew, and not restored, looks like this"
-        return Said(Verdict.UNKNOWN, (Reason.DatabaseEmpty,), "answers, and holds no row of any user", hint)
-    sound = run.of("sound", store=database.key)[-1].data
-    notes = few(sound.get("notes"))
-    detail = f"{_sound_parts(sound)} parts sound, {proof_metrics.rows(read)} rows{f'; {notes}' if notes else ''}"
-    return Said(Verdict.PASS, (Reason.AsExpected,), detail)
-
-
-def _sound_parts(sound: Mapping[str, Json]) -> int:
-    count = sound.get("sound")
-    return count if isinstance(count, int) else 0
-
-
-def _no_fingerprint(run: Run, database: Judged) -> Said | None:
-    """Why there is nothing to hold a database against; None if there is."""
-    if not database.fingerprint:
-        hint = "let a hook take fingerprints (docs/how-to/prove.md), or ask less with --without-fingerprint"
-        detail = "nobody knows what its data were: no fingerprint was taken"
-        return Said(Verdict.UNKNOWN, (Reason.NoFingerprint,), detail, hint)
-    if not parts_of(run, "before", database):
-        why = _unread(run, "fingerprint", database)
-        detail = f"its fingerprint {database.fingerprint} was not read: {why}"
-        return Said(Verdict.UNKNOWN, (Reason.FingerprintUnreadable, *causes(why)), detail)
-    if doubt := _stale(run, database):
-        hint = "did the hook run, and write to a volume that is copied?"
-        return Said(Verdict.UNKNOWN, (Reason.FingerprintStale,), doubt, hint)
-    return None
-
-
-def _equality(run: Run, database: Judged) -> Said:
-    """What came of holding a database against its fingerprint."""
-    before, after = (parts_of(run, when, database) for when in ("before", "after"))
-    if before is None or after is None:
-        why = _unread(run, "digest", database)
-        return Said(Verdict.UNKNOWN, (Reason.NotReadBack, *causes(why)), f"its data were not read: {why}")
-    if differ := differences(before, after):
-        hint = "lost or altered, or written to between its fingerprint and the copy, or after it came back"
-        return not_equal(differ, few([each.detail for each in differ]), hint)
-    detail = f"{len(before)} parts, {proof_metrics.rows(before)} rows equal to the fingerprint"
-    return Said(Verdict.PASS, (Reason.AsExpected,), detail)
-
-
-def not_equal(differ: Sequence[Difference], detail: str, hint: str) -> Said:
-    """The FAIL of a database that does not hold what it should."""
-    reasons = by_precedence(each.reason for each in differ)
-    return Said(Verdict.FAIL, reasons, detail, hint, tuple(each.part for each in differ))
+    def _equality(self, run: Run, database: Judged) -> Finding:
+        whose = (database.kind, database.place)
+        before, after = (parts_of(run, when, database) for when in ("before", "after"))
+        if before is None or after is None:
+            why = why_unread(run, "digest", database)
+            detail = f"its data were not read: {why}"
+            return self.unknown(Reason.NotReadBack, detail, RUN_AGAIN, *whose, causes=causes(why))
+        if found := differences(before, after):
+            hint = "check for writes between fingerprint and backup, or after the restore; else data were lost"
+            return differing(self, found, hint, *whose)
+        rows = proof_metrics.rows(before)
+        return self.passed(f"{len(before)} parts, {rows} rows equal the fingerprint", *whose)
 
 
 def _stale(run: Run, database: Judged) -> str:
-    """Why the fingerprint is not of this backup; "" if it is. An old one agrees with an old dump."""
-    taken = run.of("fingerprint", store=database.key)
-    times = _backup(run)
+    """Why the fingerprint is not of this backup; "" if it is. An old fingerprint matches an old dump."""
+    taken, backup = latest(run, "fingerprint", store=database.key), mapping(run.facts, "backup")
+    if not taken:
+        return "its fingerprint does not say when it was taken"
     try:
-        at = datetime.fromisoformat(str(taken[-1].data.get("taken"))) if taken else None
-        started, completed = (datetime.fromisoformat(str(times.get(name))) for name in ("started", "completed"))
-        if at is None:
-            return "its fingerprint does not say when it was taken"
-        if not started - CLOCKS <= at <= completed + CLOCKS:
-            return f"its fingerprint is of {at.isoformat()}, and the backup ran from {started.isoformat()}"
+        at_time, started, completed = (
+            datetime.fromisoformat(str(when))
+            for when in (taken.get("taken"), backup.get("started"), backup.get("completed"))
+        )
+        if not started - CLOCK_SKEW <= at_time <= completed + CLOCK_SKEW:
+            return f"its fingerprint was taken at {at_time.isoformat()}; the backup started at {started.isoformat()}"
     except (ValueError, TypeError) as error:
-        return f"when its fingerprint or the backup was taken cannot be told: {error}"
+        return f"the time of its fingerprint, or of the backup, is unknown: {error}"
     return ""
-
-
-def _backup(run: Run) -> Mapping[str, Json]:
-    """What run.json says of the backup."""
-    backup = run.facts.get("backup")
-    return backup if isinstance(backup, dict) else {}
 
 
 def read_databases(run: Run) -> tuple[Judged, ...]:
@@ -311,18 +198,12 @@ def read_databases(run: Run) -> tuple[Judged, ...]:
 
 
 def parts_of(run: Run, when: str, database: Judged) -> Mapping[str, Json] | None:
-    """What a database told of its data at that time; None if it told nothing."""
-    events: tuple[Event, ...] = run.of("digest", when=when, store=database.key)
-    parts = events[-1].data.get("parts") if events else None
+    """The digest of a database at that time; None if there is none."""
+    parts = at(latest(run, "digest", when=when, store=database.key), "parts")
     return parts if isinstance(parts, Mapping) else None
 
 
-def _unread(run: Run, what: str, database: Judged) -> str:
-    events = run.of("unread", what=what, store=database.key)
-    return str(events[-1].data.get("message")) if events else "it was not asked"
-
-
-def few(listed: Json | list[str]) -> str:
-    """The first of many lines, and how many more there are."""
-    lines = [str(line) for line in listed] if isinstance(listed, list | tuple) else []
-    return "; ".join([*lines[:FEW], *([f"and {len(lines) - FEW} more"] if len(lines) > FEW else [])])
+def why_unread(run: Run, what: str, database: Judged) -> str:
+    """Why `what` of a database was not read."""
+    unread = latest(run, "unread", what=what, store=database.key)
+    return "it was not queried" if unread is None else str(unread.get("message"))

@@ -1,7 +1,7 @@
-"""What a proof of a backup was to judge, and the figures that come of it. Pure: from a run's facts and events.
+"""The figures of a proof, and what it does not prove. Pure: from a run's facts and events.
 
-A proof is no drill: nothing was seen to break, nobody wrote, and what the data were is known only where a hook wrote a
-fingerprint with the backup. So its RTO and RPO are other figures than a drill's, and what it cannot prove it says.
+Unlike in a drill nothing broke and no client wrote, and the former data are known only from fingerprints. So RTO and
+RPO are defined differently, and what is not proved is listed.
 """
 
 from __future__ import annotations
@@ -11,54 +11,56 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from harness.checks.check import objects_of, texts
+from harness.core.json import at, mapping, text
 from harness.core.model import Event, Json
 from harness.evidence.marks import marks
 
 DEFINITIONS: Mapping[str, str] = {
-    "PASS": "what was asked of the backup was proved; what was not asked, or cannot be, is named",
-    "RTO": "from the first byte fetched from the bucket to the first answer of the last database",
-    "RPO": "from the newest time among the restored rows to the moment at which the restore was asked for: so much, at "
-    "most, would have been lost had the data been lost then",
+    "PASS": "everything that was asked about the backup is proved; what is not proved is listed",
+    "RTO": "from the first byte read from the bucket to the first answer of the last database",
+    "RPO": "from the newest timestamp among the restored rows to the request of the restore: the most that a disaster "
+    "at that moment would have lost",
 }
 
 EQUAL, SOUND = "equal", "sound"
-"""What is asked: whether the data are what they were, or only whether they come back and are sound."""
+"""What is asked: whether the data equal their fingerprints, or only whether the databases are sound."""
 
 EXCLUSIONS: Mapping[str, Mapping[str, str]] = {
     "mysql": {
-        "the next AUTO_INCREMENT of a table": "the server moves it by itself",
-        "privileges": "accounts are in the fingerprint, with their passwords; what they may do is not",
-        "foreign keys, CHECK constraints, parameters of routines, character sets and comments": "of definitions it has "
-        "columns with their types and defaults, indexes, and the text of views, routines and triggers",
-        "the values of MariaDB's sequences": "a recovery from a crash moves them ahead",
-        "events, and the schemas of the server itself": "no row of a user is in them",
+        "the next AUTO_INCREMENT of a table": "the server changes it by itself",
+        "privileges": "the fingerprint has accounts and their passwords, not their grants",
+        "foreign keys, CHECK constraints, parameters of routines, character sets and comments": "its "
+        "definitions are columns with types and defaults, indexes, and the text of views, routines and triggers",
+        "the values of MariaDB's sequences": "crash recovery advances them",
+        "events, and the schemas of the server itself": "they hold no user data",
     },
     "postgres": {
-        "the values of sequences": "a recovery from a crash, which a copy of a running server needs, moves them ahead",
-        "privileges, policies, triggers and memberships of roles": "roles are in the fingerprint, with their "
-        "passwords; these are not",
-        "defaults of columns, types, rules, extensions, publications, settings and comments": "of definitions it has "
-        "columns with their types, indexes, constraints, and the text of views and functions",
+        "the values of sequences": "crash recovery, which a copy of a running server needs, advances them",
+        "privileges, policies, triggers and memberships of roles": "the fingerprint has roles and their "
+        "passwords, not these",
+        "defaults of columns, types, rules, extensions, publications, settings and comments": "its definitions "
+        "are columns with types, indexes, constraints, and the text of views and functions",
         "large objects": "they belong to no table",
-        "unlogged tables": "PostgreSQL itself empties them when it recovers from a crash",
-        "databases that let nobody in, and templates": "nobody can read the first; the others are there for new ones",
+        "unlogged tables": "PostgreSQL empties them in crash recovery",
+        "databases that allow no connections, and templates": "the first cannot be read; the others hold no user data",
     },
     "consul": {
-        "all but the keys": "`consul kv export` tells the keys with their values and flags; ACLs, services and config "
-        "entries are in the snapshot that Consul inspects, and not in the fingerprint",
+        "all but the keys": "`consul kv export` has keys with values and flags; ACLs, services and config entries are "
+        "in the snapshot that Consul inspects, not in the fingerprint",
     },
 }
-"""What no fingerprint holds, by kind of database, and why."""
+"""What no fingerprint contains, by kind of database, and why."""
 
 _FILES = {
     "uncopied": "the backup has no copy of them",
     "elsewhere": "their copy is not in this bucket",
-    "unread": "no database holds them, so there is only the tool's word that they came back",
+    "unread": "drillproof cannot read them; the backup tool reports them as restored",
 }
-"""Of which claims' files nothing is proved, by their names in run.json, and why."""
+"""Claims whose files are not proved, by their names in run.json, and why."""
 
 _OF_USERS = re.compile(r"(.*: )?table |keys$")
-"""The parts that hold rows of users; the others are there in an empty database, too."""
+"""The parts that hold user data; an empty database has the others, too."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,8 @@ class Judged:
 
 
 def databases(facts: Mapping[str, Json]) -> tuple[Judged, ...]:
-    """All databases by run.json, so that none can go missing. ValueError if it names none, or not properly."""
-    listed = facts.get("databases")
-    found = tuple(_judged(each) for each in (listed if isinstance(listed, list) else []) if isinstance(each, dict))
+    """All databases by run.json, so that none can go missing. ValueError if it names none, or one twice."""
+    found = tuple(map(_judged, objects_of(facts, "databases")))
     if not found or len({each.key for each in found}) < len(found):
         raise ValueError("run.json names no databases")
     return found
@@ -91,40 +92,40 @@ def _judged(each: Mapping[str, Json]) -> Judged:
 
 
 def asked(facts: Mapping[str, Json]) -> str:
-    """What was asked; the whole question unless it was expressly the smaller one."""
+    """What was asked: EQUAL, unless the user requested SOUND."""
     return SOUND if facts.get("asked") == SOUND else EQUAL
 
 
 def not_proved(facts: Mapping[str, Json], events: Iterable[Event]) -> tuple[str, ...]:
-    """What nobody can conclude from this proof, in words."""
+    """What this proof does not prove, in words."""
     return tuple(_not_proved(facts, tuple(events)))
 
 
 def rto_s(events: Iterable[Event]) -> float | None:
-    """Seconds from the beginning of the fetch to the answer of the last database; None if one never answered."""
-    told = tuple(events)
-    begun = [event.at_s for event in told if event.kind == "step" and event.data.get("step") == "fetch"]
-    answered = marks(told).get("T7")
+    """Seconds from the start of the fetch to the answer of the last database; None if one never answered."""
+    seen = tuple(events)
+    begun = [event.at_s for event in seen if event.kind == "step" and event.data.get("step") == "fetch"]
+    answered = marks(seen).get("T7")
     return None if not begun or answered is None else round(answered - begun[0], 3)
 
 
 def rpo_s(events: Iterable[Event]) -> float | None:
-    """The worst of all databases that know a time of their rows; None if none does, or one's could not be told.
+    """The worst of all databases with timestamps in their rows; None if there is none, or one could not be read.
 
-    So it is where a row is newer than the restore: whoever was restored beside it wrote that, and it hides the others.
+    Also None where a row is newer than the restore: another restored program wrote it, and it hides the others.
     """
-    told = tuple(events)
-    ages = ages_s(told)
-    asked = (event for event in told if event.kind == "newest" or event.data.get("what") == "newest")
+    seen = tuple(events)
+    ages = ages_s(seen)
+    asked = (event for event in seen if event.kind == "newest" or event.data.get("what") == "newest")
     knowing = {str(event.data.get("store")) for event in asked}
     return max(ages.values(), default=None) if knowing == ages.keys() else None
 
 
 def age_s(facts: Mapping[str, Json], events: Iterable[Event]) -> float | None:
-    """How old the backup itself was when the restore was asked for; None if that cannot be told."""
-    backup, asked_at = facts.get("backup"), _asked_at(events)
+    """The age of the backup when the restore was requested, in seconds; None if unknown."""
+    asked_at = _asked_at(events)
     try:
-        begun = datetime.fromisoformat(str(backup.get("started") if isinstance(backup, dict) else None))
+        begun = datetime.fromisoformat(text(facts, "backup", "started"))
         age = (datetime.fromisoformat(asked_at) - begun).total_seconds()
     except (ValueError, TypeError):  # no time, one without a zone, or no restore
         return None
@@ -132,11 +133,11 @@ def age_s(facts: Mapping[str, Json], events: Iterable[Event]) -> float | None:
 
 
 def ages_s(events: Iterable[Event]) -> dict[str, float]:
-    """How old the newest row of each database was when the restore was asked for, by the database's key."""
-    told = tuple(events)
-    asked_at = _asked_at(told)
+    """The age of each database's newest row when the restore was requested, in seconds, by the database's key."""
+    seen = tuple(events)
+    asked_at = _asked_at(seen)
     ages: dict[str, float] = {}
-    for event in told:
+    for event in seen:
         if event.kind == "newest" and asked_at:
             try:
                 newest = datetime.fromisoformat(str(event.data.get("newest")))
@@ -147,12 +148,12 @@ def ages_s(events: Iterable[Event]) -> dict[str, float]:
 
 
 def _asked_at(events: Iterable[Event]) -> str:
-    """When the restore was asked for, by the wall clock; "" if it never was."""
+    """When the restore was requested, by the wall clock; "" if it was not."""
     return next((event.at for event in events if event.kind == "mark" and event.data.get("mark") == "T4"), "")
 
 
 def rows(parts: Mapping[str, Json]) -> int:
-    """How many rows of users a digest has."""
+    """How many rows of user data a digest has."""
     counts = (part.get("rows") for name, part in parts.items() if _OF_USERS.match(name) and isinstance(part, dict))
     return sum(count for count in counts if isinstance(count, int))
 
@@ -162,38 +163,32 @@ def _not_proved(facts: Mapping[str, Json], events: tuple[Event, ...]) -> Iterato
         bare = [each.place for each in databases(facts) if not each.fingerprint]
     except ValueError:
         bare = []
-    age, objectives = age_s(facts, events), facts.get("objectives")
-    if not (isinstance(objectives, dict) and objectives.get("age_s")):
-        known_age = None if age is None else f"this one was {age / 3600:.1f} h old, and --age set no limit"
-        yield f"that backups are still taken: {known_age or 'how old this one was cannot be told'}"
+    age, backup, place = age_s(facts, events), mapping(facts, "backup"), facts.get("place")
+    if not at(facts, "objectives", "age_s"):
+        known_age = None if age is None else f"this one is {age / 3600:.1f} h old, and --age set no limit"
+        yield f"that backups are still taken: {known_age or 'the age of this one is unknown'}"
     if bare:
-        yield f"that the data of {', '.join(bare)} are what they were (no fingerprint was taken with the backup)"
-    backup = facts.get("backup")
-    known = backup if isinstance(backup, dict) else {}
-    if isinstance(others := known.get("others"), list) and others:
-        yield f"that backups of these schedules come back: {', '.join(map(str, others))}"
+        yield f"that the data of {', '.join(bare)} are unchanged (no fingerprint was taken with the backup)"
+    if others := texts(backup.get("others")):
+        yield f"that backups of these schedules can be restored: {', '.join(others)}"
     for name, why in _FILES.items():
-        listed = known.get(name)
-        if isinstance(listed, list) and listed:
-            yield f"the files of {', '.join(map(str, listed))} ({why})"
-    if isinstance(left := known.get("left_out"), list) and left:
-        yield f"the namespaces {', '.join(map(str, left))} (of the cluster itself, so they were not restored)"
-    there = "behind the fence" if "place" not in facts else "there"
+        if claims := texts(backup.get(name)):
+            yield f"the files of {', '.join(claims)} ({why})"
+    if namespaces := texts(backup.get("left_out")):
+        yield f"the namespaces {', '.join(namespaces)} (they belong to the cluster itself and were not restored)"
     unready = [event.data.get("pods") for event in events if event.kind == "unready"]
-    if unready and isinstance(unready[-1], list) and unready[-1]:
-        yield f"that these pods work: {', '.join(map(str, unready[-1]))} (not Ready {there})"
-    place = facts.get("place")
-    if isinstance(place, dict):
-        yield from _beside_others(place)
+    if unready and (pods := texts(unready[-1])):
+        where = "" if "place" in facts else " in network isolation"
+        yield f"that these pods work: {', '.join(pods)} (not Ready{where})"
+    if isinstance(place, Mapping):
+        yield from _on_shared_cluster(place)
     yield "that the service takes writes"
 
 
-def _beside_others(place: Mapping[str, Json]) -> Iterator[str]:
-    """Of a proof in namespaces of a cluster of others."""
-    network, left = place.get("network"), place.get("left_out")
-    if isinstance(network, dict) and network.get("held") is True:
-        yield "that nothing left the restored namespaces: a NetworkPolicy stopped what was tried, no more is known"
+def _on_shared_cluster(place: Mapping[str, Json]) -> Iterator[str]:
+    if at(place, "network", "held") is True:
+        yield "that no packet left the restored namespaces: NetworkPolicies blocked the egress probe, no more is known"
     else:
-        yield "that nothing left the restored namespaces: nothing stopped them, as the configuration allows"
-    if isinstance(left, list) and left:
-        yield f"that these come back, which were left out beside others' work: {', '.join(map(str, left))}"
+        yield "that no packet left the restored namespaces: the configuration allows proofs without isolation"
+    if skipped := texts(place.get("left_out")):
+        yield f"that these can be restored, which a shared cluster does not allow: {', '.join(skipped)}"

@@ -1,8 +1,7 @@
-"""What foreign tools say, as reasons: here alone the text of Velero, restic, Kubernetes and databases is matched.
+"""Messages of Velero, restic, Kubernetes and databases as reasons: the only module that matches their text.
 
-A message may change with any release of its tool. Then the cause is no longer found here, and a scenario that expects
-it fails: the pattern is to be mended here, and nowhere else. What the harness itself observes never goes through here;
-it has a reason where it is made.
+A message may change with any release of its tool. Then its cause is no longer found, and a scenario that expects it
+fails: fix the pattern here. What drillproof itself observes has a reason where it is observed.
 """
 
 from __future__ import annotations
@@ -24,10 +23,7 @@ MESSAGES: tuple[tuple[str, Reason], ...] = (
     (r"data path restore failed", Reason.DataPathFailed),
     (r"podvolumerestore with status .InProgress", Reason.VolumeRestoreInterrupted),
     # The object store.
-    (
-        r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken",
-        Reason.CredentialsRejected,
-    ),
+    (r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken", Reason.CredentialsRejected),
     (r"password authentication failed|Access [Dd]enied", Reason.CredentialsRejected),
     (r"dial tcp .*(i/o timeout|no route to host|connection refused)|no such host", Reason.ObjectStoreUnreachable),
     # Kubernetes.
@@ -47,16 +43,13 @@ MESSAGES: tuple[tuple[str, Reason], ...] = (
     (r"lacks matching index tuple", Reason.IndexIncomplete),
     (r"could not open file|Tablespace is missing|Can't open file|can't be opened", Reason.FileMissing),
 )
-"""(a regular expression, what a message that holds it means)."""
+"""(a regular expression, the meaning of a message that matches it)."""
 
 _PATTERNS = tuple((re.compile(pattern, re.DOTALL), reason) for pattern, reason in MESSAGES)
 
 
 def causes(*messages: Json) -> tuple[Reason, ...]:
-    """What messages of foreign tools name as the cause, by precedence; none where they name nothing known.
-
-    What is no text, or list of texts, names nothing.
-    """
+    """The causes that messages of other tools name, by precedence. Only texts and lists of texts are searched."""
     text = "\n".join(line for message in messages for line in _lines(message))
     return by_precedence(reason for pattern, reason in _PATTERNS if pattern.search(text))
 

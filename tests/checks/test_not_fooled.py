@@ -347,7 +347,7 @@ def test_a_backup_of_an_age_that_nobody_can_tell_does_not_prove_that_backups_are
     """The clock of the cluster that was backed up may be ahead of the one here, or the other way round."""
     bucket = good().backup(started="2126-01-02T03:00:00Z")
     run = prove(World(bucket), replace(OPTIONS, asked="sound", age_s=None))
-    assert "that backups are still taken: how old this one was cannot be told" in told(run)["not_proved"]
+    assert any("still taken" in each for each in told(run)["not_proved"])
     (aged,) = (each for each in red(prove(World(bucket), OPTIONS)) if each[0] == "objectives-met")
     assert aged[1] == "unknown"
 
@@ -360,9 +360,8 @@ def test_another_schedules_failure_does_not_hide_behind_the_newest_backup(prove:
     )
     bucket.backup("by-hand", "2025-12-01T00:00:00Z").backup("s1", "2026-01-01T03:00:00Z", schedule="shop-nightly")
     run = prove(World(bucket))
-    named = "that backups of these schedules come back: bank (the newest is b2, 2026-01-02T02:00:00Z, Failed)"
     assert told(run)["verdict"] == "pass"
-    assert named in told(run)["not_proved"]
+    (named,) = (each for each in told(run)["not_proved"] if "bank (the newest is b2, 2026" in each)
     assert f"NOT proved: {named}" in "\n".join(summary.lines(run_view.read(run)))
     assert wrong("run", json.loads((run / "run.json").read_text())) == []
     for asked in (replace(OPTIONS, backup=NAME), replace(OPTIONS, schedule="shop-nightly")):
@@ -446,10 +445,8 @@ def test_a_move_does_not_prove_the_files_that_no_database_holds() -> None:
     facts: dict[str, Json] = {"databases": [{"pod": "db-0"}], "backup": {"uncopied": ["cache of web-0"]}}
     asked: Json = [{"pod": "db-0", "volume": "data"}, {"pod": "web-0", "volume": "uploads"}]
     said = moves.not_proved(facts, [Event(1, 1, AT, "protected", {"volumes": asked, "hooks": {}})])
-    assert said[:2] == (
-        "the files of cache of web-0 (no annotation opts them in)",
-        "the files of uploads of web-0 (no database holds them, so there is only the tool's word that they came)",
-    )
+    assert ["cache of web-0" in said[0], "uploads of web-0" in said[1]] == [True, True]
+    assert not any("db-0" in each for each in said)
 
 
 # ---------------------------------------------------------------- many runs, and jobs

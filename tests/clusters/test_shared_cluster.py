@@ -13,7 +13,7 @@ from granted import granted
 
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
-from harness.checks.fence import NetworkIsolated
+from harness.checks.validity import NetworkIsolated
 from harness.clusters import rbac, shared_velero
 from harness.clusters.permissions_file import DrillPermission, allowed_drill
 from harness.clusters.rbac import Permission

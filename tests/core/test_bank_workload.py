@@ -9,7 +9,7 @@ from hand import ledger, mark, rows, run
 
 from harness import checks
 from harness.checks.judge import judge
-from harness.checks.transfers import TransfersAtomic
+from harness.checks.ledger import TransfersAtomic
 from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.model import Finding, Json, Verdict
 from harness.core.reason import Reason

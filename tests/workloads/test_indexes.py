@@ -13,7 +13,7 @@ import pytest
 from psycopg2.extensions import connection
 from pymysql.cursors import Cursor
 
-from harness.checks.indexes import IndexesConsistent
+from harness.checks.data import IndexesConsistent
 from harness.core.errors import ToolFailed, Unreadable
 from harness.core.model import Verdict
 from harness.core.ports import Indexed
