@@ -1,4 +1,4 @@
-"""Allure's files, written through allure-python-commons, so that a drill started by hand has them too."""
+"""Allure results, written with allure-python-commons, for every drill, however it was started."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from harness.reports.junit import label
 
 _STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.UNKNOWN: Status.BROKEN}
 _LOST = ("data-equal", "indexes-hold", "objects-equal", "ledger-kept", "transfers-whole")
-"""The checks whose FAIL says that something did not come back as it was."""
+"""The checks whose FAIL means data loss."""
 
 
 def _failing(*checks: str) -> str:
-    # Whole messages are matched, by Java's and by JavaScript's expressions; a finding begins a line, a detail never.
+    # Allure matches whole messages, in Java or JavaScript; a finding starts a line, a detail never does.
     return rf"([\s\S]*\n)?FAIL ({'|'.join(checks)})\b[\s\S]*"
 
 
 CATEGORIES = (
     {"name": "Data loss", "matchedStatuses": [Status.FAILED], "messageRegex": _failing(*_LOST)},
     {"name": "Objective missed", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("objectives-met")},
-    {"name": "Not noticed", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("noticed")},
-    {"name": "Recovery was bad (FAIL)", "matchedStatuses": [Status.FAILED]},
+    {"name": "Not detected", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("noticed")},
+    {"name": "Recovery failed (FAIL)", "matchedStatuses": [Status.FAILED]},
     {
-        "name": "Harness trouble, not judged (UNKNOWN)",
+        "name": "Not judged (UNKNOWN)",
         "matchedStatuses": [Status.BROKEN, Status.UNKNOWN, Status.SKIPPED],
     },
 )
-"""What a bad drill is put under. Allure 3 takes the first that fits, Allure 2 all."""
+"""The categories of results. Allure 3 uses the first match, Allure 2 all."""
 
 ATTACHED = {
     "report.html": AttachmentType.HTML,
@@ -48,31 +48,31 @@ ATTACHED = {
     "journal.jsonl": AttachmentType.TEXT,
     "error.txt": AttachmentType.TEXT,
 }
-"""The files of a run that go with it into Allure."""
+"""The attached files of a run."""
 
 ENVIRONMENT = ("versions", "host", "commit")
-"""What of run.json tells where it was drilled."""
+"""The keys of run.json that describe the environment."""
 
-APART = ("seed",)
-"""The settings that make no other drill of it."""
+EXCLUDED = ("seed",)
+"""The settings in which drills with one history may differ."""
 
 
 def write(story: RunView, folder: Path) -> None:
-    """Write `story` into `folder`, replacing what an earlier rendering left there."""
+    """Write `story` into `folder`, and replace earlier results."""
     logger = AllureFileLogger(str(folder), clean=True)  # type: ignore[no-untyped-call] # allure has no types
     drill = TestResult(
         uuid=str(uuid.uuid4()),
         name=visible(story.scenario),
         fullName=visible(f"drillproof.{story.scenario}"),
-        historyId=_same_drill(story),
-        testCaseId=_same_drill(story),
+        historyId=_history(story),
+        testCaseId=_history(story),
         description=_description(story),
         status=_STATUS[story.verdict],
         statusDetails=StatusDetails(message=_message(story)),
         stage="finished",
         labels=_labels(story),
         parameters=[
-            Parameter(name=name, value=visible(value), excluded=True if name in APART else None)
+            Parameter(name=name, value=visible(value), excluded=True if name in EXCLUDED else None)
             for name, value in _settings(story)
         ],
         steps=[*_steps(story), *_findings(story)],
@@ -98,9 +98,9 @@ def _settings(story: RunView) -> Iterator[tuple[str, str]]:
             yield name, text(story.facts[name])
 
 
-def _same_drill(story: RunView) -> str:
-    """Equal for drills that may be compared over time, and so have one history."""
-    settings = [setting for setting in _settings(story) if setting[0] not in APART]
+def _history(story: RunView) -> str:
+    """Equal for drills that share one history."""
+    settings = [setting for setting in _settings(story) if setting[0] not in EXCLUDED]
     return hashlib.sha256(repr((story.scenario, settings)).encode()).hexdigest()[:32]
 
 

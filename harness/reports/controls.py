@@ -1,7 +1,7 @@
-"""What a run supports of each control: the worst of the findings that speak of it, and what speaks against it.
+"""Which controls a run supports: for each the worst of its findings, and the reasons against it.
 
-Supported is only what every needed check said PASS of, in a drill that can be believed. Whatever is silent, UNKNOWN,
-or was not asked leaves a control unsupported, and the reason is told.
+A control is supported only if every check that it needs has passed, in a drill with complete evidence. A check without
+a finding, an UNKNOWN, or a missing objective leaves it unsupported, with the reason.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 
 from harness.core.json import mapping, number
 from harness.core.model import Finding, Json, Verdict, worst
@@ -24,14 +25,14 @@ from harness.reports.markdown import SIGNS, escaped, line
 from harness.reports.summary import says
 
 MOST = 20
-"""No more reasons are told of one control; findings.json has all."""
+"""How many reasons are shown for a control; findings.json has all."""
 
 _MOST_CHARACTERS = 500
 
 SIGNED = f"{attestation.FOLDER}/evidence.dsse.json"
-"""What was signed when the drill ended; what was concluded is signed anew each time it is shown."""
+"""The signature over the evidence; conclusions are signed again each time they are written."""
 
-LIMITS = "A drill supports a control, it does not certify anybody."
+LIMITS = "A drill supports a control; it does not certify an organization."
 
 _OBJECTIVES = {"rto_s": "RTO", "rpo_s": "RPO"}
 _WORDS = {Verdict.PASS: "supported", Verdict.FAIL: "not satisfied", Verdict.UNKNOWN: "not satisfied: not shown"}
@@ -39,29 +40,29 @@ _WORDS = {Verdict.PASS: "supported", Verdict.FAIL: "not satisfied", Verdict.UNKN
 
 @dataclass(frozen=True)
 class Support:
-    """What a run comes to for one control."""
+    """The result of a run for one control."""
 
     control: Control
     verdict: Verdict
     findings: tuple[Finding, ...]
-    reasons: tuple[str, ...]  # why it is not supported; none where it is
+    reasons: tuple[str, ...]  # why it is not supported; empty if it is
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a run a finding can be looked up."""
+    """Where in a run the evidence of a finding is."""
 
     file: str
     lines: tuple[int, ...] = ()  # of the journal; none for a whole file
 
 
 def support(story: RunView) -> tuple[Support, ...]:
-    """Every control with what this run shows of it."""
+    """Every control with its result."""
     return tuple(_support(story, control) for control in CONTROLS)
 
 
 def places(story: RunView, finding: Finding) -> tuple[Place, ...]:
-    """Where what a finding was judged from lies in the run."""
+    """The files and journal lines that a finding was judged from."""
     known = CHECKS.get(finding.check, UNMAPPED)
     where = {"store": finding.store, "member": finding.member}
     lines = tuple(
@@ -79,7 +80,7 @@ def places(story: RunView, finding: Finding) -> tuple[Place, ...]:
 
 
 def hashes(story: RunView) -> Mapping[str, str]:
-    """SHA-256 of every file of the run that a finding may point to. Unreadable names one that cannot be read."""
+    """SHA-256 of every file of the run that is evidence. Unreadable names one that cannot be read."""
     files = Directory(story.run)
     wanted = (*attestation.JUDGED, "findings.json")
     there = sorted(name for name in files.names() if name.partition("/")[0] in wanted or name == SIGNED)
@@ -87,7 +88,7 @@ def hashes(story: RunView) -> Mapping[str, str]:
 
 
 def document(story: RunView) -> dict[str, Json]:
-    """The page for scripts."""
+    """The page as JSON."""
     known = hashes(story)
     return {
         "schema": 1,
@@ -102,15 +103,15 @@ def document(story: RunView) -> dict[str, Json]:
 
 
 def render(story: RunView) -> str:
-    """The page in Markdown. Nothing in it that came from a cluster is markup."""
+    """The page in Markdown. Text from a cluster is never markup."""
     return "\n".join(_page(story)) + "\n"
 
 
 def _support(story: RunView, control: Control) -> Support:
-    speaking = [finding for finding in story.findings if _speaks_of(finding, control)]
+    speaking = [finding for finding in story.findings if _concerns(finding, control)]
     said = {finding.check for finding in speaking}
     silent = [
-        f"{check} said nothing, so this is not shown: {shows.shows}"
+        f"{check} has no finding, so this is not shown: {shows.shows}"
         for check, shows in CHECKS.items()
         if not shows.silent and check not in said and control.name in (shows.controls or [control.name])
     ]
@@ -119,19 +120,19 @@ def _support(story: RunView, control: Control) -> Support:
         for finding in speaking
         if finding.verdict is not Verdict.PASS
     ]
-    doubts = [*story.problems, *_unasked(story, control), *silent]
+    doubts = [*story.problems, *_missing(story, control), *silent]
     verdict = worst([*(finding.verdict for finding in speaking), *(Verdict.UNKNOWN for _ in doubts)])
     return Support(control, verdict, tuple(speaking), (*against, *doubts))
 
 
-def _speaks_of(finding: Finding, control: Control) -> bool:
+def _concerns(finding: Finding, control: Control) -> bool:
     shows = CHECKS.get(finding.check, UNMAPPED)
     return not shows.controls or control.name in shows.controls
 
 
-def _unasked(story: RunView, control: Control) -> Iterator[str]:
+def _missing(story: RunView, control: Control) -> Iterator[str]:
     if expects_findings(story.facts):
-        yield "in this drill the backup or the restore is bad on purpose; it shows no recovery"
+        yield "the backup or restore of this drill is bad on purpose; it shows no recovery"
     if control.timed:
         objectives = mapping(story.judged, "objectives")
         for name, word in _OBJECTIVES.items():
@@ -172,36 +173,32 @@ def _finding(story: RunView, finding: Finding, known: Mapping[str, str]) -> dict
 
 def _page(story: RunView) -> Iterator[str]:
     found, known = support(story), hashes(story)
-    yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}: what it supports of which control"
+    yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}: supported controls"
     supported = sum(each.verdict is Verdict.PASS for each in found)
-    yield from ("", f"{says(story)} **{supported} of {len(found)} controls are supported by it.** {LIMITS}", "")
-    yield from (line(("framework", "control", "it comes to", "what it asks for")), line(["---"] * 4))
+    yield from ("", f"{says(story)} **{supported} of {len(found)} controls are supported.** {LIMITS}", "")
+    yield from (line(("framework", "control", "result", "requirement")), line(["---"] * 4))
     for each in found:
-        yield line((each.control.framework, each.control.name, came_to(each.verdict), each.control.asks))
+        yield line((each.control.framework, each.control.name, result_of(each.verdict), each.control.asks))
     for each in found:
-        yield from ("", f"### {each.control.name} ({each.control.framework}): {came_to(each.verdict)}", "")
+        yield from ("", f"### {each.control.name} ({each.control.framework}): {result_of(each.verdict)}", "")
         yield from (f"- {escaped(_short(reason))}" for reason in each.reasons[:MOST])
         if len(each.reasons) > MOST:
             yield f"- and {len(each.reasons) - MOST} more, see findings.json"
         checks = Counter(finding.check for finding in each.findings)
-        told = ", ".join(f"{check} ({count})" for check, count in sorted(checks.items())) or "none"
-        yield f"- Findings: {escaped(told)}"
-        yield f"- No drill shows: {each.control.lacks}"
-    yield from ("", "### What each check shows, and where to look it up", "")
-    yield from (line(("check", "verdict", "what it shows", "what it does not", "evidence")), line(["---"] * 5))
-    by_check = groupby(sorted(story.findings, key=_check), key=_check)
+        listed = ", ".join(f"{check} ({count})" for check, count in sorted(checks.items())) or "none"
+        yield f"- Findings: {escaped(listed)}"
+        yield f"- Not shown by any drill: {each.control.lacks}"
+    yield from ("", "### What each check shows, and its evidence", "")
+    yield from (line(("check", "verdict", "shows", "does not show", "evidence")), line(["---"] * 5))
+    by_check = groupby(sorted(story.findings, key=attrgetter("check")), key=attrgetter("check"))
     yield from (line(_row(story, name, tuple(findings))) for name, findings in by_check)
-    yield from ("", "### What nothing here supports", "", *(f"- {each}" for each in NOT_SHOWN))
-    yield from ("", "### The files, by SHA-256", "", *(f"- {escaped(name)}: {each}" for name, each in known.items()))
+    yield from ("", "### Not supported", "", *(f"- {each}" for each in NOT_SHOWN))
+    yield from ("", "### Files with SHA-256", "", *(f"- {escaped(name)}: {each}" for name, each in known.items()))
 
 
-def came_to(verdict: Verdict) -> str:
-    """What a verdict means for a control; only PASS sounds like one."""
+def result_of(verdict: Verdict) -> str:
+    """What a verdict means for a control."""
     return f"{SIGNS[verdict]} {_WORDS[verdict]}"
-
-
-def _check(finding: Finding) -> str:
-    return finding.check
 
 
 def _row(story: RunView, name: str, findings: Sequence[Finding]) -> Iterator[str]:
@@ -209,7 +206,7 @@ def _row(story: RunView, name: str, findings: Sequence[Finding]) -> Iterator[str
     shows = CHECKS.get(name, UNMAPPED)
     yield name
     yield f"{SIGNS[verdict]} {verdict.name} ({plural(len(findings), 'finding')})"
-    yield shows.shows if verdict is Verdict.PASS else f"It does not show: {shows.shows}"
+    yield shows.shows if verdict is Verdict.PASS else f"Not shown: {shows.shows}"
     yield shows.lacks
     yield _where(story, findings)
 
@@ -228,7 +225,7 @@ def _where(story: RunView, findings: Sequence[Finding]) -> str:
 
 
 def ranges(lines: Iterable[int]) -> str:
-    """Line numbers in few words: `3, 7-9`."""
+    """Line numbers as ranges: `3, 7-9`."""
     runs = (
         [number for _, number in run] for _, run in groupby(enumerate(sorted(lines)), lambda pair: pair[1] - pair[0])
     )

@@ -1,4 +1,4 @@
-"""Every number of a run as CSV, one a line, so that runs can be put one below the other."""
+"""All numbers of a run as CSV, one on each line, so that the files of several runs can be concatenated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEADS = ("run", "scenario", "verdict", "store", "number", "value")
 
 
 def render(story: RunView) -> str:
-    """The lines, heads first. A number's name says its unit; what was not measured has no value."""
+    """The lines, with headings. A number's name has its unit; what was not measured has no value."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADS)
@@ -52,13 +52,13 @@ def _numbers(story: RunView) -> Iterator[tuple[str, str, float | None]]:
 
 
 def _reasons(story: RunView) -> Iterator[tuple[str, str, float]]:
-    """How many findings of each store have which verdict for which reason, but for those that passed."""
+    """How many findings that did not pass each store has, by verdict and reason."""
     bad = [each for each in story.findings if each.verdict is not Verdict.PASS]
     for (store, verdict, reason), count in Counter((e.store, e.verdict.value, e.reason) for e in bad).items():
         yield store, f"{verdict}_{reason}", count
 
 
 def _harmless(words: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
+    """Text that no spreadsheet interprets as a formula."""
     plain = one_line(words)
     return f"'{plain}" if re.match(r"[=+\-@]", plain) else plain

@@ -12,12 +12,12 @@ from harness.core.model import Event, Part
 from harness.evidence.run_view import RunView
 
 BAD = ("different", "damaged")
-"""What a member may be that lost data; the other words for what is not equal say that nobody knows."""
+"""The states of a member that lost data; with other states than these and `equal` it is unknown."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One part that did not come back as it was; None stands for a part that was not there."""
+    """One part that differs; None stands for a part that did not exist."""
 
     part: str
     before: Part | None
@@ -26,20 +26,20 @@ class Difference:
 
 @dataclass(frozen=True)
 class Member:
-    """One member before the fault and after the recovery. `after` is None where it was never read back."""
+    """One member before the fault and after the recovery. `after` is None if it was never read back."""
 
     name: str
     before: Mapping[str, Part]
     after: Mapping[str, Part] | None
-    damage: str  # what it said of its data itself, if it said that they are damaged
+    damage: str  # what it reported, if it reported damaged data
     doubt: str  # why its data cannot be compared
-    health: str  # well, not well, not asked
+    health: str  # healthy, unhealthy, not queried
     role: str
     detail: str
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
-        """Every part that is not as it was on this member; none where nothing can be compared."""
+        """Every part that differs on this member; none if nothing can be compared."""
         before, after = self.before, self.after
         if after is None or self.doubt:
             return ()
@@ -48,7 +48,7 @@ class Member:
 
     @property
     def state(self) -> str:
-        """In a word: equal, different, damaged, not read back, not comparable."""
+        """One of equal, different, damaged, not read back, not comparable."""
         if self.damage:
             return "damaged"
         if self.after is None:
@@ -77,7 +77,7 @@ class Store:
 
     @property
     def before(self) -> Mapping[str, Part]:
-        """The parts before the fault. All members agree on them, but for a member's own; so the first one speaks."""
+        """The first member's parts before the fault; all members agree, except for their own parts."""
         return self.members[0].before if self.members else {}
 
     @property
@@ -86,13 +86,13 @@ class Store:
         return sum(part.rows for part in self.before.values())
 
     def equal_on(self, part: str) -> int:
-        """How many members hold `part` as it was."""
+        """How many members hold `part` unchanged."""
         compared = (member for member in self.members if member.state in ("equal", "different"))
         return sum(1 for member in compared if all(part != difference.part for difference in member.differences))
 
 
 def stores(story: RunView) -> tuple[Store, ...]:
-    """Every store of the drill with all of its members, read back or not, compared as the check `data-equal` does."""
+    """Every store of the drill with all members, read back or not, compared as in the check `data-equal`."""
     return tuple(_store(story, name, members) for name, members in story.members.items())
 
 
@@ -109,25 +109,25 @@ def _store(story: RunView, store: str, members: tuple[str, ...]) -> Store:
     odd = disagreeing(before)
 
     def member(name: str) -> Member:
-        doubt = f"no agreed digest from before the fault (see {', '.join(odd)})" if odd else ""
+        doubt = f"the members did not agree before the fault (see {', '.join(odd)})" if odd else ""
         for when in ("before", "after"):
             said = text(read[when][name].data.get("answered_by")) if name in read[when] else name
             if said != name:
-                doubt = f"asked {when} the fault, {said or 'nobody'} answered in its place"
+                doubt = f"when it was queried {when} the fault, {said or 'nobody'} answered instead"
         after = _parts(read["after"].get(name))
         if name in unread and after == before[name]:
-            doubt = doubt or f"could not be read every time: {text(unread[name].data.get('message'))}"
+            doubt = doubt or f"at least one read failed: {text(unread[name].data.get('message'))}"
         health = asked[name].data if name in asked else {}
         damage = ""
         if name in corrupt and not odd:
-            damage = text(corrupt[name].data.get("message")) or "it did not say how"
+            damage = text(corrupt[name].data.get("message")) or "no details"
         return Member(
             name=name,
             before=before[name],
             after=after,
             damage=damage,
             doubt=doubt,
-            health="not asked" if name not in asked else "well" if health.get("ok") is True else "not well",
+            health="not queried" if name not in asked else "healthy" if health.get("ok") is True else "unhealthy",
             role=text(health, "role"),
             detail=text(health, "detail"),
         )

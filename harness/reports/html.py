@@ -1,4 +1,4 @@
-"""The report: one HTML file that opens offline, with the verdict on top and the evidence below."""
+"""The report: one HTML file that opens offline, with the verdict at the top and the evidence below."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from harness.core.model import Event, Json, Verdict
 from harness.core.text import duration, plural, visible
 from harness.evidence.marks import DEFINITIONS, LEGS, MARKS
 from harness.evidence.run_view import RunView
-from harness.reports import migration, proof
 from harness.reports.equality import BAD, stores
 from harness.reports.metrics import figures
 from harness.reports.questions import answers
-from harness.reports.summary import says
+from harness.reports.summary import definitions, says
 from harness.reports.timeline import timeline
 from harness.reports.writes import KINDS, writes
 
 LEDGER = (
     ("attempted", "writes the clients sent", False),
-    ("acknowledged", "writes the clients were told had succeeded", False),
+    ("acknowledged", "writes whose success was acknowledged to the client", False),
     ("kept", DEFINITIONS["kept"], False),
     ("lost_after", DEFINITIONS["lost after"], False),
     ("lost_before", DEFINITIONS["lost before"], True),
@@ -36,21 +35,21 @@ LEDGER = (
     ("unexpected", DEFINITIONS["unexpected"], True),
     ("lost_again", DEFINITIONS["lost again"], True),
     ("indeterminate", DEFINITIONS["indeterminate"], False),
-    ("recovery_point_n", "number of the newest surviving write with no hole before it", False),
+    ("recovery_point_n", "number of the newest surviving write with no gap before it", False),
 )
-"""The rows of the ledger's table: field, meaning, and whether anything above 0 is bad."""
+"""The rows of the ledger's table: field, meaning, and whether a value above 0 is bad."""
 
-TOLD = ("selftest", "left_out", "versions")
-"""What of run.json is told elsewhere in the report than among the settings."""
+SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")
+"""The keys of run.json that are not shown among the settings."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the backup tool said of one backup or restore."""
+class ToolReport:
+    """What the backup tool reported of one backup or restore."""
 
     kind: str
     name: str
-    of: str  # of a restore: the backup that it says it restored
+    of: str  # of a restore: the backup that it names
     phase: str
     errors: str
     warnings: str
@@ -80,25 +79,26 @@ def render(story: RunView) -> str:
         answers=answers(story),
         damage=[pair for event in story.of("damage") for pair in flat(event.data.get("what"))],
         protected=[mapping(each) for event in story.of("protected") for each in items(event.data, "volumes")],
-        reports=[_said(event) for event in story.of("backup", "restore")],
+        reports=[_report(event) for event in story.of("backup", "restore")],
         steps=_steps(story),
         versions=list(_versions(mapping(story.facts, "versions"))),
-        facts=[pair for name, value in story.facts.items() if name not in TOLD for pair in flat(value, name)],
+        facts=[
+            pair for name, value in story.facts.items() if name not in SHOWN_ELSEWHERE for pair in flat(value, name)
+        ],
         left_out={name: mapping(each) for name, each in mapping(story.facts, "left_out").items()},
-        definitions={**DEFINITIONS, **_definitions(story)},
+        definitions={**DEFINITIONS, **definitions(story)},
     )
 
 
-def _definitions(story: RunView) -> Mapping[str, str]:
-    """What words mean otherwise than in a drill."""
-    if migration.is_move(story):
-        return migration.DEFINITIONS
-    return proof.DEFINITIONS if proof.is_proof(story) else {}
+def _settings(story: RunView) -> Iterator[tuple[str, str]]:
+    for name, value in story.facts.items():
+        if name not in SHOWN_ELSEWHERE:
+            yield from flat(value, name)
 
 
 @functools.cache
 def template(name: str) -> Template:
-    """One of the project's HTML templates, safe against whatever is put into it."""
+    """One of the project's HTML templates; every value in it is escaped."""
     environment = Environment(
         loader=FileSystemLoader(resources.folder("reports/templates")),
         autoescape=True,
@@ -112,13 +112,13 @@ def template(name: str) -> Template:
 
 
 def _finalize(value: object) -> object:
-    """Everything printed passes here: unseen characters are written out, markup of our own is let be."""
+    """Make invisible characters of every printed value visible; markup of the templates is unchanged."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _said(event: Event) -> Said:
+def _report(event: Event) -> ToolReport:
     data = event.data
-    return Said(
+    return ToolReport(
         event.kind,
         text(data, "name"),
         text(data, "of"),
@@ -132,7 +132,7 @@ def _said(event: Event) -> Said:
 
 
 def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    """Every version by name; an image on one line: where it is from, and which it is."""
+    """Every version by name; an image with its source and digest on one line."""
     for name, value in versions.items():
         if name == "images":
             yield from ((image, ", ".join(seen for _, seen in flat(each))) for image, each in mapping(value).items())
@@ -141,7 +141,7 @@ def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
 
 
 def _steps(story: RunView) -> list[Mapping[str, str]]:
-    """Every step that was begun: name, seconds, and how it ended."""
+    """Every step that started: name, duration, and how it ended."""
     begun: dict[str, float] = {}
     ended: dict[str, Mapping[str, str]] = {}
     for event in story.of("step"):

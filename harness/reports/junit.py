@@ -1,4 +1,4 @@
-"""JUnit's XML, which every CI system can show: one case for each finding, FAIL a failure, UNKNOWN an error."""
+"""JUnit XML for CI systems: one case for each finding; FAIL is a failure, UNKNOWN an error."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from harness.core.text import visible
 from harness.evidence.run_view import RunView
 
 FIGURES = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
-"""The figures of findings.json that are shown as properties, where they were measured."""
+"""The figures of findings.json that are properties, if they were measured."""
 
 _TAGS = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 
 
 def write(story: RunView, path: Path) -> None:
-    """Write `story` to `path`. A run with nothing judged, or with evidence missing, has an error and is not green."""
+    """Write `story` to `path`. A run without findings, or with missing evidence, has an error and is not green."""
     cases = [*story.findings, *story.doubts]
     if not cases:
-        cases = [Finding("evidence", Verdict.UNKNOWN, Reason.NothingJudged, "nothing was judged")]
+        cases = [Finding("evidence", Verdict.UNKNOWN, Reason.NothingJudged, "nothing was judged", "run it again")]
     suite = ET.Element("testsuite", name="drillproof", tests=str(len(cases)), skipped="0")
     for verdict, tag in _TAGS.items():
         suite.set(f"{tag}s", str(sum(1 for case in cases if case.verdict is verdict)))
@@ -38,7 +38,7 @@ def write(story: RunView, path: Path) -> None:
 
 
 def label(finding: Finding) -> str:
-    """A finding's name in one word: `check[store/member]`."""
+    """A finding's short name: `check[store/member]`."""
     where = "/".join(word for word in (finding.store, finding.member) if word)
     return visible(f"{finding.check}[{where}]" if where else finding.check)
 
@@ -54,7 +54,7 @@ def _properties(suite: ET.Element, story: RunView) -> None:
 def _case(suite: ET.Element, story: RunView, finding: Finding) -> None:
     case = ET.SubElement(suite, "testcase", classname=visible(story.scenario), name=label(finding), time="0")
     if tag := _TAGS.get(finding.verdict):
-        trouble = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)
-        trouble.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))
+        problem = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)
+        problem.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))
     else:
         ET.SubElement(case, "system-out").text = visible(finding.detail)

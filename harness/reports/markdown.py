@@ -1,4 +1,4 @@
-"""A run in Markdown, for a pull request or a job's summary: the verdict first, then the numbers, members, findings."""
+"""A run in Markdown, for a pull request or a job summary: verdict, figures, findings, members."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from harness.reports.summary import says
 SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.UNKNOWN: "❓"}
 
 MOST = 20
-"""No more findings of one kind are told; all are in the report."""
+"""How many findings are shown; the report has all."""
 
 _MOST_CHARACTERS = 500
 
 _MARKUP = r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=\()"
-"""What would be more than text in the midst of a line; an underscore inside a word is none."""
+"""What is markup inside a line; an underscore inside a word is not."""
 
 
 def render(story: RunView) -> str:
-    """The whole page. Nothing in it that came from a cluster is markup, and it stays small whatever the run holds."""
+    """The whole page. Text from a cluster is never markup, and the page stays small."""
     return "\n".join(_page(story)) + "\n"
 
 
@@ -38,29 +38,31 @@ def line(cells: Iterable[str]) -> str:
 
 
 def escaped(words: str) -> str:
-    """Any text as itself, on one line: no markup, no cell's end, no tag, and nobody is called."""
+    """Any text on one line, escaped: no markup, no end of a cell, no tag, and no mention of a user."""
     plain = re.sub(_MARKUP, r"\\\g<0>", one_line(words))
     plain = plain.replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"(?<!\w)@(?=\w)", "@&#8203;", plain)
 
 
 def _page(story: RunView) -> Iterator[str]:
-    noticing = expects_findings(story.facts)
     read_back = stores(story)
     yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}"
     yield from ("", says(story), "", line(("", "", "")), "|---|---|---|")
     yield from (line((each.name, each.value, each.note)) for each in figures(story, read_back))
-    told = [finding for finding in story.findings if finding.verdict is not Verdict.PASS or finding.check == "noticed"]
-    told += story.doubts
-    if told:
-        yield from ("", "### What was found", "", *_findings(told))
-    if passed := len(story.findings) - sum(1 for finding in told if finding in story.findings):
-        yield from ("", f"{plural(passed, 'more finding')} passed." if told else f"{plural(passed, 'finding')} passed.")
-    if noticing:
-        yield from ("", "### What else the checks said of it (it makes no verdict)", "")
+    shown = [finding for finding in story.findings if finding.verdict is not Verdict.PASS or finding.check == "noticed"]
+    shown += story.doubts
+    if shown:
+        yield from ("", "### Findings", "", *_findings(shown))
+    if passed := len(story.findings) - sum(1 for finding in shown if finding in story.findings):
+        yield from (
+            "",
+            f"{plural(passed, 'more finding')} passed." if shown else f"{plural(passed, 'finding')} passed.",
+        )
+    if expects_findings(story.facts):
+        yield from ("", "### Other findings about this recovery (they do not count)", "")
         yield from _findings([finding for finding in story.recovery if finding.verdict is Verdict.FAIL])
         unsure = sum(1 for finding in story.recovery if finding.verdict is Verdict.UNKNOWN)
-        yield f"- {plural(unsure, 'answer')} UNKNOWN; a drill that ends early does not come to all questions"
+        yield f"- {plural(unsure, 'finding')} UNKNOWN; a drill that ends early leaves questions open"
     elif members := [(store.name, member) for store in read_back for member in store.members]:
         yield from ("", "### Members", "", line(("store", "member", "data", "health")), "|---|---|---|---|")
         yield from (line((store, *_member(member))) for store, member in members)
@@ -68,13 +70,13 @@ def _page(story: RunView) -> Iterator[str]:
     yield from ("", escaped(", ".join([f"run {story.run.name}", *settings])))
 
 
-def _findings(told: Sequence[Finding]) -> Iterator[str]:
-    for each in told[:MOST]:
+def _findings(found: Sequence[Finding]) -> Iterator[str]:
+    for each in found[:MOST]:
         hint = f" *What to do:* {escaped(_short(each.hint))}" if each.hint else ""
         what = f"{label(each)}: {_short(each.detail)}"
         yield f"- {SIGNS[each.verdict]} **{each.verdict.name}** {escaped(what)} {_reason(each)}{hint}"
-    if len(told) > MOST:
-        yield f"- and {len(told) - MOST} more, see report.html"
+    if len(found) > MOST:
+        yield f"- and {len(found) - MOST} more, see report.html"
 
 
 def _reason(finding: Finding) -> str:

@@ -1,23 +1,25 @@
-"""The numbers on top of every report: RTO, RPO, skew, and how many members are equal."""
+"""The figures at the top of every report, each compared with its objective."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.checks import proof_metrics
 from harness.checks.expectations import BY
-from harness.core.json import number, numbers
-from harness.core.model import Verdict
+from harness.core.json import items, mapping, number, numbers, text
+from harness.core.model import Finding, Verdict
 from harness.core.text import duration, plural
 from harness.evidence.before_reasons import expects_findings
+from harness.evidence.run_directory import MOVE, PROOF
 from harness.evidence.run_view import RunView
-from harness.reports import migration, proof
 from harness.reports.equality import BAD, Store
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One of the numbers on top."""
+    """One of the figures at the top."""
 
     name: str
     meaning: str
@@ -27,46 +29,90 @@ class Figure:
 
 
 def figures(story: RunView, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
-    """RTO, RPO, skew and members equal, each against what was asked for. What was not measured says so.
+    """The figures of this kind of run. One that was not measured says so.
 
-    Where a bad recovery had to be noticed they would praise it; there it is who noticed.
+    A detection scenario has only the number of expected findings: figures of a bad recovery would praise it.
     """
-    if proof.is_proof(story):
-        return tuple(Figure(*row) for row in proof.rows(story))
-    if migration.is_move(story):
-        return tuple(Figure(*row) for row in migration.rows(story))
-    if expects_findings(story.facts):
-        return (_noticed(story),)
-    judged, asked = story.judged, numbers(story.judged.get("objectives") or story.facts.get("objectives"))
-    names = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
-    rto_s, rpo_s, writes, skew_s, ticks = (number(judged.get(name)) for name in names)
-    lost = "" if writes is None else f"{plural(writes, 'write')} lost; "
-    apart = "" if ticks is None else f"{plural(ticks, 'tick')}; "
-    skew = Figure("Skew", "between stores", duration(skew_s), *_against(skew_s, asked.get("skew_s"), apart))
-    return (
-        Figure("RTO", "out of service", duration(rto_s), *_against(rto_s, asked.get("rto_s"))),
-        Figure("RPO", "data lost", duration(rpo_s), *_against(rpo_s, asked.get("rpo_s"), lost)),
-        *((skew,) if len(read_back) != 1 or "skew_s" in asked else ()),  # one store is not apart from itself
-        _equal(read_back),
-    )
+    if story.facts.get("kind") == PROOF:
+        return tuple(_of_proof(story))
+    if story.facts.get("kind") == MOVE:
+        return tuple(_of_migration(story))
+    return (_detected(story),) if expects_findings(story.facts) else tuple(_of_drill(story, read_back))
 
 
-def _noticed(story: RunView) -> Figure:
-    told = [finding for finding in story.findings if finding.check == "noticed"]
-    did = [finding for finding in told if finding.verdict is Verdict.PASS]
-    checks = dict.fromkeys(name for finding in did for name in finding.objects if name.startswith(BY))
-    by = ", ".join(name.removeprefix(BY) for name in checks) or ("see the findings" if did else "nobody noticed")
-    return Figure("Noticed", "by those who should", f"{len(did)} of {len(told)}", by, "good" if did == told else "bad")
+def _of_drill(story: RunView, read_back: tuple[Store, ...]) -> Iterator[Figure]:
+    writes, ticks = number(story.judged, "rpo_writes"), number(story.judged, "skew_ticks")
+    lost = "" if writes is None else f"{plural(writes, 'write')} lost"
+    yield _timed(story, "RTO", "out of service", "rto_s")
+    yield _timed(story, "RPO", "data lost", "rpo_s", lost)
+    if len(read_back) != 1 or "skew_s" in _objectives(story):  # one store has no skew
+        yield _timed(story, "Skew", "between stores", "skew_s", "" if ticks is None else plural(ticks, "tick"))
+    yield _equal(read_back)
+
+
+def _of_proof(story: RunView) -> Iterator[Figure]:
+    total = len(story.members)
+    bare = sum(1 for each in items(story.facts, "databases") if not mapping(each).get("fingerprint"))
+    ages = proof_metrics.ages_s(story.events)
+    worst = number(story.judged, "rpo_s")
+    columns = [text(e.data, "column") for e in story.of("newest") if ages.get(text(e.data, "store")) == worst]
+    yield _counted("Databases sound", "by their own checks", _of(story, "databases-sound"), total)
+    note = f"no fingerprint: {bare}" if bare else ""
+    yield _counted("Data equal", "to the backup's fingerprint", _of(story, "data-equal"), total, note)
+    yield _timed(story, "RTO", "from the bucket to the last answer", "rto_s")
+    yield _timed(story, "RPO", "age of the newest row", "rpo_s", ", ".join(columns[:1]))
+    age_s = proof_metrics.age_s(story.facts, story.events)
+    yield Figure("Age", "of the backup", duration(age_s), *_against(age_s, _objectives(story).get("age_s")))
+
+
+def _of_migration(story: RunView) -> Iterator[Figure]:
+    total = len(story.members)
+    still = [finding for finding in _of(story, "source-unchanged") if finding.member]
+    yield _counted("Members equal", "target and source", _of(story, "data-equal"), total)
+    yield _counted("Source unchanged", "since it was quiesced", still, total)
+    yield _timed(story, "RTO", "no writes possible", "rto_s")
+
+
+def _detected(story: RunView) -> Figure:
+    expected = _of(story, "noticed")
+    good = [finding for finding in expected if finding.verdict is Verdict.PASS]
+    checks = dict.fromkeys(name for finding in good for name in finding.objects if name.startswith(BY))
+    by = ", ".join(name.removeprefix(BY) for name in checks) or ("see the findings" if good else "by no check")
+    state = "good" if good == expected else "bad"
+    return Figure("Detected", "by the expected check", f"{len(good)} of {len(expected)}", by, state)
+
+
+def _objectives(story: RunView) -> dict[str, float]:
+    return numbers(story.judged.get("objectives") or story.facts.get("objectives"))
+
+
+def _timed(story: RunView, name: str, meaning: str, field: str, more: str = "") -> Figure:
+    """A figure of findings.json in seconds, compared with its objective."""
+    value = number(story.judged, field)
+    return Figure(name, meaning, duration(value), *_against(value, _objectives(story).get(field), more))
 
 
 def _against(value: float | None, objective: float | None, more: str = "") -> tuple[str, str]:
-    asked = "no objective" if objective is None else f"objective: at most {duration(objective)}"
+    limit = "no objective" if objective is None else f"objective: at most {duration(objective)}"
     if value is None:
-        return f"not measured; {asked}", "open"
+        return f"not measured; {limit}", "open"
+    note = "; ".join(filter(None, (more, limit)))
     if objective is None:
-        return f"{more}{asked}", "open"
+        return note, "open"
     met = value <= objective
-    return f"{more}{asked}: {'met' if met else 'missed'}", "good" if met else "bad"
+    return f"{note}: {'met' if met else 'missed'}", "good" if met else "bad"
+
+
+def _of(story: RunView, check: str) -> list[Finding]:
+    return [finding for finding in story.findings if finding.check == check]
+
+
+def _counted(name: str, meaning: str, found: Sequence[Finding], total: int, note: str = "") -> Figure:
+    """How many of all passed."""
+    good = sum(1 for finding in found if finding.verdict is Verdict.PASS)
+    bad = any(finding.verdict is Verdict.FAIL for finding in found)
+    state = "bad" if bad else "good" if good == total else "open"
+    return Figure(name, meaning, f"{good} of {total}", note or ("all" if good == total else "see the findings"), state)
 
 
 def _equal(read_back: tuple[Store, ...]) -> Figure:

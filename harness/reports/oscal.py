@@ -1,8 +1,8 @@
 """A run as OSCAL assessment results, for tools that keep track of controls.
 
-One observation for each finding, with the files and lines it was judged from; one finding for each control, satisfied
-only where all that speaks of it is PASS. Made twice from the same run it is the same, byte for byte: its UUIDs follow
-from the evidence, its times are the run's.
+One observation for each finding, with the files and lines of its evidence; one OSCAL finding for each control,
+satisfied only if all its findings are PASS. The document of a run is always the same, byte for byte: its UUIDs follow
+from the evidence, and its times are the run's.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from harness.reports.junit import label
 from harness.reports.summary import says
 
 VERSION = "1.2.3"
-"""The version of OSCAL whose schema this keeps."""
+"""The OSCAL version of the document."""
 
 NAMESPACE = "urn:drillproof:oscal"
-"""Whose the properties are that OSCAL does not know."""
+"""The namespace of drillproof's own properties."""
 
 _REASONS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.UNKNOWN: "other"}
 
@@ -34,7 +34,7 @@ Name = Callable[..., str]
 
 
 def render(story: RunView) -> str:
-    """The document. Unreadable where the run does not say what it must hold: its files, and when it was."""
+    """The document. Unreadable if the run lacks a required file, or its times."""
     return json.dumps({"assessment-results": _results(story)}, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -42,7 +42,7 @@ def _results(story: RunView) -> dict[str, Json]:
     known = hashes(story)
     for needed in ("run.json", "journal.jsonl", "findings.json"):
         if needed not in known:
-            raise Unreadable(story.run / needed, 0, "is missing; OSCAL has to point to it")
+            raise Unreadable(story.run / needed, 0, "is missing; OSCAL results refer to it")
     begun, ended = _times(story)
     signed = known.get(SIGNED, known["journal.jsonl"])
     run = uuid.uuid5(uuid.NAMESPACE_URL, f"{NAMESPACE}:{signed}")
@@ -58,11 +58,11 @@ def _results(story: RunView) -> dict[str, Json]:
             "last-modified": ended,
             "version": known["findings.json"],
             "oscal-version": VERSION,
-            "remarks": f"{LIMITS} Ids of statements that are not of {NIST} are drillproof's own.",
+            "remarks": f"{LIMITS} Statement ids outside {NIST} are drillproof's own.",
         },
         "import-ap": {
             "href": f"#{name('file', 'run.json')}",
-            "remarks": "There is no assessment plan in OSCAL; run.json has what was asked for.",
+            "remarks": "There is no OSCAL assessment plan; run.json has the settings of the drill.",
         },
         "results": [
             {
@@ -78,7 +78,7 @@ def _results(story: RunView) -> dict[str, Json]:
                 ]
                 or [_nothing(name, ended)],
                 "findings": [_finding(story, each, name) for each in found],
-                "remarks": " ".join(("Nothing here supports:", *NOT_SHOWN)),
+                "remarks": " ".join(("Not supported by this drill:", *NOT_SHOWN)),
             }
         ],
         "back-matter": {"resources": [_resource(file, sha256, name) for file, sha256 in known.items()]},
@@ -89,7 +89,7 @@ def _times(story: RunView) -> tuple[str, str]:
     try:
         first, last = (datetime.fromisoformat(story.events[which].at).astimezone(UTC) for which in (0, -1))
     except (IndexError, ValueError) as error:
-        raise Unreadable(story.run / "journal.jsonl", 1, "does not say when the drill was") from error
+        raise Unreadable(story.run / "journal.jsonl", 1, "does not record when the drill ran") from error
     return first.isoformat(), last.isoformat()
 
 
@@ -154,7 +154,7 @@ def _finding(story: RunView, each: Support, name: Name) -> dict[str, Json]:
             if finding in each.findings
         ]
         or [{"observation-uuid": name("observation")}],
-        "remarks": f"No drill shows: {control.lacks}",
+        "remarks": f"Not shown by any drill: {control.lacks}",
     }
 
 

@@ -1,4 +1,4 @@
-"""How do we know? Every check's question, what the judge makes of it, and what was seen, in plain words."""
+"""The section "How do we know?": each check's question, its verdict, and what was seen."""
 
 from __future__ import annotations
 
@@ -13,69 +13,69 @@ from harness.evidence.run_view import RunView
 from harness.reports.summary import UNFENCED
 
 QUESTIONS: Mapping[str, str] = {
-    "damage-seen": "Was anything really broken?",
-    "backup-complete": "Is the backup whole, whatever the tool says of it?",
-    "restore-complete": "Did the tool bring back all that it had copied?",
-    "answers-from-restored": "Did the restored answer, and no survivor?",
-    "members-healthy": "Is every member well, and was it before?",
-    "data-equal": "Is the data equal?",
-    "indexes-hold": "Would the databases find what they hold?",
-    "objects-equal": "Are the objects around the databases the same?",
-    "ledger-kept": "What became of every write?",
-    "transfers-whole": "Did every transaction come back whole, or not at all?",
+    "damage-seen": "Did the fault cause damage that the drill saw?",
+    "backup-complete": "Is the backup complete, whatever the tool reports?",
+    "restore-complete": "Was everything in the backup restored?",
+    "answers-from-restored": "Were all reads served from restored volumes?",
+    "members-healthy": "Is every member healthy, and was it before?",
+    "data-equal": "Are the data equal?",
+    "indexes-hold": "Do all indexes match their tables?",
+    "objects-equal": "Are the Kubernetes objects of the namespace the same?",
+    "ledger-kept": "Were all acknowledged writes kept, up to the recovery point?",
+    "transfers-whole": "Was every transaction restored completely, or not at all?",
     "new-write": "Does the service take writes again?",
-    "login": "Can people log in again, and is it the same realm?",
+    "login": "Can people log in again, to the same realm?",
     "objectives-met": "Are the objectives met?",
-    "fence-held": "Did nothing leave the drill's network?",
-    "drill-finished": "Did the drill itself run to its end?",
-    "taken-over": "Did it begin with the data that the drill before had proved whole?",
-    "self-test": "Would a bad recovery have been noticed?",
-    "evidence-signed": "Is all this what the drill left behind?",
+    "fence-held": "Did all packets stay in the drill's network?",
+    "drill-finished": "Did the drill finish?",
+    "taken-over": "Did it begin with the data that the earlier drill proved?",
+    "self-test": "Would a bad recovery be detected?",
+    "evidence-signed": "Is the evidence unchanged since the end of the drill?",
 }
-"""What each check asks, in the order in which a doubter would."""
+"""What each check asks, in the order of the report."""
 
 OF_PROOFS: Mapping[str, str] = {
-    "source-unchanged": "Is the source what it was before?",
-    "claims-back": "Is every claim there, with a volume?",
-    "databases-sound": "Does every database answer, and pass its own check?",
+    "source-unchanged": "Is the source unchanged?",
+    "claims-back": "Was every claim restored, with a volume?",
+    "databases-sound": "Does every database answer, and pass its own integrity check?",
 }
-"""What is asked beside that, or instead, where a backup was proved that was there already."""
+"""The questions of a proof, in addition."""
 
 OF_MOVES: Mapping[str, str] = {
-    "nothing-joined": "Did nothing of one end join the other?",
+    "nothing-joined": "Did source and target stay separate?",
 }
-"""What is asked beside that where an application was moved for good."""
+"""The questions of a migration, in addition."""
 
-NOTICED = "Did those notice it who should?"
-"""What is asked, by `harness.checks.expectations`, of a recovery that is bad on purpose."""
+DETECTED = "Was the injected failure detected by the expected check?"
+"""The question of a detection scenario."""
 
 _FEW = 3
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One question, the worst verdict on it, and what passed, each thing said once."""
+    """One question, the worst verdict on it, and what passed, without repetition."""
 
     check: str
     question: str
     verdict: Verdict
     passed: int
     asked: int
-    said: tuple[str, ...]  # of the whole drill, or of a store
-    members: tuple[str, ...]  # of single members
+    said: tuple[str, ...]  # about the whole run, or a store
+    members: tuple[str, ...]  # about single members
 
 
 def answers(story: RunView) -> tuple[Answer, ...]:
-    """The answer to everything that was judged; a check that we know no question of asks by its name."""
+    """The answers of all checks; a check without a question here is shown by its name."""
     judged = dict.fromkeys(finding.check for finding in story.findings)
     if not story.fenced:
-        judged["fence-held"] = None  # nobody judged it, and it is asked all the same
+        judged["fence-held"] = None  # not judged, and shown to be not judged
     checks = sorted(judged, key=lambda check: [*QUESTIONS, check].index(check))
     return tuple(_answer(story, check) for check in checks)
 
 
 def damage_in_words(what: Mapping[str, Json]) -> str:
-    """What a fault was seen to have done, on one line: what is many is counted, a few other things are named."""
+    """The damage of a fault on one line: volumes and members are counted, the first few other things are named."""
     kinds = Counter(name.partition(" ")[0] for name in what)
     counted = [words(kinds[kind]) for kind, words in _COUNTED.items() if kinds[kind]]
     others = [f"{name}: {text(seen)}" for name, seen in what.items() if name.partition(" ")[0] not in _COUNTED]
@@ -83,10 +83,10 @@ def damage_in_words(what: Mapping[str, Json]) -> str:
     return ", ".join([*counted, *others[:_FEW], *more])
 
 
-def noticed(told: Mapping[str, Json]) -> str:
+def detected(result: Mapping[str, Json]) -> str:
     """The result of a self-test: `119 of 120 mutations detected; missed: a row twice`."""
-    missed = [text(each, "name") for each in items(told, "missed")]
-    seen = number(told, "noticed") or 0
+    missed = [text(each, "name") for each in items(result, "missed")]
+    seen = number(result, "noticed") or 0
     said = f"{seen:,.0f} of {plural(seen + len(missed), 'mutation')} detected"
     return f"{said}; missed: {', '.join(missed[:_FEW])}" if missed else said
 
@@ -95,7 +95,7 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
     "volume": lambda count: f"{plural(count, 'volume')} gone",
     "read": lambda count: f"{plural(count, 'member')} cannot be read",
 }
-"""Of which kinds of damage there are many, by the first word of their names."""
+"""The kinds of damage that are counted, by the first word of their names."""
 
 
 def _answer(story: RunView, check: str) -> Answer:
@@ -103,13 +103,13 @@ def _answer(story: RunView, check: str) -> Answer:
     good = [finding for finding in found if finding.verdict is Verdict.PASS]
     if check == "fence-held" and not story.fenced:
         said = [UNFENCED]
-    elif check in _IN_OUR_WORDS:
-        said = _IN_OUR_WORDS[check](story)
+    elif check in _SUMMARIES:
+        said = _SUMMARIES[check](story)
     else:
         said = [f"{each.store}: {each.detail}" if each.store else each.detail for each in good if not each.member]
     return Answer(
         check=check,
-        question={**QUESTIONS, **OF_PROOFS, **OF_MOVES, "noticed": NOTICED}.get(check, check),
+        question={**QUESTIONS, **OF_PROOFS, **OF_MOVES, "noticed": DETECTED}.get(check, check),
         verdict=worst(finding.verdict for finding in found),
         passed=len(good),
         asked=len(found),
@@ -119,7 +119,7 @@ def _answer(story: RunView, check: str) -> Answer:
 
 
 def _by_member(findings: Sequence[Finding]) -> Iterator[str]:
-    """Each detail once, with the member that it is about, or how many of which store, or of all."""
+    """Each detail once, with its member, or the number of members of which stores."""
     for detail in dict.fromkeys(finding.detail for finding in findings):
         same = [finding for finding in findings if finding.detail == detail]
         if len(same) == 1:
@@ -134,28 +134,25 @@ def _damage(story: RunView) -> list[str]:
     return [damage_in_words(mapping(event.data, "what")) for event in story.of("damage")]
 
 
-def _receipts(story: RunView) -> list[str]:
+def _provenance(story: RunView) -> list[str]:
     members = {name for names in story.members.values() for name in names}
     reads = story.of("digest")
     themselves = sum(1 for event in reads if event.data.get("answered_by") == event.data.get("member") in members)
-    return [f"{themselves} of {plural(len(reads), 'answer')} came from the member that was asked"] if reads else []
+    return [f"{themselves} of {plural(len(reads), 'answer')} came from the queried member"] if reads else []
 
 
 def _self_tests(story: RunView) -> list[str]:
-    said = [f"right before this drill, in memory: {noticed(event.data)}" for event in story.of("selftest")]
+    said = [f"in memory, before this drill: {detected(event.data)}" for event in story.of("selftest")]
     real = mapping(story.facts, "selftest")
     if not real:
-        return [*said, "on real databases: never tried on this machine"]
-    stores, when, commit = (
-        ", ".join(map(text, items(real, "stores"))),
-        text(real, "at"),
-        text(real, "commit"),
-    )
-    return [*said, f"on real databases ({stores}), {when[:10]}, commit {commit[:10] or 'unknown'}: {noticed(real)}"]
+        return [*said, "live, on real databases: never run on this machine"]
+    stores, when = ", ".join(map(text, items(real, "stores"))), text(real, "at")[:10]
+    commit = text(real, "commit")[:10] or "unknown"
+    return [*said, f"live, on real databases ({stores}), {when}, commit {commit}: {detected(real)}"]
 
 
-_IN_OUR_WORDS: Mapping[str, Callable[[RunView], list[str]]] = {
+_SUMMARIES: Mapping[str, Callable[[RunView], list[str]]] = {
     "damage-seen": _damage,
-    "data-equal": _receipts,
+    "data-equal": _provenance,
     "self-test": _self_tests,
 }

@@ -1,45 +1,69 @@
-"""A run in a few lines of plain text: the verdict in words, the numbers, what was found, where to read on."""
+"""A run in a few lines of plain text: findings, verdict, figures, and where to read more."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from harness.checks import migration_metrics, proof_metrics
+from harness.core.json import mapping, text
 from harness.core.model import Verdict
 from harness.core.text import one_line
 from harness.evidence.before_reasons import expects_findings
+from harness.evidence.run_directory import MOVE, PROOF
 from harness.evidence.run_view import RunView
-from harness.reports import migration, proof
 from harness.reports.equality import stores
 from harness.reports.junit import label
 from harness.reports.metrics import figures
 
-SAYS = {
-    Verdict.PASS: "The recovery was proved: what was read back is what it should be.",
-    Verdict.FAIL: "The recovery was bad. The findings say what did not come back as it should.",
-    Verdict.UNKNOWN: "This drill could not be judged. It proved nothing, so it is not a pass.",
+_DRILL = {
+    Verdict.PASS: "The recovery is proved: all data that were read back are as expected.",
+    Verdict.FAIL: "The recovery failed. The findings say what was not restored as expected.",
+    Verdict.UNKNOWN: "This drill could not be judged. It proves nothing, so it is not a pass.",
 }
-"""What each verdict means for the reader, in one sentence."""
-
-SAYS_NOTICED = SAYS | {
-    Verdict.PASS: "The backup or the restore is bad on purpose, and those who should notice did.",
-    Verdict.FAIL: "The backup or the restore is bad on purpose, and somebody who should have noticed did not.",
+_DETECTION = _DRILL | {
+    Verdict.PASS: "The injected failure was detected by the expected check.",
+    Verdict.FAIL: "The injected failure was not detected by the expected check.",
 }
-"""The same where a bad recovery had to be noticed."""
+_PROOF = {
+    Verdict.PASS: "The backup {backup} can be restored{more}.",
+    Verdict.FAIL: "The backup {backup} cannot be restored as expected. The findings say what is wrong.",
+    Verdict.UNKNOWN: "Whether the backup {backup} can be restored was not fully judged, so this is not a pass.",
+}
+_MIGRATION = {
+    Verdict.PASS: "{target} equals {source} on every member; the source did not change, and is still quiesced.",
+    Verdict.FAIL: "{target} differs from {source}, or the source changed. The findings say what is wrong; return to "
+    "the source with `drillproof migrate back`.",
+    Verdict.UNKNOWN: "Whether {target} equals {source} was not fully judged, so this is not a pass; return to the "
+    "source with `drillproof migrate back`.",
+}
 
-
-UNFENCED = "No fence was around this cluster, which is not drillproof's: what left it was not counted."
+UNFENCED = "This shared cluster had no network isolation: packets that left it were not counted."
 
 
 def says(story: RunView) -> str:
-    """What the verdict means in this drill, and what it says nothing of."""
-    if proof.is_proof(story):
-        return proof.says(story)
-    if migration.is_move(story):
-        return migration.says(story)
-    meant = (SAYS_NOTICED if expects_findings(story.facts) else SAYS)[story.verdict]
+    """What the verdict means for this run, and what it does not prove."""
+    kind = story.facts.get("kind")
+    if kind == PROOF:
+        equal = any(finding.check == "data-equal" for finding in story.findings)
+        more = " and its databases are sound" + (", and the data equal all fingerprints" if equal else "")
+        backup = text(story.facts, "backup", "name") or "unknown"
+        meant = _PROOF[story.verdict].format(backup=backup, more=more)
+        return f"{meant} NOT proved: {'; '.join(proof_metrics.not_proved(story.facts, story.events))}."
+    if kind == MOVE:
+        meant = _MIGRATION[story.verdict].format(source=_end(story, "source"), target=_end(story, "target"))
+        return f"{meant} NOT proved: {'; '.join(migration_metrics.not_proved(story.facts, story.events))}."
+    meant = (_DETECTION if expects_findings(story.facts) else _DRILL)[story.verdict]
     return meant if story.fenced else f"{meant} {UNFENCED}"
 
 
+def definitions(story: RunView) -> Mapping[str, str]:
+    """The words that have another meaning in this kind of run than in a drill."""
+    kinds = {PROOF: proof_metrics.DEFINITIONS, MOVE: migration_metrics.DEFINITIONS}
+    return kinds.get(text(story.facts, "kind"), {})
+
+
 def lines(story: RunView) -> tuple[str, ...]:
-    """What a terminal shows at the end of a drill; the verdict first, the report's path last."""
+    """What a terminal shows at the end of a run: findings that did not pass, verdict, figures, the report's path."""
     bad = [finding for finding in story.findings if finding.verdict is not Verdict.PASS]
     return (
         *(one_line(f"{each.verdict.name} {label(each)}: {each.detail}") for each in bad),
@@ -48,3 +72,9 @@ def lines(story: RunView) -> tuple[str, ...]:
         *(f"{each.name} {each.value} ({each.note})" for each in figures(story, stores(story))),
         f"report: {story.run / 'report.html'}",
     )
+
+
+def _end(story: RunView, which: str) -> str:
+    end = mapping(story.facts, which)
+    context = text(end, "context") or "an unknown context"
+    return f"{text(end, 'namespace') or 'an unknown namespace'} of {context}"

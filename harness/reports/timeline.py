@@ -1,4 +1,4 @@
-"""A drill's marks as bars over time, so that "Completed" stands beside what was read."""
+"""A drill's marks as bars over time: what tools report next to what was read."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 _ROWS = (
     ("Backup stored in the bucket", "T0", "T1", "before"),
-    ("Writes go on until the fault", "T0", "T2", "before"),
-    ("Fault until damage is seen", "T2", "T3", "damage"),
+    ("Clients write until the fault", "T0", "T2", "before"),
+    ("From fault to seen damage", "T2", "T3", "damage"),
     ("RTO: out of service", "T3", "T8", "rto"),
-    ("Tool says “Completed”", "T4", "T5", "claim"),
-    ("Orchestrator says “ready”", "T4", "T6", "claim"),
-    ("Every member reads right", "T4", "T7", "seen"),
+    ("Tool reports “Completed”", "T4", "T5", "claim"),
+    ("Kubernetes reports “Ready”", "T4", "T6", "claim"),
+    ("All members answer correctly", "T4", "T7", "seen"),
     ("New write committed", "T4", "T8", "seen"),
-    ("All data on every member read back", "T4", "T9", "seen"),
+    ("All data read back from all members", "T4", "T9", "seen"),
 )
 _STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 5
@@ -22,7 +22,7 @@ _MOST_TICKS = 5
 
 @dataclass(frozen=True)
 class Bar:
-    """One leg. `left` and `width` are percent of the axis; `seconds` is None where the leg never ended."""
+    """One leg. `left` and `width` are percent of the axis; `seconds` is None if the leg never ended."""
 
     label: str
     marks: str
@@ -42,15 +42,15 @@ class Tick:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What the picture draws, from T0 (or the first mark there is) to the last mark."""
+    """The contents of the figure, from T0 (or the first mark) to the last mark."""
 
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
-    too_early_s: float | None  # how long before all was read back the tool had said "Completed"
+    too_early_s: float | None  # from the tool's "Completed" to the end of reading back
 
 
 def timeline(marks: Mapping[str, float]) -> Timeline | None:
-    """Lay out the marks; None where fewer than two were reached, since there is nothing to draw."""
+    """The layout of the marks; None with fewer than two."""
     if len(marks) < 2:  # noqa: PLR2004 # a leg has two ends
         return None
     start, end = min(marks.values()), max(marks.values())

@@ -1,4 +1,4 @@
-"""Every store's writes over time, as columns: kept, lost, made after the restore, never acknowledged."""
+"""Each store's writes over time, as columns: kept, lost, written after the restore, not acknowledged."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from harness.evidence.run_view import RunView
 
 KINDS: Mapping[str, str] = {
     "kept": "acknowledged, up to the recovery point",
-    "lost": "acknowledged after the recovery point, and gone",
+    "lost": "acknowledged after the recovery point, and missing",
     "later": "acknowledged after the restore was requested",
     "unsure": "refused, or never answered",
 }
-"""What a write may be drawn as, from the bottom of a column to its top, and what that means."""
+"""The kinds of writes, from the bottom of a column to its top, and their meanings."""
 
 COLUMNS = 60
 SHOWN = {"T0": "backup requested", "T2": "fault", "T4": "restore requested", "T8": "new write committed"}
-"""The marks that are drawn; the others are in the timeline."""
+"""The marks in this figure; the timeline has all."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """The writes of one kind in one column, in percent of the picture."""
+    """The writes of one kind in one column, in percent of the figure."""
 
     kind: str
     left: float
@@ -38,29 +38,28 @@ class Block:
 
 @dataclass(frozen=True)
 class Plot:
-    """One store's picture. All stores have the same time axis, each its own height."""
+    """One store's figure. All stores share the time axis; each has its own scale."""
 
     store: str
     blocks: tuple[Block, ...]
     counts: Mapping[str, int]  # by kind
     most: int  # writes in the highest column
     column_s: float  # what one column spans
-    trouble: str = ""  # why there is no picture
+    problem: str = ""  # why there is no figure
 
 
 @dataclass(frozen=True)
 class Writes:
-    """The pictures of all stores, and the marks on their time axis: name, meaning, percent from the left."""
+    """The figures of all stores, and the marks on their time axis: name, meaning, percent from the left."""
 
     plots: tuple[Plot, ...]
     marks: tuple[tuple[str, str, float], ...]
 
 
 def writes(story: RunView) -> Writes:
-    """What the ledgers of a run show. What cannot be read says so in its place.
+    """The writes in the ledgers of a run. A ledger that cannot be read has its problem instead.
 
-    A write is drawn as kept if it came before the recovery point that was judged; of those that were lost even so the
-    ledger's table tells.
+    A write before the judged recovery point is drawn as kept; the ledger's table has those that were lost nevertheless.
     """
     read: dict[str, Counter[tuple[int, str]] | str] = {store: _read(story, store) for store in story.members}
     seconds = [at_s for each in read.values() if isinstance(each, Counter) for at_s, _ in each]
@@ -76,12 +75,12 @@ def writes(story: RunView) -> Writes:
 
 
 def _read(story: RunView, store: str) -> Counter[tuple[int, str]] | str:
-    """How many writes of each kind were sent in each second; or why that is not known."""
+    """How many writes of each kind were sent in each second; or why that is unknown."""
     path = story.run / "ledger" / f"{store}.jsonl"
     judged = mapping(story.judged.get("ledger"), store)
     point = number(judged, "recovery_point_n")
     if path.parent != story.run / "ledger":
-        return "is no name of a store"
+        return "is not the name of a store"
     if point is None:
         return "its recovery point was not judged"
     restore_s = story.marks.get("T4", math.inf)

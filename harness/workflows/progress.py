@@ -12,7 +12,7 @@ from harness.core.json import items, mapping, number, text
 from harness.core.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, Json
 from harness.core.text import duration, one_line, plural
 from harness.evidence.marks import MARKS
-from harness.reports.questions import damage_in_words, noticed
+from harness.reports.questions import damage_in_words, detected
 from harness.workflows.drill.request import Options
 from harness.workflows.duration_estimate import DurationEstimate, estimate
 
@@ -110,7 +110,7 @@ def words_of(event: Event) -> str:
             if data.get("there") is False
             else f"at the fence {_count(data, 'stopped', 'packet')} stopped, {text(data.get('escaped'))} escaped"
         ),
-        "selftest": lambda: f"self-test in memory: {noticed(data)}",
+        "selftest": lambda: f"self-test in memory: {detected(data)}",
         "write": lambda: f"new write on {text(data.get('store'))} {'' if data.get('committed') else 'NOT '}committed",
         "listing": lambda: f"the source holds {_count(data, 'objects', 'object')} ({text(data.get('when'))})",
         "fetched": lambda: f"{_count(data, 'objects', 'object')}, {_size(data.get('bytes'))} fetched",

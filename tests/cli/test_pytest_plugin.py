@@ -85,7 +85,7 @@ def test_a_drill_that_broke_is_an_error(project: Project) -> None:
     project.sample = sample_runs.broken_off
     run = project.pytest()
     run.assert_outcomes(errors=1)
-    run.stdout.fnmatch_lines(["*UNKNOWN namespace_loss: This drill could not be judged.*"])
+    run.stdout.fnmatch_lines(["*UNKNOWN namespace_loss: *"])
 
 
 @pytest.mark.parametrize(

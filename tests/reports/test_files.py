@@ -87,9 +87,9 @@ def test_allure_has_labels_and_one_history_for_every_seed(tmp_path: Path) -> Non
         (Verdict.FAIL, "data-equal", "a row gone", "Data loss"),
         (Verdict.FAIL, "ledger-kept", "a write gone", "Data loss"),
         (Verdict.FAIL, "objectives-met", "took too long", "Objective missed"),
-        (Verdict.FAIL, "noticed", "nobody did", "Not noticed"),
-        (Verdict.FAIL, "members-healthy", "no\nFAIL data-equal", "Recovery was bad (FAIL)"),
-        (Verdict.UNKNOWN, "data-equal", "not read", "Harness trouble, not judged (UNKNOWN)"),
+        (Verdict.FAIL, "noticed", "nobody did", "Not detected"),
+        (Verdict.FAIL, "members-healthy", "no\nFAIL data-equal", "Recovery failed (FAIL)"),
+        (Verdict.UNKNOWN, "data-equal", "not read", "Not judged (UNKNOWN)"),
     ],
 )
 def test_allure_puts_a_bad_drill_under_what_was_bad(

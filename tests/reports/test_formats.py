@@ -19,7 +19,7 @@ from harness.cli import app as cli
 from harness.core.model import Json
 from harness.core.text import one_line
 from harness.evidence import run_view
-from harness.reports import csv_export, markdown
+from harness.reports import csv_export, markdown, summary
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OURS = {"text", "softbreak", "strong_open", "strong_close", "em_open", "em_close"}
@@ -60,8 +60,8 @@ def test_findings_are_told_with_their_hints_and_members_with_their_state(tmp_pat
     assert "*What to do:* Compare the replica with its primary" in text
     assert "- ❓ **UNKNOWN** members-healthy[postgres/postgres-2]" in text
     assert "\n1 more finding passed.\n" in text
-    assert "| mysql | mysql-2 | different, 2 differences | well, replica |" in text
-    assert "| consul | consul-0 | different, 1 difference | well, primary |" in text
+    assert "| mysql | mysql-2 | different, 2 differences | healthy, replica |" in text
+    assert "| consul | consul-0 | different, 1 difference | healthy, primary |" in text
     assert text.endswith("run run, strategy dump, engine velero-restic, size small\n")
     assert "| RTO | 57.1 s | objective: at most 45.0 s: missed |" in text
 
@@ -93,17 +93,17 @@ def noticed(run: Path, verdict: str, detail: str) -> str:
 def test_a_drill_that_must_be_noticed_is_told_as_one(tmp_path: Path) -> None:
     text = noticed(tmp_path / "good", "pass", "backup-complete: the repository is damaged")
     assert text.startswith("## ✅ PASS ")
-    assert "is bad on purpose, and those who should notice did." in text
+    assert summary.says(run_view.read(tmp_path / "good")) in text
     assert "- ✅ **PASS** noticed: backup-complete: the repository is damaged" in text
-    assert "| Noticed | 1 of 1 | backup-complete |" in text
-    assert "makes no verdict" in text.split("- ❌ **FAIL** backup-complete: the repository is damaged")[0]
-    assert "- 1 answer UNKNOWN" in text
+    assert "| Detected | 1 of 1 | backup-complete |" in text
+    assert "### Other" in text.split("- ❌ **FAIL** backup-complete: the repository is damaged")[0]
+    assert "- 1 finding UNKNOWN" in text
     assert "| RTO |" not in text
     assert "### Members" not in text
-    text = noticed(tmp_path / "bad", "fail", "nobody noticed. backup-complete should say: damaged")
+    text = noticed(tmp_path / "bad", "fail", "it was missed")
     assert text.startswith("## ❌ FAIL ")
-    assert "somebody who should have noticed did not" in text
-    assert "- ❌ **FAIL** noticed: nobody noticed." in text
+    assert "- ❌ **FAIL** noticed: it was missed" in text
+    assert len({summary.says(run_view.read(tmp_path / name)) for name in ("good", "bad")}) == 2
 
 
 def test_it_stays_small_whatever_was_found(tmp_path: Path) -> None:

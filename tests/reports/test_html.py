@@ -114,7 +114,7 @@ def test_a_member_that_was_not_read_back_is_not_equal(tmp_path: Path) -> None:
     sample.finding("data-equal", "pass", "")
     shown = page(sample.write()).text
     assert "8 of 9 1 not read back" in shown
-    assert "? not asked" in shown
+    assert "? not queried" in shown
 
 
 def test_the_timeline_shows_completed_beside_verified(tmp_path: Path) -> None:
@@ -216,9 +216,7 @@ def test_summary_ends_with_verdict_numbers_and_path(tmp_path: Path) -> None:
     run = sample_runs.failed(tmp_path / "run")
     lines = summary.lines(run_view.read(run))
     assert lines[0].startswith("FAIL data-equal[mysql/mysql-2]: table core_iam.client")
-    assert (
-        lines[-6] == "FAIL namespace_loss: The recovery was bad. The findings say what did not come back as it should."
-    )
+    assert lines[-6].startswith("FAIL namespace_loss: ")
     assert lines[-5:-1] == (
         "RTO 57.1 s (objective: at most 45.0 s: missed)",
         "RPO 29.4 s (29 writes lost; no objective)",
@@ -274,6 +272,6 @@ def test_what_looked_well_in_a_bad_recovery_is_shown(tmp_path: Path) -> None:
     ]
     sample.judged["recovery"] = rest
     page = html.render(run_view.read(sample.write()))
-    before, after = page.split("What looked well all the same")
+    before, after = page.split("<summary>Checks that passed")
     assert "170 lost before" in before
     assert "restore-complete: the tool says of its restore: Completed" in after

@@ -46,7 +46,7 @@ def test_each_write_is_drawn_once_as_what_it_is(run: Path) -> None:
     assert plot.counts == {"kept": 2, "lost": 2, "later": 1, "unsure": 1}
     assert plot.column_s == 3
     assert sum(round(block.height * plot.most / 100) for block in plot.blocks) == 6
-    assert (postgres.trouble, consul.trouble) == ("its recovery point was not judged",) * 2
+    assert (postgres.problem, consul.problem) == ("its recovery point was not judged",) * 2
 
 
 def test_blocks_stand_on_each_other_and_none_leaves_the_picture(run: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_report_has_it_with_every_kind_explained(run: Path) -> None:
     page = (run / "report.html").read_text()
     assert "Writes to mysql over time" in page
     assert all(f"<strong>{kind}</strong> {meaning}" in page for kind, meaning in KINDS.items())
-    assert "cannot be drawn: its recovery point was not judged" in page
+    assert "no figure: its recovery point was not judged" in page
 
 
 def huge(path: Path) -> None:
@@ -98,8 +98,8 @@ def a_pipe(path: Path) -> None:
 def test_a_ledger_that_cannot_be_drawn_says_why(run: Path, spoil: Callable[[Path], None], said: str) -> None:
     spoil(run / "ledger" / "mysql.jsonl")
     render(run)
-    assert said in drawn(run).plots[0].trouble
-    assert f"cannot be drawn: {said}" in html.unescape((run / "report.html").read_text())
+    assert said in drawn(run).plots[0].problem
+    assert f"no figure: {said}" in html.unescape((run / "report.html").read_text())
 
 
 def test_times_that_no_clock_shows_are_drawn_and_no_more(run: Path) -> None:
@@ -110,7 +110,7 @@ def test_times_that_no_clock_shows_are_drawn_and_no_more(run: Path) -> None:
 def test_a_store_whose_name_climbs_out_is_not_read(run: Path) -> None:
     facts = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**facts, "stores": {"../ledger/mysql": ["m"]}}))
-    assert drawn(run).plots[0].trouble == "is no name of a store"
+    assert drawn(run).plots[0].problem == "is not the name of a store"
 
 
 @pytest.mark.parametrize("name", ["journal.jsonl", "findings.json", "run.json"])

@@ -337,7 +337,7 @@ def test_a_move_whose_target_holds_what_the_source_held_passes(move: Callable[..
     judged = told(run)
     assert (judged["verdict"], judged["kind"]) == ("pass", "move")
     assert judged["rto_s"] > 0
-    assert "shop-new of new holds what shop of prod held" in summary.says(run_view.read(run))
+    assert "shop-new of new equals shop of prod" in summary.says(run_view.read(run))
     made = other.namespaces["shop-new"]["metadata"]["labels"]
     assert made == {"team": "a", "drillproof.run": run.name}
 
