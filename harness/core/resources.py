@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def folder(name: str) -> Path:
-    """The data folder `name`: clusters, fixtures, scenarios, reports/schema or reports/templates."""
+    """The data folder `name`: clusters, fixtures, scenarios, or one of reports."""
     for root in (_PACKAGE / "data", _PACKAGE.parent):
         if (root / name).is_dir():
             return root / name
