@@ -57,71 +57,71 @@ EXCLUDED = ("seed",)
 """The settings in which drills with one history may differ."""
 
 
-def write(story: RunView, folder: Path) -> None:
-    """Write `story` into `folder`, and replace earlier results."""
+def write(view: RunView, folder: Path) -> None:
+    """Write `view` into `folder`, and replace earlier results."""
     logger = AllureFileLogger(str(folder), clean=True)  # type: ignore[no-untyped-call] # allure has no types
     drill = TestResult(
         uuid=str(uuid.uuid4()),
-        name=visible(story.scenario),
-        fullName=visible(f"drillproof.{story.scenario}"),
-        historyId=_history(story),
-        testCaseId=_history(story),
-        description=_description(story),
-        status=_STATUS[story.verdict],
-        statusDetails=StatusDetails(message=_message(story)),
+        name=visible(view.scenario),
+        fullName=visible(f"drillproof.{view.scenario}"),
+        historyId=_history(view),
+        testCaseId=_history(view),
+        description=_description(view),
+        status=_STATUS[view.verdict],
+        statusDetails=StatusDetails(message=_message(view)),
         stage="finished",
-        labels=_labels(story),
+        labels=_labels(view),
         parameters=[
             Parameter(name=name, value=visible(value), excluded=True if name in EXCLUDED else None)
-            for name, value in _settings(story)
+            for name, value in _settings(view)
         ],
-        steps=[*_steps(story), *_findings(story)],
+        steps=[*_steps(view), *_findings(view)],
     )
-    if story.events:
-        drill.start, drill.stop = _epoch_ms(story.events[0]), _epoch_ms(story.events[-1])
+    if view.events:
+        drill.start, drill.stop = _epoch_ms(view.events[0]), _epoch_ms(view.events[-1])
     for name, kind in ATTACHED.items():
-        if (story.run / name).is_file():
+        if (view.run / name).is_file():
             stored = f"{uuid.uuid4()}-attachment.{kind.extension}"
-            logger.report_attached_file(str(story.run / name), stored)  # type: ignore[no-untyped-call] # as above
+            logger.report_attached_file(str(view.run / name), stored)  # type: ignore[no-untyped-call] # as above
             drill.attachments.append(Attachment(name=name, source=stored, type=kind.mime_type))
     logger.report_result(drill)  # type: ignore[no-untyped-call] # as above
     (folder / "categories.json").write_text(json.dumps(CATEGORIES, indent=2), encoding="utf-8")
-    facts = {name: story.facts[name] for name in ENVIRONMENT if name in story.facts}
+    facts = {name: view.facts[name] for name in ENVIRONMENT if name in view.facts}
     lines = [f"{_key(name)}={one_line(value)}" for name, value in flat(facts)]
     (folder / "environment.properties").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _settings(story: RunView) -> Iterator[tuple[str, str]]:
-    yield "stores", ", ".join(story.members)
+def _settings(view: RunView) -> Iterator[tuple[str, str]]:
+    yield "stores", ", ".join(view.members)
     for name in ("strategy", "engine", "size", "seed"):
-        if name in story.facts:
-            yield name, text(story.facts[name])
+        if name in view.facts:
+            yield name, text(view.facts[name])
 
 
-def _history(story: RunView) -> str:
+def _history(view: RunView) -> str:
     """Equal for drills that share one history."""
-    settings = [setting for setting in _settings(story) if setting[0] not in EXCLUDED]
-    return hashlib.sha256(repr((story.scenario, settings)).encode()).hexdigest()[:32]
+    settings = [setting for setting in _settings(view) if setting[0] not in EXCLUDED]
+    return hashlib.sha256(repr((view.scenario, settings)).encode()).hexdigest()[:32]
 
 
-def _labels(story: RunView) -> list[Label]:
+def _labels(view: RunView) -> list[Label]:
     words = {
         LabelType.PARENT_SUITE: "drillproof",
-        LabelType.SUITE: story.scenario,
-        LabelType.FEATURE: dict(_settings(story)).get("strategy", ""),
-        LabelType.STORY: ", ".join(text(each, "name") for each in items(story.facts, "faults")),
-        LabelType.HOST: dict(flat(story.facts)).get("host", ""),
+        LabelType.SUITE: view.scenario,
+        LabelType.FEATURE: dict(_settings(view)).get("strategy", ""),
+        LabelType.STORY: ", ".join(text(each, "name") for each in items(view.facts, "faults")),
+        LabelType.HOST: dict(flat(view.facts)).get("host", ""),
         LabelType.FRAMEWORK: "drillproof",
         LabelType.LANGUAGE: "python",
     }
     labels = [Label(name=name, value=visible(value)) for name, value in words.items() if value]
-    tags = (f"verdict:{story.verdict.name}", *story.members)
+    tags = (f"verdict:{view.verdict.name}", *view.members)
     return [*labels, *(Label(name=LabelType.TAG, value=visible(tag)) for tag in tags)]
 
 
-def _steps(story: RunView) -> Iterator[TestStepResult]:
+def _steps(view: RunView) -> Iterator[TestStepResult]:
     begun: dict[str, TestStepResult] = {}
-    for event in story.of("step"):
+    for event in view.of("step"):
         name, phase = text(event.data, "step"), event.data.get("phase")
         if phase == "start":
             begun[name] = TestStepResult(name=visible(name), start=_epoch_ms(event), status=Status.BROKEN)
@@ -132,29 +132,29 @@ def _steps(story: RunView) -> Iterator[TestStepResult]:
             else:
                 begun[name].statusDetails = StatusDetails(message=visible(text(event.data, "detail")))
     for step in begun.values():
-        step.stop = step.stop or _epoch_ms(story.events[-1])
+        step.stop = step.stop or _epoch_ms(view.events[-1])
         yield step
 
 
-def _findings(story: RunView) -> Iterator[TestStepResult]:
-    at = _epoch_ms(story.events[-1]) if story.events else None
-    for finding in story.findings:
+def _findings(view: RunView) -> Iterator[TestStepResult]:
+    at = _epoch_ms(view.events[-1]) if view.events else None
+    for finding in view.findings:
         said = "\n".join(filter(None, (finding.hint, f"reason: {finding.reason}")))
         details = StatusDetails(message=visible(finding.detail), trace=visible(said))
         status = _STATUS[finding.verdict]
         yield TestStepResult(name=label(finding), status=status, statusDetails=details, start=at, stop=at)
 
 
-def _description(story: RunView) -> str:
-    summary = visible(text(story.facts, "summary"))
-    return f"{summary}\n\nVerdict: **{story.verdict.name}**".strip()
+def _description(view: RunView) -> str:
+    summary = visible(text(view.facts, "summary"))
+    return f"{summary}\n\nVerdict: **{view.verdict.name}**".strip()
 
 
-def _message(story: RunView) -> str:
+def _message(view: RunView) -> str:
     bad = [
-        f"{each.verdict.name} {label(each)}: {each.detail}" for each in story.findings if each.verdict != Verdict.PASS
+        f"{each.verdict.name} {label(each)}: {each.detail}" for each in view.findings if each.verdict != Verdict.PASS
     ]
-    return "\n".join(map(one_line, [*bad, *(f"UNKNOWN evidence: {problem}" for problem in story.problems)]))
+    return "\n".join(map(one_line, [*bad, *(f"UNKNOWN evidence: {problem}" for problem in view.problems)]))
 
 
 def _epoch_ms(event: Event) -> int | None:

@@ -56,59 +56,59 @@ class Place:
     lines: tuple[int, ...] = ()  # of the journal; none for a whole file
 
 
-def support(story: RunView) -> tuple[Support, ...]:
+def support(view: RunView) -> tuple[Support, ...]:
     """Every control with its result."""
-    return tuple(_support(story, control) for control in CONTROLS)
+    return tuple(_support(view, control) for control in CONTROLS)
 
 
-def places(story: RunView, finding: Finding) -> tuple[Place, ...]:
+def places(view: RunView, finding: Finding) -> tuple[Place, ...]:
     """The files and journal lines that a finding was judged from."""
     known = CHECKS.get(finding.check, UNMAPPED)
     where = {"store": finding.store, "member": finding.member}
     lines = tuple(
         event.seq
-        for event in story.of(*known.kinds)
+        for event in view.of(*known.kinds)
         if all(not wanted or event.data.get(name, wanted) == wanted for name, wanted in where.items())
     )
     found = [Place("journal.jsonl", lines)] if lines else []
     if known.ledger:
-        stores = [finding.store] if finding.store else story.members
+        stores = [finding.store] if finding.store else view.members
         found += [Place(f"ledger/{store}.jsonl") for store in stores]
-        members = [(store, member) for store in stores for member in story.members.get(store, ())]
+        members = [(store, member) for store in stores for member in view.members.get(store, ())]
         found += [Place(f"ledger/{s}@{m}.jsonl") for s, m in members if finding.member in {"", m}]
     return tuple(found) or (Place("findings.json"),)
 
 
-def hashes(story: RunView) -> Mapping[str, str]:
+def hashes(view: RunView) -> Mapping[str, str]:
     """SHA-256 of every file of the run that is evidence. Unreadable names one that cannot be read."""
-    files = Directory(story.run)
+    files = Directory(view.run)
     wanted = (*attestation.JUDGED, "findings.json")
     there = sorted(name for name in files.names() if name.partition("/")[0] in wanted or name == SIGNED)
     return {name: digest(files, name) for name in there}
 
 
-def document(story: RunView) -> dict[str, Json]:
+def document(view: RunView) -> dict[str, Json]:
     """The page as JSON."""
-    known = hashes(story)
+    known = hashes(view)
     return {
         "schema": 1,
-        "run": story.run.name,
-        "scenario": story.scenario,
-        "verdict": story.verdict.value,
+        "run": view.run.name,
+        "scenario": view.scenario,
+        "verdict": view.verdict.value,
         "limits": LIMITS,
-        "controls": [_control(story, each, known) for each in support(story)],
+        "controls": [_control(view, each, known) for each in support(view)],
         "not_shown": list(NOT_SHOWN),
         "files": dict(known),
     }
 
 
-def render(story: RunView) -> str:
+def render(view: RunView) -> str:
     """The page in Markdown. Text from a cluster is never markup."""
-    return "\n".join(_page(story)) + "\n"
+    return "\n".join(_page(view)) + "\n"
 
 
-def _support(story: RunView, control: Control) -> Support:
-    speaking = [finding for finding in story.findings if _concerns(finding, control)]
+def _support(view: RunView, control: Control) -> Support:
+    speaking = [finding for finding in view.findings if _concerns(finding, control)]
     said = {finding.check for finding in speaking}
     silent = [
         f"{check} has no finding, so this is not shown: {shows.shows}"
@@ -120,7 +120,7 @@ def _support(story: RunView, control: Control) -> Support:
         for finding in speaking
         if finding.verdict is not Verdict.PASS
     ]
-    doubts = [*story.problems, *_missing(story, control), *silent]
+    doubts = [*view.problems, *_missing(view, control), *silent]
     verdict = worst([*(finding.verdict for finding in speaking), *(Verdict.UNKNOWN for _ in doubts)])
     return Support(control, verdict, tuple(speaking), (*against, *doubts))
 
@@ -130,17 +130,17 @@ def _concerns(finding: Finding, control: Control) -> bool:
     return not shows.controls or control.name in shows.controls
 
 
-def _missing(story: RunView, control: Control) -> Iterator[str]:
-    if expects_findings(story.facts):
+def _missing(view: RunView, control: Control) -> Iterator[str]:
+    if expects_findings(view.facts):
         yield "the backup or restore of this drill is bad on purpose; it shows no recovery"
     if control.timed:
-        objectives = mapping(story.judged, "objectives")
+        objectives = mapping(view.judged, "objectives")
         for name, word in _OBJECTIVES.items():
             if number(objectives.get(name)) is None:
                 yield f"the scenario has no objective for the {word}"
 
 
-def _control(story: RunView, each: Support, known: Mapping[str, str]) -> dict[str, Json]:
+def _control(view: RunView, each: Support, known: Mapping[str, str]) -> dict[str, Json]:
     return {
         "framework": each.control.framework,
         "control": each.control.name,
@@ -149,11 +149,11 @@ def _control(story: RunView, each: Support, known: Mapping[str, str]) -> dict[st
         "verdict": each.verdict.value,
         "reasons": list(each.reasons),
         "limits": each.control.lacks,
-        "findings": [_finding(story, finding, known) for finding in each.findings],
+        "findings": [_finding(view, finding, known) for finding in each.findings],
     }
 
 
-def _finding(story: RunView, finding: Finding, known: Mapping[str, str]) -> dict[str, Json]:
+def _finding(view: RunView, finding: Finding, known: Mapping[str, str]) -> dict[str, Json]:
     shows = CHECKS.get(finding.check, UNMAPPED)
     return {
         "check": finding.check,
@@ -166,16 +166,16 @@ def _finding(story: RunView, finding: Finding, known: Mapping[str, str]) -> dict
         "limits": shows.lacks,
         "evidence": [
             {"file": place.file, "lines": list(place.lines), "sha256": known.get(place.file)}
-            for place in places(story, finding)
+            for place in places(view, finding)
         ],
     }
 
 
-def _page(story: RunView) -> Iterator[str]:
-    found, known = support(story), hashes(story)
-    yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}: supported controls"
+def _page(view: RunView) -> Iterator[str]:
+    found, known = support(view), hashes(view)
+    yield f"## {SIGNS[view.verdict]} {view.verdict.name} {escaped(view.scenario)}: supported controls"
     supported = sum(each.verdict is Verdict.PASS for each in found)
-    yield from ("", f"{says(story)} **{supported} of {len(found)} controls are supported.** {LIMITS}", "")
+    yield from ("", f"{says(view)} **{supported} of {len(found)} controls are supported.** {LIMITS}", "")
     yield from (line(("framework", "control", "result", "requirement")), line(["---"] * 4))
     for each in found:
         yield line((each.control.framework, each.control.name, result_of(each.verdict), each.control.asks))
@@ -190,8 +190,8 @@ def _page(story: RunView) -> Iterator[str]:
         yield f"- Not shown by any drill: {each.control.lacks}"
     yield from ("", "### What each check shows, and its evidence", "")
     yield from (line(("check", "verdict", "shows", "does not show", "evidence")), line(["---"] * 5))
-    by_check = groupby(sorted(story.findings, key=attrgetter("check")), key=attrgetter("check"))
-    yield from (line(_row(story, name, tuple(findings))) for name, findings in by_check)
+    by_check = groupby(sorted(view.findings, key=attrgetter("check")), key=attrgetter("check"))
+    yield from (line(_row(view, name, tuple(findings))) for name, findings in by_check)
     yield from ("", "### Not supported", "", *(f"- {each}" for each in NOT_SHOWN))
     yield from ("", "### Files with SHA-256", "", *(f"- {escaped(name)}: {each}" for name, each in known.items()))
 
@@ -201,14 +201,14 @@ def result_of(verdict: Verdict) -> str:
     return f"{SIGNS[verdict]} {_WORDS[verdict]}"
 
 
-def _row(story: RunView, name: str, findings: Sequence[Finding]) -> Iterator[str]:
+def _row(view: RunView, name: str, findings: Sequence[Finding]) -> Iterator[str]:
     verdict = worst(finding.verdict for finding in findings)
     shows = CHECKS.get(name, UNMAPPED)
     yield name
     yield f"{SIGNS[verdict]} {verdict.name} ({plural(len(findings), 'finding')})"
     yield shows.shows if verdict is Verdict.PASS else f"Not shown: {shows.shows}"
     yield shows.lacks
-    yield _where(story, findings)
+    yield _where(view, findings)
 
 
 def _short(words: str) -> str:
@@ -216,10 +216,10 @@ def _short(words: str) -> str:
     return plain if len(plain) <= _MOST_CHARACTERS else f"{plain[:_MOST_CHARACTERS]} …"
 
 
-def _where(story: RunView, findings: Sequence[Finding]) -> str:
+def _where(view: RunView, findings: Sequence[Finding]) -> str:
     lines: dict[str, set[int]] = {}
     for finding in findings:
-        for place in places(story, finding):
+        for place in places(view, finding):
             lines.setdefault(place.file, set()).update(place.lines)
     return ", ".join(f"{file}{' lines ' if some else ''}{ranges(some)}" for file, some in lines.items())
 

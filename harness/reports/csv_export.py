@@ -20,24 +20,24 @@ from harness.reports.junit import FIGURES
 HEADS = ("run", "scenario", "verdict", "store", "number", "value")
 
 
-def render(story: RunView) -> str:
+def render(view: RunView) -> str:
     """The lines, with headings. A number's name has its unit; what was not measured has no value."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADS)
-    same = [_harmless(words) for words in (story.run.name, story.scenario, story.verdict.value)]
-    for store, name, value in chain(_numbers(story), _reasons(story)):
+    same = [_harmless(words) for words in (view.run.name, view.scenario, view.verdict.value)]
+    for store, name, value in chain(_numbers(view), _reasons(view)):
         writer.writerow([*same, _harmless(store), _harmless(name), "" if value is None else f"{value:.12g}"])
     return out.getvalue()
 
 
-def _numbers(story: RunView) -> Iterator[tuple[str, str, float | None]]:
-    judged = story.judged
+def _numbers(view: RunView) -> Iterator[tuple[str, str, float | None]]:
+    judged = view.judged
     for name in FIGURES:
         yield "", name, number(judged.get(name))
     for name in ("rto_s", "rpo_s", "skew_s"):
         yield "", f"objective_{name}", number(judged.get("objectives"), name)
-    members = [member for store in stores(story) for member in store.members]
+    members = [member for store in stores(view) for member in store.members]
     compared = [member for member in members if member.state in {"equal", *BAD}]
     yield "", "members", len(members)
     yield "", "members_compared", len(compared)
@@ -51,9 +51,9 @@ def _numbers(story: RunView) -> Iterator[tuple[str, str, float | None]]:
                 yield store, name, number(value)
 
 
-def _reasons(story: RunView) -> Iterator[tuple[str, str, float]]:
+def _reasons(view: RunView) -> Iterator[tuple[str, str, float]]:
     """How many findings that did not pass each store has, by verdict and reason."""
-    bad = [each for each in story.findings if each.verdict is not Verdict.PASS]
+    bad = [each for each in view.findings if each.verdict is not Verdict.PASS]
     for (store, verdict, reason), count in Counter((e.store, e.verdict.value, e.reason) for e in bad).items():
         yield store, f"{verdict}_{reason}", count
 

@@ -91,15 +91,15 @@ class Store:
         return sum(1 for member in compared if all(part != difference.part for difference in member.differences))
 
 
-def stores(story: RunView) -> tuple[Store, ...]:
+def stores(view: RunView) -> tuple[Store, ...]:
     """Every store of the drill with all members, read back or not, compared as in the check `data-equal`."""
-    return tuple(_store(story, name, members) for name, members in story.members.items())
+    return tuple(_store(view, name, members) for name, members in view.members.items())
 
 
-def _store(story: RunView, store: str, members: tuple[str, ...]) -> Store:
+def _store(view: RunView, store: str, members: tuple[str, ...]) -> Store:
     def latest(kind: str, **data: str) -> dict[str, Event]:
         wanted = {"store": store, **data}.items()
-        mine = [event for event in story.of(kind) if all(event.data.get(key) == value for key, value in wanted)]
+        mine = [event for event in view.of(kind) if all(event.data.get(key) == value for key, value in wanted)]
         return {text(event.data, "member"): event for event in mine}
 
     read = {when: latest("digest", when=when) for when in ("before", "after")}

@@ -58,40 +58,38 @@ class ToolReport:
     messages: tuple[str, ...]
 
 
-def render(story: RunView) -> str:
+def render(view: RunView) -> str:
     """The whole report as text."""
-    read_back = stores(story)
+    read_back = stores(view)
     return template("report.html").render(
-        story=story,
-        verdict=story.verdict.name,
-        says=says(story),
-        figures=figures(story, read_back),
-        line=timeline(story.marks),
+        view=view,
+        verdict=view.verdict.name,
+        says=says(view),
+        figures=figures(view, read_back),
+        line=timeline(view.marks),
         marks=MARKS,
-        legs=[(name, *ends, story.marks) for name, ends in LEGS.items()],
+        legs=[(name, *ends, view.marks) for name, ends in LEGS.items()],
         ledger=LEDGER,
-        ledgers={store: mapping(each) for store, each in mapping(story.judged, "ledger").items()},
-        writes=writes(story),
+        ledgers={store: mapping(each) for store, each in mapping(view.judged, "ledger").items()},
+        writes=writes(view),
         kinds=KINDS,
         stores=read_back,
         bad_states=BAD,
-        bad=[finding for finding in story.findings if finding.verdict is not Verdict.PASS],
-        answers=answers(story),
-        damage=[pair for event in story.of("damage") for pair in flat(event.data.get("what"))],
-        protected=[mapping(each) for event in story.of("protected") for each in items(event.data, "volumes")],
-        reports=[_report(event) for event in story.of("backup", "restore")],
-        steps=_steps(story),
-        versions=list(_versions(mapping(story.facts, "versions"))),
-        facts=[
-            pair for name, value in story.facts.items() if name not in SHOWN_ELSEWHERE for pair in flat(value, name)
-        ],
-        left_out={name: mapping(each) for name, each in mapping(story.facts, "left_out").items()},
-        definitions={**DEFINITIONS, **definitions(story)},
+        bad=[finding for finding in view.findings if finding.verdict is not Verdict.PASS],
+        answers=answers(view),
+        damage=[pair for event in view.of("damage") for pair in flat(event.data.get("what"))],
+        protected=[mapping(each) for event in view.of("protected") for each in items(event.data, "volumes")],
+        reports=[_report(event) for event in view.of("backup", "restore")],
+        steps=_steps(view),
+        versions=list(_versions(mapping(view.facts, "versions"))),
+        facts=[pair for name, value in view.facts.items() if name not in SHOWN_ELSEWHERE for pair in flat(value, name)],
+        left_out={name: mapping(each) for name, each in mapping(view.facts, "left_out").items()},
+        definitions={**DEFINITIONS, **definitions(view)},
     )
 
 
-def _settings(story: RunView) -> Iterator[tuple[str, str]]:
-    for name, value in story.facts.items():
+def _settings(view: RunView) -> Iterator[tuple[str, str]]:
+    for name, value in view.facts.items():
         if name not in SHOWN_ELSEWHERE:
             yield from flat(value, name)
 
@@ -140,11 +138,11 @@ def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
             yield from flat(value, name)
 
 
-def _steps(story: RunView) -> list[Mapping[str, str]]:
+def _steps(view: RunView) -> list[Mapping[str, str]]:
     """Every step that started: name, duration, and how it ended."""
     begun: dict[str, float] = {}
     ended: dict[str, Mapping[str, str]] = {}
-    for event in story.of("step"):
+    for event in view.of("step"):
         name, phase = text(event.data, "step"), text(event.data, "phase")
         if phase == "start":
             begun[name] = event.at_s
@@ -156,6 +154,6 @@ def _steps(story: RunView) -> list[Mapping[str, str]]:
     return list(ended.values())
 
 
-def write(story: RunView, path: Path) -> None:
+def write(view: RunView, path: Path) -> None:
     """Write the report to `path`."""
-    path.write_text(render(story), encoding="utf-8", errors="backslashreplace")
+    path.write_text(render(view), encoding="utf-8", errors="backslashreplace")

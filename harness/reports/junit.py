@@ -17,20 +17,20 @@ FIGURES = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
 _TAGS = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 
 
-def write(story: RunView, path: Path) -> None:
-    """Write `story` to `path`. A run without findings, or with missing evidence, has an error and is not green."""
-    cases = [*story.findings, *story.doubts]
+def write(view: RunView, path: Path) -> None:
+    """Write `view` to `path`. A run without findings, or with missing evidence, has an error and is not green."""
+    cases = [*view.findings, *view.doubts]
     if not cases:
         cases = [Finding("evidence", Verdict.UNKNOWN, Reason.NothingJudged, "nothing was judged", "run it again")]
     suite = ET.Element("testsuite", name="drillproof", tests=str(len(cases)), skipped="0")
     for verdict, tag in _TAGS.items():
         suite.set(f"{tag}s", str(sum(1 for case in cases if case.verdict is verdict)))
-    if story.events:
-        suite.set("time", f"{story.events[-1].at_s:.3f}")
-        suite.set("timestamp", visible(story.events[0].at))
-    _properties(suite, story)
+    if view.events:
+        suite.set("time", f"{view.events[-1].at_s:.3f}")
+        suite.set("timestamp", visible(view.events[0].at))
+    _properties(suite, view)
     for case in cases:
-        _case(suite, story, case)
+        _case(suite, view, case)
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
@@ -43,16 +43,16 @@ def label(finding: Finding) -> str:
     return visible(f"{finding.check}[{where}]" if where else finding.check)
 
 
-def _properties(suite: ET.Element, story: RunView) -> None:
+def _properties(suite: ET.Element, view: RunView) -> None:
     properties = ET.SubElement(suite, "properties")
-    measured = {name: number(story.judged.get(name)) for name in FIGURES}
+    measured = {name: number(view.judged.get(name)) for name in FIGURES}
     known = {name: f"{value:g}" for name, value in measured.items() if value is not None}
-    for name, value in {"verdict": story.verdict.value, "run": story.run.name, **known}.items():
+    for name, value in {"verdict": view.verdict.value, "run": view.run.name, **known}.items():
         ET.SubElement(properties, "property", name=name, value=visible(value))
 
 
-def _case(suite: ET.Element, story: RunView, finding: Finding) -> None:
-    case = ET.SubElement(suite, "testcase", classname=visible(story.scenario), name=label(finding), time="0")
+def _case(suite: ET.Element, view: RunView, finding: Finding) -> None:
+    case = ET.SubElement(suite, "testcase", classname=visible(view.scenario), name=label(finding), time="0")
     if tag := _TAGS.get(finding.verdict):
         problem = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)
         problem.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))

@@ -27,9 +27,9 @@ _MARKUP = r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=\()"
 """What is markup inside a line; an underscore inside a word is not."""
 
 
-def render(story: RunView) -> str:
+def render(view: RunView) -> str:
     """The whole page. Text from a cluster is never markup, and the page stays small."""
-    return "\n".join(_page(story)) + "\n"
+    return "\n".join(_page(view)) + "\n"
 
 
 def line(cells: Iterable[str]) -> str:
@@ -44,30 +44,30 @@ def escaped(words: str) -> str:
     return re.sub(r"(?<!\w)@(?=\w)", "@&#8203;", plain)
 
 
-def _page(story: RunView) -> Iterator[str]:
-    read_back = stores(story)
-    yield f"## {SIGNS[story.verdict]} {story.verdict.name} {escaped(story.scenario)}"
-    yield from ("", says(story), "", line(("", "", "")), "|---|---|---|")
-    yield from (line((each.name, each.value, each.note)) for each in figures(story, read_back))
-    shown = [finding for finding in story.findings if finding.verdict is not Verdict.PASS or finding.check == "noticed"]
-    shown += story.doubts
+def _page(view: RunView) -> Iterator[str]:
+    read_back = stores(view)
+    yield f"## {SIGNS[view.verdict]} {view.verdict.name} {escaped(view.scenario)}"
+    yield from ("", says(view), "", line(("", "", "")), "|---|---|---|")
+    yield from (line((each.name, each.value, each.note)) for each in figures(view, read_back))
+    shown = [finding for finding in view.findings if finding.verdict is not Verdict.PASS or finding.check == "noticed"]
+    shown += view.doubts
     if shown:
         yield from ("", "### Findings", "", *_findings(shown))
-    if passed := len(story.findings) - sum(1 for finding in shown if finding in story.findings):
+    if passed := len(view.findings) - sum(1 for finding in shown if finding in view.findings):
         yield from (
             "",
             f"{plural(passed, 'more finding')} passed." if shown else f"{plural(passed, 'finding')} passed.",
         )
-    if expects_findings(story.facts):
+    if expects_findings(view.facts):
         yield from ("", "### Other findings about this recovery (they do not count)", "")
-        yield from _findings([finding for finding in story.recovery if finding.verdict is Verdict.FAIL])
-        unsure = sum(1 for finding in story.recovery if finding.verdict is Verdict.UNKNOWN)
+        yield from _findings([finding for finding in view.recovery if finding.verdict is Verdict.FAIL])
+        unsure = sum(1 for finding in view.recovery if finding.verdict is Verdict.UNKNOWN)
         yield f"- {plural(unsure, 'finding')} UNKNOWN; a drill that ends early leaves questions open"
     elif members := [(store.name, member) for store in read_back for member in store.members]:
         yield from ("", "### Members", "", line(("store", "member", "data", "health")), "|---|---|---|---|")
         yield from (line((store, *_member(member))) for store, member in members)
-    settings = [f"{name} {text(story.facts[name])}" for name in ("strategy", "engine", "size") if name in story.facts]
-    yield from ("", escaped(", ".join([f"run {story.run.name}", *settings])))
+    settings = [f"{name} {text(view.facts[name])}" for name in ("strategy", "engine", "size") if name in view.facts]
+    yield from ("", escaped(", ".join([f"run {view.run.name}", *settings])))
 
 
 def _findings(found: Sequence[Finding]) -> Iterator[str]:

@@ -28,53 +28,53 @@ class Figure:
     state: str  # good, bad, open
 
 
-def figures(story: RunView, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
+def figures(view: RunView, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
     """The figures of this kind of run. One that was not measured says so.
 
     A detection scenario has only the number of expected findings: figures of a bad recovery would praise it.
     """
-    if story.facts.get("kind") == PROOF:
-        return tuple(_of_proof(story))
-    if story.facts.get("kind") == MOVE:
-        return tuple(_of_migration(story))
-    return (_detected(story),) if expects_findings(story.facts) else tuple(_of_drill(story, read_back))
+    if view.facts.get("kind") == PROOF:
+        return tuple(_of_proof(view))
+    if view.facts.get("kind") == MOVE:
+        return tuple(_of_migration(view))
+    return (_detected(view),) if expects_findings(view.facts) else tuple(_of_drill(view, read_back))
 
 
-def _of_drill(story: RunView, read_back: tuple[Store, ...]) -> Iterator[Figure]:
-    writes, ticks = number(story.judged, "rpo_writes"), number(story.judged, "skew_ticks")
+def _of_drill(view: RunView, read_back: tuple[Store, ...]) -> Iterator[Figure]:
+    writes, ticks = number(view.judged, "rpo_writes"), number(view.judged, "skew_ticks")
     lost = "" if writes is None else f"{plural(writes, 'write')} lost"
-    yield _timed(story, "RTO", "out of service", "rto_s")
-    yield _timed(story, "RPO", "data lost", "rpo_s", lost)
-    if len(read_back) != 1 or "skew_s" in _objectives(story):  # one store has no skew
-        yield _timed(story, "Skew", "between stores", "skew_s", "" if ticks is None else plural(ticks, "tick"))
+    yield _timed(view, "RTO", "out of service", "rto_s")
+    yield _timed(view, "RPO", "data lost", "rpo_s", lost)
+    if len(read_back) != 1 or "skew_s" in _objectives(view):  # one store has no skew
+        yield _timed(view, "Skew", "between stores", "skew_s", "" if ticks is None else plural(ticks, "tick"))
     yield _equal(read_back)
 
 
-def _of_proof(story: RunView) -> Iterator[Figure]:
-    total = len(story.members)
-    bare = sum(1 for each in items(story.facts, "databases") if not mapping(each).get("fingerprint"))
-    ages = proof_metrics.ages_s(story.events)
-    worst = number(story.judged, "rpo_s")
-    columns = [text(e.data, "column") for e in story.of("newest") if ages.get(text(e.data, "store")) == worst]
-    yield _counted("Databases sound", "by their own checks", _of(story, "databases-sound"), total)
+def _of_proof(view: RunView) -> Iterator[Figure]:
+    total = len(view.members)
+    bare = sum(1 for each in items(view.facts, "databases") if not mapping(each).get("fingerprint"))
+    ages = proof_metrics.ages_s(view.events)
+    worst = number(view.judged, "rpo_s")
+    columns = [text(e.data, "column") for e in view.of("newest") if ages.get(text(e.data, "store")) == worst]
+    yield _counted("Databases sound", "by their own checks", _of(view, "databases-sound"), total)
     note = f"no fingerprint: {bare}" if bare else ""
-    yield _counted("Data equal", "to the backup's fingerprint", _of(story, "data-equal"), total, note)
-    yield _timed(story, "RTO", "from the bucket to the last answer", "rto_s")
-    yield _timed(story, "RPO", "age of the newest row", "rpo_s", ", ".join(columns[:1]))
-    age_s = proof_metrics.age_s(story.facts, story.events)
-    yield Figure("Age", "of the backup", duration(age_s), *_against(age_s, _objectives(story).get("age_s")))
+    yield _counted("Data equal", "to the backup's fingerprint", _of(view, "data-equal"), total, note)
+    yield _timed(view, "RTO", "from the bucket to the last answer", "rto_s")
+    yield _timed(view, "RPO", "age of the newest row", "rpo_s", ", ".join(columns[:1]))
+    age_s = proof_metrics.age_s(view.facts, view.events)
+    yield Figure("Age", "of the backup", duration(age_s), *_against(age_s, _objectives(view).get("age_s")))
 
 
-def _of_migration(story: RunView) -> Iterator[Figure]:
-    total = len(story.members)
-    still = [finding for finding in _of(story, "source-unchanged") if finding.member]
-    yield _counted("Members equal", "target and source", _of(story, "data-equal"), total)
+def _of_migration(view: RunView) -> Iterator[Figure]:
+    total = len(view.members)
+    still = [finding for finding in _of(view, "source-unchanged") if finding.member]
+    yield _counted("Members equal", "target and source", _of(view, "data-equal"), total)
     yield _counted("Source unchanged", "since it was quiesced", still, total)
-    yield _timed(story, "RTO", "no writes possible", "rto_s")
+    yield _timed(view, "RTO", "no writes possible", "rto_s")
 
 
-def _detected(story: RunView) -> Figure:
-    expected = _of(story, "noticed")
+def _detected(view: RunView) -> Figure:
+    expected = _of(view, "noticed")
     good = [finding for finding in expected if finding.verdict is Verdict.PASS]
     checks = dict.fromkeys(name for finding in good for name in finding.objects if name.startswith(BY))
     by = ", ".join(name.removeprefix(BY) for name in checks) or ("see the findings" if good else "by no check")
@@ -82,14 +82,14 @@ def _detected(story: RunView) -> Figure:
     return Figure("Detected", "by the expected check", f"{len(good)} of {len(expected)}", by, state)
 
 
-def _objectives(story: RunView) -> dict[str, float]:
-    return numbers(story.judged.get("objectives") or story.facts.get("objectives"))
+def _objectives(view: RunView) -> dict[str, float]:
+    return numbers(view.judged.get("objectives") or view.facts.get("objectives"))
 
 
-def _timed(story: RunView, name: str, meaning: str, field: str, more: str = "") -> Figure:
+def _timed(view: RunView, name: str, meaning: str, field: str, more: str = "") -> Figure:
     """A figure of findings.json in seconds, compared with its objective."""
-    value = number(story.judged, field)
-    return Figure(name, meaning, duration(value), *_against(value, _objectives(story).get(field), more))
+    value = number(view.judged, field)
+    return Figure(name, meaning, duration(value), *_against(value, _objectives(view).get(field), more))
 
 
 def _against(value: float | None, objective: float | None, more: str = "") -> tuple[str, str]:
@@ -103,8 +103,8 @@ def _against(value: float | None, objective: float | None, more: str = "") -> tu
     return f"{note}: {'met' if met else 'missed'}", "good" if met else "bad"
 
 
-def _of(story: RunView, check: str) -> list[Finding]:
-    return [finding for finding in story.findings if finding.check == check]
+def _of(view: RunView, check: str) -> list[Finding]:
+    return [finding for finding in view.findings if finding.check == check]
 
 
 def _counted(name: str, meaning: str, found: Sequence[Finding], total: int, note: str = "") -> Figure:

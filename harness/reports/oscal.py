@@ -33,28 +33,28 @@ _REASONS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.UNKNOWN: "other"
 Name = Callable[..., str]
 
 
-def render(story: RunView) -> str:
+def render(view: RunView) -> str:
     """The document. Unreadable if the run lacks a required file, or its times."""
-    return json.dumps({"assessment-results": _results(story)}, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps({"assessment-results": _results(view)}, ensure_ascii=False, indent=2) + "\n"
 
 
-def _results(story: RunView) -> dict[str, Json]:
-    known = hashes(story)
+def _results(view: RunView) -> dict[str, Json]:
+    known = hashes(view)
     for needed in ("run.json", "journal.jsonl", "findings.json"):
         if needed not in known:
-            raise Unreadable(story.run / needed, 0, "is missing; OSCAL results refer to it")
-    begun, ended = _times(story)
+            raise Unreadable(view.run / needed, 0, "is missing; OSCAL results refer to it")
+    begun, ended = _times(view)
     signed = known.get(SIGNED, known["journal.jsonl"])
     run = uuid.uuid5(uuid.NAMESPACE_URL, f"{NAMESPACE}:{signed}")
 
     def name(*words: str) -> str:
         return str(uuid.uuid5(run, "\0".join((known["findings.json"], *words))))
 
-    found = support(story)
+    found = support(view)
     return {
         "uuid": name("document"),
         "metadata": {
-            "title": _text(f"drillproof: {story.scenario}, run {story.run.name}"),
+            "title": _text(f"drillproof: {view.scenario}, run {view.run.name}"),
             "last-modified": ended,
             "version": known["findings.json"],
             "oscal-version": VERSION,
@@ -67,17 +67,17 @@ def _results(story: RunView) -> dict[str, Json]:
         "results": [
             {
                 "uuid": name("result"),
-                "title": _text(f"{story.verdict.name}: {story.scenario}"),
-                "description": says(story),
+                "title": _text(f"{view.verdict.name}: {view.scenario}"),
+                "description": says(view),
                 "start": begun,
                 "end": ended,
-                "props": [_property("verdict", story.verdict.value)],
+                "props": [_property("verdict", view.verdict.value)],
                 "reviewed-controls": {"control-selections": _reviewed(found)},
                 "observations": [
-                    _observation(story, finding, number, name, ended) for number, finding in enumerate(story.findings)
+                    _observation(view, finding, number, name, ended) for number, finding in enumerate(view.findings)
                 ]
                 or [_nothing(name, ended)],
-                "findings": [_finding(story, each, name) for each in found],
+                "findings": [_finding(view, each, name) for each in found],
                 "remarks": " ".join(("Not supported by this drill:", *NOT_SHOWN)),
             }
         ],
@@ -85,11 +85,11 @@ def _results(story: RunView) -> dict[str, Json]:
     }
 
 
-def _times(story: RunView) -> tuple[str, str]:
+def _times(view: RunView) -> tuple[str, str]:
     try:
-        first, last = (datetime.fromisoformat(story.events[which].at).astimezone(UTC) for which in (0, -1))
+        first, last = (datetime.fromisoformat(view.events[which].at).astimezone(UTC) for which in (0, -1))
     except (IndexError, ValueError) as error:
-        raise Unreadable(story.run / "journal.jsonl", 1, "does not record when the drill ran") from error
+        raise Unreadable(view.run / "journal.jsonl", 1, "does not record when the drill ran") from error
     return first.isoformat(), last.isoformat()
 
 
@@ -101,7 +101,7 @@ def _reviewed(found: Iterable[Support]) -> list[Json]:
     return [{"description": name, "include-controls": controls} for name, controls in by_framework.items()]
 
 
-def _observation(story: RunView, finding: Finding, number: int, name: Name, ended: str) -> dict[str, Json]:
+def _observation(view: RunView, finding: Finding, number: int, name: Name, ended: str) -> dict[str, Json]:
     return {
         "uuid": name("observation", str(number)),
         "title": _text(label(finding)),
@@ -113,7 +113,7 @@ def _observation(story: RunView, finding: Finding, number: int, name: Name, ende
         ],
         "methods": ["TEST"],
         "types": ["control-objective"],
-        "relevant-evidence": [_evidence(place, name) for place in places(story, finding)],
+        "relevant-evidence": [_evidence(place, name) for place in places(view, finding)],
         "collected": ended,
         **({"remarks": _text(finding.hint)} if finding.hint else {}),
     }
@@ -133,7 +133,7 @@ def _evidence(place: Place, name: Name) -> dict[str, Json]:
     return {"href": f"#{name('file', place.file)}", "description": _text(f"{place.file}{lines}")}
 
 
-def _finding(story: RunView, each: Support, name: Name) -> dict[str, Json]:
+def _finding(view: RunView, each: Support, name: Name) -> dict[str, Json]:
     control = each.control
     return {
         "uuid": name("finding", control.statement),
@@ -150,7 +150,7 @@ def _finding(story: RunView, each: Support, name: Name) -> dict[str, Json]:
         },
         "related-observations": [
             {"observation-uuid": name("observation", str(number))}
-            for number, finding in enumerate(story.findings)
+            for number, finding in enumerate(view.findings)
             if finding in each.findings
         ]
         or [{"observation-uuid": name("observation")}],

@@ -65,13 +65,13 @@ class Answer:
     members: tuple[str, ...]  # about single members
 
 
-def answers(story: RunView) -> tuple[Answer, ...]:
+def answers(view: RunView) -> tuple[Answer, ...]:
     """The answers of all checks; a check without a question here is shown by its name."""
-    judged = dict.fromkeys(finding.check for finding in story.findings)
-    if not story.fenced:
+    judged = dict.fromkeys(finding.check for finding in view.findings)
+    if not view.fenced:
         judged["fence-held"] = None  # not judged, and shown to be not judged
     checks = sorted(judged, key=lambda check: [*QUESTIONS, check].index(check))
-    return tuple(_answer(story, check) for check in checks)
+    return tuple(_answer(view, check) for check in checks)
 
 
 def damage_in_words(what: Mapping[str, Json]) -> str:
@@ -98,13 +98,13 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
 """The kinds of damage that are counted, by the first word of their names."""
 
 
-def _answer(story: RunView, check: str) -> Answer:
-    found = [finding for finding in story.findings if finding.check == check]
+def _answer(view: RunView, check: str) -> Answer:
+    found = [finding for finding in view.findings if finding.check == check]
     good = [finding for finding in found if finding.verdict is Verdict.PASS]
-    if check == "fence-held" and not story.fenced:
+    if check == "fence-held" and not view.fenced:
         said = [UNFENCED]
     elif check in _SUMMARIES:
-        said = _SUMMARIES[check](story)
+        said = _SUMMARIES[check](view)
     else:
         said = [f"{each.store}: {each.detail}" if each.store else each.detail for each in good if not each.member]
     return Answer(
@@ -130,20 +130,20 @@ def _by_member(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{', '.join(dict.fromkeys(each.store for each in same))} ({len(same)} members): {detail}"
 
 
-def _damage(story: RunView) -> list[str]:
-    return [damage_in_words(mapping(event.data, "what")) for event in story.of("damage")]
+def _damage(view: RunView) -> list[str]:
+    return [damage_in_words(mapping(event.data, "what")) for event in view.of("damage")]
 
 
-def _provenance(story: RunView) -> list[str]:
-    members = {name for names in story.members.values() for name in names}
-    reads = story.of("digest")
+def _provenance(view: RunView) -> list[str]:
+    members = {name for names in view.members.values() for name in names}
+    reads = view.of("digest")
     themselves = sum(1 for event in reads if event.data.get("answered_by") == event.data.get("member") in members)
     return [f"{themselves} of {plural(len(reads), 'answer')} came from the queried member"] if reads else []
 
 
-def _self_tests(story: RunView) -> list[str]:
-    said = [f"in memory, before this drill: {detected(event.data)}" for event in story.of("selftest")]
-    real = mapping(story.facts, "selftest")
+def _self_tests(view: RunView) -> list[str]:
+    said = [f"in memory, before this drill: {detected(event.data)}" for event in view.of("selftest")]
+    real = mapping(view.facts, "selftest")
     if not real:
         return [*said, "live, on real databases: never run on this machine"]
     stores, when = ", ".join(map(text, items(real, "stores"))), text(real, "at")[:10]

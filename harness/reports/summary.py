@@ -40,41 +40,41 @@ _MIGRATION = {
 UNFENCED = "This shared cluster had no network isolation: packets that left it were not counted."
 
 
-def says(story: RunView) -> str:
+def says(view: RunView) -> str:
     """What the verdict means for this run, and what it does not prove."""
-    kind = story.facts.get("kind")
+    kind = view.facts.get("kind")
     if kind == PROOF:
-        equal = any(finding.check == "data-equal" for finding in story.findings)
+        equal = any(finding.check == "data-equal" for finding in view.findings)
         more = " and its databases are sound" + (", and the data equal all fingerprints" if equal else "")
-        backup = text(story.facts, "backup", "name") or "unknown"
-        meant = _PROOF[story.verdict].format(backup=backup, more=more)
-        return f"{meant} NOT proved: {'; '.join(proof_metrics.not_proved(story.facts, story.events))}."
+        backup = text(view.facts, "backup", "name") or "unknown"
+        meant = _PROOF[view.verdict].format(backup=backup, more=more)
+        return f"{meant} NOT proved: {'; '.join(proof_metrics.not_proved(view.facts, view.events))}."
     if kind == MOVE:
-        meant = _MIGRATION[story.verdict].format(source=_end(story, "source"), target=_end(story, "target"))
-        return f"{meant} NOT proved: {'; '.join(migration_metrics.not_proved(story.facts, story.events))}."
-    meant = (_DETECTION if expects_findings(story.facts) else _DRILL)[story.verdict]
-    return meant if story.fenced else f"{meant} {UNFENCED}"
+        meant = _MIGRATION[view.verdict].format(source=_end(view, "source"), target=_end(view, "target"))
+        return f"{meant} NOT proved: {'; '.join(migration_metrics.not_proved(view.facts, view.events))}."
+    meant = (_DETECTION if expects_findings(view.facts) else _DRILL)[view.verdict]
+    return meant if view.fenced else f"{meant} {UNFENCED}"
 
 
-def definitions(story: RunView) -> Mapping[str, str]:
+def definitions(view: RunView) -> Mapping[str, str]:
     """The words that have another meaning in this kind of run than in a drill."""
     kinds = {PROOF: proof_metrics.DEFINITIONS, MOVE: migration_metrics.DEFINITIONS}
-    return kinds.get(text(story.facts, "kind"), {})
+    return kinds.get(text(view.facts, "kind"), {})
 
 
-def lines(story: RunView) -> tuple[str, ...]:
+def lines(view: RunView) -> tuple[str, ...]:
     """What a terminal shows at the end of a run: findings that did not pass, verdict, figures, the report's path."""
-    bad = [finding for finding in story.findings if finding.verdict is not Verdict.PASS]
+    bad = [finding for finding in view.findings if finding.verdict is not Verdict.PASS]
     return (
         *(one_line(f"{each.verdict.name} {label(each)}: {each.detail}") for each in bad),
-        *(one_line(f"UNKNOWN evidence: {problem}") for problem in story.problems),
-        one_line(f"{story.verdict.name}  {story.scenario}: {says(story)}"),
-        *(f"{each.name} {each.value} ({each.note})" for each in figures(story, stores(story))),
-        f"report: {story.run / 'report.html'}",
+        *(one_line(f"UNKNOWN evidence: {problem}") for problem in view.problems),
+        one_line(f"{view.verdict.name}  {view.scenario}: {says(view)}"),
+        *(f"{each.name} {each.value} ({each.note})" for each in figures(view, stores(view))),
+        f"report: {view.run / 'report.html'}",
     )
 
 
-def _end(story: RunView, which: str) -> str:
-    end = mapping(story.facts, which)
+def _end(view: RunView, which: str) -> str:
+    end = mapping(view.facts, which)
     context = text(end, "context") or "an unknown context"
     return f"{text(end, 'namespace') or 'an unknown namespace'} of {context}"

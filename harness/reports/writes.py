@@ -56,34 +56,34 @@ class Writes:
     marks: tuple[tuple[str, str, float], ...]
 
 
-def writes(story: RunView) -> Writes:
+def writes(view: RunView) -> Writes:
     """The writes in the ledgers of a run. A ledger that cannot be read has its problem instead.
 
     A write before the judged recovery point is drawn as kept; the ledger's table has those that were lost nevertheless.
     """
-    read: dict[str, Counter[tuple[int, str]] | str] = {store: _read(story, store) for store in story.members}
+    read: dict[str, Counter[tuple[int, str]] | str] = {store: _read(view, store) for store in view.members}
     seconds = [at_s for each in read.values() if isinstance(each, Counter) for at_s, _ in each]
     if not seconds:
         return Writes(tuple(Plot(store, (), {}, 0, 0, str(why)) for store, why in read.items()), ())
     start, end = min(seconds), max(seconds) + 1
     column_s = -(-(end - start) // COLUMNS)
     length_s = column_s * -(-(end - start) // column_s)
-    at = {name: (story.marks[name] - start) / length_s for name in SHOWN if name in story.marks}
+    at = {name: (view.marks[name] - start) / length_s for name in SHOWN if name in view.marks}
     marks = ((name, SHOWN[name], round(100 * left, 2)) for name, left in at.items() if 0 <= left <= 1)
     plots = (_plot(store, each, start, length_s, column_s) for store, each in read.items())
     return Writes(tuple(plots), tuple(marks))
 
 
-def _read(story: RunView, store: str) -> Counter[tuple[int, str]] | str:
+def _read(view: RunView, store: str) -> Counter[tuple[int, str]] | str:
     """How many writes of each kind were sent in each second; or why that is unknown."""
-    path = story.run / "ledger" / f"{store}.jsonl"
-    judged = mapping(story.judged.get("ledger"), store)
+    path = view.run / "ledger" / f"{store}.jsonl"
+    judged = mapping(view.judged.get("ledger"), store)
     point = number(judged, "recovery_point_n")
-    if path.parent != story.run / "ledger":
+    if path.parent != view.run / "ledger":
         return "is not the name of a store"
     if point is None:
         return "its recovery point was not judged"
-    restore_s = story.marks.get("T4", math.inf)
+    restore_s = view.marks.get("T4", math.inf)
     try:
         return _counted(read_attempts(path), point, restore_s) or "nothing was written"
     except Unreadable as error:
