@@ -54,8 +54,8 @@ class MemberState:
     tables: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
     ledger: list[Row] = field(default_factory=list)
     healthy: bool = True
-    hiccups: bool = False  # every second answer about its health is "unhealthy"
-    asked: int = 0
+    flaky: bool = False  # every second answer about its health is "unhealthy"
+    health_reads: int = 0
     writable: bool = True
     balances: dict[str, int] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
@@ -63,8 +63,8 @@ class MemberState:
     corrupt: bool = False
     index: tuple[Reason, str] | None = None  # how an index differs from its table
     index_corrupt: bool = False
-    kept_on_disk: bool = True  # whether what it holds outlives a restart
-    shows_new_writes: bool = True
+    persistent: bool = True  # whether its data survive a restart
+    replicates: bool = True
 
 
 @dataclass
@@ -114,7 +114,7 @@ class MemoryCluster:
         self.world.restarts += 1
         for members in self.world.members.values():
             for state in members.values():
-                if not state.kept_on_disk:
+                if not state.persistent:
                     state.tables, state.ledger = {}, []
 
     def _items(self, kinds: str) -> list[Json]:
@@ -163,7 +163,7 @@ class MemoryWriter:
             if not self.world.alive or not all(state.writable for state in members.values()):
                 raise Unanswered("gone")
             for state in members.values():
-                if not state.shows_new_writes:
+                if not state.replicates:
                     continue
                 state.balances = balances_after(state.balances, (operation.n,))
                 rest = [row for row in state.ledger if row.key != operation.key]
@@ -212,8 +212,8 @@ class MemoryStore:
     def health(self, member: str) -> Health:
         """Healthy, unless the world says otherwise."""
         state = self._state(member)
-        state.asked += 1
-        healthy = state.healthy and not (state.hiccups and state.asked % 2 == 0)
+        state.health_reads += 1
+        healthy = state.healthy and not (state.flaky and state.health_reads % 2 == 0)
         reasons = () if healthy else (Reason.MemberUnhealthy,)
         return Health(healthy, "healthy" if healthy else "unhealthy", "member", f"id-{member}", reasons)
 

@@ -78,13 +78,13 @@ def first_volume(kind: str, key: str, **changes: Json) -> Change:
     return change
 
 
-def same_volumes(events: Events) -> Events:
+def surviving_volumes(events: Events) -> Events:
     """The volumes of after the restore are those of before the fault."""
     before = next(event for event in events if _is(event, "volumes", {"when": "before"}))
     return changed("volumes", {"when": "after"}, volumes=before.data["volumes"])(events)
 
 
-def one_old_volume(events: Events) -> Events:
+def one_surviving_volume(events: Events) -> Events:
     """One volume of after the restore is one of before the fault."""
     before = next(event for event in events if _is(event, "volumes", {"when": "before"}))
     listed = before.data["volumes"]
@@ -103,7 +103,7 @@ def one_member(kind: str, **data: Json) -> Change:
     return change
 
 
-def one_silent(kind: str, **data: Json) -> Change:
+def one_without(kind: str, **data: Json) -> Change:
     """The same drill, but one member has no events of a kind whose data hold all of `data`."""
 
     def change(events: Events) -> Events:
@@ -195,12 +195,12 @@ JOURNAL_MUTATIONS = (
         changed("restore", hooks_attempted=1, hooks_failed=1)),
     unknown("there is no record of the restore", "restore-complete", Reason.NotRecorded, without("restore")),
     # Who answered.
-    unknown("all volumes are the old ones", "answers-from-restored", Reason.VolumeSurvived, same_volumes),
-    unknown("one volume is the old one", "answers-from-restored", Reason.VolumeSurvived, one_old_volume),
+    unknown("all volumes are the old ones", "answers-from-restored", Reason.VolumeSurvived, surviving_volumes),
+    unknown("one volume is the old one", "answers-from-restored", Reason.VolumeSurvived, one_surviving_volume),
     fail("a claim did not come back", "answers-from-restored", Reason.ClaimMissing, first_volume("volumes", "volumes")),
     unknown("the volumes were not recorded", "answers-from-restored", Reason.NotRecorded,
         without("volumes", when="after")),
-    unknown("a member was not restarted", "answers-from-restored", Reason.MemberNotRestarted, one_silent("restart")),
+    unknown("a member was not restarted", "answers-from-restored", Reason.MemberNotRestarted, one_without("restart")),
     unknown("a member's pod is the old one", "answers-from-restored", Reason.MemberNotRestarted,
         one_member("restart", before="same", after="same")),
     unknown("no member was read after the restart", "answers-from-restored", Reason.MemberNotRestarted, not_read_again),
@@ -212,22 +212,23 @@ JOURNAL_MUTATIONS = (
         one_member("digest", answered_by="someone-else")),
     # Reading back.
     unknown("a member's health was not read", "members-healthy", Reason.NotReadBack,
-        one_silent("health", when="after")),
+        one_without("health", when="after")),
     unknown("a member was unhealthy before", "members-healthy", Reason.NotHealthyBefore,
-        one_silent("health", when="before")),
+        one_without("health", when="before")),
     unknown("a member's identity is unknown", "members-healthy", Reason.IdentityUnknown,
         one_member("health", identity="")),
     fail("a member is unhealthy", "members-healthy", Reason.ReplicationStopped,
         one_member("health", ok=False, detail="stopped", reasons=["ReplicationStopped"])),
-    unknown("a member was not read back", "data-equal", Reason.NotReadBack, one_silent("digest", when="after"),
+    unknown("a member was not read back", "data-equal", Reason.NotReadBack, one_without("digest", when="after"),
         also=("answers-from-restored",)),
     unknown("no member was read back", "data-equal", Reason.NotReadBack, without("digest", when="after"),
         also=("answers-from-restored",)),
     unknown("there is no reference", "data-equal", Reason.NoReference, without("digest", when="before")),
-    unknown("the members were not equal before", "data-equal", Reason.NoReference, one_silent("digest", when="before")),
+    unknown("the members were not equal before", "data-equal", Reason.NoReference,
+        one_without("digest", when="before")),
     fail("a member came back with no data at all", "data-equal", Reason.PartMissing, one_member("digest", parts={})),
     unknown("the indexes were not checked", "indexes-hold", Reason.NotReadBack, without("indexes")),
-    unknown("a member's indexes were not checked", "indexes-hold", Reason.NotReadBack, one_silent("indexes")),
+    unknown("a member's indexes were not checked", "indexes-hold", Reason.NotReadBack, one_without("indexes")),
     unknown("the indexes were checked before the restart", "indexes-hold", Reason.NotReadBack,
         moved_before("indexes", before="restart"), also=("answers-from-restored",)),
     unknown("another member's indexes were checked", "indexes-hold", Why(Reason.AnsweredByAnother, "someone-else"),

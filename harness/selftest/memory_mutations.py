@@ -166,10 +166,10 @@ MEMORY_MUTATIONS: Mapping[str, MemoryMutation] = {
     "an unhealthy member": MemoryMutation(_attribute(healthy=False), "members-healthy", Reason.MemberUnhealthy),
     "new writes refused": MemoryMutation(_attribute(writable=False), "new-write", Reason.WriteNotCommitted),
     "replication stopped, though it looks well": MemoryMutation(
-        _attribute(shows_new_writes=False), "new-write", Reason.WriteNotReplicated
+        _attribute(replicates=False), "new-write", Reason.WriteNotReplicated
     ),
     "its files are gone, though it still answers": MemoryMutation(
-        _attribute(kept_on_disk=False), DATA, Reason.PartMissing
+        _attribute(persistent=False), DATA, Reason.PartMissing
     ),
 }
 """By name."""

@@ -65,11 +65,11 @@ def test_an_unwell_member_is_a_failed_recovery(memory: Memory, monkeypatch: pyte
 
 
 def test_a_member_that_lags_for_a_moment_is_asked_again(memory: Memory) -> None:
-    def hiccups(world: World) -> None:
-        replica(world).hiccups = True
+    def flaky(world: World) -> None:
+        replica(world).flaky = True
 
-    assert checks(memory.drill(hiccups), "fail") == set()
-    assert checks(memory.drill(prepare=hiccups), "unknown") == set()
+    assert checks(memory.drill(flaky), "fail") == set()
+    assert checks(memory.drill(prepare=flaky), "unknown") == set()
 
 
 def test_what_an_unwell_member_holds_is_read_all_the_same(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
