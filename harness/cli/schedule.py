@@ -126,14 +126,13 @@ def cronjob(
             "name": name,
             "within": within,
             **vars(archive),
-            "archive_credentials": f"{cronjob.FILES}/{cronjob.ARCHIVE}",
+            "archive_credentials": cronjob.CREDENTIALS,
             **vars(retention),
-            "webhook_secret": f"{cronjob.FILES}/{cronjob.WEBHOOK_SECRET}" if webhook_secret else None,
+            "webhook_secret": cronjob.WEBHOOK_SECRET if webhook_secret else None,
         },
     )
-    environment = (("DRILLPROOF_WEBHOOK", cronjob.WEBHOOK),) if webhook else ()
-    pod = cronjob.Pod(image, words, secret_name, request.text(config), environment)
-    _write({f"drillproof-{name}.yaml": cronjob.render(cronjob.objects(name, when, limit, pod))}, into)
+    pod = cronjob.Pod(image, words, secret_name, request.text(config), webhook)
+    _write({f"drillproof-{name}.yaml": cronjob.render(name, when, limit, pod)}, into)
     return 0
 
 
