@@ -12,7 +12,6 @@ from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
     from harness.campaigns.trend import Job
-    from harness.core.model import Json
     from harness.evidence.run_index import Entry
 
 app = typer.Typer()
@@ -30,7 +29,7 @@ def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> 
 
     found = tuple(entries(runs))
     if as_json:
-        output.document([_document(each) for each in found])
+        output.document(found)
         return 0
     if not found:
         typer.echo(f"no run in {runs} yet; `drillproof run` makes one")
@@ -119,21 +118,6 @@ def _job(runs: Path) -> Job | None:
     now = datetime.now(UTC)
     verdict, why = attempt.standing(found.attempts, now, found.doubt)
     return Job(home.name, attempt.interval(found.attempts), attempt.last_began(found.attempts, now), verdict, why)
-
-
-def _document(entry: Entry) -> Json:
-    return {
-        "run": str(entry.run),
-        "began": entry.began.isoformat() if entry.began else None,
-        "scenario": entry.scenario,
-        "strategy": entry.strategy,
-        "engine": entry.engine,
-        "verdict": entry.verdict.value,
-        "problem": entry.problem,
-        "rto_s": entry.rto_s,
-        "rpo_s": entry.rpo_s,
-        "size_bytes": entry.size_bytes,
-    }
 
 
 def _line(entry: Entry, width: int) -> str:

@@ -23,7 +23,7 @@ def doctor(as_json: options.AsJson = False) -> int:
 
     found = tuple(diagnose())
     if as_json:
-        output.document([{"name": d.name, "ok": d.ok, "detail": d.detail, "fix": d.fix} for d in found])
+        output.document(found)
     else:
         for each in found:
             typer.echo(f"{SIGNS[each.ok]:4}  {each.name}: {each.detail}")
@@ -101,7 +101,7 @@ def gc(
     else:
         removed = (gc_module.gc_cluster(cluster),) if cluster else gc_module.gc()
     if as_json:
-        output.document(list(removed))
+        output.document(removed)
     else:
         typer.echo("\n".join(removed) or "nothing to delete")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,9 +82,7 @@ def matrix(
 
 def _print_plan(planned: Plan, *, as_json: bool) -> None:
     if as_json:
-        output.document(
-            {"cells": [asdict(cell) for cell in planned.cells], "left_out": list(map(asdict, planned.left_out))}
-        )
+        output.document({"cells": planned.cells, "left_out": planned.left_out})
         return
     for cell in planned.cells:
         again = f" ({cell.repeat})" if cell.repeat > 1 else ""

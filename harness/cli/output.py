@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,9 +43,17 @@ def story(told: RunView, *, as_json: bool) -> int:
     return EXIT_CODES[told.verdict]
 
 
-def document(value: Json | Mapping[str, Json]) -> None:
-    """Print JSON on one line."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+def document(value: object) -> None:
+    """Print JSON on one line. Dataclasses become objects, moments ISO 8601 labels, verdicts their values."""
+    typer.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Verdict):
+        return value.value
+    return str(value) if isinstance(value, Path) else vars(value)
 
 
 def manifests(objects: Iterable[Json]) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from harness.cli import options, output
 from harness.core.errors import Misconfigured
-from harness.core.model import Json
 
 app = typer.Typer()
 schedule = options.group(
@@ -226,10 +225,8 @@ def job_status(job: options.Job, archive: options.Archive, as_json: options.AsJs
     history = attempt_log.history(name, places, keys.believed())
     verdict, why = attempts.standing(history.attempts, datetime.now(UTC), history.doubt)
     if as_json:
-        document: dict[str, Json] = {"job": name, "verdict": verdict.value, "why": why}
-        document["attempts"] = [attempts.document(each) for each in history.attempts]
-        document["problems"] = [*history.problems]
-        output.document(document)
+        known = [attempts.document(each) for each in history.attempts]
+        output.document({"job": name, "verdict": verdict, "why": why, "attempts": known, "problems": history.problems})
         return output.EXIT_CODES[verdict]
     for each in history.attempts:
         how = "" if each.how == attempts.ENDED else attempts.HOW[each.how]

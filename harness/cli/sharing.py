@@ -82,16 +82,7 @@ def upload(
     pruned = keeping.archive.prune(datetime.now(UTC))
     name = keeping.archive.place.name
     if as_json:
-        output.document(
-            {
-                "archive": name,
-                "run": path.name,
-                "new": new,
-                "removed": list(pruned.removed),
-                "spared": list(pruned.spared),
-                "problems": list(pruned.problems),
-            }
-        )
+        output.document({"archive": name, "run": path.name, "new": new, **vars(pruned)})
         return 0
     typer.echo(f"{name}: {path.name} {'uploaded' if new else 'is already in the archive'}")
     for each in pruned.removed:
@@ -131,7 +122,7 @@ def download(
         except HarnessError as error:
             doubts.append(str(error))
     if as_json:
-        output.document({"into": str(into), "runs": [e.run for e in entries], "new": [*new], "problems": [*doubts]})
+        output.document({"into": into, "runs": [each.run for each in entries], "new": new, "problems": doubts})
     else:
         typer.echo(f"{into}: {len(entries)} runs in the archive, {len(new)} of them new here")
     if doubts:

@@ -1,4 +1,4 @@
-"""The runs of a folder, one line each. What they say of themselves: nothing is judged anew, as `table` does."""
+"""The runs of a folder, one line each. What they say of themselves: nothing is judged again, unlike `compare`."""
 
 from __future__ import annotations
 

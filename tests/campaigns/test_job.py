@@ -268,7 +268,7 @@ def test_each_follows_those_before_it_and_one_that_was_taken_out_is_told(
     third = weekly.attempt()
     assert f"{first.file} is missing; {second.name} followed it" in third.missed
     assert third.missed in receiver.documents[-1]["text"]
-    assert third.verdict is Verdict.PASS  # it is what it is; `attempts` is not green
+    assert third.verdict is Verdict.PASS  # it is what it is; `job status` is not green
     assert set(third.after) == {second.file}
     assert exposition.value(metrics.read_text(), "drillproof_job_attempts_not_believed") == 1
 
