@@ -12,6 +12,7 @@ import sample_runs
 import typer
 
 from harness.cli import app as cli
+from harness.cli import options
 from harness.core.model import STEPS, Verdict
 from harness.evidence import run_index
 from harness.workflows.drill import plan
@@ -144,3 +145,15 @@ def test_a_shell_completes(
     monkeypatch.setenv("_DRILLPROOF_COMPLETE", "complete_bash")
     assert cli.main([]) == 0
     assert capsys.readouterr().out.split() == completed
+
+
+def test_help_groups_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    headings = [line[:-1] for line in lines if line.endswith(":") and not line.startswith((" ", "Options"))]
+    assert headings == list(options.SECTIONS)
+    assert {line.split()[0] for line in lines if line.startswith("  ")} >= set(COMMANDS.commands)
+
+
+def test_an_old_name_is_no_name_of_a_command() -> None:
+    assert not set(cli.RENAMED) & set(COMMANDS.commands)
