@@ -14,7 +14,7 @@ from harness.evidence.run_directory import MOVE, Run
 from harness.evidence.write_classification import Classes
 
 _HINTS = {
-    "RTO": "see in the report's timeline what took longest; a faster strategy, or a higher objective",
+    "RTO": "find the longest leg in the report's timeline; use a faster strategy, or set a higher objective",
     "RPO": "back up more often, or set a higher objective",
     "age of the backup": "check that the backup schedule still runs",
     "skew": "back up all stores at the same moment, or set a higher objective",

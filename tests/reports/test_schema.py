@@ -105,7 +105,7 @@ def test_every_kind_of_event_that_is_written_is_in_the_schema() -> None:
 class Supplied:
     """As much of `LocalEnvironment` as a run's facts need."""
 
-    fenced = True
+    isolated = True
 
     def facts(self) -> dict[str, Json]:
         images = {"mysql": asdict(ImageRef("docker.io/library/mysql:9.7", "built", "267c47b82b24536b"))}
