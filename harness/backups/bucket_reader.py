@@ -1,4 +1,4 @@
-"""The bucket with somebody's backups. It is listed and read, and nothing else: rights to do that suffice."""
+"""Reads a bucket with another Velero's backups. It only lists and reads, so rights for that suffice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 AT_ONCE = 8
-"""Objects that are fetched at once: one after the other, the way to the bucket would cost more than the bytes."""
+"""Objects that are fetched at once; one after the other, round trips would take longer than the bytes."""
 
 _FILE = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _ENV = tuple(name.upper() for name in _FILE)
@@ -37,7 +37,7 @@ _CREDENTIALS = (
 
 @dataclass(frozen=True)
 class BucketLocation:
-    """Where the backups lie."""
+    """Where the backups are stored."""
 
     bucket: str
     prefix: str = ""  # as in Velero's BackupStorageLocation
@@ -46,19 +46,19 @@ class BucketLocation:
 
     @property
     def name(self) -> str:
-        """In words, for messages and reports."""
+        """Its name in messages and reports."""
         folder = f"/{self.prefix}" if self.prefix else ""
         return f"{self.bucket}{folder} at {self.endpoint or 'AWS'}"
 
     @property
     def folder(self) -> str:
-        """How all keys of it begin."""
+        """The prefix of all keys."""
         return f"{self.prefix.strip('/')}/" if self.prefix.strip("/") else ""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What opens it."""
+    """The credentials of an S3 bucket."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -78,7 +78,7 @@ Listing = Mapping[str, StoredObject]
 
 
 class BucketReader(Protocol):
-    """The bucket as the rest of a proof sees it. Misconfigured says why it cannot be listed or read."""
+    """Lists and reads a bucket. Misconfigured says why that is impossible."""
 
     @property
     def place(self) -> BucketLocation: ...
@@ -90,14 +90,14 @@ class BucketReader(Protocol):
         """One object, whole; for small ones."""
 
     def copy(self, keys: Collection[str], to: Bucket) -> int:
-        """Copy objects into a bucket of ours, in a stream, under their keys without the prefix; return the bytes."""
+        """Stream objects into our bucket, under their keys without the prefix; return the bytes."""
 
 
 class S3Reader:
-    """A bucket behind S3's API. Implements `Source`."""
+    """A bucket behind S3's API. Implements `BucketReader`."""
 
     def __init__(self, place: BucketLocation, credentials: Credentials) -> None:
-        """Nothing is asked yet."""
+        """Sends no request yet."""
         self.place = place
         self._client = s3_client(place, credentials)
 
@@ -114,14 +114,14 @@ class S3Reader:
         return found
 
     def read(self, key: str) -> bytes:
-        """As `Source` says."""
+        """As `BucketReader` says."""
         try:
             return self._open(key).read()
         except (BotoCoreError, ClientError, OSError) as error:
             raise Misconfigured(explain(self.place, f"give {key}", error)) from error
 
     def copy(self, keys: Collection[str], to: Bucket) -> int:
-        """As `Source` says."""
+        """As `BucketReader` says."""
         client, one_by_one = to.client(), TransferConfig(use_threads=False)
 
         def copy(key: str) -> int:
@@ -158,7 +158,7 @@ class _Counted:
 
 
 def s3_client(place: BucketLocation, credentials: Credentials) -> S3Client:
-    """A client for a bucket of somebody's. Nothing is asked of it yet."""
+    """A client for a bucket. It sends no request yet."""
     return boto3.client(
         "s3",
         endpoint_url=place.endpoint or None,
@@ -175,7 +175,7 @@ def s3_client(place: BucketLocation, credentials: Credentials) -> S3Client:
 
 
 def read_credentials(file: Path | None, env: Mapping[str, str]) -> Credentials:
-    """What a file in the form of AWS' (and Velero's) own says, else the environment. Misconfigured names what lacks."""
+    """Credentials from a file in AWS' format, else from the environment. Misconfigured names what is missing."""
     if file is None:
         found = {name: env.get(variable, "") for name, variable in zip(_FILE, _ENV, strict=True)}
         where = f"set {_ENV[0]} and {_ENV[1]}, or name a file with --credentials"
@@ -190,7 +190,7 @@ def read_credentials(file: Path | None, env: Mapping[str, str]) -> Credentials:
         found = {name: section.get(name, "").strip() for name in _FILE}
         where = f"{file} needs a section [default] with {_FILE[0]} and {_FILE[1]}"
     if not found[_FILE[0]] or not found[_FILE[1]]:
-        raise Misconfigured(f"there are no credentials for the bucket: {where}")
+        raise Misconfigured(f"no credentials for the bucket: {where}")
     return Credentials(*(found[name] for name in _FILE))
 
 
@@ -201,7 +201,7 @@ def fingerprint(listing: Listing) -> str:
 
 
 def differences(before: Listing, after: Listing) -> tuple[str, ...]:
-    """What is not as it was, in words."""
+    """Every difference between two listings, in words."""
     return (
         *(f"{key} is gone" for key in sorted(before.keys() - after.keys())),
         *(f"{key} was changed" for key in sorted(before.keys() & after.keys()) if before[key] != after[key]),
@@ -210,21 +210,21 @@ def differences(before: Listing, after: Listing) -> tuple[str, ...]:
 
 
 def changed_keys(before: Listing, after: Listing) -> tuple[str, ...]:
-    """The keys of what is not as it was."""
+    """The keys that differ between two listings."""
     return tuple(key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key))
 
 
 def explain(
     place: BucketLocation, what: str, error: Exception, rights: str = "s3:ListBucket and s3:GetObject are enough"
 ) -> str:
-    """One line: what the bucket would not do, and what to do about it; these `rights` would let it."""
+    """One line: what failed, and what to do about it; `rights` says which suffice."""
     code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
     if code in _CREDENTIALS:
         said = f"the credentials are wrong ({code})"
     elif code in {"AccessDenied", "403"}:
         said = f"the credentials do not allow it; {rights}"
     elif code == "NoSuchBucket":
-        said = "there is no such bucket"
+        said = "the bucket does not exist"
     else:
         said = " ".join(str(error).split())
     return f"the bucket {place.name} cannot {what}: {said}"

@@ -1,4 +1,4 @@
-"""A bucket that keeps old versions is brought back to how it was: what was deleted or overwritten is there again."""
+"""Brings a versioned bucket back to an earlier time: what was deleted or overwritten exists again."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def versions(client: S3Client, bucket: str) -> Iterator[Version]:
 
 
 def rewind(bucket: Bucket, to: datetime) -> int:
-    """Make what each object was at `to` its newest version again; return how many objects that changed.
+    """Make each object's version of the time `to` its newest one again; return how many objects that changed.
 
-    What came only later is left as it is, and so is what was deleted by then: an old lock that came back would
-    keep the repository from being read. ToolFailed if the store refuses.
+    Objects that were created later stay, and objects deleted by then stay deleted: a lock that came back would block
+    the repository. ToolFailed if the store refuses.
     """
     client, name = bucket.client(), bucket.bucket
     changed = 0

@@ -1,6 +1,6 @@
 """A kopia repository's check of all its data, made from outside the cluster.
 
-Velero's image holds no kopia program. So one of ours (kopia-check, in clusters/images/velero) reads the repository
+Velero's image holds no kopia program. So our kopia-check (clusters/images/velero) reads the repository
 straight from the bucket, with the very library that Velero has, and its keys.
 """
 
@@ -27,9 +27,9 @@ UPLOADER = "kopia"
 def check(
     kubectl: RunsKubectl, program: Callable[[], Path], store: ObjectStore, copies: Sequence[Object], namespace: str
 ) -> CheckResult:
-    """Let all data of the repositories of these volume copies be read. Never raises for one that can't be.
+    """Read all data of the repositories of these volume copies. Never raises for one that cannot be read.
 
-    `program` gives kopia-check, or raises what keeps it from being had; `namespace` is Velero's own.
+    `program` returns kopia-check, or raises why it cannot be built; `namespace` is Velero's.
     """
     if strange := {text(copy, "spec", "uploaderType") for copy in copies} - {UPLOADER}:
         return CheckResult(checked=False, damage=(f"volumes were copied with {', '.join(sorted(strange))}",))
@@ -57,13 +57,13 @@ def _repository(checker: Path, store: ObjectStore, prefix: str, password: str, c
         "snapshots": sorted(set(snapshots) - {""}),
     }
     try:
-        # The keys go by standard input, where they are in no list of processes and in no error.
+        # The keys go by standard input, so that no process list and no error shows them.
         said = run([checker], stdin=json.dumps(asked), within_s=timeouts.CHECK_S).stdout
-        lost, damage, trouble = _lines(said)
+        lost, damage, problems = _lines(said)
     except HarnessError as error:
         return CheckResult(checked=False, damage=(str(error),))
-    if trouble:
-        return CheckResult(checked=False, damage=trouble)
+    if problems:
+        return CheckResult(checked=False, damage=problems)
     told = (*(velero_check.describe_missing(snapshots[name]) for name in lost), *damage)
     return CheckResult(checked=True, damage=told, reasons=(Reason.SnapshotMissing,) if lost else ())
 

@@ -1,4 +1,4 @@
-"""Velero with its file-system backup: what it is asked, what it says, and what lies in the bucket.
+"""Velero with its file-system backup: what it is asked, what it reports, and what the bucket holds.
 
 No exit code of its CLI is trusted (`--wait` ends with 0 whatever the phase): backups and restores are objects
 that we create and read.
@@ -49,10 +49,10 @@ RUNNING = frozenset(
 """Phases of a backup or a restore after which another one comes."""
 
 ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
-"""Phases that stay. A phase in neither set is one that this module was not written for: an error."""
+"""Final phases. A phase in neither set is unknown to this module: an error."""
 
 ANNOTATION = "backup.velero.io/backup-volumes"
-"""A pod's own list of the volumes that are to be copied."""
+"""A pod's list of the volumes to copy."""
 
 HOOKS = (
     ("pre.hook.backup.velero.io/command", "hook.backup.velero.io/command"),
@@ -64,7 +64,7 @@ STORE_LABEL = "app.kubernetes.io/name"
 
 MAX_MESSAGES = 200
 UNREADABLE = (BotoCoreError, ClientError, OSError, EOFError, zlib.error, ValueError)
-"""What reading a zipped file from the bucket may raise: no bucket, no such file, cut, spoilt, not JSON."""
+"""What reading a zipped file from the bucket may raise: no bucket, no such file, truncated, damaged, not JSON."""
 
 _RECORDS = (
     "backups",
@@ -112,14 +112,14 @@ class VeleroEngine:
         self._storage_classes: Mapping[str, str] = {}
 
     def rename(self, *, namespaces: Mapping[str, str], storage_classes: Mapping[str, str]) -> None:
-        """From now on restores give these the names that they are mapped to; said before it is installed."""
+        """Map names at every restore; called before `install`."""
         self._namespaces, self._storage_classes = namespaces, storage_classes
 
     def install(self) -> None:
-        """Install it, or bring an earlier installation to what it should be; return when it can take backups."""
+        """Install it, or update an earlier installation; return when it can take backups."""
         if self._uploader == kopia_check.UPLOADER:
-            with contextlib.suppress(Misconfigured):  # said where it is missed; all else of the drill can be judged
-                self._release.kopia_check()  # made now, and not while a backup is timed
+            with contextlib.suppress(Misconfigured):  # reported where it is needed; everything else can be judged
+                self._release.kopia_check()  # built now, and not while a backup is timed
         velero_install.install(self._cluster.kubectl, self._store(), self._release, self._uploader)
         if self._storage_classes:
             velero_install.map_storage_classes(self._cluster.kubectl, self._storage_classes)
@@ -127,8 +127,8 @@ class VeleroEngine:
     def forget(self) -> None:
         """Empty the bucket, then remove Velero's records of what was in it. HarnessError if one cannot be removed."""
         self._empty()
-        # The bucket first: Velero makes its records anew of what it finds there.
-        # It is soon done, or never: a restore that does not end has a finalizer.
+        # The bucket first: Velero recreates its records from it.
+        # A restore that does not end has a finalizer, and is never deleted.
         self._cluster.kubectl("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", self._here)
 
     def _empty(self) -> None:
@@ -178,10 +178,10 @@ class VeleroEngine:
         copies = self._records("podvolumerestores", "restore-name", name)
         return self._report(done, copies, f"restores/{name}/restore-{name}-results.gz")
 
-    def look_again(self, backup: str) -> None:
-        """Have it look into its bucket now, and not within a minute; returns when it knows of the backup.
+    def resync(self, backup: str) -> None:
+        """Make it sync with its bucket now, and not within a minute; returns when it has the backup.
 
-        The old server is waited for: two at once were seen to say Completed of a volume that was not back yet.
+        Waits for the end of the old server: two at once called a volume Completed that was not restored yet.
         """
         self._cluster.kubectl("delete", "pods", "--selector=deploy=velero", self._here, within_s=velero_install.READY_S)
         self._until_known(backup)
@@ -193,7 +193,7 @@ class VeleroEngine:
             if not objects(self._cluster.kubectl, *address):
                 raise NotYet("no such backup")
 
-        # A new cluster looks into an old bucket once a minute.
+        # A new Velero syncs with its bucket once a minute.
         what = f"Velero to find the backup {backup}"
         until(found, waited_for=what, within_s=timeouts.SYNC_S, reason=Reason.BackupNotFound)
 
@@ -269,7 +269,7 @@ class VeleroEngine:
         return {part: prefix.format(namespace=namespace) for part, prefix in LAYOUTS[self._uploader].items()}
 
     def collect(self, into: Path) -> None:
-        """Write Velero's records, and the logs that it keeps in the bucket; never raises for what cannot be had."""
+        """Write Velero's records, and the logs that it keeps in the bucket; never raises for what is not available."""
         into.mkdir(parents=True, exist_ok=True)
         for kind in _RECORDS:
             with contextlib.suppress(HarnessError):
@@ -279,7 +279,7 @@ class VeleroEngine:
             for folder in ("backups/", "restores/"):
                 for key, size in self._listed(folder):
                     if key.endswith(("-logs.gz", "-results.gz")) and size < velero_install.MAX_LOG_BYTES:
-                        with contextlib.suppress(*UNREADABLE):  # one that is spoilt keeps no other from coming home
+                        with contextlib.suppress(*UNREADABLE):  # a damaged one does not keep the others away
                             (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
 
     def _run(self, wanted: Object, within_s: float) -> Object:
@@ -393,7 +393,7 @@ def hook_count(pod: Object) -> int:
 
 
 def _said(done: Object) -> Iterator[str]:
-    """What a Backup or Restore says of itself beside its phase; hooks are counted even where none failed."""
+    """What a Backup or Restore reports in addition to its phase; hooks are counted even where none failed."""
     if reason := text(done, "status", "failureReason"):
         yield f"errors: {reason}"
     yield from (f"errors: {error}" for error in items(done, "status", "validationErrors"))

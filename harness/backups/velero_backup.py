@@ -1,4 +1,4 @@
-"""What a bucket says of one of Velero's backups, before anything is restored of it."""
+"""What a bucket says of one of Velero's backups, before anything is restored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.core.kubernetes import Object, name_of
 from harness.core.model import DONE, Json, ToolReport, VolumeCopy
 
 NEWEST = "newest"
-"""Names, instead of a backup, the one that was begun last, whatever became of it."""
+"""Stands for the backup that started last, whatever its result."""
 
 FORMAT = (1, 1)
 """The newest format of a backup that the Velero here reads: major and minor."""
@@ -154,7 +154,7 @@ def _chosen(source: BucketReader, listing: Listing, name: str, schedule: str) ->
         )
     if name != NEWEST:
         return _backup(source, choose("backup", name, sorted(found))), ()
-    # Whatever became of it: last night's failure must not hide behind the success of the night before.
+    # Whatever its result: last night's failure must not hide behind the success of the night before.
     every = sorted((_backup(source, each) for each in found), key=_begun)
     newest = {_schedule(backup): backup for backup in every}
     if schedule:
@@ -196,7 +196,7 @@ def _can_be_restored(source: BucketReader, backup: Object) -> None:
         )
         raise Misconfigured(
             f"the backup {name} ended as {phase}, so it holds nothing to restore{f' ({why})' if why else ''}; "
-            f"mend the backups of {source.place.name}, or name an older one"
+            f"fix the backups in {source.place.name}, or name an older one"
         )
     version = text(backup, "status", "formatVersion")
     form = re.match(r"(\d+)\.(\d+)", version)
@@ -253,7 +253,7 @@ def _copied(copies: tuple[Object, ...]) -> frozenset[tuple[str, str]]:
 
 
 def _asks_for_all(backup: Object) -> bool:
-    """Whether the backup itself asks for all volumes, as far as can be told: a policy may let some out."""
+    """Whether the backup asks for all volumes; unknown, so False, with a policy that may leave some out."""
     return at(backup, "spec", "defaultVolumesToFsBackup") is True and not at(backup, "spec", "resourcePolicy")
 
 
@@ -332,7 +332,7 @@ def _list(source: BucketReader, listing: Listing, key: str) -> tuple[Object, ...
     try:
         found = json.loads(gzip.decompress(source.read(key))) or ()
     except _UNREADABLE as error:
-        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored as it lies here") from error
+        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
     return tuple(each for each in found if isinstance(each, Mapping))
 
 
@@ -347,7 +347,7 @@ def _objects(source: BucketReader, key: str) -> Iterator[Object]:
                     kind = {"pods": "Pod", "secrets": "Secret"}.get(member.name.split("/")[1], "PersistentVolumeClaim")
                     yield {**thing, "kind": kind}
     except _UNREADABLE as error:
-        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored as it lies here") from error
+        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
 
 
 def _namespace(thing: Object) -> str:

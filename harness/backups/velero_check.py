@@ -1,4 +1,4 @@
-"""A restic repository's own check of all its data, made in Velero's pod: with its program, its way and its keys."""
+"""restic's check of all data of a repository, run in Velero's pod: with its program, its access and its keys."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _DAMAGED = (
     *("Fatal: repository contains errors", "Fatal: LoadIndex returned errors", " is damaged: "),
     "Fatal: wrong password or no key found",
 )
-"""With one of these restic ends when it has found damage; any other end (no way there) says nothing.
+"""restic ends with one of these when it has found damage; any other failure (no access) says nothing of the data.
 
-A repository that the password does not open, by which Velero itself would restore, is as good as lost.
+A repository that Velero's password does not open is as good as lost.
 """
 
 _NOISE = ("retrying after", "command terminated with exit code")
@@ -32,7 +32,7 @@ _NOISE = ("retrying after", "command terminated with exit code")
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Whether every check came to its end, and what was found, or what kept it from its end."""
+    """Whether every check finished, and what it found, or why it did not finish."""
 
     checked: bool
     damage: tuple[str, ...]
@@ -40,7 +40,7 @@ class CheckResult:
 
 
 def check(ask: Callable[[str], str], repositories: Collection[str]) -> CheckResult:
-    """Let every repository, named by its URL, be checked with all its data read. Never raises for one that can't be.
+    """Check every repository, given by its URL, by reading all its data. Never raises for one that cannot be checked.
 
     `ask` runs restic with `CHECK` on one, and returns its standard output. ToolFailed, TimedOut.
     """
@@ -48,7 +48,7 @@ def check(ask: Callable[[str], str], repositories: Collection[str]) -> CheckResu
 
 
 def combined(repositories: Iterable[CheckResult]) -> CheckResult:
-    """What the answers for all repositories of a backup come to."""
+    """One result of the results for all repositories of a backup."""
     answers = tuple(repositories)
     if not answers:
         return CheckResult(checked=False, damage=("the backup names no repository",))
@@ -58,7 +58,7 @@ def combined(repositories: Iterable[CheckResult]) -> CheckResult:
 
 
 def missing_snapshots(copies: Iterable[Object], listed: Collection[str]) -> Iterator[str]:
-    """The volume copies whose snapshot is not among the keys `listed`: restic's check misses none that is gone."""
+    """The volume copies whose snapshot is not among the keys `listed`; restic's check does not look for these."""
     for copy in copies:
         snapshot = text(copy, "status", "snapshotID")
         there = f"restic/{text(copy, 'spec', 'pod', 'namespace')}/snapshots/{snapshot}"
@@ -67,13 +67,13 @@ def missing_snapshots(copies: Iterable[Object], listed: Collection[str]) -> Iter
 
 
 def describe_missing(copy: Object) -> str:
-    """What there is to say of a volume copy whose snapshot is gone."""
+    """A sentence about a volume copy whose snapshot is missing."""
     of = f"{text(copy, 'spec', 'pod', 'name')}, volume {text(copy, 'spec', 'volume')}"
     return f"the snapshot {text(copy, 'status', 'snapshotID')} of {of} is not in the repository"
 
 
 def password(kubectl: RunsKubectl, namespace: str = NAMESPACE) -> str:
-    """What all repositories of the Velero in `namespace` are encrypted with."""
+    """The password of all repositories of the Velero in `namespace`."""
     name = "--field-selector=metadata.name=velero-repo-credentials"
     secrets = objects(kubectl, "secrets", f"--namespace={namespace}", name)
     return base64.b64decode(text(next(iter(secrets), None), "data", "repository-password")).decode()

@@ -1,4 +1,4 @@
-"""Installing Velero: the manifests that its own CLI prints, tuned, applied and awaited."""
+"""Installs Velero: applies the manifests that its CLI prints, tuned, and waits until it is ready."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMESPACE = "velero"
 MAX_LOG_BYTES = 2_000_000
 READY_S = 180.0
 # What differs from Velero's defaults, and why it changes nothing that a drill judges: requests, so that it fits
-# beside nine members on two cores, and no limits, so that a small machine does not slow the copy down. That a new
+# next to nine members on two cores, and no limits, so that a small machine does not slow the copy down. That a new
 # cluster learns of old backups only after up to a minute cannot be tuned (the controller looks no more often,
 # whatever the location's backupSyncPeriod says), so it is part of a recovery.
 _TUNING = (
@@ -40,7 +40,7 @@ class Release:
 
 
 def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader: str) -> None:
-    """Apply it all and return when the server, an agent on every worker and the bucket are there. TimedOut."""
+    """Apply it all and return when the server, an agent on every worker and the bucket are available. TimedOut."""
     wanted = manifests(store, release, uploader)
     kinds = [thing for thing in wanted if thing["kind"] == "CustomResourceDefinition"]
     _apply(kubectl, kinds)
@@ -50,12 +50,12 @@ def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader
 
 
 def map_storage_classes(kubectl: RunsKubectl, classes: Mapping[str, str]) -> None:
-    """From now on whatever is restored has, for each of these storage classes, the one that it is mapped to."""
+    """Map these storage classes at every restore."""
     kubectl("apply", "-f", "-", stdin=json.dumps(class_mapping(classes)))
 
 
 def class_mapping(classes: Mapping[str, str], namespace: str = NAMESPACE) -> Object:
-    """What tells Velero of them."""
+    """The ConfigMap that makes Velero map them."""
     labels: Json = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}
     return {
         "apiVersion": "v1",
@@ -95,7 +95,7 @@ def _apply(kubectl: RunsKubectl, wanted: Sequence[Object]) -> None:
 
 
 def ready(kubectl: RunsKubectl, namespace: str = NAMESPACE) -> None:
-    """Return when it can work; else NotYet, with what is missing."""
+    """Return if it is ready; else NotYet, with what is missing."""
     found = objects(kubectl, "deployments,daemonsets,backupstoragelocations.velero.io", f"--namespace={namespace}")
     state = {text(thing, "kind"): thing for thing in found}
     server = integer(state.get("Deployment"), "status", "availableReplicas")

@@ -1,4 +1,4 @@
-"""A cluster whose forwards stay open, for those who ask it a thousand things: each forward is a process of its own."""
+"""A cluster whose port-forwards stay open, for many queries: each forward is a process."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Place = tuple[str, str, int]
 
 
 class CachedForwards:
-    """Implements `harness.core.ports.Cluster` by another one. A forward that somebody had trouble with is not kept."""
+    """Implements `harness.core.ports.Cluster` by another one. A forward whose use failed is closed."""
 
     def __init__(self, cluster: Cluster) -> None:
-        """All but forwards goes to `cluster`."""
+        """Everything but forwards goes to `cluster`."""
         self._cluster = cluster
         self._lock = threading.Lock()
         self._open: dict[Place, tuple[tuple[str, int], contextlib.ExitStack]] = {}
@@ -29,7 +29,7 @@ class CachedForwards:
 
     @contextlib.contextmanager
     def forward(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
-        """A local address that reaches `port` of `pod`: the one of last time, if it is still good."""
+        """A local address that reaches `port` of `pod`: the open one, if there is one."""
         place = (namespace, pod, port)
         with self._lock:
             if place not in self._open:

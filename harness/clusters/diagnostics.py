@@ -1,4 +1,4 @@
-"""What a cluster leaves behind: logs, events and objects, within bounds, and no Secret's content."""
+"""Collects a cluster's logs, events and objects, within bounds, without the content of Secrets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MAX_BYTES = 2_000_000
 """No file of the bundle is larger; of a log, the end is kept."""
 
 POD_BYTES = 20_000
-"""So much of each container's log is kept beside what `kubectl cluster-info dump` has of the last ones."""
+"""So much of each container's log is kept, in addition to what `kubectl cluster-info dump` has."""
 
 _OBJECTS_INSIDE = "pvc,statefulsets,deployments,daemonsets,services,endpoints,pods"
 _OBJECTS = f"nodes,pv,storageclasses,{_OBJECTS_INSIDE}"
 
 
 def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, into: Path) -> None:
-    """Write what can be had below `into`; what cannot, is named in `missing.txt`."""
+    """Write what is available below `into`; `missing.txt` names the rest."""
     into.mkdir(parents=True, exist_ok=True)
     everywhere = "--all-namespaces"
     dump = into / "dump"
@@ -47,7 +47,7 @@ def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, 
 
 
 def collect_namespace(kubectl: Kubectl, namespace: str, into: Path) -> None:
-    """The same of one namespace, for whoever may see no more."""
+    """The same of one namespace, with rights in that alone."""
     into.mkdir(parents=True, exist_ok=True)
     here = f"--namespace={namespace}"
     sources: list[tuple[str, Callable[[], str]]] = [

@@ -15,7 +15,7 @@ from harness.clusters.docker import KIND_LABEL, LABEL, Docker
 from harness.clusters.engine import find_engine
 from harness.clusters.images import versions
 from harness.clusters.isolation import NetworkIsolation, isolated_clusters
-from harness.clusters.lock import Lock
+from harness.clusters.lock import SHARED_LOCK, Lock
 from harness.clusters.network import Network
 from harness.core import paths, resources, timeouts
 from harness.core.errors import Misconfigured
@@ -79,7 +79,7 @@ def leftovers(docker: Docker, state: Path, image: str = "") -> tuple[Leftover, .
     """Everything of every cluster that drillproof created; rules on the host are looked for with `image`, if given."""
     found = {kind: _labelled(docker, kind) for kind in _KINDS}
     isolated = isolated_clusters(docker, image) if image else ()
-    homes = (path.stem for path in state.glob("*.lock") if path.with_suffix("").is_dir())
+    homes = (path.stem for path in state.glob("*lock") if path.with_suffix("").is_dir())
     names = {name for objects in found.values() for name in objects.values()} | {*isolated, *homes}
     return tuple(_leftover(docker, state, name, found, isolation=name in isolated) for name in sorted(names))
 
@@ -93,7 +93,7 @@ def remove_cluster(docker: Docker, state: Path, name: str, image: str = "") -> s
     if name not in known:
         ours = f"its clusters are: {', '.join(known)}" if known else "it has no cluster"
         raise Misconfigured(f"drillproof created no cluster {name!r} here, so nothing was removed; {ours}")
-    lock = Lock(state / f"{name}.lock")
+    lock = _lock(state, name)
     ended = lock.evict(timeouts.DOWN_S)
     lock.acquire(f"the cluster {name}")
     try:
@@ -120,6 +120,11 @@ def remove(docker: Docker, state: Path, leftover: Leftover, image: str = "") -> 
     shutil.rmtree(state / leftover.cluster, ignore_errors=True)
 
 
+def _lock(state: Path, name: str) -> Lock:
+    shared = state / f"{name}{SHARED_LOCK}"
+    return Lock(shared if shared.exists() else state / f"{name}.lock")
+
+
 def _node_image(docker: Docker) -> str:
     return next(iter(docker.lines("images", "--quiet", "drillproof/node")), "")
 
@@ -136,7 +141,7 @@ def _leftover(
         objects={kind: tuple(sorted(names)) for kind, names in objects.items()},
         processes=registered(state / name / paths.PROCESSES),
         isolation=isolation,
-        in_use=Lock(state / f"{name}.lock").is_held(),
+        in_use=_lock(state, name).is_held(),
     )
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 from harness.core.errors import Misconfigured, TimedOut
 from harness.core.wait import NotYet, until
 
+SHARED_LOCK = ".shared-lock"
+"""Ends the lock file of a run on a shared cluster, which needs no container engine; others end in `.lock`."""
+
 _LOCKS = Path("/proc/locks")
 _KILLED_S = 10.0
 

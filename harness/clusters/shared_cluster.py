@@ -14,7 +14,7 @@ from typing import Generic, Self, TypeVar
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics, rbac, shared_velero
-from harness.clusters.lock import Lock
+from harness.clusters.lock import SHARED_LOCK, Lock
 from harness.clusters.permissions_file import DrillPermission, Permission
 from harness.core import paths, timeouts
 from harness.core.errors import Misconfigured, TimedOut, ToolFailed
@@ -70,7 +70,7 @@ class SharedCluster(Generic[P]):
         self.permission = permission
         self.api = api
         self._home = home
-        self._lock = Lock(home.with_suffix(".lock"))
+        self._lock = Lock(home.with_suffix(SHARED_LOCK))
         self._labels: set[str] = set()  # values of the label that are this run's
 
     @classmethod

@@ -29,7 +29,7 @@ from harness.core.ports import Cluster
 from harness.core.wait import NotYet, until
 
 NAMESPACE_LABEL = "drillproof.dev/namespace"
-"""The label of our backups and restores beside the drill's: the namespace that they are of."""
+"""The second label of our backups and restores: their namespace."""
 
 BACKUP_TTL = "24h0m0s"
 """So long Velero keeps a backup that nobody came back to remove."""
@@ -53,7 +53,7 @@ class SharedVelero(VeleroEngine):
         """Nothing of other drills is touched, and this one has made nothing yet."""
 
     def collect(self, into: Path) -> None:
-        """Write the records of our own backups and restores, and their logs; never raises for what cannot be had."""
+        """Write the records of our own backups and restores, and their logs; never raises for what is not available."""
         into.mkdir(parents=True, exist_ok=True)
         names: list[str] = []
         for kind, label in (("backups", "backup-name"), ("restores", "restore-name")):

@@ -1,7 +1,7 @@
-"""Money that every write of the ledger moves between two tables, in the write's own transaction.
+"""Every write of the ledger also moves money between two tables, in the same transaction.
 
-So a copy in which one table is older than another, or a transaction came back by half, shows: the
-balances are no longer what the writes up to any one moment leave behind.
+So a torn restore shows, with one table older than the other or half a transaction: the balances then match no
+consistent point of the write history.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words of the user checked against what is known, with a suggestion for a typing error."""
+"""Checks a word of the user against the known ones, and suggests the closest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
 
 
 def choose(what: str, word: str, known: Iterable[str]) -> str:
-    """`word` if it is known; else Misconfigured, with what is known and what may have been meant."""
+    """`word` if it is known; else Misconfigured, with the known words and the closest one."""
     names = tuple(known)
     if word in names:
         return word
@@ -32,5 +32,7 @@ def choose_all(what: str, words: Sequence[str], known: Sequence[str]) -> tuple[s
 def registry(host: str) -> str:
     """A registry's host, with port and path if need be."""
     if not _MIRROR.fullmatch(host):
-        raise Misconfigured(f"--mirror {host!r} is no registry; write HOST, HOST:PORT or HOST/PATH, without https://")
+        raise Misconfigured(
+            f"--mirror {host!r} is not a registry; write HOST, HOST:PORT or HOST/PATH, without https://"
+        )
     return host

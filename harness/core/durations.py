@@ -1,4 +1,4 @@
-"""Lengths of time as a user writes them: `90d`, `6h`, `1w`."""
+"""Durations as a user writes them: `90d`, `6h`, `1w`."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from harness.core.errors import Misconfigured
 from harness.core.text import plural
 
 OVERDUE_AFTER = 1.5
-"""So many intervals after it last ran, what runs by itself is overdue."""
+"""So many intervals after its last run a scheduled job is overdue."""
 
 CLOCK_SKEW = timedelta(hours=1)
-"""What is said to have been later than now, by more than this, was told by a clock that nobody should believe."""
+"""A time that is further in the future than this comes from a wrong clock."""
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=3650)
 
 
 def parse(option: str, word: str) -> timedelta:
-    """A length of time. Misconfigured if `word` is none, or no sensible one."""
+    """A duration. Misconfigured if `word` is not one, or is too long."""
     found = re.fullmatch(r"(\d{1,6})([mhdw])", word)
     span = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
     if not timedelta() < span <= LONGEST:
         units = ", ".join(f"{unit} ({name})" for unit, name in UNITS.items())
-        raise Misconfigured(f"{option} {word!r} is no length of time; write a number and one of {units}: 90d, 6h")
+        raise Misconfigured(f"{option} {word!r} is not a duration; write a number and one of {units}: 90d, 6h")
     return span
 
 
 def humanize(span: timedelta) -> str:
-    """A length of time for people, to the unit that matters: `16 days`, `7 hours`."""
+    """A duration for people, in the unit that matters: `16 days`, `7 hours`."""
     for unit, name in (("days", "day"), ("hours", "hour"), ("minutes", "minute")):
         size = timedelta(**{unit: 1})
         if span >= 2 * size or span == size:
@@ -38,7 +38,7 @@ def humanize(span: timedelta) -> str:
 
 
 def overdue(ago: timedelta, every: timedelta | None) -> str:
-    """That what is to run so often last ran so long ago, if that is too long; "" if it is not, or nobody said."""
+    """A sentence if something that runs `every` so often last ran too long `ago`; else ""."""
     return (
         f"last ran {humanize(ago)} ago, expected every {humanize(every)}"
         if every and ago > OVERDUE_AFTER * every

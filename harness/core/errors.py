@@ -1,7 +1,7 @@
 """What can go wrong with the harness itself, one class per decision the caller makes.
 
     HarnessError
-      Misconfigured       the user can mend it; the message says how      exit 64
+      Misconfigured       the user can fix it; the message says how       exit 64
       ToolFailed          a command failed: argv, exit code, last lines   UNKNOWN
       TimedOut            waited for what, how long, what was last seen   UNKNOWN
       FaultHadNoEffect    injected, yet no damage was to be seen          UNKNOWN
@@ -24,14 +24,14 @@ class HarnessError(Exception):
 
 
 class Misconfigured(HarnessError):
-    """The user asked for something that cannot be; the message says what to do instead."""
+    """The user asked for something impossible; the message says what to do instead."""
 
 
 class ToolFailed(HarnessError):
     """A command ended with an exit code other than 0."""
 
     def __init__(self, argv: Sequence[str], exit_code: int, tail: str, about: tuple[str, ...] = ()) -> None:
-        """`tail` is the last lines of what the command printed; `about` names the one thing that was asked for."""
+        """`tail` is the last lines that the command printed; `about` names the one object that it concerned."""
         self.about = about
         self.argv = tuple(argv)
         self.exit_code = exit_code
@@ -51,7 +51,7 @@ class TimedOut(HarnessError):
         reasons: Sequence[Reason] = (),
         objects: Sequence[str] = (),
     ) -> None:
-        """`last_seen` is the final observation, so that the message says what was there instead.
+        """`last_seen` is the final observation.
 
         `reasons` and `objects` say the same for machines.
         """
@@ -68,7 +68,7 @@ class FaultHadNoEffect(HarnessError):
 
 
 class Unreadable(HarnessError):
-    """A file of a run directory cannot be believed: it is missing, cut, edited or not ours."""
+    """A file of a run directory is missing, truncated, edited or foreign."""
 
     def __init__(self, path: Path, line: int, why: str, reason: Reason = Reason.EvidenceUnreadable) -> None:
         """`line` counts from 1; 0 when the file as a whole is meant."""

@@ -1,4 +1,4 @@
-"""kubectl: commands, objects, and a way into a pod."""
+"""kubectl: commands, objects and port-forwards. Nothing else in the harness starts kubectl."""
 
 from __future__ import annotations
 
@@ -16,38 +16,37 @@ from harness.core import paths
 from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.json import at, items, text
 from harness.core.model import Json, Volume
-from harness.core.paths import cache
 from harness.core.process import run, spawn
 from harness.core.wait import NotYet, until
 
 LABEL = "drillproof.run"
-"""Everything made for a drill carries this label, so that nothing else is ever taken for ours."""
+"""Everything created for a drill has this label; nothing without it is ever changed or removed."""
 
 
-def find_kubectl() -> Path:
-    """kubectl: the user's own, or the one that is kept here. Misconfigured if there is none."""
-    found = shutil.which("kubectl")
-    program = Path(found) if found else cached_program("kubectl")
-    if program is None:
-        raise Misconfigured("there is no kubectl here; install it, of about the cluster's version")
-    return program
+def find_kubectl(needed_for: str = "") -> Path:
+    """kubectl: the user's, or the newest one in the cache. Misconfigured if there is neither."""
+    if installed := shutil.which("kubectl"):
+        return Path(installed)
+    if cached := cached_program("kubectl"):
+        return cached
+    raise Misconfigured(f"kubectl is not installed{needed_for}; install it, in about the cluster's version")
 
 
-def cached_program(program: str) -> Path | None:
-    """A program as it was last made here; None if it never was."""
-    made = max((paths.cache() / "ready").glob(f"*/{program}"), key=lambda path: path.lstat().st_mtime, default=None)
-    return made.resolve() if made else None
+def cached_program(name: str) -> Path | None:
+    """The newest version of a program in the cache; None if there is none."""
+    built = max((paths.cache() / "ready").glob(f"*/{name}"), key=lambda path: path.lstat().st_mtime, default=None)
+    return built.resolve() if built else None
 
 
 Object = Mapping[str, Json]
 """A Kubernetes object as the API gives it."""
 
-# It ends before there is any garbage to collect; a stream that runs for long keeps within the limit.
+# It ends before it would collect garbage; a long stream stays within the limit.
 _ENV = {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
 
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
 
-_TELLING = re.compile(r"error|fatal|panic|fail|corrupt|denied", re.IGNORECASE)
+_TELLTALE = re.compile(r"error|fatal|panic|fail|corrupt|denied", re.IGNORECASE)
 _LAST_WORDS = 3
 
 
@@ -89,26 +88,23 @@ def documents(printed: str) -> tuple[Object, ...]:
 def recreate_pods(
     kubectl: RunsKubectl, namespace: str, names: Sequence[str], *, within_s: float
 ) -> dict[str, dict[str, Json]]:
-    """Delete pods, all at once; return their UIDs, old and new, as soon as their controllers have made new ones.
-
-    TimedOut if one is not made.
-    """
+    """Delete pods, all at once; return their UIDs, old and new, as soon as new ones exist. TimedOut."""
 
     def uids() -> dict[str, str]:
         pods = objects(kubectl, "pods", f"--namespace={namespace}")
         return {name_of(pod): text(pod, "metadata", "uid") for pod in pods}
 
     old = uids()
-    # Not --wait: kubectl was seen to wait for ever where a StatefulSet makes a pod of the same name at once.
+    # Not --wait: kubectl waited for ever where a StatefulSet created a pod of the same name at once.
     kubectl("delete", "pods", *names, "-n", namespace, "--wait=false")
 
-    def anew() -> dict[str, str]:
+    def recreated() -> dict[str, str]:
         now = uids()
         if missing := [name for name in names if now.get(name) in {None, old.get(name)}]:
             raise NotYet(f"no new pod for {', '.join(missing)}")
         return now
 
-    new = until(anew, waited_for=f"new pods for {', '.join(names)}", within_s=within_s)
+    new = until(recreated, waited_for=f"new pods for {', '.join(names)}", within_s=within_s)
     return {name: {"before": old.get(name, ""), "after": new[name]} for name in names}
 
 
@@ -174,7 +170,7 @@ def condition(thing: Json, kind: str) -> str:
 
 
 def describe_pod(pod: Object) -> str:
-    """Where a pod's containers stand, in words, and how those ended that did."""
+    """The state of a pod's containers, in words, and how the ended ones ended."""
     told = []
     for each in (*items(pod, "status", "initContainerStatuses"), *items(pod, "status", "containerStatuses")):
         state = at(each, "state")
@@ -187,7 +183,7 @@ def describe_pod(pod: Object) -> str:
 
 
 def unschedulable(pod: Object) -> str:
-    """Why no node takes a pod, in the scheduler's words; "" if one did, or none was looked for yet."""
+    """Why the scheduler finds no node for a pod, in its words; "" if it found one, or has not tried yet."""
     for one in items(pod, "status", "conditions"):
         if text(one, "type") == "PodScheduled" and text(one, "reason") == "Unschedulable":
             return f"no node takes it: {text(one, 'message')}"
@@ -195,10 +191,10 @@ def unschedulable(pod: Object) -> str:
 
 
 def _last_words(log: str) -> str:
-    """What tells why, of the end of a container's log; that is there if its manifest asks for it."""
+    """The telltale lines at the end of a container's log; its manifest must ask for that message."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    telling = [line for line in lines if _TELLING.search(line)] or lines[-1:]
-    return f" ({' | '.join(telling[-_LAST_WORDS:])})" if telling else ""
+    telltale = [line for line in lines if _TELLTALE.search(line)] or lines[-1:]
+    return f" ({' | '.join(telltale[-_LAST_WORDS:])})" if telltale else ""
 
 
 def _volume(claim: Object, volumes: Mapping[str, Object]) -> Volume:
@@ -218,10 +214,3 @@ def _volume(claim: Object, volumes: Mapping[str, Object]) -> Volume:
         node=str(names[0]) if len(names) == 1 else "",
         path=text(spec, "local", "path") or text(spec, "hostPath", "path"),
     )
-
-
-def kubectl() -> Path | None:
-    """The machine's own kubectl, or the one that an earlier drill made; None if there is neither."""
-    if own := shutil.which("kubectl"):
-        return Path(own)
-    return max((cache() / "ready").glob("*/kubectl"), key=lambda made: made.stat().st_mtime, default=None)

@@ -1,4 +1,4 @@
-"""Several things at once, in threads: the only place that starts them for a step of a drill."""
+"""Runs several actions at once, in threads: the only place that starts threads for a step of a drill."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ with contextlib.suppress(AttributeError, OSError):  # another C library
 
 
 def alongside(act: Callable[[], R], others: Iterable[Callable[[], object]]) -> R:
-    """Do `act`, and the others beside it; return what came of it once all have ended. Fails as `each` does."""
+    """Run `act` and the others at the same time; return its result when all have ended. Fails as `for_each` does."""
     first: list[R] = []
     for_each((lambda: first.append(act()), *others), lambda do: do())
     return first[0]
 
 
 def for_each(items: Iterable[T], action: Callable[[T], R]) -> list[R]:
-    """Do `action` to every item at once; return what came of each, in order.
+    """Run `action` on every item at once; return the results, in order.
 
-    All are let finish before a failure is raised. When this thread is interrupted, they all end: their commands are
-    killed and their waits ended, so that none outlives it.
+    All finish before a failure is raised. When this thread is interrupted, they all end: their commands are killed and
+    their waits ended.
     """
     with _started([partial(action, item) for item in items]) as futures:
         wait_for(futures)
@@ -44,7 +44,7 @@ def for_each(items: Iterable[T], action: Callable[[T], R]) -> list[R]:
 
 
 def all_or_none(steps: Mapping[str, Callable[[], object]], *, within_s: float) -> None:
-    """Do all of these at once, by their names, where one is worth nothing without the others.
+    """Run all of these named steps at once, where one is useless without the others.
 
     The first failure ends them all, and so do `within_s` seconds: TimedOut says which had not ended, and what they
     were waiting for.
@@ -63,7 +63,7 @@ def all_or_none(steps: Mapping[str, Callable[[], object]], *, within_s: float) -
 
 @contextlib.contextmanager
 def _started(actions: Sequence[Callable[[], R]]) -> Iterator[list[Future[R]]]:
-    """Start every action in a thread of its own. A failure of the block ends them all; none outlives it."""
+    """Start every action in its own thread. A failure of the block ends them all."""
     with ThreadPoolExecutor(max(1, len(actions))) as pool:
         try:
             yield [pool.submit(act) for act in actions]

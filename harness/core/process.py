@@ -106,10 +106,10 @@ def spawn(
     apart: bool = False,
     register: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `argv` for as long as the block lasts; at the end tell it to stop, and after `grace_s` kill it.
+    """Run `argv` for as long as the block lasts; at the end send SIGTERM, and after `grace_s` SIGKILL.
 
-    So with all its children. Its output goes to `output`, an open file, or nowhere. One that is `apart` has work of its
-    own, and a step that ends here ends nothing there: see `kill_all`.
+    Its children get the signals, too. Its output goes to `output`, an open file, or nowhere. With `apart`, `kill_all`
+    spares it.
     """
     command = [str(word) for word in argv]
     sink = output if output is not None else subprocess.DEVNULL
@@ -141,10 +141,10 @@ def supervise(
     listen: Callable[[str], None],
     env: Mapping[str, str] | None = None,
 ) -> int | None:
-    """Run `argv` with our standard output, tell `listen` each line of its standard error, return its exit code.
+    """Run `argv` with our standard output, call `listen` with each line of its standard error, return its exit code.
 
-    Past `within_s` seconds, or when we are interrupted, it is told to stop, so that it can clean up; after `grace_s`
-    more it is killed. None if it ran out of time.
+    Past `within_s` seconds, or when we are interrupted, it gets SIGTERM, so that it can clean up; after `grace_s` more
+    it is killed. None if it ran out of time.
     """
     command = [str(word) for word in argv]
     ours, its = os.pipe()
@@ -184,7 +184,7 @@ def daemon(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | No
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         subprocess.run(
-            ["setsid", "--fork", *(str(word) for word in argv)],  # noqa: S607 # wherever the system has it
+            ["setsid", "--fork", *(str(word) for word in argv)],  # noqa: S607 # where the system has it
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

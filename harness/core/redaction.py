@@ -1,4 +1,4 @@
-"""What a drill's secrets look like wherever they turn up, and text without them."""
+"""Removes secrets from text, in every encoding in which they may appear."""
 
 from __future__ import annotations
 

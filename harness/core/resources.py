@@ -1,4 +1,4 @@
-"""Where the project's data lies: beside the package in a clone, inside it in an installed wheel."""
+"""Finds the project's data: next to the package in a clone, inside it in an installed wheel."""
 
 from __future__ import annotations
 

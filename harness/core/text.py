@@ -1,4 +1,4 @@
-"""Text from a cluster, made fit to be looked at: nothing in it can steer a terminal, a browser or a parser."""
+"""Makes text from a cluster safe to show: nothing in it can control a terminal, a browser or a parser."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every time limit of a drill, in seconds, with the reason for its value.
 
-A deadline is not an objective: it is when waiting any longer tells nothing new. All are generous,
-since a slow machine must not be mistaken for a bad backup.
+A deadline is not an objective: it is when waiting longer shows nothing new. All are generous, so that a slow machine is
+not mistaken for a bad backup.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RECOVER_S = 3600.0
 """Loading a dump: 10 GB at some 10 MB/s is 1000 s, with room."""
 
 PLACE_S = 300.0
-"""A pod that finds no node, no image or no volume for so long will not start here, whatever its backup is worth."""
+"""A pod that has no node, image or volume for so long will not start here, whatever its backup is worth."""
 
 DAMAGE_S = 300.0
 """A namespace with nine pods is gone in under a minute; one that hangs in Terminating is no damage."""
@@ -37,7 +37,7 @@ READ_S = 120.0
 """Members that are healthy answer at once; this covers a last election or a replica that still catches up."""
 
 DOWN_S = 300.0
-"""A drill that is told to stop takes its cluster down and judges what there is: half a minute on two idle cores."""
+"""An interrupted drill removes its cluster and judges what there is: half a minute on two idle cores."""
 
 HOOK_S = 3600.0
 """A user's own command at a step; theirs to shorten."""

@@ -30,7 +30,7 @@ class Keys:
             return cls(str(path), tomllib.loads(path.read_text("utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            raise Misconfigured(f"{path}: can't be read: {why}") from error
+            raise Misconfigured(f"{path}: cannot be read: {why}") from error
 
     def fail(self, text: str) -> NoReturn:
         raise Misconfigured(f"{self.where}: {text}")
@@ -63,7 +63,7 @@ class Keys:
         return tuple(values)
 
     def seconds(self, key: str) -> float | None:
-        """A time of more than 0 s; None where nothing is said."""
+        """A time of more than 0 s; None if the key is missing."""
         value = self._left.get(key)
         found = self.take(key, int, 0) if isinstance(value, int) else self.take(key, float, 0.0)
         if value is not None and not 0 < found < inf:
@@ -84,7 +84,7 @@ class Keys:
         return value
 
     def done(self) -> None:
-        """Fail if a key was not asked for; so that a slip of the pen is not taken for a wish that was heard."""
+        """Fail if a key was not read, so that no typing error passes unnoticed."""
         if self._left:
             odd = min(self._left)
             close = difflib.get_close_matches(odd, self._known, n=1)

@@ -18,7 +18,7 @@ _cancel = threading.Event()
 
 @dataclass(frozen=True)
 class Wait:
-    """A wait that is under way."""
+    """A wait that is under way, and what it last saw."""
 
     waited_for: str
     last_seen: str
@@ -30,10 +30,10 @@ _under_way: dict[int, Wait] = {}  # by thread
 
 
 class NotYet(Exception):
-    """What a probe raises while the awaited thing is not there; the text is what was seen instead."""
+    """What a probe raises until the awaited thing is true; the text is what it saw instead."""
 
     def __init__(self, text: str, reasons: Sequence[Reason] = (), objects: Sequence[str] = ()) -> None:
-        """`reasons` and `objects` say what was seen for machines, where a finding may come of it."""
+        """`reasons` and `objects` say what was seen for machines, where it may become a finding."""
         super().__init__(text)
         self.reasons = tuple(reasons)
         self.objects = tuple(objects)
@@ -42,7 +42,7 @@ class NotYet(Exception):
 def until(
     probe: Callable[[], T], *, waited_for: str, within_s: float, every_s: float = 0.5, reason: Reason | None = None
 ) -> T:
-    """Call `probe` until it returns, and return what it returned. `reason` says what it means if it never does.
+    """Call `probe` until it returns, and return what it returned. `reason` is that of its failure.
 
     A probe that raises NotYet or ToolFailed is asked again every `every_s` seconds. Past
     `within_s` seconds: TimedOut, with the last such text. Any other exception goes through.
@@ -66,7 +66,7 @@ def until(
 
 
 def pending() -> tuple[Wait, ...]:
-    """What is waited for now, in any thread, and what was seen instead; for whoever watches."""
+    """The waits that are under way in any thread."""
     return tuple(_under_way.copy().values())
 
 

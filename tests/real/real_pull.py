@@ -115,7 +115,7 @@ def _fill(engine: Engine, pins: Versions, mirror: str, node: str, work: Path) ->
         if image.name == "node":
             engine.run("tag", node, name)
         else:
-            write_archive(work / "push.tar", [replace(kitchen.picture(image), names=(name,))], architecture())
+            write_archive(work / "push.tar", [replace(kitchen.oci_image(image), names=(name,))], architecture())
             engine.run("load", "--input", work / "push.tar", within_s=600)
         engine.run("push", name, within_s=900)
         engine.run("rmi", name)

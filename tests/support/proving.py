@@ -106,7 +106,7 @@ class World:
     def client(self) -> Any:  # noqa: ANN401 # stands in for boto's own
         return SimpleNamespace(put_object=lambda Bucket, Key, Body: self.ours.__setitem__(Key, Body))  # noqa: N803 # boto's
 
-    def look_again(self, backup: str) -> None:
+    def resync(self, backup: str) -> None:
         assert f"backups/{backup}/velero-backup.json" in self.ours
         if self.fails == "look":
             raise TimedOut(f"Velero to find the backup {backup}", 1, "no such backup")

@@ -51,7 +51,7 @@ class Applied:
 class Supplied:
     """What a machine has, as far as a run tells of it."""
 
-    fenced = True
+    isolated = True
 
     def facts(self) -> dict[str, Json]:
         return {}

@@ -213,7 +213,7 @@ def test_a_column_that_makes_no_sense_is_named(tmp_path: Path, spec: str, compla
         ('[[table]]\nrows = 3\ncolumns.a = { kind = "serial" }', "`name` is missing"),
         ('[[table]]\nname = "t"\nrows = 0\ncolumns.a = { kind = "serial" }', "at least 1"),
         ('[[table]]\nname = "t"\nrows = 1\nscale = "log"\ncolumns.a = { kind = "serial" }', "`scale`"),
-        ("[[table", "can't be read"),
+        ("[[table", "cannot be read"),
         (TWO_TABLES + TWO_TABLES, "twice"),
     ],
 )

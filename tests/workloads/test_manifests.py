@@ -52,7 +52,7 @@ def test_a_file_and_its_manifests_make_an_application(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as error:
         load(tmp_path / "no.toml")
-    assert str(error.value) == f"{tmp_path / 'no.toml'}: can't be read: No such file or directory"
+    assert str(error.value) == f"{tmp_path / 'no.toml'}: cannot be read: No such file or directory"
 
 
 def test_what_is_not_compared_is_said_and_so_is_what_nothing_copies(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_kustomization_or_a_chart_that_nothing_here_can_render_says_how_to(
     path = shop.write(tmp_path, file=shop.FILE, Chart="name: shop")
     (tmp_path / "manifests" / "kustomization.yaml").write_text("resources: [absent.yaml]")
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(kubernetes, "kubectl", lambda: None)
+    monkeypatch.setattr(kubernetes, "cached_program", lambda _: None)
     with pytest.raises(Misconfigured, match=r"kubectl .*`kubectl kustomize .*/manifests > rendered.yaml`"):
         load(path)
     path.write_text(shop.FILE.replace("manifests =", "chart ="))

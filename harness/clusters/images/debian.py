@@ -1,7 +1,7 @@
-"""Debian packages of any suite, fetched from the machine's own mirror and unpacked, never installed.
+"""Debian packages of any suite, fetched from the machine's mirror and unpacked, never installed.
 
-apt does the work, with a configuration of its own below one folder: it checks signatures with Debian's
-keyring and touches nothing of the machine's own package state. No root is needed.
+apt does the work, with its own configuration below one folder: it checks signatures with Debian's keyring and leaves
+the machine's package state alone. No root is needed.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from harness.core.process import run
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 LISTS_FOR_S = 86400
-"""For how long a suite's package lists are taken to be current."""
+"""How long a suite's package lists stay current."""
 
 
 def release() -> dict[str, str]:
-    """What /etc/os-release says of this machine; empty where there is none."""
+    """The fields of /etc/os-release; empty where it does not exist."""
     try:
         lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -33,7 +33,7 @@ def release() -> dict[str, str]:
 
 
 def mirror() -> str:
-    """The address from which this machine gets Debian. Misconfigured where it is no Debian machine."""
+    """The address of this machine's Debian mirror. Misconfigured if it does not run Debian."""
     codename = release().get("VERSION_CODENAME", "")
     if release().get("ID") == "debian" and shutil.which("apt-get") and KEYRING.exists():
         targets = run(
@@ -43,8 +43,8 @@ def mirror() -> str:
             if line.split()[1:] == [codename, "main"]:
                 return line.split()[0].rstrip("/")
     raise Misconfigured(
-        "images can be built only on Debian, whose package sources they are made from; "
-        "here, use --images pull, with --mirror HOST if the official registries are out of reach"
+        "images can be built only on Debian, from its package sources; use --images pull, with --mirror HOST if the "
+        "official registries cannot be reached"
     )
 
 
@@ -56,7 +56,7 @@ class Suite:
     home: Path
 
     def resolve(self, packages: Sequence[str], without: Sequence[str]) -> tuple[str, ...]:
-        """The names of `packages` and all that they depend on, but for those that match `without`."""
+        """The names of `packages` and their dependencies, except those that match `without`."""
         self._update()
         simulated = self._apt("install", "--simulate", "--no-install-recommends", *packages)
         names = [line.split()[1] for line in simulated.splitlines() if line.startswith("Inst ")]

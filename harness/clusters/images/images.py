@@ -1,4 +1,4 @@
-"""Every image and program that a drill needs: from the cache, pulled, or built; and the node image made of them."""
+"""Every image and program that a drill needs: cached, pulled or built; and the node image that contains them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from harness.core.process import run
 MODES = ("auto", "pull", "build")
 
 _WITH = "_"
-"""Stands in a node image's tag before each image that was added to it."""
+"""Precedes, in a node image's tag, each image that was added to it."""
 
 Progress = Callable[[str], None]
 
@@ -53,17 +53,17 @@ class Tools:
 
 @dataclass(frozen=True)
 class PreparedImages:
-    """All that was asked for, in the engine and on the disk."""
+    """All of them, in the engine and on the disk."""
 
-    node: str  # the node image with all images of pods in it
+    node: str  # the node image, which contains all images of pods
     minio: str
     images: Mapping[str, ImageRef]
     tools: Tools
-    cached: bool  # nothing had to be made
+    cached: bool  # nothing was pulled or built
 
 
 class ImageProvider:
-    """Makes all images ready, once; a second process waits for the first and then finds them in the cache."""
+    """Prepares all images once; a second process waits for the first and then finds them in the cache."""
 
     def __init__(
         self,
@@ -84,37 +84,37 @@ class ImageProvider:
         if mirror:
             engine.trust(mirror.partition("/")[0])
         self._registry = Registry(engine, mirror or "")
-        self._kitchen = ImageBuilder(versions, recipes, cache)
+        self._builder = ImageBuilder(versions, recipes, cache)
 
     @cached_property
     def ready(self) -> PreparedImages:
-        """Everything, made ready now if it is not. Misconfigured where --images pull cannot be served."""
-        with self._alone():
-            return self._found() or self._made()
+        """Everything, pulled or built now if it is not cached. Misconfigured where --images pull is impossible."""
+        with self._locked():
+            return self._found() or self._prepare()
 
     def with_extras(self, names: Sequence[str]) -> PreparedImages:
-        """The same, with a node image that has further images in it; they are made now if they are not there."""
+        """The same, with further images in the node image, pulled or built now if they are not cached."""
         ready = self.ready
         for name in names:
-            with self._alone():
+            with self._locked():
                 ready = self._with(ready, self._versions.extras[name])
         return ready
 
     def program(self, name: str) -> Path:
-        """A program that is in no image, made now if it is not there. Misconfigured where it cannot be compiled."""
-        with self._alone():
+        """A program that is in no image, compiled now if it is not cached. Misconfigured where that is impossible."""
+        with self._locked():
             try:
-                self._kitchen.compile(self._versions.build_of(name))
+                self._builder.compile(self._versions.build_of(name))
             except Misconfigured as error:
-                raise Misconfigured(f"{name} comes in no image and has to be compiled: {error}") from error
-        return self._kitchen.program(name)
+                raise Misconfigured(f"{name} is in no image and must be compiled: {error}") from error
+        return self._builder.program(name)
 
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
+    def _locked(self) -> contextlib.AbstractContextManager[None]:
         waiting = partial(self._say, "images: waiting for another drillproof, which builds them")
         return Lock(self._cache / "images.lock").waiting(waiting)
 
     def prune(self) -> tuple[str, ...]:
-        """Remove the images and programs that earlier recipes made; return the images. What is in use stays."""
+        """Remove images and programs of earlier recipes, except those in use; return the images."""
         listed = self._engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").splitlines()
         removed = []
         for tag in (tag for tag in listed if not self._is_current(tag)):
@@ -135,26 +135,26 @@ class ImageProvider:
 
     @cached_property
     def _wanted(self) -> tuple[Image, ...]:
-        """Every image that may be pulled: the control plane's come inside the official node image."""
+        """Every image that may be pulled: the official node image contains the control plane's."""
         return tuple(image for image in self._versions.images.values() if not image.control_plane)
 
     @cached_property
     def _key(self) -> str:
         """Changes with anything that goes into the images, and with kubectl."""
         scripts = node_image.key(self._recipes / "node")
-        keys = [self._kitchen.image_key(image) for image in self._versions.images.values()]
-        keys.append(self._kitchen.build_key(self._versions.build_of("kubectl")))
+        keys = [self._builder.image_key(image) for image in self._versions.images.values()]
+        keys.append(self._builder.build_key(self._versions.build_of("kubectl")))
         return hashlib.sha256(json.dumps([scripts, keys]).encode()).hexdigest()[:16]
 
     def _record(self, source: str) -> Path:
         return self._cache / "ready" / f"{self._key}-{source}"
 
     def _tag(self, name: str, source: str) -> str:
-        """Our own name for an image in the engine; official names there are the user's."""
+        """Our tag of an image in the engine; official tags there are the user's."""
         return f"drillproof/{name}:{self._key}-{source}"
 
     def _found(self) -> PreparedImages | None:
-        """What an earlier call made ready, if all of it is still there."""
+        """What an earlier call prepared, if all of it still exists."""
         sources = {"auto": ("built", "pulled", "mixed"), "pull": ("pulled",), "build": ("built",)}[self._mode]
         for source in sources:
             record = self._record(source)
@@ -179,34 +179,34 @@ class ImageProvider:
         return self._engine.run("image", "inspect", "--format", "{{.Id}}", tag)
 
     def _extra(self, image: Image) -> str:
-        return f"{image.name}-{self._kitchen.image_key(image)}"
+        return f"{image.name}-{self._builder.image_key(image)}"
 
-    # ------------------------------------------------------------ making
+    # ------------------------------------------------------------ pulling and building
 
     def _with(self, ready: PreparedImages, image: Image) -> PreparedImages:
-        """`ready` with one more image in its node image, from the cache, pulled, or built."""
+        """`ready` with one more image in its node image: cached, pulled or built."""
         sources = {"auto": ("built", "pulled"), "pull": ("pulled",), "build": ("built",)}[self._mode]
         nodes = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in sources}
         source = next((source for source, node in nodes.items() if self._has(node)), "")
         if not source:
             source = self._add(ready.node, image, nodes)
-        made = self._id(self._tag(image.name, "official")) if source == "pulled" else self._kitchen.image_key(image)
+        made = self._id(self._tag(image.name, "official")) if source == "pulled" else self._builder.image_key(image)
         images = {**ready.images, image.name: ImageRef(image.ref, source, made)}
         return replace(ready, node=nodes[source], images=images)
 
     def _add(self, node: str, image: Image, into: Mapping[str, str]) -> str:
-        """Make of a node image one that has an image more, by the name that `into` has for the source; that source."""
+        """Build a node image with one more image, by the tag that `into` has for the source; return that source."""
         pulled = self._pull([image]) if "pulled" in into else {}
         source = "pulled" if pulled else "built"
         if not pulled:
-            ConcurrentBuild(self._kitchen, self._say).build([image])
-        self._say(f"images: putting {image.name} into the node image")
+            ConcurrentBuild(self._builder, self._say).build([image])
+        self._say(f"images: adding {image.name} to the node image")
         with self._work() as work:
-            write_archive(work / "images.tar", [self._picture(image, pulled, work)], architecture())
-            self._bakery.bake(node, work / "images.tar", into[source], self._versions.images["node"])
+            write_archive(work / "images.tar", [self._oci_image(image, pulled, work)], architecture())
+            self._node_images.bake(node, work / "images.tar", into[source], self._versions.images["node"])
         return source
 
-    def _made(self) -> PreparedImages:
+    def _prepare(self) -> PreparedImages:
         begun = time.monotonic()
         pulled = {} if self._mode == "build" else self._pull(self._wanted)
         missing = [image for image in self._wanted if image.name not in pulled]
@@ -214,14 +214,14 @@ class ImageProvider:
             missing += [image for image in self._versions.images.values() if image.control_plane]
         try:
             programs = [*([] if self._installed_kind() else ["kind"]), *([] if "node" in pulled else ["kubectl"])]
-            ConcurrentBuild(self._kitchen, self._say).build(missing, programs)
+            ConcurrentBuild(self._builder, self._say).build(missing, programs)
         except Misconfigured as error:
             raise Misconfigured(f"{error}{'' if self._mode == 'pull' else '; or use --images pull'}") from error
         source = "built" if not pulled else "mixed" if missing else "pulled"
-        images = {image.name: ImageRef(image.ref, "built", self._kitchen.image_key(image)) for image in missing}
+        images = {image.name: ImageRef(image.ref, "built", self._builder.image_key(image)) for image in missing}
         for name, tag in pulled.items():
             images[name] = ImageRef(self._versions.images[name].ref, "pulled", self._id(tag))
-        self._say("images: putting them into the node image")
+        self._say("images: building the node image")
         self._bake([self._versions.images[name] for name in images], pulled, source)
         tools = self._tools(self._record(source), pulled)
         listed = {name: vars(image) for name, image in images.items()}
@@ -230,18 +230,18 @@ class ImageProvider:
         return PreparedImages(self._tag("node", source), self._tag("minio", source), images, tools, cached=False)
 
     def _bake(self, images: Sequence[Image], pulled: Mapping[str, str], source: str) -> None:
-        """Bring MinIO's image and the node image, with all the others in it, into the engine."""
+        """Load MinIO's image and the node image, which contains all others, into the engine."""
         with self._work() as work:
-            pictures = {image.name: self._picture(image, pulled, work) for image in images}
-            self._load(pictures.pop("minio"), self._tag("minio", source), work)
-            node, base = pictures.pop("node"), pulled.get("node") or self._tag("node-base", source)
+            entries = {image.name: self._oci_image(image, pulled, work) for image in images}
+            self._load(entries.pop("minio"), self._tag("minio", source), work)
+            node, base = entries.pop("node"), pulled.get("node") or self._tag("node-base", source)
             if "node" not in pulled:
                 self._load(node, base, work)
-            write_archive(work / "images.tar", pictures.values(), architecture())
-            self._bakery.bake(base, work / "images.tar", self._tag("node", source), self._versions.images["node"])
+            write_archive(work / "images.tar", entries.values(), architecture())
+            self._node_images.bake(base, work / "images.tar", self._tag("node", source), self._versions.images["node"])
 
     @property
-    def _bakery(self) -> node_image.NodeImageBuilder:
+    def _node_images(self) -> node_image.NodeImageBuilder:
         return node_image.NodeImageBuilder(self._engine, self._recipes / "node", self._versions.kubernetes)
 
     @contextlib.contextmanager
@@ -250,32 +250,32 @@ class ImageProvider:
         with tempfile.TemporaryDirectory(dir=self._cache / "work") as folder:
             yield Path(folder)
 
-    def _picture(self, image: Image, pulled: Mapping[str, str], work: Path) -> OciImage:
+    def _oci_image(self, image: Image, pulled: Mapping[str, str], work: Path) -> OciImage:
         if image.name not in pulled:
-            picture = self._kitchen.picture(image)
+            oci = self._builder.oci_image(image)
         elif image.name == "node":
-            return OciImage((), ())  # used as it is, and looked into when it runs
+            return OciImage((), ())  # used unchanged, and checked when it runs
         else:
-            picture = self._registry.picture(image, pulled[image.name], work)
-        check_programs(image, picture)
-        return picture
+            oci = self._registry.oci_image(image, pulled[image.name], work)
+        check_programs(image, oci)
+        return oci
 
-    def _load(self, picture: OciImage, tag: str, work: Path) -> None:
-        write_archive(work / "load.tar", [replace(picture, names=(tag,))], architecture())
+    def _load(self, oci: OciImage, tag: str, work: Path) -> None:
+        write_archive(work / "load.tar", [replace(oci, names=(tag,))], architecture())
         self._engine.run("load", "--quiet", "--input", work / "load.tar", within_s=600)
 
     def _pull(self, wanted: Sequence[Image]) -> dict[str, str]:
-        """Every image that could be pulled, by name, with our tag for it."""
+        """Every image that could be pulled, by name, with our tag of it."""
         tags = {image.name: self._tag(image.name, "official") for image in wanted}
         missing = [image for image in wanted if not self._has(tags[image.name])]
         where = self._registry.mirror or "the official registries"
         if missing and not self._registry.answers(missing[0]):
             if self._mode == "pull":
                 raise Misconfigured(
-                    f"{where} cannot be reached; name a registry that mirrors them with --mirror HOST, "
-                    f"or let the images be built with --images auto"
+                    f"{where} cannot be reached; name a registry that mirrors them with --mirror HOST, or build the "
+                    "images with --images auto"
                 )
-            self._say(f"images: {where} cannot be reached, so they are built here, once")
+            self._say(f"images: {where} cannot be reached; building images locally (once, about 15 minutes)")
             return {}
 
         def pull(image: Image) -> str:
@@ -291,7 +291,7 @@ class ImageProvider:
             if self._mode == "pull":
                 ref = next(image.ref for image in missing if image.name == name)
                 raise Misconfigured(f"cannot pull {ref} from {where}: {why}")
-            self._say(f"images: {name} cannot be pulled, so it is built: {why}")
+            self._say(f"images: cannot pull {name}, building it: {why}")
         return {name: tag for name, tag in tags.items() if name not in failed}
 
     # ------------------------------------------------------------ programs on the host
@@ -299,16 +299,16 @@ class ImageProvider:
     def _tools(self, record: Path, pulled: Mapping[str, str]) -> Tools:
         shutil.rmtree(record, ignore_errors=True)
         record.mkdir(parents=True)
-        (record / "kind").symlink_to(self._installed_kind() or self._kitchen.program("kind"))
+        (record / "kind").symlink_to(self._installed_kind() or self._builder.program("kind"))
         for tool, image, inside in (("kubectl", "node", "/usr/bin/kubectl"), ("velero", "velero", "/velero")):
             if image in pulled:
                 self._take_out(pulled[image], inside, record / tool)
             else:
-                (record / tool).symlink_to(self._kitchen.program(tool))
+                (record / tool).symlink_to(self._builder.program(tool))
         return Tools(record / "kind", record / "kubectl", record / "velero")
 
     def _installed_kind(self) -> Path | None:
-        """The user's own kind, if it is of the pinned version. It comes in no image; without it, it is compiled."""
+        """The user's kind, if it has the pinned version; it is in no image, so otherwise it is compiled."""
         installed = shutil.which("kind")
         pinned = self._versions.go["kind"].pins["sigs.k8s.io/kind"]
         if installed and pinned in run([installed, "version"], check=False).stdout.split():
@@ -321,4 +321,4 @@ class ImageProvider:
             self._engine.run("cp", "--follow-link", f"{container}:{inside}", to)
         finally:
             self._engine.run("rm", "--force", container)
-        run([to, "--help"], within_s=30)  # it must run on this machine, too
+        run([to, "--help"], within_s=30)  # it must run on this machine

@@ -31,7 +31,7 @@ class Layer:
 
 
 class LayerWriter:
-    """Writes one layer; used as a context manager. Of two things by one name, the first stays."""
+    """Writes one layer; a context manager. Of two entries with one name, the first stays."""
 
     def __init__(self, path: Path, accounts: Mapping[str, int]) -> None:
         self._tar = tarfile.open(path, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 # closed by __exit__
@@ -49,11 +49,11 @@ class LayerWriter:
         self._tar.close()
 
     def package(self, deb: Path, exclude: Sequence[str]) -> None:
-        """The files of a Debian package, but for those that match `exclude`; its scripts do not run."""
+        """The files of a Debian package, except those that match `exclude`; its scripts do not run."""
         with tempfile.TemporaryFile() as unpacked:
             with spawn(["dpkg-deb", "--fsys-tarfile", deb], output=unpacked) as process:
                 if process.wait(600) != 0:
-                    raise OSError(f"{deb} is no Debian package")
+                    raise OSError(f"{deb} is not a Debian package")
             unpacked.seek(0)
             with tarfile.open(fileobj=unpacked) as tar:
                 for member in tar:
@@ -65,7 +65,7 @@ class LayerWriter:
                     self._add(member, tar.extractfile(member) if member.isreg() else None)
 
     def tree(self, root: Path, to: str, owner: str) -> None:
-        """All that lies below a folder of this machine, put below `to`; `owner` is an account of this layer."""
+        """Everything below a folder of this machine, below `to`; `owner` is an account of this layer."""
         for path in sorted(root.rglob("*")):
             inside = f"{to}/{path.relative_to(root)}"
             if path.is_dir():
@@ -74,7 +74,7 @@ class LayerWriter:
                 self.file(inside, path, path.stat().st_mode & 0o755, owner)
 
     def merge_usr(self) -> None:
-        """Make the top folders that are links into /usr."""
+        """The top folders that are links into /usr."""
         for top in MERGED:
             self.link(top, f"usr/{top}")
 
@@ -141,20 +141,20 @@ def digest_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class OciImage:
-    """One image of an archive: its names, its layers from the bottom up, and how it runs (Docker's own keys)."""
+    """One image of an archive: its names, its layers from the bottom up, and how it runs (Docker's keys)."""
 
     names: tuple[str, ...]
     layers: tuple[Layer, ...]
     config: Mapping[str, Json] = field(default_factory=dict)
 
 
-def write_archive(path: Path, pictures: Iterable[OciImage], architecture: str) -> None:
+def write_archive(path: Path, entries: Iterable[OciImage], architecture: str) -> None:
     """Write the images as one archive that `docker load` and `ctr images import` read; shared layers once."""
     manifest: list[Json] = []
     written: set[str] = set()
     with tarfile.open(path, "w") as tar:
-        for picture in pictures:
-            for layer in picture.layers:
+        for oci in entries:
+            for layer in oci.layers:
                 if layer.digest not in written:
                     written.add(layer.digest)
                     tar.add(layer.path, f"{layer.digest}.tar")
@@ -163,9 +163,9 @@ def write_archive(path: Path, pictures: Iterable[OciImage], architecture: str) -
                     "architecture": architecture,
                     "os": "linux",
                     "created": "1970-01-01T00:00:00Z",
-                    "config": picture.config,
-                    "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in picture.layers]},
-                    "history": [{"created_by": "drillproof"} for _ in picture.layers],
+                    "config": oci.config,
+                    "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in oci.layers]},
+                    "history": [{"created_by": "drillproof"} for _ in oci.layers],
                 },
                 sort_keys=True,
             ).encode()
@@ -175,8 +175,8 @@ def write_archive(path: Path, pictures: Iterable[OciImage], architecture: str) -
                 member = tarfile.TarInfo(name)
                 member.size = len(config)
                 tar.addfile(member, io.BytesIO(config))
-            layers: list[Json] = [f"{layer.digest}.tar" for layer in picture.layers]
-            manifest.append({"Config": name, "RepoTags": list(picture.names), "Layers": layers})
+            layers: list[Json] = [f"{layer.digest}.tar" for layer in oci.layers]
+            manifest.append({"Config": name, "RepoTags": list(oci.names), "Layers": layers})
         content = json.dumps(manifest).encode()
         member = tarfile.TarInfo("manifest.json")
         member.size = len(content)

@@ -1,4 +1,4 @@
-"""The node image: kind's own, with the images of all pods in it, unpacked. Nothing is loaded when a cluster starts."""
+"""The node image: kind's, with the images of all pods unpacked in it, so a cluster loads none at its start."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from harness.core.errors import Misconfigured, ToolFailed
 
 BAKE_WITHIN_S = 900
 LABEL = "drillproof"
-"""As on all else that drillproof makes, so that `gc` finds what a killed process left."""
+"""As on everything that drillproof creates, so that `gc` finds what a killed process left."""
 
 
 def key(scripts: Path) -> str:
-    """Changes with the scripts that make the node image."""
+    """Changes with the scripts that build the node image."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(scripts.glob("*.sh")))).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class NodeImageBuilder:
-    """Makes node images with the scripts of one folder."""
+    """Builds node images with the scripts of one folder."""
 
     engine: Engine
     scripts: Path
     kubernetes: str
 
     def bake(self, base: str, archive: Path, tag: str, image: Image) -> None:
-        """Make `tag` of the node image `base` and the images of `archive`. ToolFailed if a script fails."""
+        """Build `tag` from the node image `base` and the images of `archive`. ToolFailed if a script fails."""
         name = f"drillproof-bake-{tag.rpartition(':')[2]}"
         run = self.engine.run
         run("rm", "--force", "--volumes", name)  # of an earlier process that was killed
@@ -42,7 +42,7 @@ class NodeImageBuilder:
             run("cp", archive, f"{name}:/bake/images.tar", within_s=BAKE_WITHIN_S)
             run("exec", name, "bash", "/bake/setup.sh", self.kubernetes)
             run("exec", name, "bash", "/bake/bake.sh", "/bake/images.tar", within_s=BAKE_WITHIN_S)
-            # Without our label: every node made from the image would bear it.
+            # Without our label: every node created from the image would have it.
             changes = [f"ENTRYPOINT {json.dumps(image.entrypoint)}", "CMD []", f'LABEL {LABEL}=""']
             run("commit", *(f"--change={change}" for change in changes), name, tag, within_s=BAKE_WITHIN_S)
         finally:
@@ -54,6 +54,6 @@ class NodeImageBuilder:
                 self.engine.run("exec", container, "bash", "-c", f"command -v {program}")
             except ToolFailed as error:
                 raise Misconfigured(
-                    f"the image {image.ref} has no {program}, which the node image is made with; "
+                    f"the image {image.ref} has no {program}, which building the node image needs; "
                     f"pin a tag that has it, or use --images build"
                 ) from error

@@ -1,4 +1,4 @@
-"""How programs, layers and images are made from their recipes, and the key under which each is kept."""
+"""Builds programs, layers and images from their recipes, and keeps each under a key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.core.model import Json
 from harness.core.process import run, run_logged
 
 FORMAT = 1
-"""Raised when the way things are made changes, so that what was kept is made again."""
+"""Raised when the way of building changes, so that nothing cached is used any more."""
 
 COMPILE_WITHIN_S = 3600
 COPY_WITHIN_S = 1800
@@ -34,7 +34,7 @@ GO_ENV = {"CGO_ENABLED": "0", "GOGC": "400", "GOTOOLCHAIN": "local", "GOFLAGS": 
 
 @dataclass(frozen=True)
 class ImageBuilder:
-    """Makes things from `recipes` (clusters/images) and keeps what is finished below `cache`."""
+    """Builds from `recipes` (clusters/images) and keeps what is finished below `cache`."""
 
     versions: Versions
     recipes: Path
@@ -54,7 +54,7 @@ class ImageBuilder:
         return _key("go", architecture(), vars(build), files)
 
     def _in_no_image(self) -> set[str]:
-        """Packages whose programs are in no layer: a change of them is none of the images'."""
+        """Packages whose programs are in no layer: a change of them does not change the images."""
         used = {program for layer in self.versions.layers.values() for program in layer.programs.values()}
         return {
             package
@@ -88,17 +88,17 @@ class ImageBuilder:
         return Layer(path, sums.read_text(encoding="ascii")) if sums.exists() and path.exists() else None
 
     def log(self, name: str) -> Path:
-        """Where the making of `name` writes what it prints."""
+        """The log of building `name`."""
         return self.cache / "logs" / f"{name}.log"
 
     def is_compiled(self, build: GoBuild) -> bool:
-        """Whether the build's programs are there."""
+        """Whether the build's programs exist."""
         return (self.cache / "bin" / self.build_key(build)).is_dir()
 
-    # ------------------------------------------------------------ making
+    # ------------------------------------------------------------ building
 
     def compile(self, build: GoBuild) -> None:
-        """Compile the build's programs, unless they are there."""
+        """Compile the build's programs, unless they exist."""
         folder = self.cache / "bin" / self.build_key(build)
         if self.is_compiled(build):
             return
@@ -118,14 +118,14 @@ class ImageBuilder:
             (work / "bin").replace(folder)
 
     def download(self, build: GoBuild) -> None:
-        """Fetch the modules that the build needs, so that its compiler need not wait for them."""
+        """Fetch the modules that the build needs, so that its compiler does not wait for them."""
         if not self.is_compiled(build):
             argv = ["go", "list", "-deps", *build.programs.values()]
             folder = self.recipes / build.module
             run_logged(argv, self.log(f"modules-{build.name}"), within_s=COMPILE_WITHIN_S, env=GO_ENV, cwd=folder)
 
     def assemble(self, recipe: LayerRecipe) -> Layer:
-        """Make the layer, unless it is there. Its programs must have been compiled."""
+        """Build the layer, unless it exists. Its programs must have been compiled."""
         finished = self.layer(recipe)
         if finished:
             return finished
@@ -140,7 +140,7 @@ class ImageBuilder:
             (work / "sum").replace(path.with_suffix(".sha256"))
         return Layer(path, digest)
 
-    def picture(self, image: Image) -> OciImage:
+    def oci_image(self, image: Image) -> OciImage:
         """The image as an archive's entry; its layers must have been assembled."""
         layers = tuple(self.assemble(self.versions.layers[name]) for name in image.layers)
         env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **image.env}
@@ -186,20 +186,20 @@ class ImageBuilder:
             writer.file(name, file, 0o755 if Path("/", name).match(module["executable"]) else 0o644)
 
     def _unpacked(self, module: Mapping[str, str], work: Path) -> Path:
-        """What an archive holds that Maven fetches as it is set up on this machine, once its own command was run in it.
+        """The files of an archive that Maven fetches, after the recipe's command ran in it.
 
         Misconfigured if it is not what is pinned.
         """
         name, log = module["maven"], self.log(f"maven-{module['maven'].split(':')[1]}")
         if not shutil.which("mvn"):
             raise Misconfigured(
-                f"there is no mvn here: {name} comes by Maven; install it (Debian: apt-get install maven)"
+                f"mvn is not installed, and {name} comes from Maven; install it (Debian: apt-get install maven)"
             )
         argv = ["mvn", "--batch-mode", "dependency:copy", f"-Dartifact={name}", f"-DoutputDirectory={work / 'maven'}"]
         run_logged(argv, log, within_s=COPY_WITHIN_S)
         (file,) = (work / "maven").iterdir()
         if digest_of(file) != module["sha256"]:
-            raise Misconfigured(f"{name} is not what versions.toml pins: its sha256 is {digest_of(file)}")
+            raise Misconfigured(f"{name} differs from the pin in versions.toml: its sha256 is {digest_of(file)}")
         with tarfile.open(file) as tar:
             tar.extractall(work, filter="data")
         folder = work / module["from"]
@@ -208,7 +208,7 @@ class ImageBuilder:
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:
-        """A folder on the cache's own disk, so that what is finished can be moved into place in one step."""
+        """A folder on the cache's disk, so that a finished file can be moved into place in one step."""
         (self.cache / "work").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.cache / "work") as folder:
             yield Path(folder)
@@ -226,7 +226,7 @@ def ensure_go(module: Path) -> None:
     needed = wanted[1] if wanted else "1.25"
     advice = f"building needs Go {needed} or newer on PATH (https://go.dev/dl)"
     if not shutil.which("go"):
-        raise Misconfigured(f"there is no Go here: {advice}")
+        raise Misconfigured(f"Go is not installed: {advice}")
     found = run(["go", "env", "GOVERSION"], env={"GOTOOLCHAIN": "local"}).stdout.strip().removeprefix("go")
     if _numbers(found) < _numbers(needed):
         raise Misconfigured(f"Go {found} is too old: {advice}")

@@ -1,4 +1,4 @@
-"""The pull path: official images, from their own registries or from one that mirrors their names."""
+"""Pulls official images, from their own registries or from a mirror."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Registry:
     mirror: str = ""
 
     def answers(self, image: Image) -> bool:
-        """Whether the registry of `image` can be reached at all; found out in seconds."""
+        """Whether the registry of `image` can be reached; takes seconds."""
         proxies = self.engine.run("info", "--format", "{{.HTTPProxy}}{{.HTTPSProxy}}")
         if proxies:
-            return True  # the engine has a way that is not ours: only a pull will tell
+            return True  # the engine goes by a proxy, so only a pull shows it
         host, _, port = (self.mirror or image.ref).partition("/")[0].partition(":")
         try:
             with socket.create_connection((host, int(port or 443)), ANSWER_WITHIN_S):
@@ -37,18 +37,18 @@ class Registry:
             return False
 
     def address(self, image: Image) -> str:
-        """From where `image` is pulled."""
+        """The reference from which `image` is pulled."""
         return f"{self.mirror}/{image.ref.partition('/')[2]}" if self.mirror else image.ref
 
     def pull(self, image: Image, tag: str) -> None:
-        """Pull `image` and give it our own name `tag`. ToolFailed if the registry or the engine refuses."""
+        """Pull `image` and tag it `tag`. ToolFailed if the registry or the engine refuses."""
         address = self.address(image)
         self.engine.run("pull", "--quiet", address, within_s=PULL_WITHIN_S)
         self.engine.run("tag", address, tag)
         if self.mirror:
             self.engine.run("rmi", address)
 
-    def picture(self, image: Image, tag: str, into: Path) -> OciImage:
+    def oci_image(self, image: Image, tag: str, into: Path) -> OciImage:
         """A pulled image as an archive's entry, flattened to one layer below the folder `into`.
 
         One layer has no deletions of lower layers' files, which could not be kept inside another image.
@@ -63,16 +63,16 @@ class Registry:
         return OciImage((image.ref, *image.also), (Layer(path, digest_of(path)),), config)
 
 
-def check_programs(image: Image, picture: OciImage) -> None:
-    """Misconfigured unless every program that our manifests rely on is in the image."""
-    env = dict(entry.split("=", 1) for entry in _texts(picture.config.get("Env")))
+def check_programs(image: Image, oci: OciImage) -> None:
+    """Misconfigured unless the image has every program that our manifests need."""
+    env = dict(entry.split("=", 1) for entry in _texts(oci.config.get("Env")))
     folders = env.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":")
-    there = {name for layer in picture.layers for name in _programs_of(layer.path)}
+    there = {name for layer in oci.layers for name in _programs_of(layer.path)}
     for program in image.programs:
         places = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in folders]
         if not any(_merged(place) in there for place in places):
             raise Misconfigured(
-                f"the image {image.ref} has no {program}, which drillproof's manifests rely on (images.{image.name} "
+                f"the image {image.ref} has no {program}, which drillproof's manifests need (images.{image.name} "
                 f"in versions.toml); pin a tag that has it, or use --images build"
             )
 

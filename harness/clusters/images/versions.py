@@ -1,4 +1,4 @@
-"""What `clusters/versions.toml` says, checked key by key: every pin, and how each image is made."""
+"""Reads `clusters/versions.toml`, key by key: every pin, and how each image is built."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from harness.core.errors import Misconfigured
 from harness.core.toml import Keys
 
 FORMAT = 1
-"""The layout of the file that this module reads."""
+"""The format of the file."""
 
 Texts = tuple[str, ...]
 Table = Mapping[str, str]
 Value = TypeVar("Value")
 
 _MAVEN = {"maven", "sha256", "from", "run", "to", "owner"}
-"""What a layer says of an archive of Maven's: its coordinates, its sum, the folder in it, the command that is run there
-once, where it all goes, and whose it is."""
+"""A layer's archive from Maven: its coordinates, its hash, the folder in it, the command that runs there once, the
+destination and the owner."""
 
 
 @dataclass(frozen=True)
 class GoBuild:
-    """Programs compiled together from one Go module of ours."""
+    """Programs compiled together from one of our Go modules."""
 
     name: str
     module: str  # its folder below clusters/images
@@ -55,7 +55,7 @@ class LayerRecipe:
 
 @dataclass(frozen=True)
 class Image:
-    """One image under its official name. `programs` must be in it, wherever it came from."""
+    """One image under its official name. `programs` must be in it, whether pulled or built."""
 
     name: str
     ref: str
@@ -68,7 +68,7 @@ class Image:
     stop_signal: str = ""
     programs: Texts = ()
     node: bool = False  # pods use it
-    control_plane: bool = False  # part of the official node image; made only where that is made
+    control_plane: bool = False  # part of the official node image; built only with that
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Versions:
     go: Mapping[str, GoBuild]
     layers: Mapping[str, LayerRecipe]
     images: Mapping[str, Image]
-    extras: Mapping[str, Image] = field(default_factory=dict)  # made only where a deployment asks for them
+    extras: Mapping[str, Image] = field(default_factory=dict)  # pulled or built only for deployments that need them
 
     def build_of(self, program: str) -> GoBuild:
         """The Go build that makes `program`."""
@@ -177,7 +177,7 @@ def _accounts(keys: Keys) -> Mapping[str, int]:
 
 
 def _check(versions: Versions, path: Path) -> None:
-    """Everything that is named must be there."""
+    """Everything that is named must exist."""
     made = {program for build in versions.go.values() for program in build.programs}
     for layer in versions.layers.values():
         where = f"{path}: layers.{layer.name}"

@@ -141,8 +141,8 @@ class _Engine:
     def collect(self, into: Path) -> None:
         self.velero.collect(into)
 
-    def look_again(self, backup: str) -> None:
-        self.velero.look_again(backup)
+    def resync(self, backup: str) -> None:
+        self.velero.resync(backup)
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)

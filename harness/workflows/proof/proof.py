@@ -33,7 +33,7 @@ class Restorer(Protocol):
     def install(self) -> None:
         """Make the engine ready on the cluster."""
 
-    def look_again(self, backup: str) -> None:
+    def resync(self, backup: str) -> None:
         """Have it see what has come into its bucket; returns when it knows of the backup. TimedOut."""
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
@@ -150,7 +150,7 @@ class Proof:
         # Without an objective, as long as the slowest acceptable restore: 1 MB per second.
         within_s = self._parts.rto_s or timeouts.RESTORE_S + sum(copy.bytes_total for copy in backup.volumes) / 1e6
         try:
-            engine.look_again(backup.name)
+            engine.resync(backup.name)
             self._journal.mark("T4")
             report = engine.restore(name, backup.name, recorded.namespaces, within_s=within_s)
         except (ToolFailed, TimedOut) as error:

@@ -105,12 +105,8 @@ def of_chart(chart: Path, values: Iterable[Path], name: str, namespace: str) -> 
 
 
 def _kustomized(path: Path) -> bytes:
-    program = kubernetes.kubectl()
-    if program is None:
-        raise Misconfigured(
-            f"kubectl is not installed, and is needed to render {path}; install it, or run "
-            f'`kubectl kustomize {path} > rendered.yaml` elsewhere, and write manifests = "rendered.yaml"'
-        )
+    elsewhere = f'`kubectl kustomize {path} > rendered.yaml` elsewhere, and write manifests = "rendered.yaml"'
+    program = kubernetes.find_kubectl(f" and is needed to render {path}; or run {elsewhere}")
     return _rendered(path, [str(program), "kustomize", str(path)])
 
 

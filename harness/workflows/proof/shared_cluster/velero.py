@@ -92,8 +92,8 @@ class OwnVelero:
         here = self.cluster.permission.namespace
         until(lambda: velero_install.ready(kubectl, here), waited_for="Velero to be ready", within_s=READY_S)
 
-    def look_again(self, backup: str) -> None:
-        self.velero.look_again(backup)
+    def resync(self, backup: str) -> None:
+        self.velero.resync(backup)
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
         kubectl, here = self.cluster.api, f"--namespace={self.cluster.permission.namespace}"
