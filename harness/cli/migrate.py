@@ -85,12 +85,12 @@ def plan(move: Move, as_json: options.AsJson = False) -> int:
 
     looked = assembly.look(move.checked()).plan
     if as_json:
-        output.document({"fatal": list(looked.fatal), **asdict(looked)})
+        output.document(asdict(looked))
     else:
         typer.echo("\n".join(assembly.told(looked)))
-    for each in looked.fatal:
+    for each in looked.blockers:
         output.error(each, output.WRONG_USAGE)
-    return output.WRONG_USAGE if looked.fatal else 0
+    return output.WRONG_USAGE if looked.blockers else 0
 
 
 @options.command(

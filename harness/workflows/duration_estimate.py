@@ -1,4 +1,4 @@
-"""How long drills took before, by the journals of the runs in a folder; what was never seen is not guessed."""
+"""How long drills usually take, from the journals of past runs. No data, no estimate."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from harness.evidence import journal, run_directory
 from harness.workflows.drill.request import Options
 
 NEWEST = 20
-"""No more runs are looked at: older ones tell of another machine, or of another version."""
+"""The number of runs to read: older ones may come from another machine or version."""
 
 
 @dataclass(frozen=True)
 class DurationEstimate:
-    """What earlier drills of the same kind took. Nobody's word for anything but how long to wait."""
+    """What past drills of the same kind took."""
 
     runs: int = 0
-    steps_s: Mapping[str, float] = field(default_factory=dict)  # by step that ended: the median
+    steps_s: Mapping[str, float] = field(default_factory=dict)  # by step: the median
 
     def whole_s(self, steps: tuple[str, ...]) -> float | None:
-        """All of `steps` together; None if one of them never ended."""
+        """All of `steps` together; None if one of them was never completed."""
         return sum(self.steps_s[step] for step in steps) if set(steps) <= self.steps_s.keys() else None
 
 
 def estimate(options: Options) -> DurationEstimate:
-    """What the newest runs took that had the same scenario, strategy, engine, stores and size."""
+    """What the newest runs with the same scenario, strategy, engine, stores and size took."""
     alike = list(itertools.islice(_alike(options), NEWEST))
     took: dict[str, list[float]] = {}
     for run in alike:
@@ -60,7 +60,7 @@ def _is_alike(facts: Mapping[str, Json], options: Options) -> bool:
 
 
 def _steps(path: Path) -> Iterator[tuple[str, float]]:
-    """Each step that ended, as far as the journal can be read, with its seconds."""
+    """Each completed step with its seconds, as far as the journal is readable."""
     begun: dict[str, float] = {}
     with contextlib.suppress(Unreadable):
         for _, line in journal.json_lines(path):

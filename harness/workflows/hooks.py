@@ -1,4 +1,4 @@
-"""A user's own commands at the steps of a drill: `--before STEP=CMD` and `--after STEP=CMD`."""
+"""The user's commands at the steps of a run: `--before STEP=CMD` and `--after STEP=CMD`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Hook:
 
 
 def parse(when: str, texts: Sequence[str], steps: Sequence[str] = STEPS) -> tuple[Hook, ...]:
-    """Hooks from what the user typed; Misconfigured says which steps there are."""
+    """Hooks from the options. Misconfigured lists the valid steps."""
     hooks = []
     for text in texts:
         step, equals, command = text.partition("=")
@@ -31,6 +31,6 @@ def parse(when: str, texts: Sequence[str], steps: Sequence[str] = STEPS) -> tupl
 
 
 def run(hook: Hook, env: Mapping[str, str]) -> str:
-    """Run one hook and return what it printed. It is the user's own line, so the user's shell reads it."""
+    """Run one hook in a shell, and return its output."""
     output = process.run(["/bin/sh", "-c", hook.command], within_s=timeouts.HOOK_S, env=env)
     return (output.stdout + output.stderr).strip()

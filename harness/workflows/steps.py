@@ -1,4 +1,4 @@
-"""The steps of a drill or of a proof, one after the other, journaled, with the user's hooks around them."""
+"""Runs the steps of a workflow in order, with the user's hooks, and records each in the journal."""
 
 from __future__ import annotations
 
@@ -12,24 +12,21 @@ from harness.workflows import hooks
 
 
 class BrokeOff(HarnessError):
-    """The recovery failed, and the journal says so; there is nothing left to do."""
+    """The recovery failed, and the journal says so; no further step makes sense."""
 
 
 class Steps:
-    """Takes steps, and knows which one it is at."""
+    """Runs steps, and knows the current one."""
 
     def __init__(self, journal: Journal, hooks: Sequence[hooks.Hook], env: Mapping[str, str]) -> None:
-        """`env` is what the hooks find in their environment; it may become another one between two steps."""
+        """`env` is the environment of the hooks; it may change between steps."""
         self.now = ""
         self._journal = journal
         self._hooks = hooks
         self.env = env
 
     def take(self, actions: Mapping[str, Callable[[], None]]) -> None:
-        """Take all of them, in order, by their names. Whatever breaks is in the journal before this returns.
-
-        An interruption is raised again; no error is.
-        """
+        """Run all of them in order. Every error gets into the journal; only an interruption is raised."""
         try:
             for self.now, act in actions.items():
                 self._journal.append("step", step=self.now, phase="start")
@@ -46,9 +43,9 @@ class Steps:
             raise
 
     def fail(self, why: str, error: Exception | None = None, reasons: Sequence[Reason] = ()) -> NoReturn:
-        """The recovery failed at this step, and nothing that follows can be done.
+        """The recovery failed at this step, so no further step runs.
 
-        A TimedOut says why for machines; `reasons` do for a failure that is no error.
+        The reason codes are those of a TimedOut, or `reasons` for a failure that is no error.
         """
         objects: Sequence[str] = ()
         if isinstance(error, TimedOut):
@@ -57,7 +54,7 @@ class Steps:
         raise BrokeOff(why) from error
 
     def broke(self, error: BaseException) -> None:
-        """What was done itself is spoilt, and not the recovery."""
+        """Record an error of the drill itself, not of the recovery."""
         message = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else str(error)
         self._journal.append("error", type=type(error).__name__, message=message, step=self.now)
         if self.now:

@@ -392,7 +392,7 @@ WRONG = (
     (["--webhook-secret", "x", "--", "run"], "--webhook"),
     (["--prometheus", "/nowhere/x.prom", "--", "run"], "/nowhere"),
     (["--prometheus", "x.txt", "--", "run"], ".prom"),
-    (["--archive", "/", "--", "run"], "names no bucket"),
+    (["--archive", "/", "--", "run"], "NAME/PREFIX"),
     (["--folder", "/dev/null", "--", "run"], "--folder"),
 )
 

@@ -62,8 +62,8 @@ class TestPlan:
             ({"strategies": ["dumb"]}, "did you mean dump"),
             ({"engines": ["borg"]}, "unknown engine 'borg'"),
             ({"stores": ["redis"]}, "unknown store 'redis'"),
-            ({"repeat": 0}, "--repeat 0 drills nothing"),
-            ({"asked": DrillOptions(rate=0)}, "--rate 0 makes no ledger"),
+            ({"repeat": 0}, "--repeat .* 0"),
+            ({"asked": DrillOptions(rate=0)}, "--rate .* 0"),
             ({"asked": DrillOptions(size="huge")}, "unknown size 'huge'"),
         ],
     )

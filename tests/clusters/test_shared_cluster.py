@@ -110,7 +110,7 @@ def test_what_breaks_more_than_the_namespace_is_refused_with_the_reason() -> Non
     known = scenario.load(resources.scenarios())
     assert scenario.beyond(known["namespace_loss"]) == ""
     assert scenario.beyond(known["keys_deleted"]) == ""
-    assert "a cluster that may be thrown away" in scenario.beyond(known["cluster_lost"])
+    assert "destroy" in scenario.beyond(known["cluster_lost"])
     assert Reach.MACHINES.value in scenario.beyond(known["worker_lost"])
     assert Reach.BUCKET.value in scenario.beyond(known["pack_flipped"])
     assert Reach.TOOL.value in scenario.beyond(known["velero_killed_during_backup"])
@@ -124,7 +124,7 @@ def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
         name, needs = "strange", ()
 
     unbounded = scenario.Scenario(fault=Strange())  # type: ignore[arg-type] # as much of one as is asked
-    assert scenario.beyond(unbounded) == "strange does not say how far it reaches"
+    assert "strange" in scenario.beyond(unbounded)
 
 
 # ---------------------------------------------------------------- rights

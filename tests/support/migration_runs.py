@@ -51,7 +51,7 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
     ) -> Path:
         other.other, other.to = one, asked.target.namespace
         looked = assembly.Looked(*_inventories(one, other, asked), planned(one, other, asked))
-        assert looked.plan.fatal == ()
+        assert looked.plan.blockers == ()
         run = rundirs.create(tmp_path / "runs", "migrate", assembly._facts(asked, looked))
         journal = Journal(run / "journal.jsonl", Clock())
         journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))

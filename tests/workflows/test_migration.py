@@ -37,7 +37,7 @@ from harness.workflows.hooks import Hook
 from harness.workflows.migration import assembly, rollback
 from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET
 from harness.workflows.migration.quiesce import BY, WAS, Quiescer
-from harness.workflows.migration.request import Place, options
+from harness.workflows.migration.request import MigrationOptions, Place, options
 from harness.workloads.database_probe import DatabaseProbe
 
 # ---------------------------------------------------------------- the plan
@@ -45,17 +45,17 @@ from harness.workloads.database_probe import DatabaseProbe
 
 def test_a_plan_names_every_step_and_what_it_does_to_which_objects() -> None:
     made = planned(source(), target(), RENAMED)
-    assert made.fatal == ()
-    said = "\n".join(assembly.told(made))
-    for part in (
-        "freeze: shop of prod: deployment web is scaled to 0",
-        "freeze: shop of prod: cronjob nightly is suspended",
-        "freeze: shop of prod: fingerprint of mysql shop/db-0, container db (image mysql:9.7, port 3306)",
-        "backup: prod: a Backup in velero of the namespace shop, with 1 volumes (data of db-0) and 1 hooks",
-        "restore: new: the namespace shop-new is made, labelled drillproof.run",
-        "restore: new: storage class fast becomes slow",
+    assert made.blockers == ()
+    said = assembly.told(made)
+    for step, facts in (
+        ("freeze", ("shop of prod", "deployment web", "0")),
+        ("freeze", ("shop of prod", "cronjob nightly")),
+        ("freeze", ("mysql shop/db-0", "container db", "mysql:9.7")),
+        ("backup", ("prod", "velero", "shop", "data of db-0")),
+        ("restore", ("new", "shop-new", "drillproof.run")),
+        ("restore", ("new", "fast", "slow")),
     ):
-        assert part in said
+        assert [line for line in said if line.startswith(f"{step}: ") and all(fact in line for fact in facts)]
 
 
 def of(side: Side, kind: str) -> dict[str, Any]:
@@ -75,56 +75,56 @@ def unknown_kind(one: Side, other: Side) -> None:
     del other.kinds["widgets.example.org"]
 
 
-IN_THE_WAY: dict[str, tuple[Callable[[Side, Side], object], bool, str]] = {
-    "no such namespace": (lambda s, t: s.namespaces.clear(), True, "prod has no namespace shop"),
+IN_THE_WAY: dict[str, tuple[Callable[[Side, Side], object], bool, tuple[str, ...]]] = {
+    "no such namespace": (lambda s, t: s.namespaces.clear(), True, ("prod", "shop")),
     "one that is there": (
         lambda s, t: t.namespaces.update(shop=thing("Namespace", "shop")),
         True,
-        "new has a namespace shop already",
+        ("new", "shop"),
     ),
-    "the very same": (lambda s, t: setattr(t, "uid", "one"), True, "are the same namespace of the same cluster"),
+    "the very same": (lambda s, t: setattr(t, "uid", "one"), True, ("--to-namespace",)),
     "an older Kubernetes": (
         lambda s, t: setattr(t, "version", "v1.33.1"),
         False,
-        "the target runs an older Kubernetes",
+        ("v1.33.1",),
     ),
-    "no Velero": (lambda s, t: setattr(t, "uid", "bare"), True, "new has no Velero"),
-    "a class that is not there": (lambda s, t: t.wide.pop(1), True, "new has no storage class fast; map fast"),
+    "no Velero": (lambda s, t: setattr(t, "uid", "bare"), True, ("new", "Velero")),
+    "a class that is not there": (lambda s, t: t.wide.pop(1), True, ("new", "fast", "--storage-class")),
     "no room": (
         lambda s, t: of(s, "Pod")["spec"]["containers"][0].update(resources={"requests": {"cpu": "5"}}),
         True,
-        "cpu 5.00 requested, 4.00 free",
+        ("new", "cpu", "5.00", "4.00"),
     ),
     "no volume opted in": (
         lambda s, t: of(s, "Pod")["metadata"]["annotations"].clear(),
         True,
-        "no volume of shop of prod is asked to be copied",
+        ("shop of prod", "backup.velero.io/backup-volumes"),
     ),
     "one volume not opted in": (
         lambda s, t: held(s, {**pod("db-1"), "metadata": {"name": "db-1", "namespace": "shop"}}),
         False,
-        "data of the database db-1 is not copied: no annotation opts it in",
+        ("data of the database db-1",),
     ),
     "a hostPath volume": (
         lambda s, t: wide(s, "PersistentVolume").update(spec={"hostPath": {"path": "/data"}}),
         True,
-        "data of db-0 lies on a hostPath, which Velero does not copy",
+        ("data of db-0", "hostPath"),
     ),
     "a pod's hostPath": (
         lambda s, t: of(s, "Pod")["spec"]["volumes"].append({"name": "logs", "hostPath": {"path": "/var"}}),
         False,
-        "logs of db-0 lies on a hostPath; what is there stays behind",
+        ("logs of db-0", "hostPath"),
     ),
-    "a Secret that is not there": (lambda s, t: s.things["shop"].pop(2), True, "pods need the Secret db, which shop"),
+    "a Secret that is not there": (lambda s, t: s.things["shop"].pop(2), True, ("Secret db",)),
     "a Secret that is left out": (
         lambda s, t: of(s, "Secret")["metadata"].update(labels={"velero.io/exclude-from-backup": "true"}),
         True,
-        "keeps out of the backup",
+        ("Secret db", "velero.io/exclude-from-backup"),
     ),
     "a kind that the target does not know": (
         unknown_kind,
         True,
-        "new does not know kinds that shop of prod has: Widget.example.org",
+        ("new", "Widget.example.org"),
     ),
     "a ClusterRole that the target lacks": (
         lambda s, t: held(
@@ -137,42 +137,49 @@ IN_THE_WAY: dict[str, tuple[Callable[[Side, Side], object], bool, str]] = {
             ),
         ),
         True,
-        "new has no clusterrole editor, which shop of prod needs",
+        ("new", "clusterrole editor"),
     ),
     "an image to pull": (
         lambda s, t: wide(t, "Node")["status"].update(images=[]),
         False,
-        "new must pull images that none of its nodes has: docker.io/library/mysql:9.7",
+        ("new", "docker.io/library/mysql:9.7"),
     ),
     "a NodePort": (
         lambda s, t: held(s, thing("Service", "web", spec={"type": "NodePort"})),
         False,
-        "the Service web is a NodePort: it gets another port",
+        ("Service web", "NodePort"),
     ),
     "a writer that is not there": (
         lambda s, t: s.things["shop"].pop(3),
         True,
-        "--writer deployment/web: shop of prod has none such",
+        ("--writer deployment/web",),
     ),
     "frozen already": (
         lambda s, t: of(s, "Deployment")["metadata"].update(annotations={WAS: "2", BY: "run-1; back"}),
         True,
-        "deployment/web is frozen already, by run-1; back",
+        ("deployment/web", "run-1; back"),
     ),
 }
 
 
 @pytest.mark.parametrize("name", IN_THE_WAY)
 def test_what_is_in_the_way_is_named(name: str) -> None:
-    spoil, fatal, says = IN_THE_WAY[name]
+    spoil, blocks, facts = IN_THE_WAY[name]
     one, other = source(), target()
     spoil(one, other)
-    seen = [each for each in planned(one, other).hindrances if says in each.what]
-    assert [each.fatal for each in seen] == [fatal]
+    found = planned(one, other)
+    named, others = (found.blockers, found.warnings) if blocks else (found.warnings, found.blockers)
+    assert [each for each in named if all(fact in each for fact in facts)]
+    assert not [each for each in others if all(fact in each for fact in facts)]
 
 
 def test_nothing_is_in_the_way_of_a_plain_move() -> None:
-    assert planned(source(), target()).hindrances == ()
+    assert issues(source(), target()) == ()
+
+
+def issues(one: Side, other: Side, asked: MigrationOptions = OPTIONS) -> tuple[str, ...]:
+    found = planned(one, other, asked)
+    return (*found.blockers, *found.warnings)
 
 
 def test_an_address_with_the_old_namespace_in_it_is_named_where_that_changes() -> None:
@@ -180,55 +187,54 @@ def test_an_address_with_the_old_namespace_in_it_is_named_where_that_changes() -
     held(
         one, thing("ConfigMap", "web", data={"url": "mysql://db-0.db.shop.svc:3306/shop", "note": "workshop.shopping"})
     )
-    said = [each.what for each in planned(one, target(), RENAMED).hindrances]
-    assert said == [
-        "ConfigMap web names the namespace that is left (db-0.db.shop.svc); after the move that leads nowhere"
-    ]
-    assert planned(one, target()).hindrances == ()
+    (said,) = planned(one, target(), RENAMED).warnings
+    assert "ConfigMap web" in said
+    assert "(db-0.db.shop.svc)" in said
+    assert issues(one, target()) == ()
 
 
 def test_within_one_cluster_an_address_that_leads_back_to_the_source_makes_it_impossible() -> None:
     one, other = source(), source()
     other.namespaces.clear()
     within = replace(RENAMED, target=Place("prod", "shop-new"))
-    assert [each.what for each in planned(one, other, within).hindrances] == ["source and target are the same cluster"]
+    assert len(issues(one, other, within)) == len(planned(one, other, within).warnings) == 1
     held(
         one,
         thing("Service", "db"),
         thing("ConfigMap", "web", data={"url": "mysql://db-0.db.shop:3306/shop", "see": "www.the-best.shop"}),
     )
-    (said,) = planned(one, other, within).fatal
-    assert said.startswith("ConfigMap web names the namespace that is left (db-0.db.shop, www.the-best.shop); within ")
+    (said,) = planned(one, other, within).blockers
+    assert "ConfigMap web" in said
+    assert "(db-0.db.shop, www.the-best.shop)" in said
     of(one, "ConfigMap")["data"].pop("url")
-    assert planned(one, other, within).fatal == ()
+    assert planned(one, other, within).blockers == ()
 
 
 def test_an_address_in_a_secret_is_seen() -> None:
     one = source()
     url = base64.b64encode(b"mysql://web:x@db.shop.svc.cluster.local/shop").decode()
     held(one, thing("Secret", "web", data={"url": url}))
-    said = [each.what for each in planned(one, target(), RENAMED).hindrances]
-    assert said == [
-        "Secret web names the namespace that is left (db.shop.svc.cluster.local); after the move that leads nowhere"
-    ]
+    (said,) = planned(one, target(), RENAMED).warnings
+    assert "Secret web" in said
+    assert "(db.shop.svc.cluster.local)" in said
 
 
 def test_nobody_writes_is_no_plan() -> None:
-    assert planned(source(), target(), replace(OPTIONS, writers=())).fatal == (
-        "nothing says who writes: name writers with --writer, or a command with --quiesce",
-    )
+    (said,) = planned(source(), target(), replace(OPTIONS, writers=())).blockers
+    assert "--writer" in said
+    assert "--quiesce" in said
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ({"namespace": "No"}, "names no namespace"),
+        ({"namespace": "No"}, "--namespace .*'No'"),
         ({"storage_classes": ["fast"]}, "write OLD=NEW"),
         ({"writers": ["pod/x"]}, "write KIND/NAME"),
         ({"quiesce": "true"}, "--resume"),
         ({"kubeconfig": Path("/nowhere")}, "no kubeconfig"),
-        ({"target": "c"}, "allows no migration from or to c; `migrate` lists: a, b"),
-        ({"config": Path("/nowhere")}, "no file /nowhere allows any migration"),
+        ({"target": "c"}, "migration from or to c.* a, b"),
+        ({"config": Path("/nowhere")}, "no file /nowhere"),
     ],
 )
 def test_a_word_that_makes_no_sense_is_refused(tmp_path: Path, words: dict[str, Any], says: str) -> None:
@@ -378,7 +384,7 @@ def test_a_writer_is_stopped_once_its_last_pod_is_gone(
         return json.dumps({"items": [writer]})
 
     quiescer = Quiescer(kubectl, "shop", lambda _: None)
-    with pytest.raises(TimedOut, match="1 of its pods are there"):
+    with pytest.raises(TimedOut, match="1 of its pods"):
         quiescer.quiesce(("deployment/web",), "", "run")
     pods.clear()
     assert quiescer.quiesce(("deployment/web",), "", "run") == {"deployment/web": "2"}
@@ -387,7 +393,7 @@ def test_a_writer_is_stopped_once_its_last_pod_is_gone(
 def test_a_writer_of_which_nobody_can_say_its_pods_is_not_called_stopped() -> None:
     writer = thing("Deployment", "web", "apps/v1", spec={"replicas": 2, "selector": {}})
     quiescer = Quiescer(lambda *_, **__: json.dumps({"items": [writer]}), "shop", lambda _: None)
-    with pytest.raises(HarnessError, match="deployment/web selects no pods"):
+    with pytest.raises(HarnessError, match="deployment/web"):
         quiescer.quiesce(("deployment/web",), "", "run")
 
 
@@ -541,7 +547,7 @@ def test_the_way_back_removes_the_target_and_lets_the_source_go(move: Callable[.
     assert other.deleted == ["shop-new"]
     assert of(one, "Deployment")["spec"]["replicas"] == 2
     assert WAS not in of(one, "Deployment")["metadata"]["annotations"]
-    assert said[-1] == "shop of prod: mysql shop/db-0 took a write, so mysql does"
+    assert said[-1].startswith("shop of prod: mysql shop/db-0 ")
 
 
 def test_a_namespace_that_does_not_go_is_not_said_to_be_removed(
@@ -551,7 +557,7 @@ def test_a_namespace_that_does_not_go_is_not_said_to_be_removed(
     one, other = source(), target()
     run = move(one, other)
     other.lingers = True
-    with pytest.raises(TimedOut, match="the namespace shop-new of new to be gone"):
+    with pytest.raises(TimedOut, match="shop-new of new"):
         go_back(run, one, other)
     assert of(one, "Deployment")["spec"]["replicas"] == 0
 
@@ -581,7 +587,7 @@ def test_a_namespace_that_this_run_did_not_make_is_left_alone(move: Callable[...
     one, other = source(), target()
     run = move(one, other)
     other.namespaces["shop-new"]["metadata"]["labels"]["drillproof.run"] = "another"
-    assert "not made by this run" in go_back(run, one, other)[0]
+    assert "did not create" in go_back(run, one, other)[0]
     assert other.deleted == []
 
 
@@ -592,7 +598,7 @@ def test_a_source_that_takes_no_write_is_no_way_back(
     one, other = source(), target()
     run = move(one, other)
     one.fails = "probe"
-    with pytest.raises(HarnessError, match="to take a write in mysql"):
+    with pytest.raises(HarnessError, match=r"shop of prod .* mysql"):
         go_back(run, one, other)
 
 
@@ -613,7 +619,7 @@ def test_only_a_move_that_passed_is_started(
     kubeconfig = tmp_path / "config"
     kubeconfig.touch()
     assert main(["migrate", "start", str(run), "--kubeconfig", str(kubeconfig)]) == 64
-    assert "came to FAIL, so its target is not let go" in capsys.readouterr().err
+    assert "drillproof migrate back" in capsys.readouterr().err
 
 
 def test_a_drill_is_no_move(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,8 +74,8 @@ SCENARIO = Scenario(secondary_faults=(SecondaryFault(DamageObjects("part", "PART
 @pytest.mark.parametrize(
     ("part", "engine", "says"),
     [
-        ("locks", "velero-kopia", r"odd cannot be with velero-kopia, .* no locks \(part-missing\); .* velero-restic$"),
-        ("pakcs", "velero-restic", r"odd cannot be with velero-restic, .* no pakcs \(part-missing\); .* none$"),
+        ("locks", "velero-kopia", r"odd .* velero-kopia, .* no locks \(part-missing\); .* velero-restic$"),
+        ("pakcs", "velero-restic", r"odd .* velero-restic, .* no pakcs \(part-missing\); .* none$"),
     ],
 )
 def test_a_scenario_that_the_engine_has_no_like_of_is_refused(
@@ -107,5 +107,5 @@ def test_a_scenario_is_drilled_with_the_stores_that_its_faults_need(tmp_path: Pa
 
 
 def test_a_scenario_that_makes_no_sense_with_a_strategy_says_with_which_it_does() -> None:
-    with pytest.raises(Misconfigured, match="hook_fails makes no sense with the strategy files; it does with: dump, p"):
+    with pytest.raises(Misconfigured, match=r"hook_fails .* strategy files; .*: dump, p"):
         request.options(["hook_fails"], strategy="files")

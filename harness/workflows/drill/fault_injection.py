@@ -1,4 +1,4 @@
-"""What a scenario breaks: it is struck, seen to be broken, and taken away again."""
+"""Injects the faults of a scenario, sees the damage, and undoes them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from harness.workflows.steps import Steps
 
 
 class FaultInjector:
-    """All that one drill breaks. `target` says what there is to break, at the moment at which it is asked."""
+    """The faults of one drill. `target` returns what they act on, at the time of the call."""
 
     def __init__(
         self, journal: Journal, steps: Steps, secondary_faults: Sequence[SecondaryFault], target: Callable[[], Target]
     ) -> None:
-        """Nothing is broken yet."""
+        """Injects nothing yet."""
         self._journal = journal
         self._steps = steps
         self._secondary_faults = secondary_faults
         self._target = target
         self._injected: set[str] = set()
         self.lost: set[str] = set()
-        """The claims whose volumes are gone."""
+        """The claims whose volumes are lost."""
 
     def inject(self, fault: Fault) -> None:
-        """Break something, and see that it is broken. FaultHadNoEffect if it is not."""
+        """Inject a fault, and see its damage. FaultHadNoEffect if there is none."""
         target = self._target()
         target = replace(target, volumes_before=target.cluster.volumes(target.namespace))
         self._injected.add(fault.name)
@@ -41,27 +41,27 @@ class FaultInjector:
             self._journal.append("fault", name=fault.name, phase="injected", step=self._steps.now)
             damage = fault.damage(target)
         except (ToolFailed, TimedOut) as error:
-            # Beside a restore such a failure would be taken for the recovery's own.
+            # During a restore this error would look like one of the recovery.
             raise FaultHadNoEffect(f"{fault.name}: {error}") from error
         if not damage:
-            raise FaultHadNoEffect(f"{fault.name} was injected, and nothing is gone")
+            raise FaultHadNoEffect(f"{fault.name} was injected without any damage")
         self._journal.append("damage", fault=fault.name, what=dict(damage))
         self.lost.update(lost_claims(damage))
 
     def undo(self, fault: Fault) -> None:
-        """Take it away."""
+        """Undo a fault, but not its damage."""
         fault.undo(self._target())
         self._journal.append("fault", name=fault.name, phase="undone", step=self._steps.now)
 
     def inject_at(self, step: str) -> bool:
-        """Break what is to break at a step; whether anything was."""
+        """Inject the secondary faults of a step; whether there are any."""
         faults = [each.fault for each in self._at(step)]
         for fault in faults:
             self.inject(fault)
         return bool(faults)
 
     def undo_at(self, step: str) -> None:
-        """Take away what struck at a step. Where that fails the drill is spoilt, and the rest is taken away still."""
+        """Undo the secondary faults of a step: all of them, also if one fails, which is an error of the drill."""
         for each in self._at(step):
             if each.fault.name in self._injected:
                 try:
@@ -70,7 +70,7 @@ class FaultInjector:
                     self._steps.broke(error)
 
     def during(self, step: str, mark: str, act: Callable[[], ToolReport]) -> ToolReport:
-        """The tool's part of a step, marked when it is asked for, with the troubles that the scenario has for it."""
+        """Let the tool `act`, with the secondary faults of this step; sets the mark when it starts."""
         secondary_faults = self._at(step)
         others = [partial(self.inject, each.fault) for each in secondary_faults if each.during]
         try:

@@ -1,4 +1,4 @@
-"""Logging in to the services, and how it gets into the journal. Decides nothing."""
+"""Logs in to the services, and records the results. Decides nothing."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from harness.evidence.journal import Journal
 
 
 class Logins:
-    """Logs in to every service. Tokens are kept in memory only: whoever has one can use it."""
+    """Logs in to every service. Tokens stay in memory: anyone who has one can use it."""
 
     def __init__(self, journal: Journal) -> None:
-        """No token is there yet."""
+        """There is no token yet."""
         self._journal = journal
         self._tokens: dict[str, str] = {}
 
     def note(self, when: str, services: Sequence[Service], *, within_s: float) -> None:
-        """Note what came of it, `before` the fault or `after` the restore.
+        """Record the result, `before` the fault or `after` the restore.
 
-        A service that was started just now is asked again until it gives a token, or the time is up.
+        A service may have just started: it is asked again until it issues a token, or the time is up.
         """
 
         def note(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""What a drill reads from the members, and how it gets into the journal. Decides nothing."""
+"""Reads the members of the stores, and records what they show. Decides nothing."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Observer:
         self.members = members(stores)
 
     def all_healthy(self) -> tuple[Health, ...]:
-        """The health of every member if all are well; else NotYet, naming those that are not."""
+        """The health of every member if all are healthy; otherwise NotYet, with those that are not."""
         return all_healthy(self.members)
 
     def healths(self, when: str, *, within_s: float) -> None:
-        """Note the health of every member, `before` the fault or `after` the restore.
+        """Record the health of every member, `before` the fault or `after` the restore.
 
-        Writes go on, so a member may lag for a moment: they are asked until all are well, or the time is up.
+        Writes continue, so a member may lag for a moment: this asks until all are healthy, or the time is up.
         """
         try:
             healths = wait.until(self.all_healthy, waited_for="all members to be healthy", within_s=within_s)
@@ -53,11 +53,11 @@ class Observer:
             self._journal.append("health", when=when, store=member.store.name, member=member.name, **asdict(health))
 
     def volumes(self, when: str, volumes: Sequence[Volume]) -> None:
-        """Note which claims there are and what they are bound to."""
+        """Record the claims and what they are bound to."""
         self._journal.append("volumes", when=when, volumes=[asdict(volume) for volume in volumes])
 
     def digests(self, when: str) -> None:
-        """Read and note the digest of every member; one that cannot be read is noted as `unread` or `corrupt`."""
+        """Record the digest of every member; as `unread` or `corrupt` if it cannot be read."""
 
         def digest(member: Member) -> None:
             read = member.store.digest(member.name)
@@ -68,7 +68,7 @@ class Observer:
         self._attempt("digest", digest)
 
     def indexes(self) -> None:
-        """Hold the indexes of every member that has some against their tables, and note what came of it."""
+        """Compare the indexes of every member with their tables, and record the result."""
 
         def indexes(member: Member) -> None:
             if isinstance(member.store, Indexed):
@@ -78,7 +78,7 @@ class Observer:
         self._attempt("indexes", indexes)
 
     def survivors(self) -> None:
-        """Write down the ledger and its accounts as every member shows them, and note each file's fingerprint."""
+        """Save the ledger and its accounts as every member shows them, and record each file's hash."""
 
         def survivors(member: Member) -> None:
             path = self._run / "ledger" / f"{member.store.name}@{member.name}.jsonl"
@@ -94,7 +94,7 @@ class Observer:
         self._attempt("balances", balances)
 
     def source(self, stores: Sequence[Datastore]) -> None:
-        """Note the health of every member of stores that were left running elsewhere, and the newest write there."""
+        """Record the health and the newest write of every member of the stores that keep running elsewhere."""
 
         def look(member: Member) -> None:
             health = _health(member)
@@ -106,14 +106,14 @@ class Observer:
         self._attempt("source", look, members(stores))
 
     def file(self, path: Path, sha256: str) -> None:
-        """Note the fingerprint of a finished file of the run directory."""
+        """Record the hash of a finished file of the run directory."""
         self._journal.append("file", name=path.name, sha256=sha256)
 
     def first_reads(self, newest: Callable[[str], int]) -> None:
-        """Return once every member has shown a row of the ledger that is truly one of ours.
+        """Return as soon as every member has shown a row of the ledger that the drill wrote.
 
-        `newest` gives the number of the newest write to a store. The whole ledger is judged later;
-        this is the moment at which a client would first have read something right.
+        `newest` returns the number of the newest write to a store. The checks read the whole ledger later; this is the
+        moment of the first correct read by a client.
         """
 
         def correct(member: Member) -> None:
@@ -121,7 +121,7 @@ class Observer:
             if row is None:
                 raise wait.NotYet("an empty ledger")
             if not (1 <= row.n <= newest(member.store.name) and row.value.startswith(f"{row.n}-")):
-                raise wait.NotYet(f"a row that nobody wrote: {row}")
+                raise wait.NotYet(f"a row that the drill did not write: {row}")
 
         def until_correct(member: Member) -> None:
             what = f"a correct read from {member.name}"
@@ -165,9 +165,9 @@ def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:
 
 
 def all_healthy(asked: Sequence[Member]) -> tuple[Health, ...]:
-    """The health of every one of these members if all are well; else NotYet, naming the first of each store.
+    """The health of all these members if all are healthy; otherwise NotYet, with the first unhealthy one of each store.
 
-    Whom one of its store keeps waiting is not asked: each question is a process, on a machine that is busy recovering.
+    The members after that one are not asked: each question is a process, on a machine that is busy recovering.
     """
     stores = [tuple(group) for _, group in groupby(asked, key=lambda member: member.store.name)]
     told = [each for store in parallel.for_each(stores, _up_to_the_first_unwell) for each in store]
@@ -197,7 +197,7 @@ def _health(member: Member) -> Health:
 
 
 def _ask(read: Callable[[], T]) -> T:
-    """Read from a member that may not answer yet, in whatever way its driver says so."""
+    """Read from a member; any error of its driver may mean that it does not answer yet."""
     try:
         return read()
     except wait.NotYet:

@@ -1,4 +1,4 @@
-"""What a user asked for, checked word by word before anything is started."""
+"""The options of drills, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from harness.workloads.application import Application
 from harness.workloads.dataset.schema import SIZES
 
 MAX_RATE = 1000
-"""Writes a second; one client writes to each store, and waits for each answer."""
+"""Writes per second: one client writes to each store, and waits for each answer."""
 
 ENGINES = {f"velero-{uploader}": frozenset(parts) for uploader, parts in LAYOUTS.items()}
-"""What takes and restores backups, each with the parts that its repositories have."""
+"""The backup engines, each with the parts of its repositories."""
 
 
 def options(
@@ -46,23 +46,22 @@ def options(
     rate: float = 20.0,
     application: Application | None = None,
 ) -> tuple[Options, ...]:
-    """What to drill, one for each scenario named. Misconfigured for the first word that makes no sense.
+    """The options of one drill for each scenario named. Misconfigured for the first invalid option.
 
-    `folder` holds the scenarios, `application` is what they strike (default: our own).
-    What is not said is as the scenario has it.
+    `folder` has the scenarios; `application` is what they break (default: custos). The scenario has the defaults.
     """
     asked = []
     known, fixtures = (application.stores, application.fixtures) if application else (STORES, resources.fixtures())
     brought = application.by_manifests if application else None
     if brought and size != "small":
-        raise Misconfigured(f"--size {size} is of drillproof's own known data; {brought.name} has its own")
+        raise Misconfigured(f"--size {size} applies to generated data; {brought.name} has its own data")
     for found in scenarios(names, scenario.load(folder or resources.scenarios(), known)):
         _is_not_of_ours(found, known)
         each = _with_objectives(found, brought.objectives) if brought else found
         chosen = choose_all("store", stores, known) or each.stores
         chosen_engine = choose("engine", engine or each.engine, ENGINES)
         for fault in each.faults:
-            _can_strike(fault, each.name, chosen, chosen_engine, known)
+            _require_targets(fault, each.name, chosen, chosen_engine, known)
         asked.append(
             Options(
                 scenario=each,
@@ -90,17 +89,16 @@ def options(
 
 
 def _is_not_of_ours(each: Scenario, known: Sequence[str]) -> None:
-    """Misconfigured for a disaster that strikes a store as our own deployment has it, where others are drilled."""
+    """Misconfigured for a scenario that breaks a store of custos, if another application is drilled."""
     needed = {need for fault in each.faults for need in fault.needs} | set(each.stores)
     if ours := sorted(needed & (set(STORES) - set(known))):
         raise Misconfigured(
-            f"{each.name} strikes {', '.join(ours)} as drillproof's own deployment has it, and cannot strike "
-            f"{', '.join(known)}"
+            f"{each.name} breaks {', '.join(ours)} of drillproof's own deployment, and cannot break {', '.join(known)}"
         )
 
 
 def _with_objectives(each: Scenario, own: Objectives) -> Scenario:
-    """A scenario with the objectives that the application has; a bad recovery that must be noticed has none."""
+    """A scenario with the objectives of the application; a detection scenario has none."""
     if each.expected_findings:
         return each
     said = {name: limit for name, limit in asdict(own).items() if limit is not None}
@@ -111,34 +109,34 @@ def _strategy(each: Scenario, word: str, known: Iterable[str]) -> str:
     chosen = choose("strategy", word, known)
     if each.strategies and chosen not in each.strategies:
         raise Misconfigured(
-            f"{each.name} makes no sense with the strategy {chosen}; it does with: {', '.join(each.strategies)}"
+            f"{each.name} does not support the strategy {chosen}; it supports: {', '.join(each.strategies)}"
         )
     return chosen
 
 
 def at_least_once(repeat: int) -> int:
-    """How often each drill is made."""
+    """How often each drill runs. Misconfigured below 1."""
     if repeat < 1:
-        raise Misconfigured(f"--repeat {repeat} drills nothing; say how often, 1 or more")
+        raise Misconfigured(f"--repeat must be at least 1, not {repeat}")
     return repeat
 
 
 def _rate(per_s: float) -> float:
     if not 1 <= per_s <= MAX_RATE:
-        raise Misconfigured(f"--rate {per_s:g} makes no ledger; say how many writes a second, from 1 to {MAX_RATE}")
+        raise Misconfigured(f"--rate must be between 1 and {MAX_RATE} writes per second, not {per_s:g}")
     return per_s
 
 
-def _can_strike(fault: Fault, scenario: str, stores: Sequence[str], engine: str, known: Sequence[str]) -> None:
-    """Misconfigured, with what it lacks, if the fault would find nothing to strike."""
+def _require_targets(fault: Fault, scenario: str, stores: Sequence[str], engine: str, known: Sequence[str]) -> None:
+    """Misconfigured if what the fault breaks is not part of the drill."""
     lacking = set(fault.needs) - set(stores) - ENGINES[engine]
     if needed := sorted(lacking & set(known)):
         raise Misconfigured(f"{scenario} needs {', '.join(needed)} ({fault.name}); add it to --stores")
     if lacking:
         others = ", ".join(name for name, parts in ENGINES.items() if lacking <= parts) or "none"
         raise Misconfigured(
-            f"{scenario} cannot be with {engine}, whose repository has no {', '.join(sorted(lacking))} ({fault.name}); "
-            f"engines that can: {others}"
+            f"{scenario} is impossible with {engine}, whose repository has no {', '.join(sorted(lacking))} "
+            f"({fault.name}); possible with: {others}"
         )
 
 
@@ -151,10 +149,10 @@ def _hooks(when: str, texts: Sequence[str]) -> tuple[hooks.Hook, ...]:
 
 
 def scenarios(names: Sequence[str], known: dict[str, Scenario]) -> tuple[Scenario, ...]:
-    """The scenarios named; with no name the default drill, or the only one there is."""
+    """The scenarios named; without a name the default one, or the only one."""
     default = [name for name, each in known.items() if each.default or len(known) == 1]
     if not names and len(default) != 1:
-        raise Misconfigured(f"say which scenario; known: {', '.join(known) or 'none'}")
+        raise Misconfigured(f"name a scenario; known: {', '.join(known) or 'none'}")
     return tuple(known[choose("scenario", name, known)] for name in dict.fromkeys(names or default))
 
 
@@ -166,7 +164,7 @@ def strategies(fixtures: Path, stores: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Options:
-    """One drill as the user wants it; all words checked already (see `harness.workflows.drill.request`)."""
+    """The options of one drill, checked."""
 
     scenario: Scenario
     stores: tuple[str, ...]
@@ -186,7 +184,7 @@ class Options:
 
     @property
     def way(self) -> str:
-        """The strategy as runs are told apart by it: with the name of what is deployed, if that is ours and another."""
+        """The strategy that identifies the series; with the namespace of a deployment that is not the default one."""
         if self.application and self.application.services:
             return f"{self.strategy} of {self.application.namespace}"
         return self.strategy

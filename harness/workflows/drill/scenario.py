@@ -1,4 +1,4 @@
-"""A scenario: a disaster as data. Scenario files are found by their file names, nothing else is."""
+"""A scenario: a disaster as data. Scenario files are found by their names, without registration."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class SecondaryFault:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One disaster. Its name is its file's name, its summary the file's docstring.
+    """One disaster. Its name is the file name, its summary the docstring of the file.
 
-    With no `expected_findings` all must be recovered within the objectives. Else the backup or the restore is bad:
-    each of these must be found, and a drill in which everything looks green fails. With no `fault` the drill ends once
-    the backup was taken and looked at.
+    Without `expected_findings` everything must be recovered within the objectives. With them it is a detection: the
+    backup or the restore is bad on purpose, and the drill fails unless all of them are found. Without a `fault` the
+    drill ends after the backup and its inspection.
     """
 
     fault: Fault | None = None
@@ -45,44 +45,44 @@ class Scenario:
     plan: Plan = field(default_factory=Plan)
     expected_findings: tuple[ExpectedFinding, ...] = ()
     objectives: Objectives = field(default_factory=Objectives)
-    stores: tuple[str, ...] = ()  # none named: those that its faults need; all, if they need none
+    stores: tuple[str, ...] = ()  # default: those that its faults need, or all
     strategy: str = "dump"
-    strategies: tuple[str, ...] = ()  # those with which it makes sense; none named: all
+    strategies: tuple[str, ...] = ()  # those that it supports; default: all
     engine: str = "velero-restic"
-    default: bool = False  # whether it is the drill for who names none
+    default: bool = False  # runs if no scenario is named
     name: str = field(default="", compare=False)
     summary: str = field(default="", compare=False)
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The steps of its drill."""
+        """Its steps."""
         return STEPS if self.fault else STEPS[: STEPS.index("break")]
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """All that breaks: the disaster first."""
+        """All faults, the disaster first."""
         return (*((self.fault,) if self.fault else ()), *(secondary.fault for secondary in self.secondary_faults))
 
 
 def beyond(scenario: Scenario) -> str:
-    """Why it cannot be where only one namespace is the drill's own; "" if it can."""
+    """Why it is impossible on a shared cluster, where the drill has only one namespace; "" if it is possible."""
     plan = scenario.plan
     reasons = {
-        "it needs a cluster that may be thrown away": plan.new_cluster,
+        "it needs a cluster that it may destroy": plan.new_cluster,
         "it needs a second cluster": plan.move,
-        "it turns a whole bucket back": plan.rewind,
+        "it rewinds a whole bucket": plan.rewind,
     }
     said = [reason for reason, is_so in reasons.items() if is_so]
     for fault in scenario.faults:
         if not isinstance(fault, Bounded):
-            said.append(f"{fault.name} does not say how far it reaches")
+            said.append(f"{fault.name} does not declare its reach")
         elif fault.reach is not Reach.NAMESPACE:
             said.append(f"{fault.name} breaks {fault.reach.value}")
     return "; ".join(said)
 
 
 def facts(scenario: Scenario) -> dict[str, Json]:
-    """What a scenario is, as run.json says it and checks read it."""
+    """A scenario as run.json has it, for the checks."""
     struck = [(secondary.fault.name, secondary.step) for secondary in scenario.secondary_faults]
     if scenario.fault:
         struck.insert(0, (scenario.fault.name, "break"))
@@ -100,15 +100,15 @@ def _fields(expected: ExpectedFinding) -> Json:
 
 
 def names(folder: Path) -> tuple[str, ...]:
-    """The names of a folder's scenarios, by its files; none of them is loaded."""
+    """The names of a folder's scenarios; loads none of them."""
     stems = sorted(file.stem for file in folder.glob("*.py"))
     return tuple(stem for stem in stems if not stem.startswith(("_", "test_", "conftest")))
 
 
 def load(folder: Path, known: tuple[str, ...] = STORES) -> dict[str, Scenario]:
-    """Every scenario of a folder by name, of an application with the stores `known`.
+    """Every scenario of a folder by name, for an application with the stores `known`.
 
-    A file that is no scenario is Misconfigured, and named.
+    Misconfigured, with its name, for a file that is no scenario.
     """
     scenarios: dict[str, Scenario] = {}
     for name in names(folder):
@@ -120,7 +120,7 @@ def load(folder: Path, known: tuple[str, ...] = STORES) -> dict[str, Scenario]:
                 f"{file} holds no `SCENARIO = Scenario(...)`; add one or rename the file to _{file.name}"
             )
         if not module.__doc__:
-            raise Misconfigured(f"{file} has no docstring; begin it with the disaster's story")
+            raise Misconfigured(f"{file} has no docstring; describe the disaster in one")
         stores = scenario.stores or _needed(scenario, known) or known
         scenarios[name] = replace(scenario, name=name, summary=module.__doc__.strip(), stores=stores)
     return scenarios

@@ -1,4 +1,4 @@
-"""Puts a migration together from its parts."""
+"""Puts a migration together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from harness.workflows.migration import plan as plans
 from harness.workflows.migration import rollback as ways
 from harness.workflows.migration.inventory import API, CLUSTER, OF_SOURCE, OF_TARGET, Inventory, reached, take_inventory
 from harness.workflows.migration.migration import End, Migration, Parts
-from harness.workflows.migration.plan import Hindrance, MigrationPlan
+from harness.workflows.migration.plan import MigrationPlan
 from harness.workflows.migration.quiesce import Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, kubeconfig_of
 from harness.workflows.migration.rollback import MigratedRun
@@ -39,16 +39,16 @@ NAME = "migrate"
 
 @dataclass(frozen=True)
 class Looked:
-    """Both ends as they are, and the plan that follows."""
+    """Both ends, and the plan that follows."""
 
     source: Inventory
     target: Inventory
     plan: MigrationPlan
-    binds: bool = False  # whether we have to be let into the target's namespace once it is made
+    binds: bool = False  # whether our role must be bound in the target's namespace
 
 
 def look(options: MigrationOptions) -> Looked:
-    """Look at both ends, and let every database of the source answer. Nothing is changed. Misconfigured."""
+    """Take the inventory of both ends, and query every database of the source. Changes nothing. Misconfigured."""
     kubectl, other = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
     binds = _has_rights(options, kubectl, other)
     source = take_inventory(kubectl, options.source, OF_SOURCE)
@@ -59,8 +59,8 @@ def look(options: MigrationOptions) -> Looked:
         try:
             examiner(kubectl).ready(database)
         except (HarnessError, NotYet) as error:
-            silent.append(Hindrance(fatal=True, what=f"{database.key} does not tell what it holds: {error}"))
-    return Looked(source, target, replace(plan, hindrances=(*plan.hindrances, *silent)), binds)
+            silent.append(f"{database.key} cannot be read: {error}")
+    return Looked(source, target, replace(plan, blockers=(*plan.blockers, *silent)), binds)
 
 
 def _has_rights(options: MigrationOptions, source: RunsKubectl, target: RunsKubectl) -> bool:
@@ -102,8 +102,8 @@ class MigrationSession(Session):
         Misconfigured if it is impossible; then nothing was changed.
         """
         looked = look(options)
-        if looked.plan.fatal:
-            raise Misconfigured(f"this cannot be moved: {'; '.join(looked.plan.fatal)}")
+        if looked.plan.blockers:
+            raise Misconfigured(f"this migration is impossible: {'; '.join(looked.plan.blockers)}")
         for line in told(looked.plan):
             say(line)
         self._hidden = frozenset(secret_values(looked.source.of("Secret")))
@@ -124,30 +124,30 @@ def _logs(options: MigrationOptions) -> dict[str, Callable[[Path], None]]:
 
 
 def told(plan: MigrationPlan) -> tuple[str, ...]:
-    """A plan in lines, without what makes it impossible."""
+    """A plan in lines, without its blockers."""
     return (
         *(f"{step.name}: {does}" for step in plan.steps for does in step.does),
-        *(f"to know: {each.what}" for each in plan.hindrances if not each.fatal),
+        *(f"warning: {each}" for each in plan.warnings),
     )
 
 
 def start(name: str, runs: Path, kubeconfig: Path | None) -> tuple[str, ...]:
-    """Let the target's writers go; return what was done. Misconfigured if its move was not proved."""
+    """Start the target's writers; return what was done. Misconfigured if the migration was not proved."""
     path = run_directory.find(runs, name)
     run = ways.moved(path)
     told = believed(path)
     if told.verdict is not Verdict.PASS:
         doubt = f" ({'; '.join(told.problems)})" if told.problems else ""
         raise Misconfigured(
-            f"the move {run.name} came to {told.verdict.name}{doubt}, so its target is not let go; `drillproof migrate "
-            f"back {run.name}` is the way back"
+            f"the verdict of {run.name} is {told.verdict.name}{doubt}, so its target is not started; "
+            f"`drillproof migrate back {run.name}` goes back to the source"
         )
     let_go = ways.start(_way(run, run.target, kubeconfig))
-    return (f"{run.target.name}: let go: {', '.join(let_go) or 'nothing was frozen'}",)
+    return (f"{run.target.name}: resumed: {', '.join(let_go) or 'nothing, no writer was quiesced'}",)
 
 
 def back(name: str, runs: Path, kubeconfig: Path | None, *, lose_writes: bool, say: Callable[[str], None]) -> None:
-    """Go back to where a run began. Misconfigured, HarnessError as `harness.workflows.migration.rollback.back` says."""
+    """Go back to the source. Misconfigured, HarnessError as `harness.workflows.migration.rollback.back` says."""
     run = ways.moved(run_directory.find(runs, name))
     ends = (_way(run, place, kubeconfig) for place in (run.source, run.target))
     ways.back(run, *ends, lose_writes=lose_writes, say=say)
@@ -161,12 +161,12 @@ def _way(run: MigratedRun, place: Place, kubeconfig: Path | None) -> ways.End:
 
 
 def kubectl_of(kubeconfig: Path, place: Place) -> Kubectl:
-    """kubectl, bound to one end. Misconfigured if there is no such program."""
+    """Kubectl for one end. Misconfigured if it is not installed."""
     return Kubectl(find_kubectl(), kubeconfig, place.context)
 
 
 def quiescer_of(kubectl: Kubectl, namespace: str, env: Mapping[str, str]) -> Quiescer:
-    """Freezes the writers of one end, and lets them go."""
+    """Stops the writers of one end, and starts them again."""
 
     def command(line: str) -> None:
         hooks.run(Hook("at", "freeze", line), env)
@@ -175,7 +175,7 @@ def quiescer_of(kubectl: Kubectl, namespace: str, env: Mapping[str, str]) -> Qui
 
 
 def environment(kubeconfig: Path, source: Place, target: Place) -> dict[str, str]:
-    """What users' commands find in their environment, but for the step."""
+    """The environment of users' commands, except the step."""
     return {
         "KUBECONFIG": str(kubeconfig.resolve()),
         "DRILLPROOF_NAMESPACE": target.namespace,
@@ -187,7 +187,7 @@ def environment(kubeconfig: Path, source: Place, target: Place) -> dict[str, str
 
 @dataclass(frozen=True)
 class _Reached:
-    """A cluster by its kubectl alone, as Velero is asked."""
+    """A cluster by its kubectl only: enough for Velero."""
 
     kubectl: Kubectl
 
@@ -221,11 +221,11 @@ def _end(place: Place, kubectl: Kubectl, namespaces: Mapping[str, str]) -> End:
 
 
 _NOT_OURS = Release(Path(), "", "", Path)
-"""Velero is there already, whichever; it is never installed."""
+"""Velero exists at both ends; it is never installed."""
 
 
 def _no_way_in() -> ObjectStore:
-    raise OSError("drillproof is told no way into this bucket; `velero restore logs` shows what there is")
+    raise OSError("drillproof has no access to this bucket; `velero restore logs` shows the logs")
 
 
 def _map(kubectl: Kubectl, classes: Mapping[str, str]) -> None:
@@ -263,7 +263,7 @@ def _facts(options: MigrationOptions, looked: Looked) -> dict[str, Json]:
         "writers": list(options.writers),
         "freeze": options.quiesce,
         "unfreeze": options.resume,
-        "known": [each.what for each in looked.plan.hindrances],
+        "known": list(looked.plan.warnings),
         "backup": {
             "claims": [
                 f"{there}/{text(each, 'metadata', 'name')}" for each in looked.source.of("PersistentVolumeClaim")

@@ -1,4 +1,4 @@
-"""What one end of a migration shows of itself. It is only looked at."""
+"""The inventory of one end of a migration. Read-only."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from harness.workflows.migration.request import Place
 from harness.workloads.object_digest import EXCLUDED_KINDS
 
 CLUSTER = "kube-system"
-"""The namespace that every cluster has, and by whose UID it is known."""
+"""A namespace of every cluster; its UID identifies the cluster."""
 
 API = "velero.io"
 
 OF_SOURCE = {"persistentvolumes": ""}
-"""What of the whole cluster is looked at, and its API group: where the volumes lie."""
+"""The kinds of the whole cluster that are read, with their API groups: where the volumes are."""
 
 OF_TARGET = {
     "nodes": "",
@@ -32,42 +32,42 @@ OF_TARGET = {
     "ingressclasses": "networking.k8s.io",
     "clusterroles": "rbac.authorization.k8s.io",
 }
-"""The same: whether there is room, and what objects of a namespace need that lies outside of it."""
+"""The same: for capacity, and for what a namespace needs outside of it."""
 
 LOCATION = "default"
-"""What Velero's BackupStorageLocation is called that is used."""
+"""The name of the BackupStorageLocation that is used."""
 
 
 @dataclass(frozen=True)
 class Velero:
-    """The Velero of one cluster. "" and nothing where there is none."""
+    """The Velero of one cluster; all values are empty if there is none."""
 
     version: str = ""
     ready: bool = False
-    agents: int = 0  # that are ready, of those that are wanted
+    agents: int = 0  # ready ones
     agents_wanted: int = 0
     place: tuple[str, ...] = ()  # provider, bucket, prefix of its default location
     url: str = ""
     available: bool = False
     read_only: bool = False
-    repository: str = ""  # a hash of its repositories' password; "" if it has none yet
-    mapping: Mapping[str, str] | None = None  # of storage classes, if it has one already
+    repository: str = ""  # a hash of the repository password; "" if there is none yet
+    mapping: Mapping[str, str] | None = None  # of storage classes, if there is one
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """One cluster, and the namespace in question if it is there."""
+    """One cluster with the namespace, if that exists."""
 
     place: Place
     uid: str  # of the cluster
     kubernetes: str
     kinds: frozenset[str]  # that a namespace of it can hold: `Widget.example.org`
     namespace: Object | None
-    things: tuple[Object, ...]  # all that is in the namespace, without what is not compared
+    things: tuple[Object, ...]  # everything in the namespace that is compared
     pods: tuple[Object, ...]  # in the namespace
     volumes: Mapping[str, Object]  # persistent ones, by name
     classes: Mapping[str, Object]  # of storage, by name
-    outside: frozenset[str]  # what else of the cluster was looked at: `priorityclass high`
+    outside: frozenset[str]  # the other objects of the cluster: `priorityclass high`
     nodes: tuple[Object, ...]
     placed: tuple[Object, ...]  # every pod of the cluster
     velero: Velero = field(default_factory=Velero)
@@ -78,10 +78,7 @@ class Inventory:
 
 
 def take_inventory(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str]) -> Inventory:
-    """Look at one end; of the whole cluster at the kinds `outside` of the namespace.
-
-    Misconfigured where it cannot be reached, or does not let itself be looked at.
-    """
+    """Read one end, with the kinds `outside` of the namespace. Misconfigured if it does not answer, or refuses."""
     with reached(place):
         version = json.loads(kubectl("version", "--output=json"))
         kinds = dict(map(_kind, kubectl(*_KINDS).splitlines()))
@@ -108,13 +105,13 @@ def take_inventory(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str
 
 @contextlib.contextmanager
 def reached(place: Place) -> Iterator[None]:
-    """Misconfigured where a cluster that is asked in this block does not answer, or refuses to."""
+    """Misconfigured if the cluster does not answer in this block, or refuses."""
     try:
         yield
     except (ToolFailed, TimedOut) as error:
         said = error.tail if isinstance(error, ToolFailed) else str(error)
         raise Misconfigured(
-            f"the context {place.context} cannot be looked at: {(said.splitlines() or ['no answer'])[-1]}"
+            f"the context {place.context} cannot be read: {(said.splitlines() or ['no answer'])[-1]}"
         ) from error
 
 

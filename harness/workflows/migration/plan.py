@@ -1,4 +1,4 @@
-"""What a migration will do, step by step, and what is in its way. Pure: from what both ends show of themselves."""
+"""The plan of a migration: its steps, its blockers and warnings. A pure function of two inventories."""
 
 from __future__ import annotations
 
@@ -24,16 +24,8 @@ FEW = 5
 
 
 @dataclass(frozen=True)
-class Hindrance:
-    """Something in the way."""
-
-    fatal: bool  # as it is, nothing can be moved
-    what: str
-
-
-@dataclass(frozen=True)
 class Step:
-    """One step, and what it does to which objects."""
+    """One step with its actions."""
 
     name: str
     does: tuple[str, ...]
@@ -41,27 +33,32 @@ class Step:
 
 @dataclass(frozen=True)
 class MigrationPlan:
-    """All of it. `databases` are the source's."""
+    """What a migration will do, and what is in its way. `databases` are the source's."""
 
     steps: tuple[Step, ...]
-    hindrances: tuple[Hindrance, ...]
+    blockers: tuple[str, ...]  # why it is impossible
+    warnings: tuple[str, ...]
     databases: tuple[Database, ...]
 
-    @property
-    def fatal(self) -> tuple[str, ...]:
-        """What makes it impossible, in words."""
-        return tuple(each.what for each in self.hindrances if each.fatal)
+
+Issue = tuple[bool, str]
+"""Whether it is a blocker, and what is wrong."""
 
 
 def plan(options: MigrationOptions, source: Inventory, target: Inventory) -> MigrationPlan:
-    """The plan. Misconfigured where the source has no database: then nothing could be proved."""
+    """The plan. Misconfigured if the source has no database: then nothing could be proved."""
     found = databases(source.pods, options.databases) if source.namespace else ()
-    hindrances = tuple(Hindrance(fatal, what) for fatal, what in _hindrances(options, source, target, found))
-    return MigrationPlan(tuple(_steps(options, source, target, found)), hindrances, found)
+    issues = tuple(_issues(options, source, target, found))
+    return MigrationPlan(
+        steps=tuple(_steps(options, source, target, found)),
+        blockers=tuple(what for blocks, what in issues if blocks),
+        warnings=tuple(what for blocks, what in issues if not blocks),
+        databases=found,
+    )
 
 
 def volumes_asked(pods: Iterable[Object]) -> tuple[tuple[str, str], ...]:
-    """Pod and volume of every volume that an annotation asks Velero to copy."""
+    """Pod and volume of every volume that an annotation opts in for the backup."""
     return tuple(
         (name_of(pod), volume)
         for pod in pods
@@ -71,7 +68,7 @@ def volumes_asked(pods: Iterable[Object]) -> tuple[tuple[str, str], ...]:
 
 
 def uncopied(pods: Iterable[Object], asked: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Every claim that a pod mounts and that is in none of the volumes `asked` for: `data of db-0`."""
+    """Every mounted claim that is not opted in by `asked`: `data of db-0`."""
     known = set(asked)
     return tuple(
         f"{text(volume, 'name')} of {text(pod, 'metadata', 'name')}"
@@ -90,7 +87,7 @@ def _steps(
     yield Step(
         "freeze",
         (
-            *(f"{source.place.name}: {_stop(writer)}, and annotated with what it was" for writer in options.writers),
+            *(f"{source.place.name}: {_stop(writer)}, and annotated" for writer in options.writers),
             *((f"your command: {options.quiesce}",) if options.quiesce else ()),
             *(f"{source.place.name}: fingerprint of {each}" for each in bases),
         ),
@@ -102,7 +99,7 @@ def _steps(
     yield Step(
         "restore",
         (
-            f"{target.place.context}: the namespace {target.place.namespace} is made, labelled {LABEL}",
+            f"{target.place.context}: create the namespace {target.place.namespace}, with the label {LABEL}",
             *(f"{target.place.context}: storage class {each}, by a ConfigMap in {NAMESPACE}" for each in moved),
             f"{target.place.context}: a Restore in {NAMESPACE} of {len(source.things)} objects and of these volumes",
         ),
@@ -110,15 +107,15 @@ def _steps(
     yield Step(
         "readback",
         (
-            *(f"{target.place.name}: fingerprint of {each}, and its own check" for each in bases),
-            f"{source.place.name}: all fingerprints once more, and who replicates from it; it stays frozen",
+            *(f"{target.place.name}: fingerprint of {each}, and its integrity check" for each in bases),
+            f"{source.place.name}: all fingerprints again, and its replication peers; it stays quiesced",
         ),
     )
 
 
-def _hindrances(
+def _issues(
     options: MigrationOptions, source: Inventory, target: Inventory, found: tuple[Database, ...]
-) -> Iterator[tuple[bool, str]]:
+) -> Iterator[Issue]:
     if source.namespace is None:
         yield True, f"{source.place.context} has no namespace {source.place.namespace}"
         return
@@ -131,7 +128,7 @@ def _hindrances(
     yield from _writers(options, source)
 
 
-def _ends(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
+def _ends(source: Inventory, target: Inventory) -> Iterator[Issue]:
     same = source.uid == target.uid
     if same and source.place.namespace == target.place.namespace:
         yield True, "source and target are the same namespace of the same cluster; name another with --to-namespace"
@@ -139,7 +136,7 @@ def _ends(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
     if target.namespace is not None:
         yield (
             True,
-            f"{target.place.context} has a namespace {target.place.namespace} already; name another, or remove it",
+            f"{target.place.context} has a namespace {target.place.namespace} already; name another one, or delete it",
         )
     if same:
         yield False, "source and target are the same cluster"
@@ -147,7 +144,7 @@ def _ends(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
         yield False, f"the target runs an older Kubernetes: {target.kubernetes}, the source {source.kubernetes}"
 
 
-def _veleros(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
+def _veleros(source: Inventory, target: Inventory) -> Iterator[Issue]:
     for end in (source, target):
         yield from _velero(end)
     one, other = source.velero, target.velero
@@ -155,10 +152,10 @@ def _veleros(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]
         yield from _together(one, other, source.place.context, target.place.context)
 
 
-def _velero(end: Inventory) -> Iterator[tuple[bool, str]]:
+def _velero(end: Inventory) -> Iterator[Issue]:
     velero = end.velero
     if not velero.version:
-        yield True, f"{end.place.context} has no Velero in the namespace {NAMESPACE}; install it there"
+        yield True, f"{end.place.context} has no Velero in the namespace {NAMESPACE}; install it"
     elif not velero.ready or not velero.agents_wanted or velero.agents < velero.agents_wanted:
         agents = f"{velero.agents} of {velero.agents_wanted} agents"
         yield True, f"{end.place.context}: Velero is not ready ({'' if velero.ready else 'no server, '}{agents})"
@@ -166,29 +163,29 @@ def _velero(end: Inventory) -> Iterator[tuple[bool, str]]:
         yield True, f"{end.place.context}: Velero's location `default` is not Available"
 
 
-def _together(one: Velero, other: Velero, source: str, target: str) -> Iterator[tuple[bool, str]]:
+def _together(one: Velero, other: Velero, source: str, target: str) -> Iterator[Issue]:
     if one.version != other.version:
         yield False, f"Velero {one.version} backs up, and Velero {other.version} restores"
     if one.read_only:
         yield True, f"{source}: Velero's location `default` is read-only"
     if one.place != other.place:
         told = " and ".join("/".join(filter(None, end.place)) or "none" for end in (one, other))
-        yield True, f"the two Veleros look into different buckets: {told}"
+        yield True, f"the two Veleros use different buckets: {told}"
     elif one.url != other.url:
         yield (
             False,
-            f"the bucket has two addresses ({one.url} and {other.url}); that it is one shows when it is looked for",
+            f"the Veleros use different URLs of the bucket: {one.url} and {other.url}",
         )
     if one.repository and other.repository and one.repository != other.repository:
         yield (
             True,
-            f"the passwords of the repositories (Secret velero-repo-credentials in {NAMESPACE}) are not the same",
+            f"the repository passwords differ (Secret velero-repo-credentials in {NAMESPACE})",
         )
     if other.mapping is not None:
-        yield True, f"{target}: Velero has a mapping of storage classes of its own: {dict(other.mapping)}"
+        yield True, f"{target}: Velero already has a storage class mapping: {dict(other.mapping)}"
 
 
-def _storage(options: MigrationOptions, source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
+def _storage(options: MigrationOptions, source: Inventory, target: Inventory) -> Iterator[Issue]:
     used = {text(claim, "spec", "storageClassName") for claim in source.of("PersistentVolumeClaim")} - {""}
     for old in sorted(options.storage_classes.keys() - used):
         yield True, f"--storage-class {old}=...: no claim of {source.place.name} has that class"
@@ -204,10 +201,10 @@ def _storage(options: MigrationOptions, source: Inventory, target: Inventory) ->
         yield True, f"{target.place.context} does not have enough: {'; '.join(short)}"
 
 
-def _data(source: Inventory, found: tuple[Database, ...]) -> Iterator[tuple[bool, str]]:
+def _data(source: Inventory, found: tuple[Database, ...]) -> Iterator[Issue]:
     asked = set(volumes_asked(source.pods))
     if not asked:
-        yield True, f"no volume of {source.place.name} is asked to be copied (annotation {ANNOTATION} of its pods)"
+        yield True, f"no volume of {source.place.name} is in the backup: annotate its pods with {ANNOTATION}"
     bound = {
         name_of(claim): source.volumes.get(text(claim, "spec", "volumeName"), {})
         for claim in source.of("PersistentVolumeClaim")
@@ -220,15 +217,15 @@ def _data(source: Inventory, found: tuple[Database, ...]) -> Iterator[tuple[bool
             claim = text(volume, "persistentVolumeClaim", "claimName")
             on_host = at(volume, "hostPath") is not None or at(bound.get(claim), "spec", "hostPath") is not None
             if on_host and (name, mount) in asked:
-                yield True, f"{mount} of {name} lies on a hostPath, which Velero does not copy though it is asked to"
+                yield True, f"{mount} of {name} is a hostPath, which Velero does not copy despite the annotation"
             elif on_host:
-                yield False, f"{mount} of {name} lies on a hostPath; what is there stays behind"
+                yield False, f"{mount} of {name} is a hostPath; its files are not migrated"
             elif claim and (name, mount) not in asked:
                 whose = "the database " if name in of_databases else ""
-                yield False, f"{mount} of {whose}{name} is not copied: no annotation opts it in; it begins empty"
+                yield False, f"{mount} of {whose}{name} has no annotation for the backup; it will be empty"
 
 
-def _needs(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
+def _needs(source: Inventory, target: Inventory) -> Iterator[Issue]:
     for kind in ("Secret", "ConfigMap"):
         listed = {name_of(each): each for each in source.of(kind)}
         named = secrets_of if kind == "Secret" else configs_of
@@ -236,14 +233,14 @@ def _needs(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
             if name not in listed:
                 yield True, f"pods need the {kind} {name}, which {source.place.name} does not have"
             elif text(listed[name], "metadata", "labels", EXCLUDE) == "true":
-                yield True, f"pods need the {kind} {name}, which its label {EXCLUDE} keeps out of the backup"
+                yield True, f"pods need the {kind} {name}, which its label {EXCLUDE} excludes from the backup"
     if unserved := sorted({kind_of(thing) for thing in source.things} - target.kinds):
-        yield True, f"{target.place.context} does not know kinds that {source.place.name} has: {', '.join(unserved)}"
+        yield True, f"{target.place.context} does not serve kinds that {source.place.name} uses: {', '.join(unserved)}"
     for need in sorted(set(_outside(source)) - target.outside):
         yield True, f"{target.place.context} has no {need}, which {source.place.name} needs"
 
 
-def _surroundings(source: Inventory, target: Inventory) -> Iterator[tuple[bool, str]]:
+def _surroundings(source: Inventory, target: Inventory) -> Iterator[Issue]:
     there = {
         full_name(str(name))
         for node in target.nodes
@@ -252,44 +249,44 @@ def _surroundings(source: Inventory, target: Inventory) -> Iterator[tuple[bool, 
     }
     absent = sorted(wanted(source.pods).keys() - there)
     if absent:
-        yield False, f"{target.place.context} must pull images that none of its nodes has: {_few(absent)}"
+        yield False, f"{target.place.context} must pull images: {_few(absent)}"
     for service in source.of("Service"):
         kind, name = text(service, "spec", "type"), name_of(service)
         if kind in {"NodePort", "LoadBalancer"}:
             new = "another port" if kind == "NodePort" else "another address"
-            yield False, f"the Service {name} is a {kind}: it gets {new}; its clients have to be told"
+            yield False, f"the Service {name} is a {kind}: it gets {new}; reconfigure its clients"
     if source.place.namespace != target.place.namespace:
         yield from _left_behind(source, within=source.uid == target.uid)
 
 
-def _left_behind(source: Inventory, *, within: bool) -> Iterator[tuple[bool, str]]:
-    """Addresses with the namespace in them that is left.
+def _left_behind(source: Inventory, *, within: bool) -> Iterator[Issue]:
+    """Addresses that contain the source's namespace.
 
-    `within` one cluster they go on leading there, to a Service of the source: what is at the target would join it.
+    `within` one cluster they keep leading to a Service of the source: the target would join it.
     """
     services = {name_of(each) for each in source.of("Service")}
-    leads = "within one cluster it leads to the source, which what is at the target would join; write short names"
+    leads = "on the same cluster it leads to the source, which the target would join; use short names"
     for thing in source.things:
         if found := _addresses(thing, source.place.namespace):
             whose = f"{text(thing, 'kind')} {text(thing, 'metadata', 'name')}"
             joins = within and any(service in services for service in found.values())
-            after = leads if joins else "after the move that leads nowhere"
-            yield joins, f"{whose} names the namespace that is left ({_few(found)}); {after}"
+            after = leads if joins else "it leads nowhere after the migration"
+            yield joins, f"{whose} contains the old namespace ({_few(found)}); {after}"
 
 
-def _writers(options: MigrationOptions, source: Inventory) -> Iterator[tuple[bool, str]]:
+def _writers(options: MigrationOptions, source: Inventory) -> Iterator[Issue]:
     there = {f"{text(each, 'kind').lower()}/{text(each, 'metadata', 'name')}": each for each in source.things}
     for writer in options.writers:
         if writer not in there:
-            yield True, f"--writer {writer}: {source.place.name} has none such"
+            yield True, f"--writer {writer}: {source.place.name} has no such object"
     for name, thing in frozen(source.things):
-        yield True, f"{name} is frozen already, by {text(thing, 'metadata', 'annotations', BY)}"
+        yield True, f"{name} is already quiesced, by {text(thing, 'metadata', 'annotations', BY)}"
     if not options.writers and not options.quiesce:
-        yield True, "nothing says who writes: name writers with --writer, or a command with --quiesce"
+        yield True, "no writers are named: use --writer, or a command with --quiesce"
 
 
 def _outside(source: Inventory) -> Iterator[str]:
-    """What objects of the namespace need of the cluster: `clusterrole x`."""
+    """The cluster-wide objects that the namespace needs: `clusterrole x`."""
     for pod in source.pods:
         for path, kind in (
             (("spec", "priorityClassName"), "priorityclass"),
@@ -306,7 +303,7 @@ def _outside(source: Inventory) -> Iterator[str]:
 
 
 def _addresses(thing: Object, namespace: str) -> dict[str, str]:
-    """Every address within an object's own text that has the namespace in it, `db-0.db.shop.svc`, and its Service."""
+    """Every address with the namespace in an object, `db-0.db.shop.svc`, with its Service."""
     kept = {key: value for key, value in thing.items() if key not in {"metadata", "status"}}
     if text(thing, "kind") == "Secret" and isinstance(held := kept.get("data"), Mapping):
         kept["data"] = [base64.b64decode(str(each)).decode(errors="replace") for each in held.values()]

@@ -1,4 +1,4 @@
-"""Keeping an application from writing, and letting it write again. What it was stands at each writer itself."""
+"""Stops the writers of an application, and starts them again. Each writer's annotations have its previous state."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from harness.core.wait import NotYet, until
 from harness.workflows.migration.request import WRITER_KINDS
 
 WAS = "drillproof.frozen"
-"""On a writer: how many replicas it had; of a CronJob whether it was suspended."""
+"""On a writer: its number of replicas; on a CronJob: whether it was suspended."""
 
 BY = "drillproof.frozen-by"
-"""On a writer: the run that froze it, and what lets it go."""
+"""On a writer: the run that stopped it, and the command that starts it again."""
 
 
 @dataclass(frozen=True)
 class Quiescer:
-    """The writers of one namespace. `command` runs a line of the user's."""
+    """The writers of one namespace. `command` runs a command of the user."""
 
     kubectl: RunsKubectl
     namespace: str
     command: Callable[[str], None]
 
     def quiesce(self, writers: tuple[str, ...], line: str, run: str) -> dict[str, str]:
-        """Stop writers, and what the user's `line` stops; return what each was. TimedOut if a pod of one stays."""
+        """Stop writers, and run the user's `line`; return the previous states. TimedOut if a pod of one stays."""
         was: dict[str, str] = {}
         for writer in writers:
             thing = self._get(writer)
             was[writer] = _state(thing)
-            notes = {WAS: was[writer], BY: f"{run}; `drillproof migrate back {run}` lets it go"}
+            notes = {WAS: was[writer], BY: f"{run}; `drillproof migrate back {run}` resumes it"}
             self._patch(writer, notes, _stopped(thing))
         if line:
             self.command(line)
@@ -44,7 +44,7 @@ class Quiescer:
         return was
 
     def running_writers(self, writers: tuple[str, ...]) -> dict[str, str]:
-        """Those of these writers that are stopped no more, and what is seen of each instead."""
+        """Those of the writers that run again, with what is seen of each."""
         found: dict[str, str] = {}
         for writer in writers:
             try:
@@ -55,17 +55,17 @@ class Quiescer:
         return found
 
     def resume(self, line: str = "") -> tuple[str, ...]:
-        """Let all that is frozen go, and run the user's `line`; return what it was. May be called twice."""
-        let_go = []
+        """Start all stopped writers, and run the user's `line`; return the writers. May be called twice."""
+        resumed = []
         for writer, thing in frozen(self._all()):
             self._patch(writer, {WAS: None, BY: None}, _started(thing))
-            let_go.append(writer)
+            resumed.append(writer)
         if line:
             self.command(line)
-        return tuple(let_go)
+        return tuple(resumed)
 
     def running(self, writers: tuple[str, ...]) -> None:
-        """Return once these writers have all the pods that they want. TimedOut."""
+        """Return as soon as all replicas of these writers are ready. TimedOut."""
 
         def ready() -> None:
             for writer in writers:
@@ -90,7 +90,7 @@ class Quiescer:
         self.kubectl("patch", writer, f"--namespace={self.namespace}", "--type=merge", f"--patch={patch}")
 
     def _gone(self, writer: str) -> None:
-        """Return if nothing of a stopped writer runs any more; else NotYet."""
+        """Return if nothing of a stopped writer runs; otherwise NotYet."""
         thing = self._get(writer)
         if active := items(thing, "status", "active"):
             raise NotYet(f"{len(active)} of its jobs run")
@@ -98,13 +98,13 @@ class Quiescer:
             return
         selector = ",".join(_selectors(at(thing, "spec", "selector")))
         if not selector:
-            raise HarnessError(f"{writer} selects no pods, so nobody can say whether it has stopped")
+            raise HarnessError(f"{writer} selects no pods, so it is not known whether it has stopped")
         if pods := objects(self.kubectl, "pods", f"--namespace={self.namespace}", f"--selector={selector}"):
-            raise NotYet(f"{len(pods)} of its pods are there")
+            raise NotYet(f"{len(pods)} of its pods exist")
 
 
 def frozen(things: tuple[Object, ...]) -> Iterator[tuple[str, Object]]:
-    """Every writer among them that is frozen, by its name."""
+    """Every stopped writer among them, by its name."""
     for thing in things:
         if text(thing, "kind").lower() in WRITER_KINDS and text(thing, "metadata", "annotations", WAS):
             yield _name(thing), thing
@@ -127,7 +127,7 @@ def _stopped(thing: Object) -> Json:
 
 
 def _asked_to_stop(thing: Object) -> None:
-    """NotYet if a writer is to run, though nothing of it may run yet."""
+    """NotYet if a writer is to run, also if nothing of it runs yet."""
     if _is_cron(thing) and at(thing, "spec", "suspend") is not True:
         raise NotYet("it is not suspended")
     if not _is_cron(thing) and text(thing, "spec", "replicas") != "0":
@@ -148,12 +148,12 @@ _OPERATORS = {
 
 
 def _selectors(selector: Json) -> Iterator[str]:
-    """A selector as the API takes it in a query, a requirement each. HarnessError for one of another kind."""
+    """The requirements of a selector, as the API takes them in a query. HarnessError for an unknown operator."""
     labels = at(selector, "matchLabels")
     yield from (f"{key}={value}" for key, value in (labels.items() if isinstance(labels, Mapping) else ()))
     for each in items(selector, "matchExpressions"):
         operator = text(each, "operator")
         if operator not in _OPERATORS:
-            raise HarnessError(f"drillproof does not know pods that are selected by the operator {operator!r}")
+            raise HarnessError(f"drillproof does not support the selector operator {operator!r}")
         values = ",".join(map(str, items(each, "values")))
         yield _OPERATORS[operator].format(key=text(each, "key"), values=values)

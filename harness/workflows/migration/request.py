@@ -1,4 +1,4 @@
-"""What a migration is asked to be, checked word by word before anything is asked of a cluster."""
+"""The options of a migration, checked before any cluster is asked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.core.model import Objectives
 from harness.workflows.hooks import Hook
 
 WRITER_KINDS = ("deployment", "statefulset", "cronjob")
-"""What can be kept from writing: the first two by scaling them to zero, the last by suspending it."""
+"""What can be stopped: the first two by scaling to 0, the last by suspending it."""
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Place:
 
     @property
     def name(self) -> str:
-        """In words, for messages and reports."""
+        """For messages and reports."""
         return f"{self.namespace} of {self.context}"
 
 
 @dataclass(frozen=True)
 class MigrationOptions:
-    """One migration as the user wants it; all words checked already."""
+    """The options of one migration, checked."""
 
     kubeconfig: Path
     source: Place
     target: Place
-    storage_classes: Mapping[str, str] = field(default_factory=dict)  # the source's, and what becomes of them
-    writers: tuple[str, ...] = ()  # kind/name of what is kept from writing
-    quiesce: str = ""  # a command that keeps the rest from writing
-    resume: str = ""  # a command that lets it write again
-    databases: tuple[str, ...] = ()  # named by hand, beside those that are found
+    storage_classes: Mapping[str, str] = field(default_factory=dict)  # the source's, with those that replace them
+    writers: tuple[str, ...] = ()  # kind/name of what is stopped
+    quiesce: str = ""  # a command that stops the other writers
+    resume: str = ""  # a command that starts them again
+    databases: tuple[str, ...] = ()  # named by the user, in addition to the detected ones
     objectives: Objectives = field(default_factory=Objectives)
     hooks: tuple[Hook, ...] = ()
     runs: Path = Path("reports/runs")
@@ -61,10 +61,10 @@ def options(
     resume: str = "",
     databases: Sequence[str] = (),
 ) -> MigrationOptions:
-    """What to move. Misconfigured for the first word that makes no sense."""
+    """The options of a migration. Misconfigured for the first invalid option."""
     for name, word in (("--namespace", namespace), ("--to-namespace", to_namespace or namespace)):
         if not NAME.fullmatch(word):
-            raise Misconfigured(f"{name} {word!r} names no namespace")
+            raise Misconfigured(f"{name} must be the name of a namespace, not {word!r}")
     if bool(quiesce) != bool(resume):
         raise Misconfigured("--quiesce and --resume need each other: drillproof must be able to undo what it stops")
     require_migration((source, target), config)
@@ -81,7 +81,7 @@ def options(
 
 
 def kubeconfig_of(named: Path | None) -> Path:
-    """The kubeconfig that was named, or else is used by kubectl. Misconfigured if it is not there."""
+    """The kubeconfig that is named, otherwise that of kubectl. Misconfigured if it does not exist."""
     found = named or Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     if not found.is_file():
         raise Misconfigured(f"there is no kubeconfig {found}; name one with --kubeconfig")

@@ -1,4 +1,4 @@
-"""After a migration: its target's writers are let go, or everything goes back to where it was."""
+"""After a migration: start the target's writers, or go back to the source."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ MOST = 3
 
 @dataclass(frozen=True)
 class MigratedRun:
-    """What the run directory of a migration says of it, however far it came."""
+    """A migration as its run directory has it, complete or not."""
 
     name: str
     source: Place
     target: Place
     writers: tuple[str, ...]
     resume: str
-    databases: tuple[Database, ...]  # as they are called at the source
-    read: Mapping[str, Mapping[str, Json]]  # what each held at the target, by its key
+    databases: tuple[Database, ...]  # with the source's namespace
+    read: Mapping[str, Mapping[str, Json]]  # the data of each at the target, by its key
 
     @property
     def there(self) -> tuple[Database, ...]:
-        """The databases as they are called at the target."""
+        """The databases with the target's namespace."""
         named = (asdict(database) | {"namespace": self.target.namespace} for database in self.databases)
         return tuple(Database(**fields) for fields in named)
 
@@ -52,10 +52,10 @@ class End:
 
 
 def moved(path: Path) -> MigratedRun:
-    """Read a run directory. Misconfigured if it is of no migration; Unreadable if it cannot be believed."""
+    """Read a run directory. Misconfigured if it is no migration; Unreadable if it cannot be trusted."""
     run = Run(path)
     if run.kind != MOVE:
-        raise Misconfigured(f"{path.name} is no migration; `drillproof runs` shows which runs there are")
+        raise Misconfigured(f"{path.name} is no migration; `drillproof runs` lists the runs")
     facts = run.facts
     listed = facts.get("databases")
     digests = {str(event.data.get("store")): event.data.get("parts") for event in run.of("digest", when="after")}
@@ -71,17 +71,17 @@ def moved(path: Path) -> MigratedRun:
 
 
 def start(target: End) -> tuple[str, ...]:
-    """Let the target's writers go; return which. TimedOut if they do not come up."""
-    let_go = target.quiescer.resume()
-    target.quiescer.running(let_go)
-    return let_go
+    """Start the target's writers; return them. TimedOut if they do not get ready."""
+    resumed = target.quiescer.resume()
+    target.quiescer.running(resumed)
+    return resumed
 
 
 def back(run: MigratedRun, source: End, target: End, *, lose_writes: bool, say: Callable[[str], None]) -> None:
-    """Remove the target's namespace if this run made it, let the source's writers go, and see a write committed there.
+    """Delete the target's namespace if this run created it, start the source's writers, and see a committed write.
 
-    Misconfigured if the target may hold writes that the source has not, unless they may be lost. Nothing was changed
-    then. HarnessError if the source takes no write.
+    Misconfigured, and nothing is changed, if the target may have writes that the source lacks, unless `lose_writes`.
+    HarnessError if the source accepts no write.
     """
     name = run.target.name
     found = _namespace(run, target)
@@ -89,11 +89,11 @@ def back(run: MigratedRun, source: End, target: End, *, lose_writes: bool, say: 
         doubts = tuple(_doubts(run, target))
         if doubts and not lose_writes:
             raise Misconfigured(
-                f"{name} may hold writes that {run.source.name} has not: {'; '.join(doubts)}; "
-                "if they may be lost, say --lose-writes"
+                f"{name} may have writes that {run.source.name} lacks: {'; '.join(doubts)}; "
+                "use --lose-writes to discard them"
             )
-        say(f"{name}: {'; '.join(doubts) or 'it holds what it held when it was moved'}")
-        # Not kubectl's own wait: it ends at once, and says nothing, where a right to look is missing.
+        say(f"{name}: {'; '.join(doubts) or 'its data are unchanged since the migration'}")
+        # Not kubectl's own wait: without the right to watch it returns at once, without an error.
         target.kubectl("delete", "namespace", run.target.namespace, "--ignore-not-found", "--wait=false")
 
         def gone() -> None:
@@ -101,29 +101,29 @@ def back(run: MigratedRun, source: End, target: End, *, lose_writes: bool, say: 
                 raise NotYet(f"it is {text(still[0], 'status', 'phase')}")
 
         until(gone, waited_for=f"the namespace {name} to be gone", within_s=timeouts.DAMAGE_S)
-        say(f"{name}: the namespace is removed")
+        say(f"{name}: the namespace is deleted")
     else:
-        say(f"{name}: {'not made by this run, so it is left alone' if found else 'there is no such namespace'}")
-    let_go = source.quiescer.resume(run.resume)
-    source.quiescer.running(let_go)
-    done = ", ".join(filter(None, (*let_go, run.resume)))
-    say(f"{run.source.name}: let go: {done or 'nothing was frozen'}")
-    for kind, taker in _takers(run, source):
-        say(f"{run.source.name}: {taker} took a write, so {kind} does")
+        say(f"{name}: {'kept, since this run did not create it' if found else 'there is no such namespace'}")
+    resumed = source.quiescer.resume(run.resume)
+    source.quiescer.running(resumed)
+    done = ", ".join(filter(None, (*resumed, run.resume)))
+    say(f"{run.source.name}: resumed: {done or 'nothing, no writer was quiesced'}")
+    for _, taker in _takers(run, source):
+        say(f"{run.source.name}: {taker} accepted a write")
 
 
 def _namespace(run: MigratedRun, target: End) -> tuple[Object, ...]:
-    """The target's namespace, if it is there, whoever made it."""
+    """The target's namespace, if it exists."""
     return objects(target.kubectl, "namespaces", f"--field-selector=metadata.name={run.target.namespace}")
 
 
 def _doubts(run: MigratedRun, target: End) -> Iterator[str]:
-    """Why what the target holds may be more than what was moved."""
+    """Why the target may have more data than were migrated."""
 
     def doubt(database: Database) -> str:
         known = run.read.get(database.key.replace(f" {run.target.namespace}/", f" {run.source.namespace}/"))
         if known is None:
-            return f"what {database.key} held after the move was never read"
+            return f"the data of {database.key} were not read after the migration"
         try:
             now = {name: asdict(part) for name, part in target.examiner.digest(database).items()}
         except HarnessError as error:
@@ -140,7 +140,7 @@ def _doubts(run: MigratedRun, target: End) -> Iterator[str]:
 
 
 def _takers(run: MigratedRun, source: End) -> Iterator[tuple[str, str]]:
-    """Of each kind of database one that took a write."""
+    """One database of each kind that accepted a write."""
     by_kind: dict[str, list[Database]] = {}
     for database in run.databases:
         by_kind.setdefault(database.kind, []).append(database)
@@ -157,7 +157,7 @@ def _takers(run: MigratedRun, source: End) -> Iterator[tuple[str, str]]:
                     return member.key
             raise NotYet("; ".join(said))
 
-        yield kind, until(taker, waited_for=f"{run.source.name} to take a write in {kind}", within_s=timeouts.READ_S)
+        yield kind, until(taker, waited_for=f"{run.source.name} to accept a write in {kind}", within_s=timeouts.READ_S)
 
 
 def _place(told: Json) -> Place:

@@ -26,12 +26,12 @@ from harness.workflows.session import SelfTest, Session, hook_environment, with_
 from harness.workloads import detection, images
 
 ROOM = 3
-"""Bytes of disk for each byte of the backup: restored, and what a database makes of it."""
+"""Bytes of disk for each byte of the backup: the restored files, and what the database adds."""
 
 NAME = "prove"
 
 _CLASS = "drill"
-"""The storage class that our clusters have; those of the backup become it."""
+"""The StorageClass of our clusters; it replaces those of the backup."""
 
 
 class ProofSession(Session):
@@ -110,7 +110,7 @@ class OwnClusters:
 
 @dataclass(frozen=True)
 class _Engine:
-    """Velero, as a proof asks for it. Implements `harness.workflows.proof.proof.Restorer`."""
+    """Velero on a new cluster. Implements `harness.workflows.proof.proof.Restorer`."""
 
     velero: VeleroEngine
     kubectl: RunsKubectl
@@ -121,7 +121,7 @@ class _Engine:
         return self.velero.name
 
     def install(self) -> None:
-        if self.repository_password:  # else Velero makes the one that it always makes
+        if self.repository_password:  # otherwise Velero creates its default one
             labels: Json = {"component": "velero"}
             wanted: list[Json] = [
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}},
@@ -134,7 +134,7 @@ class _Engine:
             ]
             self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
         self.velero.install()
-        # It may be long past its time, and Velero would remove it; nor is there anything to mend in a copy.
+        # The backup may have expired, and Velero would delete it; a copy needs no changes.
         only_read = ("--type=merge", '--patch={"spec": {"accessMode": "ReadOnly"}}')
         self.kubectl("patch", "backupstoragelocations.velero.io", "default", f"--namespace={NAMESPACE}", *only_read)
 
@@ -168,10 +168,10 @@ def _told(backup: BackupInBucket) -> tuple[str, ...]:
 
 
 def _is_new(cluster: KindCluster) -> None:
-    """Misconfigured where there is one: its pods would answer in place of the restored; it may hold the very source."""
+    """Misconfigured for an existing cluster: its pods could answer instead of the restored ones."""
     if cluster.exists():
         raise Misconfigured(
-            f"a cluster {cluster.name} is there already, and a backup is proved only on a new one; "
+            f"the cluster {cluster.name} already exists, and a proof needs a new one; "
             "name another with --cluster, or remove it with `drillproof gc`"
         )
 
@@ -179,13 +179,13 @@ def _is_new(cluster: KindCluster) -> None:
 def _is_whole(recorded: BackupRecord) -> None:
     if missing := detection.missing_secrets(recorded.pods, recorded.secrets):
         raise Misconfigured(
-            f"the backup {recorded.report.name} lacks Secrets without which pods cannot start: {', '.join(missing)}; "
-            "back them up, too"
+            f"the backup {recorded.report.name} lacks Secrets that its pods need: {', '.join(missing)}; "
+            "include them in the backup"
         )
 
 
 def _prepare(cluster: KindCluster, recorded: BackupRecord) -> None:
-    """A storage class for every claim."""
+    """Provide a StorageClass for every claim."""
     default = "storageclass.kubernetes.io/is-default-class=true"
     cluster.kubectl("annotate", "--overwrite", "storageclass", _CLASS, default)
     others = {claim.storage_class for claim in recorded.claims} - {"", _CLASS}

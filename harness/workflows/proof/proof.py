@@ -21,11 +21,11 @@ from harness.workflows.steps import Steps
 from harness.workloads.detection import Database
 
 MOST = 100
-"""No more differences of the bucket are told one by one."""
+"""The number of differences of the bucket that are listed."""
 
 
 class Restorer(Protocol):
-    """What a proof asks of a backup engine: see `harness.backups.velero.VeleroEngine`."""
+    """What a proof needs of a backup engine: see `harness.backups.velero.VeleroEngine`."""
 
     @property
     def name(self) -> str: ...
@@ -34,10 +34,10 @@ class Restorer(Protocol):
         """Make the engine ready on the cluster."""
 
     def resync(self, backup: str) -> None:
-        """Have it see what has come into its bucket; returns when it knows of the backup. TimedOut."""
+        """Let it read its bucket again; return when it knows the backup. TimedOut."""
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        """Restore a backup that it knows of, every volume named with its namespace. TimedOut."""
+        """Restore a backup that it knows; the volumes in the report have their namespaces. TimedOut."""
 
 
 class Engine(Restorer, Protocol):
@@ -96,7 +96,7 @@ class Parts:
 
 
 class Proof:
-    """Restores one backup and reads it. It decides nothing: it appends to the journal, which `checks.judge` reads."""
+    """Restores one backup and reads it. Decides nothing: it writes the journal, which `checks.judge` reads."""
 
     def __init__(self, parts: Parts, run: Path, journal: Journal) -> None:
         """`run` is the run directory."""
@@ -108,14 +108,14 @@ class Proof:
         self._answer_within_s = parts.rto_s or timeouts.RECOVER_S
 
     def run(self) -> None:
-        """Take all steps, in order. Whatever breaks is in the journal before this returns.
+        """Run all steps in order. Every error is in the journal before this returns.
 
-        1. `up`: a fenced cluster with an object store of its own, and the backup engine.
-        2. `fetch`: all that belongs to the backup is copied from the source into that store. So what the engine writes
-           (logs, locks) never goes to the source, whose credentials never come into the cluster.
-        3. `restore`: the engine sees what has come; T4 asked for, T5 the engine's word.
-        4. `readback`: every database answers (T7), tells its data, to be held against its fingerprint, and checks
-           itself (T9). The source is listed once more at the very end, whatever broke before.
+        1. `up`: an isolated cluster with its own object store, and the backup engine.
+        2. `fetch`: copies the backup's objects from the source into that store. So the engine writes nothing (logs,
+           locks) to the source, and the source's credentials never get into the cluster.
+        3. `restore`: the engine restores the copy. T4: requested. T5: the engine reports the end.
+        4. `readback`: every database answers (T7), is read for the comparison with its fingerprint, and checks itself
+           (T9). The source is listed again at the very end, after any error.
         """
         actions = {"up": self._up, "fetch": self._fetch, "restore": self._restore, "readback": self._read_back}
         self._note_source("before", self._parts.backup.listing)
@@ -139,7 +139,7 @@ class Proof:
         copied = backup.source.copy(keys, self._parts.sandbox.cluster.store)
         self._journal.append("fetched", objects=len(keys), bytes=copied)
         if copied != backup.bytes_total:
-            raise HarnessError(f"{copied} bytes were copied, and not as many as the source had listed; prove again")
+            raise HarnessError(f"copied {copied} bytes, which is not what the source had listed; run the proof again")
 
     def _restore(self) -> None:
         sandbox, recorded = self._parts.sandbox, self._parts.backup.recorded
@@ -158,7 +158,7 @@ class Proof:
             self._steps.fail(str(error), error)
         self._journal.append("restore", engine=engine.name, **asdict(report))
         self._journal.mark("T5")
-        if report.phase != DONE:  # it is bad already; what does come up is read, and nobody waits for an hour
+        if report.phase != DONE:  # it failed already: read what does come up, without a long wait
             self._answer_within_s = min(self._answer_within_s, timeouts.HEALTHY_S)
 
     def _read_back(self) -> None:

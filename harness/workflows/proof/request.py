@@ -1,4 +1,4 @@
-"""What a user asked to have proved, checked word by word before anything is asked of a bucket."""
+"""The options of a proof, checked before the bucket is read."""
 
 from __future__ import annotations
 
@@ -43,13 +43,15 @@ def options(
     cluster: str = "drillproof-prove",
     key: Path | None = None,
 ) -> ProofOptions:
-    """What to prove. Misconfigured for the first word that makes no sense."""
+    """The options of a proof. Misconfigured for the first invalid option."""
     if schedule and backup != NEWEST:
-        raise Misconfigured(f"--schedule {schedule} asks for its newest backup, and {backup} is named; say one of both")
+        raise Misconfigured(
+            f"--schedule {schedule} means its newest backup, but {backup} is named too; give one of the two"
+        )
     where = place("--bucket", bucket, endpoint, region)
     for name, limit in (("--rto", rto_s), ("--rpo", rpo_s), ("--age", age_s)):
         if limit is not None and not limit > 0:
-            raise Misconfigured(f"{name} {limit:g} can never be met; say how many seconds, more than 0")
+            raise Misconfigured(f"{name} must be more than 0 seconds, not {limit:g}")
     return ProofOptions(
         place=where,
         credentials=read_credentials(credentials_file, os.environ),
@@ -71,12 +73,12 @@ def options(
 
 
 def place(option: str, bucket: str, endpoint: str, region: str) -> BucketLocation:
-    """A bucket, as an option says it. Misconfigured if that is none."""
+    """The bucket that an option names. Misconfigured if it is invalid."""
     parts = _BUCKET.fullmatch(bucket)
     if not parts:
-        raise Misconfigured(f"{option} {bucket!r} names no bucket; write NAME or NAME/PREFIX")
+        raise Misconfigured(f"{option} must be NAME or NAME/PREFIX of a bucket, not {bucket!r}")
     if endpoint and not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
-        raise Misconfigured(f"--endpoint {endpoint!r} is no URL of an object store; write http(s)://HOST or HOST:PORT")
+        raise Misconfigured(f"--endpoint must be a URL, http(s)://HOST or http(s)://HOST:PORT, not {endpoint!r}")
     return BucketLocation(parts["bucket"], (parts["prefix"] or "").strip("/"), endpoint.rstrip("/"), region)
 
 
@@ -94,13 +96,13 @@ def _password(file: Path | None) -> str:
 
 @dataclass(frozen=True)
 class ProofOptions:
-    """One proof as the user wants it; all words checked already."""
+    """The options of one proof, checked."""
 
     place: BucketLocation
     credentials: Credentials
     backup: str  # its name, or `newest`
-    schedule: str  # of which it is to be the newest; "" for all
-    databases: tuple[str, ...]  # named by hand, beside those that are found
+    schedule: str  # whose newest backup is proved; "" for all backups
+    databases: tuple[str, ...]  # named by the user, in addition to the detected ones
     asked: str  # see `harness.checks.proof_metrics`
     objectives: Objectives
     age_s: float | None  # how old the backup may be
