@@ -231,7 +231,7 @@ def application(file: Path | None, place: SharedDrills | None = None) -> Applica
         return None
     from harness.workloads.manifests.load import OWN_CLUSTER, TargetCluster, load
 
-    allowed = place.permission if place else None
+    allowed = place.policy if place else None
     return load(file, TargetCluster(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OWN_CLUSTER)
 
 

@@ -27,7 +27,7 @@ _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
 
 
 @dataclass(frozen=True)
-class Permission:
+class ContextPolicy:
     """One context, and what the user allows there."""
 
     context: str
@@ -46,7 +46,7 @@ class Permission:
 
 
 @dataclass(frozen=True)
-class DrillPermission(Permission):
+class DrillPolicy(ContextPolicy):
     """What a drill may use."""
 
     velero: str  # the namespace of the existing Velero
@@ -56,7 +56,7 @@ class DrillPermission(Permission):
 
 
 @dataclass(frozen=True)
-class ProofPermission(Permission):
+class ProofPolicy(ContextPolicy):
     """What a proof may do."""
 
     namespaces: tuple[str, ...]  # those of a backup that may be restored, under other names
@@ -107,7 +107,7 @@ class PermissionsFile:
         return Keys(f'{self.file}, {table} "{context}"', listed[context])
 
 
-def allowed_drill(context: str, config: Path | None) -> DrillPermission:
+def allowed_drill(context: str, config: Path | None) -> DrillPolicy:
     """What the file allows drills on a context. Misconfigured if that is nothing."""
     what = f"drills on the context {context}"
     found = PermissionsFile.read(config, what, "as docs/how-to/existing-cluster.md says")
@@ -120,7 +120,7 @@ def allowed_drill(context: str, config: Path | None) -> DrillPermission:
         keys.fail(f"key `endpoint` must be a URL, http(s)://HOST or HOST:PORT, not {endpoint!r}")
     known = read_credentials(found.file.parent / keys.take("credentials", str), os.environ)
     prefix = (bucket["prefix"] or "").strip("/")
-    permission = DrillPermission(
+    policy = DrillPolicy(
         context=context,
         namespace=_name(keys, "namespace", DRILL_NAMESPACE),
         storage_class=keys.take("storage_class", str),
@@ -139,15 +139,15 @@ def allowed_drill(context: str, config: Path | None) -> DrillPermission:
         role=keys.take("role", str, "drillproof-inside"),
     )
     keys.done()
-    return permission
+    return policy
 
 
-def allowed_proof(context: str, config: Path | None) -> ProofPermission:
+def allowed_proof(context: str, config: Path | None) -> ProofPolicy:
     """What the file allows proofs on a context. Misconfigured if that is nothing."""
     what = f"proofs on the context {context}"
     found = PermissionsFile.read(config, what, "as docs/how-to/prove-shared-cluster.md says")
     keys = found.keys("prove", found.proofs, context, what)
-    permission = ProofPermission(
+    policy = ProofPolicy(
         context=context,
         namespace=_name(keys, "namespace", PROOF_NAMESPACE),
         storage_class=keys.take("storage_class", str),
@@ -156,11 +156,11 @@ def allowed_proof(context: str, config: Path | None) -> ProofPermission:
         without_fence=keys.take("without_fence", bool, default=False),
         makes_crds=keys.take("make_crds", bool, default=False),
     )
-    for name in (*permission.namespaces, *permission.all):
+    for name in (*policy.namespaces, *policy.all):
         if not NAME.fullmatch(name):
             keys.fail(f"{name!r} cannot be a namespace: write small letters, digits and -, at most 63")
     keys.done()
-    return permission
+    return policy
 
 
 def require_migration(contexts: tuple[str, ...], config: Path | None) -> None:

@@ -1,6 +1,6 @@
-"""Rights on a cluster: asks the API server which ones are missing, and binds a role in a new namespace.
+"""Permissions on a cluster: asks the API server which ones are missing, and binds a role in a new namespace.
 
-Which rights a workflow needs is listed in `harness.workflows.rights`.
+Which permissions a workflow needs is listed in `harness.workflows.permissions`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.core.wait import NotYet, until
 RBAC = "rbac.authorization.k8s.io"
 
 BOUND_S = 30.0
-"""New rights hold within a moment; with several API servers, within some seconds."""
+"""New permissions hold within a moment; with several API servers, within some seconds."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Permission:
         return f"{self.verb} {kind}{which} {where}"
 
 
-def rights(verbs: str, resources: str, group: str = "", name: str = "", namespace: str = "") -> Iterator[Permission]:
+def permissions(
+    verbs: str, resources: str, group: str = "", name: str = "", namespace: str = ""
+) -> Iterator[Permission]:
     """Each of the `verbs` on each of the `resources`; both are separated by spaces."""
     for resource in resources.split():
         for verb in verbs.split():
@@ -48,31 +50,31 @@ def rights(verbs: str, resources: str, group: str = "", name: str = "", namespac
 
 @dataclass(frozen=True)
 class NamespaceRole:
-    """The rights in a namespace that does not exist yet; a ClusterRole has them.
+    """The permissions in a namespace that does not exist yet; a ClusterRole has them.
 
-    No right can be given in such a namespace. So its creator binds the ClusterRole to itself there, unless it has these
-    rights everywhere.
+    Nobody can grant permissions in such a namespace. So its creator binds the ClusterRole to itself there, unless it
+    has the permissions everywhere.
     """
 
     namespace: str
     role: str
-    rights: tuple[Permission, ...]
+    permissions: tuple[Permission, ...]
 
     @property
     def to_bind(self) -> tuple[Permission, ...]:
-        """The rights that binding the role takes."""
+        """The permissions that binding the role takes."""
         return (
             Permission("create", "rolebindings", RBAC, namespace=self.namespace),
-            *rights("get bind", "clusterroles", RBAC, self.role),
+            *permissions("get bind", "clusterroles", RBAC, self.role),
         )
 
     def missing(self, kubectl: RunsKubectl) -> tuple[tuple[Permission, ...], bool]:
-        """The rights that are missing even so, and whether the role must be bound first."""
-        wanted = missing(kubectl, self.rights)
+        """The permissions that are missing even so, and whether the role must be bound first."""
+        wanted = missing(kubectl, self.permissions)
         if not wanted:
             return (), False
         without = missing(kubectl, self.to_bind)
-        with contextlib.suppress(ToolFailed):  # then the right to read it is among the missing ones
+        with contextlib.suppress(ToolFailed):  # then the permission to read it is among the missing ones
             role = kubectl("get", "clusterrole", self.role, "--ignore-not-found", "-o", "json")
             without += not_granted(items(json.loads(role or "{}"), "rules"), wanted)
         return without, True
@@ -88,30 +90,30 @@ class NamespaceRole:
         }
 
     def bind(self, kubectl: RunsKubectl, run: str, user: str = "") -> None:
-        """Bind the role to `user`, if there is one, and return as soon as all rights hold. TimedOut."""
+        """Bind the role to `user`, if there is one, and return as soon as all permissions hold. TimedOut."""
         if user:
             kubectl("create", "-f", "-", stdin=json.dumps(self.binding(user, run)))
 
         def bound() -> None:
-            if without := missing(kubectl, self.rights):
+            if without := missing(kubectl, self.permissions):
                 raise NotYet(f"missing: {describe(without)}")
 
-        until(bound, waited_for=f"the rights in {self.namespace}", within_s=BOUND_S)
+        until(bound, waited_for=f"the permissions in {self.namespace}", within_s=BOUND_S)
 
 
 def missing_of(
     kubectl: RunsKubectl, outside: Iterable[Permission], roles: Iterable[NamespaceRole] = ()
 ) -> tuple[tuple[Permission, ...], bool]:
-    """All rights that are missing, and whether any role must be bound first."""
+    """All permissions that are missing, and whether any role must be bound first."""
     asked = [role.missing(kubectl) for role in roles]
-    every = (*missing(kubectl, tuple(outside)), *(right for without, _ in asked for right in without))
+    every = (*missing(kubectl, tuple(outside)), *(permission for without, _ in asked for permission in without))
     return tuple(dict.fromkeys(every)), any(binds for _, binds in asked)
 
 
 def refuse(missing: Iterable[tuple[str, Sequence[Permission]]], hint: str, whose: str = "") -> None:
-    """Misconfigured if any right is missing; `missing` are pairs of a context and the rights that are missing on it."""
+    """Misconfigured if any permission is missing; `missing` has pairs of a context and what is missing there."""
     if said := [f"on the context {context}: {describe(lacking)}" for context, lacking in missing if lacking]:
-        raise Misconfigured(f"rights {whose}are missing {'; and '.join(said)}; {hint}")
+        raise Misconfigured(f"permissions {whose}are missing {'; and '.join(said)}; {hint}")
 
 
 def serves_api(kubectl: RunsKubectl, api: str) -> bool:
@@ -125,42 +127,42 @@ def whoami(kubectl: RunsKubectl, within_s: float = 60) -> str:
     return text(known, "status", "userInfo", "username")
 
 
-def missing(kubectl: RunsKubectl, rights: Sequence[Permission], user: str = "") -> tuple[Permission, ...]:
+def missing(kubectl: RunsKubectl, permissions: Sequence[Permission], user: str = "") -> tuple[Permission, ...]:
     """Those of them that the cluster does not allow us, or `user`."""
-    if not rights:
+    if not permissions:
         return ()
-    reviews: list[Json] = [_review(right, user) for right in rights]
+    reviews: list[Json] = [_review(permission, user) for permission in permissions]
     wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
     answers = documents(kubectl("create", "--validate=false", "-f", "-", "-o", "json", stdin=wanted))
-    if len(answers) != len(rights):
-        raise HarnessError(f"{len(rights)} rights were reviewed, and {len(answers)} answers came")
-    pairs = zip(rights, answers, strict=True)
-    return tuple(right for right, answer in pairs if at(answer, "status", "allowed") is not True)
+    if len(answers) != len(permissions):
+        raise HarnessError(f"{len(permissions)} permissions were reviewed, and {len(answers)} answers came")
+    pairs = zip(permissions, answers, strict=True)
+    return tuple(permission for permission, answer in pairs if at(answer, "status", "allowed") is not True)
 
 
-def not_granted(rules: Iterable[Json], rights: Iterable[Permission]) -> tuple[Permission, ...]:
-    """Those of the rights that no rule of a ClusterRole grants."""
+def not_granted(rules: Iterable[Json], permissions: Iterable[Permission]) -> tuple[Permission, ...]:
+    """Those of the permissions that no rule of a ClusterRole grants."""
     known = tuple(rules)
-    return tuple(right for right in rights if not any(_grants(rule, right) for rule in known))
+    return tuple(permission for permission in permissions if not any(_grants(rule, permission) for rule in known))
 
 
-def describe(rights: Iterable[Permission]) -> str:
+def describe(permissions: Iterable[Permission]) -> str:
     """All of them on one line, verbs on the same object together."""
     together: dict[Permission, list[str]] = {}
-    for right in rights:
-        together.setdefault(replace(right, verb=""), []).append(right.verb)
-    return "; ".join(str(replace(right, verb=", ".join(verbs))) for right, verbs in together.items())
+    for permission in permissions:
+        together.setdefault(replace(permission, verb=""), []).append(permission.verb)
+    return "; ".join(str(replace(permission, verb=", ".join(verbs))) for permission, verbs in together.items())
 
 
-def _review(right: Permission, user: str) -> Json:
-    resource, _, subresource = right.resource.partition("/")
+def _review(permission: Permission, user: str) -> Json:
+    resource, _, subresource = permission.resource.partition("/")
     asked = {
-        "verb": right.verb,
-        "group": right.group,
+        "verb": permission.verb,
+        "group": permission.group,
         "resource": resource,
         "subresource": subresource,
-        "name": right.name,
-        "namespace": right.namespace,
+        "name": permission.name,
+        "namespace": permission.namespace,
     }
     attributes = {key: value for key, value in asked.items() if value}
     kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
@@ -168,18 +170,23 @@ def _review(right: Permission, user: str) -> Json:
     return {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": {"resourceAttributes": attributes, **of}}
 
 
-def _grants(rule: Json, right: Permission) -> bool:
+def _grants(rule: Json, permission: Permission) -> bool:
     def has(key: str, word: str) -> bool:
         return bool({word, "*"} & set(map(str, items(rule, key))))
 
-    of_it = not items(rule, "resourceNames") or right.name in items(rule, "resourceNames")
-    return of_it and has("verbs", right.verb) and has("apiGroups", right.group) and has("resources", right.resource)
+    of_it = not items(rule, "resourceNames") or permission.name in items(rule, "resourceNames")
+    return (
+        of_it
+        and has("verbs", permission.verb)
+        and has("apiGroups", permission.group)
+        and has("resources", permission.resource)
+    )
 
 
 def needed_for(
     kubectl: RunsKubectl, things: Iterable[Object], namespace: str, known: Sequence[Permission] = ()
 ) -> tuple[Permission, ...]:
-    """The rights in `namespace` that applying these objects takes, in addition to the `known` ones.
+    """The permissions in `namespace` that applying these objects takes, in addition to the `known` ones.
 
     Misconfigured for a kind that the cluster does not serve, or that is not namespaced.
     """
@@ -201,14 +208,14 @@ def needed_for(
                 "application"
             )
         group = api.rpartition("/")[0]
-        wanted |= dict.fromkeys(rights("create patch", resource, group, namespace=namespace))
+        wanted |= dict.fromkeys(permissions("create patch", resource, group, namespace=namespace))
         if group == RBAC:
             wanted[_to_grant(thing, kind, namespace)] = None
-    return tuple(right for right in wanted if right not in known)
+    return tuple(permission for permission in wanted if permission not in known)
 
 
 def _to_grant(thing: Object, kind: str, namespace: str) -> Permission:
-    """Giving a right to others takes that right, or this one."""
+    """Giving a permission to others takes that permission, or this one."""
     if kind == "Role":
         return Permission("escalate", "roles", RBAC, namespace=namespace)
     return Permission(

@@ -15,7 +15,7 @@ from typing import Generic, Self, TypeVar
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics, rbac, shared_velero
 from harness.clusters.lock import SHARED_LOCK, Lock
-from harness.clusters.permissions_file import DrillPermission, Permission
+from harness.clusters.permissions_file import ContextPolicy, DrillPolicy
 from harness.core import paths, timeouts
 from harness.core.errors import Misconfigured, TimedOut, ToolFailed
 from harness.core.json import text
@@ -26,7 +26,7 @@ from harness.core.process import run
 ANSWER_S = 30.0
 """An existing cluster answers within this."""
 
-P = TypeVar("P", bound=Permission)
+P = TypeVar("P", bound=ContextPolicy)
 
 
 class NoMachines:
@@ -64,32 +64,32 @@ class SharedCluster(Generic[P]):
     purpose = "drill"  # for messages
     folder = "context"  # how the names of its folders in the state folder start
 
-    def __init__(self, permission: P, api: Kubectl, home: Path) -> None:
+    def __init__(self, policy: P, api: Kubectl, home: Path) -> None:
         """`api` knows no other cluster; its kubeconfig is in `home`, which is removed with everything created."""
-        self.name = permission.context
-        self.permission = permission
+        self.name = policy.context
+        self.policy = policy
         self.api = api
         self._home = home
         self._lock = Lock(home.with_suffix(SHARED_LOCK))
         self._labels: set[str] = set()  # values of the label that are this run's
 
     @classmethod
-    def enter(cls, permission: P, kubeconfig: Path | None) -> Self:
+    def enter(cls, policy: P, kubeconfig: Path | None) -> Self:
         """The cluster of a context, locked against other runs of this machine. `kubeconfig`: kubectl's own if None.
 
         Its part of the kubeconfig is copied. So neither drillproof nor a user's hook can reach another cluster by
         mistake, whatever becomes the current context meanwhile. Misconfigured if there is no such context.
         """
-        context, program = permission.context, find_kubectl()
+        context, program = policy.context, find_kubectl()
         from_file = () if kubeconfig is None else (f"--kubeconfig={kubeconfig}",)
         known = run([program, *from_file, "config", "get-contexts", "--output=name"]).stdout.split()
         if context not in known:
             where = kubeconfig or os.environ.get("KUBECONFIG") or "the default kubeconfig"
             raise Misconfigured(f"{where} has no context {context}; it has: {', '.join(known) or 'none'}")
-        key = hashlib.sha256(repr((context, permission.namespace)).encode()).hexdigest()[:12]
+        key = hashlib.sha256(repr((context, policy.namespace)).encode()).hexdigest()[:12]
         home = paths.state() / f"{cls.folder}-{key}"
         file = home / "kubeconfig"
-        cluster = cls(permission, Kubectl(program, file, context, home / paths.PROCESSES), home)
+        cluster = cls(policy, Kubectl(program, file, context, home / paths.PROCESSES), home)
         cluster.take()  # before the file is written: another run may be using it
         alone = ("config", "view", "--minify", "--flatten", "--raw", f"--context={context}")
         home.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ class SharedCluster(Generic[P]):
 
     def take(self) -> None:
         """Lock the namespaces against other runs of this machine. Misconfigured if one uses them."""
-        self._lock.acquire(f"the namespace {self.permission.namespace} of the context {self.name}")
+        self._lock.acquire(f"the namespace {self.policy.namespace} of the context {self.name}")
 
     def identify(self) -> tuple[str, str]:
         """The cluster's version of Kubernetes, and our user name there. Misconfigured if it does not let us in."""
@@ -151,9 +151,9 @@ class SharedCluster(Generic[P]):
 
     def require_storage_class(self) -> Object:
         """The StorageClass that is allowed. Misconfigured if it does not exist."""
-        found = get_object(self.api, "storageclass", self.permission.storage_class)
+        found = get_object(self.api, "storageclass", self.policy.storage_class)
         if found is None:
-            raise Misconfigured(f"there is no StorageClass {self.permission.storage_class} on the context {self.name}")
+            raise Misconfigured(f"there is no StorageClass {self.policy.storage_class} on the context {self.name}")
         return found
 
     def facts(self, kubernetes: str, velero: str, mirror: str) -> dict[str, Json]:
@@ -212,7 +212,7 @@ class SharedCluster(Generic[P]):
 
     def collect(self, into: Path) -> None:
         """Write logs, events and objects of the namespace below `into`; never raises for what is not available."""
-        diagnostics.collect_namespace(self.api, self.permission.namespace, into)
+        diagnostics.collect_namespace(self.api, self.policy.namespace, into)
 
     def _called(self, namespace: str) -> str:
         """The name of a namespace on this cluster."""
@@ -227,7 +227,7 @@ class SharedCluster(Generic[P]):
 
     def _found(self) -> dict[str, str]:
         """Those of the allowed namespaces that exist, each with its label; "" if drillproof did not create it."""
-        found = {name: get_object(self.api, "namespace", name) for name in self.permission.all}
+        found = {name: get_object(self.api, "namespace", name) for name in self.policy.all}
         return {name: text(thing, "metadata", "labels", LABEL) for name, thing in found.items() if thing is not None}
 
     def _remove(self, labels: Collection[str] | None) -> tuple[str, ...]:
@@ -239,17 +239,17 @@ class SharedCluster(Generic[P]):
         return tuple(f"namespace {name} of {label}" for name, label in mine.items())
 
 
-class DrillCluster(SharedCluster[DrillPermission]):
+class DrillCluster(SharedCluster[DrillPolicy]):
     """The namespace of a drill, with the existing Velero's backups of it."""
 
-    def __init__(self, permission: DrillPermission, api: Kubectl, home: Path) -> None:
-        super().__init__(permission, api, home)
+    def __init__(self, policy: DrillPolicy, api: Kubectl, home: Path) -> None:
+        super().__init__(policy, api, home)
         self.kubectl = api
 
     @property
     def store(self) -> ObjectStore:
         """The bucket, as it is reached from here."""
-        return self.permission.store
+        return self.policy.store
 
     def claim(self, role: rbac.NamespaceRole, user: str = "") -> None:
         """Create the namespace, and bind the role in it to `user`, if one is named. ToolFailed if it exists by now."""
@@ -261,20 +261,20 @@ class DrillCluster(SharedCluster[DrillPermission]):
     def open(self, run: str) -> None:
         """Label the claimed namespace with the run's name."""
         self._labels.add(run)
-        self.api("label", "--overwrite", "namespace", self.permission.namespace, f"{LABEL}={run}")
+        self.api("label", "--overwrite", "namespace", self.policy.namespace, f"{LABEL}={run}")
 
     def namespace_object(self, run: str) -> Json:
         """The namespace as it is created."""
-        metadata: Json = {"name": self.permission.namespace, "labels": {LABEL: run}}
+        metadata: Json = {"name": self.policy.namespace, "labels": {LABEL: run}}
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
     def _other_leftovers(self) -> tuple[str, ...]:
-        backups = shared_velero.list_backups(self.api, self.permission)
+        backups = shared_velero.list_backups(self.api, self.policy)
         return tuple(f"the backup {text(each, 'metadata', 'name')}" for each in backups)
 
     def _remove(self, labels: Collection[str] | None) -> tuple[str, ...]:
         removed = super()._remove(labels)
-        backups = shared_velero.delete_backups(self.api, self.permission, labels)
+        backups = shared_velero.delete_backups(self.api, self.policy, labels)
         return (*removed, *(f"backup {name} with its restores" for name in backups))
 
 

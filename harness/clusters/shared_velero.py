@@ -19,7 +19,7 @@ from harness.backups.object_store import ObjectStore
 from harness.backups.velero import RUNNING, UNREADABLE, VeleroEngine
 from harness.backups.velero_check import CHECK, password
 from harness.backups.velero_install import MAX_LOG_BYTES, Release
-from harness.clusters.permissions_file import DrillPermission
+from harness.clusters.permissions_file import DrillPolicy
 from harness.core import timeouts
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import items, text
@@ -38,12 +38,10 @@ BACKUP_TTL = "24h0m0s"
 class SharedVelero(VeleroEngine):
     """Velero and its node agents, as a guest may ask them. Implements `harness.core.ports.BackupEngine`."""
 
-    def __init__(
-        self, cluster: Cluster, permission: DrillPermission, release: Release, *, uploader: str, run: str
-    ) -> None:
+    def __init__(self, cluster: Cluster, policy: DrillPolicy, release: Release, *, uploader: str, run: str) -> None:
         """`release` says which images Velero runs there; `run` names the drill."""
-        super().__init__(cluster, lambda: permission.store, release, uploader=uploader, namespace=permission.velero)
-        self._permission = permission
+        super().__init__(cluster, lambda: policy.store, release, uploader=uploader, namespace=policy.velero)
+        self._permission = policy
         self._run_name = run
 
     def install(self) -> None:
@@ -117,25 +115,25 @@ class SharedVelero(VeleroEngine):
         return _keys(self._permission.store, secret, about), _check(self._release.server_image, repository, about)
 
 
-def list_backups(kubectl: RunsKubectl, permission: DrillPermission) -> tuple[Object, ...]:
+def list_backups(kubectl: RunsKubectl, policy: DrillPolicy) -> tuple[Object, ...]:
     """Every backup that a drill made of its namespace there."""
-    chosen = (f"--namespace={permission.velero}", f"--selector={NAMESPACE_LABEL}={permission.namespace}")
+    chosen = (f"--namespace={policy.velero}", f"--selector={NAMESPACE_LABEL}={policy.namespace}")
     return objects(kubectl, "backups.velero.io", *chosen)
 
 
-def delete_backups(kubectl: RunsKubectl, permission: DrillPermission, runs: Collection[str] | None) -> tuple[str, ...]:
+def delete_backups(kubectl: RunsKubectl, policy: DrillPolicy, runs: Collection[str] | None) -> tuple[str, ...]:
     """Have the backups of these drills deleted, or of all if None; return their names. HarnessError if one stays."""
-    known = {name_of(each): text(each, "metadata", "labels", LABEL) for each in list_backups(kubectl, permission)}
+    known = {name_of(each): text(each, "metadata", "labels", LABEL) for each in list_backups(kubectl, policy)}
     mine = tuple(name for name, run in known.items() if runs is None or run in runs)
     for name in mine:
-        _remove(kubectl, permission, name)
+        _remove(kubectl, policy, name)
     return mine
 
 
-def deletion_manifest(permission: DrillPermission, name: str, uid: str) -> Object:
+def deletion_manifest(policy: DrillPolicy, name: str, uid: str) -> Object:
     """What asks Velero to delete a backup."""
-    labels: Json = {"velero.io/backup-name": name, "velero.io/backup-uid": uid, NAMESPACE_LABEL: permission.namespace}
-    metadata: Json = {"generateName": f"{name}-", "namespace": permission.velero, "labels": labels}
+    labels: Json = {"velero.io/backup-name": name, "velero.io/backup-uid": uid, NAMESPACE_LABEL: policy.namespace}
+    metadata: Json = {"generateName": f"{name}-", "namespace": policy.velero, "labels": labels}
     return {
         "apiVersion": "velero.io/v1",
         "kind": "DeleteBackupRequest",
@@ -144,8 +142,8 @@ def deletion_manifest(permission: DrillPermission, name: str, uid: str) -> Objec
     }
 
 
-def _remove(kubectl: RunsKubectl, permission: DrillPermission, name: str) -> None:
-    here = f"--namespace={permission.velero}"
+def _remove(kubectl: RunsKubectl, policy: DrillPolicy, name: str) -> None:
+    here = f"--namespace={policy.velero}"
 
     def found() -> Object | None:
         return next(iter(objects(kubectl, "backups.velero.io", here, f"--field-selector=metadata.name={name}")), None)
@@ -164,7 +162,7 @@ def _remove(kubectl: RunsKubectl, permission: DrillPermission, name: str) -> Non
     # One that is being made is deleted by nobody.
     until(ended, waited_for=f"Velero's backup {name} to end", within_s=timeouts.BACKUP_S, every_s=1)
     uid = text(found(), "metadata", "uid")
-    kubectl("create", "-f", "-", stdin=json.dumps(deletion_manifest(permission, name, uid)))
+    kubectl("create", "-f", "-", stdin=json.dumps(deletion_manifest(policy, name, uid)))
     if said := until(gone, waited_for=f"Velero to delete the backup {name}", within_s=timeouts.BACKUP_S, every_s=1):
         raise HarnessError(f"Velero does not delete the backup {name}: {said}")
 

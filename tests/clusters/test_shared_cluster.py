@@ -15,7 +15,7 @@ from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
 from harness.checks.validity import NetworkIsolated
 from harness.clusters import rbac, shared_velero
-from harness.clusters.permissions_file import DrillPermission, allowed_drill
+from harness.clusters.permissions_file import DrillPolicy, allowed_drill
 from harness.clusters.rbac import Permission
 from harness.clusters.shared_cluster import DrillCluster
 from harness.clusters.shared_velero import SharedVelero
@@ -29,12 +29,12 @@ from harness.core.ports import Bounded, Cluster, Reach
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
-from harness.workflows import rights
+from harness.workflows import permissions
 from harness.workflows.drill import scenario
 from harness.workflows.drill.shared_cluster import adapted, knows_velero, role_in
 
 STORE = ObjectStore("", "http://objects", "backups", "key", "other-secret", "eu", "a/")
-THERE = DrillPermission("staging", "drillproof-custos", "fast", "", "velero", "default", STORE, "drillproof-inside")
+THERE = DrillPolicy("staging", "drillproof-custos", "fast", "", "velero", "default", STORE, "drillproof-inside")
 CONFIG = """
 [context."staging"]
 bucket = "backups/a"
@@ -127,17 +127,17 @@ def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
     assert "strange" in scenario.beyond(unbounded)
 
 
-# ---------------------------------------------------------------- rights
+# ---------------------------------------------------------------- permissions
 
 
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants() -> None:
     asked = {
-        *rights.drill_outside("drillproof-custos", "velero"),
+        *permissions.drill_outside("drillproof-custos", "velero"),
         *rbac.NamespaceRole("", "drillproof-inside", ()).to_bind,
     }
     given = granted("ClusterRole", "drillproof-outside", "") | granted("Role", "drillproof", "velero")
     assert given == asked
-    inside = rights.drill_inside("drillproof-custos")
+    inside = permissions.drill_inside("drillproof-custos")
     assert granted("ClusterRole", "drillproof-inside", "drillproof-custos") == set(inside)
     assert len(set(inside)) == len(inside)
 
@@ -165,7 +165,7 @@ def test_what_is_missing_is_what_the_cluster_does_not_allow() -> None:
 
 
 def test_an_answer_that_does_not_come_is_no_right() -> None:
-    with pytest.raises(HarnessError, match="1 rights were reviewed, and 0 answers came"):
+    with pytest.raises(HarnessError, match="1 permissions were reviewed, and 0 answers came"):
         rbac.missing(lambda *_, **__: "", (Permission("get", "pods"),))
     assert rbac.missing(lambda *_, **__: "{}", (Permission("get", "pods"),)) == (Permission("get", "pods"),)
 
@@ -321,7 +321,7 @@ def test_who_may_do_all_binds_nothing(tmp_path: Path) -> None:
 def test_a_namespace_that_cannot_be_entered_is_removed_again(tmp_path: Path) -> None:
     server = Cluster_(enters=False)
     cluster = there(tmp_path, server)
-    with pytest.raises(TimedOut, match="the rights in drillproof-custos"):
+    with pytest.raises(TimedOut, match="the permissions in drillproof-custos"):
         cluster.claim(ROLE, USER)
     cluster.down()
     assert server.label is None

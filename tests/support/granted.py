@@ -14,7 +14,7 @@ RBAC = resources.clusters() / "existing" / "rbac.yaml"
 
 
 def granted(kind: str, name: str, namespace: str, file: Path = RBAC) -> set[Permission]:
-    """What a role of a file grants, right by right."""
+    """What a role of a file grants, permission by permission."""
     role = next(
         each
         for each in yaml.safe_load_all(file.read_text())

@@ -32,7 +32,7 @@ from harness.evidence.ledger import fingerprint
 from harness.reports import questions, summary
 from harness.selftest import migration as mutations
 from harness.selftest import runner
-from harness.workflows import rights
+from harness.workflows import permissions
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import assembly, rollback
 from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET
@@ -248,7 +248,7 @@ def test_a_word_that_makes_no_sense_is_refused(tmp_path: Path, words: dict[str, 
         options(**{**good, **words})
 
 
-# ---------------------------------------------------------------- rights
+# ---------------------------------------------------------------- permissions
 
 ALL_ASKED = replace(OPTIONS, storage_classes={"fast": "slow"})
 EVERY_KIND = ("deployment/", "statefulset/", "cronjob/")
@@ -257,17 +257,17 @@ EVERY_KIND = ("deployment/", "statefulset/", "cronjob/")
 @pytest.mark.parametrize(
     ("end", "asked"),
     [
-        ("source", rights.migration_source(("shop", CLUSTER), OF_SOURCE)),
-        ("target", rights.migration_target("shop", CLUSTER, OF_TARGET, maps_classes=True)),
+        ("source", permissions.migration_source(("shop", CLUSTER), OF_SOURCE)),
+        ("target", permissions.migration_target("shop", CLUSTER, OF_TARGET, maps_classes=True)),
     ],
 )
 def test_the_rights_that_are_asked_for_are_those_that_the_files_grant(end: str, asked: tuple[Permission, ...]) -> None:
     file, name = resources.clusters() / "migrate" / f"{end}.yaml", f"drillproof-migrate-{end}"
     given = granted("ClusterRole", name, "", file) | granted("Role", name, "velero", file)
-    role = rights.migration_inside("shop", EVERY_KIND)
-    entry = {replace(right, namespace="") for right in role.to_bind} if end == "target" else set()
+    role = permissions.migration_inside("shop", EVERY_KIND)
+    entry = {replace(permission, namespace="") for permission in role.to_bind} if end == "target" else set()
     assert given == {*asked, *entry}
-    within = role.rights
+    within = role.permissions
     assert granted("ClusterRole", role.role, "shop", file) == set(within)
     assert len(set(within)) == len(within)
 
@@ -307,21 +307,21 @@ class Allows:
     ],
 )
 def test_a_right_that_is_missing_is_named_with_its_end(one: Allows, other: Allows, said: str) -> None:
-    with pytest.raises(Misconfigured, match=f"^rights are missing .*{said}; clusters/migrate/ has files"):
-        assembly._has_rights(ALL_ASKED, one, other)
+    with pytest.raises(Misconfigured, match=f"^permissions are missing .*{said}; clusters/migrate/ has files"):
+        assembly._has_permissions(ALL_ASKED, one, other)
 
 
 def test_rights_inside_the_target_are_had_or_come_with_the_role() -> None:
-    assert assembly._has_rights(ALL_ASKED, Allows(), Allows()) is False
-    assert assembly._has_rights(ALL_ASKED, Allows(), Allows("create pods.shop")) is True
+    assert assembly._has_permissions(ALL_ASKED, Allows(), Allows()) is False
+    assert assembly._has_permissions(ALL_ASKED, Allows(), Allows("create pods.shop")) is True
 
 
 def test_where_there_is_no_velero_none_of_its_rights_is_asked_for() -> None:
-    assert assembly._has_rights(ALL_ASKED, Allows(), Allows("create restores.velero", velero=False)) is False
+    assert assembly._has_permissions(ALL_ASKED, Allows(), Allows("create restores.velero", velero=False)) is False
 
 
 def test_without_storage_classes_nothing_of_a_mapping_is_asked_for() -> None:
-    assert assembly._has_rights(OPTIONS, Allows(), Allows("patch configmaps.velero")) is False
+    assert assembly._has_permissions(OPTIONS, Allows(), Allows("patch configmaps.velero")) is False
 
 
 # ---------------------------------------------------------------- the move

@@ -14,7 +14,7 @@ from harness.clusters import capacity, rbac, shared_velero
 from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.images import versions
 from harness.clusters.images.recipes import ImageBuilder
-from harness.clusters.permissions_file import DrillPermission
+from harness.clusters.permissions_file import DrillPolicy
 from harness.clusters.shared_cluster import DrillCluster, without_values
 from harness.clusters.shared_velero import SharedVelero
 from harness.core import paths, resources
@@ -23,7 +23,7 @@ from harness.core.json import integer, items, text
 from harness.core.kubernetes import Kubectl, Object, RunsKubectl, get_object
 from harness.core.model import Json
 from harness.core.redaction import redact_document
-from harness.workflows import rights
+from harness.workflows import permissions
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import beyond
@@ -43,7 +43,7 @@ class Found:
 
     shared: DrillCluster
     role: rbac.NamespaceRole
-    user: str  # to bind the role to; "" if we have all rights anyway
+    user: str  # to bind the role to; "" if we have all permissions anyway
     kubernetes: str
     velero_image: str
     uploader: str
@@ -67,16 +67,16 @@ class Found:
         """The existing Velero."""
         pinned = versions.load(resources.clusters() / "versions.toml")
         release = Release(Path(), self.velero_image, "", lambda: _kopia_check(pinned))
-        return SharedVelero(cluster, self.shared.permission, release, uploader=uploader, run=run)
+        return SharedVelero(cluster, self.shared.policy, release, uploader=uploader, run=run)
 
     def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # there is this one
         """In the claimed namespace, with the StorageClass and the image registry of this cluster."""
         opened = replace(deployment, create_namespace=self.shared.open)
-        return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.shared.permission, thing))
+        return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.shared.policy, thing))
 
     def facts(self) -> dict[str, Json]:
         """What run.json says of the cluster."""
-        mirror = "" if self.brought else self.shared.permission.mirror
+        mirror = "" if self.brought else self.shared.policy.mirror
         return self.shared.facts(self.kubernetes, f"{self.velero_image}, copying with {self.uploader}", mirror)
 
 
@@ -84,7 +84,7 @@ class Found:
 class SharedDrills:
     """Drills on a shared cluster, as the configuration allows them."""
 
-    permission: DrillPermission
+    policy: DrillPolicy
     kubeconfig: Path | None = None  # kubectl's own if None
 
     def engine(self, application: Application | None) -> str:
@@ -100,8 +100,8 @@ class SharedDrills:
                 f"{options.scenario.name} is impossible on a cluster that drillproof did not create: {why}; "
                 "run it without --context"
             )
-        application = replace(options.application or custos.CUSTOS, namespace=self.permission.namespace)
-        return replace(options, application=application, cluster=self.permission.context)
+        application = replace(options.application or custos.CUSTOS, namespace=self.policy.namespace)
+        return replace(options, application=application, cluster=self.policy.context)
 
     def site(self, self_test: SelfTest) -> assembly.DrillSession:
         """Runs drills one after the other, each in a new namespace."""
@@ -109,14 +109,14 @@ class SharedDrills:
 
     def ground(self, options: Options, say: Callable[[str], None]) -> Found:
         """Check the cluster, and claim the namespace of a drill. Misconfigured if the drill is impossible."""
-        found, context = look(self, options.application), self.permission.context
+        found, context = look(self, options.application), self.policy.context
         with found.shared.removed_on_error():
             _copies_with(found, options.engine)
             for line in brought.summary if (brought := _brought(options.application)) else ():
                 say(line)
             say(f"the context {context}: {found.kubernetes}, {found.velero_image}; no network isolation around it")
             found.shared.claim(found.role, found.user)
-            quotas = capacity.list_quotas(found.shared.api, self.permission.namespace)
+            quotas = capacity.list_quotas(found.shared.api, self.policy.namespace)
             capacity.require_quota(quotas, _deployment(found, options).manifests())
         return found
 
@@ -139,10 +139,10 @@ class SharedDrills:
                 found.shared.namespace_object(run),
                 *((found.role.binding(found.user, run),) if found.user else ()),
                 *(redact_document(without_values(thing), brought.hidden if brought else ()) for thing in made),
-                engine.wanted_backup(backup, self.permission.namespace),
+                engine.wanted_backup(backup, self.policy.namespace),
                 *map(without_values, restic),
                 *(restore if options.scenario.fault else ()),
-                shared_velero.deletion_manifest(self.permission, backup, "its-uid"),
+                shared_velero.deletion_manifest(self.policy, backup, "its-uid"),
             )
         finally:
             found.shared.down()
@@ -150,47 +150,47 @@ class SharedDrills:
 
 def look(place: SharedDrills, application: Application | None = None) -> Found:
     """Check everything that a drill needs; creates nothing. Misconfigured for the first thing that is missing."""
-    permission, brought = place.permission, _brought(application)
-    shared = DrillCluster.enter(permission, place.kubeconfig)
+    policy, brought = place.policy, _brought(application)
+    shared = DrillCluster.enter(policy, place.kubeconfig)
     kubectl = shared.api
     with shared.removed_on_error():
         kubernetes, user = shared.identify()
-        knows_velero(kubectl, permission)
-        role = role_in(permission)
+        knows_velero(kubectl, policy)
+        role = role_in(policy)
         if brought:
-            more = rbac.needed_for(kubectl, brought.objects, permission.namespace, role.rights)
-            role = replace(role, rights=(*role.rights, *more))
-        binds = _has_rights(kubectl, permission, role)
+            more = rbac.needed_for(kubectl, brought.objects, policy.namespace, role.permissions)
+            role = replace(role, permissions=(*role.permissions, *more))
+        binds = _has_permissions(kubectl, policy, role)
         shared.require_free()
         shared.require_storage_class()
-        image, uploader = _has_velero(kubectl, permission)
-        _has_location(kubectl, permission)
-        _opens_bucket(permission)
+        image, uploader = _has_velero(kubectl, policy)
+        _has_location(kubectl, policy)
+        _opens_bucket(policy)
     return Found(shared, role, user if binds else "", kubernetes, image, uploader, brought is not None)
 
 
-def role_in(permission: DrillPermission) -> rbac.NamespaceRole:
+def role_in(policy: DrillPolicy) -> rbac.NamespaceRole:
     """What every drill needs in its namespace."""
-    return rbac.NamespaceRole(permission.namespace, permission.role, rights.drill_inside(permission.namespace))
+    return rbac.NamespaceRole(policy.namespace, policy.role, permissions.drill_inside(policy.namespace))
 
 
-def adapted(permission: DrillPermission, thing: Object) -> Object:
+def adapted(policy: DrillPolicy, thing: Object) -> Object:
     """A manifest with the cluster's StorageClass, and its images from the mirror, if there is one."""
-    return {**thing, "spec": _adapted(permission, thing["spec"])} if "spec" in thing else thing
+    return {**thing, "spec": _adapted(policy, thing["spec"])} if "spec" in thing else thing
 
 
-def _adapted(permission: DrillPermission, value: Json) -> Json:
+def _adapted(policy: DrillPolicy, value: Json) -> Json:
     if isinstance(value, Mapping):
-        return {key: _adapted(permission, _replaced(permission, key, each)) for key, each in value.items()}
+        return {key: _adapted(policy, _replaced(policy, key, each)) for key, each in value.items()}
     if isinstance(value, list):
-        return [_adapted(permission, each) for each in value]
+        return [_adapted(policy, each) for each in value]
     return value
 
 
-def _replaced(permission: DrillPermission, key: str, value: Json) -> Json:
+def _replaced(policy: DrillPolicy, key: str, value: Json) -> Json:
     if key == "storageClassName":
-        return permission.storage_class
-    return permission.image(str(value)) if key == "image" and permission.mirror else value
+        return policy.storage_class
+    return policy.image(str(value)) if key == "image" and policy.mirror else value
 
 
 def _deployment(found: Found, options: Options) -> Deployment:
@@ -217,26 +217,26 @@ def _copies_with(found: Found, engine: str) -> None:
         )
 
 
-def knows_velero(kubectl: RunsKubectl, permission: DrillPermission) -> None:
+def knows_velero(kubectl: RunsKubectl, policy: DrillPolicy) -> None:
     """Misconfigured where the cluster knows no objects of Velero's."""
     if not rbac.serves_api(kubectl, "velero.io/v1"):
-        raise Misconfigured(f"there is no Velero on the context {permission.context}; drillproof installs none there")
+        raise Misconfigured(f"there is no Velero on the context {policy.context}; drillproof installs none there")
 
 
-def _has_rights(kubectl: Kubectl, permission: DrillPermission, role: rbac.NamespaceRole) -> bool:
-    """Whether the role must be bound to us first. Misconfigured names all missing rights."""
-    missing, binds = rbac.missing_of(kubectl, rights.drill_outside(permission.namespace, permission.velero), (role,))
-    own = set(role.rights) - set(role_in(permission).rights)  # of the user's application
-    add = f", and what your own kinds need you add to {permission.role} there" if own & set(missing) else ""
+def _has_permissions(kubectl: Kubectl, policy: DrillPolicy, role: rbac.NamespaceRole) -> bool:
+    """Whether the role must be bound to us first. Misconfigured names all missing permissions."""
+    missing, binds = rbac.missing_of(kubectl, permissions.drill_outside(policy.namespace, policy.velero), (role,))
+    own = set(role.permissions) - set(role_in(policy).permissions)  # of the user's application
+    add = f", and what your own kinds need you add to {policy.role} there" if own & set(missing) else ""
     hint = f"clusters/existing/rbac.yaml grants all{add} (docs/how-to/existing-cluster.md)"
-    rbac.refuse([(permission.context, missing)], hint)
+    rbac.refuse([(policy.context, missing)], hint)
     return binds
 
 
-def _has_velero(kubectl: Kubectl, permission: DrillPermission) -> tuple[str, str]:
+def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
     """Its image, and with what it copies. Misconfigured if it is not there, not known, or not well."""
-    where = f"in the namespace {permission.velero} of the context {permission.context}"
-    here = f"--namespace={permission.velero}"
+    where = f"in the namespace {policy.velero} of the context {policy.context}"
+    here = f"--namespace={policy.velero}"
     server, agents = (
         get_object(kubectl, "deployment", "velero", here),
         get_object(kubectl, "daemonset", "node-agent", here),
@@ -264,10 +264,10 @@ def _has_velero(kubectl: Kubectl, permission: DrillPermission) -> tuple[str, str
     return image, said[0] if said else "kopia"  # its own default
 
 
-def _has_location(kubectl: Kubectl, permission: DrillPermission) -> None:
-    here = f"--namespace={permission.velero}"
-    found = get_object(kubectl, "backupstoragelocations.velero.io", permission.location, here)
-    what = f"the BackupStorageLocation {permission.location} in {permission.velero} of the context {permission.context}"
+def _has_location(kubectl: Kubectl, policy: DrillPolicy) -> None:
+    here = f"--namespace={policy.velero}"
+    found = get_object(kubectl, "backupstoragelocations.velero.io", policy.location, here)
+    what = f"the BackupStorageLocation {policy.location} in {policy.velero} of the context {policy.context}"
     if found is None:
         raise Misconfigured(f"there is no such thing as {what}; say which: `location`")
     if (phase := text(found, "status", "phase")) != "Available":
@@ -275,14 +275,14 @@ def _has_location(kubectl: Kubectl, permission: DrillPermission) -> None:
     if text(found, "spec", "accessMode") == "ReadOnly":
         raise Misconfigured(f"{what} is read-only, and takes no backup")
     place = f"{text(found, 'spec', 'objectStorage', 'bucket')}/{text(found, 'spec', 'objectStorage', 'prefix')}"
-    if place.strip("/") != f"{permission.store.bucket}/{permission.store.folder}".strip("/"):
+    if place.strip("/") != f"{policy.store.bucket}/{policy.store.folder}".strip("/"):
         raise Misconfigured(
             f"{what} is in the bucket {place.strip('/')}, and the configuration names another one: `bucket`"
         )
 
 
-def _opens_bucket(permission: DrillPermission) -> None:
-    store = permission.store
+def _opens_bucket(policy: DrillPolicy) -> None:
+    store = policy.store
     try:
         store.client().list_objects_v2(Bucket=store.bucket, Prefix=store.folder, MaxKeys=1)
     except (BotoCoreError, ClientError) as error:

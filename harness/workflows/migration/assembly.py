@@ -21,7 +21,7 @@ from harness.core.kubernetes import Kubectl, RunsKubectl, find_kubectl
 from harness.core.model import MOVE_STEPS, Event, Json, Plan, Verdict
 from harness.core.wait import NotYet
 from harness.evidence import run_directory
-from harness.workflows import hooks, rights, run_metadata
+from harness.workflows import hooks, permissions, run_metadata
 from harness.workflows.database_reader import examiner
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import plan as plans
@@ -50,7 +50,7 @@ class Looked:
 def look(options: MigrationOptions) -> Looked:
     """Take the inventory of both ends, and query every database of the source. Changes nothing. Misconfigured."""
     kubectl, other = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
-    binds = _has_rights(options, kubectl, other)
+    binds = _has_permissions(options, kubectl, other)
     source = take_inventory(kubectl, options.source, OF_SOURCE)
     target = take_inventory(other, options.target, OF_TARGET)
     plan = plans.plan(options, source, target)
@@ -63,23 +63,23 @@ def look(options: MigrationOptions) -> Looked:
     return Looked(source, target, replace(plan, blockers=(*plan.blockers, *silent)), binds)
 
 
-def _has_rights(options: MigrationOptions, source: RunsKubectl, target: RunsKubectl) -> bool:
+def _has_permissions(options: MigrationOptions, source: RunsKubectl, target: RunsKubectl) -> bool:
     """Whether the role in the target's namespace must be bound to us once that exists.
 
-    Misconfigured names all missing rights at both ends. The rights on Velero are not asked for where there is none: the
+    Misconfigured names all missing permissions at both ends. Those on Velero are not asked for where there is none: the
     plan says so.
     """
     with reached(options.source):
         named, writers = options.source.namespace, options.writers
         outside = (
-            *rights.migration_source((named, CLUSTER), OF_SOURCE),
-            *rights.migration_inside(named, writers).rights,
+            *permissions.migration_source((named, CLUSTER), OF_SOURCE),
+            *permissions.migration_inside(named, writers).permissions,
         )
         of_source, _ = rbac.missing_of(source, _served(source, outside))
     with reached(options.target):
         named, maps = options.target.namespace, bool(options.storage_classes)
-        outside = rights.migration_target(named, CLUSTER, OF_TARGET, maps_classes=maps)
-        role = rights.migration_inside(named, writers)
+        outside = permissions.migration_target(named, CLUSTER, OF_TARGET, maps_classes=maps)
+        role = permissions.migration_inside(named, writers)
         of_target, binds = rbac.missing_of(target, _served(target, outside), (role,))
     missing = ((options.source.context, of_source), (options.target.context, of_target))
     rbac.refuse(missing, "clusters/migrate/ has files that grant all")
@@ -87,10 +87,10 @@ def _has_rights(options: MigrationOptions, source: RunsKubectl, target: RunsKube
 
 
 def _served(kubectl: RunsKubectl, wanted: tuple[Permission, ...]) -> tuple[Permission, ...]:
-    """Those of the rights that can exist: without Velero none in its namespace."""
+    """Those of the permissions that can exist: without Velero none in its namespace."""
     if rbac.serves_api(kubectl, f"{API}/v1"):
         return wanted
-    return tuple(right for right in wanted if right.namespace != NAMESPACE)
+    return tuple(permission for permission in wanted if permission.namespace != NAMESPACE)
 
 
 class MigrationSession(Session):
@@ -203,7 +203,7 @@ def _parts(options: MigrationOptions, looked: Looked, run: Path) -> Parts:
         databases=looked.plan.databases,
         quiescer=quiescer_of(source, options.source.namespace, env),
         enter=partial(
-            rights.migration_inside(named[1], options.writers).bind,
+            permissions.migration_inside(named[1], options.writers).bind,
             target,
             run.name,
             rbac.whoami(target) if looked.binds else "",

@@ -59,7 +59,7 @@ class Parts:
     target: End
     databases: tuple[Database, ...]
     quiescer: Quiescer
-    enter: Callable[[], None]  # the rights inside the target's namespace are there, once it is
+    enter: Callable[[], None]  # the permissions inside the target's namespace are there, once it is
     classes: Callable[[], None]  # the target's tool is told which storage classes become which
     forget_classes: Callable[[], None]
     env: dict[str, str]

@@ -13,13 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics
-from harness.clusters.permissions_file import ProofPermission
+from harness.clusters.permissions_file import ProofPolicy
 from harness.clusters.shared_cluster import SharedCluster
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import text
 from harness.core.kubernetes import Kubectl, Object, condition, describe_pod, name_of, objects
 from harness.core.wait import NotYet, until
-from harness.workflows import rights
+from harness.workflows import permissions
 from harness.workflows.proof.shared_cluster import objects as wanted
 
 STARTED_S = 300.0
@@ -58,16 +58,16 @@ class MappedKubectl:
         return f"{_OPTION}{self.of(arg.removeprefix(_OPTION))}" if arg.startswith(_OPTION) else arg
 
 
-class ProofCluster(SharedCluster[ProofPermission]):
+class ProofCluster(SharedCluster[ProofPolicy]):
     """The namespaces of a proof."""
 
     purpose = folder = "proof"
 
-    def __init__(self, permission: ProofPermission, api: Kubectl, home: Path) -> None:
-        super().__init__(permission, api, home)
-        self.kubectl = MappedKubectl(api, {permission.namespace: permission.namespace})
+    def __init__(self, policy: ProofPolicy, api: Kubectl, home: Path) -> None:
+        super().__init__(policy, api, home)
+        self.kubectl = MappedKubectl(api, {policy.namespace: policy.namespace})
         self.run = f"proof-{secrets.token_hex(4)}"
-        self.keys = wanted.object_store(permission)
+        self.keys = wanted.object_store(policy)
         self._forward = contextlib.ExitStack()
         self._store: ObjectStore | None = None
 
@@ -75,10 +75,10 @@ class ProofCluster(SharedCluster[ProofPermission]):
     def store(self) -> ObjectStore:
         """The proof's own, through a port-forward that is opened again if it broke."""
         if not self._labels:
-            raise HarnessError(f"there is no object store in {self.permission.namespace} of {self.name} yet")
+            raise HarnessError(f"there is no object store in {self.policy.namespace} of {self.name} yet")
         if self._store is None or not _answers(self._store):
             self._forward.close()
-            forward = self.api.forward(self.permission.namespace, wanted.STORE, wanted.PORT)
+            forward = self.api.forward(self.policy.namespace, wanted.STORE, wanted.PORT)
             host, port = self._forward.enter_context(forward)
             self._store = replace(self.keys, outside=f"http://{host}:{port}")
         return self._store
@@ -86,19 +86,17 @@ class ProofCluster(SharedCluster[ProofPermission]):
     def claim(self, restored: tuple[str, ...], user: str) -> None:
         """Create the namespaces, each isolated before anything is in it, and bind the roles in them.
 
-        `user` is our name on the cluster, "" if we have all rights anyway. ToolFailed if a namespace exists by now.
+        `user` is our name on the cluster, "" if no role must be bound. ToolFailed if a namespace exists by now.
         """
-        permission = self.permission
-        self.kubectl = MappedKubectl(
-            self.api, {permission.namespace: permission.namespace, **permission.places(restored)}
-        )
+        policy = self.policy
+        self.kubectl = MappedKubectl(self.api, {policy.namespace: policy.namespace, **policy.places(restored)})
         self._labels.add(self.run)
-        for thing in wanted.namespaces(permission, restored, self.run):
+        for thing in wanted.namespaces(policy, restored, self.run):
             self.create(thing)
         for name in self.kubectl.names.values():
-            rights.proof_inside(name).bind(self.api, self.run, user)
-            self.create(wanted.velero_binding(permission, name, self.run))
-            if name != permission.namespace:
+            permissions.proof_inside(name).bind(self.api, self.run, user)
+            self.create(wanted.velero_binding(policy, name, self.run))
+            if name != policy.namespace:
                 self.create(wanted.isolation(name, self.run))
 
     def open(self, image: str, size: int) -> None:
@@ -106,16 +104,16 @@ class ProofCluster(SharedCluster[ProofPermission]):
 
         TimedOut, with what the pods report.
         """
-        permission, names = self.permission, tuple(self.kubectl.names.values())
-        self.create(*wanted.store(permission, self.keys, image, size, self.run))
-        self.create(*(wanted.probe(permission, name, image, self.run) for name in names))
+        policy, names = self.policy, tuple(self.kubectl.names.values())
+        self.create(*wanted.store(policy, self.keys, image, size, self.run))
+        self.create(*(wanted.probe(policy, name, image, self.run) for name in names))
         for name in names:
             until(lambda name=name: self._pods_run(name), waited_for=f"pods in {name}", within_s=STARTED_S)  # type: ignore[misc] # a default that binds
         until(self._create_bucket, waited_for="the proof's object store", within_s=60)
 
     def address(self) -> str:
         """The IP address of the store's pod."""
-        (pod,) = self._pods(self.permission.namespace, wanted.STORE)
+        (pod,) = self._pods(self.policy.namespace, wanted.STORE)
         return text(pod, "status", "podIP")
 
     def up(self) -> None:
@@ -145,9 +143,9 @@ class ProofCluster(SharedCluster[ProofPermission]):
 
         Each is deleted first and released then: until it is deleted, a running Velero sets the finalizer again.
         """
-        if self.permission.namespace not in namespaces:
+        if self.policy.namespace not in namespaces:
             return
-        here, kind = f"--namespace={self.permission.namespace}", "restores.velero.io"
+        here, kind = f"--namespace={self.policy.namespace}", "restores.velero.io"
         with contextlib.suppress(ToolFailed):  # our role was never bound, so there is none
             for each in objects(self.api, kind, here):
                 name = name_of(each)

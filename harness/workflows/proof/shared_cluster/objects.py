@@ -9,12 +9,12 @@ from secrets import token_hex
 from harness.backups import velero_install
 from harness.backups.object_store import BUCKET, ObjectStore
 from harness.backups.velero_install import Release
-from harness.clusters.permissions_file import ProofPermission
+from harness.clusters.permissions_file import ProofPolicy
 from harness.clusters.rbac import RBAC
 from harness.core.json import items, text
 from harness.core.kubernetes import LABEL, Object
 from harness.core.model import Json
-from harness.workflows.rights import PROOF_ACCOUNT, PROOF_VELERO_ROLE
+from harness.workflows.permissions import PROOF_ACCOUNT, PROOF_VELERO_ROLE
 
 STORE, PROBE = "store", "probe"
 PORT = 9000
@@ -25,22 +25,22 @@ _ROOM = 1.25
 """Of the store's volume for each byte of the backup; and 1 GiB: what Velero writes, and what MinIO keeps free."""
 
 
-def namespaces(permission: ProofPermission, restored: Iterable[str], run: str) -> tuple[Object, ...]:
+def namespaces(policy: ProofPolicy, restored: Iterable[str], run: str) -> tuple[Object, ...]:
     """The proof's own, in which Velero's node agents may see the nodes' volumes, and those that are restored into."""
     return (
-        _namespace(permission.namespace, "privileged", run),
-        *(_namespace(permission.renamed(each), "baseline", run) for each in restored),
+        _namespace(policy.namespace, "privileged", run),
+        *(_namespace(policy.renamed(each), "baseline", run) for each in restored),
     )
 
 
-def velero_binding(permission: ProofPermission, namespace: str, run: str) -> Object:
+def velero_binding(policy: ProofPolicy, namespace: str, run: str) -> Object:
     """What lets the proof's Velero into one of its namespaces."""
     return {
         "apiVersion": f"{RBAC}/v1",
         "kind": "RoleBinding",
         "metadata": {"name": "drillproof-velero", "namespace": namespace, "labels": {LABEL: run}},
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": PROOF_VELERO_ROLE},
-        "subjects": [{"kind": "ServiceAccount", "name": PROOF_ACCOUNT, "namespace": permission.namespace}],
+        "subjects": [{"kind": "ServiceAccount", "name": PROOF_ACCOUNT, "namespace": policy.namespace}],
     }
 
 
@@ -63,22 +63,22 @@ def isolation(namespace: str, run: str) -> Object:
     )
 
 
-def object_store(permission: ProofPermission) -> ObjectStore:
+def object_store(policy: ProofPolicy) -> ObjectStore:
     """MinIO as pods of the cluster reach it, with new keys; from here it is reached by a forward."""
-    inside = f"http://{STORE}.{permission.namespace}.svc:{PORT}"
+    inside = f"http://{STORE}.{policy.namespace}.svc:{PORT}"
     return ObjectStore(inside, "", BUCKET, token_hex(8), token_hex(20), REGION)
 
 
-def store(permission: ProofPermission, keys: ObjectStore, image: str, size: int, run: str) -> tuple[Object, ...]:
+def store(policy: ProofPolicy, keys: ObjectStore, image: str, size: int, run: str) -> tuple[Object, ...]:
     """MinIO, with a volume for a backup of `size` bytes."""
     gib = math.ceil(1 + _ROOM * size / 2**30)
     claim: Json = {
         "accessModes": ["ReadWriteOnce"],
-        "storageClassName": permission.storage_class,
+        "storageClassName": policy.storage_class,
         "resources": {"requests": {"storage": f"{gib}Gi"}},
     }
     container: Json = {
-        **_container(STORE, permission.image(image), ["minio", "server", "/data"]),
+        **_container(STORE, policy.image(image), ["minio", "server", "/data"]),
         "env": [{"name": "MINIO_UPDATE", "value": "off"}, {"name": "MINIO_BROWSER", "value": "off"}],
         "envFrom": [{"secretRef": {"name": STORE}}],
         "ports": [{"containerPort": PORT}],
@@ -86,7 +86,7 @@ def store(permission: ProofPermission, keys: ObjectStore, image: str, size: int,
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
     }
     volumes: Json = [{"name": "data", "persistentVolumeClaim": {"claimName": STORE}}]
-    where = (permission.namespace, run)
+    where = (policy.namespace, run)
     secret = {"MINIO_ROOT_USER": keys.access_key, "MINIO_ROOT_PASSWORD": keys.secret_key}
     return (
         _thing("Secret", STORE, *where, stringData=secret),
@@ -96,18 +96,16 @@ def store(permission: ProofPermission, keys: ObjectStore, image: str, size: int,
     )
 
 
-def probe(permission: ProofPermission, namespace: str, image: str, run: str) -> Object:
+def probe(policy: ProofPolicy, namespace: str, image: str, run: str) -> Object:
     """A pod from which is tried what its namespace lets out. It waits, and does nothing by itself."""
-    container = _container(PROBE, permission.image(image), ["sh", "-c", "trap exit TERM; sleep 86400 & wait"])
+    container = _container(PROBE, policy.image(image), ["sh", "-c", "trap exit TERM; sleep 86400 & wait"])
     return _thing("Pod", PROBE, namespace, run, spec={**_alone(), "containers": [container]})
 
 
-def velero(
-    permission: ProofPermission, keys: ObjectStore, release: Release, uploader: str, run: str
-) -> tuple[Object, ...]:
+def velero(policy: ProofPolicy, keys: ObjectStore, release: Release, uploader: str, run: str) -> tuple[Object, ...]:
     """What `velero install` would make in the proof's namespace, but for what holds in the whole cluster."""
     ours: list[Object] = []
-    for each in velero_install.manifests(keys, release, uploader, permission.namespace, "--disable-informer-cache"):
+    for each in velero_install.manifests(keys, release, uploader, policy.namespace, "--disable-informer-cache"):
         if each["kind"] in {"CustomResourceDefinition", "ClusterRoleBinding", "Namespace"}:
             continue
         thing = _labelled(each, run)
@@ -124,16 +122,16 @@ def crds(keys: ObjectStore, release: Release, uploader: str) -> tuple[Object, ..
     return tuple(each for each in found if each["kind"] == "CustomResourceDefinition")
 
 
-def storage_classes(permission: ProofPermission, classes: Iterable[str], run: str) -> Object:
+def storage_classes(policy: ProofPolicy, classes: Iterable[str], run: str) -> Object:
     """What gives all volumes the one storage class that is allowed."""
-    mapping = dict.fromkeys(sorted(set(classes) - {"", permission.storage_class}), permission.storage_class)
-    return _labelled(velero_install.class_mapping(mapping, permission.namespace), run)
+    mapping = dict.fromkeys(sorted(set(classes) - {"", policy.storage_class}), policy.storage_class)
+    return _labelled(velero_install.class_mapping(mapping, policy.namespace), run)
 
 
-def repository_password(permission: ProofPermission, password: str, run: str) -> Object:
+def repository_password(policy: ProofPolicy, password: str, run: str) -> Object:
     """What opens the repositories, where it is not what Velero always takes."""
     return _thing(
-        "Secret", "velero-repo-credentials", permission.namespace, run, stringData={"repository-password": password}
+        "Secret", "velero-repo-credentials", policy.namespace, run, stringData={"repository-password": password}
     )
 
 

@@ -11,7 +11,7 @@ from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
 from harness.clusters import rbac
 from harness.clusters.images import versions
-from harness.clusters.permissions_file import PermissionsFile, ProofPermission, allowed_drill, allowed_proof
+from harness.clusters.permissions_file import PermissionsFile, ProofPolicy, allowed_drill, allowed_proof
 from harness.clusters.shared_cluster import DrillCluster, without_values
 from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
@@ -19,7 +19,7 @@ from harness.core.json import at, items, text
 from harness.core.kubernetes import Kubectl, Object, cached_program, get_object, name_of
 from harness.core.model import Json
 from harness.core.process import run
-from harness.workflows import rights
+from harness.workflows import permissions
 from harness.workflows.proof.proof import BackupInBucket, Sandbox
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.proof.shared_cluster import objects, restore_filter
@@ -34,35 +34,35 @@ _NO_KEYS = ObjectStore("http://nowhere", "", "velero", "-", "-")
 class SharedProofs:
     """Sandboxes on a shared cluster. Implements `harness.workflows.proof.proof.SandboxProvider`."""
 
-    permission: ProofPermission
+    policy: ProofPolicy
     kubeconfig: Path | None = None  # kubectl's own if None
 
     def sandbox(self, options: ProofOptions, backup: BackupInBucket, say: Callable[[str], None]) -> Sandbox:
         """Create the namespaces, isolated. Misconfigured, and nothing stays behind, if the proof is impossible."""
-        restored, permission = backup.recorded.namespaces, self.permission
+        restored, policy = backup.recorded.namespaces, self.policy
         found = self._look(options, backup)
         cluster = found.cluster
         with cluster.removed_on_error():
-            say(f"the context {permission.context}: {found.kubernetes}; no network isolation of drillproof around it")
+            say(f"the context {policy.context}: {found.kubernetes}; no network isolation of drillproof around it")
             cluster.claim(restored, found.user)
             cluster.open(_image("minio"), backup.bytes_total)
             network = _network(cluster, options)
             tried = network.tried()
-            _holds(permission, tried)
+            _holds(policy, tried)
             say(_said(tried))
-            velero = f"{found.engine.release.server_image}, the proof's own in {permission.namespace}"
+            velero = f"{found.engine.release.server_image}, the proof's own in {policy.namespace}"
             return Sandbox(
                 cluster=cluster,
                 engine=found.engine,
                 kubectl=cluster.api.binary,
-                namespace=permission.renamed(restored[0]),
-                versions=cluster.facts(found.kubernetes, velero, permission.mirror),
+                namespace=policy.renamed(restored[0]),
+                versions=cluster.facts(found.kubernetes, velero, policy.mirror),
                 more={
                     "fenced": False,
                     "place": {
-                        "context": permission.context,
+                        "context": policy.context,
                         "label": cluster.run,
-                        "namespaces": dict(permission.places(restored)),
+                        "namespaces": dict(policy.places(restored)),
                         "network": tried.facts(),
                         "left_out": list(found.engine.contents.left_out),
                     },
@@ -76,20 +76,20 @@ class SharedProofs:
 
         Misconfigured as for the proof itself, except for what only running pods show: whether the network isolates.
         """
-        found, recorded, permission = self._look(options, backup), backup.recorded, self.permission
+        found, recorded, policy = self._look(options, backup), backup.recorded, self.policy
         cluster, label, image = found.cluster, "the-proof", _image("minio")
         try:
             cluster.run = label
-            names = tuple(permission.places(recorded.namespaces).values())
-            every = (permission.namespace, *names)
-            bindings = (rights.proof_inside(name).binding(found.user, label) for name in every)
+            names = tuple(policy.places(recorded.namespaces).values())
+            every = (policy.namespace, *names)
+            bindings = (permissions.proof_inside(name).binding(found.user, label) for name in every)
             things = (
-                *objects.namespaces(permission, recorded.namespaces, label),
+                *objects.namespaces(policy, recorded.namespaces, label),
                 *(bindings if found.user else ()),
-                *(objects.velero_binding(permission, name, label) for name in every),
+                *(objects.velero_binding(policy, name, label) for name in every),
                 *(objects.isolation(name, label) for name in names),
-                *objects.store(permission, cluster.keys, image, backup.bytes_total, label),
-                *(objects.probe(permission, name, image, label) for name in every),
+                *objects.store(policy, cluster.keys, image, backup.bytes_total, label),
+                *(objects.probe(policy, name, image, label) for name in every),
                 *found.engine.makes,
                 *found.engine.objects(),
                 found.engine.velero.wanted_restore("proof-the-run", recorded.report.name, recorded.namespaces),
@@ -100,23 +100,23 @@ class SharedProofs:
 
     def _look(self, options: ProofOptions, backup: BackupInBucket) -> Found:
         """Check everything that a proof needs; creates nothing. Misconfigured for the first thing that is missing."""
-        permission, recorded = self.permission, backup.recorded
-        if beyond := sorted(set(recorded.namespaces) - set(permission.namespaces)):
+        policy, recorded = self.policy, backup.recorded
+        if beyond := sorted(set(recorded.namespaces) - set(policy.namespaces)):
             raise Misconfigured(
                 f"the backup {recorded.report.name} has namespaces that may not be restored on the context "
-                f"{permission.context}: {', '.join(beyond)}; list them under `prove` in the configuration, and in "
+                f"{policy.context}: {', '.join(beyond)}; list them under `prove` in the configuration, and in "
                 "the permissions, or prove the backup without --context"
             )
         contents = restore_filter.read(backup.source, recorded)
         restore_filter.run_there(backup.databases, recorded.pods)
-        cluster = ProofCluster.enter(permission, self.kubeconfig)
+        cluster = ProofCluster.enter(policy, self.kubeconfig)
         with cluster.removed_on_error():
             kubernetes, user = cluster.identify()
-            binds = _has_rights(cluster.api, permission)
-            release = _release(permission)
-            makes = _kinds(cluster.api, permission, release, recorded.uploader)
+            binds = _has_permissions(cluster.api, policy)
+            release = _release(policy)
+            makes = _kinds(cluster.api, policy, release, recorded.uploader)
             cluster.require_free()
-            _is_removed(cluster.require_storage_class(), permission)
+            _is_removed(cluster.require_storage_class(), policy)
         engine = OwnVelero(cluster, release, recorded, contents, options.repository_password, makes)
         return Found(cluster, engine, kubernetes, user if binds else "")
 
@@ -128,7 +128,7 @@ class Found:
     cluster: ProofCluster
     engine: OwnVelero
     kubernetes: str
-    user: str  # to bind our role to; "" if we have all rights anyway
+    user: str  # to bind our role to; "" if we have all permissions anyway
 
 
 @dataclass(frozen=True)
@@ -172,17 +172,17 @@ def gc(context: str, kubeconfig: Path | None, config: Path | None) -> tuple[str,
 
 
 def _network(cluster: ProofCluster, options: ProofOptions) -> Network:
-    names, own = cluster.kubectl.names, cluster.permission.namespace
+    names, own = cluster.kubectl.names, cluster.policy.namespace
     behind = tuple(there for there in names.values() if there != own)
     tries = Barrier(cluster.api, own, behind)
     # As pods come to it; from a loopback address nobody but this machine does.
     return Network(tries, tries.targets(cluster.address(), objects.PORT, options.place.endpoint))
 
 
-def _holds(permission: ProofPermission, tried: Tried) -> None:
-    if not tried.held and not permission.without_fence:
+def _holds(policy: ProofPolicy, tried: Tried) -> None:
+    if not tried.held and not policy.without_fence:
         raise Misconfigured(
-            f"the cluster of the context {permission.context} does not enforce NetworkPolicies: pods of a restored "
+            f"the cluster of the context {policy.context} does not enforce NetworkPolicies: pods of a restored "
             f"namespace would reach {'; '.join(tried.reached)}; prove without --context, or say `without_fence = true` "
             "in the configuration if what is restored may do what it likes"
         )
@@ -194,35 +194,35 @@ def _said(tried: Tried) -> str:
     return f"NO NetworkPolicy is enforced there, and the configuration allows it: reached {'; '.join(tried.reached)}"
 
 
-def _has_rights(kubectl: Kubectl, permission: ProofPermission) -> bool:
-    """Whether roles must be bound to us first. Misconfigured names all missing rights, also those of the own Velero."""
+def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
+    """Whether roles must be bound to us first. Misconfigured names all that is missing, also for the own Velero."""
     hint = "clusters/prove/rbac.yaml grants all (docs/how-to/prove-shared-cluster.md)"
-    roles = map(rights.proof_inside, permission.all)
-    missing, binds = rbac.missing_of(kubectl, rights.proof_outside(permission), roles)
-    rbac.refuse([(permission.context, missing)], hint)
-    account = f"system:serviceaccount:{permission.namespace}:{rights.PROOF_ACCOUNT}"
-    of_velero = rbac.missing(kubectl, rights.proof_velero_outside(), account)
-    role = get_object(kubectl, "clusterrole", rights.PROOF_VELERO_ROLE)
-    of_velero += rbac.not_granted(items(role, "rules"), rights.proof_velero_inside(permission.namespace))
-    rbac.refuse([(permission.context, of_velero)], hint, "of the proof's own Velero ")
+    roles = map(permissions.proof_inside, policy.all)
+    missing, binds = rbac.missing_of(kubectl, permissions.proof_outside(policy), roles)
+    rbac.refuse([(policy.context, missing)], hint)
+    account = f"system:serviceaccount:{policy.namespace}:{permissions.PROOF_ACCOUNT}"
+    of_velero = rbac.missing(kubectl, permissions.proof_velero_outside(), account)
+    role = get_object(kubectl, "clusterrole", permissions.PROOF_VELERO_ROLE)
+    of_velero += rbac.not_granted(items(role, "rules"), permissions.proof_velero_inside(policy.namespace))
+    rbac.refuse([(policy.context, of_velero)], hint, "of the proof's own Velero ")
     return binds
 
 
-def _kinds(kubectl: Kubectl, permission: ProofPermission, release: Release, uploader: str) -> tuple[Object, ...]:
+def _kinds(kubectl: Kubectl, policy: ProofPolicy, release: Release, uploader: str) -> tuple[Object, ...]:
     """Velero's kinds that are to be made. Misconfigured where they are others, or are not and may not be made."""
     ours = {name_of(kind): kind for kind in objects.crds(_NO_KEYS, release, uploader)}
     served = {name: get_object(kubectl, "customresourcedefinition", name) for name in ours}
     found = {name: kind for name, kind in served.items() if kind is not None}
     if other := [name for name, kind in found.items() if _schemas(kind) != _schemas(ours[name])]:
         raise Misconfigured(
-            f"the context {permission.context} has Velero's kinds of another version than {release.server_image}, and "
+            f"the context {policy.context} has Velero's kinds of another version than {release.server_image}, and "
             f"drillproof changes none: {', '.join(other)}; prove without --context"
         )
     lacking = tuple(kind for name, kind in ours.items() if name not in found)
-    if lacking and not permission.makes_crds:
+    if lacking and not policy.makes_crds:
         names = ", ".join(name_of(kind) for kind in lacking)
         raise Misconfigured(
-            f"the context {permission.context} lacks kinds of Velero's: {names}; say `make_crds = true` in the "
+            f"the context {policy.context} lacks kinds of Velero's: {names}; say `make_crds = true` in the "
             "configuration (they stay there), or let an administrator make them: `velero install --crds-only`"
         )
     return lacking
@@ -234,16 +234,16 @@ def _schemas(kind: Object) -> Mapping[str, Json]:
     return {text(each, "name"): at(each, "schema") for each in versions_of}
 
 
-def _is_removed(storage_class: Object, permission: ProofPermission) -> None:
+def _is_removed(storage_class: Object, policy: ProofPolicy) -> None:
     """Misconfigured if volumes of the StorageClass outlive their claims."""
-    if (policy := text(storage_class, "reclaimPolicy")) not in {"", "Delete"}:
+    if (reclaim := text(storage_class, "reclaimPolicy")) not in {"", "Delete"}:
         raise Misconfigured(
-            f"the StorageClass {permission.storage_class} of the context {permission.context} has the reclaimPolicy "
-            f"{policy}: what is restored would stay there; name one with Delete"
+            f"the StorageClass {policy.storage_class} of the context {policy.context} has the reclaimPolicy "
+            f"{reclaim}: what is restored would stay there; name one with Delete"
         )
 
 
-def _release(permission: ProofPermission) -> Release:
+def _release(policy: ProofPolicy) -> Release:
     """The Velero that is made there, and the program that prints its manifests. Misconfigured if that is not here."""
 
     def none() -> Path:
@@ -255,7 +255,7 @@ def _release(permission: ProofPermission) -> Release:
         raise Misconfigured(
             f"there is no `velero` {pinned} here, which prints what is made there; put it into the PATH"
         )
-    server, plugin = (permission.image(_image(name)) for name in ("velero", "velero-plugin-for-aws"))
+    server, plugin = (policy.image(_image(name)) for name in ("velero", "velero-plugin-for-aws"))
     return Release(Path(found), server, plugin, none)
 
 

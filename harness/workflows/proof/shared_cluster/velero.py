@@ -1,4 +1,4 @@
-"""The proof's own Velero on a cluster of others: in its own namespace, and with no more rights than it needs."""
+"""The proof's own Velero on a cluster of others: in its own namespace, and with no more permissions than it needs."""
 
 from __future__ import annotations
 
@@ -62,21 +62,21 @@ class OwnVelero:
     @cached_property
     def velero(self) -> _Velero:
         """As it is asked for restores."""
-        store, uploader, permission = lambda: self.cluster.store, self.recorded.uploader, self.cluster.permission
-        made = _Velero(_Reached(self.cluster), store, self.release, uploader=uploader, namespace=permission.namespace)
-        made.rename(namespaces=permission.places(self.recorded.namespaces), storage_classes={})
+        store, uploader, policy = lambda: self.cluster.store, self.recorded.uploader, self.cluster.policy
+        made = _Velero(_Reached(self.cluster), store, self.release, uploader=uploader, namespace=policy.namespace)
+        made.rename(namespaces=policy.places(self.recorded.namespaces), storage_classes={})
         return made
 
     def objects(self) -> tuple[Object, ...]:
         """All that is made of Velero, and the Services of what it restores."""
-        permission, run, recorded = self.cluster.permission, self.cluster.run, self.recorded
+        policy, run, recorded = self.cluster.policy, self.cluster.run, self.recorded
         secret = self.repository_password
         return (
-            *((wanted.repository_password(permission, secret, run),) if secret else ()),
-            *wanted.velero(permission, self.cluster.keys, self.release, recorded.uploader, run),
-            wanted.storage_classes(permission, (claim.storage_class for claim in recorded.claims), run),
+            *((wanted.repository_password(policy, secret, run),) if secret else ()),
+            *wanted.velero(policy, self.cluster.keys, self.release, recorded.uploader, run),
+            wanted.storage_classes(policy, (claim.storage_class for claim in recorded.claims), run),
             *(
-                service(each, permission.renamed(text(each, "metadata", "namespace")), run)
+                service(each, policy.renamed(text(each, "metadata", "namespace")), run)
                 for each in self.contents.services
             ),
         )
@@ -89,14 +89,14 @@ class OwnVelero:
                 name = name_of(kind)
                 kubectl("wait", "--for=condition=Established", "crd", name, "--timeout=30s")
         self.cluster.create(*self.objects())
-        here = self.cluster.permission.namespace
+        here = self.cluster.policy.namespace
         until(lambda: velero_install.ready(kubectl, here), waited_for="Velero to be ready", within_s=READY_S)
 
     def resync(self, backup: str) -> None:
         self.velero.resync(backup)
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        kubectl, here = self.cluster.api, f"--namespace={self.cluster.permission.namespace}"
+        kubectl, here = self.cluster.api, f"--namespace={self.cluster.policy.namespace}"
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)
         found = objects(kubectl, "podvolumerestores.velero.io", here, f"--selector=velero.io/restore-name={name}")
         renamed = {there: own for own, there in self.cluster.kubectl.names.items()}

@@ -1,12 +1,12 @@
-"""The rights that each workflow needs on a shared cluster; clusters/{existing,prove,migrate}/ grant exactly these."""
+"""The permissions of each workflow on a shared cluster; clusters/{existing,prove,migrate}/ grant exactly these."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from harness.backups.velero_install import NAMESPACE as VELERO
-from harness.clusters.permissions_file import ProofPermission
-from harness.clusters.rbac import RBAC, NamespaceRole, Permission, rights
+from harness.clusters.permissions_file import ProofPolicy
+from harness.clusters.rbac import RBAC, NamespaceRole, Permission, permissions
 
 _READ = "get list watch"
 
@@ -17,28 +17,28 @@ def drill_outside(namespace: str, velero: str) -> tuple[Permission, ...]:
     """What a drill needs outside its own namespace: to create and remove that, and to use the existing Velero."""
     return (
         Permission("create", "namespaces"),
-        *rights(f"{_READ} patch delete", "namespaces", name=namespace),
+        *permissions(f"{_READ} patch delete", "namespaces", name=namespace),
         # The UIDs of lost claims and volumes show that they are gone, also when the namespace is.
-        *rights("list", "persistentvolumes persistentvolumeclaims"),
+        *permissions("list", "persistentvolumes persistentvolumeclaims"),
         Permission("get", "storageclasses", "storage.k8s.io"),
         Permission("get", "deployments", "apps", "velero", velero),
         Permission("get", "daemonsets", "apps", "node-agent", velero),
         Permission("list", "secrets", "", "velero-repo-credentials", velero),
         Permission("get", "backupstoragelocations", "velero.io", namespace=velero),
-        *rights("create list", "backups restores deletebackuprequests", "velero.io", namespace=velero),
-        *rights("list", "podvolumebackups podvolumerestores", "velero.io", namespace=velero),
+        *permissions("create list", "backups restores deletebackuprequests", "velero.io", namespace=velero),
+        *permissions("list", "podvolumebackups podvolumerestores", "velero.io", namespace=velero),
     )
 
 
 def drill_inside(namespace: str) -> tuple[Permission, ...]:
     """What a drill needs in its own namespace: to read everything, and to create and break what is in it."""
     return (
-        *rights(_READ, "*", "*", namespace=namespace),
-        *rights("create patch delete", "configmaps secrets pods", namespace=namespace),
-        *rights("create patch", "services", namespace=namespace),
+        *permissions(_READ, "*", "*", namespace=namespace),
+        *permissions("create patch delete", "configmaps secrets pods", namespace=namespace),
+        *permissions("create patch", "services", namespace=namespace),
         Permission("delete", "persistentvolumeclaims", namespace=namespace),
-        *rights("create", "pods/exec pods/portforward", namespace=namespace),
-        *rights("create patch delete", "statefulsets", "apps", namespace=namespace),
+        *permissions("create", "pods/exec pods/portforward", namespace=namespace),
+        *permissions("create patch delete", "statefulsets", "apps", namespace=namespace),
         Permission("patch", "statefulsets/scale", "apps", namespace=namespace),
     )
 
@@ -58,23 +58,23 @@ _CRDS = (
 )
 
 
-def proof_outside(permission: ProofPermission) -> tuple[Permission, ...]:
+def proof_outside(policy: ProofPolicy) -> tuple[Permission, ...]:
     """What a proof needs outside its namespaces."""
     crds, group = "customresourcedefinitions", "apiextensions.k8s.io"
     return (
         Permission("create", "namespaces"),
-        *(right for name in permission.all for right in rights(f"{_READ} delete", "namespaces", name=name)),
+        *(permission for name in policy.all for permission in permissions(f"{_READ} delete", "namespaces", name=name)),
         Permission("list", "persistentvolumes"),
         Permission("get", "storageclasses", "storage.k8s.io"),
         *(Permission("get", crds, group, f"{kind}.velero.io") for kind in _CRDS.split()),
-        *((Permission("create", crds, group),) if permission.makes_crds else ()),
-        # Whether Velero's account has its rights is reviewed before that account exists.
+        *((Permission("create", crds, group),) if policy.makes_crds else ()),
+        # Whether Velero's account has its permissions is reviewed before that account exists.
         Permission("create", "subjectaccessreviews", "authorization.k8s.io"),
         Permission("create", "rolebindings", RBAC),
         *(
-            right
+            permission
             for role in (PROOF_ROLE, PROOF_VELERO_ROLE)
-            for right in rights("get bind", "clusterroles", RBAC, role)
+            for permission in permissions("get bind", "clusterroles", RBAC, role)
         ),
     )
 
@@ -86,14 +86,14 @@ def proof_inside(namespace: str) -> NamespaceRole:
         namespace,
         PROOF_ROLE,
         (
-            *rights(_READ, "*", "*", namespace=namespace),
-            *rights("create", core, namespace=namespace),
-            *rights("create", "deployments daemonsets", "apps", namespace=namespace),
-            *rights("create", "networkpolicies", "networking.k8s.io", namespace=namespace),
+            *permissions(_READ, "*", "*", namespace=namespace),
+            *permissions("create", core, namespace=namespace),
+            *permissions("create", "deployments daemonsets", "apps", namespace=namespace),
+            *permissions("create", "networkpolicies", "networking.k8s.io", namespace=namespace),
             Permission("create", "backupstoragelocations", "velero.io", namespace=namespace),
             Permission("delete", "pods", namespace=namespace),
             # The finalizer of a restore blocks the namespace once its Velero is gone.
-            *rights("create patch delete", "restores", "velero.io", namespace=namespace),
+            *permissions("create patch delete", "restores", "velero.io", namespace=namespace),
         ),
     )
 
@@ -106,9 +106,9 @@ def proof_velero_outside() -> tuple[Permission, ...]:
     """
     records = "backuprepositories backupstoragelocations podvolumebackups podvolumerestores datadownloads datauploads"
     return (
-        *rights(_READ, "nodes persistentvolumeclaims persistentvolumes pods secrets"),
-        *rights(_READ, "csidrivers storageclasses", "storage.k8s.io"),
-        *rights(_READ, records, "velero.io"),
+        *permissions(_READ, "nodes persistentvolumeclaims persistentvolumes pods secrets"),
+        *permissions(_READ, "csidrivers storageclasses", "storage.k8s.io"),
+        *permissions(_READ, records, "velero.io"),
     )
 
 
@@ -116,11 +116,11 @@ def proof_velero_inside(namespace: str) -> tuple[Permission, ...]:
     """What the proof's Velero does in each of its namespaces: keep its records, and restore."""
     core = "configmaps persistentvolumeclaims pods secrets serviceaccounts"
     return (
-        *rights(_READ, "*", "*", namespace=namespace),
-        *rights("create patch update", core, namespace=namespace),
-        *rights("create patch update", "deployments replicasets statefulsets", "apps", namespace=namespace),
-        *rights("create patch update delete", "*", "velero.io", namespace=namespace),
-        *rights("create patch", "events", namespace=namespace),
+        *permissions(_READ, "*", "*", namespace=namespace),
+        *permissions("create patch update", core, namespace=namespace),
+        *permissions("create patch update", "deployments replicasets statefulsets", "apps", namespace=namespace),
+        *permissions("create patch update delete", "*", "velero.io", namespace=namespace),
+        *permissions("create patch", "events", namespace=namespace),
         Permission("create", "pods/exec", namespace=namespace),  # hooks of a restore
     )
 
@@ -149,16 +149,16 @@ def migration_target(
     """What is needed outside the target's namespace, and to create and remove it; `cluster` identifies the cluster."""
     mapping = (
         Permission("create", "configmaps", namespace=VELERO),
-        *rights("get patch delete", "configmaps", "", "storage-classes", VELERO),
+        *permissions("get patch delete", "configmaps", "", "storage-classes", VELERO),
     )
     return (
         Permission("list", "namespaces", name=cluster),
-        *rights("list delete", "namespaces", name=namespace),
+        *permissions("list delete", "namespaces", name=namespace),
         Permission("create", "namespaces"),
         *(Permission("list", kind, group) for kind, group in read.items()),
         Permission("list", "persistentvolumes"),
         *_migration_velero("podvolumerestores"),
-        *rights("create list", "restores", "velero.io", namespace=VELERO),
+        *permissions("create list", "restores", "velero.io", namespace=VELERO),
         *(mapping if maps_classes else ()),
     )
 
@@ -171,12 +171,12 @@ def migration_inside(namespace: str, writers: Sequence[str]) -> NamespaceRole:
         MIGRATION_ROLE,
         (
             Permission("list", "*", "*", namespace=namespace),
-            *rights("get", "pods pods/log", namespace=namespace),
+            *permissions("get", "pods pods/log", namespace=namespace),
             Permission("create", "pods/exec", namespace=namespace),
             *(
-                right
+                permission
                 for kind, _, name in stopped
-                for right in rights("get patch", f"{kind}s", _GROUPS[kind], name, namespace)
+                for permission in permissions("get patch", f"{kind}s", _GROUPS[kind], name, namespace)
             ),
         ),
     )
@@ -185,8 +185,8 @@ def migration_inside(namespace: str, writers: Sequence[str]) -> NamespaceRole:
 def _migration_velero(copies: str) -> tuple[Permission, ...]:
     """To read a Velero's state and its records of copies."""
     return (
-        *rights("list", "deployments daemonsets", "apps", namespace=VELERO),
+        *permissions("list", "deployments daemonsets", "apps", namespace=VELERO),
         Permission("list", "configmaps", namespace=VELERO),
         Permission("list", "secrets", name="velero-repo-credentials", namespace=VELERO),
-        *rights("list", f"backupstoragelocations backups {copies}", "velero.io", namespace=VELERO),
+        *permissions("list", f"backupstoragelocations backups {copies}", "velero.io", namespace=VELERO),
     )
