@@ -15,6 +15,7 @@ from harness.checks.migration import EndsSeparate, SourceUnchanged, TargetEquals
 from harness.checks.objectives import ObjectivesMet
 from harness.checks.proof import BucketUnchanged, ClaimsRestored, DatabasesSound, FingerprintEqual
 from harness.checks.provenance import AnswersFromRestored
+from harness.checks.sequence import EventsInOrder
 from harness.checks.service import Login, MembersHealthy, NewWriteCommitted
 from harness.checks.validity import DamageSeen, DrillFinished, EvidenceSigned, NetworkIsolated, SelfTestPassed
 from harness.core.errors import HarnessError
@@ -25,6 +26,7 @@ from harness.evidence.run_directory import Run
 ALL: tuple[Check, ...] = (
     DrillFinished(),
     EvidenceSigned(),
+    EventsInOrder(),
     ReusedStateUnchanged(),
     DamageSeen(),
     BackupComplete(),
@@ -46,6 +48,7 @@ ALL: tuple[Check, ...] = (
 PROOF: tuple[Check, ...] = (
     DrillFinished(),
     EvidenceSigned(),
+    EventsInOrder(),
     BucketUnchanged(),
     ProvedBackupComplete(),
     RestoreComplete(),
@@ -61,6 +64,7 @@ PROOF: tuple[Check, ...] = (
 MOVE: tuple[Check, ...] = (
     DrillFinished(),
     EvidenceSigned(),
+    EventsInOrder(),
     MigrationBackupComplete(),
     RestoreComplete(),
     ClaimsRestored(),

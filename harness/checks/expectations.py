@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from harness.core.model import ExpectedFinding, Finding, Verdict
 from harness.core.reason import Reason, by_precedence
 
-ALWAYS = frozenset({"damage-seen", "taken-over", "fence-held", "self-test", "drill-finished", "evidence-signed"})
+ALWAYS = frozenset(
+    {"damage-seen", "taken-over", "fence-held", "self-test", "drill-finished", "evidence-signed", "events-in-order"}
+)
 """The checks that must pass in a detection scenario, too."""
+
 
 BY = "check "
 """Precedes, among the objects of a PASS of `noticed`, the name of the check that made the expected finding."""

@@ -40,6 +40,8 @@ class Reason(StrEnum):
     JournalTruncated = auto(), "The journal has no end: the run was killed, or lines were cut off."
     DrillInterrupted = auto(), "The run broke off for a reason other than the backup, or the user stopped it."
     StepNotFinished = auto(), "A step of the run did not start or did not end."
+    EventsOutOfOrder = auto(), "Events are recorded in an order in which they prove nothing."
+    MarkMissing = auto(), "The time of a milestone, T0 to T9, is not recorded."
     CheckRaised = auto(), "A check failed with an internal error, so its result is unknown."
     NothingJudged = auto(), "The run was never judged."
     NotRecorded = auto(), "The run does not record what this check needs."

@@ -1,0 +1,153 @@
+"""Did the events of the run happen in an order in which they prove something?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from harness.core.model import Event, Finding, Json, Verdict
+from harness.core.reason import Reason
+from harness.evidence.run_directory import MOVE, PROOF, Run
+
+_IN_ORDER = ("T0", "T1", "T3", "T4", "T5", "T6", "T7", "T8", "T9")
+"""Marks in the order in which they are recorded. T2 is known only afterwards, so its event has its own time."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The steps in which events of one kind belong, and the marks that they must follow or precede."""
+
+    kind: str
+    steps: tuple[str, ...]
+    data: Mapping[str, Json] = field(default_factory=dict)
+    after: str = ""
+    before: str = ""
+
+    @property
+    def label(self) -> str:
+        return " ".join((self.kind, *map(str, self.data.values())))
+
+
+def _marks(**steps: str) -> tuple[_Place, ...]:
+    return tuple(_Place("mark", (step,), {"mark": mark}) for mark, step in steps.items())
+
+
+_BEFORE, _AFTER = {"when": "before"}, {"when": "after"}
+_READ = ("restore", "readback", "")
+"""A recovery that failed is read where it failed, and the live self-test reads once all steps have ended."""
+
+_DRILL = (
+    *_marks(T0="backup", T1="backup", T2="break", T3="break", T4="restore", T5="restore", T6="restore"),
+    *_marks(T7="readback", T8="readback", T9="readback"),
+    _Place("digest", ("backup",), _BEFORE, before="T0"),
+    _Place("objects", ("backup",), _BEFORE, before="T0"),
+    _Place("protected", ("backup",), before="T0"),
+    _Place("backup", ("backup",), after="T0"),
+    _Place("stored", ("backup", "write"), after="T0"),
+    _Place("health", ("break",), _BEFORE, before="T3"),
+    _Place("volumes", ("break",), _BEFORE, before="T3"),
+    _Place("restore", ("restore",), after="T4"),
+    _Place("write", ("readback",), after="T7"),
+    *(_Place(kind, _READ, _AFTER, after="T4") for kind in ("digest", "objects", "health", "volumes")),
+    *(_Place(kind, _READ, after="T4") for kind in ("restart", "survivors", "balances", "indexes")),
+)
+_PROOF = (
+    *_marks(T4="restore", T5="restore", T7="readback", T9="readback"),
+    _Place("restore", ("restore",), after="T4"),
+    _Place("listing", ("", "up", "fetch"), _BEFORE, before="T4"),
+    _Place("listing", ("", "readback"), _AFTER, after="T4"),
+    *(_Place(kind, ("readback",), after="T5") for kind in ("health", "digest", "fingerprint", "sound", "newest")),
+)
+_MIGRATION = (
+    *_marks(T0="backup", T4="restore", T5="restore", T7="readback", T9="readback"),
+    _Place("frozen", ("freeze",)),
+    _Place("digest", ("freeze",), _BEFORE, before="T0"),
+    _Place("backup", ("backup",), after="T0"),
+    _Place("restore", ("restore",), after="T4"),
+    *(_Place("digest", ("readback",), {"when": when}, after="T5") for when in ("after", "end")),
+    *(_Place(kind, ("readback",), after="T5") for kind in ("sound", "still-frozen")),
+)
+
+
+class EventsInOrder:
+    """Steps, marks and readings were recorded in the order in which they prove something, and no mark is missing.
+
+    A digest of before the backup that was taken after the restore would be compared with itself; a service that took
+    writes before the damage was seen has a negative RTO.
+    """
+
+    name = "events-in-order"
+
+    def __call__(self, run: Run) -> tuple[Finding, ...]:
+        """One finding."""
+        first = {str(event.data.get("mark")): event.seq for event in reversed(run.of("mark"))}
+        if wrong := tuple(dict.fromkeys((*_steps(run), *_misplaced(run, first), *_unordered(run, first)))):
+            detail = f"recorded out of order: {', '.join(wrong)}"
+            hint = "the evidence was changed, or drillproof has a bug; drill again"
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.EventsOutOfOrder, detail, hint, objects=wrong),)
+        if missing := tuple(mark for mark in _expected_marks(run) if mark not in first):
+            detail = f"the journal lacks the marks {', '.join(missing)}"
+            hint = "a time that was not recorded cannot be compared with an objective; drill again"
+            return (Finding(self.name, Verdict.UNKNOWN, Reason.MarkMissing, detail, hint, objects=missing),)
+        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, f"all {len(run.events)} events are in order"),)
+
+
+def _steps(run: Run) -> Iterator[str]:
+    """The steps that began or ended out of order, or twice."""
+    wanted = [(step, phase) for step in run.steps for phase in ("start", "end")]
+    position = -1
+    for event in run.of("step"):
+        this = (str(event.data.get("step")), str(event.data.get("phase")))
+        if this[1] == "failed":
+            continue
+        if this not in wanted or wanted.index(this) <= position:
+            yield f"step {this[0]} {this[1]}"
+        else:
+            position = wanted.index(this)
+
+
+def _misplaced(run: Run, first: Mapping[str, int]) -> Iterator[str]:
+    """The events that are in a step, or on a side of a mark, where they do not belong."""
+    places = {PROOF: _PROOF, MOVE: _MIGRATION}.get(run.kind, _DRILL)
+    for event, step in _within_steps(run):
+        for place in places:
+            if event.kind != place.kind or any(event.data.get(key) != value for key, value in place.data.items()):
+                continue
+            early = place.after and event.seq < first.get(place.after, 0)
+            late = place.before and event.seq > first.get(place.before, len(run.events) + 1)
+            if step not in place.steps or early or late:
+                yield place.label
+        if event.kind == "fault" and event.data.get("phase") == "injected" and event.data.get("step") != step:
+            yield f"fault {event.data.get('name')}"
+
+
+def _within_steps(run: Run) -> Iterator[tuple[Event, str]]:
+    """Every event with the step during which it was recorded; "" between steps."""
+    step = ""
+    for event in run.events:
+        if event.kind == "step":
+            step = str(event.data.get("step")) if event.data.get("phase") == "start" else ""
+        else:
+            yield event, step
+
+
+def _unordered(run: Run, first: Mapping[str, int]) -> Iterator[str]:
+    """The marks that were reached before one that comes earlier."""
+    for earlier, later in pairwise(mark for mark in _IN_ORDER if mark in first):
+        if first[later] < first[earlier]:
+            yield f"mark {later}"
+    if "T0" in run.marks and run.marks.get("T2", run.marks["T0"]) < run.marks["T0"]:
+        yield "mark T2"
+
+
+def _expected_marks(run: Run) -> tuple[str, ...]:
+    """The marks of a run that neither failed nor was meant to; another check names what is missing there."""
+    if run.of("recovery-failed") or run.of("error") or (run.kind == "" and run.expected_findings):
+        return ()
+    if run.kind == PROOF:
+        return ("T4", "T5", "T7", "T9")
+    if run.kind == MOVE:
+        return ("T0", "T4", "T5", "T7", "T9")
+    after = (*(("T5",) if run.plan.restore else ()), "T6", "T7", "T8", "T9")
+    return ("T0", "T1", *(("T2", "T3", "T4", *after) if "break" in run.steps else ()))
