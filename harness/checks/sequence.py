@@ -48,12 +48,13 @@ _DRILL = (
     _Place("health", ("break",), _BEFORE, before="T3"),
     _Place("volumes", ("break",), _BEFORE, before="T3"),
     _Place("restore", ("restore",), after="T4"),
-    _Place("write", ("readback",), after="T7"),
+    _Place("write", ("readback", ""), after="T7"),
     *(_Place(kind, _READ, _AFTER, after="T4") for kind in ("digest", "objects", "health", "volumes")),
     *(_Place(kind, _READ, after="T4") for kind in ("restart", "survivors", "balances", "indexes")),
 )
 _PROOF = (
     *_marks(T4="restore", T5="restore", T7="readback", T9="readback"),
+    _Place("backup", ("restore",), before="T4"),
     _Place("restore", ("restore",), after="T4"),
     _Place("listing", ("", "up", "fetch"), _BEFORE, before="T4"),
     _Place("listing", ("", "readback"), _AFTER, after="T4"),

@@ -31,6 +31,7 @@ QUESTIONS: Mapping[str, str] = {
     "taken-over": "Did it begin with the data that the earlier drill proved?",
     "self-test": "Would a bad recovery be detected?",
     "evidence-signed": "Is the evidence unchanged since the end of the drill?",
+    "events-in-order": "Were steps, marks and reads recorded in the required order?",
 }
 """What each check asks, in the order of the report."""
 

@@ -127,6 +127,18 @@ def one_not_read_again(events: Events) -> Events:
     return (*events[:last], failed, *events[last + 1 :])
 
 
+def one_moved_before(mark: str, before: str) -> Change:
+    """The same drill, but one mark was recorded just before another."""
+
+    def change(events: Events) -> Events:
+        at, target = (next(n for n, e in enumerate(events) if e.data.get("mark") == name) for name in (mark, before))
+        moved = replace(events[at], at_s=events[target].at_s)
+        rest = (*events[:at], *events[at + 1 :])
+        return (*rest[:target], moved, *rest[target:])
+
+    return change
+
+
 def moved_before(kind: str, before: str) -> Change:
     """The same drill, but all events of a kind came before those of another."""
 
@@ -158,7 +170,7 @@ JOURNAL_MUTATIONS = (
     unknown("the damage was not recorded", "damage-seen", Reason.DamageNotSeen, without("damage")),
     unknown("another fault did the damage", "damage-seen", Reason.DamageNotSeen, changed("damage", fault="another")),
     unknown("the damage was not dated", "damage-seen", Reason.DamageNotDated, without("mark", mark="T3"),
-        also=("objectives-met",)),
+        also=("objectives-met", "events-in-order")),
     # The backup, by what Velero reports and by what drillproof reads.
     fail("the backup failed partially", "backup-complete", Reason.BackupPartiallyFailed,
         changed("backup", phase="PartiallyFailed")),
@@ -275,7 +287,16 @@ JOURNAL_MUTATIONS = (
     # Objectives and network isolation.
     fail("the recovery took too long", "objectives-met", Why(Reason.ObjectiveMissed, "RTO"), delayed("T8", 100_000)),
     unknown("the recovery's end was not seen", "objectives-met", Why(Reason.ObjectiveNotMeasured, "RTO"),
-        without("mark", mark="T8")),
+        without("mark", mark="T8"), also=("events-in-order",)),
+    # The order of it all.
+    unknown("the service took writes before the damage was seen", "events-in-order",
+        Why(Reason.EventsOutOfOrder, "mark T8"), one_moved_before("T8", "T3"), also=("objectives-met",)),
+    unknown("the restore was requested before the damage was seen", "events-in-order",
+        Why(Reason.EventsOutOfOrder, "mark T4"), one_moved_before("T4", "T3")),
+    unknown("nobody recorded when all pods were ready", "events-in-order", Why(Reason.MarkMissing, "T6"),
+        without("mark", mark="T6")),
+    unknown("the step `restore` began twice", "events-in-order", Why(Reason.EventsOutOfOrder, "step restore start"),
+        added("step", step="restore", phase="start")),
     fail("packets left the network isolation", "fence-held", Reason.PacketEscaped, changed("fence", escaped=3)),
     unknown("the self-test did not run", "self-test", Reason.SelfTestNotRun, without("selftest")),
     unknown("the self-test missed a mutation", "self-test", Why(Reason.MutationMissed, "a row gone"),

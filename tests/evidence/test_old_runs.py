@@ -35,7 +35,9 @@ def run(kind: str, tmp_path: Path) -> Path:
 def outline(run: Path) -> object:
     document = json.loads((run / "findings.json").read_text())
     findings = sorted(
-        [finding[key] for key in ("check", "store", "member", "verdict")] for finding in document["findings"]
+        [finding[key] for key in ("check", "store", "member", "verdict")]
+        for finding in document["findings"]
+        if finding["check"] != "events-in-order"  # a check that the release of these runs lacked
     )
     return findings, {key: document[key] for key in ("verdict", "rto_s", "rpo_s", "marks", "objectives")}
 
