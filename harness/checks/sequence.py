@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from harness.core.model import Event, Finding, Json, Verdict
+from harness.checks.check import Check
+from harness.core.model import Event, Finding, Json
 from harness.core.reason import Reason
 from harness.evidence.run_directory import MOVE, PROOF, Run
 
@@ -71,7 +72,7 @@ _MIGRATION = (
 )
 
 
-class EventsInOrder:
+class EventsInOrder(Check):
     """Steps, marks and readings were recorded in the order in which they prove something, and no mark is missing.
 
     A digest of before the backup that was taken after the restore would be compared with itself; a service that took
@@ -86,12 +87,12 @@ class EventsInOrder:
         if wrong := tuple(dict.fromkeys((*_steps(run), *_misplaced(run, first), *_unordered(run, first)))):
             detail = f"recorded out of order: {', '.join(wrong)}"
             hint = "the evidence was changed, or drillproof has a bug; drill again"
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.EventsOutOfOrder, detail, hint, objects=wrong),)
+            return (self.unknown(Reason.EventsOutOfOrder, detail, hint, objects=wrong),)
         if missing := tuple(mark for mark in _expected_marks(run) if mark not in first):
             detail = f"the journal lacks the marks {', '.join(missing)}"
             hint = "a time that was not recorded cannot be compared with an objective; drill again"
-            return (Finding(self.name, Verdict.UNKNOWN, Reason.MarkMissing, detail, hint, objects=missing),)
-        return (Finding(self.name, Verdict.PASS, Reason.AsExpected, f"all {len(run.events)} events are in order"),)
+            return (self.unknown(Reason.MarkMissing, detail, hint, objects=missing),)
+        return (self.passed(f"all {len(run.events)} events are in order"),)
 
 
 def _steps(run: Run) -> Iterator[str]:

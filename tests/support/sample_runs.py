@@ -95,6 +95,7 @@ PASSED = (
     ("fence-held", "no packet left; 12 were stopped"),
     ("self-test", "the self-test detected all 120 mutations of a good recovery"),
     ("evidence-signed", "as signed when the drill ended, by key 5f1c0de0"),
+    ("events-in-order", "all 61 events are in order"),
 )
 _REASONS = {
     "data-equal": "RowsMissing",
