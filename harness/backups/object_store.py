@@ -1,17 +1,42 @@
-"""An S3 bucket: its endpoints, credentials and client."""
+"""The S3 bucket with backups: its client, where a repository's parts are in it, and how to bring back old versions."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.core.errors import ToolFailed
+from harness.core.ports import Bucket
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 BUCKET = "velero"
+
+LAYOUTS: Mapping[str, Mapping[str, str]] = {
+    "restic": {
+        "packs": "restic/{namespace}/data/",
+        "index": "restic/{namespace}/index/",
+        "snapshots": "restic/{namespace}/snapshots/",
+        "keys": "restic/{namespace}/keys/",
+        "locks": "restic/{namespace}/locks/",
+    },
+    # kopia keeps what says which bytes are what, snapshots and directories, in packs of their own; it takes no locks.
+    "kopia": {
+        "packs": "kopia/{namespace}/p",
+        "index": "kopia/{namespace}/x",
+        "snapshots": "kopia/{namespace}/q",
+        "keys": "kopia/{namespace}/kopia.repository",
+    },
+}
+"""How the keys begin of all objects of a part, by uploader and part."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +61,45 @@ class ObjectStore:
             region_name=self.region,
             config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}),
         )
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of an object, or the marker that it was deleted."""
+
+    key: str
+    id: str
+    at: datetime
+    latest: bool
+    marker: bool
+
+
+def versions(client: S3Client, bucket: str) -> Iterator[Version]:
+    """All versions and markers, in no order that counts."""
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for thing in page.get("Versions", ()):
+            yield Version(thing["Key"], thing["VersionId"], thing["LastModified"], thing["IsLatest"], marker=False)
+        for mark in page.get("DeleteMarkers", ()):
+            yield Version(mark["Key"], mark["VersionId"], mark["LastModified"], mark["IsLatest"], marker=True)
+
+
+def rewind(bucket: Bucket, to: datetime) -> int:
+    """Make each object's version of the time `to` its newest one again; return how many objects that changed.
+
+    Objects that were created later stay, and objects deleted by then stay deleted: a lock that came back would block
+    the repository. ToolFailed if the store refuses.
+    """
+    client, name = bucket.client(), bucket.bucket
+    changed = 0
+    try:
+        listed = sorted(versions(client, name), key=lambda version: (version.key, version.at))
+        for key, group in groupby(listed, key=lambda version: version.key):
+            was = [version for version in group if version.at <= to][-1:]
+            if was and not was[0].marker and not was[0].latest:
+                client.copy_object(
+                    Bucket=name, Key=key, CopySource={"Bucket": name, "Key": key, "VersionId": was[0].id}
+                )
+                changed += 1
+    except (BotoCoreError, ClientError) as error:
+        raise ToolFailed(["rewind", name], 1, str(error)) from error
+    return changed

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups import kopia_check, velero_check, velero_install
-from harness.backups.object_store import ObjectStore
-from harness.backups.repository_layout import LAYOUTS
+from harness.backups.object_store import LAYOUTS, ObjectStore
 from harness.backups.velero_check import CheckResult
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.core import timeouts

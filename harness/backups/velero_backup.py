@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.backups.bucket_reader import BucketReader, Listing
-from harness.backups.repository_layout import LAYOUTS
+from harness.backups.object_store import LAYOUTS
 from harness.backups.velero import ANNOTATION, RUNNING, hook_count, volume_copy
 from harness.core.choices import choose
 from harness.core.errors import HarnessError, Misconfigured

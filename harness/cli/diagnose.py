@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.clusters import local
 from harness.clusters.engine import INOTIFY, INOTIFY_WANTED, Engine, find_engine, require_startable
 from harness.clusters.images import versions
-from harness.clusters.images.recipes import ensure_go
+from harness.clusters.images.builder import ensure_go
 from harness.core import paths, resources
 from harness.core.errors import HarnessError, Misconfigured
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from harness.backups.bucket_versions import versions
+from harness.backups.object_store import versions
 from harness.core.errors import FaultHadNoEffect
 from harness.core.ports import Reach, Target
 from harness.faults.base import BaseFault

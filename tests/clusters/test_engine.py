@@ -13,7 +13,7 @@ import pytest
 
 from harness.clusters import engine, gc, private_engine
 from harness.clusters.images import debian
-from harness.clusters.lock import Lock
+from harness.clusters.lock import SHARED_LOCK, Lock
 from harness.clusters.private_engine import EngineUnresponsive
 from harness.core.errors import Misconfigured
 from harness.core.process import spawn
@@ -150,6 +150,16 @@ def test_a_dead_engine_is_not_cleared_while_a_drill_has_a_cluster(
     lock.release()
     act(home.root.parent)
     assert cleared == [home]
+
+
+def test_a_run_on_a_shared_cluster_does_not_hold_up_the_engine(
+    home: private_engine.Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private_engine, "_launch", lambda *_: None)
+    lock = Lock(home.root.parent / "clusters" / f"context-0{SHARED_LOCK}")
+    lock.acquire("it")
+    assert private_engine.start(home.root.parent) == home
+    lock.release()
 
 
 def test_containers_of_a_locked_cluster_outlive_a_start(home: private_engine.Home) -> None:

@@ -17,7 +17,7 @@ from harness.clusters.docker import Docker
 from harness.clusters.gc import leftovers, remove, remove_cluster
 from harness.clusters.isolation import NetworkIsolation
 from harness.clusters.kind import NODES, KindCluster, Programs
-from harness.clusters.lock import Lock
+from harness.clusters.lock import SHARED_LOCK, Lock
 from harness.clusters.network import Network
 from harness.core import paths, resources
 from harness.core.errors import Misconfigured, ToolFailed
@@ -332,6 +332,15 @@ def test_a_living_drills_things_are_marked_as_in_use(tmp_path: Path) -> None:
     lock = Lock(tmp_path / "used.lock")
     lock.acquire("used")
     assert [leftover.in_use for leftover in leftovers(RememberedDocker(), tmp_path)] == [True]
+
+
+def test_a_run_on_a_shared_cluster_is_in_use_too(tmp_path: Path) -> None:
+    (tmp_path / "context-0").mkdir()
+    lock = Lock(tmp_path / f"context-0{SHARED_LOCK}")
+    lock.acquire("it")
+    assert [leftover.in_use for leftover in leftovers(RememberedDocker(), tmp_path)] == [True]
+    lock.release()
+    assert [leftover.in_use for leftover in leftovers(RememberedDocker(), tmp_path)] == [False]
 
 
 def test_a_node_belongs_to_its_network_whatever_label_its_image_bears(tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.images import recipes
-from harness.clusters.images.builder import ConcurrentBuild
+from harness.clusters.images import builder as building
+from harness.clusters.images.builder import ConcurrentBuild, ImageBuilder
 from harness.clusters.images.layers import digest_of
-from harness.clusters.images.recipes import ImageBuilder
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe, Versions
 from harness.core.errors import Misconfigured, ToolFailed
 
@@ -92,7 +91,7 @@ def test_an_old_go_is_refused_with_what_is_needed(
     go.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(Misconfigured, match=r"too old: building needs Go 1\.25\.3"):
-        recipes.ensure_go(builder.recipes / "tool/go.mod")
+        building.ensure_go(builder.recipes / "tool/go.mod")
 
 
 def test_a_missing_go_is_said_at_once(builder: ImageBuilder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.backups.bucket_versions import Version, rewind
+from harness.backups.object_store import Version, rewind
 from harness.core.errors import FaultHadNoEffect, ToolFailed
 from harness.core.ports import Bucket, Target
 from harness.faults.bucket import DeleteEverything, LockObjects

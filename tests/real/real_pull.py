@@ -15,10 +15,10 @@ import pytest
 
 from harness.clusters.engine import Engine, ensure_engine
 from harness.clusters.images import versions
+from harness.clusters.images.builder import ImageBuilder, architecture
 from harness.clusters.images.debian import Suite, release
 from harness.clusters.images.images import ImageProvider
 from harness.clusters.images.layers import write_archive
-from harness.clusters.images.recipes import ImageBuilder, architecture
 from harness.clusters.images.versions import Versions
 from harness.core import paths, resources
 from harness.core.errors import Misconfigured

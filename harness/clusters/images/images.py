@@ -15,9 +15,8 @@ from pathlib import Path
 
 from harness.clusters.engine import Engine
 from harness.clusters.images import node_image
-from harness.clusters.images.builder import ConcurrentBuild
+from harness.clusters.images.builder import ConcurrentBuild, ImageBuilder, architecture
 from harness.clusters.images.layers import OciImage, write_archive
-from harness.clusters.images.recipes import ImageBuilder, architecture
 from harness.clusters.images.registry import Registry, check_programs
 from harness.clusters.images.versions import Image, Versions
 from harness.clusters.lock import Lock

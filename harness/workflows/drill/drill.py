@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from harness.backups.bucket_versions import rewind
+from harness.backups.object_store import rewind
 from harness.core import parallel, timeouts, wait
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.model import DONE, Json, ReusableState, Row, Stored, ToolReport, of_phase

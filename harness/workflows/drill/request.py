@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from harness.backups.repository_layout import LAYOUTS
+from harness.backups.object_store import LAYOUTS
 from harness.core import resources
 from harness.core.choices import IMAGES, choose, choose_all, registry
 from harness.core.errors import Misconfigured

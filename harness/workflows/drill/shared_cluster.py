@@ -13,7 +13,7 @@ from harness.backups.velero_install import Release
 from harness.clusters import capacity, rbac, shared_velero
 from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.images import versions
-from harness.clusters.images.recipes import ImageBuilder
+from harness.clusters.images.builder import ImageBuilder
 from harness.clusters.permissions_file import DrillPolicy
 from harness.clusters.shared_cluster import DrillCluster, without_values
 from harness.clusters.shared_velero import SharedVelero
