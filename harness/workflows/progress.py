@@ -1,4 +1,4 @@
-"""A drill while it runs, for whoever watches: plain lines, or a live view in a terminal."""
+"""The progress of a run: plain lines, or a live view in a terminal."""
 
 from __future__ import annotations
 
@@ -106,9 +106,9 @@ def words_of(event: Event) -> str:
         "corrupt": lambda: f"{_who(data)} says that its data are damaged: {text(data.get('message'))}",
         "unread": lambda: f"{text(data.get('what'))} of {_who(data)} NOT read: {text(data.get('message'))}",
         "fence": lambda: (
-            "there is no fence around this cluster; what left it was not counted"
+            "this cluster has no network isolation; packets that left it were not counted"
             if data.get("there") is False
-            else f"at the fence {_count(data, 'stopped', 'packet')} stopped, {text(data.get('escaped'))} escaped"
+            else f"network isolation: {_count(data, 'stopped', 'packet')} stopped, {text(data.get('escaped'))} escaped"
         ),
         "selftest": lambda: f"self-test in memory: {detected(data)}",
         "write": lambda: f"new write on {text(data.get('store'))} {'' if data.get('committed') else 'NOT '}committed",

@@ -130,7 +130,7 @@ def commit() -> str:
 
 
 def _last_self_test() -> Json:
-    """What the real tier came to when it was last run on this machine; None if it never was."""
+    """The result of the last live self-test on this machine; None if there is none."""
     try:
         return read_json(paths.cache() / "selftest.json")
     except HarnessError:

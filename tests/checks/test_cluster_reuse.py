@@ -154,7 +154,7 @@ class Site(assembly.DrillSession):
         self.run = run
 
     def after(self, asked: Options, verdict: Verdict = Verdict.PASS) -> None:
-        self._take_over(asked)
+        self._reuse(asked)
         self._keep = asked.keep
         self._cluster = self.stand_in  # type: ignore[assignment] # as much of one as is asked
         self.settle(self.run.path, verdict)
@@ -167,19 +167,19 @@ def asked(**how: object) -> Options:
 def test_only_stores_that_are_made_alike_are_taken_over(series: Series) -> None:
     site = Site(series.drill())
     site.after(asked())
-    assert site._take_over(asked(strategy="files")) is None
+    assert site._reuse(asked(strategy="files")) is None
     site.after(asked())
-    assert site._take_over(asked()) is not None
-    assert site._take_over(asked()) is None  # what is taken is not there twice
+    assert site._reuse(asked()) is not None
+    assert site._reuse(asked()) is None  # what is taken is not there twice
 
 
 def test_stores_keep_their_secrets_and_new_ones_get_new_ones(series: Series) -> None:
     site = Site(series.drill())
     site.after(asked())
     before = site._credentials
-    site._take_over(asked())
+    site._reuse(asked())
     assert site._credentials is before
-    site._take_over(asked())
+    site._reuse(asked())
     assert site._credentials["mysql"] != before["mysql"]
 
 
@@ -187,7 +187,7 @@ def test_a_cluster_that_is_not_whole_leaves_nothing(series: Series) -> None:
     site = Site(series.drill())
     site.after(asked())
     site.stand_in.whole = False
-    assert site._take_over(asked()) is None
+    assert site._reuse(asked()) is None
 
 
 def test_a_drill_with_hooks_takes_nothing_over_and_leaves_nothing(series: Series) -> None:
@@ -195,9 +195,9 @@ def test_a_drill_with_hooks_takes_nothing_over_and_leaves_nothing(series: Series
     assert hooked.hooks == hooks.parse("before", ["backup=true"])
     site = Site(series.drill())
     site.after(asked())
-    assert site._take_over(hooked) is None
+    assert site._reuse(hooked) is None
     site.after(hooked)
-    assert site._take_over(asked()) is None
+    assert site._reuse(asked()) is None
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.UNKNOWN])
@@ -205,7 +205,7 @@ def test_after_anything_but_pass_the_cluster_is_taken_down(series: Series, verdi
     site = Site(series.drill())
     site.after(asked(), verdict)
     assert site.stand_in.downs == 1
-    assert site._take_over(asked()) is None
+    assert site._reuse(asked()) is None
 
 
 def test_after_a_drill_whose_bucket_cannot_be_emptied_the_cluster_is_taken_down(series: Series) -> None:
@@ -216,7 +216,7 @@ def test_after_a_drill_whose_bucket_cannot_be_emptied_the_cluster_is_taken_down(
     site._forget = locked
     site.after(asked())
     assert site.stand_in.downs == 1
-    assert site._take_over(asked()) is None
+    assert site._reuse(asked()) is None
 
 
 def test_with_fresh_every_drill_has_its_own_cluster(series: Series) -> None:

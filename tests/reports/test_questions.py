@@ -169,8 +169,8 @@ LINES: tuple[tuple[str, dict[str, Json], str], ...] = (
         {"what": "digest", "member": "mysql-0", "message": "TimedOut: 9 s"},
         "digest of mysql-0 NOT read: TimedOut: 9 s",
     ),
-    ("fence", {"stopped": 12, "escaped": 0}, "at the fence 12 packets stopped, 0 escaped"),
-    ("fence", {"there": False}, "there is no fence around this cluster; what left it was not counted"),
+    ("fence", {"stopped": 12, "escaped": 0}, "network isolation: 12 packets stopped, 0 escaped"),
+    ("fence", {"there": False}, "this cluster has no network isolation; packets that left it were not counted"),
     (
         "selftest",
         {"tier": "rehearsed", "noticed": 120, "missed": []},

@@ -115,11 +115,11 @@ def test_a_job_that_the_manifests_make_is_waited_for_until_it_is_done(options: O
 
 def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options: Options) -> None:
     site = assembly.DrillSession(in_memory_self_test)
-    site._take_over(options)
+    site._reuse(options)
     first = dict(site._generated["more"])
     assert site._credentials == {"shop-mysql": {"password": "correct-horse"}}
     assert site.secrets() == {"correct-horse", "till-clerk", first["token"]}
-    site._take_over(options)
+    site._reuse(options)
     assert site._generated["more"] != first
 
 

@@ -1,4 +1,4 @@
-"""Puts a drill together from its parts. The only module that knows all adapters by name."""
+"""Puts a drill together. The only module that knows all adapters by name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Basis = tuple[Json, ...]
 
 
 def _own_ground(options: Options, say: Callable[[str], None]) -> Environment:
-    """Clusters of our own, which have the images of an application of the user's beside ours."""
+    """New local clusters, with the images of the user's application, if there is one."""
     needed = _known_data(options).bytes_estimate() * ROOM
     paths.require_disk_space(needed, f"known data of the size {options.size}", "choose a smaller --size")
     application = _application(options)
@@ -82,7 +82,7 @@ class DrillSession(Session):
         known = _known_data(options)
         self._keep = options.keep
         ground = self._ground(options, say)
-        left = self._take_over(options)
+        left = self._reuse(options)
         cluster = self._cluster = self._cluster or ground.cluster(options.cluster)
         application = _application(options)
         facts = run_metadata.of_drill(options, application, ground)
@@ -120,7 +120,7 @@ class DrillSession(Session):
             return False
         return True
 
-    def _take_over(self, options: Options) -> ReusableState | None:
+    def _reuse(self, options: Options) -> ReusableState | None:
         """What the last drill left, if this one can start with it; otherwise new credentials for a new cluster."""
         left, self._left = self._left, None
         made_of = _basis(options)
@@ -178,9 +178,9 @@ def _parts(
     left: ReusableState | None,
     source: EnvironmentCluster | None = None,
 ) -> Parts:
-    """`secrets` are the stores' own, and those that an application of the user's has made anew beside them.
+    """`secrets` are those of the stores, and those that are generated for the user's application.
 
-    `source` is the cluster from which all is moved to this one.
+    `source` is the cluster from which the drill moves to this one.
     """
     application, plan, (credentials, fresh) = _application(options), options.scenario.plan, secrets
     namespace = (source and plan.namespace) or application.namespace

@@ -1,4 +1,4 @@
-"""One drill, from an empty cluster to a journal that can be judged."""
+"""Runs one drill, and records it for the checks."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Parts:
     scenario: Scenario
     bucket: Callable[[], Bucket]  # there only once the cluster is up
     machines: Machines
-    renew: Callable[[], None]  # a new cluster in place of the old one, with the bucket as it is
-    beside: Callable[[], Parts]  # a second cluster with the same bucket, and all else as it is; it is not up yet
+    renew: Callable[[], None]  # replaces the cluster by a new one with the same bucket
+    beside: Callable[[], Parts]  # the same on a second cluster with the same bucket, which is not up yet
     hooks: tuple[hooks.Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
-    left: ReusableState | None = None  # what an earlier drill left here, to begin with
+    left: ReusableState | None = None  # stores of an earlier drill that are reused
     services: tuple[Service, ...] = ()  # what people log in to
 
 
@@ -84,25 +84,24 @@ class Drill:
         self._source: tuple[Datastore, ...] = ()  # the stores that were moved away from, and run on
 
     def run(self) -> None:
-        """Run the scenario's steps, in order. Whatever breaks is in the journal before this returns.
+        """Run the scenario's steps in order. Every error is in the journal before this returns.
 
-        1. `up`: a cluster with its object store, its fence and the backup engine, and no backup yet.
-        2. `deploy`: every store with all its members, healthy and replicating; or those that an earlier drill left.
-        3. `seed`: known data on every member, and no write yet. From now on a ledger of writes, outside the
-           cluster, goes on in every store.
-        4. `backup`: the digest of every member and of the namespace's objects, which is what "equal" will
-           mean; T0 asked for, T1 seen in the bucket. What should be in it is noted beside what is.
-        5. `write`: writes that the backup cannot hold; they are what the RPO is about.
-        6. `break`: all healthy, the undo noted, the fault injected, and its damage *seen* (T2, T3).
-        7. `restore`, by the scenario's plan: T4 asked for, T5 the tool's word, T6 the orchestrator's, and the
-           stores' own steps.
-        8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and has its data
-           read in full (T9). Then all are restarted at once and read once more, with their ledgers and indexes: so
-           nothing is told from memory, and what would not outlive the next power cut shows.
+        1. `up`: a cluster with an object store, network isolation and the backup engine, without backups.
+        2. `deploy`: every store with all members, healthy and replicating; or the stores of an earlier drill.
+        3. `seed`: generated data on every member. From now on the ledger, outside the cluster, writes to every store.
+        4. `backup`: the digest of every member and of the namespace's objects, which defines "equal". T0: requested.
+           T1: seen in the bucket. The journal has both what should be in the backup and what is.
+        5. `write`: writes that the backup cannot have; the RPO is about them.
+        6. `break`: all healthy; the fault is injected, and its damage *seen* (T2, T3).
+        7. `restore`, by the scenario's plan. T4: requested. T5: the tool reports the end. T6: all pods are Ready. Then
+           the stores' own steps.
+        8. `readback`: every member answers correctly (T7), takes and shows a new write (T8), and is read in full (T9).
+           Then all are restarted at once and read again, with their ledgers and indexes: so nothing comes from a
+           cache, and what would not survive a power cut shows.
 
-        Troubles strike at `seed`, `backup`, `write`, `restore` or `readback`, and are seen like the fault itself.
+        Secondary faults are injected at `seed`, `backup`, `write`, `restore` or `readback`; their damage is seen, too.
 
-        An interruption (KeyboardInterrupt) is journaled, and raised again once all is tidied up.
+        An interruption (KeyboardInterrupt) is recorded, and raised again after the cleanup.
         """
         actions = {
             "up": self._up,
@@ -134,7 +133,7 @@ class Drill:
             self._parts.deployment.apply(self._run.name)
         what = "all members to be healthy"
         wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
-        # What is beside the members, too: a trouble of the drill before may have taken a pod, or one loads data.
+        # Other pods, too: a fault of the last drill may have removed one, or one loads data.
         if left or self._parts.services or self._parts.deployment.objects:
             wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=timeouts.SERVICE_S)
         if not left:
@@ -209,7 +208,7 @@ class Drill:
         self._journal.append("mark", mark="T2", at_s=max(last))
 
     def _take_later_backup(self) -> None:
-        """What somebody who has not noticed anything yet would do: go on, and take the next backup."""
+        """Continue as long as nobody detects the fault: take the next backup."""
         self._more_writes()
         engine, name = self._parts.engine, f"{self._backup}-later"
         self._journal.append("later-backup", **asdict(engine.backup(name, self._parts.deployment.namespace)))
@@ -236,24 +235,24 @@ class Drill:
         if plan.restore:
             self._restore_backup()
         else:
-            self._journal.mark("T4")  # from here on the stores mend themselves
+            self._journal.mark("T4")  # from here on the stores recover by themselves
         try:
             self._recover()
         except BrokeOff:
-            self._read_all(well_within_s=0)  # what the members say, and hold, tells what is wrong
+            self._read_all(well_within_s=0)  # what the members show explains the failure
             raise
 
     def _recover(self) -> None:
         plan, within_s = self._scenario.plan, self._recover_within_s()
         stores = self._parts.stores
-        mend = {store.name: store.mend for store in stores if plan.repair_stores and isinstance(store, Repairable)}
-        recover = {store.name: store.recover for store in stores} if plan.restore else mend
+        repair = {store.name: store.mend for store in stores if plan.repair_stores and isinstance(store, Repairable)}
+        recover = {store.name: store.recover for store in stores} if plan.restore else repair
         with self._recovery():
-            # Beside the stores' own steps: the moment at which the orchestrator would call all well.
+            # In parallel with the stores' own steps: the moment at which Kubernetes reports success.
             parallel.all_or_none({"all pods": self._watch_pods, **recover}, within_s=within_s)
 
     def _move(self) -> None:
-        """From here on the drill is about another cluster. The one from before runs on."""
+        """From here on the drill is about the second cluster. The first one keeps running."""
         self._source, self._parts = self._parts.stores, self._parts.beside()
         self._steps.env = self._parts.env
         self._parts.cluster.up()
@@ -269,7 +268,7 @@ class Drill:
                 report = self._restore_again()
         self._journal.mark("T5")
         if self._scenario.expected_findings and report.phase != DONE:
-            said = f"the tool itself says of its restore: {report.phase}"
+            said = f"the tool reports the restore phase {report.phase}"
             self._steps.fail(said, reasons=(of_phase("restore", report.phase),))
 
     def _restore_again(self) -> ToolReport:
@@ -283,7 +282,7 @@ class Drill:
                 raise wait.NotYet(said, (of_phase("restore", report.phase),))
             return report
 
-        what = "a restore that the tool calls done"
+        what = "a restore that the tool reports as completed"
         return wait.until(attempt, waited_for=what, within_s=self._recover_within_s(), every_s=AGAIN_S)
 
     def _ask_for_restore(self, name: str) -> ToolReport:
@@ -330,7 +329,7 @@ class Drill:
                 what = "all members to be healthy once they were restarted"
                 wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
         except BrokeOff:
-            self._read_all(well_within_s=0)  # what members that are not well hold says what is wrong with them
+            self._read_all(well_within_s=0)  # what unhealthy members show explains the failure
             raise
         self._read_all(well_within_s=timeouts.READ_S)
 
@@ -376,7 +375,7 @@ class Drill:
 
     @contextlib.contextmanager
     def _recovery(self) -> Iterator[None]:
-        """What fails here is the recovery's failure, unless the cluster itself no longer answers."""
+        """An error here is a failure of the recovery, unless the API server does not answer."""
         try:
             yield
         except (ToolFailed, TimedOut) as error:
@@ -395,5 +394,5 @@ class Drill:
 
 def _forget_writes(store: Datastore) -> None:
     if not isinstance(store, Reusable):
-        raise HarnessError(f"{store.name} cannot be taken over from another drill: it cannot forget its writes")
+        raise HarnessError(f"{store.name} cannot be reused from another drill: it cannot forget its writes")
     store.forget_writes()

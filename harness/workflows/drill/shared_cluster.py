@@ -213,14 +213,14 @@ def _copies_with(found: Found, engine: str) -> None:
     if engine != f"velero-{found.uploader}":
         raise Misconfigured(
             f"the Velero of the context {found.shared.name} copies with {found.uploader}, and drillproof does not "
-            f"change it; drill with --engine velero-{found.uploader}"
+            f"change that; use --engine velero-{found.uploader}"
         )
 
 
 def knows_velero(kubectl: RunsKubectl, policy: DrillPolicy) -> None:
-    """Misconfigured where the cluster knows no objects of Velero's."""
+    """Misconfigured if the cluster does not serve Velero's kinds."""
     if not rbac.serves_api(kubectl, "velero.io/v1"):
-        raise Misconfigured(f"there is no Velero on the context {policy.context}; drillproof installs none there")
+        raise Misconfigured(f"there is no Velero on the context {policy.context}; drillproof does not install it there")
 
 
 def _has_permissions(kubectl: Kubectl, policy: DrillPolicy, role: rbac.NamespaceRole) -> bool:
@@ -234,7 +234,7 @@ def _has_permissions(kubectl: Kubectl, policy: DrillPolicy, role: rbac.Namespace
 
 
 def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
-    """Its image, and with what it copies. Misconfigured if it is not there, not known, or not well."""
+    """Its image and uploader. Misconfigured if it is missing, unsupported or not ready."""
     where = f"in the namespace {policy.velero} of the context {policy.context}"
     here = f"--namespace={policy.velero}"
     server, agents = (
@@ -242,10 +242,10 @@ def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
         get_object(kubectl, "daemonset", "node-agent", here),
     )
     if server is None:
-        raise Misconfigured(f"there is no Velero {where}; install it there, or say where it is: `velero`")
+        raise Misconfigured(f"there is no Velero {where}; install it, or set its namespace: `velero`")
     if agents is None:
         raise Misconfigured(
-            f"Velero {where} has no node agents, and copies no volumes; install it with --use-node-agent"
+            f"Velero {where} has no node agents, so it copies no volumes; install it with --use-node-agent"
         )
     container: Json = next(iter(items(server, "spec", "template", "spec", "containers")), None)
     image = text(container, "image")
@@ -253,11 +253,11 @@ def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
     tag = _TAG.search(image)
     known = pinned.rpartition(".")[0]
     if tag is None or tag[1] != known:
-        raise Misconfigured(f"Velero {where} is {image}, and drillproof knows {known} only")
+        raise Misconfigured(f"Velero {where} is {image}, and drillproof supports {known} only")
     ready, wanted = (integer(agents, "status", key) for key in ("numberReady", "desiredNumberScheduled"))
     if not integer(server, "status", "availableReplicas") or not wanted or ready < wanted:
         raise Misconfigured(
-            f"Velero {where} is not ready: {ready} of {wanted} node agents are, and it must be up itself"
+            f"Velero {where} is not ready: the server must be available, and all node agents ({ready} of {wanted} are)"
         )
     words = [str(word) for word in (*items(container, "args"), *items(container, "command"))]
     said = [word.removeprefix(_UPLOADER) for word in words if word.startswith(_UPLOADER)]
@@ -267,9 +267,9 @@ def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
 def _has_location(kubectl: Kubectl, policy: DrillPolicy) -> None:
     here = f"--namespace={policy.velero}"
     found = get_object(kubectl, "backupstoragelocations.velero.io", policy.location, here)
-    what = f"the BackupStorageLocation {policy.location} in {policy.velero} of the context {policy.context}"
+    what = f"BackupStorageLocation {policy.location} in {policy.velero} of the context {policy.context}"
     if found is None:
-        raise Misconfigured(f"there is no such thing as {what}; say which: `location`")
+        raise Misconfigured(f"there is no {what}; set `location`")
     if (phase := text(found, "status", "phase")) != "Available":
         raise Misconfigured(f"{what} is {phase or 'not looked at yet'}: {text(found, 'status', 'message')}")
     if text(found, "spec", "accessMode") == "ReadOnly":
@@ -277,7 +277,7 @@ def _has_location(kubectl: Kubectl, policy: DrillPolicy) -> None:
     place = f"{text(found, 'spec', 'objectStorage', 'bucket')}/{text(found, 'spec', 'objectStorage', 'prefix')}"
     if place.strip("/") != f"{policy.store.bucket}/{policy.store.folder}".strip("/"):
         raise Misconfigured(
-            f"{what} is in the bucket {place.strip('/')}, and the configuration names another one: `bucket`"
+            f"{what} is in the bucket {place.strip('/')}, but the configuration has another one: `bucket`"
         )
 
 
@@ -290,7 +290,7 @@ def _opens_bucket(policy: DrillPolicy) -> None:
 
 
 def _kopia_check(pinned: versions.Versions) -> Path:
-    """The program that reads a kopia repository; it is in no image. Misconfigured where it cannot be compiled."""
-    kitchen = ImageBuilder(pinned, resources.clusters() / "images", paths.cache())
-    kitchen.compile(pinned.build_of("kopia-check"))
-    return kitchen.program("kopia-check")
+    """The program that reads a kopia repository; no image has it. Misconfigured if it cannot be compiled."""
+    builder = ImageBuilder(pinned, resources.clusters() / "images", paths.cache())
+    builder.compile(pinned.build_of("kopia-check"))
+    return builder.program("kopia-check")

@@ -1,4 +1,4 @@
-"""One migration, from the freeze to a journal that can be judged."""
+"""Runs one migration, and records it for the checks."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from harness.workflows.steps import Steps
 from harness.workloads.detection import Database
 
 SETTLE_S = 120.0
-"""Replicas that lag behind a primary which nobody writes to have caught up by then; else somebody does write."""
+"""Replicas of a primary without writes catch up within this; otherwise something still writes."""
 
 
 class Tool(Protocol):
-    """What a migration asks of a backup engine at either end: see `harness.backups.velero.VeleroEngine`."""
+    """What a migration needs of a backup engine: see `harness.backups.velero.VeleroEngine`."""
 
     @property
     def name(self) -> str: ...
@@ -37,12 +37,12 @@ class Tool(Protocol):
         """Take a backup of the namespace."""
 
     def restore(self, name: str, backup: str) -> ToolReport:
-        """Restore it, under the names that it is to have."""
+        """Restore it under the names of the target."""
 
 
 @dataclass(frozen=True)
 class End:
-    """One end of a migration, to be acted on."""
+    """One end of a migration."""
 
     place: Place
     kubectl: RunsKubectl
@@ -59,8 +59,8 @@ class Parts:
     target: End
     databases: tuple[Database, ...]
     quiescer: Quiescer
-    enter: Callable[[], None]  # the permissions inside the target's namespace are there, once it is
-    classes: Callable[[], None]  # the target's tool is told which storage classes become which
+    enter: Callable[[], None]  # binds our role in the target's new namespace
+    classes: Callable[[], None]  # maps the storage classes for the target's Velero
     forget_classes: Callable[[], None]
     env: dict[str, str]
 
@@ -77,20 +77,19 @@ class Migration:
         self._source = DatabaseReader(journal, examiner(parts.source.kubectl))
         self._target = DatabaseReader(journal, examiner(parts.target.kubectl), parts.target.place.namespace)
         self._name = f"migrate-{run.name.lower()}"
-        self._asked = False  # whether anything was asked of the target
+        self._asked = False  # whether anything was created at the target
 
     def run(self) -> None:
-        """Take all steps, in order. Whatever breaks is in the journal before this returns.
+        """Run all steps in order. Every error is in the journal before this returns.
 
-        1. `freeze`: the source's writers are stopped, and its fingerprints are taken once nothing changes any more.
-        2. `backup`: T0 asked for, by the source's own Velero.
-        3. `restore`: T4 asked for at the target, under its new names; T5 the tool's word.
-        4. `readback`: every database of the target answers (T7), tells its data and checks itself (T9); then the
-           source tells its own once more, its writers are seen to be stopped still, and both ends tell who replicates
-           from them.
+        1. `freeze`: stop the source's writers, and take its fingerprints as soon as nothing changes.
+        2. `backup`: by the source's own Velero. T0: requested.
+        3. `restore`: at the target, under the new names. T4: requested. T5: the tool reports the end.
+        4. `readback`: every database of the target answers (T7), is read, and checks itself (T9). Then the source is
+           read again, its writers are seen to be stopped, and both ends show their replication peers.
 
-        Where it breaks off before anything was asked of the target, the source's writers are let go again. Later they
-        are not: what is at the target may be what goes on.
+        An error before anything was created at the target resumes the source's writers. A later one does not: the
+        target may be what remains in use.
         """
         actions = {
             "freeze": self._freeze,
@@ -127,11 +126,11 @@ class Migration:
 
     def _thaw(self) -> None:
         try:
-            let_go = self._parts.quiescer.resume(self._parts.options.resume)
+            resumed = self._parts.quiescer.resume(self._parts.options.resume)
         except HarnessError as error:
             self._steps.broke(HarnessError(f"{error}; {_back(self._run)}"))
         else:
-            self._journal.append("thawed", writers=list(let_go))
+            self._journal.append("thawed", writers=list(resumed))
 
     def _backup(self) -> None:
         source = self._parts.source
@@ -204,7 +203,7 @@ class Migration:
 
 
 def _back(run: Path) -> str:
-    return f"the source may still be frozen: `drillproof migrate back {run.name}` lets it go"
+    return f"the source may still be quiesced: `drillproof migrate back {run.name}` resumes it"
 
 
 def _words(thing: Object, which: str) -> dict[str, Json]:

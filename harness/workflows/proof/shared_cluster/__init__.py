@@ -1,1 +1,1 @@
-"""A proof in namespaces of a cluster that is there and not ours, with a Velero and an object store of its own."""
+"""Proofs on a shared cluster: in new namespaces, with their own Velero and object store."""

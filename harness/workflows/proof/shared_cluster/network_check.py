@@ -1,4 +1,4 @@
-"""Whether a cluster holds the NetworkPolicy that is laid before a restored namespace: it is tried, and not believed."""
+"""Probes whether the cluster enforces the NetworkPolicies of the restored namespaces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.core.wait import NotYet, until
 from harness.workflows.proof.shared_cluster.objects import PROBE
 
 SETTLE_S = 30.0
-"""A policy holds a moment after it was made; whoever holds any does so by then."""
+"""A cluster that enforces policies enforces a new one within this."""
 
 _TRY = """
 if command -v nc > /dev/null; then
@@ -29,7 +29,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Target:
-    """Somewhere that is reached without the policy."""
+    """An address that is reachable without the policy."""
 
     what: str
     host: str
@@ -37,15 +37,15 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What came of it. Only what was reached without the policy says anything."""
+class ProbeResult:
+    """The result. Only targets that are reachable without the policy count."""
 
-    reached: tuple[str, ...]  # what was reached behind the policy, and from which namespace
-    stopped: tuple[str, ...]  # what was reached without it, and from no namespace behind it
+    reached: tuple[str, ...]  # targets that were reached despite the policy, with the namespaces
+    stopped: tuple[str, ...]  # targets that were blocked from every namespace
 
     @property
     def held(self) -> bool:
-        """Whether all of it was stopped."""
+        """Whether all targets were blocked."""
         return bool(self.stopped) and not self.reached
 
     def facts(self) -> dict[str, Json]:
@@ -54,17 +54,17 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Barrier:
-    """The policy of each of these namespaces, and a namespace without one, from which all is reached."""
+class EgressProbe:
+    """Runs in the namespaces `behind` the policy, and in a `free` one that has no policy."""
 
     kubectl: RunsKubectl
     free: str
     behind: tuple[str, ...]
 
     def targets(self, store: str, port: int, endpoint: str) -> tuple[Target, ...]:
-        """The proof's own store, the API server and the source's bucket, as far as they are reached without a policy.
+        """The proof's own store, the API server and the source's bucket, as far as they are reachable without a policy.
 
-        HarnessError where the store is not: then nothing that is stopped says anything.
+        HarnessError if the store is not: then a blocked target proves nothing.
         """
         host, _, api = self.kubectl(*self._in(self.free), "sh", "-c", _ENVIRONMENT).strip().partition(" ")
         url = urlsplit(endpoint)
@@ -76,14 +76,14 @@ class Barrier:
             raise HarnessError(f"the pod {self.free}/{PROBE} cannot reach {store}:{port}; pods have no network there")
         return found
 
-    def tried(self, targets: Sequence[Target], within_s: float = SETTLE_S) -> Tried:
-        """Try all of them from every namespace, until all are stopped or the time is over."""
-        last: list[Tried] = []
+    def run(self, targets: Sequence[Target], within_s: float = SETTLE_S) -> ProbeResult:
+        """Probe all targets from every namespace, until all are blocked or the time is up."""
+        last: list[ProbeResult] = []
 
         def stopped() -> None:
             reached = {each: tuple(where for where in self.behind if self._reaches(where, each)) for each in targets}
             last.append(
-                Tried(
+                ProbeResult(
                     tuple(f"{each.what} from {', '.join(by)}" for each, by in reached.items() if by),
                     tuple(each.what for each, by in reached.items() if not by),
                 )
@@ -101,7 +101,7 @@ class Barrier:
     def _reaches(self, namespace: str, target: Target) -> bool:
         said = self.kubectl(*self._in(namespace), "sh", "-c", _TRY, "sh", target.host, str(target.port), within_s=30)
         if not re.fullmatch(r"reached|stopped", said.strip()):
-            raise HarnessError(f"the pod {namespace}/{PROBE} does not say what it reaches: {said[:200]!r}")
+            raise HarnessError(f"the pod {namespace}/{PROBE} gives no result of its egress probe: {said[:200]!r}")
         return said.strip() == "reached"
 
     def _in(self, namespace: str) -> tuple[str, ...]:

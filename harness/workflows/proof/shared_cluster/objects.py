@@ -110,7 +110,7 @@ def velero(policy: ProofPolicy, keys: ObjectStore, release: Release, uploader: s
             continue
         thing = _labelled(each, run)
         if each["kind"] == "BackupStorageLocation":
-            # It may be long past its time, and Velero would remove it; nor is there anything to mend in a copy.
+            # The backup may have expired, and Velero would delete it; a copy needs no changes.
             thing["spec"] = {**_mapping(each["spec"]), "accessMode": "ReadOnly"}
         ours.append(thing)
     return tuple(ours)

@@ -24,7 +24,7 @@ from harness.workflows.proof.proof import BackupInBucket, Sandbox
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.proof.shared_cluster import objects, restore_filter
 from harness.workflows.proof.shared_cluster.cluster import ProofCluster
-from harness.workflows.proof.shared_cluster.network_check import Barrier, Target, Tried
+from harness.workflows.proof.shared_cluster.network_check import EgressProbe, ProbeResult, Target
 from harness.workflows.proof.shared_cluster.velero import OwnVelero
 
 _NO_KEYS = ObjectStore("http://nowhere", "", "velero", "-", "-")
@@ -47,7 +47,7 @@ class SharedProofs:
             cluster.claim(restored, found.user)
             cluster.open(_image("minio"), backup.bytes_total)
             network = _network(cluster, options)
-            tried = network.tried()
+            tried = network.run()
             _holds(policy, tried)
             say(_said(tried))
             velero = f"{found.engine.release.server_image}, the proof's own in {policy.namespace}"
@@ -67,7 +67,7 @@ class SharedProofs:
                         "left_out": list(found.engine.contents.left_out),
                     },
                 },
-                afterwards=lambda: network.still(tried),
+                afterwards=lambda: network.run_again(tried),
                 secrets=frozenset((cluster.keys.access_key, cluster.keys.secret_key)),
             )
 
@@ -132,24 +132,24 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Network:
-    """What is tried from the restored namespaces: before anything is restored into them, and when all was read."""
+class NetworkCheck:
+    """The egress probe of the restored namespaces: before the restore, and after everything was read."""
 
-    barrier: Barrier
+    probe: EgressProbe
     targets: tuple[Target, ...]
 
-    def tried(self) -> Tried:
-        """What came of it."""
-        return self.barrier.tried(self.targets)
+    def run(self) -> ProbeResult:
+        """The result."""
+        return self.probe.run(self.targets)
 
-    def still(self, before: Tried) -> str:
-        """In words, whether it is as it was before. HarnessError if it held then, and does no more."""
+    def run_again(self, before: ProbeResult) -> str:
+        """The result in words. HarnessError if the isolation held before, and no longer does."""
         if not before.held:
-            return "the cluster enforces no NetworkPolicy, so nothing was tried again"
-        now = self.barrier.tried(self.targets, within_s=1)
+            return "the cluster enforces no NetworkPolicy, so the egress probe did not run again"
+        now = self.probe.run(self.targets, within_s=1)
         if not now.held:
-            raise HarnessError(f"the NetworkPolicy held at first, and does no more: reached {'; '.join(now.reached)}")
-        return f"tried again when all was read: {_said(now)}"
+            raise HarnessError(f"the isolation held at first, and no longer does: reached {'; '.join(now.reached)}")
+        return f"probed again after everything was read: {_said(now)}"
 
 
 def provider(context: str | None, kubeconfig: Path | None, config: Path | None) -> SharedProofs | None:
@@ -171,27 +171,27 @@ def gc(context: str, kubeconfig: Path | None, config: Path | None) -> tuple[str,
     return (*removed, *DrillCluster.enter(allowed_drill(context, config), kubeconfig).remove_leftovers())
 
 
-def _network(cluster: ProofCluster, options: ProofOptions) -> Network:
+def _network(cluster: ProofCluster, options: ProofOptions) -> NetworkCheck:
     names, own = cluster.kubectl.names, cluster.policy.namespace
     behind = tuple(there for there in names.values() if there != own)
-    tries = Barrier(cluster.api, own, behind)
-    # As pods come to it; from a loopback address nobody but this machine does.
-    return Network(tries, tries.targets(cluster.address(), objects.PORT, options.place.endpoint))
+    tries = EgressProbe(cluster.api, own, behind)
+    # The address for pods: a loopback address would only work on this machine.
+    return NetworkCheck(tries, tries.targets(cluster.address(), objects.PORT, options.place.endpoint))
 
 
-def _holds(policy: ProofPolicy, tried: Tried) -> None:
+def _holds(policy: ProofPolicy, tried: ProbeResult) -> None:
     if not tried.held and not policy.without_fence:
         raise Misconfigured(
             f"the cluster of the context {policy.context} does not enforce NetworkPolicies: pods of a restored "
-            f"namespace would reach {'; '.join(tried.reached)}; prove without --context, or say `without_fence = true` "
-            "in the configuration if what is restored may do what it likes"
+            f"namespace would reach {'; '.join(tried.reached)}; prove without --context, or set `without_fence = true` "
+            "in the configuration if the restored pods may reach anything"
         )
 
 
-def _said(tried: Tried) -> str:
+def _said(tried: ProbeResult) -> str:
     if tried.held:
-        return f"the NetworkPolicy of each restored namespace stopped what was tried: {', '.join(tried.stopped)}"
-    return f"NO NetworkPolicy is enforced there, and the configuration allows it: reached {'; '.join(tried.reached)}"
+        return f"the NetworkPolicy of each restored namespace blocked the egress probe: {', '.join(tried.stopped)}"
+    return f"NetworkPolicies are NOT enforced, which the configuration allows: reached {'; '.join(tried.reached)}"
 
 
 def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
@@ -209,21 +209,21 @@ def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
 
 
 def _kinds(kubectl: Kubectl, policy: ProofPolicy, release: Release, uploader: str) -> tuple[Object, ...]:
-    """Velero's kinds that are to be made. Misconfigured where they are others, or are not and may not be made."""
+    """Velero's CRDs to create. Misconfigured if they differ, or are missing and may not be created."""
     ours = {name_of(kind): kind for kind in objects.crds(_NO_KEYS, release, uploader)}
     served = {name: get_object(kubectl, "customresourcedefinition", name) for name in ours}
     found = {name: kind for name, kind in served.items() if kind is not None}
     if other := [name for name, kind in found.items() if _schemas(kind) != _schemas(ours[name])]:
         raise Misconfigured(
-            f"the context {policy.context} has Velero's kinds of another version than {release.server_image}, and "
-            f"drillproof changes none: {', '.join(other)}; prove without --context"
+            f"the context {policy.context} has Velero's CRDs of another version than {release.server_image}, and "
+            f"drillproof does not change them: {', '.join(other)}; prove without --context"
         )
     lacking = tuple(kind for name, kind in ours.items() if name not in found)
     if lacking and not policy.makes_crds:
         names = ", ".join(name_of(kind) for kind in lacking)
         raise Misconfigured(
-            f"the context {policy.context} lacks kinds of Velero's: {names}; say `make_crds = true` in the "
-            "configuration (they stay there), or let an administrator make them: `velero install --crds-only`"
+            f"the context {policy.context} lacks CRDs of Velero: {names}; set `make_crds = true` in the "
+            "configuration (they stay), or let an administrator create them: `velero install --crds-only`"
         )
     return lacking
 
@@ -244,7 +244,7 @@ def _is_removed(storage_class: Object, policy: ProofPolicy) -> None:
 
 
 def _release(policy: ProofPolicy) -> Release:
-    """The Velero that is made there, and the program that prints its manifests. Misconfigured if that is not here."""
+    """The Velero to install, and the program that generates its manifests. Misconfigured if that is missing."""
 
     def none() -> Path:
         raise Misconfigured("a proof checks no repository")
@@ -252,9 +252,7 @@ def _release(policy: ProofPolicy) -> Release:
     found = cached_program("velero") or shutil.which("velero")
     pinned = versions.load(resources.clusters() / "versions.toml").go["velero"].pins["github.com/vmware-tanzu/velero"]
     if not found or pinned not in run([found, "version", "--client-only"]).stdout:
-        raise Misconfigured(
-            f"there is no `velero` {pinned} here, which prints what is made there; put it into the PATH"
-        )
+        raise Misconfigured(f"there is no `velero` {pinned} in the PATH, which generates the manifests; install it")
     server, plugin = (policy.image(_image(name)) for name in ("velero", "velero-plugin-for-aws"))
     return Release(Path(found), server, plugin, none)
 

@@ -1,4 +1,4 @@
-"""What a backup holds beside what is restored next to others' work: what is left out, and what must not be there."""
+"""Which objects of a backup are restored on a shared cluster, which are skipped, and which make it impossible."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ RESTORED = (
     *("pods", "persistentvolumeclaims", "persistentvolumes", "secrets", "configmaps", "serviceaccounts"),
     *("replicasets.apps", "deployments.apps", "statefulsets.apps"),
 )
-"""All that Velero is asked for. All else would act beside production (a CronJob, an Ingress), let others act (what an
-operator reads, a RoleBinding), open the fence (a NetworkPolicy adds to those that are there) or lead to production (an
-EndpointSlice). Services the proof makes itself, so that none is reached from outside the cluster."""
+"""What Velero restores. Other kinds would act next to production (a CronJob, an Ingress), let others act (what an
+operator reads, a RoleBinding), open the isolation (NetworkPolicies add up) or lead to production (an EndpointSlice).
+The proof creates the Services itself, so that none is reachable from outside the cluster."""
 
-MADE_ANEW = frozenset({"services", "endpoints", "endpointslices.discovery.k8s.io", "events", "events.events.k8s.io"})
+RECREATED = frozenset({"services", "endpoints", "endpointslices.discovery.k8s.io", "events", "events.events.k8s.io"})
 
 OF_LEFT_OUT = ("job-name", "batch.kubernetes.io/job-name", "pod-template-generation")
-"""Labels of the pods of Jobs and of DaemonSets, whose owners are left out: else they would run without one."""
+"""Labels of the pods of Jobs and DaemonSets: their owners are skipped, so they would run without one."""
 
 _FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/[^/]+\.json")
 _PORT = ("name", "port", "protocol", "appProtocol", "targetPort")
@@ -39,14 +39,14 @@ _UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
 
 @dataclass(frozen=True)
 class Contents:
-    """One backup's objects, as far as they matter here."""
+    """The relevant objects of a backup."""
 
     services: tuple[Object, ...]
-    left_out: tuple[str, ...]  # in words: kinds, with how many of them, and Services with how they were reached
+    left_out: tuple[str, ...]  # in words: kinds with their number, and Services with their type
 
 
 def read(source: BucketReader, recorded: BackupRecord) -> Contents:
-    """What the backup holds. Misconfigured, with all that are, if something in it cannot be beside others' work."""
+    """The contents of the backup. Misconfigured, with all of them, for pods or volumes that affect others."""
     name, kinds, services, volumes = recorded.report.name, Counter[str](), list[Object](), list[Object]()
     key = f"backups/{name}/{name}.tar.gz"
     try:
@@ -57,10 +57,10 @@ def read(source: BucketReader, recorded: BackupRecord) -> Contents:
                     continue
                 if found[1] in {"services", "persistentvolumes"} and (file := archive.extractfile(member)):
                     (services if found[1] == "services" else volumes).append(json.load(file))
-                if found[1] not in {*RESTORED, *MADE_ANEW, "namespaces"}:
+                if found[1] not in {*RESTORED, *RECREATED, "namespaces"}:
                     kinds[found[1]] += 1
     except _UNREADABLE as error:
-        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored as it lies here") from error
+        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
     _may_be_there(recorded, volumes)
     led = tuple(f"service {_address(each)} ({leads})" for each in services if (leads := _leads_away(each)))
     reached = tuple(f"{_kind(each)} of service {_address(each)}" for each in services if _reached(each))
@@ -71,17 +71,17 @@ def read(source: BucketReader, recorded: BackupRecord) -> Contents:
 
 
 def run_there(databases: Collection[Database], pods: Collection[Object]) -> None:
-    """Misconfigured where a database is in a pod that is left out."""
+    """Misconfigured if a database runs in a pod that is skipped."""
     kept = {_address(pod) for pod in pods if not set(OF_LEFT_OUT) & set(keys(pod, "metadata", "labels"))}
     if lost := [each.key for each in databases if each.place not in kept]:
         raise Misconfigured(
-            f"{', '.join(lost)}: pods of Jobs and DaemonSets are not restored on a cluster of others; "
+            f"{', '.join(lost)}: pods of Jobs and DaemonSets are not restored on a shared cluster; "
             "prove this backup without --context"
         )
 
 
 def service(thing: Object, namespace: str, run: str) -> Object:
-    """A Service as it is made there: it has an address inside the cluster and no other one."""
+    """A Service as the proof creates it: reachable inside the cluster only."""
     spec: dict[str, Json] = {"type": "ClusterIP", "selector": at(thing, "spec", "selector")}
     spec["ports"] = [
         {key: at(port, key) for key in _PORT if at(port, key) is not None} for port in items(thing, "spec", "ports")
@@ -98,8 +98,8 @@ def _may_be_there(recorded: BackupRecord, volumes: Collection[Object]) -> None:
     amiss = [f"{_address(pod)} ({', '.join(why)})" for pod in recorded.pods if (why := tuple(_beyond(pod)))]
     if amiss:
         raise Misconfigured(
-            f"pods of the backup {recorded.report.name} reach beyond their namespace, and cannot be beside others' "
-            f"work: {', '.join(amiss)}; prove it without --context"
+            f"pods of the backup {recorded.report.name} reach beyond their namespace, which a shared cluster does not "
+            f"allow: {', '.join(amiss)}; prove it without --context"
         )
     claimed = {f"{text(each, 'spec', 'claimRef', 'namespace')}/{text(each, 'spec', 'claimRef', 'name')}": each
                for each in volumes}  # fmt: skip
@@ -111,19 +111,19 @@ def _may_be_there(recorded: BackupRecord, volumes: Collection[Object]) -> None:
     ]
     if kept:
         raise Misconfigured(
-            f"the volumes of {', '.join(kept)} are kept when their claims go, and Velero would change or make volumes "
-            "of the cluster's to have it so again; prove this backup without --context"
+            f"the volumes of {', '.join(kept)} outlive their claims, and Velero would change or create volumes of the "
+            "cluster to restore that; prove this backup without --context"
         )
 
 
 def _beyond(pod: Object) -> Iterator[str]:
-    """Why a pod is not held by its namespace."""
+    """Why a pod reaches beyond its namespace."""
     spec = at(pod, "spec")
     yield from (word for word in ("hostNetwork", "hostPID", "hostIPC") if at(spec, word) is True)
     if any(at(volume, "hostPath") is not None for volume in items(spec, "volumes")):
         yield "hostPath"
     if integer(spec, "priority") > 0:
-        yield "a priority that pushes others off their nodes"
+        yield "a priority that preempts other pods"
     for container in (*items(spec, "initContainers"), *items(spec, "containers")):
         if at(container, "securityContext", "privileged") is True:
             yield "privileged"

@@ -22,7 +22,7 @@ from harness.workflows.proof.shared_cluster.restore_filter import OF_LEFT_OUT, R
 
 @dataclass(frozen=True)
 class _Reached:
-    """The cluster as Velero is asked by: it knows the names that are there."""
+    """The cluster with its real namespaces, for Velero."""
 
     cluster: ProofCluster
 
@@ -32,10 +32,10 @@ class _Reached:
 
 
 class _Velero(VeleroEngine):
-    """Asks for a restore of what may be there, and of nothing else."""
+    """Restores only what a shared cluster allows."""
 
     def wanted_restore(self, name: str, backup: str, namespaces: Sequence[str] = ()) -> Object:
-        """As for any, and without what is left out."""
+        """The restore, without the kinds and pods that are skipped."""
         made = super().wanted_restore(name, backup, namespaces)
         spec = made["spec"]
         assert isinstance(spec, dict)
@@ -53,7 +53,7 @@ class OwnVelero:
     recorded: BackupRecord
     contents: Contents
     repository_password: str
-    makes: tuple[Object, ...]  # Velero's kinds, where they are to be made
+    makes: tuple[Object, ...]  # the CRDs to create
 
     @property
     def name(self) -> str:
@@ -68,7 +68,7 @@ class OwnVelero:
         return made
 
     def objects(self) -> tuple[Object, ...]:
-        """All that is made of Velero, and the Services of what it restores."""
+        """All objects of Velero, and the restored Services."""
         policy, run, recorded = self.cluster.policy, self.cluster.run, self.recorded
         secret = self.repository_password
         return (
@@ -104,7 +104,7 @@ class OwnVelero:
         return replace(report, volumes=tuple(sorted(copies, key=lambda copy: (copy.pod, copy.volume))))
 
     def collect(self, into: Path) -> None:
-        """Write Velero's records, and the logs that it keeps in the bucket; never raises for what cannot be had."""
+        """Write Velero's records, and the logs that it keeps in the bucket; never raises for what is not available."""
         self.velero.collect(into)
 
 
