@@ -1,4 +1,4 @@
-"""The values of a drill. Frozen, plain, and free of any import of ours but the reasons.
+"""The values of a drill: frozen, plain, and importing nothing of the harness but the reasons.
 
 Times named `*_s` are seconds on the drill's one monotonic clock, counted from its start; wall
 clock is kept only as a label (`*_at`, ISO 8601, UTC).
@@ -37,7 +37,7 @@ STEPS = ("up", "deploy", "seed", "backup", "write", "break", "restore", "readbac
 """The steps of every drill, in order."""
 
 PROOF_STEPS = ("up", "fetch", "restore", "readback")
-"""The steps of proving a backup that is there already."""
+"""The steps of proving an existing backup."""
 
 MOVE_STEPS = ("freeze", "backup", "restore", "readback")
 """The steps of moving an application for good."""
@@ -143,7 +143,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Protected:
-    """A volume that the backup tool was told to copy."""
+    """A volume that the backup tool should copy."""
 
     store: str  # the pod's label app.kubernetes.io/name
     pod: str
@@ -179,7 +179,7 @@ def of_phase(what: str, phase: Json) -> Reason:
 
 @dataclass(frozen=True)
 class ToolReport:
-    """What the backup tool says of one backup or restore. Recorded beside ours, never believed alone."""
+    """What the backup tool says of one backup or restore. Recorded next to our observations, never believed alone."""
 
     name: str
     phase: str

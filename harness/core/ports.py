@@ -1,4 +1,4 @@
-"""The seams of the harness. Each is a small Protocol; adapters implement them, `drill` knows only them."""
+"""The seams of the harness: small Protocols, which adapters implement and workflows use."""
 
 from __future__ import annotations
 
@@ -46,28 +46,28 @@ class Corrupt(Exception):
 
 
 class Cluster(Protocol):
-    """A Kubernetes cluster with its platform: storage, object store, network, fence."""
+    """A Kubernetes cluster with its platform: storage, object store, isolated network."""
 
     @property
     def name(self) -> str: ...
 
     def up(self) -> None:
-        """Make it, or take over an earlier one of ours by this name; return when pods can run."""
+        """Create it, or reuse an earlier one of this name; return when pods can run."""
 
     def down(self) -> None:
-        """Remove it and everything made with it. May be called twice, and on what was never up."""
+        """Remove it and everything created with it. May be called twice, and if it was never up."""
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         """Run kubectl against this cluster and return its standard output."""
 
     def forward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
-        """A local address that reaches `port` of `pod` for as long as the block lasts."""
+        """A local address that reaches `port` of `pod` for while the block lasts."""
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
         """Every persistent volume claim of `namespace` with what it is bound to."""
 
     def collect(self, into: Path) -> None:
-        """Write logs, events and objects below `into`; never raises for what cannot be had."""
+        """Write logs, events and objects below `into`; never raises for what is not available."""
 
 
 class Writer(Protocol):
@@ -147,7 +147,7 @@ class Reusable(Protocol):
     """The extra power of a store that one drill can leave to the next."""
 
     def forget_writes(self) -> None:
-        """Empty the ledger and open its accounts anew; return when every member has it so."""
+        """Empty the ledger and reset its accounts; return when every member has that."""
 
 
 @runtime_checkable
@@ -160,7 +160,7 @@ class Repairable(Protocol):
 
 @runtime_checkable
 class Indexed(Protocol):
-    """The extra power of a store that keeps indexes beside its rows."""
+    """The extra power of a store that has indexes."""
 
     def indexes(self, member: str) -> IndexReading:
         """Hold each index of one member against its table, by that member's own copy of both. Changes nothing.

@@ -229,7 +229,7 @@ def test_what_is_no_archive_is_not_fetched_from(store: ObjectStore) -> None:
 REFUSALS = (
     ("GET", "AccessDenied", "s3:PutObject"),
     ("PUT", "AccessDenied", "s3:PutObject"),
-    ("GET", "NoSuchBucket", "no such"),
+    ("GET", "NoSuchBucket", "does not exist"),
 )
 
 

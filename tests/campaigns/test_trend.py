@@ -388,7 +388,7 @@ def test_the_command_prints_writes_and_says_how_it_went(
     [
         (["--runs", "nowhere"], "is no folder of run directories"),
         (["--expiry-days", "0"], "--expiry-days"),
-        (["--every", "weekly"], "no length of time"),
+        (["--every", "weekly"], "--every 'weekly'"),
         (["memory_los"], "unknown scenario"),
         (["--out", "/dev/null/trend.html"], "choose another file with --out"),
     ],
