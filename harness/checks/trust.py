@@ -12,7 +12,7 @@ from harness.evidence.run_view import RunView
 
 
 def believed(run: Path) -> RunView:
-    """What a run directory tells; UNKNOWN at best if its findings are not what this judge says of its evidence."""
+    """The view of a run directory; UNKNOWN at best if its findings differ from a re-evaluation of its evidence."""
     story = stories.read(run)
     doubt = "" if story.problems else _disagreement(run)
     return replace(story, problems=(doubt,)) if doubt else story
@@ -23,5 +23,5 @@ def _disagreement(run: Path) -> str:
         if judge.is_current(run):
             return ""
     except (HarnessError, OSError) as error:
-        return f"cannot be judged: {error}"
-    return f"findings.json: is not what this drillproof says of the run; `drillproof recheck {run.name}` judges it anew"
+        return f"cannot be evaluated: {error}"
+    return f"findings.json: differs from a re-evaluation; `drillproof recheck {run.name}` evaluates the run again"

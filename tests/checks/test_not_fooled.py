@@ -412,8 +412,7 @@ def test_a_move_is_not_started_by_findings_that_were_edited(
     (tmp_path / "config").touch()
     assert cli.main(["migrate", "start", str(run), "--kubeconfig", str(tmp_path / "config")]) == 64
     said = capsys.readouterr().err
-    assert "came to UNKNOWN (findings.json: is not what this drillproof says of the run" in said
-    assert "its target is not let go" in said
+    assert "UNKNOWN (findings.json" in said
 
 
 @pytest.mark.parametrize(

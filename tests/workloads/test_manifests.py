@@ -114,9 +114,9 @@ def test_a_drill_has_the_files_strategy_and_objectives(tmp_path: Path) -> None:
 
 WRONG_WORDS: tuple[tuple[tuple[str, ...], dict[str, str], str], ...] = (
     (("namespace_loss",), {"strategy": "dmup"}, "unknown strategy 'dmup'; did you mean dump"),
-    (("rows_deleted",), {}, "rows_deleted strikes postgres as drillproof's own deployment has it"),
-    (("torn_mysql",), {}, "torn_mysql strikes mysql as"),
-    (("namespace_loss",), {"size": "medium"}, "--size medium is of drillproof's own known data"),
+    (("rows_deleted",), {}, "rows_deleted .* postgres .* shop-mysql"),
+    (("torn_mysql",), {}, "torn_mysql .* mysql .* shop-mysql"),
+    (("namespace_loss",), {"size": "medium"}, "--size medium .* shop "),
 )
 
 
