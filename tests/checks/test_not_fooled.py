@@ -461,7 +461,7 @@ def test_a_cell_of_a_table_is_not_green_by_findings_that_were_edited(tmp_path: P
     of_consul["verdict"] = document["verdict"] = "fail"
     write_json(run / "findings.json", {**document, "rto_s": 1e-9})
     found = drilled(run)
-    assert "is not what this drillproof says" in found.doubt
+    assert "differs from a re-evaluation" in found.doubt
     assert found.verdict is Verdict.FAIL
     assert dict(found.by_store) == {"mysql": Verdict.UNKNOWN, "consul": Verdict.FAIL}
     assert not found.figures
@@ -614,4 +614,4 @@ def test_nobody_is_told_that_a_run_passed_whose_findings_were_edited(
     assert cli.main(["notify", run.name, "--runs", str(tmp_path)]) == 2
     (told_them,) = receiver.documents
     assert told_them["verdict"] == "unknown"
-    assert "is not what this drillproof says" in told_them["runs"][0]["problems"][0]
+    assert "differs from a re-evaluation" in told_them["runs"][0]["problems"][0]
