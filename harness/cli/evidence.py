@@ -60,7 +60,7 @@ def report(
 ) -> int:
     """Render report.html, junit.xml and allure-results again.
 
-    The findings stay as they were judged; `recheck` judges again.
+    Refuses a run whose findings.json differs from a re-evaluation; `recheck` writes it again.
     """
     from harness.core import choices
     from harness.evidence import run_directory

@@ -1,4 +1,4 @@
-"""One drill from what was asked to what it told, however it ends: run, judge, render."""
+"""One run from request to signed verdict, however it ends: run, sign the evidence, judge, render, sign the verdict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.workflows.progress import Progress
 
 
 class Asked(Protocol):
-    """What of a drill, or of a proof, as it was asked for is known here."""
+    """A request for a drill, a proof or a migration, as far as this module needs it."""
 
     @property
     def runs(self) -> Path: ...
@@ -34,29 +34,29 @@ O_contra = TypeVar("O_contra", bound=Asked, contravariant=True)
 
 
 class SiteOf(Protocol[O_contra]):
-    """Where drills run one after the other: see `Site` in workflows/drill, or a proof."""
+    """A session that runs drills, proofs or migrations one after the other."""
 
     def drill(self, options: O_contra, on_event: Progress, say: Callable[[str], None]) -> Path:
-        """Run one drill, and return its run directory."""
+        """Run one, and return its run directory."""
 
     def settle(self, run: Path, verdict: Verdict) -> None:
-        """Say what the last drill came to."""
+        """Take the verdict of the last run: it decides whether the next one may reuse the cluster."""
 
     def secrets(self) -> frozenset[str]:
-        """What must be in no file of a run."""
+        """Values that no file of a run may contain."""
 
 
 Site = SiteOf[Options]
 
 
 def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> RunView:
-    """Run one drill, telling `progress`, and return its story. A run that was begun is always judged and rendered.
+    """Run one drill, proof or migration. A run that has started is always judged, rendered and signed.
 
-    Misconfigured goes through; so does HarnessError where no run was begun. Interrupted is raised
-    once the interrupted run has been rendered, and names it. A traceback goes to error.txt.
+    Misconfigured is raised as it is, and HarnessError if no run has started. Interrupted is raised after the
+    interrupted run was rendered, and names it. A traceback goes to error.txt.
     """
     signer = keys.signer(options.key, progress.say)
-    if isinstance(options, Options):  # of proofs no past run tells how long they take
+    if isinstance(options, Options):  # there is no duration estimate for proofs
         progress.expect(options)
     try:
         run = site.drill(options, progress, progress.say)
@@ -65,9 +65,9 @@ def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> Ru
     except (KeyboardInterrupt, Interrupted) as error:
         begun = _begun(options.runs, progress.first)
         if begun is None:
-            raise Interrupted("interrupted before the drill began") from error
+            raise Interrupted("interrupted before the run started") from error
         conclude(begun, signer)
-        raise Interrupted(f"interrupted; what there is of the drill is in {begun}") from error
+        raise Interrupted(f"interrupted; the evidence so far is in {begun}") from error
     except Exception as error:
         begun = _begun(options.runs, progress.first)
         kept = keep_traceback(begun or options.runs, site.secrets())
@@ -81,9 +81,9 @@ def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> Ru
 
 
 def finish(run: Path, key: Path | None = None) -> RunView:
-    """Judge the run directory again and render it; sign what was concluded if its evidence is signed.
+    """Judge and render a run directory again, and sign the verdict if its evidence is signed.
 
-    `key` is a private key, the user's own if None. HarnessError where the directory cannot be written.
+    `key` is a private key; the user's own if None. HarnessError if the directory is not writable.
     """
     with _written(run):
         judge.recheck(run)
@@ -104,10 +104,7 @@ def show(run: Path, key: Path | None = None) -> RunView:
 
 
 def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
-    """Write the exception being handled to `folder`/error.txt, and say where it is; "" if that cannot be.
-
-    None of `secrets` is written.
-    """
+    """Write the current exception to `folder`/error.txt without `secrets`; return a note with the path, "" on failure."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "error.txt").write_bytes(
@@ -119,7 +116,7 @@ def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
 
 
 def conclude(run: Path, signer: PrivateKey) -> RunView:
-    """Sign what the drill left, before anything is concluded from it; then judge and render it."""
+    """Sign the evidence, then judge it, render the reports and sign the verdict."""
     with _written(run):
         attestation.sign_evidence(run, signer)
         judge.recheck(run)
@@ -135,11 +132,11 @@ def _concluded(run: Path, signer: PrivateKey | None) -> RunView:
 
 
 def _signer(run: Path, key: Path | None) -> PrivateKey | None:
-    """Who signs what is concluded; nobody where the drill itself signed nothing: that cannot be made good later."""
+    """The key for the verdict; None if the evidence is unsigned, because it can only be signed when the run ends."""
     if attestation.is_signed(run):
         return keys.signer(key)
     if key is not None:
-        raise Misconfigured(f"{run} was not signed when its drill ended, and cannot be now; leave out --key")
+        raise Misconfigured(f"{run} was not signed when it ended, and cannot be signed now; leave out --key")
     return None
 
 
@@ -152,7 +149,7 @@ def _written(run: Path) -> Iterator[None]:
 
 
 def _begun(runs: Path, first: Event | None) -> Path | None:
-    """The run whose journal begins with the event that we were told of first; another's run is never ours."""
+    """The run whose journal starts with the first event of this process; None if there is none."""
     if first is None:
         return None
     for path in sorted(runs.glob("*/journal.jsonl"), reverse=True):

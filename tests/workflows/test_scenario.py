@@ -109,3 +109,17 @@ def test_a_scenario_is_drilled_with_the_stores_that_its_faults_need(tmp_path: Pa
 def test_a_scenario_that_makes_no_sense_with_a_strategy_says_with_which_it_does() -> None:
     with pytest.raises(Misconfigured, match=r"hook_fails .* strategy files; .*: dump, p"):
         request.options(["hook_fails"], strategy="files")
+
+
+def test_a_file_of_an_earlier_version_is_told_the_new_names(tmp_path: Path) -> None:
+    old = """'''The disaster.'''
+from harness.model import Notice
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(noticed_by=(Notice("backup-complete", saying="damaged"),))
+"""
+    (tmp_path / "mine.py").write_text(old)
+    with pytest.raises(Misconfigured) as error:
+        scenario.load(tmp_path)
+    for now in ("harness.core.model", "harness.workflows.drill.scenario", "expected_findings=", "ExpectedFinding("):
+        assert f"is now `{now}`" in str(error.value)

@@ -16,6 +16,23 @@ STORES = ("mysql", "postgres", "consul")
 """The stores of the deployment `custos`, in the order in which they are named everywhere."""
 
 
+RENAMED = {
+    "harness.scenario": "harness.workflows.drill.scenario",
+    "harness.model": "harness.core.model",
+    "harness.ports": "harness.core.ports",
+    "harness.errors": "harness.core.errors",
+    "noticed_by=": "expected_findings=",
+    "Notice(": "ExpectedFinding(",
+    "troubles=": "secondary_faults=",
+    "Trouble(": "SecondaryFault(",
+    "make_way=": "delete_namespace_first=",
+    "discard_lost=": "recreate_lost_pvcs=",
+    "again=": "retry_restore=",
+    "mend=": "repair_stores=",
+}
+"""What scenario files of earlier versions called otherwise; CHANGELOG.md has the faults' modules, too."""
+
+
 @dataclass(frozen=True)
 class SecondaryFault:
     """A fault of the backup, its store or the machinery, in addition to the disaster.
@@ -142,5 +159,6 @@ def _module(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise Misconfigured(f"{file} does not load: {type(error).__name__}: {error}") from error
+        renamed = "".join(f"; `{was}` is now `{now}`" for was, now in RENAMED.items() if was in file.read_text("utf-8"))
+        raise Misconfigured(f"{file} does not load: {type(error).__name__}: {error}{renamed}") from error
     return module
