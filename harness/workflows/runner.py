@@ -104,7 +104,7 @@ def show(run: Path, key: Path | None = None) -> RunView:
 
 
 def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
-    """Write the current exception to `folder`/error.txt without `secrets`; return a note with the path, "" on failure."""
+    """Write the current exception to `folder`/error.txt without `secrets`; return where, or "" on failure."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "error.txt").write_bytes(
