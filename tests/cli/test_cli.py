@@ -412,7 +412,11 @@ def test_a_signal_is_an_interruption(
         raise AssertionError("not interrupted")
 
     monkeypatch.setattr("harness.workflows.drill.assembly.run_drill", run_drill, raising=False)
-    assert cli.main(["run", "--quiet"]) == 130
+    earlier = signal.signal(number, signal.SIG_DFL)  # these tests may themselves run under nohup
+    try:
+        assert cli.main(["run", "--quiet"]) == 130
+    finally:
+        signal.signal(number, earlier)
 
 
 def test_nohup_is_heeded(asked: list[Options], monkeypatch: pytest.MonkeyPatch) -> None:
