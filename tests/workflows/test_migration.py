@@ -602,12 +602,77 @@ def test_a_source_that_takes_no_write_is_no_way_back(
         go_back(run, one, other)
 
 
+def web_of(side: Side, namespace: str) -> dict[str, Any]:
+    return next(each for each in side.things[namespace] if each["kind"] == "Deployment")
+
+
+def start(run: Path, one: Side, other: Side) -> tuple[str, ...]:
+    return rollback.start(rollback.moved(run), *_ways(one, other))
+
+
 def test_the_targets_writers_are_let_go(move: Callable[..., Path]) -> None:
     one, other = source(), target()
-    move(one, other)
-    assert rollback.start(_ways(one, other)[1]) == ("deployment/web", "cronjob/nightly")
-    web = next(each for each in other.things["shop-new"] if each["kind"] == "Deployment")
-    assert web["spec"]["replicas"] == 2
+    assert start(move(one, other), one, other) == ("deployment/web", "cronjob/nightly")
+    assert web_of(other, "shop-new")["spec"]["replicas"] == 2
+    assert of(one, "Deployment")["spec"]["replicas"] == 0
+
+
+def _written_during_the_reading(one: Side) -> None:
+    answer = one._exec
+
+    def exec_(word: str) -> str:
+        of(one, "Deployment")["spec"]["replicas"] = 1
+        return answer(word)
+
+    one._exec = exec_  # type: ignore[method-assign] # the cluster changes while it is read
+
+
+NOT_QUIET: dict[str, tuple[Callable[[Side], object], tuple[str, ...]]] = {
+    "a writer scaled up": (
+        lambda one: of(one, "Deployment")["spec"].update(replicas=2),
+        ("deployment/web", "2 pods"),
+    ),
+    "a pod of a stopped writer": (
+        lambda one: held(one, {**thing("Pod", "web-1"), "metadata": {"name": "web-1", "labels": {"app": "web"}}}),
+        ("deployment/web", "1 of its pods"),
+    ),
+    "a job not suspended": (
+        lambda one: of(one, "CronJob")["spec"].update(suspend=False),
+        ("cronjob/nightly", "not suspended"),
+    ),
+    "a writer scaled up while it is read": (_written_during_the_reading, ("deployment/web", "1 pods")),
+    "a writer deleted": (lambda one: one.things["shop"].remove(of(one, "Deployment")), ("deployment/web",)),
+    "a write": (
+        lambda one: one.says.update(digest=ALTERED),
+        ("1 parts of mysql shop/db-0 differ", "table shop.orders"),
+    ),
+    "a database that cannot be read": (lambda one: setattr(one, "fails", "digest"), ("mysql shop/db-0",)),
+}
+
+
+@pytest.mark.parametrize("name", NOT_QUIET)
+def test_a_target_is_not_started_beside_a_source_that_may_have_new_writes(move: Callable[..., Path], name: str) -> None:
+    """Both sides would take writes, and neither would have all of them."""
+    spoil, facts = NOT_QUIET[name]
+    one, other = source(), target()
+    run = move(one, other)
+    assert told(run)["verdict"] == "pass"
+    spoil(one)
+    with pytest.raises(Misconfigured) as refused:
+        start(run, one, other)
+    assert [
+        fact for fact in (*facts, "shop of prod", f"migrate back {run.name}") if fact not in str(refused.value)
+    ] == []
+    assert "\n" not in str(refused.value)
+    assert web_of(other, "shop-new")["spec"]["replicas"] == 0
+
+
+def test_a_target_is_not_started_if_the_end_of_the_source_was_not_recorded(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    run = rollback.moved(move(one, other))
+    with pytest.raises(Misconfigured, match="mysql shop/db-0"):
+        rollback.start(replace(run, source_digests={}), *_ways(one, other))
+    assert web_of(other, "shop-new")["spec"]["replicas"] == 0
 
 
 def test_only_a_move_that_passed_is_started(

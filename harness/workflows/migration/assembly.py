@@ -132,7 +132,10 @@ def told(plan: MigrationPlan) -> tuple[str, ...]:
 
 
 def start(name: str, runs: Path, kubeconfig: Path | None) -> tuple[str, ...]:
-    """Start the target's writers; return what was done. Misconfigured if the migration was not proved."""
+    """Start the target's writers; return what was done.
+
+    Misconfigured if the migration was not proved, or as `harness.workflows.migration.rollback.start` says.
+    """
     path = run_directory.find(runs, name)
     run = ways.moved(path)
     told = believed(path)
@@ -142,7 +145,7 @@ def start(name: str, runs: Path, kubeconfig: Path | None) -> tuple[str, ...]:
             f"the verdict of {run.name} is {told.verdict.name}{doubt}, so its target is not started; "
             f"`drillproof migrate back {run.name}` goes back to the source"
         )
-    let_go = ways.start(_way(run, run.target, kubeconfig))
+    let_go = ways.start(run, *(_way(run, place, kubeconfig) for place in (run.source, run.target)))
     return (f"{run.target.name}: resumed: {', '.join(let_go) or 'nothing, no writer was quiesced'}",)
 
 

@@ -33,7 +33,8 @@ class MigratedRun:
     writers: tuple[str, ...]
     resume: str
     databases: tuple[Database, ...]  # with the source's namespace
-    read: Mapping[str, Mapping[str, Json]]  # the data of each at the target, by its key
+    source_digests: Mapping[str, Mapping[str, Json]]  # of each at the end of the migration, by its key
+    target_digests: Mapping[str, Mapping[str, Json]]  # the same, of its copy; by the key at the source
 
     @property
     def there(self) -> tuple[Database, ...]:
@@ -58,7 +59,6 @@ def moved(path: Path) -> MigratedRun:
         raise Misconfigured(f"{path.name} is no migration; `drillproof runs` lists the runs")
     facts = run.facts
     listed = facts.get("databases")
-    digests = {str(event.data.get("store")): event.data.get("parts") for event in run.of("digest", when="after")}
     return MigratedRun(
         name=path.name,
         source=_place(facts.get("source")),
@@ -66,12 +66,23 @@ def moved(path: Path) -> MigratedRun:
         writers=tuple(map(str, _list(facts.get("writers")))),
         resume=str(facts.get("unfreeze") or ""),
         databases=tuple(map(_database, listed if isinstance(listed, list) else [])),
-        read={key: parts for key, parts in digests.items() if isinstance(parts, Mapping)},
+        source_digests=_digests(run, "end"),
+        target_digests=_digests(run, "after"),
     )
 
 
-def start(target: End) -> tuple[str, ...]:
-    """Start the target's writers; return them. TimedOut if they do not get ready."""
+def start(run: MigratedRun, source: End, target: End) -> tuple[str, ...]:
+    """Start the target's writers; return them. TimedOut if they do not get ready.
+
+    Misconfigured, and nothing is started, if the source may have writes that the target lacks.
+    """
+    doubts = (*_running(run, source), *_changed(run.databases, run.source_digests, source))
+    # Once more after the reading, which can take minutes.
+    if doubts := doubts or tuple(_running(run, source)):
+        raise Misconfigured(
+            f"{run.source.name} may have writes that {run.target.name} lacks, so nothing is started: "
+            f"{'; '.join(doubts)}; `drillproof migrate back {run.name}` goes back to the source"
+        )
     resumed = target.quiescer.resume()
     target.quiescer.running(resumed)
     return resumed
@@ -119,15 +130,29 @@ def _namespace(run: MigratedRun, target: End) -> tuple[Object, ...]:
 
 def _doubts(run: MigratedRun, target: End) -> Iterator[str]:
     """Why the target may have more data than were migrated."""
+    keys = dict(zip((each.key for each in run.databases), (each.key for each in run.there), strict=True))
+    yield from _changed(run.there, {keys[key]: parts for key, parts in run.target_digests.items()}, target)
 
-    def doubt(database: Database) -> str:
-        known = run.read.get(database.key.replace(f" {run.target.namespace}/", f" {run.source.namespace}/"))
+
+def _running(run: MigratedRun, end: End) -> tuple[str, ...]:
+    """Those of the writers that run at this end, or about which this is not known."""
+    try:
+        return tuple(f"{writer}: {seen}" for writer, seen in end.quiescer.running_writers(run.writers).items())
+    except HarnessError as error:
+        return (_line(error),)
+
+
+def _changed(databases: Sequence[Database], recorded: Mapping[str, Mapping[str, Json]], end: End) -> tuple[str, ...]:
+    """Those of the databases at this end whose data differ from the recorded ones, or about which this is not known."""
+
+    def changed(database: Database) -> str:
+        known = recorded.get(database.key)
         if known is None:
-            return f"the data of {database.key} were not read after the migration"
+            return f"the migration recorded no fingerprint of {database.key}"
         try:
-            now = {name: asdict(part) for name, part in target.examiner.digest(database).items()}
+            now = {name: asdict(part) for name, part in end.examiner.digest(database).items()}
         except HarnessError as error:
-            return f"{database.key} cannot be read ({str(error).splitlines()[-1]})"
+            return f"{database.key} cannot be read ({_line(error)})"
         differ = differences(known, now)
         more = f" and {len(differ) - MOST} more" if len(differ) > MOST else ""
         return (
@@ -136,7 +161,11 @@ def _doubts(run: MigratedRun, target: End) -> Iterator[str]:
             else ""
         )
 
-    yield from filter(None, for_each(run.there, doubt))
+    return tuple(filter(None, for_each(databases, changed)))
+
+
+def _line(error: HarnessError) -> str:
+    return (str(error).splitlines() or ["no answer"])[-1]
 
 
 def _takers(run: MigratedRun, source: End) -> Iterator[tuple[str, str]]:
@@ -158,6 +187,12 @@ def _takers(run: MigratedRun, source: End) -> Iterator[tuple[str, str]]:
             raise NotYet("; ".join(said))
 
         yield kind, until(taker, waited_for=f"{run.source.name} to accept a write in {kind}", within_s=timeouts.READ_S)
+
+
+def _digests(run: Run, when: str) -> dict[str, Mapping[str, Json]]:
+    """The last digest of each database."""
+    read = {str(event.data.get("store")): event.data.get("parts") for event in run.of("digest", when=when)}
+    return {key: parts for key, parts in read.items() if isinstance(parts, Mapping)}
 
 
 def _place(told: Json) -> Place:
