@@ -1,7 +1,8 @@
 """Many runs over time: the latest verdict of each series, usual figures, and proofs that expired.
 
 A *series* is all runs of one scenario, strategy, engine and stores, of one application, bucket or cluster. The findings
-of a run are trusted if a known key signed them; every other run is judged again from its evidence.
+of a run are trusted if a known key signed them; every other run is judged again from its evidence, and doubted if a
+known key signed other runs of the folder.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+from harness.campaigns import provenance
 from harness.campaigns.matrix.results import drilled, time_of
+from harness.campaigns.provenance import Provenance
 from harness.core import durations
 from harness.core.errors import HarnessError
 from harness.core.json import flat, items, mapping, number, numbers, text
@@ -211,10 +214,11 @@ def trend(
 def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Point], list[str]]:
     points: list[Point] = []
     problems: list[str] = []
+    origin = provenance.of_folder(runs, known)
     first: dict[str, str] = {}  # the run that came first with each signed drill
     for run in inside(runs):
         try:
-            point, drill = _point(run, known)
+            point, drill = _point(run, origin)
         except (HarnessError, OSError) as error:
             why = str(error) if isinstance(error, HarnessError) else f"cannot be read: {error.strerror}"
             problems.append(f"{run.name}: {why.replace(f'{run}/', '')}")
@@ -228,7 +232,7 @@ def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Poin
     return points, problems
 
 
-def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
+def _point(run: Path, origin: Provenance) -> tuple[Point, str]:
     """One run, and which drill it is if a known key signed that. HarnessError if it is not trusted at all."""
     facts = read_json(run / "run.json")
     point = Point(
@@ -241,13 +245,13 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
         numbers(facts.get("objectives")),
     )
     if not attestation.is_signed(run):
-        return _judged(point), ""
+        return _judged(point, origin.doubt(run)), ""
     found = attestation.verify_findings(run)
     if found.problems or not found.evidence or not found.verdict:
         # Not even its time is trusted: an older name must not hide it behind a newer drill.
         raise HarnessError(f"differs from what was signed: {found.problems[0]}")
-    if not {found.evidence.key, found.verdict.key} <= known:
-        return _judged(point), ""
+    if not {found.evidence.key, found.verdict.key} <= origin.known:
+        return _judged(point, origin.doubt(run)), ""
     point = replace(point, findings=_bad(run))
     verdicts = (read_json(run / "findings.json").get("verdict"), found.verdict.said.get("verdict"))
     verdict = worst(map(verdict_of, verdicts))
@@ -257,12 +261,12 @@ def _point(run: Path, known: frozenset[str]) -> tuple[Point, str]:
     return replace(point, verdict=verdict, figures=figures, ended=time_of(signed_at) or point.ended), drill
 
 
-def _judged(point: Point) -> Point:
-    """A run that no known key signed, as its evidence says."""
+def _judged(point: Point, doubt: str) -> Point:
+    """A run whose findings no known key signed, as its evidence says; `doubt` of its origin is kept."""
     if not (point.run / "findings.json").exists():
         hint = f"`drillproof recheck {point.run.name}` judges it"
         return replace(point, doubt=f"was not judged: it was interrupted, or still runs; {hint}")
-    found = drilled(point.run)
+    found = drilled(point.run, doubt)
     return replace(
         point,
         verdict=found.verdict,

@@ -43,12 +43,16 @@ def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> 
 def compare(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
     """Compare scenarios, strategies and stores over all runs.
 
-    Judges each run again from its evidence.
+    Judges each run again from its evidence. Where a known key signed other runs of the folder, a run that no known key
+    signed is UNKNOWN at best.
     """
+    from harness.campaigns import provenance
     from harness.campaigns.matrix import page as pages
     from harness.campaigns.matrix.results import all_drills, drilled, rows
+    from harness.evidence.signing import keys
 
-    found = rows(drilled(run) for run in all_drills(runs))
+    origin = provenance.of_folder(runs, keys.known())
+    found = rows(drilled(run, origin.doubt(run)) for run in all_drills(runs))
     if as_json:
         output.document(pages.document(runs, found, (), 0))
     else:
@@ -70,7 +74,8 @@ def trend(
     """Show verdicts and figures over time, and which proofs expired.
 
     Runs are grouped into series by scenario, strategy, engine and stores; the latest run sets the status. A verdict
-    counts if a known key signed it; any other run is judged again from its evidence.
+    counts if a known key signed it; any other run is judged again from its evidence, and is UNKNOWN at best if a known
+    key signed other runs of the folder.
 
     Exit code 0: the latest run of every series passed, is newer than --expiry-days, and not older than 1.5 times
     --every. 1: one failed. 2: one is UNKNOWN or overdue, a proof expired, a run is not trusted, or a scenario that you

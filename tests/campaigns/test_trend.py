@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import exposition
 import pytest
 import sample_runs
 import signed_runs
@@ -16,10 +17,12 @@ from schemas import wrong
 from signed_runs import NOW, SignedRuns
 
 from harness.campaigns import trend_page as pages
+from harness.campaigns.schedule import prometheus
 from harness.campaigns.trend import Job, Trend, trend
+from harness.checks import judge
 from harness.cli import app as cli
 from harness.core.model import Verdict
-from harness.evidence.signing import keys
+from harness.evidence.signing import attestation, keys
 
 KEY = keys.fresh()
 OTHER = keys.fresh()
@@ -275,6 +278,47 @@ def test_a_run_that_nobody_signed_is_judged_anew(good: Path, tmp_path: Path) -> 
     found = trend(tmp_path / "runs", (), scenarios=SCENARIOS, now=now)
     assert found.verdict is Verdict.UNKNOWN
     assert "differs from a re-evaluation" in found.doubts[0]
+
+
+@pytest.mark.parametrize("by", ["nobody", "a stranger"])
+def test_a_run_of_unknown_origin_is_doubted_where_others_are_signed(
+    folder: Folder, good: Path, by: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passes every check, as a signed FAIL does whose evidence was replaced and whose signature was removed."""
+    run = Path(shutil.copytree(good, folder.runs / good.name))
+    if by == "a stranger":
+        monkeypatch.setattr("harness.evidence.signing.attestation.now", lambda: datetime.now(UTC).isoformat())
+        attestation.sign_evidence(run, OTHER)
+        judge.recheck(run)
+        attestation.sign_verdict(run, OTHER, Verdict.PASS, {"rto_s": 1, "rpo_s": 1})
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    known = {KEY.public_key.keyid}
+    alone = trend(folder.runs, known, scenarios=SCENARIOS, now=now)
+    assert (alone.verdict, alone.doubts) == (Verdict.PASS, ())
+    folder.add(1, strategy="dump")
+    found = trend(folder.runs, known, scenarios=SCENARIOS, expiry_days=3650, now=now)
+    assert found.verdict is Verdict.UNKNOWN
+    (doubt,) = found.doubts
+    assert doubt.startswith(f"{run.name}: ")
+    (line,) = (each for each in found.series if each.newest.run == run)
+    assert (line.verdict, line.newest.figures, line.green) == (Verdict.UNKNOWN, {}, None)
+    about = {"strategy": line.key.strategy, "scenario": "memory_loss"}
+    written = prometheus.render(prometheus.Metrics(found))
+    assert exposition.value(written, "drillproof_run_verdict", verdict="unknown", **about) == 1
+    assert exposition.value(written, "drillproof_run_last_pass_timestamp_seconds", **about) == 0
+    monkeypatch.setattr(keys, "known", lambda: known)
+    assert cli.main(["compare", "--runs", str(folder.runs), "--json"]) == 2
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    (row,) = (row for row in rows if row["strategy"] == line.key.strategy)
+    assert row["verdict"] == "unknown"
+    assert row["rto_s"] is None
+
+
+def test_an_unsigned_fail_stays_a_fail(folder: Folder) -> None:
+    """Doubt never makes a verdict better."""
+    folder.add(2, strategy="dump")
+    sample_runs.failed(folder.runs / "20260630T000000Z-memory_loss")
+    assert folder.trend().verdict is Verdict.FAIL
 
 
 def test_a_copy_or_a_newer_name_makes_no_newer_drill(folder: Folder) -> None:

@@ -61,10 +61,10 @@ class Row:
     doubts: tuple[str, ...]  # each begins with the name of a run
 
 
-def drilled(run: Path) -> Drilled:
-    """One run directory. UNKNOWN if its findings differ from a re-evaluation."""
+def drilled(run: Path, origin_doubt: str = "") -> Drilled:
+    """One run directory. UNKNOWN at best if its findings differ from a re-evaluation, or its origin is doubted."""
     story = believed(run)
-    doubt = next(iter(story.problems), "")
+    doubt = next(iter(story.problems), origin_doubt)
     detection = expects_findings(story.facts)
     return Drilled(
         run,
@@ -72,7 +72,7 @@ def drilled(run: Path) -> Drilled:
         text(story.facts, "strategy"),
         text(story.facts, "engine"),
         detection,
-        story.verdict,
+        worst((story.verdict, *([Verdict.UNKNOWN] if doubt else []))),
         tuple((store, _of_store(story, store, doubt)) for store in STORES if store in story.members),
         {} if detection or doubt else _figures(story),  # a bad recovery on purpose has no figures
         story.events[-1].at_s if story.events else 0.0,

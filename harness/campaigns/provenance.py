@@ -1,0 +1,44 @@
+"""Whether the origin of a run is known. Where drills are signed, a run that no known key signed proves nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.evidence.run_directory import inside
+from harness.evidence.signing import attestation
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The keys that are trusted in a folder of runs."""
+
+    known: frozenset[str]  # fingerprints
+    needed: bool  # whether a known key signed any run of the folder
+
+    def doubt(self, run: Path) -> str:
+        """Why the origin of a run is doubted, in a line; "" if it is not."""
+        if not self.needed:
+            return ""
+        signer = _signer(run)
+        if signer in self.known:
+            return ""
+        why = f"its evidence is signed by the unknown key {signer}" if signer else "its evidence is not signed"
+        return f"{why}, and other runs of this folder are signed by a known key"
+
+
+def of_folder(runs: Path, known: Iterable[str]) -> Provenance:
+    """The provenance of all runs in a folder. Misconfigured if there is no such folder."""
+    keys = frozenset(known)
+    return Provenance(keys, any(_signer(run) in keys for run in inside(runs)))
+
+
+def _signer(run: Path) -> str | None:
+    """The key whose signature of the evidence holds; None if there is no such signature."""
+    with contextlib.suppress(HarnessError, OSError):
+        found = attestation.verify_findings(run).evidence if attestation.is_signed(run) else None
+        return found.key if found else None
+    return None
