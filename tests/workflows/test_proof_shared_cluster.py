@@ -274,21 +274,113 @@ def test_a_service_has_an_address_inside_the_cluster_and_no_other_one() -> None:
     assert (at(spec, "clusterIP"), at(spec, "publishNotReadyAddresses")) == ("None", True)
 
 
-@pytest.mark.parametrize(
-    ("spec", "why"),
-    [
-        ({"hostNetwork": True}, "hostNetwork"),
-        ({"priority": 1000}, "a priority that .*"),
-        ({"volumes": [{"name": "x", "hostPath": {"path": "/"}}]}, "hostPath"),
-        ({"containers": [{"name": "c", "securityContext": {"privileged": True}}]}, "privileged"),
-        ({"initContainers": [{"name": "c", "ports": [{"hostPort": 80}]}]}, "hostPort"),
-    ],
+def mounting(kind: str, source: Json) -> dict[str, Json]:
+    """The spec of a pod with one volume."""
+    return {"volumes": [{"name": "files", kind: source}]}
+
+
+def handling(field: str, handler: Json) -> dict[str, Json]:
+    """The spec of a pod whose container has a probe or lifecycle hooks."""
+    return {"containers": [{"name": "c", field: handler}]}
+
+
+BEYOND: tuple[tuple[dict[str, Json], str], ...] = (
+    ({"hostNetwork": True}, "hostNetwork"),
+    ({"hostPID": True}, "hostPID"),
+    ({"hostIPC": True}, "hostIPC"),
+    ({"containers": [{"name": "c", "securityContext": {"privileged": True}}]}, "privileged"),
+    ({"initContainers": [{"name": "c", "ports": [{"hostPort": 80}]}]}, "hostPort"),
+    *(
+        (mounting(kind, {"path": "/"}), f"{kind} .*files")
+        for kind in (
+            *("hostPath", "nfs", "iscsi", "cephfs", "rbd", "glusterfs", "fc", "azureFile", "azureDisk", "csi"),
+            *("flexVolume", "flocker", "cinder", "gcePersistentDisk", "awsElasticBlockStore", "portworxVolume"),
+            *("quobyte", "scaleIO", "storageos", "vsphereVolume", "photonPersistentDisk", "gitRepo", "image"),
+            "aKindOfTheFuture",
+        )
+    ),
+    ({"volumes": [{"name": "files", "ephemeral": {}}]}, "ephemeral .*files"),
+    (
+        {"volumes": [{"name": "files", "ephemeral": {"volumeClaimTemplate": {"spec": {"volumeName": "pv-1"}}}}]},
+        "pv-1",
+    ),
+    *(
+        (handling(probe, {"httpGet": {"host": "shop.example.org", "port": 80}}), "shop.example")
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe")
+    ),
+    ({"containers": [{"name": "c", "livenessProbe": {"tcpSocket": {"host": "10.0.0.1", "port": 80}}}]}, "10.0.0.1"),
+    *(
+        (handling("lifecycle", {moment: {handler: {"host": "10.0.0.1", "port": 80}}}), "10.0.0.1")
+        for moment in ("postStart", "preStop")
+        for handler in ("httpGet", "tcpSocket")
+    ),
 )
+"""What the kubelet or the node does for a pod, which no NetworkPolicy stops."""
+
+WITHIN: tuple[dict[str, Json], ...] = (
+    *(
+        mounting(kind, {})
+        for kind in ("emptyDir", "configMap", "secret", "downwardAPI", "projected", "persistentVolumeClaim")
+    ),
+    {"volumes": [{"name": "files"}]},
+    {"volumes": [{"name": "files", "nfs": None, "emptyDir": {}}]},
+    {"volumes": [{"name": "files", "ephemeral": {"volumeClaimTemplate": {"spec": {"accessModes": ["a"]}}}}]},
+    {"containers": [{"name": "c", "livenessProbe": {"httpGet": {"port": 80}}}], "hostNetwork": False},
+)
+
+
+def with_template(kind: str, spec: dict[str, Json]) -> Object:
+    """An object of the backup that makes pods."""
+    pods: Json = {"template": {"spec": {"containers": [{"name": "c"}], **spec}}}
+    return {"kind": kind, "metadata": {"name": "web", "namespace": "shop"}, "spec": pods}
+
+
+MAKERS = (
+    ("deployments.apps", "Deployment"),
+    ("statefulsets.apps", "StatefulSet"),
+    ("replicasets.apps", "ReplicaSet"),
+)
+
+
+@pytest.mark.parametrize(("spec", "why"), [*BEYOND, ({"priority": 1000}, "a priority that .*")])
 def test_a_pod_that_its_namespace_does_not_hold_is_refused(spec: dict[str, Json], why: str) -> None:
     odd = pod("odd")
     odd["spec"] = {**cast("dict[str, Json]", pod("odd")["spec"]), **spec}
-    with pytest.raises(Misconfigured, match=rf"shop/odd \({why}\)"):
+    with pytest.raises(Misconfigured, match=rf"shop/odd \(.*{why}") as refused:
         looked(good(pods=[pod(), odd]))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("spec", "why"), BEYOND)
+@pytest.mark.parametrize(("folder", "kind"), MAKERS)
+def test_a_template_of_pods_that_reach_beyond_is_refused(
+    folder: str, kind: str, spec: dict[str, Json], why: str
+) -> None:
+    with pytest.raises(Misconfigured, match=rf"{kind} shop/web \(.*{why}") as refused:
+        looked(held((folder, with_template(kind, spec))))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("spec", WITHIN)
+@pytest.mark.parametrize(("folder", "kind"), MAKERS)
+def test_a_template_that_stays_in_its_namespace_is_restored(folder: str, kind: str, spec: dict[str, Json]) -> None:
+    assert looked(held((folder, with_template(kind, spec)))).left_out == ()
+
+
+def test_a_claim_template_that_names_a_volume_is_refused() -> None:
+    db = with_template("StatefulSet", {})
+    claims: Json = [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "volumeName": "pv-1"}}]
+    spec: Json = {**cast("dict[str, Json]", db["spec"]), "volumeClaimTemplates": claims}
+    with pytest.raises(Misconfigured, match=r"StatefulSet shop/web \(.*pv-1"):
+        looked(held(("statefulsets.apps", {**db, "spec": spec})))
+
+
+@pytest.mark.parametrize(
+    "folder", ["daemonsets.apps", "jobs.batch", "cronjobs.batch", "replicationcontrollers", "deployments.example.org"]
+)
+def test_a_kind_that_is_not_restored_may_reach_beyond(folder: str) -> None:
+    thing = with_template("Some", {"hostNetwork": True})
+    assert looked(held((folder, thing))).left_out == (f"{folder} (1)",)
 
 
 def test_a_volume_that_is_kept_when_its_claim_goes_is_refused() -> None:

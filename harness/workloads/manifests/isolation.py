@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from harness.core.errors import Misconfigured
-from harness.core.json import items, text
+from harness.core.json import at, items, text
 from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json
 from harness.workloads.application import Secrets
@@ -21,17 +21,33 @@ _ENTRANCES = re.compile(r"Ingress|IngressRoute|VirtualService|Gateway|Route|[A-Z
 
 _OPEN = frozenset({"NodePort", "LoadBalancer"})
 _VOLUMES = frozenset(
-    {"name", "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "projected", "secret"}
-    | {"persistentVolumeClaim"}
+    {"configMap", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 )
 """Volumes that belong to the pod or the namespace; those of any other kind have their data elsewhere."""
 
 _OF_NODES = ("hostNetwork", "hostPID", "hostIPC", "hostPort", "privileged")
+_HANDLERS = ("httpGet", "tcpSocket")
+"""What the kubelet does for a probe or a lifecycle hook, from the node."""
+
 _PLAIN_TEXT = frozenset({"annotations", "data", "labels", "matchLabels", "stringData"})
 """Fields whose keys are free text."""
 
 _SERVICE = re.compile(r"[a-z0-9-]\.(?P<namespace>[a-z0-9][a-z0-9-]*)\.svc\b")
 _API = "kubernetes.default.svc"
+
+
+def reach_beyond(thing: Json) -> Iterator[str]:
+    """How pods that an object is, or makes, use the node or the kubelet to reach beyond their namespace.
+
+    The kubelet mounts volumes and runs probes, so no NetworkPolicy stops these.
+    """
+    for each in _mappings(thing):
+        yield from (f"has {word}" for word in _OF_NODES if each.get(word))
+        if "accessModes" in each and each.get("volumeName"):
+            yield f"takes the volume {each['volumeName']}"
+        yield from (f"has {key} to the host {host}" for key in _HANDLERS if (host := text(each, key, "host")))
+        if "containers" in each:
+            yield from (f"mounts {kind}" for volume in items(each, "volumes") for kind in _elsewhere(volume))
 
 
 def require_isolation(file: Path, objects: Iterable[Object], secrets: Secrets, namespace: str) -> None:
@@ -60,19 +76,24 @@ def _of_object(thing: Object, written: str, namespace: str) -> Iterator[str]:
     for each in _mappings(thing):
         if (other := each.get("namespace")) and isinstance(other, str) and other != namespace:
             yield f"names the namespace {other}"
-        if "accessModes" in each and each.get("volumeName"):
-            yield f"takes the volume {each['volumeName']}"
-        yield from (f"has {word}" for word in _OF_NODES if each.get(word))
-        if "containers" in each:
-            yield from (f"mounts {sort}" for volume in items(each, "volumes") for sort in _elsewhere(volume))
+    yield from reach_beyond(thing)
     for found in _SERVICE.finditer(written.replace(_API, "")):
         if found["namespace"] != namespace:
             yield f"names a service of the namespace {found['namespace']}"
 
 
 def _elsewhere(volume: Json) -> Iterator[str]:
-    if isinstance(volume, Mapping):
-        yield from sorted(key for key in volume.keys() - _VOLUMES if volume[key] is not None)
+    """The kinds of a volume that are not allowed, with its name."""
+    if not isinstance(volume, Mapping):
+        return
+    kinds = {key for key in volume.keys() - {"name"} if volume[key] is not None}
+    yield from (f"{kind} as the volume {text(volume, 'name')}" for kind in sorted(kinds - _VOLUMES))
+    if "ephemeral" in kinds:
+        claim = at(volume, "ephemeral", "volumeClaimTemplate", "spec")
+        if not isinstance(claim, Mapping):
+            yield f"ephemeral as the volume {text(volume, 'name')} without a claim template"
+        elif claim.get("volumeName"):
+            yield f"the existing volume {claim['volumeName']} as the volume {text(volume, 'name')}"
 
 
 def _mappings(thing: Json) -> Iterator[Mapping[str, Json]]:

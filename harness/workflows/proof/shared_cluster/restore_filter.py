@@ -18,6 +18,7 @@ from harness.core.json import at, integer, items, keys, text
 from harness.core.kubernetes import LABEL, Object, name_of
 from harness.core.model import Json
 from harness.workloads.detection import Database
+from harness.workloads.manifests.isolation import reach_beyond
 
 RESTORED = (
     *("pods", "persistentvolumeclaims", "persistentvolumes", "secrets", "configmaps", "serviceaccounts"),
@@ -28,6 +29,9 @@ operator reads, a RoleBinding), open the isolation (NetworkPolicies add up) or l
 The proof creates the Services itself, so that none is reachable from outside the cluster."""
 
 RECREATED = frozenset({"services", "endpoints", "endpointslices.discovery.k8s.io", "events", "events.events.k8s.io"})
+
+_MAKES_PODS = frozenset({"replicasets.apps", "deployments.apps", "statefulsets.apps"})
+"""Restored kinds with a pod template. DaemonSets, Jobs, CronJobs and ReplicationControllers are not restored."""
 
 OF_LEFT_OUT = ("job-name", "batch.kubernetes.io/job-name", "pod-template-generation")
 """Labels of the pods of Jobs and DaemonSets: their owners are skipped, so they would run without one."""
@@ -47,7 +51,9 @@ class Contents:
 
 def read(source: BucketReader, recorded: BackupRecord) -> Contents:
     """The contents of the backup. Misconfigured, with all of them, for pods or volumes that affect others."""
-    name, kinds, services, volumes = recorded.report.name, Counter[str](), list[Object](), list[Object]()
+    name, kinds = recorded.report.name, Counter[str]()
+    services, volumes, makers = list[Object](), list[Object](), list[Object]()
+    wanted = {"services": services, "persistentvolumes": volumes, **dict.fromkeys(_MAKES_PODS, makers)}
     key = f"backups/{name}/{name}.tar.gz"
     try:
         with tarfile.open(fileobj=io.BytesIO(source.read(key)), mode="r:gz") as archive:
@@ -55,13 +61,13 @@ def read(source: BucketReader, recorded: BackupRecord) -> Contents:
                 found = _FILE.fullmatch(member.name)
                 if found is None or (found[2] and found[2] not in recorded.namespaces):
                     continue
-                if found[1] in {"services", "persistentvolumes"} and (file := archive.extractfile(member)):
-                    (services if found[1] == "services" else volumes).append(json.load(file))
+                if found[1] in wanted and (file := archive.extractfile(member)):
+                    wanted[found[1]].append(json.load(file))
                 if found[1] not in {*RESTORED, *RECREATED, "namespaces"}:
                     kinds[found[1]] += 1
     except _UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
-    _may_be_there(recorded, volumes)
+    _may_be_there(recorded, volumes, makers)
     led = tuple(f"service {_address(each)} ({leads})" for each in services if (leads := _leads_away(each)))
     reached = tuple(f"{_kind(each)} of service {_address(each)}" for each in services if _reached(each))
     return Contents(
@@ -94,8 +100,12 @@ def service(thing: Object, namespace: str, run: str) -> Object:
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
-def _may_be_there(recorded: BackupRecord, volumes: Collection[Object]) -> None:
-    amiss = [f"{_address(pod)} ({', '.join(why)})" for pod in recorded.pods if (why := tuple(_beyond(pod)))]
+def _may_be_there(recorded: BackupRecord, volumes: Collection[Object], makers: Collection[Object]) -> None:
+    amiss = [
+        f"{text(each, 'kind') or 'Pod'} {_address(each)} ({', '.join(why)})"
+        for each in (*recorded.pods, *makers)
+        if (why := tuple(dict.fromkeys(_beyond(each))))
+    ]
     if amiss:
         raise Misconfigured(
             f"pods of the backup {recorded.report.name} reach beyond their namespace, which a shared cluster does not "
@@ -116,19 +126,11 @@ def _may_be_there(recorded: BackupRecord, volumes: Collection[Object]) -> None:
         )
 
 
-def _beyond(pod: Object) -> Iterator[str]:
-    """Why a pod reaches beyond its namespace."""
-    spec = at(pod, "spec")
-    yield from (word for word in ("hostNetwork", "hostPID", "hostIPC") if at(spec, word) is True)
-    if any(at(volume, "hostPath") is not None for volume in items(spec, "volumes")):
-        yield "hostPath"
-    if integer(spec, "priority") > 0:
-        yield "a priority that preempts other pods"
-    for container in (*items(spec, "initContainers"), *items(spec, "containers")):
-        if at(container, "securityContext", "privileged") is True:
-            yield "privileged"
-        if any(integer(port, "hostPort") for port in items(container, "ports")):
-            yield "hostPort"
+def _beyond(thing: Object) -> Iterator[str]:
+    """Why a pod, or the pods that an object makes, reach beyond their namespace."""
+    yield from reach_beyond(thing)
+    if integer(at(thing, "spec"), "priority") > 0:
+        yield "has a priority that preempts other pods"
 
 
 def _leads_away(thing: Object) -> str:
