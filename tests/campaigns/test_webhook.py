@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from receiver import Receiver
 from receiver import receiver as receiver  # noqa: PLC0414 # a fixture
 from schemas import wrong
 
-from harness.campaigns.schedule.webhook import Webhook, parse
+from harness.campaigns.schedule.notification import message
+from harness.campaigns.schedule.webhook import Webhook, parse, signature
+from harness.checks.trust import believed
 from harness.cli import app as cli
 from harness.core.errors import HarnessError, Misconfigured
 
@@ -28,9 +31,48 @@ def test_it_is_told_json(receiver: Receiver) -> None:
 def test_what_it_is_told_is_signed(receiver: Receiver) -> None:
     Webhook(receiver.url, b"s3cret").send({"text": "x"})
     ((headers, body),) = receiver.told
-    signed = headers["X-Drillproof-Timestamp"].encode() + b"." + body
+    signed = f"{headers['X-Drillproof-Timestamp']}.{headers['X-Drillproof-Delivery']}.".encode() + body
     expected = hmac.new(b"s3cret", signed, hashlib.sha256).hexdigest()
     assert headers["X-Drillproof-Signature"] == f"sha256={expected}"
+
+
+def documented_receiver() -> Callable[[bytes, Mapping[str, str], bytes], bool]:
+    """The check that the documentation gives to receivers."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "notifications.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    made: dict[str, Callable[[bytes, Mapping[str, str], bytes], bool]] = {}
+    exec(code, made)  # noqa: S102 # the code is a part of this repository
+    return made["is_genuine"]
+
+
+def test_a_receiver_that_follows_the_documentation_refuses_every_change(receiver: Receiver) -> None:
+    """A captured message with another delivery number would count as another message."""
+    Webhook(receiver.url, b"s3cret").send({"text": "x"})
+    ((headers, body),) = receiver.told
+    genuine = documented_receiver()
+    assert genuine(b"s3cret", headers, body)
+    assert not genuine(b"other", headers, body)
+    assert not genuine(b"s3cret", headers, body + b" ")
+    for name in ("X-Drillproof-Delivery", "X-Drillproof-Timestamp", "X-Drillproof-Signature"):
+        last = headers[name][-1]
+        changed = {**headers, name: headers[name][:-1] + ("0" if last != "0" else "1")}
+        assert not genuine(b"s3cret", changed, body), name
+        assert not genuine(b"s3cret", {key: value for key, value in headers.items() if key != name}, body), name
+    old = str(int(headers["X-Drillproof-Timestamp"]) - 3600)
+    signed = signature(b"s3cret", old, headers["X-Drillproof-Delivery"], body)
+    late = {**headers, "X-Drillproof-Timestamp": old, "X-Drillproof-Signature": signed}
+    assert not genuine(b"s3cret", late, body)
+
+
+def test_a_chat_program_reads_no_markup_in_a_message(tmp_path: Path) -> None:
+    """Slack reads `<!channel>` and `<https://..|text>` in `text`, unless `&`, `<` and `>` are escaped."""
+    run = sample_runs.hostile(tmp_path / "run")
+    run.judged["scenario"] = "<!channel> <https://evil.example|ok> & so on\x1b\u202e"
+    run.write()
+    text = message([believed(tmp_path / "run")])["text"]
+    assert isinstance(text, str)
+    assert "&lt;!channel&gt; &lt;https://evil.example|ok&gt; &amp; so on" in text
+    assert not set("<>\x1b\u202e") & set(text)
 
 
 @pytest.mark.parametrize("code", [500, 503, 429])

@@ -26,7 +26,7 @@ def message(runs: Sequence[RunView], attempt: Attempt | None = None, kept_in: st
     verdict = attempt.verdict if attempt else worst(run.verdict for run in runs)
     return {
         "schema": 1,
-        "text": headline(runs, attempt),
+        "text": _without_markup(headline(runs, attempt)),
         "verdict": verdict.value,
         "job": attempts.document(attempt) if attempt else None,
         "archive": kept_in or None,
@@ -34,11 +34,16 @@ def message(runs: Sequence[RunView], attempt: Attempt | None = None, kept_in: st
     }
 
 
+def _without_markup(line: str) -> str:
+    """As Slack wants text escaped: `<!channel>` or a link in the name of a scenario must not work."""
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def headline(runs: Sequence[RunView], attempt: Attempt | None = None) -> str:
     """The result in one line, the verdict first."""
     parts = [*map(_headline, runs)]
     if attempt is None:
-        return "; ".join(parts)
+        return one_line("; ".join(parts))
     job = f"{attempt.verdict.name} {attempt.job}"
     if attempt.how != attempts.ENDED:
         job += f": it {attempts.HOW[attempt.how]}"

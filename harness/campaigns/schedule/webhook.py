@@ -62,7 +62,8 @@ class Webhook:
         at = str(int(time.time()))
         headers = {"Content-Type": "application/json", "User-Agent": "drillproof", "X-Drillproof-Delivery": delivery}
         if self.secret:
-            headers |= {"X-Drillproof-Timestamp": at, "X-Drillproof-Signature": signature(self.secret, at, body)}
+            signed = signature(self.secret, at, delivery, body)
+            headers |= {"X-Drillproof-Timestamp": at, "X-Drillproof-Signature": signed}
         try:
             answer = requests.post(self.url, body, headers=headers, timeout=_EACH_S, allow_redirects=False)
         except requests.RequestException as error:
@@ -75,9 +76,9 @@ class Webhook:
             raise HarnessError(f"cannot notify the webhook {self.name}: it answered {answer.status_code}")
 
 
-def signature(secret: bytes, at: str, body: bytes) -> str:
-    """Proves the sender and the time to the receiver: HMAC-SHA256 over the time, a dot, and the body."""
-    return f"sha256={hmac.new(secret, at.encode() + b'.' + body, hashlib.sha256).hexdigest()}"
+def signature(secret: bytes, at: str, delivery: str, body: bytes) -> str:
+    """Proves sender, time and delivery number to the receiver: HMAC-SHA256 over time, delivery and body, with dots."""
+    return f"sha256={hmac.new(secret, f'{at}.{delivery}.'.encode() + body, hashlib.sha256).hexdigest()}"
 
 
 def parse(url: str | None, secret_file: Path | None) -> Webhook | None:
