@@ -152,7 +152,7 @@ def start(run: options.RunName, kubeconfig: options.Kubeconfig = None, runs: opt
 def back(
     run: options.RunName,
     lose_writes: Annotated[
-        bool, options.flag("Go back even if the target has writes that the source does not have.", "--lose-writes")
+        bool, options.flag("Discard what was written at the target since the migration.", "--lose-writes")
     ] = False,
     kubeconfig: options.Kubeconfig = None,
     runs: options.Runs = options.RUNS,

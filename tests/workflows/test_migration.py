@@ -23,7 +23,7 @@ from harness.cli.app import main
 from harness.clusters.rbac import Permission
 from harness.core import resources
 from harness.core.clock import Clock
-from harness.core.errors import HarnessError, Misconfigured, TimedOut
+from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.core.model import Json
 from harness.evidence import run_directory as rundirs
 from harness.evidence import run_view
@@ -533,6 +533,14 @@ def _ways(*sides: Side) -> tuple[rollback.End, ...]:
     )
 
 
+def web_of(side: Side, namespace: str) -> dict[str, Any]:
+    return next(each for each in side.things[namespace] if each["kind"] == "Deployment")
+
+
+def start(run: Path, one: Side, other: Side) -> tuple[str, ...]:
+    return rollback.start(rollback.moved(run), *_ways(one, other))
+
+
 def go_back(run: Path, one: Side, other: Side, *, lose_writes: bool = False) -> list[str]:
     said: list[str] = []
     rollback.back(rollback.moved(run), *_ways(one, other), lose_writes=lose_writes, say=said.append)
@@ -583,6 +591,158 @@ def test_a_target_that_may_hold_writes_of_its_own_is_not_removed(
     assert other.deleted == ["shop-new"]
 
 
+def _written_until_stopped(other: Side) -> None:
+    """Somebody scaled the target's writer up. Its pod writes a last row when it ends, after it was first seen."""
+    web_of(other, "shop-new")["spec"]["replicas"] = 1
+    writer = thing("Pod", "web-1")
+    writer["metadata"]["labels"] = {"app": "web"}
+    other.things["shop-new"].append(writer)
+    found = other._found
+
+    def ending(kinds: str, where: str, args: tuple[str, ...]) -> list[dict[str, Any]]:
+        seen = found(kinds, where, args)
+        if "--selector=app=web" in args and writer in other.things.get("shop-new", []):
+            other.things["shop-new"].remove(writer)
+            other.says["digest"] = ALTERED
+        return seen
+
+    other._found = ending  # type: ignore[method-assign] # the cluster changes after it is read
+
+
+def _scaled_up_during_the_reading(other: Side) -> None:
+    answer = other._exec
+
+    def exec_(word: str) -> str:
+        web_of(other, "shop-new")["spec"]["replicas"] = 1
+        return answer(word)
+
+    other._exec = exec_  # type: ignore[method-assign] # the cluster changes while it is read
+
+
+def _volume_of_no_database(other: Side) -> None:
+    other.things["shop-new"].append(thing("PersistentVolumeClaim", "uploads", spec={}))
+
+
+MAY_BE_LOST: dict[str, tuple[Callable[[Side], object], tuple[str, ...], int]] = {
+    "a write when its writer is stopped": (_written_until_stopped, ("1 parts of mysql shop-new/db-0 differ",), 1),
+    "a writer scaled up while it is read": (_scaled_up_during_the_reading, ("deployment/web", "1 pods"), 1),
+    "a volume that no database holds": (_volume_of_no_database, ("uploads",), 0),
+    "a writer that is gone": (
+        lambda other: other.things["shop-new"].append(other.things["shop-new"].pop(3) | {"kind": "Widget"}),
+        ("deployment/web",),
+        0,
+    ),
+    "a pod that does not end": (
+        lambda other: other.things["shop-new"].append(
+            {**thing("Pod", "web-1"), "metadata": {"name": "web-1", "labels": {"app": "web"}}}
+        ),
+        ("deployment/web", "1 of its pods"),
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MAY_BE_LOST)
+def test_what_may_be_lost_is_not_deleted_and_runs_as_before(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("harness.core.timeouts.HEALTHY_S", 0.05)
+    spoil, facts, replicas = MAY_BE_LOST[name]
+    one, other = source(), target()
+    run = move(one, other)
+    spoil(other)
+    with pytest.raises(Misconfigured) as refused:
+        go_back(run, one, other)
+    assert [fact for fact in (*facts, "shop-new of new", "--lose-writes") if fact not in str(refused.value)] == []
+    assert "\n" not in str(refused.value)
+    assert other.deleted == []
+    web = next(each for each in other.things["shop-new"] if each["metadata"]["name"] == "web")
+    assert web["spec"]["replicas"] == replicas
+    assert of(one, "Deployment")["spec"]["replicas"] == 0
+    said = go_back(run, one, other, lose_writes=True)
+    assert [fact for fact in facts if fact not in said[0]] == []
+    assert other.deleted == ["shop-new"]
+
+
+def test_a_target_whose_writers_ran_but_wrote_nothing_is_stopped_and_deleted(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    run = move(one, other)
+    web, patched = web_of(other, "shop-new"), []
+    web["spec"]["replicas"] = 1
+    answer = other._exec
+    other._exec = lambda word: patched.append(web["spec"]["replicas"]) or answer(word)  # type: ignore[method-assign, func-returns-value] # notes the replicas at each reading
+    go_back(run, one, other)
+    assert patched[0] == 0
+    assert other.deleted == ["shop-new"]
+
+
+def test_a_started_target_is_not_deleted_even_if_its_data_are_equal(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal fingerprints do not hold everything, and its writers may have taken writes since."""
+    one, other = source(), target()
+    run = move(one, other)
+    start(run, one, other)
+    patched: list[str] = []
+    patch = other._patch
+    monkeypatch.setattr(other, "_patch", lambda name, *how: patched.append(name) or patch(name, *how))  # type: ignore[func-returns-value] # notes what is patched
+    with pytest.raises(Misconfigured) as refused:
+        go_back(run, one, other)
+    assert patched == []
+    wanted = ("deployment/web", "cronjob/nightly", "shop-new of new", "--lose-writes")
+    assert [fact for fact in wanted if fact not in str(refused.value)] == []
+    assert other.deleted == []
+    assert web_of(other, "shop-new")["spec"]["replicas"] == 2
+    said = go_back(run, one, other, lose_writes=True)
+    assert "deployment/web" in said[0]
+    assert other.deleted == ["shop-new"]
+
+
+def test_writers_that_only_a_command_stops_may_write_at_the_target(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    run = move(one, other, replace(RENAMED, quiesce="stop", resume="go"))
+    with pytest.raises(Misconfigured, match="--quiesce"):
+        go_back(run, one, other)
+    assert other.deleted == []
+    go_back(run, one, other, lose_writes=True)
+    assert other.deleted == ["shop-new"]
+
+
+def test_a_way_back_that_is_interrupted_lets_the_target_run_on(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    run = move(one, other)
+    web_of(other, "shop-new")["spec"]["replicas"] = 3
+
+    def interrupted(word: str) -> str:
+        raise KeyboardInterrupt
+
+    other._exec = interrupted  # type: ignore[method-assign] # Ctrl-C while it is read
+    with pytest.raises(KeyboardInterrupt):
+        go_back(run, one, other)
+    assert other.deleted == []
+    assert web_of(other, "shop-new")["spec"]["replicas"] == 3
+
+
+def test_a_writer_that_stays_stopped_after_a_refusal_is_named(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = source(), target()
+    run = move(one, other)
+    web_of(other, "shop-new")["spec"]["replicas"] = 1
+    other.says["digest"] = ALTERED
+    patch = other._patch
+
+    def refused(writer: str, where: str, change: dict[str, Any]) -> None:
+        if change["spec"] != {"replicas": 0}:
+            raise ToolFailed(["kubectl", "patch"], 1, "forbidden")
+        patch(writer, where, change)
+
+    monkeypatch.setattr(other, "_patch", refused)
+    with pytest.raises(HarnessError, match=r"deployment/web .*forbidden.* shop-new"):
+        go_back(run, one, other)
+    assert other.deleted == []
+
+
 def test_a_namespace_that_this_run_did_not_make_is_left_alone(move: Callable[..., Path]) -> None:
     one, other = source(), target()
     run = move(one, other)
@@ -600,14 +760,6 @@ def test_a_source_that_takes_no_write_is_no_way_back(
     one.fails = "probe"
     with pytest.raises(HarnessError, match=r"shop of prod .* mysql"):
         go_back(run, one, other)
-
-
-def web_of(side: Side, namespace: str) -> dict[str, Any]:
-    return next(each for each in side.things[namespace] if each["kind"] == "Deployment")
-
-
-def start(run: Path, one: Side, other: Side) -> tuple[str, ...]:
-    return rollback.start(rollback.moved(run), *_ways(one, other))
 
 
 def test_the_targets_writers_are_let_go(move: Callable[..., Path]) -> None:

@@ -39,8 +39,7 @@ class Quiescer:
             self._patch(writer, notes, _stopped(thing))
         if line:
             self.command(line)
-        for writer in writers:
-            until(lambda of=writer: self._gone(of), waited_for=f"{writer} to end", within_s=timeouts.HEALTHY_S)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        self.wait_until_stopped(writers)
         return was
 
     def running_writers(self, writers: tuple[str, ...]) -> dict[str, str]:
@@ -53,6 +52,35 @@ class Quiescer:
             except NotYet as seen:
                 found[writer] = str(seen)
         return found
+
+    def marked(self, run: str) -> frozenset[str]:
+        """The writers that this run stopped and that were not resumed since."""
+        stopped = frozen(self._all())
+        return frozenset(
+            writer for writer, thing in stopped if text(thing, "metadata", "annotations", BY).startswith(f"{run};")
+        )
+
+    def running_spec(self, writer: str) -> Json:
+        """The spec with which a writer runs; None if it was asked to stop."""
+        thing = self._get(writer)
+        try:
+            _asked_to_stop(thing)
+        except NotYet:
+            return {"suspend": False} if _is_cron(thing) else {"replicas": at(thing, "spec", "replicas")}
+        return None
+
+    def stop(self, writer: str) -> None:
+        """Stop a writer, and leave its annotations. Its pods may still run."""
+        self._patch(writer, {}, _stopped(self._get(writer)))
+
+    def restart(self, writer: str, spec: Json) -> None:
+        """Undo `stop`, with what `running_spec` said before."""
+        self._patch(writer, {}, spec)
+
+    def wait_until_stopped(self, writers: tuple[str, ...]) -> None:
+        """Return as soon as no pod and no job of these writers runs. TimedOut."""
+        for writer in writers:
+            until(lambda of=writer: self._gone(of), waited_for=f"{writer} to end", within_s=timeouts.HEALTHY_S)  # type: ignore[misc] # mypy cannot infer a lambda with a default
 
     def resume(self, line: str = "") -> tuple[str, ...]:
         """Start all stopped writers, and run the user's `line`; return the writers. May be called twice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 from harness.checks.data import differences
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured, TimedOut
-from harness.core.json import text
-from harness.core.kubernetes import LABEL, Object, RunsKubectl, objects
+from harness.core.json import items, text
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, name_of, objects
 from harness.core.model import Json
 from harness.core.parallel import for_each
 from harness.core.wait import NotYet, until
@@ -31,6 +32,7 @@ class MigratedRun:
     source: Place
     target: Place
     writers: tuple[str, ...]
+    quiesce: str  # the user's command that stopped the other writers of the source
     resume: str
     databases: tuple[Database, ...]  # with the source's namespace
     source_digests: Mapping[str, Mapping[str, Json]]  # of each at the end of the migration, by its key
@@ -64,6 +66,7 @@ def moved(path: Path) -> MigratedRun:
         source=_place(facts.get("source")),
         target=_place(facts.get("target")),
         writers=tuple(map(str, _list(facts.get("writers")))),
+        quiesce=str(facts.get("freeze") or ""),
         resume=str(facts.get("unfreeze") or ""),
         databases=tuple(map(_database, listed if isinstance(listed, list) else [])),
         source_digests=_digests(run, "end"),
@@ -91,18 +94,20 @@ def start(run: MigratedRun, source: End, target: End) -> tuple[str, ...]:
 def back(run: MigratedRun, source: End, target: End, *, lose_writes: bool, say: Callable[[str], None]) -> None:
     """Delete the target's namespace if this run created it, start the source's writers, and see a committed write.
 
-    Misconfigured, and nothing is changed, if the target may have writes that the source lacks, unless `lose_writes`.
+    The target's writers are stopped before its data are compared, so that no write comes after the comparison.
+    Misconfigured, and all runs as before, if the target may have writes that the source lacks, unless `lose_writes`.
     HarnessError if the source accepts no write.
     """
     name = run.target.name
     found = _namespace(run, target)
     if found and text(found[0], "metadata", "labels", LABEL) == run.name:
-        doubts = tuple(_doubts(run, target))
-        if doubts and not lose_writes:
-            raise Misconfigured(
-                f"{name} may have writes that {run.source.name} lacks: {'; '.join(doubts)}; "
-                "use --lose-writes to discard them"
-            )
+        started = _started(run, target)
+        if not lose_writes:
+            _refuse(run, started)
+        with _stopped(run, target) as running:
+            doubts = (*started, *running, *_doubts(run, target))
+            if not lose_writes:
+                _refuse(run, doubts)
         say(f"{name}: {'; '.join(doubts) or 'its data are unchanged since the migration'}")
         # Not kubectl's own wait: without the right to watch it returns at once, without an error.
         target.kubectl("delete", "namespace", run.target.namespace, "--ignore-not-found", "--wait=false")
@@ -128,10 +133,91 @@ def _namespace(run: MigratedRun, target: End) -> tuple[Object, ...]:
     return objects(target.kubectl, "namespaces", f"--field-selector=metadata.name={run.target.namespace}")
 
 
-def _doubts(run: MigratedRun, target: End) -> Iterator[str]:
-    """Why the target may have more data than were migrated."""
+def _refuse(run: MigratedRun, doubts: Sequence[str]) -> None:
+    """Misconfigured if there are doubts."""
+    if doubts:
+        raise Misconfigured(
+            f"{run.target.name} may have writes that {run.source.name} lacks, so it is not deleted: "
+            f"{'; '.join(doubts)}; use --lose-writes to discard all that was written there since the migration"
+        )
+
+
+def _started(run: MigratedRun, target: End) -> tuple[str, ...]:
+    """Whether the target's writers may have run since the migration."""
+    try:
+        marked = target.quiescer.marked(run.name)
+    except HarnessError as error:
+        return (_line(error),)
+    free = [writer for writer in run.writers if writer not in marked]
+    return (f"{', '.join(free)}: started since the migration, or deleted",) if free else ()
+
+
+@contextlib.contextmanager
+def _stopped(run: MigratedRun, target: End) -> Iterator[tuple[str, ...]]:
+    """Stop the target's writers; start them again as they ran if the block fails. Yields why one may still run."""
+    held: dict[str, Json] = {}
+    doubts: list[str] = []
+    try:
+        try:
+            for writer in run.writers:
+                if (spec := target.quiescer.running_spec(writer)) is not None:
+                    held[writer] = spec  # first, since a patch that times out may have stopped it
+                    target.quiescer.stop(writer)
+            target.quiescer.wait_until_stopped(run.writers)
+        except HarnessError as error:
+            doubts.append(_line(error))
+        if run.quiesce:
+            doubts.append(
+                "drillproof cannot stop those of its writers that the command of --quiesce stops at the source"
+            )
+        yield tuple(doubts)
+    except BaseException:
+        _restart(held, target)
+        raise
+
+
+def _restart(held: Mapping[str, Json], target: End) -> None:
+    """Start writers again. HarnessError names those that stay stopped."""
+    failed = []
+    for writer, spec in held.items():
+        try:
+            target.quiescer.restart(writer, spec)
+        except HarnessError as error:
+            failed.append(f"{writer} ({_line(error)})")
+    if failed:
+        raise HarnessError(
+            "nothing was deleted, but `migrate back` stopped writers and cannot start them again: "
+            f"{', '.join(failed)}; start them in {target.quiescer.namespace} yourself"
+        )
+
+
+def _doubts(run: MigratedRun, target: End) -> tuple[str, ...]:
+    """Why the target may have more data than were migrated. Call this while its writers are stopped."""
     keys = dict(zip((each.key for each in run.databases), (each.key for each in run.there), strict=True))
-    yield from _changed(run.there, {keys[key]: parts for key, parts in run.target_digests.items()}, target)
+    recorded = {keys[key]: parts for key, parts in run.target_digests.items()}
+    # The writers last: the reading can take minutes.
+    return (*_changed(run.there, recorded, target), *_unread_volumes(run, target), *_running(run, target))
+
+
+def _unread_volumes(run: MigratedRun, target: End) -> tuple[str, ...]:
+    """The volumes that no database holds: no fingerprint shows whether they changed."""
+    here = f"--namespace={run.target.namespace}"
+    try:
+        claims = {name_of(claim) for claim in objects(target.kubectl, "persistentvolumeclaims", here)}
+        pods = objects(target.kubectl, "pods", here)
+    except HarnessError as error:
+        return (_line(error),)
+    databases = {database.pod for database in run.there}
+    read = {
+        text(volume, "persistentVolumeClaim", "claimName")
+        for pod in pods
+        if name_of(pod) in databases
+        for volume in items(pod, "spec", "volumes")
+    }
+    return tuple(
+        f"the volume of {claim} belongs to no database, so no fingerprint shows whether it was written to"
+        for claim in sorted(claims - read)
+    )
 
 
 def _running(run: MigratedRun, end: End) -> tuple[str, ...]:
