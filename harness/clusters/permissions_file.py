@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +23,7 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """A DNS label: what a namespace may be called."""
 
 _BUCKET = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(/(?P<prefix>[^/].*))?")
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
 
 
@@ -34,6 +35,8 @@ class ContextPolicy:
     namespace: str  # that a drill creates; of a proof: for its Velero and object store, and the prefix of all others
     storage_class: str  # of all volumes
     mirror: str  # a registry that has the images under their official names; "" for their own registries
+    file: Path = field(default=FILE, kw_only=True, compare=False)  # that allows this
+    cluster_uid: str = field(default="", kw_only=True)  # the only cluster that is meant; "" for that of the first use
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -122,6 +125,8 @@ def allowed_drill(context: str, config: Path | None) -> DrillPolicy:
     prefix = (bucket["prefix"] or "").strip("/")
     policy = DrillPolicy(
         context=context,
+        file=found.file,
+        cluster_uid=_uid(keys),
         namespace=_name(keys, "namespace", DRILL_NAMESPACE),
         storage_class=keys.take("storage_class", str),
         mirror=_mirror(keys),
@@ -149,6 +154,8 @@ def allowed_proof(context: str, config: Path | None) -> ProofPolicy:
     keys = found.keys("prove", found.proofs, context, what)
     policy = ProofPolicy(
         context=context,
+        file=found.file,
+        cluster_uid=_uid(keys),
         namespace=_name(keys, "namespace", PROOF_NAMESPACE),
         storage_class=keys.take("storage_class", str),
         mirror=_mirror(keys),
@@ -178,6 +185,13 @@ def _name(keys: Keys, key: str, default: str) -> str:
     if not NAME.fullmatch(name):
         keys.fail(f"key `{key}` must be the name of a Kubernetes object, not {name!r}")
     return name
+
+
+def _uid(keys: Keys) -> str:
+    found = keys.take("cluster_uid", str, "")
+    if found and not _UID.fullmatch(found):
+        keys.fail(f"key `cluster_uid` must be the UID of the cluster's namespace kube-system, not {found!r}")
+    return found
 
 
 def _mirror(keys: Keys) -> str:

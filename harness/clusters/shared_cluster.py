@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, Self, TypeVar
 
 from harness.backups.object_store import ObjectStore
-from harness.clusters import diagnostics, rbac, shared_velero
+from harness.clusters import cluster_pin, diagnostics, rbac, shared_velero
 from harness.clusters.lock import SHARED_LOCK, Lock
 from harness.clusters.permissions_file import ContextPolicy, DrillPolicy
 from harness.core import paths, timeouts
@@ -63,6 +63,7 @@ class SharedCluster(Generic[P]):
 
     purpose = "drill"  # for messages
     folder = "context"  # how the names of its folders in the state folder start
+    manifest = "clusters/existing/rbac.yaml"  # that grants all permissions
 
     def __init__(self, policy: P, api: Kubectl, home: Path) -> None:
         """`api` knows no other cluster; its kubeconfig is in `home`, which is removed with everything created."""
@@ -78,7 +79,8 @@ class SharedCluster(Generic[P]):
         """The cluster of a context, locked against other runs of this machine. `kubeconfig`: kubectl's own if None.
 
         Its part of the kubeconfig is copied. So neither drillproof nor a user's hook can reach another cluster by
-        mistake, whatever becomes the current context meanwhile. Misconfigured if there is no such context.
+        mistake, whatever becomes the current context meanwhile. Misconfigured if there is no such context, or if it
+        leads to another cluster than at its first use.
         """
         context, program = policy.context, find_kubectl()
         from_file = () if kubeconfig is None else (f"--kubeconfig={kubeconfig}",)
@@ -95,6 +97,8 @@ class SharedCluster(Generic[P]):
         home.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as copy:
             copy.write(run([program, *from_file, *alone]).stdout)
+        with cluster.removed_on_error():
+            cluster.require_pinned()
         return cluster
 
     @property
@@ -125,15 +129,21 @@ class SharedCluster(Generic[P]):
         """Lock the namespaces against other runs of this machine. Misconfigured if one uses them."""
         self._lock.acquire(f"the namespace {self.policy.namespace} of the context {self.name}")
 
+    def require_pinned(self) -> None:
+        """Pin the context to this cluster at its first use. Misconfigured if it is pinned to another one."""
+        try:
+            found = cluster_pin.identify(self.api, self.name, self.manifest, ANSWER_S)
+        except (ToolFailed, TimedOut) as error:
+            raise self._refused(error) from error
+        cluster_pin.ClusterPin.of(self.policy, self._home.parent).require(found)
+
     def identify(self) -> tuple[str, str]:
         """The cluster's version of Kubernetes, and our user name there. Misconfigured if it does not let us in."""
         try:
             version = json.loads(self.api("version", "-o", "json", within_s=ANSWER_S))
             return text(version, "serverVersion", "gitVersion"), rbac.whoami(self.api, ANSWER_S)
         except (ToolFailed, TimedOut) as error:
-            raise Misconfigured(
-                f"the cluster of the context {self.name} does not let drillproof in: {error}"
-            ) from error
+            raise self._refused(error) from error
 
     def require_free(self) -> None:
         """Misconfigured where one of the namespaces exists, or anything else of another run."""
@@ -213,6 +223,9 @@ class SharedCluster(Generic[P]):
     def collect(self, into: Path) -> None:
         """Write logs, events and objects of the namespace below `into`; never raises for what is not available."""
         diagnostics.collect_namespace(self.api, self.policy.namespace, into)
+
+    def _refused(self, error: ToolFailed | TimedOut) -> Misconfigured:
+        return Misconfigured(f"the cluster of the context {self.name} does not let drillproof in: {error}")
 
     def _called(self, namespace: str) -> str:
         """The name of a namespace on this cluster."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.backups.velero_install import NAMESPACE as VELERO
+from harness.clusters.cluster_pin import NAMESPACE as CLUSTER
 from harness.clusters.permissions_file import ProofPolicy
 from harness.clusters.rbac import RBAC, NamespaceRole, Permission, permissions
 
@@ -18,6 +19,7 @@ def drill_outside(namespace: str, velero: str) -> tuple[Permission, ...]:
     return (
         Permission("create", "namespaces"),
         *permissions(f"{_READ} patch delete", "namespaces", name=namespace),
+        Permission("get", "namespaces", name=CLUSTER),
         # The UIDs of lost claims and volumes show that they are gone, also when the namespace is.
         *permissions("list", "persistentvolumes persistentvolumeclaims"),
         Permission("get", "storageclasses", "storage.k8s.io"),
@@ -64,6 +66,7 @@ def proof_outside(policy: ProofPolicy) -> tuple[Permission, ...]:
     return (
         Permission("create", "namespaces"),
         *(permission for name in policy.all for permission in permissions(f"{_READ} delete", "namespaces", name=name)),
+        Permission("get", "namespaces", name=CLUSTER),
         Permission("list", "persistentvolumes"),
         Permission("get", "storageclasses", "storage.k8s.io"),
         *(Permission("get", crds, group, f"{kind}.velero.io") for kind in _CRDS.split()),

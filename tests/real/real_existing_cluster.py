@@ -16,10 +16,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from existing_cluster import ADMIN, CONFIG, ROLES, Lacks, complaint, elsewhere, listing
+from existing_cluster import ADMIN, CONFIG, ROLES, Lacks, complaint, elsewhere, forget, listing
 from existing_cluster import admin as admin  # noqa: PLC0414 # a fixture
 
 from harness.cli import app as cli
+from harness.clusters.cluster_pin import ClusterIdentity, ClusterPin
+from harness.clusters.permissions_file import allowed_drill
+from harness.core import paths
 from harness.core.errors import ToolFailed
 from harness.core.json import at, text
 from harness.core.kubernetes import Kubectl, find_kubectl, objects
@@ -51,12 +54,31 @@ def test_a_right_that_is_missing_is_named_and_nothing_is_made(
     finally:
         admin("apply", "-f", "-", stdin=json.dumps(lacks.role))
     line = complaint(capsys)
-    assert "rights are missing on the context there" in line
+    assert "permissions are missing on the context there" in line
     assert all(word in line for word in (*lacks.rule["verbs"], *lacks.rule["resources"])), line
     assert not (tmp_path / "runs").exists()
 
 
 def test_nothing_was_made_where_a_right_was_missing(admin: Kubectl, untouched: set[str]) -> None:
+    assert listing(admin) == untouched
+
+
+def test_another_cluster_under_the_same_name_is_refused(
+    admin: Kubectl, guest: Path, untouched: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    uid = admin("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
+    policy = allowed_drill("there", Path(CONFIG))
+    other = ClusterIdentity("00000000-0000-4000-8000-000000000000", "https://other:6443")
+    forget(policy)
+    ClusterPin.of(policy, paths.state()).require(other)
+    try:
+        assert drill(guest, "--dry-run") == 64
+    finally:
+        forget(policy)
+    line = complaint(capsys)
+    assert all(fact in line for fact in (uid, other.uid, other.server)), line
+    assert drill(guest, "--dry-run") == 0
+    assert uid in capsys.readouterr().err
     assert listing(admin) == untouched
 
 
@@ -117,7 +139,7 @@ def test_a_drill_passes_with_just_these_rights(
     other = {"restic": "kopia", "kopia": "restic"}[uploader]
     with uploading(admin, uploader):
         assert drill(guest, "--runs", str(tmp_path / "runs"), "--engine", f"velero-{other}") == 64
-        assert f"copies with {uploader}, and drillproof does not change it" in complaint(capsys)
+        assert f"copies with {uploader}" in complaint(capsys)
         code = drill(guest, "--runs", str(tmp_path / "runs"), "--engine", f"velero-{uploader}")
         with capsys.disabled():
             print(capsys.readouterr().out)  # noqa: T201 # who watches wants to see it

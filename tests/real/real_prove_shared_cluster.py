@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from existing_cluster import Lacks, complaint, listing
+from existing_cluster import Lacks, complaint, forget, listing
 
 from bench.prove import NAME as PRODUCTION
 from bench.prove import back_up
@@ -33,6 +33,7 @@ from harness.clusters import local
 from harness.clusters.docker import Docker
 from harness.clusters.kind import KindCluster
 from harness.clusters.permissions_file import PROOF_NAMESPACE as NAMESPACE
+from harness.clusters.permissions_file import allowed_proof
 from harness.core import resources
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import items, text
@@ -164,7 +165,9 @@ def _there(cluster: KindCluster, supplied: local.LocalEnvironment, home: Path) -
     store = cluster.store
     keys = f"aws_access_key_id={store.access_key}\naws_secret_access_key={store.secret_key}\n"
     (home / "credentials").write_text(f"[default]\n{keys}")
-    return There(admin, store, engine, cluster.nodes(), supplied.docker, home)
+    there = There(admin, store, engine, cluster.nodes(), supplied.docker, home)
+    forget(allowed_proof("there", there.config()))
+    return there
 
 
 def beside(admin: Kubectl) -> set[str]:

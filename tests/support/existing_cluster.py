@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.core import resources
+from harness.clusters.cluster_pin import ClusterPin
+from harness.clusters.permissions_file import ContextPolicy, allowed_drill
+from harness.core import paths, resources
 from harness.core.json import text
 from harness.core.kubernetes import Kubectl, find_kubectl, objects
 from harness.core.model import Json
@@ -51,7 +53,8 @@ def admin() -> Kubectl:
 
 @pytest.fixture(scope="module")
 def guest(admin: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A kubeconfig of the documented ServiceAccount; its context is `there`."""
+    """A kubeconfig of the documented ServiceAccount; its context is `there`, whatever cluster it was pinned to."""
+    forget(allowed_drill("there", Path(CONFIG)))
     admin("apply", "-f", str(RBAC))
     cluster = json.loads(admin("config", "view", "--minify", "--raw", "-o", "json"))["clusters"][0]["cluster"]
     token = admin("create", "token", "drillproof", "--namespace=drillproof", "--duration=4h").strip()
@@ -69,6 +72,11 @@ def guest(admin: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     )
     yield file
     admin("apply", "-f", str(RBAC))
+
+
+def forget(policy: ContextPolicy) -> None:
+    """Accept another cluster than at the last use: each test cluster is new."""
+    ClusterPin.of(policy, paths.state()).file.unlink(missing_ok=True)
 
 
 def listing(admin: Kubectl) -> set[str]:

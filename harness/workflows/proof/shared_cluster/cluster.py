@@ -62,6 +62,7 @@ class ProofCluster(SharedCluster[ProofPolicy]):
     """The namespaces of a proof."""
 
     purpose = folder = "proof"
+    manifest = "clusters/prove/rbac.yaml"
 
     def __init__(self, policy: ProofPolicy, api: Kubectl, home: Path) -> None:
         super().__init__(policy, api, home)
