@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the image that a CronJob of drillproof runs: build.sh REF [BASE]
-# REF is the image's name, BASE any image with Python 3.11 and coreutils. Wants Docker, kubectl, and Python 3.11 with
-# pip (PYTHON, if it is not python3).
+# REF is the image's name, BASE any image with Python 3.11 and coreutils. Needs Docker, kubectl, and Python 3.11 with
+# venv and pip (PYTHON, if it is not python3).
 set -eu
 
 ref=$1
@@ -11,8 +11,15 @@ root=$(cd "$here/../../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The pins without their hashes: pip takes none where drillproof itself is a folder.
-sed -e '/^ *--hash=/d' -e 's/ *\\$//' "$root/requirements.lock" > "$work/pins"
-"${PYTHON:-python3}" -m pip install --quiet --no-compile --target "$work/image/site" --constraint "$work/pins" "$root"
+# Every package is checked against its hash in requirements.lock, also those that build drillproof. Only wheels: to build
+# another package, pip would fetch what builds it without a hash.
+lock="$root/requirements.lock"
+"${PYTHON:-python3}" -m venv "$work/venv"
+install() { "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "$@"; }
+install --require-hashes --only-binary :all: --requirement "$lock"
+install --no-deps --no-build-isolation "$root"
+"$work/venv/bin/python" "$here/runtime_lock.py" "$lock" > "$work/runtime.lock"
+install --require-hashes --only-binary :all: --target "$work/image/site" --requirement "$work/runtime.lock"
+install --no-deps --no-build-isolation --target "$work/image/site" "$root"
 cp "$(command -v kubectl)" "$work/image/kubectl"
 docker build --quiet --tag "$ref" --build-arg "BASE=$base" --file "$here/Containerfile" "$work/image"
