@@ -27,6 +27,11 @@ migrate = options.group(
 app.add_typer(migrate, name="migrate", rich_help_panel="Migrate")
 
 
+Config = Annotated[
+    Path | None, options.option("FILE", "File that allows migrations of contexts. Default: drillproof.toml.")
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """What is moved, and where."""
@@ -36,9 +41,7 @@ class Move:
     namespace: Annotated[str, options.option("NAME", "Namespace to move.")]
     to_namespace: Annotated[str, options.option("NAME", "Its name in the target cluster. Default: the same.")] = ""
     kubeconfig: options.Kubeconfig = None
-    config: Annotated[
-        Path | None, options.option("FILE", "File that allows migrations of contexts. Default: drillproof.toml.")
-    ] = None
+    config: Config = None
     storage_class: Annotated[
         list[str] | None, options.option("OLD=NEW", "Replace a storage class in the target cluster. Repeatable.")
     ] = None
@@ -136,14 +139,19 @@ def run(
 
 
 @options.command(migrate, "drillproof migrate start latest")
-def start(run: options.RunName, kubeconfig: options.Kubeconfig = None, runs: options.Runs = options.RUNS) -> int:
+def start(
+    run: options.RunName,
+    kubeconfig: options.Kubeconfig = None,
+    config: Config = None,
+    runs: options.Runs = options.RUNS,
+) -> int:
     """Start the writers of the target, once the migration is proved.
 
     After this, `migrate back` loses what they write.
     """
     from harness.workflows.migration import assembly
 
-    for line in assembly.start(run, runs, kubeconfig):
+    for line in assembly.start(run, runs, kubeconfig, config):
         typer.echo(line)
     return 0
 
@@ -155,10 +163,11 @@ def back(
         bool, options.flag("Discard what was written at the target since the migration.", "--lose-writes")
     ] = False,
     kubeconfig: options.Kubeconfig = None,
+    config: Config = None,
     runs: options.Runs = options.RUNS,
 ) -> int:
     """Go back: delete the target namespace, resume the source, and check that it takes writes."""
     from harness.workflows.migration import assembly
 
-    assembly.back(run, runs, kubeconfig, lose_writes=lose_writes, say=typer.echo)
+    assembly.back(run, runs, kubeconfig, config, lose_writes=lose_writes, say=typer.echo)
     return 0

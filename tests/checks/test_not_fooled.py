@@ -57,6 +57,7 @@ from harness.reports import summary
 from harness.reports.equality import stores
 from harness.selftest.in_memory import MemoryStore, run_in_memory
 from harness.selftest.in_memory import World as MemoryWorld
+from harness.workflows.runner import conclude
 from harness.workloads import detection
 from harness.workloads.database_probe import DatabaseProbe, InvalidOutput, lines, parts_of
 from harness.workloads.manifests.load import load
@@ -406,6 +407,7 @@ def test_a_move_is_not_started_by_findings_that_were_edited(
     other = target()
     other.says["digest"] = ALTERED
     run = move(source(), other)
+    conclude(run, keys.signer())
     document = json.loads((run / "findings.json").read_text())
     passed = [{**each, "verdict": "pass"} for each in document["findings"]]
     write_json(run / "findings.json", {**document, "verdict": "pass", "findings": passed})

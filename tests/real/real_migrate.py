@@ -158,7 +158,9 @@ def migrate(
 
     def migrate(verb: str, *how: str) -> tuple[int, list[str], dict[str, Any]]:
         ends = ("--from", "prod", "--namespace", "shop", "--config", str(guest / "drillproof.toml"))
-        words = {"plan": ends, "run": (*ends, "--runs", str(runs))}.get(verb, ("latest", "--runs", str(runs)))
+        words = {"plan": ends, "run": (*ends, "--runs", str(runs))}.get(
+            verb, ("latest", "--config", str(guest / "drillproof.toml"), "--runs", str(runs))
+        )
         code = cli.main(["migrate", verb, *words, *common, *how])
         printed = capfd.readouterr()
         with capfd.disabled():

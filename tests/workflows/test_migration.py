@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
@@ -29,6 +30,7 @@ from harness.evidence import run_directory as rundirs
 from harness.evidence import run_view
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
+from harness.evidence.signing import keys
 from harness.reports import questions, summary
 from harness.selftest import migration as mutations
 from harness.selftest import runner
@@ -38,6 +40,7 @@ from harness.workflows.migration import assembly, rollback
 from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET
 from harness.workflows.migration.quiesce import BY, WAS, Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, options
+from harness.workflows.runner import conclude
 from harness.workloads.database_probe import DatabaseProbe
 
 # ---------------------------------------------------------------- the plan
@@ -827,15 +830,98 @@ def test_a_target_is_not_started_if_the_end_of_the_source_was_not_recorded(move:
     assert web_of(other, "shop-new")["spec"]["replicas"] == 0
 
 
-def test_only_a_move_that_passed_is_started(
-    move: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def finish(run: Path, verb: str, *more: str) -> int:
+    """`migrate start` or `migrate back` with a kubeconfig and a drillproof.toml that allows both contexts."""
+    for name, content in (("config", ""), ("drillproof.toml", 'migrate = ["prod", "new"]')):
+        if not (run.parent / name).exists():
+            (run.parent / name).write_text(content)
+    files = ("--kubeconfig", str(run.parent / "config"), "--config", str(run.parent / "drillproof.toml"))
+    return main(["migrate", verb, str(run), *files, *more])
+
+
+def clusters(monkeypatch: pytest.MonkeyPatch, one: Side, other: Side) -> None:
+    """The contexts lead to these."""
+    monkeypatch.setattr(assembly, "kubectl_of", lambda _, place: {"prod": one, "new": other}[place.context].kubectl)
+
+
+def unchanged(one: Side, other: Side) -> bool:
+    stopped = (of(one, "Deployment"), web_of(other, "shop-new"))
+    return other.deleted == [] and [each["spec"]["replicas"] for each in stopped] == [0, 0]
+
+
+def test_a_signed_migration_is_started_and_moved_back(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    one, other = source(), target()
+    clusters(monkeypatch, one, other)
+    run = move(one, other)
+    conclude(run, keys.signer())
+    assert finish(run, "start") == 0
+    assert web_of(other, "shop-new")["spec"]["replicas"] == 2
+    assert finish(run, "back") == 64
+    assert finish(run, "back", "--lose-writes") == 0
+    assert other.deleted == ["shop-new"]
+
+
+def _forge(run: Path) -> None:
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(facts | {"unfreeze": "touch forged"}))
+
+
+NOT_TRUSTED: dict[str, tuple[Callable[[Path, Side, Side], object], tuple[str, ...]]] = {
+    "not signed": (lambda run, *_: shutil.rmtree(run / "signed"), ("signed/evidence",)),
+    "signed by a stranger": (lambda run, *_: conclude(run, keys.fresh()), ("not known here",)),
+    "changed since": (lambda run, *_: _forge(run), ("run.json",)),
+    "another source": (lambda run, one, other: setattr(one, "uid", "three"), ("prod", "three", "one")),
+    "another target": (lambda run, one, other: setattr(other, "uid", "three"), ("new", "three", "two")),
+    "not allowed": (
+        lambda run, *_: (run.parent / "drillproof.toml").write_text('migrate = ["prod"]'),
+        ("new", "drillproof.toml"),
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", ["start", "back"])
+@pytest.mark.parametrize("name", NOT_TRUSTED)
+def test_a_run_that_cannot_be_trusted_changes_nothing(
+    move: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verb: str,
+    name: str,
+) -> None:
+    spoil, facts = NOT_TRUSTED[name]
+    one, other = source(), target()
+    clusters(monkeypatch, one, other)
+    run = move(one, other)
+    conclude(run, keys.signer())
+    spoil(run, one, other)
+    assert finish(run, verb) == 64
+    (line,) = capsys.readouterr().err.splitlines()
+    assert [fact for fact in facts if fact not in line] == []
+    assert unchanged(one, other)
+
+
+def test_a_cluster_that_was_not_recorded_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="prod"):
+        assembly.require_cluster(source().kubectl, Place("prod", "shop"), "")
+
+
+def test_writers_that_another_run_stopped_stay_stopped(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    run = move(one, other)
+    of(one, "Deployment")["metadata"]["annotations"][BY] = f"{run.name}-2; back"
+    go_back(run, one, other)
+    assert of(one, "Deployment")["spec"]["replicas"] == 0
+    assert of(one, "CronJob")["spec"]["suspend"] is False
+
+
+def test_only_a_move_that_passed_is_started(move: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     other = target()
     other.says["digest"] = ALTERED
     run = move(source(), other)
-    kubeconfig = tmp_path / "config"
-    kubeconfig.touch()
-    assert main(["migrate", "start", str(run), "--kubeconfig", str(kubeconfig)]) == 64
+    conclude(run, keys.signer())
+    assert finish(run, "start") == 64
     assert "drillproof migrate back" in capsys.readouterr().err
 
 
@@ -844,5 +930,6 @@ def test_a_drill_is_no_move(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     journal = Journal(run / "journal.jsonl", Clock())
     journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
     journal.close()
+    conclude(run, keys.signer())
     assert main(["migrate", "back", str(run)]) == 64
     assert "is no migration" in capsys.readouterr().err

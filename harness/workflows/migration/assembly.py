@@ -14,6 +14,7 @@ from harness.backups.velero_install import NAMESPACE, Release, map_storage_class
 from harness.checks.trust import believed
 from harness.clusters import rbac
 from harness.clusters.diagnostics import collect_namespace
+from harness.clusters.permissions_file import require_migration
 from harness.clusters.rbac import Permission
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import text
@@ -21,15 +22,25 @@ from harness.core.kubernetes import Kubectl, RunsKubectl, find_kubectl
 from harness.core.model import MOVE_STEPS, Event, Json, Plan, Verdict
 from harness.core.wait import NotYet
 from harness.evidence import run_directory
+from harness.evidence.signing import attestation, keys, signers
 from harness.workflows import hooks, permissions, run_metadata
 from harness.workflows.database_reader import examiner
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import plan as plans
 from harness.workflows.migration import rollback as ways
-from harness.workflows.migration.inventory import API, CLUSTER, OF_SOURCE, OF_TARGET, Inventory, reached, take_inventory
+from harness.workflows.migration.inventory import (
+    API,
+    CLUSTER,
+    OF_SOURCE,
+    OF_TARGET,
+    Inventory,
+    cluster_uid,
+    reached,
+    take_inventory,
+)
 from harness.workflows.migration.migration import End, Migration, Parts
 from harness.workflows.migration.plan import MigrationPlan
-from harness.workflows.migration.quiesce import Quiescer
+from harness.workflows.migration.quiesce import WAS, Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, kubeconfig_of
 from harness.workflows.migration.rollback import MigratedRun
 from harness.workflows.session import Session
@@ -131,13 +142,14 @@ def told(plan: MigrationPlan) -> tuple[str, ...]:
     )
 
 
-def start(name: str, runs: Path, kubeconfig: Path | None) -> tuple[str, ...]:
+def start(name: str, runs: Path, kubeconfig: Path | None, config: Path | None) -> tuple[str, ...]:
     """Start the target's writers; return what was done.
 
-    Misconfigured if the migration was not proved, or as `harness.workflows.migration.rollback.start` says.
+    Misconfigured if the run cannot be trusted, if the migration was not proved, or as
+    `harness.workflows.migration.rollback.start` says.
     """
     path = run_directory.find(runs, name)
-    run = ways.moved(path)
+    run = _signed(path)
     told = believed(path)
     if told.verdict is not Verdict.PASS:
         doubt = f" ({'; '.join(told.problems)})" if told.problems else ""
@@ -145,15 +157,58 @@ def start(name: str, runs: Path, kubeconfig: Path | None) -> tuple[str, ...]:
             f"the verdict of {run.name} is {told.verdict.name}{doubt}, so its target is not started; "
             f"`drillproof migrate back {run.name}` goes back to the source"
         )
-    let_go = ways.start(run, *(_way(run, place, kubeconfig) for place in (run.source, run.target)))
+    let_go = ways.start(run, *_ends(run, kubeconfig, config))
     return (f"{run.target.name}: resumed: {', '.join(let_go) or 'nothing, no writer was quiesced'}",)
 
 
-def back(name: str, runs: Path, kubeconfig: Path | None, *, lose_writes: bool, say: Callable[[str], None]) -> None:
-    """Go back to the source. Misconfigured, HarnessError as `harness.workflows.migration.rollback.back` says."""
-    run = ways.moved(run_directory.find(runs, name))
-    ends = (_way(run, place, kubeconfig) for place in (run.source, run.target))
-    ways.back(run, *ends, lose_writes=lose_writes, say=say)
+def back(
+    name: str,
+    runs: Path,
+    kubeconfig: Path | None,
+    config: Path | None,
+    *,
+    lose_writes: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Go back to the source.
+
+    Misconfigured if the run cannot be trusted. Misconfigured, HarnessError as
+    `harness.workflows.migration.rollback.back` says.
+    """
+    run = _signed(run_directory.find(runs, name))
+    ways.back(run, *_ends(run, kubeconfig, config), lose_writes=lose_writes, say=say)
+
+
+def _signed(path: Path) -> MigratedRun:
+    """Read a migration. Misconfigured if a known key did not sign it: then anyone may have written what it asks for."""
+    if doubt := signers.doubt(path, attestation.verify_judged(path), keys.known()):
+        raise Misconfigured(
+            f"{doubt}; so drillproof changes no cluster for it; "
+            f"the annotation {WAS} of each quiesced writer has its old state"
+        )
+    return ways.moved(path)
+
+
+def _ends(run: MigratedRun, kubeconfig: Path | None, config: Path | None) -> tuple[ways.End, ways.End]:
+    """Both ends. Misconfigured if the configuration does not allow one, or it is not the cluster of the migration."""
+    require_migration((run.source.context, run.target.context), config)
+    ends = _way(run, run.source, kubeconfig), _way(run, run.target, kubeconfig)
+    for end, place, uid in zip(ends, (run.source, run.target), run.clusters, strict=True):
+        require_cluster(end.kubectl, place, uid)
+    return ends
+
+
+def require_cluster(kubectl: RunsKubectl, place: Place, uid: str) -> None:
+    """Misconfigured unless the context leads to the cluster with this UID."""
+    with reached(place):
+        now = cluster_uid(kubectl)
+    if not uid:
+        raise Misconfigured(f"the migration did not record the cluster of {place.context}, so nothing is changed there")
+    if now != uid:
+        raise Misconfigured(
+            f"the context {place.context} leads to another cluster than that of the migration: "
+            f"the UID of {CLUSTER} is {now or 'not shown'}, not {uid}; use the kubeconfig of the migration"
+        )
 
 
 def _way(run: MigratedRun, place: Place, kubeconfig: Path | None) -> ways.End:

@@ -88,7 +88,7 @@ def take_inventory(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str
         wide = objects(kubectl, ",".join(f"{kind}.{group}".rstrip(".") for kind, group in outside.items()), _EVERYWHERE)
         return Inventory(
             place=place,
-            uid=text(_named(kubectl, "namespaces", CLUSTER), "metadata", "uid"),
+            uid=cluster_uid(kubectl),
             kubernetes=text(version, "serverVersion", "gitVersion"),
             kinds=frozenset(kinds.values()),
             namespace=found,
@@ -101,6 +101,11 @@ def take_inventory(kubectl: RunsKubectl, place: Place, outside: Mapping[str, str
             placed=tuple(thing for thing in wide if text(thing, "kind") == "Pod"),
             velero=_velero(kubectl) if f"backups.{API}" in kinds else Velero(),
         )
+
+
+def cluster_uid(kubectl: RunsKubectl) -> str:
+    """What identifies a cluster, whatever its context is called; "" if it is not shown."""
+    return text(_named(kubectl, "namespaces", CLUSTER), "metadata", "uid")
 
 
 @contextlib.contextmanager

@@ -126,7 +126,7 @@ class Migration:
 
     def _thaw(self) -> None:
         try:
-            resumed = self._parts.quiescer.resume(self._parts.options.resume)
+            resumed = self._parts.quiescer.resume(self._run.name, self._parts.options.resume)
         except HarnessError as error:
             self._steps.broke(HarnessError(f"{error}; {_back(self._run)}"))
         else:

@@ -55,10 +55,7 @@ class Quiescer:
 
     def marked(self, run: str) -> frozenset[str]:
         """The writers that this run stopped and that were not resumed since."""
-        stopped = frozen(self._all())
-        return frozenset(
-            writer for writer, thing in stopped if text(thing, "metadata", "annotations", BY).startswith(f"{run};")
-        )
+        return frozenset(writer for writer, thing in frozen(self._all()) if _is_by(run, thing))
 
     def running_spec(self, writer: str) -> Json:
         """The spec with which a writer runs; None if it was asked to stop."""
@@ -82,10 +79,12 @@ class Quiescer:
         for writer in writers:
             until(lambda of=writer: self._gone(of), waited_for=f"{writer} to end", within_s=timeouts.HEALTHY_S)  # type: ignore[misc] # mypy cannot infer a lambda with a default
 
-    def resume(self, line: str = "") -> tuple[str, ...]:
-        """Start all stopped writers, and run the user's `line`; return the writers. May be called twice."""
+    def resume(self, run: str, line: str = "") -> tuple[str, ...]:
+        """Start the writers that this run stopped, and run the user's `line`; return these writers. Repeatable."""
         resumed = []
         for writer, thing in frozen(self._all()):
+            if not _is_by(run, thing):
+                continue
             self._patch(writer, {WAS: None, BY: None}, _started(thing))
             resumed.append(writer)
         if line:
@@ -136,6 +135,10 @@ def frozen(things: tuple[Object, ...]) -> Iterator[tuple[str, Object]]:
     for thing in things:
         if text(thing, "kind").lower() in WRITER_KINDS and text(thing, "metadata", "annotations", WAS):
             yield _name(thing), thing
+
+
+def _is_by(run: str, thing: Object) -> bool:
+    return text(thing, "metadata", "annotations", BY).startswith(f"{run};")
 
 
 def _name(thing: Object) -> str:

@@ -31,6 +31,7 @@ class MigratedRun:
     name: str
     source: Place
     target: Place
+    clusters: tuple[str, str]  # the UIDs of kube-system at both ends; "" if not recorded
     writers: tuple[str, ...]
     quiesce: str  # the user's command that stopped the other writers of the source
     resume: str
@@ -65,6 +66,7 @@ def moved(path: Path) -> MigratedRun:
         name=path.name,
         source=_place(facts.get("source")),
         target=_place(facts.get("target")),
+        clusters=(text(facts.get("source"), "cluster"), text(facts.get("target"), "cluster")),
         writers=tuple(map(str, _list(facts.get("writers")))),
         quiesce=str(facts.get("freeze") or ""),
         resume=str(facts.get("unfreeze") or ""),
@@ -86,7 +88,7 @@ def start(run: MigratedRun, source: End, target: End) -> tuple[str, ...]:
             f"{run.source.name} may have writes that {run.target.name} lacks, so nothing is started: "
             f"{'; '.join(doubts)}; `drillproof migrate back {run.name}` goes back to the source"
         )
-    resumed = target.quiescer.resume()
+    resumed = target.quiescer.resume(run.name)
     target.quiescer.running(resumed)
     return resumed
 
@@ -120,7 +122,7 @@ def back(run: MigratedRun, source: End, target: End, *, lose_writes: bool, say: 
         say(f"{name}: the namespace is deleted")
     else:
         say(f"{name}: {'kept, since this run did not create it' if found else 'there is no such namespace'}")
-    resumed = source.quiescer.resume(run.resume)
+    resumed = source.quiescer.resume(run.name, run.resume)
     source.quiescer.running(resumed)
     done = ", ".join(filter(None, (*resumed, run.resume)))
     say(f"{run.source.name}: resumed: {done or 'nothing, no writer was quiesced'}")
