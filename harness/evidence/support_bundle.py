@@ -31,7 +31,10 @@ def collect(bundle: Path, sources: Mapping[str, Callable[[Path], None]], secrets
 
 
 def redact(folder: Path, secrets: Iterable[str]) -> None:
-    """Take each of `secrets`, however it is written, out of every file below `folder`; by lines, so of any size."""
+    """Take each of `secrets`, however it is written, out of every file below `folder`.
+
+    By lines, or as a whole if a secret has several lines.
+    """
     kept = frozenset(secrets)
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
@@ -42,7 +45,7 @@ def _redact(path: Path, secrets: frozenset[str]) -> None:
     beside = path.with_name(f"{path.name}.redacted")
     changed = False
     with path.open("rb") as file, beside.open("wb") as clean:
-        for line in file:
+        for line in [file.read()] if any("\n" in secret for secret in secrets) else file:
             kept = redact_bytes(line, secrets)
             changed = changed or kept != line
             clean.write(kept)

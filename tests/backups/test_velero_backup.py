@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Callable, Mapping
@@ -164,6 +165,12 @@ def test_passwords_are_kept_out_of_sight_and_ordinary_words_are_not() -> None:
     found = read(good())
     assert found.secret_values == frozenset({"correct horse"})
     assert "correct horse" not in repr(found)
+
+
+def test_a_secret_is_hidden_however_long_it_is() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEF\n" * 60
+    data: Json = {"tls.key": base64.b64encode(key.encode()).decode()}
+    assert set(velero_backup.secret_values([{"kind": "Secret", "data": data}])) == {key}
 
 
 def test_two_uploaders_in_one_backup_are_refused() -> None:
