@@ -162,6 +162,7 @@ def back(
     lose_writes: Annotated[
         bool, options.flag("Discard what was written at the target since the migration.", "--lose-writes")
     ] = False,
+    resume: Annotated[str, options.option("CMD", "Command that starts what --quiesce stopped.")] = "",
     kubeconfig: options.Kubeconfig = None,
     config: Config = None,
     runs: options.Runs = options.RUNS,
@@ -169,5 +170,5 @@ def back(
     """Go back: delete the target namespace, resume the source, and check that it takes writes."""
     from harness.workflows.migration import assembly
 
-    assembly.back(run, runs, kubeconfig, config, lose_writes=lose_writes, say=typer.echo)
+    assembly.back(run, runs, kubeconfig, config, resume=resume, lose_writes=lose_writes, say=typer.echo)
     return 0

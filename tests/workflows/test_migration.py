@@ -544,9 +544,9 @@ def start(run: Path, one: Side, other: Side) -> tuple[str, ...]:
     return rollback.start(rollback.moved(run), *_ways(one, other))
 
 
-def go_back(run: Path, one: Side, other: Side, *, lose_writes: bool = False) -> list[str]:
+def go_back(run: Path, one: Side, other: Side, *, lose_writes: bool = False, resume: str = "") -> list[str]:
     said: list[str] = []
-    rollback.back(rollback.moved(run), *_ways(one, other), lose_writes=lose_writes, say=said.append)
+    rollback.back(rollback.moved(run), *_ways(one, other), resume=resume, lose_writes=lose_writes, say=said.append)
     return said
 
 
@@ -705,9 +705,9 @@ def test_writers_that_only_a_command_stops_may_write_at_the_target(move: Callabl
     one, other = source(), target()
     run = move(one, other, replace(RENAMED, quiesce="stop", resume="go"))
     with pytest.raises(Misconfigured, match="--quiesce"):
-        go_back(run, one, other)
+        go_back(run, one, other, resume="go")
     assert other.deleted == []
-    go_back(run, one, other, lose_writes=True)
+    go_back(run, one, other, resume="go", lose_writes=True)
     assert other.deleted == ["shop-new"]
 
 
@@ -900,6 +900,20 @@ def test_a_run_that_cannot_be_trusted_changes_nothing(
     (line,) = capsys.readouterr().err.splitlines()
     assert [fact for fact in facts if fact not in line] == []
     assert unchanged(one, other)
+
+
+def test_no_command_out_of_a_run_directory_is_run(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = source(), target()
+    clusters(monkeypatch, one, other)
+    run = move(one, other, replace(RENAMED, quiesce="true", resume=f"touch {tmp_path}/recorded"))
+    conclude(run, keys.signer())
+    assert finish(run, "back", "--lose-writes") == 64
+    assert "--resume" in capsys.readouterr().err
+    assert unchanged(one, other)
+    assert finish(run, "back", "--lose-writes", "--resume", f"touch {tmp_path}/given") == 0
+    assert [(tmp_path / name).exists() for name in ("recorded", "given")] == [False, True]
 
 
 def test_a_cluster_that_was_not_recorded_is_refused() -> None:

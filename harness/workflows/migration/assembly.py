@@ -167,6 +167,7 @@ def back(
     kubeconfig: Path | None,
     config: Path | None,
     *,
+    resume: str,
     lose_writes: bool,
     say: Callable[[str], None],
 ) -> None:
@@ -176,7 +177,7 @@ def back(
     `harness.workflows.migration.rollback.back` says.
     """
     run = _signed(run_directory.find(runs, name))
-    ways.back(run, *_ends(run, kubeconfig, config), lose_writes=lose_writes, say=say)
+    ways.back(run, *_ends(run, kubeconfig, config), resume=resume, lose_writes=lose_writes, say=say)
 
 
 def _signed(path: Path) -> MigratedRun:

@@ -93,13 +93,21 @@ def start(run: MigratedRun, source: End, target: End) -> tuple[str, ...]:
     return resumed
 
 
-def back(run: MigratedRun, source: End, target: End, *, lose_writes: bool, say: Callable[[str], None]) -> None:
+def back(
+    run: MigratedRun, source: End, target: End, *, resume: str, lose_writes: bool, say: Callable[[str], None]
+) -> None:
     """Delete the target's namespace if this run created it, start the source's writers, and see a committed write.
 
     The target's writers are stopped before its data are compared, so that no write comes after the comparison.
     Misconfigured, and all runs as before, if the target may have writes that the source lacks, unless `lose_writes`.
+    `resume` is the user's command that starts the other writers of the source: the recorded one is never run.
     HarnessError if the source accepts no write.
     """
+    if run.resume and not resume:
+        raise Misconfigured(
+            f"{run.name} stopped writers with a command, and drillproof runs no command out of a run directory; "
+            f"give the command that starts them again: --resume CMD (recorded: {run.resume!r})"
+        )
     name = run.target.name
     found = _namespace(run, target)
     if found and text(found[0], "metadata", "labels", LABEL) == run.name:
@@ -122,9 +130,9 @@ def back(run: MigratedRun, source: End, target: End, *, lose_writes: bool, say: 
         say(f"{name}: the namespace is deleted")
     else:
         say(f"{name}: {'kept, since this run did not create it' if found else 'there is no such namespace'}")
-    resumed = source.quiescer.resume(run.name, run.resume)
+    resumed = source.quiescer.resume(run.name, resume)
     source.quiescer.running(resumed)
-    done = ", ".join(filter(None, (*resumed, run.resume)))
+    done = ", ".join(filter(None, (*resumed, resume)))
     say(f"{run.source.name}: resumed: {done or 'nothing, no writer was quiesced'}")
     for _, taker in _takers(run, source):
         say(f"{run.source.name}: {taker} accepted a write")
