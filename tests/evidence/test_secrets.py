@@ -243,6 +243,15 @@ def test_a_password_that_is_a_word_of_json_changes_no_structure(word: str) -> No
     assert redact_document(told, {word}) == told
 
 
+def test_a_password_that_names_a_field_does_not_take_the_field_away(tmp_path: Path) -> None:
+    """Without its field `unchecked`, a check that was not done would pass."""
+    log = Journal(tmp_path / "journal.jsonl", Clock(), secrets=lambda: ["unchecked", "damaged"])
+    log.append("sound", sound=2, damaged=[], unchecked=["no amcheck"], notes=[])
+    log.close()
+    told = journal.read(tmp_path / "journal.jsonl")[1].data
+    assert told == {"sound": 2, "damaged": [], "unchecked": ["no amcheck"], "notes": []}
+
+
 def test_a_line_of_a_long_secret_is_hidden_alone_and_a_word_in_it_is_not() -> None:
     secrets = frozenset({f"postgres\n{_LINES[0]}\nCompleted"})
     assert (
