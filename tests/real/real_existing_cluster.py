@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from existing_cluster import ADMIN, CONFIG, ROLES, Lacks, complaint, elsewhere, forget, listing
 from existing_cluster import admin as admin  # noqa: PLC0414 # a fixture
+from existing_cluster import guest as guest  # noqa: PLC0414 # as above
+from existing_cluster import untouched as untouched  # noqa: PLC0414 # as above
 
 from harness.cli import app as cli
 from harness.clusters.cluster_pin import ClusterIdentity, ClusterPin
