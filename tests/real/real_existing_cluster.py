@@ -115,7 +115,8 @@ def test_a_location_that_is_not_available_is_one_line(
     with located(admin, {"s3Url": "http://127.0.0.1:9"}):
         until(lambda: is_in(admin, "Unavailable"), waited_for="Velero to notice", within_s=180, every_s=2)
         assert drill(guest, "--runs", str(tmp_path / "runs")) == 64
-    assert "the BackupStorageLocation default in velero of the context there is Unavailable: " in complaint(capsys)
+    line = complaint(capsys)
+    assert all(fact in line for fact in ("BackupStorageLocation default", "context there", "Unavailable")), line
     until(lambda: is_in(admin, "Available"), waited_for="Velero to look again", within_s=180, every_s=2)
     assert listing(admin) == untouched
 
@@ -131,7 +132,8 @@ def test_a_velero_that_is_not_there_is_one_line(
     finally:
         admin("create", "-f", "-", stdin=json.dumps({**was, "metadata": metadata, "status": {}}))
         admin("rollout", "status", "deployment", "velero", VELERO, "--timeout=120s", within_s=130)
-    assert "there is no Velero in the namespace velero of the context there" in complaint(capsys)
+    line = complaint(capsys)
+    assert all(fact in line for fact in ("Velero", "namespace velero", "context there")), line
     assert objects(admin, "namespaces", "--field-selector=metadata.name=drillproof-custos") == ()
 
 
@@ -142,7 +144,8 @@ def test_a_drill_passes_with_just_these_rights(
     other = {"restic": "kopia", "kopia": "restic"}[uploader]
     with uploading(admin, uploader):
         assert drill(guest, "--runs", str(tmp_path / "runs"), "--engine", f"velero-{other}") == 64
-        assert f"copies with {uploader}" in complaint(capsys)
+        line = complaint(capsys)
+        assert uploader in line, line
         code = drill(guest, "--runs", str(tmp_path / "runs"), "--engine", f"velero-{uploader}")
         with capsys.disabled():
             print(capsys.readouterr().out)  # noqa: T201 # who watches wants to see it
