@@ -150,10 +150,9 @@ class VeleroEngine:
         """Every volume that a pod's annotation asks Velero to copy."""
         pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
         return tuple(
-            Protected(text(pod, "metadata", "labels", STORE_LABEL), name_of(pod), volume.strip())
+            Protected(text(pod, "metadata", "labels", STORE_LABEL), name_of(pod), volume)
             for pod in pods
-            for volume in text(pod, "metadata", "annotations", ANNOTATION).split(",")
-            if volume.strip()
+            for volume in volumes_to_copy(pod)
         )
 
     def hooks(self, namespace: str) -> Mapping[str, int]:
@@ -384,6 +383,11 @@ def volume_copy(record: Object) -> VolumeCopy:
         bytes_total=integer(record, "status", "progress", "totalBytes"),
         message=text(record, "status", "message"),
     )
+
+
+def volumes_to_copy(pod: Object, annotation: str = ANNOTATION) -> tuple[str, ...]:
+    """The volumes that a pod's annotation lists."""
+    return tuple(filter(None, map(str.strip, text(pod, "metadata", "annotations", annotation).split(","))))
 
 
 def hook_count(pod: Object) -> int:

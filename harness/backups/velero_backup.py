@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.object_store import LAYOUTS
-from harness.backups.velero import ANNOTATION, RUNNING, hook_count, volume_copy
+from harness.backups.velero import RUNNING, hook_count, volume_copy, volumes_to_copy
 from harness.core.choices import choose
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, text
-from harness.core.kubernetes import Object, name_of
+from harness.core.kubernetes import Object, address, claims_of, name_of, namespace_of
 from harness.core.model import DONE, Json, ToolReport, VolumeCopy
 
 NEWEST = "newest"
@@ -39,7 +39,6 @@ _SHORTEST_SECRET = 8  # characters
 _FILE = re.compile(r"resources/(pods|secrets|persistentvolumeclaims)/namespaces/([^/]+)/[^/]+\.json")
 _UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
 _BY_FILES = "PodVolumeBackup"
-_CLAIM = ("persistentVolumeClaim", "claimName")
 _SCHEDULE = "velero.io/schedule-name"
 _EXCLUDED = "backup.velero.io/backup-volumes-excludes"
 
@@ -105,7 +104,7 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
         and (text(copy, "status", "snapshotID") or not _is_empty(copy))
     )
     held = tuple(_objects(source, f"{folder}.tar.gz"))
-    objects = tuple(thing for thing in held if _namespace(thing) not in SYSTEM)
+    objects = tuple(thing for thing in held if namespace_of(thing) not in SYSTEM)
     all_pods = tuple(thing for thing in objects if thing.get("kind") == "Pod")
     pods = tuple(pod for pod in all_pods if not _has_ended(pod))
     # Where nothing was copied, nothing of a repository is needed; kopia is what Velero itself would take.
@@ -120,11 +119,11 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
         started=_begun(backup),
         completed=text(backup, "status", "completionTimestamp"),
         uploader=uploaders[0],
-        namespaces=tuple(sorted({_namespace(thing) for thing in objects})),
+        namespaces=tuple(sorted({namespace_of(thing) for thing in objects})),
         repositories=tuple(sorted({f"{uploaders[0]}/{text(copy, 'spec', 'pod', 'namespace')}/" for copy in kept})),
         pods=pods,
         claims=claims,
-        secrets=frozenset(_address(thing) for thing in objects if thing.get("kind") == "Secret"),
+        secrets=frozenset(address(thing) for thing in objects if thing.get("kind") == "Secret"),
         elsewhere=elsewhere,
         missed=(
             *_missed(pods, copies),
@@ -133,7 +132,7 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
         hooks=sum(map(hook_count, pods)),
         schedule=_schedule(backup),
         others=others,
-        left_out=tuple(sorted({_namespace(thing) for thing in held} & SYSTEM)),
+        left_out=tuple(sorted({namespace_of(thing) for thing in held} & SYSTEM)),
         secret_values=frozenset(secret_values(objects)),
     )
 
@@ -229,9 +228,9 @@ def _missed(pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[st
     """Velero says Completed where it left out a volume that it cannot read, or a pod that did not run."""
     copied = _copied(copies)
     for pod in pods:
-        for volume in _asked(pod):
-            if (_address(pod), volume) not in copied:
-                yield f"{volume} of {_address(pod)}"
+        for volume in volumes_to_copy(pod):
+            if (address(pod), volume) not in copied:
+                yield f"{volume} of {address(pod)}"
 
 
 def _ended_amiss(pods: tuple[Object, ...], claims: tuple[Claim, ...]) -> Iterator[str]:
@@ -241,10 +240,10 @@ def _ended_amiss(pods: tuple[Object, ...], claims: tuple[Claim, ...]) -> Iterato
     """
     copied = {claim.address for claim in claims if claim.copied}
     for pod in pods:
-        mounts = {text(each, "name"): text(each, *_CLAIM) for each in items(pod, "spec", "volumes")}
-        for volume in _asked(pod) if text(pod, "status", "phase") == "Failed" else ():
-            if mounts.get(volume) and f"{_namespace(pod)}/{mounts[volume]}" not in copied:
-                yield f"{volume} of {_address(pod)}, which had failed"
+        mounts = claims_of(pod)
+        for volume in volumes_to_copy(pod) if text(pod, "status", "phase") == "Failed" else ():
+            if volume in mounts and f"{namespace_of(pod)}/{mounts[volume]}" not in copied:
+                yield f"{volume} of {address(pod)}, which had failed"
 
 
 def _copied(copies: tuple[Object, ...]) -> frozenset[tuple[str, str]]:
@@ -261,21 +260,12 @@ def _passed_over(pods: tuple[Object, ...], copies: tuple[Object, ...], elsewhere
     """Where all are asked for: those of claims that were copied by way of no pod, but for what a pod excludes."""
     asking = tuple(pod for pod in pods if text(pod, "status", "phase") != "Succeeded")
     copied = _copied(copies)
-    done = {address.partition(" ")[0] for address in elsewhere}
+    done = {each.partition(" ")[0] for each in elsewhere}
     done |= {claim for claim, pod, volume in _mounts(asking) if (pod, volume) in copied}
-    excluded = {(_address(pod), volume) for pod in asking for volume in _listed(pod, _EXCLUDED)}
+    excluded = {(address(pod), volume) for pod in asking for volume in volumes_to_copy(pod, _EXCLUDED)}
     for claim, pod, volume in _mounts(asking):
         if claim not in done and (pod, volume) not in excluded:
             yield f"{volume} of {pod}"
-
-
-def _asked(pod: Object) -> Iterator[str]:
-    """The volumes that a pod asks to have copied."""
-    return _listed(pod, ANNOTATION)
-
-
-def _listed(pod: Object, annotation: str) -> Iterator[str]:
-    return filter(None, map(str.strip, text(pod, "metadata", "annotations", annotation).split(",")))
 
 
 def _has_ended(pod: Object) -> bool:
@@ -300,9 +290,9 @@ def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple
     mounts = tuple(_mounts(pods))
     for thing in objects:
         if thing.get("kind") == "PersistentVolumeClaim":
-            mine = [(pod, volume) for claim, pod, volume in mounts if claim == _address(thing)]
+            mine = [(pod, volume) for claim, pod, volume in mounts if claim == address(thing)]
             yield Claim(
-                _namespace(thing),
+                namespace_of(thing),
                 name_of(thing),
                 text(thing, "spec", "storageClassName"),
                 copied=any(mount in copied for mount in mine),
@@ -313,9 +303,8 @@ def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple
 def _mounts(pods: tuple[Object, ...]) -> Iterator[tuple[str, str, str]]:
     """Each claim with the pod that mounts it, and what the pod calls it."""
     for pod in pods:
-        for volume in items(pod, "spec", "volumes"):
-            if claim := text(volume, *_CLAIM):
-                yield f"{_namespace(pod)}/{claim}", _address(pod), text(volume, "name")
+        for volume, claim in claims_of(pod).items():
+            yield f"{namespace_of(pod)}/{claim}", address(pod), volume
 
 
 def _elsewhere(source: BucketReader, listing: Listing, key: str) -> Iterator[str]:
@@ -348,11 +337,3 @@ def _objects(source: BucketReader, key: str) -> Iterator[Object]:
                     yield {**thing, "kind": kind}
     except _UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
-
-
-def _namespace(thing: Object) -> str:
-    return text(thing, "metadata", "namespace")
-
-
-def _address(thing: Object) -> str:
-    return f"{_namespace(thing)}/{text(thing, 'metadata', 'name')}"

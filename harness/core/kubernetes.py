@@ -7,12 +7,12 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.core import paths
+from harness.core import paths, timeouts
 from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.json import at, items, text
 from harness.core.model import Json, Volume
@@ -108,6 +108,33 @@ def recreate_pods(
     return {name: {"before": old.get(name, ""), "after": new[name]} for name in names}
 
 
+def delete_claims(kubectl: RunsKubectl, namespace: str, names: Collection[str]) -> None:
+    """Delete claims and the pods that use them, and return when these claims are gone. TimedOut if one stays.
+
+    StatefulSets create both again.
+    """
+    here = f"--namespace={namespace}"
+
+    def named() -> list[Object]:
+        return [claim for claim in objects(kubectl, "pvc", here) if name_of(claim) in names]
+
+    uids = {text(claim, "metadata", "uid") for claim in named()}
+    if not uids:
+        return
+    # The claims first: their finalizer keeps them until the pods are gone, so a new pod never gets an old claim.
+    kubectl("delete", "pvc", *sorted(names), here, "--wait=false")
+
+    def gone() -> None:
+        if left := {name_of(claim) for claim in named() if text(claim, "metadata", "uid") in uids}:
+            # Repeated: a pod that was created while the old claim existed waits for it for ever.
+            pods = objects(kubectl, "pods", here)
+            if users := [name_of(pod) for pod in pods if left & set(claims_of(pod).values())]:
+                kubectl("delete", "pods", *users, here, "--force", "--grace-period=0", "--wait=false")
+            raise NotYet(f"not deleted: {', '.join(sorted(left))}")
+
+    until(gone, waited_for="the claims to be deleted", within_s=timeouts.DAMAGE_S, every_s=2)
+
+
 @dataclass(frozen=True)
 class Kubectl:
     """kubectl, bound to one cluster by its kubeconfig, and by a context of it if one is named."""
@@ -161,6 +188,29 @@ class Kubectl:
 def name_of(thing: Json) -> str:
     """The object's own name."""
     return text(thing, "metadata", "name")
+
+
+def namespace_of(thing: Json) -> str:
+    """The namespace that the object is in."""
+    return text(thing, "metadata", "namespace")
+
+
+def address(thing: Json) -> str:
+    """The object's namespace and name: `shop/db-0`."""
+    return f"{namespace_of(thing)}/{name_of(thing)}"
+
+
+def containers(pod: Json) -> tuple[Json, ...]:
+    """A pod's containers, those for its initialization first."""
+    return (*items(pod, "spec", "initContainers"), *items(pod, "spec", "containers"))
+
+
+def claims_of(pod: Json) -> dict[str, str]:
+    """The claims that a pod uses, by the names of its volumes."""
+    volumes = {
+        text(each, "name"): text(each, "persistentVolumeClaim", "claimName") for each in items(pod, "spec", "volumes")
+    }
+    return {volume: claim for volume, claim in volumes.items() if claim}
 
 
 def condition(thing: Json, kind: str) -> str:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect
 from harness.core.json import text
-from harness.core.kubernetes import Object, condition, find, name_of, objects
+from harness.core.kubernetes import Object, claims_of, condition, delete_claims, find, name_of, objects
 from harness.core.model import Volume
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until
 from harness.faults.annotations import Annotate
 from harness.faults.base import BaseFault
 from harness.faults.observations import gone, of_pods
-from harness.workloads.volume_claims import claims_of, discard
 
 _RETAINED = "drillproof.dev/retained"
 _TYPE = "defaultVolumeType"
@@ -35,10 +34,10 @@ class LoseVolumes(BaseFault):
 
     def inject(self, target: Target) -> None:
         pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
-        claims = [claim for pod in pods if name_of(pod) in self.pods for claim in claims_of(pod)]
+        claims = [claim for pod in pods if name_of(pod) in self.pods for claim in claims_of(pod).values()]
         if not claims:
             raise FaultHadNoEffect(f"{', '.join(self.pods)} had no claims")
-        discard(target.cluster.kubectl, target.namespace, claims)
+        delete_claims(target.cluster.kubectl, target.namespace, claims)
 
     def damage(self, target: Target) -> Mapping[str, str]:
         lost = of_pods(target.volumes_before, self.pods)
@@ -110,7 +109,7 @@ class HostPathVolume(BaseFault):
 
     def _replace_volume(self, target: Target) -> None:
         old = self._pod(target)
-        discard(target.cluster.kubectl, target.namespace, claims_of(old))
+        delete_claims(target.cluster.kubectl, target.namespace, claims_of(old).values())
 
         def runs() -> None:
             new = self._pod(target)

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.core import timeouts
 from harness.core.errors import HarnessError
 from harness.core.json import at, items, text
-from harness.core.kubernetes import Object, RunsKubectl, condition, describe_pod, find, name_of, objects, unschedulable
+from harness.core.kubernetes import Object, RunsKubectl, address, condition, describe_pod, find, objects, unschedulable
 from harness.core.model import Digest, Part
 from harness.core.wait import NotYet
 from harness.workloads.detection import Database
@@ -165,7 +165,7 @@ def why_it_cannot_run(pod: Object) -> str:
 def unready(kubectl: RunsKubectl, namespaces: tuple[str, ...]) -> tuple[str, ...]:
     """The pods of these namespaces that are neither Ready nor Succeeded, as `namespace/pod`."""
     return tuple(
-        f"{text(pod, 'metadata', 'namespace')}/{name_of(pod)}"
+        address(pod)
         for namespace in namespaces
         for pod in objects(kubectl, "pods", f"--namespace={namespace}")
         if condition(pod, "Ready") != "True" and text(pod, "status", "phase") != "Succeeded"

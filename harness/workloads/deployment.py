@@ -14,11 +14,20 @@ from pathlib import Path
 from harness.core import timeouts, wait
 from harness.core.errors import Misconfigured
 from harness.core.json import at, mapping, text
-from harness.core.kubernetes import LABEL, Object, condition, describe_pod, documents, name_of, objects, recreate_pods
+from harness.core.kubernetes import (
+    LABEL,
+    Object,
+    condition,
+    delete_claims,
+    describe_pod,
+    documents,
+    name_of,
+    objects,
+    recreate_pods,
+)
 from harness.core.model import Json
 from harness.core.ports import Cluster
 from harness.core.reason import Reason
-from harness.workloads import volume_claims
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ class Deployment:
 
     def discard(self, lost: Collection[str]) -> None:
         """Delete claims and the pods that use them, so that controllers create both again. TimedOut if one stays."""
-        volume_claims.discard(self.cluster.kubectl, self.namespace, lost)
+        delete_claims(self.cluster.kubectl, self.namespace, lost)
 
     def _apply(self, item: Object) -> None:
         self.cluster.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(item))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.core.errors import Misconfigured
 from harness.core.json import at, items, text
-from harness.core.kubernetes import Object, name_of
+from harness.core.kubernetes import Object, address, containers, name_of, namespace_of
 from harness.core.model import Json
 
 ANNOTATION = "drillproof.fingerprint"
@@ -58,7 +58,7 @@ def databases(pods: Iterable[Object], named: Sequence[str] = ()) -> tuple[Databa
     found = {each.key: each for each in detected(listed)}
     found |= {each.key: each for each in (_named(word, listed) for word in named)}
     if not found:
-        seen = ", ".join(sorted(_address(pod) for pod in listed)[:5]) or "no pods"
+        seen = ", ".join(sorted(address(pod) for pod in listed)[:5]) or "no pods"
         raise Misconfigured(
             f"no database was detected among the backup's pods ({seen}); name one with --database KIND=NAMESPACE/POD"
         )
@@ -74,10 +74,10 @@ def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[s
     """Every Secret that a pod needs to start and that is not among `secrets`: `shop/db (for shop/db-0)`."""
     return tuple(
         dict.fromkeys(
-            f"{text(pod, 'metadata', 'namespace')}/{name} (for {_address(pod)})"
+            f"{secret} (for {address(pod)})"
             for pod in pods
-            for name in secrets_of(pod)
-            if f"{text(pod, 'metadata', 'namespace')}/{name}" not in secrets
+            for secret in (f"{namespace_of(pod)}/{name}" for name in secrets_of(pod))
+            if secret not in secrets
         )
     )
 
@@ -124,9 +124,9 @@ def _named(word: str, pods: Sequence[Object]) -> Database:
     parts = _NAMED.fullmatch(word)
     if not parts or parts["kind"] not in PORTS:
         raise Misconfigured(f"--database {word!r}: write KIND=NAMESPACE/POD with KIND one of {', '.join(PORTS)}")
-    pod = next((pod for pod in pods if _address(pod) == f"{parts['namespace']}/{parts['pod']}"), None)
+    pod = next((pod for pod in pods if address(pod) == f"{parts['namespace']}/{parts['pod']}"), None)
     if pod is None:
-        known = ", ".join(sorted(map(_address, pods))[:10])
+        known = ", ".join(sorted(map(address, pods))[:10])
         raise Misconfigured(f"--database {word!r}: the backup does not have this pod; it has {known or 'none'}")
     names = [text(container, "name") for container in items(pod, "spec", "containers")]
     container = parts["container"] or names[0]
@@ -138,7 +138,7 @@ def _named(word: str, pods: Sequence[Object]) -> Database:
 def _database(pod: Object, container: str, kind: str, why: str) -> Database:
     return Database(
         kind,
-        text(pod, "metadata", "namespace"),
+        namespace_of(pod),
         name_of(pod),
         container,
         why,
@@ -157,15 +157,23 @@ def configs_of(pod: Object) -> Iterator[str]:
 
 
 def _needed(pod: Object, volume: tuple[str, str], of_all: str, of_key: str) -> Iterator[str]:
-    kind, name_of = volume
-    containers = [each for key in ("initContainers", "containers") for each in items(pod, "spec", key)]
-    sources = [(at(each, kind), name_of) for each in items(pod, "spec", "volumes")]
-    sources += [(at(each, of_all), "name") for one in containers for each in items(one, "envFrom")]
-    sources += [(at(each, "valueFrom", of_key), "name") for one in containers for each in items(one, "env")]
+    kind, name = volume
+    sources = [(at(each, kind), name) for each in items(pod, "spec", "volumes")]
+    sources += [(at(each, of_all), "name") for one in containers(pod) for each in items(one, "envFrom")]
+    sources += [(at(each, "valueFrom", of_key), "name") for one in containers(pod) for each in items(one, "env")]
     for source, key in sources:
-        if at(source, "optional") is not True and (name := text(source, key)):
-            yield name
+        if at(source, "optional") is not True and (found := text(source, key)):
+            yield found
 
 
-def _address(pod: Object) -> str:
-    return f"{text(pod, 'metadata', 'namespace')}/{name_of(pod)}"
+def images_of(pods: Iterable[Object]) -> dict[str, str]:
+    """The full name of every image of these pods, with a pod that uses it."""
+    return {full_name(text(container, "image")): address(pod) for pod in pods for container in containers(pod)}
+
+
+def full_name(image: str) -> str:
+    """`postgres` is short for `docker.io/library/postgres:latest`."""
+    first, slash, _ = image.partition("/")
+    has_host = slash and ("." in first or ":" in first or first == "localhost")
+    name = image if has_host else f"docker.io/{image}" if slash else f"docker.io/library/{image}"
+    return name if "@" in name or ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"

@@ -11,13 +11,13 @@ from memory import Memory
 
 from harness.core import timeouts
 from harness.core.errors import TimedOut
+from harness.core.kubernetes import delete_claims
 from harness.core.model import ExpectedFinding, Plan
 from harness.core.ports import Target
 from harness.core.reason import Reason
 from harness.selftest.in_memory import World
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
 from harness.workloads.deployment import Deployment
-from harness.workloads.volume_claims import discard
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _pod(name: str, claim: str) -> dict[str, object]:
 def test_a_claim_is_discarded_with_the_pods_that_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.workloads.volume_claims.until", _twice)
     kubectl = Claims({"a": "data-a", "b": "data-b"})
-    discard(kubectl, "custos", ("data-a",))
+    delete_claims(kubectl, "custos", ("data-a",))
     assert kubectl.did == [("pvc", "data-a"), ("pods", "a")]
     assert kubectl.claims == {"data-b"}
 
@@ -141,12 +141,12 @@ def _twice(probe: object, **_: object) -> None:
 def test_a_claim_that_stays_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "DAMAGE_S", 0.01)
     with pytest.raises(TimedOut, match="data-a"):
-        discard(Claims({"a": "data-a"}, stubborn=True), "custos", ("data-a",))
+        delete_claims(Claims({"a": "data-a"}, stubborn=True), "custos", ("data-a",))
 
 
 def test_claims_that_are_not_there_are_not_waited_for() -> None:
     kubectl = Claims({})
-    discard(kubectl, "custos", ("data-c",))
+    delete_claims(kubectl, "custos", ("data-c",))
     assert kubectl.did == []
 
 

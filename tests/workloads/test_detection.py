@@ -14,8 +14,7 @@ from harness.clusters.local import pull_missing
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
 from harness.workflows.proof import assembly
-from harness.workloads.detection import databases, missing_secrets
-from harness.workloads.images import full_name, wanted
+from harness.workloads.detection import databases, full_name, images_of, missing_secrets
 
 
 def bare(**container: Json) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def test_images_are_known_by_their_full_names() -> None:
     assert {name: full_name(name) for name in names} == names
     two = bare(image="nginx")
     two["spec"]["initContainers"] = [{"image": "busybox:1"}]
-    assert set(wanted([two])) == {"docker.io/library/nginx:latest", "docker.io/library/busybox:1"}
+    assert set(images_of([two])) == {"docker.io/library/nginx:latest", "docker.io/library/busybox:1"}
 
 
 # ---------------------------------------------------------------- images, and a cluster of its own

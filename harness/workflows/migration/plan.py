@@ -8,16 +8,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.backups.velero import ANNOTATION, hook_count
+from harness.backups.velero import ANNOTATION, hook_count, volumes_to_copy
 from harness.backups.velero_install import NAMESPACE
 from harness.clusters.capacity import shortages
 from harness.core.json import at, items, text
-from harness.core.kubernetes import LABEL, Object, name_of
+from harness.core.kubernetes import LABEL, Object, claims_of, name_of
 from harness.workflows.migration.inventory import Inventory, Velero, kind_of
 from harness.workflows.migration.quiesce import BY, frozen
 from harness.workflows.migration.request import MigrationOptions
-from harness.workloads.detection import Database, configs_of, databases, secrets_of
-from harness.workloads.images import full_name, wanted
+from harness.workloads.detection import Database, configs_of, databases, full_name, images_of, secrets_of
 
 EXCLUDE = "velero.io/exclude-from-backup"
 FEW = 5
@@ -59,22 +58,17 @@ def plan(options: MigrationOptions, source: Inventory, target: Inventory) -> Mig
 
 def volumes_asked(pods: Iterable[Object]) -> tuple[tuple[str, str], ...]:
     """Pod and volume of every volume that an annotation opts in for the backup."""
-    return tuple(
-        (name_of(pod), volume)
-        for pod in pods
-        for volume in map(str.strip, text(pod, "metadata", "annotations", ANNOTATION).split(","))
-        if volume
-    )
+    return tuple((name_of(pod), volume) for pod in pods for volume in volumes_to_copy(pod))
 
 
 def uncopied(pods: Iterable[Object], asked: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Every mounted claim that is not opted in by `asked`: `data of db-0`."""
     known = set(asked)
     return tuple(
-        f"{text(volume, 'name')} of {text(pod, 'metadata', 'name')}"
+        f"{volume} of {name_of(pod)}"
         for pod in pods
-        for volume in items(pod, "spec", "volumes")
-        if text(volume, "persistentVolumeClaim", "claimName") and (name_of(pod), text(volume, "name")) not in known
+        for volume in claims_of(pod)
+        if (name_of(pod), volume) not in known
     )
 
 
@@ -247,7 +241,7 @@ def _surroundings(source: Inventory, target: Inventory) -> Iterator[Issue]:
         for each in items(node, "status", "images")
         for name in items(each, "names")
     }
-    absent = sorted(wanted(source.pods).keys() - there)
+    absent = sorted(images_of(source.pods).keys() - there)
     if absent:
         yield False, f"{target.place.context} must pull images: {_few(absent)}"
     for service in source.of("Service"):

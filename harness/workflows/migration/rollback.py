@@ -10,8 +10,8 @@ from pathlib import Path
 from harness.checks.data import differences
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured, TimedOut
-from harness.core.json import items, text
-from harness.core.kubernetes import LABEL, Object, RunsKubectl, name_of, objects
+from harness.core.json import text
+from harness.core.kubernetes import LABEL, Object, RunsKubectl, claims_of, name_of, objects
 from harness.core.model import Json
 from harness.core.parallel import for_each
 from harness.core.wait import NotYet, until
@@ -218,12 +218,7 @@ def _unread_volumes(run: MigratedRun, target: End) -> tuple[str, ...]:
     except HarnessError as error:
         return (_line(error),)
     databases = {database.pod for database in run.there}
-    read = {
-        text(volume, "persistentVolumeClaim", "claimName")
-        for pod in pods
-        if name_of(pod) in databases
-        for volume in items(pod, "spec", "volumes")
-    }
+    read = {claim for pod in pods if name_of(pod) in databases for claim in claims_of(pod).values()}
     return tuple(
         f"the volume of {claim} belongs to no database, so no fingerprint shows whether it was written to"
         for claim in sorted(claims - read)

@@ -23,7 +23,7 @@ from harness.workflows import run_metadata
 from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox, SandboxProvider
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
-from harness.workloads import detection, images
+from harness.workloads import detection
 
 ROOM = 3
 """Bytes of disk for each byte of the backup: the restored files, and what the database adds."""
@@ -94,7 +94,7 @@ class OwnClusters:
             backup.bytes_total + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it"
         )
         supplied = local.prepare(options.images, options.mirror, say)
-        supplied = local.with_images(supplied, images.wanted(recorded.pods))
+        supplied = local.with_images(supplied, detection.images_of(recorded.pods))
         cluster = supplied.cluster(options.cluster)
         _is_new(cluster)
         velero = VeleroEngine(cluster, lambda: cluster.store, supplied.release, uploader=recorded.uploader)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from harness.backups.velero import ANNOTATION, HOOKS
+from harness.backups.velero import HOOKS, volumes_to_copy
 from harness.core.errors import Misconfigured
 from harness.core.json import at, integer, items, mapping, text
-from harness.core.kubernetes import Object, name_of
+from harness.core.kubernetes import Object, claims_of, name_of
 from harness.core.model import Json
 from harness.workloads import detection
 from harness.workloads.application import Secrets
@@ -76,17 +76,6 @@ def secrets(objects: Iterable[Object]) -> Secrets:
     }
 
 
-def claims(pod: Object) -> tuple[str, ...]:
-    """The names, in the pod, of its volumes that are claims."""
-    volumes = items(pod, "spec", "volumes")
-    return tuple(text(volume, "name") for volume in volumes if at(volume, "persistentVolumeClaim"))
-
-
-def copied(pod: Object) -> tuple[str, ...]:
-    """The volumes that the pod's own annotation tells Velero to copy."""
-    return tuple(filter(None, map(str.strip, text(pod, "metadata", "annotations", ANNOTATION).split(","))))
-
-
 def container(pod: Object, name: str) -> Json:
     """A container of a pod by its name, or the only one if the name is ""; None if there is none."""
     found = items(pod, "spec", "containers")
@@ -136,8 +125,8 @@ def _described(database: Database, pod: Object, known: Secrets) -> DetectedDatab
         user[1] if user else USERS[database.kind],
         None if password is None else password[1] if isinstance(password[1], Reference) else password[0],
         (first[1],) if first and isinstance(first[1], str) else (),
-        copied(pod),
-        tuple(name for name in claims(pod) if name not in copied(pod)),
+        volumes_to_copy(pod),
+        tuple(name for name in claims_of(pod) if name not in volumes_to_copy(pod)),
         tuple(_hooks(annotations, database.container)),
     )
 

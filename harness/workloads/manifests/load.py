@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from harness.backups.velero import volumes_to_copy
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
 from harness.core.json import items, text
-from harness.core.kubernetes import Object, name_of
+from harness.core.kubernetes import Object, claims_of, containers, name_of
 from harness.core.model import Json
-from harness.workloads import detection, images
+from harness.workloads import detection
 from harness.workloads.application import Application, ManifestApplication, Secrets
 from harness.workloads.consul.external import ExternalConsul
 from harness.workloads.exclusions import EXCLUSIONS
@@ -86,7 +87,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             generate=described.generate,
             passwords={store: (reference.secret, reference.key) for store, reference in passwords.items()},
             hidden=frozenset(each for each in _hidden(pods.values(), secrets) if each not in words),
-            images=images.wanted(pods.values()),
+            images=detection.images_of(pods.values()),
             summary=(*_summary(described, servers, pods), *map(_later, later)),
             changes=tuple(dict.fromkeys(changes)),
         ),
@@ -202,7 +203,7 @@ def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterato
         if name in described.not_drilled:
             yield f"the data of {name}", "excluded by `not_drilled` in the application file"
         elif name not in members:
-            for claim in inventory.claims(pod):
+            for claim in claims_of(pod):
                 yield (
                     f"the files of {name} in {claim}",
                     "no database was detected in it; that the volume came back is compared",
@@ -212,7 +213,7 @@ def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterato
 def _summary(described: Description, servers: Sequence[Server], pods: Mapping[str, Object]) -> Iterator[str]:
     yield f"application {described.name} of {described.file}: strategy {described.strategy}"
     for server in servers:
-        copies = ", ".join(sorted({volume for member in server.members for volume in inventory.copied(pods[member])}))
+        copies = ", ".join(sorted({volume for member in server.members for volume in volumes_to_copy(pods[member])}))
         alone = "" if len(server.members) > 1 else "; it has one member, so the drill proves nothing about replication"
         yield (
             f"{server.name}: {server.kind} in {', '.join(server.members)}, databases "
@@ -247,7 +248,7 @@ def _adapted(thing: Json, kind: str, where: TargetCluster, changes: list[str]) -
 def _is_pulled(container: Mapping[str, Json]) -> bool:
     """Whether Kubernetes would pull even an existing image, which is the default for the tag `latest`."""
     policy = container.get("imagePullPolicy")
-    return policy == "Always" or (policy is None and images.full_name(str(container["image"])).endswith(":latest"))
+    return policy == "Always" or (policy is None and detection.full_name(str(container["image"])).endswith(":latest"))
 
 
 def _hidden(pods: Iterable[Object], secrets: Secrets) -> Iterator[str]:
@@ -256,8 +257,7 @@ def _hidden(pods: Iterable[Object], secrets: Secrets) -> Iterator[str]:
     found += [
         text(variable, "value")
         for pod in pods
-        for part in ("initContainers", "containers")
-        for container in items(pod, "spec", part)
+        for container in containers(pod)
         for variable in items(container, "env")
         if _SECRET_NAME.search(text(variable, "name"))
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.core.errors import Misconfigured
 from harness.core.json import at, items, text
-from harness.core.kubernetes import Object, name_of
+from harness.core.kubernetes import Object, claims_of, containers, name_of
 from harness.core.model import Json
 from harness.workloads.manifests import inventory
 from harness.workloads.manifests.inventory import DetectedDatabase
@@ -46,7 +46,7 @@ def lines(found: DetectedApplication) -> Iterator[str]:
         yield f"  login: {_login_shown(each, found.missing)}"
         yield f"  {_copies(each)}"
     for pod in found.others:
-        claims = ", ".join(inventory.claims(pod))
+        claims = ", ".join(claims_of(pod))
         files = f"; its files in {claims} are not compared" if claims else ""
         yield f"no database: {name_of(pod)} ({inventory.controller(pod)}){files}"
     for secret, keys in found.missing.items():
@@ -172,8 +172,7 @@ def _keeps_name(each: DetectedDatabase) -> bool:
 
 def _missing(pods: Iterable[Object], secrets: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
     wanted: dict[str, dict[str, None]] = {}
-    containers = (one for pod in pods for part in ("initContainers", "containers") for one in items(pod, "spec", part))
-    for variable in (variable for container in containers for variable in items(container, "env")):
+    for variable in (each for pod in pods for one in containers(pod) for each in items(one, "env")):
         ref = at(variable, "valueFrom", "secretKeyRef")
         if ref is not None and at(ref, "optional") is not True:
             wanted.setdefault(text(ref, "name"), {})[text(ref, "key")] = None

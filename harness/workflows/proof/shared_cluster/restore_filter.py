@@ -15,7 +15,7 @@ from harness.backups.bucket_reader import BucketReader
 from harness.backups.velero_backup import BackupRecord
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, keys, text
-from harness.core.kubernetes import LABEL, Object, name_of
+from harness.core.kubernetes import LABEL, Object, address, name_of
 from harness.core.model import Json
 from harness.workloads.detection import Database
 from harness.workloads.manifests.isolation import reach_beyond
@@ -68,8 +68,8 @@ def read(source: BucketReader, recorded: BackupRecord) -> Contents:
     except _UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
     _may_be_there(recorded, volumes, makers)
-    led = tuple(f"service {_address(each)} ({leads})" for each in services if (leads := _leads_away(each)))
-    reached = tuple(f"{_kind(each)} of service {_address(each)}" for each in services if _reached(each))
+    led = tuple(f"service {address(each)} ({leads})" for each in services if (leads := _leads_away(each)))
+    reached = tuple(f"{_kind(each)} of service {address(each)}" for each in services if _reached(each))
     return Contents(
         tuple(each for each in services if not _leads_away(each)),
         (*(f"{kind} ({count})" for kind, count in sorted(kinds.items())), *led, *reached),
@@ -78,7 +78,7 @@ def read(source: BucketReader, recorded: BackupRecord) -> Contents:
 
 def run_there(databases: Collection[Database], pods: Collection[Object]) -> None:
     """Misconfigured if a database runs in a pod that is skipped."""
-    kept = {_address(pod) for pod in pods if not set(OF_LEFT_OUT) & set(keys(pod, "metadata", "labels"))}
+    kept = {address(pod) for pod in pods if not set(OF_LEFT_OUT) & set(keys(pod, "metadata", "labels"))}
     if lost := [each.key for each in databases if each.place not in kept]:
         raise Misconfigured(
             f"{', '.join(lost)}: pods of Jobs and DaemonSets are not restored on a shared cluster; "
@@ -102,7 +102,7 @@ def service(thing: Object, namespace: str, run: str) -> Object:
 
 def _may_be_there(recorded: BackupRecord, volumes: Collection[Object], makers: Collection[Object]) -> None:
     amiss = [
-        f"{text(each, 'kind') or 'Pod'} {_address(each)} ({', '.join(why)})"
+        f"{text(each, 'kind') or 'Pod'} {address(each)} ({', '.join(why)})"
         for each in (*recorded.pods, *makers)
         if (why := tuple(dict.fromkeys(_beyond(each))))
     ]
@@ -146,7 +146,3 @@ def _reached(thing: Object) -> bool:
 
 def _kind(thing: Object) -> str:
     return "externalIPs" if items(thing, "spec", "externalIPs") else text(thing, "spec", "type")
-
-
-def _address(thing: Object) -> str:
-    return f"{text(thing, 'metadata', 'namespace')}/{text(thing, 'metadata', 'name')}"
