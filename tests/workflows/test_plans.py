@@ -124,7 +124,7 @@ def _pod(name: str, claim: str) -> dict[str, object]:
 
 
 def test_a_claim_is_discarded_with_the_pods_that_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.workloads.volume_claims.until", _twice)
+    monkeypatch.setattr("harness.core.kubernetes.until", _twice)
     kubectl = Claims({"a": "data-a", "b": "data-b"})
     delete_claims(kubectl, "custos", ("data-a",))
     assert kubectl.did == [("pvc", "data-a"), ("pods", "a")]
