@@ -117,7 +117,7 @@ def _bare(supplied: local.LocalEnvironment, size: str) -> dict[str, float]:
     release = supplied.release
     env = {
         **supplied.docker.env,
-        "DOCKER": str(supplied.engine.docker),
+        "DOCKER": str(supplied.docker.binary),
         "KIND": str(supplied.ready.tools.kind),
         "KUBECTL": str(supplied.ready.tools.kubectl),
         "VELERO": str(release.cli),
@@ -182,7 +182,7 @@ class _Memory:
     def _watch(self) -> None:
         while not self._end.wait(5):
             try:
-                lines = self._supplied.engine.run("stats", "--no-stream", "--format", "{{.MemUsage}}").splitlines()
+                lines = self._supplied.docker("stats", "--no-stream", "--format", "{{.MemUsage}}").splitlines()
             except HarnessError:
                 continue
             self.peak = max(self.peak, sum(_bytes(line) for line in lines))

@@ -11,7 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 from harness.clusters import local
-from harness.clusters.engine import INOTIFY, INOTIFY_WANTED, Engine, find_engine, require_startable
+from harness.clusters.docker import Docker
+from harness.clusters.engine import INOTIFY, INOTIFY_WANTED, find_engine, require_startable
 from harness.clusters.images import versions
 from harness.clusters.images.builder import ensure_go
 from harness.core import paths, resources
@@ -44,7 +45,7 @@ def diagnose() -> Iterator[Diagnosis]:
         yield Diagnosis("inotify instances", fit, f"{now}, needs {INOTIFY_WANTED}", fix)
 
 
-def _engine(cache: Path) -> tuple[Engine | None, Diagnosis]:
+def _engine(cache: Path) -> tuple[Docker | None, Diagnosis]:
     """The engine that answers, and what `drillproof run` would do: use it, start one, or refuse."""
     name = "container engine"
     try:
@@ -61,12 +62,12 @@ def _engine(cache: Path) -> tuple[Engine | None, Diagnosis]:
     return engine, Diagnosis(name, ok=True, detail=f"{'the private one' if engine.private else 'Docker'} answers")
 
 
-def _isolation(engine: Engine | None) -> Diagnosis:
+def _isolation(docker: Docker | None) -> Diagnosis:
     """Whether the engine can isolate the network of a drill, as far as known without starting a container."""
-    if engine is None:
+    if docker is None:
         return Diagnosis("network isolation", ok=None, detail="unknown until an engine runs; a drill stops without it")
     try:
-        rootless = "rootless" in engine.run("info", "--format", "{{json .SecurityOptions}}", within_s=10)
+        rootless = "rootless" in docker("info", "--format", "{{json .SecurityOptions}}", within_s=10)
     except HarnessError as error:
         return Diagnosis("network isolation", ok=False, detail=str(error), fix="see the message")
     detail = (

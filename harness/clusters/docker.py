@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.process import run
 
 KIND_LABEL = "io.x-k8s.kind.cluster"
@@ -18,23 +20,21 @@ LABEL = "drillproof"
 
 @dataclass(frozen=True)
 class Docker:
-    """docker, bound to one engine by its environment."""
+    """docker, bound to one engine."""
 
     binary: Path
-    engine: Mapping[str, str]
+    host: str = ""  # of the engine, as in DOCKER_HOST; "" where docker finds it by itself
+    private: bool = False  # drillproof's own engine, not the machine's
 
-    def __call__(
-        self, *args: str, within_s: float = 60, check: bool = True, secrets: Mapping[str, str] | None = None
-    ) -> str:
-        """Run docker with `args`, return its trimmed output. `secrets` go by the environment, not by argv."""
-        env = {**self.env, **(secrets or {})}
-        return run([self.binary, *args], env=env, within_s=within_s, check=check).stdout.strip()
+    def __call__(self, *args: str | Path, within_s: float = 120, secrets: Mapping[str, str] | None = None) -> str:
+        """Run docker with `args`, return its trimmed output. `secrets` go by the environment. ToolFailed, TimedOut."""
+        return run([self.binary, *args], env={**self.env, **(secrets or {})}, within_s=within_s).stdout.strip()
 
     @property
     def env(self) -> Mapping[str, str]:
         """What a program needs to find this docker and its engine."""
-        path = f"{self.binary.parent}{os.pathsep}{self.engine.get('PATH', os.environ.get('PATH', ''))}"
-        return {**self.engine, "PATH": path}
+        host = {"DOCKER_HOST": self.host} if self.host else {}
+        return {**host, "PATH": f"{self.binary.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
     def lines(self, *args: str) -> tuple[str, ...]:
         """The lines that a command prints."""
@@ -44,7 +44,21 @@ class Docker:
         """The label's value on a container, network or volume: "" if it lacks the label, None if it does not exist."""
         labels = ".Config.Labels" if kind == "container" else ".Labels"
         template = f'{{{{with {labels}}}}}{{{{index . "{LABEL}"}}}}{{{{end}}}}'
-        found = run(
-            [self.binary, kind, "inspect", "--format", f"={template}", name], env=self.env, check=False, within_s=60
-        )
-        return found.stdout.strip().removeprefix("=") if found.exit_code == 0 else None
+        try:
+            return self(kind, "inspect", "--format", template, name)
+        except ToolFailed:
+            return None
+
+    def require_ours(self, kind: str, name: str, cluster: str) -> None:
+        """Misconfigured if a container, network or volume of this name exists that is not the cluster's."""
+        if self.label(kind, name) not in {None, cluster}:
+            raise Misconfigured(f"a {kind} {name} exists that drillproof did not create; remove it")
+
+    @contextlib.contextmanager
+    def container_of(self, image: str) -> Iterator[str]:
+        """A container of an image, not started, whose files can be copied as long as the block lasts."""
+        container = self("create", f"--label={LABEL}=images", image, "none")
+        try:
+            yield container
+        finally:
+            self("rm", "--force", container)

@@ -5,48 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.clusters import private_engine
+from harness.clusters.docker import Docker
 from harness.clusters.images.debian import release
 from harness.clusters.private_engine import EngineUnresponsive
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.process import run
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_WANTED = 1024
 """Each node of a cluster takes some dozens of them; the kernel's default of 128 is too few for four."""
 
 
-@dataclass(frozen=True)
-class Engine:
-    """A Docker that answers."""
-
-    host: str  # for DOCKER_HOST; "" where docker finds it by itself
-    docker: Path
-    private: bool
-    path: tuple[Path, ...] = field(default=())  # folders that must come first in PATH
-
-    def env(self) -> Mapping[str, str]:
-        """What docker, kind and others need in their environment to find this engine."""
-        found = {"DOCKER_HOST": self.host} if self.host else {}
-        if self.path:
-            found["PATH"] = os.pathsep.join([*map(str, self.path), os.environ.get("PATH", "")])
-        return found
-
-    def run(self, *args: str | Path, within_s: float = 120) -> str:
-        """Run docker with `args` and return its standard output, stripped. ToolFailed, TimedOut."""
-        return run([self.docker, *args], env=self.env(), within_s=within_s).stdout.strip()
-
-    def trust(self, registry: str) -> None:
-        """Let a private engine pull from `registry` without TLS; the machine's own is the user's to configure."""
-        if self.private:
-            private_engine.trust(private_engine.Home(self.docker.parent.parent), registry)
-
-
-def ensure_engine(cache: Path) -> Engine:
+def ensure_engine(cache: Path) -> Docker:
     """The engine that answers; the private one below `cache` is installed and started if there is no other.
 
     Misconfigured, with what to do, if there is none and it cannot be started, or as `find_engine`.
@@ -54,7 +26,7 @@ def ensure_engine(cache: Path) -> Engine:
     engine = find_engine(cache)
     if engine is None:
         require_startable(cache)
-        engine = _private(private_engine.start(cache))
+        engine = private_engine.start(cache).docker
     _raise_inotify()
     return engine
 
@@ -71,15 +43,15 @@ def require_startable(cache: Path) -> None:
     private_engine.require_unused(cache)
 
 
-def find_engine(cache: Path) -> Engine | None:
+def find_engine(cache: Path) -> Docker | None:
     """The engine that `ensure_engine` would use, or None if none runs; starts nothing.
 
     EngineUnresponsive if one runs and does not answer: a client that fails or times out says nothing of the engine.
     """
     if docker := shutil.which("docker"):
-        own = Engine(os.environ.get("DOCKER_HOST", ""), Path(docker), private=False)
+        own = Docker(Path(docker), os.environ.get("DOCKER_HOST", ""))
         try:
-            private_engine.require_answer(own.run, own.host)
+            private_engine.require_answer(own)
         except EngineUnresponsive:
             if _listens(own):
                 raise
@@ -88,19 +60,14 @@ def find_engine(cache: Path) -> Engine | None:
     home = private_engine.Home(cache / "engine")
     if "DOCKER_HOST" in os.environ or not private_engine.is_running(home):
         return None
-    private = _private(home)
-    private_engine.require_answer(private.run)
-    return private
+    private_engine.require_answer(home.docker)
+    return home.docker
 
 
-def _private(home: private_engine.Home) -> Engine:
-    return Engine(f"unix://{home.socket}", home.bin / "docker", private=True, path=(home.bin,))
-
-
-def _listens(engine: Engine) -> bool:
+def _listens(docker: Docker) -> bool:
     """Whether the machine's own engine may run: only a local socket on which nothing listens says that it does not."""
     try:
-        host = engine.host or engine.run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", within_s=10)
+        host = docker.host or docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", within_s=10)
     except HarnessError:
         return True
     scheme, _, path = host.partition("://")

@@ -45,11 +45,10 @@ def gc() -> tuple[str, ...]:
 
     EngineUnresponsive if an engine runs and does not answer; Misconfigured where a running drill needs what is left.
     """
-    engine = find_engine(paths.cache())
-    if engine is None:
+    docker = find_engine(paths.cache())
+    if docker is None:
         private_engine.stop(paths.cache())
         return ()
-    docker = Docker(engine.docker, engine.env())
     image = _node_image(docker)
     if local.is_building():
         raise Misconfigured("another process is building images; wait for its end, then run gc again")
@@ -59,8 +58,8 @@ def gc() -> tuple[str, ...]:
         remove(docker, paths.state(), leftover, image)
     pruned: tuple[str, ...] = ()
     if unused == list(found):
-        pruned = local.images(engine, versions.load(resources.clusters() / "versions.toml")).prune()
-        if engine.private:
+        pruned = local.images(docker, versions.load(resources.clusters() / "versions.toml")).prune()
+        if docker.private:
             docker("volume", "prune", "--force")  # anonymous volumes of killed containers
             private_engine.stop(paths.cache())
     return (*pruned, *map(str, unused))
@@ -68,10 +67,9 @@ def gc() -> tuple[str, ...]:
 
 def gc_cluster(name: str) -> str:
     """Remove one cluster, also if a drill uses it; return what it was, in words. Misconfigured if it does not exist."""
-    engine = find_engine(paths.cache())
-    if engine is None:
+    docker = find_engine(paths.cache())
+    if docker is None:
         raise Misconfigured(f"no container engine runs, so no cluster {name}; `drillproof gc` removes the rest")
-    docker = Docker(engine.docker, engine.env())
     return remove_cluster(docker, paths.state(), name, _node_image(docker))
 
 

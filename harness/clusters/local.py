@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import Release
 from harness.clusters.docker import Docker
-from harness.clusters.engine import Engine, ensure_engine
+from harness.clusters.engine import ensure_engine
 from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.images import versions
 from harness.clusters.images.images import ImageProvider, PreparedImages
@@ -33,7 +33,7 @@ PULL_S = 900.0
 class LocalEnvironment:
     """All of it, ready for use. Implements `harness.clusters.environment.Environment`."""
 
-    engine: Engine
+    docker: Docker  # of the engine
     versions: versions.Versions
     ready: PreparedImages
     extra_images: tuple[str, ...] = ()  # of the engine, loaded onto the nodes
@@ -54,15 +54,10 @@ class LocalEnvironment:
         return True
 
     @property
-    def docker(self) -> Docker:
-        """The engine's docker."""
-        return Docker(self.engine.docker, self.engine.env())
-
-    @property
     def release(self) -> Release:
         """Which Velero."""
         refs = {name: image.ref for name, image in self.versions.images.items()}
-        checker = partial(images(self.engine, self.versions).program, "kopia-check")
+        checker = partial(images(self.docker, self.versions).program, "kopia-check")
         return Release(self.ready.tools.velero, refs["velero"], refs["velero-plugin-for-aws"], checker)
 
     def cluster(self, name: str) -> KindCluster:
@@ -92,11 +87,11 @@ class LocalEnvironment:
 
     def facts(self) -> dict[str, Json]:
         """What run.json says of the environment."""
-        docker = self.engine.run("version", "--format", "{{.Server.Version}}")
-        owner = "private" if self.engine.private else "the machine's own"
+        version = self.docker("version", "--format", "{{.Server.Version}}")
+        owner = "private" if self.docker.private else "the machine's own"
         return {
             "kubernetes": self.versions.kubernetes,
-            "docker": f"{docker} ({owner})",
+            "docker": f"{version} ({owner})",
             "node image": self.ready.node,
             "images": {name: asdict(image) for name, image in self.ready.images.items()},
         }
@@ -106,12 +101,12 @@ def prepare(mode: str, mirror: str | None, say: Callable[[str], None], extras: S
     """Prepare all of it, with these `extras` of versions.toml. Misconfigured where the user has to do something."""
     pinned = versions.load(resources.clusters() / "versions.toml")
     require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
-    engine = ensure_engine(cache())
-    return LocalEnvironment(engine, pinned, images(engine, pinned, mode, mirror, say).with_extras(extras))
+    docker = ensure_engine(cache())
+    return LocalEnvironment(docker, pinned, images(docker, pinned, mode, mirror, say).with_extras(extras))
 
 
 def images(
-    engine: Engine,
+    docker: Docker,
     pinned: versions.Versions,
     mode: str = "auto",
     mirror: str | None = None,
@@ -119,7 +114,7 @@ def images(
 ) -> ImageProvider:
     """The images that the pins name; not built or pulled yet."""
     return ImageProvider(
-        engine, pinned, resources.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say
+        docker, pinned, resources.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say
     )
 
 

@@ -15,10 +15,9 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from harness.clusters import lock
-from harness.clusters.docker import KIND_LABEL, LABEL
+from harness.clusters.docker import KIND_LABEL, LABEL, Docker
 from harness.clusters.images.debian import Suite, release
 from harness.core.errors import HarnessError, Misconfigured, TimedOut
 from harness.core.process import daemon, run
@@ -38,13 +37,6 @@ ANSWER_WITHIN_S = 10.0
 
 class EngineUnresponsive(Misconfigured):
     """A container engine runs and does not answer: drills may be using it, so it is neither ended nor cleared."""
-
-
-class RunsDocker(Protocol):
-    """The docker command, bound to one engine."""
-
-    def __call__(self, *args: str, within_s: float = 120) -> str:
-        """Run docker with `args` and return its standard output."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +70,10 @@ class Home:
         """The control group of all its containers; no other engine has the same."""
         return f"drillproof-{hashlib.sha256(bytes(self.root)).hexdigest()[:8]}"
 
-    def docker(self, *args: str, within_s: float = 120) -> str:
-        """Run docker against it. ToolFailed, TimedOut."""
-        return run([self.bin / "docker", "--host", f"unix://{self.socket}", *args], within_s=within_s).stdout
+    @property
+    def docker(self) -> Docker:
+        """The docker command for it."""
+        return Docker(self.bin / "docker", f"unix://{self.socket}", private=True)
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """One process at a time may start or stop it."""
@@ -121,15 +114,15 @@ def is_running(home: Home) -> bool:
     return bool(_daemons(home))
 
 
-def require_answer(docker: RunsDocker, host: str = "") -> None:
-    """EngineUnresponsive unless the engine, at `host` if it is not this machine's default, answers within seconds."""
+def require_answer(docker: Docker) -> None:
+    """EngineUnresponsive unless the engine answers within seconds."""
     try:
-        if docker("version", "--format", "{{.Server.Version}}", within_s=ANSWER_WITHIN_S).strip():
+        if docker("version", "--format", "{{.Server.Version}}", within_s=ANSWER_WITHIN_S):
             return
         why = "`docker version` names no server"
     except HarnessError as error:
         why = str(error)
-    state = f"at {host} does not answer" if host else "runs but does not answer"
+    state = f"at {docker.host} does not answer" if docker.host and not docker.private else "runs but does not answer"
     raise EngineUnresponsive(
         f"the container engine {state}: {why}; wait until the machine is less busy, give it more memory, or restart "
         "the engine yourself"
@@ -146,8 +139,11 @@ def require_unused(cache: Path) -> None:
         )
 
 
-def trust(home: Home, registry: str) -> None:
-    """Let the engine pull from `registry` without TLS."""
+def trust(docker: Docker, registry: str) -> None:
+    """Let a private engine pull from `registry` without TLS; the machine's own is the user's to configure."""
+    if not docker.private:
+        return
+    home = Home(docker.binary.parent.parent)
     with home.locked():
         known: list[str] = json.loads(home.config.read_text())["insecure-registries"]
         if registry not in known:

@@ -62,6 +62,14 @@ class Keys:
             self.fail(f"key `{key}` must be a list of strings")
         return tuple(values)
 
+    def table(self, key: str, kind: type[T], default: dict[str, T] | None = None) -> dict[str, T]:
+        """A table whose values are all of one type."""
+        table = self.take(key, dict, default)
+        for name, value in table.items():
+            if type(value) is not kind:
+                self.fail(f"key `{key}.{name}` must be of type {kind.__name__}, not {value!r}")
+        return table
+
     def seconds(self, key: str) -> float | None:
         """A time of more than 0 s; None if the key is missing."""
         value = self._left.get(key)

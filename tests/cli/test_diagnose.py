@@ -10,7 +10,7 @@ import pytest
 from harness.cli import app as cli
 from harness.cli import diagnose
 from harness.cli.diagnose import Diagnosis
-from harness.clusters.engine import Engine
+from harness.clusters.docker import Docker
 from harness.clusters.lock import Lock
 from harness.clusters.private_engine import EngineUnresponsive
 from harness.core import paths
@@ -27,7 +27,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\necho '[\"name=seccomp\"]'\n")
     docker.chmod(0o755)
-    monkeypatch.setattr(diagnose, "find_engine", lambda _cache: Engine("", docker, private=False))
+    monkeypatch.setattr(diagnose, "find_engine", lambda _cache: Docker(docker))
     return docker
 
 

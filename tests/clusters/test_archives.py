@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.images.layers import Layer, LayerWriter, OciImage, digest_of, write_archive
-from harness.clusters.images.registry import check_programs
+from harness.clusters.images.layers import Layer, LayerWriter, OciImage, check_programs, digest_of, write_archive
 from harness.clusters.images.versions import Image
 from harness.core.errors import Misconfigured
 

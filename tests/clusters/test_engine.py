@@ -38,7 +38,7 @@ def test_a_docker_that_answers_is_used_as_it_is(tmp_path: Path, monkeypatch: pyt
     docker = stand_in(tmp_path / "bin", 0)
     monkeypatch.setattr(shutil, "which", lambda _: str(docker))
     found = engine.ensure_engine(tmp_path / "cache")
-    assert (found.docker, found.private, found.env()) == (docker, False, {})
+    assert (found.binary, found.private, found.host) == (docker, False, "")
     assert not (tmp_path / "cache").exists()
 
 
@@ -66,8 +66,8 @@ def test_root_on_debian_gets_a_private_one(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(private_engine, "start", lambda cache: private_engine.Home(cache / "engine"))
     found = engine.ensure_engine(tmp_path)
     assert found.private
-    assert found.env()["DOCKER_HOST"] == f"unix://{tmp_path}/engine/docker.sock"
-    assert found.env()["PATH"].startswith(f"{tmp_path}/engine/bin:")
+    assert found.env["DOCKER_HOST"] == f"unix://{tmp_path}/engine/docker.sock"
+    assert found.env["PATH"].startswith(f"{tmp_path}/engine/bin:")
 
 
 def test_nothing_is_started_by_looking(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_containers_of_a_locked_cluster_outlive_a_start(home: private_engine.Hom
     """Others are stale: an engine that was killed may have started them again."""
     docker = home.bin / "docker"
     docker.write_text(
-        "#!/bin/sh\nshift 2\n"
+        "#!/bin/sh\n"
         f'echo "$@" >> {home.root}/calls\n'
         """case $1 in version) echo 28;; ps) printf 'aa mine \\nbb  mine\\ncc other \\ndd  \\n';; esac\n"""
     )

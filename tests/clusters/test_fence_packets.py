@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -47,13 +47,10 @@ class HostOnly(Docker):
     """A docker that runs the fence's scripts in the namespace that plays the engine's host."""
 
     binary: Path = Path("docker")
-    engine: Mapping[str, str] = field(default_factory=dict)
-    host: int = 0
+    namespace: int = 0
 
-    def __call__(
-        self, *args: str, within_s: float = 60, check: bool = True, secrets: Mapping[str, str] | None = None
-    ) -> str:
-        return within(self.host, args[-1])
+    def __call__(self, *args: str | Path, within_s: float = 120, secrets: Mapping[str, str] | None = None) -> str:
+        return within(self.namespace, str(args[-1]))
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def scene() -> Iterator[Scene]:
         except (TimedOut, OSError) as error:
             pytest.skip(f"this machine does not let us make network namespaces: {error}")
         drill = stack.enter_context(namespace(inside=host))
-        docker = HostOnly(host=host)
+        docker = HostOnly(namespace=host)
         network = Network(docker, "one")
         within(host, HOST.format(bridge=network.bridge, drill=drill))
         within(drill, DRILL)

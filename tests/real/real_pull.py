@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.engine import Engine, ensure_engine
+from harness.clusters.docker import Docker
+from harness.clusters.engine import ensure_engine
 from harness.clusters.images import versions
 from harness.clusters.images.builder import ImageBuilder, architecture
 from harness.clusters.images.debian import Suite, release
@@ -29,7 +30,7 @@ RECIPES = resources.clusters() / "images"
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def docker() -> Docker:
     return ensure_engine(paths.cache())
 
 
@@ -66,14 +67,14 @@ def mirror() -> Iterator[str]:
 
 
 @pytest.fixture
-def forgotten(engine: Engine) -> Iterator[None]:
+def forgotten(docker: Docker) -> Iterator[None]:
     """The engine has none of the official images before, nor after."""
 
     def forget() -> None:
-        tags = engine.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").split()
+        tags = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").split()
         pulled = [tag for tag in tags if tag.endswith(("-official", "-pulled"))]
         if pulled:
-            engine.run("rmi", "--force", *pulled)
+            docker("rmi", "--force", *pulled)
 
     forget()
     yield
@@ -82,50 +83,50 @@ def forgotten(engine: Engine) -> Iterator[None]:
 
 @pytest.mark.usefixtures("forgotten")
 def test_official_names_are_pulled_from_a_mirror_and_become_a_node_image(
-    engine: Engine, pins: Versions, mirror: str, tmp_path: Path
+    docker: Docker, pins: Versions, mirror: str, tmp_path: Path
 ) -> None:
-    built = ImageProvider(engine, pins, RECIPES, paths.cache(), mode="build").ready
+    built = ImageProvider(docker, pins, RECIPES, paths.cache(), mode="build").ready
     with pytest.raises(Misconfigured, match="cannot pull"):  # the mirror is still empty
-        _ = ImageProvider(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready
-    _fill(engine, pins, mirror, built.node, tmp_path)
+        _ = ImageProvider(docker, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready
+    _fill(docker, pins, mirror, built.node, tmp_path)
 
-    ready = ImageProvider(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror, progress=print).ready
+    ready = ImageProvider(docker, pins, RECIPES, tmp_path, mode="pull", mirror=mirror, progress=print).ready
 
     assert {image.source for image in ready.images.values()} == {"pulled"}
     assert ready.node != built.node
     assert pins.kubernetes in run([ready.tools.kubectl, "version", "--client"]).stdout
     velero = pins.go["velero"].pins["github.com/vmware-tanzu/velero"]
     assert velero in run([ready.tools.velero, "version", "--client-only"]).stdout
-    listed = _listed_in(engine, ready.node)
+    listed = _listed_in(docker, ready.node)
     assert {image.ref for image in pins.images.values() if image.node or image.control_plane} <= set(listed)
-    assert ImageProvider(engine, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready.cached
+    assert ImageProvider(docker, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready.cached
 
 
 @pytest.mark.usefixtures("forgotten")
-def test_a_mirror_that_does_not_answer_is_said_in_one_line(engine: Engine, pins: Versions, tmp_path: Path) -> None:
+def test_a_mirror_that_does_not_answer_is_said_in_one_line(docker: Docker, pins: Versions, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"^127\.0\.0\.1:1 cannot be reached"):
-        _ = ImageProvider(engine, pins, RECIPES, tmp_path, mode="pull", mirror="127.0.0.1:1").ready
+        _ = ImageProvider(docker, pins, RECIPES, tmp_path, mode="pull", mirror="127.0.0.1:1").ready
 
 
-def _fill(engine: Engine, pins: Versions, mirror: str, node: str, work: Path) -> None:
+def _fill(docker: Docker, pins: Versions, mirror: str, node: str, work: Path) -> None:
     """Push our images as if they were the official ones; the node image with the control plane's in it."""
     kitchen = ImageBuilder(pins, RECIPES, paths.cache())
     for image in (image for image in pins.images.values() if not image.control_plane):
         name = f"{mirror}/{image.ref.partition('/')[2]}"
         if image.name == "node":
-            engine.run("tag", node, name)
+            docker("tag", node, name)
         else:
             write_archive(work / "push.tar", [replace(kitchen.oci_image(image), names=(name,))], architecture())
-            engine.run("load", "--input", work / "push.tar", within_s=600)
-        engine.run("push", name, within_s=900)
-        engine.run("rmi", name)
+            docker("load", "--input", work / "push.tar", within_s=600)
+        docker("push", name, within_s=900)
+        docker("rmi", name)
     (work / "push.tar").unlink()
 
 
-def _listed_in(engine: Engine, node: str) -> list[str]:
+def _listed_in(docker: Docker, node: str) -> list[str]:
     script = (
         "(containerd > /dev/null 2>&1 &); until ctr version > /dev/null 2>&1; do sleep 0.2; done;"
         "ctr -n k8s.io images ls -q"
     )
     flags = ("--rm", "--privileged", "--network=none", "--volume=/var", "--entrypoint=bash")
-    return engine.run("run", *flags, node, "-c", script).splitlines()
+    return docker("run", *flags, node, "-c", script).splitlines()

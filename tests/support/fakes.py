@@ -48,24 +48,21 @@ class RememberedDocker(Docker):
     """`owners` says whose things are; `answers` what is printed for a command by its first words."""
 
     binary: Path = Path("docker")
-    engine: Mapping[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     owners: dict[tuple[str, str], str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     refuses: dict[str, str] = field(default_factory=dict)
 
-    def __call__(
-        self, *args: str, within_s: float = 60, check: bool = True, secrets: Mapping[str, str] | None = None
-    ) -> str:
-        call = " ".join(args)
+    def __call__(self, *args: str | Path, within_s: float = 120, secrets: Mapping[str, str] | None = None) -> str:
+        call = " ".join(map(str, args))
         self.calls.append(call)
         for start, complaint in self.refuses.items():
             if call.startswith(start):
-                raise ToolFailed(args, 1, complaint)
+                raise ToolFailed(call.split(), 1, complaint)
         if args[:2] == ("network", "create"):
-            self.owners["network", args[-1]] = args[2].rpartition("=")[2]
+            self.owners["network", str(args[-1])] = str(args[2]).rpartition("=")[2]
         if args[1:2] == ("rm",):
-            self.owners.pop((args[0], args[-1]), None)
+            self.owners.pop((str(args[0]), str(args[-1])), None)
         return next((answer for start, answer in self.answers.items() if call.startswith(start)), "")
 
     def label(self, kind: str, name: str) -> str | None:

@@ -13,18 +13,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from harness.clusters.engine import Engine
-from harness.clusters.images import node_image
+from harness.clusters import private_engine
+from harness.clusters.docker import LABEL, Docker
 from harness.clusters.images.builder import ConcurrentBuild, ImageBuilder, architecture
-from harness.clusters.images.layers import OciImage, write_archive
-from harness.clusters.images.registry import Registry, check_programs
+from harness.clusters.images.layers import OciImage, check_programs, write_archive
+from harness.clusters.images.registry import Registry
 from harness.clusters.images.versions import Image, Versions
 from harness.clusters.lock import Lock
 from harness.core.errors import HarnessError, Misconfigured, ToolFailed
 from harness.core.parallel import for_each
 from harness.core.process import run
 
-MODES = ("auto", "pull", "build")
+SOURCES = {"auto": ("built", "pulled", "mixed"), "pull": ("pulled",), "build": ("built",)}
+"""By --images: where all images of a node image may have come from."""
+
+BAKE_WITHIN_S = 900
 
 _WITH = "_"
 """Precedes, in a node image's tag, each image that was added to it."""
@@ -66,7 +69,7 @@ class ImageProvider:
 
     def __init__(
         self,
-        engine: Engine,
+        docker: Docker,
         versions: Versions,
         recipes: Path,
         cache: Path,
@@ -76,13 +79,13 @@ class ImageProvider:
         progress: Progress = lambda _: None,
     ) -> None:
         """`recipes` is clusters/images; `cache` the user's cache folder of drillproof."""
-        if mode not in MODES:
-            raise Misconfigured(f"--images must be one of {', '.join(MODES)}, not {mode!r}")
-        self._engine, self._versions, self._recipes, self._cache = engine, versions, recipes, cache
+        if mode not in SOURCES:
+            raise Misconfigured(f"--images must be one of {', '.join(SOURCES)}, not {mode!r}")
+        self._docker, self._versions, self._recipes, self._cache = docker, versions, recipes, cache
         self._mode, self._say = mode, progress
         if mirror:
-            engine.trust(mirror.partition("/")[0])
-        self._registry = Registry(engine, mirror or "")
+            private_engine.trust(docker, mirror.partition("/")[0])
+        self._registry = Registry(docker, mirror or "")
         self._builder = ImageBuilder(versions, recipes, cache)
 
     @cached_property
@@ -114,11 +117,11 @@ class ImageProvider:
 
     def prune(self) -> tuple[str, ...]:
         """Remove images and programs of earlier recipes, except those in use; return the images."""
-        listed = self._engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").splitlines()
+        listed = self._docker("images", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").splitlines()
         removed = []
         for tag in (tag for tag in listed if not self._is_current(tag)):
             with contextlib.suppress(ToolFailed):
-                self._engine.run("rmi", tag)
+                self._docker("rmi", tag)
                 removed.append(tag)
         for record in (self._cache / "ready").glob("*"):
             if not record.name.startswith(self._key):
@@ -140,10 +143,10 @@ class ImageProvider:
     @cached_property
     def _key(self) -> str:
         """Changes with anything that goes into the images, and with kubectl."""
-        scripts = node_image.key(self._recipes / "node")
+        scripts = b"".join(file.read_bytes() for file in sorted((self._recipes / "node").glob("*.sh")))
         keys = [self._builder.image_key(image) for image in self._versions.images.values()]
         keys.append(self._builder.build_key(self._versions.build_of("kubectl")))
-        return hashlib.sha256(json.dumps([scripts, keys]).encode()).hexdigest()[:16]
+        return _hash(json.dumps([_hash(scripts), keys]).encode())
 
     def _record(self, source: str) -> Path:
         return self._cache / "ready" / f"{self._key}-{source}"
@@ -154,8 +157,7 @@ class ImageProvider:
 
     def _found(self) -> PreparedImages | None:
         """What an earlier call prepared, if all of it still exists."""
-        sources = {"auto": ("built", "pulled", "mixed"), "pull": ("pulled",), "build": ("built",)}[self._mode]
-        for source in sources:
+        for source in SOURCES[self._mode]:
             record = self._record(source)
             tools = Tools(record / "kind", record / "kubectl", record / "velero")
             node, minio = self._tag("node", source), self._tag("minio", source)
@@ -175,7 +177,7 @@ class ImageProvider:
         return True
 
     def _id(self, tag: str) -> str:
-        return self._engine.run("image", "inspect", "--format", "{{.Id}}", tag)
+        return self._docker("image", "inspect", "--format", "{{.Id}}", tag)
 
     def _extra(self, image: Image) -> str:
         return f"{image.name}-{self._builder.image_key(image)}"
@@ -184,8 +186,8 @@ class ImageProvider:
 
     def _with(self, ready: PreparedImages, image: Image) -> PreparedImages:
         """`ready` with one more image in its node image: cached, pulled or built."""
-        sources = {"auto": ("built", "pulled"), "pull": ("pulled",), "build": ("built",)}[self._mode]
-        nodes = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in sources}
+        tags = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in SOURCES[self._mode]}
+        nodes = {source: tag for source, tag in tags.items() if source != "mixed"}  # it is one image
         source = next((source for source, node in nodes.items() if self._has(node)), "")
         if not source:
             source = self._add(ready.node, image, nodes)
@@ -202,7 +204,7 @@ class ImageProvider:
         self._say(f"images: adding {image.name} to the node image")
         with self._work() as work:
             write_archive(work / "images.tar", [self._oci_image(image, pulled, work)], architecture())
-            self._node_images.bake(node, work / "images.tar", into[source], self._versions.images["node"])
+            self._bake_node(node, work / "images.tar", into[source])
         return source
 
     def _prepare(self) -> PreparedImages:
@@ -237,11 +239,39 @@ class ImageProvider:
             if "node" not in pulled:
                 self._load(node, base, work)
             write_archive(work / "images.tar", entries.values(), architecture())
-            self._node_images.bake(base, work / "images.tar", self._tag("node", source), self._versions.images["node"])
+            self._bake_node(base, work / "images.tar", self._tag("node", source))
 
-    @property
-    def _node_images(self) -> node_image.NodeImageBuilder:
-        return node_image.NodeImageBuilder(self._engine, self._recipes / "node", self._versions.kubernetes)
+    def _bake_node(self, base: str, archive: Path, tag: str) -> None:
+        """Build `tag` from the node image `base` and the images of `archive`, unpacked: a cluster then loads none.
+
+        ToolFailed if a script fails; Misconfigured if the node image lacks a program that the scripts need.
+        """
+        docker, node, container = (
+            self._docker,
+            self._versions.images["node"],
+            f"drillproof-bake-{tag.rpartition(':')[2]}",
+        )
+        docker("rm", "--force", "--volumes", container)  # of an earlier process that was killed
+        start = ("--detach", "--privileged", "--network=none", f"--label={LABEL}=images", "--volume=/bake")
+        docker("run", *start, "--name", container, "--entrypoint=sleep", base, "infinity")
+        try:
+            for program in node.programs:
+                try:
+                    docker("exec", container, "bash", "-c", f"command -v {program}")
+                except ToolFailed as error:
+                    raise Misconfigured(
+                        f"the image {node.ref} has no {program}, which building the node image needs; "
+                        "pin a tag that has it, or use --images build"
+                    ) from error
+            docker("cp", f"{self._recipes / 'node'}/.", f"{container}:/bake/")
+            docker("cp", archive, f"{container}:/bake/images.tar", within_s=BAKE_WITHIN_S)
+            docker("exec", container, "bash", "/bake/setup.sh", self._versions.kubernetes)
+            docker("exec", container, "bash", "/bake/bake.sh", "/bake/images.tar", within_s=BAKE_WITHIN_S)
+            # Without our label: every node created from the image would have it.
+            changes = [f"ENTRYPOINT {json.dumps(node.entrypoint)}", "CMD []", f'LABEL {LABEL}=""']
+            docker("commit", *(f"--change={change}" for change in changes), container, tag, within_s=BAKE_WITHIN_S)
+        finally:
+            docker("rm", "--force", "--volumes", container)
 
     @contextlib.contextmanager
     def _work(self) -> Iterator[Path]:
@@ -261,7 +291,7 @@ class ImageProvider:
 
     def _load(self, oci: OciImage, tag: str, work: Path) -> None:
         write_archive(work / "load.tar", [replace(oci, names=(tag,))], architecture())
-        self._engine.run("load", "--quiet", "--input", work / "load.tar", within_s=600)
+        self._docker("load", "--quiet", "--input", work / "load.tar", within_s=600)
 
     def _pull(self, wanted: Sequence[Image]) -> dict[str, str]:
         """Every image that could be pulled, by name, with our tag of it."""
@@ -315,9 +345,10 @@ class ImageProvider:
         return None
 
     def _take_out(self, tag: str, inside: str, to: Path) -> None:
-        container = self._engine.run("create", "--label", "drillproof=images", tag, "none")
-        try:
-            self._engine.run("cp", "--follow-link", f"{container}:{inside}", to)
-        finally:
-            self._engine.run("rm", "--force", container)
+        with self._docker.container_of(tag) as container:
+            self._docker("cp", "--follow-link", f"{container}:{inside}", to)
         run([to, "--help"], within_s=30)  # it must run on this machine
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

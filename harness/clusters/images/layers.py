@@ -15,6 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from harness.clusters.images.versions import Image
+from harness.core.errors import Misconfigured
+from harness.core.json import items
 from harness.core.model import Json
 from harness.core.process import spawn
 
@@ -181,3 +184,22 @@ def write_archive(path: Path, entries: Iterable[OciImage], architecture: str) ->
         member = tarfile.TarInfo("manifest.json")
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
+
+
+def check_programs(image: Image, oci: OciImage) -> None:
+    """Misconfigured unless the image has every program that our manifests need."""
+    env = dict(entry.split("=", 1) for entry in map(str, items(oci.config, "Env")))
+    folders = env.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":")
+    found = {name for layer in oci.layers for name in _programs_of(layer.path)}
+    for program in image.programs:
+        places = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in folders]
+        if not any(_merged(place) in found for place in places):
+            raise Misconfigured(
+                f"the image {image.ref} has no {program}, which drillproof's manifests need (images.{image.name} "
+                f"in versions.toml); pin a tag that has it, or use --images build"
+            )
+
+
+def _programs_of(layer: Path) -> set[str]:
+    with tarfile.open(layer) as tar:
+        return {_merged(member.name) for member in tar if not member.isdir()}

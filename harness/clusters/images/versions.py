@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_type_hints
 
 from harness.core.errors import Misconfigured
 from harness.core.toml import Keys
@@ -16,7 +16,7 @@ FORMAT = 1
 
 Texts = tuple[str, ...]
 Table = Mapping[str, str]
-Value = TypeVar("Value")
+Numbers = Mapping[str, int]
 
 _MAVEN = {"maven", "sha256", "from", "run", "to", "owner"}
 """A layer's archive from Maven: its coordinates, its hash, the folder in it, the command that runs there once, the
@@ -47,7 +47,7 @@ class LayerRecipe:
     programs: Table = field(default_factory=dict)  # path -> program
     directories: Table = field(default_factory=dict)  # path -> owner:mode
     links: Table = field(default_factory=dict)  # path -> target
-    accounts: Mapping[str, int] = field(default_factory=dict)  # name -> user and group id
+    accounts: Numbers = field(default_factory=dict)  # name -> user and group id
     applets: Texts = ()  # names under which busybox is called
     certificates: bool = False  # bundle the certificate authorities among the packages
     module: Table = field(default_factory=dict)  # of Go: go, path, from, executable; of Maven: `_MAVEN`
@@ -86,94 +86,44 @@ class Versions:
         return next(build for build in self.go.values() if program in build.programs)
 
 
+Entry = TypeVar("Entry", GoBuild, LayerRecipe, Image)
+
+
 def load(path: Path) -> Versions:
     """Read the file of pins. Misconfigured, naming file and key (line, where it is no TOML), if it is wrong."""
     top = Keys.of(path)
     if top.take("format", int) != FORMAT:
         top.fail(f"key `format` must be {FORMAT}, which is what this version of drillproof reads")
-    versions = Versions(
-        _table(top, "kubernetes")["version"],
-        _section(path, top, "go", _go),
-        _section(path, top, "layers", _layer),
-        _section(path, top, "images", _image),
-        _section(path, top, "extras", _image),
-    )
+    kubernetes = top.table("kubernetes", str)["version"]
+    go, layers = _section(path, top, "go", GoBuild), _section(path, top, "layers", LayerRecipe)
+    images, extras = _section(path, top, "images", Image), _section(path, top, "extras", Image)
     top.done()
+    versions = Versions(kubernetes, go, layers, images, extras)
     _check(versions, path)
     return versions
 
 
-def _go(name: str, keys: Keys) -> GoBuild:
-    return GoBuild(
-        name, keys.take("module", str), _table(keys, "pins"), _table(keys, "programs"), set=_table(keys, "set", {})
-    )
-
-
-def _layer(name: str, keys: Keys) -> LayerRecipe:
-    return LayerRecipe(
-        name,
-        suite=keys.take("suite", str, ""),
-        packages=_texts(keys, "packages"),
-        dependencies=keys.take("dependencies", bool, default=False),
-        without=_texts(keys, "without"),
-        exclude=_texts(keys, "exclude"),
-        programs=_table(keys, "programs", {}),
-        directories=_table(keys, "directories", {}),
-        links=_table(keys, "links", {}),
-        accounts=_accounts(keys),
-        applets=_texts(keys, "applets"),
-        certificates=keys.take("certificates", bool, default=False),
-        module=_table(keys, "module", {}),
-    )
-
-
-def _image(name: str, keys: Keys) -> Image:
-    return Image(
-        name,
-        keys.take("ref", str),
-        keys.strings("layers"),
-        also=_texts(keys, "also"),
-        entrypoint=_texts(keys, "entrypoint"),
-        command=_texts(keys, "command"),
-        env=_table(keys, "env", {}),
-        labels=_table(keys, "labels", {}),
-        stop_signal=keys.take("stop_signal", str, ""),
-        programs=_texts(keys, "programs"),
-        node=keys.take("node", bool, default=False),
-        control_plane=keys.take("control_plane", bool, default=False),
-    )
-
-
-def _section(path: Path, top: Keys, name: str, read: Callable[[str, Keys], Value]) -> Mapping[str, Value]:
-    made = {}
+def _section(path: Path, top: Keys, name: str, kind: type[Entry]) -> Mapping[str, Entry]:
+    """The tables of a section, each as a `kind`, whose fields name the keys with their types and defaults."""
+    types = get_type_hints(kind)
+    read = {}
     for entry, raw in top.take(name, dict).items():
         keys = Keys(f"{path}: {name}.{entry}", raw)
-        made[entry] = read(entry, keys)
+        values = {each.name: _value(keys, each, types[each.name]) for each in fields(kind) if each.name != "name"}
+        read[entry] = kind(entry, **values)  # type: ignore[arg-type] # each was read as its field's type
         keys.done()
-    return made
+    return read
 
 
-def _texts(keys: Keys, key: str) -> Texts:
-    values = keys.take(key, list, [])
-    if not all(isinstance(value, str) for value in values):
-        keys.fail(f"key `{key}` must be a list of strings")
-    return tuple(values)
-
-
-def _table(keys: Keys, key: str, default: dict[str, str] | None = None) -> Table:
-    table = keys.take(key, dict, default)
-    for name, value in table.items():
-        if not isinstance(value, str):
-            keys.fail(f"key `{key}.{name}` must be a string, not {value!r}")
-    return table
-
-
-def _accounts(keys: Keys) -> Mapping[str, int]:
-    table = keys.take("accounts", dict, {})
-    for name, value in table.items():
-        if type(value) is not int:
-            keys.fail(f"key `accounts.{name}` must be a number, not {value!r}")
-    return table
+def _value(keys: Keys, key: Field[object], kind: object) -> object:
+    required = key.default is MISSING and key.default_factory is MISSING
+    if kind == Texts:
+        return keys.strings(key.name, None if required else [])
+    if kind in (Table, Numbers):
+        return keys.table(key.name, str if kind == Table else int, None if required else {})
+    if kind is bool:
+        return keys.take(key.name, bool, default=False)
+    return keys.take(key.name, str, None if required else "")
 
 
 def _check(versions: Versions, path: Path) -> None:
