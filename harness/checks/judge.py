@@ -53,19 +53,29 @@ def _why(error: HarnessError) -> tuple[Reason, tuple[str, ...]]:
     return Reason.EvidenceUnreadable, ()
 
 
-def recheck(path: Path) -> Path:
-    """Judge the run directory `path` and write its findings.json; return that file's path."""
-    write_json(path / "findings.json", _document(Run(path)))
-    return path / "findings.json"
+def recheck(path: Path, *, require_current: bool = False) -> Path:
+    """Judge the run directory `path` and write its findings.json; return that file's path.
+
+    With `require_current`: HarnessError, and nothing is written, if the file disagrees with this evaluation.
+    """
+    file, document = path / "findings.json", _document(Run(path))
+    if require_current and not _agrees(read_json(file), document):
+        raise HarnessError(
+            f"{file} differs from a re-evaluation: it was edited, or an older version wrote it; "
+            f"`drillproof recheck {path.name}` evaluates the run again"
+        )
+    write_json(file, document)
+    return file
 
 
 def is_current(path: Path) -> bool:
-    """Whether the findings.json of a run directory agrees with a re-evaluation. Unreadable if there is none.
+    """Whether the findings.json of a run directory agrees with a re-evaluation. Unreadable if there is none."""
+    return _agrees(read_json(path / "findings.json"), _document(Run(path)))
 
-    Sentences are not compared: they may change with any release.
-    """
-    written = read_json(path / "findings.json")
-    now: Mapping[str, Json] = json.loads(json.dumps(_document(Run(path))))
+
+def _agrees(written: Mapping[str, Json], document: Json) -> bool:
+    """Whether they say the same. Sentences are not compared: they may change with any release."""
+    now: Mapping[str, Json] = json.loads(json.dumps(document))
     if written.get("schema") != BEFORE_REASONS:
         return _outline(written, _ABOUT) == _outline(now, _ABOUT)
     # Its release lacked these checks. What they say can take PASS away, and the verdicts are compared.

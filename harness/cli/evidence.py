@@ -65,11 +65,11 @@ def report(
     from harness.core import choices
     from harness.evidence import run_directory
     from harness.reports import controls, csv_export, markdown, oscal
-    from harness.workflows.runner import show
+    from harness.workflows.runner import finish
 
     pages = {"markdown": markdown.render, "csv": csv_export.render, "controls": controls.render, "oscal": oscal.render}
     choices.choose("format", form, FORMATS)
-    story = show(run_directory.find(evidence.runs, run), evidence.key)
+    story = finish(run_directory.find(evidence.runs, run), evidence.key, require_current=True)
     if form == "controls" and as_json:
         output.document(controls.document(story))
     elif form in pages:

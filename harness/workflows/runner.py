@@ -80,27 +80,15 @@ def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> Ru
     return story
 
 
-def finish(run: Path, key: Path | None = None) -> RunView:
+def finish(run: Path, key: Path | None = None, *, require_current: bool = False) -> RunView:
     """Judge and render a run directory again, and sign the verdict if its evidence is signed.
 
-    `key` is a private key; the user's own if None. HarnessError if the directory is not writable.
+    `key` is a private key; the user's own if None. HarnessError if the directory is not writable, and with
+    `require_current` if its findings.json disagrees with a re-evaluation of its evidence.
     """
     with _written(run):
-        judge.recheck(run)
+        judge.recheck(run, require_current=require_current)
         return _concluded(run, _signer(run, key))
-
-
-def show(run: Path, key: Path | None = None) -> RunView:
-    """Render a run directory again, and sign that as `finish` does.
-
-    HarnessError if its findings.json disagrees with a re-evaluation of its evidence.
-    """
-    if not judge.is_current(run):
-        raise HarnessError(
-            f"{run}/findings.json differs from a re-evaluation: it was edited, or an older version wrote it; "
-            f"`drillproof recheck {run.name}` evaluates the run again"
-        )
-    return finish(run, key)
 
 
 def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:

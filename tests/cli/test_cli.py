@@ -55,7 +55,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Options]:
             (tmp_path / "fixtures" / store / folder / "kustomization.yaml").touch()
     monkeypatch.setattr(resources, "scenarios", lambda: tmp_path / "scenarios")
     monkeypatch.setattr(resources, "fixtures", lambda: tmp_path / "fixtures")
-    monkeypatch.setattr(judge, "recheck", lambda run: run / "findings.json")  # the sample's findings stand
+    monkeypatch.setattr(judge, "recheck", lambda run, **_: run / "findings.json")  # the sample's findings stand
     monkeypatch.setattr(judge, "is_current", lambda _run: True)  # as above
     monkeypatch.chdir(tmp_path)
     keys.signer()  # or the first drill would tell that it makes one

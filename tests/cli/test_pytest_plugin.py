@@ -61,7 +61,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     monkeypatch.setitem(sys.modules, "harness.workflows.drill.assembly", stand_in)
     monkeypatch.setattr("harness.workflows.drill.assembly", stand_in, raising=False)
     monkeypatch.setattr(resources, "fixtures", lambda: project.path / "fixtures")
-    monkeypatch.setattr(judge, "recheck", lambda run: run / "findings.json")  # the sample's findings stand
+    monkeypatch.setattr(judge, "recheck", lambda run, **_: run / "findings.json")  # the sample's findings stand
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     return project
 

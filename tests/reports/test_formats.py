@@ -202,8 +202,7 @@ def test_no_text_is_a_formula(tmp_path: Path) -> None:
 @pytest.fixture
 def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run whose findings are what the judge says, since it is told so."""
-    monkeypatch.setattr("harness.checks.judge.is_current", lambda _run: True)
-    monkeypatch.setattr("harness.checks.judge.recheck", lambda run: run / "findings.json")  # as above
+    monkeypatch.setattr("harness.checks.judge.recheck", lambda run, **_: run / "findings.json")
     return sample_runs.failed(tmp_path / "runs" / "run")
 
 

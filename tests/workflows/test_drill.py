@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from memory import Memory
 
+from harness.checks import judge
 from harness.cli import app as cli
 from harness.core import wait
 from harness.core.errors import Misconfigured
-from harness.core.model import Json, Objectives
+from harness.core.model import Finding, Json, Objectives
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemberState, MemoryLoss, MemoryStore, World
 from harness.workflows.drill.scenario import Scenario
@@ -164,3 +165,17 @@ def test_findings_that_somebody_edited_are_not_reported(memory: Memory, capsys: 
     file.write_text(file.read_text().replace('"fail"', '"pass"'))
     assert cli.main(["report", str(memory.path)]) == 2
     assert "drillproof recheck" in capsys.readouterr().err
+
+
+def test_a_report_judges_the_run_once(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.drill()
+    judged: list[Run] = []
+    judge_run = judge.judge
+
+    def counted(run: Run) -> tuple[Finding, ...]:
+        judged.append(run)
+        return judge_run(run)
+
+    monkeypatch.setattr(judge, "judge", counted)
+    assert cli.main(["report", str(memory.path)]) == 0
+    assert [run.path for run in judged] == [memory.path]
