@@ -1,4 +1,4 @@
-"""Generates the values of one column of known data: one class for each `kind` of a dataset.toml.
+"""The kinds of columns of known data: each function of `KINDS` reads the keys of one kind, and gives its column.
 
 Values are a pure function of the column's seeded random and the row number. Columns are generated in chunks: choosing a
 thousand values at once makes pure Python fast enough.
@@ -6,12 +6,12 @@ thousand values at once makes pure Python fast enough.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
 
+from harness.core.toml import Keys
 from harness.workloads.dataset.seeded_random import Permutation, SeededRandom
 
 LONGEST = 200_000
@@ -21,250 +21,283 @@ _FRACTION_BITS = 20
 _FRACTION = (1 << _FRACTION_BITS) - 1
 
 
-class Column(Protocol):
+@dataclass(frozen=True)
+class Column:
     """Generates the values of a column."""
 
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
-        """The values of the rows `first` to `first + count - 1`; `random` belongs to this chunk."""
-
-
-class Key(Column, Protocol):
-    """A column whose value depends on the row number alone, so that other tables can refer to it."""
-
-    def at(self, row: int) -> object:
-        """The value of row `row`, counted from 0."""
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # `at` needs none
-        return [self.at(row) for row in range(first, first + count)]
+    make: Callable[[SeededRandom, range], Sequence[object]]  # the values of these rows; the random is of this chunk
+    at: Callable[[int], object] | None = None  # of a key, which other tables can refer to: the value of one row, from 0
+    widest: int = 32  # about how many bytes its largest value has
+    empty: object = None  # the value without characters or bytes, if the kind has one
 
 
 @dataclass(frozen=True)
-class Serial:
+class Words:
+    """What text, names and addresses are made of."""
+
+    world: str
+    ascii: str
+    names: tuple[str, ...]
+    locals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table (or key prefix) of one store, at one size."""
+
+    name: str
+    rows: int
+    chunk_rows: int
+    columns: Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a column stands while it is read."""
+
+    random: SeededRandom
+    words: Words
+    above: Mapping[str, Table]
+    table: str
+    rows: int
+    siblings: Mapping[str, Column]
+
+
+def sometimes(column: Column, value: object, ratio: float) -> Column:
+    """A column's values, with `value` (NULL or '') in their place in `ratio` of the rows."""
+    limit = int(ratio * 65536)
+
+    def make(random: SeededRandom, rows: range) -> Sequence[object]:
+        chance = random.named(f"sometimes {value!r}").words(len(rows))
+        values = column.make(random, rows)
+        return [value if word & 0xFFFF < limit else other for word, other in zip(chance, values, strict=True)]
+
+    return replace(column, make=make, at=None)
+
+
+def _key(at: Callable[[int], object]) -> Column:
+    """Values that depend on the row number alone."""
+    return Column(lambda _, rows: list(map(at, rows)), at)
+
+
+def _by_chance(values: Callable[[Sequence[int]], Sequence[object]]) -> Column:
+    """Values that depend on one random word each."""
+    return Column(lambda random, rows: values(random.words(len(rows))))
+
+
+def _any_of(of: tuple[object, ...]) -> Column:
+    """A random choice; a choice that occurs twice is twice as likely."""
+    return _by_chance(lambda words: [of[word % len(of)] for word in words])
+
+
+def _serial(keys: Keys, _: Place) -> Column:
     """start, start + step, ..."""
-
-    start: int
-    step: int
-
-    def at(self, row: int) -> int:
-        return self.start + row * self.step
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002 # nothing left to chance
-        return range(self.at(first), self.at(first + count), self.step)
+    start, step = keys.take("start", int, 1), keys.take("step", int, 1)
+    if step < 1:
+        keys.fail("key `step` must be at least 1")
+    return _key(lambda row: start + row * step)
 
 
-@dataclass(frozen=True)
-class Uuid(Key):
+def _uuid(keys: Keys, place: Place) -> Column:
     """UUIDs of version 7: unique, and increasing with the row number, which makes bulk loads fast."""
+    permutation = Permutation(place.random)
+    binary = keys.one_of("as", ("text", "bytes")) == "bytes"
 
-    permutation: Permutation
-    binary: bool
-
-    def at(self, row: int) -> str | bytes:
-        chance = self.permutation(row)
+    def at(row: int) -> str | bytes:
+        chance = permutation(row)
         time = 1_600_000_000_000 + 977 * row
         value = f"{time:012x}7{chance & 0xFFF:03x}{8 | chance >> 62:x}{chance & (1 << 60) - 1:015x}"
-        if self.binary:
+        if binary:
             return bytes.fromhex(value)
         return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
 
+    return _key(at)
 
-@dataclass(frozen=True)
-class Label(Key):
+
+def _label(keys: Keys, place: Place) -> Column:
     """A name made of {n} (from 1 up), {high} and {low} (n in words of 16 bits), {hex} (unique) and {of} (in turn)."""
+    permutation = Permutation(place.random)
+    label, of = keys.take("format", str), keys.strings("of", [""])
 
-    permutation: Permutation
-    format: str
-    of: tuple[str, ...]
-
-    def at(self, row: int) -> str:
+    def at(row: int) -> str:
         n = row + 1
-        return self.format.format(
-            n=n, high=n >> 16, low=n & 0xFFFF, hex=f"{self.permutation(row):016x}", of=self.of[row % len(self.of)]
-        )
+        return label.format(n=n, high=n >> 16, low=n & 0xFFFF, hex=f"{permutation(row):016x}", of=of[row % len(of)])
+
+    try:
+        at(0)
+    except (KeyError, IndexError, ValueError) as error:
+        keys.fail(f"key `format` takes {{n}}, {{high}}, {{low}}, {{hex}} and {{of}} only: {error}")
+    return _key(at)
 
 
-@dataclass(frozen=True)
-class AnyOf:
-    """A random choice; a choice that occurs twice is twice as likely."""
-
-    of: tuple[object, ...]
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
-        of, size = self.of, len(self.of)
-        return [of[word % size] for word in random.words(count)]
+def _choice(keys: Keys, _: Place) -> Column:
+    of = tuple(keys.take("of", list))
+    if not of:
+        keys.fail("key `of` is empty")
+    if keys.one_of("pick", ("any", "turn")) == "turn":
+        return _key(lambda row: of[row % len(of)])
+    return _any_of(of)
 
 
-@dataclass(frozen=True)
-class InTurn(Key):
-    """The choices in turn."""
-
-    of: tuple[object, ...]
-
-    def at(self, row: int) -> object:
-        return self.of[row % len(self.of)]
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A key of another table's rows.
+def _ref(keys: Keys, place: Place) -> Column:
+    """A key of another table's rows, or of an earlier row of the same table: then every `roots`-th row has no parent.
 
     `any`: random. `turn`: in turn. `block`: the children are spread evenly in the order of their parents. Two columns,
     one `block` and one `turn`, give pairs that never repeat, if a block is not longer than a turn.
     """
-
-    to: Key
-    parents: int
-    children: int
-    pick: str
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
-        at, parents = self.to.at, self.parents
-        rows = range(first, first + count)
-        if self.pick == "turn":
-            return [at(row % parents) for row in rows]
-        if self.pick == "block":
-            return [at(row * parents // self.children) for row in rows]
-        return [at(word % parents) for word in random.words(count)]
-
-
-@dataclass(frozen=True)
-class RefEarlier:
-    """A key of an earlier row of the same table: a forest; every `roots`-th row has no parent."""
-
-    to: Key
-    roots: int
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
-        rows = range(first, first + count)
-        return [
-            None if row % self.roots == 0 else self.to.at(word % row)
-            for row, word in zip(rows, random.words(count), strict=True)
-        ]
+    table, _, column = keys.take("to", str).rpartition(".")
+    own = table == place.table
+    parents = place.rows if own else place.above[table].rows if table in place.above else 0
+    of = place.siblings if own else place.above[table].columns if parents else {}
+    if column not in of:
+        keys.fail(f"key `to`: there is no column `{table}.{column}` above this one")
+    at = of[column].at
+    if at is None:
+        keys.fail(f"key `to`: `{table}.{column}` is not a key: only serial, uuid, label and choice in turn can be")
+    if own:
+        roots = keys.take("roots", int)
+        if roots < 1:
+            keys.fail("key `roots` must be at least 1")
+        return Column(
+            lambda random, rows: [
+                None if row % roots == 0 else at(word % row)
+                for row, word in zip(rows, random.words(len(rows)), strict=True)
+            ]
+        )
+    pick = keys.one_of("pick", ("any", "turn", "block"))
+    if pick == "turn":
+        return Column(lambda _, rows: [at(row % parents) for row in rows])
+    if pick == "block":
+        return Column(lambda _, rows: [at(row * parents // place.rows) for row in rows])
+    return _by_chance(lambda words: [at(word % parents) for word in words])
 
 
-@dataclass(frozen=True)
-class Email:
+def _email(_: Keys, place: Place) -> Column:
     """Addresses that never repeat."""
+    of = place.words.locals
 
-    locals: tuple[str, ...]
+    def make(random: SeededRandom, rows: range) -> Sequence[object]:
+        words = random.words(len(rows))
+        return [f"{of[word % len(of)]}.{row + 1}@example.org" for row, word in zip(rows, words, strict=True)]
 
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
-        of, size = self.locals, len(self.locals)
-        rows = range(first + 1, first + count + 1)
-        return [f"{of[word % size]}.{row}@example.org" for row, word in zip(rows, random.words(count), strict=True)]
+    return Column(make)
 
 
-@dataclass(frozen=True)
-class Text:
-    """Pieces of `pool`; mostly short. The first two rows have the least and the most characters."""
+def _text(keys: Keys, place: Place) -> Column:
+    """Pieces of the words; mostly short. The first two rows have the least and the most characters."""
+    low, high = keys.span(0, 255, least=0, most=LONGEST)
+    pool = place.words.ascii if keys.one_of("alphabet", ("world", "ascii")) == "ascii" else place.words.world
+    starts = len(pool) - high
 
-    pool: str
-    min: int
-    max: int
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
-        pool, starts = self.pool, len(self.pool) - self.max
-        words = random.words(count)
-        sizes = _lengths(words, self.min, self.max, first)
+    def make(random: SeededRandom, rows: range) -> Sequence[object]:
+        words = random.words(len(rows))
+        sizes = _lengths(words, low, high, rows)
         return [
             pool[(start := (word >> _FRACTION_BITS) % starts) : start + size]
             for word, size in zip(words, sizes, strict=True)
         ]
 
+    return Column(make, widest=high, empty="")
 
-@dataclass(frozen=True)
-class Bytes:
+
+def _bytes(keys: Keys, _: Place) -> Column:
     """Bytes that do not compress; mostly short. The first two rows have the least and the most."""
+    low, high = keys.span(0, 255, least=0, most=LONGEST)
 
-    min: int
-    max: int
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
-        sizes = _lengths(random.words(count), self.min, self.max, first)
+    def make(random: SeededRandom, rows: range) -> Sequence[object]:
+        sizes = _lengths(random.words(len(rows)), low, high, rows)
         pool, end = random.named("bytes").bytes(sum(sizes)), 0
         return [pool[end : (end := end + size)] for size in sizes]
 
-
-@dataclass(frozen=True)
-class Integer:
-    """min to max, both included."""
-
-    min: int
-    max: int
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
-        low, span = self.min, self.max - self.min + 1
-        return [low + word % span for word in random.words(count)]
+    return Column(make, widest=high, empty=b"")
 
 
-@dataclass(frozen=True)
-class Decimals:
-    """DECIMAL(precision, scale), both signs."""
-
-    precision: int
-    scale: int
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
-        most = 10**self.precision - 1
-        span = 2 * most + 1
-        return [Decimal(word % span - most).scaleb(-self.scale) for word in random.words(count)]
-
-
-@dataclass(frozen=True)
-class Float:
-    """Binary fractions of both signs, so that no decimal notation rounds them."""
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
-        return [((word >> 24) - (1 << 39)) / 1024 for word in random.words(count)]
-
-
-@dataclass(frozen=True)
-class Date:
-    """Days from 1 January of a year to 31 December of another."""
-
-    first_year: int
-    last_year: int
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
-        start = date(self.first_year, 1, 1).toordinal()
-        days = date(self.last_year, 12, 31).toordinal() - start + 1
-        return [date.fromordinal(start + word % days) for word in random.words(count)]
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Points in time with microseconds; with `zone`, aware ones in UTC."""
-
-    first_year: int
-    last_year: int
-    zone: bool
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:  # noqa: ARG002
-        start = datetime(self.first_year, 1, 1, tzinfo=UTC if self.zone else None)
-        span = (datetime(self.last_year + 1, 1, 1, tzinfo=start.tzinfo) - start) // timedelta(microseconds=1)
-        return [start + timedelta(microseconds=word % span) for word in random.words(count)]
-
-
-@dataclass(frozen=True)
-class Sometimes:
-    """Another column's values, with `value` (NULL or '') in its place in `ratio` of the rows."""
-
-    column: Column
-    value: object
-    ratio: float
-
-    def make(self, random: SeededRandom, first: int, count: int) -> Sequence[object]:
-        limit = int(self.ratio * 65536)
-        values = self.column.make(random, first, count)
-        chance = random.named(f"sometimes {self.value!r}").words(count)
-        other = self.value
-        return [other if word & 0xFFFF < limit else value for word, value in zip(chance, values, strict=True)]
-
-
-def _lengths(words: Sequence[int], low: int, high: int, first: int) -> list[int]:
+def _lengths(words: Sequence[int], low: int, high: int, rows: range) -> list[int]:
     """A length for each word: cubed chance, so the mean lies at a quarter of the way from `low` to `high`."""
     span = high - low + 1
     sizes = [low + ((part := word & _FRACTION) * part * part * span >> 3 * _FRACTION_BITS) for word in words]
-    if first == 0:
+    if rows.start == 0:
         sizes[:2] = (low, high)[: len(sizes)]
     return sizes
+
+
+def _integer(keys: Keys, _: Place) -> Column:
+    """From `min` to `max`, both included."""
+    low, high = keys.span(0, 1 << 31, least=-(1 << 63), most=(1 << 63) - 1)
+    span = high - low + 1
+    return _by_chance(lambda words: [low + word % span for word in words])
+
+
+def _decimal(keys: Keys, _: Place) -> Column:
+    """DECIMAL(precision, scale), both signs."""
+    precision, scale = keys.take("precision", int), keys.take("scale", int)
+    if not 0 <= scale <= precision <= 18 or precision == 0:  # noqa: PLR2004 # what 64 bits of chance fill
+        keys.fail("keys `precision` and `scale`: 1 to 18 digits, and no more of them after the point")
+    most = 10**precision - 1
+    span = 2 * most + 1
+    return _by_chance(lambda words: [Decimal(word % span - most).scaleb(-scale) for word in words])
+
+
+def _float(_: Keys, __: Place) -> Column:
+    """Binary fractions of both signs, so that no decimal notation rounds them."""
+    return _by_chance(lambda words: [((word >> 24) - (1 << 39)) / 1024 for word in words])
+
+
+def _date(keys: Keys, _: Place) -> Column:
+    """Days from 1 January of a year to 31 December of another."""
+    first, last = (day.toordinal() for day in _years(keys))
+    return _by_chance(lambda words: [date.fromordinal(first + word % (last - first)) for word in words])
+
+
+def _datetime(keys: Keys, _: Place) -> Column:
+    """Points in time with microseconds; with `zone`, aware ones in UTC."""
+    first, last = _years(keys)
+    start = datetime(first.year, 1, 1, tzinfo=UTC if keys.take("zone", bool, False) else None)
+    span = (last - first) // timedelta(microseconds=1)
+    return _by_chance(lambda words: [start + timedelta(microseconds=word % span) for word in words])
+
+
+def _years(keys: Keys) -> tuple[date, date]:
+    """The first day of `from`, and the day after the last one of `to`."""
+    first, last = keys.take("from", int, 2019), keys.take("to", int, 2025)
+    if not 1 <= first <= last <= 9998:  # noqa: PLR2004 # the last year whose end can be written
+        keys.fail(f"keys `from` and `to`: {first} to {last} are no years in order")
+    return date(first, 1, 1), date(last + 1, 1, 1)
+
+
+def _json(_: Keys, place: Place) -> Column:
+    """JSON of every type: nested, empty, unicode, numbers that must not be rounded."""
+    names, pool = place.words.names, place.words.world
+    documents = (
+        {
+            "id": word,
+            "name": names[word % len(names)],
+            "note": pool[(start := word % (len(pool) - 400)) : start + word % 400],
+            "score": (word % 4096) / 64,
+            "enabled": word % 2 == 0,
+            "scopes": ["openid", "email", "profile", "org.cilogon.userinfo"][: word % 5],
+            "client": {"ip": f"198.51.100.{word % 256}", "port": None, "tags": [], "attempts": word % 7 - 3},
+        }
+        for word in place.random.words(64)
+    )
+    return _any_of(({}, *documents))
+
+
+KINDS: Mapping[str, Callable[[Keys, Place], Column]] = {
+    "bytes": _bytes,
+    "choice": _choice,
+    "date": _date,
+    "datetime": _datetime,
+    "decimal": _decimal,
+    "email": _email,
+    "float": _float,
+    "integer": _integer,
+    "json": _json,
+    "label": _label,
+    "name": lambda _, place: _any_of(place.words.names),
+    "ref": _ref,
+    "serial": _serial,
+    "text": _text,
+    "uuid": _uuid,
+}
+"""By the `kind` of a column in a dataset.toml."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from harness.core import resources
 from harness.core.errors import Misconfigured
-from harness.workloads.dataset.schema import SIZES, Table, read, read_words
+from harness.workloads.dataset.columns import Table
+from harness.workloads.dataset.schema import SIZES, read, read_words
 from harness.workloads.dataset.seeded_random import SeededRandom
 
 _SAMPLE_ROWS = 256
@@ -60,8 +61,8 @@ class KnownData:
         random = SeededRandom(f"{self.seed}").named(store).named(table.name)
         columns = [(random.named(name), column) for name, column in table.columns.items()]
         for first in range(0, table.rows, table.chunk_rows):
-            count = min(table.chunk_rows, table.rows - first)
-            yield zip(*(column.make(chance.named(first), first, count) for chance, column in columns), strict=True)
+            rows = range(first, min(first + table.chunk_rows, table.rows))
+            yield zip(*(column.make(chance.named(first), rows) for chance, column in columns), strict=True)
 
     def _mean_bytes(self, store: str, table: Table) -> int:
         """The bytes of as many rows as `_SAMPLE_ROWS`."""
