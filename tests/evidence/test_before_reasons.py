@@ -15,8 +15,9 @@ from memory import Memory
 
 from harness.checks import judge
 from harness.core import resources
+from harness.core.json import mapping
 from harness.core.model import Event, Json
-from harness.core.reason import Reason
+from harness.core.reason import Reason, from_name
 from harness.evidence import before_reasons, journal
 from harness.evidence.ledger import fingerprint
 from harness.evidence.run_directory import Run, read_json, write_json
@@ -48,6 +49,15 @@ def test_what_was_expected_is_what_is_expected_today(name: str) -> None:
 def test_what_no_scenario_ever_said_is_refused(wrong: dict[str, Json]) -> None:
     with pytest.raises(ValueError, match="no scenario"):
         before_reasons.expected({**SAID, **wrong})
+
+
+def test_the_tables_name_known_reasons() -> None:
+    tables = before_reasons._tables()
+    for check, sayings in mapping(tables, "sayings").items():
+        for saying in mapping(sayings):
+            one = before_reasons.expected({"check": check, "saying": saying, "store": ""})
+            assert one.reasons
+    assert all(map(from_name, mapping(tables, "sentences").values()))
 
 
 def aged(run: Path, noticed_by: list[dict[str, Any]]) -> None:
