@@ -69,7 +69,7 @@ def back_up(cluster: KindCluster, supplied: LocalEnvironment, megabytes: int, pr
     image = supplied.versions.images["postgres"].ref
     manifests = file.read_text(encoding="utf-8").replace("@IMAGE@", image).replace("@PASSWORD@", secrets.token_hex(12))
     script = (resources.fixtures() / "prove" / "postgres.sh").read_text(encoding="utf-8")
-    engine = VeleroEngine(cluster, lambda: cluster.store, supplied.release)
+    engine = VeleroEngine(cluster.kubectl, lambda: cluster.store, supplied.release)
     engine.install()
     cluster.kubectl("apply", "-f", "-", stdin=manifests)
     configmap = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "drillproof", "namespace": NAME}}

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -77,35 +77,30 @@ _RECORDS = (
 _OF_BACKUPS = tuple(kind for kind in _RECORDS if kind != "backupstoragelocations")
 
 
-class Reached(Protocol):
-    """As much of a cluster as Velero is asked by."""
-
-    @property
-    def kubectl(self) -> RunsKubectl: ...
-
-
 class VeleroEngine:
     """Velero and its node agents. Implements `harness.core.ports.BackupEngine`."""
 
     def __init__(
         self,
-        cluster: Reached,
+        kubectl: RunsKubectl,
         store: Callable[[], ObjectStore],
         release: Release,
         *,
         uploader: str = "restic",
         namespace: str = NAMESPACE,
+        with_namespace: bool = False,
     ) -> None:
         """`store` gives the object store when the cluster is up; `uploader` is restic or kopia.
 
-        `namespace` is Velero's own.
+        `namespace` is Velero's own. `with_namespace`: reports name pods as `NAMESPACE/POD`.
         """
         self.name = f"velero-{uploader}"
-        self._cluster = cluster
+        self._kubectl = kubectl
         self._store = store
         self._release = release
         self._uploader = uploader
         self._namespace = namespace
+        self._with_namespace = with_namespace
         self._here = f"--namespace={namespace}"
         self._namespaces: Mapping[str, str] = {}
         self._storage_classes: Mapping[str, str] = {}
@@ -119,16 +114,16 @@ class VeleroEngine:
         if self._uploader == kopia_check.UPLOADER:
             with contextlib.suppress(Misconfigured):  # reported where it is needed; everything else can be judged
                 self._release.kopia_check()  # built now, and not while a backup is timed
-        velero_install.install(self._cluster.kubectl, self._store(), self._release, self._uploader)
+        velero_install.install(self._kubectl, self._store(), self._release, self._uploader)
         if self._storage_classes:
-            velero_install.map_storage_classes(self._cluster.kubectl, self._storage_classes)
+            velero_install.map_storage_classes(self._kubectl, self._storage_classes)
 
     def forget(self) -> None:
         """Empty the bucket, then remove Velero's records of what was in it. HarnessError if one cannot be removed."""
         self._empty()
         # The bucket first: Velero recreates its records from it.
         # A restore that does not end has a finalizer, and is never deleted.
-        self._cluster.kubectl("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", self._here)
+        self._kubectl("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", self._here)
 
     def _empty(self) -> None:
         store = self._store()
@@ -148,7 +143,7 @@ class VeleroEngine:
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """Every volume that a pod's annotation asks Velero to copy."""
-        pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
+        pods = objects(self._kubectl, "pods", f"--namespace={namespace}")
         return tuple(
             Protected(text(pod, "metadata", "labels", STORE_LABEL), name_of(pod), volume)
             for pod in pods
@@ -157,7 +152,7 @@ class VeleroEngine:
 
     def hooks(self, namespace: str) -> Mapping[str, int]:
         """How many of its two hooks each pod's annotations ask for, as Velero counts them in `status.hookStatus`."""
-        pods = objects(self._cluster.kubectl, "pods", f"--namespace={namespace}")
+        pods = objects(self._kubectl, "pods", f"--namespace={namespace}")
         asked = {name_of(pod): hook_count(pod) for pod in pods}
         return {pod: count for pod, count in asked.items() if count}
 
@@ -181,14 +176,14 @@ class VeleroEngine:
 
         Waits for the end of the old server: two at once called a volume Completed that was not restored yet.
         """
-        self._cluster.kubectl("delete", "pods", "--selector=deploy=velero", self._here, within_s=velero_install.READY_S)
+        self._kubectl("delete", "pods", "--selector=deploy=velero", self._here, within_s=velero_install.READY_S)
         self._until_known(backup)
 
     def _until_known(self, backup: str) -> None:
         address = ("backups.velero.io", self._here, f"--field-selector=metadata.name={backup}")
 
         def found() -> None:
-            if not objects(self._cluster.kubectl, *address):
+            if not objects(self._kubectl, *address):
                 raise NotYet("no such backup")
 
         # A new Velero syncs with its bucket once a minute.
@@ -248,11 +243,11 @@ class VeleroEngine:
     def _checked(self, copies: tuple[Object, ...]) -> CheckResult:
         if self._uploader == kopia_check.UPLOADER:
             program = self._release.kopia_check
-            return kopia_check.check(self._cluster.kubectl, program, self._store(), copies, self._namespace)
+            return kopia_check.check(self._kubectl, program, self._store(), copies, self._namespace)
         return velero_check.check(self._restic_check, {text(copy, "spec", "repoIdentifier") for copy in copies})
 
     def _restic_check(self, repository: str) -> str:
-        return velero_check.restic(self._cluster.kubectl, repository, *velero_check.CHECK)
+        return velero_check.restic(self._kubectl, repository, *velero_check.CHECK)
 
     def _objects(self, name: str) -> dict[str, int]:
         listed = dict(self._listed(f"backups/{name}/"))
@@ -271,7 +266,7 @@ class VeleroEngine:
         into.mkdir(parents=True, exist_ok=True)
         for kind in _RECORDS:
             with contextlib.suppress(HarnessError):
-                listing = self._cluster.kubectl("get", f"{kind}.velero.io", self._here, "-o", "yaml")
+                listing = self._kubectl("get", f"{kind}.velero.io", self._here, "-o", "yaml")
                 (into / f"{kind}.yaml").write_text(listing)
         with contextlib.suppress(HarnessError, BotoCoreError, ClientError):
             for folder in ("backups/", "restores/"):
@@ -283,11 +278,11 @@ class VeleroEngine:
     def _run(self, wanted: Object, within_s: float) -> Object:
         """Create a Backup or Restore and return it when its phase is one that stays."""
         kind, name = text(wanted, "kind"), name_of(wanted)
-        self._cluster.kubectl("create", "-f", "-", stdin=json.dumps(wanted))
+        self._kubectl("create", "-f", "-", stdin=json.dumps(wanted))
         address = (f"{kind.lower()}s.velero.io", self._here, f"--field-selector=metadata.name={name}")
 
         def ended() -> Object:
-            found = objects(self._cluster.kubectl, *address)
+            found = objects(self._kubectl, *address)
             phase = text(found[0] if found else {}, "status", "phase")
             if phase in RUNNING:
                 raise NotYet(f"phase {phase or 'not set'}")
@@ -314,12 +309,17 @@ class VeleroEngine:
 
     def _records(self, kind: str, label: str, name: str) -> tuple[VolumeCopy, ...]:
         found = objects(
-            self._cluster.kubectl,
+            self._kubectl,
             f"{kind}.velero.io",
             self._here,
             f"--selector=velero.io/{label}={name}",
         )
-        return tuple(sorted((volume_copy(record) for record in found), key=lambda copy: (copy.pod, copy.volume)))
+        return tuple(
+            sorted(
+                (volume_copy(each, with_namespace=self._with_namespace) for each in found),
+                key=lambda copy: (copy.pod, copy.volume),
+            )
+        )
 
     def _results(self, key: str) -> Iterator[str]:
         """The errors and warnings that Velero keeps in the bucket, errors first."""
@@ -373,10 +373,11 @@ class VeleroEngine:
         return end
 
 
-def volume_copy(record: Object) -> VolumeCopy:
-    """A PodVolumeBackup or PodVolumeRestore as the harness notes it."""
+def volume_copy(record: Object, *, with_namespace: bool = False) -> VolumeCopy:
+    """A PodVolumeBackup or PodVolumeRestore in reports."""
+    namespace = f"{text(record, 'spec', 'pod', 'namespace')}/" if with_namespace else ""
     return VolumeCopy(
-        pod=text(record, "spec", "pod", "name"),
+        pod=namespace + text(record, "spec", "pod", "name"),
         volume=text(record, "spec", "volume"),
         phase=text(record, "status", "phase"),
         bytes_done=integer(record, "status", "progress", "bytesDone"),

@@ -11,7 +11,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.object_store import LAYOUTS
@@ -20,7 +20,7 @@ from harness.core.choices import choose
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, text
 from harness.core.kubernetes import Object, address, claims_of, name_of, namespace_of
-from harness.core.model import DONE, Json, ToolReport, VolumeCopy
+from harness.core.model import DONE, Json, ToolReport
 
 NEWEST = "newest"
 """Stands for the backup that started last, whatever its result."""
@@ -137,11 +137,6 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
     )
 
 
-def namespaced_copy(record: Object) -> VolumeCopy:
-    """A PodVolumeBackup or PodVolumeRestore; its pod with the namespace, since a backup may have many."""
-    return replace(volume_copy(record), pod=f"{text(record, 'spec', 'pod', 'namespace')}/{volume_copy(record).pod}")
-
-
 def _chosen(source: BucketReader, listing: Listing, name: str, schedule: str) -> tuple[Object, tuple[str, ...]]:
     """The backup that is meant, and the schedules of which that says nothing."""
     found = [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
@@ -213,7 +208,7 @@ def _report(backup: Object, copies: tuple[Object, ...]) -> ToolReport:
         errors=integer(backup, "status", "errors"),
         warnings=integer(backup, "status", "warnings"),
         messages=tuple(map(str, items(backup, "status", "validationErrors"))),
-        volumes=tuple(map(namespaced_copy, copies)),
+        volumes=tuple(volume_copy(copy, with_namespace=True) for copy in copies),
         hooks_attempted=integer(backup, "status", "hookStatus", "hooksAttempted"),
         hooks_failed=integer(backup, "status", "hookStatus", "hooksFailed"),
     )
@@ -248,7 +243,8 @@ def _ended_amiss(pods: tuple[Object, ...], claims: tuple[Claim, ...]) -> Iterato
 
 def _copied(copies: tuple[Object, ...]) -> frozenset[tuple[str, str]]:
     """Each volume that was copied: its pod, and what that calls it."""
-    return frozenset((made.pod, made.volume) for made in map(namespaced_copy, copies))
+    made = (volume_copy(copy, with_namespace=True) for copy in copies)
+    return frozenset((each.pod, each.volume) for each in made)
 
 
 def _asks_for_all(backup: Object) -> bool:

@@ -79,7 +79,7 @@ class LocalEnvironment:
         run: str,  # noqa: ARG002 # of the seam
     ) -> VeleroEngine:
         """Velero; all of its backups are the run's."""
-        return VeleroEngine(cluster, lambda: cluster.store, self.release, uploader=uploader)
+        return VeleroEngine(cluster.kubectl, lambda: cluster.store, self.release, uploader=uploader)
 
     def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # of the seam
         """Unchanged: the cluster was created for it."""

@@ -40,7 +40,7 @@ class SharedVelero(VeleroEngine):
 
     def __init__(self, cluster: Cluster, policy: DrillPolicy, release: Release, *, uploader: str, run: str) -> None:
         """`release` says which images Velero runs there; `run` names the drill."""
-        super().__init__(cluster, lambda: policy.store, release, uploader=uploader, namespace=policy.velero)
+        super().__init__(cluster.kubectl, lambda: policy.store, release, uploader=uploader, namespace=policy.velero)
         self._permission = policy
         self._run_name = run
 
@@ -56,14 +56,12 @@ class SharedVelero(VeleroEngine):
         names: list[str] = []
         for kind, label in (("backups", "backup-name"), ("restores", "restore-name")):
             with contextlib.suppress(HarnessError):
-                mine = objects(
-                    self._cluster.kubectl, f"{kind}.velero.io", self._here, f"--selector={LABEL}={self._run_name}"
-                )
+                mine = objects(self._kubectl, f"{kind}.velero.io", self._here, f"--selector={LABEL}={self._run_name}")
                 _write(into / f"{kind}.json", mine)
                 names = [name_of(each) for each in mine]
                 volumes = f"podvolume{kind}.velero.io"
                 chosen = f"--selector=velero.io/{label} in ({','.join(names)})"
-                _write(into / f"podvolume{kind}.json", objects(self._cluster.kubectl, volumes, self._here, chosen))
+                _write(into / f"podvolume{kind}.json", objects(self._kubectl, volumes, self._here, chosen))
             with contextlib.suppress(HarnessError, BotoCoreError, ClientError):
                 for name in names:
                     self._logs_home(f"{kind}/{name}/", into)
@@ -82,7 +80,7 @@ class SharedVelero(VeleroEngine):
 
     def _restic_check(self, repository: str) -> str:
         """By Velero's own program, in a pod of the drill's own: a guest runs nothing in Velero's pods."""
-        kubectl, here = self._cluster.kubectl, f"--namespace={self._permission.namespace}"
+        kubectl, here = self._kubectl, f"--namespace={self._permission.namespace}"
         wanted = self.wanted_checks(repository, password(kubectl, self._namespace))
         name = text(wanted[0], "metadata", "name")
 

@@ -114,7 +114,7 @@ class Server:
 
 
 def engine(server: Server, bucket: Bucket | None = None) -> VeleroEngine:
-    return VeleroEngine(server, lambda: cast("ObjectStore", bucket or Bucket()), RELEASE)
+    return VeleroEngine(server.kubectl, lambda: cast("ObjectStore", bucket or Bucket()), RELEASE)
 
 
 @pytest.fixture(autouse=True)
@@ -359,7 +359,9 @@ class Kopia:
         bucket = Bucket({"backups/b/velero-backup.json": b"12345", "kopia/custos/p1": b"1"}, self.listings)
         bucket.put("backups/b/b.tar.gz", ["as if it were a tar"])
         bucket.put("backups/b/b-podvolumebackups.json.gz", list(self.copies))
-        return checked(VeleroEngine(Server(), lambda: cast("ObjectStore", bucket), self.release(), uploader="kopia"))
+        return checked(
+            VeleroEngine(Server().kubectl, lambda: cast("ObjectStore", bucket), self.release(), uploader="kopia")
+        )
 
     def release(self) -> Release:
         program = self.folder / "kopia-check"
@@ -430,7 +432,7 @@ def test_copies_that_kopia_did_not_make_are_not_said_to_be_checked(tmp_path: Pat
 def test_without_its_program_kopias_repository_is_not_checked_and_it_is_said_why(tmp_path: Path) -> None:
     bucket = Bucket({"backups/b/velero-backup.json": b"12345"})
     bucket.put("backups/b/b-podvolumebackups.json.gz", [KOPIA])
-    kopia = VeleroEngine(Server(), lambda: cast("ObjectStore", bucket), RELEASE, uploader="kopia")
+    kopia = VeleroEngine(Server().kubectl, lambda: cast("ObjectStore", bucket), RELEASE, uploader="kopia")
     stored = checked(kopia)
     assert not stored.checked
     assert "there is no Go here" in stored.damage
@@ -438,7 +440,9 @@ def test_without_its_program_kopias_repository_is_not_checked_and_it_is_said_why
 
 def test_each_uploader_says_where_its_repository_lies() -> None:
     restic, kopia = (
-        VeleroEngine(Server(), lambda: cast("ObjectStore", Bucket()), RELEASE, uploader=uploader).layout("custos")
+        VeleroEngine(Server().kubectl, lambda: cast("ObjectStore", Bucket()), RELEASE, uploader=uploader).layout(
+            "custos"
+        )
         for uploader in ("restic", "kopia")
     )
     assert (restic["packs"], kopia["packs"]) == ("restic/custos/data/", "kopia/custos/p")

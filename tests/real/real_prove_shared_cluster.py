@@ -146,7 +146,7 @@ def _there(cluster: KindCluster, supplied: local.LocalEnvironment, home: Path) -
     admin("apply", "-f", "-", stdin=BESIDE)
     admin("label", "--overwrite", "pod", "db", f"--namespace={PRODUCTION}", "app=db")
     admin("apply", "-f", "-", stdin=RBAC)
-    engine = VeleroEngine(cluster, lambda: cluster.store, supplied.release)
+    engine = VeleroEngine(cluster.kubectl, lambda: cluster.store, supplied.release)
     for name, hook in (("nightly", HOOK), ("changed", CHANGE)):
         note = f"pre.hook.backup.velero.io/command={hook}"
         admin("annotate", "--overwrite", "pod", "db", f"--namespace={PRODUCTION}", note)

@@ -244,13 +244,6 @@ def environment(kubeconfig: Path, source: Place, target: Place) -> dict[str, str
     }
 
 
-@dataclass(frozen=True)
-class _Reached:
-    """A cluster by its kubectl only: enough for Velero."""
-
-    kubectl: Kubectl
-
-
 def _parts(options: MigrationOptions, looked: Looked, run: Path) -> Parts:
     source, target = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
     named = options.source.namespace, options.target.namespace
@@ -274,7 +267,7 @@ def _parts(options: MigrationOptions, looked: Looked, run: Path) -> Parts:
 
 
 def _end(place: Place, kubectl: Kubectl, namespaces: Mapping[str, str]) -> End:
-    velero = VeleroEngine(_Reached(kubectl), _no_way_in, _NOT_OURS)
+    velero = VeleroEngine(kubectl, _no_way_in, _NOT_OURS)
     velero.rename(namespaces=namespaces, storage_classes={})
     return End(place, kubectl, velero, kubectl.volumes)
 

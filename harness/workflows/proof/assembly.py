@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from harness.backups import velero_backup
 from harness.backups.bucket_reader import S3Reader
 from harness.backups.velero import VeleroEngine
-from harness.backups.velero_backup import BackupRecord, namespaced_copy
-from harness.backups.velero_install import NAMESPACE, map_storage_classes
+from harness.backups.velero_backup import BackupRecord
+from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
 from harness.clusters import local
 from harness.clusters.kind import KindCluster
 from harness.core import paths
 from harness.core.errors import Misconfigured
-from harness.core.kubernetes import RunsKubectl, objects
-from harness.core.model import PROOF_STEPS, Event, Json, Plan, ToolReport
+from harness.core.model import PROOF_STEPS, Event, Json, Plan
 from harness.evidence import run_directory
 from harness.workflows import run_metadata
 from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox, SandboxProvider
@@ -97,10 +96,9 @@ class OwnClusters:
         supplied = local.with_images(supplied, detection.images_of(recorded.pods))
         cluster = supplied.cluster(options.cluster)
         _is_new(cluster)
-        velero = VeleroEngine(cluster, lambda: cluster.store, supplied.release, uploader=recorded.uploader)
         return Sandbox(
             cluster=cluster,
-            engine=_Engine(velero, cluster.kubectl, options.repository_password),
+            engine=_Engine(cluster, supplied.release, recorded.uploader, options.repository_password),
             kubectl=supplied.kubectl,
             namespace=next(iter(recorded.namespaces), ""),
             versions=supplied.facts(),
@@ -108,20 +106,16 @@ class OwnClusters:
         )
 
 
-@dataclass(frozen=True)
-class _Engine:
-    """Velero on a new cluster. Implements `harness.workflows.proof.proof.Restorer`."""
+class _Engine(VeleroEngine):
+    """Velero on a new cluster."""
 
-    velero: VeleroEngine
-    kubectl: RunsKubectl
-    repository_password: str
-
-    @property
-    def name(self) -> str:
-        return self.velero.name
+    def __init__(self, cluster: KindCluster, release: Release, uploader: str, repository_password: str) -> None:
+        """Without a `repository_password` the repositories have Velero's default one."""
+        super().__init__(cluster.kubectl, lambda: cluster.store, release, uploader=uploader, with_namespace=True)
+        self._repository_password = repository_password
 
     def install(self) -> None:
-        if self.repository_password:  # otherwise Velero creates its default one
+        if self._repository_password:
             labels: Json = {"component": "velero"}
             wanted: list[Json] = [
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}},
@@ -129,28 +123,14 @@ class _Engine:
                     "apiVersion": "v1",
                     "kind": "Secret",
                     "metadata": {"name": "velero-repo-credentials", "namespace": NAMESPACE},
-                    "stringData": {"repository-password": self.repository_password},
+                    "stringData": {"repository-password": self._repository_password},
                 },
             ]
-            self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
-        self.velero.install()
+            self._kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
+        super().install()
         # The backup may have expired, and Velero would delete it; a copy needs no changes.
         only_read = ("--type=merge", '--patch={"spec": {"accessMode": "ReadOnly"}}')
-        self.kubectl("patch", "backupstoragelocations.velero.io", "default", f"--namespace={NAMESPACE}", *only_read)
-
-    def collect(self, into: Path) -> None:
-        self.velero.collect(into)
-
-    def resync(self, backup: str) -> None:
-        self.velero.resync(backup)
-
-    def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        report = self.velero.restore(name, backup, namespaces, within_s=within_s)
-        selector = f"--selector=velero.io/restore-name={name}"
-        found = objects(self.kubectl, "podvolumerestores.velero.io", f"--namespace={NAMESPACE}", selector)
-        return replace(
-            report, volumes=tuple(sorted(map(namespaced_copy, found), key=lambda copy: (copy.pod, copy.volume)))
-        )
+        self._kubectl("patch", "backupstoragelocations.velero.io", "default", f"--namespace={NAMESPACE}", *only_read)
 
 
 def _told(backup: BackupInBucket) -> tuple[str, ...]:

@@ -9,26 +9,15 @@ from pathlib import Path
 
 from harness.backups import velero_install
 from harness.backups.velero import VeleroEngine
-from harness.backups.velero_backup import BackupRecord, namespaced_copy
+from harness.backups.velero_backup import BackupRecord
 from harness.backups.velero_install import READY_S, Release
 from harness.core.json import text
-from harness.core.kubernetes import Kubectl, Object, name_of, objects
+from harness.core.kubernetes import Object, name_of
 from harness.core.model import Json, ToolReport
 from harness.core.wait import until
 from harness.workflows.proof.shared_cluster import objects as wanted
 from harness.workflows.proof.shared_cluster.cluster import ProofCluster
 from harness.workflows.proof.shared_cluster.restore_filter import OF_LEFT_OUT, RESTORED, Contents, service
-
-
-@dataclass(frozen=True)
-class _Reached:
-    """The cluster with its real namespaces, for Velero."""
-
-    cluster: ProofCluster
-
-    @property
-    def kubectl(self) -> Kubectl:
-        return self.cluster.api
 
 
 class _Velero(VeleroEngine):
@@ -63,7 +52,9 @@ class OwnVelero:
     def velero(self) -> _Velero:
         """As it is asked for restores."""
         store, uploader, policy = lambda: self.cluster.store, self.recorded.uploader, self.cluster.policy
-        made = _Velero(_Reached(self.cluster), store, self.release, uploader=uploader, namespace=policy.namespace)
+        made = _Velero(
+            self.cluster.api, store, self.release, uploader=uploader, namespace=policy.namespace, with_namespace=True
+        )
         made.rename(namespaces=policy.places(self.recorded.namespaces), storage_classes={})
         return made
 
@@ -96,11 +87,9 @@ class OwnVelero:
         self.velero.resync(backup)
 
     def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        kubectl, here = self.cluster.api, f"--namespace={self.cluster.policy.namespace}"
         report = self.velero.restore(name, backup, namespaces, within_s=within_s)
-        found = objects(kubectl, "podvolumerestores.velero.io", here, f"--selector=velero.io/restore-name={name}")
         renamed = {there: own for own, there in self.cluster.kubectl.names.items()}
-        copies = (replace(copy, pod=_renamed(copy.pod, renamed)) for copy in map(namespaced_copy, found))
+        copies = (replace(copy, pod=_renamed(copy.pod, renamed)) for copy in report.volumes)
         return replace(report, volumes=tuple(sorted(copies, key=lambda copy: (copy.pod, copy.volume))))
 
     def collect(self, into: Path) -> None:
