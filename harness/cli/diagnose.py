@@ -91,7 +91,7 @@ def _permissions(cache: Path) -> Diagnosis:
 
 
 def _versions() -> str:
-    pins = versions.load(resources.clusters() / "versions.toml")
+    pins = versions.load()
     ours = f"drillproof {metadata.version('drillproof')}, Python {platform.python_version()}"
     return f"{ours}; a drill runs Kubernetes {pins.kubernetes} and {len(pins.images)} pinned images"
 

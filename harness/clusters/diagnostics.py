@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,50 +17,49 @@ MAX_BYTES = 2_000_000
 POD_BYTES = 20_000
 """So much of each container's log is kept, in addition to what `kubectl cluster-info dump` has."""
 
-_OBJECTS_INSIDE = "pvc,statefulsets,deployments,daemonsets,services,endpoints,pods"
-_OBJECTS = f"nodes,pv,storageclasses,{_OBJECTS_INSIDE}"
+_OBJECTS = "pvc,statefulsets,deployments,daemonsets,services,endpoints,pods"
 
 
 def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, into: Path) -> None:
     """Write what is available below `into`; `missing.txt` names the rest."""
-    into.mkdir(parents=True, exist_ok=True)
-    everywhere = "--all-namespaces"
-    dump = into / "dump"
-    sources: list[tuple[str, Callable[[], str]]] = [
-        ("objects.yaml", lambda: kubectl("get", _OBJECTS, everywhere, "-o", "yaml")),
-        ("events.txt", lambda: kubectl("get", "events", everywhere, "--sort-by=.lastTimestamp")),
-        ("pods.txt", lambda: kubectl("describe", "pods", everywhere)),
-        ("dump.txt", lambda: kubectl("cluster-info", "dump", everywhere, f"--output-directory={dump}", within_s=120)),
-        ("kind.log", lambda: (home / "kind.log").read_text(errors="replace")),
-    ]
+    dump, everywhere = into / "dump", "--all-namespaces"
+    sources = _sources(kubectl, f"nodes,pv,storageclasses,{_OBJECTS}", everywhere)
+    sources |= {
+        "dump.txt": lambda: kubectl("cluster-info", "dump", everywhere, f"--output-directory={dump}", within_s=120),
+        "kind.log": lambda: (home / "kind.log").read_text(errors="replace"),
+    }
     for node in nodes:
-        sources += [
-            (f"{node}.log", partial(_journal, docker, node)),
-            (f"{node}-pods.log", partial(_pods, docker, node)),
-        ]
-    missing = [f"{name}: {problem}" for name, source in sources if (problem := _write(into / name, source))]
+        sources |= {f"{node}.log": partial(_journal, docker, node), f"{node}-pods.log": partial(_pods, docker, node)}
+    _write_all(sources, into)
     for path in dump.rglob("*"):
         if path.is_file() and path.stat().st_size > MAX_BYTES:
             _write(path, partial(path.read_text, errors="replace"))
-    if missing:
-        _write(into / "missing.txt", lambda: "\n".join(missing))
 
 
 def collect_namespace(kubectl: Kubectl, namespace: str, into: Path) -> None:
     """The same of one namespace, with rights in that alone."""
-    into.mkdir(parents=True, exist_ok=True)
     here = f"--namespace={namespace}"
-    sources: list[tuple[str, Callable[[], str]]] = [
-        ("objects.yaml", lambda: kubectl("get", _OBJECTS_INSIDE, here, "-o", "yaml")),
-        ("events.txt", lambda: kubectl("get", "events", here, "--sort-by=.lastTimestamp")),
-        ("pods.txt", lambda: kubectl("describe", "pods", here)),
-    ]
+    sources = _sources(kubectl, _OBJECTS, here)
     with contextlib.suppress(HarnessError):
-        for pod in objects(kubectl, "pods", here):
-            name = name_of(pod)
+        for name in map(name_of, objects(kubectl, "pods", here)):
             logs = ("logs", name, here, "--all-containers", "--prefix", f"--limit-bytes={MAX_BYTES}")
-            sources.append((f"{name}.log", partial(kubectl, *logs)))
-    if missing := [f"{name}: {problem}" for name, source in sources if (problem := _write(into / name, source))]:
+            sources[f"{name}.log"] = partial(kubectl, *logs)
+    _write_all(sources, into)
+
+
+def _sources(kubectl: Kubectl, kinds: str, where: str) -> dict[str, Callable[[], str]]:
+    return {
+        "objects.yaml": lambda: kubectl("get", kinds, where, "-o", "yaml"),
+        "events.txt": lambda: kubectl("get", "events", where, "--sort-by=.lastTimestamp"),
+        "pods.txt": lambda: kubectl("describe", "pods", where),
+    }
+
+
+def _write_all(sources: Mapping[str, Callable[[], str]], into: Path) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    if missing := [
+        f"{name}: {problem}" for name, source in sources.items() if (problem := _write(into / name, source))
+    ]:
         _write(into / "missing.txt", lambda: "\n".join(missing))
 
 

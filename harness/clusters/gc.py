@@ -10,14 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.clusters import local, private_engine
+from harness.clusters import private_engine
 from harness.clusters.docker import KIND_LABEL, LABEL, Docker
 from harness.clusters.engine import find_engine
 from harness.clusters.images import versions
+from harness.clusters.images.images import ImageProvider, build_lock
 from harness.clusters.isolation import NetworkIsolation, isolated_clusters
 from harness.clusters.lock import SHARED_LOCK, Lock
 from harness.clusters.network import Network
-from harness.core import paths, resources, timeouts
+from harness.core import paths, timeouts
 from harness.core.errors import Misconfigured
 from harness.core.process import registered
 
@@ -50,7 +51,7 @@ def gc() -> tuple[str, ...]:
         private_engine.stop(paths.cache())
         return ()
     image = _node_image(docker)
-    if local.is_building():
+    if build_lock(paths.cache()).is_held():
         raise Misconfigured("another process is building images; wait for its end, then run gc again")
     found = leftovers(docker, paths.state(), image)
     unused = [leftover for leftover in found if not leftover.in_use]
@@ -58,7 +59,7 @@ def gc() -> tuple[str, ...]:
         remove(docker, paths.state(), leftover, image)
     pruned: tuple[str, ...] = ()
     if unused == list(found):
-        pruned = local.images(docker, versions.load(resources.clusters() / "versions.toml")).prune()
+        pruned = ImageProvider(docker, versions.load()).prune()
         if docker.private:
             docker("volume", "prune", "--force")  # anonymous volumes of killed containers
             private_engine.stop(paths.cache())

@@ -6,19 +6,20 @@ import contextlib
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics
 from harness.clusters.docker import KIND_LABEL, Docker
+from harness.clusters.images.images import PreparedImages
 from harness.clusters.isolation import NetworkIsolation, PacketCounts, blocked_on_node
 from harness.clusters.lock import Lock
 from harness.clusters.minio import Minio
 from harness.clusters.network import Network
-from harness.core import parallel, paths
+from harness.core import parallel, paths, resources
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.core.json import integer
 from harness.core.kubernetes import Kubectl, condition, name_of, objects
@@ -37,43 +38,26 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
 @dataclass(frozen=True)
-class Programs:
-    """The programs that a cluster needs."""
-
-    docker: Docker
-    kind: Path
-    kubectl: Path
-
-
-@dataclass(frozen=True)
 class KindMachines:
     """The containers of one cluster: its nodes and its object store. Implements `harness.core.ports.Machines`."""
 
     docker: Docker
-    list_nodes: Callable[[], tuple[str, ...]]
+    nodes: Callable[[], tuple[str, ...]]
     object_store: str  # its name
 
-    def nodes(self) -> tuple[str, ...]:
-        """The names of all nodes, running or not; the same as in Kubernetes."""
-        return self.list_nodes()
-
     def on_node(self, node: str, *argv: str, stdin: str | None = None, within_s: float = 60) -> str:
-        """Run a command as root on a node, and return its standard output. ToolFailed, TimedOut."""
         command: list[str | Path] = [self.docker.binary, "exec", "--interactive", self._require(node), *argv]
         return run(command, env=self.docker.env, stdin=stdin, within_s=within_s).stdout
 
     def power_off(self, machine: str) -> None:
-        """Stop a node or the object store at once, as a power cut would. May be called twice."""
         # Not `kill`: kind's nodes restart on failure, and a stopped container stays stopped.
         if self.is_on(machine):
             self.docker("stop", "--time=0", machine)
 
     def power_on(self, machine: str) -> None:
-        """Start it again, with the disk that it had. May be called twice."""
         self.docker("start", self._require(machine))
 
     def is_on(self, machine: str) -> bool:
-        """Whether it runs."""
         return self.docker("inspect", "--format={{.State.Running}}", self._require(machine)) == "true"
 
     def _require(self, machine: str) -> str:
@@ -82,70 +66,45 @@ class KindMachines:
         return machine
 
 
+@dataclass(eq=False)
 class KindCluster:
-    """One control plane, three workers. Implements `harness.core.ports.Cluster`."""
+    """One control plane, three workers. Implements `harness.clusters.environment.EnvironmentCluster`."""
 
-    def __init__(
-        self,
-        name: str,
-        programs: Programs,
-        *,
-        node_image: str,
-        minio_image: str,
-        topology: Path,
-        state: Path,
-        network: Network | None = None,
-        images: Sequence[str] = (),
-    ) -> None:
-        """`topology` is the folder clusters/; `state` the folder with the state of all clusters.
+    name: str
+    docker: Docker
+    images: PreparedImages
+    extra_images: tuple[str, ...] = ()  # of the engine, loaded onto the nodes, which are isolated and can pull none
+    network: Network | None = None  # of another cluster, whose object store and isolation it shares and never removes
+    topology: Path = field(default_factory=resources.clusters)
+    state: Path = field(default_factory=paths.state)  # the folder with the state of all clusters
 
-        `images` of the engine are loaded onto the nodes, which cannot pull any behind their network isolation.
-
-        A cluster on another one's `network` shares its object store and isolation, and never removes them.
-        """
-        if not _NAME.fullmatch(name):
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
             raise Misconfigured(
-                f"{name!r} is not a valid cluster name: use up to 32 of a-z, 0-9 and -, no - at the ends"
+                f"{self.name!r} is not a valid cluster name: use up to 32 of a-z, 0-9 and -, no - at the ends"
             )
-        self.name = name
-        self.home = state / name
-        self.kubectl = Kubectl(programs.kubectl, self.home / "kubeconfig", register=self.home / paths.PROCESSES)
-        self._programs = programs
-        self._docker = programs.docker
-        self._node_image = node_image
-        self._topology = topology
-        self._images = tuple(images)
-        self._lock = Lock(state / f"{name}.lock")
-        self._network = network or Network(self._docker, name)
-        self._like_this = partial(
-            KindCluster,
-            programs=programs,
-            node_image=node_image,
-            minio_image=minio_image,
-            topology=topology,
-            state=state,
-            images=images,
-        )
-        self._isolation = NetworkIsolation(self._docker, self._network, node_image)
-        self._minio = Minio(self._docker, self._network, minio_image)
+        self.home = self.state / self.name
+        self._processes = self.home / paths.PROCESSES
+        self.kubectl = Kubectl(self.images.tools.kubectl, self.home / "kubeconfig", register=self._processes)
+        self._lock = Lock(self.state / f"{self.name}.lock")
+        self._network = self.network or Network(self.docker, self.name)
+        self._isolation = NetworkIsolation(self.docker, self._network, self.images.node)
+        self._minio = Minio(self.docker, self._network, self.images.minio)
         self._store: ObjectStore | None = None
 
     @property
     def kubeconfig(self) -> Path:
-        """Leads to this cluster only."""
         return self.kubectl.kubeconfig
 
     @property
     def store(self) -> ObjectStore:
-        """The object store; available after `up`."""
         if self._store is None:
             raise HarnessError(f"the cluster {self.name} is not up")
         return self._store
 
     @property
     def machines(self) -> KindMachines:
-        """Its nodes and its object store."""
-        return KindMachines(self._docker, self.nodes, self._minio.name)
+        return KindMachines(self.docker, self.nodes, self._minio.name)
 
     @cached_property
     def second(self) -> KindCluster:
@@ -154,7 +113,7 @@ class KindCluster:
         It is kept and removed with this one, which no later drill reuses.
         """
         (self.home / "recipe").unlink(missing_ok=True)
-        return self._like_this(f"{self.name}-b", network=self._network)
+        return replace(self, name=f"{self.name}-b", network=self._network)
 
     def up(self) -> None:
         """Create it, or reuse an earlier one; return when pods can run.
@@ -170,19 +129,12 @@ class KindCluster:
         self.home.mkdir(parents=True, exist_ok=True)
         self._network.up()
         self._isolation.up()
-        steps: tuple[Callable[[], None], ...] = (self._store_up, self._nodes_up)
-        parallel.for_each(steps, lambda step: step())
-        for image in self._images:
+        parallel.for_each((self._store_up, self._nodes_up), lambda step: step())
+        for image in self.extra_images:
             load = ("load", "docker-image", image, f"--name={self.name}")
-            run(
-                [self._programs.kind, *load],
-                env=self._docker.env,
-                within_s=LOAD_S,
-                register=self.home / paths.PROCESSES,
-            )
+            run([self.images.tools.kind, *load], env=self.docker.env, within_s=LOAD_S, register=self._processes)
 
     def down(self, *, keep_store: bool = False) -> None:
-        """Remove it and everything created with it, except the object store if that is to be kept."""
         self._lock.acquire(f"the cluster {self.name}")
         self._remove_second()
         self._remove_nodes()
@@ -195,28 +147,24 @@ class KindCluster:
         self._lock.release()
 
     def release(self) -> None:
-        """Unlock it and leave it running."""
         if "second" in vars(self):
             self.second.release()
         self._lock.release()
 
     def forward(self, namespace: str, pod: str, port: int) -> contextlib.AbstractContextManager[tuple[str, int]]:
-        """A local address that reaches `port` of `pod` for while the block lasts."""
         return self.kubectl.forward(namespace, pod, port)
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
-        """Every persistent volume claim of `namespace` with what it is bound to."""
         return self.kubectl.volumes(namespace)
 
     def packet_counts(self) -> PacketCounts:
         """Packets that the nodes' rules or the host's blocked, and those that escaped both."""
         counts = self._isolation.counts()
-        blocked = parallel.for_each(self.nodes(), partial(blocked_on_node, self._docker))
+        blocked = parallel.for_each(self.nodes(), partial(blocked_on_node, self.docker))
         return replace(counts, stopped=counts.stopped + sum(blocked))
 
     def collect(self, into: Path) -> None:
-        """Write logs, events and objects below `into`; never raises for what is not available."""
-        diagnostics.collect(self.kubectl, self._docker, self.nodes(), self.home, into)
+        diagnostics.collect(self.kubectl, self.docker, self.nodes(), self.home, into)
         if "second" in vars(self):
             self.second.collect(into / "beside")
 
@@ -228,13 +176,12 @@ class KindCluster:
         if self._network.owner != self._network.cluster:
             return ()
         mine = ("--filter", f"network={self._network.name}")
-        return self._docker.lines("ps", "--all", "--filter", f"label={label}", *mine, "--format={{.Names}}")
+        return self.docker.lines("ps", "--all", "--filter", f"label={label}", *mine, "--format={{.Names}}")
 
     def _require_ours(self) -> None:
-        if self._network.owner not in (None, self._network.cluster):
-            raise Misconfigured(f"a network {self._network.name} exists that drillproof did not create; remove it")
+        self.docker.require_ours("network", self._network.name, self._network.cluster)
         mine, wanted = self.nodes(), {f"{self.name}-{node}" for node in NODES}
-        for line in self._docker.lines("ps", "--all", f'--format={{{{.Names}}}} {{{{.Label "{KIND_LABEL}"}}}}'):
+        for line in self.docker.lines("ps", "--all", f'--format={{{{.Names}}}} {{{{.Label "{KIND_LABEL}"}}}}'):
             container, _, cluster = line.partition(" ")
             if (cluster == self.name or container in wanted) and container not in mine:
                 raise Misconfigured(
@@ -244,8 +191,8 @@ class KindCluster:
 
     def _recipe(self) -> str:
         """A hash of everything that the nodes are created from."""
-        files = sorted(path for folder in ("node", "platform") for path in (self._topology / folder).iterdir())
-        parts = [self._node_image.encode(), *(path.read_bytes() for path in (self._topology / "kind.yaml", *files))]
+        files = sorted(path for folder in ("node", "platform") for path in (self.topology / folder).iterdir())
+        parts = [self.images.node.encode(), *(path.read_bytes() for path in (self.topology / "kind.yaml", *files))]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
     def is_reusable(self) -> bool:
@@ -273,18 +220,18 @@ class KindCluster:
         if made.exists():
             return
         # The nodes get no proxy of the user's: it would be a way out of the isolation.
-        env = {**self._programs.docker.env, **{case: "" for name in _PROXIES for case in (name, name.lower())}}
+        env = {**self.docker.env, **{case: "" for name in _PROXIES for case in (name, name.lower())}}
         run_logged(
             [
-                *(self._programs.kind, "create", "cluster", "--name", self.name, "--image", self._node_image),
+                *(self.images.tools.kind, "create", "cluster", "--name", self.name, "--image", self.images.node),
                 *("--config=kind.yaml", f"--kubeconfig={self.kubectl.kubeconfig}", "--wait=0s"),
                 "--retain",  # nodes that did not come up say why; `down` removes them
             ],
             self.home / "kind.log",
             within_s=600,
             env={**env, "KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network.name},
-            cwd=self._topology,
-            register=self.home / paths.PROCESSES,
+            cwd=self.topology,
+            register=self._processes,
         )
         until(self._ready, waited_for=f"the nodes of {self.name} to be ready", within_s=180)
         made.write_text(self._recipe())
@@ -308,4 +255,4 @@ class KindCluster:
     def _remove_nodes(self) -> None:
         # On its own network also those of an earlier drill's second cluster: its Velero uses the same bucket.
         if nodes := self._nodes(KIND_LABEL) if self._network.cluster == self.name else self.nodes():
-            self._docker("rm", "--force", "--volumes", *nodes, within_s=120)
+            self.docker("rm", "--force", "--volumes", *nodes, within_s=120)

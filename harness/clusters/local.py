@@ -13,13 +13,11 @@ from harness.clusters.docker import Docker
 from harness.clusters.engine import ensure_engine
 from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.images import versions
-from harness.clusters.images.images import ImageProvider, PreparedImages
-from harness.clusters.kind import KindCluster, Programs
-from harness.clusters.lock import Lock
-from harness.core import resources
+from harness.clusters.images.images import ImageProvider, PreparedImages, compiled
+from harness.clusters.kind import KindCluster
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.model import Json
-from harness.core.paths import cache, require_disk_space, state
+from harness.core.paths import cache, require_disk_space
 from harness.workloads.deployment import Deployment
 
 IMAGES_BYTES = 8_000_000_000
@@ -39,11 +37,6 @@ class LocalEnvironment:
     extra_images: tuple[str, ...] = ()  # of the engine, loaded onto the nodes
 
     @property
-    def programs(self) -> Programs:
-        """The programs that a cluster needs."""
-        return Programs(self.docker, self.ready.tools.kind, self.ready.tools.kubectl)
-
-    @property
     def kubectl(self) -> Path:
         """The program."""
         return self.ready.tools.kubectl
@@ -57,20 +50,11 @@ class LocalEnvironment:
     def release(self) -> Release:
         """Which Velero."""
         refs = {name: image.ref for name, image in self.versions.images.items()}
-        checker = partial(images(self.docker, self.versions).program, "kopia-check")
+        checker = partial(compiled, self.versions, "kopia-check")
         return Release(self.ready.tools.velero, refs["velero"], refs["velero-plugin-for-aws"], checker)
 
     def cluster(self, name: str) -> KindCluster:
-        """The cluster of this name; not created yet."""
-        return KindCluster(
-            name,
-            self.programs,
-            node_image=self.ready.node,
-            minio_image=self.ready.minio,
-            topology=resources.clusters(),
-            state=state(),
-            images=self.extra_images,
-        )
+        return KindCluster(name, self.docker, self.ready, self.extra_images)
 
     def backup_engine(
         self,
@@ -99,28 +83,10 @@ class LocalEnvironment:
 
 def prepare(mode: str, mirror: str | None, say: Callable[[str], None], extras: Sequence[str] = ()) -> LocalEnvironment:
     """Prepare all of it, with these `extras` of versions.toml. Misconfigured where the user has to do something."""
-    pinned = versions.load(resources.clusters() / "versions.toml")
+    pinned = versions.load()
     require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
     docker = ensure_engine(cache())
-    return LocalEnvironment(docker, pinned, images(docker, pinned, mode, mirror, say).with_extras(extras))
-
-
-def images(
-    docker: Docker,
-    pinned: versions.Versions,
-    mode: str = "auto",
-    mirror: str | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> ImageProvider:
-    """The images that the pins name; not built or pulled yet."""
-    return ImageProvider(
-        docker, pinned, resources.clusters() / "images", cache(), mode=mode, mirror=mirror, progress=say
-    )
-
-
-def is_building() -> bool:
-    """Whether a process is building images now."""
-    return Lock(cache() / "images.lock").is_held()
+    return LocalEnvironment(docker, pinned, ImageProvider(docker, pinned, mode, mirror or "", say).with_extras(extras))
 
 
 def with_images(environment: LocalEnvironment, wanted: Mapping[str, str]) -> LocalEnvironment:

@@ -12,7 +12,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.backups.object_store import BUCKET, ObjectStore
 from harness.clusters.docker import LABEL, Docker
 from harness.clusters.network import Network
-from harness.core.errors import Misconfigured
 from harness.core.wait import NotYet, until
 
 _PORT = "9000/tcp"
@@ -29,24 +28,20 @@ class Minio:
 
     @property
     def name(self) -> str:
-        """The container's name."""
         return f"{self.network.name}-minio"
 
     @property
     def volume(self) -> str:
-        """The volume's name."""
         return f"{self.network.name}-store"
 
     def up(self) -> ObjectStore:
         """Start it if need be, and return when its bucket exists. Misconfigured if something else has its name."""
-        owner = self.docker.label("container", self.name)
-        for kind, name, whose in (("container", self.name, owner), ("volume", self.volume, self._volume_owner())):
-            if whose not in (None, self.network.cluster):
-                raise Misconfigured(f"a {kind} {name} exists that drillproof did not create; remove it")
-        if owner is None:
-            self._create()
-        else:
+        self.docker.require_ours("container", self.name, self.network.cluster)
+        self.docker.require_ours("volume", self.volume, self.network.cluster)
+        if self.exists():
             self.docker("start", self.name)
+        else:
+            self._create()
         store = self._store()
         until(lambda: _make_bucket(store), waited_for=f"MinIO at {store.outside}", within_s=60, every_s=0.3)
         return store
@@ -59,11 +54,8 @@ class Minio:
         """Remove it with all backups in it, if drillproof created it."""
         if self.exists():
             self.docker("rm", "--force", "--volumes", self.name)
-        if self._volume_owner() == self.network.cluster:
+        if self.docker.label("volume", self.volume) == self.network.cluster:
             self.docker("volume", "rm", self.volume)
-
-    def _volume_owner(self) -> str | None:
-        return self.docker.label("volume", self.volume)
 
     def _create(self) -> None:
         mine = f"--label={LABEL}={self.network.cluster}"

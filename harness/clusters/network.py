@@ -24,7 +24,6 @@ class Network:
 
     @property
     def name(self) -> str:
-        """The network's name."""
         return f"{LABEL}-{self.cluster}"
 
     @property
@@ -60,8 +59,10 @@ class Network:
             prefix = f"10.211.{(self._hash() + attempt) % 256}"
             if prefix in taken:
                 continue
+            addresses = (f"--subnet={prefix}.0/24", f"--gateway={prefix}.1", f"--ip-range={prefix}.0/26")
+            bridge = f"--opt=com.docker.network.bridge.name={self.bridge}"
             try:
-                self._create(prefix)
+                self.docker("network", "create", f"--label={LABEL}={self.cluster}", *addresses, bridge, self.name)
             except ToolFailed as error:
                 refused = str(error)
             else:
@@ -72,18 +73,6 @@ class Network:
         """Remove it, if drillproof created it."""
         if self.owner == self.cluster:
             self.docker("network", "rm", self.name)
-
-    def _create(self, prefix: str) -> None:
-        self.docker(
-            "network",
-            "create",
-            f"--label={LABEL}={self.cluster}",
-            f"--subnet={prefix}.0/24",
-            f"--gateway={prefix}.1",
-            f"--ip-range={prefix}.0/26",
-            f"--opt=com.docker.network.bridge.name={self.bridge}",
-            self.name,
-        )
 
     def _hash(self) -> int:
         return int.from_bytes(hashlib.sha256(self.cluster.encode()).digest()[:4], "big")

@@ -15,8 +15,9 @@ from harness.backups.object_store import ObjectStore
 from harness.clusters import minio
 from harness.clusters.docker import Docker
 from harness.clusters.gc import leftovers, remove, remove_cluster
+from harness.clusters.images.images import PreparedImages, Tools
 from harness.clusters.isolation import NetworkIsolation
-from harness.clusters.kind import NODES, KindCluster, Programs
+from harness.clusters.kind import NODES, KindCluster
 from harness.clusters.lock import SHARED_LOCK, Lock
 from harness.clusters.network import Network
 from harness.core import paths, resources
@@ -63,10 +64,8 @@ def cluster(folder: Path, docker: Docker, name: str = "one") -> KindCluster:
     kubectl = script(folder / "kubectl", f"cat {folder}/nodes.json")
     return KindCluster(
         name,
-        Programs(docker, kind, kubectl),
-        node_image="node:1",
-        minio_image="minio:1",
-        topology=resources.clusters(),
+        docker,
+        PreparedImages("node:1", "minio:1", {}, Tools(kind, kubectl, Path("velero")), cached=True),
         state=folder / "state",
     )
 

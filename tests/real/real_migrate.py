@@ -24,7 +24,7 @@ from harness.cli import app as cli
 from harness.clusters import kind, local
 from harness.clusters.kind import KindCluster
 from harness.clusters.network import Network
-from harness.core import paths, resources
+from harness.core import resources
 from harness.core.errors import ToolFailed
 from harness.core.json import integer, text
 from harness.core.kubernetes import Kubectl, condition, find_kubectl, objects
@@ -77,15 +77,7 @@ def admins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Kubec
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, "NODES", kind.NODES[:1])
         one, other = (
-            KindCluster(
-                name,
-                found.programs,
-                node_image=found.ready.node,
-                minio_image=found.ready.minio,
-                topology=folder,
-                state=paths.state(),
-                network=Network(found.docker, NAME),
-            )
+            KindCluster(name, found.docker, found.ready, network=Network(found.docker, NAME), topology=folder)
             for name in (NAME, f"{NAME}-b")
         )
         try:

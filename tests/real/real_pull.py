@@ -21,12 +21,10 @@ from harness.clusters.images.debian import Suite, release
 from harness.clusters.images.images import ImageProvider
 from harness.clusters.images.layers import write_archive
 from harness.clusters.images.versions import Versions
-from harness.core import paths, resources
+from harness.core import paths
 from harness.core.errors import Misconfigured
 from harness.core.process import run, spawn
 from harness.core.wait import NotYet, until
-
-RECIPES = resources.clusters() / "images"
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,7 @@ def docker() -> Docker:
 
 @pytest.fixture(scope="module")
 def pins() -> Versions:
-    return versions.load(resources.clusters() / "versions.toml")
+    return versions.load()
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +83,12 @@ def forgotten(docker: Docker) -> Iterator[None]:
 def test_official_names_are_pulled_from_a_mirror_and_become_a_node_image(
     docker: Docker, pins: Versions, mirror: str, tmp_path: Path
 ) -> None:
-    built = ImageProvider(docker, pins, RECIPES, paths.cache(), mode="build").ready
+    built = ImageProvider(docker, pins, mode="build").ready
     with pytest.raises(Misconfigured, match="cannot pull"):  # the mirror is still empty
-        _ = ImageProvider(docker, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready
+        _ = ImageProvider(docker, pins, cache=tmp_path, mode="pull", mirror=mirror).ready
     _fill(docker, pins, mirror, built.node, tmp_path)
 
-    ready = ImageProvider(docker, pins, RECIPES, tmp_path, mode="pull", mirror=mirror, progress=print).ready
+    ready = ImageProvider(docker, pins, cache=tmp_path, mode="pull", mirror=mirror, say=print).ready
 
     assert {image.source for image in ready.images.values()} == {"pulled"}
     assert ready.node != built.node
@@ -99,18 +97,18 @@ def test_official_names_are_pulled_from_a_mirror_and_become_a_node_image(
     assert velero in run([ready.tools.velero, "version", "--client-only"]).stdout
     listed = _listed_in(docker, ready.node)
     assert {image.ref for image in pins.images.values() if image.node or image.control_plane} <= set(listed)
-    assert ImageProvider(docker, pins, RECIPES, tmp_path, mode="pull", mirror=mirror).ready.cached
+    assert ImageProvider(docker, pins, cache=tmp_path, mode="pull", mirror=mirror).ready.cached
 
 
 @pytest.mark.usefixtures("forgotten")
 def test_a_mirror_that_does_not_answer_is_said_in_one_line(docker: Docker, pins: Versions, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"^127\.0\.0\.1:1 cannot be reached"):
-        _ = ImageProvider(docker, pins, RECIPES, tmp_path, mode="pull", mirror="127.0.0.1:1").ready
+        _ = ImageProvider(docker, pins, cache=tmp_path, mode="pull", mirror="127.0.0.1:1").ready
 
 
 def _fill(docker: Docker, pins: Versions, mirror: str, node: str, work: Path) -> None:
     """Push our images as if they were the official ones; the node image with the control plane's in it."""
-    kitchen = ImageBuilder(pins, RECIPES, paths.cache())
+    kitchen = ImageBuilder(pins)
     for image in (image for image in pins.images.values() if not image.control_plane):
         name = f"{mirror}/{image.ref.partition('/')[2]}"
         if image.name == "node":

@@ -21,6 +21,7 @@ from pathlib import Path
 from harness.clusters.images.debian import Suite
 from harness.clusters.images.layers import Layer, LayerWriter, OciImage, digest_of
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe, Versions
+from harness.core import paths, resources
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
 from harness.core.parallel import for_each
@@ -38,11 +39,11 @@ GO_ENV = {"CGO_ENABLED": "0", "GOGC": "400", "GOTOOLCHAIN": "local", "GOFLAGS": 
 
 @dataclass(frozen=True)
 class ImageBuilder:
-    """Builds from `recipes` (clusters/images) and keeps what is finished below `cache`."""
+    """Builds from `recipes` and keeps what is finished below `cache`."""
 
     versions: Versions
-    recipes: Path
-    cache: Path
+    recipes: Path = field(default_factory=lambda: resources.clusters() / "images")
+    cache: Path = field(default_factory=paths.cache)
 
     # ------------------------------------------------------------ keys
 

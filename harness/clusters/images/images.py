@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from harness.clusters.images.layers import OciImage, check_programs, write_archi
 from harness.clusters.images.registry import Registry
 from harness.clusters.images.versions import Image, Versions
 from harness.clusters.lock import Lock
+from harness.core import paths
 from harness.core.errors import HarnessError, Misconfigured, ToolFailed
 from harness.core.parallel import for_each
 from harness.core.process import run
@@ -31,8 +32,6 @@ BAKE_WITHIN_S = 900
 
 _WITH = "_"
 """Precedes, in a node image's tag, each image that was added to it."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -64,29 +63,40 @@ class PreparedImages:
     cached: bool  # nothing was pulled or built
 
 
+def compiled(versions: Versions, name: str) -> Path:
+    """A program that is in no image, compiled now if it is not cached. Misconfigured where that is impossible."""
+    builder = ImageBuilder(versions)
+    with build_lock(builder.cache).waiting():
+        try:
+            builder.compile(versions.build_of(name))
+        except Misconfigured as error:
+            raise Misconfigured(f"{name} is in no image and must be compiled: {error}") from error
+    return builder.program(name)
+
+
+def build_lock(cache: Path) -> Lock:
+    """Held while images or programs are built."""
+    return Lock(cache / "images.lock")
+
+
+@dataclass
 class ImageProvider:
     """Prepares all images once; a second process waits for the first and then finds them in the cache."""
 
-    def __init__(
-        self,
-        docker: Docker,
-        versions: Versions,
-        recipes: Path,
-        cache: Path,
-        *,
-        mode: str = "auto",
-        mirror: str | None = None,
-        progress: Progress = lambda _: None,
-    ) -> None:
-        """`recipes` is clusters/images; `cache` the user's cache folder of drillproof."""
-        if mode not in SOURCES:
-            raise Misconfigured(f"--images must be one of {', '.join(SOURCES)}, not {mode!r}")
-        self._docker, self._versions, self._recipes, self._cache = docker, versions, recipes, cache
-        self._mode, self._say = mode, progress
-        if mirror:
-            private_engine.trust(docker, mirror.partition("/")[0])
-        self._registry = Registry(docker, mirror or "")
-        self._builder = ImageBuilder(versions, recipes, cache)
+    docker: Docker
+    versions: Versions
+    mode: str = "auto"  # one of `SOURCES`
+    mirror: str = ""  # a registry that has the images under their official names; "" for their own registries
+    say: Callable[[str], None] = lambda _: None
+    cache: Path = field(default_factory=paths.cache)
+
+    def __post_init__(self) -> None:
+        if self.mode not in SOURCES:
+            raise Misconfigured(f"--images must be one of {', '.join(SOURCES)}, not {self.mode!r}")
+        if self.mirror:
+            private_engine.trust(self.docker, self.mirror.partition("/")[0])
+        self._registry = Registry(self.docker, self.mirror)
+        self._builder = ImageBuilder(self.versions, cache=self.cache)
 
     @cached_property
     def ready(self) -> PreparedImages:
@@ -99,38 +109,29 @@ class ImageProvider:
         ready = self.ready
         for name in names:
             with self._locked():
-                ready = self._with(ready, self._versions.extras[name])
+                ready = self._with(ready, self.versions.extras[name])
         return ready
 
-    def program(self, name: str) -> Path:
-        """A program that is in no image, compiled now if it is not cached. Misconfigured where that is impossible."""
-        with self._locked():
-            try:
-                self._builder.compile(self._versions.build_of(name))
-            except Misconfigured as error:
-                raise Misconfigured(f"{name} is in no image and must be compiled: {error}") from error
-        return self._builder.program(name)
-
     def _locked(self) -> contextlib.AbstractContextManager[None]:
-        waiting = partial(self._say, "images: waiting for another drillproof, which builds them")
-        return Lock(self._cache / "images.lock").waiting(waiting)
+        waiting = partial(self.say, "images: waiting for another drillproof, which builds them")
+        return build_lock(self.cache).waiting(waiting)
 
     def prune(self) -> tuple[str, ...]:
         """Remove images and programs of earlier recipes, except those in use; return the images."""
-        listed = self._docker("images", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").splitlines()
+        listed = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}", "drillproof/*").splitlines()
         removed = []
         for tag in (tag for tag in listed if not self._is_current(tag)):
             with contextlib.suppress(ToolFailed):
-                self._docker("rmi", tag)
+                self.docker("rmi", tag)
                 removed.append(tag)
-        for record in (self._cache / "ready").glob("*"):
+        for record in (self.cache / "ready").glob("*"):
             if not record.name.startswith(self._key):
                 shutil.rmtree(record)
         return tuple(removed)
 
     def _is_current(self, tag: str) -> bool:
         name, *extras = tag.split(_WITH)
-        current = {self._extra(image) for image in self._versions.extras.values()}
+        current = {self._extra(image) for image in self.versions.extras.values()}
         return self._key in name and all(extra.rpartition("-")[0] in current for extra in extras)
 
     # ------------------------------------------------------------ the cache
@@ -138,18 +139,18 @@ class ImageProvider:
     @cached_property
     def _wanted(self) -> tuple[Image, ...]:
         """Every image that may be pulled: the official node image contains the control plane's."""
-        return tuple(image for image in self._versions.images.values() if not image.control_plane)
+        return tuple(image for image in self.versions.images.values() if not image.control_plane)
 
     @cached_property
     def _key(self) -> str:
         """Changes with anything that goes into the images, and with kubectl."""
-        scripts = b"".join(file.read_bytes() for file in sorted((self._recipes / "node").glob("*.sh")))
-        keys = [self._builder.image_key(image) for image in self._versions.images.values()]
-        keys.append(self._builder.build_key(self._versions.build_of("kubectl")))
+        scripts = b"".join(file.read_bytes() for file in sorted((self._builder.recipes / "node").glob("*.sh")))
+        keys = [self._builder.image_key(image) for image in self.versions.images.values()]
+        keys.append(self._builder.build_key(self.versions.build_of("kubectl")))
         return _hash(json.dumps([_hash(scripts), keys]).encode())
 
     def _record(self, source: str) -> Path:
-        return self._cache / "ready" / f"{self._key}-{source}"
+        return self.cache / "ready" / f"{self._key}-{source}"
 
     def _tag(self, name: str, source: str) -> str:
         """Our tag of an image in the engine; official tags there are the user's."""
@@ -157,7 +158,7 @@ class ImageProvider:
 
     def _found(self) -> PreparedImages | None:
         """What an earlier call prepared, if all of it still exists."""
-        for source in SOURCES[self._mode]:
+        for source in SOURCES[self.mode]:
             record = self._record(source)
             tools = Tools(record / "kind", record / "kubectl", record / "velero")
             node, minio = self._tag("node", source), self._tag("minio", source)
@@ -177,7 +178,7 @@ class ImageProvider:
         return True
 
     def _id(self, tag: str) -> str:
-        return self._docker("image", "inspect", "--format", "{{.Id}}", tag)
+        return self.docker("image", "inspect", "--format", "{{.Id}}", tag)
 
     def _extra(self, image: Image) -> str:
         return f"{image.name}-{self._builder.image_key(image)}"
@@ -186,7 +187,7 @@ class ImageProvider:
 
     def _with(self, ready: PreparedImages, image: Image) -> PreparedImages:
         """`ready` with one more image in its node image: cached, pulled or built."""
-        tags = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in SOURCES[self._mode]}
+        tags = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in SOURCES[self.mode]}
         nodes = {source: tag for source, tag in tags.items() if source != "mixed"}  # it is one image
         source = next((source for source, node in nodes.items() if self._has(node)), "")
         if not source:
@@ -200,8 +201,8 @@ class ImageProvider:
         pulled = self._pull([image]) if "pulled" in into else {}
         source = "pulled" if pulled else "built"
         if not pulled:
-            ConcurrentBuild(self._builder, self._say).build([image])
-        self._say(f"images: adding {image.name} to the node image")
+            ConcurrentBuild(self._builder, self.say).build([image])
+        self.say(f"images: adding {image.name} to the node image")
         with self._work() as work:
             write_archive(work / "images.tar", [self._oci_image(image, pulled, work)], architecture())
             self._bake_node(node, work / "images.tar", into[source])
@@ -209,25 +210,25 @@ class ImageProvider:
 
     def _prepare(self) -> PreparedImages:
         begun = time.monotonic()
-        pulled = {} if self._mode == "build" else self._pull(self._wanted)
+        pulled = {} if self.mode == "build" else self._pull(self._wanted)
         missing = [image for image in self._wanted if image.name not in pulled]
         if any(image.name == "node" for image in missing):
-            missing += [image for image in self._versions.images.values() if image.control_plane]
+            missing += [image for image in self.versions.images.values() if image.control_plane]
         try:
             programs = [*([] if self._installed_kind() else ["kind"]), *([] if "node" in pulled else ["kubectl"])]
-            ConcurrentBuild(self._builder, self._say).build(missing, programs)
+            ConcurrentBuild(self._builder, self.say).build(missing, programs)
         except Misconfigured as error:
-            raise Misconfigured(f"{error}{'' if self._mode == 'pull' else '; or use --images pull'}") from error
+            raise Misconfigured(f"{error}{'' if self.mode == 'pull' else '; or use --images pull'}") from error
         source = "built" if not pulled else "mixed" if missing else "pulled"
         images = {image.name: ImageRef(image.ref, "built", self._builder.image_key(image)) for image in missing}
         for name, tag in pulled.items():
-            images[name] = ImageRef(self._versions.images[name].ref, "pulled", self._id(tag))
-        self._say("images: building the node image")
-        self._bake([self._versions.images[name] for name in images], pulled, source)
+            images[name] = ImageRef(self.versions.images[name].ref, "pulled", self._id(tag))
+        self.say("images: building the node image")
+        self._bake([self.versions.images[name] for name in images], pulled, source)
         tools = self._tools(self._record(source), pulled)
         listed = {name: vars(image) for name, image in images.items()}
         (self._record(source) / "images.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
-        self._say(f"images: all ready after {time.monotonic() - begun:.0f} s")
+        self.say(f"images: all ready after {time.monotonic() - begun:.0f} s")
         return PreparedImages(self._tag("node", source), self._tag("minio", source), images, tools, cached=False)
 
     def _bake(self, images: Sequence[Image], pulled: Mapping[str, str], source: str) -> None:
@@ -247,8 +248,8 @@ class ImageProvider:
         ToolFailed if a script fails; Misconfigured if the node image lacks a program that the scripts need.
         """
         docker, node, container = (
-            self._docker,
-            self._versions.images["node"],
+            self.docker,
+            self.versions.images["node"],
             f"drillproof-bake-{tag.rpartition(':')[2]}",
         )
         docker("rm", "--force", "--volumes", container)  # of an earlier process that was killed
@@ -263,9 +264,9 @@ class ImageProvider:
                         f"the image {node.ref} has no {program}, which building the node image needs; "
                         "pin a tag that has it, or use --images build"
                     ) from error
-            docker("cp", f"{self._recipes / 'node'}/.", f"{container}:/bake/")
+            docker("cp", f"{self._builder.recipes / 'node'}/.", f"{container}:/bake/")
             docker("cp", archive, f"{container}:/bake/images.tar", within_s=BAKE_WITHIN_S)
-            docker("exec", container, "bash", "/bake/setup.sh", self._versions.kubernetes)
+            docker("exec", container, "bash", "/bake/setup.sh", self.versions.kubernetes)
             docker("exec", container, "bash", "/bake/bake.sh", "/bake/images.tar", within_s=BAKE_WITHIN_S)
             # Without our label: every node created from the image would have it.
             changes = [f"ENTRYPOINT {json.dumps(node.entrypoint)}", "CMD []", f'LABEL {LABEL}=""']
@@ -275,8 +276,8 @@ class ImageProvider:
 
     @contextlib.contextmanager
     def _work(self) -> Iterator[Path]:
-        (self._cache / "work").mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache / "work") as folder:
+        (self.cache / "work").mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.cache / "work") as folder:
             yield Path(folder)
 
     def _oci_image(self, image: Image, pulled: Mapping[str, str], work: Path) -> OciImage:
@@ -291,7 +292,7 @@ class ImageProvider:
 
     def _load(self, oci: OciImage, tag: str, work: Path) -> None:
         write_archive(work / "load.tar", [replace(oci, names=(tag,))], architecture())
-        self._docker("load", "--quiet", "--input", work / "load.tar", within_s=600)
+        self.docker("load", "--quiet", "--input", work / "load.tar", within_s=600)
 
     def _pull(self, wanted: Sequence[Image]) -> dict[str, str]:
         """Every image that could be pulled, by name, with our tag of it."""
@@ -299,12 +300,12 @@ class ImageProvider:
         missing = [image for image in wanted if not self._has(tags[image.name])]
         where = self._registry.mirror or "the official registries"
         if missing and not self._registry.answers(missing[0]):
-            if self._mode == "pull":
+            if self.mode == "pull":
                 raise Misconfigured(
                     f"{where} cannot be reached; name a registry that mirrors them with --mirror HOST, or build the "
                     "images with --images auto"
                 )
-            self._say(f"images: {where} cannot be reached; building images locally (once, about 15 minutes)")
+            self.say(f"images: {where} cannot be reached; building images locally (once, about 15 minutes)")
             return {}
 
         def pull(image: Image) -> str:
@@ -312,15 +313,15 @@ class ImageProvider:
                 self._registry.pull(image, tags[image.name])
             except HarnessError as error:
                 return str(error)
-            self._say(f"images: pulled {image.ref}")
+            self.say(f"images: pulled {image.ref}")
             return ""
 
         failed = {image.name: why for image, why in zip(missing, for_each(missing, pull), strict=True) if why}
         for name, why in failed.items():
-            if self._mode == "pull":
+            if self.mode == "pull":
                 ref = next(image.ref for image in missing if image.name == name)
                 raise Misconfigured(f"cannot pull {ref} from {where}: {why}")
-            self._say(f"images: cannot pull {name}, building it: {why}")
+            self.say(f"images: cannot pull {name}, building it: {why}")
         return {name: tag for name, tag in tags.items() if name not in failed}
 
     # ------------------------------------------------------------ programs on the host
@@ -339,14 +340,14 @@ class ImageProvider:
     def _installed_kind(self) -> Path | None:
         """The user's kind, if it has the pinned version; it is in no image, so otherwise it is compiled."""
         installed = shutil.which("kind")
-        pinned = self._versions.go["kind"].pins["sigs.k8s.io/kind"]
+        pinned = self.versions.go["kind"].pins["sigs.k8s.io/kind"]
         if installed and pinned in run([installed, "version"], check=False).stdout.split():
             return Path(installed)
         return None
 
     def _take_out(self, tag: str, inside: str, to: Path) -> None:
-        with self._docker.container_of(tag) as container:
-            self._docker("cp", "--follow-link", f"{container}:{inside}", to)
+        with self.docker.container_of(tag) as container:
+            self.docker("cp", "--follow-link", f"{container}:{inside}", to)
         run([to, "--help"], within_s=30)  # it must run on this machine
 
 

@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 
+from harness.core import resources
 from harness.core.errors import Misconfigured
 from harness.core.toml import Keys
 
@@ -89,8 +90,9 @@ class Versions:
 Entry = TypeVar("Entry", GoBuild, LayerRecipe, Image)
 
 
-def load(path: Path) -> Versions:
+def load(path: Path | None = None) -> Versions:
     """Read the file of pins. Misconfigured, naming file and key (line, where it is no TOML), if it is wrong."""
+    path = path or resources.clusters() / "versions.toml"
     top = Keys.of(path)
     if top.take("format", int) != FORMAT:
         top.fail(f"key `format` must be {FORMAT}, which is what this version of drillproof reads")

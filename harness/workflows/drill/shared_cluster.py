@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,11 +14,10 @@ from harness.backups.velero_install import Release
 from harness.clusters import capacity, rbac, shared_velero
 from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.images import versions
-from harness.clusters.images.builder import ImageBuilder
+from harness.clusters.images.images import compiled
 from harness.clusters.permissions_file import DrillPolicy
 from harness.clusters.shared_cluster import DrillCluster, without_values
 from harness.clusters.shared_velero import SharedVelero
-from harness.core import paths, resources
 from harness.core.errors import Misconfigured
 from harness.core.json import integer, items, text
 from harness.core.kubernetes import Kubectl, Object, RunsKubectl, get_object
@@ -65,8 +65,8 @@ class Found:
 
     def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> SharedVelero:
         """The existing Velero."""
-        pinned = versions.load(resources.clusters() / "versions.toml")
-        release = Release(Path(), self.velero_image, "", lambda: _kopia_check(pinned))
+        checker = partial(compiled, versions.load(), "kopia-check")
+        release = Release(Path(), self.velero_image, "", checker)
         return SharedVelero(cluster, self.shared.policy, release, uploader=uploader, run=run)
 
     def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # there is this one
@@ -249,7 +249,7 @@ def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
         )
     container: Json = next(iter(items(server, "spec", "template", "spec", "containers")), None)
     image = text(container, "image")
-    pinned = versions.load(resources.clusters() / "versions.toml").go["velero"].pins[_VELERO].removeprefix("v")
+    pinned = versions.load().go["velero"].pins[_VELERO].removeprefix("v")
     tag = _TAG.search(image)
     known = pinned.rpartition(".")[0]
     if tag is None or tag[1] != known:
@@ -287,10 +287,3 @@ def _opens_bucket(policy: DrillPolicy) -> None:
         store.client().list_objects_v2(Bucket=store.bucket, Prefix=store.folder, MaxKeys=1)
     except (BotoCoreError, ClientError) as error:
         raise Misconfigured(f"the bucket {store.bucket} at {store.outside} cannot be listed: {error}") from error
-
-
-def _kopia_check(pinned: versions.Versions) -> Path:
-    """The program that reads a kopia repository; no image has it. Misconfigured if it cannot be compiled."""
-    builder = ImageBuilder(pinned, resources.clusters() / "images", paths.cache())
-    builder.compile(pinned.build_of("kopia-check"))
-    return builder.program("kopia-check")

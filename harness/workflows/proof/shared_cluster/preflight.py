@@ -13,7 +13,6 @@ from harness.clusters import rbac
 from harness.clusters.images import versions
 from harness.clusters.permissions_file import PermissionsFile, ProofPolicy, allowed_drill, allowed_proof
 from harness.clusters.shared_cluster import DrillCluster, without_values
-from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, items, text
 from harness.core.kubernetes import Kubectl, Object, cached_program, get_object, name_of
@@ -250,7 +249,7 @@ def _release(policy: ProofPolicy) -> Release:
         raise Misconfigured("a proof checks no repository")
 
     found = cached_program("velero") or shutil.which("velero")
-    pinned = versions.load(resources.clusters() / "versions.toml").go["velero"].pins["github.com/vmware-tanzu/velero"]
+    pinned = versions.load().go["velero"].pins["github.com/vmware-tanzu/velero"]
     if not found or pinned not in run([found, "version", "--client-only"]).stdout:
         raise Misconfigured(f"there is no `velero` {pinned} in the PATH, which generates the manifests; install it")
     server, plugin = (policy.image(_image(name)) for name in ("velero", "velero-plugin-for-aws"))
@@ -258,4 +257,4 @@ def _release(policy: ProofPolicy) -> Release:
 
 
 def _image(name: str) -> str:
-    return versions.load(resources.clusters() / "versions.toml").images[name].ref
+    return versions.load().images[name].ref
