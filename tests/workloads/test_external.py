@@ -136,9 +136,9 @@ def test_a_datastore_is_of_the_server_that_the_file_names() -> None:
     kind = ExternalKind(ExternalMySQL, SERVER)
     store = kind(cast("Cluster", Kubectl()), "shop", {"password": "p"})
     assert (kind.name, kind.members) == (store.name, store.members) == ("shop-mysql", ("db-0", "db-1"))
-    assert (store.container, store.port, store.user) == ("server", 3307, "clerk")
+    assert store.server is SERVER
     postgres = ExternalPostgres(cast("Cluster", Kubectl()), "shop", SERVER, {"password": "p"})
-    assert (postgres.main, postgres.user, postgres.sender) == ("shop", "clerk", "")
+    assert (postgres.main, postgres.server, postgres.sender) == ("shop", SERVER, "")
 
 
 def test_its_indexes_are_held_where_it_has_any() -> None:

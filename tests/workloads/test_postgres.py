@@ -214,7 +214,6 @@ def test_the_primary_is_named_first_and_every_key_of_its_secret_is_declared() ->
 def test_what_another_member_shows_is_not_taken_for_this_ones(monkeypatch: pytest.MonkeyPatch, read: str) -> None:
     class Answering:
         autocommit = False
-        itersize = 0
 
         def __enter__(self) -> Self:
             return self
@@ -231,14 +230,11 @@ def test_what_another_member_shows_is_not_taken_for_this_ones(monkeypatch: pytes
                 if "hostname" in statement
                 else [(1, "k", "1-v")]
                 if "ledger" in statement
-                else [("checking/0", 1000)]
+                else [("checking", 0, 1000)]
             )
 
         def __iter__(self) -> Iterator[tuple[object, ...]]:
             return iter(self.shows)
-
-        def fetchone(self) -> tuple[object, ...]:
-            return self.shows[0]
 
     class Cluster:
         def forward(self, *_: object) -> contextlib.AbstractContextManager[tuple[str, int]]:

@@ -27,6 +27,7 @@ from harness.core.errors import ToolFailed
 from harness.core.model import Part, Reading
 from harness.core.parallel import for_each
 from harness.workloads.mysql.catalog import NO_ROWS, SYSTEM_ROWS, catalog, counts
+from harness.workloads.sql_store import one
 
 T = TypeVar("T")
 
@@ -35,6 +36,9 @@ HALVED_FROM = 5000
 
 ALL = "USE INDEX ()"
 """Makes MySQL read the table itself: otherwise it may read a smaller index with the same columns."""
+
+HOST = "SELECT @@hostname"
+"""Queries the name of the server that answers."""
 
 _NULL = "CAST(0xFE AS BINARY)"
 _BINARY = "CAST('' AS BINARY)"  # a cast, not a literal: it makes the whole row binary, so that nothing is converted
@@ -92,16 +96,10 @@ class Slice:
 def digest(session: Callable[[], AbstractContextManager[Cursor]], *, primary: bool) -> Reading:
     """Every part of one member. `session` opens a new connection, in UTC. ToolFailed if a part cannot be read."""
     with session() as sql, session() as another:
-        hosts = {host(sql), host(another)}
+        hosts = {str(one(each, HOST)[0]) for each in (sql, another)}
         parts = {f"table {name}": part for name, part in read((sql, another), tables(sql)).items()}
         # After the scans: AUTO_INCREMENT is one too low for a table that was not opened since the start.
         return Reading(", ".join(sorted(hosts)), {**parts, **catalog(sql, primary=primary)})
-
-
-def host(sql: Cursor) -> str:
-    """The name of the server that answers."""
-    sql.execute("SELECT @@hostname")
-    return str(sql.fetchall()[0][0])
 
 
 def read(sessions: Sequence[Cursor], tables: Sequence[Table]) -> dict[str, Part]:

@@ -13,10 +13,10 @@ from harness.core.errors import HarnessError
 from harness.core.ports import Cluster, Dataset
 from harness.core.resources import fixtures
 from harness.workloads.external import PASSWORD, Server
-from harness.workloads.mysql.adapter import MySQL, open_accounts, script
+from harness.workloads.mysql.adapter import MySQL, script
 from harness.workloads.mysql.catalog import NO_ROWS
 from harness.workloads.mysql.digest import quoted
-from harness.workloads.mysql.health import one
+from harness.workloads.sql_store import one
 
 OLDEST = (8, 4)
 """The oldest supported version: older ones have other catalogs."""
@@ -32,23 +32,16 @@ class ExternalMySQL(MySQL):
 
     def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
         """`secret` has the password of the administrator whom `server` names."""
-        self.name, self.members = server.name, server.members
-        self.container, self.port, self.user = server.container, server.port, server.user
-        super().__init__(cluster, namespace, {"root-password": secret[PASSWORD]})
-        self._server = server
+        self.server, self.name, self.members = server, server.name, server.members
+        super().__init__(cluster, namespace, {self.secret_keys[0]: secret[PASSWORD]})
 
     def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
         """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
         with self.session(self._primary) as sql:
             _require_supported(sql, self.name)
-            self._server.require_data(_filled(sql), _databases(sql))
+            self.server.require_data(_filled(sql), _databases(sql))
             script(sql, (fixtures() / "mysql" / "ledger.sql").read_text(encoding="utf-8"))
-            open_accounts(sql)
-            transactions = one(sql, "SELECT @@GLOBAL.gtid_executed")[0]
-        self._until_all_applied(str(transactions))
-
-    def recover(self) -> None:
-        self._server.run_recover_command(self._cluster, self._namespace)
+            self._open_accounts(sql)
 
 
 def _require_supported(sql: Cursor, name: str) -> None:

@@ -7,6 +7,7 @@ from pymysql.cursors import Cursor
 from harness.core.model import Health
 from harness.core.reason import Reason
 from harness.workloads.health import Problem, health_of
+from harness.workloads.sql_store import one
 
 LAG_S = 2
 """Seconds that a healthy replica may take to apply what the primary has."""
@@ -37,14 +38,6 @@ _REPLICA = (
     "COALESCE((SELECT MAX(desired_delay) FROM performance_schema.replication_applier_configuration), 0), "
     f"{_CHANNELS}, {_FILTERS}, {ERRORS}"
 )
-
-
-def one(sql: Cursor, statement: str, *parameters: object) -> tuple[object, ...]:
-    """The only row of a statement's result."""
-    sql.execute(statement, parameters)
-    row = sql.fetchone()
-    assert row is not None
-    return row
 
 
 def primary_health(sql: Cursor) -> Health:

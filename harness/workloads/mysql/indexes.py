@@ -22,7 +22,7 @@ from harness.core.errors import ToolFailed
 from harness.core.model import IndexReading
 from harness.core.reason import Reason
 from harness.workloads.mysql.catalog import NO_ROWS
-from harness.workloads.mysql.digest import ALL, Column, host, quoted, row_bytes, total_of
+from harness.workloads.mysql.digest import ALL, HOST, Column, quoted, row_bytes, total_of
 
 EXCLUDED = (
     ("indexes of text (FULLTEXT) and of arrays", "the server cannot read them alone"),
@@ -86,7 +86,7 @@ def check_indexes(sql: Cursor) -> IndexReading:
     if not wrong:
         wrong = _checked(sql)
         reasons = dict.fromkeys(wrong, Reason.IndexDamaged)
-    return IndexReading(host(sql), len(found), wrong, reasons)
+    return IndexReading(str(_one(sql, "host name", HOST)[0]), len(found), wrong, reasons)
 
 
 def _difference(entries: int, rows: int) -> tuple[str, Reason]:

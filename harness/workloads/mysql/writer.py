@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 import pymysql
@@ -11,23 +11,14 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT, ER
 from pymysql.cursors import Cursor
 
-from harness.core.bank_workload import TABLES, transfer
 from harness.core.errors import ToolFailed
 from harness.core.model import Operation
 from harness.core.ports import Refused, Unanswered
+from harness.workloads.sql_store import write
 
 ANSWER_S = 5
 """Time limit for the answer to one write."""
 
-_VERBS = {
-    "put": "INSERT INTO drillproof.ledger (n, k, v) VALUES (%(n)s, %(key)s, %(value)s)",
-    "update": "UPDATE drillproof.ledger SET n = %(n)s, v = %(value)s WHERE k = %(key)s",
-    "delete": "DELETE FROM drillproof.ledger WHERE k = %(key)s",
-}
-_TRANSFER = (
-    f"UPDATE drillproof.{TABLES[0]} SET balance = balance - %(amount)s WHERE id = %(source)s",  # noqa: S608 # ours
-    f"UPDATE drillproof.{TABLES[1]} SET balance = balance + %(amount)s WHERE id = %(target)s",  # noqa: S608 # ours
-)
 # An error with a unique number if the previous statement changed no row: the server then skips all that follow,
 # including the COMMIT.
 _OR_STOP = "SELECT IF(ROW_COUNT() > 0, 0, (SELECT 1 UNION ALL SELECT 2))"
@@ -76,12 +67,10 @@ class MySQLWriter:
 
     def apply(self, operation: Operation) -> None:
         """Commit one operation with its transfer. Refused only where the server said so; every doubt is Unanswered."""
-        move = transfer(operation.n)
-        values = {"n": operation.n, "key": operation.key, "value": operation.value}
-        values |= {"amount": move.amount, "source": move.source, "target": move.target}
+        statements, parameters = write(operation)
         try:
             with self._connection.cursor() as sql:
-                sql.execute(transaction(operation.verb), values)
+                sql.execute(transaction(statements), parameters)
                 while sql.nextset():  # raises the error of a later statement
                     pass
         except (pymysql.MySQLError, OSError) as error:
@@ -104,10 +93,9 @@ class MySQLWriter:
             self.close()
 
 
-def transaction(verb: str) -> str:
-    """One operation with its transfer, in one round trip. Without autocommit the first statement begins it."""
-    statements = (statement for one in (_VERBS[verb], *_TRANSFER) for statement in (one, _OR_STOP))
-    return "; ".join((*statements, "COMMIT"))
+def transaction(statements: Iterable[str]) -> str:
+    """A transaction in one round trip. Without autocommit the first statement begins it."""
+    return "; ".join((*(part for one in statements for part in (one, _OR_STOP)), "COMMIT"))
 
 
 def is_refusal(error: Exception) -> bool:

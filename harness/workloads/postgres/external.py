@@ -14,8 +14,9 @@ from harness.core.errors import HarnessError
 from harness.core.ports import Cluster, Dataset
 from harness.core.resources import fixtures
 from harness.workloads.external import PASSWORD, Server
-from harness.workloads.postgres.adapter import Postgres, one, open_accounts
+from harness.workloads.postgres.adapter import Postgres
 from harness.workloads.postgres.digest import DATABASES, relations, settle
+from harness.workloads.sql_store import one
 
 OLDEST = 17
 """The oldest supported version: older ones have other catalogs."""
@@ -30,34 +31,24 @@ class ExternalPostgres(Postgres):
 
     def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
         """`secret` has the password of the superuser whom `server` names."""
-        self.name, self.members = server.name, server.members
-        self.container, self.port, self.user = server.container, server.port, server.user
-        self.main = server.databases[0]
-        super().__init__(cluster, namespace, {"postgres-password": secret[PASSWORD]})
-        self._server = server
+        self.server, self.name, self.members = server, server.name, server.members
+        super().__init__(cluster, namespace, {self.secret_keys[0]: secret[PASSWORD]})
 
     def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
         """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
-        with self._forward(self._primary) as address:
-            databases, filled = [], set()
-            with self._connect(self._primary, address, self.main) as database, database.cursor() as sql:
-                _require_supported(sql, self.name, self.user)
-                sql.execute(DATABASES)
-                databases = [str(name) for (name,) in sql.fetchall()]
-            for name in set(self._server.databases) & set(databases):
-                with self._connect(self._primary, address, name) as database, database.cursor() as sql:
-                    filled |= {name} if _is_filled(sql) else set()
-        self._server.require_data(filled, databases)
-        with self.session(self._primary) as sql:
+        with self._forward(self._primary) as address, self._cursor(self._primary, address) as sql:
+            _require_supported(sql, self.name, self.server.user)
+            sql.execute(DATABASES)
+            databases = [str(name) for (name,) in sql]
+            filled = set()
+            for name in set(self.server.databases) & set(databases):
+                with self._connect(self._primary, address, name) as database, database.cursor() as its:
+                    filled |= {name} if _is_filled(its) else set()
+            self.server.require_data(filled, databases)
             sql.execute((fixtures() / "postgres" / "ledger.sql").read_text(encoding="utf-8"))
-            open_accounts(sql)
-            if self._standbys:
+            if self._replicas:
                 settle(sql)
-            position = str(one(sql, "SELECT pg_current_wal_lsn()")[0])
-        self._until_all_replayed(position)
-
-    def recover(self) -> None:
-        self._server.run_recover_command(self._cluster, self._namespace)
+            self._open_accounts(sql)
 
 
 def _require_supported(sql: cursor, name: str, user: str) -> None:

@@ -7,30 +7,23 @@ import select
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, connection
 
-from harness.core.bank_workload import transfer
 from harness.core.errors import ToolFailed
 from harness.core.model import Operation
 from harness.core.ports import Refused, Unanswered
+from harness.workloads.sql_store import write
 
 ANSWER_S = 5.0
 """Time limit in seconds for the answer to one write."""
 
-_OPERATIONS = {
-    "put": "INSERT INTO drillproof.ledger (n, k, v) VALUES (%(n)s, %(key)s, %(value)s)",
-    "update": "UPDATE drillproof.ledger SET n = %(n)s, v = %(value)s WHERE k = %(key)s",
-    "delete": "DELETE FROM drillproof.ledger WHERE k = %(key)s",
-}
-
 # One statement is one transaction. If any of its three parts changes no row, the division by zero rolls all back.
 _STATEMENT = """
 WITH operation AS ({} RETURNING 1),
-taken AS (UPDATE drillproof.checking SET balance = balance - %(amount)s WHERE id = %(source)s RETURNING 1),
-given AS (UPDATE drillproof.savings SET balance = balance + %(amount)s WHERE id = %(target)s RETURNING 1)
+taken AS ({} RETURNING 1),
+given AS ({} RETURNING 1)
 SELECT 1 / count(*) FROM operation, taken, given
 """
 _DIVISION_BY_ZERO = "22012"
@@ -73,10 +66,10 @@ class PostgresWriter:
 
     def apply(self, operation: Operation) -> None:
         """Commit one operation with its transfer. Refused only where the server said so; every doubt is Unanswered."""
-        values = {**asdict(operation), **asdict(transfer(operation.n))}
+        statements, parameters = write(operation)
         try:
             sql = self._connection.cursor()  # referenced until the answer arrives: the driver needs it
-            sql.execute(_STATEMENT.format(_OPERATIONS[operation.verb]), values)
+            sql.execute(_STATEMENT.format(*statements), parameters)
             _wait(self._connection)
         except (psycopg2.Error, TimeoutError) as error:
             state = getattr(error, "pgcode", None)
