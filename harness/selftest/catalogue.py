@@ -21,15 +21,13 @@ from functools import cache
 from pathlib import Path
 
 from harness.core import json
-from harness.core.model import Json
+from harness.core.model import Json, Verdict
 from harness.core.reason import Reason
-from harness.selftest.mutation import Act, Mutation, Why
+from harness.selftest.mutation import Act, Expected, Mutation, Why
 
 STORES = ("mysql", "postgres", "consul")
-KEYS = {
-    *("check", "reason", "objects", "causes", "member", "also", "writes", "restarts"),
-    *("mutate", "revert", "self_inverse", "first", "on"),
-}
+EXPECTED_KEYS = {"check", "verdict", "reason", "objects", "causes", "member", "also"}
+LIVE_KEYS = {"mutate", "revert", "self_inverse", "first", "on", "writes", "restarts"}
 
 
 @cache
@@ -49,21 +47,28 @@ def parse(text: str) -> tuple[Mutation, ...]:
     )
 
 
-def _mutation(name: str, entry: Mapping[str, Json], sessions: Mapping[str, Json]) -> Mutation:
-    if unknown := entry.keys() - KEYS:
+def expected(name: str, entry: Mapping[str, Json]) -> Expected:
+    """What every mutation has. ValueError if `entry` has other keys; KeyError if it has no reason."""
+    if unknown := entry.keys() - EXPECTED_KEYS:
         raise ValueError(f"mutation {name!r} has the unknown keys {sorted(unknown)}")
-
-    def acts(key: str) -> tuple[Act, ...]:
-        return tuple(_act(each, json.text(entry, "on"), sessions) for each in _listed(entry.get(key)))
-
     reasons = tuple(Reason[json.text(each)] for each in _listed(entry["reason"]))
     causes = tuple(Reason[each] for each in _texts(entry, "causes"))
-    return Mutation(
+    return Expected(
         name=name,
         check=json.text(entry, "check"),
         why=Why(reasons[0] if len(reasons) == 1 else reasons, *_texts(entry, "objects"), causes=causes),
+        verdict=Verdict[json.text(entry, "verdict") or "FAIL"],
         member=json.text(entry, "member"),
         also=_texts(entry, "also"),
+    )
+
+
+def _mutation(name: str, entry: Mapping[str, Json], sessions: Mapping[str, Json]) -> Mutation:
+    def acts(key: str) -> tuple[Act, ...]:
+        return tuple(_act(each, json.text(entry, "on"), sessions) for each in _listed(entry.get(key)))
+
+    return Mutation(
+        **vars(expected(name, {key: value for key, value in entry.items() if key not in LIVE_KEYS})),
         mutate=acts("first") + acts("mutate"),
         revert=acts("mutate" if entry.get("self_inverse") else "revert"),
         writes=entry.get("writes") is True,

@@ -1,16 +1,32 @@
-"""Journals of drills that failed: correct evidence of a bad drill, each with the check that must detect it."""
+"""Journals of bad runs: correct evidence of a bad drill, proof or migration, and the finding that must detect it.
+
+They are in journal-drill.toml, journal-proof.toml and journal-migration.toml of this package. Each table is a mutation
+of the events of a good run. Its keys are those of `harness.selftest.catalogue.expected`, `needs` (a kind of event: the
+mutation is left out if the run has none) and one change:
+
+- `without`, `changed`, `added`, `one_member`, `one_without`: `kind` of event, `data`; `changed` also takes `where`.
+- `first_volume`: `kind`, `key`, `data`. `delayed`: `mark`, `by_s`. `one_moved_before`: `mark`, `before`.
+  `moved_before`: `kind`, `before`.
+- `change`: the name of a function of this module that takes the events.
+"""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
-from harness.core.model import Event, Json, Verdict
-from harness.core.reason import Reason
-from harness.selftest.mutation import Expected, Why
+from harness.core import json
+from harness.core.model import Event, Json
+from harness.selftest import catalogue
+from harness.selftest.mutation import Expected
 
 Events = tuple[Event, ...]
 Change = Callable[[Events], Events]
+Data = Mapping[str, Json]
+NOTHING: Data = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,34 +37,19 @@ class JournalMutation(Expected):
     needs: str = ""  # a kind of event
 
 
-def fail(
-    name: str, check: str, why: Why | Reason, change: Change, *, also: tuple[str, ...] = (), needs: str = ""
-) -> JournalMutation:
-    """One that `check` must detect as FAIL."""
-    why = why if isinstance(why, Why) else Why(why)
-    return JournalMutation(name=name, check=check, why=why, change=change, also=also, needs=needs)
-
-
-def unknown(
-    name: str, check: str, why: Why | Reason, change: Change, *, also: tuple[str, ...] = (), needs: str = ""
-) -> JournalMutation:
-    """One that `check` must detect as UNKNOWN."""
-    return replace(fail(name, check, why, change, also=also, needs=needs), verdict=Verdict.UNKNOWN)
-
-
-def without(kind: str, **data: Json) -> Change:
+def without(kind: str, data: Data = NOTHING) -> Change:
     """The same drill, without the events of a kind whose data hold all of `data`."""
     return lambda events: tuple(event for event in events if not _is(event, kind, data))
 
 
-def changed(kind: str, where: Mapping[str, Json] | None = None, **data: Json) -> Change:
+def changed(kind: str, data: Data, where: Data = NOTHING) -> Change:
     """The same drill, but the events of a kind (those that hold `where`) have `data`."""
     return lambda events: tuple(
-        replace(event, data={**event.data, **data}) if _is(event, kind, where or {}) else event for event in events
+        replace(event, data={**event.data, **data}) if _is(event, kind, where) else event for event in events
     )
 
 
-def added(kind: str, **data: Json) -> Change:
+def added(kind: str, data: Data) -> Change:
     """The same drill, with one more event at its end."""
     return lambda events: (*events, replace(events[-1], kind=kind, data=data))
 
@@ -63,8 +64,8 @@ def delayed(mark: str, by_s: float) -> Change:
     return change
 
 
-def first_volume(kind: str, key: str, **changes: Json) -> Change:
-    """The same drill, but the first volume in the last event of a kind has `changes`, or without any is missing."""
+def first_volume(kind: str, key: str, data: Data = NOTHING) -> Change:
+    """The same drill, but the first volume in the last event of a kind has `data`, or without any is missing."""
 
     def change(events: Events) -> Events:
         at = max(number for number, event in enumerate(events) if event.kind == kind)
@@ -72,7 +73,7 @@ def first_volume(kind: str, key: str, **changes: Json) -> Change:
         assert isinstance(listed, list)
         first, *others = listed
         assert isinstance(first, dict)
-        volumes: list[Json] = [{**first, **changes}, *others] if changes else list(others)
+        volumes: list[Json] = [{**first, **data}, *others] if data else list(others)
         return (*events[:at], replace(events[at], data={**events[at].data, key: volumes}), *events[at + 1 :])
 
     return change
@@ -81,7 +82,7 @@ def first_volume(kind: str, key: str, **changes: Json) -> Change:
 def surviving_volumes(events: Events) -> Events:
     """The volumes of after the restore are those of before the fault."""
     before = next(event for event in events if _is(event, "volumes", {"when": "before"}))
-    return changed("volumes", {"when": "after"}, volumes=before.data["volumes"])(events)
+    return changed("volumes", {"volumes": before.data["volumes"]}, {"when": "after"})(events)
 
 
 def one_surviving_volume(events: Events) -> Events:
@@ -90,10 +91,10 @@ def one_surviving_volume(events: Events) -> Events:
     listed = before.data["volumes"]
     assert isinstance(listed, list)
     assert isinstance(listed[0], dict)
-    return first_volume("volumes", "volumes", volume_uid=listed[0]["volume_uid"])(events)
+    return first_volume("volumes", "volumes", {"volume_uid": listed[0]["volume_uid"]})(events)
 
 
-def one_member(kind: str, **data: Json) -> Change:
+def one_member(kind: str, data: Data) -> Change:
     """The same drill, but the first event of a kind after the restore has `data`."""
 
     def change(events: Events) -> Events:
@@ -103,12 +104,12 @@ def one_member(kind: str, **data: Json) -> Change:
     return change
 
 
-def one_without(kind: str, **data: Json) -> Change:
+def one_without(kind: str, data: Data = NOTHING) -> Change:
     """The same drill, but one member has no events of a kind whose data hold all of `data`."""
 
     def change(events: Events) -> Events:
         member = next(event.data["member"] for event in events if _is(event, kind, data))
-        return without(kind, member=member, **data)(events)
+        return without(kind, {"member": member, **data})(events)
 
     return change
 
@@ -150,159 +151,54 @@ def moved_before(kind: str, before: str) -> Change:
     return change
 
 
-def _is(event: Event, kind: str, data: Mapping[str, Json]) -> bool:
+def no_rows_read_back(events: Events) -> Events:
+    """No member's rows of the ledger were read back."""
+    return tuple(event for event in events if not (event.kind == "file" and "@" in str(event.data.get("name"))))
+
+
+def no_isolation(events: Events) -> Events:
+    """There was no network isolation."""
+    return changed("fence", {"there": False, "escaped": None})(events)
+
+
+def requested_in_2999(events: Events) -> Events:
+    """The restore was requested in another year."""
+    return tuple(
+        replace(event, at=f"2999{event.at[4:]}") if event.data.get("mark") == "T4" else event for event in events
+    )
+
+
+def _is(event: Event, kind: str, data: Data) -> bool:
     return event.kind == kind and all(event.data.get(key) == value for key, value in data.items())
 
 
-JOURNAL_MUTATIONS = (
-    # The drill itself.
-    unknown("the drill was killed", "drill-finished", Why(Reason.StepNotFinished, "step readback"),
-        without("step", step="readback", phase="end"), also=("data-equal",)),
-    unknown("the drill was interrupted", "drill-finished", Why(Reason.DrillInterrupted, "step seed"),
-        added("error", step="seed", message="no disk")),
-    fail("the restore failed", "drill-finished", Reason.RecoveryFailed,
-        added("recovery-failed", step="restore", message="gave up")),
-    unknown("the reused state differs from the recorded state", "taken-over", Reason.ReusedStateDiffers,
-        added("taken-over", run="x", digests={})),
-    # The fault.
-    unknown("the fault never happened", "damage-seen", Reason.DamageNotSeen, without("fault", phase="injected")),
-    unknown("the fault left no damage", "damage-seen", Reason.DamageNotSeen, changed("damage", what={})),
-    unknown("the damage was not recorded", "damage-seen", Reason.DamageNotSeen, without("damage")),
-    unknown("another fault did the damage", "damage-seen", Reason.DamageNotSeen, changed("damage", fault="another")),
-    unknown("the damage was not dated", "damage-seen", Reason.DamageNotDated, without("mark", mark="T3"),
-        also=("objectives-met", "events-in-order")),
-    # The backup, by what Velero reports and by what drillproof reads.
-    fail("the backup failed partially", "backup-complete", Reason.BackupPartiallyFailed,
-        changed("backup", phase="PartiallyFailed")),
-    fail("the backup had an error and says Completed", "backup-complete", Reason.BackupHadErrors,
-        changed("backup", errors=1)),
-    fail("a volume was not backed up", "backup-complete", Reason.VolumeNotBackedUp, first_volume("backup", "volumes"),
-        also=("restore-complete",)),
-    fail("a volume was backed up empty", "backup-complete", Reason.VolumeBackedUpEmpty,
-        first_volume("backup", "volumes", bytes_done=0, bytes_total=0), also=("restore-complete",)),
-    fail("a volume was backed up partially", "backup-complete", Reason.VolumePartlyBackedUp,
-        first_volume("backup", "volumes", bytes_done=500, bytes_total=1000), also=("restore-complete",)),
-    fail("a volume's backup failed and the backup says Completed", "backup-complete", Reason.VolumeBackupFailed,
-        first_volume("backup", "volumes", phase="Failed")),
-    fail("no volume was to be backed up", "backup-complete", Reason.VolumeNotProtected,
-        changed("protected", volumes=[])),
-    fail("a hook failed", "backup-complete", Reason.HookFailed, changed("backup", hooks_failed=1)),
-    fail("a hook did not run", "backup-complete", Reason.HookDidNotRun, changed("backup", hooks_attempted=0)),
-    fail("the bucket is empty", "backup-complete", Reason.BackupNotStored, changed("stored", objects=0, bytes=0)),
-    fail("the repository is damaged", "backup-complete", Reason.RepositoryDamaged,
-        changed("stored", damage=["pack 4f is not what its name says"])),
-    unknown("the repository was not checked", "backup-complete", Reason.RepositoryNotChecked,
-        changed("stored", checked=False)),
-    unknown("there is no record of the backup", "backup-complete", Reason.NotRecorded, without("backup"),
-        also=("restore-complete",)),
-    # The restore.
-    fail("the restore failed partially", "restore-complete", Reason.RestorePartiallyFailed,
-        changed("restore", phase="PartiallyFailed")),
-    fail("a volume was not restored", "restore-complete", Reason.VolumeNotRestored, first_volume("restore", "volumes")),
-    fail("a volume was restored partially", "restore-complete", Reason.VolumePartlyRestored,
-        first_volume("restore", "volumes", bytes_done=7)),
-    fail("another backup was restored", "restore-complete", Reason.WrongBackupRestored,
-        changed("restore", of="last-year")),
-    fail("a hook of the restore failed", "restore-complete", Reason.HookFailed,
-        changed("restore", hooks_attempted=1, hooks_failed=1)),
-    unknown("there is no record of the restore", "restore-complete", Reason.NotRecorded, without("restore")),
-    # Who answered.
-    unknown("all volumes are the old ones", "answers-from-restored", Reason.VolumeSurvived, surviving_volumes),
-    unknown("one volume is the old one", "answers-from-restored", Reason.VolumeSurvived, one_surviving_volume),
-    fail("a claim did not come back", "answers-from-restored", Reason.ClaimMissing, first_volume("volumes", "volumes")),
-    unknown("the volumes were not recorded", "answers-from-restored", Reason.NotRecorded,
-        without("volumes", when="after")),
-    unknown("a member was not restarted", "answers-from-restored", Reason.MemberNotRestarted, one_without("restart")),
-    unknown("a member's pod is the old one", "answers-from-restored", Reason.MemberNotRestarted,
-        one_member("restart", before="same", after="same")),
-    unknown("no member was read after the restart", "answers-from-restored", Reason.MemberNotRestarted, not_read_again),
-    unknown("a member could not be read after the restart", "data-equal",
-        Why(Reason.ReadFailed, causes=(Reason.ConnectionRefused,)), one_not_read_again),
-    unknown("no member was restarted", "answers-from-restored", Reason.MemberNotRestarted, without("restart"),
-        also=("login",)),
-    unknown("another member answered", "data-equal", Why(Reason.AnsweredByAnother, "someone-else"),
-        one_member("digest", answered_by="someone-else")),
-    # Reading back.
-    unknown("a member's health was not read", "members-healthy", Reason.NotReadBack,
-        one_without("health", when="after")),
-    unknown("a member was unhealthy before", "members-healthy", Reason.NotHealthyBefore,
-        one_without("health", when="before")),
-    unknown("a member's identity is unknown", "members-healthy", Reason.IdentityUnknown,
-        one_member("health", identity="")),
-    fail("a member is unhealthy", "members-healthy", Reason.ReplicationStopped,
-        one_member("health", ok=False, detail="stopped", reasons=["ReplicationStopped"])),
-    unknown("a member was not read back", "data-equal", Reason.NotReadBack, one_without("digest", when="after"),
-        also=("answers-from-restored",)),
-    unknown("no member was read back", "data-equal", Reason.NotReadBack, without("digest", when="after"),
-        also=("answers-from-restored",)),
-    unknown("there is no reference", "data-equal", Reason.NoReference, without("digest", when="before")),
-    unknown("the members were not equal before", "data-equal", Reason.NoReference,
-        one_without("digest", when="before")),
-    fail("a member came back with no data at all", "data-equal", Reason.PartMissing, one_member("digest", parts={})),
-    unknown("the indexes were not checked", "indexes-hold", Reason.NotReadBack, without("indexes")),
-    unknown("a member's indexes were not checked", "indexes-hold", Reason.NotReadBack, one_without("indexes")),
-    unknown("the indexes were checked before the restart", "indexes-hold", Reason.NotReadBack,
-        moved_before("indexes", before="restart"), also=("answers-from-restored",)),
-    unknown("another member's indexes were checked", "indexes-hold", Why(Reason.AnsweredByAnother, "someone-else"),
-        one_member("indexes", answered_by="someone-else")),
-    unknown("no index was checked", "indexes-hold", Reason.IndexNotChecked, changed("indexes", held=0)),
-    unknown("the objects were not compared", "objects-equal", Reason.NotReadBack, without("objects", when="after")),
-    fail("the objects are gone", "objects-equal", Reason.ObjectMissing,
-        changed("objects", {"when": "after"}, parts={})),
-    unknown("the ledger was not read back", "ledger-kept", Reason.NotRecorded, lambda events: tuple(
-            event for event in events if not (event.kind == "file" and "@" in str(event.data.get("name")))),
-        also=("objectives-met", "transfers-whole")),
-    unknown("the accounts were not read back", "transfers-whole", Reason.NotReadBack, without("balances")),
-    unknown("no new write was tried", "new-write", Reason.WriteNotTried, without("write")),
-    fail("no new write was taken", "new-write", Reason.WriteNotCommitted,
-        changed("write", committed=False, detail="read only")),
-    fail("a new write did not reach a member", "new-write", Reason.WriteNotReplicated, changed("write", seen_on=[])),
-    # Logging in.
-    unknown("no login before the fault", "login", Why(Reason.LoginNotSeenBefore, "portal"),
-        without("login", when="before"), needs="login"),
-    unknown("the login before the fault failed", "login", Why(Reason.LoginNotSeenBefore, "portal"),
-        changed("login", {"when": "before"}, signed_by="", detail="401"), needs="login"),
-    unknown("any password was accepted before", "login", Why(Reason.LoginNotSeenBefore, "portal"),
-        changed("login", {"when": "before"}, stranger="let in"), needs="login"),
-    unknown("no login after the restore", "login", Why(Reason.LoginNotTried, "portal"), without("login", when="after"),
-        needs="login"),
-    fail("the realm is gone", "login", Why(Reason.NotLoggedIn, "portal"),
-        changed("login", {"when": "after"}, keys={}, signed_by="", detail="404", earlier=""), needs="login"),
-    fail("the realm was recreated", "login", Why(Reason.SigningKeyChanged, "portal", causes=(Reason.TokenRejected,)),
-        changed("login", {"when": "after"}, keys={"k2": "hash-2"}, signed_by="k2", earlier="no key"), needs="login"),
-    fail("another key has the ID of the old one", "login", Why(Reason.SigningKeyChanged, "portal"),
-        changed("login", {"when": "after"}, keys={"k1": "another"}), needs="login"),
-    fail("another key signs", "login", Why(Reason.SigningKeyChanged, "portal"),
-        changed("login", {"when": "after"}, signed_by="k2", keys={"k1": "hash-1", "k2": "hash-2"}), needs="login"),
-    fail("the earlier tokens are rejected", "login", Why(Reason.TokenRejected, "portal"),
-        changed("login", {"when": "after"}, earlier="its signature does not hold"), needs="login"),
-    fail("the earlier tokens were not tried", "login", Why(Reason.TokenNotTried, "portal"),
-        changed("login", {"when": "after"}, earlier=""), needs="login"),
-    fail("any password is accepted", "login", Why(Reason.WrongPasswordAccepted, "portal"),
-        changed("login", {"when": "after"}, stranger="let in"), needs="login"),
-    fail("a wrong password got no clear answer", "login", Why(Reason.WrongPasswordUnclear, "portal"),
-        changed("login", {"when": "after"}, stranger="500"), needs="login"),
-    unknown("the service was not restarted", "login", Why(Reason.MemberNotRestarted, "portal", "portal-0"),
-        without("restart", member="portal-0"), needs="login"),
-    # Objectives and network isolation.
-    fail("the recovery took too long", "objectives-met", Why(Reason.ObjectiveMissed, "RTO"), delayed("T8", 100_000)),
-    unknown("the recovery's end was not seen", "objectives-met", Why(Reason.ObjectiveNotMeasured, "RTO"),
-        without("mark", mark="T8"), also=("events-in-order",)),
-    # The order of it all.
-    unknown("the service took writes before the damage was seen", "events-in-order",
-        Why(Reason.EventsOutOfOrder, "mark T8"), one_moved_before("T8", "T3"), also=("objectives-met",)),
-    unknown("the restore was requested before the damage was seen", "events-in-order",
-        Why(Reason.EventsOutOfOrder, "mark T4"), one_moved_before("T4", "T3")),
-    unknown("nobody recorded when all pods were ready", "events-in-order", Why(Reason.MarkMissing, "T6"),
-        without("mark", mark="T6")),
-    unknown("the step `restore` began twice", "events-in-order", Why(Reason.EventsOutOfOrder, "step restore start"),
-        added("step", step="restore", phase="start")),
-    fail("packets left the network isolation", "fence-held", Reason.PacketEscaped, changed("fence", escaped=3)),
-    unknown("the self-test did not run", "self-test", Reason.SelfTestNotRun, without("selftest")),
-    unknown("the self-test missed a mutation", "self-test", Why(Reason.MutationMissed, "a row gone"),
-        changed("selftest", noticed=1, missed=[{"name": "a row gone"}])),
-    unknown("the packets were not counted", "fence-held", Reason.EgressNotMeasured, without("fence")),
-    unknown("there was no network isolation", "fence-held", Reason.EgressNotMeasured,
-        changed("fence", there=False, escaped=None)),
-)  # fmt: skip
-"""A table, so it is not formatted."""
+CHANGES: Mapping[str, Callable[..., Change]] = {
+    make.__name__: make
+    for make in (
+        *(without, changed, added, delayed, first_volume),
+        *(one_member, one_without, one_moved_before, moved_before),
+    )
+}
+"""By their keys in a file."""
+FUNCTIONS: Mapping[str, Change] = {
+    change.__name__: change
+    for change in (
+        *(surviving_volumes, one_surviving_volume, not_read_again, one_not_read_again),
+        *(no_rows_read_back, no_isolation, requested_in_2999),
+    )
+}
+"""By the values of the key `change`."""
+
+
+@cache
+def mutations(workflow: str) -> tuple[JournalMutation, ...]:
+    """The mutations of a `drill`, a `proof` or a `migration`."""
+    text = (Path(__file__).parent / f"journal-{workflow}.toml").read_text("utf-8")
+    return tuple(_mutation(name, json.mapping(entry)) for name, entry in tomllib.loads(text).items())
+
+
+def _mutation(name: str, entry: Data) -> JournalMutation:
+    (key,) = entry.keys() & {*CHANGES, "change"}
+    change = FUNCTIONS[json.text(entry, key)] if key == "change" else CHANGES[key](**json.mapping(entry, key))
+    fields = {field: value for field, value in entry.items() if field not in {key, "needs"}}
+    return JournalMutation(**vars(catalogue.expected(name, fields)), change=change, needs=json.text(entry, "needs"))

@@ -20,12 +20,11 @@ from pathlib import Path
 from harness.core import parallel
 from harness.core.model import Json
 from harness.evidence import journal
-from harness.selftest import catalogue, memory_mutations, migration, object_mutations, proof
+from harness.selftest import catalogue, journal_mutations, memory_mutations, migration, object_mutations, proof
 from harness.selftest.baseline import Baseline, Outcome, outcome
 from harness.selftest.in_memory import World, run_in_memory
-from harness.selftest.journal_mutations import JOURNAL_MUTATIONS, JournalMutation
 from harness.selftest.live import LiveMutator, MutableStore
-from harness.selftest.tampering import TAMPERINGS, Tampering
+from harness.selftest.tampering import EDITED, TAMPERINGS, Tampering
 from harness.workloads.deployment import Deployment
 
 SERVICES = {"mysql": "mysql-primary", "postgres": "postgres-primary", "consul": "consul-http"}
@@ -40,14 +39,12 @@ def in_memory_self_test() -> dict[str, Json]:
 
 def in_memory_self_test_of_proofs() -> dict[str, Json]:
     """The same for the checks of a proof."""
-    return _timed(lambda folder: _outcomes_of(folder, proof.good, proof.JOURNAL_MUTATIONS, proof.TAMPERINGS))
+    return _timed(lambda folder: _of_evidence(_good(folder, proof.good), "proof", proof.TAMPERINGS))
 
 
 def in_memory_self_test_of_migrations() -> dict[str, Json]:
     """The same for the checks of a migration."""
-    return _timed(
-        lambda folder: _outcomes_of(folder, migration.good, migration.JOURNAL_MUTATIONS, migration.TAMPERINGS)
-    )
+    return _timed(lambda folder: _of_evidence(_good(folder, migration.good), "migration", EDITED))
 
 
 def _timed(outcomes: Callable[[Path], Iterable[Outcome]]) -> dict[str, Json]:
@@ -57,13 +54,8 @@ def _timed(outcomes: Callable[[Path], Iterable[Outcome]]) -> dict[str, Json]:
         return {**result, "seconds": round(time.monotonic() - started, 1)}
 
 
-def _outcomes_of(
-    folder: Path,
-    good: Callable[[Path], Path],
-    journal_mutations: Iterable[JournalMutation],
-    tamperings: Iterable[Tampering],
-) -> Iterator[Outcome]:
-    yield from _of_evidence(Baseline(good(folder / "runs"), folder / "mutated"), journal_mutations, tamperings)
+def _good(folder: Path, make: Callable[[Path], Path]) -> Baseline:
+    return Baseline(make(folder / "runs"), folder / "mutated")
 
 
 def in_memory_outcomes(folder: Path) -> Iterator[Outcome]:
@@ -123,11 +115,9 @@ def _baseline(run: Path) -> Baseline:
 
 
 def _of_evidence(
-    base: Baseline,
-    journal_mutations: Iterable[JournalMutation] = JOURNAL_MUTATIONS,
-    tamperings: Iterable[Tampering] = TAMPERINGS,
+    base: Baseline, workflow: str = "drill", tamperings: Iterable[Tampering] = TAMPERINGS
 ) -> Iterator[Outcome]:
-    for mutation in journal_mutations:
+    for mutation in journal_mutations.mutations(workflow):
         if mutation.needs and not base.run.of(mutation.needs):
             continue
         path = base.copy(f"journal {mutation.name}")

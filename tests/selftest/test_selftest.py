@@ -11,10 +11,9 @@ from harness import checks
 from harness.core.errors import HarnessError
 from harness.core.model import Finding, Verdict
 from harness.core.reason import Reason
-from harness.selftest import memory_mutations, runner
+from harness.selftest import journal_mutations, memory_mutations, runner
 from harness.selftest.baseline import Baseline, outcome
 from harness.selftest.in_memory import MemoryStore, World, run_in_memory
-from harness.selftest.journal_mutations import JOURNAL_MUTATIONS
 from harness.selftest.mutation import Expected, Why
 from harness.selftest.tampering import TAMPERINGS
 
@@ -27,13 +26,16 @@ def test_every_mutation_of_a_good_recovery_is_detected_for_its_own_reason() -> N
 
 
 def test_every_check_has_a_mutation_that_it_must_detect() -> None:
-    tried = {each.check for each in (*memory_mutations.catalogue("mysql"), *JOURNAL_MUTATIONS, *TAMPERINGS)}
+    tried = {
+        each.check
+        for each in (*memory_mutations.catalogue("mysql"), *journal_mutations.mutations("drill"), *TAMPERINGS)
+    }
     assert {check.name for check in checks.ALL} <= tried
 
 
 def test_no_two_mutations_have_the_same_name() -> None:
     assert max(Counter(each.name for each in memory_mutations.catalogue("mysql")).values()) == 1
-    assert max(Counter(each.name for each in (*JOURNAL_MUTATIONS, *TAMPERINGS)).values()) == 1
+    assert max(Counter(each.name for each in (*journal_mutations.mutations("drill"), *TAMPERINGS)).values()) == 1
 
 
 def test_a_check_that_misses_mutations_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:

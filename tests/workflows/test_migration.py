@@ -32,8 +32,8 @@ from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.evidence.signing import keys
 from harness.reports import questions, summary
-from harness.selftest import migration as mutations
-from harness.selftest import runner
+from harness.selftest import journal_mutations, runner
+from harness.selftest.tampering import EDITED
 from harness.workflows import permissions
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import assembly, rollback
@@ -518,7 +518,7 @@ def test_a_move_that_is_interrupted_before_the_target_is_touched_lets_the_source
 def test_every_mutation_of_a_migration_is_detected() -> None:
     outcomes = runner.in_memory_self_test_of_migrations()
     assert outcomes["missed"] == []
-    assert outcomes["noticed"] == len(mutations.JOURNAL_MUTATIONS) + len(mutations.TAMPERINGS)
+    assert outcomes["noticed"] == len(journal_mutations.mutations("migration")) + len(EDITED)
 
 
 # ---------------------------------------------------------------- what comes after it

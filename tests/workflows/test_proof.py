@@ -27,8 +27,8 @@ from harness.evidence import journal as journals
 from harness.evidence import run_view
 from harness.evidence.ledger import fingerprint
 from harness.reports import markdown, summary
+from harness.selftest import journal_mutations, runner
 from harness.selftest import proof as mutations
-from harness.selftest import runner
 from harness.workflows.hooks import Hook
 from harness.workflows.proof import assembly
 from harness.workflows.proof import request as requests
@@ -198,7 +198,7 @@ def test_the_source_is_listed_again_even_where_the_proof_broke(prove: Callable[.
 def test_every_mutation_of_a_proof_is_detected(tmp_path: Path) -> None:
     outcomes = runner.in_memory_self_test_of_proofs()
     assert outcomes["missed"] == []
-    assert outcomes["noticed"] == len(mutations.JOURNAL_MUTATIONS) + len(mutations.TAMPERINGS)
+    assert outcomes["noticed"] == len(journal_mutations.mutations("proof")) + len(mutations.TAMPERINGS)
     asked_for_all = mutations.good(tmp_path, asked="equal")
     judge.recheck(asked_for_all)
     assert [each[:2] for each in red(asked_for_all)] == [("data-equal", "unknown")]
