@@ -107,7 +107,7 @@ def calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
 
 def test_an_expectation_has_a_reason_and_no_prose() -> None:
     asked = list(calls(*EXPECTATIONS))
-    assert len(asked) > 100
+    assert len(asked) > 60
     for where, node in asked:
         at = EXPECTATIONS[called(node)]
         reason = node.args[at] if len(node.args) > at else {k.arg: k.value for k in node.keywords}.get("reason")
