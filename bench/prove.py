@@ -96,7 +96,7 @@ def _prove(source: KindCluster, supplied: LocalEnvironment, progress: Progress) 
             NAME,
             bucket=store.bucket,
             endpoint=store.outside,
-            credentials_file=credentials,
+            credentials=credentials,
             runs=Path(folder) / "runs",
             cluster=proving.name,
             keep=True,

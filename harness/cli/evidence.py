@@ -115,11 +115,8 @@ def verify(
         Bundle(path) if path.is_file() else Directory(run_directory.find(runs, what, ("run.json", attestation.FOLDER)))
     )
     found = attestation.verify(files)
-    if as_json:
-        output.document(signers.document(files.path, found, known))
-    else:
-        for line in signers.lines(found, known):
-            typer.echo(one_line(line))
+    lines = map(one_line, signers.lines(found, known))
+    output.result(signers.document(files.path, found, known), lines, as_json=as_json)
     if doubt := signers.doubt(files.path, found, known):
         raise HarnessError(doubt)
     return 0
@@ -140,8 +137,6 @@ def bundle(
     into = out or Path(f"{path.name}.zip")
     found = pack(path, into)
     assert found.evidence is not None
-    if as_json:
-        output.document({"bundle": str(into), "key": found.evidence.key})
-    else:
-        typer.echo(f"{into}: signed by {found.evidence.key}; check it with `drillproof verify {into}`")
+    line = f"{into}: signed by {found.evidence.key}; check it with `drillproof verify {into}`"
+    output.result({"bundle": into, "key": found.evidence.key}, (line,), as_json=as_json)
     return 0

@@ -28,14 +28,9 @@ def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> 
     from harness.evidence.run_index import entries
 
     found = tuple(entries(runs))
-    if as_json:
-        output.document(found)
-        return 0
-    if not found:
-        typer.echo(f"no run in {runs} yet; `drillproof run` makes one")
     width = max((len(each.run.name) for each in found), default=0)
-    for each in found:
-        typer.echo(_line(each, width))
+    lines = [_line(each, width) for each in found] or [f"no run in {runs} yet; `drillproof run` makes one"]
+    output.result(found, lines, as_json=as_json)
     return 0
 
 
@@ -53,10 +48,7 @@ def compare(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) 
 
     origin = provenance.of_folder(runs, keys.known())
     found = rows(drilled(run, origin.doubt(run)) for run in all_drills(runs))
-    if as_json:
-        output.document(pages.document(runs, found, (), 0))
-    else:
-        typer.echo(pages.markdown(found, (), 0), nl=False)
+    output.result(pages.document(runs, found, (), 0), pages.markdown(found, (), 0).splitlines(), as_json=as_json)
     return output.EXIT_CODES[pages.overall(found, 0)]
 
 
@@ -101,10 +93,7 @@ def trend(
         runs, keys.known(), scenarios=tuple(known), asked=asked, expiry_days=expiry_days, every=often, job=job
     )
     pages.write(found, out)
-    if as_json:
-        output.document(pages.document(found, runs))
-    else:
-        typer.echo(f"{pages.markdown(found)}trend: {out}")
+    output.result(pages.document(found, runs), (f"{pages.markdown(found)}trend: {out}",), as_json=as_json)
     return output.EXIT_CODES[found.verdict]
 
 

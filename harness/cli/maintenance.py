@@ -22,13 +22,11 @@ def doctor(as_json: options.AsJson = False) -> int:
     from harness.cli.diagnose import diagnose
 
     found = tuple(diagnose())
-    if as_json:
-        output.document(found)
-    else:
-        for each in found:
-            typer.echo(f"{SIGNS[each.ok]:4}  {each.name}: {each.detail}")
-            if each.ok is False:
-                typer.echo(f"      {each.fix}")
+    lines = (
+        f"{SIGNS[each.ok]:4}  {each.name}: {each.detail}" + (f"\n      {each.fix}" if each.ok is False else "")
+        for each in found
+    )
+    output.result(found, lines, as_json=as_json)
     return 0 if all(each.ok is not False for each in found) else output.WRONG_USAGE
 
 
@@ -61,12 +59,9 @@ def selftest(
         result = in_memory_self_test()
     missed = result["missed"]
     assert isinstance(missed, list)
-    if as_json:
-        output.document(result)
-    else:
-        for each in missed:
-            typer.echo("MISSED  {way} {store} {name}: {missed}".format(**each))
-        typer.echo(f"{result['noticed']} mutations detected, {len(missed)} missed")
+    lines = ["MISSED  {way} {store} {name}: {missed}".format(**each) for each in missed]
+    lines.append(f"{result['noticed']} mutations detected, {len(missed)} missed")
+    output.result(result, lines, as_json=as_json)
     return output.EXIT_CODES[Verdict.FAIL if missed else Verdict.PASS]
 
 
@@ -100,8 +95,5 @@ def gc(
         removed = preflight.gc(existing.context, existing.kubeconfig, existing.config)
     else:
         removed = (gc_module.gc_cluster(cluster),) if cluster else gc_module.gc()
-    if as_json:
-        output.document(removed)
-    else:
-        typer.echo("\n".join(removed) or "nothing to delete")
+    output.result(removed, removed or ("nothing to delete",), as_json=as_json)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,7 +61,7 @@ def matrix(
             asked=plan.DrillOptions(load.seed, size, load.rate, new.images, new.mirror),
         )
     if only_plan:
-        _print_plan(planned, as_json=as_json)
+        output.result({"cells": planned.cells, "left_out": planned.left_out}, _lines(planned), as_json=as_json)
         return 0
     if workers < 1:
         raise Misconfigured(f"--workers must be 1 or more, not {workers}")
@@ -80,12 +81,9 @@ def matrix(
     return output.EXIT_CODES[pages.overall(found, missing)]
 
 
-def _print_plan(planned: Plan, *, as_json: bool) -> None:
-    if as_json:
-        output.document({"cells": planned.cells, "left_out": planned.left_out})
-        return
+def _lines(planned: Plan) -> Iterator[str]:
     for cell in planned.cells:
         again = f" ({cell.repeat})" if cell.repeat > 1 else ""
-        typer.echo(f"{cell.scenario}{again}: {cell.strategy}, {cell.engine}, {' '.join(cell.stores)}")
+        yield f"{cell.scenario}{again}: {cell.strategy}, {cell.engine}, {' '.join(cell.stores)}"
     for each in planned.left_out:
-        typer.echo(f"not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}")
+        yield f"not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"

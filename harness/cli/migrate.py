@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli import options, output
 from harness.core.errors import Interrupted, Misconfigured
-
-if TYPE_CHECKING:
-    from harness.workflows.migration.request import MigrationOptions
 
 _FROM_TO = "--from prod --to new --namespace shop --writer deployment/web"
 
@@ -42,34 +39,19 @@ class Move:
     to_namespace: Annotated[str, options.option("NAME", "Its name in the target cluster. Default: the same.")] = ""
     kubeconfig: options.Kubeconfig = None
     config: Config = None
-    storage_class: Annotated[
-        list[str] | None, options.option("OLD=NEW", "Replace a storage class in the target cluster. Repeatable.")
-    ] = None
-    writer: Annotated[
-        list[str] | None,
-        options.option("KIND/NAME", "Stop this deployment, statefulset or cronjob before the move. Repeatable."),
-    ] = None
+    storage_classes: Annotated[
+        list[str],
+        options.option("OLD=NEW", "Replace a storage class in the target cluster. Repeatable.", "--storage-class"),
+    ] = field(default_factory=list)
+    writers: Annotated[
+        list[str],
+        options.option(
+            "KIND/NAME", "Stop this deployment, statefulset or cronjob before the move. Repeatable.", "--writer"
+        ),
+    ] = field(default_factory=list)
     quiesce: Annotated[str, options.option("CMD", "Command that stops all other writers.")] = ""
     resume: Annotated[str, options.option("CMD", "Command that starts them again.")] = ""
-    database: options.Database = None
-
-    def checked(self) -> MigrationOptions:
-        """The migration. Misconfigured for the first option that makes no sense."""
-        from harness.workflows.migration.request import options as checked
-
-        return checked(
-            source=self.source,
-            target=self.target,
-            namespace=self.namespace,
-            to_namespace=self.to_namespace,
-            kubeconfig=self.kubeconfig,
-            config=self.config,
-            storage_classes=self.storage_class or (),
-            writers=self.writer or (),
-            quiesce=self.quiesce,
-            resume=self.resume,
-            databases=self.database or (),
-        )
+    databases: options.Databases = field(default_factory=list)
 
 
 @options.command(
@@ -84,13 +66,10 @@ def plan(move: Move, as_json: options.AsJson = False) -> int:
     """
     from dataclasses import asdict
 
-    from harness.workflows.migration import assembly
+    from harness.workflows.migration import assembly, request
 
-    looked = assembly.look(move.checked()).plan
-    if as_json:
-        output.document(asdict(looked))
-    else:
-        typer.echo("\n".join(assembly.told(looked)))
+    looked = assembly.look(request.options(**vars(move))).plan
+    output.result(asdict(looked), assembly.told(looked), as_json=as_json)
     for each in looked.blockers:
         output.error(each, output.WRONG_USAGE)
     return output.WRONG_USAGE if looked.blockers else 0
@@ -116,13 +95,13 @@ def run(
     from harness.core.model import MOVE_STEPS, Objectives
     from harness.selftest.runner import in_memory_self_test_of_migrations
     from harness.workflows.hooks import parse
-    from harness.workflows.migration import assembly
+    from harness.workflows.migration import assembly, request
     from harness.workflows.runner import conduct
 
     if downtime is not None and not downtime > 0:
         raise Misconfigured(f"--downtime must be more than 0 seconds, not {downtime:g}")
     asked = replace(
-        move.checked(),
+        request.options(**vars(move)),
         objectives=Objectives(rto_s=downtime),
         hooks=parse("before", hooks.before, MOVE_STEPS) + parse("after", hooks.after, MOVE_STEPS),
         runs=evidence.runs,

@@ -16,6 +16,7 @@ from harness.cli import complete, output
 from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from harness.campaigns.schedule.archive import Archive as BucketArchive
     from harness.workflows.drill.shared_cluster import SharedDrills
     from harness.workloads.application import Application
 
@@ -66,8 +67,8 @@ Size = Annotated[
 Repeat = Annotated[int, option("N", "Run each drill N times.")]
 ClusterName = Annotated[str, option("NAME", "Name of the kind cluster. Use distinct names to run drills in parallel.")]
 Keep = Annotated[bool, flag("Keep the cluster after the run.", "--keep")]
-Database = Annotated[
-    list[str] | None, option("KIND=NS/POD", "Add a database that is not found automatically. Repeatable.")
+Databases = Annotated[
+    list[str], option("KIND=NS/POD", "Add a database that is not found automatically. Repeatable.", "--database")
 ]
 DryRun = Annotated[bool, flag("With --context: print the objects that would be created, and exit.", "--dry-run")]
 Context = Annotated[str | None, option("NAME", "Use an existing cluster (kubeconfig context).")]
@@ -188,6 +189,14 @@ class Archive(ArchiveBucket):
     archive_credentials: Annotated[
         Path | None, option("FILE", "Credentials file, as AWS uses. Default: AWS_ACCESS_KEY_ID and so on.")
     ] = None
+
+    def checked(self, *, write: bool = False, key: Path | None = None) -> BucketArchive | None:
+        """The archive; None if none is named. `key` signs what is written to it."""
+        from harness.campaigns.schedule import request
+
+        access = {name.removeprefix("archive_"): value for name, value in vars(self).items()}
+        bucket = access.pop("archive")
+        return request.archive("--archive", bucket=bucket, **access, write=write, key=key) if bucket else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,15 @@ def document(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, default=_plain))
 
 
+def result(value: object, lines: Iterable[str], *, as_json: bool) -> None:
+    """Print a result: `value` as JSON, or else the `lines`."""
+    if as_json:
+        document(value)
+    else:
+        for line in lines:
+            typer.echo(line)
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()

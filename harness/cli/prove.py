@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +22,20 @@ class NewCluster(options.NewCluster):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Objectives of the proof, in seconds."""
+class Proof:
+    """What is proved, and its objectives in seconds."""
 
+    schedule: Annotated[
+        str, options.option("NAME", "Use the newest backup of this Velero schedule. Default: of all.")
+    ] = ""
+    databases: options.Databases = field(default_factory=list)
+    without_fingerprint: Annotated[
+        bool, options.flag("Check only that the data are readable, not that they are equal.", "--without-fingerprint")
+    ] = False
+    repository_password_file: Annotated[
+        Path | None,
+        options.option("FILE", "Password of the backup repository, if you changed Velero's.", "--repository-password"),
+    ] = None
     rto_s: Annotated[
         float | None, options.option("SECONDS", "Longest time until the restored data can be read.", "--rto")
     ] = None
@@ -43,7 +54,7 @@ class Limits:
 )
 def prove(
     bucket: options.Bucket,
-    limits: Limits,
+    proof: Proof,
     new: NewCluster,
     existing: options.ExistingCluster,
     hooks: options.Hooks,
@@ -51,16 +62,6 @@ def prove(
     backup: Annotated[
         str, typer.Argument(metavar="[BACKUP]", help="Name of the Velero backup. Default: the newest.")
     ] = "newest",
-    schedule: Annotated[
-        str, options.option("NAME", "Use the newest backup of this Velero schedule. Default: of all.")
-    ] = "",
-    database: options.Database = None,
-    without_fingerprint: Annotated[
-        bool, options.flag("Check only that the data are readable, not that they are equal.", "--without-fingerprint")
-    ] = False,
-    repository_password: Annotated[
-        Path | None, options.option("FILE", "Password of the backup repository, if you changed Velero's.")
-    ] = None,
     dry_run: options.DryRun = False,
     keep: options.Keep = False,
     as_json: options.AsJson = False,
@@ -83,16 +84,9 @@ def prove(
         options.require_defaults(new, NewCluster())
     asked = request.options(
         backup,
-        bucket=bucket.bucket,
-        schedule=schedule,
-        endpoint=bucket.endpoint,
-        region=bucket.region,
-        credentials_file=bucket.credentials,
-        databases=database or (),
-        without_fingerprint=without_fingerprint,
-        repository_password_file=repository_password,
+        **vars(bucket),
+        **vars(proof),
         keep=keep,
-        **vars(limits),
         **vars(new),
         **vars(hooks),
         **vars(evidence),

@@ -75,10 +75,8 @@ def plan(
 
     asked = request.options(scenarios or (), **vars(drill), runs=runs, application=options.application(application))
     planned = [plan_drill(each) for each in asked]
-    if as_json:
-        output.document([_document(each) for each in planned])
-    else:
-        typer.echo("\n\n".join("\n".join(_lines(each)) for each in planned))
+    lines = ("\n\n".join("\n".join(_lines(each)) for each in planned),)
+    output.result([_document(each) for each in planned], lines, as_json=as_json)
     return 0
 
 
@@ -193,10 +191,7 @@ def detect(
     found = scaffold.detect(str(manifests), objects, namespace or sources.namespace_of(objects))
     path = os.path.relpath(manifests, out.parent) if out else str(manifests)
     text = scaffold.proposal(found, path, chart=sources.is_chart(manifests))
-    if as_json:
-        output.document(scaffold.document(found))
-    else:
-        typer.echo("\n".join(scaffold.lines(found)))
+    output.result(scaffold.document(found), scaffold.lines(found), as_json=as_json)
     if out:
         try:
             out.write_text(text, encoding="utf-8")
@@ -214,10 +209,8 @@ def _print_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool)
 
     for name, each in verdicts.items():
         often = survival(each)
-        if as_json:
-            output.document({"scenario": name, **asdict(often), "interval": often.interval})
-        else:
-            typer.echo(f"{name}: {often}")
+        told = {"scenario": name, **asdict(often), "interval": often.interval}
+        output.result(told, (f"{name}: {often}",), as_json=as_json)
 
 
 def _document(planned: DrillPlan) -> Json:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options, output
 from harness.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from harness.campaigns.schedule.attempt import Attempt
 
 app = typer.Typer()
 schedule = options.group(
@@ -57,10 +60,11 @@ def systemd(
     from harness.campaigns.schedule import systemd as units
 
     when = calendar.systemd(every)
-    asked = {**vars(job), "within": within, **vars(archive), **vars(retention), **vars(metrics), "key": key}
-    limit = request.job(command, **asked).within
+    named = {**vars(job), "within": within}
+    kept = {**vars(retention), **vars(metrics), "key": key}
+    limit = request.job(command, **named, archive=archive.checked(write=True, key=key), **kept).within
     request.require_fit(limit, when)
-    words = request.words(when, command, asked)
+    words = request.words(when, command, {**named, **vars(archive), **kept})
     files = units.units(job.name, when, limit, (*units.program(), *words), environment=environment)
     _write(files, into)
     if into:
@@ -173,15 +177,16 @@ def run_job(
     """
     from harness.campaigns.schedule import job as jobs
     from harness.campaigns.schedule import request
+    from harness.campaigns.schedule import webhook as webhooks
 
     asked = request.job(
         command,
         **vars(job),
         every=every,
         within=within,
-        **vars(archive),
+        archive=archive.checked(write=True, key=key),
         **vars(retention),
-        **vars(webhook),
+        webhook=webhooks.parse(webhook.webhook or None, webhook.webhook_secret),
         **vars(metrics),
         key=key,
     )
@@ -207,32 +212,27 @@ def job_status(job: options.Job, archive: options.Archive, as_json: options.AsJs
 
     from harness.campaigns.schedule import attempt as attempts
     from harness.campaigns.schedule import attempt_log, request
-    from harness.core import text
+    from harness.core.text import one_line
     from harness.evidence.signing import keys
 
     name = request.require_name(job.name)
     places = [attempt_log.files(job.folder / name / "attempts")]
-    if archive.archive:
-        kept = request.archive(
-            "--archive",
-            bucket=archive.archive,
-            endpoint=archive.archive_endpoint,
-            region=archive.archive_region,
-            credentials=archive.archive_credentials,
-        )
+    if kept := archive.checked():
         kept.open(write=False)
         places.append(kept.attempts(name))
     history = attempt_log.history(name, places, keys.believed())
     verdict, why = attempts.standing(history.attempts, datetime.now(UTC), history.doubt)
-    if as_json:
-        known = [attempts.document(each) for each in history.attempts]
-        output.document({"job": name, "verdict": verdict, "why": why, "attempts": known, "problems": history.problems})
-        return output.EXIT_CODES[verdict]
-    for each in history.attempts:
-        how = "" if each.how == attempts.ENDED else attempts.HOW[each.how]
-        line = text.one_line("; ".join(filter(None, (how, each.detail, each.missed, *each.troubles))))
-        typer.echo(f"{each.verdict.name:7}  {each.began:%Y-%m-%d %H:%M}  {each.how:11}  {line}".rstrip())
-    for problem in history.problems:
-        typer.echo(text.one_line(f"not trusted: {problem}"))
-    typer.echo(text.one_line(f"{verdict.name} {name}: {why}"))
+    known = [attempts.document(each) for each in history.attempts]
+    told = {"job": name, "verdict": verdict, "why": why, "attempts": known, "problems": history.problems}
+    lines = [*map(_line, history.attempts), *(one_line(f"not trusted: {each}") for each in history.problems)]
+    output.result(told, [*lines, one_line(f"{verdict.name} {name}: {why}")], as_json=as_json)
     return output.EXIT_CODES[verdict]
+
+
+def _line(attempt: Attempt) -> str:
+    from harness.campaigns.schedule.attempt import ENDED, HOW
+    from harness.core.text import one_line
+
+    how = "" if attempt.how == ENDED else HOW[attempt.how]
+    why = one_line("; ".join(filter(None, (how, attempt.detail, attempt.missed, *attempt.troubles))))
+    return f"{attempt.verdict.name:7}  {attempt.began:%Y-%m-%d %H:%M}  {attempt.how:11}  {why}".rstrip()

@@ -37,7 +37,7 @@ def notify(
     from harness.evidence import run_directory
     from harness.evidence.signing import keys
 
-    hook = webhooks.parse(webhook.webhook, webhook.webhook_secret)
+    hook = webhooks.parse(**vars(webhook))
     if not hook and not metrics.prometheus:
         raise Misconfigured("name a webhook with --webhook, or a file with --prometheus")
     if metrics.prometheus:
@@ -75,21 +75,20 @@ def upload(
     from harness.campaigns.schedule import request
     from harness.evidence import run_directory
 
-    keeping = request.keeping("--bucket", **vars(bucket), **vars(retention), key=evidence.key)
-    keeping.archive.open(write=True)
+    retain = request.retention(**vars(retention))
+    archive = request.archive("--bucket", **vars(bucket), write=True, key=evidence.key)
+    archive.open(write=True)
     path = run_directory.find(evidence.runs, run)
-    new = keeping.archive.put(path, keeping.retain, keeping.lock)
-    pruned = keeping.archive.prune(datetime.now(UTC))
-    name = keeping.archive.place.name
-    if as_json:
-        output.document({"archive": name, "run": path.name, "new": new, **vars(pruned)})
-        return 0
-    typer.echo(f"{name}: {path.name} {'uploaded' if new else 'is already in the archive'}")
-    for each in pruned.removed:
-        typer.echo(f"expired, deleted: {each}")
-    for each in pruned.spared:
-        typer.echo(f"expired, kept as the newest of its series: {each}")
-    for each in pruned.problems:
+    new = archive.put(path, retain, retention.lock)
+    pruned = archive.prune(datetime.now(UTC))
+    name = archive.place.name
+    lines = [
+        f"{name}: {path.name} {'uploaded' if new else 'is already in the archive'}",
+        *(f"expired, deleted: {each}" for each in pruned.removed),
+        *(f"expired, kept as the newest of its series: {each}" for each in pruned.spared),
+    ]
+    output.result({"archive": name, "run": path.name, "new": new, **vars(pruned)}, lines, as_json=as_json)
+    for each in () if as_json else pruned.problems:
         typer.echo(each, err=True)
     return 0
 
@@ -121,10 +120,9 @@ def download(
                 new.append(entry.run)
         except HarnessError as error:
             doubts.append(str(error))
-    if as_json:
-        output.document({"into": into, "runs": [each.run for each in entries], "new": new, "problems": doubts})
-    else:
-        typer.echo(f"{into}: {len(entries)} runs in the archive, {len(new)} of them new here")
+    told = {"into": into, "runs": [each.run for each in entries], "new": new, "problems": doubts}
+    line = f"{into}: {len(entries)} runs in the archive, {len(new)} of them new here"
+    output.result(told, (line,), as_json=as_json)
     if doubts:
         raise HarnessError(f"not downloaded, because it is not trusted: {'; '.join(doubts)}")
     return 0

@@ -23,7 +23,7 @@ from harness.campaigns.schedule import attempt as attempts
 from harness.campaigns.schedule import attempt_log
 from harness.campaigns.schedule import job as jobs
 from harness.campaigns.schedule.archive import Archive
-from harness.campaigns.schedule.job import Job, Keeping
+from harness.campaigns.schedule.job import Job
 from harness.campaigns.schedule.webhook import Webhook
 from harness.cli import app as cli
 from harness.clusters.lock import Lock
@@ -129,7 +129,7 @@ def archive(store: ObjectStore) -> Archive:
 
 def test_what_passed_is_kept_and_told(weekly: Weekly, store: ObjectStore, receiver: Receiver, tmp_path: Path) -> None:
     weekly.change(
-        keeping=Keeping(archive(store), WEEK), webhook=Webhook(receiver.url), prometheus=tmp_path / "weekly.prom"
+        archive=archive(store), retain=WEEK, webhook=Webhook(receiver.url), prometheus=tmp_path / "weekly.prom"
     )
     made = weekly.attempt()
     assert (made.how, made.verdict, made.exit_code, made.troubles, made.missed) == ("ended", Verdict.PASS, 0, (), "")
@@ -190,7 +190,7 @@ def test_one_that_is_wrongly_asked_says_so(weekly: Weekly, receiver: Receiver) -
 def test_one_that_is_stuck_is_unknown_and_what_it_left_is_kept(
     weekly: Weekly, store: ObjectStore, receiver: Receiver
 ) -> None:
-    weekly.change(keeping=Keeping(archive(store), None), webhook=Webhook(receiver.url))
+    weekly.change(archive=archive(store), webhook=Webhook(receiver.url))
     weekly.will(None, verdict="pass", says="waiting for MySQL")
     made = weekly.attempt()
     assert (made.how, made.verdict, jobs.exit_code(made)) == ("stuck", Verdict.UNKNOWN, 2)
@@ -218,7 +218,7 @@ def test_one_while_another_runs_is_skipped_told_and_not_green(
 
 
 def test_one_of_another_machine_that_runs_is_seen(weekly: Weekly, store: ObjectStore, tmp_path: Path) -> None:
-    weekly.change(keeping=Keeping(archive(store), None))
+    weekly.change(archive=archive(store))
     note(store, replace(attempts.begin("weekly", WEEK), name="00000000T000000Z"), tmp_path)
     made = weekly.attempt()
     assert (made.how, jobs.exit_code(made)) == ("skipped", 2)
@@ -228,7 +228,7 @@ def test_one_of_another_machine_that_runs_is_seen(weekly: Weekly, store: ObjectS
 def test_one_of_another_machine_that_died_long_ago_holds_nobody_up(
     weekly: Weekly, store: ObjectStore, tmp_path: Path
 ) -> None:
-    weekly.change(keeping=Keeping(archive(store), None))
+    weekly.change(archive=archive(store))
     old = replace(attempts.begin("weekly", WEEK), name="0", began=datetime.now(UTC) - timedelta(hours=7))
     note(store, old, tmp_path)
     made = weekly.attempt()
@@ -282,7 +282,7 @@ def test_a_file_that_is_no_attempt_stops_no_drill(weekly: Weekly) -> None:
 
 
 def test_machines_follow_one_another_through_the_archive(weekly: Weekly, store: ObjectStore, tmp_path: Path) -> None:
-    weekly.change(keeping=Keeping(archive(store), None))
+    weekly.change(archive=archive(store))
     first = weekly.attempt()
     weekly.change(folder=tmp_path / "a pod, which keeps nothing")
     second = weekly.attempt()
@@ -291,7 +291,7 @@ def test_machines_follow_one_another_through_the_archive(weekly: Weekly, store: 
 
 
 def test_an_end_that_could_not_be_noted_is_noted_by_the_next(weekly: Weekly, store: ObjectStore) -> None:
-    weekly.change(keeping=Keeping(archive(store), None))
+    weekly.change(archive=archive(store))
     first = weekly.attempt()
     began = replace(first, how="running", ended=None, verdict=Verdict.UNKNOWN)
     file = first.file
@@ -306,7 +306,7 @@ def test_an_end_that_could_not_be_noted_is_noted_by_the_next(weekly: Weekly, sto
 def test_what_is_past_its_time_is_taken_out_of_the_archive_and_missed_by_nobody(
     weekly: Weekly, store: ObjectStore, tmp_path: Path
 ) -> None:
-    weekly.change(keeping=Keeping(archive(store), WEEK))
+    weekly.change(archive=archive(store), retain=WEEK)
     now = attempts.begin("weekly", WEEK)
     for days in (9, 8, 6):
         began = now.began - timedelta(days=days)
@@ -348,7 +348,7 @@ def test_a_webhook_that_fails_changes_no_verdict_and_is_said(
 
 
 def test_evidence_that_could_not_be_kept_is_not_green(weekly: Weekly, store: ObjectStore, receiver: Receiver) -> None:
-    weekly.change(keeping=Keeping(archive(store), WEEK), webhook=Webhook(receiver.url))
+    weekly.change(archive=archive(store), retain=WEEK, webhook=Webhook(receiver.url))
     supervise = process.supervise
 
     def breaks(*words: object, **more: object) -> int | None:
@@ -367,7 +367,7 @@ def test_an_archive_that_cannot_be_written_stops_it_before_it_begins(
     weekly: Weekly, store: ObjectStore, receiver: Receiver
 ) -> None:
     store.refuses["PUT"] = "AccessDenied"
-    weekly.change(keeping=Keeping(archive(store), WEEK), webhook=Webhook(receiver.url))
+    weekly.change(archive=archive(store), retain=WEEK, webhook=Webhook(receiver.url))
     made = weekly.attempt()
     assert (made.how, jobs.exit_code(made), made.runs) == ("refused", 64, ())
     assert "s3:PutObject" in receiver.documents[0]["text"]

@@ -43,15 +43,6 @@ _VERDICTS: Mapping[int | None, Verdict] = {0: Verdict.PASS, 1: Verdict.FAIL}
 
 
 @dataclass(frozen=True)
-class Keeping:
-    """Where evidence is kept, and how long."""
-
-    archive: Archive
-    retain: timedelta | None
-    lock: str = ""  # see `archive.LOCKS`
-
-
-@dataclass(frozen=True)
 class Job:
     """A job; all options are checked."""
 
@@ -60,7 +51,9 @@ class Job:
     folder: Path
     every: timedelta | None
     within: timedelta
-    keeping: Keeping | None = None
+    archive: Archive | None = None
+    retain: timedelta | None = None  # how long the archive keeps evidence; None for no limit
+    lock: str = ""  # see `archive.LOCKS`
     webhook: Webhook | None = None
     prometheus: Path | None = None
     key: Path | None = None  # the private key that signs; the user's own if None
@@ -83,7 +76,7 @@ def attempt(job: Job, say: Callable[[str], None]) -> Attempt:
     Misconfigured only if the attempt cannot be signed and recorded. Interrupted is raised once it was reported.
     """
     lock = Lock(job.folder / "lock")
-    made = attempts.begin(job.name, job.every, job.keeping.retain if job.keeping else None)
+    made = attempts.begin(job.name, job.every, job.retain)
     try:
         alone = _take(lock)
         keys.signer(job.key, say)
@@ -119,9 +112,9 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     noted = {made.file: _save(job, made)}
     theirs: Files = {}
     trouble = ""
-    if job.keeping:
+    if job.archive:
         try:
-            theirs = _of_others(job, job.keeping.archive, here, noted)
+            theirs = _of_others(job, job.archive, here, noted)
         except HarnessError as error:
             trouble = str(error)
     found = attempt_log.history(job.name, (here, theirs), _known(job))
@@ -207,10 +200,10 @@ def _judged(made: Attempt, left: Sequence[RunView], said: str) -> Attempt:
 def _end(job: Job, made: Attempt, left: Sequence[RunView], say: Callable[[str], None]) -> Attempt:
     """Archive the runs, record how the attempt ended, and report it."""
     made = replace(made, ended=datetime.now(UTC))
-    if job.keeping and made.how not in (attempts.SKIPPED, attempts.REFUSED):
-        made = replace(made, troubles=tuple(_keep(job, job.keeping, made, left)))
+    if job.archive and made.how not in (attempts.SKIPPED, attempts.REFUSED):
+        made = replace(made, troubles=tuple(_keep(job, job.archive, made, left)))
     if job.webhook:
-        place = job.keeping.archive.place.name if job.keeping else ""
+        place = job.archive.place.name if job.archive else ""
         try:
             job.webhook.send(message(left, made, place))
         except HarnessError as error:
@@ -226,29 +219,29 @@ def _end(job: Job, made: Attempt, left: Sequence[RunView], say: Callable[[str], 
     return made
 
 
-def _keep(job: Job, keeping: Keeping, made: Attempt, left: Sequence[RunView]) -> Iterable[str]:
+def _keep(job: Job, archive: Archive, made: Attempt, left: Sequence[RunView]) -> Iterable[str]:
     """Upload the runs, and delete expired ones. Returns the problems."""
     for each in left:
         try:
-            keeping.archive.put(each.run, keeping.retain, keeping.lock)
+            archive.put(each.run, job.retain, job.lock)
         except HarnessError as error:
             yield f"not kept: {each.run.name}: {error}"
-    if keeping.retain:
+    if job.retain:
         try:
-            yield from (f"in the archive: {each}" for each in keeping.archive.prune(datetime.now(UTC)).problems)
-            kept = attempt_log.history(job.name, (keeping.archive.attempts(job.name),), _known(job)).attempts
+            yield from (f"in the archive: {each}" for each in archive.prune(datetime.now(UTC)).problems)
+            kept = attempt_log.history(job.name, (archive.attempts(job.name),), _known(job)).attempts
             for old in kept[:-1]:
-                if old.began < made.began - keeping.retain:
-                    keeping.archive.forget(job.name, old.file)
+                if old.began < made.began - job.retain:
+                    archive.forget(job.name, old.file)
         except HarnessError as error:
             yield f"in the archive: {error}"
 
 
 def _note(job: Job, made: Attempt, say: Callable[[str], None]) -> None:
     data = _save(job, made)
-    if job.keeping:
+    if job.archive:
         try:
-            job.keeping.archive.note(job.name, made.file, data)
+            job.archive.note(job.name, made.file, data)
         except HarnessError as error:
             say(f"not kept: attempt {made.name}: {error}")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from harness.backups.bucket_reader import read_credentials
 from harness.campaigns.schedule import prometheus as metrics
-from harness.campaigns.schedule import webhook as webhooks
 from harness.campaigns.schedule.archive import LOCKS, Archive
 from harness.campaigns.schedule.calendar import Calendar
 from harness.campaigns.schedule.cronjob import CONTEXT
-from harness.campaigns.schedule.job import COMMANDS, Job, Keeping
+from harness.campaigns.schedule.job import COMMANDS, Job
+from harness.campaigns.schedule.webhook import Webhook
 from harness.core import durations
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
@@ -32,14 +32,10 @@ def job(
     folder: Path,
     every: str | None = None,
     within: str = "6h",
-    archive: str = "",
-    archive_endpoint: str = "",
-    archive_region: str = "us-east-1",
-    archive_credentials: Path | None = None,
+    archive: Archive | None = None,
     retain: str | None = None,
     lock: str = "",
-    webhook: str | None = None,
-    webhook_secret: Path | None = None,
+    webhook: Webhook | None = None,
     prometheus: Path | None = None,
     key: Path | None = None,
 ) -> Job:
@@ -52,20 +48,11 @@ def job(
         folder=folder / name,
         every=durations.parse("--every", every) if every else None,
         within=durations.parse("--within", within),
-        webhook=webhooks.parse(webhook or None, webhook_secret),
+        archive=archive,
+        retain=retention(retain, lock),
+        lock=lock,
+        webhook=webhook,
         prometheus=metrics.require_writable(prometheus) if prometheus else None,
-        keeping=keeping(
-            "--archive",
-            bucket=archive,
-            endpoint=archive_endpoint,
-            region=archive_region,
-            credentials=archive_credentials,
-            retain=retain,
-            lock=lock,
-            key=key,
-        )
-        if archive
-        else None,
         key=key,
     )
 
@@ -97,30 +84,19 @@ def require_pod_command(words: Sequence[str]) -> None:
         raise Misconfigured("the pod has its own --config and --key; put --config before the `--`, and leave out --key")
 
 
-def keeping(  # a bucket's options, as `prove` has them
+def archive(
     option: str,
     *,
     bucket: str,
     endpoint: str,
     region: str,
     credentials: Path | None,
-    retain: str | None,
-    lock: str,
-    key: Path | None,
-) -> Keeping:
-    """Where evidence is kept, and how long; `option` is what names the bucket."""
+    write: bool = False,
+    key: Path | None = None,
+) -> Archive:
+    """The archive in a bucket that `option` names; `key` signs what is written to it, the user's own if None."""
     where = place(option, bucket, endpoint, region)
-    return Keeping(
-        Archive(where, read_credentials(credentials, os.environ), keys.signer(key), keys.known()),
-        retention(retain, lock),
-        lock,
-    )
-
-
-def archive(option: str, *, bucket: str, endpoint: str, region: str, credentials: Path | None) -> Archive:
-    """An archive to read from."""
-    where = place(option, bucket, endpoint, region)
-    return Archive(where, read_credentials(credentials, os.environ), None, keys.known())
+    return Archive(where, read_credentials(credentials, os.environ), keys.signer(key) if write else None, keys.known())
 
 
 def retention(retain: str | None, lock: str) -> timedelta | None:

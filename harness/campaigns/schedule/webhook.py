@@ -81,20 +81,20 @@ def signature(secret: bytes, at: str, delivery: str, body: bytes) -> str:
     return f"sha256={hmac.new(secret, f'{at}.{delivery}.'.encode() + body, hashlib.sha256).hexdigest()}"
 
 
-def parse(url: str | None, secret_file: Path | None) -> Webhook | None:
-    """The webhook, if a URL is given. Misconfigured if it is invalid."""
-    if url is None:
-        if secret_file:
+def parse(webhook: str | None, webhook_secret: Path | None) -> Webhook | None:
+    """The webhook, if a URL is given; its secret is in a file. Misconfigured if it is invalid."""
+    if webhook is None:
+        if webhook_secret:
             raise Misconfigured("--webhook-secret needs --webhook: it signs the notification")
         return None
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(webhook)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         good = False
-    if not good or not url.isprintable() or " " in url:
+    if not good or not webhook.isprintable() or " " in webhook:
         raise Misconfigured("--webhook is no valid URL; write http(s)://HOST/PATH")
-    return Webhook(url, _secret(secret_file) if secret_file else b"")
+    return Webhook(webhook, _secret(webhook_secret) if webhook_secret else b"")
 
 
 def _secret(file: Path) -> bytes:

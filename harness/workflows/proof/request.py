@@ -27,7 +27,7 @@ def options(
     schedule: str = "",
     endpoint: str = "",
     region: str = "us-east-1",
-    credentials_file: Path | None = None,
+    credentials: Path | None = None,
     databases: Sequence[str] = (),
     without_fingerprint: bool = False,
     rto_s: float | None = None,
@@ -54,7 +54,7 @@ def options(
             raise Misconfigured(f"{name} must be more than 0 seconds, not {limit:g}")
     return ProofOptions(
         place=where,
-        credentials=read_credentials(credentials_file, os.environ),
+        credentials=read_credentials(credentials, os.environ),
         backup=backup,
         schedule=schedule,
         databases=tuple(databases),
