@@ -205,7 +205,7 @@ def detect(
 
 
 def _print_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) -> None:
-    from harness.campaigns.matrix.statistics import survival
+    from harness.campaigns.matrix.results import survival
 
     for name, each in verdicts.items():
         often = survival(each)

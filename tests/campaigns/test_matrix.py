@@ -13,7 +13,7 @@ import pytest
 import sample_runs
 
 from harness.campaigns.matrix import page as pages
-from harness.campaigns.matrix import plan, results, runner, worker
+from harness.campaigns.matrix import plan, results, runner
 from harness.campaigns.matrix.plan import Cell, DrillOptions, Exclusion, Plan
 from harness.clusters.lock import Lock
 from harness.core import process, resources
@@ -97,28 +97,28 @@ class Drills:
         self.folder = folder
         self.sample = sample
         self.made: list[int] = []
-        (folder / worker.CELLS).mkdir(parents=True, exist_ok=True)
+        (folder / runner.CELLS).mkdir(parents=True, exist_ok=True)
 
     def __call__(self, one: Cell) -> RunView:
         self.made.append(one.number)
-        return read(self.sample(self.folder / worker.RUNS / f"run-{one.number}"))
+        return read(self.sample(self.folder / runner.RUNS / f"run-{one.number}"))
 
 
 class TestLane:
     def test_lanes_begin_at_places_of_their_own_and_drill_each_cell_once(self, tmp_path: Path) -> None:
         first, second = Drills(tmp_path), Drills(tmp_path)
-        worker.drill(tmp_path, planned(), (1, 2), first)
-        worker.drill(tmp_path, planned(), (0, 2), second)
+        runner.drill_cells(tmp_path, planned(), (1, 2), first)
+        runner.drill_cells(tmp_path, planned(), (0, 2), second)
         assert (first.made, second.made) == ([3, 4, 1, 2], [])
 
     def test_a_cell_that_another_lane_has_is_let_be(self, tmp_path: Path) -> None:
         drills = Drills(tmp_path)
-        other = Lock(tmp_path / worker.CELLS / "2.lock")
+        other = Lock(tmp_path / runner.CELLS / "2.lock")
         other.acquire("cell 2")
-        worker.drill(tmp_path, planned(), (0, 1), drills)
+        runner.drill_cells(tmp_path, planned(), (0, 1), drills)
         assert drills.made == [1, 3, 4]
         other.release()
-        worker.drill(tmp_path, planned(), (0, 1), drills)
+        runner.drill_cells(tmp_path, planned(), (0, 1), drills)
         assert drills.made == [1, 3, 4, 2]
 
     def test_a_drill_that_broke_is_made_again_when_the_matrix_goes_on(self, tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ class TestLane:
             return drills(one)
 
         with pytest.raises(KeyboardInterrupt):
-            worker.drill(tmp_path, planned(), (0, 1), killed)
+            runner.drill_cells(tmp_path, planned(), (0, 1), killed)
         assert runner.table(tmp_path, planned())[1] == 3
-        worker.drill(tmp_path, planned(), (0, 1), killed)
+        runner.drill_cells(tmp_path, planned(), (0, 1), killed)
         assert drills.made == [1, 2, 2, 3, 4]
         assert runner.table(tmp_path, planned())[1] == 0
 

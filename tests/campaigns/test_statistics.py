@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.campaigns.matrix.statistics import survival
+from harness.campaigns.matrix.results import survival
 from harness.core.model import Verdict
 
 COUNTS = st.integers(0, 200)

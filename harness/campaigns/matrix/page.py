@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
@@ -87,12 +88,11 @@ def _counted(table: Sequence[Row]) -> str:
 
 
 def _words(row: Row) -> Sequence[str]:
-    by_store = dict(row.by_store)
     return (
         row.scenario,
         row.strategy,
         row.engine,
-        *(f"{SIGNS[by_store[store]]} {by_store[store].name}" if store in by_store else "" for store in STORES),
+        *(f"{SIGNS[found]} {found.name}" if (found := row.by_store.get(store)) else "" for store in STORES),
         str(row.survival) if len(row.runs) > 1 else row.verdict.name,
         *(() if row.detection else (figure(name, row.figures[name]) for name in FIGURES)),
     )
@@ -122,10 +122,8 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], 
                 "engine": row.engine,
                 "must": "be noticed" if row.detection else "recover",
                 "verdict": row.verdict.value,
-                "stores": {store: verdict.value for store, verdict in row.by_store},
-                "passed": row.survival.passed,
-                "failed": row.survival.failed,
-                "unknown": row.survival.unknown,
+                "stores": {store: verdict.value for store, verdict in row.by_store.items()},
+                **asdict(row.survival),
                 "interval": row.survival.interval,
                 **row.figures,
                 "took_s": round(row.took_s, 1),
@@ -134,8 +132,5 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], 
             for row in table
         ],
         "doubts": list(doubts(table)),
-        "left_out": [
-            {"scenario": each.scenario, "strategy": each.strategy, "engine": each.engine, "why": each.why}
-            for each in left_out
-        ],
+        "left_out": list(map(asdict, left_out)),
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
@@ -155,13 +155,11 @@ def read(folder: Path) -> Plan:
             raise Misconfigured(f"{folder / FILE} has schema {told.get('schema')}, but this drillproof reads {SCHEMA}")
         return Plan(
             DrillOptions(**cast("dict[str, str]", told["asked"])),  # type: ignore[arg-type] # a wrong type is a wrong plan
-            tuple(_cell(each) for each in cast("Sequence[Mapping[str, Json]]", told["cells"])),
+            tuple(
+                Cell(**{**each, "stores": tuple(each["stores"])})  # type: ignore[arg-type] # as above
+                for each in cast("Sequence[dict[str, str]]", told["cells"])
+            ),
             tuple(Exclusion(**each) for each in cast("Sequence[dict[str, str]]", told["left_out"])),
         )
     except (Unreadable, KeyError, TypeError) as error:
         raise Misconfigured(f"{folder} has no matrix to resume: {error}") from error
-
-
-def _cell(told: Mapping[str, Json]) -> Cell:
-    cell = Cell(**told)  # type: ignore[arg-type] # as above
-    return replace(cell, stores=tuple(cell.stores))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
+from statistics import NormalDist, median
 
-from harness.campaigns.matrix.statistics import Survival, survival
 from harness.checks.trust import believed
 from harness.core.errors import HarnessError
 from harness.core.json import number, text
@@ -22,9 +22,11 @@ from harness.workflows.drill.scenario import STORES
 FIGURES = {"rto_s": "RTO", "rpo_s": "RPO", "backup_s": "Backup", "tool_s": "Restore", "stored_bytes": "Stored"}
 """The figures of a recovery, with their headings; the restore by the tool is one leg of the RTO."""
 
-
 _RUN_FILES = ("run.json", "journal.jsonl", "findings.json")
 """A folder with any of these is a run, even if it is incomplete."""
+
+CONFIDENCE = 0.95
+_Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,44 @@ class Drilled:
     engine: str
     detection: bool  # whether a bad recovery had to be detected
     verdict: Verdict
-    by_store: tuple[tuple[str, Verdict], ...]
+    by_store: Mapping[str, Verdict]
     figures: Mapping[str, float | None]  # by name, see FIGURES
     took_s: float
     ended: datetime | None  # wall clock, from the journal
     doubt: str  # why its findings are not trusted, if so
+
+
+@dataclass(frozen=True)
+class Survival:
+    """Verdicts of repeated drills; UNKNOWN ones do not count."""
+
+    passed: int
+    failed: int
+    unknown: int
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's score interval of the share that passed; None if none was judged.
+
+        Wilson, JASA 22 (1927), 209-212: valid also if all drills passed, or for few drills.
+        """
+        judged = self.passed + self.failed
+        if not judged:
+            return None
+        share, spread = self.passed / judged, _Z**2 / judged
+        middle = (share + spread / 2) / (1 + spread)
+        half = _Z / (1 + spread) * (share * (1 - share) / judged + spread / (4 * judged)) ** 0.5
+        # Rounding must not exclude the observed share.
+        return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
+
+    def __str__(self) -> str:
+        """`3 of 4 came back (75 %; with 95 % confidence 30 to 95 %)`."""
+        judged = self.passed + self.failed
+        words = f"{self.passed} of {judged} came back"
+        if self.interval:
+            low, high = self.interval
+            words += f" ({self.passed / judged:.0%}; with {CONFIDENCE:.0%} confidence {low:.0%} to {high:.0%})"
+        return f"{words}; {self.unknown} could not be judged" if self.unknown else words
 
 
 @dataclass(frozen=True)
@@ -53,7 +88,7 @@ class Row:
     engine: str
     detection: bool
     verdict: Verdict
-    by_store: tuple[tuple[str, Verdict], ...]
+    by_store: Mapping[str, Verdict]
     survival: Survival
     figures: Mapping[str, float | None]  # medians of the drills that measured them
     took_s: float
@@ -73,7 +108,7 @@ def drilled(run: Path, origin_doubt: str = "") -> Drilled:
         text(story.facts, "engine"),
         detection,
         worst((story.verdict, *([Verdict.UNKNOWN] if doubt else []))),
-        tuple((store, _of_store(story, store, doubt)) for store in STORES if store in story.members),
+        {store: _of_store(story, store, doubt) for store in STORES if store in story.members},
         {} if detection or doubt else _figures(story),  # a bad recovery on purpose has no figures
         story.events[-1].at_s if story.events else 0.0,
         time_of(story.events[-1].at) if story.events else None,
@@ -107,6 +142,12 @@ def _of_store(story: RunView, store: str, doubt: str) -> Verdict:
     return worst((*told, *([Verdict.UNKNOWN] if doubt else [])))
 
 
+def survival(verdicts: Iterable[Verdict]) -> Survival:
+    """Count verdicts."""
+    count = Counter(verdicts)
+    return Survival(count[Verdict.PASS], count[Verdict.FAIL], count[Verdict.UNKNOWN])
+
+
 def rows(drills: Iterable[Drilled]) -> tuple[Row, ...]:
     """One row for each scenario, strategy and engine; recoveries first, then detections."""
     alike: dict[tuple[bool, str, str, str], list[Drilled]] = {}
@@ -117,24 +158,20 @@ def rows(drills: Iterable[Drilled]) -> tuple[Row, ...]:
 
 def _row(same: Sequence[Drilled]) -> Row:
     first = same[0]
-    names = [name for name in STORES if any(name == store for each in same for store, _ in each.by_store)]
+    stores = [store for store in STORES if any(store in each.by_store for each in same)]
     return Row(
         first.scenario,
         first.strategy,
         first.engine,
         first.detection,
         worst(each.verdict for each in same),
-        tuple((name, worst(_verdicts(same, name))) for name in names),
+        {store: worst(each.by_store[store] for each in same if store in each.by_store) for store in stores},
         survival(each.verdict for each in same),
         {name: _median(each.figures.get(name) for each in same) for name in FIGURES},
         sum(each.took_s for each in same),
         tuple(each.run for each in same),
         tuple(f"{each.run.name}: {each.doubt}" for each in same if each.doubt),
     )
-
-
-def _verdicts(same: Sequence[Drilled], name: str) -> Iterator[Verdict]:
-    return (verdict for each in same for store, verdict in each.by_store if store == name)
 
 
 def _median(figures: Iterable[float | None]) -> float | None:

@@ -1,4 +1,8 @@
-"""A whole matrix: its workers, and the table of their results."""
+"""A whole matrix: its workers, and the table of their results.
+
+Workers share the folder of the matrix and nothing else. A lock on a file claims a cell; the system releases it when the
+worker ends, however it ends. Each finished cell has a file with its run, so an interrupted matrix continues there.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.campaigns.matrix import page as pages
-from harness.campaigns.matrix import plan, worker
+from harness.campaigns.matrix import plan
 from harness.campaigns.matrix.plan import Cell, Plan
 from harness.campaigns.matrix.results import Row, drilled, rows
+from harness.clusters.lock import Lock
 from harness.core import process
 from harness.core.errors import HarnessError, Misconfigured
+from harness.evidence import run_directory
 from harness.reports import RunView
 from harness.workflows.progress import Progress
 from harness.workflows.runner import conduct
+
+RUNS = "runs"
+CELLS = "cells"
 
 WITHIN_S = 24 * 3600.0
 """For the other workers to end once the first has nothing left to do."""
@@ -30,8 +39,8 @@ def begin(home: Path, planned: Plan) -> Path:
     """Create the folder of a matrix, with its plan."""
     folder = home / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
-        (folder / worker.CELLS).mkdir(parents=True)
-        (folder / worker.RUNS).mkdir()
+        (folder / CELLS).mkdir(parents=True)
+        (folder / RUNS).mkdir()
     except OSError as error:
         raise Misconfigured(f"cannot write {folder}: {error.strerror}; choose another folder with --into") from error
     plan.write(folder, planned)
@@ -54,11 +63,40 @@ def drill(
 
         def one(cell: Cell) -> RunView:
             with watch() as progress:
-                story = conduct(planned.options(cell, folder / worker.RUNS, cluster), progress, site)
+                story = conduct(planned.options(cell, folder / RUNS, cluster), progress, site)
                 progress.say(f"{story.verdict.name} {cell.scenario} ({cell.strategy}, {cell.engine}): {story.run}")
             return story
 
-        worker.drill(folder, planned, position, one)
+        drill_cells(folder, planned, position, one)
+
+
+def drill_cells(folder: Path, planned: Plan, position: tuple[int, int], one: Callable[[Cell], RunView]) -> None:
+    """Drill every cell that no other worker has; `position` is which worker of how many, from 0. `one` drills one."""
+    for cell in _in_order(planned.cells, *position):
+        claim = Lock(folder / CELLS / f"{cell.number}.lock")
+        try:
+            claim.acquire(f"cell {cell.number}")
+        except Misconfigured:  # another worker has it
+            continue
+        try:
+            if run_of(folder, cell) is None:
+                run_directory.write_json(folder / CELLS / f"{cell.number}.json", {"run": one(cell).run.name})
+        finally:
+            claim.release()
+
+
+def run_of(folder: Path, cell: Cell) -> Path | None:
+    """The run directory of a finished cell; None if it is not finished."""
+    file = folder / CELLS / f"{cell.number}.json"
+    if not file.exists():
+        return None
+    return folder / RUNS / Path(str(run_directory.read_json(file).get("run"))).name
+
+
+def _in_order(cells: tuple[Cell, ...], worker: int, workers: int) -> tuple[Cell, ...]:
+    # Each worker starts at a place of its own, so that cells with similar stores stay with one worker.
+    start = len(cells) * worker // workers
+    return cells[start:] + cells[:start]
 
 
 @contextlib.contextmanager
@@ -85,7 +123,7 @@ def other_workers(folder: Path, workers: int, cluster: str) -> Iterator[Callable
 
 def table(folder: Path, planned: Plan) -> tuple[tuple[Row, ...], int]:
     """The results of the cells that were drilled, and the number of those that were not; also written as pages."""
-    runs = [worker.run_of(folder, cell) for cell in planned.cells]
+    runs = [run_of(folder, cell) for cell in planned.cells]
     found = rows(drilled(run) for run in runs if run is not None)
     missing = runs.count(None)
     try:
