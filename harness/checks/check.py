@@ -86,7 +86,7 @@ def objects_of(event: Json, *path: str) -> list[Mapping[str, Json]]:
     return [each for each in items(event, *path) if isinstance(each, Mapping)]
 
 
-def few(lines: Iterable[object], most: int = SHOWN) -> str:
+def few(lines: Iterable[object], most: int = SHOWN, separator: str = "; ") -> str:
     """The first `most` of these on one line, and how many more there are."""
     listed = list(map(str, lines))
-    return "; ".join([*listed[:most], *([f"and {len(listed) - most} more"] if len(listed) > most else [])])
+    return separator.join([*listed[:most], *([f"and {len(listed) - most} more"] if len(listed) > most else [])])

@@ -62,9 +62,10 @@ def objects(kubectl: RunsKubectl, *args: str, within_s: float = 60) -> tuple[Obj
     return tuple(json.loads(kubectl("get", *args, "-o", "json", within_s=within_s))["items"])
 
 
-def find(kubectl: RunsKubectl, kind: str, name: str, namespace: str) -> Object:
-    """One object by its name, or {} if it does not exist."""
-    listed = objects(kubectl, kind, f"--namespace={namespace}", f"--field-selector=metadata.name={name}")
+def find(kubectl: RunsKubectl, kind: str, name: str, namespace: str = "") -> Object:
+    """One object by its name, or {} if it does not exist; needs the permission to list it only."""
+    where = (f"--namespace={namespace}",) if namespace else ()
+    listed = objects(kubectl, kind, *where, f"--field-selector=metadata.name={name}")
     return next((thing for thing in listed if name_of(thing) == name), {})
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from migrating import Side
 
 from harness import reports
+from harness.backups.velero import VeleroEngine
 from harness.checks import judge
 from harness.core.clock import Clock
+from harness.core.kubernetes import Kubectl
 from harness.evidence import run_directory as rundirs
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.workflows.migration import assembly
 from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET, Inventory, take_inventory
-from harness.workflows.migration.migration import End, Migration, Parts
+from harness.workflows.migration.migration import End, Migration
 from harness.workflows.migration.plan import MigrationPlan, plan
 from harness.workflows.migration.quiesce import Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place
@@ -56,19 +59,9 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
         journal = Journal(run / "journal.jsonl", Clock())
         journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
         journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
-        parts = Parts(
-            options=asked,
-            source=_end(one, asked.source),
-            target=_end(other, asked.target),
-            databases=looked.plan.databases,
-            quiescer=Quiescer(one.kubectl, asked.source.namespace, line),
-            enter=lambda: None,
-            classes=lambda: None,
-            forget_classes=lambda: None,
-            env={},
-        )
+        ends = end_of(one, asked.source, line), end_of(other, asked.target)
         try:
-            Migration(parts, run, journal).run()
+            Migration(asked, *ends, looked.plan.databases, journal=journal, env={}).run()
         finally:
             journal.close()
             judge.recheck(run)
@@ -85,5 +78,7 @@ class Impatient:
         return False
 
 
-def _end(side: Side, place: Place) -> End:
-    return End(place, side.kubectl, side, side.volumes)
+def end_of(side: Side, place: Place, line: Callable[[str], None] = lambda _: None) -> End:
+    """One end of a migration; `line` runs the user's command."""
+    quiescer = Quiescer(side.kubectl, place.namespace, line)
+    return End(place, cast("Kubectl", side), cast("VeleroEngine", side), quiescer)

@@ -14,13 +14,14 @@ from typing import Any, cast
 import pytest
 from granted import granted
 from migrating import ALTERED, DIGEST, Side, pod, source, target, thing
-from migration_runs import OPTIONS, RENAMED, planned
+from migration_runs import OPTIONS, RENAMED, end_of, planned
 from migration_runs import move as move  # noqa: PLC0414 # a fixture
 from schemas import lines, wrong
 
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import MOVE
 from harness.cli.app import main
+from harness.clusters.cluster_pin import NAMESPACE as CLUSTER
 from harness.clusters.rbac import Permission
 from harness.core import resources
 from harness.core.clock import Clock
@@ -37,11 +38,11 @@ from harness.selftest.tampering import EDITED
 from harness.workflows import permissions
 from harness.workflows.hooks import Hook
 from harness.workflows.migration import assembly, rollback
-from harness.workflows.migration.inventory import CLUSTER, OF_SOURCE, OF_TARGET
+from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET
+from harness.workflows.migration.migration import End
 from harness.workflows.migration.quiesce import BY, WAS, Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, options
 from harness.workflows.runner import conclude
-from harness.workloads.database_probe import DatabaseProbe
 
 # ---------------------------------------------------------------- the plan
 
@@ -349,6 +350,7 @@ def test_a_move_whose_target_holds_what_the_source_held_passes(move: Callable[..
     assert "shop-new of new equals shop of prod" in summary.says(run_view.read(run))
     made = other.namespaces["shop-new"]["metadata"]["labels"]
     assert made == {"team": "a", "drillproof.run": run.name}
+    assert other.mapped == [{"fast": "slow"}, {}]
 
 
 def test_the_source_stays_frozen_and_says_what_lets_it_go(move: Callable[..., Path]) -> None:
@@ -524,16 +526,8 @@ def test_every_mutation_of_a_migration_is_detected() -> None:
 # ---------------------------------------------------------------- what comes after it
 
 
-def _ways(*sides: Side) -> tuple[rollback.End, ...]:
-    places = ("shop", "shop-new")
-    return tuple(
-        rollback.End(
-            side.kubectl,
-            DatabaseProbe(side.kubectl, resources.fixtures() / "prove"),
-            Quiescer(side.kubectl, where, lambda _: None),
-        )
-        for side, where in zip(sides, places, strict=True)
-    )
+def _ways(*sides: Side) -> tuple[End, ...]:
+    return tuple(end_of(side, place) for side, place in zip(sides, (RENAMED.source, RENAMED.target), strict=True))
 
 
 def web_of(side: Side, namespace: str) -> dict[str, Any]:

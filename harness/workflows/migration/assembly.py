@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,9 +10,10 @@ from pathlib import Path
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import secret_values
-from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
+from harness.backups.velero_install import NAMESPACE, Release
 from harness.checks.trust import believed
 from harness.clusters import rbac
+from harness.clusters.cluster_pin import NAMESPACE as CLUSTER
 from harness.clusters.diagnostics import collect_namespace
 from harness.clusters.permissions_file import require_migration
 from harness.clusters.rbac import Permission
@@ -30,7 +31,6 @@ from harness.workflows.migration import plan as plans
 from harness.workflows.migration import rollback as ways
 from harness.workflows.migration.inventory import (
     API,
-    CLUSTER,
     OF_SOURCE,
     OF_TARGET,
     Inventory,
@@ -38,12 +38,12 @@ from harness.workflows.migration.inventory import (
     reached,
     take_inventory,
 )
-from harness.workflows.migration.migration import End, Migration, Parts
+from harness.workflows.migration.migration import End, Migration
 from harness.workflows.migration.plan import MigrationPlan
 from harness.workflows.migration.quiesce import WAS, Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, kubeconfig_of
 from harness.workflows.migration.rollback import MigratedRun
-from harness.workflows.session import Session
+from harness.workflows.session import Session, hook_environment
 
 NAME = "migrate"
 
@@ -55,7 +55,7 @@ class Looked:
     source: Inventory
     target: Inventory
     plan: MigrationPlan
-    binds: bool = False  # whether our role must be bound in the target's namespace
+    user: str = ""  # to bind to our role in the target's namespace; "" if no role must be bound
 
 
 def look(options: MigrationOptions) -> Looked:
@@ -64,6 +64,8 @@ def look(options: MigrationOptions) -> Looked:
     binds = _has_permissions(options, kubectl, other)
     source = take_inventory(kubectl, options.source, OF_SOURCE)
     target = take_inventory(other, options.target, OF_TARGET)
+    with reached(options.target):
+        user = rbac.whoami(other) if binds else ""
     plan = plans.plan(options, source, target)
     silent = []
     for database in plan.databases:
@@ -71,7 +73,7 @@ def look(options: MigrationOptions) -> Looked:
             examiner(kubectl).ready(database)
         except (HarnessError, NotYet) as error:
             silent.append(f"{database.key} cannot be read: {error}")
-    return Looked(source, target, replace(plan, blockers=(*plan.blockers, *silent)), binds)
+    return Looked(source, target, replace(plan, blockers=(*plan.blockers, *silent)), user)
 
 
 def _has_permissions(options: MigrationOptions, source: RunsKubectl, target: RunsKubectl) -> bool:
@@ -120,18 +122,16 @@ class MigrationSession(Session):
         self._hidden = frozenset(secret_values(looked.source.of("Secret")))
         with self.record(options.runs, NAME, _facts(options, looked), on_event) as journal:
             run = journal.path.parent
-            with self.collect(journal, _logs(options)):
-                Migration(_parts(options, looked, run), run, journal).run()
+            between = (options.kubeconfig, run, options.source, options.target)
+            ends = ends_of(*between)
+            logs = {
+                name: partial(collect_namespace, end.kubectl, end.place.namespace)
+                for name, end in zip(("source", "target"), ends, strict=True)
+            }
+            with self.collect(journal, logs):
+                databases, env = looked.plan.databases, environment(*between)
+                Migration(options, *ends, databases, journal=journal, env=env, user=looked.user).run()
         return run
-
-
-def _logs(options: MigrationOptions) -> dict[str, Callable[[Path], None]]:
-    """The logs, events and objects of both ends' namespaces."""
-    ends = {"source": options.source, "target": options.target}
-    return {
-        name: partial(collect_namespace, kubectl_of(options.kubeconfig, place), place.namespace)
-        for name, place in ends.items()
-    }
 
 
 def told(plan: MigrationPlan) -> tuple[str, ...]:
@@ -157,7 +157,7 @@ def start(name: str, runs: Path, kubeconfig: Path | None, config: Path | None) -
             f"the verdict of {run.name} is {told.verdict.name}{doubt}, so its target is not started; "
             f"`drillproof migrate back {run.name}` goes back to the source"
         )
-    let_go = ways.start(run, *_ends(run, kubeconfig, config))
+    let_go = ways.start(run, *_ends(path, run, kubeconfig, config))
     return (f"{run.target.name}: resumed: {', '.join(let_go) or 'nothing, no writer was quiesced'}",)
 
 
@@ -176,8 +176,9 @@ def back(
     Misconfigured if the run cannot be trusted. Misconfigured, HarnessError as
     `harness.workflows.migration.rollback.back` says.
     """
-    run = _signed(run_directory.find(runs, name))
-    ways.back(run, *_ends(run, kubeconfig, config), resume=resume, lose_writes=lose_writes, say=say)
+    path = run_directory.find(runs, name)
+    run = _signed(path)
+    ways.back(run, *_ends(path, run, kubeconfig, config), resume=resume, lose_writes=lose_writes, say=say)
 
 
 def _signed(path: Path) -> MigratedRun:
@@ -190,12 +191,12 @@ def _signed(path: Path) -> MigratedRun:
     return ways.moved(path)
 
 
-def _ends(run: MigratedRun, kubeconfig: Path | None, config: Path | None) -> tuple[ways.End, ways.End]:
+def _ends(path: Path, run: MigratedRun, kubeconfig: Path | None, config: Path | None) -> tuple[End, End]:
     """Both ends. Misconfigured if the configuration does not allow one, or it is not the cluster of the migration."""
     require_migration((run.source.context, run.target.context), config)
-    ends = _way(run, run.source, kubeconfig), _way(run, run.target, kubeconfig)
-    for end, place, uid in zip(ends, (run.source, run.target), run.clusters, strict=True):
-        require_cluster(end.kubectl, place, uid)
+    ends = ends_of(kubeconfig_of(kubeconfig), path, run.source, run.target)
+    for end, uid in zip(ends, run.clusters, strict=True):
+        require_cluster(end.kubectl, end.place, uid)
     return ends
 
 
@@ -212,64 +213,36 @@ def require_cluster(kubectl: RunsKubectl, place: Place, uid: str) -> None:
         )
 
 
-def _way(run: MigratedRun, place: Place, kubeconfig: Path | None) -> ways.End:
-    file = kubeconfig_of(kubeconfig)
-    kubectl = kubectl_of(file, place)
-    env = environment(file, run.source, run.target)
-    return ways.End(kubectl, examiner(kubectl), quiescer_of(kubectl, place.namespace, env))
-
-
 def kubectl_of(kubeconfig: Path, place: Place) -> Kubectl:
     """Kubectl for one end. Misconfigured if it is not installed."""
     return Kubectl(find_kubectl(), kubeconfig, place.context)
 
 
-def quiescer_of(kubectl: Kubectl, namespace: str, env: Mapping[str, str]) -> Quiescer:
-    """Stops the writers of one end, and starts them again."""
-
-    def command(line: str) -> None:
-        hooks.run(Hook("at", "freeze", line), env)
-
-    return Quiescer(kubectl, namespace, command)
-
-
-def environment(kubeconfig: Path, source: Place, target: Place) -> dict[str, str]:
+def environment(kubeconfig: Path, run: Path, source: Place, target: Place) -> dict[str, str]:
     """The environment of users' commands, except the step."""
-    return {
-        "KUBECONFIG": str(kubeconfig.resolve()),
-        "DRILLPROOF_NAMESPACE": target.namespace,
+    more = {
         "DRILLPROOF_CONTEXT": target.context,
         "DRILLPROOF_SOURCE_NAMESPACE": source.namespace,
         "DRILLPROOF_SOURCE_CONTEXT": source.context,
     }
+    return hook_environment(kubeconfig, run, target.namespace, NAME, **more)
 
 
-def _parts(options: MigrationOptions, looked: Looked, run: Path) -> Parts:
-    source, target = (kubectl_of(options.kubeconfig, place) for place in (options.source, options.target))
-    named = options.source.namespace, options.target.namespace
-    env = environment(options.kubeconfig, options.source, options.target)
-    return Parts(
-        options=options,
-        source=_end(options.source, source, {}),
-        target=_end(options.target, target, {} if named[0] == named[1] else dict([named])),
-        databases=looked.plan.databases,
-        quiescer=quiescer_of(source, options.source.namespace, env),
-        enter=partial(
-            permissions.migration_inside(named[1], options.writers).bind,
-            target,
-            run.name,
-            rbac.whoami(target) if looked.binds else "",
-        ),
-        classes=partial(_map, target, options.storage_classes),
-        forget_classes=partial(_forget, target, options.storage_classes),
-        env=env | {"DRILLPROOF_RUN": str(run.resolve()), "DRILLPROOF_SCENARIO": NAME},
-    )
+def ends_of(kubeconfig: Path, run: Path, source: Place, target: Place) -> tuple[End, End]:
+    """Both ends, to be read and changed."""
+    env = environment(kubeconfig, run, source, target)
 
+    def command(line: str) -> None:
+        hooks.run(Hook("at", "freeze", line), env)
 
-def _end(place: Place, kubectl: Kubectl, namespaces: Mapping[str, str]) -> End:
-    velero = VeleroEngine(kubectl, _no_way_in, _NOT_OURS)
-    velero.rename(namespaces=namespaces, storage_classes={})
-    return End(place, kubectl, velero, kubectl.volumes)
+    def end(place: Place) -> End:
+        kubectl = kubectl_of(kubeconfig, place)
+        velero = VeleroEngine(kubectl, _no_way_in, _NOT_OURS)
+        velero.rename(namespaces=renamed, storage_classes={})
+        return End(place, kubectl, velero, Quiescer(kubectl, place.namespace, command))
+
+    renamed = {} if source.namespace == target.namespace else {source.namespace: target.namespace}
+    return end(source), end(target)
 
 
 _NOT_OURS = Release(Path(), "", "", Path)
@@ -280,20 +253,8 @@ def _no_way_in() -> ObjectStore:
     raise OSError("drillproof has no access to this bucket; `velero restore logs` shows the logs")
 
 
-def _map(kubectl: Kubectl, classes: Mapping[str, str]) -> None:
-    if classes:
-        map_storage_classes(kubectl, classes)
-
-
-def _forget(kubectl: Kubectl, classes: Mapping[str, str]) -> None:
-    if classes:
-        kubectl("delete", "configmap", "storage-classes", f"--namespace={NAMESPACE}", "--ignore-not-found")
-
-
 def _facts(options: MigrationOptions, looked: Looked) -> dict[str, Json]:
     there = options.target.namespace
-    asked = set(plans.volumes_asked(looked.source.pods))
-    uncopied = plans.uncopied(looked.source.pods, asked)
     databases: list[Json] = [
         {**asdict(each), "key": each.key, "place": f"{there}/{each.pod}"} for each in looked.plan.databases
     ]
@@ -320,7 +281,7 @@ def _facts(options: MigrationOptions, looked: Looked) -> dict[str, Json]:
             "claims": [
                 f"{there}/{text(each, 'metadata', 'name')}" for each in looked.source.of("PersistentVolumeClaim")
             ],
-            "uncopied": list(uncopied),
+            "uncopied": list(plans.uncopied(looked.source.pods)),
         },
         "databases": databases,
     }

@@ -5,21 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.backups.velero import ANNOTATION, hook_count, volumes_to_copy
 from harness.backups.velero_install import NAMESPACE
+from harness.checks.check import few
 from harness.clusters.capacity import shortages
-from harness.core.json import at, items, text
+from harness.core.json import at, items, mapping, text
 from harness.core.kubernetes import LABEL, Object, claims_of, name_of
-from harness.workflows.migration.inventory import Inventory, Velero, kind_of
-from harness.workflows.migration.quiesce import BY, frozen
+from harness.workflows.migration.inventory import Inventory, kind_of
+from harness.workflows.migration.quiesce import BY, quiesced, writer_name
 from harness.workflows.migration.request import MigrationOptions
 from harness.workloads.detection import Database, configs_of, databases, full_name, images_of, secrets_of
 
 EXCLUDE = "velero.io/exclude-from-backup"
-FEW = 5
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,10 @@ def plan(options: MigrationOptions, source: Inventory, target: Inventory) -> Mig
     )
 
 
-def volumes_asked(pods: Iterable[Object]) -> tuple[tuple[str, str], ...]:
-    """Pod and volume of every volume that an annotation opts in for the backup."""
-    return tuple((name_of(pod), volume) for pod in pods for volume in volumes_to_copy(pod))
-
-
-def uncopied(pods: Iterable[Object], asked: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Every mounted claim that is not opted in by `asked`: `data of db-0`."""
-    known = set(asked)
+def uncopied(pods: Iterable[Object]) -> tuple[str, ...]:
+    """Every mounted claim that no annotation opts in for the backup: `data of db-0`."""
     return tuple(
-        f"{volume} of {name_of(pod)}"
-        for pod in pods
-        for volume in claims_of(pod)
-        if (name_of(pod), volume) not in known
+        f"{volume} of {name_of(pod)}" for pod in pods for volume in claims_of(pod) if volume not in volumes_to_copy(pod)
     )
 
 
@@ -76,7 +67,7 @@ def _steps(
     options: MigrationOptions, source: Inventory, target: Inventory, found: tuple[Database, ...]
 ) -> Iterator[Step]:
     moved = [f"{old} becomes {new}" for old, new in options.storage_classes.items()]
-    asked = volumes_asked(source.pods)
+    asked = [f"{volume} of {name_of(pod)}" for pod in source.pods for volume in volumes_to_copy(pod)]
     bases = [f"{each.key}, container {each.container} ({each.why})" for each in found]
     yield Step(
         "freeze",
@@ -86,7 +77,7 @@ def _steps(
             *(f"{source.place.name}: fingerprint of {each}" for each in bases),
         ),
     )
-    content = f"{len(asked)} volumes ({_few(f'{volume} of {pod}' for pod, volume in asked)})"
+    content = f"{len(asked)} volumes ({_few(asked) or 'none'})"
     hooks = f"{sum(map(hook_count, source.pods))} hooks"
     backup = f"a Backup in {NAMESPACE} of the namespace {source.place.namespace}, with {content} and {hooks}"
     yield Step("backup", (f"{source.place.context}: {backup}",))
@@ -110,7 +101,7 @@ def _steps(
 def _issues(
     options: MigrationOptions, source: Inventory, target: Inventory, found: tuple[Database, ...]
 ) -> Iterator[Issue]:
-    if source.namespace is None:
+    if not source.namespace:
         yield True, f"{source.place.context} has no namespace {source.place.namespace}"
         return
     yield from _ends(source, target)
@@ -123,15 +114,13 @@ def _issues(
 
 
 def _ends(source: Inventory, target: Inventory) -> Iterator[Issue]:
+    there, named = target.place.context, target.place.namespace
     same = source.uid == target.uid
-    if same and source.place.namespace == target.place.namespace:
+    if same and source.place.namespace == named:
         yield True, "source and target are the same namespace of the same cluster; name another with --to-namespace"
         return
-    if target.namespace is not None:
-        yield (
-            True,
-            f"{target.place.context} has a namespace {target.place.namespace} already; name another one, or delete it",
-        )
+    if target.namespace:
+        yield True, f"{there} has a namespace {named} already; name another one, or delete it"
     if same:
         yield False, "source and target are the same cluster"
     if _minor(target.kubernetes) < _minor(source.kubernetes):
@@ -140,81 +129,69 @@ def _ends(source: Inventory, target: Inventory) -> Iterator[Issue]:
 
 def _veleros(source: Inventory, target: Inventory) -> Iterator[Issue]:
     for end in (source, target):
-        yield from _velero(end)
+        velero, where = end.velero, end.place.context
+        if not velero.version:
+            yield True, f"{where} has no Velero in the namespace {NAMESPACE}; install it"
+        elif not velero.ready or not velero.agents_wanted or velero.agents < velero.agents_wanted:
+            agents = f"{velero.agents} of {velero.agents_wanted} agents"
+            yield True, f"{where}: Velero is not ready ({'' if velero.ready else 'no server, '}{agents})"
+        elif not velero.available:
+            yield True, f"{where}: Velero's location `default` is not Available"
+    if source.velero.version and target.velero.version:
+        yield from _velero_pair(source, target)
+
+
+def _velero_pair(source: Inventory, target: Inventory) -> Iterator[Issue]:
     one, other = source.velero, target.velero
-    if one.version and other.version:
-        yield from _together(one, other, source.place.context, target.place.context)
-
-
-def _velero(end: Inventory) -> Iterator[Issue]:
-    velero = end.velero
-    if not velero.version:
-        yield True, f"{end.place.context} has no Velero in the namespace {NAMESPACE}; install it"
-    elif not velero.ready or not velero.agents_wanted or velero.agents < velero.agents_wanted:
-        agents = f"{velero.agents} of {velero.agents_wanted} agents"
-        yield True, f"{end.place.context}: Velero is not ready ({'' if velero.ready else 'no server, '}{agents})"
-    elif not velero.available:
-        yield True, f"{end.place.context}: Velero's location `default` is not Available"
-
-
-def _together(one: Velero, other: Velero, source: str, target: str) -> Iterator[Issue]:
     if one.version != other.version:
         yield False, f"Velero {one.version} backs up, and Velero {other.version} restores"
     if one.read_only:
-        yield True, f"{source}: Velero's location `default` is read-only"
+        yield True, f"{source.place.context}: Velero's location `default` is read-only"
     if one.place != other.place:
-        told = " and ".join("/".join(filter(None, end.place)) or "none" for end in (one, other))
-        yield True, f"the two Veleros use different buckets: {told}"
+        buckets = " and ".join("/".join(filter(None, end.place)) or "none" for end in (one, other))
+        yield True, f"the two Veleros use different buckets: {buckets}"
     elif one.url != other.url:
-        yield (
-            False,
-            f"the Veleros use different URLs of the bucket: {one.url} and {other.url}",
-        )
+        yield False, f"the Veleros use different URLs of the bucket: {one.url} and {other.url}"
     if one.repository and other.repository and one.repository != other.repository:
-        yield (
-            True,
-            f"the repository passwords differ (Secret velero-repo-credentials in {NAMESPACE})",
-        )
+        yield True, f"the repository passwords differ (Secret velero-repo-credentials in {NAMESPACE})"
     if other.mapping is not None:
-        yield True, f"{target}: Velero already has a storage class mapping: {dict(other.mapping)}"
+        yield True, f"{target.place.context}: Velero already has a storage class mapping: {dict(other.mapping)}"
 
 
 def _storage(options: MigrationOptions, source: Inventory, target: Inventory) -> Iterator[Issue]:
     used = {text(claim, "spec", "storageClassName") for claim in source.of("PersistentVolumeClaim")} - {""}
     for old in sorted(options.storage_classes.keys() - used):
         yield True, f"--storage-class {old}=...: no claim of {source.place.name} has that class"
+    classes = sorted(map(name_of, target.outside_of("StorageClass")))
     for name in sorted(used):
         becomes = options.storage_classes.get(name, name)
-        if becomes not in target.classes:
-            have = ", ".join(sorted(target.classes)) or "none"
-            yield (
-                True,
-                f"{target.place.context} has no storage class {becomes}; map {name} with --storage-class ({have})",
-            )
-    if short := shortages(source.pods, target.nodes, target.placed):
+        if becomes not in classes:
+            have = ", ".join(classes) or "none"
+            lacking = f"{target.place.context} has no storage class {becomes}"
+            yield True, f"{lacking}; map {name} with --storage-class ({have})"
+    if short := shortages(source.pods, target.outside_of("Node"), target.outside_of("Pod")):
         yield True, f"{target.place.context} does not have enough: {'; '.join(short)}"
 
 
 def _data(source: Inventory, found: tuple[Database, ...]) -> Iterator[Issue]:
-    asked = set(volumes_asked(source.pods))
-    if not asked:
+    if not any(map(volumes_to_copy, source.pods)):
         yield True, f"no volume of {source.place.name} is in the backup: annotate its pods with {ANNOTATION}"
+    volumes = {name_of(volume): volume for volume in source.outside_of("PersistentVolume")}
     bound = {
-        name_of(claim): source.volumes.get(text(claim, "spec", "volumeName"), {})
-        for claim in source.of("PersistentVolumeClaim")
+        name_of(claim): volumes.get(text(claim, "spec", "volumeName")) for claim in source.of("PersistentVolumeClaim")
     }
     of_databases = {each.pod for each in found}
     for pod in source.pods:
-        name = name_of(pod)
+        name, asked = name_of(pod), volumes_to_copy(pod)
         for volume in items(pod, "spec", "volumes"):
             mount = text(volume, "name")
             claim = text(volume, "persistentVolumeClaim", "claimName")
             on_host = at(volume, "hostPath") is not None or at(bound.get(claim), "spec", "hostPath") is not None
-            if on_host and (name, mount) in asked:
+            if on_host and mount in asked:
                 yield True, f"{mount} of {name} is a hostPath, which Velero does not copy despite the annotation"
             elif on_host:
                 yield False, f"{mount} of {name} is a hostPath; its files are not migrated"
-            elif claim and (name, mount) not in asked:
+            elif claim and mount not in asked:
                 whose = "the database " if name in of_databases else ""
                 yield False, f"{mount} of {whose}{name} has no annotation for the backup; it will be empty"
 
@@ -230,14 +207,15 @@ def _needs(source: Inventory, target: Inventory) -> Iterator[Issue]:
                 yield True, f"pods need the {kind} {name}, which its label {EXCLUDE} excludes from the backup"
     if unserved := sorted({kind_of(thing) for thing in source.things} - target.kinds):
         yield True, f"{target.place.context} does not serve kinds that {source.place.name} uses: {', '.join(unserved)}"
-    for need in sorted(set(_outside(source)) - target.outside):
+    there = {f"{text(thing, 'kind').lower()} {name_of(thing)}" for thing in target.outside}
+    for need in sorted(set(_outside(source)) - there):
         yield True, f"{target.place.context} has no {need}, which {source.place.name} needs"
 
 
 def _surroundings(source: Inventory, target: Inventory) -> Iterator[Issue]:
     there = {
         full_name(str(name))
-        for node in target.nodes
+        for node in target.outside_of("Node")
         for each in items(node, "status", "images")
         for name in items(each, "names")
     }
@@ -269,11 +247,11 @@ def _left_behind(source: Inventory, *, within: bool) -> Iterator[Issue]:
 
 
 def _writers(options: MigrationOptions, source: Inventory) -> Iterator[Issue]:
-    there = {f"{text(each, 'kind').lower()}/{text(each, 'metadata', 'name')}": each for each in source.things}
+    there = set(map(writer_name, source.things))
     for writer in options.writers:
         if writer not in there:
             yield True, f"--writer {writer}: {source.place.name} has no such object"
-    for name, thing in frozen(source.things):
+    for name, thing in quiesced(source.things):
         yield True, f"{name} is already quiesced, by {text(thing, 'metadata', 'annotations', BY)}"
     if not options.writers and not options.quiesce:
         yield True, "no writers are named: use --writer, or a command with --quiesce"
@@ -281,16 +259,14 @@ def _writers(options: MigrationOptions, source: Inventory) -> Iterator[Issue]:
 
 def _outside(source: Inventory) -> Iterator[str]:
     """The cluster-wide objects that the namespace needs: `clusterrole x`."""
-    for pod in source.pods:
-        for path, kind in (
-            (("spec", "priorityClassName"), "priorityclass"),
-            (("spec", "runtimeClassName"), "runtimeclass"),
-        ):
-            if name := text(pod, *path):
-                yield f"{kind} {name}"
-    for each in source.of("Ingress"):
-        if name := text(each, "spec", "ingressClassName"):
-            yield f"ingressclass {name}"
+    needs = [
+        *((pod, "priorityClassName", "priorityclass") for pod in source.pods),
+        *((pod, "runtimeClassName", "runtimeclass") for pod in source.pods),
+        *((ingress, "ingressClassName", "ingressclass") for ingress in source.of("Ingress")),
+    ]
+    for thing, key, kind in needs:
+        if name := text(thing, "spec", key):
+            yield f"{kind} {name}"
     for each in source.of("RoleBinding"):
         if text(each, "roleRef", "kind") == "ClusterRole":
             yield f"clusterrole {text(each, 'roleRef', 'name')}"
@@ -299,8 +275,9 @@ def _outside(source: Inventory) -> Iterator[str]:
 def _addresses(thing: Object, namespace: str) -> dict[str, str]:
     """Every address with the namespace in an object, `db-0.db.shop.svc`, with its Service."""
     kept = {key: value for key, value in thing.items() if key not in {"metadata", "status"}}
-    if text(thing, "kind") == "Secret" and isinstance(held := kept.get("data"), Mapping):
-        kept["data"] = [base64.b64decode(str(each)).decode(errors="replace") for each in held.values()]
+    if text(thing, "kind") == "Secret":
+        values = mapping(thing, "data").values()
+        kept["data"] = [base64.b64decode(str(each)).decode(errors="replace") for each in values]
     pattern = rf"(?:[\w-]+\.)?([\w-]+)\.{re.escape(namespace)}(?:\.svc(?:\.[\w.-]*\w)?)?(?![\w.-])"
     return {found[0]: found[1] for found in re.finditer(pattern, json.dumps(kept))}
 
@@ -315,5 +292,4 @@ def _minor(version: str) -> tuple[int, ...]:
 
 
 def _few(listed: Iterable[str]) -> str:
-    every = list(listed)
-    return ", ".join([*every[:FEW], *([f"and {len(every) - FEW} more"] if len(every) > FEW else [])]) or "none"
+    return few(listed, separator=", ")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.core import timeouts
 from harness.core.errors import HarnessError
-from harness.core.json import at, integer, items, text
-from harness.core.kubernetes import Object, RunsKubectl, objects
+from harness.core.json import at, integer, items, mapping, text
+from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
 from harness.workflows.migration.request import WRITER_KINDS
@@ -33,10 +33,10 @@ class Quiescer:
         """Stop writers, and run the user's `line`; return the previous states. TimedOut if a pod of one stays."""
         was: dict[str, str] = {}
         for writer in writers:
-            thing = self._get(writer)
-            was[writer] = _state(thing)
+            field, now, stopped = _switch(self._get(writer))
+            was[writer] = json.dumps(now)
             notes = {WAS: was[writer], BY: f"{run}; `drillproof migrate back {run}` resumes it"}
-            self._patch(writer, notes, _stopped(thing))
+            self._patch(writer, {field: stopped}, notes)
         if line:
             self.command(line)
         self.wait_until_stopped(writers)
@@ -53,26 +53,25 @@ class Quiescer:
                 found[writer] = str(seen)
         return found
 
-    def marked(self, run: str) -> frozenset[str]:
-        """The writers that this run stopped and that were not resumed since."""
-        return frozenset(writer for writer, thing in frozen(self._all()) if _is_by(run, thing))
+    def marked(self, run: str) -> dict[str, Object]:
+        """The writers that this run stopped and that were not resumed since, by name."""
+        by = f"{run};"
+        found = quiesced(self._all())
+        return {name: each for name, each in found if text(each, "metadata", "annotations", BY).startswith(by)}
 
     def running_spec(self, writer: str) -> Json:
         """The spec with which a writer runs; None if it was asked to stop."""
-        thing = self._get(writer)
-        try:
-            _asked_to_stop(thing)
-        except NotYet:
-            return {"suspend": False} if _is_cron(thing) else {"replicas": at(thing, "spec", "replicas")}
-        return None
+        field, now, stopped = _switch(self._get(writer))
+        return None if now == stopped else {field: now}
 
     def stop(self, writer: str) -> None:
         """Stop a writer, and leave its annotations. Its pods may still run."""
-        self._patch(writer, {}, _stopped(self._get(writer)))
+        field, _, stopped = _switch(self._get(writer))
+        self._patch(writer, {field: stopped})
 
     def restart(self, writer: str, spec: Json) -> None:
         """Undo `stop`, with what `running_spec` said before."""
-        self._patch(writer, {}, spec)
+        self._patch(writer, spec)
 
     def wait_until_stopped(self, writers: tuple[str, ...]) -> None:
         """Return as soon as no pod and no job of these writers runs. TimedOut."""
@@ -81,12 +80,10 @@ class Quiescer:
 
     def resume(self, run: str, line: str = "") -> tuple[str, ...]:
         """Start the writers that this run stopped, and run the user's `line`; return these writers. Repeatable."""
-        resumed = []
-        for writer, thing in frozen(self._all()):
-            if not _is_by(run, thing):
-                continue
-            self._patch(writer, {WAS: None, BY: None}, _started(thing))
-            resumed.append(writer)
+        resumed = self.marked(run)
+        for writer, thing in resumed.items():
+            was = json.loads(text(thing, "metadata", "annotations", WAS))
+            self._patch(writer, {_switch(thing)[0]: was}, {WAS: None, BY: None})
         if line:
             self.command(line)
         return tuple(resumed)
@@ -108,12 +105,12 @@ class Quiescer:
 
     def _get(self, writer: str) -> Object:
         for thing in self._all():
-            if _name(thing) == writer:
+            if writer_name(thing) == writer:
                 return thing
         raise HarnessError(f"there is no {writer} in {self.namespace}")
 
-    def _patch(self, writer: str, notes: Mapping[str, str | None], spec: Json) -> None:
-        patch = json.dumps({"metadata": {"annotations": notes}, "spec": spec})
+    def _patch(self, writer: str, spec: Json, notes: Mapping[str, str | None] | None = None) -> None:
+        patch = json.dumps({"metadata": {"annotations": notes or {}}, "spec": spec})
         self.kubectl("patch", writer, f"--namespace={self.namespace}", "--type=merge", f"--patch={patch}")
 
     def _gone(self, writer: str) -> None:
@@ -121,7 +118,7 @@ class Quiescer:
         thing = self._get(writer)
         if active := items(thing, "status", "active"):
             raise NotYet(f"{len(active)} of its jobs run")
-        if _is_cron(thing):
+        if text(thing, "kind") == "CronJob":
             return
         selector = ",".join(_selectors(at(thing, "spec", "selector")))
         if not selector:
@@ -130,44 +127,31 @@ class Quiescer:
             raise NotYet(f"{len(pods)} of its pods exist")
 
 
-def frozen(things: tuple[Object, ...]) -> Iterator[tuple[str, Object]]:
+def quiesced(things: Iterable[Object]) -> Iterator[tuple[str, Object]]:
     """Every stopped writer among them, by its name."""
     for thing in things:
         if text(thing, "kind").lower() in WRITER_KINDS and text(thing, "metadata", "annotations", WAS):
-            yield _name(thing), thing
+            yield writer_name(thing), thing
 
 
-def _is_by(run: str, thing: Object) -> bool:
-    return text(thing, "metadata", "annotations", BY).startswith(f"{run};")
+def writer_name(thing: Object) -> str:
+    """How the user names an object as a writer: `deployment/web`."""
+    return f"{text(thing, 'kind').lower()}/{name_of(thing)}"
 
 
-def _name(thing: Object) -> str:
-    return f"{text(thing, 'kind').lower()}/{text(thing, 'metadata', 'name')}"
-
-
-def _is_cron(thing: Object) -> bool:
-    return text(thing, "kind") == "CronJob"
-
-
-def _state(thing: Object) -> str:
-    return str(at(thing, "spec", "suspend") is True).lower() if _is_cron(thing) else text(thing, "spec", "replicas")
-
-
-def _stopped(thing: Object) -> Json:
-    return {"suspend": True} if _is_cron(thing) else {"replicas": 0}
+def _switch(thing: Object) -> tuple[str, Json, Json]:
+    """The field of a writer's spec that stops it, its value now, and its value when stopped."""
+    is_cron = text(thing, "kind") == "CronJob"
+    field, default, stopped = ("suspend", False, True) if is_cron else ("replicas", 1, 0)
+    now = at(thing, "spec", field)
+    return field, default if now is None else now, stopped
 
 
 def _asked_to_stop(thing: Object) -> None:
     """NotYet if a writer is to run, also if nothing of it runs yet."""
-    if _is_cron(thing) and at(thing, "spec", "suspend") is not True:
-        raise NotYet("it is not suspended")
-    if not _is_cron(thing) and text(thing, "spec", "replicas") != "0":
-        raise NotYet(f"it wants {text(thing, 'spec', 'replicas') or '1'} pods")
-
-
-def _started(thing: Object) -> Json:
-    was = text(thing, "metadata", "annotations", WAS)
-    return {"suspend": was == "true"} if _is_cron(thing) else {"replicas": int(was)}
+    field, now, stopped = _switch(thing)
+    if now != stopped:
+        raise NotYet("it is not suspended" if field == "suspend" else f"it wants {now} pods")
 
 
 _OPERATORS = {
@@ -180,8 +164,7 @@ _OPERATORS = {
 
 def _selectors(selector: Json) -> Iterator[str]:
     """The requirements of a selector, as the API takes them in a query. HarnessError for an unknown operator."""
-    labels = at(selector, "matchLabels")
-    yield from (f"{key}={value}" for key, value in (labels.items() if isinstance(labels, Mapping) else ()))
+    yield from (f"{key}={value}" for key, value in mapping(selector, "matchLabels").items())
     for each in items(selector, "matchExpressions"):
         operator = text(each, "operator")
         if operator not in _OPERATORS:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from harness.checks.check import few
 from harness.checks.data import differences
 from harness.core import timeouts
-from harness.core.errors import HarnessError, Misconfigured, TimedOut
-from harness.core.json import text
-from harness.core.kubernetes import LABEL, Object, RunsKubectl, claims_of, name_of, objects
+from harness.core.errors import HarnessError, Misconfigured
+from harness.core.json import items, text
+from harness.core.kubernetes import LABEL, claims_of, find, name_of, objects
 from harness.core.model import Json
 from harness.core.parallel import for_each
 from harness.core.wait import NotYet, until
 from harness.evidence.run_directory import MOVE, Run
-from harness.workflows.migration.quiesce import Quiescer
+from harness.workflows.migration.inventory import last_line
+from harness.workflows.migration.migration import End
 from harness.workflows.migration.request import Place
-from harness.workloads.database_probe import DatabaseProbe
 from harness.workloads.detection import Database
 
 MOST = 3
@@ -42,17 +44,7 @@ class MigratedRun:
     @property
     def there(self) -> tuple[Database, ...]:
         """The databases with the target's namespace."""
-        named = (asdict(database) | {"namespace": self.target.namespace} for database in self.databases)
-        return tuple(Database(**fields) for fields in named)
-
-
-@dataclass(frozen=True)
-class End:
-    """One end, to be acted on."""
-
-    kubectl: RunsKubectl
-    examiner: DatabaseProbe
-    quiescer: Quiescer
+        return tuple(replace(database, namespace=self.target.namespace) for database in self.databases)
 
 
 def moved(path: Path) -> MigratedRun:
@@ -61,16 +53,15 @@ def moved(path: Path) -> MigratedRun:
     if run.kind != MOVE:
         raise Misconfigured(f"{path.name} is no migration; `drillproof runs` lists the runs")
     facts = run.facts
-    listed = facts.get("databases")
     return MigratedRun(
         name=path.name,
-        source=_place(facts.get("source")),
-        target=_place(facts.get("target")),
-        clusters=(text(facts.get("source"), "cluster"), text(facts.get("target"), "cluster")),
-        writers=tuple(map(str, _list(facts.get("writers")))),
-        quiesce=str(facts.get("freeze") or ""),
-        resume=str(facts.get("unfreeze") or ""),
-        databases=tuple(map(_database, listed if isinstance(listed, list) else [])),
+        source=_place(facts, "source"),
+        target=_place(facts, "target"),
+        clusters=(text(facts, "source", "cluster"), text(facts, "target", "cluster")),
+        writers=tuple(map(str, items(facts, "writers"))),
+        quiesce=text(facts, "freeze"),
+        resume=text(facts, "unfreeze"),
+        databases=tuple(map(_database, items(facts, "databases"))),
         source_digests=_digests(run, "end"),
         target_digests=_digests(run, "after"),
     )
@@ -109,8 +100,8 @@ def back(
             f"give the command that starts them again: --resume CMD (recorded: {run.resume!r})"
         )
     name = run.target.name
-    found = _namespace(run, target)
-    if found and text(found[0], "metadata", "labels", LABEL) == run.name:
+    found = find(target.kubectl, "namespaces", run.target.namespace)
+    if text(found, "metadata", "labels", LABEL) == run.name:
         started = _started(run, target)
         if not lose_writes:
             _refuse(run, started)
@@ -123,8 +114,8 @@ def back(
         target.kubectl("delete", "namespace", run.target.namespace, "--ignore-not-found", "--wait=false")
 
         def gone() -> None:
-            if still := _namespace(run, target):
-                raise NotYet(f"it is {text(still[0], 'status', 'phase')}")
+            if still := find(target.kubectl, "namespaces", run.target.namespace):
+                raise NotYet(f"it is {text(still, 'status', 'phase')}")
 
         until(gone, waited_for=f"the namespace {name} to be gone", within_s=timeouts.DAMAGE_S)
         say(f"{name}: the namespace is deleted")
@@ -134,13 +125,10 @@ def back(
     source.quiescer.running(resumed)
     done = ", ".join(filter(None, (*resumed, resume)))
     say(f"{run.source.name}: resumed: {done or 'nothing, no writer was quiesced'}")
-    for _, taker in _takers(run, source):
-        say(f"{run.source.name}: {taker} accepted a write")
-
-
-def _namespace(run: MigratedRun, target: End) -> tuple[Object, ...]:
-    """The target's namespace, if it exists."""
-    return objects(target.kubectl, "namespaces", f"--field-selector=metadata.name={run.target.namespace}")
+    for kind in sorted({database.kind for database in run.databases}):
+        written = partial(_write, source, [database for database in run.databases if database.kind == kind])
+        what = f"{run.source.name} to accept a write in {kind}"
+        say(f"{run.source.name}: {until(written, waited_for=what, within_s=timeouts.READ_S)} accepted a write")
 
 
 def _refuse(run: MigratedRun, doubts: Sequence[str]) -> None:
@@ -157,7 +145,7 @@ def _started(run: MigratedRun, target: End) -> tuple[str, ...]:
     try:
         marked = target.quiescer.marked(run.name)
     except HarnessError as error:
-        return (_line(error),)
+        return (last_line(error),)
     free = [writer for writer in run.writers if writer not in marked]
     return (f"{', '.join(free)}: started since the migration, or deleted",) if free else ()
 
@@ -175,7 +163,7 @@ def _stopped(run: MigratedRun, target: End) -> Iterator[tuple[str, ...]]:
                     target.quiescer.stop(writer)
             target.quiescer.wait_until_stopped(run.writers)
         except HarnessError as error:
-            doubts.append(_line(error))
+            doubts.append(last_line(error))
         if run.quiesce:
             doubts.append(
                 "drillproof cannot stop those of its writers that the command of --quiesce stops at the source"
@@ -193,7 +181,7 @@ def _restart(held: Mapping[str, Json], target: End) -> None:
         try:
             target.quiescer.restart(writer, spec)
         except HarnessError as error:
-            failed.append(f"{writer} ({_line(error)})")
+            failed.append(f"{writer} ({last_line(error)})")
     if failed:
         raise HarnessError(
             "nothing was deleted, but `migrate back` stopped writers and cannot start them again: "
@@ -216,7 +204,7 @@ def _unread_volumes(run: MigratedRun, target: End) -> tuple[str, ...]:
         claims = {name_of(claim) for claim in objects(target.kubectl, "persistentvolumeclaims", here)}
         pods = objects(target.kubectl, "pods", here)
     except HarnessError as error:
-        return (_line(error),)
+        return (last_line(error),)
     databases = {database.pod for database in run.there}
     read = {claim for pod in pods if name_of(pod) in databases for claim in claims_of(pod).values()}
     return tuple(
@@ -230,7 +218,7 @@ def _running(run: MigratedRun, end: End) -> tuple[str, ...]:
     try:
         return tuple(f"{writer}: {seen}" for writer, seen in end.quiescer.running_writers(run.writers).items())
     except HarnessError as error:
-        return (_line(error),)
+        return (last_line(error),)
 
 
 def _changed(databases: Sequence[Database], recorded: Mapping[str, Mapping[str, Json]], end: End) -> tuple[str, ...]:
@@ -241,43 +229,26 @@ def _changed(databases: Sequence[Database], recorded: Mapping[str, Mapping[str, 
         if known is None:
             return f"the migration recorded no fingerprint of {database.key}"
         try:
-            now = {name: asdict(part) for name, part in end.examiner.digest(database).items()}
+            now = {name: asdict(part) for name, part in end.probe.digest(database).items()}
         except HarnessError as error:
-            return f"{database.key} cannot be read ({_line(error)})"
-        differ = differences(known, now)
-        more = f" and {len(differ) - MOST} more" if len(differ) > MOST else ""
-        return (
-            f"{len(differ)} parts of {database.key} differ: {', '.join(each.detail for each in differ[:MOST])}{more}"
-            if differ
-            else ""
-        )
+            return f"{database.key} cannot be read ({last_line(error)})"
+        differ = [each.detail for each in differences(known, now)]
+        return f"{len(differ)} parts of {database.key} differ: {few(differ, MOST, ', ')}" if differ else ""
 
     return tuple(filter(None, for_each(databases, changed)))
 
 
-def _line(error: HarnessError) -> str:
-    return (str(error).splitlines() or ["no answer"])[-1]
-
-
-def _takers(run: MigratedRun, source: End) -> Iterator[tuple[str, str]]:
-    """One database of each kind that accepted a write."""
-    by_kind: dict[str, list[Database]] = {}
-    for database in run.databases:
-        by_kind.setdefault(database.kind, []).append(database)
-    for kind, members in by_kind.items():
-
-        def taker(members: Sequence[Database] = members) -> str:
-            said = []
-            for member in members:
-                try:
-                    source.examiner.probe(member)
-                except (HarnessError, TimedOut) as error:
-                    said.append(str(error))
-                else:
-                    return member.key
-            raise NotYet("; ".join(said))
-
-        yield kind, until(taker, waited_for=f"{run.source.name} to accept a write in {kind}", within_s=timeouts.READ_S)
+def _write(source: End, members: Iterable[Database]) -> str:
+    """The first of these databases that accepts a write. NotYet if none does."""
+    refused = []
+    for member in members:
+        try:
+            source.probe.probe(member)
+        except HarnessError as error:
+            refused.append(str(error))
+        else:
+            return member.key
+    raise NotYet("; ".join(refused))
 
 
 def _digests(run: Run, when: str) -> dict[str, Mapping[str, Json]]:
@@ -286,13 +257,9 @@ def _digests(run: Run, when: str) -> dict[str, Mapping[str, Json]]:
     return {key: parts for key, parts in read.items() if isinstance(parts, Mapping)}
 
 
-def _place(told: Json) -> Place:
-    return Place(text(told, "context"), text(told, "namespace"))
+def _place(facts: Json, end: str) -> Place:
+    return Place(text(facts, end, "context"), text(facts, end, "namespace"))
 
 
 def _database(told: Json) -> Database:
     return Database(*(text(told, name) for name in ("kind", "namespace", "pod", "container", "why", "fingerprint")))
-
-
-def _list(value: Json) -> Sequence[Json]:
-    return value if isinstance(value, list) else []
