@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.backups import velero_check
+from harness.backups import repository_check
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE
 from harness.checks.judge import recheck
@@ -143,7 +143,7 @@ def _restic(cluster: KindCluster) -> float:
     (copy,) = objects(cluster.kubectl, "podvolumerestores.velero.io", f"--namespace={NAMESPACE}")
     wanted = ("restore", text(copy, "spec", "snapshotID"), "--target=/scratch/bench", "--no-lock")
     begun = time.monotonic()
-    velero_check.restic(cluster.kubectl, text(copy, "spec", "repoIdentifier"), *wanted, of="daemonset/node-agent")
+    repository_check.restic(cluster.kubectl, text(copy, "spec", "repoIdentifier"), *wanted, of="daemonset/node-agent")
     return time.monotonic() - begun
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -77,24 +77,8 @@ Listing = Mapping[str, StoredObject]
 """Every object by its key, without the prefix."""
 
 
-class BucketReader(Protocol):
+class BucketReader:
     """Lists and reads a bucket. Misconfigured says why that is impossible."""
-
-    @property
-    def place(self) -> BucketLocation: ...
-
-    def listing(self) -> Listing:
-        """Everything below the prefix."""
-
-    def read(self, key: str) -> bytes:
-        """One object, whole; for small ones."""
-
-    def copy(self, keys: Collection[str], to: Bucket) -> int:
-        """Stream objects into our bucket, under their keys without the prefix; return the bytes."""
-
-
-class S3Reader:
-    """A bucket behind S3's API. Implements `BucketReader`."""
 
     def __init__(self, place: BucketLocation, credentials: Credentials) -> None:
         """Sends no request yet."""
@@ -102,7 +86,7 @@ class S3Reader:
         self._client = s3_client(place, credentials)
 
     def listing(self) -> Listing:
-        """As the bucket lists it."""
+        """Everything below the prefix."""
         found: dict[str, StoredObject] = {}
         folder = self.place.folder
         try:
@@ -114,14 +98,14 @@ class S3Reader:
         return found
 
     def read(self, key: str) -> bytes:
-        """As `BucketReader` says."""
+        """One object, whole; for small ones."""
         try:
             return self._open(key).read()
         except (BotoCoreError, ClientError, OSError) as error:
             raise Misconfigured(explain(self.place, f"give {key}", error)) from error
 
     def copy(self, keys: Collection[str], to: Bucket) -> int:
-        """As `BucketReader` says."""
+        """Stream objects into our bucket, under their keys without the prefix; return the bytes."""
         client, one_by_one = to.client(), TransferConfig(use_threads=False)
 
         def copy(key: str) -> int:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.backups import kopia_check, velero_check, velero_install
+from harness.backups import repository_check, velero_install
 from harness.backups.object_store import LAYOUTS, ObjectStore
-from harness.backups.velero_check import CheckResult
+from harness.backups.repository_check import CheckResult
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured
@@ -111,7 +111,7 @@ class VeleroEngine:
 
     def install(self) -> None:
         """Install it, or update an earlier installation; return when it can take backups."""
-        if self._uploader == kopia_check.UPLOADER:
+        if self._uploader == repository_check.KOPIA:
             with contextlib.suppress(Misconfigured):  # reported where it is needed; everything else can be judged
                 self._release.kopia_check()  # built now, and not while a backup is timed
         velero_install.install(self._kubectl, self._store(), self._release, self._uploader)
@@ -234,20 +234,22 @@ class VeleroEngine:
         copies = self._copies(name)
         answer = self._checked(copies)
         # Listed after the check: if the bucket was out of reach, this fails, and the check's word of damage counts not.
-        lost = tuple(velero_check.missing_snapshots(copies, self._objects(name)))
+        lost = tuple(repository_check.missing_snapshots(copies, self._objects(name)))
         archive = self._unreadable(f"backups/{name}/{name}.tar.gz")
-        damage = (*archive, *lost, *answer.damage)[: velero_check.MAX_LINES]
+        damage = (*archive, *lost, *answer.damage)[: repository_check.MAX_LINES]
         reasons = by_precedence((*answer.reasons, *((Reason.SnapshotMissing,) if lost else ())))
         return replace(stored, damage=damage, checked=answer.checked, reasons=reasons)
 
     def _checked(self, copies: tuple[Object, ...]) -> CheckResult:
-        if self._uploader == kopia_check.UPLOADER:
+        if self._uploader == repository_check.KOPIA:
             program = self._release.kopia_check
-            return kopia_check.check(self._kubectl, program, self._store(), copies, self._namespace)
-        return velero_check.check(self._restic_check, {text(copy, "spec", "repoIdentifier") for copy in copies})
+            return repository_check.check_kopia(self._kubectl, program, self._store(), copies, self._namespace)
+        return repository_check.check_restic(
+            self._restic_check, {text(copy, "spec", "repoIdentifier") for copy in copies}
+        )
 
     def _restic_check(self, repository: str) -> str:
-        return velero_check.restic(self._kubectl, repository, *velero_check.CHECK)
+        return repository_check.restic(self._kubectl, repository, *repository_check.CHECK)
 
     def _objects(self, name: str) -> dict[str, int]:
         listed = dict(self._listed(f"backups/{name}/"))
@@ -270,10 +272,13 @@ class VeleroEngine:
                 (into / f"{kind}.yaml").write_text(listing)
         with contextlib.suppress(HarnessError, BotoCoreError, ClientError):
             for folder in ("backups/", "restores/"):
-                for key, size in self._listed(folder):
-                    if key.endswith(("-logs.gz", "-results.gz")) and size < velero_install.MAX_LOG_BYTES:
-                        with contextlib.suppress(*UNREADABLE):  # a damaged one does not keep the others away
-                            (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
+                self._copy_logs(folder, into)
+
+    def _copy_logs(self, folder: str, into: Path) -> None:
+        for key, size in self._listed(folder):
+            if key.endswith(("-logs.gz", "-results.gz")) and size < velero_install.MAX_LOG_BYTES:
+                with contextlib.suppress(*UNREADABLE):  # a damaged one does not keep the others away
+                    (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
 
     def _run(self, wanted: Object, within_s: float) -> Object:
         """Create a Backup or Restore and return it when its phase is one that stays."""
@@ -295,17 +300,7 @@ class VeleroEngine:
         return until(ended, waited_for=what, within_s=within_s, every_s=1, reason=reason)
 
     def _report(self, done: Object, volumes: tuple[VolumeCopy, ...], results: str) -> ToolReport:
-        return ToolReport(
-            name=name_of(done),
-            phase=text(done, "status", "phase"),
-            errors=integer(done, "status", "errors"),
-            warnings=integer(done, "status", "warnings"),
-            messages=(*_said(done), *self._results(results))[:MAX_MESSAGES],
-            volumes=volumes,
-            of=text(done, "spec", "backupName"),
-            hooks_attempted=integer(done, "status", "hookStatus", "hooksAttempted"),
-            hooks_failed=integer(done, "status", "hookStatus", "hooksFailed"),
-        )
+        return tool_report(done, (*_said(done), *self._results(results))[:MAX_MESSAGES], volumes)
 
     def _records(self, kind: str, label: str, name: str) -> tuple[VolumeCopy, ...]:
         found = objects(
@@ -371,6 +366,21 @@ class VeleroEngine:
             while chunk := file.read(velero_install.MAX_LOG_BYTES):
                 end = (end + chunk)[-velero_install.MAX_LOG_BYTES :]
         return end
+
+
+def tool_report(record: Object, messages: tuple[str, ...], volumes: tuple[VolumeCopy, ...]) -> ToolReport:
+    """What the record of a Backup or Restore says, with what was found elsewhere."""
+    return ToolReport(
+        name=name_of(record),
+        phase=text(record, "status", "phase"),
+        errors=integer(record, "status", "errors"),
+        warnings=integer(record, "status", "warnings"),
+        messages=messages,
+        volumes=volumes,
+        of=text(record, "spec", "backupName"),
+        hooks_attempted=integer(record, "status", "hookStatus", "hooksAttempted"),
+        hooks_failed=integer(record, "status", "hookStatus", "hooksFailed"),
+    )
 
 
 def volume_copy(record: Object, *, with_namespace: bool = False) -> VolumeCopy:

@@ -10,12 +10,12 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.object_store import LAYOUTS
-from harness.backups.velero import RUNNING, hook_count, volume_copy, volumes_to_copy
+from harness.backups.velero import RUNNING, hook_count, tool_report, volume_copy, volumes_to_copy
 from harness.core.choices import choose
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, text
@@ -36,10 +36,12 @@ SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "velero", "
 _SECRET_NAME = re.compile(r"(?i)pass|token|secret|key|credential")
 _SHORTEST_SECRET = 8  # characters
 
-_FILE = re.compile(r"resources/(pods|secrets|persistentvolumeclaims)/namespaces/([^/]+)/[^/]+\.json")
+_KINDS = {"pods": "Pod", "secrets": "Secret", "persistentvolumeclaims": "PersistentVolumeClaim"}
+_FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/[^/]+\.json")
 _UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
 _BY_FILES = "PodVolumeBackup"
-_SCHEDULE = "velero.io/schedule-name"
+_SCHEDULE = ("metadata", "labels", "velero.io/schedule-name")
+_STARTED = ("status", "startTimestamp")
 _EXCLUDED = "backup.velero.io/backup-volumes-excludes"
 
 
@@ -103,7 +105,8 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
         if text(copy, "spec", "pod", "namespace") not in SYSTEM
         and (text(copy, "status", "snapshotID") or not _is_empty(copy))
     )
-    held = tuple(_objects(source, f"{folder}.tar.gz"))
+    # A list of pods says of each neither its kind; the folder does.
+    held = tuple({**thing, "kind": _KINDS[kind]} for kind, _, thing in archived(source, name, _KINDS) if thing)
     objects = tuple(thing for thing in held if namespace_of(thing) not in SYSTEM)
     all_pods = tuple(thing for thing in objects if thing.get("kind") == "Pod")
     pods = tuple(pod for pod in all_pods if not _has_ended(pod))
@@ -114,9 +117,13 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
     claims = tuple(_claims(objects, pods, kept))
     elsewhere = tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz"))
     return BackupRecord(
-        report=_report(backup, kept),
+        report=tool_report(
+            backup,
+            tuple(map(str, items(backup, "status", "validationErrors"))),
+            tuple(volume_copy(copy, with_namespace=True) for copy in kept),
+        ),
         format=text(backup, "status", "formatVersion"),
-        started=_begun(backup),
+        started=text(backup, *_STARTED),
         completed=text(backup, "status", "completionTimestamp"),
         uploader=uploaders[0],
         namespaces=tuple(sorted({namespace_of(thing) for thing in objects})),
@@ -130,11 +137,27 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
             *(_passed_over(all_pods, copies, elsewhere) if _asks_for_all(backup) else _ended_amiss(all_pods, claims)),
         ),
         hooks=sum(map(hook_count, pods)),
-        schedule=_schedule(backup),
+        schedule=text(backup, *_SCHEDULE),
         others=others,
         left_out=tuple(sorted({namespace_of(thing) for thing in held} & SYSTEM)),
         secret_values=frozenset(secret_values(objects)),
     )
+
+
+def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterator[tuple[str, str, Object]]:
+    """Each object of a backup: the plural of its kind, its namespace, and its content, {} for other kinds than these.
+
+    HarnessError if the backup's file is damaged.
+    """
+    key = f"backups/{name}/{name}.tar.gz"
+    try:
+        with tarfile.open(fileobj=io.BytesIO(source.read(key)), mode="r:gz") as archive:
+            for member in archive:
+                if found := _FILE.fullmatch(member.name):
+                    file = archive.extractfile(member) if found[1] in kinds else None
+                    yield found[1], found[2] or "", json.load(file) if file else {}
+    except _UNREADABLE as error:
+        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
 
 
 def _chosen(source: BucketReader, listing: Listing, name: str, schedule: str) -> tuple[Object, tuple[str, ...]]:
@@ -149,24 +172,16 @@ def _chosen(source: BucketReader, listing: Listing, name: str, schedule: str) ->
     if name != NEWEST:
         return _backup(source, choose("backup", name, sorted(found))), ()
     # Whatever its result: last night's failure must not hide behind the success of the night before.
-    every = sorted((_backup(source, each) for each in found), key=_begun)
-    newest = {_schedule(backup): backup for backup in every}
+    every = sorted((_backup(source, each) for each in found), key=lambda each: text(each, *_STARTED))
+    newest = {text(backup, *_SCHEDULE): backup for backup in every}
     if schedule:
         return newest[choose("schedule", schedule, sorted(filter(None, newest)))], ()
     others = (each for each, backup in newest.items() if each and backup is not every[-1])
-    return every[-1], tuple(f"{each} (the newest is {_told(newest[each])})" for each in sorted(others))
+    return every[-1], tuple(f"{each} (the newest is {_described(newest[each])})" for each in sorted(others))
 
 
-def _schedule(backup: Object) -> str:
-    return text(backup, "metadata", "labels", _SCHEDULE)
-
-
-def _begun(backup: Object) -> str:
-    return text(backup, "status", "startTimestamp")
-
-
-def _told(backup: Object) -> str:
-    return f"{text(backup, 'metadata', 'name')}, {_begun(backup)}, {text(backup, 'status', 'phase')}"
+def _described(backup: Object) -> str:
+    return f"{name_of(backup)}, {text(backup, *_STARTED)}, {text(backup, 'status', 'phase')}"
 
 
 def _backup(source: BucketReader, name: str) -> Object:
@@ -199,19 +214,6 @@ def _can_be_restored(source: BucketReader, backup: Object) -> None:
             f"the backup {name} has the format {version or 'unknown'}, and the Velero here reads up to "
             f"{'.'.join(map(str, FORMAT))}; use a drillproof with a newer Velero"
         )
-
-
-def _report(backup: Object, copies: tuple[Object, ...]) -> ToolReport:
-    return ToolReport(
-        name=name_of(backup),
-        phase=text(backup, "status", "phase"),
-        errors=integer(backup, "status", "errors"),
-        warnings=integer(backup, "status", "warnings"),
-        messages=tuple(map(str, items(backup, "status", "validationErrors"))),
-        volumes=tuple(volume_copy(copy, with_namespace=True) for copy in copies),
-        hooks_attempted=integer(backup, "status", "hookStatus", "hooksAttempted"),
-        hooks_failed=integer(backup, "status", "hookStatus", "hooksFailed"),
-    )
 
 
 def _is_empty(copy: Object) -> bool:
@@ -319,17 +321,3 @@ def _list(source: BucketReader, listing: Listing, key: str) -> tuple[Object, ...
     except _UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
     return tuple(each for each in found if isinstance(each, Mapping))
-
-
-def _objects(source: BucketReader, key: str) -> Iterator[Object]:
-    try:
-        with tarfile.open(fileobj=io.BytesIO(source.read(key)), mode="r:gz") as archive:
-            for member in archive:
-                file = archive.extractfile(member) if _FILE.fullmatch(member.name) else None
-                if file:
-                    thing = json.load(file)
-                    # A list of pods says of each neither its kind; the folder does.
-                    kind = {"pods": "Pod", "secrets": "Secret"}.get(member.name.split("/")[1], "PersistentVolumeClaim")
-                    yield {**thing, "kind": kind}
-    except _UNREADABLE as error:
-        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error

@@ -16,9 +16,9 @@ from secrets import token_hex
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups.object_store import ObjectStore
-from harness.backups.velero import RUNNING, UNREADABLE, VeleroEngine
-from harness.backups.velero_check import CHECK, password
-from harness.backups.velero_install import MAX_LOG_BYTES, Release
+from harness.backups.repository_check import CHECK, password
+from harness.backups.velero import RUNNING, VeleroEngine
+from harness.backups.velero_install import Release
 from harness.clusters.permissions_file import DrillPolicy
 from harness.core import timeouts
 from harness.core.errors import HarnessError, ToolFailed
@@ -64,13 +64,7 @@ class SharedVelero(VeleroEngine):
                 _write(into / f"podvolume{kind}.json", objects(self._kubectl, volumes, self._here, chosen))
             with contextlib.suppress(HarnessError, BotoCoreError, ClientError):
                 for name in names:
-                    self._logs_home(f"{kind}/{name}/", into)
-
-    def _logs_home(self, folder: str, into: Path) -> None:
-        for key, size in self._listed(folder):
-            if key.endswith(("-logs.gz", "-results.gz")) and size < MAX_LOG_BYTES:
-                with contextlib.suppress(*UNREADABLE):
-                    (into / Path(key).name.removesuffix(".gz")).write_bytes(self._end_of(key))
+                    self._copy_logs(f"{kind}/{name}/", into)
 
     def _asked(self) -> Mapping[str, Json]:
         return {"storageLocation": self._permission.location, "ttl": BACKUP_TTL}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
-from harness.backups import velero_check
+from harness.backups import repository_check
 from harness.backups.velero_install import NAMESPACE
 from harness.core import parallel, timeouts
 from harness.core.errors import FaultHadNoEffect
@@ -48,7 +48,7 @@ class LeaveLock(BaseFault):
             def check() -> None:
                 try:
                     arguments = (repository, "check", "--read-data")
-                    velero_check.restic(target.cluster.kubectl, *arguments, of="daemonset/node-agent")
+                    repository_check.restic(target.cluster.kubectl, *arguments, of="daemonset/node-agent")
                 finally:
                     ended.set()
 

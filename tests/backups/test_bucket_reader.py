@@ -16,7 +16,14 @@ from nightly import Nightly, copy, good
 from types_boto3_s3.client import S3Client
 
 from harness.backups import bucket_reader
-from harness.backups.bucket_reader import BucketLocation, Credentials, S3Reader, StoredObject, differences, fingerprint
+from harness.backups.bucket_reader import (
+    BucketLocation,
+    BucketReader,
+    Credentials,
+    StoredObject,
+    differences,
+    fingerprint,
+)
 from harness.cli import app as cli
 from harness.clusters import local
 from harness.core.errors import Misconfigured
@@ -98,8 +105,8 @@ def store() -> Iterator[Store]:
         thread.join()
 
 
-def at(store: Store, prefix: str = "") -> S3Reader:
-    return S3Reader(BucketLocation("theirs", prefix, store.url), Credentials("key", "other-secret"))
+def at(store: Store, prefix: str = "") -> BucketReader:
+    return BucketReader(BucketLocation("theirs", prefix, store.url), Credentials("key", "other-secret"))
 
 
 def test_a_bucket_is_listed_below_its_prefix(store: Store) -> None:
@@ -136,7 +143,7 @@ def test_what_the_bucket_refuses_is_one_line_that_says_what_to_do(store: Store, 
 
 
 def test_a_store_that_nobody_answers_for_is_named() -> None:
-    nobody = S3Reader(BucketLocation("theirs", "", "http://127.0.0.1:1"), Credentials("key", "other-secret"))
+    nobody = BucketReader(BucketLocation("theirs", "", "http://127.0.0.1:1"), Credentials("key", "other-secret"))
     with pytest.raises(Misconfigured, match=r"127\.0\.0\.1:1"):
         nobody.listing()
 

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from harness.backups.bucket_reader import BucketLocation, Listing, StoredObject
+from harness.backups.bucket_reader import BucketLocation, BucketReader, Listing, StoredObject
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
 from harness.core.ports import Bucket
@@ -48,7 +48,7 @@ def copy(pod: str = "db-0", namespace: str = "shop", size: int = 500, snapshot: 
 
 
 @dataclass
-class Nightly:
+class Nightly(BucketReader):
     """The objects of the bucket by key; `Source` as `harness.workflows.proof` wants it."""
 
     things: dict[str, bytes] = field(default_factory=dict)

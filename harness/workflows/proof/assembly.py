@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.backups import velero_backup
-from harness.backups.bucket_reader import S3Reader
+from harness.backups.bucket_reader import BucketReader
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import BackupRecord
 from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
@@ -74,7 +74,7 @@ class ProofSession(Session):
 
 def find(options: ProofOptions) -> BackupInBucket:
     """Read the backup's records in the bucket. Misconfigured for a bucket or a backup that cannot be proved."""
-    source = S3Reader(options.place, options.credentials)
+    source = BucketReader(options.place, options.credentials)
     listing = source.listing()
     recorded = velero_backup.read_backup(source, listing, options.backup, options.schedule)
     databases = detection.databases(recorded.pods, options.databases)

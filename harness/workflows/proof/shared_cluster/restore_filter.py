@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
-import re
-import tarfile
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from harness.backups.bucket_reader import BucketReader
-from harness.backups.velero_backup import BackupRecord
-from harness.core.errors import HarnessError, Misconfigured
+from harness.backups.velero_backup import BackupRecord, archived
+from harness.core.errors import Misconfigured
 from harness.core.json import at, integer, items, keys, text
 from harness.core.kubernetes import LABEL, Object, address, name_of
 from harness.core.model import Json
@@ -36,9 +31,7 @@ _MAKES_PODS = frozenset({"replicasets.apps", "deployments.apps", "statefulsets.a
 OF_LEFT_OUT = ("job-name", "batch.kubernetes.io/job-name", "pod-template-generation")
 """Labels of the pods of Jobs and DaemonSets: their owners are skipped, so they would run without one."""
 
-_FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/[^/]+\.json")
 _PORT = ("name", "port", "protocol", "appProtocol", "targetPort")
-_UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -54,19 +47,13 @@ def read(source: BucketReader, recorded: BackupRecord) -> Contents:
     name, kinds = recorded.report.name, Counter[str]()
     services, volumes, makers = list[Object](), list[Object](), list[Object]()
     wanted = {"services": services, "persistentvolumes": volumes, **dict.fromkeys(_MAKES_PODS, makers)}
-    key = f"backups/{name}/{name}.tar.gz"
-    try:
-        with tarfile.open(fileobj=io.BytesIO(source.read(key)), mode="r:gz") as archive:
-            for member in archive:
-                found = _FILE.fullmatch(member.name)
-                if found is None or (found[2] and found[2] not in recorded.namespaces):
-                    continue
-                if found[1] in wanted and (file := archive.extractfile(member)):
-                    wanted[found[1]].append(json.load(file))
-                if found[1] not in {*RESTORED, *RECREATED, "namespaces"}:
-                    kinds[found[1]] += 1
-    except _UNREADABLE as error:
-        raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
+    for kind, namespace, thing in archived(source, name, wanted):
+        if namespace and namespace not in recorded.namespaces:
+            continue
+        if thing:
+            wanted[kind].append(thing)
+        if kind not in {*RESTORED, *RECREATED, "namespaces"}:
+            kinds[kind] += 1
     _may_be_there(recorded, volumes, makers)
     led = tuple(f"service {address(each)} ({leads})" for each in services if (leads := _leads_away(each)))
     reached = tuple(f"{_kind(each)} of service {address(each)}" for each in services if _reached(each))
