@@ -17,7 +17,7 @@ from pymysql.cursors import Cursor
 
 from bench.timing import Seconds, compared
 from harness.core.parallel import for_each
-from harness.workloads.mysql.digest import Table, rows, slices, tables
+from harness.workloads.mysql.digest import Table, quoted_table, rows, slices, tables
 
 
 def seconds(sql: Cursor, another: Cursor, rounds: int = 5) -> Mapping[str, Seconds]:
@@ -30,7 +30,7 @@ def seconds(sql: Cursor, another: Cursor, rounds: int = 5) -> Mapping[str, Secon
 
 
 def _scan(sql: Cursor, table: Table) -> None:
-    sql.execute(f"CHECKSUM TABLE {table.quoted}")
+    sql.execute(f"CHECKSUM TABLE {quoted_table(table.name)}")
     sql.fetchall()
 
 

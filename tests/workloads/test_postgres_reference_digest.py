@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.workloads.postgres.reference_digest import BinaryRows
+from harness.workloads.postgres.reference_digest import hash_of
 
 Row = tuple[bytes | None, ...]
 ROWS = st.lists(st.lists(st.none() | st.binary(max_size=6), max_size=4).map(tuple), max_size=5)
@@ -24,19 +25,16 @@ def copied(rows: list[Row]) -> bytes:
     return b"PGCOPY\n\xff\r\n\0" + bytes(8) + fields + b"\xff\xff"
 
 
-def hashed(rows: list[Row], size: int = 1 << 20) -> str:
-    taken, whole = BinaryRows(), copied(rows)
-    for begin in range(0, len(whole), size):
-        taken.write(whole[begin : begin + size])
-    return taken.hash()
+def hashed(rows: list[Row]) -> str:
+    return hash_of(io.BytesIO(copied(rows)))
 
 
 @settings(max_examples=50)
-@given(ROWS, st.integers(1, 30), st.randoms())
-def test_neither_order_nor_the_size_of_the_pieces_matters(rows: list[Row], size: int, chance: object) -> None:
+@given(ROWS, st.randoms())
+def test_the_order_does_not_matter(rows: list[Row], chance: object) -> None:
     shuffled = rows.copy()
     chance.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis has no type for it
-    assert hashed(shuffled, size) == hashed(rows)
+    assert hashed(shuffled) == hashed(rows)
 
 
 @settings(max_examples=50)
@@ -60,9 +58,7 @@ def test_what_is_easily_confused_is_told_apart(rows: list[Row], others: list[Row
     assert hashed(rows) != hashed(others)
 
 
-@pytest.mark.parametrize("left", [0, 10, 19, 25])
+@pytest.mark.parametrize("left", [0, 10, 19, 20, 22, 25, 28, 29])
 def test_a_copy_that_was_cut_short_has_no_hash(left: int) -> None:
-    taken = BinaryRows()
-    taken.write(copied([(b"abc",)])[:left])
     with pytest.raises(ValueError, match="incomplete"):
-        taken.hash()
+        hash_of(io.BytesIO(copied([(b"abc",)])[:left]))

@@ -15,11 +15,9 @@ from harness.core.ports import Cluster, Dataset, Writer
 from harness.core.reason import Reason
 from harness.core.wait import NotYet, until
 from harness.workloads.consul.digest import digest
-from harness.workloads.consul.ledger import account_of, row_of
 from harness.workloads.consul.reference_digest import reference_digest
 from harness.workloads.consul.server import ACCOUNTS, LEDGER, READ_S, Self, Server, batches
-from harness.workloads.consul.statement import execute
-from harness.workloads.consul.writer import WRITE_S, ConsulWriter
+from harness.workloads.consul.writer import WRITE_S, ConsulWriter, account_of, row_of
 from harness.workloads.health import Problem, health_of
 
 LAG_S = 2.0
@@ -136,9 +134,9 @@ class Consul:
             return dict(map(account_of, server.pairs(ACCOUNTS)))
 
     def execute(self, member: str, statement: str) -> None:
-        """Send one statement to the API of one server; see `consul.statement` for its format."""
+        """Send one statement to the API of one server; see `Server.execute` for its format."""
         with self._server(member) as server:
-            execute(server, statement)
+            server.execute(statement)
 
     def reference_digest(self, member: str) -> dict[str, str]:
         """The keys on this server, hashed in another way, by the digest's names of parts."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +31,8 @@ OPERATIONS_EACH = 64
 BYTES_EACH = 500_000
 """Consul accepts at most 128 operations and 512 KiB of JSON in one transaction; this leaves room for the frame."""
 
+_LOOKUP = re.compile(r"\{([a-z][\w/.-]*)(?:\[([^\]]+)\])?:(\w+)\}")
+_BYTES = "base64:"
 _CHUNK_BYTES = 1 << 18
 _BETWEEN = b'},{"LockIndex":'
 """The text between two keys. It occurs in no string, where a quotation mark has a backslash or ends the string."""
@@ -161,6 +165,24 @@ class Server:
         if field not in found:
             raise ToolFailed((self.member, path), 1, f"no {field} of {name or 'it'}")
         return str(found[field])
+
+    def execute(self, statement: str) -> None:
+        """Send an administrator's statement. ToolFailed if the server refuses it, or did nothing.
+
+        It is on one line: a verb and a path of the HTTP API, then the body, if any.
+
+            PUT kv/vault/core/master?flags=3 new value        the body as text
+            PUT kv/vault/core/master base64:AAH/              the body as bytes
+            PUT acl/policy {"Name": "x", "Rules": ""}         the body as JSON, which is text
+            DELETE acl/policy/{acl/policy/name/x:ID}          in path or body: a field of the object at a path
+            DELETE query/{query[nearest-vault]:ID}            the same, of the object with that name in a list
+
+        The path is everything up to the first blank; a blank inside it is written %20.
+        """
+        verb, _, rest = _LOOKUP.sub(lambda found: self.look_up(found[1], found[2], found[3]), statement).partition(" ")
+        path, _, text = rest.partition(" ")
+        body = base64.b64decode(text.removeprefix(_BYTES)) if text.startswith(_BYTES) else text.encode()
+        self.send(verb, path, body)
 
     def send(self, verb: str, path: str, body: bytes) -> None:
         """Send a raw request. ToolFailed if it is refused, or if the answer is `false`: nothing was done."""

@@ -74,11 +74,6 @@ class Table:
     about_rows: int = 0  # the server's estimate
 
     @property
-    def quoted(self) -> str:
-        """Its name as SQL."""
-        return ".".join(map(quoted, self.name.split(".", 1)))
-
-    @property
     def is_view(self) -> bool:
         """Whether it is one of the server's own dictionary views, which take no index hint."""
         return self.name.startswith("information_schema.")
@@ -123,7 +118,8 @@ def slices(sql: Cursor, table: Table) -> tuple[Slice, ...]:
     """The scans of a table: of all rows, or below and from about the middle value of a column that is never NULL."""
     column = quoted(table.halved_by)
     if table.halved_by:
-        sql.execute(f"SELECT {column} FROM {table.quoted} ORDER BY {column} LIMIT 1 OFFSET {table.about_rows // 2}")  # noqa: S608 # names from the server's own catalog
+        keys = f"SELECT {column} FROM {quoted_table(table.name)} ORDER BY {column}"  # noqa: S608 # names from the server's own catalog
+        sql.execute(f"{keys} LIMIT 1 OFFSET {table.about_rows // 2}")
         if middle := sql.fetchone():
             where = f"FORCE INDEX (PRIMARY) WHERE {column} ".replace("%", "%%")
             return Slice(table, f"{where}< %s", middle), Slice(table, f"{where}>= %s", middle)
@@ -167,6 +163,11 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def quoted_table(name: str) -> str:
+    """`schema.table` as SQL."""
+    return ".".join(map(quoted, name.split(".", 1)))
+
+
 def tables(sql: Cursor) -> list[Table]:
     """Every table whose rows are compared, the largest first, so that the sessions end at about the same time."""
     sql.execute("SET SESSION information_schema_stats_expiry = 0")  # otherwise a table's size can be a day old
@@ -204,7 +205,7 @@ def rows(sql: Cursor, part: Slice) -> Part:
     """The row count and the hash of all rows. ToolFailed if the server warns."""
     table = part.table
     total = total_of(row_bytes(table.columns), keyed=table.keyed)
-    scan = f"SELECT COUNT(*), {total} FROM {table.quoted} ".replace("%", "%%") + part.where  # noqa: S608 # names from the server's own catalog
+    scan = f"SELECT COUNT(*), {total} FROM {quoted_table(table.name)} ".replace("%", "%%") + part.where  # noqa: S608 # names from the server's own catalog
     sql.execute(scan, part.values)
     row = sql.fetchone()
     if row is None or sql.warning_count:

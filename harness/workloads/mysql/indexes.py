@@ -22,7 +22,7 @@ from harness.core.errors import ToolFailed
 from harness.core.model import IndexReading
 from harness.core.reason import Reason
 from harness.workloads.mysql.catalog import NO_ROWS
-from harness.workloads.mysql.digest import ALL, HOST, Column, quoted, row_bytes, total_of
+from harness.workloads.mysql.digest import ALL, HOST, Column, quoted, quoted_table, row_bytes, total_of
 
 EXCLUDED = (
     ("indexes of text (FULLTEXT) and of arrays", "the server cannot read them alone"),
@@ -76,7 +76,7 @@ def check_indexes(sql: Cursor) -> IndexReading:
     reasons: dict[str, Reason] = {}
     for table, its in by_table.items():
         totals = ", ".join(index.total for index in its)
-        rows, *hashes = _one(sql, f"table {table}", f"SELECT COUNT(*), {totals} FROM {_quoted(table)} {ALL}")  # noqa: S608 # names from the server's own catalog
+        rows, *hashes = _one(sql, f"table {table}", f"SELECT COUNT(*), {totals} FROM {quoted_table(table)} {ALL}")  # noqa: S608 # names from the server's own catalog
         for index, hashed in zip(its, hashes, strict=True):
             entries, own = _by_itself(sql, index)
             if (entries, own) != (rows, hashed):
@@ -101,7 +101,7 @@ def _checked(sql: Cursor) -> dict[str, str]:
     sql.execute(_TABLES)
     against: dict[str, str] = {}
     for (table,) in sql.fetchall():
-        said = _all(sql, f"table {table}", f"CHECK TABLE {_quoted(table)}")
+        said = _all(sql, f"table {table}", f"CHECK TABLE {quoted_table(table)}")
         if texts := [str(text) for _, _, kind, text in said if str(kind).lower() not in _SOUND]:
             against[table] = f"is not sound: {'; '.join(texts)}"
     return against
@@ -130,7 +130,7 @@ def indexes(sql: Cursor) -> list[Index]:
 
 def _by_itself(sql: Cursor, index: Index) -> tuple[object, ...]:
     what = f"index {index.table}.{index.name}"
-    scan = f"SELECT COUNT(*), {index.total} FROM {_quoted(index.table)} FORCE INDEX ({quoted(index.name)})"  # noqa: S608 # names from the server's own catalog
+    scan = f"SELECT COUNT(*), {index.total} FROM {quoted_table(index.table)} FORCE INDEX ({quoted(index.name)})"  # noqa: S608 # names from the server's own catalog
     plan = _one(sql, what, f"EXPLAIN FORMAT=TRADITIONAL {scan}")
     if (plan[_TYPE], plan[_KEY]) != ("index", index.name) or "Using index" not in str(plan[_EXTRA]):
         raise ToolFailed([scan], 1, f"{what} would not be read alone: {plan}")
@@ -150,7 +150,3 @@ def _all(sql: Cursor, what: str, statement: str) -> Sequence[tuple[object, ...]]
         return sql.fetchall()
     except pymysql.MySQLError as error:
         raise ToolFailed([statement], 1, f"{what}: {error}", (what,)) from error
-
-
-def _quoted(table: str) -> str:
-    return ".".join(map(quoted, table.split(".", 1)))

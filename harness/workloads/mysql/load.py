@@ -17,6 +17,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from harness.core.errors import ToolFailed
+from harness.workloads.mysql.digest import quoted_table
 
 CHUNK_BYTES = 2 << 20
 _SPECIAL = tuple(zip((b"\\", b"\t", b"\n", b"\0"), (b"\\\\", b"\\t", b"\\n", b"\\0"), strict=True))
@@ -55,14 +56,9 @@ def statement(file: Path, table: str, columns: Sequence[str], to_convert: frozen
     conversions = ", ".join(
         f"`{name}` = CONVERT(@c{at} USING utf8mb4)" for at, name in enumerate(columns) if name in to_convert
     )
-    return f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE {quoted(table)} CHARACTER SET binary ({targets})" + (
+    return f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE {quoted_table(table)} CHARACTER SET binary ({targets})" + (
         f" SET {conversions}" if conversions else ""
     )
-
-
-def quoted(table: str) -> str:
-    """`schema.table` as SQL writes it."""
-    return ".".join(f"`{name}`" for name in table.split(".", 1))
 
 
 def chunks(rows: Iterable[Sequence[object]], chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:

@@ -2,7 +2,7 @@
 
 Each table is copied out in PostgreSQL's binary format: every value as its type sends it, after its length, so neither
 printing nor settings matter. Each row's bytes are hashed (SHA-256), and the hashes are added up: the order does not
-matter, duplicates count. Only one row is in memory at a time.
+matter, duplicates count. The copy waits in a temporary file, so only one value is in memory at a time.
 
 The binary form of an array, composite or range of a user-defined type contains the type's oid, which a logical restore
 can change. So compare a member with itself, or members with each other.
@@ -11,9 +11,10 @@ can change. So compare a member with itself, or members with each other.
 from __future__ import annotations
 
 import hashlib
-import struct
+import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import IO
 
 from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Composable, Identifier
@@ -29,7 +30,7 @@ _ROWS = SQL("SELECT * FROM ONLY {}")
 _LARGE_OBJECTS = SQL("SELECT oid, pg_catalog.lo_get(oid) FROM pg_catalog.pg_largeobject_metadata")
 
 _HEADER_BYTES = 19  # a signature, flags, and the length of a header extension that is not yet defined
-_END = -1  # in the place of the number of a row's fields
+_END = b"\xff\xff"  # in the place of the number of a row's fields
 
 
 def reference_digest(connect: Callable[[str], AbstractContextManager[connection]], main: str) -> dict[str, str]:
@@ -52,48 +53,29 @@ def reference_digest(connect: Callable[[str], AbstractContextManager[connection]
 
 
 def _hashed(sql: cursor, query: Composable) -> str:
-    rows = BinaryRows()
-    sql.copy_expert(SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query), rows)
-    return rows.hash()
+    with tempfile.TemporaryFile(prefix="drillproof-") as copy:
+        sql.copy_expert(SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query), copy)
+        copy.seek(0)
+        return hash_of(copy)
 
 
-class BinaryRows:
-    """What psycopg2's copy_expert writes to: a binary copy in pieces of any size."""
+def hash_of(copy: IO[bytes]) -> str:
+    """The hash of all rows of a binary copy, in any order. ValueError if the copy is incomplete."""
+    rows = total = 0
+    _read(copy, _HEADER_BYTES)
+    while (fields := _read(copy, 2)) != _END:
+        row = hashlib.sha256(fields)
+        for _ in range(int.from_bytes(fields, "big")):
+            size = _read(copy, 4)
+            row.update(size)
+            row.update(_read(copy, max(0, int.from_bytes(size, "big", signed=True))))  # -1: NULL
+        rows += 1
+        total += int.from_bytes(row.digest(), "big")
+    return f"{rows}:{total % 2**256:064x}"
 
-    def __init__(self) -> None:
-        self._header_left = _HEADER_BYTES
-        self._buffer = b""
-        self._rows = 0
-        self._sum = 0
-        self._ended = False
 
-    def write(self, piece: bytes) -> int:
-        """Hash the rows that are complete now."""
-        self._buffer += piece[self._header_left :]
-        self._header_left = max(0, self._header_left - len(piece))
-        begin = 0
-        while (end := self._row_end(begin)) is not None:
-            self._rows += 1
-            self._sum += int.from_bytes(hashlib.sha256(self._buffer[begin:end]).digest(), "big")
-            begin = end
-        self._buffer = self._buffer[begin:]
-        return len(piece)
-
-    def hash(self) -> str:
-        """The hash of all rows, in any order. ValueError if the copy is incomplete."""
-        if not self._ended:
-            raise ValueError("the copy is incomplete")
-        return f"{self._rows}:{self._sum % 2**256:064x}"
-
-    def _row_end(self, place: int) -> int | None:
-        """The end of the row that begins at `place`; None if it is incomplete, or there is none."""
-        try:
-            (fields,) = struct.unpack_from("!h", self._buffer, place)
-            self._ended = fields == _END
-            place += 2
-            for _ in range(fields):
-                (size,) = struct.unpack_from("!i", self._buffer, place)
-                place += 4 + max(0, size)  # -1: NULL
-        except struct.error:
-            return None
-        return None if self._ended or place > len(self._buffer) else place
+def _read(copy: IO[bytes], count: int) -> bytes:
+    found = copy.read(count)
+    if len(found) < count:
+        raise ValueError("the copy is incomplete")
+    return found
