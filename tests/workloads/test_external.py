@@ -13,14 +13,13 @@ from harness.core.errors import HarnessError, ToolFailed
 from harness.core.ports import Cluster, Datastore
 from harness.core.reason import Reason
 from harness.workflows.run_metadata import _is_indexed
-from harness.workloads.consul.external import ExternalConsul
+from harness.workloads.consul.adapter import ExternalConsul
 from harness.workloads.external import ExternalKind, ExternalStore, Server
-from harness.workloads.mysql import external
+from harness.workloads.mysql import adapter as mysql
+from harness.workloads.mysql.adapter import ExternalMySQL
 from harness.workloads.mysql.catalog import catalog
-from harness.workloads.mysql.external import ExternalMySQL
-from harness.workloads.postgres import external as postgres_given
-from harness.workloads.postgres.adapter import _primary_health, _standby_health
-from harness.workloads.postgres.external import ExternalPostgres
+from harness.workloads.postgres import adapter as postgres
+from harness.workloads.postgres.adapter import ExternalPostgres, _primary_health, _standby_health
 
 SERVER = Server("shop-mysql", "mysql", ("db-0", "db-1"), "server", 3307, "clerk", ("shop", "till"), ("sh", "/open.sh"))
 
@@ -71,7 +70,7 @@ def test_a_database_that_is_not_there_or_holds_nothing_is_no_ground_for_a_drill(
 def test_mysqls_databases_are_asked_for_one_row_each() -> None:
     tables = [("shop", "a"), ("shop", "b"), ("till", "c"), ("till", "d"), ("more", "`e`")]
     sql = Answers(tables, [(1,)], [], [(1,)], [])
-    assert external._filled(cast("Cursor", sql)) == {"shop", "till"}
+    assert mysql._filled(cast("Cursor", sql)) == {"shop", "till"}
     assert [statement.partition("FROM ")[2] for statement in sql.asked[1:]] == [
         "`shop`.`a` LIMIT 1 None",
         "`till`.`c` LIMIT 1 None",
@@ -86,12 +85,12 @@ def test_mysqls_databases_are_asked_for_one_row_each() -> None:
 )
 def test_a_server_whose_catalogs_are_others_is_refused(version: str, said: str) -> None:
     with pytest.raises(HarnessError, match=said):
-        external._require_supported(cast("Cursor", Answers([(version,)])), "shop-mysql")
+        mysql._require_supported(cast("Cursor", Answers([(version,)])), "shop-mysql")
 
 
 @pytest.mark.parametrize("version", ["8.4.0", "9.7.4-log", "10.0.1"])
 def test_a_server_of_a_known_version_is_read(version: str) -> None:
-    external._require_supported(cast("Cursor", Answers([(version,)])), "shop-mysql")
+    mysql._require_supported(cast("Cursor", Answers([(version,)])), "shop-mysql")
 
 
 def test_a_catalog_that_an_older_server_has_not_is_passed_over_and_no_other() -> None:
@@ -106,11 +105,11 @@ def test_a_catalog_that_an_older_server_has_not_is_passed_over_and_no_other() ->
 
 
 def test_postgres_is_read_by_a_superuser_of_a_known_version_only() -> None:
-    postgres_given._require_supported(cast("cursor", Answers([(17, True)])), "shop-postgres", "clerk")
+    postgres._require_supported(cast("cursor", Answers([(17, True)])), "shop-postgres", "clerk")
     with pytest.raises(HarnessError, match=r"PostgreSQL 16.*17"):
-        postgres_given._require_supported(cast("cursor", Answers([(16, True)])), "shop-postgres", "clerk")
+        postgres._require_supported(cast("cursor", Answers([(16, True)])), "shop-postgres", "clerk")
     with pytest.raises(HarnessError, match=r"clerk .*superuser of shop-postgres"):
-        postgres_given._require_supported(cast("cursor", Answers([(17, False)])), "shop-postgres", "clerk")
+        postgres._require_supported(cast("cursor", Answers([(17, False)])), "shop-postgres", "clerk")
 
 
 def test_standbys_of_any_name_count_and_one_too_few_is_told() -> None:
@@ -137,8 +136,8 @@ def test_a_datastore_is_of_the_server_that_the_file_names() -> None:
     store = kind(cast("Cluster", Kubectl()), "shop", {"password": "p"})
     assert (kind.name, kind.members) == (store.name, store.members) == ("shop-mysql", ("db-0", "db-1"))
     assert store.server is SERVER
-    postgres = ExternalPostgres(cast("Cluster", Kubectl()), "shop", SERVER, {"password": "p"})
-    assert (postgres.main, postgres.server, postgres.sender) == ("shop", SERVER, "")
+    other = ExternalPostgres(cast("Cluster", Kubectl()), "shop", SERVER, {"password": "p"})
+    assert (other.main, other.server, other.sender) == ("shop", SERVER, "")
 
 
 def test_its_indexes_are_held_where_it_has_any() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from harness.core import bank_workload, parallel, resources, timeouts
-from harness.core.errors import TimedOut, ToolFailed
+from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.model import Health, Reading, Row
 from harness.core.ports import Cluster, Dataset, Writer
 from harness.core.reason import Reason
@@ -18,6 +18,8 @@ from harness.workloads.consul.digest import digest
 from harness.workloads.consul.reference_digest import reference_digest
 from harness.workloads.consul.server import ACCOUNTS, LEDGER, READ_S, Self, Server, batches
 from harness.workloads.consul.writer import WRITE_S, ConsulWriter, account_of, row_of
+from harness.workloads.external import PASSWORD, no_data
+from harness.workloads.external import Server as Described
 from harness.workloads.health import Problem, health_of
 
 LAG_S = 2.0
@@ -166,6 +168,38 @@ class Consul:
             within_s=timeouts.HEALTHY_S,
         )
         self._cluster.kubectl("exec", *pod, "--", "/bin/sh", "/scripts/recover.sh", within_s=timeouts.RECOVER_S)
+
+
+class _Open(Server):
+    """A server that is always open: only the built-in deployment is closed to clients until a restore."""
+
+    def is_open(self) -> bool:
+        return True
+
+
+class ExternalConsul(Consul):
+    """Consul run by a user's own manifests: one server, or several voters.
+
+    drillproof adds only the ledger and its accounts, below `drillproof/`.
+    """
+
+    server_class = _Open
+
+    def __init__(self, cluster: Cluster, namespace: str, server: Described, secret: Mapping[str, str]) -> None:
+        """`secret` has the management token, if there are ACLs."""
+        self.name, self.members, self.port = server.name, server.members, server.port
+        super().__init__(cluster, namespace, {"management-token": secret.get(PASSWORD, "")})
+        self._described = server
+
+    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
+        """Add the accounts. HarnessError if the application has no keys."""
+        with self._server(self.members[0]) as server:
+            if next(server.pairs(), None) is None:
+                raise HarnessError(no_data(f"{self.name} has no keys"))
+        self.forget_writes()
+
+    def recover(self) -> None:
+        self._described.run_recover_command(self._cluster, self._namespace)
 
 
 def _accounts() -> Iterator[tuple[object, ...]]:

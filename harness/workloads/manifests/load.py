@@ -19,13 +19,13 @@ from harness.core.kubernetes import Object, claims_of, containers, name_of
 from harness.core.model import Json
 from harness.workloads import detection
 from harness.workloads.application import Application, ManifestApplication, Secrets
-from harness.workloads.consul.external import ExternalConsul
+from harness.workloads.consul.adapter import ExternalConsul
 from harness.workloads.exclusions import EXCLUSIONS
 from harness.workloads.external import ExternalKind, ExternalStore, Server
 from harness.workloads.manifests import inventory, isolation, render, spec
 from harness.workloads.manifests.spec import Description, Reference, Store
-from harness.workloads.mysql.external import ExternalMySQL
-from harness.workloads.postgres.external import ExternalPostgres
+from harness.workloads.mysql.adapter import ExternalMySQL
+from harness.workloads.postgres.adapter import ExternalPostgres
 
 SHORTEST = 8
 """Characters of the shortest secret that is hidden in the evidence: a shorter one would occur in ordinary words."""

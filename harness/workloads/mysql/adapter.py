@@ -1,9 +1,9 @@
-"""MySQL: one primary and two replicas with GTID replication, as Custos runs it."""
+"""MySQL with GTID replication: the built-in primary with two replicas, and servers of a user's own manifests."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pymysql
@@ -11,20 +11,28 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor, SSCursor
 
-from harness.core.errors import ToolFailed
+from harness.core.errors import HarnessError, ToolFailed
 from harness.core.model import Health, IndexReading, Reading
-from harness.core.ports import Corrupt, Dataset
+from harness.core.ports import Cluster, Corrupt, Dataset
 from harness.core.resources import fixtures
 from harness.core.wait import NotYet
-from harness.workloads.external import Server
+from harness.workloads.external import PASSWORD, Server
 from harness.workloads.mysql import corruption, reference_digest
 from harness.workloads.mysql import indexes as mysql_indexes
-from harness.workloads.mysql.digest import HOST, digest
+from harness.workloads.mysql.catalog import NO_ROWS
+from harness.workloads.mysql.digest import HOST, digest, quoted
 from harness.workloads.mysql.health import ERRORS, primary_health, replica_health
 from harness.workloads.mysql.load import load
 from harness.workloads.mysql.writer import MySQLWriter
 from harness.workloads.sql_store import SqlStore, one
 
+OLDEST = (8, 4)
+"""The oldest supported version: older ones have other catalogs."""
+
+_TABLES = f"""
+SELECT table_schema, table_name FROM information_schema.tables
+WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {NO_ROWS}
+"""  # noqa: S608 # constants of ours
 _CONNECT_S = 10
 _ANSWER_S = 900  # one statement: a scan of the largest table, or the load of one chunk
 
@@ -166,3 +174,47 @@ def script(sql: Cursor, statements: str) -> None:
     sql.execute(statements)
     while sql.nextset():  # raises the error of a later statement
         pass
+
+
+class ExternalMySQL(MySQL):
+    """MySQL run by a user's own manifests: one server, or a primary whose replicas follow it by GTID.
+
+    drillproof adds only the ledger and its accounts.
+    """
+
+    def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
+        """`secret` has the password of the administrator whom `server` names."""
+        self.server, self.name, self.members = server, server.name, server.members
+        super().__init__(cluster, namespace, {self.secret_keys[0]: secret[PASSWORD]})
+
+    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
+        """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
+        with self.session(self._primary) as sql:
+            _require_supported(sql, self.name)
+            self.server.require_data(_filled(sql), _databases(sql))
+            script(sql, (fixtures() / "mysql" / "ledger.sql").read_text(encoding="utf-8"))
+            self._open_accounts(sql)
+
+
+def _require_supported(sql: Cursor, name: str) -> None:
+    said = str(one(sql, "SELECT VERSION()")[0])
+    if "mariadb" in said.lower():
+        raise HarnessError(f"{name} is {said}, which is not supported: its catalogs differ from MySQL's")
+    if tuple(map(int, said.partition("-")[0].split(".")[:2])) < OLDEST:
+        raise HarnessError(f"{name} is MySQL {said}; the oldest supported version is {'.'.join(map(str, OLDEST))}")
+
+
+def _databases(sql: Cursor) -> list[str]:
+    sql.execute("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
+    return [str(name) for (name,) in sql.fetchall()]
+
+
+def _filled(sql: Cursor) -> set[str]:
+    """The databases that hold a row."""
+    sql.execute(_TABLES)
+    filled: set[str] = set()
+    for database, table in sql.fetchall():
+        if database not in filled:
+            sql.execute(f"SELECT 1 FROM {quoted(database)}.{quoted(table)} LIMIT 1")  # noqa: S608 # names from the server's own catalog
+            filled |= {str(database) for _ in sql.fetchall()}
+    return filled

@@ -1,30 +1,34 @@
-"""PostgreSQL: one primary and two synchronous streaming standbys, as Custos runs it."""
+"""PostgreSQL with streaming: the built-in primary with two synchronous standbys, and servers of a user's manifests."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import psycopg2
 from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Identifier
 
-from harness.core.errors import ToolFailed
+from harness.core.errors import HarnessError, ToolFailed
 from harness.core.model import Health, IndexReading, Reading
-from harness.core.ports import Corrupt, Dataset
+from harness.core.ports import Cluster, Corrupt, Dataset
 from harness.core.reason import Reason
 from harness.core.resources import fixtures
 from harness.core.wait import NotYet
-from harness.workloads.external import Server
+from harness.workloads.external import PASSWORD, Server
 from harness.workloads.health import Problem, health_of
 from harness.workloads.postgres import indexes as postgres_indexes
 from harness.workloads.postgres.copy import CopyStream
 from harness.workloads.postgres.corruption import is_damage
-from harness.workloads.postgres.digest import HOST, MAIN, digest, settle
+from harness.workloads.postgres.digest import DATABASES, HOST, MAIN, digest, relations, settle
 from harness.workloads.postgres.reference_digest import reference_digest
 from harness.workloads.postgres.writer import PostgresWriter
 from harness.workloads.sql_store import SqlStore, no_answer, one
 
+OLDEST = 17
+"""The oldest supported version: older ones have other catalogs."""
+
+_WHO = "SELECT current_setting('server_version_num')::int / 10000, rolsuper FROM pg_roles WHERE rolname = current_user"
 _COPY_BYTES = 1 << 18
 _IDENTITY = (
     "SELECT system_identifier, timeline_id, CASE WHEN pg_is_in_recovery() THEN NULL "
@@ -157,6 +161,36 @@ class Postgres(SqlStore[connection, cursor]):
             raise ToolFailed(("postgres", member, database), 1, str(error)) from error
 
 
+class ExternalPostgres(Postgres):
+    """PostgreSQL run by a user's own manifests: one server, or a primary that streams to standbys.
+
+    drillproof needs a superuser, and adds only the schema `drillproof` with the ledger and its accounts.
+    """
+
+    sender = ""
+
+    def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
+        """`secret` has the password of the superuser whom `server` names."""
+        self.server, self.name, self.members = server, server.name, server.members
+        super().__init__(cluster, namespace, {self.secret_keys[0]: secret[PASSWORD]})
+
+    def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
+        """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
+        with self._forward(self._primary) as address, self._cursor(self._primary, address) as sql:
+            _require_supported(sql, self.name, self.server.user)
+            sql.execute(DATABASES)
+            databases = [str(name) for (name,) in sql]
+            filled = set()
+            for name in set(self.server.databases) & set(databases):
+                with self._connect(self._primary, address, name) as database, database.cursor() as its:
+                    filled |= {name} if _is_filled(its) else set()
+            self.server.require_data(filled, databases)
+            sql.execute((fixtures() / "postgres" / "ledger.sql").read_text(encoding="utf-8"))
+            if self._replicas:
+                settle(sql)
+            self._open_accounts(sql)
+
+
 def _primary_health(sql: cursor, identity: str, standbys: list[str], *, by_name: bool) -> Health:
     recovering, closed, streaming = one(
         sql,
@@ -213,3 +247,21 @@ def _standby_health(
         role="replica" if recovering else "primary",
         identity=str(identity),
     )
+
+
+def _require_supported(sql: cursor, name: str, user: str) -> None:
+    version, is_superuser = one(sql, _WHO)
+    if int(str(version)) < OLDEST:
+        raise HarnessError(f"{name} is PostgreSQL {version}; the oldest supported version is {OLDEST}")
+    if not is_superuser:
+        raise HarnessError(f"{user} is not a superuser of {name}, and cannot read all of it; set `user` to one")
+
+
+def _is_filled(sql: cursor) -> bool:
+    """Whether any table of the session's database holds a row."""
+    for relation in relations(sql):
+        if relation.kind != "S":
+            sql.execute(SQL("SELECT 1 FROM ONLY {} LIMIT 1").format(Identifier(relation.schema, relation.name)))
+            if sql.fetchone():
+                return True
+    return False
