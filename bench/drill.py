@@ -83,7 +83,7 @@ def _drill(supplied: local.LocalEnvironment, size: str, progress: Progress) -> d
     with _Memory(supplied) as memory:
         begun = time.monotonic()
         with assembly.DrillSession(in_memory_self_test) as site:
-            run = site.drill(options, progress, progress.say, measure)
+            run = site.drill(options, progress, measure)
         findings = read_json(recheck(run))
         render(run)
         wall_s = round(time.monotonic() - begun - measured_s, 1)

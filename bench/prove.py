@@ -105,7 +105,7 @@ def _prove(source: KindCluster, supplied: LocalEnvironment, progress: Progress) 
         begun = time.monotonic()
         try:
             with ProofSession(in_memory_self_test_of_proofs) as site:
-                run = site.drill(options, progress, progress.say)
+                run = site.drill(options, progress)
             findings = read_json(recheck(run))
             for line in _amiss(findings):
                 progress.say(line)

@@ -94,22 +94,22 @@ def run(
 
     from harness.core.model import MOVE_STEPS, Objectives
     from harness.selftest.runner import in_memory_self_test_of_migrations
-    from harness.workflows.hooks import parse
     from harness.workflows.migration import assembly, request
-    from harness.workflows.runner import conduct
+    from harness.workflows.run_options import parse_hooks
+    from harness.workflows.runner import execute
 
     if downtime is not None and not downtime > 0:
         raise Misconfigured(f"--downtime must be more than 0 seconds, not {downtime:g}")
     asked = replace(
         request.options(**vars(move)),
         objectives=Objectives(rto_s=downtime),
-        hooks=parse("before", hooks.before, MOVE_STEPS) + parse("after", hooks.after, MOVE_STEPS),
+        hooks=parse_hooks(hooks.before, hooks.after, MOVE_STEPS),
         runs=evidence.runs,
         key=evidence.key,
     )
     try:
         with assembly.MigrationSession(in_memory_self_test_of_migrations) as site, output.watch(quiet=quiet) as watcher:
-            story = conduct(asked, watcher, site)
+            story = execute(asked, watcher, site)
     except Interrupted as error:
         raise Interrupted(
             f"{error}; the source may still be quiesced: `drillproof migrate back latest` resumes it"

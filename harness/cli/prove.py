@@ -75,7 +75,7 @@ def prove(
     from harness.selftest.runner import in_memory_self_test_of_proofs
     from harness.workflows.proof import assembly, request
     from harness.workflows.proof.shared_cluster import preflight
-    from harness.workflows.runner import conduct
+    from harness.workflows.runner import execute
 
     place = preflight.provider(existing.context, existing.kubeconfig, existing.config)
     if place is None and dry_run:
@@ -95,5 +95,5 @@ def prove(
         output.manifests(place.planned(asked, assembly.find(asked)))
         return 0
     with assembly.ProofSession(in_memory_self_test_of_proofs, place) as site, output.watch(quiet=quiet) as watcher:
-        story = conduct(asked, watcher, site)
+        story = execute(asked, watcher, site)
     return output.story(story, as_json=as_json)

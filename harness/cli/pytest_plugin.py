@@ -82,10 +82,10 @@ def drillproof_drill(
     from harness.core.model import Verdict  # as above
     from harness.reports import summary  # as above
     from harness.workflows import progress  # as above
-    from harness.workflows.runner import conduct  # as above
+    from harness.workflows.runner import execute  # as above
 
     try:
-        story = conduct(_options(request, drillproof_application), progress.Progress(print), drillproof_session)
+        story = execute(_options(request, drillproof_application), progress.Progress(print), drillproof_session)
     except HarnessError as error:
         why = str(error) if isinstance(error, Misconfigured) else f"UNKNOWN: {error}"
         story = None

@@ -117,7 +117,7 @@ def run(
     """
     from harness.selftest.runner import in_memory_self_test
     from harness.workflows.drill import assembly, request
-    from harness.workflows.runner import conduct
+    from harness.workflows.runner import execute
     from harness.workloads import custos
 
     place = options.place(existing)
@@ -150,7 +150,7 @@ def run(
     with place.site(in_memory_self_test) if place else assembly.DrillSession(in_memory_self_test, fresh=fresh) as site:
         for each, _ in itertools.product(asked, range(repeat)):
             with output.watch(quiet=quiet) as watcher:
-                story = conduct(each, watcher, site)
+                story = execute(each, watcher, site)
             output.story(story, as_json=as_json)
             verdicts[each.scenario.name].append(story.verdict)
     if repeat > 1:

@@ -43,7 +43,7 @@ from harness.evidence.ledger import fingerprint
 from harness.workflows.drill.drill import Drill, Parts
 from harness.workflows.drill.scenario import Scenario
 from harness.workflows.drill.scenario import facts as scenario_facts
-from harness.workflows.hooks import Hook
+from harness.workflows.run_options import Hook
 from harness.workloads.deployment import Deployment
 
 

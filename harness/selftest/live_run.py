@@ -42,7 +42,7 @@ def self_test(options: Options, progress: Progress) -> dict[str, Json]:
             outcomes.extend(runner.live_outcomes(run, parts.deployment, stores, report))
 
     with DrillSession(runner.in_memory_self_test) as site:
-        run = site.drill(options, progress, progress.say, mutate)
+        run = site.drill(options, progress, mutate)
     result: dict[str, Json] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": run_metadata.commit(),

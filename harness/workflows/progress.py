@@ -15,6 +15,7 @@ from harness.evidence.marks import MARKS
 from harness.reports.questions import damage_in_words, detected
 from harness.workflows.drill.request import Options
 from harness.workflows.duration_estimate import DurationEstimate, estimate
+from harness.workflows.run_options import RunOptions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,9 +39,10 @@ class Progress:
         self._before = DurationEstimate()
         self._begun = self._clock
 
-    def expect(self, options: Options) -> None:
-        """Know what drill it will be, and what such drills took before."""
-        self._steps, self._before = options.scenario.steps, estimate(options)
+    def expect(self, options: RunOptions) -> None:
+        """Estimate the duration of a drill by past ones; proofs and migrations have no estimate."""
+        if isinstance(options, Options):
+            self._steps, self._before = options.scenario.steps, estimate(options)
 
     def __call__(self, event: Event) -> None:
         """Take one event."""

@@ -18,7 +18,7 @@ from harness.core.ports import Indexed
 from harness.evidence.run_directory import read_json
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import facts as of_scenario
-from harness.workflows.hooks import Hook
+from harness.workflows.run_options import Hook
 from harness.workloads.application import Application, StoreKind
 from harness.workloads.detection import Database
 from harness.workloads.exclusions import EXCLUSIONS

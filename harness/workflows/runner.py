@@ -4,62 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from harness import reports
 from harness.checks import judge
 from harness.core.errors import HarnessError, Interrupted, Misconfigured, Unreadable
-from harness.core.model import Event, Verdict
+from harness.core.model import Event
 from harness.core.redaction import redact_bytes
 from harness.evidence import journal
 from harness.evidence.signing import attestation, keys
 from harness.evidence.signing.keys import PrivateKey
 from harness.reports import RunView
-from harness.workflows.drill.request import Options
 from harness.workflows.progress import Progress
+from harness.workflows.session import OptionsT, Session
 
 
-class Asked(Protocol):
-    """A request for a drill, a proof or a migration, as far as this module needs it."""
-
-    @property
-    def runs(self) -> Path: ...
-    @property
-    def key(self) -> Path | None: ...
-
-
-O_contra = TypeVar("O_contra", bound=Asked, contravariant=True)
-
-
-class SiteOf(Protocol[O_contra]):
-    """A session that runs drills, proofs or migrations one after the other."""
-
-    def drill(self, options: O_contra, on_event: Progress, say: Callable[[str], None]) -> Path:
-        """Run one, and return its run directory."""
-
-    def settle(self, run: Path, verdict: Verdict) -> None:
-        """Take the verdict of the last run: it decides whether the next one may reuse the cluster."""
-
-    def secrets(self) -> frozenset[str]:
-        """Values that no file of a run may contain."""
-
-
-Site = SiteOf[Options]
-
-
-def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> RunView:
+def execute(options: OptionsT, progress: Progress, session: Session[OptionsT]) -> RunView:
     """Run one drill, proof or migration. A run that has started is always judged, rendered and signed.
 
     Misconfigured is raised as it is, and HarnessError if no run has started. Interrupted is raised after the
     interrupted run was rendered, and names it. A traceback goes to error.txt.
     """
     signer = keys.signer(options.key, progress.say)
-    if isinstance(options, Options):  # there is no duration estimate for proofs
-        progress.expect(options)
+    progress.expect(options)
     try:
-        run = site.drill(options, progress, progress.say)
+        run = session.drill(options, progress)
     except Misconfigured:
         raise
     except (KeyboardInterrupt, Interrupted) as error:
@@ -70,14 +40,22 @@ def conduct(options: O_contra, progress: Progress, site: SiteOf[O_contra]) -> Ru
         raise Interrupted(f"interrupted; the evidence so far is in {begun}") from error
     except Exception as error:
         begun = _begun(options.runs, progress.first)
-        kept = keep_traceback(begun or options.runs, site.secrets())
+        kept = keep_traceback(begun or options.runs, session.secrets())
         if begun is None:
             trouble = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
             raise HarnessError(f"{trouble}{kept}") from error
         run = begun
-    story = conclude(run, signer)
-    site.settle(run, story.verdict)
-    return story
+    view = conclude(run, signer)
+    session.settle(run, view.verdict)
+    return view
+
+
+def conclude(run: Path, signer: PrivateKey) -> RunView:
+    """Sign the evidence, then judge it, render the reports and sign the verdict."""
+    with _written(run):
+        attestation.sign_evidence(run, signer)
+        judge.recheck(run)
+        return _rendered(run, signer)
 
 
 def finish(run: Path, key: Path | None = None, *, require_current: bool = False) -> RunView:
@@ -88,7 +66,7 @@ def finish(run: Path, key: Path | None = None, *, require_current: bool = False)
     """
     with _written(run):
         judge.recheck(run, require_current=require_current)
-        return _concluded(run, _signer(run, key))
+        return _rendered(run, _signer(run, key))
 
 
 def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
@@ -103,20 +81,13 @@ def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
     return f" (more in {folder / 'error.txt'})"
 
 
-def conclude(run: Path, signer: PrivateKey) -> RunView:
-    """Sign the evidence, then judge it, render the reports and sign the verdict."""
-    with _written(run):
-        attestation.sign_evidence(run, signer)
-        judge.recheck(run)
-        return _concluded(run, signer)
-
-
-def _concluded(run: Path, signer: PrivateKey | None) -> RunView:
-    story = reports.render(run)
+def _rendered(run: Path, signer: PrivateKey | None) -> RunView:
+    """Render the reports, and sign the verdict if there is a key."""
+    view = reports.render(run)
     if signer is not None:
-        figures = {name: story.judged.get(name) for name in ("rto_s", "rpo_s", "rpo_writes")}
-        attestation.sign_verdict(run, signer, story.verdict, {"scenario": story.scenario, **figures})
-    return story
+        figures = {name: view.judged.get(name) for name in ("rto_s", "rpo_s", "rpo_writes")}
+        attestation.sign_verdict(run, signer, view.verdict, {"scenario": view.scenario, **figures})
+    return view
 
 
 def _signer(run: Path, key: Path | None) -> PrivateKey | None:

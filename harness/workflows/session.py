@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from harness.clusters.environment import EnvironmentCluster
 from harness.core.clock import Clock
@@ -17,13 +18,17 @@ from harness.core.model import Event, Json, Verdict
 from harness.evidence import run_directory, support_bundle
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
+from harness.workflows.progress import Progress
+from harness.workflows.run_options import RunOptions
+
+OptionsT = TypeVar("OptionsT", bound=RunOptions)
 
 SelfTest = Callable[[], Mapping[str, Json]]
 """The in-memory self-test: how many mutations were detected, those that were missed, and how long it took."""
 
 
-class Session:
-    """Makes runs one after the other. Each workflow has its own, with a method that makes one run.
+class Session(ABC, Generic[OptionsT]):
+    """Makes runs one after the other. Each workflow has its own.
 
     A context manager: on the way out it removes the cluster, or releases it if the user wants to keep it.
     """
@@ -44,8 +49,12 @@ class Session:
         elif self._cluster:
             self._cluster.down()
 
-    def settle(self, run: Path, verdict: Verdict) -> None:
-        """Take the verdict of the last run. By default the next run reuses nothing."""
+    @abstractmethod
+    def drill(self, options: OptionsT, progress: Progress) -> Path:
+        """Make one run, and return its directory. Misconfigured if it is impossible; then nothing was created."""
+
+    def settle(self, run: Path, verdict: Verdict) -> None:  # only drills reuse a cluster
+        """Take the verdict of the last run: it decides whether the next one may reuse the cluster."""
 
     def secrets(self) -> frozenset[str]:
         """What no file of a run may contain; with the object store's keys as soon as it exists."""

@@ -18,10 +18,10 @@ from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, run_in_memory
 from harness.selftest.runner import in_memory_self_test
-from harness.workflows import hooks
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options, options
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
+from harness.workflows.run_options import parse_hooks
 
 NOT_STORED = ExpectedFinding("backup-complete", Reason.BackupNotStored)
 MISSING = ExpectedFinding("data-equal", Reason.PartMissing)
@@ -192,7 +192,7 @@ def test_a_cluster_that_is_not_whole_leaves_nothing(series: Series) -> None:
 
 def test_a_drill_with_hooks_takes_nothing_over_and_leaves_nothing(series: Series) -> None:
     hooked = asked(before=["backup=true"])
-    assert hooked.hooks == hooks.parse("before", ["backup=true"])
+    assert hooked.hooks == parse_hooks(["backup=true"], [])
     site = Site(series.drill())
     site.after(asked())
     assert site._reuse(hooked) is None

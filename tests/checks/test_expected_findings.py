@@ -22,8 +22,8 @@ from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemoryEngine, MemoryLoss, MemoryStore, World
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
-from harness.workflows.hooks import Hook
 from harness.workflows.progress import Progress
+from harness.workflows.run_options import Hook
 from harness.workloads.deployment import Deployment
 
 LEAKED = ExpectedFinding("fence-held", Reason.PacketEscaped)

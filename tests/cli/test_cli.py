@@ -26,7 +26,7 @@ from harness.core.model import Event, Json
 from harness.evidence.signing import keys
 from harness.workflows import progress
 from harness.workflows.drill.request import Options
-from harness.workflows.hooks import Hook
+from harness.workflows.run_options import Hook
 
 Drill = Callable[[Options, Callable[[Event], None], Callable[[str], None]], Path]
 SCENARIO = '''"""{name} goes, and comes back."""

@@ -35,7 +35,7 @@ from harness.core.redaction import redact_bytes, redact_document
 from harness.evidence import journal, support_bundle
 from harness.evidence.journal import Journal
 from harness.selftest.runner import in_memory_self_test
-from harness.workflows import runner, session
+from harness.workflows import runner
 from harness.workflows.drill import assembly
 from harness.workloads import custos
 from harness.workloads.deployment import generate
@@ -133,7 +133,7 @@ def test_logs_come_home_on_every_way_out(tmp_path: Path, way_out: BaseException 
     def broken(_: Path) -> None:
         raise RuntimeError("an answer that nobody thought of")
 
-    site = session.Session(dict)
+    site = assembly.DrillSession(dict)
     site._cluster = cast(
         "KindCluster", SimpleNamespace(store=ObjectStore("", "", "", "", ""), packet_counts=lambda: PacketCounts(1, 0))
     )

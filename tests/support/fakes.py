@@ -13,6 +13,8 @@ from harness.clusters.docker import Docker
 from harness.core.errors import ToolFailed
 from harness.core.model import Verdict
 from harness.selftest.runner import in_memory_self_test
+from harness.workflows.drill.request import Options
+from harness.workflows.progress import Progress
 from harness.workflows.session import SelfTest
 
 
@@ -29,9 +31,9 @@ def stand_in_assembly() -> ModuleType:
 
         def __exit__(self, *_: object) -> None: ...
 
-        def drill(self, *arguments: object) -> Path:
+        def drill(self, options: Options, progress: Progress) -> Path:
             run_drill: Callable[..., Path] = sys.modules["harness.workflows.drill.assembly"].run_drill
-            return run_drill(*arguments)
+            return run_drill(options, progress, progress.say)
 
         def settle(self, run: Path, verdict: Verdict) -> None: ...
 

@@ -11,7 +11,7 @@ from harness.core.model import Json
 from harness.core.ports import Fault
 from harness.selftest.in_memory import MemoryLoss, MemoryStore, MutatingEngine, World, WorldChange, run_in_memory
 from harness.workflows.drill.scenario import Scenario
-from harness.workflows.hooks import Hook
+from harness.workflows.run_options import Hook
 
 Findings = Mapping[str, Json]
 

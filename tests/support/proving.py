@@ -24,10 +24,10 @@ from harness.core.model import Json, Objectives, ToolReport, Volume
 from harness.evidence import run_directory as rundirs
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
-from harness.workflows.hooks import Hook
 from harness.workflows.proof import assembly
 from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox
 from harness.workflows.proof.request import ProofOptions
+from harness.workflows.run_options import Hook
 from harness.workloads import detection
 
 DIGEST = "part\ttable shop.orders\t20\t71\t1\npart\taccounts\t4\t93\t1\nend\t2\n"

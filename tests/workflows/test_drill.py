@@ -13,7 +13,7 @@ from harness.core.model import Finding, Json, Objectives
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemberState, MemoryLoss, MemoryStore, World
 from harness.workflows.drill.scenario import Scenario
-from harness.workflows.hooks import Hook, parse
+from harness.workflows.run_options import Hook, parse_hooks
 
 
 def checks(findings: dict[str, Json], verdict: str) -> set[str]:
@@ -148,7 +148,7 @@ def test_a_failing_hook_is_unknown(memory: Memory) -> None:
 @pytest.mark.parametrize("text", ["restore", "restore=", "nowhere=true", "=x"])
 def test_a_hook_at_no_step_is_misconfigured(text: str) -> None:
     with pytest.raises(Misconfigured, match="readback"):
-        parse("after", [text])
+        parse_hooks([], [text])
 
 
 def test_a_ledger_that_a_hook_edits_while_it_is_written_is_unknown(memory: Memory) -> None:

@@ -36,12 +36,12 @@ from harness.reports import questions, summary
 from harness.selftest import journal_mutations, runner
 from harness.selftest.tampering import EDITED
 from harness.workflows import permissions
-from harness.workflows.hooks import Hook
 from harness.workflows.migration import assembly, rollback
 from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET
 from harness.workflows.migration.migration import End
 from harness.workflows.migration.quiesce import BY, WAS, Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, options
+from harness.workflows.run_options import Hook
 from harness.workflows.runner import conclude
 
 # ---------------------------------------------------------------- the plan

@@ -29,9 +29,9 @@ from harness.evidence.ledger import fingerprint
 from harness.reports import markdown, summary
 from harness.selftest import journal_mutations, runner
 from harness.selftest import proof as mutations
-from harness.workflows.hooks import Hook
 from harness.workflows.proof import assembly
 from harness.workflows.proof import request as requests
+from harness.workflows.run_options import Hook
 from harness.workloads import detection
 from harness.workloads.database_probe import DatabaseProbe, InvalidOutput, integrity_of, parts_of, why_it_cannot_run
 from harness.workloads.database_probe import lines as fields

@@ -23,7 +23,7 @@ from harness.core.errors import HarnessError, Misconfigured
 from harness.evidence import run_directory
 from harness.reports import RunView
 from harness.workflows.progress import Progress
-from harness.workflows.runner import conduct
+from harness.workflows.runner import execute
 
 RUNS = "runs"
 CELLS = "cells"
@@ -63,7 +63,7 @@ def drill(
 
         def one(cell: Cell) -> RunView:
             with watch() as progress:
-                story = conduct(planned.options(cell, folder / RUNS, cluster), progress, site)
+                story = execute(planned.options(cell, folder / RUNS, cluster), progress, site)
                 progress.say(f"{story.verdict.name} {cell.scenario} ({cell.strategy}, {cell.engine}): {story.run}")
             return story
 

@@ -14,12 +14,13 @@ from harness.core import paths
 from harness.core.errors import HarnessError
 from harness.core.json import text
 from harness.core.kubernetes import objects
-from harness.core.model import Event, Json, ReusableState, Verdict
+from harness.core.model import Json, ReusableState, Verdict
 from harness.core.ports import Reusable
 from harness.evidence.run_directory import Run
 from harness.workflows import run_metadata
 from harness.workflows.drill.drill import Drill, Parts
 from harness.workflows.drill.request import Options
+from harness.workflows.progress import Progress
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads.application import Application, Secrets, ServiceKind, StoreKind
 from harness.workloads.custos import CUSTOS
@@ -46,7 +47,7 @@ def _own_ground(options: Options, say: Callable[[str], None]) -> Environment:
     return local.with_images(local.prepare(options.images, options.mirror, say), dict(brought.images))
 
 
-class DrillSession(Session):
+class DrillSession(Session[Options]):
     """Runs drills one after the other on one cluster; a drill may reuse the stores of the one before."""
 
     def __init__(
@@ -67,26 +68,21 @@ class DrillSession(Session):
         self._forget: Callable[[], None] = lambda: None
 
     def drill(
-        self,
-        options: Options,
-        on_event: Callable[[Event], None],
-        say: Callable[[str], None],
-        afterwards: Callable[[Parts, Path], None] | None = None,
+        self, options: Options, progress: Progress, afterwards: Callable[[Parts, Path], None] | None = None
     ) -> Path:
         """Run one drill and return its run directory; the journal in it says how the drill went.
 
-        `say` gets lines about the preparation, before there is a journal. `afterwards` works on what was restored.
-        Misconfigured if this drill is impossible; then nothing was created. The next drill reuses nothing unless
-        `settle` is called first.
+        `afterwards` works on what was restored. Misconfigured if this drill is impossible; then nothing was created.
+        The next drill reuses nothing unless `settle` is called first.
         """
         known = _known_data(options)
         self._keep = options.keep
-        ground = self._ground(options, say)
+        ground = self._ground(options, progress.say)
         left = self._reuse(options)
         cluster = self._cluster = self._cluster or ground.cluster(options.cluster)
         application = _application(options)
         facts = run_metadata.of_drill(options, application, ground)
-        with self.record(options.runs, options.scenario.name, facts, on_event) as journal:
+        with self.record(options.runs, options.scenario.name, facts, progress) as journal:
             run = journal.path.parent
             for change in brought.changes if (brought := application.by_manifests) else ():
                 journal.append("note", text=f"deployed otherwise than the manifests say: {change}")

@@ -28,11 +28,11 @@ from harness.core.ports import (
 )
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import LedgerWriter, Ticker
-from harness.workflows import hooks
 from harness.workflows.drill.fault_injection import FaultInjector
 from harness.workflows.drill.logins import Logins
 from harness.workflows.drill.readback import Observer
 from harness.workflows.drill.scenario import Scenario
+from harness.workflows.run_options import Hook
 from harness.workflows.steps import BrokeOff, Steps
 from harness.workloads import object_digest
 from harness.workloads.deployment import Deployment
@@ -58,7 +58,7 @@ class Parts:
     machines: Machines
     renew: Callable[[], None]  # replaces the cluster by a new one with the same bucket
     beside: Callable[[], Parts]  # the same on a second cluster with the same bucket, which is not up yet
-    hooks: tuple[hooks.Hook, ...]
+    hooks: tuple[Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
     left: ReusableState | None = None  # stores of an earlier drill that are reused

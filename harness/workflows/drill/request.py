@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 from harness.backups.object_store import LAYOUTS
 from harness.core import resources
-from harness.core.choices import IMAGES, choose, choose_all, registry
+from harness.core.choices import choose, choose_all
 from harness.core.errors import Misconfigured
-from harness.core.model import STEPS, Objectives
+from harness.core.model import Objectives
 from harness.core.ports import Fault
-from harness.workflows import hooks
 from harness.workflows.drill import scenario
 from harness.workflows.drill.scenario import STORES, Scenario
-from harness.workflows.hooks import Hook
+from harness.workflows.run_options import NewClusterOptions, NewClusterWords, parse_hooks
 from harness.workloads.application import Application
 from harness.workloads.dataset.schema import SIZES
 
@@ -26,6 +26,14 @@ ENGINES = {f"velero-{uploader}": frozenset(parts) for uploader, parts in LAYOUTS
 """The backup engines, each with the parts of its repositories."""
 
 
+class OtherWords(NewClusterWords, total=False):
+    """The options that `Options` takes as the user says them."""
+
+    seed: int
+    size: str
+    rate: float
+
+
 def options(
     names: Sequence[str],
     *,
@@ -33,18 +41,10 @@ def options(
     stores: Sequence[str] = (),
     strategy: str | None = None,
     engine: str | None = None,
-    seed: int = 1,
-    size: str = "small",
-    keep: bool = False,
     before: Sequence[str] = (),
     after: Sequence[str] = (),
-    images: str = "auto",
-    mirror: str | None = None,
-    runs: Path = Path("reports/runs"),
-    cluster: str = "drillproof",
-    key: Path | None = None,
-    rate: float = 20.0,
     application: Application | None = None,
+    **others: Unpack[OtherWords],
 ) -> tuple[Options, ...]:
     """The options of one drill for each scenario named. Misconfigured for the first invalid option.
 
@@ -53,7 +53,7 @@ def options(
     asked = []
     known, fixtures = (application.stores, application.fixtures) if application else (STORES, resources.fixtures())
     brought = application.by_manifests if application else None
-    if brought and size != "small":
+    if brought and (size := others.get("size", "small")) != "small":
         raise Misconfigured(f"--size {size} applies to generated data; {brought.name} has its own data")
     for found in scenarios(names, scenario.load(folder or resources.scenarios(), known)):
         _is_not_of_ours(found, known)
@@ -72,17 +72,9 @@ def options(
                     else _strategy(each, strategy or each.strategy, strategies(fixtures, chosen))
                 ),
                 engine=chosen_engine,
-                seed=seed,
-                size=choose("size", size, SIZES),
-                keep=keep,
-                hooks=_hooks("before", before) + _hooks("after", after),
-                images=choose("source of images", images, IMAGES),
-                mirror=None if mirror is None else registry(mirror),
-                runs=runs,
-                cluster=cluster,
-                key=key,
-                rate=_rate(rate),
+                hooks=parse_hooks(before, after),
                 application=application,
+                **others,
             )
         )
     return tuple(asked)
@@ -121,12 +113,6 @@ def at_least_once(repeat: int) -> int:
     return repeat
 
 
-def _rate(per_s: float) -> float:
-    if not 1 <= per_s <= MAX_RATE:
-        raise Misconfigured(f"--rate must be between 1 and {MAX_RATE} writes per second, not {per_s:g}")
-    return per_s
-
-
 def _require_targets(fault: Fault, scenario: str, stores: Sequence[str], engine: str, known: Sequence[str]) -> None:
     """Misconfigured if what the fault breaks is not part of the drill."""
     lacking = set(fault.needs) - set(stores) - ENGINES[engine]
@@ -138,14 +124,6 @@ def _require_targets(fault: Fault, scenario: str, stores: Sequence[str], engine:
             f"{scenario} is impossible with {engine}, whose repository has no {', '.join(sorted(lacking))} "
             f"({fault.name}); possible with: {others}"
         )
-
-
-def _hooks(when: str, texts: Sequence[str]) -> tuple[hooks.Hook, ...]:
-    for text in texts:
-        step, equals, command = text.partition("=")
-        if equals and command.strip():
-            choose("step", step, STEPS)  # for the suggestion; the form is judged by `parse`
-    return hooks.parse(when, texts)
 
 
 def scenarios(names: Sequence[str], known: dict[str, Scenario]) -> tuple[Scenario, ...]:
@@ -162,25 +140,25 @@ def strategies(fixtures: Path, stores: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set.intersection(*found) - {"base"})) if found else ()
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(NewClusterOptions):
     """The options of one drill, checked."""
 
     scenario: Scenario
     stores: tuple[str, ...]
     strategy: str
     engine: str
-    seed: int
-    size: str
-    keep: bool
-    hooks: tuple[Hook, ...]
-    images: str
-    mirror: str | None
-    runs: Path
+    seed: int = 1
+    size: str = "small"
     cluster: str = "drillproof"
-    key: Path | None = None  # the private key that signs; the user's own if None
     rate: float = 20.0  # writes a second to each store, as far as it keeps up
     application: Application | None = None  # what is protected; our own if None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choose("size", self.size, SIZES)
+        if not 1 <= self.rate <= MAX_RATE:
+            raise Misconfigured(f"--rate must be between 1 and {MAX_RATE} writes per second, not {self.rate:g}")
 
     @property
     def way(self) -> str:

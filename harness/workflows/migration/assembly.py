@@ -20,13 +20,12 @@ from harness.clusters.rbac import Permission
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import text
 from harness.core.kubernetes import Kubectl, RunsKubectl, find_kubectl
-from harness.core.model import MOVE_STEPS, Event, Json, Plan, Verdict
+from harness.core.model import MOVE_STEPS, Json, Plan, Verdict
 from harness.core.wait import NotYet
 from harness.evidence import run_directory
 from harness.evidence.signing import attestation, keys, signers
-from harness.workflows import hooks, permissions, run_metadata
+from harness.workflows import permissions, run_metadata
 from harness.workflows.database_reader import examiner
-from harness.workflows.hooks import Hook
 from harness.workflows.migration import plan as plans
 from harness.workflows.migration import rollback as ways
 from harness.workflows.migration.inventory import (
@@ -43,7 +42,9 @@ from harness.workflows.migration.plan import MigrationPlan
 from harness.workflows.migration.quiesce import WAS, Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, kubeconfig_of
 from harness.workflows.migration.rollback import MigratedRun
+from harness.workflows.progress import Progress
 from harness.workflows.session import Session, hook_environment
+from harness.workflows.steps import run_command
 
 NAME = "migrate"
 
@@ -106,10 +107,10 @@ def _served(kubectl: RunsKubectl, wanted: tuple[Permission, ...]) -> tuple[Permi
     return tuple(permission for permission in wanted if permission.namespace != NAMESPACE)
 
 
-class MigrationSession(Session):
+class MigrationSession(Session[MigrationOptions]):
     """Runs one migration. Neither cluster belongs to drillproof, so none is removed."""
 
-    def drill(self, options: MigrationOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
+    def drill(self, options: MigrationOptions, progress: Progress) -> Path:
         """Migrate, and return the run directory; the journal in it says how the migration went.
 
         Misconfigured if it is impossible; then nothing was changed.
@@ -118,9 +119,9 @@ class MigrationSession(Session):
         if looked.plan.blockers:
             raise Misconfigured(f"this migration is impossible: {'; '.join(looked.plan.blockers)}")
         for line in told(looked.plan):
-            say(line)
+            progress.say(line)
         self._hidden = frozenset(secret_values(looked.source.of("Secret")))
-        with self.record(options.runs, NAME, _facts(options, looked), on_event) as journal:
+        with self.record(options.runs, NAME, _facts(options, looked), progress) as journal:
             run = journal.path.parent
             between = (options.kubeconfig, run, options.source, options.target)
             ends = ends_of(*between)
@@ -233,7 +234,7 @@ def ends_of(kubeconfig: Path, run: Path, source: Place, target: Place) -> tuple[
     env = environment(kubeconfig, run, source, target)
 
     def command(line: str) -> None:
-        hooks.run(Hook("at", "freeze", line), env)
+        run_command(line, env)
 
     def end(place: Place) -> End:
         kubectl = kubectl_of(kubeconfig, place)

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.clusters.permissions_file import NAME, require_migration
 from harness.core.errors import Misconfigured
 from harness.core.model import Objectives
-from harness.workflows.hooks import Hook
+from harness.workflows.run_options import RunOptions
 
 WRITER_KINDS = ("deployment", "statefulset", "cronjob")
 """What can be stopped: the first two by scaling to 0, the last by suspending it."""
@@ -29,8 +29,8 @@ class Place:
         return f"{self.namespace} of {self.context}"
 
 
-@dataclass(frozen=True)
-class MigrationOptions:
+@dataclass(frozen=True, kw_only=True)
+class MigrationOptions(RunOptions):
     """The options of one migration, checked."""
 
     kubeconfig: Path
@@ -42,9 +42,6 @@ class MigrationOptions:
     resume: str = ""  # a command that starts them again
     databases: tuple[str, ...] = ()  # named by the user, in addition to the detected ones
     objectives: Objectives = field(default_factory=Objectives)
-    hooks: tuple[Hook, ...] = ()
-    runs: Path = Path("reports/runs")
-    key: Path | None = None  # the private key that signs; the user's own if None
 
 
 def options(

@@ -16,9 +16,10 @@ from harness.clusters import local
 from harness.clusters.kind import KindCluster
 from harness.core import paths
 from harness.core.errors import Misconfigured
-from harness.core.model import PROOF_STEPS, Event, Json, Plan
+from harness.core.model import PROOF_STEPS, Json, Plan
 from harness.evidence import run_directory
 from harness.workflows import run_metadata
+from harness.workflows.progress import Progress
 from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox, SandboxProvider
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
@@ -33,7 +34,7 @@ _CLASS = "drill"
 """The StorageClass of our clusters; it replaces those of the backup."""
 
 
-class ProofSession(Session):
+class ProofSession(Session[ProofOptions]):
     """Proves a backup."""
 
     def __init__(self, self_test: SelfTest, provider: SandboxProvider | None = None) -> None:
@@ -41,23 +42,23 @@ class ProofSession(Session):
         super().__init__(self_test)
         self._provider = provider or OwnClusters()
 
-    def drill(self, options: ProofOptions, on_event: Callable[[Event], None], say: Callable[[str], None]) -> Path:
+    def drill(self, options: ProofOptions, progress: Progress) -> Path:
         """Prove one backup and return its run directory; the journal in it says how the proof went.
 
         Misconfigured for a bucket or a backup that cannot be proved; then nothing was created.
         """
         backup = find(options)
         for line in _told(backup):
-            say(line)
+            progress.say(line)
         credentials = options.credentials
         self._hidden = backup.recorded.secret_values | {
             *(credentials.secret_key, credentials.token, options.repository_password)
         }
         self._keep = options.keep
-        sandbox = self._provider.sandbox(options, backup, say)
+        sandbox = self._provider.sandbox(options, backup, progress.say)
         cluster = self._cluster = sandbox.cluster
         self._hidden |= sandbox.secrets
-        with self.record(options.runs, NAME, _facts(options, sandbox, backup), on_event) as journal:
+        with self.record(options.runs, NAME, _facts(options, sandbox, backup), progress) as journal:
             run = journal.path.parent
             path = with_program(sandbox.kubectl)
             parts = Parts(

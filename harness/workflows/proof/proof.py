@@ -14,9 +14,9 @@ from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.model import DONE, PROOF_STEPS, Json, ToolReport
 from harness.evidence.journal import Journal
-from harness.workflows import hooks
 from harness.workflows.database_reader import DatabaseReader, examiner, record_state
 from harness.workflows.proof.request import ProofOptions
+from harness.workflows.run_options import Hook
 from harness.workflows.steps import Steps
 from harness.workloads.detection import Database
 
@@ -90,7 +90,7 @@ class Parts:
 
     sandbox: Sandbox
     backup: BackupInBucket
-    hooks: tuple[hooks.Hook, ...]
+    hooks: tuple[Hook, ...]
     env: dict[str, str]
     rto_s: float | None = None  # nobody waits longer: the objective is missed
 

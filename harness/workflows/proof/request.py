@@ -7,15 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Unpack
 
 from harness.backups.bucket_reader import BucketLocation, Credentials, read_credentials
 from harness.backups.velero_backup import NEWEST
 from harness.checks import proof_metrics
-from harness.core.choices import IMAGES, choose, registry
 from harness.core.errors import Misconfigured
 from harness.core.model import PROOF_STEPS, Objectives
-from harness.workflows import hooks
-from harness.workflows.hooks import Hook
+from harness.workflows.run_options import NewClusterOptions, NewClusterWords, parse_hooks
 
 _BUCKET = re.compile(r"(?:s3://)?(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(?:/(?P<prefix>.*))?")
 
@@ -36,12 +35,7 @@ def options(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
     repository_password_file: Path | None = None,
-    keep: bool = False,
-    images: str = "auto",
-    mirror: str | None = None,
-    runs: Path = Path("reports/runs"),
-    cluster: str = "drillproof-prove",
-    key: Path | None = None,
+    **new: Unpack[NewClusterWords],
 ) -> ProofOptions:
     """The options of a proof. Misconfigured for the first invalid option."""
     if schedule and backup != NEWEST:
@@ -61,14 +55,9 @@ def options(
         asked=proof_metrics.SOUND if without_fingerprint else proof_metrics.EQUAL,
         objectives=Objectives(rto_s=rto_s, rpo_s=rpo_s),
         age_s=age_s,
-        hooks=hooks.parse("before", before, PROOF_STEPS) + hooks.parse("after", after, PROOF_STEPS),
-        keep=keep,
-        images=choose("source of images", images, IMAGES),
-        mirror=None if mirror is None else registry(mirror),
-        runs=runs,
-        cluster=cluster,
-        key=key,
+        hooks=parse_hooks(before, after, PROOF_STEPS),
         repository_password=_password(repository_password_file),
+        **new,
     )
 
 
@@ -94,8 +83,8 @@ def _password(file: Path | None) -> str:
     return found
 
 
-@dataclass(frozen=True)
-class ProofOptions:
+@dataclass(frozen=True, kw_only=True)
+class ProofOptions(NewClusterOptions):
     """The options of one proof, checked."""
 
     place: BucketLocation
@@ -106,11 +95,5 @@ class ProofOptions:
     asked: str  # see `harness.checks.proof_metrics`
     objectives: Objectives
     age_s: float | None  # how old the backup may be
-    hooks: tuple[Hook, ...]
-    keep: bool
-    images: str
-    mirror: str | None
-    runs: Path
-    cluster: str
-    key: Path | None = None  # the private key that signs; the user's own if None
+    cluster: str = "drillproof-prove"
     repository_password: str = field(default="", repr=False)  # "" for Velero's own
