@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.images import builder as building
-from harness.clusters.images.builder import ConcurrentBuild, ImageBuilder
+from harness.clusters.images.builder import ImageBuilder, build_missing
 from harness.clusters.images.layers import digest_of
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe, Versions
 from harness.core.errors import Misconfigured, ToolFailed
@@ -138,7 +138,7 @@ def test_a_missing_maven_is_said_at_once(builder: ImageBuilder, monkeypatch: pyt
 def test_what_is_built_already_is_not_built_again(builder: ImageBuilder) -> None:
     compiled(builder)
     lines: list[str] = []
-    ConcurrentBuild(builder, lines.append).build([builder.versions.images["tool"]])
+    build_missing(builder, lines.append, [builder.versions.images["tool"]])
     assert lines == []
 
 
@@ -155,5 +155,5 @@ def test_one_failure_stops_what_has_not_begun(builder: ImageBuilder, monkeypatch
     monkeypatch.setattr(ImageBuilder, "compile", compile_)
     monkeypatch.setattr(ImageBuilder, "download", lambda *_: None)
     with pytest.raises(ToolFailed):
-        ConcurrentBuild(replace(builder, versions=versions), print).build([], tools=("tool", "second"))
+        build_missing(replace(builder, versions=versions), print, [], tools=("tool", "second"))
     assert begun == ["tool"]

@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -44,8 +44,6 @@ class ImageBuilder:
     versions: Versions
     recipes: Path = field(default_factory=lambda: resources.clusters() / "images")
     cache: Path = field(default_factory=paths.cache)
-
-    # ------------------------------------------------------------ keys
 
     def build_key(self, build: GoBuild) -> str:
         """Changes with the module's files, the flags and the packages."""
@@ -79,8 +77,6 @@ class ImageBuilder:
         layers = [self.layer_key(self.versions.layers[name]) for name in image.layers]
         return _key("image", vars(image), layers)
 
-    # ------------------------------------------------------------ places
-
     def program(self, name: str) -> Path:
         """Where the program is once its build is done."""
         build = self.versions.build_of(name)
@@ -100,15 +96,13 @@ class ImageBuilder:
         """Whether the build's programs exist."""
         return (self.cache / "bin" / self.build_key(build)).is_dir()
 
-    # ------------------------------------------------------------ building
-
     def compile(self, build: GoBuild) -> None:
         """Compile the build's programs, unless they exist."""
         folder = self.cache / "bin" / self.build_key(build)
         if self.is_compiled(build):
             return
         ensure_go(self.recipes / build.module / "go.mod")
-        with self._scratch() as work:
+        with self.scratch() as work:
             target = f"{work}/bin/" if len(build.programs) > 1 else f"{work}/bin/{next(iter(build.programs))}"
             flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in build.set.items())])
             argv = ["go", "build", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", flags, "-o", target]
@@ -135,7 +129,7 @@ class ImageBuilder:
         if finished:
             return finished
         path = self.cache / "layers" / f"{self.layer_key(recipe)}.tar"
-        with self._scratch() as work:
+        with self.scratch() as work:
             with LayerWriter(work / "layer.tar", recipe.accounts) as writer:
                 self._fill(writer, recipe, work)
             digest = digest_of(work / "layer.tar")
@@ -212,7 +206,7 @@ class ImageBuilder:
         return folder
 
     @contextlib.contextmanager
-    def _scratch(self) -> Iterator[Path]:
+    def scratch(self) -> Iterator[Path]:
         """A folder on the cache's disk, so that a finished file can be moved into place in one step."""
         (self.cache / "work").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.cache / "work") as folder:
@@ -252,61 +246,46 @@ def _key(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass
-class ConcurrentBuild:
-    """One compilation after the other, and at the same time everything that waits for the network."""
+def build_missing(
+    builder: ImageBuilder, say: Callable[[str], None], images: Sequence[Image], tools: Sequence[str] = ()
+) -> None:
+    """Build every layer of `images`, and the programs `tools`, except those in the cache.
 
-    builder: ImageBuilder
-    say: Callable[[str], None]
-    _left: list[str] = field(default_factory=list)
-    _failed: threading.Event = field(default_factory=threading.Event)
+    One compilation runs after the other, and at the same time everything that waits for the network. After a failure
+    nothing new begins.
+    """
+    versions = builder.versions
+    layers = [versions.layers[name] for name in dict.fromkeys(name for image in images for name in image.layers)]
+    programs = dict.fromkeys([*tools, *(name for layer in layers for name in layer.programs.values())])
+    by_name = {build.name: build for build in map(versions.build_of, programs)}
+    builds = [build for build in by_name.values() if not builder.is_compiled(build)]
+    unpacked = [layer for layer in layers if layer.packages and builder.layer(layer) is None]
+    left = [*(build.name for build in builds), *(f"layer {layer.name}" for layer in unpacked)]
+    if left:
+        say(f"images: building {', '.join(left)} (logs: {builder.log('*')})")
+    failed = threading.Event()
 
-    def build(self, images: Sequence[Image], tools: Sequence[str] = ()) -> None:
-        """Build every layer of `images`, and the programs `tools`, except those in the cache."""
-        versions = self.builder.versions
-        layers = [versions.layers[name] for name in dict.fromkeys(name for image in images for name in image.layers)]
-        programs = dict.fromkeys([*tools, *(name for layer in layers for name in layer.programs.values())])
-        compiled = {build.name: build for build in map(versions.build_of, programs)}
-        builds = [build for build in compiled.values() if not self.builder.is_compiled(build)]
-        unpacked = [layer for layer in layers if layer.packages and self.builder.layer(layer) is None]
-        self._left = [*(build.name for build in builds), *(f"layer {layer.name}" for layer in unpacked)]
-        if self._left:
-            self.say(f"images: building {', '.join(self._left)} (logs: {self.builder.log('*')})")
-        queues: list[Callable[[], None]] = [
-            partial(self._compile, builds),
-            partial(self._download, builds),
-            partial(self._unpack, unpacked),
-        ]
-        for_each(queues, self._run)
-        for layer in layers:
-            self.builder.assemble(layer)
-
-    def _run(self, queue: Callable[[], None]) -> None:
-        """Run one queue; if it fails, the others end after their current item."""
+    def run_queue(queue: Iterable[Callable[[], object]]) -> None:
         try:
-            queue()
+            for step in queue:
+                if failed.is_set():
+                    return
+                step()
         except BaseException:
-            self._failed.set()
+            failed.set()
             raise
 
-    def _compile(self, builds: Sequence[GoBuild]) -> None:
-        for build in builds:
-            self._build(build.name, partial(self.builder.compile, build))
-
-    def _download(self, builds: Sequence[GoBuild]) -> None:
-        for build in builds:
-            if not self._failed.is_set():
-                self.builder.download(build)
-
-    def _unpack(self, layers: Sequence[LayerRecipe]) -> None:
-        for layer in layers:
-            self._build(f"layer {layer.name}", partial(self.builder.assemble, layer))
-
-    def _build(self, name: str, build: Callable[[], object]) -> None:
-        if self._failed.is_set():
-            return
+    def reported(name: str, build: Callable[[], object]) -> None:
         begun = time.monotonic()
         build()
-        self._left.remove(name)
-        left = ", ".join(self._left) or "nothing"
-        self.say(f"images: built {name} in {time.monotonic() - begun:.0f} s; left: {left}")
+        left.remove(name)
+        say(f"images: built {name} in {time.monotonic() - begun:.0f} s; left: {', '.join(left) or 'nothing'}")
+
+    queues: list[list[Callable[[], object]]] = [
+        [partial(reported, build.name, partial(builder.compile, build)) for build in builds],
+        [partial(builder.download, build) for build in builds],
+        [partial(reported, f"layer {layer.name}", partial(builder.assemble, layer)) for layer in unpacked],
+    ]
+    for_each(queues, run_queue)
+    for layer in layers:
+        builder.assemble(layer)

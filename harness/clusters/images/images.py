@@ -6,16 +6,15 @@ import contextlib
 import hashlib
 import json
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 from harness.clusters import private_engine
 from harness.clusters.docker import LABEL, Docker
-from harness.clusters.images.builder import ConcurrentBuild, ImageBuilder, architecture
+from harness.clusters.images.builder import ImageBuilder, architecture, build_missing
 from harness.clusters.images.layers import OciImage, check_programs, write_archive
 from harness.clusters.images.registry import Registry
 from harness.clusters.images.versions import Image, Versions
@@ -134,8 +133,6 @@ class ImageProvider:
         current = {self._extra(image) for image in self.versions.extras.values()}
         return self._key in name and all(extra.rpartition("-")[0] in current for extra in extras)
 
-    # ------------------------------------------------------------ the cache
-
     @cached_property
     def _wanted(self) -> tuple[Image, ...]:
         """Every image that may be pulled: the official node image contains the control plane's."""
@@ -159,16 +156,18 @@ class ImageProvider:
     def _found(self) -> PreparedImages | None:
         """What an earlier call prepared, if all of it still exists."""
         for source in SOURCES[self.mode]:
-            record = self._record(source)
-            tools = Tools(record / "kind", record / "kubectl", record / "velero")
-            node, minio = self._tag("node", source), self._tag("minio", source)
-            if not (record / "images.json").exists() or not all(tool.exists() for tool in vars(tools).values()):
-                continue
-            if self._has(node) and self._has(minio):
-                raw = json.loads((record / "images.json").read_text(encoding="utf-8"))
-                images = {name: ImageRef(**image) for name, image in raw.items()}
-                return PreparedImages(node, minio, images, tools, cached=True)
+            if (listed := self._record(source) / "images.json").exists():
+                raw = json.loads(listed.read_text(encoding="utf-8"))
+                found = self._prepared(source, {name: ImageRef(**image) for name, image in raw.items()}, cached=True)
+                tools_exist = all(tool.exists() for tool in vars(found.tools).values())
+                if tools_exist and self._has(found.node) and self._has(found.minio):
+                    return found
         return None
+
+    def _prepared(self, source: str, images: Mapping[str, ImageRef], *, cached: bool) -> PreparedImages:
+        record = self._record(source)
+        tools = Tools(record / "kind", record / "kubectl", record / "velero")
+        return PreparedImages(self._tag("node", source), self._tag("minio", source), images, tools, cached=cached)
 
     def _has(self, tag: str) -> bool:
         try:
@@ -182,8 +181,6 @@ class ImageProvider:
 
     def _extra(self, image: Image) -> str:
         return f"{image.name}-{self._builder.image_key(image)}"
-
-    # ------------------------------------------------------------ pulling and building
 
     def _with(self, ready: PreparedImages, image: Image) -> PreparedImages:
         """`ready` with one more image in its node image: cached, pulled or built."""
@@ -201,9 +198,9 @@ class ImageProvider:
         pulled = self._pull([image]) if "pulled" in into else {}
         source = "pulled" if pulled else "built"
         if not pulled:
-            ConcurrentBuild(self._builder, self.say).build([image])
+            build_missing(self._builder, self.say, [image])
         self.say(f"images: adding {image.name} to the node image")
-        with self._work() as work:
+        with self._builder.scratch() as work:
             write_archive(work / "images.tar", [self._oci_image(image, pulled, work)], architecture())
             self._bake_node(node, work / "images.tar", into[source])
         return source
@@ -216,7 +213,7 @@ class ImageProvider:
             missing += [image for image in self.versions.images.values() if image.control_plane]
         try:
             programs = [*([] if self._installed_kind() else ["kind"]), *([] if "node" in pulled else ["kubectl"])]
-            ConcurrentBuild(self._builder, self.say).build(missing, programs)
+            build_missing(self._builder, self.say, missing, programs)
         except Misconfigured as error:
             raise Misconfigured(f"{error}{'' if self.mode == 'pull' else '; or use --images pull'}") from error
         source = "built" if not pulled else "mixed" if missing else "pulled"
@@ -225,15 +222,16 @@ class ImageProvider:
             images[name] = ImageRef(self.versions.images[name].ref, "pulled", self._id(tag))
         self.say("images: building the node image")
         self._bake([self.versions.images[name] for name in images], pulled, source)
-        tools = self._tools(self._record(source), pulled)
+        record = self._record(source)
+        self._link_tools(record, pulled)
         listed = {name: vars(image) for name, image in images.items()}
-        (self._record(source) / "images.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
+        (record / "images.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
         self.say(f"images: all ready after {time.monotonic() - begun:.0f} s")
-        return PreparedImages(self._tag("node", source), self._tag("minio", source), images, tools, cached=False)
+        return self._prepared(source, images, cached=False)
 
     def _bake(self, images: Sequence[Image], pulled: Mapping[str, str], source: str) -> None:
         """Load MinIO's image and the node image, which contains all others, into the engine."""
-        with self._work() as work:
+        with self._builder.scratch() as work:
             entries = {image.name: self._oci_image(image, pulled, work) for image in images}
             self._load(entries.pop("minio"), self._tag("minio", source), work)
             node, base = entries.pop("node"), pulled.get("node") or self._tag("node-base", source)
@@ -247,11 +245,8 @@ class ImageProvider:
 
         ToolFailed if a script fails; Misconfigured if the node image lacks a program that the scripts need.
         """
-        docker, node, container = (
-            self.docker,
-            self.versions.images["node"],
-            f"drillproof-bake-{tag.rpartition(':')[2]}",
-        )
+        docker, node = self.docker, self.versions.images["node"]
+        container = f"drillproof-bake-{tag.rpartition(':')[2]}"
         docker("rm", "--force", "--volumes", container)  # of an earlier process that was killed
         start = ("--detach", "--privileged", "--network=none", f"--label={LABEL}=images", "--volume=/bake")
         docker("run", *start, "--name", container, "--entrypoint=sleep", base, "infinity")
@@ -273,12 +268,6 @@ class ImageProvider:
             docker("commit", *(f"--change={change}" for change in changes), container, tag, within_s=BAKE_WITHIN_S)
         finally:
             docker("rm", "--force", "--volumes", container)
-
-    @contextlib.contextmanager
-    def _work(self) -> Iterator[Path]:
-        (self.cache / "work").mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.cache / "work") as folder:
-            yield Path(folder)
 
     def _oci_image(self, image: Image, pulled: Mapping[str, str], work: Path) -> OciImage:
         if image.name not in pulled:
@@ -324,18 +313,18 @@ class ImageProvider:
             self.say(f"images: cannot pull {name}, building it: {why}")
         return {name: tag for name, tag in tags.items() if name not in failed}
 
-    # ------------------------------------------------------------ programs on the host
-
-    def _tools(self, record: Path, pulled: Mapping[str, str]) -> Tools:
+    def _link_tools(self, record: Path, pulled: Mapping[str, str]) -> None:
+        """Put the host's programs into a record: links to those that were compiled, copies of those in images."""
         shutil.rmtree(record, ignore_errors=True)
         record.mkdir(parents=True)
         (record / "kind").symlink_to(self._installed_kind() or self._builder.program("kind"))
         for tool, image, inside in (("kubectl", "node", "/usr/bin/kubectl"), ("velero", "velero", "/velero")):
-            if image in pulled:
-                self._take_out(pulled[image], inside, record / tool)
-            else:
+            if image not in pulled:
                 (record / tool).symlink_to(self._builder.program(tool))
-        return Tools(record / "kind", record / "kubectl", record / "velero")
+                continue
+            with self.docker.container_of(pulled[image]) as container:
+                self.docker("cp", "--follow-link", f"{container}:{inside}", record / tool)
+            run([record / tool, "--help"], within_s=30)  # it must run on this machine
 
     def _installed_kind(self) -> Path | None:
         """The user's kind, if it has the pinned version; it is in no image, so otherwise it is compiled."""
@@ -344,11 +333,6 @@ class ImageProvider:
         if installed and pinned in run([installed, "version"], check=False).stdout.split():
             return Path(installed)
         return None
-
-    def _take_out(self, tag: str, inside: str, to: Path) -> None:
-        with self.docker.container_of(tag) as container:
-            self.docker("cp", "--follow-link", f"{container}:{inside}", to)
-        run([to, "--help"], within_s=30)  # it must run on this machine
 
 
 def _hash(content: bytes) -> str:

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from harness.clusters.images.versions import Image
@@ -46,9 +45,7 @@ class LayerWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._tar.close()
 
     def package(self, deb: Path, exclude: Sequence[str]) -> None:
@@ -83,23 +80,21 @@ class LayerWriter:
 
     def file(self, path: str, source: Path, mode: int, owner: str = "root") -> None:
         """A file of this machine; `owner` is an account of this layer."""
-        member = tarfile.TarInfo(_merged(path))
-        member.size, member.mode = source.stat().st_size, mode
-        member.uid = member.gid = self._accounts[owner]
+        member = self._member(path, mode, owner)
+        member.size = source.stat().st_size
         with source.open("rb") as content:
             self._add(member, content)
 
     def text(self, path: str, content: bytes, mode: int = 0o644) -> None:
         """A file with this content."""
-        member = tarfile.TarInfo(_merged(path))
-        member.size, member.mode = len(content), mode
+        member = self._member(path, mode, "root")
+        member.size = len(content)
         self._add(member, io.BytesIO(content))
 
     def directory(self, path: str, owner: str, mode: int) -> None:
         """A folder; `owner` is an account of this layer."""
-        member = tarfile.TarInfo(_merged(path))
-        member.type, member.mode = tarfile.DIRTYPE, mode
-        member.uid = member.gid = self._accounts[owner]
+        member = self._member(path, mode, owner)
+        member.type = tarfile.DIRTYPE
         self._add(member, None)
 
     def link(self, path: str, target: str) -> None:
@@ -107,6 +102,11 @@ class LayerWriter:
         member = tarfile.TarInfo(path.strip("/"))
         member.type, member.linkname, member.mode = tarfile.SYMTYPE, target, 0o777
         self._add(member, None)
+
+    def _member(self, path: str, mode: int, owner: str) -> tarfile.TarInfo:
+        member = tarfile.TarInfo(_merged(path))
+        member.mode, member.uid, member.gid = mode, self._accounts[owner], self._accounts[owner]
+        return member
 
     def _add(self, member: tarfile.TarInfo, content: IO[bytes] | None) -> None:
         """Add it with the folders above it, unless its name is taken: what comes first stays."""
@@ -175,15 +175,16 @@ def write_archive(path: Path, entries: Iterable[OciImage], architecture: str) ->
             name = f"{hashlib.sha256(config).hexdigest()}.json"
             if name not in written:
                 written.add(name)
-                member = tarfile.TarInfo(name)
-                member.size = len(config)
-                tar.addfile(member, io.BytesIO(config))
+                _add_text(tar, name, config)
             layers: list[Json] = [f"{layer.digest}.tar" for layer in oci.layers]
             manifest.append({"Config": name, "RepoTags": list(oci.names), "Layers": layers})
-        content = json.dumps(manifest).encode()
-        member = tarfile.TarInfo("manifest.json")
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
+        _add_text(tar, "manifest.json", json.dumps(manifest).encode())
+
+
+def _add_text(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
 
 
 def check_programs(image: Image, oci: OciImage) -> None:
