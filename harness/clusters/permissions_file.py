@@ -22,7 +22,8 @@ DRILL_NAMESPACE, PROOF_NAMESPACE = "drillproof-custos", "drillproof-prove"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """A DNS label: what a namespace may be called."""
 
-_BUCKET = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(/(?P<prefix>[^/].*))?")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[^/].*)?")
+_ENDPOINT = re.compile(r"https?://[^\s/]+/?")
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
 
@@ -115,31 +116,21 @@ def allowed_drill(context: str, config: Path | None) -> DrillPolicy:
     what = f"drills on the context {context}"
     found = PermissionsFile.read(config, what, "as docs/how-to/existing-cluster.md says")
     keys = found.keys("context", found.drills, context, what)
-    bucket = _BUCKET.fullmatch(keys.take("bucket", str))
-    if bucket is None:
-        keys.fail("key `bucket` must be NAME or NAME/PREFIX")
-    endpoint = keys.take("endpoint", str)
-    if not re.fullmatch(r"https?://[^\s/]+/?", endpoint):
-        keys.fail(f"key `endpoint` must be a URL, http(s)://HOST or HOST:PORT, not {endpoint!r}")
+    bucket, _, prefix = _matching(keys, "bucket", _BUCKET, "NAME or NAME/PREFIX").partition("/")
+    endpoint = _matching(keys, "endpoint", _ENDPOINT, "a URL, http(s)://HOST or HOST:PORT")
     known = read_credentials(found.file.parent / keys.take("credentials", str), os.environ)
-    prefix = (bucket["prefix"] or "").strip("/")
     policy = DrillPolicy(
-        context=context,
-        file=found.file,
-        cluster_uid=_uid(keys),
-        namespace=_name(keys, "namespace", DRILL_NAMESPACE),
-        storage_class=keys.take("storage_class", str),
-        mirror=_mirror(keys),
+        **vars(_policy(keys, context, found.file, DRILL_NAMESPACE)),
         velero=_name(keys, "velero", "velero"),
         location=_name(keys, "location", "default"),
         store=ObjectStore(
             inside="",  # the existing Velero has its own address of it
             outside=endpoint.rstrip("/"),
-            bucket=bucket["name"],
+            bucket=bucket,
             access_key=known.access_key,
             secret_key=known.secret_key,
             region=keys.take("region", str, "us-east-1"),
-            folder=f"{prefix}/" if prefix else "",
+            folder=f"{prefix.strip('/')}/" if prefix.strip("/") else "",
         ),
         role=keys.take("role", str, "drillproof-inside"),
     )
@@ -153,12 +144,7 @@ def allowed_proof(context: str, config: Path | None) -> ProofPolicy:
     found = PermissionsFile.read(config, what, "as docs/how-to/prove-shared-cluster.md says")
     keys = found.keys("prove", found.proofs, context, what)
     policy = ProofPolicy(
-        context=context,
-        file=found.file,
-        cluster_uid=_uid(keys),
-        namespace=_name(keys, "namespace", PROOF_NAMESPACE),
-        storage_class=keys.take("storage_class", str),
-        mirror=_mirror(keys),
+        **vars(_policy(keys, context, found.file, PROOF_NAMESPACE)),
         namespaces=keys.strings("namespaces"),
         without_fence=keys.take("without_fence", bool, default=False),
         makes_crds=keys.take("make_crds", bool, default=False),
@@ -170,6 +156,29 @@ def allowed_proof(context: str, config: Path | None) -> ProofPolicy:
     return policy
 
 
+def _policy(keys: Keys, context: str, file: Path, namespace: str) -> ContextPolicy:
+    """What the file says of drills and proofs alike; `namespace` is the default."""
+    return ContextPolicy(
+        context=context,
+        namespace=_name(keys, "namespace", namespace),
+        storage_class=keys.take("storage_class", str),
+        mirror=_matching(keys, "mirror", _MIRROR, "HOST, HOST:PORT or HOST/PATH, without https://", ""),
+        file=file,
+        cluster_uid=_matching(keys, "cluster_uid", _UID, "the UID of the cluster's namespace kube-system", ""),
+    )
+
+
+def _name(keys: Keys, key: str, default: str) -> str:
+    return _matching(keys, key, NAME, "the name of a Kubernetes object", default)
+
+
+def _matching(keys: Keys, key: str, pattern: re.Pattern[str], what: str, default: str | None = None) -> str:
+    found = keys.take(key, str, default)
+    if found != default and not pattern.fullmatch(found):
+        keys.fail(f"key `{key}` must be {what}, not {found!r}")
+    return found
+
+
 def require_migration(contexts: tuple[str, ...], config: Path | None) -> None:
     """Misconfigured unless the file lists all of these under `migrate`."""
     found = PermissionsFile.read(config, "any migration", f"with `migrate = {list(contexts)}`")
@@ -178,24 +187,3 @@ def require_migration(contexts: tuple[str, ...], config: Path | None) -> None:
         raise Misconfigured(
             f"{found.file} allows no migration from or to {' or '.join(refused)}; `migrate` lists: {listed}"
         )
-
-
-def _name(keys: Keys, key: str, default: str) -> str:
-    name = keys.take(key, str, default)
-    if not NAME.fullmatch(name):
-        keys.fail(f"key `{key}` must be the name of a Kubernetes object, not {name!r}")
-    return name
-
-
-def _uid(keys: Keys) -> str:
-    found = keys.take("cluster_uid", str, "")
-    if found and not _UID.fullmatch(found):
-        keys.fail(f"key `cluster_uid` must be the UID of the cluster's namespace kube-system, not {found!r}")
-    return found
-
-
-def _mirror(keys: Keys) -> str:
-    found = keys.take("mirror", str, "")
-    if found and not _MIRROR.fullmatch(found):
-        keys.fail("key `mirror` must be HOST, HOST:PORT or HOST/PATH, without https://")
-    return found
