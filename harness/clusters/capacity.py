@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
@@ -44,24 +45,20 @@ def require_quota(quotas: Iterable[Object], manifests: Iterable[Object]) -> None
 
 def requested_by(manifests: Iterable[Object]) -> Mapping[str, Decimal]:
     """What manifests request in total, by the names that a ResourceQuota uses."""
-    total: dict[str, Decimal] = {}
-
-    def add(name: str, amount: Decimal) -> None:
-        total[name] = total.get(name, Decimal(0)) + amount
-
+    total: defaultdict[str, Decimal] = defaultdict(Decimal)
     for workload in manifests:
         name = _name(workload)
         replicas = at(workload, "spec", "replicas")
         count = Decimal(replicas if isinstance(replicas, int) else 1)
         if text(workload, "kind") in {"StatefulSet", "Deployment"}:
-            add("pods", count)
+            total["pods"] += count
         for sort, what in _COMPUTE:
             containers = items(workload, "spec", "template", "spec", "containers")
-            add(f"{sort}.{what}", count * _total(containers, sort, what, name))
+            total[f"{sort}.{what}"] += count * _total(containers, sort, what, name)
         for claim in items(workload, "spec", "volumeClaimTemplates"):
             storage = at(claim, "spec", "resources", "requests", "storage")
-            add("persistentvolumeclaims", count)
-            add("requests.storage", count * parse_quantity(storage, f"{name}, requests.storage"))
+            total["persistentvolumeclaims"] += count
+            total["requests.storage"] += count * parse_quantity(storage, f"{name}, requests.storage")
     return total
 
 

@@ -80,7 +80,17 @@ def leftovers(docker: Docker, state: Path, image: str = "") -> tuple[Leftover, .
     isolated = isolated_clusters(docker, image) if image else ()
     homes = (path.stem for path in state.glob("*lock") if path.with_suffix("").is_dir())
     names = {name for objects in found.values() for name in objects.values()} | {*isolated, *homes}
-    return tuple(_leftover(docker, state, name, found, isolation=name in isolated) for name in sorted(names))
+
+    def leftover(name: str) -> Leftover:
+        objects = {kind: {thing for thing, owner in found[kind].items() if owner == name} for kind in _KINDS}
+        # kind's nodes have only kind's labels; they belong to the cluster of their network.
+        for network in objects["network"]:
+            objects["container"] |= set(_listed(docker, "container", f"network={network}"))
+        processes = registered(state / name / paths.PROCESSES)
+        listed = {kind: tuple(sorted(things)) for kind, things in objects.items()}
+        return Leftover(name, listed, processes, name in isolated, _lock(state, name).is_held())
+
+    return tuple(map(leftover, sorted(names)))
 
 
 def remove_cluster(docker: Docker, state: Path, name: str, image: str = "") -> str:
@@ -126,22 +136,6 @@ def _lock(state: Path, name: str) -> Lock:
 
 def _node_image(docker: Docker) -> str:
     return next(iter(docker.lines("images", "--quiet", "drillproof/node")), "")
-
-
-def _leftover(
-    docker: Docker, state: Path, name: str, found: Mapping[str, Mapping[str, str]], *, isolation: bool
-) -> Leftover:
-    objects = {kind: {thing for thing, owner in found[kind].items() if owner == name} for kind in _KINDS}
-    # kind's nodes have only kind's labels; they belong to the cluster of their network.
-    for network in objects["network"]:
-        objects["container"] |= set(_listed(docker, "container", f"network={network}"))
-    return Leftover(
-        cluster=name,
-        objects={kind: tuple(sorted(names)) for kind, names in objects.items()},
-        processes=registered(state / name / paths.PROCESSES),
-        isolation=isolation,
-        in_use=_lock(state, name).is_held(),
-    )
 
 
 def _labelled(docker: Docker, kind: str) -> dict[str, str]:

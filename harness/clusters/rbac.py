@@ -156,14 +156,7 @@ def describe(permissions: Iterable[Permission]) -> str:
 
 def _review(permission: Permission, user: str) -> Json:
     resource, _, subresource = permission.resource.partition("/")
-    asked = {
-        "verb": permission.verb,
-        "group": permission.group,
-        "resource": resource,
-        "subresource": subresource,
-        "name": permission.name,
-        "namespace": permission.namespace,
-    }
+    asked = {**vars(permission), "resource": resource, "subresource": subresource}
     attributes = {key: value for key, value in asked.items() if value}
     kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
     of = {"user": user} if user else {}
@@ -174,13 +167,9 @@ def _grants(rule: Json, permission: Permission) -> bool:
     def has(key: str, word: str) -> bool:
         return bool({word, "*"} & set(map(str, items(rule, key))))
 
-    of_it = not items(rule, "resourceNames") or permission.name in items(rule, "resourceNames")
-    return (
-        of_it
-        and has("verbs", permission.verb)
-        and has("apiGroups", permission.group)
-        and has("resources", permission.resource)
-    )
+    names = items(rule, "resourceNames")
+    wanted = {"verbs": permission.verb, "apiGroups": permission.group, "resources": permission.resource}
+    return (not names or permission.name in names) and all(has(key, word) for key, word in wanted.items())
 
 
 def needed_for(

@@ -15,7 +15,6 @@ from secrets import token_hex
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.backups.object_store import ObjectStore
 from harness.backups.repository_check import CHECK, password
 from harness.backups.velero import RUNNING, VeleroEngine
 from harness.backups.velero_install import Release
@@ -41,7 +40,7 @@ class SharedVelero(VeleroEngine):
     def __init__(self, cluster: Cluster, policy: DrillPolicy, release: Release, *, uploader: str, run: str) -> None:
         """`release` says which images Velero runs there; `run` names the drill."""
         super().__init__(cluster.kubectl, lambda: policy.store, release, uploader=uploader, namespace=policy.velero)
-        self._permission = policy
+        self._policy = policy
         self._run_name = run
 
     def install(self) -> None:
@@ -67,14 +66,14 @@ class SharedVelero(VeleroEngine):
                     self._copy_logs(f"{kind}/{name}/", into)
 
     def _asked(self) -> Mapping[str, Json]:
-        return {"storageLocation": self._permission.location, "ttl": BACKUP_TTL}
+        return {"storageLocation": self._policy.location, "ttl": BACKUP_TTL}
 
     def _marks(self) -> Mapping[str, Json]:
-        return {"labels": {LABEL: self._run_name, NAMESPACE_LABEL: self._permission.namespace}}
+        return {"labels": {LABEL: self._run_name, NAMESPACE_LABEL: self._policy.namespace}}
 
     def _restic_check(self, repository: str) -> str:
         """By Velero's own program, in a pod of the drill's own: a guest runs nothing in Velero's pods."""
-        kubectl, here = self._kubectl, f"--namespace={self._permission.namespace}"
+        kubectl, here = self._kubectl, f"--namespace={self._policy.namespace}"
         wanted = self.wanted_checks(repository, password(kubectl, self._namespace))
         name = text(wanted[0], "metadata", "name")
 
@@ -97,14 +96,30 @@ class SharedVelero(VeleroEngine):
         return said
 
     def wanted_checks(self, repository: str, secret: str = "") -> tuple[Object, Object]:
-        """The pod that lets restic check a repository, and the Secret with what opens that; gone when it has ended."""
+        """The pod in which restic checks a repository, and the Secret with the keys for it; removed when it ends."""
+        store = self._policy.store
         labels: Json = {LABEL: self._run_name, "velero.io/exclude-from-backup": "true"}
-        about: Json = {
-            "name": f"drillproof-check-{token_hex(4)}",
-            "namespace": self._permission.namespace,
-            "labels": labels,
+        name = f"drillproof-check-{token_hex(4)}"
+        metadata: Json = {"name": name, "namespace": self._policy.namespace, "labels": labels}
+        keys: Json = {
+            "AWS_ACCESS_KEY_ID": store.access_key,
+            "AWS_SECRET_ACCESS_KEY": store.secret_key,
+            "AWS_DEFAULT_REGION": store.region,
+            "RESTIC_PASSWORD": secret,
         }
-        return _keys(self._permission.store, secret, about), _check(self._release.server_image, repository, about)
+        container: Json = {
+            "name": "restic",
+            "image": self._release.server_image,
+            "imagePullPolicy": "IfNotPresent",
+            "command": ["restic", *CHECK, "--no-cache", f"--repo={repository}"],
+            "envFrom": [{"secretRef": {"name": name}}],
+            "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        }
+        spec: Json = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}
+        return (
+            {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": keys},
+            {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
+        )
 
 
 def list_backups(kubectl: RunsKubectl, policy: DrillPolicy) -> tuple[Object, ...]:
@@ -157,29 +172,6 @@ def _remove(kubectl: RunsKubectl, policy: DrillPolicy, name: str) -> None:
     kubectl("create", "-f", "-", stdin=json.dumps(deletion_manifest(policy, name, uid)))
     if said := until(gone, waited_for=f"Velero to delete the backup {name}", within_s=timeouts.BACKUP_S, every_s=1):
         raise HarnessError(f"Velero does not delete the backup {name}: {said}")
-
-
-def _keys(store: ObjectStore, secret: str, about: Json) -> Object:
-    values: Json = {
-        "AWS_ACCESS_KEY_ID": store.access_key,
-        "AWS_SECRET_ACCESS_KEY": store.secret_key,
-        "AWS_DEFAULT_REGION": store.region,
-        "RESTIC_PASSWORD": secret,
-    }
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": about, "stringData": values}
-
-
-def _check(image: str, repository: str, about: Json) -> Object:
-    container: Json = {
-        "name": "restic",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["restic", *CHECK, "--no-cache", f"--repo={repository}"],
-        "envFrom": [{"secretRef": {"name": text(about, "name")}}],
-        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
-    }
-    spec: Json = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": spec}
 
 
 def _write(path: Path, records: Sequence[Object]) -> None:
