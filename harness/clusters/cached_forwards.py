@@ -17,14 +17,12 @@ class CachedForwards:
     """Implements `harness.core.ports.Cluster` by another one. A forward whose use failed is closed."""
 
     def __init__(self, cluster: Cluster) -> None:
-        """Everything but forwards goes to `cluster`."""
         self._cluster = cluster
         self._lock = threading.Lock()
         self._open: dict[Place, tuple[tuple[str, int], contextlib.ExitStack]] = {}
 
     @property
     def name(self) -> str:
-        """The cluster's."""
         return self._cluster.name
 
     @contextlib.contextmanager
@@ -56,21 +54,16 @@ class CachedForwards:
                 stack.close()
 
     def up(self) -> None:
-        """As the cluster does."""
         self._cluster.up()
 
     def down(self) -> None:
-        """As the cluster does."""
         self._cluster.down()
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
-        """As the cluster does."""
         return self._cluster.kubectl(*args, stdin=stdin, within_s=within_s)
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
-        """As the cluster does."""
         return self._cluster.volumes(namespace)
 
     def collect(self, into: Path) -> None:
-        """As the cluster does."""
         self._cluster.collect(into)

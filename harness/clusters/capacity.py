@@ -108,7 +108,6 @@ def _name(thing: Object) -> str:
 
 
 def _is_tainted(node: Object) -> bool:
-    """Whether an ordinary pod cannot run there."""
     taints = items(node, "spec", "taints")
     return any(text(taint, "effect") in {"NoSchedule", "NoExecute"} for taint in taints)
 

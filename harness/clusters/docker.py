@@ -37,7 +37,6 @@ class Docker:
         return {**host, "PATH": f"{self.binary.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
     def lines(self, *args: str) -> tuple[str, ...]:
-        """The lines that a command prints."""
         return tuple(self(*args).splitlines())
 
     def label(self, kind: str, name: str) -> str | None:

@@ -169,7 +169,6 @@ class KindCluster:
             self.second.collect(into / "beside")
 
     def nodes(self) -> tuple[str, ...]:
-        """The names of the containers that are this cluster's nodes, running or not."""
         return self._nodes(f"{KIND_LABEL}={self.name}")
 
     def _nodes(self, label: str) -> tuple[str, ...]:

@@ -38,17 +38,14 @@ class LocalEnvironment:
 
     @property
     def kubectl(self) -> Path:
-        """The program."""
         return self.ready.tools.kubectl
 
     @property
     def isolated(self) -> bool:
-        """Always."""
         return True
 
     @property
     def release(self) -> Release:
-        """Which Velero."""
         refs = {name: image.ref for name, image in self.versions.images.items()}
         checker = partial(compiled, self.versions, "kopia-check")
         return Release(self.ready.tools.velero, refs["velero"], refs["velero-plugin-for-aws"], checker)
@@ -70,7 +67,6 @@ class LocalEnvironment:
         return deployment
 
     def facts(self) -> dict[str, Json]:
-        """What run.json says of the environment."""
         version = self.docker("version", "--format", "{{.Server.Version}}")
         owner = "private" if self.docker.private else "the machine's own"
         return {

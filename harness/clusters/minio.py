@@ -18,7 +18,7 @@ _PORT = "9000/tcp"
 _ADDRESS = 250  # fixed, so that it survives a restart of the container
 
 
-@dataclass(frozen=True)
+@dataclass
 class Minio:
     """MinIO on the drill's network. Its credentials are random, and live in its container's environment only."""
 
@@ -26,13 +26,9 @@ class Minio:
     network: Network
     image: str
 
-    @property
-    def name(self) -> str:
-        return f"{self.network.name}-minio"
-
-    @property
-    def volume(self) -> str:
-        return f"{self.network.name}-store"
+    def __post_init__(self) -> None:
+        self.name = f"{self.network.name}-minio"  # of the container
+        self.volume = f"{self.network.name}-store"
 
     def up(self) -> ObjectStore:
         """Start it if need be, and return when its bucket exists. Misconfigured if something else has its name."""

@@ -12,7 +12,7 @@ from harness.core.errors import Misconfigured, ToolFailed
 _ROUTES = Path("/proc/net/route")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Network:
     """The bridge of one cluster: IPv4 only, so that there is one way out to block.
 
@@ -22,19 +22,12 @@ class Network:
     docker: Docker
     cluster: str
 
-    @property
-    def name(self) -> str:
-        return f"{LABEL}-{self.cluster}"
-
-    @property
-    def bridge(self) -> str:
-        """The interface on the engine's host, known in advance, so that it can be isolated before it exists."""
-        return f"dp-{self._hash():08x}"
-
-    @property
-    def mark(self) -> str:
-        """A packet mark of this network's own."""
-        return f"{self._hash() | 1:#x}"
+    def __post_init__(self) -> None:
+        self.name = f"{LABEL}-{self.cluster}"
+        self._number = int.from_bytes(hashlib.sha256(self.cluster.encode()).digest()[:4], "big")
+        # The interface on the engine's host is known in advance, so that it can be isolated before it exists.
+        self.bridge = f"dp-{self._number:08x}"
+        self.mark = f"{self._number | 1:#x}"  # a packet mark of this network's own
 
     @property
     def owner(self) -> str | None:
@@ -46,7 +39,6 @@ class Network:
         return self.docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", self.name)
 
     def address(self, number: int) -> str:
-        """The `number`th address of the network."""
         return f"{self.subnet().rsplit('.', 1)[0]}.{number}"
 
     def up(self) -> None:
@@ -56,7 +48,7 @@ class Network:
         taken = _routed()
         refused = ""
         for attempt in range(32):
-            prefix = f"10.211.{(self._hash() + attempt) % 256}"
+            prefix = f"10.211.{(self._number + attempt) % 256}"
             if prefix in taken:
                 continue
             addresses = (f"--subnet={prefix}.0/24", f"--gateway={prefix}.1", f"--ip-range={prefix}.0/26")
@@ -73,9 +65,6 @@ class Network:
         """Remove it, if drillproof created it."""
         if self.owner == self.cluster:
             self.docker("network", "rm", self.name)
-
-    def _hash(self) -> int:
-        return int.from_bytes(hashlib.sha256(self.cluster.encode()).digest()[:4], "big")
 
 
 def _routed() -> frozenset[str]:

@@ -41,7 +41,6 @@ class ContextPolicy:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every namespace that may be created."""
         return (self.namespace,)
 
     def image(self, official: str) -> str:
@@ -77,7 +76,6 @@ class ProofPolicy(ContextPolicy):
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every namespace that may be created."""
         return (self.namespace, *map(self.renamed, self.namespaces))
 
 

@@ -39,41 +39,20 @@ class EngineUnresponsive(Misconfigured):
     """A container engine runs and does not answer: drills may be using it, so it is neither ended nor cleared."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Home:
     """The engine's folder and what lies in it."""
 
     root: Path
 
-    @property
-    def bin(self) -> Path:
-        """Its programs."""
-        return self.root / "bin"
-
-    @property
-    def socket(self) -> Path:
-        """Where it answers."""
-        return self.root / "docker.sock"
-
-    @property
-    def log(self) -> Path:
-        """The daemon's log."""
-        return self.root / "dockerd.log"
-
-    @property
-    def config(self) -> Path:
-        """The daemon's configuration."""
-        return self.root / "daemon.json"
-
-    @property
-    def cgroup(self) -> str:
-        """The control group of all its containers; no other engine has the same."""
-        return f"drillproof-{hashlib.sha256(bytes(self.root)).hexdigest()[:8]}"
-
-    @property
-    def docker(self) -> Docker:
-        """The docker command for it."""
-        return Docker(self.bin / "docker", f"unix://{self.socket}", private=True)
+    def __post_init__(self) -> None:
+        self.bin = self.root / "bin"
+        self.socket = self.root / "docker.sock"
+        self.log = self.root / "dockerd.log"
+        self.config = self.root / "daemon.json"
+        self.docker = Docker(self.bin / "docker", f"unix://{self.socket}", private=True)
+        # The control group of all its containers; no other engine has the same.
+        self.cgroup = f"drillproof-{hashlib.sha256(bytes(self.root)).hexdigest()[:8]}"
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """One process at a time may start or stop it."""

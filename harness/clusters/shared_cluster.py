@@ -35,23 +35,18 @@ class NoMachines:
     object_store = ""
 
     def nodes(self) -> tuple[str, ...]:
-        """None."""
         return ()
 
     def on_node(self, node: str, *argv: str, stdin: str | None = None, within_s: float = 60) -> str:  # noqa: ARG002 # of the seam
-        """Refused."""
         raise Misconfigured(f"the node {node} belongs to others; no command runs on it")
 
     def power_off(self, machine: str) -> None:
-        """Refused."""
         raise Misconfigured(f"the machine {machine} belongs to others; it stays on")
 
     def power_on(self, machine: str) -> None:
-        """Refused."""
         raise Misconfigured(f"the machine {machine} belongs to others; it is not switched on")
 
     def is_on(self, machine: str) -> bool:
-        """Refused."""
         raise Misconfigured(f"the machine {machine} belongs to others; its state is not read")
 
 
@@ -103,17 +98,14 @@ class SharedCluster(Generic[P]):
 
     @property
     def kubeconfig(self) -> Path:
-        """Leads to this cluster only."""
         return self.api.kubeconfig
 
     @property
     def machines(self) -> NoMachines:
-        """None that may be touched."""
         return NoMachines()
 
     @property
     def second(self) -> Self:
-        """Refused: there is no second cluster."""
         raise Misconfigured(f"{self.name} is an existing cluster, and drillproof creates no second one")
 
     @contextlib.contextmanager
@@ -167,7 +159,6 @@ class SharedCluster(Generic[P]):
         return found
 
     def facts(self, kubernetes: str, velero: str, mirror: str) -> dict[str, Json]:
-        """What run.json says of the cluster."""
         return {
             "kubernetes": kubernetes,
             "cluster": f"the context {self.name}, not created by drillproof: no network isolation around it",
@@ -198,7 +189,6 @@ class SharedCluster(Generic[P]):
         self._lock.release()
 
     def is_reusable(self) -> bool:
-        """Never: each run creates its own namespaces."""
         return False
 
     def remove_leftovers(self) -> tuple[str, ...]:
@@ -210,25 +200,21 @@ class SharedCluster(Generic[P]):
             self.down()
 
     def forward(self, namespace: str, pod: str, port: int) -> contextlib.AbstractContextManager[tuple[str, int]]:
-        """A local address that reaches `port` of `pod` while the block lasts."""
         return self.api.forward(self._called(namespace), pod, port)
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
-        """Every persistent volume claim of `namespace` with what it is bound to."""
         return self.api.volumes(self._called(namespace))
 
     def packet_counts(self) -> None:
         """Nothing is counted: there is no network isolation around a shared cluster."""
 
     def collect(self, into: Path) -> None:
-        """Write logs, events and objects of the namespace below `into`; never raises for what is not available."""
         diagnostics.collect_namespace(self.api, self.policy.namespace, into)
 
     def _refused(self, error: ToolFailed | TimedOut) -> Misconfigured:
         return Misconfigured(f"the cluster of the context {self.name} does not let drillproof in: {error}")
 
     def _called(self, namespace: str) -> str:
-        """The name of a namespace on this cluster."""
         return namespace
 
     def _other_leftovers(self) -> tuple[str, ...]:
@@ -261,7 +247,6 @@ class DrillCluster(SharedCluster[DrillPolicy]):
 
     @property
     def store(self) -> ObjectStore:
-        """The bucket, as it is reached from here."""
         return self.policy.store
 
     def claim(self, role: rbac.NamespaceRole, user: str = "") -> None:
@@ -277,7 +262,6 @@ class DrillCluster(SharedCluster[DrillPolicy]):
         self.api("label", "--overwrite", "namespace", self.policy.namespace, f"{LABEL}={run}")
 
     def namespace_object(self, run: str) -> Json:
-        """The namespace as it is created."""
         metadata: Json = {"name": self.policy.namespace, "labels": {LABEL: run}}
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 

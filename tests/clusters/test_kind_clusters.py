@@ -252,8 +252,9 @@ def test_routes_of_this_machine_are_read_as_prefixes(tmp_path: Path, monkeypatch
     routes.write_text("Iface\tDestination\tGateway\neth0\t00000000\t0100000A\nbr0\t0067D30A\t00000000\n")
     monkeypatch.setattr("harness.clusters.network._ROUTES", routes)
     docker = RememberedDocker()
-    monkeypatch.setattr(Network, "_hash", lambda _: 0x67)
-    Network(docker, "one").up()
+    network = Network(docker, "one")
+    network._number = 0x67
+    network.up()
     assert "--subnet=10.211.104.0/24" in docker.calls[0]
 
 

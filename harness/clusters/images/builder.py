@@ -89,15 +89,12 @@ class ImageBuilder:
         return Layer(path, sums.read_text(encoding="ascii")) if sums.exists() and path.exists() else None
 
     def log(self, name: str) -> Path:
-        """The log of building `name`."""
         return self.cache / "logs" / f"{name}.log"
 
     def is_compiled(self, build: GoBuild) -> bool:
-        """Whether the build's programs exist."""
         return (self.cache / "bin" / self.build_key(build)).is_dir()
 
     def compile(self, build: GoBuild) -> None:
-        """Compile the build's programs, unless they exist."""
         folder = self.cache / "bin" / self.build_key(build)
         if self.is_compiled(build):
             return

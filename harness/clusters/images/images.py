@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,7 @@ from pathlib import Path
 from harness.clusters import private_engine
 from harness.clusters.docker import LABEL, Docker
 from harness.clusters.images.builder import ImageBuilder, architecture, build_missing
-from harness.clusters.images.layers import OciImage, check_programs, write_archive
-from harness.clusters.images.registry import Registry
+from harness.clusters.images.layers import Layer, OciImage, check_programs, digest_of, write_archive
 from harness.clusters.images.versions import Image, Versions
 from harness.clusters.lock import Lock
 from harness.core import paths
@@ -27,6 +27,8 @@ from harness.core.process import run
 SOURCES = {"auto": ("built", "pulled", "mixed"), "pull": ("pulled",), "build": ("built",)}
 """By --images: where all images of a node image may have come from."""
 
+ANSWER_WITHIN_S = 3
+PULL_WITHIN_S = 1800
 BAKE_WITHIN_S = 900
 
 _WITH = "_"
@@ -60,6 +62,45 @@ class PreparedImages:
     images: Mapping[str, ImageRef]
     tools: Tools
     cached: bool  # nothing was pulled or built
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where official images come from. `mirror` is HOST or HOST:PORT, "" for their own registries."""
+
+    docker: Docker
+    mirror: str = ""
+
+    def answers(self, image: Image) -> bool:
+        """Whether the registry of `image` can be reached; takes seconds."""
+        proxies = self.docker("info", "--format", "{{.HTTPProxy}}{{.HTTPSProxy}}")
+        if proxies:
+            return True  # the engine goes by a proxy, so only a pull shows it
+        host, _, port = (self.mirror or image.ref).partition("/")[0].partition(":")
+        try:
+            with socket.create_connection((host, int(port or 443)), ANSWER_WITHIN_S):
+                return True
+        except OSError:
+            return False
+
+    def pull(self, image: Image, tag: str) -> None:
+        """Pull `image` and tag it `tag`. ToolFailed if the registry or the engine refuses."""
+        address = f"{self.mirror}/{image.ref.partition('/')[2]}" if self.mirror else image.ref
+        self.docker("pull", "--quiet", address, within_s=PULL_WITHIN_S)
+        self.docker("tag", address, tag)
+        if self.mirror:
+            self.docker("rmi", address)
+
+    def oci_image(self, image: Image, tag: str, into: Path) -> OciImage:
+        """A pulled image as an archive's entry, flattened to one layer below the folder `into`.
+
+        One layer has no deletions of lower layers' files, which could not be kept inside another image.
+        """
+        config = json.loads(self.docker("image", "inspect", "--format", "{{json .Config}}", tag))
+        path = into / f"{image.name}.tar"
+        with self.docker.container_of(tag) as container:
+            self.docker("export", "--output", path, container, within_s=600)
+        return OciImage((image.ref, *image.also), (Layer(path, digest_of(path)),), config)
 
 
 def compiled(versions: Versions, name: str) -> Path:

@@ -86,7 +86,6 @@ class LayerWriter:
             self._add(member, content)
 
     def text(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """A file with this content."""
         member = self._member(path, mode, "root")
         member.size = len(content)
         self._add(member, io.BytesIO(content))
@@ -98,7 +97,6 @@ class LayerWriter:
         self._add(member, None)
 
     def link(self, path: str, target: str) -> None:
-        """A symbolic link."""
         member = tarfile.TarInfo(path.strip("/"))
         member.type, member.linkname, member.mode = tarfile.SYMTYPE, target, 0o777
         self._add(member, None)
@@ -137,7 +135,6 @@ def _merged(path: str) -> str:
 
 
 def digest_of(path: Path) -> str:
-    """The sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -83,7 +83,6 @@ class Versions:
     extras: Mapping[str, Image] = field(default_factory=dict)  # pulled or built only for deployments that need them
 
     def build_of(self, program: str) -> GoBuild:
-        """The Go build that makes `program`."""
         return next(build for build in self.go.values() if program in build.programs)
 
 
