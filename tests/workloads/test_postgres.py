@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Self, cast
 
 import psycopg2
@@ -16,6 +18,7 @@ from harness.core.errors import ToolFailed
 from harness.core.model import Operation, Row
 from harness.core.ports import Refused, Unanswered
 from harness.core.reason import Reason
+from harness.workloads.postgres import catalog
 from harness.workloads.postgres.adapter import Postgres, _standby_health
 from harness.workloads.postgres.corruption import is_damage
 from harness.workloads.postgres.digest import EXCLUDED, Relation, _prefixed, listed, row_hash
@@ -131,6 +134,14 @@ def test_a_standby_that_has_what_its_primary_never_wrote_is_not_well() -> None:
     health = _standby_health(Sql(row), Sql((True, "0/2")), ("7", "1", "0/1"))  # type: ignore[arg-type] # as above
     assert not health.ok
     assert health.reasons == (Reason.AheadOfPrimary,)
+
+
+def test_no_statement_of_the_catalog_is_lost() -> None:
+    source = Path(catalog.__file__).with_suffix(".sql").read_text("utf-8")
+    queries = (catalog.RELATIONS, *catalog.DATABASE_QUERIES, *catalog.SERVER_QUERIES, *catalog.OWN_QUERIES)
+    assert len(queries) == source.count(";\n") == 27
+    assert all(re.search("^SELECT ", query, re.MULTILINE) and "{" not in query for query in queries)
+    assert [len(catalog.SERVER_QUERIES), len(catalog.OWN_QUERIES)] == [5, 3]
 
 
 class Server:
