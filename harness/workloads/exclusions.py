@@ -21,18 +21,6 @@ def _mysql() -> Pairs:
     return (*ledger, *accounts, *catalogs, *indexes.EXCLUDED)
 
 
-def _consul() -> Pairs:
-    by_kind = {
-        "": digest.EXCLUDED_AT_ALL,
-        "every row: ": digest.EXCLUDED,
-        "our servers: ": digest.EXCLUDED_OF_SERVERS,
-        "their checks: ": digest.EXCLUDED_OF_THEIR_CHECKS,
-        "peerings: ": digest.EXCLUDED_OF_PEERINGS,
-        "own settings: ": digest.EXCLUDED_SETTINGS,
-    }
-    return tuple((kind + name, why) for kind, listed in by_kind.items() for name, why in listed)
-
-
 EXCLUSIONS: Mapping[str, Pairs] = {
     "mysql": _mysql(),
     "postgres": (
@@ -40,7 +28,9 @@ EXCLUSIONS: Mapping[str, Pairs] = {
         *((f"columns: option {name}", why) for name, why in postgres_catalog.EXCLUDED_OPTIONS),
         *postgres_indexes.EXCLUDED,
     ),
-    "consul": _consul(),
+    "consul": tuple(
+        (f"{kind}: {name}" if kind else name, why) for kind, pairs in digest.EXCLUDED.items() for name, why in pairs
+    ),
     "objects": object_digest.EXCLUDED,
 }
 """By store, and for the namespace's objects: what is excluded, and why."""

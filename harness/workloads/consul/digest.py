@@ -43,47 +43,44 @@ KINDS = (
 )
 """Every kind of config entry of Consul 1.22, which has no call that lists the kinds."""
 
-EXCLUDED = (
-    ("CreateIndex", "the position in the Raft log, not content"),
-    ("ModifyIndex", "the same"),
-    ("Hash", "computed by Consul from fields that are compared"),
-)
-"""Fields that are excluded from every row, and why."""
-
-EXCLUDED_OF_SERVERS = (
-    ("Address", "a pod's address changes with every restart; `health` compares it with the server's own"),
-    ("TaggedAddresses", "the same"),
-)
-EXCLUDED_OF_THEIR_CHECKS = (
-    ("Status", "the present result of a check; `health` compares it"),
-    ("Output", "the same"),
-)
-"""Fields that are also excluded for nodes that are servers of this cluster. For other nodes they are data."""
-
-EXCLUDED_OF_PEERINGS = (
-    ("State", "whether the other cluster is reachable, which a drill's network isolation forbids"),
-    ("StreamStatus", "the same"),
-)
-
-EXCLUDED_SETTINGS = (
-    ("AdvertiseAddrLAN", "contains the pod's address, which changes with every restart"),
-    ("AdvertiseAddrWAN", "the same"),
-    ("RPCAdvertiseAddr", "the same"),
-    ("SerfAdvertiseAddrLAN", "the same"),
-    ("SerfAdvertiseAddrWAN", "the same"),
-    ("TaggedAddresses", "the same"),
-)
-"""Settings that may change with a restart, and why. Consul hides the secrets among the others."""
-
-EXCLUDED_AT_ALL = (
-    (LEDGER, "the drill's own writes; the ledger's checks compare them"),
-    (ACCOUNTS, "changed by these writes; the check of the balances compares it"),
-    ("sessions and locks", "they end with the node that opened them"),
-    ("coordinates, events, federation states", "measured or updated by the servers all the time"),
-    ("the CA's private keys", "no call returns them; a root is identified by its certificate"),
-    ("virtual addresses of services", "no call lists them"),
-)
-"""What is in no part, and why. `health` checks Raft's peers and their state."""
+EXCLUDED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "": (
+        (LEDGER, "the drill's own writes; the ledger's checks compare them"),
+        (ACCOUNTS, "changed by these writes; the check of the balances compares it"),
+        ("sessions and locks", "they end with the node that opened them"),
+        ("coordinates, events, federation states", "measured or updated by the servers all the time"),
+        ("the CA's private keys", "no call returns them; a root is identified by its certificate"),
+        ("virtual addresses of services", "no call lists them"),
+    ),
+    "every row": (
+        ("CreateIndex", "the position in the Raft log, not content"),
+        ("ModifyIndex", "the same"),
+        ("Hash", "computed by Consul from fields that are compared"),
+    ),
+    "our servers": (
+        ("Address", "a pod's address changes with every restart; `health` compares it with the server's own"),
+        ("TaggedAddresses", "the same"),
+    ),
+    "their checks": (
+        ("Status", "the present result of a check; `health` compares it"),
+        ("Output", "the same"),
+    ),
+    "peerings": (
+        ("State", "whether the other cluster is reachable, which a drill's network isolation forbids"),
+        ("StreamStatus", "the same"),
+    ),
+    "own settings": (
+        ("AdvertiseAddrLAN", "contains the pod's address, which changes with every restart"),
+        ("AdvertiseAddrWAN", "the same"),
+        ("RPCAdvertiseAddr", "the same"),
+        ("SerfAdvertiseAddrLAN", "the same"),
+        ("SerfAdvertiseAddrWAN", "the same"),
+        ("TaggedAddresses", "the same"),
+    ),
+}
+"""What is not compared, and why: what is in no part (""), and the fields of some rows. `health` checks Raft's peers and
+their state. The fields of our servers and their checks are data for other nodes. Consul hides the secrets among the
+settings."""
 
 GOSSIP_S = 30.0
 """Time limit for an answer, which takes a fraction of a second, but can get lost."""
@@ -149,7 +146,7 @@ def _definitions(server: Server, *, acls: bool) -> dict[str, Iterable[object]]:
             "prepared queries": client.query.list(),
             "connect ca": [*roots.pop("Roots"), roots],
             "connect ca settings": [client.connect.ca.configuration()],
-            "peerings": [_without(peering, EXCLUDED_OF_PEERINGS) for peering in server.peerings()],
+            "peerings": [_without(peering, "peerings") for peering in server.peerings()],
             "autopilot": [client.operator.autopilot_configuration()],
             "gossip keys": _gossip_keys(server),
         }
@@ -182,17 +179,16 @@ def _catalog(server: Server, servers: Sequence[str]) -> dict[str, Iterable[objec
             (_, entry), (_, checks) = catalog.node(name), health.node(name)
             node = entry["Node"]
             if name in servers:
-                node = _without(node, EXCLUDED_OF_SERVERS)
-                checks = [_without(check, EXCLUDED_OF_THEIR_CHECKS) for check in checks]
+                node = _without(node, "our servers")
+                checks = [_without(check, "their checks") for check in checks]
             parts[f"catalog node {name}"] = [node, *entry["Services"].values(), *checks]
     return parts
 
 
 def _settings(server: Server, own: Self, *, acls: bool) -> Iterable[object]:
-    excluded = {name for name, _ in EXCLUDED_SETTINGS}
     if acls:
         yield "without a token", server.without_token()
-    yield from ((name, value) for name, value in own.settings.items() if name not in excluded)
+    yield from _without(own.settings, "own settings").items()
 
 
 def group_of(key: str) -> str:
@@ -203,13 +199,13 @@ def group_of(key: str) -> str:
 def canonical(row: object) -> bytes:
     """A row without excluded fields, as canonical JSON."""
     if isinstance(row, Mapping):
-        row = _without(row, EXCLUDED)
+        row = _without(row, "every row")
     return _encode(row).encode()
 
 
-def _without(row: Mapping[str, object], excluded: Sequence[tuple[str, str]]) -> Mapping[str, object]:
-    names = {name for name, _ in excluded}
-    return {name: value for name, value in row.items() if name not in names}
+def _without(row: Mapping[str, object], kind: str) -> Mapping[str, object]:
+    excluded = dict(EXCLUDED[kind])
+    return {name: value for name, value in row.items() if name not in excluded}
 
 
 class Sum:

@@ -45,7 +45,6 @@ class Self:
     node: str
     node_id: str
     address: str
-    datacenter: str
     role: str
     commit_index: int
     applied_index: int
@@ -95,7 +94,6 @@ class Server:
             node=config["NodeName"],
             node_id=config["NodeID"],
             address=said["Member"]["Addr"],
-            datacenter=config["Datacenter"],
             role=raft["state"].lower(),
             commit_index=int(raft["commit_index"]),
             applied_index=int(raft["applied_index"]),

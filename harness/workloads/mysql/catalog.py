@@ -127,52 +127,36 @@ PRIMARY = (Catalog(f"{OWN}event", "information_schema.events", ("EVENT_SCHEMA", 
 
 _ESTIMATED = "an estimate, which differs on each member"
 _WHEN_MADE = "when this member created it, not what it is"
-EXCLUDED = (
-    ("options", "AUTO_INCREMENT", "compared as `sequence`"),
-    *(
-        (kind, column, _ESTIMATED)
-        for kind in ("options", "partitions")
-        for column in ("TABLE_ROWS", "AVG_ROW_LENGTH", "DATA_LENGTH", "MAX_DATA_LENGTH", "INDEX_LENGTH", "DATA_FREE")
-    ),
-    (
-        "columns mysql",
-        "GENERATION_EXPRESSION",
-        "of the server's own cost tables: loading a dump writes the same literals in another character set",
-    ),
-    ("indexes", "CARDINALITY", _ESTIMATED),
-    (
-        "indexes",
-        "NULLABLE",
-        "compared as `columns`; of an expression it depends on the sql_mode of the session that created it",
-    ),
-    ("event", "STATUS", "REPLICA_SIDE_DISABLED for all on a replica; compared on the primary"),
-    ("grants", "Timestamp", _WHEN_MADE),
-    ("grants", "Grantor", "who granted it; on a replica its own applier"),
-    *(
-        (kind, column, _WHEN_MADE)
-        for kind in ("options", "partitions")
-        for column in ("CREATE_TIME", "UPDATE_TIME", "CHECK_TIME")
-    ),
-    *((kind, "CREATED", _WHEN_MADE) for kind in ("trigger", "routine", "event", "library")),
-    *((kind, "LAST_ALTERED", _WHEN_MADE) for kind in ("routine", "event", "library")),
-    ("event", "LAST_EXECUTED", "when it last ran, not what it is"),
-    ("event", "ORIGINATOR", "the server_id of the member that made it"),
-    ("extensions", "component_id", "numbered separately on each server"),
-    ("extensions", "component_group_id", "numbered separately on each server"),
-    *(("tablespace", column, _WHEN_MADE) for column in ("SPACE", "SERVER_VERSION", "SPACE_VERSION")),
-    *(("tablespace", column, _ESTIMATED) for column in ("FS_BLOCK_SIZE", "FILE_SIZE", "ALLOCATED_SIZE")),
-    ("own setting", "server_uuid", "identifies a data directory; `health` compares it"),
-    *(
-        ("own setting", name, "which transactions this member has; the ledger's checks and `health` compare them")
-        for name in ("gtid_executed", "gtid_owned", "gtid_purged")
-    ),
-    *(("own persisted setting", name, _WHEN_MADE) for name in ("SET_TIME", "SET_USER", "SET_HOST")),
-    *(
-        (kind, LEDGER, "the drill itself keeps writing to it; the ledger's checks compare it")
-        for kind in ("table", "sequence")
-    ),
-    *(("table", table, "changed by every write of the ledger, and checked with it") for table in ACCOUNTS),
+_STORED = ("options", "partitions")
+_SIZES = ("TABLE_ROWS", "AVG_ROW_LENGTH", "DATA_LENGTH", "MAX_DATA_LENGTH", "INDEX_LENGTH", "DATA_FREE")
+_NUMBERED = "numbered separately on each server"
+_TRANSACTIONS = "which transactions this member has; the ledger's checks and `health` compare them"
+_GENERATED = "of the server's own cost tables: loading a dump writes the same literals in another character set"
+_NULLABLE = "compared as `columns`; of an expression it depends on the sql_mode of the session that created it"
+_REASONS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
+    (("options",), ("AUTO_INCREMENT",), "compared as `sequence`"),
+    (_STORED, _SIZES, _ESTIMATED),
+    (("columns mysql",), ("GENERATION_EXPRESSION",), _GENERATED),
+    (("indexes",), ("CARDINALITY",), _ESTIMATED),
+    (("indexes",), ("NULLABLE",), _NULLABLE),
+    (("event",), ("STATUS",), "REPLICA_SIDE_DISABLED for all on a replica; compared on the primary"),
+    (("grants",), ("Timestamp",), _WHEN_MADE),
+    (("grants",), ("Grantor",), "who granted it; on a replica its own applier"),
+    (_STORED, ("CREATE_TIME", "UPDATE_TIME", "CHECK_TIME"), _WHEN_MADE),
+    (("trigger", "routine", "event", "library"), ("CREATED",), _WHEN_MADE),
+    (("routine", "event", "library"), ("LAST_ALTERED",), _WHEN_MADE),
+    (("event",), ("LAST_EXECUTED",), "when it last ran, not what it is"),
+    (("event",), ("ORIGINATOR",), "the server_id of the member that made it"),
+    (("extensions",), ("component_id", "component_group_id"), _NUMBERED),
+    (("tablespace",), ("SPACE", "SERVER_VERSION", "SPACE_VERSION"), _WHEN_MADE),
+    (("tablespace",), ("FS_BLOCK_SIZE", "FILE_SIZE", "ALLOCATED_SIZE"), _ESTIMATED),
+    (("own setting",), ("server_uuid",), "identifies a data directory; `health` compares it"),
+    (("own setting",), ("gtid_executed", "gtid_owned", "gtid_purged"), _TRANSACTIONS),
+    (("own persisted setting",), ("SET_TIME", "SET_USER", "SET_HOST"), _WHEN_MADE),
+    (("table", "sequence"), (LEDGER,), "the drill itself keeps writing to it; the ledger's checks compare it"),
+    (("table",), ACCOUNTS, "changed by every write of the ledger, and checked with it"),
 )
+EXCLUDED = tuple((kind, name, why) for kinds, names, why in _REASONS for kind in kinds for name in names)
 """(kind, or one part of it; name; reason) of what may differ between members, or after a correct restore. The name is
 that of a catalog's column, of a table for its rows or sequence, or of a setting. Also not compared is what no catalog
 above has: statistics, including histograms, which are estimates."""
