@@ -9,6 +9,6 @@ from harness.workflows.drill.scenario import Scenario
 
 SCENARIO = Scenario(
     fault=Statement("bad-migration", "postgres", "TRUNCATE public.user_attribute", "table public.user_attribute"),
-    plan=Plan(delete_namespace_first=True, older=True),
+    plan=Plan(delete_namespace_first=True, restore_earlier_backup=True),
     objectives=Objectives(rto_s=600, rpo_s=600),
 )

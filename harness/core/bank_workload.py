@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 
 TABLES = ("checking", "savings")
-ACCOUNTS = 8
-"""Of each table, numbered from 0."""
-
-OPENING = 1000
-"""What every account holds before the first write."""
+ACCOUNTS = 8  # of each table, numbered from 0
+OPENING = 1000  # what every account holds before the first write
 
 
 @dataclass(frozen=True)

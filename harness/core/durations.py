@@ -8,12 +8,8 @@ from datetime import timedelta
 from harness.core.errors import Misconfigured
 from harness.core.text import plural
 
-OVERDUE_AFTER = 1.5
-"""So many intervals after its last run a scheduled job is overdue."""
-
-CLOCK_SKEW = timedelta(hours=1)
-"""A time that is further in the future than this comes from a wrong clock."""
-
+OVERDUE_AFTER = 1.5  # so many intervals after its last run a scheduled job is overdue
+CLOCK_SKEW = timedelta(hours=1)  # a time that is further in the future than this comes from a wrong clock
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=3650)
 
@@ -39,11 +35,8 @@ def humanize(span: timedelta) -> str:
 
 def overdue(ago: timedelta, every: timedelta | None) -> str:
     """A sentence if something that runs `every` so often last ran too long `ago`; else ""."""
-    return (
-        f"last ran {humanize(ago)} ago, expected every {humanize(every)}"
-        if every and ago > OVERDUE_AFTER * every
-        else ""
-    )
+    late = every is not None and ago > OVERDUE_AFTER * every
+    return f"last ran {humanize(ago)} ago, expected every {humanize(every)}" if every and late else ""
 
 
 def compact(span: timedelta) -> str:

@@ -19,8 +19,8 @@ from harness.core.model import Json, Volume
 from harness.core.process import run, spawn
 from harness.core.wait import NotYet, until
 
-LABEL = "drillproof.run"
-"""Everything created for a drill has this label; nothing without it is ever changed or removed."""
+LABEL = "drillproof.run"  # everything created for a drill has it; nothing without it is ever changed or removed
+Object = Mapping[str, Json]  # a Kubernetes object as the API gives it
 
 
 def find_kubectl(needed_for: str = "") -> Path:
@@ -38,14 +38,10 @@ def cached_program(name: str) -> Path | None:
     return built.resolve() if built else None
 
 
-Object = Mapping[str, Json]
-"""A Kubernetes object as the API gives it."""
-
 # It ends before it would collect garbage; a long stream stays within the limit.
 _ENV = {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
 
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
-
 _TELLTALE = re.compile(r"error|fatal|panic|fail|corrupt|denied", re.IGNORECASE)
 _LAST_WORDS = 3
 

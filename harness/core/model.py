@@ -12,13 +12,10 @@ from enum import Enum
 
 from harness.core.reason import Reason
 
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
-"""What may stand in a journal line."""
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]  # what may stand in a journal line
 
 
 class Verdict(Enum):
-    """What a finding, or a whole drill, comes to."""
-
     PASS = "pass"  # noqa: S105 # not a password
     FAIL = "fail"
     UNKNOWN = "unknown"
@@ -33,14 +30,9 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict.PASS if seen else Verdict.UNKNOWN
 
 
-STEPS = ("up", "deploy", "seed", "backup", "write", "break", "restore", "readback")
-"""The steps of every drill, in order."""
-
-PROOF_STEPS = ("up", "fetch", "restore", "readback")
-"""The steps of proving an existing backup."""
-
-MOVE_STEPS = ("freeze", "backup", "restore", "readback")
-"""The steps of moving an application for good."""
+STEPS = ("up", "deploy", "seed", "backup", "write", "break", "restore", "readback")  # of every drill, in order
+PROOF_STEPS = ("up", "fetch", "restore", "readback")  # of proving an existing backup
+MOVE_STEPS = ("freeze", "backup", "restore", "readback")  # of moving an application for good
 
 
 @dataclass(frozen=True)
@@ -113,8 +105,7 @@ class Volume:
     path: str = ""  # where its files lie on that node; "" where they lie on none
 
 
-LOST = "volume "
-"""Begins, in what a fault has damaged, the name of a claim whose volume is lost: `volume data-mysql-primary-0`."""
+LOST = "volume "  # how a claim whose volume is lost is named in a fault's damage: `volume data-mysql-primary-0`
 
 
 def lost_claims(damage: Iterable[str]) -> tuple[str, ...]:
@@ -162,8 +153,7 @@ class VolumeCopy:
     message: str
 
 
-DONE = "Completed"
-"""What a backup tool says of a backup or a restore when it found nothing wrong."""
+DONE = "Completed"  # what a backup tool says of a backup or a restore when it found nothing wrong
 
 
 def of_phase(what: str, phase: Json) -> Reason:
@@ -256,7 +246,7 @@ class Plan:
     delete_namespace_first: bool = False  # a restore skips existing objects
     recreate_lost_pvcs: bool = False  # delete the claims of lost volumes with their pods, so that both are recreated
     volumes_stay: bool = False  # no volume is lost; what comes back uses them unchanged
-    older: bool = False  # another backup is taken after the fault, and the one from before it is restored
+    restore_earlier_backup: bool = False  # a backup is taken after the fault, and the one from before it is restored
     new_cluster: bool = False  # nothing of the old one remains except the bucket
     move: bool = False  # to a second cluster; the old one keeps running, isolated, and must not be touched
     namespace: str = ""  # of a move: the new name of the namespace; "" for the same
@@ -280,13 +270,14 @@ class Plan:
         return cls(**{fields.get(name, name): value for name, value in recorded.items()})  # type: ignore[arg-type] # its caller reports what is none
 
 
+# The fields of a plan that runs record under another name: runs of every version stay readable.
 _RECORDED = {
     "delete_namespace_first": "make_way",
     "recreate_lost_pvcs": "discard_lost",
+    "restore_earlier_backup": "older",
     "retry_restore": "again",
     "repair_stores": "mend",
 }
-"""The fields of a plan that runs record under another name: runs of every version stay readable."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ def state() -> Path:
     return cache() / "clusters"
 
 
-PROCESSES = "processes"
-"""The folder, in a cluster's state folder, that lists the running commands of its drill: see `process.registered`."""
+PROCESSES = "processes"  # in a cluster's state folder: the running commands of its drill; see `process.registered`
 
 
 def require_disk_space(needed: int, what: str, smaller: str = "") -> None:

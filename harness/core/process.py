@@ -15,9 +15,7 @@ from typing import IO
 from harness.core.errors import TimedOut, ToolFailed
 
 _running: set[int] = set()
-
-TAIL_LINES = 20
-"""How much of a failed command's output goes into its error."""
+TAIL_LINES = 20  # how much of a failed command's output goes into its error
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from harness.core.model import Json
 
 REDACTED = b"[redacted]"
-_SHORTEST = 8
-"""Shorter pieces of base64 would be found where no secret is."""
-
-_SHORTEST_LINE = 16
-"""Shorter lines of a longer secret are words that others use, too."""
-
-_LITERAL = frozenset((string.ascii_letters + string.digits).encode())
-"""Bytes that no encoding but base64 changes."""
-
+_SHORTEST = 8  # shorter pieces of base64 would be found where no secret is
+_SHORTEST_LINE = 16  # shorter lines of a longer secret are words that others use, too
+_LITERAL = frozenset((string.ascii_letters + string.digits).encode())  # bytes that no encoding but base64 changes
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _NAMED = {"\n": "n", "\r": "r", "\t": "t", "\a": "a", "\b": "b", "\f": "f", "\v": "v", "\x1b": "e"}
 
 
@@ -130,6 +125,3 @@ def _base64(secret: bytes) -> Iterator[bytes]:
         if len(core) >= _SHORTEST:
             yield core
             yield core.translate(_URL_SAFE)
-
-
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")

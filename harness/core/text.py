@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 _HARMLESS = "\n\t"
+# Unicode categories that are invisible but act: controls, direction overrides, lone surrogates, line separators.
 _STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Unicode categories that are not seen but act: controls, direction overrides, lone surrogates, line separators."""
 
 
 def visible(text: str) -> str:

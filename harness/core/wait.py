@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from harness.core.errors import Interrupted, TimedOut, ToolFailed
@@ -14,19 +13,7 @@ from harness.core.reason import Reason, by_precedence
 
 T = TypeVar("T")
 _cancel = threading.Event()
-
-
-@dataclass(frozen=True)
-class Wait:
-    """A wait that is under way, and what it last saw."""
-
-    waited_for: str
-    last_seen: str
-    reasons: tuple[Reason, ...] = ()
-    objects: tuple[str, ...] = ()
-
-
-_under_way: dict[int, Wait] = {}  # by thread
+_under_way: dict[int, TimedOut] = {}  # by thread
 
 
 class NotYet(Exception):
@@ -53,20 +40,20 @@ def until(
             try:
                 return probe()
             except (NotYet, ToolFailed) as seen:
-                told = (seen.reasons, seen.objects) if isinstance(seen, NotYet) else ((), ())
-                reasons = by_precedence(filter(None, (reason, *told[0])))
-                _under_way[threading.get_ident()] = Wait(waited_for, str(seen), reasons, told[1])
+                reasons, objects = (seen.reasons, seen.objects) if isinstance(seen, NotYet) else ((), ())
+                reasons = by_precedence(filter(None, (reason, *reasons)))
+                _under_way[threading.get_ident()] = late = TimedOut(waited_for, within_s, str(seen), reasons, objects)
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise TimedOut(waited_for, within_s, str(seen), reasons, told[1]) from seen
+                    raise late from seen
                 if _cancel.wait(min(every_s, left)):
                     raise Interrupted(f"stopped while waiting for {waited_for}") from seen
     finally:
         _under_way.pop(threading.get_ident(), None)
 
 
-def pending() -> tuple[Wait, ...]:
-    """The waits that are under way in any thread."""
+def pending() -> tuple[TimedOut, ...]:
+    """The waits that are under way in any thread, as they would fail now."""
     return tuple(_under_way.copy().values())
 
 

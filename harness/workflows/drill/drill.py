@@ -198,7 +198,7 @@ class Drill:
         assert fault is not None  # without one this is no step of the drill
         try:
             self._injector.inject(fault)
-            if self._scenario.plan.older:
+            if self._scenario.plan.restore_earlier_backup:
                 self._take_later_backup()
             self._journal.mark("T3")
         finally:
