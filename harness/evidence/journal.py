@@ -33,8 +33,8 @@ SCHEMA = 4
 
 _CHAIN = ',"chain":"'
 
+# No line, and no file that is read as a whole, has more bytes: a hostile one must not fill the memory.
 MAX_LINE = MAX_DOCUMENT = 64_000_000
-"""No line, and no file that is read as a whole, is longer in bytes: a hostile one must not fill the memory."""
 
 
 class Journal:
@@ -172,11 +172,9 @@ def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
         with plain(path).open("rb") as file:
             for number, line in enumerate(iter(partial(file.readline, MAX_LINE), b""), 1):
                 if not line.endswith(b"\n"):
-                    why = (
-                        "is too long to be a drill's" if len(line) == MAX_LINE else "is cut off in the middle of a line"
-                    )
-                    cut = Reason.EvidenceUnreadable if len(line) == MAX_LINE else Reason.JournalTruncated
-                    raise Unreadable(path, number, why, cut)
+                    if len(line) == MAX_LINE:
+                        raise Unreadable(path, number, "is too long to be a drill's")
+                    raise Unreadable(path, number, "is cut off in the middle of a line", Reason.JournalTruncated)
                 try:
                     value = orjson.loads(line)
                 except orjson.JSONDecodeError as error:
@@ -192,13 +190,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
 
 def _event(path: Path, number: int, line: Mapping[str, Json]) -> Event:
     match line:
-        case {
-            "seq": int(seq),
-            "at_s": int() | float() as at_s,
-            "at": str(at),
-            "kind": str(kind),
-            "data": dict(data),
-        }:
+        case {"seq": int(seq), "at_s": int() | float() as at_s, "at": str(at), "kind": str(kind), "data": dict(data)}:
             return Event(seq, float(at_s), at, kind, data)
         case _:
             raise Unreadable(path, number, "lacks one of seq, at_s, at, kind, data")

@@ -26,8 +26,7 @@ from harness.evidence.journal import json_lines, plain
 VERBS = ("put", "update", "delete")
 ANSWERS = ACKNOWLEDGED, REFUSED, UNANSWERED = "ok", "refused", "unanswered"
 
-RETRY_S = 2.0
-"""Between two attempts while a store does not answer: to connect costs a process, and the machine has better to do."""
+RETRY_S = 2.0  # between two attempts while a store does not answer: each connection costs a process
 
 
 class Workload:
@@ -164,16 +163,7 @@ class LedgerWriter:
 
     def _attempt(self, operation: Operation, tick: int) -> str:
         self.attempted += 1
-        self._record(
-            {
-                "n": operation.n,
-                "verb": operation.verb,
-                "key": operation.key,
-                "value": operation.value,
-                "tick": tick,
-                "at_s": self._clock.now_s(),
-            }
-        )
+        self._record({**vars(operation), "tick": tick, "at_s": self._clock.now_s()})
         sent = False
         try:
             if self._writer is None:
@@ -200,7 +190,7 @@ class LedgerWriter:
 
     def _record(self, line: dict[str, object]) -> None:
         # Flushed to the operating system before the write goes on: a killed harness loses no line.
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+        text = _line(line)
         self._written.update(text.encode())
         self._file.write(text)
         self._file.flush()
@@ -229,12 +219,8 @@ def read_attempts(path: Path) -> Iterator[Attempt]:
         if "answer" in line:
             answer = str(line["answer"])
             if asked is None or line.get("n") != n or answer not in ANSWERS:
-                raise Unreadable(
-                    path,
-                    number,
-                    f"answers write {line.get('n')}, which was not asked just before",
-                    Reason.EvidenceAltered,
-                )
+                why = f"answers write {line.get('n')}, which was not asked just before"
+                raise Unreadable(path, number, why, Reason.EvidenceAltered)
             yield Attempt(*asked, answer, None if answer == UNANSWERED else now_s)
             asked = None
             continue
@@ -269,9 +255,12 @@ def write_rows(path: Path, rows: Iterator[Row]) -> int:
     with path.open("x", encoding="utf-8") as file:
         for row in rows:
             count += 1
-            line = {"n": row.n, "key": row.key, "value": row.value}
-            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            file.write(_line(vars(row)))
     return count
+
+
+def _line(values: Mapping[str, object]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def read_rows(path: Path) -> Iterator[Row]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from harness.core.redaction import redact_bytes
 
-MAX_BYTES = 100_000_000
-"""All of it is no larger: files that would make it so are named and left out, the largest first."""
+MAX_BYTES = 100_000_000  # of the whole bundle: files beyond that are named and left out, the largest first
 
 
 def collect(bundle: Path, sources: Mapping[str, Callable[[Path], None]], secrets: Iterable[str]) -> None:
@@ -35,24 +34,13 @@ def redact(folder: Path, secrets: Iterable[str]) -> None:
 
     By lines, or as a whole if a secret has several lines.
     """
-    kept = frozenset(secrets)
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            _redact(path, kept)
-
-
-def _redact(path: Path, secrets: frozenset[str]) -> None:
-    beside = path.with_name(f"{path.name}.redacted")
-    changed = False
-    with path.open("rb") as file, beside.open("wb") as clean:
-        for line in [file.read()] if any("\n" in secret for secret in secrets) else file:
-            kept = redact_bytes(line, secrets)
-            changed = changed or kept != line
-            clean.write(kept)
-    if changed:
+    unwanted = frozenset(secrets)
+    for path in [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]:
+        beside = path.with_name(f"{path.name}.redacted")
+        with path.open("rb") as file, beside.open("wb") as clean:
+            for line in [file.read()] if any("\n" in secret for secret in unwanted) else file:
+                clean.write(redact_bytes(line, unwanted))
         beside.replace(path)
-    else:
-        beside.unlink()
 
 
 def _bound(bundle: Path) -> None:

@@ -17,6 +17,9 @@ from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.model import Row
 from harness.evidence.write_history import FOREIGN, NOTHING, History, Shown
 
+ALWAYS_BAD = ("lost_before", "resurrected", "duplicated", "altered", "unexpected", "lost_again")
+"""The classes that always mean FAIL if they are not empty."""
+
 
 @dataclass(frozen=True)
 class Classes:
@@ -42,8 +45,7 @@ class Classes:
     @property
     def wrong(self) -> tuple[str, ...]:
         """The names of the classes that always mean FAIL and are not empty."""
-        always_bad = ("lost_before", "resurrected", "duplicated", "altered", "unexpected", "lost_again")
-        return tuple(name for name in always_bad if getattr(self, name))
+        return tuple(name for name in ALWAYS_BAD if getattr(self, name))
 
     @property
     def rpo_writes(self) -> int:
@@ -76,12 +78,7 @@ def classify(shown: Shown, *, backup_s: float | None) -> Classes:
         recovery_point_tick=history.tick[point - 1] if point else None,
         kept=max(0, kept),
         lost_after=history.acknowledged.count(1, point, history.before),
-        lost_before=found.counts["lost_before"],
-        resurrected=found.counts["resurrected"],
-        duplicated=found.counts["duplicated"],
-        altered=found.counts["altered"],
-        unexpected=found.counts["unexpected"],
-        lost_again=found.counts["lost_again"],
+        **{name: found.counts[name] for name in ALWAYS_BAD},
         indeterminate=len(_unanswered(history)),
         rpo_s=_rpo_s(history, point),
         examples=found.examples,
