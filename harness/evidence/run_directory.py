@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from harness.core.errors import Misconfigured, Unreadable
+from harness.core.json import at, items, mapping
 from harness.core.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, ExpectedFinding, Json, Plan
 from harness.core.reason import Reason, from_name
 from harness.evidence import before_reasons, journal, ledger
@@ -31,12 +32,8 @@ from harness.evidence.write_history import History, Shown
 V = TypeVar("V")
 
 _START = "%Y%m%dT%H%M%SZ"
-
-PROOF = "proof"
-"""What run.json calls a run that proves a backup; a drill has no kind."""
-
-MOVE = "move"
-"""What it calls one that moves an application for good."""
+PROOF = "proof"  # what run.json calls a run that proves a backup; a drill has no kind
+MOVE = "move"  # what it calls one that moves an application for good
 
 
 def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
@@ -52,9 +49,8 @@ def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
         else:
             raise Misconfigured(f"{runs} already holds a hundred runs of this second; wait a moment and try again")
     except OSError as error:
-        raise Misconfigured(
-            f"cannot write below {runs}: {error.strerror}; choose another folder with --runs"
-        ) from error
+        why = f"cannot write below {runs}: {error.strerror}; choose another folder with --runs"
+        raise Misconfigured(why) from error
     (run / "ledger").mkdir()
     write_json(run / "run.json", {"schema": journal.SCHEMA, "scenario": scenario, **facts})
     link = runs / f".latest-{os.getpid()}"
@@ -131,7 +127,7 @@ class Run:
         facts = read_json(self.path / "run.json")
         if facts.get("schema") != journal.SCHEMA:
             why = f"has schema {facts.get('schema')}; this drillproof reads {journal.SCHEMA}: judge it with a newer one"
-            raise Unreadable(self.path / "run.json", 0, why, Reason.SchemaUnsupported)
+            raise self._unclear(why, Reason.SchemaUnsupported)
         return facts
 
     @cached_property
@@ -141,11 +137,8 @@ class Run:
 
     def of(self, kind: str, **data: Json) -> tuple[Event, ...]:
         """The events of a kind whose data hold all of `data`."""
-        return tuple(
-            event
-            for event in self.events
-            if event.kind == kind and all(event.data.get(key) == value for key, value in data.items())
-        )
+        events = (event for event in self.events if event.kind == kind)
+        return tuple(event for event in events if all(event.data.get(key) == data[key] for key in data))
 
     @property
     def kind(self) -> str:
@@ -170,21 +163,20 @@ class Run:
     @cached_property
     def members(self) -> Mapping[str, tuple[str, ...]]:
         """The members of every store that was drilled, by store; from run.json, so none can go missing."""
-        stores = self.facts.get("stores")
-        if not isinstance(stores, dict) or not stores:
-            raise Unreadable(self.path / "run.json", 0, "names no stores")
-        for store, members in stores.items():
-            names = members if isinstance(members, list) else []
+        stores = {store: items(members) for store, members in mapping(self.facts, "stores").items()}
+        if not stores:
+            raise self._unclear("names no stores")
+        for store, names in stores.items():
             if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-                raise Unreadable(self.path / "run.json", 0, f"names no members of {store}")
-        return {store: tuple(members) for store, members in stores.items()}
+                raise self._unclear(f"names no members of {store}")
+        return {store: tuple(map(str, names)) for store, names in stores.items()}
 
     @property
     def services(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         """Every service that people log in to: its name, its store, its pods. None in runs of before there were any."""
         listed = self.facts.get("services", {})
         if not isinstance(listed, dict) or not all(_is_service(each, self.members) for each in listed.values()):
-            raise Unreadable(self.path / "run.json", 0, "does not say which services are on which stores")
+            raise self._unclear("does not say which services are on which stores")
         return tuple((name, each["store"], tuple(each["pods"])) for name, each in listed.items())
 
     @property
@@ -192,30 +184,23 @@ class Run:
         """The stores that keep indexes."""
         listed = self.facts.get("indexed")
         if not isinstance(listed, list) or not set(map(str, listed)) <= set(self.members):
-            raise Unreadable(self.path / "run.json", 0, "does not say which stores have indexes")
+            raise self._unclear("does not say which stores have indexes")
         return tuple(map(str, listed))
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps that the drill was to have."""
-        listed = self.facts.get("steps")
-        steps = tuple(map(str, listed)) if isinstance(listed, list) else ()
+        steps = tuple(map(str, items(self.facts, "steps")))
         if not steps or steps != {PROOF: PROOF_STEPS, MOVE: MOVE_STEPS}.get(self.kind, STEPS[: len(steps)]):
-            raise Unreadable(self.path / "run.json", 0, "names no steps of a drill")
+            raise self._unclear("names no steps of a drill")
         return steps
 
     @property
     def faults(self) -> tuple[tuple[str, str], ...]:
         """Every fault that was to strike, and at which step. Unreadable if there is none."""
-        listed = self.facts.get("faults")
-        faults = listed if isinstance(listed, list) else []
-        pairs = [(each.get("name"), each.get("step")) for each in faults if isinstance(each, dict)]
-        if (
-            not pairs
-            or len(pairs) < len(faults)
-            or not all(isinstance(word, str) and word for p in pairs for word in p)
-        ):
-            raise Unreadable(self.path / "run.json", 0, "names no faults")
+        pairs = [(at(each, "name"), at(each, "step")) for each in items(self.facts, "faults")]
+        if not pairs or not all(isinstance(word, str) and word for pair in pairs for word in pair):
+            raise self._unclear("names no faults")
         return tuple((str(name), str(step)) for name, step in pairs)
 
     @property
@@ -231,18 +216,17 @@ class Run:
             return tuple(map(self._expected, listed))
         listed = self.facts.get("noticed_by")  # a run of before findings had reasons
         if not isinstance(listed, list):
-            raise Unreadable(self.path / "run.json", 0, "does not say which findings were expected")
+            raise self._unclear("does not say which findings were expected")
         try:
             return tuple(map(before_reasons.expected, listed))
         except ValueError as error:
-            unclear = Reason.ExpectedFindingUnclear
-            raise Unreadable(self.path / "run.json", 0, str(error), unclear) from error
+            raise self._unclear(str(error), Reason.ExpectedFindingUnclear) from error
 
     def _expected(self, fields: Json) -> ExpectedFinding:
-        told = dict(fields) if isinstance(fields, Mapping) else {}
+        told = mapping(fields)
         objects, other = told.get("objects"), told.get("otherwise")
         if not told.get("reason") or not isinstance(objects, list):
-            raise Unreadable(self.path / "run.json", 0, "expects a finding without a reason, or a list of objects")
+            raise self._unclear("expects a finding without a reason, or a list of objects")
         known: dict[str, object] = {
             "reason": self._reasons(told.get("reason")),
             "objects": tuple(map(str, objects)),
@@ -254,21 +238,21 @@ class Run:
     def _reasons(self, names: Json) -> tuple[Reason, ...]:
         listed = names if isinstance(names, list) else [names]
         if unknown := [str(name) for name in listed if from_name(name) is None]:
-            why = f"expects {', '.join(unknown)}, which is no reason of this drillproof"
-            raise Unreadable(self.path / "run.json", 0, why)
+            raise self._unclear(f"expects {', '.join(unknown)}, which is no reason of this drillproof")
         return tuple(filter(None, map(from_name, listed)))
 
     def _value(self, kind: Callable[..., V], fields: Json, what: str) -> V:
         try:
             return kind(**cast("dict[str, Json]", fields))
         except (TypeError, ValueError) as error:
-            raise Unreadable(self.path / "run.json", 0, f"holds no {what}: {error}") from error
+            raise self._unclear(f"holds no {what}: {error}") from error
+
+    def _unclear(self, why: str, reason: Reason = Reason.EvidenceUnreadable) -> Unreadable:
+        return Unreadable(self.path / "run.json", 0, why, reason)
 
     def each_member(self) -> Iterator[tuple[str, str]]:
         """Every (store, member)."""
-        for store, members in self.members.items():
-            for member in members:
-                yield store, member
+        return ((store, member) for store, members in self.members.items() for member in members)
 
     def attempts(self, store: str) -> Iterator[ledger.Attempt]:
         """Every write to a store. Unreadable if the file cannot be believed."""
