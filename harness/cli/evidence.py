@@ -106,7 +106,7 @@ def verify(
     """
     from harness.core.text import one_line
     from harness.evidence import run_directory
-    from harness.evidence.signing import attestation, keys, signers
+    from harness.evidence.signing import attestation, keys
     from harness.evidence.signing.files import Bundle, Directory
 
     known = {keys.fingerprint(word): "--key" for word in key} if key else keys.known()
@@ -115,9 +115,9 @@ def verify(
         Bundle(path) if path.is_file() else Directory(run_directory.find(runs, what, ("run.json", attestation.FOLDER)))
     )
     found = attestation.verify(files)
-    lines = map(one_line, signers.lines(found, known))
-    output.result(signers.document(files.path, found, known), lines, as_json=as_json)
-    if doubt := signers.doubt(files.path, found, known):
+    lines = map(one_line, found.lines(known))
+    output.result(found.document(files.path, known), lines, as_json=as_json)
+    if doubt := found.doubt(files.path, known):
         raise HarnessError(doubt)
     return 0
 

@@ -34,7 +34,7 @@ from harness.core.errors import HarnessError, Misconfigured, Unreadable
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Json, Verdict
 from harness.evidence.run_directory import read_json
-from harness.evidence.signing import attestation, keys, signers
+from harness.evidence.signing import attestation, keys
 from harness.evidence.signing.files import Bundle
 from harness.evidence.signing.keys import PrivateKey
 from harness.evidence.signing.signed_archive import pack, unpack
@@ -125,7 +125,7 @@ class Archive:
         with tempfile.TemporaryDirectory() as scratch:
             bundle = Path(scratch, _BUNDLE)
             found = pack(run, bundle)
-            if doubt := signers.doubt(run, found, dict.fromkeys(self._known, "")):
+            if doubt := found.doubt(run, dict.fromkeys(self._known, "")):
                 raise HarnessError(f"not archived: {doubt}")
             paths = {_BUNDLE: bundle, _FINDINGS: run / _FINDINGS}
             files = {name: _sha256(path) for name, path in paths.items()}
@@ -192,7 +192,7 @@ class Archive:
             if _sha256(bundle) != entry.files[_BUNDLE]:
                 raise HarnessError(f"{entry.run}: its bundle differs from what was archived")
             found = attestation.verify(Bundle(bundle))
-            if doubt := signers.doubt(Path(entry.run), found, dict.fromkeys(self._known, "")):
+            if doubt := found.doubt(Path(entry.run), dict.fromkeys(self._known, "")):
                 raise HarnessError(doubt)
             unpack(bundle, Path(scratch, entry.run))
             Path(scratch, entry.run).rename(into / entry.run)

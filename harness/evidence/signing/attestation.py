@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, cast
+from typing import Self
 
 from harness.core.errors import Unreadable
+from harness.core.json import mapping
 from harness.core.model import Json, Verdict
 from harness.core.reason import Reason
 from harness.evidence.signing import keys
@@ -23,23 +24,19 @@ from harness.evidence.signing.statement import Statement, descriptor, now, seal,
 FOLDER = "signed"
 EVIDENCE_TYPE = "urn:drillproof:evidence:v1"
 VERDICT_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
-OUR_VERDICT = "urn:drillproof:verdict:v1"
-"""The extension of a test result that has what it cannot say: UNKNOWN, and the figures."""
+OUR_VERDICT = "urn:drillproof:verdict:v1"  # our extension of a test result: UNKNOWN, and the figures
 
+# In-toto has no third verdict, and what was not proved must pass no gate.
 RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.UNKNOWN: "FAILED"}
-"""In-toto knows no third verdict, and what was not proved must pass no gate."""
 
-CONCLUDED = ("findings.json", "report.html", "junit.xml", "allure-results")
-"""What is made from the evidence: files and folders of a run that `recheck` and `report` write anew."""
-
-JUDGED = ("run.json", "journal.jsonl", "ledger")
-"""What of the evidence the checks read."""
-
-MAX_BYTES = 32_000_000
-"""No file of a signature is larger: it names some hundred files, and is read as a whole."""
+CONCLUDED = ("findings.json", "report.html", "junit.xml", "allure-results")  # `recheck` and `report` write these again
+JUDGED = ("run.json", "journal.jsonl", "ledger")  # the evidence that the checks read
+MAX_BYTES = 32_000_000  # no file of a signature is larger: it names some hundred files, and is read as a whole
 
 _ODD = "is neither a file nor a folder; no drill leaves such a thing"
-_ENVELOPE, _KEY = "{}.dsse.json", "{}.pub"
+_ENVELOPE, _KEY = f"{FOLDER}/{{}}.dsse.json", f"{FOLDER}/{{}}.pub"
+_EVIDENCE = _ENVELOPE.format("evidence")
+_MOST = 5  # problems in one line
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,15 @@ class Signature:
     @property
     def said(self) -> Mapping[str, Json]:
         """What we said of the files, in words of our own: `signedAt`, by the clock of the machine that signed, too."""
-        ours = self.predicate.get(OUR_VERDICT, self.predicate)
-        return cast("Mapping[str, Json]", ours) if isinstance(ours, dict) else {}
+        return mapping(self.predicate.get(OUR_VERDICT, self.predicate))
+
+    def by(self, known: Mapping[str, str]) -> str:
+        """When and by whom it was signed, in words."""
+        whose = f"known: {known[self.key]}" if self.key in known else "not known here"
+        return f"signed {self.said.get('signedAt')} by {self.key} ({whose})"
+
+    def document(self, known: Mapping[str, str]) -> Json:
+        return {"key": self.key, "known": self.key in known, "files": len(self.files), **self.said}
 
 
 class Problem(str):
@@ -73,11 +77,49 @@ class Problem(str):
 
 @dataclass(frozen=True)
 class Verified:
-    """What verifying a run came to. With no `problems` it is what was signed; by whom is another question."""
+    """What verifying a run came to. With no `problems` it is what was signed; by whom is another question.
+
+    `known` are the trusted keys, by fingerprint, and where each is from.
+    """
 
     evidence: Signature | None
     verdict: Signature | None
     problems: tuple[Problem, ...]  # each begins with the name of a file
+
+    def doubt(self, path: Path, known: Mapping[str, str]) -> str:
+        """Why the run at `path` cannot be trusted, in one line; "" if it is unchanged and its keys are known."""
+        if self.problems:
+            more = f"; and {len(self.problems) - _MOST} more" if len(self.problems) > _MOST else ""
+            return f"{path} is not what was signed: {'; '.join(self.problems[:_MOST])}{more}"
+        signers = dict.fromkeys(each.key for each in (self.evidence, self.verdict) if each)
+        if strangers := [key for key in signers if key not in known]:
+            ask = "ask who made it for its key's fingerprint, and say it with --key"
+            return (
+                f"{path} is whole, but signed by {', '.join(strangers)} (not known here), which anybody can do; {ask}"
+            )
+        return ""
+
+    def lines(self, known: Mapping[str, str]) -> Iterator[str]:
+        """Each signature that holds, and what it says; then the problems."""
+        if self.evidence:
+            run = self.evidence.said.get("run")
+            yield f"evidence: {len(self.evidence.files)} files of {run}, {self.evidence.by(known)}"
+        if self.verdict:
+            said = self.verdict.said
+            words = [f"{said.get('verdict')}".upper(), f"{said.get('scenario')}"]
+            words += [f"{name} {said[name]}" for name in ("rto_s", "rpo_s", "rpo_writes") if said.get(name) is not None]
+            yield f"verdict: {', '.join(words)}; {len(self.verdict.files)} files, {self.verdict.by(known)}"
+        yield from self.problems
+
+    def document(self, path: Path, known: Mapping[str, str]) -> dict[str, Json]:
+        """The same as JSON."""
+        return {
+            "path": str(path),
+            "good": not self.doubt(path, known),
+            "problems": list(self.problems),
+            "evidence": self.evidence.document(known) if self.evidence else None,
+            "verdict": self.verdict.document(known) if self.verdict else None,
+        }
 
 
 def sign_evidence(run: Path, signer: PrivateKey) -> None:
@@ -91,10 +133,9 @@ def sign_verdict(run: Path, signer: PrivateKey, verdict: Verdict, figures: Mappi
     """Sign what was concluded from signed evidence, in place of what was concluded before. OSError, Unreadable."""
     files = Directory(run)
     concluded = {name: digest(files, name) for name in files.names() if _is_among(name, CONCLUDED)}
-    about = _in_folder(_ENVELOPE, "evidence")
     predicate: dict[str, Json] = {
         "result": RESULTS[verdict],
-        "configuration": [descriptor(about, digest(files, about))],
+        "configuration": [descriptor(_EVIDENCE, digest(files, _EVIDENCE))],
         OUR_VERDICT: {"verdict": verdict.value, **figures, "signedAt": now()},
     }
     _write(run, "verdict", Statement(VERDICT_TYPE, concluded, predicate), signer)
@@ -102,7 +143,7 @@ def sign_verdict(run: Path, signer: PrivateKey, verdict: Verdict, figures: Mappi
 
 def is_signed(run: Path) -> bool:
     """Whether the evidence in a run directory was signed, by whomever."""
-    return (run / _in_folder(_ENVELOPE, "evidence")).exists()
+    return (run / _EVIDENCE).exists()
 
 
 def verify(files: Files) -> Verified:
@@ -111,13 +152,13 @@ def verify(files: Files) -> Verified:
     if not any(_is_among(name, (FOLDER,)) for name in there):
         why = "is missing; it was never signed, or its signatures were taken out"
         return Verified(None, None, (Problem(f"{FOLDER}/", why, Reason.EvidenceMissing),))
-    problems = [_odd(name) for name in sorted(files.odd())]
+    problems = [Problem(name, _ODD, Reason.EvidenceAdded) for name in sorted(files.odd())]
     evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
     verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
     for signature in filter(None, (evidence, verdict)):
         problems += _differences(files, there, signature.files)
     if evidence and verdict:
-        ours = {_in_folder(form, what) for form in (_ENVELOPE, _KEY) for what in ("evidence", "verdict")}
+        ours = {form.format(what) for form in (_ENVELOPE, _KEY) for what in ("evidence", "verdict")}
         problems += map(_added, sorted(there - ours - {*evidence.files, *verdict.files}))
         problems += _about_other(files, verdict)
     return Verified(evidence, verdict, tuple(problems))
@@ -146,7 +187,8 @@ def verify_judged(run: Path) -> Verified:
     """Hold what the checks read of a run directory against the signature of its evidence, and nothing else."""
     files = Directory(run)
     there = files.names()
-    problems = [_odd(name) for name in sorted(files.odd()) if _is_among(name, (FOLDER, *JUDGED))]
+    odd = [name for name in sorted(files.odd()) if _is_among(name, (FOLDER, *JUDGED))]
+    problems = [Problem(name, _ODD, Reason.EvidenceAdded) for name in odd]
     evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
     if evidence:
         signed = {name: sha256 for name, sha256 in evidence.files.items() if _is_among(name, JUDGED)}
@@ -160,7 +202,7 @@ def _write(run: Path, what: str, statement: Statement, signer: PrivateKey) -> No
         raise Unreadable(run / FOLDER, 0, "is a link; no drill leaves one, and nothing is written through it")
     (run / FOLDER).mkdir(exist_ok=True)
     for form, content in ((_KEY, keys.pem(signer.public_key)), (_ENVELOPE, seal(statement, signer))):
-        path = run / _in_folder(form, what)
+        path = run / form.format(what)
         beside = path.with_name(f".{path.name}")
         beside.unlink(missing_ok=True)
         with beside.open("xb") as file:
@@ -170,7 +212,7 @@ def _write(run: Path, what: str, statement: Statement, signer: PrivateKey) -> No
 
 def _signature(files: Files, there: Iterable[str], what: str, kind: str, problems: list[Problem]) -> Signature | None:
     """The signature, if it holds; else why it does not is among the problems."""
-    public, envelope = (_in_folder(form, what) for form in (_KEY, _ENVELOPE))
+    public, envelope = _KEY.format(what), _ENVELOPE.format(what)
     try:
         name = public
         key = keys.parse_exactly(_read(files, there, name))
@@ -197,10 +239,9 @@ def _read(files: Files, there: Iterable[str], name: str) -> bytes:
 
 
 def _about_other(files: Files, verdict: Signature) -> Iterator[Problem]:
-    about = _in_folder(_ENVELOPE, "evidence")
-    if verdict.predicate.get("configuration") != [descriptor(about, digest(files, about))]:
+    if verdict.predicate.get("configuration") != [descriptor(_EVIDENCE, digest(files, _EVIDENCE))]:
         why = "is about other evidence than what is here"
-        yield Problem(_in_folder(_ENVELOPE, "verdict"), why, Reason.EvidenceAltered)
+        yield Problem(_ENVELOPE.format("verdict"), why, Reason.EvidenceAltered)
 
 
 def _differences(files: Files, there: Iterable[str], signed: Mapping[str, str]) -> Iterator[Problem]:
@@ -211,16 +252,8 @@ def _differences(files: Files, there: Iterable[str], signed: Mapping[str, str]) 
             yield Problem(name, "was changed after it was signed", Reason.EvidenceAltered)
 
 
-def _odd(name: str) -> Problem:
-    return Problem(name, _ODD, Reason.EvidenceAdded)
-
-
 def _added(name: str) -> Problem:
     return Problem(name, "was added", Reason.EvidenceAdded)
-
-
-def _in_folder(form: str, what: str) -> str:
-    return f"{FOLDER}/{form.format(what)}"
 
 
 def _is_among(name: str, names: Iterable[str]) -> bool:

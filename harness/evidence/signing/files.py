@@ -12,38 +12,21 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from typing import IO
 
 from harness.core.errors import Unreadable
 
-PLENTY = 16_000_000
-"""A file that is no larger may be packed as small as it likes."""
-
-RATIO = 200
-"""So many times smaller no larger file of a drill becomes by packing; what does is a trap."""
-
+PLENTY = 16_000_000  # a file of a bundle that is no larger may be compressed by any ratio
+RATIO = 200  # no larger file of a drill compresses to less than one in so many; one that does is a zip bomb
 CHUNK = 1 << 20
-
-
-class Files(Protocol):
-    """The files of a run, by their names relative to it. What cannot be one of ours raises Unreadable."""
-
-    @property
-    def path(self) -> Path: ...
-
-    def names(self) -> frozenset[str]: ...
-
-    def odd(self) -> frozenset[str]:
-        """What is there and neither a file nor a folder: a link, a pipe."""
-
-    def open(self, name: str) -> IO[bytes]: ...
+BROKEN = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+"""What reading a file may raise, besides Unreadable."""
 
 
 class Directory:
-    """A run directory."""
+    """A run directory: its files by their names relative to it. What cannot be one of ours raises Unreadable."""
 
     def __init__(self, path: Path) -> None:
-        """`path` is one."""
         self.path = path
 
     def names(self) -> frozenset[str]:
@@ -71,7 +54,7 @@ class Directory:
 
 
 class Bundle:
-    """A bundle, open for reading."""
+    """A bundle, open for reading, with the same methods as a `Directory`."""
 
     def __init__(self, path: Path) -> None:
         """Unreadable if it is no zip file, or holds what no bundle of ours does."""
@@ -118,8 +101,7 @@ class Bundle:
         self._members[rest] = member
 
 
-BROKEN = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
-"""What reading a file may raise, besides Unreadable."""
+Files = Directory | Bundle
 
 
 def clean(name: str) -> bool:

@@ -23,7 +23,7 @@ from harness.core.kubernetes import Kubectl, RunsKubectl, find_kubectl
 from harness.core.model import MOVE_STEPS, Json, Plan, Verdict
 from harness.core.wait import NotYet
 from harness.evidence import run_directory
-from harness.evidence.signing import attestation, keys, signers
+from harness.evidence.signing import attestation, keys
 from harness.workflows import permissions, run_metadata
 from harness.workflows.database_reader import examiner
 from harness.workflows.migration import plan as plans
@@ -184,7 +184,7 @@ def back(
 
 def _signed(path: Path) -> MigratedRun:
     """Read a migration. Misconfigured if a known key did not sign it: then anyone may have written what it asks for."""
-    if doubt := signers.doubt(path, attestation.verify_judged(path), keys.known()):
+    if doubt := attestation.verify_judged(path).doubt(path, keys.known()):
         raise Misconfigured(
             f"{doubt}; so drillproof changes no cluster for it; "
             f"the annotation {WAS} of each quiesced writer has its old state"
