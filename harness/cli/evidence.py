@@ -131,7 +131,7 @@ def bundle(
 ) -> int:
     """Pack a signed run into one file to share; `verify` reads it."""
     from harness.evidence import run_directory
-    from harness.evidence.signing.signed_archive import pack
+    from harness.evidence.signing.attestation import pack
 
     path = run_directory.find(runs, run)
     into = out or Path(f"{path.name}.zip")

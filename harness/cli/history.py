@@ -12,7 +12,7 @@ from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
     from harness.campaigns.trend import Job
-    from harness.evidence.run_index import Entry
+    from harness.evidence.run_view import Entry
 
 app = typer.Typer()
 
@@ -25,7 +25,7 @@ def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> 
 
     Shows the verdicts as they were judged; `compare` judges each run again.
     """
-    from harness.evidence.run_index import entries
+    from harness.evidence.run_view import entries
 
     found = tuple(entries(runs))
     width = max((len(each.run.name) for each in found), default=0)

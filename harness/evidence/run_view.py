@@ -6,17 +6,20 @@ itself takes PASS away.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from harness.core.errors import Unreadable
-from harness.core.json import items, mapping, text
+from harness.core.json import items, mapping, number, text
 from harness.core.model import Event, Finding, Json, Verdict, worst
 from harness.core.reason import Reason, from_name
 from harness.evidence import journal
 from harness.evidence import marks as objectives
-from harness.evidence.run_directory import Run, read_json
+from harness.evidence.run_directory import Run, began, inside, read_json
 
 WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 
@@ -81,9 +84,47 @@ def read(run: Path) -> RunView:
     return _view(run, _events(Run(run), problems), problems)
 
 
-def outline(run: Path) -> RunView:
-    """Read a run without its events, for a list of many. Its journal is only seen to be there."""
-    return _view(run, (), [] if (run / "journal.jsonl").is_file() else ["journal.jsonl: is missing"])
+@dataclass(frozen=True)
+class Entry:
+    """One run directory in a list of many: what it says of itself; nothing is judged again, unlike `compare`."""
+
+    run: Path
+    began: datetime | None  # None where its name does not say
+    scenario: str
+    strategy: str
+    engine: str
+    verdict: Verdict  # as it was judged; UNKNOWN where it was not
+    problem: str  # what is missing or cannot be read; "" for nothing
+    rto_s: float | None
+    rpo_s: float | None
+    size_bytes: int
+
+
+def entries(runs: Path) -> Iterator[Entry]:
+    """Every run directory in a folder, oldest first. Misconfigured if there is no such folder."""
+    for run in inside(runs, "run.json"):
+        # The journal, which may be long, is only seen to be there.
+        view = _view(run, (), [] if (run / "journal.jsonl").is_file() else ["journal.jsonl: is missing"])
+        yield Entry(
+            run,
+            began(run),
+            view.scenario,
+            text(view.facts, "strategy"),
+            text(view.facts, "engine"),
+            view.verdict,
+            "; ".join(view.problems),
+            number(view.judged, "rto_s"),
+            number(view.judged, "rpo_s"),
+            sum(_sizes(run)),
+        )
+
+
+def _sizes(run: Path) -> Iterator[int]:
+    """Of every file below it, no link followed; a file that is deleted meanwhile does not count."""
+    for folder, _, names in os.walk(run):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                yield os.lstat(Path(folder, name)).st_size
 
 
 def _view(run: Path, events: tuple[Event, ...], problems: list[str]) -> RunView:

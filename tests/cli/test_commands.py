@@ -14,7 +14,7 @@ import typer
 from harness.cli import app as cli
 from harness.cli import options
 from harness.core.model import STEPS, Verdict
-from harness.evidence import run_index
+from harness.evidence import run_view
 from harness.workflows.drill import plan
 
 COMMANDS = typer.main.get_group(cli.app)
@@ -45,7 +45,7 @@ def test_runs_are_shown_as_they_were_judged(folder: Path, capsys: pytest.Capture
 @pytest.mark.parametrize("gone", ["findings.json", "journal.jsonl"])
 def test_a_run_that_lacks_its_evidence_is_listed_unknown(folder: Path, gone: str) -> None:
     (folder / "latest" / gone).unlink()
-    (entry,) = run_index.entries(folder)
+    (entry,) = run_view.entries(folder)
     assert (entry.verdict, entry.problem) == (Verdict.UNKNOWN, f"{gone}: is missing")
 
 
@@ -53,8 +53,8 @@ def test_a_verdict_that_its_findings_do_not_have_is_listed_unknown(folder: Path)
     failed = sample_runs.failed(folder / "20260104T000000Z-namespace_loss")
     judged = json.loads((failed / "findings.json").read_text())
     (failed / "findings.json").write_text(json.dumps(judged | {"verdict": "pass"}))
-    assert [entry.verdict for entry in run_index.entries(folder)] == [Verdict.PASS, Verdict.FAIL]
-    assert "verdict is not the worst" in list(run_index.entries(folder))[1].problem
+    assert [entry.verdict for entry in run_view.entries(folder)] == [Verdict.PASS, Verdict.FAIL]
+    assert "verdict is not the worst" in list(run_view.entries(folder))[1].problem
 
 
 def test_no_runs_and_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

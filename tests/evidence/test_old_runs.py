@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import app as cli
-from harness.evidence.signing.signed_archive import unpack
+from harness.evidence.signing.files import Bundle
 
 OLD = Path(__file__).parent / "old_runs"
 KEY = "3cccbfb38c6fc56601d123a7acd1b705ff3ffffa822afdcbf999dad516a6bcb4"
@@ -28,7 +28,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def run(kind: str, tmp_path: Path) -> Path:
-    unpack(OLD / f"{kind}.zip", tmp_path / kind)
+    Bundle(OLD / f"{kind}.zip").unpack(tmp_path / kind)
     return tmp_path / kind
 
 

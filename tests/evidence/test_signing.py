@@ -28,8 +28,8 @@ from harness.core.reason import Reason
 from harness.evidence import journal, run_view
 from harness.evidence.run_directory import Run
 from harness.evidence.signing import attestation, keys
+from harness.evidence.signing.attestation import pack
 from harness.evidence.signing.files import Bundle, Directory
-from harness.evidence.signing.signed_archive import pack
 from harness.evidence.signing.statement import Statement
 from harness.evidence.signing.statement import seal as sealed
 from harness.workflows import runner
@@ -491,7 +491,7 @@ def test_a_bundle_has_the_whole_run_and_any_tool_opens_it(good: Path, packed: Pa
 
 def test_only_what_was_signed_is_packed_and_nothing_is_overwritten(run: Path, tmp_path: Path) -> None:
     pack(run, tmp_path / "a.zip")
-    with pytest.raises(Misconfigured, match="is there already"):
+    with pytest.raises(Misconfigured, match="exists; remove it"):
         pack(run, tmp_path / "a.zip")
     (run / "x").touch()
     with pytest.raises(HarnessError, match="is not as it was signed: x: was added"):

@@ -37,7 +37,6 @@ from harness.evidence.run_directory import read_json
 from harness.evidence.signing import attestation, keys
 from harness.evidence.signing.files import Bundle
 from harness.evidence.signing.keys import PrivateKey
-from harness.evidence.signing.signed_archive import pack, unpack
 from harness.evidence.signing.statement import Statement, unseal
 from harness.evidence.signing.statement import seal as sealed
 
@@ -124,7 +123,7 @@ class Archive:
         folder = f"runs/{run.name}/"
         with tempfile.TemporaryDirectory() as scratch:
             bundle = Path(scratch, _BUNDLE)
-            found = pack(run, bundle)
+            found = attestation.pack(run, bundle)
             if doubt := found.doubt(run, dict.fromkeys(self._known, "")):
                 raise HarnessError(f"not archived: {doubt}")
             paths = {_BUNDLE: bundle, _FINDINGS: run / _FINDINGS}
@@ -191,10 +190,11 @@ class Archive:
             self._download(f"runs/{entry.run}/{_BUNDLE}", entry.kept[_BUNDLE], bundle)
             if _sha256(bundle) != entry.files[_BUNDLE]:
                 raise HarnessError(f"{entry.run}: its bundle differs from what was archived")
-            found = attestation.verify(Bundle(bundle))
+            files = Bundle(bundle)
+            found = attestation.verify(files)
             if doubt := found.doubt(Path(entry.run), dict.fromkeys(self._known, "")):
                 raise HarnessError(doubt)
-            unpack(bundle, Path(scratch, entry.run))
+            files.unpack(Path(scratch, entry.run))
             Path(scratch, entry.run).rename(into / entry.run)
         return True
 

@@ -1,4 +1,4 @@
-"""Signing a run, and verifying one: everything that was changed, is missing or was added is named.
+"""Signs runs, packs them, and verifies them: everything that was changed, is missing or was added is named.
 
 Two signatures, since two things are said at two times. When a drill ends, its *evidence* is signed, once and for all:
 whatever it left behind. What was *concluded* from it (findings and reports) is signed beside that, and anew whenever
@@ -7,17 +7,20 @@ a run is judged or rendered again, maybe by a newer judge, maybe by somebody els
 
 from __future__ import annotations
 
+import os
+import shutil
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from harness.core.errors import Unreadable
+from harness.core.errors import HarnessError, Misconfigured, Unreadable
 from harness.core.json import mapping
 from harness.core.model import Json, Verdict
 from harness.core.reason import Reason
 from harness.evidence.signing import keys
-from harness.evidence.signing.files import BROKEN, Directory, Files, digest
+from harness.evidence.signing.files import BROKEN, CHUNK, Bundle, Directory, Files, digest
 from harness.evidence.signing.keys import PrivateKey
 from harness.evidence.signing.statement import Statement, descriptor, now, seal, unseal
 
@@ -195,6 +198,34 @@ def verify_judged(run: Path) -> Verified:
         problems += _differences(files, there, signed)
         problems += [_added(name) for name in sorted(there) if _is_among(name, JUDGED) and name not in signed]
     return Verified(evidence, None, tuple(problems))
+
+
+def pack(run: Path, bundle: Path) -> Verified:
+    """Write the run directory into the new file `bundle`, and return what verifying that file came to.
+
+    Misconfigured if `bundle` exists or cannot be written; HarnessError, and no file, if the run was changed.
+    """
+    if bundle.exists():
+        raise Misconfigured(f"{bundle} exists; remove it, or choose another name with --out")
+    files = Directory(run)
+    beside = bundle.with_name(f".{bundle.name}.{os.getpid()}")
+    try:
+        with zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for name in sorted(files.names()):
+                member = zipfile.ZipInfo(f"{run.name}/{name}")  # without the file's time: what counts was signed
+                member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
+                with files.open(name) as file, packed.open(member, "w", force_zip64=True) as into:
+                    shutil.copyfileobj(file, into, CHUNK)
+        found = verify(Bundle(beside))
+        if found.problems:
+            raise HarnessError(f"{run} is not as it was signed: {'; '.join(found.problems[:3])}")
+        beside.rename(bundle)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Misconfigured(f"cannot write {bundle}: {why}; choose another place with --out") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return found
 
 
 def _write(run: Path, what: str, statement: Statement, signer: PrivateKey) -> None:

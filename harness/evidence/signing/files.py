@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import zipfile
 import zlib
@@ -82,6 +83,17 @@ class Bundle:
             return self._zip.open(self._members[name])
         except (*BROKEN, KeyError, RuntimeError) as error:
             raise Unreadable(self.path, 0, f"{name} cannot be read: {error}") from error
+
+    def unpack(self, run: Path) -> None:
+        """Write the files of a bundle that was verified into the new folder `run`. Unreadable names a broken one."""
+        for name in sorted(self._members):
+            into = run / name
+            into.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with self.open(name) as file, into.open("xb") as written:
+                    shutil.copyfileobj(file, written, CHUNK)
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                raise Unreadable(self.path, 0, f"{name} cannot be read: {error}") from error
 
     def _add(self, member: zipfile.ZipInfo) -> None:
         name = member.filename
