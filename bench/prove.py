@@ -28,7 +28,7 @@ from harness.reports import render
 from harness.selftest.runner import in_memory_self_test_of_proofs
 from harness.workflows.progress import Progress
 from harness.workflows.proof import request
-from harness.workflows.proof.assembly import ProofSession
+from harness.workflows.proof.assembly import ProofSession, new_cluster
 
 NAME = "bench"
 WITHIN_S = 2 * 3600.0
@@ -104,7 +104,7 @@ def _prove(source: KindCluster, supplied: LocalEnvironment, progress: Progress) 
         before_mb = _peak_mb()
         begun = time.monotonic()
         try:
-            with ProofSession(in_memory_self_test_of_proofs) as site:
+            with ProofSession(in_memory_self_test_of_proofs, new_cluster) as site:
                 run = site.drill(options, progress)
             findings = read_json(recheck(run))
             for line in _amiss(findings):

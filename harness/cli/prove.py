@@ -94,6 +94,7 @@ def prove(
     if place and dry_run:
         output.manifests(place.planned(asked, assembly.find(asked)))
         return 0
-    with assembly.ProofSession(in_memory_self_test_of_proofs, place) as site, output.watch(quiet=quiet) as watcher:
+    provider = place.sandbox if place else assembly.new_cluster
+    with assembly.ProofSession(in_memory_self_test_of_proofs, provider) as site, output.watch(quiet=quiet) as watcher:
         story = execute(asked, watcher, site)
     return output.story(story, as_json=as_json)

@@ -16,6 +16,7 @@ from nightly import Nightly, good, pod
 from harness import reports
 from harness.backups import velero_backup
 from harness.backups.bucket_reader import BucketLocation, Credentials
+from harness.backups.velero import VeleroEngine
 from harness.checks import judge
 from harness.clusters.environment import EnvironmentCluster
 from harness.core.clock import Clock
@@ -25,7 +26,7 @@ from harness.evidence import run_directory as rundirs
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.workflows.proof import assembly
-from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox
+from harness.workflows.proof.proof import BackupInBucket, Proof, Sandbox
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.run_options import Hook
 from harness.workloads import detection
@@ -169,7 +170,7 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
         backup = BackupInBucket(source, listing, recorded, databases)
         sandbox = Sandbox(
             cluster=cast("EnvironmentCluster", world),
-            engine=world,
+            engine=cast("VeleroEngine", world),
             kubectl=Path(),
             namespace="",
             versions=VERSIONS,
@@ -180,7 +181,7 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
         journal = Journal(run / "journal.jsonl", Clock())
         journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
         journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
-        Proof(Parts(sandbox, backup, hooks, {}, rto_s), run, journal).run()
+        Proof(sandbox, backup, journal, hooks=hooks, env={}, rto_s=rto_s).run()
         journal.append("fence", stopped=3, escaped=0)
         journal.close()
         judge.recheck(run)

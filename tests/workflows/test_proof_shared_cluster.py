@@ -141,7 +141,7 @@ def test_velero_s_kinds_are_the_same_or_nothing_is_made(monkeypatch: pytest.Monk
     release = Release(Path("velero"), "velero:v1.16.2", "", Path)
 
     def lacking(there: ProofPolicy, *kinds: Object) -> tuple[Object, ...]:
-        return preflight._kinds(cast("Kubectl", served(*kinds)), there, release, "restic")
+        return preflight._missing_crds(cast("Kubectl", served(*kinds)), there, release, "restic")
 
     assert lacking(THERE, *ours) == ()
     with pytest.raises(Misconfigured, match=r"v1\.16\.2.*: restores\.velero\.io;"):
@@ -497,12 +497,12 @@ def test_a_pod_that_does_not_say_what_it_reaches_is_no_policy_that_holds() -> No
 
 def test_a_policy_that_holds_no_more_is_told() -> None:
     net = Net(set(ALL))
-    network = preflight.NetworkCheck(EgressProbe(net, "free", ("behind",)), TARGETS)
-    before = network.run()
-    assert "store" in network.run_again(before)
+    tries = EgressProbe(net, "free", ("behind",))
+    before = tries.run(TARGETS)
+    assert "store" in tries.run_again(TARGETS, before)
     net.reached.add(("behind", "store"))
     with pytest.raises(HarnessError, match="reached the proof's object store"):
-        network.run_again(before)
+        tries.run_again(TARGETS, before)
 
 
 def test_the_policy_lets_out_to_the_proofs_own_and_to_names_alone() -> None:
@@ -620,7 +620,7 @@ def test_whatever_breaks_before_the_proof_begins_nothing_is_left(monkeypatch: py
         def policy(self) -> ProofPolicy:
             return THERE
 
-    found = preflight.Found(cast("ProofCluster", Cluster()), cast("OwnVelero", None), "v1", "me")
+    found = preflight.Found(cast("ProofCluster", Cluster()), cast("OwnVelero", None), (), "v1", "me")
     monkeypatch.setattr(preflight.SharedProofs, "_look", lambda *_: found)
     bucket = good()
     recorded = velero_backup.read_backup(bucket, bucket.listing(), NAME)
@@ -636,7 +636,7 @@ def test_velero_is_asked_for_what_may_be_there_under_other_names(tmp_path: Path)
     recorded = velero_backup.read_backup(bucket, bucket.listing(), NAME)
     cluster = ProofCluster(THERE, Api({}), tmp_path / "home")
     release = Release(Path("velero"), "velero:v1.16.2", "", Path)
-    made = OwnVelero(cluster, release, recorded, restore_filter.Contents((), ()), "", ()).velero.wanted_restore(
+    made = OwnVelero(cluster, release, recorded, restore_filter.Contents((), ())).wanted_restore(
         "proof-x", NAME, recorded.namespaces
     )
     assert text(made, "metadata", "namespace") == "drillproof-prove"

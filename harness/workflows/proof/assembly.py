@@ -20,7 +20,7 @@ from harness.core.model import PROOF_STEPS, Json, Plan
 from harness.evidence import run_directory
 from harness.workflows import run_metadata
 from harness.workflows.progress import Progress
-from harness.workflows.proof.proof import BackupInBucket, Parts, Proof, Sandbox, SandboxProvider
+from harness.workflows.proof.proof import BackupInBucket, Proof, Sandbox, SandboxProvider
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads import detection
@@ -37,10 +37,10 @@ _CLASS = "drill"
 class ProofSession(Session[ProofOptions]):
     """Proves a backup."""
 
-    def __init__(self, self_test: SelfTest, provider: SandboxProvider | None = None) -> None:
-        """Creates nothing yet. Without a `provider` the sandbox is a new isolated cluster."""
+    def __init__(self, self_test: SelfTest, provider: SandboxProvider) -> None:
+        """Creates nothing yet. The backup is restored in a sandbox of the `provider`."""
         super().__init__(self_test)
-        self._provider = provider or OwnClusters()
+        self._provider = provider
 
     def drill(self, options: ProofOptions, progress: Progress) -> Path:
         """Prove one backup and return its run directory; the journal in it says how the proof went.
@@ -55,21 +55,15 @@ class ProofSession(Session[ProofOptions]):
             *(credentials.secret_key, credentials.token, options.repository_password)
         }
         self._keep = options.keep
-        sandbox = self._provider.sandbox(options, backup, progress.say)
+        sandbox = self._provider(options, backup, progress.say)
         cluster = self._cluster = sandbox.cluster
         self._hidden |= sandbox.secrets
         with self.record(options.runs, NAME, _facts(options, sandbox, backup), progress) as journal:
-            run = journal.path.parent
-            path = with_program(sandbox.kubectl)
-            parts = Parts(
-                sandbox=sandbox,
-                backup=backup,
-                hooks=options.hooks,
-                env=hook_environment(cluster.kubeconfig, run, sandbox.namespace, NAME, PATH=path),
-                rto_s=options.objectives.rto_s,
-            )
+            run, path = journal.path.parent, with_program(sandbox.kubectl)
+            env = hook_environment(cluster.kubeconfig, run, sandbox.namespace, NAME, PATH=path)
+            rto_s = options.objectives.rto_s
             with self.collect(journal, {"cluster": cluster.collect, "tool": sandbox.engine.collect}):
-                Proof(parts, run, journal).run()
+                Proof(sandbox, backup, journal, hooks=options.hooks, env=env, rto_s=rto_s).run()
         return run
 
 
@@ -83,28 +77,25 @@ def find(options: ProofOptions) -> BackupInBucket:
     return BackupInBucket(source, listing, recorded, databases)
 
 
-class OwnClusters:
-    """A new isolated cluster. Implements `harness.workflows.proof.proof.SandboxProvider`."""
-
-    def sandbox(self, options: ProofOptions, backup: BackupInBucket, say: Callable[[str], None]) -> Sandbox:
-        """Creates nothing yet, except images."""
-        recorded = backup.recorded
-        restored = sum(copy.bytes_total for copy in recorded.report.volumes)
-        paths.require_disk_space(
-            backup.bytes_total + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it"
-        )
-        supplied = local.prepare(options.images, options.mirror, say)
-        supplied = local.with_images(supplied, detection.images_of(recorded.pods))
-        cluster = supplied.cluster(options.cluster)
-        _is_new(cluster)
-        return Sandbox(
-            cluster=cluster,
-            engine=_Engine(cluster, supplied.release, recorded.uploader, options.repository_password),
-            kubectl=supplied.kubectl,
-            namespace=next(iter(recorded.namespaces), ""),
-            versions=supplied.facts(),
-            prepare=lambda: _prepare(cluster, recorded),
-        )
+def new_cluster(options: ProofOptions, backup: BackupInBucket, say: Callable[[str], None]) -> Sandbox:
+    """A new isolated cluster, of which only the images are created yet."""
+    recorded = backup.recorded
+    restored = sum(copy.bytes_total for copy in recorded.report.volumes)
+    paths.require_disk_space(
+        backup.bytes_total + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it"
+    )
+    supplied = local.prepare(options.images, options.mirror, say)
+    supplied = local.with_images(supplied, detection.images_of(recorded.pods))
+    cluster = supplied.cluster(options.cluster)
+    _is_new(cluster)
+    return Sandbox(
+        cluster=cluster,
+        engine=_Engine(cluster, supplied.release, recorded.uploader, options.repository_password),
+        kubectl=supplied.kubectl,
+        namespace=next(iter(recorded.namespaces), ""),
+        versions=supplied.facts(),
+        prepare=lambda: _prepare(cluster, recorded),
+    )
 
 
 class _Engine(VeleroEngine):

@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """The result. Only targets that are reachable without the policy count."""
+    """What an egress probe reached. Only targets that are reachable without the policy count."""
 
     reached: tuple[str, ...]  # targets that were reached despite the policy, with the namespaces
     stopped: tuple[str, ...]  # targets that were blocked from every namespace
@@ -47,6 +47,11 @@ class ProbeResult:
     def held(self) -> bool:
         """Whether all targets were blocked."""
         return bool(self.stopped) and not self.reached
+
+    def __str__(self) -> str:
+        if self.held:
+            return f"the NetworkPolicy of each restored namespace blocked the egress probe: {', '.join(self.stopped)}"
+        return f"NetworkPolicies are NOT enforced, which the configuration allows: reached {'; '.join(self.reached)}"
 
     def facts(self) -> dict[str, Json]:
         """As run.json has it."""
@@ -97,6 +102,15 @@ class EgressProbe:
             if not last:
                 raise
         return last[-1]
+
+    def run_again(self, targets: Sequence[Target], before: ProbeResult) -> str:
+        """The result in words. HarnessError if the isolation held before, and no longer does."""
+        if not before.held:
+            return "the cluster enforces no NetworkPolicy, so the egress probe did not run again"
+        now = self.run(targets, within_s=1)
+        if not now.held:
+            raise HarnessError(f"the isolation held at first, and no longer does: reached {'; '.join(now.reached)}")
+        return f"probed again after everything was read: {now}"
 
     def _reaches(self, namespace: str, target: Target) -> bool:
         said = self.kubectl(*self._in(namespace), "sh", "-c", _TRY, "sh", target.host, str(target.port), within_s=30)

@@ -13,7 +13,7 @@ from harness.clusters import rbac
 from harness.clusters.images import versions
 from harness.clusters.permissions_file import PermissionsFile, ProofPolicy, allowed_drill, allowed_proof
 from harness.clusters.shared_cluster import DrillCluster, without_values
-from harness.core.errors import HarnessError, Misconfigured
+from harness.core.errors import Misconfigured
 from harness.core.json import at, items, text
 from harness.core.kubernetes import Kubectl, Object, cached_program, get_object, name_of
 from harness.core.model import Json
@@ -23,7 +23,7 @@ from harness.workflows.proof.proof import BackupInBucket, Sandbox
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.proof.shared_cluster import objects, restore_filter
 from harness.workflows.proof.shared_cluster.cluster import ProofCluster
-from harness.workflows.proof.shared_cluster.network_check import EgressProbe, ProbeResult, Target
+from harness.workflows.proof.shared_cluster.network_check import EgressProbe, ProbeResult
 from harness.workflows.proof.shared_cluster.velero import OwnVelero
 
 _NO_KEYS = ObjectStore("http://nowhere", "", "velero", "-", "-")
@@ -31,13 +31,13 @@ _NO_KEYS = ObjectStore("http://nowhere", "", "velero", "-", "-")
 
 @dataclass(frozen=True)
 class SharedProofs:
-    """Sandboxes on a shared cluster. Implements `harness.workflows.proof.proof.SandboxProvider`."""
+    """Proofs on a shared cluster, as the configuration allows them."""
 
     policy: ProofPolicy
     kubeconfig: Path | None = None  # kubectl's own if None
 
     def sandbox(self, options: ProofOptions, backup: BackupInBucket, say: Callable[[str], None]) -> Sandbox:
-        """Create the namespaces, isolated. Misconfigured, and nothing stays behind, if the proof is impossible."""
+        """Create the namespaces, isolated; a `harness.workflows.proof.proof.SandboxProvider`."""
         restored, policy = backup.recorded.namespaces, self.policy
         found = self._look(options, backup)
         cluster = found.cluster
@@ -45,10 +45,13 @@ class SharedProofs:
             say(f"the context {policy.context}: {found.kubernetes}; no network isolation of drillproof around it")
             cluster.claim(restored, found.user)
             cluster.open(_image("minio"), backup.bytes_total)
-            network = _network(cluster, options)
-            tried = network.run()
+            behind = tuple(name for name in cluster.kubectl.names.values() if name != policy.namespace)
+            probe = EgressProbe(cluster.api, policy.namespace, behind)
+            # The address for pods: a loopback address would only work on this machine.
+            targets = probe.targets(cluster.address(), objects.PORT, options.place.endpoint)
+            tried = probe.run(targets)
             _holds(policy, tried)
-            say(_said(tried))
+            say(str(tried))
             velero = f"{found.engine.release.server_image}, the proof's own in {policy.namespace}"
             return Sandbox(
                 cluster=cluster,
@@ -66,7 +69,7 @@ class SharedProofs:
                         "left_out": list(found.engine.contents.left_out),
                     },
                 },
-                afterwards=lambda: network.run_again(tried),
+                afterwards=lambda: probe.run_again(targets, tried),
                 secrets=frozenset((cluster.keys.access_key, cluster.keys.secret_key)),
             )
 
@@ -89,9 +92,9 @@ class SharedProofs:
                 *(objects.isolation(name, label) for name in names),
                 *objects.store(policy, cluster.keys, image, backup.bytes_total, label),
                 *(objects.probe(policy, name, image, label) for name in every),
-                *found.engine.makes,
-                *found.engine.objects(),
-                found.engine.velero.wanted_restore("proof-the-run", recorded.report.name, recorded.namespaces),
+                *found.crds,
+                *found.engine.manifests(),
+                found.engine.wanted_restore("proof-the-run", recorded.report.name, recorded.namespaces),
             )
             return tuple(map(without_values, things))
         finally:
@@ -113,11 +116,12 @@ class SharedProofs:
             kubernetes, user = cluster.identify()
             binds = _has_permissions(cluster.api, policy)
             release = _release(policy)
-            makes = _kinds(cluster.api, policy, release, recorded.uploader)
+            crds = _missing_crds(cluster.api, policy, release, recorded.uploader)
             cluster.require_free()
             _is_removed(cluster.require_storage_class(), policy)
-        engine = OwnVelero(cluster, release, recorded, contents, options.repository_password, makes)
-        return Found(cluster, engine, kubernetes, user if binds else "")
+        password = options.repository_password
+        engine = OwnVelero(cluster, release, recorded, contents, repository_password=password, crds=crds)
+        return Found(cluster, engine, crds, kubernetes, user if binds else "")
 
 
 @dataclass(frozen=True)
@@ -126,29 +130,9 @@ class Found:
 
     cluster: ProofCluster
     engine: OwnVelero
+    crds: tuple[Object, ...]  # of Velero, to create
     kubernetes: str
     user: str  # to bind our role to; "" if we have all permissions anyway
-
-
-@dataclass(frozen=True)
-class NetworkCheck:
-    """The egress probe of the restored namespaces: before the restore, and after everything was read."""
-
-    probe: EgressProbe
-    targets: tuple[Target, ...]
-
-    def run(self) -> ProbeResult:
-        """The result."""
-        return self.probe.run(self.targets)
-
-    def run_again(self, before: ProbeResult) -> str:
-        """The result in words. HarnessError if the isolation held before, and no longer does."""
-        if not before.held:
-            return "the cluster enforces no NetworkPolicy, so the egress probe did not run again"
-        now = self.probe.run(self.targets, within_s=1)
-        if not now.held:
-            raise HarnessError(f"the isolation held at first, and no longer does: reached {'; '.join(now.reached)}")
-        return f"probed again after everything was read: {_said(now)}"
 
 
 def provider(context: str | None, kubeconfig: Path | None, config: Path | None) -> SharedProofs | None:
@@ -170,14 +154,6 @@ def gc(context: str, kubeconfig: Path | None, config: Path | None) -> tuple[str,
     return (*removed, *DrillCluster.enter(allowed_drill(context, config), kubeconfig).remove_leftovers())
 
 
-def _network(cluster: ProofCluster, options: ProofOptions) -> NetworkCheck:
-    names, own = cluster.kubectl.names, cluster.policy.namespace
-    behind = tuple(there for there in names.values() if there != own)
-    tries = EgressProbe(cluster.api, own, behind)
-    # The address for pods: a loopback address would only work on this machine.
-    return NetworkCheck(tries, tries.targets(cluster.address(), objects.PORT, options.place.endpoint))
-
-
 def _holds(policy: ProofPolicy, tried: ProbeResult) -> None:
     if not tried.held and not policy.without_fence:
         raise Misconfigured(
@@ -185,12 +161,6 @@ def _holds(policy: ProofPolicy, tried: ProbeResult) -> None:
             f"namespace would reach {'; '.join(tried.reached)}; prove without --context, or set `without_fence = true` "
             "in the configuration if the restored pods may reach anything"
         )
-
-
-def _said(tried: ProbeResult) -> str:
-    if tried.held:
-        return f"the NetworkPolicy of each restored namespace blocked the egress probe: {', '.join(tried.stopped)}"
-    return f"NetworkPolicies are NOT enforced, which the configuration allows: reached {'; '.join(tried.reached)}"
 
 
 def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
@@ -207,7 +177,7 @@ def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
     return binds
 
 
-def _kinds(kubectl: Kubectl, policy: ProofPolicy, release: Release, uploader: str) -> tuple[Object, ...]:
+def _missing_crds(kubectl: Kubectl, policy: ProofPolicy, release: Release, uploader: str) -> tuple[Object, ...]:
     """Velero's CRDs to create. Misconfigured if they differ, or are missing and may not be created."""
     ours = {name_of(kind): kind for kind in objects.crds(_NO_KEYS, release, uploader)}
     served = {name: get_object(kubectl, "customresourcedefinition", name) for name in ours}
@@ -244,16 +214,12 @@ def _is_removed(storage_class: Object, policy: ProofPolicy) -> None:
 
 def _release(policy: ProofPolicy) -> Release:
     """The Velero to install, and the program that generates its manifests. Misconfigured if that is missing."""
-
-    def none() -> Path:
-        raise Misconfigured("a proof checks no repository")
-
     found = cached_program("velero") or shutil.which("velero")
     pinned = versions.load().go["velero"].pins["github.com/vmware-tanzu/velero"]
     if not found or pinned not in run([found, "version", "--client-only"]).stdout:
         raise Misconfigured(f"there is no `velero` {pinned} in the PATH, which generates the manifests; install it")
     server, plugin = (policy.image(_image(name)) for name in ("velero", "velero-plugin-for-aws"))
-    return Release(Path(found), server, plugin, none)
+    return Release(Path(found), server, plugin, Path)  # a proof checks no repository
 
 
 def _image(name: str) -> str:

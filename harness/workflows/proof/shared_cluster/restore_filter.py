@@ -98,14 +98,12 @@ def _may_be_there(recorded: BackupRecord, volumes: Collection[Object], makers: C
             f"pods of the backup {recorded.report.name} reach beyond their namespace, which a shared cluster does not "
             f"allow: {', '.join(amiss)}; prove it without --context"
         )
-    claimed = {f"{text(each, 'spec', 'claimRef', 'namespace')}/{text(each, 'spec', 'claimRef', 'name')}": each
-               for each in volumes}  # fmt: skip
-    kept = [
-        claim.address
-        for claim in recorded.claims
-        if claim.address in claimed
-        and text(claimed[claim.address], "spec", "persistentVolumeReclaimPolicy") not in {"", "Delete"}
-    ]
+    retained = {
+        f"{text(each, 'spec', 'claimRef', 'namespace')}/{text(each, 'spec', 'claimRef', 'name')}"
+        for each in volumes
+        if text(each, "spec", "persistentVolumeReclaimPolicy") not in {"", "Delete"}
+    }
+    kept = [claim.address for claim in recorded.claims if claim.address in retained]
     if kept:
         raise Misconfigured(
             f"the volumes of {', '.join(kept)} outlive their claims, and Velero would change or create volumes of the "

@@ -2,101 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.backups import velero_install
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import BackupRecord
 from harness.backups.velero_install import READY_S, Release
-from harness.core.json import text
-from harness.core.kubernetes import Object, name_of
-from harness.core.model import Json, ToolReport
+from harness.core import timeouts
+from harness.core.json import mapping
+from harness.core.kubernetes import Object, name_of, namespace_of
+from harness.core.model import Json, ToolReport, VolumeCopy
 from harness.core.wait import until
 from harness.workflows.proof.shared_cluster import objects as wanted
 from harness.workflows.proof.shared_cluster.cluster import ProofCluster
 from harness.workflows.proof.shared_cluster.restore_filter import OF_LEFT_OUT, RESTORED, Contents, service
 
 
-class _Velero(VeleroEngine):
-    """Restores only what a shared cluster allows."""
+class OwnVelero(VeleroEngine):
+    """Restores only what a shared cluster allows, into the namespaces of the proof."""
+
+    def __init__(
+        self,
+        cluster: ProofCluster,
+        release: Release,
+        recorded: BackupRecord,
+        contents: Contents,
+        *,
+        repository_password: str = "",
+        crds: tuple[Object, ...] = (),
+    ) -> None:
+        """`crds` are those of Velero to create. Without a `repository_password` it is Velero's default one."""
+        namespace, uploader = cluster.policy.namespace, recorded.uploader
+        super().__init__(
+            *(cluster.api, lambda: cluster.store, release), uploader=uploader, namespace=namespace, with_namespace=True
+        )
+        self.rename(namespaces=cluster.policy.places(recorded.namespaces), storage_classes={})
+        self.release = release
+        self.contents = contents
+        self._cluster = cluster
+        self._recorded = recorded
+        self._repository_password = repository_password
+        self._crds = crds
 
     def wanted_restore(self, name: str, backup: str, namespaces: Sequence[str] = ()) -> Object:
         """The restore, without the kinds and pods that are skipped."""
         made = super().wanted_restore(name, backup, namespaces)
-        spec = made["spec"]
-        assert isinstance(spec, dict)
         owned: Json = [{"key": label, "operator": "DoesNotExist"} for label in OF_LEFT_OUT]
         only: dict[str, Json] = {"includedResources": list(RESTORED), "labelSelector": {"matchExpressions": owned}}
-        return {**made, "spec": {**spec, **only}}
+        return {**made, "spec": {**mapping(made, "spec"), **only}}
 
-
-@dataclass(frozen=True)
-class OwnVelero:
-    """Implements `harness.workflows.proof.proof.Restorer`."""
-
-    cluster: ProofCluster
-    release: Release
-    recorded: BackupRecord
-    contents: Contents
-    repository_password: str
-    makes: tuple[Object, ...]  # the CRDs to create
-
-    @property
-    def name(self) -> str:
-        return self.velero.name
-
-    @cached_property
-    def velero(self) -> _Velero:
-        """As it is asked for restores."""
-        store, uploader, policy = lambda: self.cluster.store, self.recorded.uploader, self.cluster.policy
-        made = _Velero(
-            self.cluster.api, store, self.release, uploader=uploader, namespace=policy.namespace, with_namespace=True
-        )
-        made.rename(namespaces=policy.places(self.recorded.namespaces), storage_classes={})
-        return made
-
-    def objects(self) -> tuple[Object, ...]:
-        """All objects of Velero, and the restored Services."""
-        policy, run, recorded = self.cluster.policy, self.cluster.run, self.recorded
-        secret = self.repository_password
+    def manifests(self) -> tuple[Object, ...]:
+        """All objects of Velero except the CRDs, and the restored Services."""
+        policy, run, recorded = self._cluster.policy, self._cluster.run, self._recorded
+        secret, services = self._repository_password, self.contents.services
         return (
             *((wanted.repository_password(policy, secret, run),) if secret else ()),
-            *wanted.velero(policy, self.cluster.keys, self.release, recorded.uploader, run),
+            *wanted.velero(policy, self._cluster.keys, self.release, recorded.uploader, run),
             wanted.storage_classes(policy, (claim.storage_class for claim in recorded.claims), run),
-            *(
-                service(each, policy.renamed(text(each, "metadata", "namespace")), run)
-                for each in self.contents.services
-            ),
+            *(service(each, policy.renamed(namespace_of(each)), run) for each in services),
         )
 
     def install(self) -> None:
-        kubectl = self.cluster.api
-        if self.makes:
-            self.cluster.create(*self.makes)
-            for kind in self.makes:
-                name = name_of(kind)
-                kubectl("wait", "--for=condition=Established", "crd", name, "--timeout=30s")
-        self.cluster.create(*self.objects())
-        here = self.cluster.policy.namespace
-        until(lambda: velero_install.ready(kubectl, here), waited_for="Velero to be ready", within_s=READY_S)
+        """Install it; return when it is ready. TimedOut."""
+        cluster = self._cluster
+        if self._crds:
+            cluster.create(*self._crds)
+            for name in map(name_of, self._crds):
+                cluster.api("wait", "--for=condition=Established", "crd", name, "--timeout=30s")
+        cluster.create(*self.manifests())
+        here = cluster.policy.namespace
+        until(lambda: velero_install.ready(cluster.api, here), waited_for="Velero to be ready", within_s=READY_S)
 
-    def resync(self, backup: str) -> None:
-        self.velero.resync(backup)
+    def restore(
+        self, name: str, backup: str, namespaces: Sequence[str] = (), *, within_s: float = timeouts.RESTORE_S
+    ) -> ToolReport:
+        """Restore the backup; the report names the pods as the backup does."""
+        report = super().restore(name, backup, namespaces, within_s=within_s)
+        names = {there: own for own, there in self._cluster.kubectl.names.items()}
 
-    def restore(self, name: str, backup: str, namespaces: tuple[str, ...], *, within_s: float) -> ToolReport:
-        report = self.velero.restore(name, backup, namespaces, within_s=within_s)
-        renamed = {there: own for own, there in self.cluster.kubectl.names.items()}
-        copies = (replace(copy, pod=_renamed(copy.pod, renamed)) for copy in report.volumes)
-        return replace(report, volumes=tuple(sorted(copies, key=lambda copy: (copy.pod, copy.volume))))
+        def as_in_backup(copy: VolumeCopy) -> VolumeCopy:
+            namespace, _, pod = copy.pod.partition("/")
+            return replace(copy, pod=f"{names.get(namespace, namespace)}/{pod}")
 
-    def collect(self, into: Path) -> None:
-        """Write Velero's records, and the logs that it keeps in the bucket; never raises for what is not available."""
-        self.velero.collect(into)
-
-
-def _renamed(pod: str, names: Mapping[str, str]) -> str:
-    namespace, _, name = pod.partition("/")
-    return f"{names.get(namespace, namespace)}/{name}"
+        volumes = sorted(map(as_in_backup, report.volumes), key=lambda copy: (copy.pod, copy.volume))
+        return replace(report, volumes=tuple(volumes))
