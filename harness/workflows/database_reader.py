@@ -41,56 +41,49 @@ class DatabaseReader:
 
     def digest(self, database: Database, when: str, what: str = "digest") -> None:
         """Record rows and hashes of all its parts; as `what` if it cannot be read."""
-        self.attempt(
-            database, what, lambda: self.record_digest(database, when, self.examiner.digest(self._there(database)))
-        )
+        self._attempt(database, what, lambda there: self.record_digest(database, when, self.examiner.digest(there)))
 
     def fingerprint(self, database: Database) -> None:
         """Record what its backup hook wrote, as the digest `before`."""
 
-        def fingerprint() -> None:
-            taken = self.examiner.fingerprint(self._there(database))
+        def fingerprint(there: Database) -> None:
+            taken = self.examiner.fingerprint(there)
             self._note("fingerprint", database, taken=taken.taken)
             self.record_digest(database, "before", taken.parts)
 
-        self.attempt(database, "fingerprint", fingerprint)
+        self._attempt(database, "fingerprint", fingerprint)
 
     def newest(self, database: Database) -> None:
         """Record the time of its newest row, if a column says so."""
 
-        def newest() -> None:
-            if found := self.examiner.newest(self._there(database)):
+        def newest(there: Database) -> None:
+            if found := self.examiner.newest(there):
                 self._note("newest", database, newest=found[0], column=found[1])
 
-        self.attempt(database, "newest", newest)
+        self._attempt(database, "newest", newest)
 
     def check(self, database: Database) -> None:
         """Record its own integrity check. Call this last: a server may stop when it finds a damaged page."""
-        self.attempt(
-            database,
-            "sound",
-            lambda: self._note("sound", database, **asdict(self.examiner.check(self._there(database)))),
-        )
+        check = self.examiner.check
+        self._attempt(database, "sound", lambda there: self._note("sound", database, **asdict(check(there))))
 
     def peers(self, database: Database, where: str) -> None:
         """Record who replicates from it, and from whom it replicates."""
-        self.attempt(
-            database,
-            "peers",
-            lambda: self._note(
-                "peers", database, where=where, addresses=list(self.examiner.peers(self._there(database)))
-            ),
-        )
+
+        def peers(there: Database) -> None:
+            self._note("peers", database, where=where, addresses=list(self.examiner.peers(there)))
+
+        self._attempt(database, "peers", peers)
 
     def record_digest(self, database: Database, when: str, parts: Digest) -> None:
         """Record a digest that was read already."""
         read: dict[str, Json] = {name: asdict(part) for name, part in parts.items()}
         self._note("digest", database, when=when, answered_by=database.pod, parts=read)
 
-    def attempt(self, database: Database, what: str, read: Callable[[], None]) -> None:
-        """Read something; record as `unread` what cannot be read."""
+    def _attempt(self, database: Database, what: str, read: Callable[[Database], None]) -> None:
+        """Read something of a database where it runs; record as `unread` what cannot be read."""
         try:
-            read()
+            read(self._there(database))
         except HarnessError as error:
             self._unread(database, what, error)
 
@@ -113,13 +106,11 @@ class DatabaseReader:
             return False
         except TimedOut as error:
             self.examiner.kubectl("get", "--raw", "/readyz")  # else the cluster does not answer, not the database
-            self._health(database, ok=False, detail=str(error))
-            return False
-        self._health(database, ok=True, detail=f"answers; {database.why}")
-        return True
-
-    def _health(self, database: Database, *, ok: bool, detail: str) -> None:
+            ok, detail = False, str(error)
+        else:
+            ok, detail = True, f"answers; {database.why}"
         self._note("health", database, when="after", ok=ok, detail=detail, role="", identity="")
+        return ok
 
     def _unread(self, database: Database, what: str, error: HarnessError) -> None:
         said = error.tail if isinstance(error, ToolFailed) else str(error)

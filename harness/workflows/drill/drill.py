@@ -29,8 +29,7 @@ from harness.core.ports import (
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import LedgerWriter, Ticker
 from harness.workflows.drill.fault_injection import FaultInjector
-from harness.workflows.drill.logins import Logins
-from harness.workflows.drill.readback import Observer
+from harness.workflows.drill.readback import Logins, Observer
 from harness.workflows.drill.scenario import Scenario
 from harness.workflows.run_options import Hook
 from harness.workflows.steps import BrokeOff, Steps

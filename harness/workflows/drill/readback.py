@@ -1,22 +1,20 @@
-"""Reads the members of the stores, and records what they show. Decides nothing."""
+"""Reads the members of the stores and logs in to the services, and records what they show. Decides nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
 from harness.core import parallel, timeouts, wait
-from harness.core.errors import TimedOut
-from harness.core.model import Health, Json, Row, Volume
-from harness.core.ports import Corrupt, Datastore, Indexed
+from harness.core.errors import TimedOut, ToolFailed
+from harness.core.model import Health, Json, Login, Row, Volume
+from harness.core.ports import Corrupt, Datastore, Indexed, Service, Unanswered
 from harness.core.reason import Reason
 from harness.evidence import ledger
 from harness.evidence.journal import Journal
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,11 @@ class Member:
 
     store: Datastore
     name: str
+
+    @property
+    def named(self) -> dict[str, Json]:
+        """As events name it."""
+        return {"store": self.store.name, "member": self.name}
 
 
 class Observer:
@@ -50,7 +53,7 @@ class Observer:
         except TimedOut:
             healths = tuple(parallel.for_each(self.members, _health))
         for member, health in zip(self.members, healths, strict=True):
-            self._journal.append("health", when=when, store=member.store.name, member=member.name, **asdict(health))
+            self._journal.append("health", when=when, **member.named, **asdict(health))
 
     def volumes(self, when: str, volumes: Sequence[Volume]) -> None:
         """Record the claims and what they are bound to."""
@@ -59,51 +62,42 @@ class Observer:
     def digests(self, when: str) -> None:
         """Record the digest of every member; as `unread` or `corrupt` if it cannot be read."""
 
-        def digest(member: Member) -> None:
+        def digest(member: Member) -> dict[str, Json]:
             read = member.store.digest(member.name)
-            data = {name: asdict(part) for name, part in read.parts.items()}
-            whose = {"store": member.store.name, "member": member.name, "answered_by": read.answered_by}
-            self._journal.append("digest", when=when, **whose, parts=data)
+            parts: dict[str, Json] = {name: asdict(part) for name, part in read.parts.items()}
+            return {"when": when, "answered_by": read.answered_by, "parts": parts}
 
-        self._attempt("digest", digest)
+        self._record("digest", digest)
 
     def indexes(self) -> None:
         """Compare the indexes of every member with their tables, and record the result."""
 
-        def indexes(member: Member) -> None:
-            if isinstance(member.store, Indexed):
-                read = member.store.indexes(member.name)
-                self._journal.append("indexes", store=member.store.name, member=member.name, **asdict(read))
+        def indexes(member: Member) -> dict[str, Json] | None:
+            return asdict(member.store.indexes(member.name)) if isinstance(member.store, Indexed) else None
 
-        self._attempt("indexes", indexes)
+        self._record("indexes", indexes)
 
     def survivors(self) -> None:
         """Save the ledger and its accounts as every member shows them, and record each file's hash."""
 
-        def survivors(member: Member) -> None:
+        def survivors(member: Member) -> dict[str, Json]:
             path = self._run / "ledger" / f"{member.store.name}@{member.name}.jsonl"
             rows = ledger.write_rows(path, member.store.ledger(member.name))
             self.file(path, ledger.fingerprint(path))
-            self._journal.append("survivors", store=member.store.name, member=member.name, rows=rows)
+            return {"rows": rows}
 
-        def balances(member: Member) -> None:
-            accounts = dict(member.store.balances(member.name))
-            self._journal.append("balances", store=member.store.name, member=member.name, accounts=accounts)
-
-        self._attempt("ledger", survivors)
-        self._attempt("balances", balances)
+        self._record("survivors", survivors, what="ledger")
+        self._record("balances", lambda member: {"accounts": dict(member.store.balances(member.name))})
 
     def source(self, stores: Sequence[Datastore]) -> None:
         """Record the health and the newest write of every member of the stores that keep running elsewhere."""
 
-        def look(member: Member) -> None:
+        def source(member: Member) -> dict[str, Json]:
             health = _health(member)
             newest = max((row.n for row in member.store.ledger(member.name)), default=0)
-            whose = {"store": member.store.name, "member": member.name}
-            said: dict[str, Json] = {"ok": health.ok, "detail": health.detail, "reasons": [*health.reasons]}
-            self._journal.append("source", **whose, newest=newest, **said)
+            return {"newest": newest, "ok": health.ok, "detail": health.detail, "reasons": [*health.reasons]}
 
-        self._attempt("source", look, members(stores))
+        self._record("source", source, members(stores))
 
     def file(self, path: Path, sha256: str) -> None:
         """Record the hash of a finished file of the run directory."""
@@ -116,18 +110,17 @@ class Observer:
         moment of the first correct read by a client.
         """
 
-        def correct(member: Member) -> None:
-            row = next(iter(member.store.ledger(member.name)), None)
-            if row is None:
-                raise wait.NotYet("an empty ledger")
-            if not (1 <= row.n <= newest(member.store.name) and row.value.startswith(f"{row.n}-")):
-                raise wait.NotYet(f"a row that the drill did not write: {row}")
+        def read(member: Member) -> None:
+            def correct() -> None:
+                row = next(iter(member.store.ledger(member.name)), None)
+                if row is None:
+                    raise wait.NotYet("an empty ledger")
+                if not (1 <= row.n <= newest(member.store.name) and row.value.startswith(f"{row.n}-")):
+                    raise wait.NotYet(f"a row that the drill did not write: {row}")
 
-        def until_correct(member: Member) -> None:
-            what = f"a correct read from {member.name}"
-            wait.until(lambda: _ask(lambda: correct(member)), waited_for=what, within_s=timeouts.READ_S)
+            _until(correct, f"a correct read from {member.name}", timeouts.READ_S)
 
-        parallel.for_each(self.members, until_correct)
+        parallel.for_each(self.members, read)
 
     def shown_on(self, store: Datastore, row: Row, *, within_s: float) -> list[str]:
         """The members of a store that show `row` within the deadline."""
@@ -138,25 +131,70 @@ class Observer:
                     raise wait.NotYet(f"no write {row.n}")
 
             try:
-                what = f"write {row.n} on {member}"
-                wait.until(lambda: _ask(look), waited_for=what, within_s=within_s)
+                _until(look, f"write {row.n} on {member}", within_s)
             except TimedOut:
                 return False
             return True
 
         return [name for name, seen in zip(store.members, parallel.for_each(store.members, shows), strict=True) if seen]
 
-    def _attempt(self, what: str, read: Callable[[Member], None], of: Sequence[Member] | None = None) -> None:
+    def _record(
+        self,
+        kind: str,
+        read: Callable[[Member], Mapping[str, Json] | None],
+        of: Sequence[Member] | None = None,
+        *,
+        what: str = "",
+    ) -> None:
+        """Record as an event of this kind what `read` returns of each member; as `what` where it cannot be read."""
+
         def attempt(member: Member) -> None:
-            where: dict[str, Json] = {"what": what, "store": member.store.name, "member": member.name}
+            unread: dict[str, Json] = {"what": what or kind, **member.named}
             try:
-                read(member)
+                if (found := read(member)) is not None:
+                    self._journal.append(kind, **member.named, **found)
             except Corrupt as error:
-                self._journal.append("corrupt", **where, message=str(error), objects=[*error.objects])
+                self._journal.append("corrupt", **unread, message=str(error), objects=[*error.objects])
             except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; what is not read is UNKNOWN
-                self._journal.append("unread", **where, message=f"{type(error).__name__}: {error}")
+                self._journal.append("unread", **unread, message=f"{type(error).__name__}: {error}")
 
         parallel.for_each(self.members if of is None else of, attempt)
+
+
+class Logins:
+    """Logs in to every service. Tokens stay in memory: anyone who has one can use it."""
+
+    def __init__(self, journal: Journal) -> None:
+        """There is no token yet."""
+        self._journal = journal
+        self._tokens: dict[str, str] = {}
+
+    def note(self, when: str, services: Sequence[Service], *, within_s: float) -> None:
+        """Record the result, `before` the fault or `after` the restore.
+
+        A service may have just started: it is asked again until it issues a token, or the time is up.
+        """
+
+        def note(service: Service) -> None:
+            earlier = self._tokens.get(service.name, "") if when == "after" else ""
+            login = Login({}, "", "it was not asked", "", "")
+
+            def token() -> str:
+                nonlocal login
+                try:
+                    login, got = service.login(earlier)
+                except (Unanswered, ToolFailed, TimedOut) as error:
+                    login, got = Login({}, "", f"it does not answer: {error}", "", ""), ""
+                if not got:
+                    raise wait.NotYet(login.detail)
+                return got
+
+            with contextlib.suppress(TimedOut):
+                got = wait.until(token, waited_for=f"a login to {service.name}", within_s=within_s, every_s=1)
+                self._tokens[service.name] = earlier or got
+            self._journal.append("login", when=when, service=service.name, **asdict(login))
+
+        parallel.for_each(services, note)
 
 
 def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:
@@ -196,11 +234,15 @@ def _health(member: Member) -> Health:
         return Health(ok=False, detail=detail, role="unknown", identity="", reasons=(Reason.NotAnswering,))
 
 
-def _ask(read: Callable[[], T]) -> T:
-    """Read from a member; any error of its driver may mean that it does not answer yet."""
-    try:
-        return read()
-    except wait.NotYet:
-        raise
-    except Exception as error:
-        raise wait.NotYet(f"{type(error).__name__}: {error}") from error
+def _until(read: Callable[[], None], what: str, within_s: float) -> None:
+    """Wait until `read` raises nothing: any error of a member's driver may mean that it does not answer yet."""
+
+    def ask() -> None:
+        try:
+            read()
+        except wait.NotYet:
+            raise
+        except Exception as error:
+            raise wait.NotYet(f"{type(error).__name__}: {error}") from error
+
+    wait.until(ask, waited_for=what, within_s=within_s)

@@ -260,17 +260,14 @@ def _facts(options: MigrationOptions, looked: Looked) -> dict[str, Json]:
         {**asdict(each), "key": each.key, "place": f"{there}/{each.pod}"} for each in looked.plan.databases
     ]
     return {
-        **run_metadata.common(
-            summary=f"Moves {options.source.name} to {options.target.name}.",
-            steps=MOVE_STEPS,
-            plan=Plan(move=True, namespace=there),
-            objectives=options.objectives,
-            engine="velero",
-            stores={each.key: (each.pod,) for each in looked.plan.databases},
-            hooks=options.hooks,
-            left_out=run_metadata.of_databases(looked.plan.databases),
-        ),
+        **run_metadata.common(options),
+        **run_metadata.of_databases(looked.plan.databases),
         "kind": run_directory.MOVE,
+        "summary": f"Moves {options.source.name} to {options.target.name}.",
+        "steps": list(MOVE_STEPS),
+        "plan": Plan(move=True, namespace=there).recorded,
+        "objectives": asdict(options.objectives),
+        "engine": "velero",
         "source": _end_facts(looked.source),
         "target": _end_facts(looked.target),
         "storage_classes": dict(options.storage_classes),

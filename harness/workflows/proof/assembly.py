@@ -173,17 +173,13 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
         {**asdict(each), "key": each.key, "place": each.place, "copied": each.place in copied} for each in databases
     ]
     return {
-        **run_metadata.common(
-            summary=f"Proves the backup {recorded.report.name} from the bucket {options.place.name}.",
-            steps=PROOF_STEPS,
-            plan=Plan(new_cluster=True),
-            objectives=options.objectives,
-            engine=f"velero-{recorded.uploader}",
-            stores={each.key: (each.pod,) for each in databases},
-            hooks=options.hooks,
-            left_out=run_metadata.of_databases(databases),
-        ),
+        **run_metadata.common(options),
+        **run_metadata.of_databases(databases),
         "kind": run_directory.PROOF,
+        "summary": f"Proves the backup {recorded.report.name} from the bucket {options.place.name}.",
+        "steps": list(PROOF_STEPS),
+        "plan": Plan(new_cluster=True).recorded,
+        "engine": f"velero-{recorded.uploader}",
         "asked": options.asked,
         "objectives": {**asdict(options.objectives), "age_s": options.age_s},
         "backup": {
