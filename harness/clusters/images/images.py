@@ -64,45 +64,6 @@ class PreparedImages:
     cached: bool  # nothing was pulled or built
 
 
-@dataclass(frozen=True)
-class Registry:
-    """Where official images come from. `mirror` is HOST or HOST:PORT, "" for their own registries."""
-
-    docker: Docker
-    mirror: str = ""
-
-    def answers(self, image: Image) -> bool:
-        """Whether the registry of `image` can be reached; takes seconds."""
-        proxies = self.docker("info", "--format", "{{.HTTPProxy}}{{.HTTPSProxy}}")
-        if proxies:
-            return True  # the engine goes by a proxy, so only a pull shows it
-        host, _, port = (self.mirror or image.ref).partition("/")[0].partition(":")
-        try:
-            with socket.create_connection((host, int(port or 443)), ANSWER_WITHIN_S):
-                return True
-        except OSError:
-            return False
-
-    def pull(self, image: Image, tag: str) -> None:
-        """Pull `image` and tag it `tag`. ToolFailed if the registry or the engine refuses."""
-        address = f"{self.mirror}/{image.ref.partition('/')[2]}" if self.mirror else image.ref
-        self.docker("pull", "--quiet", address, within_s=PULL_WITHIN_S)
-        self.docker("tag", address, tag)
-        if self.mirror:
-            self.docker("rmi", address)
-
-    def oci_image(self, image: Image, tag: str, into: Path) -> OciImage:
-        """A pulled image as an archive's entry, flattened to one layer below the folder `into`.
-
-        One layer has no deletions of lower layers' files, which could not be kept inside another image.
-        """
-        config = json.loads(self.docker("image", "inspect", "--format", "{{json .Config}}", tag))
-        path = into / f"{image.name}.tar"
-        with self.docker.container_of(tag) as container:
-            self.docker("export", "--output", path, container, within_s=600)
-        return OciImage((image.ref, *image.also), (Layer(path, digest_of(path)),), config)
-
-
 def compiled(versions: Versions, name: str) -> Path:
     """A program that is in no image, compiled now if it is not cached. Misconfigured where that is impossible."""
     builder = ImageBuilder(versions)
@@ -135,7 +96,6 @@ class ImageProvider:
             raise Misconfigured(f"--images must be one of {', '.join(SOURCES)}, not {self.mode!r}")
         if self.mirror:
             private_engine.trust(self.docker, self.mirror.partition("/")[0])
-        self._registry = Registry(self.docker, self.mirror)
         self._builder = ImageBuilder(self.versions, cache=self.cache)
 
     @cached_property
@@ -173,11 +133,6 @@ class ImageProvider:
         name, *extras = tag.split(_WITH)
         current = {self._extra(image) for image in self.versions.extras.values()}
         return self._key in name and all(extra.rpartition("-")[0] in current for extra in extras)
-
-    @cached_property
-    def _wanted(self) -> tuple[Image, ...]:
-        """Every image that may be pulled: the official node image contains the control plane's."""
-        return tuple(image for image in self.versions.images.values() if not image.control_plane)
 
     @cached_property
     def _key(self) -> str:
@@ -226,32 +181,28 @@ class ImageProvider:
     def _with(self, ready: PreparedImages, image: Image) -> PreparedImages:
         """`ready` with one more image in its node image: cached, pulled or built."""
         tags = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in SOURCES[self.mode]}
-        nodes = {source: tag for source, tag in tags.items() if source != "mixed"}  # it is one image
-        source = next((source for source, node in nodes.items() if self._has(node)), "")
+        source = next((source for source, tag in tags.items() if self._has(tag)), "")
         if not source:
-            source = self._add(ready.node, image, nodes)
+            pulled = {} if self.mode == "build" else self._pull([image])
+            source = "pulled" if pulled else "built"
+            if not pulled:
+                build_missing(self._builder, self.say, [image])
+            self.say(f"images: adding {image.name} to the node image")
+            with self._builder.scratch() as work:
+                write_archive(work / "images.tar", [self._oci_image(image, pulled, work)], architecture())
+                self._bake_node(ready.node, work / "images.tar", tags[source])
         made = self._id(self._tag(image.name, "official")) if source == "pulled" else self._builder.image_key(image)
         images = {**ready.images, image.name: ImageRef(image.ref, source, made)}
-        return replace(ready, node=nodes[source], images=images)
-
-    def _add(self, node: str, image: Image, into: Mapping[str, str]) -> str:
-        """Build a node image with one more image, by the tag that `into` has for the source; return that source."""
-        pulled = self._pull([image]) if "pulled" in into else {}
-        source = "pulled" if pulled else "built"
-        if not pulled:
-            build_missing(self._builder, self.say, [image])
-        self.say(f"images: adding {image.name} to the node image")
-        with self._builder.scratch() as work:
-            write_archive(work / "images.tar", [self._oci_image(image, pulled, work)], architecture())
-            self._bake_node(node, work / "images.tar", into[source])
-        return source
+        return replace(ready, node=tags[source], images=images)
 
     def _prepare(self) -> PreparedImages:
         begun = time.monotonic()
-        pulled = {} if self.mode == "build" else self._pull(self._wanted)
-        missing = [image for image in self._wanted if image.name not in pulled]
-        if any(image.name == "node" for image in missing):
-            missing += [image for image in self.versions.images.values() if image.control_plane]
+        every = self.versions.images.values()
+        wanted = [image for image in every if not image.control_plane]  # the official node image contains those
+        pulled = {} if self.mode == "build" else self._pull(wanted)
+        missing = [image for image in wanted if image.name not in pulled]
+        if "node" not in pulled:
+            missing += [image for image in every if image.control_plane]
         try:
             programs = [*([] if self._installed_kind() else ["kind"]), *([] if "node" in pulled else ["kubectl"])]
             build_missing(self._builder, self.say, missing, programs)
@@ -316,9 +267,20 @@ class ImageProvider:
         elif image.name == "node":
             return OciImage((), ())  # used unchanged, and checked when it runs
         else:
-            oci = self._registry.oci_image(image, pulled[image.name], work)
+            oci = self._flattened(image, pulled[image.name], work)
         check_programs(image, oci)
         return oci
+
+    def _flattened(self, image: Image, tag: str, into: Path) -> OciImage:
+        """A pulled image as an archive's entry, flattened to one layer below the folder `into`.
+
+        One layer has no deletions of lower layers' files, which could not be kept inside another image.
+        """
+        config = json.loads(self.docker("image", "inspect", "--format", "{{json .Config}}", tag))
+        path = into / f"{image.name}.tar"
+        with self.docker.container_of(tag) as container:
+            self.docker("export", "--output", path, container, within_s=600)
+        return OciImage((image.ref, *image.also), (Layer(path, digest_of(path)),), config)
 
     def _load(self, oci: OciImage, tag: str, work: Path) -> None:
         write_archive(work / "load.tar", [replace(oci, names=(tag,))], architecture())
@@ -328,8 +290,8 @@ class ImageProvider:
         """Every image that could be pulled, by name, with our tag of it."""
         tags = {image.name: self._tag(image.name, "official") for image in wanted}
         missing = [image for image in wanted if not self._has(tags[image.name])]
-        where = self._registry.mirror or "the official registries"
-        if missing and not self._registry.answers(missing[0]):
+        where = self.mirror or "the official registries"
+        if missing and not self._registry_answers(missing[0]):
             if self.mode == "pull":
                 raise Misconfigured(
                     f"{where} cannot be reached; name a registry that mirrors them with --mirror HOST, or build the "
@@ -339,8 +301,12 @@ class ImageProvider:
             return {}
 
         def pull(image: Image) -> str:
+            address = f"{self.mirror}/{image.ref.partition('/')[2]}" if self.mirror else image.ref
             try:
-                self._registry.pull(image, tags[image.name])
+                self.docker("pull", "--quiet", address, within_s=PULL_WITHIN_S)
+                self.docker("tag", address, tags[image.name])
+                if self.mirror:
+                    self.docker("rmi", address)
             except HarnessError as error:
                 return str(error)
             self.say(f"images: pulled {image.ref}")
@@ -353,6 +319,17 @@ class ImageProvider:
                 raise Misconfigured(f"cannot pull {ref} from {where}: {why}")
             self.say(f"images: cannot pull {name}, building it: {why}")
         return {name: tag for name, tag in tags.items() if name not in failed}
+
+    def _registry_answers(self, image: Image) -> bool:
+        """Whether the registry of `image` can be reached; takes seconds."""
+        if self.docker("info", "--format", "{{.HTTPProxy}}{{.HTTPSProxy}}"):
+            return True  # the engine uses a proxy, so only a pull shows it
+        host, _, port = (self.mirror or image.ref).partition("/")[0].partition(":")
+        try:
+            with socket.create_connection((host, int(port or 443)), ANSWER_WITHIN_S):
+                return True
+        except OSError:
+            return False
 
     def _link_tools(self, record: Path, pulled: Mapping[str, str]) -> None:
         """Put the host's programs into a record: links to those that were compiled, copies of those in images."""
