@@ -7,7 +7,7 @@ from typing import Protocol
 
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero import VeleroEngine
-from harness.clusters.isolation import PacketCounts
+from harness.clusters.network import PacketCounts
 from harness.core.model import Json
 from harness.core.ports import Cluster, Machines
 from harness.workloads.deployment import Deployment

@@ -15,9 +15,8 @@ from harness.clusters.docker import KIND_LABEL, LABEL, Docker
 from harness.clusters.engine import find_engine
 from harness.clusters.images import versions
 from harness.clusters.images.images import ImageProvider, build_lock
-from harness.clusters.isolation import NetworkIsolation, isolated_clusters
 from harness.clusters.lock import SHARED_LOCK, Lock
-from harness.clusters.network import Network
+from harness.clusters.network import Network, NetworkIsolation, isolated_clusters
 from harness.core import paths, timeouts
 from harness.core.errors import Misconfigured
 from harness.core.process import registered

@@ -15,10 +15,9 @@ from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics
 from harness.clusters.docker import KIND_LABEL, Docker
 from harness.clusters.images.images import PreparedImages
-from harness.clusters.isolation import NetworkIsolation, PacketCounts, blocked_on_node
 from harness.clusters.lock import Lock
 from harness.clusters.minio import Minio
-from harness.clusters.network import Network
+from harness.clusters.network import Network, NetworkIsolation, PacketCounts, blocked_on_node
 from harness.core import parallel, paths, resources
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.core.json import integer

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.docker import Docker
-from harness.clusters.isolation import NetworkIsolation, PacketCounts
-from harness.clusters.network import Network
+from harness.clusters.network import Network, NetworkIsolation, PacketCounts
 from harness.core.errors import TimedOut, ToolFailed
 from harness.core.process import run, spawn
 from harness.core.wait import NotYet, until

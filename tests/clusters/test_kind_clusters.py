@@ -16,10 +16,9 @@ from harness.clusters import minio
 from harness.clusters.docker import Docker
 from harness.clusters.gc import leftovers, remove, remove_cluster
 from harness.clusters.images.images import PreparedImages, Tools
-from harness.clusters.isolation import NetworkIsolation
 from harness.clusters.kind import NODES, KindCluster
 from harness.clusters.lock import SHARED_LOCK, Lock
-from harness.clusters.network import Network
+from harness.clusters.network import Network, NetworkIsolation
 from harness.core import paths, resources
 from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.ports import Cluster

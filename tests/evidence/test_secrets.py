@@ -24,8 +24,8 @@ from harness import reports
 from harness.backups.object_store import ObjectStore
 from harness.clusters import diagnostics as of_cluster
 from harness.clusters.docker import Docker
-from harness.clusters.isolation import PacketCounts
 from harness.clusters.kind import KindCluster
+from harness.clusters.network import PacketCounts
 from harness.core import process
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError, ToolFailed
