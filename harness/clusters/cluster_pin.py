@@ -47,34 +47,31 @@ class ClusterPin:
 
     def require(self, found: ClusterIdentity) -> None:
         """Pin the context at its first use, and report that. Misconfigured if it leads to another cluster."""
-        context, wanted = self.policy.context, self.policy.cluster_uid
-        if wanted and found.uid != wanted:
-            raise Misconfigured(
-                f"the context {context} leads to {found}, but {self.policy.file} has cluster_uid = {wanted!r}; use the "
-                "kubeconfig of that cluster, or change `cluster_uid` if this is the cluster that you mean"
-            )
+        wanted, leads = self.policy.cluster_uid, f"the context {self.policy.context} leads to {found}, but"
         if wanted:
-            return
-        pinned = self._read() or self._pin(found)
-        if found.uid != pinned.uid:
+            if found.uid != wanted:
+                raise Misconfigured(
+                    f"{leads} {self.policy.file} has cluster_uid = {wanted!r}; use the kubeconfig of that cluster, or "
+                    "change `cluster_uid` if this is the cluster that you mean"
+                )
+        elif (pinned := self._read() or self._pin(found)).uid != found.uid:
             raise Misconfigured(
-                f"the context {context} leads to {found}, but {self.policy.file} was first used with {pinned}; use the "
-                "kubeconfig of that cluster. If you mean this cluster, set "
-                f'cluster_uid = "{found.uid}" for this context, or delete {self.file}'
+                f"{leads} {self.policy.file} was first used with {pinned}; use the kubeconfig of that cluster. If you "
+                f'mean this cluster, set cluster_uid = "{found.uid}" for this context, or delete {self.file}'
             )
 
     def _read(self) -> ClusterIdentity | None:
         """What the first use recorded; None before it. Misconfigured if that cannot be read."""
+        accept = f"delete it, and the next use of the context {self.policy.context} pins the cluster again"
         try:
             kept: Json = json.loads(self.file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise Misconfigured(f"{self.file} cannot be read: {error}; {self._accept}") from error
-        found = ClusterIdentity(text(kept, "uid"), text(kept, "server"))
-        if not found.uid:
-            raise Misconfigured(f"{self.file} names no cluster; {self._accept}")
-        return found
+            raise Misconfigured(f"{self.file} cannot be read: {error}; {accept}") from error
+        if not text(kept, "uid"):
+            raise Misconfigured(f"{self.file} names no cluster; {accept}")
+        return ClusterIdentity(text(kept, "uid"), text(kept, "server"))
 
     def _pin(self, found: ClusterIdentity) -> ClusterIdentity:
         """Record the first use; return what is recorded, which another process may have done first."""
@@ -91,10 +88,6 @@ class ClusterPin:
         # Not on stdout, which is a document with --dry-run and --json.
         sys.stderr.write(f"the context {self.policy.context} is now pinned to {found} ({self.file})\n")
         return found
-
-    @property
-    def _accept(self) -> str:
-        return f"delete it, and the next use of the context {self.policy.context} pins the cluster again"
 
 
 def identify(kubectl: RunsKubectl, context: str, manifest: str, within_s: float) -> ClusterIdentity:

@@ -39,14 +39,19 @@ class Docker:
     def lines(self, *args: str) -> tuple[str, ...]:
         return tuple(self(*args).splitlines())
 
+    def image_id(self, image: str) -> str:
+        """The engine's id of an image; "" if the engine has no such image."""
+        with contextlib.suppress(ToolFailed):
+            return self("image", "inspect", "--format={{.Id}}", image)
+        return ""
+
     def label(self, kind: str, name: str) -> str | None:
         """The label's value on a container, network or volume: "" if it lacks the label, None if it does not exist."""
         labels = ".Config.Labels" if kind == "container" else ".Labels"
         template = f'{{{{with {labels}}}}}{{{{index . "{LABEL}"}}}}{{{{end}}}}'
-        try:
+        with contextlib.suppress(ToolFailed):
             return self(kind, "inspect", "--format", template, name)
-        except ToolFailed:
-            return None
+        return None
 
     def require_ours(self, kind: str, name: str, cluster: str) -> None:
         """Misconfigured if a container, network or volume of this name exists that is not the cluster's."""

@@ -53,13 +53,7 @@ class LocalEnvironment:
     def cluster(self, name: str) -> KindCluster:
         return KindCluster(name, self.docker, self.ready, self.extra_images)
 
-    def backup_engine(
-        self,
-        cluster: EnvironmentCluster,
-        uploader: str,
-        run: str,  # noqa: ARG002 # of the seam
-    ) -> VeleroEngine:
-        """Velero; all of its backups are the run's."""
+    def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> VeleroEngine:  # noqa: ARG002 # all of its backups are the run's
         return VeleroEngine(cluster.kubectl, lambda: cluster.store, self.release, uploader=uploader)
 
     def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # of the seam
@@ -98,15 +92,13 @@ def pull_missing(docker: Docker, images: Mapping[str, str], included: Collection
     """Pull what the engine lacks of the images that the nodes do not include, and name these. Misconfigured."""
     missing = tuple(sorted(images.keys() - set(included)))
     for image in missing:
+        if docker.image_id(image):
+            continue
         try:
-            docker("image", "inspect", "--format={{.Id}}", image)
-        except HarnessError:
-            try:
-                docker("pull", "--quiet", image, within_s=PULL_S)
-            except HarnessError as error:
-                why = str(error).splitlines()[-1]
-                raise Misconfigured(
-                    f"the engine lacks the image {image} (of {images[image]}) and cannot pull it: {why}; load it with "
-                    "`docker load`"
-                ) from error
+            docker("pull", "--quiet", image, within_s=PULL_S)
+        except HarnessError as error:
+            raise Misconfigured(
+                f"the engine lacks the image {image} (of {images[image]}) and cannot pull it: "
+                f"{str(error).splitlines()[-1]}; load it with `docker load`"
+            ) from error
     return missing

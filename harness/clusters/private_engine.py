@@ -232,23 +232,23 @@ def _processes(home: Home) -> list[int]:
 
 def _contained(home: Home) -> list[int]:
     """The processes in its containers, whatever their parents are."""
-    found = []
-    for process in _all_processes():
-        with contextlib.suppress(OSError):
-            if f"/{home.cgroup}/" in Path(f"/proc/{process}/cgroup").read_text():
-                found.append(process)
-    return found
+    return [process for process in _all_processes() if f"/{home.cgroup}/" in _read(f"/proc/{process}/cgroup")]
 
 
 def _all_processes() -> Iterator[int]:
     return (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
 
 
+def _read(path: str) -> str:
+    with contextlib.suppress(OSError):
+        return Path(path).read_text()
+    return ""
+
+
 def _program(process: int) -> Path:
-    try:
+    with contextlib.suppress(OSError):
         return Path(str(Path(f"/proc/{process}/exe").readlink()).removesuffix(" (deleted)"))
-    except OSError:
-        return Path()
+    return Path()
 
 
 def _mounts(home: Home) -> list[str]:

@@ -123,19 +123,23 @@ class SharedCluster(Generic[P]):
 
     def require_pinned(self) -> None:
         """Pin the context to this cluster at its first use. Misconfigured if it is pinned to another one."""
-        try:
+        with self._let_in():
             found = cluster_pin.identify(self.api, self.name, self.manifest, ANSWER_S)
-        except (ToolFailed, TimedOut) as error:
-            raise self._refused(error) from error
         cluster_pin.ClusterPin.of(self.policy, self._home.parent).require(found)
 
     def identify(self) -> tuple[str, str]:
         """The cluster's version of Kubernetes, and our user name there. Misconfigured if it does not let us in."""
-        try:
+        with self._let_in():
             version = json.loads(self.api("version", "-o", "json", within_s=ANSWER_S))
             return text(version, "serverVersion", "gitVersion"), rbac.whoami(self.api, ANSWER_S)
+
+    @contextlib.contextmanager
+    def _let_in(self) -> Iterator[None]:
+        try:
+            yield
         except (ToolFailed, TimedOut) as error:
-            raise self._refused(error) from error
+            why = f"the cluster of the context {self.name} does not let drillproof in: {error}"
+            raise Misconfigured(why) from error
 
     def require_free(self) -> None:
         """Misconfigured where one of the namespaces exists, or anything else of another run."""
@@ -210,9 +214,6 @@ class SharedCluster(Generic[P]):
 
     def collect(self, into: Path) -> None:
         diagnostics.collect_namespace(self.api, self.policy.namespace, into)
-
-    def _refused(self, error: ToolFailed | TimedOut) -> Misconfigured:
-        return Misconfigured(f"the cluster of the context {self.name} does not let drillproof in: {error}")
 
     def _called(self, namespace: str) -> str:
         return namespace

@@ -117,7 +117,10 @@ def test_images_are_known_by_their_full_names() -> None:
 
 def test_an_image_that_neither_the_nodes_nor_the_engine_have_is_pulled_or_refused() -> None:
     images = {"docker.io/library/a:1": "shop/p-0", "docker.io/library/b:1": "shop/p-0", "docker.io/library/c:1": "x/y"}
-    docker = RememberedDocker(refuses={"image inspect --format={{.Id}} docker.io/library/b:1": "No such image"})
+    docker = RememberedDocker(
+        answers={"image inspect": "sha256:1"},
+        refuses={"image inspect --format={{.Id}} docker.io/library/b:1": "No such image"},
+    )
     assert pull_missing(docker, images, ["docker.io/library/a:1"]) == ("docker.io/library/b:1", "docker.io/library/c:1")
     assert docker.did("pull") == [1]
     docker.refuses["pull"] = "no route to host"

@@ -79,8 +79,7 @@ class ImageBuilder:
 
     def program(self, name: str) -> Path:
         """Where the program is once its build is done."""
-        build = self.versions.build_of(name)
-        return self.cache / "bin" / self.build_key(build) / name
+        return self.cache / "bin" / self.build_key(self.versions.build_of(name)) / name
 
     def layer(self, recipe: LayerRecipe) -> Layer | None:
         """The finished layer, or None."""
@@ -95,35 +94,29 @@ class ImageBuilder:
         return (self.cache / "bin" / self.build_key(build)).is_dir()
 
     def compile(self, build: GoBuild) -> None:
-        folder = self.cache / "bin" / self.build_key(build)
         if self.is_compiled(build):
             return
         ensure_go(self.recipes / build.module / "go.mod")
         with self.scratch() as work:
             target = f"{work}/bin/" if len(build.programs) > 1 else f"{work}/bin/{next(iter(build.programs))}"
             flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in build.set.items())])
-            argv = ["go", "build", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", flags, "-o", target]
-            run_logged(
-                [*argv, *build.programs.values()],
-                self.log(f"go-{build.name}"),
-                within_s=COMPILE_WITHIN_S,
-                env=GO_ENV,
-                cwd=self.recipes / build.module,
-            )
+            self._go(build, "go", "build", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", flags, "-o", target)
+            folder = self.cache / "bin" / self.build_key(build)
             folder.parent.mkdir(parents=True, exist_ok=True)
             (work / "bin").replace(folder)
 
     def download(self, build: GoBuild) -> None:
         """Fetch the modules that the build needs, so that its compiler does not wait for them."""
         if not self.is_compiled(build):
-            argv = ["go", "list", "-deps", *build.programs.values()]
-            folder = self.recipes / build.module
-            run_logged(argv, self.log(f"modules-{build.name}"), within_s=COMPILE_WITHIN_S, env=GO_ENV, cwd=folder)
+            self._go(build, "modules", "list", "-deps")
+
+    def _go(self, build: GoBuild, log: str, *args: str) -> None:
+        argv, folder = ["go", *args, *build.programs.values()], self.recipes / build.module
+        run_logged(argv, self.log(f"{log}-{build.name}"), within_s=COMPILE_WITHIN_S, env=GO_ENV, cwd=folder)
 
     def assemble(self, recipe: LayerRecipe) -> Layer:
         """Build the layer, unless it exists. Its programs must have been compiled."""
-        finished = self.layer(recipe)
-        if finished:
+        if finished := self.layer(recipe):
             return finished
         path = self.cache / "layers" / f"{self.layer_key(recipe)}.tar"
         with self.scratch() as work:

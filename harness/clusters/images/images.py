@@ -156,7 +156,7 @@ class ImageProvider:
                 raw = json.loads(listed.read_text(encoding="utf-8"))
                 found = self._prepared(source, {name: ImageRef(**image) for name, image in raw.items()}, cached=True)
                 tools_exist = all(tool.exists() for tool in vars(found.tools).values())
-                if tools_exist and self._has(found.node) and self._has(found.minio):
+                if tools_exist and self.docker.image_id(found.node) and self.docker.image_id(found.minio):
                     return found
         return None
 
@@ -165,23 +165,13 @@ class ImageProvider:
         tools = Tools(record / "kind", record / "kubectl", record / "velero")
         return PreparedImages(self._tag("node", source), self._tag("minio", source), images, tools, cached=cached)
 
-    def _has(self, tag: str) -> bool:
-        try:
-            self._id(tag)
-        except ToolFailed:
-            return False
-        return True
-
-    def _id(self, tag: str) -> str:
-        return self.docker("image", "inspect", "--format", "{{.Id}}", tag)
-
     def _extra(self, image: Image) -> str:
         return f"{image.name}-{self._builder.image_key(image)}"
 
     def _with(self, ready: PreparedImages, image: Image) -> PreparedImages:
         """`ready` with one more image in its node image: cached, pulled or built."""
         tags = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in SOURCES[self.mode]}
-        source = next((source for source, tag in tags.items() if self._has(tag)), "")
+        source = next((source for source, tag in tags.items() if self.docker.image_id(tag)), "")
         if not source:
             pulled = {} if self.mode == "build" else self._pull([image])
             source = "pulled" if pulled else "built"
@@ -191,7 +181,11 @@ class ImageProvider:
             with self._builder.scratch() as work:
                 write_archive(work / "images.tar", [self._oci_image(image, pulled, work)], architecture())
                 self._bake_node(ready.node, work / "images.tar", tags[source])
-        made = self._id(self._tag(image.name, "official")) if source == "pulled" else self._builder.image_key(image)
+        made = (
+            self.docker.image_id(self._tag(image.name, "official"))
+            if source == "pulled"
+            else self._builder.image_key(image)
+        )
         images = {**ready.images, image.name: ImageRef(image.ref, source, made)}
         return replace(ready, node=tags[source], images=images)
 
@@ -211,7 +205,7 @@ class ImageProvider:
         source = "built" if not pulled else "mixed" if missing else "pulled"
         images = {image.name: ImageRef(image.ref, "built", self._builder.image_key(image)) for image in missing}
         for name, tag in pulled.items():
-            images[name] = ImageRef(self.versions.images[name].ref, "pulled", self._id(tag))
+            images[name] = ImageRef(self.versions.images[name].ref, "pulled", self.docker.image_id(tag))
         self.say("images: building the node image")
         self._bake([self.versions.images[name] for name in images], pulled, source)
         record = self._record(source)
@@ -289,7 +283,7 @@ class ImageProvider:
     def _pull(self, wanted: Sequence[Image]) -> dict[str, str]:
         """Every image that could be pulled, by name, with our tag of it."""
         tags = {image.name: self._tag(image.name, "official") for image in wanted}
-        missing = [image for image in wanted if not self._has(tags[image.name])]
+        missing = [image for image in wanted if not self.docker.image_id(tags[image.name])]
         where = self.mirror or "the official registries"
         if missing and not self._registry_answers(missing[0]):
             if self.mode == "pull":

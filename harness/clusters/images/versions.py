@@ -141,11 +141,8 @@ def _check(versions: Versions, path: Path) -> None:
                 raise Misconfigured(f"{where}: key `directories.{place}` must be ACCOUNT:MODE, not {owner!r}")
         if "go" not in layer.module and layer.module.keys() not in (set(), _MAVEN):
             raise Misconfigured(f"{where}: key `module` must have the keys {', '.join(sorted(_MAVEN))}")
-    named = [
-        *(("images", image) for image in versions.images.values()),
-        *(("extras", image) for image in versions.extras.values()),
-    ]
-    for section, image in named:
+    sections = {"images": versions.images, "extras": versions.extras}
+    for section, image in ((name, each) for name, images in sections.items() for each in images.values()):
         where = f"{path}: {section}.{image.name}"
         for name in sorted(set(image.layers) - set(versions.layers)):
             raise Misconfigured(f"{where}: key `layers`: there is no layer {name!r}")
