@@ -45,6 +45,13 @@ class DetectedDatabase:
     uncopied: tuple[str, ...]  # claims that it does not copy
     hooks: tuple[str, ...]  # the commands that Velero runs, with when and where
 
+    @property
+    def copies(self) -> str:
+        """What a backup copies of it, for people."""
+        copied = f"Velero copies {', '.join(self.copied)}" if self.copied else "Velero copies NOTHING of it"
+        uncopied = f", not {', '.join(self.uncopied)}" if self.uncopied else ""
+        return f"{copied}{uncopied}; hooks: {'; '.join(self.hooks) or 'none'}"
+
 
 def pods(objects: Iterable[Object], namespace: str) -> tuple[Object, ...]:
     """The pods that controllers will create from the objects; one `NAME-*` where the names are not predictable."""

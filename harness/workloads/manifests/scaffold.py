@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+from jinja2 import ChainableUndefined, Environment
 
 from harness.core.errors import Misconfigured
 from harness.core.json import at, items, text
 from harness.core.kubernetes import Object, claims_of, containers, name_of
 from harness.core.model import Json
+from harness.core.resources import fixtures
 from harness.workloads.manifests import inventory
 from harness.workloads.manifests.inventory import DetectedDatabase
 from harness.workloads.manifests.spec import UNKNOWN, USERS, Reference
@@ -44,7 +48,7 @@ def lines(found: DetectedApplication) -> Iterator[str]:
         its = each.database
         yield f"{its.kind} in {its.pod} ({each.controller}, container {its.container}): {its.why}"
         yield f"  login: {_login_shown(each, found.missing)}"
-        yield f"  {_copies(each)}"
+        yield f"  {each.copies}"
     for pod in found.others:
         claims = ", ".join(claims_of(pod))
         files = f"; its files in {claims} are not compared" if claims else ""
@@ -81,74 +85,25 @@ def document(found: DetectedApplication) -> Json:
 
 def proposal(found: DetectedApplication, manifests: str, *, chart: bool) -> str:
     """The file, with the reason for each line. What the manifests do not show is left open, and must be completed."""
-    return "\n".join((*_head(found, manifests, chart=chart), *_stores(found), *_generated(found))) + "\n"
-
-
-def _head(found: DetectedApplication, manifests: str, *, chart: bool) -> Iterator[str]:
-    yield f"# Proposed by `drillproof detect {found.place}`. See docs/how-to/application.md."
-    yield f'# Replace every "{UNKNOWN}": the manifests do not show it.'
-    yield "confirmed = false # set this to true after you have read and corrected the file"
-    yield f"name = {_quoted(found.namespace or UNKNOWN)}"
-    yield f"namespace = {_quoted(found.namespace or UNKNOWN)}"
-    yield f"{'chart' if chart else 'manifests'} = {_quoted(manifests)}"
-    yield f"strategy = {_quoted(UNKNOWN)} # your name for how data get into the backup: dump, files, ..."
-    if fleeting := [each for each in found.databases if not _keeps_name(each)]:
-        yield "# The names of these pods change, so a drill cannot identify them after a restore: they are not judged."
-        yield f"not_drilled = [{', '.join(_quoted(each.database.pod) for each in fleeting)}]"
-    yield ""
-    yield "[objectives] # limits for a recovery, in seconds; the default is the scenario's own"
-    yield "# rto_s = 600"
-    yield "# rpo_s = 300"
-
-
-def _stores(found: DetectedApplication) -> Iterator[str]:
-    by_controller: dict[tuple[str, str], list[DetectedDatabase]] = {}
-    for each in filter(_keeps_name, found.databases):
-        by_controller.setdefault((each.controller, each.database.kind), []).append(each)
-    kinds = [kind for _, kind in by_controller]
-    for (controller, kind), members in by_controller.items():
-        first = members[0]
-        yield ""
-        yield f"[[store]] # {controller}: {first.database.why}"
-        yield f"kind = {_quoted(kind)}"
-        if kinds.count(kind) > 1:
-            yield f"name = {_quoted(controller.split()[-1])} # there is more than one {kind}"
-        note = " # the primary's pod must be the first" if len(members) > 1 else ""
-        yield f"members = [{', '.join(_quoted(each.database.pod) for each in members)}]{note}"
-        yield f"container = {_quoted(first.database.container)}"
-        yield from _login(first)
-        if kind != "consul":
-            databases = first.databases or (UNKNOWN,)
-            why = " # those with your data" + (", the first also holds the ledger" if kind == "postgres" else "")
-            yield f"databases = [{', '.join(map(_quoted, databases))}]{why}"
-        yield f"# {_copies(first)}"
-        yield '# recover = ["bash", "/restore.sh"] # a command in its container after the restore, if needed'
-
-
-def _login(each: DetectedDatabase) -> Iterator[str]:
-    if isinstance(each.user, Reference):
-        yield f"user_from = {_reference(each.user)}"
-    elif each.user != USERS[each.database.kind]:
-        yield f"user = {_quoted(each.user)}"
-    elif each.user:
-        yield f"user = {_quoted(each.user)} # the default administrator; the manifests name no other"
-    if isinstance(each.password, Reference):
-        yield f"password = {_reference(each.password)}"
-    elif each.password:
-        yield f"# The password is plain text in the variable {each.password}; move it into a Secret."
-        yield f"password = {_reference(Reference(UNKNOWN, UNKNOWN))}"
-    elif each.database.kind == "consul":
-        yield '# password = { secret = "NAME", key = "KEY" } # a management token, if Consul has ACLs'
-    else:
-        yield f"password = {_reference(Reference(UNKNOWN, UNKNOWN))}"
-
-
-def _generated(found: DetectedApplication) -> Iterator[str]:
-    for secret, keys in found.missing.items():
-        yield ""
-        yield "[[generate]] # not in the manifests, so generated for each drill, unless you add it there"
-        yield f"secret = {_quoted(secret)}"
-        yield f"keys = [{', '.join(map(_quoted, keys))}]"
+    stores: dict[tuple[str, str], list[DetectedDatabase]] = {}
+    for each in found.databases:
+        if each.controller.startswith(f"{inventory.STATEFUL} "):
+            stores.setdefault((each.controller, each.database.kind), []).append(each)
+    identifiable = [each for members in stores.values() for each in members]
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False, undefined=ChainableUndefined)  # noqa: S701 # TOML
+    # A string of TOML has the form of a JSON string, and so has a list of strings.
+    environment.filters["toml"] = partial(json.dumps, ensure_ascii=False)
+    template = environment.from_string((fixtures() / "detect" / "application.toml.j2").read_text(encoding="utf-8"))
+    return template.render(
+        found=found,
+        manifests=manifests,
+        chart=chart,
+        stores=stores,
+        kinds=[kind for _, kind in stores],
+        unidentifiable=[each.database.pod for each in found.databases if each not in identifiable],
+        unknown=UNKNOWN,
+        users=USERS,
+    )
 
 
 def _login_shown(each: DetectedDatabase, missing: Mapping[str, tuple[str, ...]]) -> str:
@@ -158,16 +113,6 @@ def _login_shown(each: DetectedDatabase, missing: Mapping[str, tuple[str, ...]])
         return f"{user or 'a token'}, with the key {each.password.key} of the Secret {each.password.secret}{absent}"
     plain = f"a plain-text password ({each.password})" if each.password else "an unknown password"
     return f"{user or 'any user'}, with {plain}"
-
-
-def _copies(each: DetectedDatabase) -> str:
-    copied = f"Velero copies {', '.join(each.copied)}" if each.copied else "Velero copies NOTHING of it"
-    uncopied = f", not {', '.join(each.uncopied)}" if each.uncopied else ""
-    return f"{copied}{uncopied}; hooks: {'; '.join(each.hooks) or 'none'}"
-
-
-def _keeps_name(each: DetectedDatabase) -> bool:
-    return each.controller.startswith(f"{inventory.STATEFUL} ")
 
 
 def _missing(pods: Iterable[Object], secrets: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
@@ -181,12 +126,3 @@ def _missing(pods: Iterable[Object], secrets: Mapping[str, Mapping[str, str]]) -
 
 def _plain(value: str | Reference | None) -> Json:
     return {"secret": value.secret, "key": value.key} if isinstance(value, Reference) else value
-
-
-def _reference(to: Reference) -> str:
-    return f"{{ secret = {_quoted(to.secret)}, key = {_quoted(to.key)} }}"
-
-
-def _quoted(value: str) -> str:
-    """A basic string of TOML, which has the form of a JSON string."""
-    return json.dumps(value, ensure_ascii=False)
