@@ -33,8 +33,9 @@ IN_PART = "PartiallyFailed"
 SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "velero", "local-path-storage"})
 """Namespaces of a cluster itself. The one in which a backup is proved has its own; to restore them would break it."""
 
-_SECRET_NAME = re.compile(r"(?i)pass|token|secret|key|credential")
-_SHORTEST_SECRET = 8  # characters
+SECRET_NAME = re.compile(r"(?i)pass|token|secret|key|credential")
+SHORTEST_SECRET = 8
+"""Characters of the shortest secret that is hidden in the evidence: a shorter one would occur in ordinary words."""
 
 _KINDS = {"pods": "Pod", "secrets": "Secret", "persistentvolumeclaims": "PersistentVolumeClaim"}
 _FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/[^/]+\.json")
@@ -279,7 +280,7 @@ def secret_values(objects: Iterable[Object]) -> Iterator[str]:
             for name, value in data.items():
                 with contextlib.suppress(ValueError):
                     plain = base64.b64decode(str(value)).decode()
-                    if _SECRET_NAME.search(name) and len(plain) >= _SHORTEST_SECRET:
+                    if SECRET_NAME.search(name) and len(plain) >= SHORTEST_SECRET:
                         yield plain
 
 

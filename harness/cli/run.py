@@ -185,12 +185,13 @@ def detect(
 
     if out and out.exists():
         raise Misconfigured(f"{out} already exists; name another file with --out")
-    if sources.is_chart(manifests):
+    chart = sources.is_chart(manifests)
+    if chart:  # the release has the name of its namespace, as the proposed application has
         namespace = namespace or manifests.resolve().name
-    objects = sources.of_anything(manifests, namespace)
-    found = scaffold.detect(str(manifests), objects, namespace or sources.namespace_of(objects))
+    objects, _ = sources.read(manifests, namespace, chart=chart, release=namespace or "")
+    found = scaffold.detect(str(manifests), objects, namespace or sources.named_namespace(objects))
     path = os.path.relpath(manifests, out.parent) if out else str(manifests)
-    text = scaffold.proposal(found, path, chart=sources.is_chart(manifests))
+    text = scaffold.proposal(found, path, chart=chart)
     output.result(scaffold.document(found), scaffold.lines(found), as_json=as_json)
     if out:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from harness.core.kubernetes import Object
 from harness.core.model import Objectives
@@ -15,31 +15,34 @@ Secrets = Mapping[str, Mapping[str, str]]
 """The content of Secrets, by name and key."""
 
 
-class StoreKind(Protocol):
-    """The class of a datastore. Calling it creates the datastore of one namespace of a cluster."""
+Made_co = TypeVar("Made_co", covariant=True)
+
+
+class Kind(Protocol[Made_co]):
+    """The class of a datastore or service. Calling it creates that of one namespace of a cluster."""
 
     @property
     def name(self) -> str:
-        """Its folder below the fixtures, and the label `app.kubernetes.io/name` of its pods."""
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """The pods that hold its data."""
+        """Its folder below the fixtures; of a store also the label `app.kubernetes.io/name` of its pods."""
 
     @property
     def secret_keys(self) -> tuple[str, ...]:
         """The keys of its Secret `<name>-credentials`, whose values are generated for every cluster."""
 
-    def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Datastore:
+    def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Made_co:
         """`secret` is the content of the Secret."""
 
 
-class ServiceKind(Protocol):
-    """The class of a service. Calling it creates the service of one namespace of a cluster."""
+class StoreKind(Kind[Datastore], Protocol):
+    """The class of a datastore."""
 
     @property
-    def name(self) -> str:
-        """Its folder below the fixtures."""
+    def members(self) -> tuple[str, ...]:
+        """The pods that hold its data."""
+
+
+class ServiceKind(Kind[Service], Protocol):
+    """The class of a service."""
 
     @property
     def store(self) -> str:
@@ -47,13 +50,6 @@ class ServiceKind(Protocol):
 
     @property
     def pods(self) -> tuple[str, ...]: ...
-
-    @property
-    def secret_keys(self) -> tuple[str, ...]:
-        """As for a store."""
-
-    def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Service:
-        """`secret` is the content of the Secret."""
 
 
 @dataclass(frozen=True)

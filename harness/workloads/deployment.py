@@ -11,20 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.core import timeouts, wait
+from harness.core import kubernetes, timeouts, wait
 from harness.core.errors import Misconfigured
 from harness.core.json import at, mapping, text
-from harness.core.kubernetes import (
-    LABEL,
-    Object,
-    condition,
-    delete_claims,
-    describe_pod,
-    documents,
-    name_of,
-    objects,
-    recreate_pods,
-)
+from harness.core.kubernetes import LABEL, Object, condition, describe_pod, documents, name_of, objects
 from harness.core.model import Json
 from harness.core.ports import Cluster
 from harness.core.reason import Reason
@@ -99,7 +89,7 @@ class Deployment:
 
     def restart(self, members: Sequence[str]) -> dict[str, dict[str, Json]]:
         """Delete every member's pod at once, as in a power cut. Returns their old and new UIDs, ready or not."""
-        return recreate_pods(self.cluster.kubectl, self.namespace, members, within_s=timeouts.HEALTHY_S)
+        return kubernetes.recreate_pods(self.cluster.kubectl, self.namespace, members, within_s=timeouts.HEALTHY_S)
 
     def remove(self) -> None:
         """Delete the namespace, if it exists. Misconfigured if drillproof did not create it."""
@@ -114,7 +104,7 @@ class Deployment:
 
     def discard(self, lost: Collection[str]) -> None:
         """Delete claims and the pods that use them, so that controllers create both again. TimedOut if one stays."""
-        delete_claims(self.cluster.kubectl, self.namespace, lost)
+        kubernetes.delete_claims(self.cluster.kubectl, self.namespace, lost)
 
     def _apply(self, item: Object) -> None:
         self.cluster.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(item))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
 
 from harness.core.errors import HarnessError
 from harness.core.ports import Cluster, Datastore
@@ -57,21 +56,11 @@ def no_data(what: str) -> str:
     )
 
 
-S_co = TypeVar("S_co", bound=Datastore, covariant=True)
-
-
-class ExternalStore(Protocol[S_co]):
-    """The class of a datastore for external servers of one kind."""
-
-    def __call__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str], /) -> S_co:
-        """`secret` has the `PASSWORD`."""
-
-
 @dataclass(frozen=True)
-class ExternalKind(Generic[S_co]):
+class ExternalKind:
     """One store of an application file. Implements `harness.workloads.application.StoreKind`."""
 
-    of: ExternalStore[S_co]
+    of: Callable[[Cluster, str, Server, Mapping[str, str]], Datastore]  # its class; the secret has the `PASSWORD`
     server: Server
     secret_keys: tuple[str, ...] = (PASSWORD,)
 
@@ -83,5 +72,5 @@ class ExternalKind(Generic[S_co]):
     def members(self) -> tuple[str, ...]:
         return self.server.members
 
-    def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> S_co:
+    def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Datastore:
         return self.of(cluster, namespace, self.server, secret)

@@ -156,7 +156,7 @@ FILES: tuple[tuple[str, str, str], ...] = (
     ('name = "shop"', 'name = "Shop"', "key `name` must .* a-z, 0-9 and -"),
     ('name = "shop"', 'name = "shop"\nconfirmed = false', "`confirmed = true`"),
     ('["shop"]', '["?"]', 'line 14 still has "\\?"'),
-    ('["shop"]', '["correct-horse"]', "its password is a word of the file itself"),
+    ('["shop"]', '["correct-horse"]', "its password is part of a name in the file"),
     ("[objectives]", 'not_drilled = ["cache-0"]\n[objectives]', "`not_drilled`.*cache-0"),
     (
         "[[store]]",

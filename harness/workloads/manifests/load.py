@@ -5,13 +5,13 @@ Every error that can be detected is reported here, in one line and before a clus
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from harness.backups.velero import volumes_to_copy
+from harness.backups.velero_backup import SECRET_NAME, SHORTEST_SECRET
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
 from harness.core.json import items, text
@@ -21,22 +21,17 @@ from harness.workloads import detection
 from harness.workloads.application import Application, ManifestApplication, Secrets
 from harness.workloads.consul.adapter import ExternalConsul
 from harness.workloads.exclusions import EXCLUSIONS
-from harness.workloads.external import ExternalKind, ExternalStore, Server
+from harness.workloads.external import ExternalKind, Server
 from harness.workloads.manifests import inventory, isolation, render, spec
 from harness.workloads.manifests.spec import Description, Reference, Store
 from harness.workloads.mysql.adapter import ExternalMySQL
 from harness.workloads.postgres.adapter import ExternalPostgres
 
-SHORTEST = 8
-"""Characters of the shortest secret that is hidden in the evidence: a shorter one would occur in ordinary words."""
-
-_KINDS: Mapping[str, ExternalStore[ExternalMySQL | ExternalPostgres | ExternalConsul]] = {
+_KINDS: Mapping[str, type[ExternalMySQL | ExternalPostgres | ExternalConsul]] = {
     "mysql": ExternalMySQL,
     "postgres": ExternalPostgres,
     "consul": ExternalConsul,
 }
-_SECRET_NAME = re.compile(r"(?i)pass|token|secret|key|credential")
-_WHY = "such a password cannot be removed from the evidence"
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,13 @@ OWN_CLUSTER = TargetCluster()
 def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     """The application that a file describes. Misconfigured if it cannot be drilled like that."""
     described = spec.read(path, where.namespace)
-    objects, later = render.installed(rendered(described))
+    objects, later = render.read(
+        described.manifests,
+        described.namespace,
+        chart=described.is_chart,
+        release=described.name,
+        values=described.values,
+    )
     secrets = inventory.secrets(objects)
     if where.namespace:
         isolation.require_isolation(described.file, objects, secrets, described.namespace)
@@ -62,7 +63,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     _require_secrets(described, pods.values(), secrets)
     servers = tuple(_server(described, store, pods, secrets) for store in described.stores)
     _require_all_named(described, pods)
-    passwords = {store.name: store.password for store in described.stores if store.password}
+    passwords = {store.server.name: store.password for store in described.stores if store.password}
     words = _words(described, servers)
     for store, reference in passwords.items():
         value = _value(described, f"{store}: `password`", reference, secrets)
@@ -85,7 +86,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             objectives=described.objectives,
             secrets=secrets,
             generate=described.generate,
-            passwords={store: (reference.secret, reference.key) for store, reference in passwords.items()},
+            passwords=passwords,
             hidden=frozenset(each for each in _hidden(pods.values(), secrets) if each not in words),
             images=detection.images_of(pods.values()),
             summary=(*_summary(described, servers, pods), *map(_later, later)),
@@ -94,17 +95,9 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     )
 
 
-def rendered(described: Description) -> tuple[Object, ...]:
-    """All objects of the file's manifests or chart. Misconfigured."""
-    if described.chart:
-        return render.of_chart(described.chart, described.values, described.name, described.namespace)
-    assert described.manifests is not None  # the file has either of them
-    return render.of_path(described.manifests, described.namespace)
-
-
 def _server(described: Description, store: Store, pods: Mapping[str, Object], secrets: Secrets) -> Server:
-    where = f"{described.file}: {store.name}"
-    for member in store.members:
+    named, where = store.server, f"{described.file}: {store.server.name}"
+    for member in named.members:
         if member not in pods:
             raise Misconfigured(f"{where}: the manifests have no pod {member}; they have {', '.join(sorted(pods))}")
         if not inventory.controller(pods[member]).startswith(f"{inventory.STATEFUL} "):
@@ -112,19 +105,14 @@ def _server(described: Description, store: Store, pods: Mapping[str, Object], se
                 f"{where}: {member} is created by a {inventory.controller(pods[member])}, whose pods get new names; "
                 "only a StatefulSet's pods can be identified after a restore"
             )
-    container, *_ = [_container(where, store, pods[member]) for member in store.members]
-    user = store.user
-    if isinstance(user, Reference):
-        found = _value(described, f"{store.name}: `user_from`", user, secrets)
-        if found is None:
-            raise Misconfigured(f"{where}: `user_from`: a user name cannot be generated; write it as `user`")
-        user = found
-    return Server(
-        store.name, store.kind, store.members, container, store.port, user, store.databases, recover=store.recover
-    )
+    container, *_ = [_container(where, named, pods[member]) for member in named.members]
+    user = _value(described, f"{named.name}: `user_from`", store.user, secrets) if store.user else named.user
+    if user is None:
+        raise Misconfigured(f"{where}: `user_from`: a user name cannot be generated; write it as `user`")
+    return replace(named, container=container, user=user)
 
 
-def _container(where: str, store: Store, pod: Object) -> str:
+def _container(where: str, store: Server, pod: Object) -> str:
     name = name_of(pod)
     found = inventory.container(pod, store.container)
     if found is None:
@@ -169,22 +157,27 @@ def _value(described: Description, what: str, wanted: Reference, secrets: Secret
 
 def _require_hidable(described: Description, store: str, password: str, words: str) -> None:
     """Misconfigured for a password that also occurs in ordinary text, so that it cannot be removed from evidence."""
-    where = f"{described.file}: {store}: its password"
-    if len(password) < SHORTEST:
-        raise Misconfigured(f"{where} has fewer than {SHORTEST} characters; use a longer one, or [[generate]]: {_WHY}")
-    if password in words:
-        raise Misconfigured(f"{where} is a word of the file itself; use another one, or [[generate]]: {_WHY}")
+    problem = ""
+    if len(password) < SHORTEST_SECRET:
+        problem = f"has fewer than {SHORTEST_SECRET} characters; use a longer one"
+    elif password in words:
+        problem = "is part of a name in the file, which reports show; use another one"
+    if problem:
+        raise Misconfigured(
+            f"{described.file}: {store}: its password {problem}, or [[generate]]: "
+            "such a password cannot be removed from the evidence"
+        )
 
 
 def _words(described: Description, servers: Sequence[Server]) -> str:
     """Words that the evidence must contain: a secret that is one of them cannot be removed from it."""
     of_servers = (word for each in servers for word in (each.name, each.user, *each.members, *each.databases))
-    return " ".join((described.name, described.namespace, described.strategy, *spec.PORTS, *of_servers))
+    return " ".join((described.name, described.namespace, described.strategy, *detection.PORTS, *of_servers))
 
 
 def _require_all_named(described: Description, pods: Mapping[str, Object]) -> None:
     """Misconfigured unless every detected database is drilled or excluded on purpose."""
-    named = {(member, store.kind) for store in described.stores for member in store.members}
+    named = {(member, store.server.kind) for store in described.stores for member in store.server.members}
     seen = (each for each in detection.detected(pods.values()) if each.pod not in described.not_drilled)
     if odd := sorted(f"{each.pod} ({each.kind}: {each.why})" for each in seen if (each.pod, each.kind) not in named):
         found = ", ".join(odd)
@@ -198,7 +191,7 @@ def _require_all_named(described: Description, pods: Mapping[str, Object]) -> No
 
 def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterator[tuple[str, str]]:
     """What is in no digest, and why."""
-    members = {member for store in described.stores for member in store.members}
+    members = {member for store in described.stores for member in store.server.members}
     for name, pod in pods.items():
         if name in described.not_drilled:
             yield f"the data of {name}", "excluded by `not_drilled` in the application file"
@@ -259,6 +252,6 @@ def _hidden(pods: Iterable[Object], secrets: Secrets) -> Iterator[str]:
         for pod in pods
         for container in containers(pod)
         for variable in items(container, "env")
-        if _SECRET_NAME.search(text(variable, "name"))
+        if SECRET_NAME.search(text(variable, "name"))
     ]
-    yield from (value for value in found if len(value) >= SHORTEST)
+    yield from (value for value in found if len(value) >= SHORTEST_SECRET)

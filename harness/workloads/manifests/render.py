@@ -45,35 +45,30 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def installed(objects: Iterable[Object]) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
-    """The objects that an install creates, and those of other Helm hooks: tests, upgrades, deletions."""
-    kept: list[Object] = []
-    later: list[Object] = []
-    for thing in objects:
-        events = {word.strip() for word in text(thing, "metadata", "annotations", HOOK).split(",")} - {""}
-        (later if events and not events & _AT_INSTALL else kept).append(thing)
-    return tuple(kept), tuple(later)
-
-
 def is_chart(path: Path) -> bool:
     """Whether a folder is a Helm chart."""
     return (path / "Chart.yaml").is_file()
 
 
-def namespace_of(objects: Iterable[Object]) -> str:
+def named_namespace(objects: Iterable[Object]) -> str:
     """The namespace that the objects themselves name; "" if none does."""
     return next(filter(None, map(_namespace, objects)), "")
 
 
-def of_anything(path: Path, namespace: str | None) -> tuple[Object, ...]:
-    """What a chart, kustomization, folder or file installs; in any one namespace if none is given. Misconfigured.
+def read(
+    path: Path, namespace: str | None, *, chart: bool, release: str = "", values: Iterable[Path] = ()
+) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
+    """The objects that an install creates, and those of other Helm hooks: tests, upgrades, deletions. Misconfigured.
 
-    A chart's release has the name of its namespace, as the proposed application has, and so its pods have, too.
+    `path` is a chart, a kustomization, a folder of YAML files or one file. Without a `namespace` the objects may be in
+    any one.
     """
-    if is_chart(path):
-        release = namespace or path.resolve().name
-        return installed(of_chart(path, (), release, release))[0]
-    return installed(of_path(path, namespace))[0]
+    kept: list[Object] = []
+    later: list[Object] = []
+    for thing in of_chart(path, values, release, namespace or release) if chart else of_path(path, namespace):
+        events = {word.strip() for word in text(thing, "metadata", "annotations", HOOK).split(",")} - {""}
+        (later if events and not events & _AT_INSTALL else kept).append(thing)
+    return tuple(kept), tuple(later)
 
 
 def of_path(path: Path, namespace: str | None) -> tuple[Object, ...]:

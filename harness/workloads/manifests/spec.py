@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.core.errors import Misconfigured
 from harness.core.model import Objectives
 from harness.core.toml import Keys
-
-PORTS = {"mysql": 3306, "postgres": 5432, "consul": 8500}
-"""The supported kinds of stores, with their default ports."""
+from harness.workloads.detection import PORTS
+from harness.workloads.external import Server
 
 USERS = {"mysql": "root", "postgres": "postgres", "consul": ""}
 
@@ -22,8 +22,7 @@ UNKNOWN = "?"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """One key of a Secret."""
 
     secret: str
@@ -32,17 +31,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Store:
-    """One store: a server, or a primary with its replicas."""
+    """One store; the container of its server is "" for the only one."""
 
-    name: str
-    kind: str
-    members: tuple[str, ...]  # pods; the primary's first
-    container: str  # "" for the only one
-    port: int
-    user: str | Reference
+    server: Server
+    user: Reference | None  # replaces the server's
     password: Reference | None  # None for a Consul without ACLs
-    databases: tuple[str, ...]
-    recover: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,9 +45,9 @@ class Description:
     file: Path
     name: str
     namespace: str
-    manifests: Path | None  # a folder or a file; None if there is a chart
-    chart: Path | None
-    values: tuple[Path, ...]
+    manifests: Path  # a folder, a file or a chart
+    is_chart: bool
+    values: tuple[Path, ...]  # of a chart
     strategy: str
     objectives: Objectives
     stores: tuple[Store, ...]
@@ -94,8 +87,8 @@ def read(path: Path, only: str = "") -> Description:
         file=path,
         name=name,
         namespace=namespace,
-        manifests=folder / manifests if manifests else None,
-        chart=folder / chart if chart else None,
+        manifests=folder / (chart or manifests),
+        is_chart=bool(chart),
         values=tuple(folder / value for value in values),
         strategy=strategy,
         objectives=objectives,
@@ -136,9 +129,9 @@ def _stores(path: Path, keys: Keys, application: str) -> Iterator[Store]:
     names: set[str] = set()
     for number, raw in enumerate(listed, 1):
         store = _store(Keys(f"{path}: store {number}", raw), application)
-        if store.name in names:
-            keys.fail(f"two stores have the name {store.name}; give each its own `name`")
-        names.add(store.name)
+        if store.server.name in names:
+            keys.fail(f"two stores have the name {store.server.name}; give each its own `name`")
+        names.add(store.server.name)
         yield store
 
 
@@ -152,22 +145,21 @@ def _store(keys: Keys, application: str) -> Store:
     password = _reference(keys, "password")
     if password is None and kind != "consul":
         keys.fail('key `password` is missing; write password = { secret = "NAME", key = "KEY" }')
-    store = Store(
+    server = Server(
         # With the application's name, so that no table confuses it with the same store of another application.
         name=f"{application}-{_named(keys, 'name', keys.take('name', str, kind))}",
         kind=kind,
         members=keys.strings("members"),
         container=keys.take("container", str, ""),
         port=keys.take("port", int, PORTS[kind]),
-        user=user_from or user or USERS[kind],
-        password=password,
+        user=user or USERS[kind],
         databases=() if kind == "consul" else keys.strings("databases"),
         recover=keys.strings("recover", []),
     )
-    if len(set(store.members)) < len(store.members):
+    if len(set(server.members)) < len(server.members):
         keys.fail("key `members` has a pod twice")
     keys.done()
-    return store
+    return Store(server, user_from, password)
 
 
 def _reference(keys: Keys, key: str) -> Reference | None:
