@@ -16,7 +16,7 @@ from harness.core.reason import Reason
 from harness.core.wait import NotYet, until
 from harness.workloads.consul.digest import digest
 from harness.workloads.consul.reference_digest import reference_digest
-from harness.workloads.consul.server import ACCOUNTS, LEDGER, READ_S, Self, Server, batches
+from harness.workloads.consul.server import ACCOUNTS, LEDGER, READ_S, AgentInfo, Server, batches
 from harness.workloads.consul.writer import WRITE_S, ConsulWriter, account_of, row_of
 from harness.workloads.external import PASSWORD, no_data
 from harness.workloads.external import Server as Described
@@ -219,7 +219,7 @@ def _applied(servers: Sequence[Server], target: int) -> None:
         raise NotYet(f"applied {applied} of {target}")
 
 
-def _quorum(server: Server, own: Self, members: tuple[str, ...]) -> tuple[tuple[Problem, ...], str]:
+def _quorum(server: Server, own: AgentInfo, members: tuple[str, ...]) -> tuple[tuple[Problem, ...], str]:
     """Possible problems of the quorum as this server sees it, and a summary if there are none."""
     with server.asked("quorum"):
         client = server.client

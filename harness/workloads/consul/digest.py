@@ -19,7 +19,7 @@ from harness.core.errors import ToolFailed
 from harness.core.model import OWN, Digest, Part
 from harness.core.parallel import for_each
 from harness.core.wait import until
-from harness.workloads.consul.server import ACCOUNTS, LEDGER, Self, Server
+from harness.workloads.consul.server import ACCOUNTS, LEDGER, AgentInfo, Server
 
 KINDS = (
     "api-gateway",
@@ -91,7 +91,7 @@ _NO_GOSSIP_KEYS = "encryption not enabled"
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def digest(server: Server, own: Self, servers: Sequence[str]) -> Digest:
+def digest(server: Server, own: AgentInfo, servers: Sequence[str]) -> Digest:
     """Every part that this server holds. `servers` are the nodes that are servers of this cluster.
 
     The keys are read in parallel with the rest, which takes many small requests and a round of gossip.
@@ -185,7 +185,7 @@ def _catalog(server: Server, servers: Sequence[str]) -> dict[str, Iterable[objec
     return parts
 
 
-def _settings(server: Server, own: Self, *, acls: bool) -> Iterable[object]:
+def _settings(server: Server, own: AgentInfo, *, acls: bool) -> Iterable[object]:
     if acls:
         yield "without a token", server.without_token()
     yield from _without(own.settings, "own settings").items()

@@ -39,7 +39,7 @@ _BETWEEN = b'},{"LockIndex":'
 
 
 @dataclass(frozen=True)
-class Self:
+class AgentInfo:
     """What a server reports about itself."""
 
     node: str
@@ -85,12 +85,12 @@ class Server:
         """Close its connections; may be called twice."""
         self._session.close()
 
-    def agent_info(self) -> Self:
+    def agent_info(self) -> AgentInfo:
         """Never forwarded. The caller must compare `node` with the expected server."""
         with self.asked("agent self"):
             said = self.client.agent.self()
         config, raft = said["Config"], said["Stats"]["raft"]
-        return Self(
+        return AgentInfo(
             node=config["NodeName"],
             node_id=config["NodeID"],
             address=said["Member"]["Addr"],
@@ -102,7 +102,7 @@ class Server:
             settings=said["DebugConfig"],
         )
 
-    def own_agent_info(self) -> Self:
+    def own_agent_info(self) -> AgentInfo:
         """As `agent_info`, but ToolFailed if the server would forward even stale reads.
 
         A server does that until it first hears from a leader after its start.

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from harness.core.toml import Keys
-from harness.workloads.dataset.seeded_random import Permutation, SeededRandom
+from harness.workloads.dataset.seeded_random import SeededRandom, permutation
 
 LONGEST = 200_000
 """The most characters a text value may have."""
@@ -100,11 +100,11 @@ def _serial(keys: Keys, _: Place) -> Column:
 
 def _uuid(keys: Keys, place: Place) -> Column:
     """UUIDs of version 7: unique, and increasing with the row number, which makes bulk loads fast."""
-    permutation = Permutation(place.random)
+    unique = permutation(place.random)
     binary = keys.one_of("as", ("text", "bytes")) == "bytes"
 
     def at(row: int) -> str | bytes:
-        chance = permutation(row)
+        chance = unique(row)
         time = 1_600_000_000_000 + 977 * row
         value = f"{time:012x}7{chance & 0xFFF:03x}{8 | chance >> 62:x}{chance & (1 << 60) - 1:015x}"
         if binary:
@@ -116,12 +116,12 @@ def _uuid(keys: Keys, place: Place) -> Column:
 
 def _label(keys: Keys, place: Place) -> Column:
     """A name made of {n} (from 1 up), {high} and {low} (n in words of 16 bits), {hex} (unique) and {of} (in turn)."""
-    permutation = Permutation(place.random)
+    unique = permutation(place.random)
     label, of = keys.take("format", str), keys.strings("of", [""])
 
     def at(row: int) -> str:
         n = row + 1
-        return label.format(n=n, high=n >> 16, low=n & 0xFFFF, hex=f"{permutation(row):016x}", of=of[row % len(of)])
+        return label.format(n=n, high=n >> 16, low=n & 0xFFFF, hex=f"{unique(row):016x}", of=of[row % len(of)])
 
     try:
         at(0)

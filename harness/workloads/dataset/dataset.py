@@ -41,10 +41,6 @@ class KnownData:
         """The names of the columns that `rows` gives values for, in their order."""
         return tuple(self._table(store, table).columns)
 
-    def row_count(self, store: str, table: str) -> int:
-        """How many rows `rows` gives."""
-        return self._table(store, table).rows
-
     def rows(self, store: str, table: str) -> Iterator[tuple[object, ...]]:
         """The rows of one table, parents before children. Values in them may be shared: do not change them."""
         return chain.from_iterable(self._chunks(store, self._table(store, table)))

@@ -7,8 +7,8 @@ every version of Python, which `random` does not guarantee.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import shake_128
 
 
@@ -29,17 +29,8 @@ class SeededRandom:
         return SeededRandom(f"{self.name}/{name}")
 
 
-@dataclass(frozen=True)
-class Permutation:
+def permutation(random: SeededRandom) -> Callable[[int], int]:
     """A permutation of the numbers below 2**64: the results look random and never repeat."""
-
-    random: SeededRandom
-
-    @cached_property
-    def _step(self) -> tuple[int, int]:
-        factor, offset = self.random.words(2)
-        return factor | 1, offset  # multiplying by an odd number is invertible, so no two results are equal
-
-    def __call__(self, number: int) -> int:
-        factor, offset = self._step
-        return (number * factor + offset) & 0xFFFF_FFFF_FFFF_FFFF
+    factor, offset = random.words(2)
+    factor |= 1  # multiplying by an odd number is invertible, so no two results are equal
+    return lambda number: (number * factor + offset) & 0xFFFF_FFFF_FFFF_FFFF

@@ -191,7 +191,9 @@ class ExternalMySQL(MySQL):
         """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
         with self.session(self._primary) as sql:
             _require_supported(sql, self.name)
-            self.server.require_data(_filled(sql), _databases(sql))
+            sql.execute("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
+            databases = [str(name) for (name,) in sql]
+            self.server.require_data(_filled(sql), databases)
             script(sql, (fixtures() / "mysql" / "ledger.sql").read_text(encoding="utf-8"))
             self._open_accounts(sql)
 
@@ -202,11 +204,6 @@ def _require_supported(sql: Cursor, name: str) -> None:
         raise HarnessError(f"{name} is {said}, which is not supported: its catalogs differ from MySQL's")
     if tuple(map(int, said.partition("-")[0].split(".")[:2])) < OLDEST:
         raise HarnessError(f"{name} is MySQL {said}; the oldest supported version is {'.'.join(map(str, OLDEST))}")
-
-
-def _databases(sql: Cursor) -> list[str]:
-    sql.execute("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
-    return [str(name) for (name,) in sql.fetchall()]
 
 
 def _filled(sql: Cursor) -> set[str]:

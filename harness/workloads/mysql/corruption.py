@@ -33,13 +33,9 @@ def raise_corrupt() -> Iterator[None]:
         yield
     except ToolFailed as error:
         if is_damage(error.__cause__):
-            raise Corrupt(error.tail, error.about or _tables(error.tail)) from error
+            tables = tuple(f"table {schema}.{name}" for schema, name in _NAMED.findall(error.tail))
+            raise Corrupt(error.tail, error.about or tables) from error
         raise
-
-
-def _tables(message: str) -> tuple[str, ...]:
-    """The tables in a message of the server, in the form of a digest's parts."""
-    return tuple(f"table {schema}.{name}" for schema, name in _NAMED.findall(message))
 
 
 def line_of_corruption(log: str) -> str:

@@ -43,9 +43,8 @@ _REPLICA = (
 def primary_health(sql: Cursor) -> Health:
     """The primary takes writes, replicates from nobody, logs all databases, and has its events enabled."""
     uuid, closed, channels, filters, left = map(str, one(sql, _PRIMARY))
-    sql.execute(
-        "SHOW BINARY LOG STATUS"
-    )  # the third and fourth column: the only databases in it, or those that are not
+    sql.execute("SHOW BINARY LOG STATUS")
+    # The third and fourth column: the only databases in it, or those that are not.
     withheld = ", ".join(str(name) for row in sql.fetchall() for name in row[2:4] if name)
     sql.execute("SELECT event_name FROM information_schema.events WHERE status = 'REPLICA_SIDE_DISABLED'")
     asleep = [str(name) for (name,) in sql.fetchall()]

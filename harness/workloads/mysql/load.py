@@ -9,7 +9,6 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -23,14 +22,6 @@ CHUNK_BYTES = 2 << 20
 _SPECIAL = tuple(zip((b"\\", b"\t", b"\n", b"\0"), (b"\\\\", b"\\t", b"\\n", b"\\0"), strict=True))
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows in the format of LOAD DATA."""
-
-    text: bytes
-    rows: int
-
-
 def load(connection: Connection[Cursor], table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Load `rows` into `table` (`schema.table`); each chunk is a transaction. ToolFailed if the server changed any."""
     with (
@@ -42,10 +33,10 @@ def load(connection: Connection[Cursor], table: str, columns: Sequence[str], row
         loading: Future[None] | None = None
         for number, chunk in enumerate(chunks(rows)):
             file = Path(folder) / str(number)
-            file.write_bytes(chunk.text)
+            file.write_bytes(b"".join(chunk))
             if loading:
                 loading.result()
-            loading = server.submit(_load_chunk, sql, statement(file, table, columns, to_convert), chunk.rows, file)
+            loading = server.submit(_load_chunk, sql, statement(file, table, columns, to_convert), len(chunk), file)
         if loading:
             loading.result()
 
@@ -61,19 +52,18 @@ def statement(file: Path, table: str, columns: Sequence[str], to_convert: frozen
     )
 
 
-def chunks(rows: Iterable[Sequence[object]], chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
-    """The rows in LOAD DATA's default format, cut at the first row past `chunk_bytes`."""
+def chunks(rows: Iterable[Sequence[object]], chunk_bytes: int = CHUNK_BYTES) -> Iterator[list[bytes]]:
+    """The rows as lines in LOAD DATA's default format, cut at the first row past `chunk_bytes`."""
     lines: list[bytes] = []
     size = 0
     for row in rows:
-        line = b"\t".join(map(field, row))
-        lines.append(line)
-        size += len(line)
+        lines.append(b"\t".join(map(field, row)) + b"\n")
+        size += len(lines[-1])
         if size >= chunk_bytes:
-            yield Chunk(b"\n".join(lines) + b"\n", len(lines))
+            yield lines
             lines, size = [], 0
     if lines:
-        yield Chunk(b"\n".join(lines) + b"\n", len(lines))
+        yield lines
 
 
 def field(value: object) -> bytes:  # noqa: PLR0911 # one for each type
