@@ -40,13 +40,13 @@ class ConsulWriter:
     balance, the whole write is refused.
     """
 
-    def __init__(self, way: AbstractContextManager[Server]) -> None:
-        """`way` opens a server with consistent reads. Refused while the cluster waits for a restore.
+    def __init__(self, opening: AbstractContextManager[Server]) -> None:
+        """`opening` gives a server with consistent reads. Refused while the cluster waits for a restore.
 
         The Service `consul-http`, which clients use, does not route to such a server.
         """
         with contextlib.ExitStack() as stack:
-            server = stack.enter_context(way)
+            server = stack.enter_context(opening)
             if not server.is_open():
                 raise Refused("closed: the cluster waits for a restore")
             self._txn = server.client.txn

@@ -53,14 +53,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a column stands while it is read."""
+    """What the keys of a column can depend on."""
 
     random: SeededRandom
     words: Words
-    above: Mapping[str, Table]
+    above: Mapping[str, Table]  # the earlier ones
     table: str
     rows: int
-    siblings: Mapping[str, Column]
+    siblings: Mapping[str, Column]  # the earlier ones of the same table
 
 
 def sometimes(column: Column, value: object, ratio: float) -> Column:
@@ -150,7 +150,7 @@ def _ref(keys: Keys, place: Place) -> Column:
     parents = place.rows if own else place.above[table].rows if table in place.above else 0
     of = place.siblings if own else place.above[table].columns if parents else {}
     if column not in of:
-        keys.fail(f"key `to`: there is no column `{table}.{column}` above this one")
+        keys.fail(f"key `to`: there is no column `{table}.{column}` before this one")
     at = of[column].at
     if at is None:
         keys.fail(f"key `to`: `{table}.{column}` is not a key: only serial, uuid, label and choice in turn can be")
@@ -232,7 +232,7 @@ def _decimal(keys: Keys, _: Place) -> Column:
     """DECIMAL(precision, scale), both signs."""
     precision, scale = keys.take("precision", int), keys.take("scale", int)
     if not 0 <= scale <= precision <= 18 or precision == 0:  # noqa: PLR2004 # what 64 bits of chance fill
-        keys.fail("keys `precision` and `scale`: 1 to 18 digits, and no more of them after the point")
+        keys.fail("key `precision` must be 1 to 18, and key `scale` 0 to `precision`")
     most = 10**precision - 1
     span = 2 * most + 1
     return _by_chance(lambda words: [Decimal(word % span - most).scaleb(-scale) for word in words])
@@ -261,7 +261,7 @@ def _years(keys: Keys) -> tuple[date, date]:
     """The first day of `from`, and the day after the last one of `to`."""
     first, last = keys.take("from", int, 2019), keys.take("to", int, 2025)
     if not 1 <= first <= last <= 9998:  # noqa: PLR2004 # the last year whose end can be written
-        keys.fail(f"keys `from` and `to`: {first} to {last} are no years in order")
+        keys.fail(f"keys `from` and `to` must be years from 1 to 9998 in order, not {first} to {last}")
     return date(first, 1, 1), date(last + 1, 1, 1)
 
 

@@ -1,9 +1,9 @@
-"""Reads the description of known data: words.toml, and each store's dataset.toml. Refuses what it does not know.
+"""Reads the description of known data: words.toml, and each store's dataset.toml. Refuses unknown keys.
 
     factor of a size    small 1, medium 10, large 100
 
     [[table]]
-    name = "core_tenant.tenant"      # tables stand in load order: a table refers only to those above it
+    name = "core_tenant.tenant"      # in load order: a table refers only to earlier ones
     rows = 400                       # at size small
     scale = "linear"                 # or "fixed"
     most = 4000                      # optional: no more rows than this at any size
@@ -59,7 +59,7 @@ def read(path: Path, random: SeededRandom, factor: int, words: Words) -> dict[st
     for number, raw in enumerate(keys.take("table", list), 1):
         table = _table(Keys(f"{path}: table {number}", raw), random, factor, words, tables)
         if table.name in tables:
-            keys.fail(f"table `{table.name}` stands there twice")
+            keys.fail(f"table `{table.name}` is defined twice; merge the two, or rename one")
         tables[table.name] = table
     keys.done()
     return tables
@@ -87,7 +87,7 @@ def _table(keys: Keys, random: SeededRandom, factor: int, words: Words, above: M
         made[column] = _column(Keys(f"{keys.where}: column `{column}`", raw), place)
         widest += made[column].widest
     if not made:
-        keys.fail("key `columns` is empty")
+        keys.fail("key `columns` is empty; add a column")
     keys.done()
     return Table(name, rows, min(_CHUNK_ROWS, _CHUNK_BYTES // widest + 1), made)
 
