@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -16,7 +16,7 @@ from psycopg2.extensions import POLL_OK
 from harness.core.bank_workload import TABLES, transfer
 from harness.core.errors import ToolFailed
 from harness.core.model import Operation, Row
-from harness.core.ports import Refused, Unanswered
+from harness.core.ports import Corrupt, Refused, Unanswered
 from harness.core.reason import Reason
 from harness.workloads.postgres import catalog
 from harness.workloads.postgres.adapter import Postgres, _standby_health
@@ -257,3 +257,26 @@ def test_what_another_member_shows_is_not_taken_for_this_ones(monkeypatch: pytes
     assert list(getattr(store, read)("postgres-primary-0")) == whole[read]
     with pytest.raises(ToolFailed, match="postgres-primary-0 answered in its place"):
         list(getattr(store, read)("postgres-read-0"))
+
+
+@pytest.mark.parametrize(
+    ("reads", "database"),
+    [(lambda store: list(store.ledger("postgres-read-0")), "keycloak"), (lambda store: store.digest("x"), "template1")],
+)
+def test_damage_names_the_database_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, reads: Callable[[Postgres], object], database: str
+) -> None:
+    class Cluster:
+        def forward(self, *_: object) -> contextlib.AbstractContextManager[tuple[str, int]]:
+            return contextlib.nullcontext(("127.0.0.1", 1))
+
+    def connect(**_: object) -> None:
+        raise said("XX001")
+
+    monkeypatch.setattr("psycopg2.connect", connect)
+    store = Postgres(cast("Any", Cluster()), "custos", dict.fromkeys(Postgres.secret_keys, "x"))
+    with pytest.raises(Corrupt) as damage:
+        reads(store)
+    assert damage.value.objects == (f"database {database}",)
+    assert store.health("postgres-read-0").reasons == (Reason.DataCorrupted,)
+    assert store.health("postgres-read-0").objects == ("database keycloak",)

@@ -141,11 +141,12 @@ class Postgres(SqlStore[connection, cursor]):
 
         Corrupt if the server reports damaged data; ToolFailed for every other error inside the block.
         """
+        database = database or self.main
         try:
             opened = psycopg2.connect(
                 host=address[0],
                 port=address[1],
-                dbname=database or self.main,
+                dbname=database,
                 user=self.server.user,
                 password=self._password,
                 application_name="drillproof",
