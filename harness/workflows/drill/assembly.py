@@ -149,7 +149,7 @@ def _known_data(options: Options) -> dataset.KnownData:
     """What is loaded into the stores; nothing into those of an application of the user's, which has its own."""
     application = _application(options)
     if application.by_manifests:
-        return dataset.empty(options.seed, options.size)
+        return dataset.KnownData(options.seed, options.size, {})
     for store in options.stores:
         overlay(application.fixtures, store, options.strategy)
     return dataset.load(application.fixtures, options.seed, options.size)

@@ -22,7 +22,7 @@ _SAMPLE_ROWS = 256
 
 @dataclass(frozen=True)
 class KnownData:
-    """Implements `harness.core.ports.Dataset`. Create it with `load`."""
+    """Implements `harness.core.ports.Dataset`. Create it with `load`, or without tables."""
 
     seed: int
     size: str
@@ -74,11 +74,6 @@ class KnownData:
         if table not in self._of(store):
             raise Misconfigured(f"there is no known data for table `{table}` of store `{store}`")
         return self._of(store)[table]
-
-
-def empty(seed: int, size: str) -> KnownData:
-    """No known data, for a user's application, which has its own."""
-    return KnownData(seed, size, {})
 
 
 def load(fixtures: Path, seed: int, size: str) -> KnownData:
