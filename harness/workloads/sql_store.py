@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
@@ -162,6 +162,20 @@ def one(sql: Cursor, statement: str, *parameters: object) -> tuple[object, ...]:
     row = sql.fetchone()
     assert row is not None  # each of these statements gives one row
     return row
+
+
+def chunks(lines: Iterable[bytes], chunk_bytes: int = 2 << 20) -> Iterator[list[bytes]]:
+    """The lines of a bulk load, cut at the first one past `chunk_bytes`, so that few are in memory at a time."""
+    chunk: list[bytes] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line)
+        if size >= chunk_bytes:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def write(operation: Operation) -> tuple[tuple[str, str, str], dict[str, object]]:

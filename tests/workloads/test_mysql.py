@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -28,9 +29,9 @@ from harness.workloads.mysql.catalog import CATALOGS, EXCLUDED, PRIMARY, catalog
 from harness.workloads.mysql.corruption import is_damage, line_of_corruption, raise_corrupt
 from harness.workloads.mysql.digest import ALL, Column, Slice, Table, digest, read, row_bytes, rows, slices, tables
 from harness.workloads.mysql.health import primary_health, replica_health
-from harness.workloads.mysql.load import chunks, field, load, statement
+from harness.workloads.mysql.load import field, line, load, statement
 from harness.workloads.mysql.writer import MySQLWriter, is_refusal, transaction
-from harness.workloads.sql_store import write
+from harness.workloads.sql_store import chunks, write
 
 UNESCAPED = {b"t": b"\t", b"n": b"\n", b"0": b"\0", b"\\": b"\\"}
 
@@ -119,12 +120,18 @@ def test_values_are_written_as_load_data_reads_them(value: object, written: byte
 
 def test_chunks_are_cut_between_rows_and_lose_none() -> None:
     rows = [(n, "x" * 10) for n in range(10)]
-    made = list(chunks(iter(rows), chunk_bytes=30))
+    made = list(chunks(map(line, rows), chunk_bytes=30))
     assert len(made) == 4
     assert sum(map(len, made)) == 10
     assert b"".join(line for chunk in made for line in chunk) == b"".join(
         b"%d\t%s\n" % (n, x.encode()) for n, x in rows
     )
+
+
+def test_chunks_take_only_the_lines_they_need() -> None:
+    taken = itertools.count()
+    next(chunks((b"%d" % next(taken) for _ in itertools.repeat(None)), chunk_bytes=100))
+    assert next(taken) < 100
 
 
 def test_only_columns_of_another_character_set_are_converted() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from uuid import UUID
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.workloads.postgres.copy import CopyStream, field, line
+from harness.workloads.postgres.copy import field, line
 
 _TEXT = st.text("\\\t\n\rNntx.,\"' é𐍈", max_size=12)  # every character that means something, and some that do not
 _ESCAPED = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
@@ -80,25 +79,3 @@ def test_null_the_text_that_means_null_and_the_empty_text_differ() -> None:
 def test_what_has_no_certain_form_is_refused(value: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         field(value)
-
-
-@pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_the_stream_is_the_lines_whatever_is_asked_at_a_time(size: int) -> None:
-    rows = [(n, "x" * (n % 50), None) for n in range(1000)]
-    stream = CopyStream(rows)
-    parts = list(iter(lambda: stream.read(size), b""))
-    assert b"".join(parts) == b"".join(map(line, rows))
-    assert max(map(len, parts)) <= size
-
-
-def test_the_stream_takes_only_the_rows_it_needs() -> None:
-    taken = 0
-
-    def endless() -> Iterator[tuple[object, ...]]:
-        nonlocal taken
-        while True:
-            taken += 1
-            yield ("x" * 100,)
-
-    CopyStream(endless()).read(1000)
-    assert taken < 1000

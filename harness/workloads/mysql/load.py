@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,8 +17,8 @@ from pymysql.cursors import Cursor
 
 from harness.core.errors import ToolFailed
 from harness.workloads.mysql.digest import quoted_table
+from harness.workloads.sql_store import chunks
 
-CHUNK_BYTES = 2 << 20
 _SPECIAL = tuple(zip((b"\\", b"\t", b"\n", b"\0"), (b"\\\\", b"\\t", b"\\n", b"\\0"), strict=True))
 
 
@@ -31,7 +31,7 @@ def load(connection: Connection[Cursor], table: str, columns: Sequence[str], row
     ):
         to_convert = _to_convert(sql, table)
         loading: Future[None] | None = None
-        for number, chunk in enumerate(chunks(rows)):
+        for number, chunk in enumerate(chunks(map(line, rows))):
             file = Path(folder) / str(number)
             file.write_bytes(b"".join(chunk))
             if loading:
@@ -52,18 +52,9 @@ def statement(file: Path, table: str, columns: Sequence[str], to_convert: frozen
     )
 
 
-def chunks(rows: Iterable[Sequence[object]], chunk_bytes: int = CHUNK_BYTES) -> Iterator[list[bytes]]:
-    """The rows as lines in LOAD DATA's default format, cut at the first row past `chunk_bytes`."""
-    lines: list[bytes] = []
-    size = 0
-    for row in rows:
-        lines.append(b"\t".join(map(field, row)) + b"\n")
-        size += len(lines[-1])
-        if size >= chunk_bytes:
-            yield lines
-            lines, size = [], 0
-    if lines:
-        yield lines
+def line(row: Sequence[object]) -> bytes:
+    """One row in LOAD DATA's default format."""
+    return b"\t".join(map(field, row)) + b"\n"
 
 
 def field(value: object) -> bytes:  # noqa: PLR0911 # one for each type

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator, Mapping
 
 import psycopg2
@@ -18,18 +19,17 @@ from harness.core.wait import NotYet
 from harness.workloads.external import PASSWORD, Server
 from harness.workloads.health import Problem, health_of
 from harness.workloads.postgres import indexes as postgres_indexes
-from harness.workloads.postgres.copy import CopyStream
+from harness.workloads.postgres.copy import line
 from harness.workloads.postgres.corruption import is_damage
 from harness.workloads.postgres.digest import DATABASES, HOST, MAIN, digest, relations, settle
 from harness.workloads.postgres.reference_digest import reference_digest
 from harness.workloads.postgres.writer import PostgresWriter
-from harness.workloads.sql_store import SqlStore, no_answer, one
+from harness.workloads.sql_store import SqlStore, chunks, no_answer, one
 
 OLDEST = 17
 """The oldest supported version: older ones have other catalogs."""
 
 _WHO = "SELECT current_setting('server_version_num')::int / 10000, rolsuper FROM pg_roles WHERE rolname = current_user"
-_COPY_BYTES = 1 << 18
 _IDENTITY = (
     "SELECT system_identifier, timeline_id, CASE WHEN pg_is_in_recovery() THEN NULL "
     "ELSE pg_current_wal_flush_lsn() END::text FROM pg_control_system(), pg_control_checkpoint()"
@@ -76,7 +76,8 @@ class Postgres(SqlStore[connection, cursor]):
                     Identifier(*table.split(".")),
                     SQL(", ").join(map(Identifier, dataset.columns(self.name, table))),
                 )
-                sql.copy_expert(copy, CopyStream(dataset.rows(self.name, table)), _COPY_BYTES)  # type: ignore[arg-type] # it only reads
+                for chunk in chunks(map(line, dataset.rows(self.name, table))):
+                    sql.copy_expert(copy, io.BytesIO(b"".join(chunk)))
             sql.execute((folder / "after.sql").read_text(encoding="utf-8"))
             settle(sql)
             sql.execute("ANALYZE")

@@ -1,33 +1,13 @@
-"""Rows of Python values as PostgreSQL's COPY text format, in a stream."""
+"""Rows of Python values as PostgreSQL's COPY text format."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from datetime import date, time
 from decimal import Decimal
-from itertools import islice
 from uuid import UUID
 
-_ROWS_AT_ONCE = 256
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-class CopyStream:
-    """What psycopg2's copy_expert reads from, some bytes at a time, so that not all rows are in memory."""
-
-    def __init__(self, rows: Iterable[tuple[object, ...]]) -> None:
-        """`rows` is read as needed."""
-        self._lines: Iterator[bytes] = (line(row) for row in rows)
-        self._buffer = bytearray()
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes; none at the end."""
-        while len(self._buffer) < size and (lines := b"".join(islice(self._lines, _ROWS_AT_ONCE))):
-            self._buffer += lines
-        part = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return part
 
 
 def line(row: tuple[object, ...]) -> bytes:
