@@ -136,6 +136,13 @@ def test_a_standby_that_has_what_its_primary_never_wrote_is_not_well() -> None:
     assert health.reasons == (Reason.AheadOfPrimary,)
 
 
+def test_two_tables_never_share_a_part() -> None:
+    names = [("a.b", "c"), ("a", "b.c"), ("a", "b"), ("a.b.c", "d")]
+    parts = [Relation(schema, name, "r", False, ()).part for schema, name in names]
+    assert len(set(parts)) == len(names)
+    assert parts[2] == "table a.b"
+
+
 def test_no_statement_of_the_catalog_is_lost() -> None:
     source = Path(catalog.__file__).with_suffix(".sql").read_text("utf-8")
     queries = (catalog.RELATIONS, *catalog.DATABASE_QUERIES, *catalog.SERVER_QUERIES, *catalog.OWN_QUERIES)

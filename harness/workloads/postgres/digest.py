@@ -113,7 +113,8 @@ class Relation:
 
     @property
     def full_name(self) -> str:
-        return f"{self.schema}.{self.name}"
+        """No other relation has the same: a dot within a name makes it quoted."""
+        return ".".join(f'"{name}"' if "." in name else name for name in (self.schema, self.name))
 
     @property
     def sql(self) -> Identifier:
