@@ -16,7 +16,7 @@ from harness.clusters import rbac
 from harness.clusters.cluster_pin import NAMESPACE as CLUSTER
 from harness.clusters.diagnostics import collect_namespace
 from harness.clusters.permissions_file import require_migration
-from harness.clusters.rbac import Permission
+from harness.clusters.rbac import NamespaceRole, Permission
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import text
 from harness.core.kubernetes import Kubectl, RunsKubectl, find_kubectl
@@ -83,28 +83,26 @@ def _has_permissions(options: MigrationOptions, source: RunsKubectl, target: Run
     Misconfigured names all missing permissions at both ends. Those on Velero are not asked for where there is none: the
     plan says so.
     """
-    with reached(options.source):
-        named, writers = options.source.namespace, options.writers
-        outside = (
-            *permissions.migration_source((named, CLUSTER), OF_SOURCE),
-            *permissions.migration_inside(named, writers).permissions,
-        )
-        of_source, _ = rbac.missing_of(source, _served(source, outside))
-    with reached(options.target):
-        named, maps = options.target.namespace, bool(options.storage_classes)
-        outside = permissions.migration_target(named, CLUSTER, OF_TARGET, maps_classes=maps)
-        role = permissions.migration_inside(named, writers)
-        of_target, binds = rbac.missing_of(target, _served(target, outside), (role,))
+    ends, writers = (options.source, options.target), options.writers
+    one, other = (permissions.migration_inside(end.namespace, writers) for end in ends)
+    maps = bool(options.storage_classes)
+    before = permissions.migration_source((one.namespace, CLUSTER), OF_SOURCE)
+    after = permissions.migration_target(other.namespace, CLUSTER, OF_TARGET, maps_classes=maps)
+    of_source, _ = _missing(options.source, source, (*before, *one.permissions))
+    of_target, binds = _missing(options.target, target, after, other)
     missing = ((options.source.context, of_source), (options.target.context, of_target))
     rbac.refuse(missing, "clusters/migrate/ has files that grant all")
     return binds
 
 
-def _served(kubectl: RunsKubectl, wanted: tuple[Permission, ...]) -> tuple[Permission, ...]:
-    """Those of the permissions that can exist: without Velero none in its namespace."""
-    if rbac.serves_api(kubectl, f"{API}/v1"):
-        return wanted
-    return tuple(permission for permission in wanted if permission.namespace != NAMESPACE)
+def _missing(
+    place: Place, kubectl: RunsKubectl, wanted: tuple[Permission, ...], *roles: NamespaceRole
+) -> tuple[tuple[Permission, ...], bool]:
+    """As `rbac.missing_of` says; without Velero none of its permissions can exist."""
+    with reached(place):
+        if not rbac.serves_api(kubectl, f"{API}/v1"):
+            wanted = tuple(permission for permission in wanted if permission.namespace != NAMESPACE)
+        return rbac.missing_of(kubectl, wanted, roles)
 
 
 class MigrationSession(Session[MigrationOptions]):

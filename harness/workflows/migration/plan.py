@@ -49,7 +49,7 @@ def plan(options: MigrationOptions, source: Inventory, target: Inventory) -> Mig
     found = databases(source.pods, options.databases) if source.namespace else ()
     issues = tuple(_issues(options, source, target, found))
     return MigrationPlan(
-        steps=tuple(_steps(options, source, target, found)),
+        steps=_steps(options, source, target, found),
         blockers=tuple(what for blocks, what in issues if blocks),
         warnings=tuple(what for blocks, what in issues if not blocks),
         databases=found,
@@ -65,37 +65,32 @@ def uncopied(pods: Iterable[Object]) -> tuple[str, ...]:
 
 def _steps(
     options: MigrationOptions, source: Inventory, target: Inventory, found: tuple[Database, ...]
-) -> Iterator[Step]:
+) -> tuple[Step, ...]:
     moved = [f"{old} becomes {new}" for old, new in options.storage_classes.items()]
     asked = [f"{volume} of {name_of(pod)}" for pod in source.pods for volume in volumes_to_copy(pod)]
     bases = [f"{each.key}, container {each.container} ({each.why})" for each in found]
-    yield Step(
-        "freeze",
-        (
+    content = f"{len(asked)} volumes ({_few(asked) or 'none'})"
+    hooks = f"{sum(map(hook_count, source.pods))} hooks"
+    backup = f"a Backup in {NAMESPACE} of the namespace {source.place.namespace}, with {content} and {hooks}"
+    there = target.place.context
+    steps = {
+        "freeze": (
             *(f"{source.place.name}: {_stop(writer)}, and annotated" for writer in options.writers),
             *((f"your command: {options.quiesce}",) if options.quiesce else ()),
             *(f"{source.place.name}: fingerprint of {each}" for each in bases),
         ),
-    )
-    content = f"{len(asked)} volumes ({_few(asked) or 'none'})"
-    hooks = f"{sum(map(hook_count, source.pods))} hooks"
-    backup = f"a Backup in {NAMESPACE} of the namespace {source.place.namespace}, with {content} and {hooks}"
-    yield Step("backup", (f"{source.place.context}: {backup}",))
-    yield Step(
-        "restore",
-        (
-            f"{target.place.context}: create the namespace {target.place.namespace}, with the label {LABEL}",
-            *(f"{target.place.context}: storage class {each}, by a ConfigMap in {NAMESPACE}" for each in moved),
-            f"{target.place.context}: a Restore in {NAMESPACE} of {len(source.things)} objects and of these volumes",
+        "backup": (f"{source.place.context}: {backup}",),
+        "restore": (
+            f"{there}: create the namespace {target.place.namespace}, with the label {LABEL}",
+            *(f"{there}: storage class {each}, by a ConfigMap in {NAMESPACE}" for each in moved),
+            f"{there}: a Restore in {NAMESPACE} of {len(source.things)} objects and of these volumes",
         ),
-    )
-    yield Step(
-        "readback",
-        (
+        "readback": (
             *(f"{target.place.name}: fingerprint of {each}, and its integrity check" for each in bases),
             f"{source.place.name}: all fingerprints again, and its replication peers; it stays quiesced",
         ),
-    )
+    }
+    return tuple(Step(name, does) for name, does in steps.items())
 
 
 def _issues(

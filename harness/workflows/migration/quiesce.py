@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from harness.core import timeouts
 from harness.core.errors import HarnessError
@@ -46,8 +47,11 @@ class Quiescer:
         """Those of the writers that run again, with what is seen of each."""
         found: dict[str, str] = {}
         for writer in writers:
+            field, now, stopped = _switch(self._get(writer))
+            if now != stopped:
+                found[writer] = "it is not suspended" if field == "suspend" else f"it wants {now} pods"
+                continue
             try:
-                _asked_to_stop(self._get(writer))
                 self._gone(writer)
             except NotYet as seen:
                 found[writer] = str(seen)
@@ -76,7 +80,7 @@ class Quiescer:
     def wait_until_stopped(self, writers: tuple[str, ...]) -> None:
         """Return as soon as no pod and no job of these writers runs. TimedOut."""
         for writer in writers:
-            until(lambda of=writer: self._gone(of), waited_for=f"{writer} to end", within_s=timeouts.HEALTHY_S)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            until(partial(self._gone, writer), waited_for=f"{writer} to end", within_s=timeouts.HEALTHY_S)
 
     def resume(self, run: str, line: str = "") -> tuple[str, ...]:
         """Start the writers that this run stopped, and run the user's `line`; return these writers. Repeatable."""
@@ -145,13 +149,6 @@ def _switch(thing: Object) -> tuple[str, Json, Json]:
     field, default, stopped = ("suspend", False, True) if is_cron else ("replicas", 1, 0)
     now = at(thing, "spec", field)
     return field, default if now is None else now, stopped
-
-
-def _asked_to_stop(thing: Object) -> None:
-    """NotYet if a writer is to run, also if nothing of it runs yet."""
-    field, now, stopped = _switch(thing)
-    if now != stopped:
-        raise NotYet("it is not suspended" if field == "suspend" else f"it wants {now} pods")
 
 
 _OPERATORS = {

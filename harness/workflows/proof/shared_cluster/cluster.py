@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -109,7 +110,7 @@ class ProofCluster(SharedCluster[ProofPolicy]):
         self.create(*wanted.store(policy, self.keys, image, size, self.run))
         self.create(*(wanted.probe(policy, name, image, self.run) for name in names))
         for name in names:
-            until(lambda name=name: self._pods_run(name), waited_for=f"pods in {name}", within_s=STARTED_S)  # type: ignore[misc] # a default that binds
+            until(partial(self._pods_run, name), waited_for=f"pods in {name}", within_s=STARTED_S)
         until(self._create_bucket, waited_for="the proof's object store", within_s=60)
 
     def address(self) -> str:

@@ -198,9 +198,7 @@ def _missing_crds(kubectl: Kubectl, policy: ProofPolicy, release: Release, uploa
 
 
 def _schemas(kind: Object) -> Mapping[str, Json]:
-    versions_of = at(kind, "spec", "versions")
-    assert isinstance(versions_of, list)
-    return {text(each, "name"): at(each, "schema") for each in versions_of}
+    return {text(each, "name"): at(each, "schema") for each in items(kind, "spec", "versions")}
 
 
 def _is_removed(storage_class: Object, policy: ProofPolicy) -> None:
