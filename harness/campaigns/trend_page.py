@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from harness.campaigns.matrix.page import address
-from harness.campaigns.trend import BAND, FIGURES, Coverage, Point, Series, Trend
-from harness.core import durations
-from harness.core.errors import Misconfigured
+from harness.campaigns.trend import BAND, FIGURES, Point, Series, Trend
+from harness.core import durations, paths
 from harness.core.model import Json, Verdict
 from harness.core.text import duration, plural, visible
 from harness.reports.html import template
-from harness.reports.markdown import MOST, escaped, line
+from harness.reports.markdown import MOST
 
 SCHEMA = 2
 MOST_POINTS = 100
@@ -45,26 +44,34 @@ class Picture:
 
 def write(trend: Trend, path: Path) -> None:
     """Write the HTML page. Misconfigured if it cannot be written."""
-    page = template("trend.html").render(
-        trend=trend,
-        verdict=trend.verdict.name,
-        headline=headline(trend),
-        figures=FIGURES,
-        picture=picture,
-        against_objective=against_objective,
-        usual=usual,
-        status=status,
-        name=name,
-        variant=variant,
-        about_band=BAND,
-        most=MOST_POINTS,
-        report=lambda run: address(run, path.parent),
-    )
-    try:
+    page = template("trend.html").render(_context(trend), report=lambda run: address(run, path.parent))
+    with paths.writing(path, "--out"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise Misconfigured(f"cannot write {path}: {error.strerror}; choose another file with --out") from error
+
+
+def markdown(trend: Trend) -> str:
+    """The same for a terminal, a pull request or a page of docs."""
+    return template("trend.md").render(_context(trend)).rstrip() + "\n"
+
+
+def _context(trend: Trend) -> dict[str, object]:
+    """What both templates show."""
+    return {
+        "trend": trend,
+        "verdict": trend.verdict.name,
+        "headline": headline(trend),
+        "figures": FIGURES,
+        "picture": picture,
+        "against_objective": against_objective,
+        "usual": usual,
+        "status": status,
+        "name": name,
+        "variant": variant,
+        "about_band": BAND,
+        "most": MOST_POINTS,
+        "most_doubts": MOST,
+    }
 
 
 def headline(trend: Trend) -> str:
@@ -155,53 +162,6 @@ def variant(series: Series) -> str:
     """A series in words, without its scenario. A proof has no strategy."""
     key = series.key
     return ", ".join(filter(None, (key.strategy, key.engine, " ".join(key.stores), key.of)))
-
-
-def markdown(trend: Trend) -> str:
-    """The same for a terminal, a pull request or a page of docs."""
-    return "\n".join(_lines(trend)) + "\n"
-
-
-def _lines(trend: Trend) -> Iterator[str]:
-    yield f"**{trend.verdict.name}**: {headline(trend)}"
-    if trend.series:
-        heads = ("disaster", "strategy", "engine", "stores", "verdict", "newest drill", "drills", *FIGURES.values())
-        yield from ("", line(heads), line("---" for _ in heads))
-        yield from map(_row, trend.series)
-    for each in trend.series:
-        if each.changes:
-            yield from ("", escaped(f"Changed in {name(each)} since the last drill that passed:"), "")
-            for what, before, now in each.changes:
-                yield escaped(f"- {what}: {before or 'nothing'} → {now or 'nothing'}")
-    yield from ("", "Coverage:", "")
-    yield from (escaped(f"- {each.scenario}: {_covered(each)}") for each in trend.coverage if each.drilled)
-    if trend.never:
-        yield escaped(f"- never drilled: {', '.join(trend.never)}")
-    if trend.doubts:
-        yield from ("", "Not trusted:", "")
-        yield from (escaped(f"- {each}") for each in trend.doubts[:MOST])
-        if len(trend.doubts) > MOST:
-            yield f"- and {len(trend.doubts) - MOST} more"
-    yield from ("", BAND)
-
-
-def _row(series: Series) -> str:
-    key = series.key
-    of = f" of {key.of}" if key.of else ""
-    measured = [f"{against_objective(series, figure)}; {usual(series, figure)}" for figure in FIGURES]
-    return line(
-        (
-            *(key.scenario, key.strategy, key.engine, f"{' '.join(key.stores)}{of}"),
-            *(series.verdict.name, status(series), str(len(series.points))),
-            *(measured if series.measured else ("" for _ in FIGURES)),
-        )
-    )
-
-
-def _covered(each: Coverage) -> str:
-    moments = {"drilled": each.drilled, "passed": each.green, "expires": each.expires}
-    dates = (f"{what} {moment:%Y-%m-%d}" if moment else f"{what} never" for what, moment in moments.items())
-    return ", ".join((f"{each.word}: {each.proved} of {each.series} series", *dates))
 
 
 def document(trend: Trend, folder: Path) -> Mapping[str, Json]:

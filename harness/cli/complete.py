@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 
 Completion = Callable[[str], list[str]]
+Words = Callable[[], Iterable[str]]
 RUNS = Path("reports/runs")
 
 
-def one_of(known: Callable[[], Iterable[str]]) -> Completion:
+def one_of(known: Words) -> Completion:
     """Completes to one of the `known` words."""
 
     def complete(incomplete: str) -> list[str]:
@@ -17,7 +19,7 @@ def one_of(known: Callable[[], Iterable[str]]) -> Completion:
     return complete
 
 
-def some_of(known: Callable[[], Iterable[str]]) -> Completion:
+def some_of(known: Words) -> Completion:
     """Completes to some of the `known` words, with commas between."""
 
     def complete(incomplete: str) -> list[str]:
@@ -26,6 +28,22 @@ def some_of(known: Callable[[], Iterable[str]]) -> Completion:
         return [f"{before}{comma}{each}" for each in known() if each.startswith(rest) and each not in taken]
 
     return complete
+
+
+def constant(module: str, name: str) -> Words:
+    """The words in a constant of a module, which is loaded only when they are needed."""
+
+    def words() -> Iterable[str]:
+        found: Iterable[str] = getattr(import_module(module), name)
+        return found
+
+    return words
+
+
+stores = constant("harness.workflows.drill.scenario", "STORES")
+engines = constant("harness.workflows.drill.request", "ENGINES")
+sizes = constant("harness.workloads.dataset.schema", "SIZES")
+images = constant("harness.core.choices", "IMAGES")
 
 
 def steps() -> Iterable[str]:
@@ -43,40 +61,12 @@ def scenarios() -> Iterable[str]:
     return scenario.names(resources.scenarios())
 
 
-def stores() -> Iterable[str]:
-    """Datastores."""
-    from harness.workflows.drill.scenario import STORES
-
-    return STORES
-
-
 def strategies() -> Iterable[str]:
     """Strategies of any datastore."""
     from harness.core import resources
     from harness.workflows.drill import request
 
     return sorted({name for store in stores() for name in request.strategies(resources.fixtures(), [store])})
-
-
-def engines() -> Iterable[str]:
-    """Backup engines."""
-    from harness.workflows.drill.request import ENGINES
-
-    return ENGINES
-
-
-def sizes() -> Iterable[str]:
-    """Sizes of the test data."""
-    from harness.workloads.dataset.schema import SIZES
-
-    return SIZES
-
-
-def images() -> Iterable[str]:
-    """Where images come from."""
-    from harness.core.choices import IMAGES
-
-    return IMAGES
 
 
 def runs() -> Iterable[str]:

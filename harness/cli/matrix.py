@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options, output
+from harness.cli import complete, options, output
 from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -29,8 +29,14 @@ def matrix(
     load: options.Load,
     new: options.NewCluster,
     scenarios: options.Scenarios = None,
-    strategy: options.Strategies = None,
-    engine: options.Engines = None,
+    strategy: Annotated[
+        list[str] | None,
+        options.option("A,B", "Backup strategies. Default: the one of each scenario.", some_of=complete.strategies),
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        options.option("A,B", "Backup engines. Default: the one of each scenario.", some_of=complete.engines),
+    ] = None,
     stores: options.StoreNames = None,
     repeat: options.Repeat = 1,
     workers: Annotated[int, options.option("N", "Number of clusters to drill on in parallel.")] = 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
@@ -25,12 +25,16 @@ SECTIONS = ("Drill", "Prove", "Migrate", "Schedule", "Evidence", "Maintenance")
 
 RUNS = complete.RUNS
 CLUSTER = "drillproof"
-Words = Callable[[], Iterable[str]]
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
 def option(
-    metavar: str, text: str, *names: str, one_of: Words | None = None, some_of: Words | None = None, env: str = ""
+    metavar: str,
+    text: str,
+    *names: str,
+    one_of: complete.Words | None = None,
+    some_of: complete.Words | None = None,
+    env: str = "",
 ) -> OptionInfo:
     """An option with a value. The shell completes it to `one_of` these words, or `some_of` them with commas."""
     completion = complete.one_of(one_of) if one_of else complete.some_of(some_of) if some_of else None
@@ -51,13 +55,6 @@ Scenarios = Annotated[
     ),
 ]
 StoreNames = Annotated[list[str] | None, option("A,B", "Only these datastores.", some_of=complete.stores)]
-Strategies = Annotated[
-    list[str] | None,
-    option("A,B", "Backup strategies. Default: the one of each scenario.", some_of=complete.strategies),
-]
-Engines = Annotated[
-    list[str] | None, option("A,B", "Backup engines. Default: the one of each scenario.", some_of=complete.engines)
-]
 ApplicationFile = Annotated[
     Path | None, option("FILE", "Drill your own application, described in FILE; see `detect`.", "--application")
 ]
@@ -71,7 +68,6 @@ Databases = Annotated[
     list[str], option("KIND=NS/POD", "Add a database that is not found automatically. Repeatable.", "--database")
 ]
 DryRun = Annotated[bool, flag("With --context: print the objects that would be created, and exit.", "--dry-run")]
-Context = Annotated[str | None, option("NAME", "Use an existing cluster (kubeconfig context).")]
 Kubeconfig = Annotated[Path | None, option("FILE", "Kubeconfig. Default: $KUBECONFIG, or ~/.kube/config.")]
 Config = Annotated[Path | None, option("FILE", "File that lists the allowed contexts. Default: drillproof.toml.")]
 Key = Annotated[Path | None, option("FILE", "Private key that signs the run. Default: your own.", env="DRILLPROOF_KEY")]
@@ -126,7 +122,7 @@ class NewCluster:
 class ExistingCluster:
     """A cluster that drillproof did not create."""
 
-    context: Context = None
+    context: Annotated[str | None, option("NAME", "Use an existing cluster (kubeconfig context).")] = None
     kubeconfig: Kubeconfig = None
     config: Config = None
 

@@ -72,12 +72,18 @@ def prove(
     With --context, the backup is restored into new namespaces of an existing cluster: see
     docs/how-to/prove-shared-cluster.md.
     """
+    from harness.clusters.permissions_file import allowed_proof
     from harness.selftest.runner import in_memory_self_test_of_proofs
     from harness.workflows.proof import assembly, request
-    from harness.workflows.proof.shared_cluster import preflight
+    from harness.workflows.proof.shared_cluster.preflight import SharedProofs
     from harness.workflows.runner import execute
 
-    place = preflight.provider(existing.context, existing.kubeconfig, existing.config)
+    options.require_context(existing)
+    place = (
+        SharedProofs(allowed_proof(existing.context, existing.config), existing.kubeconfig)
+        if existing.context
+        else None
+    )
     if place is None and dry_run:
         raise Misconfigured("--dry-run needs --context: on a new cluster, a proof creates everything")
     if place:

@@ -180,6 +180,7 @@ def detect(
 
     Creates nothing in a cluster.
     """
+    from harness.core import paths
     from harness.workloads.manifests import render as sources
     from harness.workloads.manifests import scaffold
 
@@ -194,10 +195,8 @@ def detect(
     text = scaffold.proposal(found, path, chart=chart)
     output.result(scaffold.document(found), scaffold.lines(found), as_json=as_json)
     if out:
-        try:
+        with paths.writing(out, "--out"):
             out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise Misconfigured(f"cannot write {out}: {error.strerror}; name another file with --out") from error
         if not as_json:
             typer.echo(f"proposed: {out}; check it, correct it, and confirm it in its first lines")
     elif not as_json:

@@ -140,15 +140,16 @@ def cronjob(
 
 
 def _write(files: dict[str, str], into: Path | None) -> None:
-    from harness.campaigns.schedule import request
+    from harness.core import paths
 
-    if into:
-        request.write(files, into)
-        for name in files:
-            typer.echo(f"# {into / name}")
-        return
     for name, content in files.items():
-        typer.echo(f"# {name}\n{content}", nl=False)
+        if into:
+            with paths.writing(into, "--into"):
+                into.mkdir(parents=True, exist_ok=True)
+                (into / name).write_text(content, encoding="utf-8")
+            typer.echo(f"# {into / name}")
+        else:
+            typer.echo(f"# {name}\n{content}", nl=False)
 
 
 @options.command(

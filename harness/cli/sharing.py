@@ -107,13 +107,15 @@ def download(
     are not downloaded.
     """
     from harness.campaigns.schedule import request
+    from harness.core import paths
 
     archive = request.archive("--bucket", **vars(bucket))
     archive.open(write=False)
     entries, problems = archive.entries()
     new: list[str] = []
     doubts = list(problems)
-    request.make_folder(into)
+    with paths.writing(into, "--into"):
+        into.mkdir(parents=True, exist_ok=True)
     for entry in entries:
         try:
             if archive.fetch(entry, into):

@@ -32,13 +32,25 @@ class Lock:
 
     def acquire(self, what: str) -> None:
         """Acquire it, or keep it. Misconfigured, naming `what` it is for, if another process holds it."""
-        if not self._try():
+        if not self.try_acquire():
             raise Misconfigured(f"{what} is in use by another drill{self.by}; wait for its end, or use another one")
+
+    def try_acquire(self) -> bool:
+        """Acquire it, or keep it; False if another process holds it."""
+        if self._file is None:
+            file = self._open()
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+                return False
+            self._file = file
+        return True
 
     @contextlib.contextmanager
     def waiting(self, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold it for the block, however long that takes; `wait` is called first if another process holds it."""
-        if not self._try():
+        if not self.try_acquire():
             wait()
             file = self._open()
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -60,7 +72,7 @@ class Lock:
             return True
         if not self._path.exists():
             return False
-        free = self._try()
+        free = self.try_acquire()
         self.release()
         return not free
 
@@ -98,17 +110,6 @@ class Lock:
             with contextlib.suppress(TimedOut):
                 until(self._require_free, waited_for=f"process {process} to end", within_s=patience_s)
         return process
-
-    def _try(self) -> bool:
-        if self._file is None:
-            file = self._open()
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(file)
-                return False
-            self._file = file
-        return True
 
     def _open(self) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True)

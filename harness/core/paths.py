@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.core.errors import Misconfigured
@@ -20,6 +22,15 @@ def state() -> Path:
 
 
 PROCESSES = "processes"  # in a cluster's state folder: the running commands of its drill; see `process.registered`
+
+
+@contextlib.contextmanager
+def writing(path: Path, option: str) -> Iterator[None]:
+    """Misconfigured if `path` cannot be written in the block; `option` of the command names another place."""
+    try:
+        yield
+    except OSError as error:
+        raise Misconfigured(f"cannot write {path}: {error.strerror}; choose another place with {option}") from error
 
 
 def require_disk_space(needed: int, what: str, smaller: str = "") -> None:

@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar, cast
 
+from harness.core import paths
 from harness.core.errors import Misconfigured, Unreadable
 from harness.core.json import at, items, mapping
 from harness.core.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, ExpectedFinding, Json, Plan
@@ -39,7 +40,7 @@ MOVE = "move"  # what it calls one that moves an application for good
 def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
     """Make a new run directory below `runs`, with its run.json, and point `latest` to it."""
     start = datetime.now(UTC).strftime(_START)
-    try:
+    with paths.writing(runs, "--runs"):
         runs.mkdir(parents=True, exist_ok=True)
         for suffix in ("", *(f"-{n}" for n in range(2, 100))):
             run = runs / f"{start}-{scenario}{suffix}"
@@ -48,9 +49,6 @@ def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
                 break
         else:
             raise Misconfigured(f"{runs} already holds a hundred runs of this second; wait a moment and try again")
-    except OSError as error:
-        why = f"cannot write below {runs}: {error.strerror}; choose another folder with --runs"
-        raise Misconfigured(why) from error
     (run / "ledger").mkdir()
     write_json(run / "run.json", {"schema": journal.SCHEMA, "scenario": scenario, **facts})
     link = runs / f".latest-{os.getpid()}"

@@ -17,6 +17,7 @@ from harness.core.text import duration, plural, visible
 from harness.evidence.marks import DEFINITIONS, LEGS, MARKS
 from harness.evidence.run_view import RunView
 from harness.reports.equality import BAD, stores
+from harness.reports.markdown import escaped
 from harness.reports.metrics import figures
 from harness.reports.questions import answers
 from harness.reports.summary import definitions, says
@@ -96,16 +97,17 @@ def _settings(view: RunView) -> Iterator[tuple[str, str]]:
 
 @functools.cache
 def template(name: str) -> Template:
-    """One of the project's HTML templates; every value in it is escaped."""
+    """One of the project's templates, HTML or Markdown; every value in it is escaped."""
+    html = name.endswith(".html")
     environment = Environment(
         loader=FileSystemLoader(resources.folder("reports/templates")),
-        autoescape=True,
+        autoescape=html,  # noqa: S701 # Markdown is escaped by `finalize`
         undefined=ChainableUndefined,  # a run may lack anything
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finalize,
+        finalize=_finalize if html else lambda value: escaped(str(value)),
     )
-    environment.filters["duration"] = duration
+    environment.filters.update(duration=duration, plural=plural)
     return environment.get_template(name)
 
 

@@ -434,7 +434,7 @@ def test_the_command_prints_writes_and_says_how_it_went(
         (["--expiry-days", "0"], "--expiry-days"),
         (["--every", "weekly"], "--every 'weekly'"),
         (["memory_los"], "unknown scenario"),
-        (["--out", "/dev/null/trend.html"], "choose another file with --out"),
+        (["--out", "/dev/null/trend.html"], "choose another place with --out"),
     ],
 )
 def test_wrong_usage_is_one_line(

@@ -12,9 +12,8 @@ from urllib.parse import quote
 from harness.campaigns.matrix.plan import Exclusion
 from harness.campaigns.matrix.results import FIGURES, Row
 from harness.core.model import Json, Verdict, worst
-from harness.core.text import duration, plural, visible
+from harness.core.text import duration, visible
 from harness.reports.html import template
-from harness.reports.markdown import escaped, line
 from harness.workflows.drill.scenario import STORES
 
 SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?"}
@@ -22,24 +21,33 @@ SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?"}
 
 def write(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> None:
     """Write matrix.html, matrix.md and matrix.json into `folder`. `missing` cells are not drilled yet."""
-    verdict = overall(table, missing)
     (folder / "matrix.json").write_text(json.dumps(document(folder, table, left_out, missing), indent=2) + "\n")
     (folder / "matrix.md").write_text(markdown(table, left_out, missing), encoding="utf-8")
-    page = template("matrix.html").render(
-        verdict=verdict.name,
-        kinds=[("Must recover", _of(table, detection=False)), ("Must be detected", _of(table, detection=True))],
-        stores=STORES,
-        figures=FIGURES,
-        figure=figure,
-        signs=SIGNS,
-        left_out=left_out,
-        doubts=doubts(table),
-        missing=missing,
-        drills=sum(len(row.runs) for row in table),
-        verdicts=_counted(table),
-        report=lambda run: address(run, folder),
-    )
+    page = template("matrix.html").render(_context(table, left_out, missing), report=lambda run: address(run, folder))
     (folder / "matrix.html").write_text(page, encoding="utf-8", errors="backslashreplace")
+
+
+def markdown(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> str:
+    """The table for a terminal, a pull request or a page of docs."""
+    return template("matrix.md").render(_context(table, left_out, missing)).rstrip() + "\n"
+
+
+def _context(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> dict[str, object]:
+    """What both templates show."""
+    kinds = {"Must recover": False, "Must be detected": True}
+    return {
+        "verdict": overall(table, missing).name,
+        "kinds": [(title, [row for row in table if row.detection is kind]) for title, kind in kinds.items()],
+        "stores": STORES,
+        "figures": FIGURES,
+        "figure": figure,
+        "signs": SIGNS,
+        "left_out": left_out,
+        "doubts": doubts(table),
+        "missing": missing,
+        "drills": sum(len(row.runs) for row in table),
+        "verdicts": _counted(table),
+    }
 
 
 def address(run: Path, folder: Path) -> str:
@@ -57,25 +65,6 @@ def doubts(table: Sequence[Row]) -> tuple[str, ...]:
     return tuple(doubt for row in table for doubt in row.doubts)
 
 
-def markdown(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> str:
-    """The table for a terminal, a pull request or a page of docs."""
-    heads = ("disaster", "strategy", "engine", *STORES, "drills")
-    drills = sum(len(row.runs) for row in table)
-    lines = [f"**{overall(table, missing).name}**: {plural(drills, 'drill')}: {_counted(table)}", ""]
-    for title, detection in (("Must recover", False), ("Must be detected", True)):
-        if some := _of(table, detection=detection):
-            columns = (*heads, *(() if detection else FIGURES.values()))
-            lines += [f"{title}:", "", line(columns), line("---" for _ in columns)]
-            lines += [line(_words(row)) for row in some]
-            lines.append("")
-    for each in left_out:
-        lines.append(escaped(f"- not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"))
-    lines += [escaped(f"- not trusted: {each}") for each in doubts(table)]
-    if missing:
-        lines.append(f"- {missing} planned drills did not run yet")
-    return "\n".join(lines).rstrip() + "\n"
-
-
 def _counted(table: Sequence[Row]) -> str:
     """Drills by verdict: `20 PASS, 1 FAIL`."""
     often = [row.survival for row in table]
@@ -87,26 +76,11 @@ def _counted(table: Sequence[Row]) -> str:
     return ", ".join(f"{count} {verdict.name}" for verdict, count in counts.items() if count) or "none"
 
 
-def _words(row: Row) -> Sequence[str]:
-    return (
-        row.scenario,
-        row.strategy,
-        row.engine,
-        *(f"{SIGNS[found]} {found.name}" if (found := row.by_store.get(store)) else "" for store in STORES),
-        str(row.survival) if len(row.runs) > 1 else row.verdict.name,
-        *(() if row.detection else (figure(name, row.figures[name]) for name in FIGURES)),
-    )
-
-
 def figure(name: str, value: float | None) -> str:
     """A figure with its unit: `20.9 s`, `4.9 MB`."""
     if name.endswith("_bytes"):
         return duration(None) if value is None else f"{value / 1e6:,.1f} MB"
     return duration(value)
-
-
-def _of(table: Sequence[Row], *, detection: bool) -> tuple[Row, ...]:
-    return tuple(row for row in table if row.detection is detection)
 
 
 def document(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> Mapping[str, Json]:

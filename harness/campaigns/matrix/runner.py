@@ -18,8 +18,8 @@ from harness.campaigns.matrix import plan
 from harness.campaigns.matrix.plan import Cell, Plan
 from harness.campaigns.matrix.results import Row, drilled, rows
 from harness.clusters.lock import Lock
-from harness.core import process
-from harness.core.errors import HarnessError, Misconfigured
+from harness.core import paths, process
+from harness.core.errors import HarnessError
 from harness.evidence import run_directory
 from harness.reports import RunView
 from harness.workflows.progress import Progress
@@ -38,11 +38,9 @@ GRACE_S = 180.0
 def begin(home: Path, planned: Plan) -> Path:
     """Create the folder of a matrix, with its plan."""
     folder = home / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    try:
+    with paths.writing(folder, "--into"):
         (folder / CELLS).mkdir(parents=True)
         (folder / RUNS).mkdir()
-    except OSError as error:
-        raise Misconfigured(f"cannot write {folder}: {error.strerror}; choose another folder with --into") from error
     plan.write(folder, planned)
     return folder
 
@@ -74,9 +72,7 @@ def drill_cells(folder: Path, planned: Plan, position: tuple[int, int], one: Cal
     """Drill every cell that no other worker has; `position` is which worker of how many, from 0. `one` drills one."""
     for cell in _in_order(planned.cells, *position):
         claim = Lock(folder / CELLS / f"{cell.number}.lock")
-        try:
-            claim.acquire(f"cell {cell.number}")
-        except Misconfigured:  # another worker has it
+        if not claim.try_acquire():  # another worker has it
             continue
         try:
             if run_of(folder, cell) is None:

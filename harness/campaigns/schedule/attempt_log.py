@@ -17,7 +17,8 @@ import orjson
 
 from harness.campaigns.schedule import attempt as attempts
 from harness.campaigns.schedule.attempt import Attempt
-from harness.core.errors import HarnessError, Misconfigured
+from harness.core import paths
+from harness.core.errors import HarnessError
 from harness.evidence.journal import plain
 from harness.evidence.run_directory import write_whole
 from harness.evidence.signing.keys import PrivateKey, PublicKey
@@ -68,11 +69,9 @@ def history(job: str, places: Iterable[Files], known: Mapping[str, PublicKey]) -
 def save(folder: Path, attempt: Attempt, signer: PrivateKey) -> bytes:
     """Write or replace the file of an attempt, and return its content. Misconfigured if it cannot be written."""
     data = seal(Statement(KIND, attempt.after, attempts.document(attempt)), signer)
-    try:
+    with paths.writing(folder, "--folder"):
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / attempt.file, data)
-    except OSError as error:
-        raise Misconfigured(f"cannot write {folder}: {error.strerror}; choose another folder with --folder") from error
     return data
 
 

@@ -23,8 +23,8 @@ from harness.campaigns.schedule.attempt_log import Files, History
 from harness.campaigns.schedule.notification import headline, message, why
 from harness.campaigns.schedule.webhook import Webhook
 from harness.clusters.lock import Lock
-from harness.core import durations, process
-from harness.core.errors import HarnessError, Interrupted, Misconfigured
+from harness.core import durations, paths, process
+from harness.core.errors import HarnessError, Interrupted
 from harness.core.model import Verdict, worst
 from harness.core.text import one_line
 from harness.evidence import run_directory, run_view
@@ -78,7 +78,8 @@ def attempt(job: Job, say: Callable[[str], None]) -> Attempt:
     lock = Lock(job.folder / "lock")
     made = attempts.begin(job.name, job.every, job.retain)
     try:
-        alone = _take(lock)
+        with paths.writing(job.folder, "--folder"):
+            alone = lock.try_acquire()
         keys.signer(job.key, say)
         if alone:
             return _alone(job, made, say)
@@ -94,16 +95,6 @@ def exit_code(made: Attempt) -> int:
         return _WRONG_USAGE if made.how == attempts.REFUSED else _INTERRUPTED
     code = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}[made.verdict]
     return 2 if code == 0 and any(each.startswith("not kept") for each in made.troubles) else code
-
-
-def _take(lock: Lock) -> bool:
-    try:
-        lock.acquire("")
-    except Misconfigured:
-        return False
-    except OSError as error:
-        raise Misconfigured(f"cannot write {error.filename}: {error.strerror}; choose another with --folder") from error
-    return True
 
 
 def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:

@@ -136,21 +136,3 @@ def text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"cannot read {file}: {error}; name it with --config") from error
-
-
-def write(files: Mapping[str, str], into: Path) -> None:
-    """Write files into a folder."""
-    make_folder(into)
-    try:
-        for name, content in files.items():
-            (into / name).write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise Misconfigured(f"cannot write to {into}: {error.strerror}; choose another folder with --into") from error
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder if it does not exist."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Misconfigured(f"cannot create {folder}: {error.strerror}; choose another folder with --into") from error

@@ -1,4 +1,4 @@
-"""A job as a systemd service and timer."""
+"""A job as a systemd service and timer: clusters/existing/drillproof.service and .timer, filled in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from jinja2 import Template
+
 from harness.campaigns.schedule.calendar import Calendar
 from harness.campaigns.schedule.job import GRACE_S
+from harness.core import resources
 
 REPORT_S = 1800
 """Time to archive and report, after the command ended."""
@@ -21,44 +24,25 @@ def units(
     name: str, calendar: Calendar, within: timedelta, words: Sequence[str], *, environment: Path | None
 ) -> dict[str, str]:
     """The unit files by name. The service runs `words` in the current folder."""
-    delay = min(calendar.every / 20, _MOST_DELAY)
-    grace_s = GRACE_S + REPORT_S
     path = f"PATH={os.environ.get('PATH', os.defpath)}"  # with Go, Docker and kind
-    lines = [
-        "[Unit]",
-        f"Description={_plain(f'drillproof job {name}')}",
-        "Wants=network-online.target",
-        "After=network-online.target",
-        "",
-        "[Service]",
-        "# While this runs, the timer starts no other. The exit code is the verdict: 0 PASS, 1 FAIL, 2 UNKNOWN.",
-        "Type=exec",
-        f"ExecStart={' '.join(map(_word, words))}",
-        f"WorkingDirectory={_plain(str(Path.cwd()))}",
-        f"Environment={_word(path, in_command=False)}",
-        *([f"EnvironmentFile={_plain(str(environment.resolve()))}"] if environment else []),
-        f"SyslogIdentifier={_plain(f'drillproof-{name}')}",
-        "# The job itself stops and reports a stuck command. This limit is for a job that is stuck itself.",
-        f"RuntimeMaxSec={int(within.total_seconds()) + grace_s}",
-        f"TimeoutStopSec={grace_s}",
-        "KillMode=mixed",
-    ]
-    timer = [
-        "[Unit]",
-        f"Description={_plain(f'drillproof job {name}, {calendar.words}')}",
-        "",
-        "[Timer]",
-        f"OnCalendar={_plain(calendar.words)}",
-        "# Catch up a run that was missed while the machine was off.",
-        "Persistent=true",
-        f"RandomizedDelaySec={int(delay.total_seconds())}",
-        "FixedRandomDelay=true",
-        "",
-        "[Install]",
-        "WantedBy=timers.target",
-    ]
-    unit = f"drillproof-{name}"
-    return {f"{unit}.service": "\n".join(lines) + "\n", f"{unit}.timer": "\n".join(timer) + "\n"}
+    filled = {
+        "name": name,
+        "calendar": calendar.words,
+        "words": " ".join(map(_word, words)),
+        "folder": str(Path.cwd()),
+        "path": _word(path, in_command=False),
+        "environment": str(environment.resolve()) if environment else "",
+        "within_s": int(within.total_seconds()),
+        "grace_s": GRACE_S + REPORT_S,
+        "delay_s": int(min(calendar.every / 20, _MOST_DELAY).total_seconds()),
+        "plain": _plain,
+    }
+    folder = resources.clusters() / "existing"
+    texts = {kind: (folder / f"drillproof.{kind}").read_text(encoding="utf-8") for kind in ("service", "timer")}
+    return {
+        f"drillproof-{name}.{kind}": Template(text, trim_blocks=True, keep_trailing_newline=True).render(filled)
+        for kind, text in texts.items()
+    }
 
 
 def program() -> tuple[str, ...]:

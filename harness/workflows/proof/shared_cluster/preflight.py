@@ -135,15 +135,6 @@ class Found:
     user: str  # to bind our role to; "" if we have all permissions anyway
 
 
-def provider(context: str | None, kubeconfig: Path | None, config: Path | None) -> SharedProofs | None:
-    """The shared cluster, if a context is named. Misconfigured if the configuration allows no proof on it."""
-    if context is None:
-        if kubeconfig or config:
-            raise Misconfigured("--kubeconfig and --config go with --context")
-        return None
-    return SharedProofs(allowed_proof(context, config), kubeconfig)
-
-
 def gc(context: str, kubeconfig: Path | None, config: Path | None) -> tuple[str, ...]:
     """Remove what killed drills and proofs left; return what it was. Misconfigured if the file allows neither."""
     listed = PermissionsFile.read(config, f"drills on the context {context}", "as docs/how-to/existing-cluster.md says")
