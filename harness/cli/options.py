@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
@@ -17,6 +17,8 @@ from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
     from harness.campaigns.schedule.archive import Archive as BucketArchive
+    from harness.campaigns.schedule.job import Job as ScheduledJob
+    from harness.campaigns.schedule.webhook import Webhook as JobWebhook
     from harness.workflows.drill.shared_cluster import SharedDrills
     from harness.workloads.application import Application
 
@@ -84,6 +86,7 @@ AsJson = Annotated[bool, flag("Print JSON to standard output, and nothing else."
 Quiet = Annotated[bool, flag("Show no progress, only the result.", "--quiet", "-q")]
 JobName = Annotated[str, option("NAME", "Job name: lower-case letters, digits and dashes.")]
 Within = Annotated[str, option("6h", "Stop an attempt that takes longer.")]
+Prometheus = Annotated[Path | None, option("FILE.prom", "Write metrics for node_exporter's textfile collector.")]
 JobCommand = Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="`run` or `prove`, with its options.")]
 
 
@@ -160,8 +163,8 @@ class Bucket:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """A scheduled drill or proof."""
+class JobFolder:
+    """A scheduled drill or proof, and where its files are."""
 
     name: JobName = "drillproof"
     folder: Annotated[Path, option("DIR", "Folder of all jobs. Each has a subfolder with its runs and attempts.")] = (
@@ -186,13 +189,14 @@ class Archive(ArchiveBucket):
         Path | None, option("FILE", "Credentials file, as AWS uses. Default: AWS_ACCESS_KEY_ID and so on.")
     ] = None
 
-    def checked(self, *, write: bool = False, key: Path | None = None) -> BucketArchive | None:
+    def opened(self, *, write: bool = False, key: Path | None = None) -> BucketArchive | None:
         """The archive; None if none is named. `key` signs what is written to it."""
+        if not self.archive:
+            return None
         from harness.campaigns.schedule import request
 
-        access = {name.removeprefix("archive_"): value for name, value in vars(self).items()}
-        bucket = access.pop("archive")
-        return request.archive("--archive", bucket=bucket, **access, write=write, key=key) if bucket else None
+        access = (self.archive, self.archive_endpoint, self.archive_region, self.archive_credentials)
+        return request.archive("--archive", *access, write=write, key=key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,12 +223,36 @@ class Webhook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metrics:
-    """What Prometheus reads."""
+class Job(Retention, Archive, JobFolder):
+    """All of a job but its schedule and its webhook."""
 
-    prometheus: Annotated[Path | None, option("FILE.prom", "Write metrics for node_exporter's textfile collector.")] = (
-        None
-    )
+    within: Within = "6h"
+    prometheus: Prometheus = None
+    key: Key = None
+
+    def checked(
+        self, command: Sequence[str], every: str | None = None, webhook: JobWebhook | None = None
+    ) -> ScheduledJob:
+        """The job. Misconfigured for the first option that makes no sense."""
+        from harness.campaigns.schedule import prometheus, request
+        from harness.campaigns.schedule.job import Job as ScheduledJob
+        from harness.core import durations
+
+        if self.retain and not self.archive:
+            raise Misconfigured("--retain needs --archive: name the bucket that keeps the evidence")
+        return ScheduledJob(
+            name=request.require_name(self.name),
+            command=request.require_command(command),
+            folder=self.folder / self.name,
+            every=durations.parse("--every", every) if every else None,
+            within=durations.parse("--within", self.within),
+            archive=self.opened(write=True, key=self.key),
+            retain=request.retention(self.retain, self.lock),
+            lock=self.lock,
+            webhook=webhook,
+            prometheus=prometheus.require_writable(self.prometheus) if self.prometheus else None,
+            key=self.key,
+        )
 
 
 def application(file: Path | None, place: SharedDrills | None = None) -> Application | None:

@@ -40,12 +40,7 @@ Into = Annotated[Path | None, options.option("DIR", "Write files to DIR. Default
 def systemd(
     command: options.JobCommand,
     job: options.Job,
-    archive: options.Archive,
-    retention: options.Retention,
-    metrics: options.Metrics,
     every: Every = "weekly",
-    within: options.Within = "6h",
-    key: options.Key = None,
     environment: Annotated[
         Path | None,
         options.option("FILE", "Environment file, for example with DRILLPROOF_WEBHOOK=URL and credentials."),
@@ -60,11 +55,9 @@ def systemd(
     from harness.campaigns.schedule import systemd as units
 
     when = calendar.systemd(every)
-    named = {**vars(job), "within": within}
-    kept = {**vars(retention), **vars(metrics), "key": key}
-    limit = request.job(command, **named, archive=archive.checked(write=True, key=key), **kept).within
+    limit = job.checked(command).within
     request.require_fit(limit, when)
-    words = request.words(when, command, {**named, **vars(archive), **kept})
+    words = request.words(when, command, vars(job))
     files = units.units(job.name, when, limit, (*units.program(), *words), environment=environment)
     _write(files, into)
     if into:
@@ -134,8 +127,17 @@ def cronjob(
             "webhook_secret": cronjob.WEBHOOK_SECRET if webhook_secret else None,
         },
     )
-    pod = cronjob.Pod(image, words, secret_name, request.text(config), webhook)
-    _write({f"drillproof-{name}.yaml": cronjob.render(name, when, limit, pod)}, into)
+    yaml = cronjob.render(
+        name,
+        when,
+        limit,
+        words,
+        image=image,
+        secret=secret_name,
+        config=request.text(config),
+        webhook=webhook,
+    )
+    _write({f"drillproof-{name}.yaml": yaml}, into)
     return 0
 
 
@@ -161,13 +163,8 @@ def _write(files: dict[str, str], into: Path | None) -> None:
 def run_job(
     command: options.JobCommand,
     job: options.Job,
-    archive: options.Archive,
-    retention: options.Retention,
     webhook: options.Webhook,
-    metrics: options.Metrics,
     every: Annotated[str | None, options.option("7d", "Interval of the job, to detect missed attempts.")] = None,
-    within: options.Within = "6h",
-    key: options.Key = None,
 ) -> int:
     """Run a drill or a proof unattended, archive it, and notify.
 
@@ -177,20 +174,9 @@ def run_job(
     if the previous attempt still runs (this one is skipped); and if the command did not end --within its time.
     """
     from harness.campaigns.schedule import job as jobs
-    from harness.campaigns.schedule import request
     from harness.campaigns.schedule import webhook as webhooks
 
-    asked = request.job(
-        command,
-        **vars(job),
-        every=every,
-        within=within,
-        archive=archive.checked(write=True, key=key),
-        **vars(retention),
-        webhook=webhooks.parse(webhook.webhook or None, webhook.webhook_secret),
-        **vars(metrics),
-        key=key,
-    )
+    asked = job.checked(command, every, webhooks.parse(webhook.webhook or None, webhook.webhook_secret))
     return jobs.exit_code(jobs.attempt(asked, lambda line: typer.echo(line, err=True)))
 
 
@@ -200,7 +186,7 @@ def run_job(
     "drillproof job status --name weekly --archive evidence/dr --archive-credentials ./archive",
     name="status",
 )
-def job_status(job: options.Job, archive: options.Archive, as_json: options.AsJson = False) -> int:
+def job_status(job: options.JobFolder, archive: options.Archive, as_json: options.AsJson = False) -> int:
     """Show the attempts of a job, oldest first, and whether it is overdue.
 
     Also shows attempts that left no run. Each attempt is signed, and has the hashes of those before it; one that was
@@ -218,7 +204,7 @@ def job_status(job: options.Job, archive: options.Archive, as_json: options.AsJs
 
     name = request.require_name(job.name)
     places = [attempt_log.files(job.folder / name / "attempts")]
-    if kept := archive.checked():
+    if kept := archive.opened():
         kept.open(write=False)
         places.append(kept.attempts(name))
     history = attempt_log.history(name, places, keys.believed())

@@ -21,16 +21,16 @@ app = typer.Typer()
 )
 def notify(
     webhook: options.Webhook,
-    metrics: options.Metrics,
     run: options.RunName = "latest",
     runs: options.Runs = options.RUNS,
+    prometheus: options.Prometheus = None,
 ) -> int:
     """Send a result to a webhook, or write Prometheus metrics.
 
     The webhook gets one run, Prometheus all runs of the folder. The exit code is the verdict of the run.
     """
     from harness.campaigns import trend
-    from harness.campaigns.schedule import prometheus
+    from harness.campaigns.schedule import prometheus as metrics
     from harness.campaigns.schedule import webhook as webhooks
     from harness.campaigns.schedule.notification import message
     from harness.checks.trust import believed
@@ -38,15 +38,15 @@ def notify(
     from harness.evidence.signing import keys
 
     hook = webhooks.parse(**vars(webhook))
-    if not hook and not metrics.prometheus:
+    if not hook and not prometheus:
         raise Misconfigured("name a webhook with --webhook, or a file with --prometheus")
-    if metrics.prometheus:
-        prometheus.require_writable(metrics.prometheus)
+    if prometheus:
+        metrics.require_writable(prometheus)
     path = run_directory.find(runs, run)
     judged = believed(path)
-    if metrics.prometheus:
+    if prometheus:
         found = trend.trend(path.parent, keys.known(), scenarios=())
-        prometheus.write(metrics.prometheus, prometheus.Metrics(found))
+        metrics.write(prometheus, metrics.Metrics(found))
     if hook:
         hook.send(message([judged]))
     return output.EXIT_CODES[judged.verdict]

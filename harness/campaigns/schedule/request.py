@@ -9,12 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from harness.backups.bucket_reader import read_credentials
-from harness.campaigns.schedule import prometheus as metrics
 from harness.campaigns.schedule.archive import LOCKS, Archive
 from harness.campaigns.schedule.calendar import Calendar
 from harness.campaigns.schedule.cronjob import CONTEXT
-from harness.campaigns.schedule.job import COMMANDS, Job
-from harness.campaigns.schedule.webhook import Webhook
+from harness.campaigns.schedule.job import COMMANDS
 from harness.core import durations
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
@@ -23,38 +21,6 @@ from harness.workflows.proof.request import place
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
-
-
-def job(
-    command: Sequence[str],
-    *,
-    name: str,
-    folder: Path,
-    every: str | None = None,
-    within: str = "6h",
-    archive: Archive | None = None,
-    retain: str | None = None,
-    lock: str = "",
-    webhook: Webhook | None = None,
-    prometheus: Path | None = None,
-    key: Path | None = None,
-) -> Job:
-    """The job that these options describe."""
-    if retain and not archive:
-        raise Misconfigured("--retain needs --archive: name the bucket that keeps the evidence")
-    return Job(
-        name=require_name(name),
-        command=require_command(command),
-        folder=folder / name,
-        every=durations.parse("--every", every) if every else None,
-        within=durations.parse("--within", within),
-        archive=archive,
-        retain=retention(retain, lock),
-        lock=lock,
-        webhook=webhook,
-        prometheus=metrics.require_writable(prometheus) if prometheus else None,
-        key=key,
-    )
 
 
 def require_name(name: str) -> str:
@@ -86,11 +52,11 @@ def require_pod_command(words: Sequence[str]) -> None:
 
 def archive(
     option: str,
-    *,
     bucket: str,
     endpoint: str,
     region: str,
     credentials: Path | None,
+    *,
     write: bool = False,
     key: Path | None = None,
 ) -> Archive:
