@@ -13,8 +13,8 @@ from harness.core.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, Json
 from harness.core.text import duration, one_line, plural
 from harness.evidence.marks import MARKS
 from harness.reports.questions import damage_in_words, detected
+from harness.workflows.drill.plan import DurationEstimate, estimate
 from harness.workflows.drill.request import Options
-from harness.workflows.duration_estimate import DurationEstimate, estimate
 from harness.workflows.run_options import RunOptions
 
 if TYPE_CHECKING:

@@ -298,7 +298,7 @@ class Drill:
         self._journal.mark("T6")
 
     def _recover_within_s(self) -> float:
-        # DurationEstimate the objective there is nothing more to wait for: it is missed.
+        # Past the objective there is nothing more to wait for: it is missed.
         return self._scenario.objectives.rto_s or timeouts.RECOVER_S
 
     def _read_back(self) -> None:
