@@ -1,6 +1,6 @@
 """Permissions on a cluster: asks the API server which ones are missing, and binds a role in a new namespace.
 
-Which permissions a workflow needs is listed in `harness.workflows.permissions`.
+`harness.workflows.permissions` says which ones a workflow asks for.
 """
 
 from __future__ import annotations
