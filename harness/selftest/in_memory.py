@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
+from harness.clusters.environment import EnvironmentCluster
 from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.clock import Clock
 from harness.core.errors import FaultHadNoEffect
@@ -35,7 +36,7 @@ from harness.core.model import (
     Volume,
     VolumeCopy,
 )
-from harness.core.ports import BackupEngine, Bucket, Corrupt, Dataset, Indexed, Machines, Target, Unanswered
+from harness.core.ports import BackupEngine, Corrupt, Dataset, Indexed, Target, Unanswered
 from harness.core.reason import Reason
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
@@ -89,6 +90,7 @@ class MemoryCluster:
     """A cluster without a machine."""
 
     name = "memory"
+    store = machines = None  # it has neither
 
     def __init__(self, world: World) -> None:
         """Show `world` as a cluster would."""
@@ -97,7 +99,7 @@ class MemoryCluster:
     def up(self) -> None:
         """Nothing to do."""
 
-    def down(self) -> None:
+    def down(self, *, keep_store: bool = False) -> None:
         """Nothing to remove."""
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
@@ -443,7 +445,7 @@ def run_in_memory(
     journal = Journal(run / "journal.jsonl", Clock())
     journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
     journal.append("selftest", noticed=1, missed=[])
-    cluster = MemoryCluster(world)
+    cluster = cast("EnvironmentCluster", MemoryCluster(world))
     deployment = Deployment(cluster, "custos", "dump", runs, {})
     parts = Parts(
         cluster,
@@ -452,10 +454,7 @@ def run_in_memory(
         stores,
         MemoryData(),
         scenario,
-        lambda: cast("Bucket", None),
-        cast("Machines", None),
-        renew=lambda: None,
-        beside=lambda: _beside(parts, world, moved),
+        second=lambda: _second(parts, world, moved),
         hooks=hooks,
         env={"KUBECONFIG": "memory"},
         writes_per_s=400,
@@ -469,11 +468,11 @@ def run_in_memory(
     return MemoryDrill(run, stores, deployment)
 
 
-def _beside(parts: Parts, world: World, change: WorldChange) -> Parts:
+def _second(parts: Parts, world: World, change: WorldChange) -> Parts:
     """The parts of a drill in a second world, with the first one's bucket."""
     other = World(bucket=world.bucket, generation=world.generation + 100)
     stores = tuple(MemoryStore(store.name, other) for store in parts.stores)
-    cluster = MemoryCluster(other)
+    cluster = cast("EnvironmentCluster", MemoryCluster(other))
     change(other)
     deployment = replace(parts.deployment, cluster=cluster)
     env = {"KUBECONFIG": "memory-b"}

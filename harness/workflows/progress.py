@@ -48,18 +48,19 @@ class Progress:
         """Take one event."""
         if self.first is None:
             self.first, self._begun = event, Clock()
-        step = text(event.data, "step")
-        if event.kind == "step" and event.data.get("phase") == "start":
-            self.step = step
-            self.begun_s[step] = event.at_s
-        elif event.kind == "step":
-            how = "done" if event.data.get("phase") == "end" else "FAILED"
-            self.ended[step] = (how, event.at_s - self.begun_s.get(step, event.at_s))
-        words = f"{self.ended[step][0]} after {duration(self.ended[step][1])}" if self._ends(event) else words_of(event)
-        if event.kind == "step" and not self._ends(event) and (self._before.runs or step in self._steps[:1]):
-            words = f"{words}; {self.left(event.at_s)}"
+        words = self._of_step(event) if event.kind == "step" else words_of(event)
         if words:
             self._show(f"[{event.at_s:7.1f} s] {self.step}: {one_line(words)}")
+
+    def _of_step(self, event: Event) -> str:
+        step, phase = text(event.data, "step"), event.data.get("phase")
+        if phase == "start":
+            self.step, self.begun_s[step] = step, event.at_s
+            estimated = self._before.runs or step in self._steps[:1]
+            return f"begun; {self.left(event.at_s)}" if estimated else "begun"
+        took_s = event.at_s - self.begun_s.get(step, event.at_s)
+        self.ended[step] = ("done" if phase == "end" else "FAILED"), took_s
+        return f"{self.ended[step][0]} after {duration(took_s)}"
 
     def say(self, line: str) -> None:
         """Take a line about what is made ready before the drill begins."""
@@ -81,15 +82,11 @@ class Progress:
         """The moment of the drill; 0 before it begins."""
         return self._begun.now_s() if self.first else 0.0
 
-    def _ends(self, event: Event) -> bool:
-        return event.kind == "step" and event.data.get("phase") != "start"
-
 
 def words_of(event: Event) -> str:
     """One event in words; nothing for what only a judge needs."""
     data = event.data
     words: dict[str, Callable[[], str]] = {
-        "step": lambda: "begun",
         "mark": lambda: f"{text(data.get('mark'))}: {MARKS.get(text(data.get('mark')), '')}",
         "digest": lambda: f"read {_who(data)}: {_parts(data)}",
         "health": lambda: "" if data.get("ok") is True else f"{_who(data)} is not well: {text(data.get('detail'))}",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from harness.checks.cluster_reuse import left_by
@@ -22,7 +21,7 @@ from harness.workflows.drill.drill import Drill, Parts
 from harness.workflows.drill.request import Options
 from harness.workflows.progress import Progress
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
-from harness.workloads.application import Application, Secrets, ServiceKind, StoreKind
+from harness.workloads.application import Application, Secrets
 from harness.workloads.custos import CUSTOS
 from harness.workloads.dataset import dataset
 from harness.workloads.deployment import Deployment, generate, overlay
@@ -33,8 +32,11 @@ ROOM = 12
 
 Basis = tuple[Json, ...]
 
+DrillSecrets = tuple[Secrets, Secrets]
+"""The credentials of the stores and services, and the Secrets that are generated for the user's application."""
 
-def _own_ground(options: Options, say: Callable[[str], None]) -> Environment:
+
+def _new_cluster(options: Options, say: Callable[[str], None]) -> Environment:
     """New local clusters, with the images of the user's application, if there is one."""
     needed = _known_data(options).bytes_estimate() * ROOM
     paths.require_disk_space(needed, f"known data of the size {options.size}", "choose a smaller --size")
@@ -55,12 +57,12 @@ class DrillSession(Session[Options]):
         self_test: SelfTest,
         *,
         fresh: bool = False,
-        ground: Callable[[Options, Callable[[str], None]], Environment] = _own_ground,
+        environment: Callable[[Options, Callable[[str], None]], Environment] = _new_cluster,
     ) -> None:
-        """Creates nothing yet. With `fresh` every drill gets its own cluster; `ground` provides clusters."""
+        """Creates nothing yet. With `fresh` every drill gets its own cluster; `environment` provides clusters."""
         super().__init__(self_test)
         self._fresh = fresh
-        self._ground = ground
+        self._environment = environment
         self._made_of: Basis | None = None
         self._credentials: Secrets = {}
         self._generated: Secrets = {}  # Secrets of the user's application that are generated for each drill
@@ -77,17 +79,17 @@ class DrillSession(Session[Options]):
         """
         known = _known_data(options)
         self._keep = options.keep
-        ground = self._ground(options, progress.say)
+        environment = self._environment(options, progress.say)
         left = self._reuse(options)
-        cluster = self._cluster = self._cluster or ground.cluster(options.cluster)
+        cluster = self._cluster = self._cluster or environment.cluster(options.cluster)
         application = _application(options)
-        facts = run_metadata.of_drill(options, application, ground)
+        facts = run_metadata.of_drill(options, application, environment)
         with self.record(options.runs, options.scenario.name, facts, progress) as journal:
             run = journal.path.parent
             for change in brought.changes if (brought := application.by_manifests) else ():
                 journal.append("note", text=f"deployed otherwise than the manifests say: {change}")
             secrets = self._credentials, self._generated
-            parts = _parts(options, ground, cluster, known=known, run=run, secrets=secrets, left=left)
+            parts = _parts(options, environment, cluster, known=known, run=run, secrets=secrets, left=left)
             self._forget = parts.engine.forget
             with self.collect(journal, {"cluster": cluster.collect, "tool": parts.engine.collect}):
                 Drill(parts, run, journal).run()
@@ -126,12 +128,9 @@ class DrillSession(Session[Options]):
         alike = made_of is not None and made_of == self._made_of
         if left and alike and reusable and self._cluster and self._cluster.is_reusable():
             return left
+        self._credentials, self._generated = new_secrets(options)
         if brought := application.by_manifests:
-            self._generated = {name: generate(keys, {}) for name, keys in brought.generate.items()}
-            self._credentials = brought.credentials(self._generated)
             self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}
-        else:
-            self._credentials = made_up(kinds) | made_up(application.on(options.stores))
         self._made_of = made_of
         return None
 
@@ -140,9 +139,14 @@ def _application(options: Options) -> Application:
     return options.application or CUSTOS
 
 
-def made_up(kinds: Iterable[StoreKind | ServiceKind]) -> dict[str, dict[str, str]]:
-    """New credentials of each of these stores or services, by its name."""
-    return {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}
+def new_secrets(options: Options) -> DrillSecrets:
+    """New credentials of the stores and services of a drill, and new Secrets of the user's application."""
+    application = _application(options)
+    if brought := application.by_manifests:
+        generated = {name: generate(keys, {}) for name, keys in brought.generate.items()}
+        return brought.credentials(generated), generated
+    kinds = (*map(application.kind, options.stores), *application.on(options.stores))
+    return {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}, {}
 
 
 def _known_data(options: Options) -> dataset.KnownData:
@@ -165,25 +169,19 @@ def _basis(options: Options) -> Basis | None:
 
 def _parts(
     options: Options,
-    ground: Environment,
+    environment: Environment,
     cluster: EnvironmentCluster,
     *,
     known: dataset.KnownData,
     run: Path,
-    secrets: tuple[Secrets, Secrets],
+    secrets: DrillSecrets,
     left: ReusableState | None,
     source: EnvironmentCluster | None = None,
 ) -> Parts:
-    """`secrets` are those of the stores, and those that are generated for the user's application.
-
-    `source` is the cluster from which the drill moves to this one.
-    """
-    application, plan, (credentials, fresh) = _application(options), options.scenario.plan, secrets
+    """`source` is the cluster from which the drill moves to this one."""
+    application, plan, (credentials, _) = _application(options), options.scenario.plan, secrets
     namespace = (source and plan.namespace) or application.namespace
-    deployment = Deployment(cluster, namespace, options.strategy, application.fixtures, credentials)
-    if application.by_manifests:
-        deployment = replace(deployment, credentials={}, objects=application.by_manifests.to_deploy(fresh))
-    engine = ground.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name)
+    engine = environment.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name)
     if source:
         classes = _classes(source, application.namespace) if plan.storage_class else ()
         renamed = {} if namespace == application.namespace else {application.namespace: namespace}
@@ -191,19 +189,16 @@ def _parts(
     return Parts(
         cluster=cluster,
         engine=engine,
-        deployment=ground.adapt(deployment, cluster),
+        deployment=deployment_on(environment, cluster, options, namespace, secrets),
         stores=tuple(application.kind(name)(cluster, namespace, credentials.get(name, {})) for name in options.stores),
         dataset=known,
         scenario=options.scenario,
-        bucket=lambda: cluster.store,
-        machines=cluster.machines,
         hooks=options.hooks,
-        renew=partial(_renew, cluster),
-        beside=lambda: _parts(
-            options, ground, cluster.second, known=known, run=run, secrets=secrets, left=None, source=cluster
+        second=lambda: _parts(
+            options, environment, cluster.second, known=known, run=run, secrets=secrets, left=None, source=cluster
         ),
         env=hook_environment(
-            cluster.kubeconfig, run, namespace, options.scenario.name, PATH=with_program(ground.kubectl)
+            cluster.kubeconfig, run, namespace, options.scenario.name, PATH=with_program(environment.kubectl)
         ),
         writes_per_s=options.rate,
         left=left,
@@ -211,12 +206,18 @@ def _parts(
     )
 
 
+def deployment_on(
+    environment: Environment, cluster: EnvironmentCluster, options: Options, namespace: str, secrets: DrillSecrets
+) -> Deployment:
+    """What a drill deploys in a namespace of a cluster."""
+    application, (credentials, generated) = _application(options), secrets
+    deployment = Deployment(cluster, namespace, options.strategy, application.fixtures, credentials)
+    if application.by_manifests:
+        deployment = replace(deployment, credentials={}, objects=application.by_manifests.to_deploy(generated))
+    return environment.adapt(deployment, cluster)
+
+
 def _classes(cluster: EnvironmentCluster, namespace: str) -> tuple[str, ...]:
     """The storage classes of a namespace's claims."""
     claims = objects(cluster.kubectl, "persistentvolumeclaims", f"--namespace={namespace}")
     return tuple(sorted({text(claim, "spec", "storageClassName") for claim in claims} - {""}))
-
-
-def _renew(cluster: EnvironmentCluster) -> None:
-    cluster.down(keep_store=True)
-    cluster.up()

@@ -10,16 +10,14 @@ from itertools import count
 from pathlib import Path
 
 from harness.backups.object_store import rewind
+from harness.clusters.environment import EnvironmentCluster
 from harness.core import parallel, timeouts, wait
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.model import DONE, Json, ReusableState, Row, Stored, ToolReport, of_phase
 from harness.core.ports import (
     BackupEngine,
-    Bucket,
-    Cluster,
     Dataset,
     Datastore,
-    Machines,
     Repairable,
     Reusable,
     Service,
@@ -47,16 +45,13 @@ AGAIN_S = 10.0
 class Parts:
     """What a drill is made of. `env` is what users' hooks find in their environment."""
 
-    cluster: Cluster
+    cluster: EnvironmentCluster
     engine: BackupEngine
     deployment: Deployment
     stores: tuple[Datastore, ...]
     dataset: Dataset
     scenario: Scenario
-    bucket: Callable[[], Bucket]  # there only once the cluster is up
-    machines: Machines
-    renew: Callable[[], None]  # replaces the cluster by a new one with the same bucket
-    beside: Callable[[], Parts]  # the same on a second cluster with the same bucket, which is not up yet
+    second: Callable[[], Parts]  # the same on a second cluster with the same bucket, which is not up yet
     hooks: tuple[Hook, ...]
     env: dict[str, str]
     writes_per_s: float = 20.0
@@ -216,13 +211,14 @@ class Drill:
         parts = self._parts
         namespace = parts.deployment.namespace
         layout = parts.engine.layout(namespace)
-        return Target(parts.cluster, namespace, parts.stores, parts.bucket(), parts.machines, layout)
+        return Target(parts.cluster, namespace, parts.stores, parts.cluster.store, parts.cluster.machines, layout)
 
     def _restore(self) -> None:
         plan = self._scenario.plan
         with self._recovery():
             if plan.new_cluster:
-                self._parts.renew()
+                self._parts.cluster.down(keep_store=True)
+                self._parts.cluster.up()
             if plan.move:
                 self._move()
             if plan.new_cluster or plan.move:
@@ -252,7 +248,7 @@ class Drill:
 
     def _move(self) -> None:
         """From here on the drill is about the second cluster. The first one keeps running."""
-        self._source, self._parts = self._parts.stores, self._parts.beside()
+        self._source, self._parts = self._parts.stores, self._parts.second()
         self._steps.env = self._parts.env
         self._parts.cluster.up()
         self._observer = Observer(self._journal, self._run, self._parts.stores)
@@ -286,7 +282,7 @@ class Drill:
 
     def _ask_for_restore(self, name: str) -> ToolReport:
         if self._scenario.plan.rewind and self._stored_at:
-            back = rewind(self._parts.bucket(), datetime.fromisoformat(self._stored_at))
+            back = rewind(self._parts.cluster.store, datetime.fromisoformat(self._stored_at))
             self._journal.append("note", text=f"{back} objects were brought back to {self._stored_at}")
         report = self._parts.engine.restore(name, self._backup, within_s=self._recover_within_s())
         self._journal.append("restore", engine=self._parts.engine.name, **asdict(report))

@@ -30,7 +30,7 @@ from harness.workflows.drill.scenario import beyond
 from harness.workflows.session import SelfTest
 from harness.workloads import custos
 from harness.workloads.application import Application, ManifestApplication
-from harness.workloads.deployment import Deployment, generate
+from harness.workloads.deployment import Deployment
 
 _VELERO = "github.com/vmware-tanzu/velero"
 _TAG = re.compile(r":v?(\d+\.\d+)\.\d+[^/]*$")
@@ -105,9 +105,9 @@ class SharedDrills:
 
     def site(self, self_test: SelfTest) -> assembly.DrillSession:
         """Runs drills one after the other, each in a new namespace."""
-        return assembly.DrillSession(self_test, fresh=True, ground=self.ground)
+        return assembly.DrillSession(self_test, fresh=True, environment=self.environment)
 
-    def ground(self, options: Options, say: Callable[[str], None]) -> Found:
+    def environment(self, options: Options, say: Callable[[str], None]) -> Found:
         """Check the cluster, and claim the namespace of a drill. Misconfigured if the drill is impossible."""
         found, context = look(self, options.application), self.policy.context
         with found.shared.removed_on_error():
@@ -195,14 +195,8 @@ def _replaced(policy: DrillPolicy, key: str, value: Json) -> Json:
 
 def _deployment(found: Found, options: Options) -> Deployment:
     """The deployment as a drill would create it, with secrets that nobody will use."""
-    assert options.application is not None  # it has the allowed namespace
-    application = options.application
-    secrets = assembly.made_up(application.kind(name) for name in options.stores)
-    made = Deployment(found.shared, application.namespace, options.strategy, application.fixtures, secrets)
-    if brought := application.by_manifests:
-        fresh = {name: generate(keys, {}) for name, keys in brought.generate.items()}
-        made = replace(made, credentials={}, objects=brought.to_deploy(fresh))
-    return found.adapt(made, found.shared)
+    namespace = found.shared.policy.namespace
+    return assembly.deployment_on(found, found.shared, options, namespace, assembly.new_secrets(options))
 
 
 def _brought(application: Application | None) -> ManifestApplication | None:
