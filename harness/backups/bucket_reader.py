@@ -184,18 +184,13 @@ def fingerprint(listing: Listing) -> str:
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
 
-def differences(before: Listing, after: Listing) -> tuple[str, ...]:
-    """Every difference between two listings, in words."""
-    return (
-        *(f"{key} is gone" for key in sorted(before.keys() - after.keys())),
-        *(f"{key} was changed" for key in sorted(before.keys() & after.keys()) if before[key] != after[key]),
-        *(f"{key} was added" for key in sorted(after.keys() - before.keys())),
-    )
-
-
-def changed_keys(before: Listing, after: Listing) -> tuple[str, ...]:
-    """The keys that differ between two listings."""
-    return tuple(key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key))
+def differences(before: Listing, after: Listing) -> dict[str, str]:
+    """Every key that differs between two listings, in order, with a sentence."""
+    return {
+        key: f"{key} {'was added' if key not in before else 'is gone' if key not in after else 'was changed'}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    }
 
 
 def explain(

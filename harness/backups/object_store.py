@@ -12,13 +12,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.core.errors import ToolFailed
+from harness.core.errors import HarnessError, ToolFailed
 from harness.core.ports import Bucket
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
+    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 BUCKET = "velero"
+_MAX_DELETED = 1000  # objects of one request, as S3 allows
 
 LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "restic": {
@@ -81,6 +83,22 @@ def versions(client: S3Client, bucket: str) -> Iterator[Version]:
             yield Version(thing["Key"], thing["VersionId"], thing["LastModified"], thing["IsLatest"], marker=False)
         for mark in page.get("DeleteMarkers", ()):
             yield Version(mark["Key"], mark["VersionId"], mark["LastModified"], mark["IsLatest"], marker=True)
+
+
+def empty(bucket: Bucket) -> None:
+    """Delete every version of every object. HarnessError if one stays."""
+    client, name = bucket.client(), bucket.bucket
+    try:
+        found = list(versions(client, name))
+        for start in range(0, len(found), _MAX_DELETED):
+            named: list[ObjectIdentifierTypeDef] = [
+                {"Key": each.key, "VersionId": each.id} for each in found[start : start + _MAX_DELETED]
+            ]
+            answer = client.delete_objects(Bucket=name, Delete={"Objects": named, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise HarnessError(f"the bucket cannot be emptied: {errors[0]}")
+    except (BotoCoreError, ClientError) as error:
+        raise HarnessError(f"the bucket cannot be emptied: {error}") from error
 
 
 def rewind(bucket: Bucket, to: datetime) -> int:

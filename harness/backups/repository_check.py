@@ -18,7 +18,7 @@ from harness.backups.velero_install import NAMESPACE
 from harness.core import timeouts
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import text
-from harness.core.kubernetes import Object, RunsKubectl, objects
+from harness.core.kubernetes import Object, RunsKubectl, find
 from harness.core.model import Json
 from harness.core.process import run
 from harness.core.reason import Reason, by_precedence
@@ -88,9 +88,8 @@ def missing_snapshots(copies: Iterable[Object], listed: Collection[str]) -> Iter
 
 def password(kubectl: RunsKubectl, namespace: str = NAMESPACE) -> str:
     """The password of all repositories of the Velero in `namespace`."""
-    name = "--field-selector=metadata.name=velero-repo-credentials"
-    secrets = objects(kubectl, "secrets", f"--namespace={namespace}", name)
-    return base64.b64decode(text(next(iter(secrets), None), "data", "repository-password")).decode()
+    secret = find(kubectl, "secrets", "velero-repo-credentials", namespace)
+    return base64.b64decode(text(secret, "data", "repository-password")).decode()
 
 
 def restic(kubectl: RunsKubectl, repository: str, *command: str, of: str = "deployment/velero") -> str:

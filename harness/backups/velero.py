@@ -13,24 +13,20 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups import repository_check, velero_install
-from harness.backups.object_store import LAYOUTS, ObjectStore
+from harness.backups.object_store import LAYOUTS, ObjectStore, empty
 from harness.backups.repository_check import CheckResult
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import integer, items, keys, text
-from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
+from harness.core.kubernetes import Object, RunsKubectl, find, name_of, objects
 from harness.core.model import Json, Protected, Stored, ToolReport, VolumeCopy
 from harness.core.reason import Reason, by_precedence
 from harness.core.wait import NotYet, until
-
-if TYPE_CHECKING:
-    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 RUNNING = frozenset(
     {
@@ -65,16 +61,7 @@ MAX_MESSAGES = 200
 UNREADABLE = (BotoCoreError, ClientError, OSError, EOFError, zlib.error, ValueError)
 """What reading a zipped file from the bucket may raise: no bucket, no such file, truncated, damaged, not JSON."""
 
-_RECORDS = (
-    "backups",
-    "restores",
-    "podvolumebackups",
-    "podvolumerestores",
-    "backuprepositories",
-    "backupstoragelocations",
-)
-
-_OF_BACKUPS = tuple(kind for kind in _RECORDS if kind != "backupstoragelocations")
+_OF_BACKUPS = ("backups", "restores", "podvolumebackups", "podvolumerestores", "backuprepositories")
 
 
 class VeleroEngine:
@@ -120,26 +107,10 @@ class VeleroEngine:
 
     def forget(self) -> None:
         """Empty the bucket, then remove Velero's records of what was in it. HarnessError if one cannot be removed."""
-        self._empty()
+        empty(self._store())
         # The bucket first: Velero recreates its records from it.
         # A restore that does not end has a finalizer, and is never deleted.
         self._kubectl("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", self._here)
-
-    def _empty(self) -> None:
-        store = self._store()
-        client = store.client()
-        try:
-            for page in client.get_paginator("list_object_versions").paginate(Bucket=store.bucket):
-                found = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-                if found:
-                    named: list[ObjectIdentifierTypeDef] = [
-                        {"Key": each["Key"], "VersionId": each["VersionId"]} for each in found
-                    ]
-                    answer = client.delete_objects(Bucket=store.bucket, Delete={"Objects": named, "Quiet": True})
-                    if errors := answer.get("Errors"):
-                        raise HarnessError(f"the bucket cannot be emptied: {errors[0]}")
-        except (BotoCoreError, ClientError) as error:
-            raise HarnessError(f"the bucket cannot be emptied: {error}") from error
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """Every volume that a pod's annotation asks Velero to copy."""
@@ -180,10 +151,8 @@ class VeleroEngine:
         self._until_known(backup)
 
     def _until_known(self, backup: str) -> None:
-        address = ("backups.velero.io", self._here, f"--field-selector=metadata.name={backup}")
-
         def found() -> None:
-            if not objects(self._kubectl, *address):
+            if not find(self._kubectl, "backups.velero.io", backup, self._namespace):
                 raise NotYet("no such backup")
 
         # A new Velero syncs with its bucket once a minute.
@@ -266,7 +235,7 @@ class VeleroEngine:
     def collect(self, into: Path) -> None:
         """Write Velero's records, and the logs that it keeps in the bucket; never raises for what is not available."""
         into.mkdir(parents=True, exist_ok=True)
-        for kind in _RECORDS:
+        for kind in (*_OF_BACKUPS, "backupstoragelocations"):
             with contextlib.suppress(HarnessError):
                 listing = self._kubectl("get", f"{kind}.velero.io", self._here, "-o", "yaml")
                 (into / f"{kind}.yaml").write_text(listing)
@@ -284,16 +253,15 @@ class VeleroEngine:
         """Create a Backup or Restore and return it when its phase is one that stays."""
         kind, name = text(wanted, "kind"), name_of(wanted)
         self._kubectl("create", "-f", "-", stdin=json.dumps(wanted))
-        address = (f"{kind.lower()}s.velero.io", self._here, f"--field-selector=metadata.name={name}")
 
         def ended() -> Object:
-            found = objects(self._kubectl, *address)
-            phase = text(found[0] if found else {}, "status", "phase")
+            found = find(self._kubectl, f"{kind.lower()}s.velero.io", name, self._namespace)
+            phase = text(found, "status", "phase")
             if phase in RUNNING:
                 raise NotYet(f"phase {phase or 'not set'}")
             if phase not in ENDED:
                 raise HarnessError(f"{kind} {name} is in the phase {phase!r}, which drillproof does not know")
-            return found[0]
+            return found
 
         reason = Reason.RestoreNotFinished if kind == "Restore" else Reason.BackupNotCompleted
         what = f"Velero's {kind.lower()} {name}"

@@ -104,13 +104,19 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
         copy
         for copy in copies
         if text(copy, "spec", "pod", "namespace") not in SYSTEM
-        and (text(copy, "status", "snapshotID") or not _is_empty(copy))
+        # Velero calls the copy of a volume without files Completed, and keeps no snapshot.
+        and (
+            text(copy, "status", "snapshotID")
+            or text(copy, "status", "phase") != DONE
+            or integer(copy, "status", "progress", "totalBytes")
+        )
     )
     # A list of pods says of each neither its kind; the folder does.
     held = tuple({**thing, "kind": _KINDS[kind]} for kind, _, thing in archived(source, name, _KINDS) if thing)
     objects = tuple(thing for thing in held if namespace_of(thing) not in SYSTEM)
     all_pods = tuple(thing for thing in objects if thing.get("kind") == "Pod")
-    pods = tuple(pod for pod in all_pods if not _has_ended(pod))
+    # Velero does not restore ended pods.
+    pods = tuple(pod for pod in all_pods if text(pod, "status", "phase") not in {"Succeeded", "Failed"})
     # Where nothing was copied, nothing of a repository is needed; kopia is what Velero itself would take.
     uploaders = sorted({text(copy, "spec", "uploaderType") or "restic" for copy in kept}) or ["kopia"]
     if len(uploaders) > 1 or uploaders[0] not in LAYOUTS:
@@ -217,11 +223,6 @@ def _can_be_restored(source: BucketReader, backup: Object) -> None:
         )
 
 
-def _is_empty(copy: Object) -> bool:
-    """Velero calls the copy of a volume with no file in it done, and keeps no snapshot."""
-    return text(copy, "status", "phase") == DONE and not integer(copy, "status", "progress", "totalBytes")
-
-
 def _missed(pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[str]:
     """Velero says Completed where it left out a volume that it cannot read, or a pod that did not run."""
     copied = _copied(copies)
@@ -265,11 +266,6 @@ def _passed_over(pods: tuple[Object, ...], copies: tuple[Object, ...], elsewhere
     for claim, pod, volume in _mounts(asking):
         if claim not in done and (pod, volume) not in excluded:
             yield f"{volume} of {pod}"
-
-
-def _has_ended(pod: Object) -> bool:
-    """Such pods Velero does not bring back."""
-    return text(pod, "status", "phase") in {"Succeeded", "Failed"}
 
 
 def secret_values(objects: Iterable[Object]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from harness.core.choices import choose
 from harness.workloads.application import Application
 from harness.workloads.consul.adapter import Consul
 from harness.workloads.exclusions import EXCLUSIONS
-from harness.workloads.keycloak.login import Keycloak
+from harness.workloads.keycloak import Keycloak
 from harness.workloads.mysql.adapter import MySQL
 from harness.workloads.postgres.adapter import Postgres
 

@@ -24,6 +24,12 @@ IMAGES = {
 PROGRAMS = {"mysqld": "mysql", "mariadbd": "mysql", "mysqld_safe": "mysql", "postgres": "postgres", "consul": "consul"}
 PORTS = {"mysql": 3306, "postgres": 5432, "consul": 8500}
 
+_REFERENCES = {
+    "Secret": ("secret", "secretName", "secretRef", "secretKeyRef"),
+    "ConfigMap": ("configMap", "name", "configMapRef", "configMapKeyRef"),
+}
+"""How a pod's volumes, with their key of the name, its `envFrom` and its `env` refer to objects of a kind."""
+
 _NAMED = re.compile(r"(?P<kind>[a-z]+)=(?P<namespace>[^/]+)/(?P<pod>[^/]+)(/(?P<container>[^/]+))?")
 
 
@@ -76,7 +82,7 @@ def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[s
         dict.fromkeys(
             f"{secret} (for {address(pod)})"
             for pod in pods
-            for secret in (f"{namespace_of(pod)}/{name}" for name in secrets_of(pod))
+            for secret in (f"{namespace_of(pod)}/{name}" for name in needed(pod, "Secret"))
             if secret not in secrets
         )
     )
@@ -146,19 +152,10 @@ def _database(pod: Object, container: str, kind: str, why: str) -> Database:
     )
 
 
-def secrets_of(pod: Object) -> Iterator[str]:
-    """The Secrets that a pod needs to start."""
-    yield from _needed(pod, ("secret", "secretName"), "secretRef", "secretKeyRef")
-
-
-def configs_of(pod: Object) -> Iterator[str]:
-    """The ConfigMaps that a pod needs to start."""
-    yield from _needed(pod, ("configMap", "name"), "configMapRef", "configMapKeyRef")
-
-
-def _needed(pod: Object, volume: tuple[str, str], of_all: str, of_key: str) -> Iterator[str]:
-    kind, name = volume
-    sources = [(at(each, kind), name) for each in items(pod, "spec", "volumes")]
+def needed(pod: Object, kind: str) -> Iterator[str]:
+    """The Secrets or ConfigMaps, whichever `kind` is, that a pod needs to start."""
+    volume, name, of_all, of_key = _REFERENCES[kind]
+    sources = [(at(each, volume), name) for each in items(pod, "spec", "volumes")]
     sources += [(at(each, of_all), "name") for one in containers(pod) for each in items(one, "envFrom")]
     sources += [(at(each, "valueFrom", of_key), "name") for one in containers(pod) for each in items(one, "env")]
     for source, key in sources:

@@ -189,7 +189,12 @@ def test_every_difference_of_two_listings_is_seen() -> None:
         "d": StoredObject(1, "x"),
     }
     after = {"a": StoredObject(1, "x"), "b": StoredObject(2, "x"), "c": StoredObject(1, "y"), "e": StoredObject(1, "x")}
-    assert differences(before, after) == ("d is gone", "b was changed", "c was changed", "e was added")
+    assert differences(before, after) == {
+        "b": "b was changed",
+        "c": "c was changed",
+        "d": "d is gone",
+        "e": "e was added",
+    }
     assert fingerprint(before) == fingerprint(dict(reversed(before.items()))) != fingerprint(after)
 
 

@@ -32,6 +32,12 @@ def no_go() -> Path:
 RELEASE = Release(Path("velero"), "velero:1", "plugin:1", no_go)
 
 
+SECRET: Json = {
+    "metadata": {"name": "velero-repo-credentials"},
+    "data": {"repository-password": "bXVjaC1zZWNyZXQ="},
+}
+
+
 @dataclass
 class Bucket:
     """As much of an S3 client as is used."""
@@ -92,7 +98,7 @@ class Server:
             return self.restic
         kind = args[1].partition(".")[0]
         if kind == "secrets":
-            return json.dumps({"items": [{"data": {"repository-password": "bXVjaC1zZWNyZXQ="}}]})
+            return json.dumps({"items": [SECRET]})
         selector = [word for word in args if word.startswith("--field-selector")]
         if not selector:
             return json.dumps({"items": self.records.get(kind, [])})
@@ -600,7 +606,8 @@ class VersionedBucket(Bucket):
 
 def versioned(*, locked: bool = False) -> VersionedBucket:
     names = ("a@1", "a@2", "b@null")
-    versions = [dict(zip(("Key", "VersionId"), name.split("@"), strict=True)) for name in names]
+    about = {"LastModified": "", "IsLatest": ""}
+    versions = [about | dict(zip(("Key", "VersionId"), name.split("@"), strict=True)) for name in names]
     return VersionedBucket(dict.fromkeys(names, b""), versions=versions, locked=locked)
 
 

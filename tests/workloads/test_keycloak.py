@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from harness.core.model import Json, Volume
 from harness.core.ports import Unanswered
-from harness.workloads.keycloak.login import CLIENT, REALM, USER, InvalidToken, Keycloak, published, signing_key
+from harness.workloads.keycloak import CLIENT, REALM, USER, InvalidToken, Keycloak, published, signing_key
 
 SECRET = {"database-password": "d", "client-secret": "client-word", "user-password": "right-word"}
 

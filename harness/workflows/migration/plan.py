@@ -17,7 +17,7 @@ from harness.core.kubernetes import LABEL, Object, claims_of, name_of
 from harness.workflows.migration.inventory import Inventory, kind_of
 from harness.workflows.migration.quiesce import BY, quiesced, writer_name
 from harness.workflows.migration.request import MigrationOptions
-from harness.workloads.detection import Database, configs_of, databases, full_name, images_of, secrets_of
+from harness.workloads.detection import Database, databases, full_name, images_of, needed
 
 EXCLUDE = "velero.io/exclude-from-backup"
 
@@ -194,8 +194,7 @@ def _data(source: Inventory, found: tuple[Database, ...]) -> Iterator[Issue]:
 def _needs(source: Inventory, target: Inventory) -> Iterator[Issue]:
     for kind in ("Secret", "ConfigMap"):
         listed = {name_of(each): each for each in source.of(kind)}
-        named = secrets_of if kind == "Secret" else configs_of
-        for name in sorted({name for pod in source.pods for name in named(pod)}):
+        for name in sorted({name for pod in source.pods for name in needed(pod, kind)}):
             if name not in listed:
                 yield True, f"pods need the {kind} {name}, which {source.place.name} does not have"
             elif text(listed[name], "metadata", "labels", EXCLUDE) == "true":

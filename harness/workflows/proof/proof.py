@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from harness.backups.bucket_reader import BucketReader, Listing, changed_keys, differences, fingerprint
+from harness.backups.bucket_reader import BucketReader, Listing, differences, fingerprint
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import BackupRecord
 from harness.clusters.environment import EnvironmentCluster
@@ -149,12 +149,13 @@ class Proof:
     def _note_source(self, when: str, listing: Listing) -> None:
         before = self._backup.listing
         differ = differences(before, listing)
+        more = [f"and {len(differ) - MOST} more"] if len(differ) > MOST else []
         self._journal.append(
             "listing",
             when=when,
             objects=len(listing),
             bytes=sum(thing.size for thing in listing.values()),
             sha256=fingerprint(listing),
-            differences=[*differ[:MOST], *([f"and {len(differ) - MOST} more"] if len(differ) > MOST else [])],
-            changed=[*changed_keys(before, listing)[:MOST]],
+            differences=[*[*differ.values()][:MOST], *more],
+            changed=[*differ][:MOST],
         )
