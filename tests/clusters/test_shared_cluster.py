@@ -424,7 +424,8 @@ class Checking:
     def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         if args[:2] == ("get", "secrets"):
             assert "--namespace=velero" in args
-            return json.dumps({"items": [{"data": {"repository-password": "b3BlbnM="}}]})
+            secret = {"metadata": {"name": "velero-repo-credentials"}, "data": {"repository-password": "b3BlbnM="}}
+            return json.dumps({"items": [secret]})
         if args[0] == "create":
             self.made = json.loads(stdin or "")["items"]
         if args[0] == "delete":

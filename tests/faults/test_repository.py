@@ -50,7 +50,10 @@ class World:
             elif self.locks:
                 self._check()
             return "no errors were found"
-        secret = {"data": {"repository-password": base64.b64encode(b"secret").decode()}}
+        secret = {
+            "metadata": {"name": "velero-repo-credentials"},
+            "data": {"repository-password": base64.b64encode(b"secret").decode()},
+        }
         if args[1] == "secrets":
             return json.dumps({"items": [secret]})
         urls = ("s3:http://store/older/restic/custos", f"s3:http://store/b/restic/{self.namespace}")
