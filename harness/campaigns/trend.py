@@ -14,9 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from harness.campaigns import provenance
 from harness.campaigns.matrix.results import drilled, time_of
-from harness.campaigns.provenance import Provenance
+from harness.checks.trust import Provenance
 from harness.core import durations
 from harness.core.errors import HarnessError
 from harness.core.json import flat, items, mapping, number, numbers, text
@@ -52,6 +51,11 @@ class SeriesKey:
     engine: str
     stores: tuple[str, ...]
     of: str = ""  # the application, bucket or existing cluster; "" for drillproof's own
+
+    @property
+    def variant(self) -> str:
+        """All but the scenario, in words. A proof has no strategy."""
+        return ", ".join(filter(None, (self.strategy, self.engine, " ".join(self.stores), self.of)))
 
 
 @dataclass(frozen=True)
@@ -214,7 +218,7 @@ def trend(
 def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Point], list[str]]:
     points: list[Point] = []
     problems: list[str] = []
-    origin = provenance.of_folder(runs, known)
+    origin = Provenance.of_folder(runs, known)
     first: dict[str, str] = {}  # the run that came first with each signed drill
     for run in inside(runs):
         try:

@@ -66,8 +66,6 @@ def _context(trend: Trend) -> dict[str, object]:
         "against_objective": against_objective,
         "usual": usual,
         "status": status,
-        "name": name,
-        "variant": variant,
         "about_band": BAND,
         "most": MOST_POINTS,
         "most_doubts": MOST,
@@ -151,17 +149,6 @@ def picture(series: Series, figure: str) -> Picture | None:
         (down(band.high), round(down(band.low) - down(band.high), 2)) if band else None,
         down(objective) if objective is not None and objective <= top else None,
     )
-
-
-def name(series: Series) -> str:
-    """A series in words."""
-    return f"{series.key.scenario}, {variant(series)}"
-
-
-def variant(series: Series) -> str:
-    """A series in words, without its scenario. A proof has no strategy."""
-    key = series.key
-    return ", ".join(filter(None, (key.strategy, key.engine, " ".join(key.stores), key.of)))
 
 
 def document(trend: Trend, folder: Path) -> Mapping[str, Json]:

@@ -41,12 +41,12 @@ def compare(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) 
     Judges each run again from its evidence. Where a known key signed other runs of the folder, a run that no known key
     signed is UNKNOWN at best.
     """
-    from harness.campaigns import provenance
     from harness.campaigns.matrix import page as pages
     from harness.campaigns.matrix.results import all_drills, drilled, rows
+    from harness.checks.trust import Provenance
     from harness.evidence.signing import keys
 
-    origin = provenance.of_folder(runs, keys.known())
+    origin = Provenance.of_folder(runs, keys.known())
     found = rows(drilled(run, origin.doubt(run)) for run in all_drills(runs))
     output.result(pages.document(runs, found, (), 0), pages.markdown(found, (), 0).splitlines(), as_json=as_json)
     return output.EXIT_CODES[pages.overall(found, 0)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,6 +115,7 @@ def run(
 
     With --context, drills run on an existing cluster, in a namespace of their own: see docs/how-to/existing-cluster.md.
     """
+    from harness.campaigns.matrix.results import survival
     from harness.selftest.runner import in_memory_self_test
     from harness.workflows.drill import assembly, request
     from harness.workflows.runner import execute
@@ -153,8 +154,10 @@ def run(
                 story = execute(each, watcher, site)
             output.story(story, as_json=as_json)
             verdicts[each.scenario.name].append(story.verdict)
-    if repeat > 1:
-        _print_survival(verdicts, as_json=as_json)
+    for name, some in verdicts.items() if repeat > 1 else ():
+        often = survival(some)
+        told = {"scenario": name, **asdict(often), "interval": often.interval}
+        output.result(told, (f"{name}: {often}",), as_json=as_json)
     return output.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
 
 
@@ -202,15 +205,6 @@ def detect(
     elif not as_json:
         typer.echo(f"\n{text}", nl=False)
     return 0
-
-
-def _print_survival(verdicts: Mapping[str, Sequence[Verdict]], *, as_json: bool) -> None:
-    from harness.campaigns.matrix.results import survival
-
-    for name, each in verdicts.items():
-        often = survival(each)
-        told = {"scenario": name, **asdict(often), "interval": often.interval}
-        output.result(told, (f"{name}: {often}",), as_json=as_json)
 
 
 def _document(planned: DrillPlan) -> Json:

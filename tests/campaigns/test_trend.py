@@ -13,6 +13,7 @@ import exposition
 import pytest
 import sample_runs
 import signed_runs
+from prometheus_client import generate_latest
 from schemas import wrong
 from signed_runs import NOW, SignedRuns
 
@@ -303,7 +304,7 @@ def test_a_run_of_unknown_origin_is_doubted_where_others_are_signed(
     (line,) = (each for each in found.series if each.newest.run == run)
     assert (line.verdict, line.newest.figures, line.green) == (Verdict.UNKNOWN, {}, None)
     about = {"strategy": line.key.strategy, "scenario": "memory_loss"}
-    written = prometheus.render(prometheus.Metrics(found))
+    written = generate_latest(prometheus.Metrics(found)).decode()
     assert exposition.value(written, "drillproof_run_verdict", verdict="unknown", **about) == 1
     assert exposition.value(written, "drillproof_run_last_pass_timestamp_seconds", **about) == 0
     monkeypatch.setattr(keys, "known", lambda: known)

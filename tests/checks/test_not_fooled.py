@@ -24,6 +24,7 @@ from migration_runs import move as move  # noqa: PLC0414 # a fixture
 from nightly import NAME, claim, copy, good, pod
 from object_store import serve
 from probe_scripts import SCRIPTS, ask
+from prometheus_client import generate_latest
 from proving import OPTIONS, World, bare, red, told
 from proving import prove as prove  # noqa: PLC0414 # a fixture
 from receiver import Receiver
@@ -545,7 +546,7 @@ def test_what_passes_elsewhere_does_not_speak_for_what_failed_here(
     assert said in pages.markdown(found)
     pages.write(found, tmp_path / "trend.html")
     assert said in (tmp_path / "trend.html").read_text()
-    metrics = prometheus.render(prometheus.Metrics(found))
+    metrics = generate_latest(prometheus.Metrics(found)).decode()
     assert exposition.value(metrics, "drillproof_run_verdict", of=said, verdict="fail") == 1
     found_by = {"check": "data", "verdict": "fail", "reason": "Unspecified"}
     assert exposition.value(metrics, "drillproof_run_findings", of=said, **found_by) == 1

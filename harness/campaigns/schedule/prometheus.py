@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from prometheus_client import Metric, generate_latest, write_to_textfile
+from prometheus_client import Metric, write_to_textfile
 from prometheus_client.core import GaugeMetricFamily
 
 from harness.campaigns.schedule import attempt as attempts
@@ -64,11 +64,6 @@ class Metrics:
                 full = f"drillproof_{name}"
                 metrics.setdefault(name, GaugeMetricFamily(full, HELP[name])).add_sample(full, dict(about), value)
         return metrics.values()
-
-
-def render(metrics: Metrics) -> str:
-    """The whole file."""
-    return generate_latest(metrics).decode()
 
 
 def require_writable(path: Path) -> Path:
