@@ -41,7 +41,7 @@ def recheck(run: options.RunName, evidence: options.Evidence, as_json: options.A
     from harness.evidence import run_directory
     from harness.workflows.runner import finish
 
-    return output.story(finish(run_directory.find(evidence.runs, run), evidence.key), as_json=as_json)
+    return output.outcome(finish(run_directory.find(evidence.runs, run), evidence.key), as_json=as_json)
 
 
 @options.command(
@@ -69,14 +69,14 @@ def report(
 
     pages = {"markdown": markdown.render, "csv": csv_export.render, "controls": controls.render, "oscal": oscal.render}
     choices.choose("format", form, FORMATS)
-    story = finish(run_directory.find(evidence.runs, run), evidence.key, require_current=True)
+    view = finish(run_directory.find(evidence.runs, run), evidence.key, require_current=True)
     if form == "controls" and as_json:
-        output.document(controls.document(story))
+        output.document(controls.document(view))
     elif form in pages:
-        typer.echo(pages[form](story), nl=False)
+        typer.echo(pages[form](view), nl=False)
     else:
-        output.story(story, as_json=as_json or form == "json")
-    return output.EXIT_CODES[story.verdict]
+        output.outcome(view, as_json=as_json or form == "json")
+    return output.EXIT_CODES[view.verdict]
 
 
 @options.command(

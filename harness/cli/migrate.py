@@ -109,12 +109,12 @@ def run(
     )
     try:
         with assembly.MigrationSession(in_memory_self_test_of_migrations) as site, output.watch(quiet=quiet) as watcher:
-            story = execute(asked, watcher, site)
+            view = execute(asked, watcher, site)
     except Interrupted as error:
         raise Interrupted(
             f"{error}; the source may still be quiesced: `drillproof migrate back latest` resumes it"
         ) from error
-    return output.story(story, as_json=as_json)
+    return output.outcome(view, as_json=as_json)
 
 
 @options.command(migrate, "drillproof migrate start latest")

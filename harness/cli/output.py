@@ -32,15 +32,15 @@ def watch(*, quiet: bool) -> AbstractContextManager[Progress]:
     return nullcontext(progress.quiet()) if quiet else progress.watch(sys.stderr)
 
 
-def story(told: RunView, *, as_json: bool) -> int:
+def outcome(view: RunView, *, as_json: bool) -> int:
     """Print the result of a run, and return its exit code."""
     from harness.reports import summary
 
     if as_json:
-        document({**told.judged, "scenario": told.scenario, "verdict": told.verdict.value, "run": str(told.run)})
+        document({**view.judged, "scenario": view.scenario, "verdict": view.verdict.value, "run": str(view.run)})
     else:
-        typer.echo("\n".join(summary.lines(told)))
-    return EXIT_CODES[told.verdict]
+        typer.echo("\n".join(summary.lines(view)))
+    return EXIT_CODES[view.verdict]
 
 
 def document(value: object) -> None:

@@ -102,5 +102,5 @@ def prove(
         return 0
     provider = place.sandbox if place else assembly.new_cluster
     with assembly.ProofSession(in_memory_self_test_of_proofs, provider) as site, output.watch(quiet=quiet) as watcher:
-        story = execute(asked, watcher, site)
-    return output.story(story, as_json=as_json)
+        view = execute(asked, watcher, site)
+    return output.outcome(view, as_json=as_json)

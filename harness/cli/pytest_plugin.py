@@ -85,20 +85,20 @@ def drillproof_drill(
     from harness.workflows.runner import execute  # as above
 
     try:
-        story = execute(_options(request, drillproof_application), progress.Progress(print), drillproof_session)
+        view = execute(_options(request, drillproof_application), progress.Progress(print), drillproof_session)
     except HarnessError as error:
         why = str(error) if isinstance(error, Misconfigured) else f"UNKNOWN: {error}"
-        story = None
-    if story is None:
+        view = None
+    if view is None:
         pytest.fail(why, pytrace=False)
-    _attach(request.config, story)
-    request.node.add_report_section("setup", "drillproof", "\n".join(summary.lines(story)))
+    _attach(request.config, view)
+    request.node.add_report_section("setup", "drillproof", "\n".join(summary.lines(view)))
     for name in ("rto_s", "rpo_s", "rpo_writes"):
-        request.node.user_properties.append((f"drillproof_{name}", story.judged.get(name)))
-    broke = story.problems or story.of("error") or not story.findings
-    if story.verdict is Verdict.UNKNOWN and broke:
-        pytest.fail("\n".join(summary.lines(story)), pytrace=False)
-    return story
+        request.node.user_properties.append((f"drillproof_{name}", view.judged.get(name)))
+    broke = view.problems or view.of("error") or not view.findings
+    if view.verdict is Verdict.UNKNOWN and broke:
+        pytest.fail("\n".join(summary.lines(view)), pytrace=False)
+    return view
 
 
 @pytest.hookimpl(wrapper=True)
@@ -126,7 +126,7 @@ def _options(request: pytest.FixtureRequest, application: Application | None) ->
     return options
 
 
-def _attach(config: pytest.Config, story: RunView) -> None:
+def _attach(config: pytest.Config, view: RunView) -> None:
     if not config.getoption("allure_report_dir", default=None):
         return
     import allure  # as above
@@ -134,7 +134,7 @@ def _attach(config: pytest.Config, story: RunView) -> None:
     from harness.reports.allure import ATTACHED  # as above
 
     for name, kind in ATTACHED.items():
-        if (story.run / name).is_file():
+        if (view.run / name).is_file():
             allure.attach.file(  # type: ignore[no-untyped-call] # allure has no types
-                story.run / name, name, allure.attachment_type[kind.name]
+                view.run / name, name, allure.attachment_type[kind.name]
             )

@@ -151,13 +151,13 @@ def run(
     with place.site(in_memory_self_test) if place else assembly.DrillSession(in_memory_self_test, fresh=fresh) as site:
         for each, _ in itertools.product(asked, range(repeat)):
             with output.watch(quiet=quiet) as watcher:
-                story = execute(each, watcher, site)
-            output.story(story, as_json=as_json)
-            verdicts[each.scenario.name].append(story.verdict)
+                view = execute(each, watcher, site)
+            output.outcome(view, as_json=as_json)
+            verdicts[each.scenario.name].append(view.verdict)
     for name, some in verdicts.items() if repeat > 1 else ():
         often = survival(some)
-        told = {"scenario": name, **asdict(often), "interval": often.interval}
-        output.result(told, (f"{name}: {often}",), as_json=as_json)
+        document = {"scenario": name, **asdict(often), "interval": often.interval}
+        output.result(document, (f"{name}: {often}",), as_json=as_json)
     return output.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
 
 

@@ -210,9 +210,9 @@ def job_status(job: options.JobFolder, archive: options.Archive, as_json: option
     history = attempt_log.history(name, places, keys.believed())
     verdict, why = attempts.standing(history.attempts, datetime.now(UTC), history.doubt)
     known = [attempts.document(each) for each in history.attempts]
-    told = {"job": name, "verdict": verdict, "why": why, "attempts": known, "problems": history.problems}
+    document = {"job": name, "verdict": verdict, "why": why, "attempts": known, "problems": history.problems}
     lines = [*map(_line, history.attempts), *(one_line(f"not trusted: {each}") for each in history.problems)]
-    output.result(told, [*lines, one_line(f"{verdict.name} {name}: {why}")], as_json=as_json)
+    output.result(document, [*lines, one_line(f"{verdict.name} {name}: {why}")], as_json=as_json)
     return output.EXIT_CODES[verdict]
 
 

@@ -122,9 +122,9 @@ def download(
                 new.append(entry.run)
         except HarnessError as error:
             doubts.append(str(error))
-    told = {"into": into, "runs": [each.run for each in entries], "new": new, "problems": doubts}
+    document = {"into": into, "runs": [each.run for each in entries], "new": new, "problems": doubts}
     line = f"{into}: {len(entries)} runs in the archive, {len(new)} of them new here"
-    output.result(told, (line,), as_json=as_json)
+    output.result(document, (line,), as_json=as_json)
     if doubts:
         raise HarnessError(f"not downloaded, because it is not trusted: {'; '.join(doubts)}")
     return 0

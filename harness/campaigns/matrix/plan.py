@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -91,51 +92,48 @@ def plan(
     """
     known = scenario.load(resources.scenarios())
     wanted = request.scenarios(names, known) if names else tuple(known.values())
-    chosen = choices.choose_all("store", stores, STORES)
-    ways = choices.choose_all("strategy", strategies, sorted({way for store in STORES for way in _strategies(store)}))
-    tools = choices.choose_all("engine", engines, tuple(request.ENGINES))
-    shared = asdict(asked or DrillOptions())
+    known_strategies = {store: request.strategies(resources.fixtures(), [store]) for store in STORES}
+    stores = choices.choose_all("store", stores, STORES)
+    strategies = choices.choose_all("strategy", strategies, sorted(set().union(*known_strategies.values())))
+    engines = choices.choose_all("engine", engines, tuple(request.ENGINES))
+    asked = asked or DrillOptions()
     request.at_least_once(repeat)
-    drilled: list[tuple[Scenario, Options]] = []
+    drilled: list[Options] = []
     left_out: list[Exclusion] = []
     for each in wanted:
-        for way, tool in itertools.product(ways or (each.strategy,), tools or (each.engine,)):
-            having = tuple(store for store in chosen or each.stores if way in _strategies(store))
-            without = [store for store in chosen or each.stores if store not in having]
-            left_out += [Exclusion(each.name, way, tool, f"{store} has no strategy {way}") for store in without]
-            if having:
-                try:
-                    drilled += [
-                        (each, options)
-                        for options in request.options((each.name,), stores=having, strategy=way, engine=tool, **shared)
-                    ]
-                except Misconfigured as error:
-                    left_out.append(Exclusion(each.name, way, tool, str(error)))
+        for strategy, engine in itertools.product(strategies or (each.strategy,), engines or (each.engine,)):
+            exclusion = partial(Exclusion, each.name, strategy, engine)
+            fitting = [store for store in stores or each.stores if strategy in known_strategies[store]]
+            without = [store for store in stores or each.stores if store not in fitting]
+            left_out += [exclusion(f"{store} has no strategy {strategy}") for store in without]
+            if not fitting:
+                continue
+            try:
+                drilled += request.options(
+                    (each.name,), stores=fitting, strategy=strategy, engine=engine, **asdict(asked)
+                )
+            except Misconfigured as error:
+                left_out.append(exclusion(str(error)))
     if not drilled:
         why = "; ".join(sorted({f"{each.scenario}: {each.why}" for each in left_out}))
         raise Misconfigured(f"nothing can be drilled: {why}")
-    return Plan(asked or DrillOptions(), tuple(_cells(drilled, repeat)), tuple(left_out))
+    return Plan(asked, tuple(_cells(drilled, repeat)), tuple(left_out))
 
 
-def _strategies(store: str) -> tuple[str, ...]:
-    return request.strategies(resources.fixtures(), [store])
-
-
-def _cells(drilled: Sequence[tuple[Scenario, Options]], repeat: int) -> Iterator[Cell]:
+def _cells(drilled: Sequence[Options], repeat: int) -> Iterator[Cell]:
     """In an order in which many drills can reuse the cluster of the previous one."""
-    ordered = sorted(drilled, key=lambda pair: (_made_of(pair[1]), _wrecks(pair[0]), pair[0].name))
+
+    def order(options: Options) -> tuple[object, ...]:
+        parts = (options.strategy, options.engine, *options.stores)
+        return parts, _damage(options.scenario), options.scenario.name
+
     numbers = itertools.count(1)
-    for _, options in ordered:
+    for each in sorted(drilled, key=order):
         for turn in range(1, repeat + 1):
-            cell = Cell(next(numbers), options.scenario.name, options.strategy, options.engine, options.stores, turn)
-            yield cell
+            yield Cell(next(numbers), each.scenario.name, each.strategy, each.engine, each.stores, turn)
 
 
-def _made_of(options: Options) -> tuple[str, ...]:
-    return (options.strategy, options.engine, *options.stores)
-
-
-def _wrecks(each: Scenario) -> int:
+def _damage(each: Scenario) -> int:
     """How little of a cluster the next drill can reuse; small values come first."""
     if each.fault is None:
         return 0
@@ -150,16 +148,18 @@ def write(folder: Path, planned: Plan) -> None:
 def read(folder: Path) -> Plan:
     """The plan of a matrix that was started. Misconfigured if the folder has no readable plan."""
     try:
-        told = run_directory.read_json(folder / FILE)
-        if told.get("schema") != SCHEMA:
-            raise Misconfigured(f"{folder / FILE} has schema {told.get('schema')}, but this drillproof reads {SCHEMA}")
+        document = run_directory.read_json(folder / FILE)
+        if document.get("schema") != SCHEMA:
+            raise Misconfigured(
+                f"{folder / FILE} has schema {document.get('schema')}, but this drillproof reads {SCHEMA}"
+            )
         return Plan(
-            DrillOptions(**cast("dict[str, str]", told["asked"])),  # type: ignore[arg-type] # a wrong type is a wrong plan
+            DrillOptions(**cast("dict[str, str]", document["asked"])),  # type: ignore[arg-type] # a wrong type is a wrong plan
             tuple(
                 Cell(**{**each, "stores": tuple(each["stores"])})  # type: ignore[arg-type] # as above
-                for each in cast("Sequence[dict[str, str]]", told["cells"])
+                for each in cast("Sequence[dict[str, str]]", document["cells"])
             ),
-            tuple(Exclusion(**each) for each in cast("Sequence[dict[str, str]]", told["left_out"])),
+            tuple(Exclusion(**each) for each in cast("Sequence[dict[str, str]]", document["left_out"])),
         )
     except (Unreadable, KeyError, TypeError) as error:
         raise Misconfigured(f"{folder} has no matrix to resume: {error}") from error

@@ -98,20 +98,20 @@ class Row:
 
 def drilled(run: Path, origin_doubt: str = "") -> Drilled:
     """One run directory. UNKNOWN at best if its findings differ from a re-evaluation, or its origin is doubted."""
-    story = believed(run)
-    doubt = next(iter(story.problems), origin_doubt)
-    detection = expects_findings(story.facts)
+    view = believed(run)
+    doubt = next(iter(view.problems), origin_doubt)
+    detection = expects_findings(view.facts)
     return Drilled(
         run,
-        story.scenario,
-        text(story.facts, "strategy"),
-        text(story.facts, "engine"),
+        view.scenario,
+        text(view.facts, "strategy"),
+        text(view.facts, "engine"),
         detection,
-        worst((story.verdict, *([Verdict.UNKNOWN] if doubt else []))),
-        {store: _of_store(story, store, doubt) for store in STORES if store in story.members},
-        {} if detection or doubt else _figures(story),  # a bad recovery on purpose has no figures
-        story.events[-1].at_s if story.events else 0.0,
-        time_of(story.events[-1].at) if story.events else None,
+        worst((view.verdict, *([Verdict.UNKNOWN] if doubt else []))),
+        {store: _of_store(view, store, doubt) for store in STORES if store in view.members},
+        {} if detection or doubt else _figures(view),  # a bad recovery on purpose has no figures
+        view.events[-1].at_s if view.events else 0.0,
+        time_of(view.events[-1].at) if view.events else None,
         doubt,
     )
 
@@ -124,21 +124,21 @@ def time_of(label: str) -> datetime | None:
         return None
 
 
-def _figures(story: RunView) -> dict[str, float | None]:
-    taken = legs(story.marks)
-    stored = story.of("stored")
+def _figures(view: RunView) -> dict[str, float | None]:
+    taken = legs(view.marks)
+    stored = view.of("stored")
     return {
-        "rto_s": number(story.judged, "rto_s"),
-        "rpo_s": number(story.judged, "rpo_s"),
+        "rto_s": number(view.judged, "rto_s"),
+        "rpo_s": number(view.judged, "rpo_s"),
         "backup_s": taken["backup_s"],
         "tool_s": taken["tool_s"],
         "stored_bytes": number(stored[-1].data.get("bytes")) if stored else None,
     }
 
 
-def _of_store(story: RunView, store: str, doubt: str) -> Verdict:
+def _of_store(view: RunView, store: str, doubt: str) -> Verdict:
     """The worst verdict of this store; UNKNOWN if the run is not trusted."""
-    told = (finding.verdict for finding in story.findings if finding.store in {"", store})
+    told = (finding.verdict for finding in view.findings if finding.store in {"", store})
     return worst((*told, *([Verdict.UNKNOWN] if doubt else [])))
 
 

@@ -61,9 +61,9 @@ def drill(
 
         def one(cell: Cell) -> RunView:
             with watch() as progress:
-                story = execute(planned.options(cell, folder / RUNS, cluster), progress, site)
-                progress.say(f"{story.verdict.name} {cell.scenario} ({cell.strategy}, {cell.engine}): {story.run}")
-            return story
+                view = execute(planned.options(cell, folder / RUNS, cluster), progress, site)
+                progress.say(f"{view.verdict.name} {cell.scenario} ({cell.strategy}, {cell.engine}): {view.run}")
+            return view
 
         drill_cells(folder, planned, position, one)
 
