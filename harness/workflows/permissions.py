@@ -19,18 +19,13 @@ PROOF_ACCOUNT = "velero"
 MIGRATION_ROLE = "drillproof-migrate"
 """The ClusterRole for the namespace: bound by the administrator at the source, and by drillproof at the target."""
 
-_CRDS = (
-    "backuprepositories backups backupstoragelocations deletebackuprequests downloadrequests podvolumebackups "
-    "podvolumerestores restores schedules serverstatusrequests volumesnapshotlocations datadownloads datauploads"
-)
-
 
 def _listed(table: str, **words: str | Sequence[str]) -> tuple[Permission, ...]:
     """The permissions of a table, with `words` in the place of `{...}`; a list stands for one rule for each name."""
     names = {f"{{{word}}}": (name,) if isinstance(name, str) else tuple(name) for word, name in words.items()}
 
-    def filled(word: str) -> tuple[str, ...]:
-        return names[word] if word.startswith("{") else (word,)
+    def filled(word: str) -> Sequence[str]:
+        return names[word] if word.startswith("{") else word.split() or ("",)
 
     tables = tomllib.loads((resources.clusters() / "permissions.toml").read_text(encoding="utf-8"))
     return tuple(
@@ -55,8 +50,7 @@ def drill_inside(namespace: str) -> tuple[Permission, ...]:
 
 def proof_outside(policy: ProofPolicy) -> tuple[Permission, ...]:
     """What a proof needs outside its namespaces."""
-    crds = [f"{kind}.velero.io" for kind in _CRDS.split()]
-    outside = _listed("proof-outside", namespaces=policy.all, crds=crds, roles=(PROOF_ROLE, PROOF_VELERO_ROLE))
+    outside = _listed("proof-outside", namespaces=policy.all, roles=(PROOF_ROLE, PROOF_VELERO_ROLE))
     return outside + (_listed("proof-makes-crds") if policy.makes_crds else ())
 
 

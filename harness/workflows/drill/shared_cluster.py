@@ -179,15 +179,11 @@ def adapted(policy: DrillPolicy, thing: Object) -> Object:
     return {**thing, "spec": _adapted(policy, thing["spec"])} if "spec" in thing else thing
 
 
-def _adapted(policy: DrillPolicy, value: Json) -> Json:
+def _adapted(policy: DrillPolicy, value: Json, key: str = "") -> Json:
     if isinstance(value, Mapping):
-        return {key: _adapted(policy, _replaced(policy, key, each)) for key, each in value.items()}
+        return {name: _adapted(policy, each, name) for name, each in value.items()}
     if isinstance(value, list):
         return [_adapted(policy, each) for each in value]
-    return value
-
-
-def _replaced(policy: DrillPolicy, key: str, value: Json) -> Json:
     if key == "storageClassName":
         return policy.storage_class
     return policy.image(str(value)) if key == "image" and policy.mirror else value
