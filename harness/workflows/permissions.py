@@ -44,18 +44,15 @@ def drill_outside(namespace: str, velero: str) -> tuple[Permission, ...]:
 
 
 def drill_inside(namespace: str) -> tuple[Permission, ...]:
-    """What a drill needs in its own namespace."""
     return _listed("drill-inside", namespace=namespace)
 
 
 def proof_outside(policy: ProofPolicy) -> tuple[Permission, ...]:
-    """What a proof needs outside its namespaces."""
     outside = _listed("proof-outside", namespaces=policy.all, roles=(PROOF_ROLE, PROOF_VELERO_ROLE))
     return outside + (_listed("proof-makes-crds") if policy.makes_crds else ())
 
 
 def proof_inside(namespace: str) -> NamespaceRole:
-    """What a proof needs in each of its namespaces."""
     return NamespaceRole(namespace, PROOF_ROLE, _listed("proof-inside", namespace=namespace))
 
 

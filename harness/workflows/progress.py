@@ -28,7 +28,6 @@ class Progress:
     """Turns events into lines, each with the step in which it happened."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
-        """`show` gets each line."""
         self._show = show
         self._clock = Clock()
         self.first: Event | None = None
@@ -45,7 +44,6 @@ class Progress:
             self._steps, self._before = options.scenario.steps, estimate(options)
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
         if self.first is None:
             self.first, self._begun = event, Clock()
         words = self._of_step(event) if event.kind == "step" else words_of(event)
@@ -141,7 +139,6 @@ def watch(stream: TextIO) -> Iterator[Progress]:
 
 
 def quiet() -> Progress:
-    """Shows nothing."""
     return Progress(lambda _: None)
 
 

@@ -17,8 +17,6 @@ class BrokeOff(HarnessError):
 
 
 class Steps:
-    """Runs steps, and knows the current one."""
-
     def __init__(self, journal: Journal, hooks: Sequence[Hook], env: Mapping[str, str]) -> None:
         """`env` is the environment of the hooks; it may change between steps."""
         self.now = ""

@@ -21,7 +21,6 @@ class FaultInjector:
     def __init__(
         self, journal: Journal, steps: Steps, secondary_faults: Sequence[SecondaryFault], target: Callable[[], Target]
     ) -> None:
-        """Injects nothing yet."""
         self._journal = journal
         self._steps = steps
         self._secondary_faults = secondary_faults

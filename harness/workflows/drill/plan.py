@@ -21,8 +21,6 @@ NEWEST = 20
 
 @dataclass(frozen=True)
 class DurationEstimate:
-    """What past drills of the same kind took."""
-
     runs: int = 0
     steps_s: Mapping[str, float] = field(default_factory=dict)  # by step: the median
 
@@ -88,8 +86,6 @@ IN_WORDS = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the plan."""
-
     name: str
     does: str
     breaks: tuple[str, ...]  # the faults injected in it
@@ -120,7 +116,6 @@ class DrillPlan:
 
 
 def plan_drill(options: Options) -> DrillPlan:
-    """What the requested drill will do."""
     each, before = options.scenario, estimate(options)
     steps = tuple(_step(each, name, before) for name in each.steps)
     return DrillPlan(options, steps, before.runs, before.whole_s(each.steps))

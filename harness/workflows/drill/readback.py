@@ -19,8 +19,6 @@ from harness.evidence.journal import Journal
 
 @dataclass(frozen=True)
 class Member:
-    """One member of one store."""
-
     store: Datastore
     name: str
 
@@ -56,7 +54,6 @@ class Observer:
             self._journal.append("health", when=when, **member.named, **asdict(health))
 
     def volumes(self, when: str, volumes: Sequence[Volume]) -> None:
-        """Record the claims and what they are bound to."""
         self._journal.append("volumes", when=when, volumes=[asdict(volume) for volume in volumes])
 
     def digests(self, when: str) -> None:
@@ -165,7 +162,6 @@ class Logins:
     """Logs in to every service. Tokens stay in memory: anyone who has one can use it."""
 
     def __init__(self, journal: Journal) -> None:
-        """There is no token yet."""
         self._journal = journal
         self._tokens: dict[str, str] = {}
 
@@ -198,7 +194,6 @@ class Logins:
 
 
 def members(stores: Sequence[Datastore]) -> tuple[Member, ...]:
-    """All members of these stores."""
     return tuple(Member(store, name) for store in stores for name in store.members)
 
 

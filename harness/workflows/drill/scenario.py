@@ -72,7 +72,6 @@ class Scenario:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Its steps."""
         return STEPS if self.fault else STEPS[: STEPS.index("break")]
 
     @property

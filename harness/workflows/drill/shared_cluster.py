@@ -51,20 +51,16 @@ class Found:
 
     @property
     def kubectl(self) -> Path:
-        """The program."""
         return self.shared.api.binary
 
     @property
     def isolated(self) -> bool:
-        """There is no network isolation around a shared cluster."""
         return False
 
     def cluster(self, name: str) -> DrillCluster:  # noqa: ARG002 # there is this one
-        """The cluster itself."""
         return self.shared
 
     def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> SharedVelero:
-        """The existing Velero."""
         checker = partial(compiled, versions.load(), "kopia-check")
         release = Release(Path(), self.velero_image, "", checker)
         return SharedVelero(cluster, self.shared.policy, release, uploader=uploader, run=run)
@@ -75,7 +71,6 @@ class Found:
         return opened if self.brought else replace(opened, adapt=lambda thing: adapted(self.shared.policy, thing))
 
     def facts(self) -> dict[str, Json]:
-        """What run.json says of the cluster."""
         mirror = "" if self.brought else self.shared.policy.mirror
         return self.shared.facts(self.kubernetes, f"{self.velero_image}, copying with {self.uploader}", mirror)
 
