@@ -125,8 +125,7 @@ class Drill:
             self._journal.append("taken-over", run=left.run, digests=dict(left.digests))
         else:
             self._parts.deployment.apply(self._run.name)
-        what = "all members to be healthy"
-        wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
+        self._observer.until_healthy("all members to be healthy", timeouts.HEALTHY_S)
         # Other pods, too: a fault of the last drill may have removed one, or one loads data.
         if left or self._parts.services or self._parts.deployment.objects:
             wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=timeouts.SERVICE_S)
@@ -136,8 +135,7 @@ class Drill:
     def _seed(self) -> None:
         parts = self._parts
         parallel.for_each(parts.stores, _forget_writes if parts.left else lambda store: store.seed(parts.dataset))
-        what = "all members to hold the known data"
-        wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
+        self._observer.until_healthy("all members to hold the known data", timeouts.HEALTHY_S)
         clock, seed = self._journal.clock, parts.dataset.seed
         ticker = Ticker(clock, parts.writes_per_s)
         for store in parts.stores:
@@ -152,7 +150,7 @@ class Drill:
         self._logins.note("before", self._parts.services, within_s=timeouts.SERVICE_S)
         self._observer.digests("before")
         self._note_objects("before", storage_class=self._scenario.plan.storage_class)
-        self._observer.volumes("backup", self._parts.cluster.volumes(namespace))
+        self._note_volumes("backup")
         whose = {member.name: member.store.name for member in self._observer.members}  # whatever their labels say
         volumes = (replace(v, store=whose.get(v.pod, v.store)) for v in engine.protected(namespace))
         protected = [asdict(volume) for volume in volumes]
@@ -184,10 +182,8 @@ class Drill:
         wait.until(enough, waited_for="acknowledged writes", within_s=timeouts.WRITES_S, every_s=0.05)
 
     def _break(self) -> None:
-        parts = self._parts
         self._observer.healths("before", within_s=timeouts.READ_S)
-        volumes = parts.cluster.volumes(parts.deployment.namespace)
-        self._observer.volumes("before", volumes)
+        self._note_volumes("before")
         fault = self._scenario.fault
         assert fault is not None  # without one this is no step of the drill
         try:
@@ -308,8 +304,7 @@ class Drill:
     def _read_twice(self) -> None:
         try:
             with self._recovery():
-                what = "all members to be healthy again"
-                wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.READ_S)
+                self._observer.until_healthy("all members to be healthy again", timeouts.READ_S)
                 self._observer.first_reads(lambda store: self._writers[store].attempted)
             self._journal.mark("T7")
             self._new_writes()
@@ -321,12 +316,15 @@ class Drill:
             for member, uids in self._parts.deployment.restart(members).items():
                 self._journal.append("restart", member=member, **uids)
             with self._recovery():
-                what = "all members to be healthy once they were restarted"
-                wait.until(self._observer.all_healthy, waited_for=what, within_s=timeouts.HEALTHY_S)
+                self._observer.until_healthy("all members to be healthy once they were restarted", timeouts.HEALTHY_S)
         except BrokeOff:
             self._read_all(well_within_s=0)  # what unhealthy members show explains the failure
             raise
         self._read_all(well_within_s=timeouts.READ_S)
+
+    def _note_volumes(self, when: str) -> None:
+        volumes = self._parts.cluster.volumes(self._parts.deployment.namespace)
+        self._journal.append("volumes", when=when, volumes=[asdict(volume) for volume in volumes])
 
     def _note_objects(self, when: str, within_s: float = timeouts.READ_S, storage_class: str = "") -> None:
         kubectl, namespace = self._parts.cluster.kubectl, self._parts.deployment.namespace
@@ -334,7 +332,7 @@ class Drill:
         self._journal.append("objects", when=when, parts={name: asdict(part) for name, part in parts.items()})
 
     def _read_all(self, *, well_within_s: float) -> None:
-        self._observer.volumes("after", self._parts.cluster.volumes(self._parts.deployment.namespace))
+        self._note_volumes("after")
         self._observer.healths("after", within_s=well_within_s)
         self._note_objects("after", well_within_s)
         self._observer.digests("after")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.core import parallel, timeouts, wait
 from harness.core.errors import TimedOut, ToolFailed
-from harness.core.model import Health, Json, Login, Row, Volume
+from harness.core.model import Health, Json, Login, Row
 from harness.core.ports import Corrupt, Datastore, Indexed, Service, Unanswered
 from harness.core.reason import Reason
 from harness.evidence import ledger
@@ -37,9 +37,9 @@ class Observer:
         self._run = run
         self.members = members(stores)
 
-    def all_healthy(self) -> tuple[Health, ...]:
-        """The health of every member if all are healthy; otherwise NotYet, with those that are not."""
-        return all_healthy(self.members)
+    def until_healthy(self, what: str, within_s: float) -> tuple[Health, ...]:
+        """Wait until every member is healthy, and return the health of each. TimedOut says `what` was waited for."""
+        return wait.until(lambda: all_healthy(self.members), waited_for=what, within_s=within_s)
 
     def healths(self, when: str, *, within_s: float) -> None:
         """Record the health of every member, `before` the fault or `after` the restore.
@@ -47,14 +47,11 @@ class Observer:
         Writes continue, so a member may lag for a moment: this asks until all are healthy, or the time is up.
         """
         try:
-            healths = wait.until(self.all_healthy, waited_for="all members to be healthy", within_s=within_s)
+            healths = self.until_healthy("all members to be healthy", within_s)
         except TimedOut:
             healths = tuple(parallel.for_each(self.members, _health))
         for member, health in zip(self.members, healths, strict=True):
             self._journal.append("health", when=when, **member.named, **asdict(health))
-
-    def volumes(self, when: str, volumes: Sequence[Volume]) -> None:
-        self._journal.append("volumes", when=when, volumes=[asdict(volume) for volume in volumes])
 
     def digests(self, when: str) -> None:
         """Record the digest of every member; as `unread` or `corrupt` if it cannot be read."""
