@@ -21,7 +21,7 @@ from harness.workflows.drill.drill import Drill, Parts
 from harness.workflows.drill.request import Options
 from harness.workflows.progress import Progress
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
-from harness.workloads.application import Application, Secrets
+from harness.workloads.application import Application, Secrets, ServiceKind, StoreKind
 from harness.workloads.custos import CUSTOS
 from harness.workloads.dataset import dataset
 from harness.workloads.deployment import Deployment, generate, overlay
@@ -145,7 +145,8 @@ def new_secrets(options: Options) -> DrillSecrets:
     if brought := application.by_manifests:
         generated = {name: generate(keys, {}) for name, keys in brought.generate.items()}
         return brought.credentials(generated), generated
-    kinds = (*map(application.kind, options.stores), *application.on(options.stores))
+    kinds: list[StoreKind | ServiceKind] = [application.kind(name) for name in options.stores]
+    kinds += application.on(options.stores)
     return {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}, {}
 
 
