@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,23 +101,18 @@ class DrillSession(Session[Options]):
 
     def settle(self, run: Path, verdict: Verdict) -> None:
         """Take the verdict of the last drill; after anything but PASS its cluster is not reused."""
-        if verdict is Verdict.PASS and not self._fresh and self._can_forget():
-            self._left = left_by(Run(run))
-        elif self._cluster and not self._keep:
+        if verdict is Verdict.PASS and not self._fresh:
+            with contextlib.suppress(HarnessError):  # with object lock the bucket cannot be emptied for the next drill
+                self._forget()
+                self._left = left_by(Run(run))
+                return
+        if self._cluster and not self._keep:
             self._cluster.down()
             self._cluster = None
 
     def secrets(self) -> frozenset[str]:
         """What no file of a run may contain: also the credentials of the stores."""
         return super().secrets() | {value for values in self._credentials.values() for value in values.values()}
-
-    def _can_forget(self) -> bool:
-        """Whether the bucket can be emptied for the next drill; with object lock it cannot."""
-        try:
-            self._forget()
-        except HarnessError:
-            return False
-        return True
 
     def _reuse(self, options: Options) -> ReusableState | None:
         """What the last drill left, if this one can start with it; otherwise new credentials for a new cluster."""
@@ -184,7 +180,9 @@ def _parts(
     namespace = (source and plan.namespace) or application.namespace
     engine = environment.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name)
     if source:
-        classes = _classes(source, application.namespace) if plan.storage_class else ()
+        asked = ("persistentvolumeclaims", f"--namespace={application.namespace}")
+        claims = objects(source.kubectl, *asked) if plan.storage_class else ()
+        classes = sorted({text(claim, "spec", "storageClassName") for claim in claims} - {""})
         renamed = {} if namespace == application.namespace else {application.namespace: namespace}
         engine.rename(namespaces=renamed, storage_classes=dict.fromkeys(classes, plan.storage_class))
     return Parts(
@@ -216,9 +214,3 @@ def deployment_on(
     if application.by_manifests:
         deployment = replace(deployment, credentials={}, objects=application.by_manifests.to_deploy(generated))
     return environment.adapt(deployment, cluster)
-
-
-def _classes(cluster: EnvironmentCluster, namespace: str) -> tuple[str, ...]:
-    """The storage classes of a namespace's claims."""
-    claims = objects(cluster.kubectl, "persistentvolumeclaims", f"--namespace={namespace}")
-    return tuple(sorted({text(claim, "spec", "storageClassName") for claim in claims} - {""}))

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from harness.core.errors import Unreadable
+from harness.core.json import keys
 from harness.core.model import Json, Plan
 from harness.evidence import journal, run_directory
 from harness.workflows.drill.request import Options
@@ -40,22 +41,19 @@ def estimate(options: Options) -> DurationEstimate:
 
 
 def _alike(options: Options) -> Iterator[Path]:
+    wanted: dict[str, Json] = {
+        "scenario": options.scenario.name,
+        "strategy": options.way,
+        "engine": options.engine,
+        "size": options.size,
+    }
     for file in sorted(options.runs.glob(f"*-{options.scenario.name}*/run.json"), reverse=True):
+        if file.parent.is_symlink():
+            continue
         with contextlib.suppress(Unreadable):
-            if not file.parent.is_symlink() and _is_alike(run_directory.read_json(file), options):
+            facts = run_directory.read_json(file)
+            if wanted.items() <= facts.items() and set(keys(facts, "stores")) == set(options.stores):
                 yield file.parent
-
-
-def _is_alike(facts: Mapping[str, Json], options: Options) -> bool:
-    stores = facts.get("stores")
-    return (
-        facts.get("scenario") == options.scenario.name
-        and facts.get("strategy") == options.way
-        and facts.get("engine") == options.engine
-        and facts.get("size") == options.size
-        and isinstance(stores, dict)
-        and set(stores) == set(options.stores)
-    )
 
 
 def _steps(path: Path) -> Iterator[tuple[str, float]]:
@@ -122,10 +120,9 @@ def plan_drill(options: Options) -> DrillPlan:
 
 
 def _step(each: Scenario, name: str, before: DurationEstimate) -> Step:
-    breaks = [each.fault.name] if each.fault and name == "break" else []
-    breaks += [secondary.fault.name for secondary in each.secondary_faults if secondary.step == name]
+    breaks = tuple(injected.fault.name for injected in each.injections if injected.step == name)
     does = "; ".join(_restore(each.plan)) if name == "restore" else IN_WORDS[name]
-    return Step(name, does, tuple(breaks), before.steps_s.get(name))
+    return Step(name, does, breaks, before.steps_s.get(name))
 
 
 def _restore(plan: Plan) -> Iterator[str]:

@@ -75,9 +75,14 @@ class Scenario:
         return STEPS if self.fault else STEPS[: STEPS.index("break")]
 
     @property
+    def injections(self) -> tuple[SecondaryFault, ...]:
+        """All faults with their steps, the disaster first."""
+        return (*((SecondaryFault(self.fault, "break"),) if self.fault else ()), *self.secondary_faults)
+
+    @property
     def faults(self) -> tuple[Fault, ...]:
         """All faults, the disaster first."""
-        return (*((self.fault,) if self.fault else ()), *(secondary.fault for secondary in self.secondary_faults))
+        return tuple(each.fault for each in self.injections)
 
 
 def beyond(scenario: Scenario) -> str:
@@ -99,12 +104,9 @@ def beyond(scenario: Scenario) -> str:
 
 def facts(scenario: Scenario) -> dict[str, Json]:
     """A scenario as run.json has it, for the checks."""
-    struck = [(secondary.fault.name, secondary.step) for secondary in scenario.secondary_faults]
-    if scenario.fault:
-        struck.insert(0, (scenario.fault.name, "break"))
     return {
         "steps": list(scenario.steps),
-        "faults": [{"name": name, "step": step} for name, step in struck],
+        "faults": [{"name": each.fault.name, "step": each.step} for each in scenario.injections],
         "plan": scenario.plan.recorded,
         "expected_findings": list(map(_fields, scenario.expected_findings)),
     }
@@ -137,13 +139,10 @@ def load(folder: Path, known: tuple[str, ...] = STORES) -> dict[str, Scenario]:
             )
         if not module.__doc__:
             raise Misconfigured(f"{file} has no docstring; describe the disaster in one")
-        stores = scenario.stores or _needed(scenario, known) or known
+        needed = tuple(store for store in known if any(store in fault.needs for fault in scenario.faults))
+        stores = scenario.stores or needed or known
         scenarios[name] = replace(scenario, name=name, summary=module.__doc__.strip(), stores=stores)
     return scenarios
-
-
-def _needed(scenario: Scenario, known: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(store for store in known if any(store in fault.needs for fault in scenario.faults))
 
 
 def _module(file: Path) -> ModuleType:
