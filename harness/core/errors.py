@@ -33,10 +33,9 @@ class ToolFailed(HarnessError):
     def __init__(self, argv: Sequence[str], exit_code: int, tail: str, about: tuple[str, ...] = ()) -> None:
         """`tail` is the last lines that the command printed; `about` names the one object that it concerned."""
         self.about = about
-        self.argv = tuple(argv)
         self.exit_code = exit_code
         self.tail = tail.strip()
-        command = " ".join([Path(self.argv[0]).name, *self.argv[1:]])[:300]
+        command = " ".join([Path(argv[0]).name, *argv[1:]])[:300]
         super().__init__(f"`{command}` exited with {exit_code}: {self.tail or 'no output'}")
 
 
@@ -51,14 +50,10 @@ class TimedOut(HarnessError):
         reasons: Sequence[Reason] = (),
         objects: Sequence[str] = (),
     ) -> None:
-        """`last_seen` is the final observation.
-
-        `reasons` and `objects` say the same for machines.
-        """
+        """`last_seen` is the final observation; `reasons` and `objects` say the same for machines."""
         self.reasons = tuple(reasons)
         self.objects = tuple(objects)
         self.waited_for = waited_for
-        self.within_s = within_s
         self.last_seen = last_seen
         super().__init__(f"waited {within_s:.0f} s for {waited_for}; last seen: {last_seen}")
 
@@ -74,7 +69,6 @@ class Unreadable(HarnessError):
         """`line` counts from 1; 0 when the file as a whole is meant."""
         self.reason = reason
         self.objects = (path.name, f"line {line}") if line else (path.name,)
-        self.path = path
         self.line = line
         super().__init__(f"{path}{f', line {line}' if line else ''}: {why}")
 

@@ -1,6 +1,6 @@
 """Accessors for parsed JSON: a value, or the one at a path of keys inside it.
 
-Each returns an empty value of its type where the shape is not as expected.
+Each returns an empty value of its type where the shape is not as expected; `at` and `number` return None.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from harness.core.model import Json
 
 
 def at(value: Json, *path: str) -> Json:
-    """The value at `path`; None if there is none."""
     for key in path:
         if not isinstance(value, Mapping):
             return None
@@ -21,7 +20,6 @@ def at(value: Json, *path: str) -> Json:
 
 
 def mapping(value: Json, *path: str) -> Mapping[str, Json]:
-    """The object at `path`; an empty one for anything else."""
     found = at(value, *path)
     return found if isinstance(found, Mapping) else {}
 
@@ -32,7 +30,6 @@ def keys(value: Json, *path: str) -> tuple[str, ...]:
 
 
 def items(value: Json, *path: str) -> tuple[Json, ...]:
-    """The elements of the list at `path`."""
     found = at(value, *path)
     return tuple(found) if isinstance(found, list | tuple) else ()  # a tuple in an event that was not yet written
 
@@ -49,19 +46,16 @@ def text(value: Json, *path: str) -> str:
 
 
 def number(value: Json, *path: str) -> float | None:
-    """The number at `path`; None for anything else."""
     found = at(value, *path)
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
 def integer(value: Json, *path: str) -> int:
-    """The integer at `path`; 0 for anything else."""
     found = at(value, *path)
     return found if isinstance(found, int) else 0
 
 
 def numbers(value: Json) -> dict[str, float]:
-    """The numbers of an object, by name."""
     return {name: seen for name, each in mapping(value).items() if (seen := number(each)) is not None}
 
 

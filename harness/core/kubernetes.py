@@ -183,7 +183,6 @@ class Kubectl:
 
 
 def name_of(thing: Json) -> str:
-    """The object's own name."""
     return text(thing, "metadata", "name")
 
 

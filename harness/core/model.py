@@ -216,7 +216,6 @@ class ExpectedFinding:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """The accepted reasons."""
         return self.reason if isinstance(self.reason, tuple) else (self.reason,)
 
     @property
@@ -309,14 +308,11 @@ class Finding:
 
     @property
     def reasons(self) -> frozenset[Reason]:
-        """The reason and the causes."""
         return frozenset((self.reason, *self.causes))
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of the journal."""
-
     seq: int
     at_s: float
     at: str

@@ -155,7 +155,7 @@ class Repairable(Protocol):
     """The extra power of a store that its administrator can bring back from its members' own volumes."""
 
     def mend(self) -> None:
-        """Go the way that its manual has for this. ToolFailed, TimedOut."""
+        """Follow the procedure of its manual. ToolFailed, TimedOut."""
 
 
 @runtime_checkable
@@ -290,14 +290,6 @@ class Reach(Enum):
     CLUSTER = "what all namespaces share"
 
 
-@runtime_checkable
-class Bounded(Protocol):
-    """The extra power of a fault that declares its reach. A fault without it is assumed to reach anything."""
-
-    @property
-    def reach(self) -> Reach: ...
-
-
 class Fault(Protocol):
     """Something that breaks. A frozen dataclass: it keeps no state, so `undo` works from what it finds."""
 
@@ -308,6 +300,10 @@ class Fault(Protocol):
     @property
     def needs(self) -> tuple[str, ...]:
         """The stores, and the parts of a repository, that the drill must have."""
+
+    @property
+    def reach(self) -> Reach:
+        """What it affects. A fault that does not declare it is assumed to affect anything."""
 
     def inject(self, target: Target) -> None:
         """Break it. A fault that runs during a step waits for the right moment itself, within a deadline."""

@@ -20,8 +20,6 @@ TAIL_LINES = 20  # how much of a failed command's output goes into its error
 
 @dataclass(frozen=True)
 class Output:
-    """What a finished command printed."""
-
     stdout: str
     stderr: str
     exit_code: int

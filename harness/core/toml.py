@@ -25,7 +25,6 @@ class Keys:
 
     @classmethod
     def of(cls, path: Path) -> Keys:
-        """The keys of the file at `path`."""
         try:
             return cls(str(path), tomllib.loads(path.read_text("utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

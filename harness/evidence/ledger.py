@@ -43,12 +43,10 @@ class Workload:
         self._n = after_n
 
     def put(self) -> Operation:
-        """The next operation, a put."""
         self._n += 1
         return Operation(self._n, "put", f"k{self._n:09d}", self._value())
 
     def next(self) -> Operation:
-        """The next operation, of any kind."""
         choice = self._random.random()
         if choice < 0.7 or len(self._live) < 10:  # noqa: PLR2004 # a floor, so that there is something to update
             return self.put()
@@ -115,7 +113,6 @@ class LedgerWriter:
         self._thread = threading.Thread(target=self._run, name=f"ledger-{store}", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
         self._thread.start()
 
     def stop(self) -> None:

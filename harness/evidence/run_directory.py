@@ -130,7 +130,6 @@ class Run:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        """The whole journal."""
         return journal.read(self.path / "journal.jsonl")
 
     def of(self, kind: str, **data: Json) -> tuple[Event, ...]:
@@ -155,7 +154,6 @@ class Run:
 
     @property
     def scenario(self) -> str:
-        """The scenario's name."""
         return str(self.facts.get("scenario", ""))
 
     @cached_property
@@ -187,7 +185,6 @@ class Run:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The steps that the drill was to have."""
         steps = tuple(map(str, items(self.facts, "steps")))
         if not steps or steps != {PROOF: PROOF_STEPS, MOVE: MOVE_STEPS}.get(self.kind, STEPS[: len(steps)]):
             raise self._unclear("names no steps of a drill")
@@ -203,7 +200,6 @@ class Run:
 
     @property
     def plan(self) -> Plan:
-        """What was to be done about the disaster."""
         return self._value(Plan.from_record, self.facts.get("plan"), "plan")
 
     @property
@@ -249,7 +245,6 @@ class Run:
         return Unreadable(self.path / "run.json", 0, why, reason)
 
     def each_member(self) -> Iterator[tuple[str, str]]:
-        """Every (store, member)."""
         return ((store, member) for store, members in self.members.items() for member in members)
 
     def attempts(self, store: str) -> Iterator[ledger.Attempt]:
@@ -283,7 +278,6 @@ class Run:
 
     @cached_property
     def marks(self) -> Mapping[str, float]:
-        """When each mark was reached, in seconds."""
         return marks(self.events)
 
     @cached_property

@@ -74,7 +74,6 @@ class RunView:
         return self.facts.get("fenced") is not False
 
     def of(self, *kinds: str) -> tuple[Event, ...]:
-        """The events of these kinds, in order."""
         return tuple(event for event in self.events if event.kind in kinds)
 
 

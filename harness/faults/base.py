@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, TimedOut
-from harness.core.ports import Bounded, Fault, Target
+from harness.core.ports import Fault, Target
 from harness.core.wait import until
 
 T = TypeVar("T")
 
 
-class BaseFault(Fault, Bounded):
+class BaseFault(Fault):
     """A fault. Subclasses are frozen dataclasses with a `title`, a `reach`, `inject` and `damage`.
 
     `title` becomes the fault's name; `{field}` in it stands for one of the dataclass's fields. A fault with a field

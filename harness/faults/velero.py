@@ -12,7 +12,7 @@ from harness.core.errors import FaultHadNoEffect
 from harness.core.json import items, text
 from harness.core.kubernetes import Object, condition, name_of, objects
 from harness.core.model import DONE
-from harness.core.ports import Bounded, Fault, Reach, Target
+from harness.core.ports import Fault, Reach, Target
 from harness.core.wait import NotYet, until
 from harness.faults.base import BaseFault
 
@@ -66,7 +66,7 @@ class While(BaseFault):
 
     @property
     def reach(self) -> Reach:
-        return self.fault.reach if isinstance(self.fault, Bounded) else Reach.TOOL
+        return self.fault.reach
 
     def inject(self, target: Target) -> None:
         """Wait for such a task, mark it, inject the fault, wait for its damage, and undo it when the task has ended."""

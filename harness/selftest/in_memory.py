@@ -36,7 +36,7 @@ from harness.core.model import (
     Volume,
     VolumeCopy,
 )
-from harness.core.ports import BackupEngine, Corrupt, Dataset, Indexed, Target, Unanswered
+from harness.core.ports import BackupEngine, Corrupt, Dataset, Indexed, Reach, Target, Unanswered
 from harness.core.reason import Reason
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
@@ -345,6 +345,7 @@ class MemoryLoss:
     really: bool = True
     name: str = "MemoryLoss"
     needs: tuple[str, ...] = ()
+    reach: Reach = Reach.CLUSTER
 
     def inject(self, target: Target) -> None:
         """Lose everything."""

@@ -13,7 +13,7 @@ from harness.checks.cluster_reuse import left_by
 from harness.checks.judge import recheck
 from harness.core.errors import HarnessError
 from harness.core.model import ExpectedFinding, Json, ReusableState, Verdict
-from harness.core.ports import Target
+from harness.core.ports import Reach, Target
 from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 from harness.selftest.in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, run_in_memory
@@ -33,6 +33,7 @@ class Harmless:
 
     name: str = "harmless"
     needs: tuple[str, ...] = ()
+    reach: Reach = Reach.NAMESPACE
 
     def inject(self, target: Target) -> None: ...
 

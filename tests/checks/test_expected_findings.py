@@ -16,7 +16,7 @@ from memory import Memory
 from harness.core import timeouts
 from harness.core.errors import TimedOut, ToolFailed
 from harness.core.model import Event, ExpectedFinding, Objectives, Plan, Row, Stored, ToolReport
-from harness.core.ports import Target
+from harness.core.ports import Reach, Target
 from harness.core.reason import Reason
 from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
@@ -192,6 +192,7 @@ class FailRestores:
     world: World
     name: str = "fail-restores"
     needs: tuple[str, ...] = ()
+    reach: Reach = Reach.TOOL
 
     def inject(self, target: Target) -> None:
         self.world.phase = "PartiallyFailed"

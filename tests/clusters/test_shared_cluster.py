@@ -25,7 +25,7 @@ from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFaile
 from harness.core.json import at, text
 from harness.core.kubernetes import LABEL, Kubectl, documents
 from harness.core.model import Json, Verdict
-from harness.core.ports import Bounded, Cluster, Reach
+from harness.core.ports import Cluster, Reach
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
@@ -103,7 +103,7 @@ def test_a_wrong_configuration_is_refused_with_its_key(config: Path, old: str, n
 def test_every_fault_of_ours_says_how_far_it_reaches() -> None:
     for each in scenario.load(resources.scenarios()).values():
         for fault in each.faults:
-            assert isinstance(fault, Bounded), fault.name
+            assert isinstance(fault.reach, Reach), fault.name
 
 
 def test_what_breaks_more_than_the_namespace_is_refused_with_the_reason() -> None:

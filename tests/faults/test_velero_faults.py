@@ -10,7 +10,7 @@ import pytest
 
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut
-from harness.core.ports import Target
+from harness.core.ports import Reach, Target
 from harness.faults.annotations import Annotate
 from harness.faults.velero import ExpireBackups, KillWhileWorking, ReadOnlyLocation, SecondServer, SlowNodeAgent, While
 
@@ -192,6 +192,7 @@ class Other:
     did: list[str]
     name: str = "other"
     needs: tuple[str, ...] = ("consul",)
+    reach: Reach = Reach.NAMESPACE
 
     def inject(self, target: Target) -> None:
         self.did.append("inject")

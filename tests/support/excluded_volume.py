@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.core.errors import FaultHadNoEffect
 from harness.core.model import ExpectedFinding
-from harness.core.ports import Target
+from harness.core.ports import Reach, Target
 from harness.core.reason import Reason
 from harness.selftest.in_memory import World
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
@@ -24,6 +24,7 @@ class LeaveOut:
     really: bool = True
     name: str = "leave-out"
     needs: tuple[str, ...] = ()
+    reach: Reach = Reach.TOOL
 
     def inject(self, target: Target) -> None:
         if self.really:

@@ -13,7 +13,7 @@ from harness.core import timeouts
 from harness.core.errors import TimedOut
 from harness.core.kubernetes import delete_claims
 from harness.core.model import ExpectedFinding, Plan
-from harness.core.ports import Target
+from harness.core.ports import Reach, Target
 from harness.core.reason import Reason
 from harness.selftest.in_memory import World
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
@@ -28,6 +28,7 @@ class Break:
     what: str
     name: str = "break"
     needs: tuple[str, ...] = ()
+    reach: Reach = Reach.NAMESPACE
 
     def inject(self, target: Target) -> None:
         self.world.alive = False

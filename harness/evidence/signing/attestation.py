@@ -72,7 +72,6 @@ class Problem(str):
     reason: Reason
 
     def __new__(cls, file: str, why: str, reason: Reason) -> Self:
-        """`file: why`."""
         problem = super().__new__(cls, f"{file}: {why}")
         problem.file, problem.reason = file, reason
         return problem
@@ -115,7 +114,6 @@ class Verified:
         yield from self.problems
 
     def document(self, path: Path, known: Mapping[str, str]) -> dict[str, Json]:
-        """The same as JSON."""
         return {
             "path": str(path),
             "good": not self.doubt(path, known),

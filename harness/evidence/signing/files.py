@@ -31,7 +31,6 @@ class Directory:
         self.path = path
 
     def names(self) -> frozenset[str]:
-        """Every file below it."""
         return frozenset(name for name, mode in self._walk() if stat.S_ISREG(mode))
 
     def odd(self) -> frozenset[str]:
@@ -39,7 +38,6 @@ class Directory:
         return frozenset(name for name, mode in self._walk() if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode))
 
     def open(self, name: str) -> IO[bytes]:
-        """Read a file."""
         try:
             return (self.path / name).open("rb")
         except OSError as error:
@@ -70,7 +68,6 @@ class Bundle:
             self._add(member)
 
     def names(self) -> frozenset[str]:
-        """Every file in it."""
         return frozenset(self._members)
 
     def odd(self) -> frozenset[str]:

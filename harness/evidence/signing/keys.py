@@ -39,7 +39,6 @@ _OTHERS = 0o077
 
 
 def folder() -> Path:
-    """Where the user's keys are."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "drillproof" / "keys"
 
 
@@ -52,7 +51,6 @@ def signer(path: Path | None = None, say: Callable[[str], None] = lambda _: None
 
 
 def fresh() -> PrivateKey:
-    """A private key that nobody has yet."""
     return _signer(Ed25519PrivateKey.generate())
 
 

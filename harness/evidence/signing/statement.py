@@ -33,7 +33,6 @@ class Statement:
 
 
 def now() -> str:
-    """The wall clock."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -43,7 +42,6 @@ def descriptor(name: str, sha256: str) -> dict[str, Json]:
 
 
 def seal(statement: Statement, signer: PrivateKey) -> bytes:
-    """The envelope of a statement."""
     told: Json = {
         "_type": _TYPE,
         "subject": [descriptor(name, sha256) for name, sha256 in sorted(statement.files.items())],

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from harness.core.errors import Misconfigured
 from harness.core.model import STEPS, ExpectedFinding, Json, Objectives, Plan
-from harness.core.ports import Bounded, Fault, Reach
+from harness.core.ports import Fault, Reach
 
 STORES = ("mysql", "postgres", "consul")
 """The stores of the deployment `custos`, in the order in which they are named everywhere."""
@@ -95,10 +95,11 @@ def beyond(scenario: Scenario) -> str:
     }
     said = [reason for reason, is_so in reasons.items() if is_so]
     for fault in scenario.faults:
-        if not isinstance(fault, Bounded):
+        reach = getattr(fault, "reach", None)  # a user's own fault may lack it
+        if reach is None:
             said.append(f"{fault.name} does not declare its reach")
-        elif fault.reach is not Reach.NAMESPACE:
-            said.append(f"{fault.name} breaks {fault.reach.value}")
+        elif reach is not Reach.NAMESPACE:
+            said.append(f"{fault.name} breaks {reach.value}")
     return "; ".join(said)
 
 
