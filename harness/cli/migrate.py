@@ -128,10 +128,9 @@ def start(
 
     After this, `migrate back` loses what they write.
     """
-    from harness.workflows.migration import assembly
+    from harness.workflows.migration import assembly, rollback
 
-    for line in assembly.start(run, runs, kubeconfig, config):
-        typer.echo(line)
+    rollback.start(*assembly.opened(run, runs, kubeconfig, config, proved=True), say=typer.echo)
     return 0
 
 
@@ -147,7 +146,8 @@ def back(
     runs: options.Runs = options.RUNS,
 ) -> int:
     """Go back: delete the target namespace, resume the source, and check that it takes writes."""
-    from harness.workflows.migration import assembly
+    from harness.workflows.migration import assembly, rollback
 
-    assembly.back(run, runs, kubeconfig, config, resume=resume, lose_writes=lose_writes, say=typer.echo)
+    migration = assembly.opened(run, runs, kubeconfig, config)
+    rollback.back(*migration, resume=resume, lose_writes=lose_writes, say=typer.echo)
     return 0

@@ -81,7 +81,7 @@ def prove(
     options.require_context(existing)
     place = (
         SharedProofs(allowed_proof(existing.context, existing.config), existing.kubeconfig)
-        if existing.context
+        if existing.context is not None
         else None
     )
     if place is None and dry_run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,6 @@ from harness.evidence.signing import attestation, keys
 from harness.workflows import permissions, run_metadata
 from harness.workflows.database_reader import examiner
 from harness.workflows.migration import plan as plans
-from harness.workflows.migration import rollback as ways
 from harness.workflows.migration.inventory import (
     API,
     OF_SOURCE,
@@ -41,7 +39,7 @@ from harness.workflows.migration.migration import End, Migration
 from harness.workflows.migration.plan import MigrationPlan
 from harness.workflows.migration.quiesce import WAS, Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, kubeconfig_of
-from harness.workflows.migration.rollback import MigratedRun
+from harness.workflows.migration.rollback import MigratedRun, moved
 from harness.workflows.progress import Progress
 from harness.workflows.session import Session, hook_environment
 from harness.workflows.steps import run_command
@@ -141,73 +139,44 @@ def told(plan: MigrationPlan) -> tuple[str, ...]:
     )
 
 
-def start(name: str, runs: Path, kubeconfig: Path | None, config: Path | None) -> tuple[str, ...]:
-    """Start the target's writers; return what was done.
+def opened(
+    name: str, runs: Path, kubeconfig: Path | None, config: Path | None, *, proved: bool = False
+) -> tuple[MigratedRun, End, End]:
+    """A migration that has run, and both its ends.
 
-    Misconfigured if the run cannot be trusted, if the migration was not proved, or as
-    `harness.workflows.migration.rollback.start` says.
+    Misconfigured if a known key did not sign it (then anyone may have written what it asks for), if it must be `proved`
+    and was not, or if an end is not allowed, or not in the cluster of the migration.
     """
     path = run_directory.find(runs, name)
-    run = _signed(path)
-    told = believed(path)
-    if told.verdict is not Verdict.PASS:
-        doubt = f" ({'; '.join(told.problems)})" if told.problems else ""
-        raise Misconfigured(
-            f"the verdict of {run.name} is {told.verdict.name}{doubt}, so its target is not started; "
-            f"`drillproof migrate back {run.name}` goes back to the source"
-        )
-    let_go = ways.start(run, *_ends(path, run, kubeconfig, config))
-    return (f"{run.target.name}: resumed: {', '.join(let_go) or 'nothing, no writer was quiesced'}",)
-
-
-def back(
-    name: str,
-    runs: Path,
-    kubeconfig: Path | None,
-    config: Path | None,
-    *,
-    resume: str,
-    lose_writes: bool,
-    say: Callable[[str], None],
-) -> None:
-    """Go back to the source.
-
-    Misconfigured if the run cannot be trusted. Misconfigured, HarnessError as
-    `harness.workflows.migration.rollback.back` says.
-    """
-    path = run_directory.find(runs, name)
-    run = _signed(path)
-    ways.back(run, *_ends(path, run, kubeconfig, config), resume=resume, lose_writes=lose_writes, say=say)
-
-
-def _signed(path: Path) -> MigratedRun:
-    """Read a migration. Misconfigured if a known key did not sign it: then anyone may have written what it asks for."""
     if doubt := attestation.verify_judged(path).doubt(path, keys.known()):
         raise Misconfigured(
             f"{doubt}; so drillproof changes no cluster for it; "
             f"the annotation {WAS} of each quiesced writer has its old state"
         )
-    return ways.moved(path)
-
-
-def _ends(path: Path, run: MigratedRun, kubeconfig: Path | None, config: Path | None) -> tuple[End, End]:
-    """Both ends. Misconfigured if the configuration does not allow one, or it is not the cluster of the migration."""
+    run = moved(path)
+    if proved and (told := believed(path)).verdict is not Verdict.PASS:
+        why = f" ({'; '.join(told.problems)})" if told.problems else ""
+        raise Misconfigured(
+            f"the verdict of {run.name} is {told.verdict.name}{why}, so its target is not started; "
+            f"`drillproof migrate back {run.name}` goes back to the source"
+        )
     require_migration((run.source.context, run.target.context), config)
-    ends = ends_of(kubeconfig_of(kubeconfig), path, run.source, run.target)
-    for end, uid in zip(ends, run.clusters, strict=True):
-        require_cluster(end.kubectl, end.place, uid)
-    return ends
+    source, target = ends_of(kubeconfig_of(kubeconfig), path, run.source, run.target)
+    for end, uid in zip((source, target), run.clusters, strict=True):
+        require_cluster(end, uid)
+    return run, source, target
 
 
-def require_cluster(kubectl: RunsKubectl, place: Place, uid: str) -> None:
+def require_cluster(end: End, uid: str) -> None:
     """Misconfigured unless the context leads to the cluster with this UID."""
-    with reached(place):
-        now = cluster_uid(kubectl)
+    context = end.place.context
     if not uid:
-        raise Misconfigured(f"the migration did not record the cluster of {place.context}, so nothing is changed there")
+        raise Misconfigured(f"the migration did not record the cluster of {context}, so nothing is changed there")
+    with reached(end.place):
+        now = cluster_uid(end.kubectl)
     if now != uid:
         raise Misconfigured(
-            f"the context {place.context} leads to another cluster than that of the migration: "
+            f"the context {context} leads to another cluster than that of the migration: "
             f"the UID of {CLUSTER} is {now or 'not shown'}, not {uid}; use the kubeconfig of the migration"
         )
 

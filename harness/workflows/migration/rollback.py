@@ -41,11 +41,6 @@ class MigratedRun:
     source_digests: Mapping[str, Mapping[str, Json]]  # of each at the end of the migration, by its key
     target_digests: Mapping[str, Mapping[str, Json]]  # the same, of its copy; by the key at the source
 
-    @property
-    def there(self) -> tuple[Database, ...]:
-        """The databases with the target's namespace."""
-        return tuple(replace(database, namespace=self.target.namespace) for database in self.databases)
-
 
 def moved(path: Path) -> MigratedRun:
     """Read a run directory. Misconfigured if it is no migration; Unreadable if it cannot be trusted."""
@@ -67,21 +62,20 @@ def moved(path: Path) -> MigratedRun:
     )
 
 
-def start(run: MigratedRun, source: End, target: End) -> tuple[str, ...]:
-    """Start the target's writers; return them. TimedOut if they do not get ready.
+def start(run: MigratedRun, source: End, target: End, *, say: Callable[[str], None]) -> None:
+    """Start the target's writers, and say which. TimedOut if they do not get ready.
 
     Misconfigured, and nothing is started, if the source may have writes that the target lacks.
     """
-    doubts = (*_running(run, source), *_changed(run.databases, run.source_digests, source))
+    running = partial(_running, run, source)
+    doubts = _doubts(running, partial(_changed, run, run.source_digests, source))
     # Once more after the reading, which can take minutes.
-    if doubts := doubts or tuple(_running(run, source)):
+    if doubts := doubts or _doubts(running):
         raise Misconfigured(
             f"{run.source.name} may have writes that {run.target.name} lacks, so nothing is started: "
             f"{'; '.join(doubts)}; `drillproof migrate back {run.name}` goes back to the source"
         )
-    resumed = target.quiescer.resume(run.name)
-    target.quiescer.running(resumed)
-    return resumed
+    _resume(run, target, say)
 
 
 def back(
@@ -102,11 +96,14 @@ def back(
     name = run.target.name
     found = find(target.kubectl, "namespaces", run.target.namespace)
     if text(found, "metadata", "labels", LABEL) == run.name:
-        started = _started(run, target)
+        started = _doubts(partial(_started, run, target))
         if not lose_writes:
             _refuse(run, started)
         with _stopped(run, target) as running:
-            doubts = (*started, *running, *_doubts(run, target))
+            changed = partial(_changed, run, run.target_digests, target)
+            # The writers last: the reading can take minutes.
+            left = _doubts(changed, partial(_unread_volumes, run, target), partial(_running, run, target))
+            doubts = (*started, *running, *left)
             if not lose_writes:
                 _refuse(run, doubts)
         say(f"{name}: {'; '.join(doubts) or 'its data are unchanged since the migration'}")
@@ -121,14 +118,18 @@ def back(
         say(f"{name}: the namespace is deleted")
     else:
         say(f"{name}: {'kept, since this run did not create it' if found else 'there is no such namespace'}")
-    resumed = source.quiescer.resume(run.name, resume)
-    source.quiescer.running(resumed)
-    done = ", ".join(filter(None, (*resumed, resume)))
-    say(f"{run.source.name}: resumed: {done or 'nothing, no writer was quiesced'}")
+    _resume(run, source, say, resume)
     for kind in sorted({database.kind for database in run.databases}):
         written = partial(_write, source, [database for database in run.databases if database.kind == kind])
         what = f"{run.source.name} to accept a write in {kind}"
         say(f"{run.source.name}: {until(written, waited_for=what, within_s=timeouts.READ_S)} accepted a write")
+
+
+def _resume(run: MigratedRun, end: End, say: Callable[[str], None], command: str = "") -> None:
+    resumed = end.quiescer.resume(run.name, command)
+    end.quiescer.running(resumed)
+    done = ", ".join(filter(None, (*resumed, command)))
+    say(f"{end.place.name}: resumed: {done or 'nothing, no writer was quiesced'}")
 
 
 def _refuse(run: MigratedRun, doubts: Sequence[str]) -> None:
@@ -140,14 +141,22 @@ def _refuse(run: MigratedRun, doubts: Sequence[str]) -> None:
         )
 
 
-def _started(run: MigratedRun, target: End) -> tuple[str, ...]:
+def _doubts(*readings: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+    """Why there may be writes that are not at both ends; an end that cannot be read is a doubt."""
+    found: list[str] = []
+    for reading in readings:
+        try:
+            found += reading()
+        except HarnessError as error:
+            found.append(last_line(error))
+    return tuple(found)
+
+
+def _started(run: MigratedRun, target: End) -> Iterator[str]:
     """Whether the target's writers may have run since the migration."""
-    try:
-        marked = target.quiescer.marked(run.name)
-    except HarnessError as error:
-        return (last_line(error),)
-    free = [writer for writer in run.writers if writer not in marked]
-    return (f"{', '.join(free)}: started since the migration, or deleted",) if free else ()
+    marked = target.quiescer.marked(run.name)
+    if free := [writer for writer in run.writers if writer not in marked]:
+        yield f"{', '.join(free)}: started since the migration, or deleted"
 
 
 @contextlib.contextmanager
@@ -189,53 +198,40 @@ def _restart(held: Mapping[str, Json], target: End) -> None:
         )
 
 
-def _doubts(run: MigratedRun, target: End) -> tuple[str, ...]:
-    """Why the target may have more data than were migrated. Call this while its writers are stopped."""
-    keys = dict(zip((each.key for each in run.databases), (each.key for each in run.there), strict=True))
-    recorded = {keys[key]: parts for key, parts in run.target_digests.items()}
-    # The writers last: the reading can take minutes.
-    return (*_changed(run.there, recorded, target), *_unread_volumes(run, target), *_running(run, target))
-
-
-def _unread_volumes(run: MigratedRun, target: End) -> tuple[str, ...]:
+def _unread_volumes(run: MigratedRun, target: End) -> Iterator[str]:
     """The volumes that no database holds: no fingerprint shows whether they changed."""
     here = f"--namespace={run.target.namespace}"
-    try:
-        claims = {name_of(claim) for claim in objects(target.kubectl, "persistentvolumeclaims", here)}
-        pods = objects(target.kubectl, "pods", here)
-    except HarnessError as error:
-        return (last_line(error),)
-    databases = {database.pod for database in run.there}
-    read = {claim for pod in pods if name_of(pod) in databases for claim in claims_of(pod).values()}
-    return tuple(
-        f"the volume of {claim} belongs to no database, so no fingerprint shows whether it was written to"
-        for claim in sorted(claims - read)
-    )
+    claims = set(map(name_of, objects(target.kubectl, "persistentvolumeclaims", here)))
+    databases = {database.pod for database in run.databases}
+    for pod in objects(target.kubectl, "pods", here):
+        if name_of(pod) in databases:
+            claims -= set(claims_of(pod).values())
+    for claim in sorted(claims):
+        yield f"the volume of {claim} belongs to no database, so no fingerprint shows whether it was written to"
 
 
-def _running(run: MigratedRun, end: End) -> tuple[str, ...]:
-    """Those of the writers that run at this end, or about which this is not known."""
-    try:
-        return tuple(f"{writer}: {seen}" for writer, seen in end.quiescer.running_writers(run.writers).items())
-    except HarnessError as error:
-        return (last_line(error),)
+def _running(run: MigratedRun, end: End) -> Iterator[str]:
+    """Those of the writers that run at this end."""
+    for writer, seen in end.quiescer.running_writers(run.writers).items():
+        yield f"{writer}: {seen}"
 
 
-def _changed(databases: Sequence[Database], recorded: Mapping[str, Mapping[str, Json]], end: End) -> tuple[str, ...]:
+def _changed(run: MigratedRun, recorded: Mapping[str, Mapping[str, Json]], end: End) -> Iterator[str]:
     """Those of the databases at this end whose data differ from the recorded ones, or about which this is not known."""
 
     def changed(database: Database) -> str:
+        here = replace(database, namespace=end.place.namespace)
         known = recorded.get(database.key)
         if known is None:
-            return f"the migration recorded no fingerprint of {database.key}"
+            return f"the migration recorded no fingerprint of {here.key}"
         try:
-            now = {name: asdict(part) for name, part in end.probe.digest(database).items()}
+            now = {name: asdict(part) for name, part in end.probe.digest(here).items()}
         except HarnessError as error:
-            return f"{database.key} cannot be read ({last_line(error)})"
+            return f"{here.key} cannot be read ({last_line(error)})"
         differ = [each.detail for each in differences(known, now)]
-        return f"{len(differ)} parts of {database.key} differ: {few(differ, MOST, ', ')}" if differ else ""
+        return f"{len(differ)} parts of {here.key} differ: {few(differ, MOST, ', ')}" if differ else ""
 
-    return tuple(filter(None, for_each(databases, changed)))
+    return filter(None, for_each(run.databases, changed))
 
 
 def _write(source: End, members: Iterable[Database]) -> str:
