@@ -6,74 +6,74 @@ what a check raises into UNKNOWN.
 
 from __future__ import annotations
 
-from harness.checks.backup import BackupComplete, MigrationBackupComplete, ProvedBackupComplete, RestoreComplete
+from harness.checks.backup import backup_complete, migration_backup_complete, proved_backup_complete, restore_complete
 from harness.checks.check import Check
-from harness.checks.cluster_reuse import ReusedStateUnchanged
-from harness.checks.data import DataEqual, IndexesConsistent, ObjectsEqual
-from harness.checks.ledger import TransfersAtomic, WritesKept
-from harness.checks.migration import EndsSeparate, SourceUnchanged, TargetEqualsSource
-from harness.checks.objectives import ObjectivesMet
-from harness.checks.proof import BucketUnchanged, ClaimsRestored, DatabasesSound, FingerprintEqual
-from harness.checks.provenance import AnswersFromRestored
-from harness.checks.sequence import EventsInOrder
-from harness.checks.service import Login, MembersHealthy, NewWriteCommitted
-from harness.checks.validity import DamageSeen, DrillFinished, EvidenceSigned, NetworkIsolated, SelfTestPassed
+from harness.checks.cluster_reuse import reused_state_unchanged
+from harness.checks.data import data_equal, indexes_consistent, objects_equal
+from harness.checks.ledger import transfers_atomic, writes_kept
+from harness.checks.migration import ends_separate, source_unchanged, target_equals_source
+from harness.checks.objectives import objectives_met
+from harness.checks.proof import bucket_unchanged, claims_restored, databases_sound, fingerprint_equal
+from harness.checks.provenance import answers_from_restored
+from harness.checks.sequence import events_in_order
+from harness.checks.service import login, members_healthy, new_write_committed
+from harness.checks.validity import damage_seen, drill_finished, evidence_signed, network_isolated, self_test_passed
 from harness.core.errors import HarnessError
 from harness.evidence.run_directory import MOVE as MOVE_KIND
 from harness.evidence.run_directory import PROOF as PROOF_KIND
 from harness.evidence.run_directory import Run
 
 ALL: tuple[Check, ...] = (
-    DrillFinished(),
-    EvidenceSigned(),
-    EventsInOrder(),
-    ReusedStateUnchanged(),
-    DamageSeen(),
-    BackupComplete(),
-    RestoreComplete(),
-    AnswersFromRestored(),
-    MembersHealthy(),
-    DataEqual(),
-    IndexesConsistent(),
-    ObjectsEqual(),
-    WritesKept(),
-    TransfersAtomic(),
-    NewWriteCommitted(),
-    Login(),
-    ObjectivesMet(),
-    NetworkIsolated(),
-    SelfTestPassed(),
+    drill_finished,
+    evidence_signed,
+    events_in_order,
+    reused_state_unchanged,
+    damage_seen,
+    backup_complete,
+    restore_complete,
+    answers_from_restored,
+    members_healthy,
+    data_equal,
+    indexes_consistent,
+    objects_equal,
+    writes_kept,
+    transfers_atomic,
+    new_write_committed,
+    login,
+    objectives_met,
+    network_isolated,
+    self_test_passed,
 )
 
 PROOF: tuple[Check, ...] = (
-    DrillFinished(),
-    EvidenceSigned(),
-    EventsInOrder(),
-    BucketUnchanged(),
-    ProvedBackupComplete(),
-    RestoreComplete(),
-    ClaimsRestored(),
-    DatabasesSound(),
-    FingerprintEqual(),
-    ObjectivesMet(),
-    NetworkIsolated(),
-    SelfTestPassed(),
+    drill_finished,
+    evidence_signed,
+    events_in_order,
+    bucket_unchanged,
+    proved_backup_complete,
+    restore_complete,
+    claims_restored,
+    databases_sound,
+    fingerprint_equal,
+    objectives_met,
+    network_isolated,
+    self_test_passed,
 )
 """The checks of a proof (see `harness.checks.proof_metrics`)."""
 
 MOVE: tuple[Check, ...] = (
-    DrillFinished(),
-    EvidenceSigned(),
-    EventsInOrder(),
-    MigrationBackupComplete(),
-    RestoreComplete(),
-    ClaimsRestored(),
-    DatabasesSound(),
-    TargetEqualsSource(),
-    SourceUnchanged(),
-    EndsSeparate(),
-    ObjectivesMet(),
-    SelfTestPassed(),
+    drill_finished,
+    evidence_signed,
+    events_in_order,
+    migration_backup_complete,
+    restore_complete,
+    claims_restored,
+    databases_sound,
+    target_equals_source,
+    source_unchanged,
+    ends_separate,
+    objectives_met,
+    self_test_passed,
 )
 """The checks of a migration (see `harness.checks.migration_metrics`)."""
 

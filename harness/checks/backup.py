@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from harness.checks.check import RUN_AGAIN, Check, few, latest, objects_of, recorded, texts
+from harness.checks.check import about, check, failed, few, latest, objects_of, passed, recorded, texts, unknown
 from harness.checks.tool_messages import causes
 from harness.core.json import items, mapping, text
 from harness.core.model import DONE, Finding, Json, of_phase
@@ -23,228 +23,194 @@ _HINTS = {
 }
 
 
-class _Backup(Check):
-    """What the three checks of a backup share."""
-
-    name = "backup-complete"
-
-    def _hooks(self, wanted: int | None, report: Report, *, exact: bool) -> Finding:
-        """Whether all `wanted` hooks ran, and none failed; with `exact`, no more than these."""
-        ran, failed = report.get("hooks_attempted"), report.get("hooks_failed")
-        if wanted is None or not (exact or isinstance(ran, int)):
-            detail = "how many hooks should run, or ran, is not recorded"
-            return self.unknown(Reason.NotRecorded, detail, RUN_AGAIN)
-        if failed == 0 and isinstance(ran, int) and (ran == wanted if exact else ran >= wanted):
-            return self.passed(f"{ran} hooks ran, none failed")
-        if not isinstance(ran, int) or not isinstance(failed, int):
-            reason, *others = (Reason.HookDidNotRun,)
-        else:
-            reason, *others = [
-                *([Reason.HookFailed] if failed else []),
-                *([Reason.HookDidNotRun] if ran < wanted else []),
-                *([Reason.HookUnexpected] if ran > wanted else []),
-            ]
-        detail = f"{wanted} hooks requested, {ran} ran, {failed} failed"
-        hint = "fix the hook: without it the backup has an old dump, or files that the database was writing"
-        return self.failed(reason, detail, hint, causes=others)
-
-    def _volume(self, volume: str, copy: Report | None, store: str, pod: str, *, least: int = 0) -> Finding:
-        """Whether a volume was backed up completely, with at least so many bytes."""
-        objects = [f"volume {volume}"]
-        if not copy:
-            hint = "check that its pod runs, is annotated for the backup, and that the volume is no hostPath"
-            detail = f"volume {volume} is not in the backup"
-            return self.failed(Reason.VolumeNotBackedUp, detail, hint, store, pod, objects=objects)
-        done, total = copy.get("bytes_done"), copy.get("bytes_total")
-        if copy.get("phase") != DONE:
-            reason = Reason.VolumeBackupFailed
-        elif not isinstance(done, int) or done != total:
-            reason = Reason.VolumePartlyBackedUp
-        elif done < least:
-            reason = Reason.VolumeBackedUpEmpty
-        else:
-            return self.passed(f"volume {volume}: {done} bytes backed up", store, pod, objects=objects)
-        message = copy.get("message") or ""
-        detail = f"volume {volume}: {copy.get('phase')}, {done} of {total} bytes. {message}".strip()
-        return self.failed(reason, detail, _HINTS["backup"], store, pod, objects=objects, causes=causes(message))
-
-
-class BackupComplete(_Backup):
+@check("backup-complete")
+def backup_complete(run: Run) -> Iterator[Finding]:
     """The tool reports Completed, and every volume that should be backed up has a copy that is not empty.
 
     Velero reports Completed for a backup without a volume that it cannot read (hostPath, or its pod was not running).
     So the volumes and hooks that the pods request are compared with those in the backup. The repository must pass its
     own check of all data.
     """
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each part of the backup, and one for each volume that should be in it."""
-        report, protected, stored = (latest(run, kind) for kind in ("backup", "protected", "stored"))
-        if report is None or protected is None or stored is None:
-            return (self.unknown(Reason.NotRecorded, "no finished backup is recorded", RUN_AGAIN),)
-        return (
-            whole_report(self, "backup", report),
-            self._stored(stored),
-            self._repository(stored),
-            self._hooks(_wanted(protected), report, exact=True),
-            *self._volumes(run, protected, copies(report)),
-        )
-
-    def _stored(self, stored: Report) -> Finding:
-        objects, size = stored.get("objects"), stored.get("bytes")
-        if not isinstance(objects, int) or not isinstance(size, int) or objects < 1 or size < 1:
-            hint = "check the backup storage location: bucket, prefix and credentials"
-            return self.failed(Reason.BackupNotStored, "the bucket holds nothing of this backup", hint)
-        return self.passed(f"{objects} objects, {size} bytes found in the bucket")
-
-    def _repository(self, stored: Report) -> Finding:
-        damage = stored.get("damage")
-        shown = few(items(damage), 3)
-        if stored.get("checked") is not True:
-            detail = f"the repository was not checked. {shown}".strip()
-            hint = "check that drillproof can open the repository, and drill again"
-            return self.unknown(Reason.RepositoryNotChecked, detail, hint, causes=causes(damage))
-        if damage:
-            why = (*recorded(stored, "damage"), *causes(damage))
-            hint = "do not rely on backups in this repository; check the bucket's storage and start a new repository"
-            return self.failed(Reason.RepositoryDamaged, f"the repository is damaged: {shown}", hint, causes=why)
-        return self.passed("the repository passed its own check of all data")
-
-    def _volumes(self, run: Run, protected: Report, made: Mapping[tuple[str, str], Report]) -> Iterator[Finding]:
-        wanted = list(_pairs(protected))
-        for store in run.members:
-            if store not in {of for of, _, _ in wanted}:
-                hint = "annotate its pods with backup.velero.io/backup-volumes; without it nothing is backed up"
-                detail = "no volume of this store is in the backup"
-                yield self.failed(Reason.VolumeNotProtected, detail, hint, store)
-        for store, pod, volume in wanted:
-            yield self._volume(volume, made.get((pod, volume)), store, pod, least=1)
+    report, protected, stored = (latest(run, kind) for kind in ("backup", "protected", "stored"))
+    if report is None or protected is None or stored is None:
+        yield unknown(Reason.NotRecorded, "no finished backup is recorded")
+        return
+    yield _whole_report("backup", report)
+    yield _stored(stored)
+    yield _repository(stored)
+    yield _hooks(_wanted_hooks(protected), report, exact=True)
+    yield from _volumes(run, protected, report)
 
 
-class ProvedBackupComplete(_Backup):
+@check("backup-complete")
+def proved_backup_complete(run: Run) -> Iterator[Finding]:
     """Of an existing backup: the tool reports Completed, no hook failed, and each copy has all its bytes."""
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the backup, one for its hooks, one for each copy."""
-        report, backup = latest(run, "backup"), mapping(run.facts, "backup")
-        if report is None:
-            return (self.unknown(Reason.NotRecorded, "the backup is not recorded", RUN_AGAIN),)
-        wanted = backup.get("hooks")
-        return (
-            whole_report(self, "backup", report),
-            # The backup may have had hooks in addition to those of its pods.
-            self._hooks(wanted if isinstance(wanted, int) else None, report, exact=False),
-            *self._missed(backup.get("missed")),
-            *self._copies(report),
-        )
-
-    def _missed(self, missed: Json) -> Iterator[Finding]:
-        if not isinstance(missed, list):
-            detail = "which volumes should be backed up is not recorded"
-            yield self.unknown(Reason.NotRecorded, detail, RUN_AGAIN)
-        elif missed:
-            hint = "check that their pods ran at backup time, and that no volume is a hostPath"
-            detail = f"requested, and not in the backup: {few(missed)}"
-            yield self.failed(Reason.VolumeNotBackedUp, detail, hint, objects=texts(missed))
-
-    def _copies(self, report: Report) -> Iterator[Finding]:
-        found = copies(report)
-        if not found:
-            hint = "annotate the volumes for file-system backup; drillproof cannot prove volume snapshots"
-            yield self.failed(Reason.VolumeNotBackedUp, "the backup has no copy of any volume", hint)
-        for (pod, volume), copy in found.items():
-            yield self._volume(volume, copy, "", pod)
+    report, backup = latest(run, "backup"), mapping(run.facts, "backup")
+    if report is None:
+        yield unknown(Reason.NotRecorded, "the backup is not recorded")
+        return
+    wanted, missed, found = backup.get("hooks"), backup.get("missed"), _copies(report)
+    yield _whole_report("backup", report)
+    # The backup may have had hooks in addition to those of its pods.
+    yield _hooks(wanted if isinstance(wanted, int) else None, report, exact=False)
+    if not isinstance(missed, list):
+        yield unknown(Reason.NotRecorded, "which volumes should be backed up is not recorded")
+    elif missed:
+        hint = "check that their pods ran at backup time, and that no volume is a hostPath"
+        detail = f"requested, and not in the backup: {few(missed)}"
+        yield failed(Reason.VolumeNotBackedUp, detail, hint, objects=texts(missed))
+    if not found:
+        hint = "annotate the volumes for file-system backup; drillproof cannot prove volume snapshots"
+        yield failed(Reason.VolumeNotBackedUp, "the backup has no copy of any volume", hint)
+    for (pod, volume), copy in found.items():
+        yield about(_backed_up(volume, copy), "", pod)
 
 
-class MigrationBackupComplete(_Backup):
+@check("backup-complete")
+def migration_backup_complete(run: Run) -> Iterator[Finding]:
     """The tool reports Completed, every hook ran, and every volume that a pod requests was backed up completely."""
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the backup, one for its hooks, one for each volume."""
-        report, protected = latest(run, "backup"), latest(run, "protected")
-        if report is None or protected is None:
-            return (self.unknown(Reason.NotRecorded, "no finished backup is recorded", RUN_AGAIN),)
-        hooks = self._hooks(_wanted(protected), report, exact=False)
-        return (whole_report(self, "backup", report), hooks, *self._volumes(protected, copies(report)))
-
-    def _volumes(self, protected: Report, made: Mapping[tuple[str, str], Report]) -> Iterator[Finding]:
-        wanted = list(_pairs(protected))
-        if not wanted:
-            hint = "annotate the volumes to migrate with backup.velero.io/backup-volumes"
-            yield self.failed(Reason.VolumeNotProtected, "no volume was requested; the backup holds no data", hint)
-        for _, pod, volume in wanted:
-            yield self._volume(volume, made.get((pod, volume)), "", pod)
+    report, protected = latest(run, "backup"), latest(run, "protected")
+    if report is None or protected is None:
+        yield unknown(Reason.NotRecorded, "no finished backup is recorded")
+        return
+    yield _whole_report("backup", report)
+    yield _hooks(_wanted_hooks(protected), report, exact=False)
+    wanted, found = _copies(protected), _copies(report)
+    if not wanted:
+        hint = "annotate the volumes to migrate with backup.velero.io/backup-volumes"
+        yield failed(Reason.VolumeNotProtected, "no volume was requested; the backup holds no data", hint)
+    for pod, volume in wanted:
+        yield about(_backed_up(volume, found.get((pod, volume))), "", pod)
 
 
-class RestoreComplete(Check):
+@check("restore-complete")
+def restore_complete(run: Run) -> Iterator[Finding]:
     """The tool reports Completed, restored every volume of the backup to the last byte, and no hook failed.
 
-    Velero itself continues after a failed hook, and such a hook may be what loads the dump.
+    Velero itself continues after a failed hook, and such a hook may be what loads the dump. There is no finding if the
+    plan restores nothing.
     """
-
-    name = "restore-complete"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the restore, one for each volume in the backup; none if the plan restores nothing."""
-        if not run.plan.restore:
-            return ()
-        backup, restore = latest(run, "backup"), latest(run, "restore")
-        if backup is None or restore is None:
-            return (self.unknown(Reason.NotRecorded, "no finished restore is recorded", RUN_AGAIN),)
-        findings = [whole_report(self, "restore", restore)]
-        if backup.get("name") != restore.get("of"):
-            detail = f"the tool restored {restore.get('of') or 'an unnamed backup'} instead of {backup.get('name')}"
-            hint = "check which backup the restore names, and restore again"
-            findings.append(self.failed(Reason.WrongBackupRestored, detail, hint))
-        if failed := restore.get("hooks_failed"):
-            detail = f"{failed} of {restore.get('hooks_attempted')} restore hooks failed"
-            hint = "see which in the restore's log; what the hook should do was not done"
-            findings.append(self.failed(Reason.HookFailed, detail, hint))
-        restored = copies(restore)
-        for (pod, volume), copy in copies(backup).items():
-            findings.append(self._volume(pod, volume, copy, restored.get((pod, volume))))
-        return tuple(findings)
-
-    def _volume(self, pod: str, volume: str, copy: Report, restored: Report | None) -> Finding:
-        objects = [f"volume {volume}"]
-        if restored is None:
-            detail = f"volume {volume} is in the backup and was not restored"
-            hint = "delete existing pods and claims before the restore; Velero skips them, and their data, silently"
-            return self.failed(Reason.VolumeNotRestored, detail, hint, "", pod, objects=objects)
-        phase, done, total = restored.get("phase"), restored.get("bytes_done"), copy.get("bytes_done")
-        if phase == DONE and done == total:
-            return self.passed(f"volume {volume}: {done} bytes restored", "", pod, objects=objects)
-        if phase == DONE:
-            reason = Reason.VolumePartlyRestored
-        else:
-            reason = Reason.VolumeRestoreNotFinished if phase in _IN_PROGRESS else Reason.VolumeRestoreFailed
-        message = restored.get("message")
-        detail = f"volume {volume}: {phase}, {done} of {total} bytes restored. {message or ''}".strip()
-        why = causes(message)
-        return self.failed(reason, detail, _HINTS["restore"], "", pod, objects=objects, causes=why)
+    if not run.plan.restore:
+        return
+    backup, restore = latest(run, "backup"), latest(run, "restore")
+    if backup is None or restore is None:
+        yield unknown(Reason.NotRecorded, "no finished restore is recorded")
+        return
+    yield _whole_report("restore", restore)
+    if backup.get("name") != restore.get("of"):
+        detail = f"the tool restored {restore.get('of') or 'an unnamed backup'} instead of {backup.get('name')}"
+        yield failed(Reason.WrongBackupRestored, detail, "check which backup the restore names, and restore again")
+    if hooks := restore.get("hooks_failed"):
+        detail = f"{hooks} of {restore.get('hooks_attempted')} restore hooks failed"
+        yield failed(Reason.HookFailed, detail, "see which in the restore's log; what the hook should do was not done")
+    restored = _copies(restore)
+    for (pod, volume), copy in _copies(backup).items():
+        yield about(_restored(volume, copy, restored.get((pod, volume))), "", pod)
 
 
-def whole_report(check: Check, what: str, report: Report) -> Finding:
+def _whole_report(what: str, report: Report) -> Finding:
     """The finding of what the tool reports of its `backup` or `restore`: only Completed without errors passes."""
     phase, errors, messages = report.get("phase"), report.get("errors"), report.get("messages")
     if phase == DONE and errors == 0:
-        return check.passed(f"the tool reports the {what} as {phase}, without errors")
+        return passed(f"the tool reports the {what} as {phase}, without errors")
     detail = f"the tool reports the {what} as {phase}, with {errors} errors. {few(items(messages), 3)}".strip()
-    return check.failed(of_phase(what, phase), detail, _HINTS[what], causes=causes(messages))
+    return failed(of_phase(what, phase), detail, _HINTS[what], causes=causes(messages))
 
 
-def copies(report: Report) -> dict[tuple[str, str], Report]:
-    """The tool's records of volumes, by (pod, volume)."""
-    return {(text(each, "pod"), text(each, "volume")): each for each in objects_of(report, "volumes")}
+def _stored(stored: Report) -> Finding:
+    objects, size = stored.get("objects"), stored.get("bytes")
+    if not isinstance(objects, int) or not isinstance(size, int) or objects < 1 or size < 1:
+        hint = "check the backup storage location: bucket, prefix and credentials"
+        return failed(Reason.BackupNotStored, "the bucket holds nothing of this backup", hint)
+    return passed(f"{objects} objects, {size} bytes found in the bucket")
 
 
-def _wanted(protected: Report) -> int | None:
+def _repository(stored: Report) -> Finding:
+    damage = stored.get("damage")
+    shown = few(items(damage), 3)
+    if stored.get("checked") is not True:
+        detail = f"the repository was not checked. {shown}".strip()
+        hint = "check that drillproof can open the repository, and drill again"
+        return unknown(Reason.RepositoryNotChecked, detail, hint, causes=causes(damage))
+    if damage:
+        why = (*recorded(stored, "damage"), *causes(damage))
+        hint = "do not rely on backups in this repository; check the bucket's storage and start a new repository"
+        return failed(Reason.RepositoryDamaged, f"the repository is damaged: {shown}", hint, causes=why)
+    return passed("the repository passed its own check of all data")
+
+
+def _wanted_hooks(protected: Report) -> int | None:
     """How many hooks the pods request; None if that is not recorded."""
     counts = protected.get("hooks")
     return sum(n for n in counts.values() if isinstance(n, int)) if isinstance(counts, Mapping) else None
 
 
-def _pairs(protected: Report) -> Iterable[tuple[str, str, str]]:
-    """(store, pod, volume) of every volume that should be backed up."""
-    for volume in objects_of(protected, "volumes"):
-        yield text(volume, "store"), text(volume, "pod"), text(volume, "volume")
+def _hooks(wanted: int | None, report: Report, *, exact: bool) -> Finding:
+    """Whether all `wanted` hooks ran, and none failed; with `exact`, no more than these."""
+    ran, bad = report.get("hooks_attempted"), report.get("hooks_failed")
+    if wanted is None or not (exact or isinstance(ran, int)):
+        return unknown(Reason.NotRecorded, "how many hooks should run, or ran, is not recorded")
+    if bad == 0 and isinstance(ran, int) and (ran == wanted if exact else ran >= wanted):
+        return passed(f"{ran} hooks ran, none failed")
+    wrong = {Reason.HookDidNotRun: True}
+    if isinstance(ran, int) and isinstance(bad, int):
+        wrong = {Reason.HookFailed: bad != 0, Reason.HookDidNotRun: ran < wanted, Reason.HookUnexpected: ran > wanted}
+    reason, *others = [each for each, is_so in wrong.items() if is_so]
+    detail = f"{wanted} hooks requested, {ran} ran, {bad} failed"
+    hint = "fix the hook: without it the backup has an old dump, or files that the database was writing"
+    return failed(reason, detail, hint, causes=others)
+
+
+def _volumes(run: Run, protected: Report, report: Report) -> Iterator[Finding]:
+    """A drill's volumes: each store has one in the backup, and each that should be in it is, and is not empty."""
+    wanted, found = objects_of(protected, "volumes"), _copies(report)
+    for store in run.members:
+        if store not in {text(each, "store") for each in wanted}:
+            hint = "annotate its pods with backup.velero.io/backup-volumes; without it nothing is backed up"
+            yield about(failed(Reason.VolumeNotProtected, "no volume of this store is in the backup", hint), store)
+    for each in wanted:
+        store, pod, volume = (text(each, name) for name in ("store", "pod", "volume"))
+        yield about(_backed_up(volume, found.get((pod, volume)), least=1), store, pod)
+
+
+def _backed_up(volume: str, copy: Report | None, *, least: int = 0) -> Finding:
+    """Whether a volume was backed up completely, with at least so many bytes."""
+    objects = [f"volume {volume}"]
+    if not copy:
+        hint = "check that its pod runs, is annotated for the backup, and that the volume is no hostPath"
+        return failed(Reason.VolumeNotBackedUp, f"volume {volume} is not in the backup", hint, objects=objects)
+    done, total, message = copy.get("bytes_done"), copy.get("bytes_total"), copy.get("message") or ""
+    if copy.get("phase") != DONE:
+        reason = Reason.VolumeBackupFailed
+    elif not isinstance(done, int) or done != total:
+        reason = Reason.VolumePartlyBackedUp
+    elif done < least:
+        reason = Reason.VolumeBackedUpEmpty
+    else:
+        return passed(f"volume {volume}: {done} bytes backed up", objects=objects)
+    detail = f"volume {volume}: {copy.get('phase')}, {done} of {total} bytes. {message}".strip()
+    return failed(reason, detail, _HINTS["backup"], objects=objects, causes=causes(message))
+
+
+def _restored(volume: str, copy: Report, restored: Report | None) -> Finding:
+    """Whether all bytes of a volume's copy were restored."""
+    objects = [f"volume {volume}"]
+    if restored is None:
+        detail = f"volume {volume} is in the backup and was not restored"
+        hint = "delete existing pods and claims before the restore; Velero skips them, and their data, silently"
+        return failed(Reason.VolumeNotRestored, detail, hint, objects=objects)
+    phase, done, message = (restored.get(name) for name in ("phase", "bytes_done", "message"))
+    total = copy.get("bytes_done")
+    if phase == DONE and done == total:
+        return passed(f"volume {volume}: {done} bytes restored", objects=objects)
+    if phase == DONE:
+        reason = Reason.VolumePartlyRestored
+    else:
+        reason = Reason.VolumeRestoreNotFinished if phase in _IN_PROGRESS else Reason.VolumeRestoreFailed
+    detail = f"volume {volume}: {phase}, {done} of {total} bytes restored. {message or ''}".strip()
+    return failed(reason, detail, _HINTS["restore"], objects=objects, causes=causes(message))
+
+
+def _copies(report: Report) -> dict[tuple[str, str], Report]:
+    """The records of volumes, by (pod, volume)."""
+    return {(text(each, "pod"), text(each, "volume")): each for each in objects_of(report, "volumes")}

@@ -1,10 +1,10 @@
-"""The base of all checks, and what they share to read events."""
+"""A check, the findings that it makes, and what checks share to read events."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 from harness.core.json import items
 from harness.core.model import Finding, Json, Verdict
@@ -18,49 +18,53 @@ SHOWN = 5
 RUN_AGAIN = "run it again; the evidence is incomplete"
 """What to do where the run does not record what a check needs."""
 
+Judge = Callable[[Run], Finding | Iterable[Finding]]
 
-class Check(ABC):
+
+@dataclass(frozen=True)
+class Check:
     """One guarantee, judged from what a run left. Pure: equal runs have equal findings."""
 
-    name: ClassVar[str]
+    name: str
+    judge: Judge
 
-    @abstractmethod
     def __call__(self, run: Run) -> tuple[Finding, ...]:
         """One finding for each thing judged; UNKNOWN where the run does not record it."""
+        found = self.judge(run)
+        return tuple(replace(each, check=self.name) for each in ((found,) if isinstance(found, Finding) else found))
 
-    def passed(self, detail: str, store: str = "", member: str = "", *, objects: Iterable[str] = ()) -> Finding:
-        """A PASS."""
-        return Finding(self.name, Verdict.PASS, Reason.AsExpected, detail, "", store, member, tuple(objects))
 
-    def failed(
-        self,
-        reason: Reason,
-        detail: str,
-        hint: str,
-        store: str = "",
-        member: str = "",
-        *,
-        objects: Iterable[str] = (),
-        causes: Iterable[Reason] = (),
-    ) -> Finding:
-        """A FAIL. `hint` says what to do."""
-        why = by_precedence(set(causes) - {reason})
-        return Finding(self.name, Verdict.FAIL, reason, detail, hint, store, member, tuple(objects), why)
+def check(name: str) -> Callable[[Judge], Check]:
+    """Make a function the check of this name."""
+    return partial(Check, name)
 
-    def unknown(
-        self,
-        reason: Reason,
-        detail: str,
-        hint: str,
-        store: str = "",
-        member: str = "",
-        *,
-        objects: Iterable[str] = (),
-        causes: Iterable[Reason] = (),
-    ) -> Finding:
-        """An UNKNOWN. `hint` says what to do."""
-        why = by_precedence(set(causes) - {reason})
-        return Finding(self.name, Verdict.UNKNOWN, reason, detail, hint, store, member, tuple(objects), why)
+
+def passed(detail: str, *, objects: Iterable[str] = ()) -> Finding:
+    """A PASS. The check adds its name."""
+    return Finding("", Verdict.PASS, Reason.AsExpected, detail, objects=tuple(objects))
+
+
+def _bad(
+    verdict: Verdict,
+    reason: Reason,
+    detail: str,
+    hint: str = RUN_AGAIN,
+    *,
+    objects: Iterable[str] = (),
+    causes: Iterable[Reason] = (),
+) -> Finding:
+    """A finding that is no PASS. `hint` says what to do."""
+    why = by_precedence(set(causes) - {reason})
+    return Finding("", verdict, reason, detail, hint, objects=tuple(objects), causes=why)
+
+
+failed = partial(_bad, Verdict.FAIL)
+unknown = partial(_bad, Verdict.UNKNOWN)
+
+
+def about(finding: Finding, store: str, member: str = "") -> Finding:
+    """The finding, as that of a store or a member."""
+    return replace(finding, store=store, member=member)
 
 
 def latest(run: Run, kind: str, **data: Json) -> Mapping[str, Json] | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from harness.checks.check import Check, latest, objects_of
+from harness.checks.check import check, latest, objects_of, passed, unknown
 from harness.core.json import mapping
 from harness.core.model import Finding, Json, ReusableState
 from harness.core.reason import Reason
@@ -16,25 +16,21 @@ OBJECTS = "objects of the namespace"
 VOLUMES = "kinds of its volumes"
 
 
-class ReusedStateUnchanged(Check):
+@check("taken-over")
+def reused_state_unchanged(run: Run) -> Finding | tuple[()]:
     """A drill that reuses the stores of an earlier one begins with exactly the data that were proved there.
 
     Otherwise a loss that was missed then would become the reference. A drill that seeds its own stores has no finding.
     """
-
-    name = "taken-over"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding, or none where nothing was reused."""
-        reused = latest(run, "taken-over")
-        if reused is None:
-            return ()
-        earlier = reused.get("run")
-        if odd := differing(run, mapping(reused, "digests")):
-            detail = f"differs from what drill {earlier} left: {', '.join(odd)}"
-            hint = "drill on a new cluster: with one scenario, or with --fresh"
-            return (self.unknown(Reason.ReusedStateDiffers, detail, hint, objects=odd),)
-        return (self.passed(f"all members began as drill {earlier} left them"),)
+    reused = latest(run, "taken-over")
+    if reused is None:
+        return ()
+    earlier = reused.get("run")
+    if odd := differing(run, mapping(reused, "digests")):
+        detail = f"differs from what drill {earlier} left: {', '.join(odd)}"
+        hint = "drill on a new cluster: with one scenario, or with --fresh"
+        return unknown(Reason.ReusedStateDiffers, detail, hint, objects=odd)
+    return passed(f"all members began as drill {earlier} left them")
 
 
 def left_by(run: Run) -> ReusableState | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from harness.checks.check import RUN_AGAIN, SHOWN, Check, few, latest, texts
+from harness.checks.check import about, check, failed, few, latest, passed, texts, unknown
 from harness.checks.tool_messages import causes
 from harness.core.errors import Unreadable
 from harness.core.json import at, integer, mapping
@@ -31,7 +31,8 @@ class Difference:
     detail: str
 
 
-class DataEqual(Check):
+@check("data-equal")
+def data_equal(run: Run) -> Iterator[Finding]:
     """Every part's digest after the restore equals its digest before, on every member, with nothing added.
 
     The known data are not written to between the two digests (the ledger is, and has its own check), so the digest
@@ -41,106 +42,86 @@ class DataEqual(Check):
     memory say nothing about data on disk. An answer counts only if the server identified itself as this member on the
     same connection.
     """
-
-    name = "data-equal"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each member."""
-        findings: list[Finding] = []
-        for store, members in run.members.items():
-            before = {member: _parts(run, "digest", "before", store, member) or {} for member in members}
-            odd = disagreeing(before)
-            for member in members:
-                if odd:
-                    detail = f"the members did not agree before the fault (see {', '.join(odd)})"
-                    hint = "repair the replication of this store before the drill, and drill again"
-                    findings.append(self.unknown(Reason.NoReference, detail, hint, store, member, objects=odd))
-                else:
-                    findings.append(self._member(run, store, member, before[member]))
-        return tuple(findings)
-
-    def _member(self, run: Run, store: str, member: str, reference: Parts) -> Finding:
-        if damaged := corrupted(self, run, "digest", store, member):
-            return damaged
-        readings = run.of("digest", when="after", store=store, member=member)
-        if not readings:
-            return self.unknown(Reason.NotReadBack, "was not read after the restore", RUN_AGAIN, store, member)
-        for reading in (*run.of("digest", when="before", store=store, member=member)[-1:], *readings):
-            if reading.data.get("answered_by") != member:
-                who = str(reading.data.get("answered_by") or "nobody")
-                return answered_by_another(self, who, f"{reading.data.get('when')} the fault", store, member)
-        for reading in readings:
-            if found := differences(reference, mapping(reading.data, "parts")):
-                hint = "compare the named parts with the backup; data were lost or changed"
-                return differing(self, found, hint, store, member)
-        if (missed := latest(run, "unread", what="digest", store=store, member=member)) is not None:
-            detail, why = f"at least one read failed: {missed.get('message')}", causes(missed.get("message"))
-            return self.unknown(Reason.ReadFailed, detail, RUN_AGAIN, store, member, causes=why)
-        rows = sum(integer(part, "rows") for part in reference.values())
-        return self.passed(f"{len(reference)} parts, {rows} rows are equal", store, member)
+    for store, members in run.members.items():
+        before = {member: _parts(run, "digest", "before", store, member) or {} for member in members}
+        if odd := disagreeing(before):
+            detail = f"the members did not agree before the fault (see {', '.join(odd)})"
+            hint = "repair the replication of this store before the drill, and drill again"
+            no_reference = unknown(Reason.NoReference, detail, hint, objects=odd)
+            yield from (about(no_reference, store, member) for member in members)
+        else:
+            yield from (about(_data(run, store, member, before[member]), store, member) for member in members)
 
 
-class IndexesConsistent(Check):
+def _data(run: Run, store: str, member: str, reference: Parts) -> Finding:
+    if damaged := corrupted(run, "digest", store, member):
+        return damaged
+    readings = run.of("digest", when="after", store=store, member=member)
+    if not readings:
+        return unknown(Reason.NotReadBack, "was not read after the restore")
+    for reading in (*run.of("digest", when="before", store=store, member=member)[-1:], *readings):
+        if reading.data.get("answered_by") != member:
+            return _answered_by_another(reading.data.get("answered_by"), f"{reading.data.get('when')} the fault")
+    for reading in readings:
+        if found := differences(reference, mapping(reading.data, "parts")):
+            return differing(found, "compare the named parts with the backup; data were lost or changed")
+    if (missed := latest(run, "unread", what="digest", store=store, member=member)) is not None:
+        message = missed.get("message")
+        return unknown(Reason.ReadFailed, f"at least one read failed: {message}", causes=causes(message))
+    rows = sum(integer(part, "rows") for part in reference.values())
+    return passed(f"{len(reference)} parts, {rows} rows are equal")
+
+
+@check("indexes-hold")
+def indexes_consistent(run: Run) -> Iterator[Finding]:
     """Each index has exactly the entries that its table's rows require, on every member of a store with indexes.
 
     An index that lacks an entry gives wrong answers although all rows exist. Indexes are read after the members were
     restarted, since damage on disk does not show in memory.
     """
-
-    name = "indexes-hold"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each member."""
-        return tuple(self._member(run, store, member) for store in run.indexed for member in run.members[store])
-
-    def _member(self, run: Run, store: str, member: str) -> Finding:
-        restarted = [event.seq for event in run.of("restart", member=member)]
-        read = run.of("indexes", store=store, member=member)
-        damaged = run.of("corrupt", what="indexes", store=store, member=member)
-        if damaged or not read or read[-1].seq < max(restarted, default=0):
-            why = "its indexes were not compared with their tables"
-            return unread(self, run, "indexes", why, store=store, member=member)
-        seen = read[-1].data
-        held, wrong, who = seen.get("held"), seen.get("wrong"), seen.get("answered_by")
-        if who != member:
-            return answered_by_another(self, str(who or "nobody"), "for its indexes", store, member)
-        if not isinstance(held, int) or held < 1 or not isinstance(wrong, Mapping):
-            detail = "no index was compared with its table"
-            return self.unknown(Reason.IndexNotChecked, detail, RUN_AGAIN, store, member)
-        if not wrong:
-            return self.passed(f"{held} indexes match their tables", store, member)
-        # A run older than reasons has sentences alone.
-        reasons = by_precedence(from_name(at(seen, "reasons", name)) or Reason.IndexDamaged for name in wrong)
-        return self.failed(
-            reasons[0],
-            few(f"index {name} {what}" for name, what in wrong.items()),
-            "rebuild the index (REINDEX, or ALTER TABLE ... FORCE); queries that use it give wrong answers",
-            store,
-            member,
-            objects=[f"index {name}" for name in wrong],
-            causes=(*reasons[1:], *causes([*wrong.values()])),
-        )
+    for store in run.indexed:
+        yield from (about(_indexes(run, store, member), store, member) for member in run.members[store])
 
 
-class ObjectsEqual(Check):
+def _indexes(run: Run, store: str, member: str) -> Finding:
+    restarted = [event.seq for event in run.of("restart", member=member)]
+    read = run.of("indexes", store=store, member=member)
+    damaged = run.of("corrupt", what="indexes", store=store, member=member)
+    if damaged or not read or read[-1].seq < max(restarted, default=0):
+        return unread(run, "indexes", "its indexes were not compared with their tables", store, member)
+    seen = read[-1].data
+    held, wrong, who = seen.get("held"), seen.get("wrong"), seen.get("answered_by")
+    if who != member:
+        return _answered_by_another(who, "for its indexes")
+    if not isinstance(held, int) or held < 1 or not isinstance(wrong, Mapping):
+        return unknown(Reason.IndexNotChecked, "no index was compared with its table")
+    if not wrong:
+        return passed(f"{held} indexes match their tables")
+    # A run older than reasons has sentences alone.
+    reasons = by_precedence(from_name(at(seen, "reasons", name)) or Reason.IndexDamaged for name in wrong)
+    return failed(
+        reasons[0],
+        few(f"index {name} {what}" for name, what in wrong.items()),
+        "rebuild the index (REINDEX, or ALTER TABLE ... FORCE); queries that use it give wrong answers",
+        objects=[f"index {name}" for name in wrong],
+        causes=(*reasons[1:], *causes([*wrong.values()])),
+    )
+
+
+@check("objects-equal")
+def objects_equal(run: Run) -> Finding:
     """Every object of the namespace is as before, none is added, and every Service has the same pods.
 
     `harness.workloads.object_digest` lists what may differ.
     """
-
-    name = "objects-equal"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding."""
-        before, after = _parts(run, "objects", "before"), _parts(run, "objects", "after")
-        if not before or after is None:
-            when = "after the restore" if before else "before the fault"
-            detail = f"the objects of the namespace were not read {when}"
-            return (self.unknown(Reason.NotReadBack, detail, RUN_AGAIN),)
-        if found := differences(before, after):
-            objects = [Difference(d.part, _OF_OBJECTS.get(d.reason, Reason.ObjectDiffers), d.detail) for d in found]
-            return (differing(self, objects, "compare them with the objects in bundle/, as they were at the end"),)
-        return (self.passed(f"{len(after)} objects are equal"),)
+    before, after = _parts(run, "objects", "before"), _parts(run, "objects", "after")
+    if not before or after is None:
+        when = "after the restore" if before else "before the fault"
+        return unknown(Reason.NotReadBack, f"the objects of the namespace were not read {when}")
+    if found := differences(before, after):
+        objects = [replace(each, reason=_OF_OBJECTS.get(each.reason, Reason.ObjectDiffers)) for each in found]
+        return differing(objects, "compare them with the objects in bundle/, as they were at the end")
+    return passed(f"{len(after)} objects are equal")
 
 
 def disagreeing(before: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
@@ -178,43 +159,41 @@ def _difference(part: str, rows: int, now: int) -> Difference:
     return Difference(part, reason, f"{part} differs ({rows} rows before, {now} after)")
 
 
-def differing(check: Check, found: Sequence[Difference], hint: str, store: str = "", member: str = "") -> Finding:
+def differing(found: Sequence[Difference], hint: str) -> Finding:
     """The FAIL of these differences: the first reason by precedence, the others as causes, and every part."""
     first, *others = by_precedence(each.reason for each in found)
-    parts, detail = [each.part for each in found], few((each.detail for each in found), SHOWN)
-    return check.failed(first, detail, hint, store, member, objects=parts, causes=others)
+    parts, detail = [each.part for each in found], few(each.detail for each in found)
+    return failed(first, detail, hint, objects=parts, causes=others)
 
 
-def corrupted(check: Check, run: Run, what: str, store: str, member: str) -> Finding | None:
+def corrupted(run: Run, what: str, store: str, member: str) -> Finding | None:
     """The FAIL of a member that reported damaged data when `what` was read; None if it did not."""
     damaged = latest(run, "corrupt", what=what, store=store, member=member)
     if damaged is None:
         return None
     message = damaged.get("message")
-    return check.failed(
+    return failed(
         Reason.DataCorrupted,
         f"reports that its data are damaged: {message}",
         "restore an older backup; the copy of this volume is damaged, or was taken while the server wrote",
-        store,
-        member,
         objects=texts(damaged.get("objects")),
         causes=causes(message),
     )
 
 
-def answered_by_another(check: Check, who: str, when: str, store: str, member: str) -> Finding:
-    """The UNKNOWN of a reading that another server answered."""
-    detail = f"when it was queried {when}, {who} answered instead"
+def _answered_by_another(server: Json, when: str) -> Finding:
+    who = str(server or "nobody")
     hint = "check the Service and the addresses of this store; the answer must come from the member itself"
-    return check.unknown(Reason.AnsweredByAnother, detail, hint, store, member, objects=[who])
+    detail = f"when it was queried {when}, {who} answered instead"
+    return unknown(Reason.AnsweredByAnother, detail, hint, objects=[who])
 
 
-def unread(check: Check, run: Run, what: str, why: str | Unreadable, *, store: str, member: str) -> Finding:
+def unread(run: Run, what: str, why: str | Unreadable, store: str, member: str) -> Finding:
     """The finding of what was not read: FAIL if the member reported damage, else UNKNOWN with the reason `why`."""
-    if damaged := corrupted(check, run, what, store, member):
+    if damaged := corrupted(run, what, store, member):
         return damaged
     reason, objects = (why.reason, why.objects) if isinstance(why, Unreadable) else (Reason.NotReadBack, ())
-    return check.unknown(reason, str(why), RUN_AGAIN, store, member, objects=objects)
+    return unknown(reason, str(why), objects=objects)
 
 
 def _parts(run: Run, kind: str, when: str, store: str = "", member: str = "") -> Parts | None:

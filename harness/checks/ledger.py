@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from harness.checks.check import RUN_AGAIN, Check, few, latest
+from harness.checks.check import about, check, failed, few, latest, passed, unknown
 from harness.checks.data import Difference, unread
 from harness.core.bank_workload import ACCOUNTS, OPENING, TABLES
 from harness.core.errors import Unreadable
@@ -25,92 +25,81 @@ _REASONS = {
 }
 """By the classes of `harness.evidence.write_classification` that are always wrong."""
 
-_START_CLIENTS = "drill again, and let the clients write for longer before the fault"
+
+@check("ledger-kept")
+def writes_kept(run: Run) -> Iterator[Finding]:
+    """Every member holds exactly the acknowledged writes up to one moment, the same on all members.
+
+    One finding for each member, and one for each store whose members disagree.
+    """
+    for store, members in run.members.items():
+        points = set()
+        for member in members:
+            try:
+                classes = run.kept(store, member).classes
+            except Unreadable as error:
+                yield about(unread(run, "ledger", error, store, member), store, member)
+                continue
+            points.add(classes.recovery_point_n)
+            yield about(_kept(run, classes), store, member)
+        if len(points) > 1:
+            detail = f"members were restored to different moments: writes {', '.join(map(str, sorted(points)))}"
+            hint = "back up all members at the same moment, or restore one member and let the others replicate"
+            yield about(failed(Reason.MembersDiverge, detail, hint), store)
 
 
-class WritesKept(Check):
-    """Every member holds exactly the acknowledged writes up to one moment, the same on all members."""
-
-    name = "ledger-kept"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each member, and one for each store whose members disagree."""
-        findings: list[Finding] = []
-        for store, members in run.members.items():
-            points = set()
-            for member in members:
-                try:
-                    classes = run.kept(store, member).classes
-                except Unreadable as error:
-                    findings.append(unread(self, run, "ledger", error, store=store, member=member))
-                    continue
-                points.add(classes.recovery_point_n)
-                findings.append(self._judge(run, classes, store, member))
-            if len(points) > 1:
-                detail = f"members were restored to different moments: writes {', '.join(map(str, sorted(points)))}"
-                hint = "back up all members at the same moment, or restore one member and let the others replicate"
-                findings.append(self.failed(Reason.MembersDiverge, detail, hint, store))
-        return tuple(findings)
-
-    def _judge(self, run: Run, classes: Classes, store: str, member: str) -> Finding:
-        if classes.acknowledged == 0:
-            return no_write(self, store, member)
-        if classes.wrong:
-            detail = "; ".join(
-                f"{getattr(classes, name)} {name.replace('_', ' ')} ({', '.join(classes.examples.get(name, ()))})"
-                for name in classes.wrong
-            )
-            first, *others = by_precedence(_REASONS[name] for name in classes.wrong)
-            hint = "look up these writes in ledger/; the restored state matches no moment of the write history"
-            return self.failed(first, detail, hint, store, member, causes=others)
-        if classes.kept == 0:
-            detail = f"all {classes.acknowledged} acknowledged writes are missing"
-            hint = "check that the backup was taken after the first write, and that it was restored"
-            return self.failed(Reason.AllWritesLost, detail, hint, store, member)
-        if missing := [mark for mark in ("T0", "T4") if mark not in run.marks]:
-            detail = f"these times are not recorded: {' and '.join(MARKS[mark] for mark in missing)}"
-            return self.unknown(Reason.NotRecorded, detail, RUN_AGAIN, store, member, objects=missing)
-        detail = (
-            f"{classes.kept} of {classes.acknowledged} acknowledged writes kept, {classes.lost_after} lost after "
-            f"the recovery point (write {classes.recovery_point_n}), {classes.indeterminate} never answered"
+def _kept(run: Run, classes: Classes) -> Finding:
+    if classes.acknowledged == 0:
+        return _no_write()
+    if classes.wrong:
+        detail = "; ".join(
+            f"{getattr(classes, name)} {name.replace('_', ' ')} ({', '.join(classes.examples.get(name, ()))})"
+            for name in classes.wrong
         )
-        return self.passed(detail, store, member)
+        first, *others = by_precedence(_REASONS[name] for name in classes.wrong)
+        hint = "look up these writes in ledger/; the restored state matches no moment of the write history"
+        return failed(first, detail, hint, causes=others)
+    if classes.kept == 0:
+        detail = f"all {classes.acknowledged} acknowledged writes are missing"
+        hint = "check that the backup was taken after the first write, and that it was restored"
+        return failed(Reason.AllWritesLost, detail, hint)
+    if missing := [mark for mark in ("T0", "T4") if mark not in run.marks]:
+        detail = f"these times are not recorded: {' and '.join(MARKS[mark] for mark in missing)}"
+        return unknown(Reason.NotRecorded, detail, objects=missing)
+    return passed(
+        f"{classes.kept} of {classes.acknowledged} acknowledged writes kept, {classes.lost_after} lost after "
+        f"the recovery point (write {classes.recovery_point_n}), {classes.indeterminate} never answered"
+    )
 
 
-class TransfersAtomic(Check):
+@check("transfers-whole")
+def transfers_atomic(run: Run) -> Iterator[Finding]:
     """On every member the balances match the writes that it shows: no transaction was restored in part."""
-
-    name = "transfers-whole"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each member."""
-        return tuple(self._member(run, store, member) for store, member in run.each_member())
-
-    def _member(self, run: Run, store: str, member: str) -> Finding:
-        accounts = at(latest(run, "balances", store=store, member=member), "accounts")
-        if not isinstance(accounts, Mapping) or not all(type(balance) is int for balance in accounts.values()):
-            why = "its accounts were not read back"
-            return unread(self, run, "balances", why, store=store, member=member)
-        try:
-            kept = run.kept(store, member)
-        except Unreadable as error:
-            return self.unknown(error.reason, str(error), RUN_AGAIN, store, member, objects=error.objects)
-        if kept.classes.acknowledged == 0:
-            return no_write(self, store, member)
-        if found := _differences(accounts, kept.accounts):
-            # The first reason alone: BalanceDiffers means that the sum is right, and no account too few or too many.
-            reason, *_ = by_precedence(each.reason for each in found)
-            detail = f"torn restore: {few(each.detail for each in found)}"
-            hint = "back up a consistent state; these balances match no consistent point of the write history"
-            objects = [f"account {each.part}" for each in found if each.part]
-            return self.failed(reason, detail, hint, store, member, objects=objects)
-        return self.passed(f"{len(accounts)} balances match the writes up to the recovery point", store, member)
+    return (about(_balances(run, store, member), store, member) for store, member in run.each_member())
 
 
-def no_write(check: Check, store: str, member: str) -> Finding:
-    """The UNKNOWN of a store without an acknowledged write."""
-    detail = "no write was acknowledged before the fault"
-    return check.unknown(Reason.NoWriteAcknowledged, detail, _START_CLIENTS, store, member)
+def _balances(run: Run, store: str, member: str) -> Finding:
+    accounts = at(latest(run, "balances", store=store, member=member), "accounts")
+    if not isinstance(accounts, Mapping) or not all(type(balance) is int for balance in accounts.values()):
+        return unread(run, "balances", "its accounts were not read back", store, member)
+    try:
+        kept = run.kept(store, member)
+    except Unreadable as error:
+        return unknown(error.reason, str(error), objects=error.objects)
+    if kept.classes.acknowledged == 0:
+        return _no_write()
+    if found := _differences(accounts, kept.accounts):
+        # The first reason alone: BalanceDiffers means that the sum is right, and no account too few or too many.
+        reason, *_ = by_precedence(each.reason for each in found)
+        detail = f"torn restore: {few(each.detail for each in found)}"
+        hint = "back up a consistent state; these balances match no consistent point of the write history"
+        return failed(reason, detail, hint, objects=[f"account {each.part}" for each in found if each.part])
+    return passed(f"{len(accounts)} balances match the writes up to the recovery point")
+
+
+def _no_write() -> Finding:
+    hint = "drill again, and let the clients write for longer before the fault"
+    return unknown(Reason.NoWriteAcknowledged, "no write was acknowledged before the fault", hint)
 
 
 def _differences(accounts: Mapping[str, Json], states: Sequence[Mapping[str, int]]) -> list[Difference]:

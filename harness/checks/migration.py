@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from harness.checks.check import RUN_AGAIN, Check, few, latest
+from harness.checks.check import check, failed, few, latest, passed, unknown
 from harness.checks.data import differences, differing
 from harness.checks.proof import parts_of, read_databases, why_unread
 from harness.checks.proof_metrics import Judged
@@ -15,106 +15,93 @@ from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
 
-class TargetEqualsSource(Check):
+@check("data-equal")
+def target_equals_source(run: Run) -> Iterator[Finding]:
     """Every database of the target, on each member, equals the same one of the source when it was quiesced."""
-
-    name = "data-equal"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each database."""
-        return tuple(self._judge(run, database) for database in read_databases(run))
-
-    def _judge(self, run: Run, database: Judged) -> Finding:
-        whose = (database.kind, database.place)
-        before, after = (parts_of(run, when, database) for when in ("before", "after"))
-        if not before:
-            detail = "the source's data were not read when it was quiesced"
-            return self.unknown(Reason.NoReference, detail, "run `drillproof migrate back`, and migrate again", *whose)
-        if after is None:
-            why = why_unread(run, "digest", database)
-            detail = f"the target's data were not read: {why}"
-            hint = "see its log in bundle/; `drillproof migrate back` returns to the source"
-            return self.unknown(Reason.NotReadBack, detail, hint, *whose, causes=causes(why))
-        if found := differences(before, after):
-            hint = "do not resume the target; return to the source with `drillproof migrate back`"
-            return differing(self, found, hint, *whose)
-        return self.passed(f"{len(before)} parts equal the source when it was quiesced", *whose)
+    return (each.named(_target(run, each)) for each in read_databases(run))
 
 
-class SourceUnchanged(Check):
-    """The source holds at the end what it held when it was quiesced, and is still quiesced: nothing writes to it."""
-
-    name = "source-unchanged"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each database, and one for the quiesced writers."""
-        return (self._quiesced(run), *(self._judge(run, database) for database in read_databases(run)))
-
-    def _quiesced(self, run: Run) -> Finding:
-        frozen = latest(run, "frozen")
-        if frozen is None:
-            return self.unknown(Reason.SourceNotQuiesced, "the source was never quiesced", "migrate again")
-        if run.of("thawed"):
-            detail = "the source was resumed before the migration was complete"
-            return self.unknown(Reason.SourceResumed, detail, "migrate again, and leave the source quiesced")
-        running = at(latest(run, "still-frozen"), "loose")
-        if not isinstance(running, Mapping):
-            detail = "whether the source's writers are still stopped is not recorded"
-            return self.unknown(Reason.NotRecorded, detail, RUN_AGAIN)
-        if running:
-            detail = (
-                f"writers of the source run again: {few(f'{name}: {text(running[name])}' for name in keys(running))}"
-            )
-            hint = "pause what starts them (GitOps, autoscalers) and migrate again: their writes are not at the target"
-            return self.failed(Reason.SourceResumed, detail, hint, objects=keys(running))
-        return self.passed(f"quiesced: {few(keys(frozen, 'writers'))}")
-
-    def _judge(self, run: Run, database: Judged) -> Finding:
-        whose = (database.kind, database.place)
-        before, end = (parts_of(run, when, database) for when in ("before", "end"))
-        if not before or end is None:
-            why = why_unread(run, "source", database)
-            hint = "compare source and target by hand, or migrate again"
-            return self.unknown(
-                Reason.SourceNotRead, f"was not read at the end: {why}", hint, *whose, causes=causes(why)
-            )
-        if found := differences(before, end):
-            detail = f"the source was written to after it was quiesced: {few(each.detail for each in found)}"
-            hint = "find the writer, name it with --writer, and migrate again: its writes are not at the target"
-            parts, why_reasons = [each.part for each in found], [each.reason for each in found]
-            return self.failed(Reason.SourceWritten, detail, hint, *whose, objects=parts, causes=why_reasons)
-        return self.passed(f"{len(before)} parts of the source are unchanged since it was quiesced", *whose)
+def _target(run: Run, database: Judged) -> Finding:
+    before, after = (parts_of(run, when, database) for when in ("before", "after"))
+    if not before:
+        detail = "the source's data were not read when it was quiesced"
+        return unknown(Reason.NoReference, detail, "run `drillproof migrate back`, and migrate again")
+    if after is None:
+        why = why_unread(run, "digest", database)
+        hint = "see its log in bundle/; `drillproof migrate back` returns to the source"
+        return unknown(Reason.NotReadBack, f"the target's data were not read: {why}", hint, causes=causes(why))
+    if found := differences(before, after):
+        return differing(found, "do not resume the target; return to the source with `drillproof migrate back`")
+    return passed(f"{len(before)} parts equal the source when it was quiesced")
 
 
-class EndsSeparate(Check):
+@check("source-unchanged")
+def source_unchanged(run: Run) -> Iterator[Finding]:
+    """The source holds at the end what it held when it was quiesced, and is still quiesced: nothing writes to it.
+
+    One finding for the quiesced writers, and one for each database.
+    """
+    yield _quiesced(run)
+    yield from (each.named(_source(run, each)) for each in read_databases(run))
+
+
+def _quiesced(run: Run) -> Finding:
+    quiesced = latest(run, "frozen")
+    if quiesced is None:
+        return unknown(Reason.SourceNotQuiesced, "the source was never quiesced", "migrate again")
+    if run.of("thawed"):
+        detail = "the source was resumed before the migration was complete"
+        return unknown(Reason.SourceResumed, detail, "migrate again, and leave the source quiesced")
+    running = at(latest(run, "still-frozen"), "loose")
+    if not isinstance(running, Mapping):
+        return unknown(Reason.NotRecorded, "whether the source's writers are still stopped is not recorded")
+    if running:
+        detail = f"writers of the source run again: {few(f'{name}: {text(running[name])}' for name in keys(running))}"
+        hint = "pause what starts them (GitOps, autoscalers) and migrate again: their writes are not at the target"
+        return failed(Reason.SourceResumed, detail, hint, objects=keys(running))
+    return passed(f"quiesced: {few(keys(quiesced, 'writers'))}")
+
+
+def _source(run: Run, database: Judged) -> Finding:
+    before, end = (parts_of(run, when, database) for when in ("before", "end"))
+    if not before or end is None:
+        why = why_unread(run, "source", database)
+        hint = "compare source and target by hand, or migrate again"
+        return unknown(Reason.SourceNotRead, f"was not read at the end: {why}", hint, causes=causes(why))
+    if found := differences(before, end):
+        detail = f"the source was written to after it was quiesced: {few(each.detail for each in found)}"
+        hint = "find the writer, name it with --writer, and migrate again: its writes are not at the target"
+        parts, why_reasons = [each.part for each in found], [each.reason for each in found]
+        return failed(Reason.SourceWritten, detail, hint, objects=parts, causes=why_reasons)
+    return passed(f"{len(before)} parts of the source are unchanged since it was quiesced")
+
+
+@check("nothing-joined")
+def ends_separate(run: Run) -> Iterator[Finding]:
     """Each database replicates only with pods of its own end: source and target did not join.
 
     A peer that was already foreign when the source was quiesced does not count.
     """
+    for end in ("source", "target"):
+        yield from (each.named(_peers(run, each, end)) for each in read_databases(run))
 
-    name = "nothing-joined"
 
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each database and end."""
-        return tuple(self._judge(run, each, end) for end in ("source", "target") for each in read_databases(run))
-
-    def _judge(self, run: Run, database: Judged, end: str) -> Finding:
-        whose, pods = (database.kind, database.place), latest(run, "pods", where=end)
-        addresses = at(pods, "addresses")
-        peers = at(latest(run, "peers", where=end, store=database.key), "addresses")
-        if not isinstance(addresses, Mapping) or not isinstance(peers, list):
-            why = why_unread(run, "peers", database)
-            detail, hint = f"its replication peers at the {end} are unknown: {why}", "see its log in bundle/"
-            return self.unknown(Reason.PeersUnknown, detail, hint, *whose, objects=[end], causes=causes(why))
-        before = items(latest(run, "peers", where="before", store=database.key), "addresses")
-        accepted = set(map(str, before)) if end == "source" else set()
-        namespace = str(mapping(pods).get("namespace"))
-        foreign = sorted(peer for peer in set(map(str, peers)) - accepted if not _is_of(peer, addresses, namespace))
-        if foreign:
-            detail = f"at the {end} it replicates with foreign peers: {few(foreign)}"
-            hint = "find where an address of the other end is configured, and isolate the two ends from each other"
-            return self.failed(Reason.PeerUnexpected, detail, hint, *whose, objects=[end, *foreign])
-        return self.passed(f"at the {end} all {len(peers)} peers are its own pods", *whose, objects=[end])
+def _peers(run: Run, database: Judged, end: str) -> Finding:
+    pods = latest(run, "pods", where=end)
+    addresses = at(pods, "addresses")
+    peers = at(latest(run, "peers", where=end, store=database.key), "addresses")
+    if not isinstance(addresses, Mapping) or not isinstance(peers, list):
+        why = why_unread(run, "peers", database)
+        detail, hint = f"its replication peers at the {end} are unknown: {why}", "see its log in bundle/"
+        return unknown(Reason.PeersUnknown, detail, hint, objects=[end], causes=causes(why))
+    before = items(latest(run, "peers", where="before", store=database.key), "addresses")
+    accepted = set(map(str, before)) if end == "source" else set()
+    namespace = str(mapping(pods).get("namespace"))
+    if foreign := sorted(p for p in set(map(str, peers)) - accepted if not _is_of(p, addresses, namespace)):
+        detail = f"at the {end} it replicates with foreign peers: {few(foreign)}"
+        hint = "find where an address of the other end is configured, and isolate the two ends from each other"
+        return failed(Reason.PeerUnexpected, detail, hint, objects=[end, *foreign])
+    return passed(f"at the {end} all {len(peers)} peers are its own pods", objects=[end])
 
 
 def _is_of(peer: str, pods: Mapping[str, Json], namespace: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.checks import migration_metrics, proof_metrics
-from harness.checks.check import RUN_AGAIN, Check
+from harness.checks.check import check, failed, passed, unknown
 from harness.core.errors import Unreadable
 from harness.core.model import Finding, Json
 from harness.core.reason import Reason
@@ -22,41 +24,34 @@ _HINTS = {
 """What to do about a figure over its objective."""
 
 
-class ObjectivesMet(Check):
+@check("objectives-met")
+def objectives_met(run: Run) -> Iterator[Finding]:
     """RTO, RPO, skew and a proved backup's age are within the objectives. A figure without one has no finding."""
+    objectives = run.facts.get("objectives")
+    if not isinstance(objectives, dict):
+        yield unknown(Reason.NotRecorded, "run.json does not record the objectives")
+        return
+    apart = skew(run)
+    measured = (
+        ("RTO", "rto_s", _took_s(run)),
+        ("RPO", "rpo_s", proof_metrics.rpo_s(run.events) if run.is_proof else rpo_s(run)),
+        ("age of the backup", "age_s", proof_metrics.age_s(run.facts, run.events) if run.is_proof else None),
+        ("skew", "skew_s", None if apart is None else apart[0]),
+    )
+    for label, name, figure in measured:
+        if objectives.get(name) is not None:
+            yield replace(_met(label, figure, objectives[name]), objects=(label,))
 
-    name = "objectives-met"
 
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each objective of the scenario."""
-        objectives = run.facts.get("objectives")
-        if not isinstance(objectives, dict):
-            return (self.unknown(Reason.NotRecorded, "run.json does not record the objectives", RUN_AGAIN),)
-        apart = skew(run)
-        measured = (
-            ("RTO", "rto_s", _took_s(run)),
-            ("RPO", "rpo_s", proof_metrics.rpo_s(run.events) if run.is_proof else rpo_s(run)),
-            ("age of the backup", "age_s", proof_metrics.age_s(run.facts, run.events) if run.is_proof else None),
-            ("skew", "skew_s", None if apart is None else apart[0]),
-        )
-        return tuple(
-            self._judge(label, figure, objectives[name])
-            for label, name, figure in measured
-            if objectives.get(name) is not None
-        )
-
-    def _judge(self, label: str, figure: float | None, limit: Json) -> Finding:
-        objects = [label]
-        if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
-            detail, hint = f"the objective for {label} is not a number: {limit!r}", "set it to a number of seconds"
-            return self.unknown(Reason.ObjectiveInvalid, detail, hint, objects=objects)
-        if figure is None:
-            hint = "see the other findings for why; the run ended before the figure could be measured"
-            return self.unknown(Reason.ObjectiveNotMeasured, f"{label} was not measured", hint, objects=objects)
-        detail = f"{label} {figure:.1f} s, objective {limit:g} s"
-        if figure > limit:
-            return self.failed(Reason.ObjectiveMissed, detail, _HINTS[label], objects=objects)
-        return self.passed(detail, objects=objects)
+def _met(label: str, figure: float | None, limit: Json) -> Finding:
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
+        detail = f"the objective for {label} is not a number: {limit!r}"
+        return unknown(Reason.ObjectiveInvalid, detail, "set it to a number of seconds")
+    if figure is None:
+        hint = "see the other findings for why; the run ended before the figure could be measured"
+        return unknown(Reason.ObjectiveNotMeasured, f"{label} was not measured", hint)
+    detail = f"{label} {figure:.1f} s, objective {limit:g} s"
+    return failed(Reason.ObjectiveMissed, detail, _HINTS[label]) if figure > limit else passed(detail)
 
 
 def _took_s(run: Run) -> float | None:

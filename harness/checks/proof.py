@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from harness.checks import proof_metrics
-from harness.checks.check import RUN_AGAIN, Check, few, latest, objects_of, recorded, texts
+from harness.checks.check import check, failed, few, latest, objects_of, passed, recorded, texts, unknown
 from harness.checks.data import differences, differing
 from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
@@ -20,156 +20,131 @@ CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clock of a pod may differ from Velero's."""
 
 
-class BucketUnchanged(Check):
+@check("source-unchanged")
+def bucket_unchanged(run: Run) -> Finding:
     """The bucket's own listing (names, sizes, ETags) is the same before and after the proof."""
-
-    name = "source-unchanged"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding."""
-        before, after = (run.of("listing", when=when) for when in ("before", "after"))
-        if not before or not after:
-            return (self.unknown(Reason.NotRecorded, "the bucket was not listed before and after", RUN_AGAIN),)
-        if any(before[0].data.get(of) != after[-1].data.get(of) for of in ("sha256", "objects", "bytes")):
-            detail = f"the bucket changed during the proof: {few(items(after[-1].data, 'differences'))}"
-            hint = "prove at a time when nothing else writes to the bucket, such as backups; drillproof only reads"
-            objects = texts(after[-1].data.get("changed"))
-            return (self.failed(Reason.BucketChanged, detail, hint, objects=objects),)
-        if not before[0].data.get("sha256"):
-            return (self.unknown(Reason.NotRecorded, "the bucket's listing is not recorded", RUN_AGAIN),)
-        return (self.passed(f"all {before[0].data.get('objects')} objects have the same size and ETag as before"),)
+    before, after = (run.of("listing", when=when) for when in ("before", "after"))
+    if not before or not after:
+        return unknown(Reason.NotRecorded, "the bucket was not listed before and after")
+    if any(before[0].data.get(of) != after[-1].data.get(of) for of in ("sha256", "objects", "bytes")):
+        detail = f"the bucket changed during the proof: {few(items(after[-1].data, 'differences'))}"
+        hint = "prove at a time when nothing else writes to the bucket, such as backups; drillproof only reads"
+        return failed(Reason.BucketChanged, detail, hint, objects=texts(after[-1].data.get("changed")))
+    if not before[0].data.get("sha256"):
+        return unknown(Reason.NotRecorded, "the bucket's listing is not recorded")
+    return passed(f"all {before[0].data.get('objects')} objects have the same size and ETag as before")
 
 
-class ClaimsRestored(Check):
+@check("claims-back")
+def claims_restored(run: Run) -> Finding:
     """Every persistent volume claim of the backup exists, and is bound to a volume."""
-
-    name = "claims-back"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding."""
-        wanted, volumes = at(run.facts, "backup", "claims"), latest(run, "volumes", when="after")
-        if not isinstance(wanted, list) or volumes is None:
-            detail = "which claims should exist, or do exist, is not recorded"
-            return (self.unknown(Reason.NotRecorded, detail, RUN_AGAIN),)
-        bound = {str(each.get("claim")) for each in objects_of(volumes, "volumes") if each.get("volume_uid")}
-        if lacking := [str(claim) for claim in wanted if claim not in bound]:
-            detail = f"not restored, or without a volume: {', '.join(lacking)}"
-            hint = "check the storage classes of the target, and the restore's log in bundle/"
-            objects = [f"claim {claim}" for claim in lacking]
-            return (self.failed(Reason.ClaimMissing, detail, hint, objects=objects),)
-        return (self.passed(f"all {len(wanted)} claims exist with their volumes"),)
+    wanted, volumes = at(run.facts, "backup", "claims"), latest(run, "volumes", when="after")
+    if not isinstance(wanted, list) or volumes is None:
+        return unknown(Reason.NotRecorded, "which claims should exist, or do exist, is not recorded")
+    bound = {str(each.get("claim")) for each in objects_of(volumes, "volumes") if each.get("volume_uid")}
+    if lacking := [str(claim) for claim in wanted if claim not in bound]:
+        detail = f"not restored, or without a volume: {', '.join(lacking)}"
+        hint = "check the storage classes of the target, and the restore's log in bundle/"
+        return failed(Reason.ClaimMissing, detail, hint, objects=[f"claim {claim}" for claim in lacking])
+    return passed(f"all {len(wanted)} claims exist with their volumes")
 
 
-class DatabasesSound(Check):
+@check("databases-sound")
+def databases_sound(run: Run) -> Iterator[Finding]:
     """Every database answers, holds data, and passes its own integrity check."""
+    return (
+        each.named(_no_answer(run, each) or _not_sound(run, each) or _user_data(run, each))
+        for each in read_databases(run)
+    )
 
-    name = "databases-sound"
 
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each database."""
-        return tuple(self._database(run, database) for database in read_databases(run))
-
-    def _database(self, run: Run, database: Judged) -> Finding:
-        whose = (database.kind, database.place)
-        if finding := self._no_answer(run, database):
-            return finding
-        if not database.copied:
-            detail = "answers, but the backup has no copy of a volume of its pod"
-            hint = "annotate its pod for file-system backup; this database was created empty, whatever it holds now"
-            return self.unknown(Reason.NotFromBackup, detail, hint, *whose)
-        if finding := self._integrity(run, database):
-            return finding
-        read = parts_of(run, "after", database)
-        if read is None:
-            why = why_unread(run, "digest", database)
-            return self.unknown(Reason.NotReadBack, f"could not be read: {why}", RUN_AGAIN, *whose, causes=causes(why))
-        rows = proof_metrics.rows(read)
-        if not rows:
-            hint = "check what the backup copied of it; a newly created database looks like this"
-            return self.unknown(Reason.DatabaseEmpty, "answers, and holds no user data", hint, *whose)
-        sound = latest(run, "sound", store=database.key)
-        notes = few(items(sound, "notes"))
-        return self.passed(f"{integer(sound, 'sound')} parts sound, {rows} rows{notes and f'; {notes}'}", *whose)
-
-    def _no_answer(self, run: Run, database: Judged) -> Finding | None:
-        """Why a database did not answer; None if it did."""
-        whose = (database.kind, database.place)
-        if (unread := latest(run, "unread", what="health", store=database.key)) is not None:
-            message = unread.get("message")
-            hint = "prove it where its pods can run; this run says nothing about the backup"
-            why = causes(message)
-            return self.unknown(Reason.NotReadBack, f"could not run here: {message}", hint, *whose, causes=why)
-        health = latest(run, "health", when="after", store=database.key)
-        if health is None:
-            return self.unknown(Reason.NotReadBack, "was not queried", RUN_AGAIN, *whose)
-        if health.get("ok") is True:
-            return None
-        detail = health.get("detail")
-        hint = "see its log in bundle/; if its restore needs a manual step, add it with --after restore=CMD"
-        why = (*recorded(health, "detail"), *causes(detail))
-        return self.failed(Reason.NotAnswering, f"does not answer: {detail}", hint, *whose, causes=why)
-
-    def _integrity(self, run: Run, database: Judged) -> Finding | None:
-        """What the database's own check found, or why it found nothing; None if all is sound."""
-        whose, sound = (database.kind, database.place), latest(run, "sound", store=database.key)
-        hint = "see its log in bundle/, and run its check by hand"
-        if sound is None:
-            why = why_unread(run, "sound", database)
-            detail = f"its integrity check did not run: {why}"
-            return self.unknown(Reason.IntegrityNotChecked, detail, hint, *whose, causes=causes(why))
-        if damaged := sound.get("damaged"):
-            detail, older = f"reports damaged data: {few(items(damaged))}", "restore an older backup, and prove it"
-            found = texts(damaged)
-            return self.failed(Reason.DataCorrupted, detail, older, *whose, objects=found, causes=causes(damaged))
-        if unchecked := sound.get("unchecked"):
-            detail, found = f"could not check: {few(items(unchecked))}", texts(unchecked)
-            return self.unknown(Reason.IntegrityNotChecked, detail, hint, *whose, objects=found)
-        if not integer(sound, "sound"):
-            return self.unknown(Reason.IntegrityNotChecked, "found nothing to check", hint, *whose)
+def _no_answer(run: Run, database: Judged) -> Finding | None:
+    """Why a database did not answer; None if it did."""
+    if (unread := latest(run, "unread", what="health", store=database.key)) is not None:
+        message = unread.get("message")
+        hint = "prove it where its pods can run; this run says nothing about the backup"
+        return unknown(Reason.NotReadBack, f"could not run here: {message}", hint, causes=causes(message))
+    health = latest(run, "health", when="after", store=database.key)
+    if health is None:
+        return unknown(Reason.NotReadBack, "was not queried")
+    if health.get("ok") is True:
         return None
+    detail = health.get("detail")
+    hint = "see its log in bundle/; if its restore needs a manual step, add it with --after restore=CMD"
+    why = (*recorded(health, "detail"), *causes(detail))
+    return failed(Reason.NotAnswering, f"does not answer: {detail}", hint, causes=why)
 
 
-class FingerprintEqual(Check):
+def _not_sound(run: Run, database: Judged) -> Finding | None:
+    """What the database's own check found, or why it found nothing; None if all is sound, and from the backup."""
+    if not database.copied:
+        detail = "answers, but the backup has no copy of a volume of its pod"
+        hint = "annotate its pod for file-system backup; this database was created empty, whatever it holds now"
+        return unknown(Reason.NotFromBackup, detail, hint)
+    sound = latest(run, "sound", store=database.key)
+    hint = "see its log in bundle/, and run its check by hand"
+    if sound is None:
+        why = why_unread(run, "sound", database)
+        detail = f"its integrity check did not run: {why}"
+        return unknown(Reason.IntegrityNotChecked, detail, hint, causes=causes(why))
+    if damaged := sound.get("damaged"):
+        detail, older = f"reports damaged data: {few(items(damaged))}", "restore an older backup, and prove it"
+        return failed(Reason.DataCorrupted, detail, older, objects=texts(damaged), causes=causes(damaged))
+    if unchecked := sound.get("unchecked"):
+        detail = f"could not check: {few(items(unchecked))}"
+        return unknown(Reason.IntegrityNotChecked, detail, hint, objects=texts(unchecked))
+    if not integer(sound, "sound"):
+        return unknown(Reason.IntegrityNotChecked, "found nothing to check", hint)
+    return None
+
+
+def _user_data(run: Run, database: Judged) -> Finding:
+    read, sound = parts_of(run, "after", database), latest(run, "sound", store=database.key)
+    if read is None:
+        why = why_unread(run, "digest", database)
+        return unknown(Reason.NotReadBack, f"could not be read: {why}", causes=causes(why))
+    rows = proof_metrics.rows(read)
+    if not rows:
+        hint = "check what the backup copied of it; a newly created database looks like this"
+        return unknown(Reason.DatabaseEmpty, "answers, and holds no user data", hint)
+    notes = few(items(sound, "notes"))
+    return passed(f"{integer(sound, 'sound')} parts sound, {rows} rows{notes and f'; {notes}'}")
+
+
+@check("data-equal")
+def fingerprint_equal(run: Run) -> Iterator[Finding]:
     """Every database equals its fingerprint, which a hook of this backup wrote.
 
     Without a fingerprint that is UNKNOWN, unless the user asked only whether the databases are sound.
     """
+    sound_only = proof_metrics.asked(run.facts) == proof_metrics.SOUND
+    asked = [each for each in read_databases(run) if each.fingerprint or not sound_only]
+    return (each.named(_no_fingerprint(run, each) or _equality(run, each)) for each in asked)
 
-    name = "data-equal"
 
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for each database; none for one without a fingerprint if only soundness was asked."""
-        sound_only = proof_metrics.asked(run.facts) == proof_metrics.SOUND
-        asked = [each for each in read_databases(run) if each.fingerprint or not sound_only]
-        return tuple(self._no_fingerprint(run, each) or self._equality(run, each) for each in asked)
+def _no_fingerprint(run: Run, database: Judged) -> Finding | None:
+    """Why there is nothing to compare with; None if there is."""
+    if not database.fingerprint:
+        hint = "take fingerprints with a hook (docs/how-to/prove.md), or prove less with --without-fingerprint"
+        return unknown(Reason.NoFingerprint, "no fingerprint of its data was taken", hint)
+    hint = "check that the fingerprint hook ran, and wrote to a volume that is backed up"
+    if not parts_of(run, "before", database):
+        why = why_unread(run, "fingerprint", database)
+        detail = f"its fingerprint {database.fingerprint} was not read: {why}"
+        return unknown(Reason.FingerprintUnreadable, detail, hint, causes=causes(why))
+    doubt = _stale(run, database)
+    return unknown(Reason.FingerprintStale, doubt, hint) if doubt else None
 
-    def _no_fingerprint(self, run: Run, database: Judged) -> Finding | None:
-        """Why there is nothing to compare with; None if there is."""
-        whose = (database.kind, database.place)
-        if not database.fingerprint:
-            hint = "take fingerprints with a hook (docs/how-to/prove.md), or prove less with --without-fingerprint"
-            return self.unknown(Reason.NoFingerprint, "no fingerprint of its data was taken", hint, *whose)
-        hint = "check that the fingerprint hook ran, and wrote to a volume that is backed up"
-        if not parts_of(run, "before", database):
-            why = why_unread(run, "fingerprint", database)
-            detail = f"its fingerprint {database.fingerprint} was not read: {why}"
-            return self.unknown(Reason.FingerprintUnreadable, detail, hint, *whose, causes=causes(why))
-        if doubt := _stale(run, database):
-            return self.unknown(Reason.FingerprintStale, doubt, hint, *whose)
-        return None
 
-    def _equality(self, run: Run, database: Judged) -> Finding:
-        whose = (database.kind, database.place)
-        before, after = (parts_of(run, when, database) for when in ("before", "after"))
-        if before is None or after is None:
-            why = why_unread(run, "digest", database)
-            detail = f"its data were not read: {why}"
-            return self.unknown(Reason.NotReadBack, detail, RUN_AGAIN, *whose, causes=causes(why))
-        if found := differences(before, after):
-            hint = "check for writes between fingerprint and backup, or after the restore; else data were lost"
-            return differing(self, found, hint, *whose)
-        rows = proof_metrics.rows(before)
-        return self.passed(f"{len(before)} parts, {rows} rows equal the fingerprint", *whose)
+def _equality(run: Run, database: Judged) -> Finding:
+    before, after = (parts_of(run, when, database) for when in ("before", "after"))
+    if before is None or after is None:
+        why = why_unread(run, "digest", database)
+        return unknown(Reason.NotReadBack, f"its data were not read: {why}", causes=causes(why))
+    if found := differences(before, after):
+        hint = "check for writes between fingerprint and backup, or after the restore; else data were lost"
+        return differing(found, hint)
+    return passed(f"{len(before)} parts, {proof_metrics.rows(before)} rows equal the fingerprint")
 
 
 def _stale(run: Run, database: Judged) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from harness.checks.check import objects_of, texts
+from harness.checks.check import about, objects_of, texts
 from harness.core.json import at, mapping, text
-from harness.core.model import Event, Json
+from harness.core.model import Event, Finding, Json
 from harness.evidence.marks import marks
 
 DEFINITIONS: Mapping[str, str] = {
@@ -76,6 +76,10 @@ class Judged:
     def __post_init__(self) -> None:
         if not self.key or not self.kind or not self.place:
             raise ValueError("a database without a name")
+
+    def named(self, finding: Finding) -> Finding:
+        """The finding, as that of this database."""
+        return about(finding, self.kind, self.place)
 
 
 def databases(facts: Mapping[str, Json]) -> tuple[Judged, ...]:

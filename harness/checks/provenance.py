@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from harness.checks.check import RUN_AGAIN, Check, latest, objects_of, recorded
+from harness.checks.check import about, check, failed, latest, objects_of, passed, recorded, unknown
 from harness.checks.tool_messages import causes
 from harness.core.json import mapping
 from harness.core.model import Event, Finding, Json, lost_claims
@@ -15,98 +15,92 @@ Volumes = Mapping[str, tuple[str, str]]
 """The UIDs of each claim and its volume, by the claim's name."""
 
 
-class AnswersFromRestored(Check):
+@check("answers-from-restored")
+def answers_from_restored(run: Run) -> Iterator[Finding]:
     """No volume from before the fault exists after it, so no survivor answers.
 
     Where the plan keeps volumes, those that were not lost are unchanged. Every member was restarted before it was read,
     so none answers from memory. Where the service moved to another cluster, the old one keeps running and receives
     none of the new one's writes.
     """
+    yield _volumes(run)
+    yield _members(run)
+    if run.plan.move:
+        yield from (about(_source(run, store, member), store, member) for store, member in run.each_member())
 
-    name = "answers-from-restored"
 
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding for the volumes, one for the members, one for each member of the old cluster after a move."""
-        return (self._volumes(run), self._members(run), *self._source(run))
+def _source(run: Run, store: str, member: str) -> Finding:
+    """Whether a member of the old cluster is healthy, and without what was written to the new one."""
+    read, written = run.of("source", store=store, member=member), run.of("write", store=store, committed=True)
+    if not read or not written or read[-1].seq < written[-1].seq:
+        return unknown(Reason.NotRecorded, "in the old cluster: was not read after a write to the new one")
+    seen, n = read[-1].data, written[-1].data.get("n")
+    newest, detail = seen.get("newest"), seen.get("detail")
+    if not isinstance(newest, int) or not isinstance(n, int):
+        said = f"in the old cluster: shows write {newest}; the new cluster has write {n}"
+        return unknown(Reason.NotRecorded, said)
+    if newest >= n:
+        said = f"in the old cluster: shows write {newest}, which was made after the move"
+        hint = "separate the clusters: the new one still writes to, or replicates with, the old one"
+        return failed(Reason.SourceWritten, said, hint)
+    said = f"in the old cluster: stays at write {newest}: {detail}"
+    if seen.get("ok") is True:
+        return passed(said)
+    reason, *others = recorded(seen, "detail") or (Reason.MemberUnhealthy,)
+    return failed(reason, said, "check the old cluster; the move disturbed it", causes=(*others, *causes(detail)))
 
-    def _source(self, run: Run) -> Iterator[Finding]:
-        for store, member in run.each_member() if run.plan.move else ():
-            seen = run.of("source", store=store, member=member)
-            written = run.of("write", store=store, committed=True)
-            if seen and written and seen[-1].seq > written[-1].seq:
-                yield self._old_member(seen[-1].data, written[-1].data.get("n"), store, member)
-            else:
-                detail = "in the old cluster: was not read after a write to the new one"
-                yield self.unknown(Reason.NotRecorded, detail, RUN_AGAIN, store, member)
 
-    def _old_member(self, seen: Mapping[str, Json], written: Json, store: str, member: str) -> Finding:
-        """Whether a member of the old cluster is healthy, and without what was `written` to the new one."""
-        newest, detail = seen.get("newest"), seen.get("detail")
-        if not isinstance(newest, int) or not isinstance(written, int):
-            said = f"in the old cluster: shows write {newest}; the new cluster has write {written}"
-            return self.unknown(Reason.NotRecorded, said, RUN_AGAIN, store, member)
-        if newest >= written:
-            said = f"in the old cluster: shows write {newest}, which was made after the move"
-            hint = "separate the clusters: the new one still writes to, or replicates with, the old one"
-            return self.failed(Reason.SourceWritten, said, hint, store, member)
-        said = f"in the old cluster: stays at write {newest}: {detail}"
-        if seen.get("ok") is True:
-            return self.passed(said, store, member)
-        reason, *others = recorded(seen, "detail") or (Reason.MemberUnhealthy,)
-        why = (*others, *causes(detail))
-        return self.failed(reason, said, "check the old cluster; the move disturbed it", store, member, causes=why)
+def _members(run: Run) -> Finding:
+    members = [member for _, member in run.each_member()]
+    if running := [member for member in members if not _was_read_after_restart(run, member)]:
+        hint = "drill again; data in a server's memory say nothing about its disk"
+        detail = f"not restarted before they were read: {', '.join(running)}"
+        return unknown(Reason.MemberNotRestarted, detail, hint, objects=running)
+    return passed(f"all {len(members)} members were restarted before they were read")
 
-    def _members(self, run: Run) -> Finding:
-        members = [member for _, member in run.each_member()]
-        running = [member for member in members if not _was_read_after_restart(run, member)]
-        if running:
-            hint = "drill again; data in a server's memory say nothing about its disk"
-            detail = f"not restarted before they were read: {', '.join(running)}"
-            return self.unknown(Reason.MemberNotRestarted, detail, hint, objects=running)
-        return self.passed(f"all {len(members)} members were restarted before they were read")
 
-    def _volumes(self, run: Run) -> Finding:
-        old, new = (_uids(latest(run, "volumes", when=when)) for when in ("before", "after"))
-        if not old or not new:
-            detail = "which volumes existed before and after is not recorded"
-            return self.unknown(Reason.NotRecorded, detail, RUN_AGAIN)
-        if run.plan.volumes_stay:  # only what uses the volumes was lost
-            return self._missing(old, new) or self._replaced(old, new, new) or self._unchanged(new)
-        if not run.plan.restore:
-            return self._repaired(run, old, new)
-        if survived := _same(new, old, new):
-            hint = "check that the fault deletes these volumes; a volume that survived proves no restore"
-            detail = f"survived the fault: {', '.join(survived)}"
-            return self.unknown(Reason.VolumeSurvived, detail, hint, objects=_claims(survived))
-        return self._missing(old, new) or self.passed(f"all {len(new)} claims and their volumes are new")
+def _volumes(run: Run) -> Finding:
+    old, new = (_uids(latest(run, "volumes", when=when)) for when in ("before", "after"))
+    if not old or not new:
+        return unknown(Reason.NotRecorded, "which volumes existed before and after is not recorded")
+    if run.plan.volumes_stay:  # only what uses the volumes was lost
+        unchanged = passed(f"all {len(new)} claims and their volumes are unchanged")
+        return _missing(old, new) or _replaced(old, new, new) or unchanged
+    if not run.plan.restore:
+        return _repaired(run, old, new)
+    if survived := _same(new, old, new):
+        hint = "check that the fault deletes these volumes; a volume that survived proves no restore"
+        detail = f"survived the fault: {', '.join(survived)}"
+        return unknown(Reason.VolumeSurvived, detail, hint, objects=_claims(survived))
+    return _missing(old, new) or passed(f"all {len(new)} claims and their volumes are new")
 
-    def _unchanged(self, new: Volumes) -> Finding:
-        return self.passed(f"all {len(new)} claims and their volumes are unchanged")
 
-    def _missing(self, old: Volumes, new: Volumes) -> Finding | None:
-        claims = sorted(set(old) - set(new))
-        detail, hint = f"not restored: {', '.join(claims)}", "check that the backup includes these claims"
-        return self.failed(Reason.ClaimMissing, detail, hint, objects=_claims(claims)) if claims else None
+def _missing(old: Volumes, new: Volumes) -> Finding | None:
+    claims = sorted(set(old) - set(new))
+    detail, hint = f"not restored: {', '.join(claims)}", "check that the backup includes these claims"
+    return failed(Reason.ClaimMissing, detail, hint, objects=_claims(claims)) if claims else None
 
-    def _replaced(self, old: Volumes, new: Volumes, kept: Iterable[str]) -> Finding | None:
-        claims = sorted(claim for claim in kept if new[claim] != old.get(claim))
-        detail = f"replaced, although not lost: {', '.join(claims)}"
-        hint = "check what deleted these claims; the recovery must leave healthy volumes as they are"
-        return self.failed(Reason.VolumeReplaced, detail, hint, objects=_claims(claims)) if claims else None
 
-    def _repaired(self, run: Run, old: Volumes, new: Volumes) -> Finding:
-        """Where the surviving members repair the rest: what was lost is new, and all else is unchanged.
+def _replaced(old: Volumes, new: Volumes, kept: Iterable[str]) -> Finding | None:
+    claims = sorted(claim for claim in kept if new[claim] != old.get(claim))
+    detail = f"replaced, although not lost: {', '.join(claims)}"
+    hint = "check what deleted these claims; the recovery must leave healthy volumes as they are"
+    return failed(Reason.VolumeReplaced, detail, hint, objects=_claims(claims)) if claims else None
 
-        A fault that takes no volume still counts, if its damage was seen.
-        """
-        lost = {claim for event in run.of("damage") for claim in lost_claims(mapping(event.data, "what"))}
-        survived = _same(lost, old, new)
-        if survived or not run.of("damage"):
-            detail = f"these claims should be lost: {', '.join(sorted(lost))}; unchanged: {', '.join(survived)}"
-            hint = "check that the fault deletes these claims; a recovery proves nothing if nothing was lost"
-            return self.unknown(Reason.NothingLost, detail, hint, objects=_claims(survived))
-        detail = f"new: {', '.join(sorted(lost)) or 'none'}; all others are unchanged"
-        return self._missing(old, new) or self._replaced(old, new, set(new) - lost) or self.passed(detail)
+
+def _repaired(run: Run, old: Volumes, new: Volumes) -> Finding:
+    """Where the surviving members repair the rest: what was lost is new, and all else is unchanged.
+
+    A fault that takes no volume still counts, if its damage was seen.
+    """
+    lost = {claim for event in run.of("damage") for claim in lost_claims(mapping(event.data, "what"))}
+    survived = _same(lost, old, new)
+    if survived or not run.of("damage"):
+        detail = f"these claims should be lost: {', '.join(sorted(lost))}; unchanged: {', '.join(survived)}"
+        hint = "check that the fault deletes these claims; a recovery proves nothing if nothing was lost"
+        return unknown(Reason.NothingLost, detail, hint, objects=_claims(survived))
+    detail = f"new: {', '.join(sorted(lost)) or 'none'}; all others are unchanged"
+    return _missing(old, new) or _replaced(old, new, set(new) - lost) or passed(detail)
 
 
 def _same(claims: Iterable[str], old: Volumes, new: Volumes) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from harness.checks.check import Check
+from harness.checks.check import check, passed, unknown
 from harness.core.model import Event, Finding, Json
 from harness.core.reason import Reason
 from harness.evidence.run_directory import MOVE, PROOF, Run
@@ -72,27 +72,23 @@ _MIGRATION = (
 )
 
 
-class EventsInOrder(Check):
+@check("events-in-order")
+def events_in_order(run: Run) -> Finding:
     """Steps, marks and readings were recorded in the order in which they prove something, and no mark is missing.
 
     A digest of before the backup that was taken after the restore would be compared with itself; a service that took
     writes before the damage was seen has a negative RTO.
     """
-
-    name = "events-in-order"
-
-    def __call__(self, run: Run) -> tuple[Finding, ...]:
-        """One finding."""
-        first = {str(event.data.get("mark")): event.seq for event in reversed(run.of("mark"))}
-        if wrong := tuple(dict.fromkeys((*_steps(run), *_misplaced(run, first), *_unordered(run, first)))):
-            detail = f"recorded out of order: {', '.join(wrong)}"
-            hint = "the evidence was changed, or drillproof has a bug; drill again"
-            return (self.unknown(Reason.EventsOutOfOrder, detail, hint, objects=wrong),)
-        if missing := tuple(mark for mark in _expected_marks(run) if mark not in first):
-            detail = f"the journal lacks the marks {', '.join(missing)}"
-            hint = "a time that was not recorded cannot be compared with an objective; drill again"
-            return (self.unknown(Reason.MarkMissing, detail, hint, objects=missing),)
-        return (self.passed(f"all {len(run.events)} events are in order"),)
+    first = {str(event.data.get("mark")): event.seq for event in reversed(run.of("mark"))}
+    if wrong := tuple(dict.fromkeys((*_steps(run), *_misplaced(run, first), *_unordered(run, first)))):
+        detail = f"recorded out of order: {', '.join(wrong)}"
+        hint = "the evidence was changed, or drillproof has a bug; drill again"
+        return unknown(Reason.EventsOutOfOrder, detail, hint, objects=wrong)
+    if missing := tuple(mark for mark in _expected_marks(run) if mark not in first):
+        detail = f"the journal lacks the marks {', '.join(missing)}"
+        hint = "a time that was not recorded cannot be compared with an objective; drill again"
+        return unknown(Reason.MarkMissing, detail, hint, objects=missing)
+    return passed(f"all {len(run.events)} events are in order")
 
 
 def _steps(run: Run) -> Iterator[str]:

@@ -56,7 +56,7 @@ def test_a_bad_backup_that_is_noticed_passes_and_ends_before_the_disaster(memory
 
 def test_a_bad_backup_that_nobody_notices_fails(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     memory.drill(scenario=left_out())
-    monkeypatch.setattr("harness.checks.backup.BackupComplete._volumes", lambda *_: ())
+    monkeypatch.setattr("harness.checks.backup._volumes", lambda *_: ())
     told = memory.judge()
     assert told["verdict"] == "fail"
     assert has(told, "fail", "noticed", "ExpectedFindingMissing", "volume dump")

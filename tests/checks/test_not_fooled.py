@@ -43,7 +43,7 @@ from harness.campaigns.schedule import job as jobs
 from harness.campaigns.schedule.archive import Archive
 from harness.checks import judge
 from harness.checks import migration_metrics as moves
-from harness.checks.data import DataEqual
+from harness.checks.data import data_equal
 from harness.checks.proof_metrics import rpo_s
 from harness.cli import app as cli
 from harness.core import process
@@ -76,7 +76,7 @@ def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_p
     events[last] = replace(events[last], kind="unread", data=said)
     (run / "journal.jsonl").unlink()
     journal.write(run / "journal.jsonl", events)
-    found = {finding.member: finding for finding in DataEqual()(Run(run))}
+    found = {finding.member: finding for finding in data_equal(Run(run))}
     assert found["mysql-1"].verdict is Verdict.UNKNOWN
     assert found["mysql-1"].reasons == {Reason.ReadFailed, Reason.ConnectionRefused}
     assert found["mysql-0"].verdict is Verdict.PASS

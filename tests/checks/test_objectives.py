@@ -10,8 +10,8 @@ import pytest
 from hand import ledger, mark, rows, run
 
 from harness.checks.judge import recheck
-from harness.checks.ledger import WritesKept
-from harness.checks.objectives import ObjectivesMet, rpo_s, skew
+from harness.checks.ledger import writes_kept
+from harness.checks.objectives import objectives_met, rpo_s, skew
 from harness.core.model import Json, Row, Verdict
 from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
@@ -65,13 +65,13 @@ def test_a_member_that_was_not_read_leaves_rpo_and_skew_open(tmp_path: Path) -> 
     ],
 )
 def test_figures_are_held_against_what_was_asked(tmp_path: Path, objectives: Json, said: list[tuple[str, ...]]) -> None:
-    found = ObjectivesMet()(drilled(tmp_path, [rows("a1"), rows("a1", "b2")], objectives))
+    found = objectives_met(drilled(tmp_path, [rows("a1"), rows("a1", "b2")], objectives))
     assert [(finding.verdict.value, finding.reason, *finding.objects) for finding in found] == said
 
 
 def test_what_was_asked_and_not_measured_is_unknown(tmp_path: Path) -> None:
     drill = run(tmp_path, {"s": (WRITES, (rows("a1"),))}, (mark("T3", 1),), {"rto_s": 1, "skew_s": 1})
-    said = [(finding.verdict, finding.reason, finding.objects) for finding in ObjectivesMet()(drill)]
+    said = [(finding.verdict, finding.reason, finding.objects) for finding in objectives_met(drill)]
     assert said == [
         (Verdict.UNKNOWN, Reason.ObjectiveNotMeasured, ("RTO",)),
         (Verdict.UNKNOWN, Reason.ObjectiveNotMeasured, ("skew",)),
@@ -79,5 +79,5 @@ def test_what_was_asked_and_not_measured_is_unknown(tmp_path: Path) -> None:
 
 
 def test_a_ledger_without_its_marks_is_not_passed(tmp_path: Path) -> None:
-    (kept,) = WritesKept()(run(tmp_path, {"s": (WRITES, (rows("a1"),))}, (mark("T0", 1.2),)))
+    (kept,) = writes_kept(run(tmp_path, {"s": (WRITES, (rows("a1"),))}, (mark("T0", 1.2),)))
     assert (kept.verdict, kept.reason, kept.objects) == (Verdict.UNKNOWN, Reason.NotRecorded, ("T4",))

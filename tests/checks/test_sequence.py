@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from memory import Memory
 
-from harness.checks.sequence import EventsInOrder
+from harness.checks.sequence import events_in_order
 from harness.core.model import Event, Finding, Verdict
 from harness.core.reason import Reason
 from harness.evidence import journal
@@ -32,7 +32,7 @@ def drill(folder: Path) -> Path:
 def judged(run: Path, events: tuple[Event, ...]) -> Finding:
     (run / "journal.jsonl").unlink()
     journal.write(run / "journal.jsonl", events)
-    (finding,) = EventsInOrder()(Run(run))
+    (finding,) = events_in_order(Run(run))
     return finding
 
 

@@ -13,7 +13,7 @@ from granted import granted
 
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
-from harness.checks.validity import NetworkIsolated
+from harness.checks.validity import network_isolated
 from harness.clusters import rbac, shared_velero
 from harness.clusters.permissions_file import DrillPolicy, allowed_drill
 from harness.clusters.rbac import Permission
@@ -476,4 +476,4 @@ def test_where_no_fence_is_nothing_is_said_to_have_held(
     journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
     journal.append("fence", **counted)
     journal.close()
-    assert [finding.verdict for finding in NetworkIsolated()(run_directory.Run(run))] == verdicts
+    assert [finding.verdict for finding in network_isolated(run_directory.Run(run))] == verdicts

@@ -9,7 +9,7 @@ from hand import ledger, mark, rows, run
 
 from harness import checks
 from harness.checks.judge import judge
-from harness.checks.ledger import TransfersAtomic
+from harness.checks.ledger import transfers_atomic
 from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.model import Finding, Json, Verdict
 from harness.core.reason import Reason
@@ -92,7 +92,7 @@ def changed(name: str, by: int) -> dict[str, Json]:
 def test_accounts_are_held_against_the_writes_kept(
     tmp_path: Path, accounts: Json, verdict: Verdict, reason: Reason, objects: tuple[str, ...]
 ) -> None:
-    well, other = TransfersAtomic()(two(tmp_path, accounts))
+    well, other = transfers_atomic(two(tmp_path, accounts))
     assert (well.member, well.verdict) == ("a-0", Verdict.PASS)
     assert (other.store, other.member, other.verdict) == ("a", "a-1", verdict)
     assert other.reason is reason
@@ -100,17 +100,17 @@ def test_accounts_are_held_against_the_writes_kept(
 
 
 def test_accounts_that_were_not_read_are_unknown(tmp_path: Path) -> None:
-    (_, other) = TransfersAtomic()(two(tmp_path, WHOLE, noted="unread"))
+    (_, other) = transfers_atomic(two(tmp_path, WHOLE, noted="unread"))
     assert other.verdict is Verdict.UNKNOWN
 
 
 def test_a_member_that_says_that_it_is_damaged_fails(tmp_path: Path) -> None:
-    (_, other) = TransfersAtomic()(two(tmp_path, WHOLE, noted="corrupt"))
+    (_, other) = transfers_atomic(two(tmp_path, WHOLE, noted="corrupt"))
     assert (other.verdict, other.reason) == (Verdict.FAIL, Reason.DataCorrupted)
 
 
 def test_where_nothing_was_written_nothing_is_proved(tmp_path: Path) -> None:
-    well, other = TransfersAtomic()(two(tmp_path, WHOLE, tries=0))
+    well, other = transfers_atomic(two(tmp_path, WHOLE, tries=0))
     assert {well.verdict, other.verdict} == {Verdict.UNKNOWN}
 
 
@@ -118,7 +118,7 @@ def test_a_ledger_that_cannot_be_read_leaves_them_unknown(tmp_path: Path) -> Non
     spoilt = two(tmp_path, WHOLE)
     file = spoilt.path / "ledger" / "a@a-1.jsonl"
     file.unlink()
-    well, other = TransfersAtomic()(spoilt)
+    well, other = transfers_atomic(spoilt)
     assert (well.verdict, other.verdict) == (Verdict.PASS, Verdict.UNKNOWN)
     assert (other.reason, other.objects) == (Reason.EvidenceMissing, (file.name,))
 

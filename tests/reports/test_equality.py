@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sample_runs
 
-from harness.checks.data import DataEqual
+from harness.checks.data import data_equal
 from harness.core import json
 from harness.core.model import Event, Json, Verdict
 from harness.evidence import journal, run_view
@@ -105,7 +105,7 @@ def told(run: Path, into: Path, before: Change, after: Callable[[Event], Change]
     path.unlink()
     journal.write(path, events)
     states = {member.name: member.state for store in stores(run_view.read(into)) for member in store.members}
-    judged = {finding.member: finding.verdict for finding in DataEqual()(Run(into))}
+    judged = {finding.member: finding.verdict for finding in data_equal(Run(into))}
     assert states.keys() == judged.keys()
     assert all(state in STATES[judged[member]] for member, state in states.items())
     return {member: state for member, state in states.items() if member.startswith("mysql")}

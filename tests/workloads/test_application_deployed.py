@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 import shop
 
-from harness.checks.backup import BackupComplete
+from harness.checks.backup import backup_complete
 from harness.clusters.local import LocalEnvironment
 from harness.core.json import at, items, text
 from harness.core.kubernetes import LABEL
@@ -155,7 +155,7 @@ class Unlabelled(MemoryEngine):
 def test_a_members_volume_is_its_stores_whatever_its_labels_say(tmp_path: Path) -> None:
     world = World()
     run = run_in_memory(tmp_path, world, (MemoryStore("shop-mysql", world),), engine=Unlabelled(world)).run
-    said = BackupComplete()(Run(run))
+    said = backup_complete(Run(run))
     assert {(each.verdict, each.store) for each in said if each.member} == {(Verdict.PASS, "shop-mysql")}
     assert not any(each.verdict is Verdict.FAIL for each in said)
 

@@ -13,7 +13,7 @@ import pytest
 from psycopg2.extensions import connection
 from pymysql.cursors import Cursor
 
-from harness.checks.data import IndexesConsistent
+from harness.checks.data import indexes_consistent
 from harness.core.errors import ToolFailed, Unreadable
 from harness.core.model import Verdict
 from harness.core.ports import Indexed
@@ -259,8 +259,8 @@ class Keyed(MemoryStore):
 def test_a_store_without_indexes_is_not_asked_and_has_no_finding(tmp_path: Path) -> None:
     world = World()
     run = Run(run_in_memory(tmp_path, world, (MemoryStore("mysql", world), Keyed("consul", world))).run)
-    assert {finding.store for finding in IndexesConsistent()(run)} == {"mysql"}
-    assert {finding.verdict for finding in IndexesConsistent()(run)} == {Verdict.PASS}
+    assert {finding.store for finding in indexes_consistent(run)} == {"mysql"}
+    assert {finding.verdict for finding in indexes_consistent(run)} == {Verdict.PASS}
     assert not run.of("unread", what="indexes")
 
 
@@ -270,4 +270,4 @@ def test_a_drill_that_does_not_say_which_stores_have_indexes_is_not_judged(tmp_p
     for said in (None, ["postgres"], "mysql"):
         vars(run)["facts"] = {**run.facts, "indexed": said}
         with pytest.raises(Unreadable, match="which stores have indexes"):
-            IndexesConsistent()(run)
+            indexes_consistent(run)
