@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.checks.check import about, check, failed, few, latest, objects_of, passed, recorded, texts, unknown
+from harness.checks.check import EVERY, about, check, failed, few, latest, objects_of, passed, recorded, texts, unknown
 from harness.checks.tool_messages import causes
 from harness.core.json import items, mapping, text
 from harness.core.model import DONE, Finding, Json, of_phase
 from harness.core.reason import Reason
-from harness.evidence.run_directory import Run
+from harness.evidence.run_directory import MOVE, PROOF, Run
 
 Report = Mapping[str, Json]
 """What the backup tool reports of one backup, restore or volume."""
@@ -42,7 +42,7 @@ def backup_complete(run: Run) -> Iterator[Finding]:
     yield from _volumes(run, protected, report)
 
 
-@check("backup-complete")
+@check("backup-complete", PROOF)
 def proved_backup_complete(run: Run) -> Iterator[Finding]:
     """Of an existing backup: the tool reports Completed, no hook failed, and each copy has all its bytes."""
     report, backup = latest(run, "backup"), mapping(run.facts, "backup")
@@ -66,7 +66,7 @@ def proved_backup_complete(run: Run) -> Iterator[Finding]:
         yield about(_backed_up(volume, copy), "", pod)
 
 
-@check("backup-complete")
+@check("backup-complete", MOVE)
 def migration_backup_complete(run: Run) -> Iterator[Finding]:
     """The tool reports Completed, every hook ran, and every volume that a pod requests was backed up completely."""
     report, protected = latest(run, "backup"), latest(run, "protected")
@@ -83,7 +83,7 @@ def migration_backup_complete(run: Run) -> Iterator[Finding]:
         yield about(_backed_up(volume, found.get((pod, volume))), "", pod)
 
 
-@check("restore-complete")
+@check("restore-complete", *EVERY)
 def restore_complete(run: Run) -> Iterator[Finding]:
     """The tool reports Completed, restored every volume of the backup to the last byte, and no hook failed.
 

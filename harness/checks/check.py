@@ -10,13 +10,17 @@ from harness.core.json import items
 from harness.core.model import Finding, Json, Verdict
 from harness.core.reason import Reason, by_precedence, from_name
 from harness.evidence import before_reasons
-from harness.evidence.run_directory import Run
+from harness.evidence.run_directory import MOVE, PROOF, Run
 
 SHOWN = 5
 """How many differences, indexes or messages a finding names; the journal has all."""
 
 RUN_AGAIN = "run it again; the evidence is incomplete"
 """What to do where the run does not record what a check needs."""
+
+DRILL = ""
+EVERY = (DRILL, PROOF, MOVE)
+"""The kinds of runs, by `Run.kind`."""
 
 Judge = Callable[[Run], Finding | Iterable[Finding]]
 
@@ -26,6 +30,7 @@ class Check:
     """One guarantee, judged from what a run left. Pure: equal runs have equal findings."""
 
     name: str
+    kinds: tuple[str, ...]  # the kinds of runs that have to pass it
     judge: Judge
 
     def __call__(self, run: Run) -> tuple[Finding, ...]:
@@ -34,9 +39,9 @@ class Check:
         return tuple(replace(each, check=self.name) for each in ((found,) if isinstance(found, Finding) else found))
 
 
-def check(name: str) -> Callable[[Judge], Check]:
-    """Make a function the check of this name."""
-    return partial(Check, name)
+def check(name: str, *kinds: str) -> Callable[[Judge], Check]:
+    """Make a function the check of this name, for these kinds of runs; for drills if there are none."""
+    return partial(Check, name, kinds or (DRILL,))
 
 
 def passed(detail: str, *, objects: Iterable[str] = ()) -> Finding:

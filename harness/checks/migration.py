@@ -12,10 +12,10 @@ from harness.checks.tool_messages import causes
 from harness.core.json import at, items, keys, mapping, text
 from harness.core.model import Finding, Json
 from harness.core.reason import Reason
-from harness.evidence.run_directory import Run
+from harness.evidence.run_directory import MOVE, Run
 
 
-@check("data-equal")
+@check("data-equal", MOVE)
 def target_equals_source(run: Run) -> Iterator[Finding]:
     """Every database of the target, on each member, equals the same one of the source when it was quiesced."""
     return (each.named(_target(run, each)) for each in read_databases(run))
@@ -35,7 +35,7 @@ def _target(run: Run, database: Judged) -> Finding:
     return passed(f"{len(before)} parts equal the source when it was quiesced")
 
 
-@check("source-unchanged")
+@check("source-unchanged", MOVE)
 def source_unchanged(run: Run) -> Iterator[Finding]:
     """The source holds at the end what it held when it was quiesced, and is still quiesced: nothing writes to it.
 
@@ -76,7 +76,7 @@ def _source(run: Run, database: Judged) -> Finding:
     return passed(f"{len(before)} parts of the source are unchanged since it was quiesced")
 
 
-@check("nothing-joined")
+@check("nothing-joined", MOVE)
 def ends_separate(run: Run) -> Iterator[Finding]:
     """Each database replicates only with pods of its own end: source and target did not join.
 

@@ -6,58 +6,63 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.checks import migration_metrics, proof_metrics
-from harness.checks.check import check, failed, passed, unknown
+from harness.checks import proof_metrics
+from harness.checks.check import EVERY, check, failed, passed, unknown
 from harness.core.errors import Unreadable
 from harness.core.model import Finding, Json
 from harness.core.reason import Reason
-from harness.evidence.marks import marks, rto_s
-from harness.evidence.run_directory import MOVE, Run
+from harness.evidence.marks import rto_s
+from harness.evidence.run_directory import MOVE, PROOF, Run
 from harness.evidence.write_classification import Classes
 
-_HINTS = {
-    "RTO": "find the longest leg in the report's timeline; use a faster strategy, or set a higher objective",
-    "RPO": "back up more often, or set a higher objective",
-    "age of the backup": "check that the backup schedule still runs",
-    "skew": "back up all stores at the same moment, or set a higher objective",
+_OBJECTIVES = {
+    "rto_s": (
+        "RTO",
+        "find the longest leg in the report's timeline; use a faster strategy, or set a higher objective",
+    ),
+    "rpo_s": ("RPO", "back up more often, or set a higher objective"),
+    "age_s": ("age of the backup", "check that the backup schedule still runs"),
+    "skew_s": ("skew", "back up all stores at the same moment, or set a higher objective"),
 }
-"""What to do about a figure over its objective."""
+"""By the name in run.json: the figure, and what to do where it is over its objective."""
 
 
-@check("objectives-met")
+@check("objectives-met", *EVERY)
 def objectives_met(run: Run) -> Iterator[Finding]:
     """RTO, RPO, skew and a proved backup's age are within the objectives. A figure without one has no finding."""
     objectives = run.facts.get("objectives")
     if not isinstance(objectives, dict):
         yield unknown(Reason.NotRecorded, "run.json does not record the objectives")
         return
-    apart = skew(run)
-    measured = (
-        ("RTO", "rto_s", _took_s(run)),
-        ("RPO", "rpo_s", proof_metrics.rpo_s(run.events) if run.is_proof else rpo_s(run)),
-        ("age of the backup", "age_s", proof_metrics.age_s(run.facts, run.events) if run.is_proof else None),
-        ("skew", "skew_s", None if apart is None else apart[0]),
-    )
-    for label, name, figure in measured:
+    measured = {"age_s": proof_metrics.age_s(run.facts, run.events) if run.kind == PROOF else None, **figures(run)}
+    for name, (label, hint) in _OBJECTIVES.items():
         if objectives.get(name) is not None:
-            yield replace(_met(label, figure, objectives[name]), objects=(label,))
+            yield replace(_met(label, measured.get(name), objectives[name], hint), objects=(label,))
 
 
-def _met(label: str, figure: float | None, limit: Json) -> Finding:
+def _met(label: str, figure: float | None, limit: Json, hint: str) -> Finding:
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
         detail = f"the objective for {label} is not a number: {limit!r}"
         return unknown(Reason.ObjectiveInvalid, detail, "set it to a number of seconds")
     if figure is None:
-        hint = "see the other findings for why; the run ended before the figure could be measured"
-        return unknown(Reason.ObjectiveNotMeasured, f"{label} was not measured", hint)
+        other = "see the other findings for why; the run ended before the figure could be measured"
+        return unknown(Reason.ObjectiveNotMeasured, f"{label} was not measured", other)
     detail = f"{label} {figure:.1f} s, objective {limit:g} s"
-    return failed(Reason.ObjectiveMissed, detail, _HINTS[label]) if figure > limit else passed(detail)
+    return failed(Reason.ObjectiveMissed, detail, hint) if figure > limit else passed(detail)
 
 
-def _took_s(run: Run) -> float | None:
+def figures(run: Run) -> dict[str, float | None]:
+    """The figures that this kind of run has, by their names in findings.json; None for one that was not measured.
+
+    In a migration nothing broke, and nothing may be lost: its RTO is the time from the start of the quiesce to the end
+    of reading the target, in which clients cannot write, and it has no RPO.
+    """
+    if run.kind == PROOF:
+        return {"rto_s": proof_metrics.rto_s(run.events), "rpo_s": proof_metrics.rpo_s(run.events)}
     if run.kind == MOVE:
-        return migration_metrics.downtime_s(run.events)
-    return proof_metrics.rto_s(run.events) if run.is_proof else rto_s(marks(run.events))
+        return {"rto_s": proof_metrics.since(run.events, "freeze", "T9")}
+    skew_s, ticks = skew(run) or (None, None)
+    return {"rto_s": rto_s(run.marks), "rpo_s": rpo_s(run), "skew_s": skew_s, "skew_ticks": ticks}
 
 
 def rpo_s(run: Run) -> float | None:

@@ -14,13 +14,13 @@ from harness.core.errors import Unreadable
 from harness.core.json import at, integer, items, mapping
 from harness.core.model import Finding, Json
 from harness.core.reason import Reason
-from harness.evidence.run_directory import Run
+from harness.evidence.run_directory import MOVE, PROOF, Run
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clock of a pod may differ from Velero's."""
 
 
-@check("source-unchanged")
+@check("source-unchanged", PROOF)
 def bucket_unchanged(run: Run) -> Finding:
     """The bucket's own listing (names, sizes, ETags) is the same before and after the proof."""
     before, after = (run.of("listing", when=when) for when in ("before", "after"))
@@ -35,7 +35,7 @@ def bucket_unchanged(run: Run) -> Finding:
     return passed(f"all {before[0].data.get('objects')} objects have the same size and ETag as before")
 
 
-@check("claims-back")
+@check("claims-back", PROOF, MOVE)
 def claims_restored(run: Run) -> Finding:
     """Every persistent volume claim of the backup exists, and is bound to a volume."""
     wanted, volumes = at(run.facts, "backup", "claims"), latest(run, "volumes", when="after")
@@ -49,7 +49,7 @@ def claims_restored(run: Run) -> Finding:
     return passed(f"all {len(wanted)} claims exist with their volumes")
 
 
-@check("databases-sound")
+@check("databases-sound", PROOF, MOVE)
 def databases_sound(run: Run) -> Iterator[Finding]:
     """Every database answers, holds data, and passes its own integrity check."""
     return (
@@ -111,7 +111,7 @@ def _user_data(run: Run, database: Judged) -> Finding:
     return passed(f"{integer(sound, 'sound')} parts sound, {rows} rows{notes and f'; {notes}'}")
 
 
-@check("data-equal")
+@check("data-equal", PROOF)
 def fingerprint_equal(run: Run) -> Iterator[Finding]:
     """Every database equals its fingerprint, which a hook of this backup wrote.
 

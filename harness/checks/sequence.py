@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from harness.checks.check import check, passed, unknown
+from harness.checks.check import EVERY, check, passed, unknown
 from harness.core.model import Event, Finding, Json
 from harness.core.reason import Reason
 from harness.evidence.run_directory import MOVE, PROOF, Run
@@ -72,7 +72,7 @@ _MIGRATION = (
 )
 
 
-@check("events-in-order")
+@check("events-in-order", *EVERY)
 def events_in_order(run: Run) -> Finding:
     """Steps, marks and readings were recorded in the order in which they prove something, and no mark is missing.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.checks import judge
 from harness.core.errors import HarnessError
-from harness.evidence import run_view as stories
+from harness.evidence import run_view
 from harness.evidence.run_directory import inside
 from harness.evidence.run_view import RunView
 from harness.evidence.signing import attestation
@@ -20,18 +20,16 @@ from harness.evidence.signing import attestation
 
 def believed(run: Path) -> RunView:
     """The view of a run directory; UNKNOWN at best if its findings differ from a re-evaluation of its evidence."""
-    story = stories.read(run)
-    doubt = "" if story.problems else _disagreement(run)
-    return replace(story, problems=(doubt,)) if doubt else story
-
-
-def _disagreement(run: Path) -> str:
+    view = run_view.read(run)
+    if view.problems:
+        return view
     try:
         if judge.is_current(run):
-            return ""
+            return view
+        doubt = f"findings.json: differs from a re-evaluation; `drillproof recheck {run.name}` evaluates the run again"
     except (HarnessError, OSError) as error:
-        return f"cannot be evaluated: {error}"
-    return f"findings.json: differs from a re-evaluation; `drillproof recheck {run.name}` evaluates the run again"
+        doubt = f"cannot be evaluated: {error}"
+    return replace(view, problems=(doubt,))
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.checks.check import about, check, failed, few, latest, passed, recorded, texts, unknown
+from harness.checks.check import DRILL, EVERY, about, check, failed, few, latest, passed, recorded, texts, unknown
 from harness.checks.tool_messages import causes
 from harness.core.json import mapping, text
 from harness.core.model import Event, Finding
 from harness.core.reason import Reason, by_precedence
 from harness.evidence import before_reasons
-from harness.evidence.run_directory import Run
+from harness.evidence.run_directory import PROOF, Run
 from harness.evidence.signing import attestation
 
 
-@check("drill-finished")
+@check("drill-finished", *EVERY)
 def drill_finished(run: Run) -> Finding | tuple[Finding, ...]:
     """Every step finished.
 
@@ -52,7 +52,7 @@ def _interruption(event: Event) -> Finding:
     return unknown(Reason.DrillInterrupted, detail, hint, objects=[f"step {step}"], causes=causes(message))
 
 
-@check("evidence-signed")
+@check("evidence-signed", *EVERY)
 def evidence_signed(run: Run) -> Finding | tuple[()]:
     """The evidence equals what was signed at the end of the run, so a journal that was replaced as a whole is found.
 
@@ -69,7 +69,7 @@ def evidence_signed(run: Run) -> Finding | tuple[()]:
     return unknown(reason, few(found.problems, 3), hint, objects=files, causes=others)
 
 
-@check("self-test")
+@check("self-test", *EVERY)
 def self_test_passed(run: Run) -> Finding:
     """Before the run, the checks detected every known mutation of a good recovery (see `harness.selftest.runner`).
 
@@ -105,7 +105,7 @@ def _damage(run: Run, name: str, step: str) -> Finding:
     return passed(f"{name}: {few((f'{key}: {text(value)}' for key, value in seen.items()), 3)}")
 
 
-@check("fence-held")
+@check("fence-held", DRILL, PROOF)
 def network_isolated(run: Run) -> Finding | tuple[()]:
     """No packet left the drill's network: a restored copy of production must never reach production.
 

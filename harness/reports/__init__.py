@@ -18,16 +18,18 @@ __all__ = ["RunView", "label", "render"]
 
 
 def render(run: Path) -> RunView:
-    """Write report.html, junit.xml and allure-results/ into `run`, from what it holds, and return what it told.
+    """Write report.html, junit.xml and allure-results/ into `run`, and return its view.
 
-    A run that broke off is rendered as far as it came. Raises OSError where `run` cannot be written, and Unreadable
-    where somebody put a link in its way, which would be written through.
+    A run that ended early is rendered as far as it got. OSError if `run` is not writable; Unreadable for a link in the
+    place of a file, since files outside of the run would be overwritten through it.
     """
     for path in (run / "report.html", run / "junit.xml", run / "allure-results", *run.glob("allure-results/*")):
         if path.is_symlink():
-            raise Unreadable(path, 0, "is a link; no drill leaves one, and nothing is written through it")
-    told = run_view.read(run)
-    html.write(told, run / "report.html")
-    junit.write(told, run / "junit.xml")
-    allure.write(told, run / "allure-results")
-    return told
+            raise Unreadable(
+                path, 0, "is a link, which no drill leaves; remove it, as nothing is written through a link"
+            )
+    view = run_view.read(run)
+    html.write(view, run / "report.html")
+    junit.write(view, run / "junit.xml")
+    allure.write(view, run / "allure-results")
+    return view

@@ -17,7 +17,7 @@ from harness.core.json import flat, items, text
 from harness.core.model import Event, Verdict
 from harness.core.text import one_line, visible
 from harness.evidence.run_view import RunView
-from harness.reports.junit import label
+from harness.reports.junit import bad, label, sentence
 
 _STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.UNKNOWN: Status.BROKEN}
 _LOST = ("data-equal", "indexes-hold", "objects-equal", "ledger-kept", "transfers-whole")
@@ -151,10 +151,7 @@ def _description(view: RunView) -> str:
 
 
 def _message(view: RunView) -> str:
-    bad = [
-        f"{each.verdict.name} {label(each)}: {each.detail}" for each in view.findings if each.verdict != Verdict.PASS
-    ]
-    return "\n".join(map(one_line, [*bad, *(f"UNKNOWN evidence: {problem}" for problem in view.problems)]))
+    return "\n".join(map(sentence, bad(view)))
 
 
 def _epoch_ms(event: Event) -> int | None:

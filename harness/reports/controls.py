@@ -14,20 +14,15 @@ from operator import attrgetter
 
 from harness.core.json import mapping, number
 from harness.core.model import Finding, Json, Verdict, worst
-from harness.core.text import one_line, plural
+from harness.core.text import plural
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.evidence.signing import attestation
 from harness.evidence.signing.files import Directory, digest
 from harness.reports.controls_map import CHECKS, CONTROLS, NOT_SHOWN, UNMAPPED, Control
-from harness.reports.junit import label
-from harness.reports.markdown import SIGNS, escaped, line
+from harness.reports.junit import sentence
+from harness.reports.markdown import MOST, SIGNS, escaped, line, short
 from harness.reports.summary import says
-
-MOST = 20
-"""How many reasons are shown for a control; findings.json has all."""
-
-_MOST_CHARACTERS = 500
 
 SIGNED = f"{attestation.FOLDER}/evidence.dsse.json"
 """The signature over the evidence; conclusions are signed again each time they are written."""
@@ -115,11 +110,7 @@ def _support(view: RunView, control: Control) -> Support:
         for check, shows in CHECKS.items()
         if not shows.silent and check not in said and control.name in (shows.controls or [control.name])
     ]
-    against = [
-        f"{finding.verdict.name} {label(finding)}: {finding.detail}"
-        for finding in speaking
-        if finding.verdict is not Verdict.PASS
-    ]
+    against = [sentence(finding) for finding in speaking if finding.verdict is not Verdict.PASS]
     doubts = [*view.problems, *_missing(view, control), *silent]
     verdict = worst([*(finding.verdict for finding in speaking), *(Verdict.UNKNOWN for _ in doubts)])
     return Support(control, verdict, tuple(speaking), (*against, *doubts))
@@ -181,7 +172,7 @@ def _page(view: RunView) -> Iterator[str]:
         yield line((each.control.framework, each.control.name, result_of(each.verdict), each.control.asks))
     for each in found:
         yield from ("", f"### {each.control.name} ({each.control.framework}): {result_of(each.verdict)}", "")
-        yield from (f"- {escaped(_short(reason))}" for reason in each.reasons[:MOST])
+        yield from (f"- {escaped(short(reason))}" for reason in each.reasons[:MOST])
         if len(each.reasons) > MOST:
             yield f"- and {len(each.reasons) - MOST} more, see findings.json"
         checks = Counter(finding.check for finding in each.findings)
@@ -211,11 +202,6 @@ def _row(view: RunView, name: str, findings: Sequence[Finding]) -> Iterator[str]
     yield _where(view, findings)
 
 
-def _short(words: str) -> str:
-    plain = one_line(words)
-    return plain if len(plain) <= _MOST_CHARACTERS else f"{plain[:_MOST_CHARACTERS]} …"
-
-
 def _where(view: RunView, findings: Sequence[Finding]) -> str:
     lines: dict[str, set[int]] = {}
     for finding in findings:
@@ -226,7 +212,6 @@ def _where(view: RunView, findings: Sequence[Finding]) -> str:
 
 def ranges(lines: Iterable[int]) -> str:
     """Line numbers as ranges: `3, 7-9`."""
-    runs = (
-        [number for _, number in run] for _, run in groupby(enumerate(sorted(lines)), lambda pair: pair[1] - pair[0])
-    )
+    groups = groupby(enumerate(sorted(lines)), lambda pair: pair[1] - pair[0])
+    runs = ([number for _, number in group] for _, group in groups)
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)

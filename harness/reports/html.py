@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
@@ -20,43 +19,13 @@ from harness.reports.equality import BAD, stores
 from harness.reports.markdown import escaped
 from harness.reports.metrics import figures
 from harness.reports.questions import answers
-from harness.reports.summary import definitions, says
+from harness.reports.summary import says
+from harness.reports.texts import DEFINITIONS as OF_KIND
 from harness.reports.timeline import timeline
 from harness.reports.writes import KINDS, writes
 
-LEDGER = (
-    ("attempted", "writes the clients sent", False),
-    ("acknowledged", "writes whose success was acknowledged to the client", False),
-    ("kept", DEFINITIONS["kept"], False),
-    ("lost_after", DEFINITIONS["lost after"], False),
-    ("lost_before", DEFINITIONS["lost before"], True),
-    ("resurrected", DEFINITIONS["resurrected"], True),
-    ("duplicated", DEFINITIONS["duplicated"], True),
-    ("altered", DEFINITIONS["altered"], True),
-    ("unexpected", DEFINITIONS["unexpected"], True),
-    ("lost_again", DEFINITIONS["lost again"], True),
-    ("indeterminate", DEFINITIONS["indeterminate"], False),
-    ("recovery_point_n", "number of the newest surviving write with no gap before it", False),
-)
-"""The rows of the ledger's table: field, meaning, and whether a value above 0 is bad."""
-
 SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")
 """The keys of run.json that are not shown among the settings."""
-
-
-@dataclass(frozen=True)
-class ToolReport:
-    """What the backup tool reported of one backup or restore."""
-
-    kind: str
-    name: str
-    of: str  # of a restore: the backup that it names
-    phase: str
-    errors: str
-    warnings: str
-    hooks: str
-    volumes: tuple[Mapping[str, Json], ...]
-    messages: tuple[str, ...]
 
 
 def render(view: RunView) -> str:
@@ -70,7 +39,6 @@ def render(view: RunView) -> str:
         line=timeline(view.marks),
         marks=MARKS,
         legs=[(name, *ends, view.marks) for name, ends in LEGS.items()],
-        ledger=LEDGER,
         ledgers={store: mapping(each) for store, each in mapping(view.judged, "ledger").items()},
         writes=writes(view),
         kinds=KINDS,
@@ -85,14 +53,8 @@ def render(view: RunView) -> str:
         versions=list(_versions(mapping(view.facts, "versions"))),
         facts=[pair for name, value in view.facts.items() if name not in SHOWN_ELSEWHERE for pair in flat(value, name)],
         left_out={name: mapping(each) for name, each in mapping(view.facts, "left_out").items()},
-        definitions={**DEFINITIONS, **definitions(view)},
+        definitions={**DEFINITIONS, **OF_KIND.get(text(view.facts, "kind"), {})},
     )
-
-
-def _settings(view: RunView) -> Iterator[tuple[str, str]]:
-    for name, value in view.facts.items():
-        if name not in SHOWN_ELSEWHERE:
-            yield from flat(value, name)
 
 
 @functools.cache
@@ -116,19 +78,17 @@ def _finalize(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _report(event: Event) -> ToolReport:
+def _report(event: Event) -> Mapping[str, object]:
+    """What the backup tool reported of one backup or restore."""
     data = event.data
-    return ToolReport(
-        event.kind,
-        text(data, "name"),
-        text(data, "of"),
-        text(data, "phase"),
-        text(data, "errors"),
-        text(data, "warnings"),
-        f"{plural(number(data.get('hooks_attempted')) or 0, 'hook')} ran, {text(data.get('hooks_failed')) or 0} failed",
-        tuple(map(mapping, items(data, "volumes"))),
-        tuple(map(text, items(data, "messages"))),
-    )
+    hooks = plural(number(data.get("hooks_attempted")) or 0, "hook")
+    return {
+        "kind": event.kind,
+        "hooks": f"{hooks} ran, {text(data.get('hooks_failed')) or 0} failed",
+        "volumes": tuple(map(mapping, items(data, "volumes"))),
+        "messages": tuple(map(text, items(data, "messages"))),
+        **{name: text(data, name) for name in ("name", "of", "phase", "errors", "warnings")},
+    }
 
 
 def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

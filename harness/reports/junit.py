@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from harness.core.json import number
 from harness.core.model import Finding, Verdict
 from harness.core.reason import Reason
-from harness.core.text import visible
+from harness.core.text import one_line, visible
 from harness.evidence.run_view import RunView
 
 FIGURES = ("rto_s", "rpo_s", "rpo_writes", "skew_s", "skew_ticks")
@@ -41,6 +41,16 @@ def label(finding: Finding) -> str:
     """A finding's short name: `check[store/member]`."""
     where = "/".join(word for word in (finding.store, finding.member) if word)
     return visible(f"{finding.check}[{where}]" if where else finding.check)
+
+
+def sentence(finding: Finding) -> str:
+    """A finding on one line: `FAIL check[store/member]: detail`."""
+    return one_line(f"{finding.verdict.name} {label(finding)}: {finding.detail}")
+
+
+def bad(view: RunView) -> tuple[Finding, ...]:
+    """The findings that did not pass, worst first, and the problems of the evidence."""
+    return (*(finding for finding in view.findings if finding.verdict is not Verdict.PASS), *view.doubts)
 
 
 def _properties(suite: ET.Element, view: RunView) -> None:

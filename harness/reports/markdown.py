@@ -12,7 +12,7 @@ from harness.core.text import one_line, plural
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.reports.equality import Member, stores
-from harness.reports.junit import label
+from harness.reports.junit import bad, label
 from harness.reports.metrics import figures
 from harness.reports.summary import says
 
@@ -49,15 +49,11 @@ def _page(view: RunView) -> Iterator[str]:
     yield f"## {SIGNS[view.verdict]} {view.verdict.name} {escaped(view.scenario)}"
     yield from ("", says(view), "", line(("", "", "")), "|---|---|---|")
     yield from (line((each.name, each.value, each.note)) for each in figures(view, read_back))
-    shown = [finding for finding in view.findings if finding.verdict is not Verdict.PASS or finding.check == "noticed"]
-    shown += view.doubts
-    if shown:
+    detected = [each for each in view.findings if each.check == "noticed" and each.verdict is Verdict.PASS]
+    if shown := [*bad(view), *detected]:
         yield from ("", "### Findings", "", *_findings(shown))
-    if passed := len(view.findings) - sum(1 for finding in shown if finding in view.findings):
-        yield from (
-            "",
-            f"{plural(passed, 'more finding')} passed." if shown else f"{plural(passed, 'finding')} passed.",
-        )
+    if passed := sum(each.verdict is Verdict.PASS for each in view.findings) - len(detected):
+        yield from ("", f"{plural(passed, 'more finding' if shown else 'finding')} passed.")
     if expects_findings(view.facts):
         yield from ("", "### Other findings about this recovery (they do not count)", "")
         yield from _findings([finding for finding in view.recovery if finding.verdict is Verdict.FAIL])
@@ -72,8 +68,8 @@ def _page(view: RunView) -> Iterator[str]:
 
 def _findings(found: Sequence[Finding]) -> Iterator[str]:
     for each in found[:MOST]:
-        hint = f" *What to do:* {escaped(_short(each.hint))}" if each.hint else ""
-        what = f"{label(each)}: {_short(each.detail)}"
+        hint = f" *What to do:* {escaped(short(each.hint))}" if each.hint else ""
+        what = f"{label(each)}: {short(each.detail)}"
         yield f"- {SIGNS[each.verdict]} **{each.verdict.name}** {escaped(what)} {_reason(each)}{hint}"
     if len(found) > MOST:
         yield f"- and {len(found) - MOST} more, see report.html"
@@ -88,5 +84,6 @@ def _member(member: Member) -> tuple[str, str, str]:
     return member.name, f"{member.state}{differ}", f"{member.health}{f', {member.role}' if member.role else ''}"
 
 
-def _short(words: str) -> str:
+def short(words: str) -> str:
+    """The beginning of a long text."""
     return words if len(words) <= _MOST_CHARACTERS else f"{words[:_MOST_CHARACTERS]} …"

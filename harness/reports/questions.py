@@ -11,44 +11,7 @@ from harness.core.model import Finding, Json, Verdict, worst
 from harness.core.text import plural
 from harness.evidence.run_view import RunView
 from harness.reports.summary import UNFENCED
-
-QUESTIONS: Mapping[str, str] = {
-    "damage-seen": "Did the fault cause damage that the drill saw?",
-    "backup-complete": "Is the backup complete, whatever the tool reports?",
-    "restore-complete": "Was everything in the backup restored?",
-    "answers-from-restored": "Were all reads served from restored volumes?",
-    "members-healthy": "Is every member healthy, and was it before?",
-    "data-equal": "Are the data equal?",
-    "indexes-hold": "Do all indexes match their tables?",
-    "objects-equal": "Are the Kubernetes objects of the namespace the same?",
-    "ledger-kept": "Were all acknowledged writes kept, up to the recovery point?",
-    "transfers-whole": "Was every transaction restored completely, or not at all?",
-    "new-write": "Does the service take writes again?",
-    "login": "Can people log in again, to the same realm?",
-    "objectives-met": "Are the objectives met?",
-    "fence-held": "Did all packets stay in the drill's network?",
-    "drill-finished": "Did the drill finish?",
-    "taken-over": "Did it begin with the data that the earlier drill proved?",
-    "self-test": "Would a bad recovery be detected?",
-    "evidence-signed": "Is the evidence unchanged since the end of the drill?",
-    "events-in-order": "Were steps, marks and reads recorded in the required order?",
-}
-"""What each check asks, in the order of the report."""
-
-OF_PROOFS: Mapping[str, str] = {
-    "source-unchanged": "Is the source unchanged?",
-    "claims-back": "Was every claim restored, with a volume?",
-    "databases-sound": "Does every database answer, and pass its own integrity check?",
-}
-"""The questions of a proof, in addition."""
-
-OF_MOVES: Mapping[str, str] = {
-    "nothing-joined": "Did source and target stay separate?",
-}
-"""The questions of a migration, in addition."""
-
-DETECTED = "Was the injected failure detected by the expected check?"
-"""The question of a detection scenario."""
+from harness.reports.texts import QUESTIONS
 
 _FEW = 3
 
@@ -71,8 +34,7 @@ def answers(view: RunView) -> tuple[Answer, ...]:
     judged = dict.fromkeys(finding.check for finding in view.findings)
     if not view.fenced:
         judged["fence-held"] = None  # not judged, and shown to be not judged
-    checks = sorted(judged, key=lambda check: [*QUESTIONS, check].index(check))
-    return tuple(_answer(view, check) for check in checks)
+    return tuple(_answer(view, check) for check in sorted(judged, key=lambda check: [*QUESTIONS, check].index(check)))
 
 
 def damage_in_words(what: Mapping[str, Json]) -> str:
@@ -110,7 +72,7 @@ def _answer(view: RunView, check: str) -> Answer:
         said = [f"{each.store}: {each.detail}" if each.store else each.detail for each in good if not each.member]
     return Answer(
         check=check,
-        question={**QUESTIONS, **OF_PROOFS, **OF_MOVES, "noticed": DETECTED}.get(check, check),
+        question=QUESTIONS.get(check, check),
         verdict=worst(finding.verdict for finding in found),
         passed=len(good),
         asked=len(found),

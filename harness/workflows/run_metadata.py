@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.checks.proof_metrics import EXCLUSIONS as NOT_COMPARED
 from harness.clusters.environment import Environment
 from harness.core import paths, process
 from harness.core.errors import HarnessError
 from harness.core.model import Json
 from harness.core.ports import Indexed
 from harness.evidence.run_directory import read_json
+from harness.reports.texts import NOT_IN_FINGERPRINT
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import facts as of_scenario
 from harness.workflows.run_options import RunOptions
@@ -45,7 +45,7 @@ def of_databases(databases: Sequence[Database]) -> dict[str, Json]:
     """The databases that drillproof did not fill, with the only member of each; what of each kind is not compared."""
     return {
         "stores": {each.key: [each.pod] for each in databases},
-        "left_out": {each.kind: dict(NOT_COMPARED[each.kind]) for each in databases},
+        "left_out": {each.kind: dict(NOT_IN_FINGERPRINT[each.kind]) for each in databases},
     }
 
 

@@ -42,8 +42,8 @@ from harness.campaigns.schedule import attempt_log, prometheus
 from harness.campaigns.schedule import job as jobs
 from harness.campaigns.schedule.archive import Archive
 from harness.checks import judge
-from harness.checks import migration_metrics as moves
 from harness.checks.data import data_equal
+from harness.checks.not_proved import not_proved
 from harness.checks.proof_metrics import rpo_s
 from harness.cli import app as cli
 from harness.core import process
@@ -444,9 +444,13 @@ def test_a_source_that_somebody_let_go_meanwhile_is_not_frozen_still(
 
 def test_a_move_does_not_prove_the_files_that_no_database_holds() -> None:
     """Nobody reads them at the target: that they came is Velero's word, and that has been wrong."""
-    facts: dict[str, Json] = {"databases": [{"pod": "db-0"}], "backup": {"uncopied": ["cache of web-0"]}}
+    facts: dict[str, Json] = {
+        "kind": "move",
+        "databases": [{"pod": "db-0"}],
+        "backup": {"uncopied": ["cache of web-0"]},
+    }
     asked: Json = [{"pod": "db-0", "volume": "data"}, {"pod": "web-0", "volume": "uploads"}]
-    said = moves.not_proved(facts, [Event(1, 1, AT, "protected", {"volumes": asked, "hooks": {}})])
+    said = not_proved(facts, [Event(1, 1, AT, "protected", {"volumes": asked, "hooks": {}})])
     assert ["cache of web-0" in said[0], "uploads of web-0" in said[1]] == [True, True]
     assert not any("db-0" in each for each in said)
 

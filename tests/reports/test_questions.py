@@ -12,6 +12,7 @@ from harness.core.model import Event, Json, Verdict
 from harness.evidence import run_view
 from harness.reports import html, markdown, questions, summary
 from harness.reports.questions import Answer, damage_in_words
+from harness.reports.texts import QUESTIONS
 from harness.workflows.progress import words_of
 
 
@@ -20,17 +21,13 @@ def answered(run: Path) -> dict[str, Answer]:
 
 
 def test_every_check_has_a_question() -> None:
-    assert set(questions.QUESTIONS) == {check.name for check in checks.ALL}
-
-
-def test_every_check_of_a_proof_has_a_question() -> None:
-    assert {check.name for check in checks.PROOF} <= {*questions.QUESTIONS, *questions.OF_PROOFS}
-    assert {check.name for check in checks.PROOF} >= {*questions.OF_PROOFS}
+    assert set(QUESTIONS) == {"noticed", *(each.name for each in (*checks.ALL, *checks.PROOF, *checks.MOVE))}
 
 
 def test_each_question_is_answered_with_its_evidence(tmp_path: Path) -> None:
     told = answered(sample_runs.passed(tmp_path / "run"))
-    assert tuple(told) == tuple(question for question in questions.QUESTIONS if question not in {"taken-over", "login"})
+    asked = {check.name for check in checks.ALL} - {"taken-over", "login"}
+    assert tuple(told) == tuple(check for check in QUESTIONS if check in asked)
     assert {answer.verdict for answer in told.values()} == {Verdict.PASS}
     assert told["damage-seen"].said == ("9 volumes gone, 9 members cannot be read",)
     assert told["data-equal"].said == ("18 of 18 answers came from the queried member",)
@@ -106,7 +103,7 @@ def test_no_words_of_ours_claim_that_a_bad_run_was_verified(tmp_path: Path, samp
 def test_a_run_without_a_kind_of_event_is_shown(tmp_path: Path, kind: str) -> None:
     sample = sample_runs.recovered(tmp_path / "run")
     sample.events = [event for event in sample.events if event.kind != kind]
-    for check in questions.QUESTIONS:
+    for check in QUESTIONS:
         sample.finding(check, "unknown", "nothing was seen")
     assert "UNKNOWN" in html.render(run_view.read(sample.write()))
 

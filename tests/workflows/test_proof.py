@@ -18,7 +18,7 @@ from harness.backups import velero_backup
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.velero_backup import BackupRecord
 from harness.campaigns.matrix.results import all_drills
-from harness.checks import judge, proof_metrics
+from harness.checks import judge
 from harness.core import resources, timeouts
 from harness.core.errors import Misconfigured
 from harness.core.model import Json, Verdict, VolumeCopy
@@ -27,6 +27,7 @@ from harness.evidence import journal as journals
 from harness.evidence import run_view
 from harness.evidence.ledger import fingerprint
 from harness.reports import markdown, summary
+from harness.reports.texts import DEFINITIONS
 from harness.selftest import journal_mutations, runner
 from harness.selftest import proof as mutations
 from harness.workflows.proof import assembly
@@ -328,7 +329,7 @@ def test_files_that_no_database_holds_are_told_to_be_unread(prove: Callable[...,
 
 def test_the_words_of_a_proof_are_told_with_their_own_meaning(prove: Callable[..., Path]) -> None:
     report = (prove() / "report.html").read_text()
-    assert proof_metrics.DEFINITIONS["RTO"] in report
+    assert DEFINITIONS["proof"]["RTO"] in report
     assert "from the damage seen to a service" not in report
     assert "the next AUTO_INCREMENT of a table" in report
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from harness.checks import proof_metrics
+from harness.reports.texts import NOT_IN_FINGERPRINT
 from harness.workloads.detection import PORTS
 from harness.workloads.exclusions import EXCLUSIONS
 
 
 def test_everything_left_out_has_a_reason_and_is_told_once() -> None:
     assert set(EXCLUSIONS) == {"mysql", "postgres", "consul", "objects"}
-    assert set(proof_metrics.EXCLUSIONS) == set(PORTS)
+    assert set(NOT_IN_FINGERPRINT) == set(PORTS)
     for where, pairs in (
         *EXCLUSIONS.items(),
-        *((kind, each.items()) for kind, each in proof_metrics.EXCLUSIONS.items()),
+        *((kind, each.items()) for kind, each in NOT_IN_FINGERPRINT.items()),
     ):
         names = [what for what, _ in pairs]
         assert len(names) == len(set(names)), where
