@@ -133,7 +133,7 @@ def disagreeing(before: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
         member: {name: part for name, part in parts.items() if not name.startswith(OWN)}
         for member, parts in before.items()
     }
-    reference = next(iter(shared.values()))
+    reference = next(iter(shared.values()), {})
     return tuple(member for member, parts in shared.items() if not parts or parts != reference)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from harness.checks.check import check, failed, few, latest, passed, unknown
 from harness.checks.data import differences, differing
-from harness.checks.proof import parts_of, read_databases, why_unread
+from harness.checks.proof import not_read, parts_of, read_databases
 from harness.checks.proof_metrics import Judged
-from harness.checks.tool_messages import causes
 from harness.core.json import at, items, keys, mapping, text
 from harness.core.model import Finding, Json
 from harness.core.reason import Reason
@@ -27,9 +26,8 @@ def _target(run: Run, database: Judged) -> Finding:
         detail = "the source's data were not read when it was quiesced"
         return unknown(Reason.NoReference, detail, "run `drillproof migrate back`, and migrate again")
     if after is None:
-        why = why_unread(run, "digest", database)
         hint = "see its log in bundle/; `drillproof migrate back` returns to the source"
-        return unknown(Reason.NotReadBack, f"the target's data were not read: {why}", hint, causes=causes(why))
+        return not_read(run, "digest", database, Reason.NotReadBack, "the target's data were not read", hint=hint)
     if found := differences(before, after):
         return differing(found, "do not resume the target; return to the source with `drillproof migrate back`")
     return passed(f"{len(before)} parts equal the source when it was quiesced")
@@ -65,9 +63,8 @@ def _quiesced(run: Run) -> Finding:
 def _source(run: Run, database: Judged) -> Finding:
     before, end = (parts_of(run, when, database) for when in ("before", "end"))
     if not before or end is None:
-        why = why_unread(run, "source", database)
         hint = "compare source and target by hand, or migrate again"
-        return unknown(Reason.SourceNotRead, f"was not read at the end: {why}", hint, causes=causes(why))
+        return not_read(run, "source", database, Reason.SourceNotRead, "was not read at the end", hint=hint)
     if found := differences(before, end):
         detail = f"the source was written to after it was quiesced: {few(each.detail for each in found)}"
         hint = "find the writer, name it with --writer, and migrate again: its writes are not at the target"
@@ -91,9 +88,8 @@ def _peers(run: Run, database: Judged, end: str) -> Finding:
     addresses = at(pods, "addresses")
     peers = at(latest(run, "peers", where=end, store=database.key), "addresses")
     if not isinstance(addresses, Mapping) or not isinstance(peers, list):
-        why = why_unread(run, "peers", database)
-        detail, hint = f"its replication peers at the {end} are unknown: {why}", "see its log in bundle/"
-        return unknown(Reason.PeersUnknown, detail, hint, objects=[end], causes=causes(why))
+        detail, hint = f"its replication peers at the {end} are unknown", "see its log in bundle/"
+        return not_read(run, "peers", database, Reason.PeersUnknown, detail, hint=hint, objects=[end])
     before = items(latest(run, "peers", where="before", store=database.key), "addresses")
     accepted = set(map(str, before)) if end == "source" else set()
     namespace = str(mapping(pods).get("namespace"))

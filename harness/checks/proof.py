@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from harness.checks import proof_metrics
-from harness.checks.check import check, failed, few, latest, objects_of, passed, recorded, texts, unknown
+from harness.checks.check import RUN_AGAIN, check, failed, few, latest, objects_of, passed, recorded, texts, unknown
 from harness.checks.data import differences, differing
 from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
@@ -84,9 +84,9 @@ def _not_sound(run: Run, database: Judged) -> Finding | None:
     sound = latest(run, "sound", store=database.key)
     hint = "see its log in bundle/, and run its check by hand"
     if sound is None:
-        why = why_unread(run, "sound", database)
-        detail = f"its integrity check did not run: {why}"
-        return unknown(Reason.IntegrityNotChecked, detail, hint, causes=causes(why))
+        return not_read(
+            run, "sound", database, Reason.IntegrityNotChecked, "its integrity check did not run", hint=hint
+        )
     if damaged := sound.get("damaged"):
         detail, older = f"reports damaged data: {few(items(damaged))}", "restore an older backup, and prove it"
         return failed(Reason.DataCorrupted, detail, older, objects=texts(damaged), causes=causes(damaged))
@@ -101,8 +101,7 @@ def _not_sound(run: Run, database: Judged) -> Finding | None:
 def _user_data(run: Run, database: Judged) -> Finding:
     read, sound = parts_of(run, "after", database), latest(run, "sound", store=database.key)
     if read is None:
-        why = why_unread(run, "digest", database)
-        return unknown(Reason.NotReadBack, f"could not be read: {why}", causes=causes(why))
+        return not_read(run, "digest", database, Reason.NotReadBack, "could not be read")
     rows = proof_metrics.rows(read)
     if not rows:
         hint = "check what the backup copied of it; a newly created database looks like this"
@@ -117,7 +116,7 @@ def fingerprint_equal(run: Run) -> Iterator[Finding]:
 
     Without a fingerprint that is UNKNOWN, unless the user asked only whether the databases are sound.
     """
-    sound_only = proof_metrics.asked(run.facts) == proof_metrics.SOUND
+    sound_only = run.facts.get("asked") == proof_metrics.SOUND
     asked = [each for each in read_databases(run) if each.fingerprint or not sound_only]
     return (each.named(_no_fingerprint(run, each) or _equality(run, each)) for each in asked)
 
@@ -129,9 +128,8 @@ def _no_fingerprint(run: Run, database: Judged) -> Finding | None:
         return unknown(Reason.NoFingerprint, "no fingerprint of its data was taken", hint)
     hint = "check that the fingerprint hook ran, and wrote to a volume that is backed up"
     if not parts_of(run, "before", database):
-        why = why_unread(run, "fingerprint", database)
-        detail = f"its fingerprint {database.fingerprint} was not read: {why}"
-        return unknown(Reason.FingerprintUnreadable, detail, hint, causes=causes(why))
+        detail = f"its fingerprint {database.fingerprint} was not read"
+        return not_read(run, "fingerprint", database, Reason.FingerprintUnreadable, detail, hint=hint)
     doubt = _stale(run, database)
     return unknown(Reason.FingerprintStale, doubt, hint) if doubt else None
 
@@ -139,8 +137,7 @@ def _no_fingerprint(run: Run, database: Judged) -> Finding | None:
 def _equality(run: Run, database: Judged) -> Finding:
     before, after = (parts_of(run, when, database) for when in ("before", "after"))
     if before is None or after is None:
-        why = why_unread(run, "digest", database)
-        return unknown(Reason.NotReadBack, f"its data were not read: {why}", causes=causes(why))
+        return not_read(run, "digest", database, Reason.NotReadBack, "its data were not read")
     if found := differences(before, after):
         hint = "check for writes between fingerprint and backup, or after the restore; else data were lost"
         return differing(found, hint)
@@ -178,7 +175,17 @@ def parts_of(run: Run, when: str, database: Judged) -> Mapping[str, Json] | None
     return parts if isinstance(parts, Mapping) else None
 
 
-def why_unread(run: Run, what: str, database: Judged) -> str:
-    """Why `what` of a database was not read."""
+def not_read(
+    run: Run,
+    what: str,
+    database: Judged,
+    reason: Reason,
+    detail: str,
+    *,
+    hint: str = RUN_AGAIN,
+    objects: Iterable[str] = (),
+) -> Finding:
+    """The UNKNOWN of a database of which `what` was not read, with the cause that its event names."""
     unread = latest(run, "unread", what=what, store=database.key)
-    return "it was not queried" if unread is None else str(unread.get("message"))
+    why = "it was not queried" if unread is None else str(unread.get("message"))
+    return unknown(reason, f"{detail}: {why}", hint, objects=objects, causes=causes(why))

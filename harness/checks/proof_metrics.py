@@ -7,12 +7,12 @@ RPO are defined differently, and what is not proved is listed (see `harness.chec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from harness.checks.check import about, objects_of
-from harness.core.json import text
+from harness.core.json import at
 from harness.core.model import Event, Finding, Json
 from harness.evidence.marks import marks
 
@@ -55,65 +55,50 @@ def _judged(each: Mapping[str, Json]) -> Judged:
     return Judged(key, kind, place, fingerprint, copied=each.get("copied") is not False)
 
 
-def asked(facts: Mapping[str, Json]) -> str:
-    """What was asked: EQUAL, unless the user requested SOUND."""
-    return SOUND if facts.get("asked") == SOUND else EQUAL
-
-
-def rto_s(events: Iterable[Event]) -> float | None:
+def rto_s(events: Sequence[Event]) -> float | None:
     """Seconds from the start of the fetch to the answer of the last database; None if one never answered."""
     return since(events, "fetch", "T7")
 
 
-def since(events: Iterable[Event], step: str, mark: str) -> float | None:
+def since(events: Sequence[Event], step: str, mark: str) -> float | None:
     """Seconds from the start of a step to a mark; None if either was not reached."""
-    seen = tuple(events)
-    begun = [event.at_s for event in seen if event.kind == "step" and event.data.get("step") == step]
-    reached = marks(seen).get(mark)
+    begun = [event.at_s for event in events if event.kind == "step" and event.data.get("step") == step]
+    reached = marks(events).get(mark)
     return None if not begun or reached is None else round(reached - begun[0], 3)
 
 
-def rpo_s(events: Iterable[Event]) -> float | None:
+def rpo_s(events: Sequence[Event]) -> float | None:
     """The worst of all databases with timestamps in their rows; None if there is none, or one could not be read.
 
     Also None where a row is newer than the restore: another restored program wrote it, and it hides the others.
     """
-    seen = tuple(events)
-    ages = ages_s(seen)
-    asked = (event for event in seen if event.kind == "newest" or event.data.get("what") == "newest")
-    knowing = {str(event.data.get("store")) for event in asked}
-    return max(ages.values(), default=None) if knowing == ages.keys() else None
+    ages = ages_s(events)
+    asked = (event for event in events if event.kind == "newest" or event.data.get("what") == "newest")
+    return (
+        max(ages.values(), default=None) if {str(event.data.get("store")) for event in asked} == ages.keys() else None
+    )
 
 
-def age_s(facts: Mapping[str, Json], events: Iterable[Event]) -> float | None:
+def age_s(facts: Mapping[str, Json], events: Sequence[Event]) -> float | None:
     """The age of the backup when the restore was requested, in seconds; None if unknown."""
-    asked_at = _asked_at(events)
+    return _before_restore_s(events, at(facts, "backup", "started"))
+
+
+def ages_s(events: Sequence[Event]) -> dict[str, float]:
+    """The age of each database's newest row when the restore was requested, in seconds, by the database's key."""
+    newest = {str(event.data.get("store")): event.data.get("newest") for event in events if event.kind == "newest"}
+    ages = {key: _before_restore_s(events, moment) for key, moment in newest.items()}
+    return {key: age for key, age in ages.items() if age is not None}
+
+
+def _before_restore_s(events: Sequence[Event], moment: Json) -> float | None:
+    """Seconds from a moment to the request of the restore, by the wall clock; None if it is unknown, or later."""
+    requested = next((each.at for each in events if each.kind == "mark" and each.data.get("mark") == "T4"), "")
     try:
-        begun = datetime.fromisoformat(text(facts, "backup", "started"))
-        age = (datetime.fromisoformat(asked_at) - begun).total_seconds()
+        age = (datetime.fromisoformat(requested) - datetime.fromisoformat(str(moment))).total_seconds()
     except (ValueError, TypeError):  # no time, one without a zone, or no restore
         return None
     return age if age >= 0 else None
-
-
-def ages_s(events: Iterable[Event]) -> dict[str, float]:
-    """The age of each database's newest row when the restore was requested, in seconds, by the database's key."""
-    seen = tuple(events)
-    asked_at = _asked_at(seen)
-    ages: dict[str, float] = {}
-    for event in seen:
-        if event.kind == "newest" and asked_at:
-            try:
-                newest = datetime.fromisoformat(str(event.data.get("newest")))
-                ages[str(event.data.get("store"))] = (datetime.fromisoformat(asked_at) - newest).total_seconds()
-            except (ValueError, TypeError):  # no time, or one without a zone
-                continue
-    return {key: age for key, age in ages.items() if age >= 0}
-
-
-def _asked_at(events: Iterable[Event]) -> str:
-    """When the restore was requested, by the wall clock; "" if it was not."""
-    return next((event.at for event in events if event.kind == "mark" and event.data.get("mark") == "T4"), "")
 
 
 def rows(parts: Mapping[str, Json]) -> int:

@@ -73,8 +73,10 @@ class RunView:
         """Whether a fence was to be around the cluster; none is around one of others."""
         return self.facts.get("fenced") is not False
 
-    def of(self, *kinds: str) -> tuple[Event, ...]:
-        return tuple(event for event in self.events if event.kind in kinds)
+    def of(self, *kinds: str, **data: Json) -> tuple[Event, ...]:
+        """The events of these kinds whose data hold all of `data`, in order."""
+        wanted = data.items()
+        return tuple(e for e in self.events if e.kind in kinds and all(e.data.get(key) == each for key, each in wanted))
 
 
 def read(run: Path) -> RunView:

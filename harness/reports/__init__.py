@@ -29,7 +29,7 @@ def render(run: Path) -> RunView:
                 path, 0, "is a link, which no drill leaves; remove it, as nothing is written through a link"
             )
     view = run_view.read(run)
-    html.write(view, run / "report.html")
+    (run / "report.html").write_text(html.render(view), encoding="utf-8", errors="backslashreplace")
     junit.write(view, run / "junit.xml")
     allure.write(view, run / "allure-results")
     return view

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,34 +14,15 @@ from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
 from allure_commons.types import AttachmentType, LabelType
 
+from harness.core import resources
 from harness.core.json import flat, items, text
 from harness.core.model import Event, Verdict
 from harness.core.text import one_line, visible
 from harness.evidence.run_view import RunView
 from harness.reports.junit import bad, label, sentence
+from harness.reports.timeline import steps
 
 _STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.UNKNOWN: Status.BROKEN}
-_LOST = ("data-equal", "indexes-hold", "objects-equal", "ledger-kept", "transfers-whole")
-"""The checks whose FAIL means data loss."""
-
-
-def _failing(*checks: str) -> str:
-    # Allure matches whole messages, in Java or JavaScript; a finding starts a line, a detail never does.
-    return rf"([\s\S]*\n)?FAIL ({'|'.join(checks)})\b[\s\S]*"
-
-
-CATEGORIES = (
-    {"name": "Data loss", "matchedStatuses": [Status.FAILED], "messageRegex": _failing(*_LOST)},
-    {"name": "Objective missed", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("objectives-met")},
-    {"name": "Not detected", "matchedStatuses": [Status.FAILED], "messageRegex": _failing("noticed")},
-    {"name": "Recovery failed (FAIL)", "matchedStatuses": [Status.FAILED]},
-    {
-        "name": "Not judged (UNKNOWN)",
-        "matchedStatuses": [Status.BROKEN, Status.UNKNOWN, Status.SKIPPED],
-    },
-)
-"""The categories of results. Allure 3 uses the first match, Allure 2 all."""
-
 ATTACHED = {
     "report.html": AttachmentType.HTML,
     "findings.json": AttachmentType.JSON,
@@ -52,6 +34,8 @@ ATTACHED = {
 
 ENVIRONMENT = ("versions", "host", "commit")
 """The keys of run.json that describe the environment."""
+
+_NOT_IN_KEYS = re.compile(r"[^\w.-]")
 
 EXCLUDED = ("seed",)
 """The settings in which drills with one history may differ."""
@@ -66,9 +50,9 @@ def write(view: RunView, folder: Path) -> None:
         fullName=visible(f"drillproof.{view.scenario}"),
         historyId=_history(view),
         testCaseId=_history(view),
-        description=_description(view),
+        description=f"{visible(text(view.facts, 'summary'))}\n\nVerdict: **{view.verdict.name}**".strip(),
         status=_STATUS[view.verdict],
-        statusDetails=StatusDetails(message=_message(view)),
+        statusDetails=StatusDetails(message="\n".join(map(sentence, bad(view)))),
         stage="finished",
         labels=_labels(view),
         parameters=[
@@ -85,9 +69,10 @@ def write(view: RunView, folder: Path) -> None:
             logger.report_attached_file(str(view.run / name), stored)  # type: ignore[no-untyped-call] # as above
             drill.attachments.append(Attachment(name=name, source=stored, type=kind.mime_type))
     logger.report_result(drill)  # type: ignore[no-untyped-call] # as above
-    (folder / "categories.json").write_text(json.dumps(CATEGORIES, indent=2), encoding="utf-8")
+    # Allure 3 uses the first category that matches the whole message, Allure 2 all. A finding starts a line.
+    shutil.copyfile(resources.folder("reports/templates") / "categories.json", folder / "categories.json")
     facts = {name: view.facts[name] for name in ENVIRONMENT if name in view.facts}
-    lines = [f"{_key(name)}={one_line(value)}" for name, value in flat(facts)]
+    lines = [f"{_NOT_IN_KEYS.sub('_', name)}={one_line(value)}" for name, value in flat(facts)]
     (folder / "environment.properties").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -120,19 +105,12 @@ def _labels(view: RunView) -> list[Label]:
 
 
 def _steps(view: RunView) -> Iterator[TestStepResult]:
-    begun: dict[str, TestStepResult] = {}
-    for event in view.of("step"):
-        name, phase = text(event.data, "step"), event.data.get("phase")
-        if phase == "start":
-            begun[name] = TestStepResult(name=visible(name), start=_epoch_ms(event), status=Status.BROKEN)
-        elif name in begun:
-            begun[name].stop = _epoch_ms(event)
-            if phase == "end":
-                begun[name].status = Status.PASSED
-            else:
-                begun[name].statusDetails = StatusDetails(message=visible(text(event.data, "detail")))
-    for step in begun.values():
-        step.stop = step.stop or _epoch_ms(view.events[-1])
+    for each in steps(view):
+        stop = _epoch_ms(each.end or view.events[-1])
+        status = Status.PASSED if each.how == "done" else Status.BROKEN
+        details = StatusDetails(message=visible(each.detail)) if each.how == "failed" else None
+        step = TestStepResult(name=visible(each.name), start=_epoch_ms(each.start), stop=stop, status=status)
+        step.statusDetails = details
         yield step
 
 
@@ -145,21 +123,8 @@ def _findings(view: RunView) -> Iterator[TestStepResult]:
         yield TestStepResult(name=label(finding), status=status, statusDetails=details, start=at, stop=at)
 
 
-def _description(view: RunView) -> str:
-    summary = visible(text(view.facts, "summary"))
-    return f"{summary}\n\nVerdict: **{view.verdict.name}**".strip()
-
-
-def _message(view: RunView) -> str:
-    return "\n".join(map(sentence, bad(view)))
-
-
 def _epoch_ms(event: Event) -> int | None:
     try:
         return round(datetime.fromisoformat(event.at).timestamp() * 1000)
     except ValueError:
         return None
-
-
-def _key(name: str) -> str:
-    return "".join(character if character.isalnum() or character in "._-" else "_" for character in name)

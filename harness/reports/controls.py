@@ -6,12 +6,14 @@ a finding, an UNKNOWN, or a missing objective leaves it unsupported, with the re
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
+from harness.core import resources
 from harness.core.json import mapping, number
 from harness.core.model import Finding, Json, Verdict, worst
 from harness.core.text import plural
@@ -19,7 +21,6 @@ from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.evidence.signing import attestation
 from harness.evidence.signing.files import Directory, digest
-from harness.reports.controls_map import CHECKS, CONTROLS, NOT_SHOWN, UNMAPPED, Control
 from harness.reports.junit import sentence
 from harness.reports.markdown import MOST, SIGNS, escaped, line, short
 from harness.reports.summary import says
@@ -27,10 +28,35 @@ from harness.reports.summary import says
 SIGNED = f"{attestation.FOLDER}/evidence.dsse.json"
 """The signature over the evidence; conclusions are signed again each time they are written."""
 
+NIST = "NIST SP 800-53 Rev. 5"
 LIMITS = "A drill supports a control; it does not certify an organization."
 
 _OBJECTIVES = {"rto_s": "RTO", "rpo_s": "RPO"}
 _WORDS = {Verdict.PASS: "supported", Verdict.FAIL: "not satisfied", Verdict.UNKNOWN: "not satisfied: not shown"}
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control, criterion or paragraph."""
+
+    framework: str
+    name: str  # as the framework writes it
+    asks: str
+    lacks: str  # what no drill shows
+    statement: str  # its id for machines: NIST's own, else drillproof's
+    timed: bool = False  # whether it needs objectives for RTO and RPO
+
+
+@dataclass(frozen=True)
+class Shows:
+    """What a check shows, and what it reads in a run."""
+
+    shows: str
+    lacks: str
+    controls: tuple[str, ...]  # the names of those that it counts for
+    kinds: tuple[str, ...]  # the kinds of events that it reads
+    ledger: bool = False  # whether it reads ledger/, too
+    silent: bool = False  # whether some good drills have no finding of it
 
 
 @dataclass(frozen=True)
@@ -49,6 +75,28 @@ class Place:
 
     file: str
     lines: tuple[int, ...] = ()  # of the journal; none for a whole file
+
+    def __str__(self) -> str:
+        """`journal.jsonl, lines 3, 7-9`."""
+        return f"{self.file}{', lines ' if self.lines else ''}{ranges(self.lines)}"
+
+
+_FILE = tomllib.loads((resources.folder("reports/controls") / "controls.toml").read_text(encoding="utf-8"))
+
+CONTROLS: tuple[Control, ...] = tuple(Control(**each) for each in _FILE["control"])
+_NAMES = tuple(control.name for control in CONTROLS)
+
+CHECKS: Mapping[str, Shows] = {
+    name: Shows(**{**each, "controls": tuple(each["controls"]) or _NAMES, "kinds": tuple(each["kinds"])})
+    for name, each in _FILE["check"].items()
+}
+"""Every check by its name."""
+
+NOT_SHOWN: tuple[str, ...] = tuple(_FILE["not_shown"])
+"""What auditors may look for, and no check supports."""
+
+UNMAPPED = Shows("Unknown.", "Everything.", _NAMES, ())
+"""A check that is not in the file counts for all controls."""
 
 
 def support(view: RunView) -> tuple[Support, ...]:
@@ -103,22 +151,17 @@ def render(view: RunView) -> str:
 
 
 def _support(view: RunView, control: Control) -> Support:
-    speaking = [finding for finding in view.findings if _concerns(finding, control)]
+    speaking = [each for each in view.findings if control.name in CHECKS.get(each.check, UNMAPPED).controls]
     said = {finding.check for finding in speaking}
     silent = [
         f"{check} has no finding, so this is not shown: {shows.shows}"
         for check, shows in CHECKS.items()
-        if not shows.silent and check not in said and control.name in (shows.controls or [control.name])
+        if not shows.silent and check not in said and control.name in shows.controls
     ]
     against = [sentence(finding) for finding in speaking if finding.verdict is not Verdict.PASS]
     doubts = [*view.problems, *_missing(view, control), *silent]
     verdict = worst([*(finding.verdict for finding in speaking), *(Verdict.UNKNOWN for _ in doubts)])
     return Support(control, verdict, tuple(speaking), (*against, *doubts))
-
-
-def _concerns(finding: Finding, control: Control) -> bool:
-    shows = CHECKS.get(finding.check, UNMAPPED)
-    return not shows.controls or control.name in shows.controls
 
 
 def _missing(view: RunView, control: Control) -> Iterator[str]:

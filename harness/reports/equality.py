@@ -8,7 +8,7 @@ from functools import cached_property
 
 from harness.checks.data import disagreeing
 from harness.core.json import mapping, number, text
-from harness.core.model import Event, Part
+from harness.core.model import Json, Part
 from harness.evidence.run_view import RunView
 
 BAD = ("different", "damaged")
@@ -97,48 +97,39 @@ def stores(view: RunView) -> tuple[Store, ...]:
 
 
 def _store(view: RunView, store: str, members: tuple[str, ...]) -> Store:
-    def latest(kind: str, **data: str) -> dict[str, Event]:
-        wanted = {"store": store, **data}.items()
-        mine = [event for event in view.of(kind) if all(event.data.get(key) == value for key, value in wanted)]
-        return {text(event.data, "member"): event for event in mine}
-
-    read = {when: latest("digest", when=when) for when in ("before", "after")}
-    corrupt, asked = latest("corrupt", what="digest"), latest("health", when="after")
-    unread = latest("unread", what="digest")
-    before = {member: _parts(read["before"].get(member)) or {} for member in members}
+    before = {name: _parts(_latest(view, "digest", store, name, when="before")) for name in members}
     odd = disagreeing(before)
-
-    def member(name: str) -> Member:
-        doubt = f"the members did not agree before the fault (see {', '.join(odd)})" if odd else ""
-        for when in ("before", "after"):
-            said = text(read[when][name].data.get("answered_by")) if name in read[when] else name
-            if said != name:
-                doubt = f"when it was queried {when} the fault, {said or 'nobody'} answered instead"
-        after = _parts(read["after"].get(name))
-        if name in unread and after == before[name]:
-            doubt = doubt or f"at least one read failed: {text(unread[name].data.get('message'))}"
-        health = asked[name].data if name in asked else {}
-        damage = ""
-        if name in corrupt and not odd:
-            damage = text(corrupt[name].data.get("message")) or "no details"
-        return Member(
-            name=name,
-            before=before[name],
-            after=after,
-            damage=damage,
-            doubt=doubt,
-            health="not queried" if name not in asked else "healthy" if health.get("ok") is True else "unhealthy",
-            role=text(health, "role"),
-            detail=text(health, "detail"),
-        )
-
-    return Store(store, tuple(map(member, members)))
+    return Store(store, tuple(_member(view, store, name, before[name], odd) for name in members))
 
 
-def _parts(event: Event | None) -> dict[str, Part] | None:
-    if event is None:
-        return None
-    return {
-        name: Part(int(number(each, "rows") or 0), text(each, "hash"))
-        for name, each in mapping(event.data, "parts").items()
-    }
+def _member(view: RunView, store: str, name: str, before: Mapping[str, Part], odd: tuple[str, ...]) -> Member:
+    doubt = f"the members did not agree before the fault (see {', '.join(odd)})" if odd else ""
+    reads = {when: _latest(view, "digest", store, name, when=when) for when in ("before", "after")}
+    for when, read in reads.items():
+        if read is not None and (who := text(read, "answered_by") or "nobody") != name:
+            doubt = f"when it was queried {when} the fault, {who} answered instead"
+    after = None if reads["after"] is None else _parts(reads["after"])
+    unread, corrupt = (_latest(view, kind, store, name, what="digest") for kind in ("unread", "corrupt"))
+    if unread is not None and after == before:
+        doubt = doubt or f"at least one read failed: {text(unread, 'message')}"
+    health = _latest(view, "health", store, name, when="after")
+    return Member(
+        name=name,
+        before=before,
+        after=after,
+        damage="" if corrupt is None or odd else text(corrupt, "message") or "no details",
+        doubt=doubt,
+        health="not queried" if health is None else "healthy" if health.get("ok") is True else "unhealthy",
+        role=text(health, "role"),
+        detail=text(health, "detail"),
+    )
+
+
+def _latest(view: RunView, kind: str, store: str, member: str, **data: str) -> Mapping[str, Json] | None:
+    events = view.of(kind, store=store, member=member, **data)
+    return events[-1].data if events else None
+
+
+def _parts(reading: Mapping[str, Json] | None) -> dict[str, Part]:
+    parts = mapping(reading, "parts").items()
+    return {name: Part(int(number(each, "rows") or 0), text(each, "hash")) for name, each in parts}

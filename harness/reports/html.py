@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
 from markupsafe import Markup
@@ -21,7 +20,7 @@ from harness.reports.metrics import figures
 from harness.reports.questions import answers
 from harness.reports.summary import says
 from harness.reports.texts import DEFINITIONS as OF_KIND
-from harness.reports.timeline import timeline
+from harness.reports.timeline import steps, timeline
 from harness.reports.writes import KINDS, writes
 
 SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")
@@ -49,7 +48,7 @@ def render(view: RunView) -> str:
         damage=[pair for event in view.of("damage") for pair in flat(event.data.get("what"))],
         protected=[mapping(each) for event in view.of("protected") for each in items(event.data, "volumes")],
         reports=[_report(event) for event in view.of("backup", "restore")],
-        steps=_steps(view),
+        steps=steps(view),
         versions=list(_versions(mapping(view.facts, "versions"))),
         facts=[pair for name, value in view.facts.items() if name not in SHOWN_ELSEWHERE for pair in flat(value, name)],
         left_out={name: mapping(each) for name, each in mapping(view.facts, "left_out").items()},
@@ -98,24 +97,3 @@ def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
             yield from ((image, ", ".join(seen for _, seen in flat(each))) for image, each in mapping(value).items())
         else:
             yield from flat(value, name)
-
-
-def _steps(view: RunView) -> list[Mapping[str, str]]:
-    """Every step that started: name, duration, and how it ended."""
-    begun: dict[str, float] = {}
-    ended: dict[str, Mapping[str, str]] = {}
-    for event in view.of("step"):
-        name, phase = text(event.data, "step"), text(event.data, "phase")
-        if phase == "start":
-            begun[name] = event.at_s
-            ended[name] = {"step": name, "took": duration(None), "how": "did not end", "detail": ""}
-        elif name in begun:
-            how = "done" if phase == "end" else "failed"
-            detail = text(event.data, "detail")
-            ended[name] = {"step": name, "took": duration(event.at_s - begun[name]), "how": how, "detail": detail}
-    return list(ended.values())
-
-
-def write(view: RunView, path: Path) -> None:
-    """Write the report to `path`."""
-    path.write_text(render(view), encoding="utf-8", errors="backslashreplace")

@@ -17,8 +17,7 @@ from harness.core.errors import Unreadable
 from harness.core.model import Finding, Json, Verdict
 from harness.core.text import one_line
 from harness.evidence.run_view import RunView
-from harness.reports.controls import LIMITS, SIGNED, Place, Support, hashes, places, ranges, support
-from harness.reports.controls_map import NIST, NOT_SHOWN
+from harness.reports.controls import LIMITS, NIST, NOT_SHOWN, SIGNED, Support, hashes, places, support
 from harness.reports.junit import label
 from harness.reports.summary import says
 
@@ -76,12 +75,30 @@ def _results(view: RunView) -> dict[str, Json]:
                 "observations": [
                     _observation(view, finding, number, name, ended) for number, finding in enumerate(view.findings)
                 ]
-                or [_nothing(name, ended)],
+                or [
+                    {
+                        "uuid": name("observation"),
+                        "description": "Nothing was judged.",
+                        "methods": ["TEST"],
+                        "collected": ended,
+                    }
+                ],
                 "findings": [_finding(view, each, name) for each in found],
                 "remarks": " ".join(("Not supported by this drill:", *NOT_SHOWN)),
             }
         ],
-        "back-matter": {"resources": [_resource(file, sha256, name) for file, sha256 in known.items()]},
+        "back-matter": {
+            "resources": [
+                {
+                    "uuid": name("file", file),
+                    "title": _text(file),
+                    "rlinks": [
+                        {"href": urllib.parse.quote(file), "hashes": [{"algorithm": "SHA-256", "value": sha256}]}
+                    ],
+                }
+                for file, sha256 in known.items()
+            ]
+        },
     }
 
 
@@ -113,24 +130,13 @@ def _observation(view: RunView, finding: Finding, number: int, name: Name, ended
         ],
         "methods": ["TEST"],
         "types": ["control-objective"],
-        "relevant-evidence": [_evidence(place, name) for place in places(view, finding)],
+        "relevant-evidence": [
+            {"href": f"#{name('file', place.file)}", "description": _text(str(place))}
+            for place in places(view, finding)
+        ],
         "collected": ended,
         **({"remarks": _text(finding.hint)} if finding.hint else {}),
     }
-
-
-def _nothing(name: Name, ended: str) -> dict[str, Json]:
-    return {
-        "uuid": name("observation"),
-        "description": "Nothing was judged.",
-        "methods": ["TEST"],
-        "collected": ended,
-    }
-
-
-def _evidence(place: Place, name: Name) -> dict[str, Json]:
-    lines = f", lines {ranges(place.lines)}" if place.lines else ""
-    return {"href": f"#{name('file', place.file)}", "description": _text(f"{place.file}{lines}")}
 
 
 def _finding(view: RunView, each: Support, name: Name) -> dict[str, Json]:
@@ -155,14 +161,6 @@ def _finding(view: RunView, each: Support, name: Name) -> dict[str, Json]:
         ]
         or [{"observation-uuid": name("observation")}],
         "remarks": f"Not shown by any drill: {control.lacks}",
-    }
-
-
-def _resource(file: str, sha256: str, name: Name) -> dict[str, Json]:
-    return {
-        "uuid": name("file", file),
-        "title": _text(file),
-        "rlinks": [{"href": urllib.parse.quote(file), "hashes": [{"algorithm": "SHA-256", "value": sha256}]}],
     }
 
 

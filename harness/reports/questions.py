@@ -15,6 +15,9 @@ from harness.reports.texts import QUESTIONS
 
 _FEW = 3
 
+_COUNTED = {"volume": ("volume", "gone"), "read": ("member", "cannot be read")}
+"""The kinds of damage that are counted, by the first word of their names."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -40,7 +43,7 @@ def answers(view: RunView) -> tuple[Answer, ...]:
 def damage_in_words(what: Mapping[str, Json]) -> str:
     """The damage of a fault on one line: volumes and members are counted, the first few other things are named."""
     kinds = Counter(name.partition(" ")[0] for name in what)
-    counted = [words(kinds[kind]) for kind, words in _COUNTED.items() if kinds[kind]]
+    counted = [f"{plural(kinds[kind], noun)} {what}" for kind, (noun, what) in _COUNTED.items() if kinds[kind]]
     others = [f"{name}: {text(seen)}" for name, seen in what.items() if name.partition(" ")[0] not in _COUNTED]
     more = [f"and {len(others) - _FEW} more"] if len(others) > _FEW else []
     return ", ".join([*counted, *others[:_FEW], *more])
@@ -52,13 +55,6 @@ def detected(result: Mapping[str, Json]) -> str:
     seen = number(result, "noticed") or 0
     said = f"{seen:,.0f} of {plural(seen + len(missed), 'mutation')} detected"
     return f"{said}; missed: {', '.join(missed[:_FEW])}" if missed else said
-
-
-_COUNTED: Mapping[str, Callable[[int], str]] = {
-    "volume": lambda count: f"{plural(count, 'volume')} gone",
-    "read": lambda count: f"{plural(count, 'member')} cannot be read",
-}
-"""The kinds of damage that are counted, by the first word of their names."""
 
 
 def _answer(view: RunView, check: str) -> Answer:

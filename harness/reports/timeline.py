@@ -1,9 +1,13 @@
-"""A drill's marks as bars over time: what tools report next to what was read."""
+"""A run's steps, and its marks as bars over time: what tools report next to what was read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from harness.core.json import text
+from harness.core.model import Event
+from harness.evidence.run_view import RunView
 
 _ROWS = (
     ("Backup stored in the bucket", "T0", "T1", "before"),
@@ -33,20 +37,50 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A line on the axis."""
-
-    left: float
-    label: str
-
-
-@dataclass(frozen=True)
 class Timeline:
     """The contents of the figure, from T0 (or the first mark) to the last mark."""
 
     bars: tuple[Bar, ...]
-    ticks: tuple[Tick, ...]
+    ticks: tuple[tuple[float, str], ...]  # percent from the left, and label
     too_early_s: float | None  # from the tool's "Completed" to the end of reading back
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step that started. `end` is the event of its end or of its failure; None if it has neither."""
+
+    name: str
+    start: Event
+    end: Event | None = None
+
+    @property
+    def how(self) -> str:
+        """How it ended: done, failed, did not end."""
+        if self.end is None:
+            return "did not end"
+        return "done" if self.end.data.get("phase") == "end" else "failed"
+
+    @property
+    def detail(self) -> str:
+        """What its last event reports."""
+        return "" if self.end is None else text(self.end.data, "detail")
+
+    @property
+    def took_s(self) -> float | None:
+        """Seconds until it ended."""
+        return None if self.end is None else self.end.at_s - self.start.at_s
+
+
+def steps(view: RunView) -> tuple[Step, ...]:
+    """Every step that started, in order."""
+    begun: dict[str, Step] = {}
+    for event in view.of("step"):
+        name = text(event.data, "step")
+        if event.data.get("phase") == "start":
+            begun[name] = Step(name, event)
+        elif name in begun:
+            begun[name] = replace(begun[name], end=event)
+    return tuple(begun.values())
 
 
 def timeline(marks: Mapping[str, float]) -> Timeline | None:
@@ -69,7 +103,7 @@ def timeline(marks: Mapping[str, float]) -> Timeline | None:
         seconds = marks[last] - marks[first] if reached else None
         bars.append(Bar(label, f"{first} → {last}", kind, left, max(right - left, 0.4), seconds))
     step_s = next((step for step in _STEPS_S if length / step <= _MOST_TICKS), _STEPS_S[-1])
-    ticks = tuple(Tick(percent(start + n * step_s), _axis(n * step_s, length)) for n in range(int(length / step_s) + 1))
+    ticks = tuple((percent(start + n * step_s), _axis(n * step_s, length)) for n in range(int(length / step_s) + 1))
     early = marks["T9"] - marks["T5"] if {"T5", "T9"} <= marks.keys() else None
     return Timeline(tuple(bars), ticks, early)
 

@@ -29,7 +29,7 @@ from harness.evidence import run_view
 from harness.evidence.run_directory import Run
 from harness.evidence.signing import keys
 from harness.reports import controls, oscal
-from harness.reports.controls_map import CHECKS, CONTROLS
+from harness.reports.controls import CHECKS, CONTROLS
 from harness.workflows import runner
 
 SCHEMA = Path(__file__).with_name("oscal_assessment-results_1.2.3.schema.json")
