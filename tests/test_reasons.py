@@ -152,6 +152,7 @@ def test_every_reason_is_used() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason"
     }
+    used |= {reason.value for _, reason in tool_messages.MESSAGES}
     assert set(Reason.__members__) - used == set()
 
 

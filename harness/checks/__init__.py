@@ -19,26 +19,26 @@ from harness.checks import (
     service,
     validity,
 )
-from harness.checks.check import DRILL, EVERY, Check
+from harness.checks.check import EVERY, Check
 from harness.core.errors import HarnessError
-from harness.evidence.run_directory import MOVE as MOVE_KIND
-from harness.evidence.run_directory import PROOF as PROOF_KIND
 from harness.evidence.run_directory import Run
 
 _MODULES = (validity, sequence, cluster_reuse, proof, backup, provenance, service, data, ledger, migration, objectives)
 """All modules with checks, in the order of their findings."""
 
-_OF_KIND: dict[str, tuple[Check, ...]] = {
-    kind: tuple(each for m in _MODULES for each in vars(m).values() if isinstance(each, Check) and kind in each.kinds)
-    for kind in EVERY
-}
-ALL, PROOF, MOVE = (_OF_KIND[kind] for kind in (DRILL, PROOF_KIND, MOVE_KIND))
+
+def _of_kind(kind: str) -> tuple[Check, ...]:
+    found = (each for module in _MODULES for each in vars(module).values() if isinstance(each, Check))
+    return tuple(each for each in found if kind in each.kinds)
+
+
+ALL, PROOF, MOVE = map(_of_kind, EVERY)
 """The checks of a drill, of a proof and of a migration."""
 
 
 def of(run: Run) -> tuple[Check, ...]:
     """The checks of a run; those of a drill if its kind cannot be read."""
     try:
-        return {PROOF_KIND: PROOF, MOVE_KIND: MOVE}.get(run.kind, ALL)
+        return dict(zip(EVERY, (ALL, PROOF, MOVE), strict=True)).get(run.kind, ALL)
     except HarnessError:
         return ALL

@@ -78,6 +78,13 @@ def latest(run: Run, kind: str, **data: Json) -> Mapping[str, Json] | None:
     return events[-1].data if events else None
 
 
+def restarted_before(run: Run, pod: str, line: int) -> bool:
+    """Whether a pod's last restart is before this line of the journal, and another process answers since."""
+    restarts = run.of("restart", member=pod)
+    data = restarts[-1].data if restarts else {}
+    return bool(data.get("after")) and data.get("before") != data.get("after") and restarts[-1].seq < line
+
+
 def recorded(data: Mapping[str, Json], text: str) -> tuple[Reason, ...]:
     """The reasons that an event names, by precedence; in a journal older than reasons, those of its sentence `text`."""
     if "reasons" not in data:

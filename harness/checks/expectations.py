@@ -25,15 +25,12 @@ def conclude(
     expected: Sequence[ExpectedFinding], found: Sequence[Finding]
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings that make the verdict, and those that only describe the recovery, of all that were `found`."""
-    holding = tuple(finding for finding in found if finding.check in ALWAYS and not _of_the_recovery(finding))
+    # A drill may end early because the recovery failed, which is a result; an interruption is UNKNOWN.
+    ended_early = [each for each in found if each.check == "drill-finished" and each.verdict is Verdict.FAIL]
+    holding = tuple(each for each in found if each.check in ALWAYS and each not in ended_early)
     rest = tuple(finding for finding in found if finding not in holding)
     sound = all(finding.verdict is not Verdict.UNKNOWN for finding in holding)
     return (*holding, *(_detected(each, found, sound=sound) for each in expected)), rest
-
-
-def _of_the_recovery(finding: Finding) -> bool:
-    # A drill may end early because the recovery failed, which is a result; an interruption is UNKNOWN.
-    return finding.check == "drill-finished" and finding.verdict is Verdict.FAIL
 
 
 def _detected(expected: ExpectedFinding, found: Sequence[Finding], *, sound: bool) -> Finding:

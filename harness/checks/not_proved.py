@@ -21,9 +21,8 @@ _FILES = {
 
 def not_proved(facts: Mapping[str, Json], events: Sequence[Event]) -> list[str]:
     """What the run does not prove; nothing is listed for a drill, which proves what its scenario asks."""
-    kinds = {PROOF: _by_proof, MOVE: _by_migration}
-    kind = kinds.get(str(facts.get("kind")))
-    return list(kind(facts, events)) if kind else []
+    of_kind = {PROOF: _by_proof, MOVE: _by_migration}.get(str(facts.get("kind")))
+    return list(of_kind(facts, events)) if of_kind else []
 
 
 def _by_proof(facts: Mapping[str, Json], events: Sequence[Event]) -> Iterator[str]:

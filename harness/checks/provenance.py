@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from harness.checks.check import about, check, failed, latest, objects_of, passed, recorded, unknown
+from harness.checks.check import about, check, failed, latest, objects_of, passed, recorded, restarted_before, unknown
 from harness.checks.tool_messages import causes
 from harness.core.json import mapping
-from harness.core.model import Event, Finding, Json, lost_claims
+from harness.core.model import Finding, Json, lost_claims
 from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
 
@@ -113,14 +113,12 @@ def _claims(names: Iterable[str]) -> list[str]:
 
 
 def _was_read_after_restart(run: Run, member: str) -> bool:
-    restarts = run.of("restart", member=member)
-    old, new = (restarts[-1].data.get(when) for when in ("before", "after")) if restarts else (None, None)
-    reads: tuple[Event, ...] = (
+    reads = (
         *run.of("digest", when="after", member=member),
         *run.of("unread", what="digest", member=member),
         *run.of("corrupt", what="digest", member=member),
     )
-    return bool(new) and old != new and any(read.seq > restarts[-1].seq for read in reads)
+    return any(restarted_before(run, member, read.seq) for read in reads)
 
 
 def _uids(event: Json) -> dict[str, tuple[str, str]]:

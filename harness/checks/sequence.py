@@ -70,6 +70,7 @@ _MIGRATION = (
     *(_Place("digest", ("readback",), {"when": when}, after="T5") for when in ("after", "end")),
     *(_Place(kind, ("readback",), after="T5") for kind in ("sound", "still-frozen")),
 )
+_OF_KIND = {PROOF: _PROOF, MOVE: _MIGRATION}
 
 
 @check("events-in-order", *EVERY)
@@ -107,9 +108,8 @@ def _steps(run: Run) -> Iterator[str]:
 
 def _misplaced(run: Run, first: Mapping[str, int]) -> Iterator[str]:
     """The events that are in a step, or on a side of a mark, where they do not belong."""
-    places = {PROOF: _PROOF, MOVE: _MIGRATION}.get(run.kind, _DRILL)
     for event, step in _within_steps(run):
-        for place in places:
+        for place in _OF_KIND.get(run.kind, _DRILL):
             if event.kind != place.kind or any(event.data.get(key) != value for key, value in place.data.items()):
                 continue
             early = place.after and event.seq < first.get(place.after, 0)
@@ -143,9 +143,7 @@ def _expected_marks(run: Run) -> tuple[str, ...]:
     """The marks of a run that neither failed nor was meant to; another check names what is missing there."""
     if run.of("recovery-failed") or run.of("error") or (run.kind == "" and run.expected_findings):
         return ()
-    if run.kind == PROOF:
-        return ("T4", "T5", "T7", "T9")
-    if run.kind == MOVE:
-        return ("T0", "T4", "T5", "T7", "T9")
+    if run.kind in _OF_KIND:
+        return tuple(str(place.data["mark"]) for place in _OF_KIND[run.kind] if place.kind == "mark")
     after = (*(("T5",) if run.plan.restore else ()), "T6", "T7", "T8", "T9")
     return ("T0", "T1", *(("T2", "T3", "T4", *after) if "break" in run.steps else ()))

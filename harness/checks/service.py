@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.checks.check import about, check, failed, latest, passed, recorded, texts, unknown
+from harness.checks.check import about, check, failed, latest, passed, recorded, restarted_before, texts, unknown
 from harness.checks.tool_messages import causes
 from harness.core.json import at, items
-from harness.core.model import Event, Finding, Json
+from harness.core.model import Event, Finding
 from harness.core.reason import Reason, by_precedence
 from harness.evidence.run_directory import Run
 
@@ -80,7 +80,7 @@ def _login(run: Run, service: str, pods: tuple[str, ...]) -> Finding:
         detail = f"{service}: {'; '.join(said for _, said in wrong)}"
         hint = "check that the service uses the restored database, and compare its tables with those before"
         return failed(first, detail, hint, causes=others)
-    if running := [pod for pod in pods if not _restarted_before(run, pod, after[-1])]:
+    if running := [pod for pod in pods if not restarted_before(run, pod, after[-1].seq)]:
         detail = f"{service} was not restarted before the login: {', '.join(running)}"
         hint = "drill again; a pod that kept running may answer from memory"
         return unknown(Reason.MemberNotRestarted, detail, hint, objects=running)
@@ -101,20 +101,10 @@ def _wrong(login: Event, before: Event | None) -> Iterator[tuple[Reason, str]]:
         yield accepted, f"a wrong password was not rejected: {stranger}"
     if before is None:
         return
-    old, new = _hash(before.data, before.data.get("signed_by")), _hash(said, key)
+    old, new = (at(data, "keys", str(data.get("signed_by"))) for data in (before.data, said))
     if key != before.data.get("signed_by") or not old or old != new:
         detail = f"tokens are signed with key {key}; before it was {before.data.get('signed_by')}"
         yield Reason.SigningKeyChanged, detail
     if (earlier := said.get("earlier")) != "holds":
         rejected = Reason.TokenRejected if earlier else Reason.TokenNotTried
         yield rejected, f"a token from before the fault is not accepted: {earlier or 'it was not tried'}"
-
-
-def _hash(login: Mapping[str, Json], key: Json) -> Json:
-    return at(login, "keys", str(key))
-
-
-def _restarted_before(run: Run, pod: str, login: Event) -> bool:
-    restarts = run.of("restart", member=pod)
-    data = restarts[-1].data if restarts else {}
-    return bool(data.get("after")) and data.get("before") != data.get("after") and restarts[-1].seq < login.seq

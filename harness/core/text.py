@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _HARMLESS = "\n\t"
 # Unicode categories that are invisible but act: controls, direction overrides, lone surrogates, line separators.
 _STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# What is Markdown markup inside a line; an underscore inside a word is not.
+_MARKUP = r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=\()"
 
 
 def visible(text: str) -> str:
@@ -19,6 +22,13 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """`visible` on one line."""
     return visible(" ".join(text.split()))
+
+
+def escaped(words: str) -> str:
+    """Any text on one line, escaped for Markdown: no markup, no end of a cell, no tag, and no mention of a user."""
+    plain = re.sub(_MARKUP, r"\\\g<0>", one_line(words))
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"(?<!\w)@(?=\w)", "@&#8203;", plain)
 
 
 def duration(seconds: float | None) -> str:

@@ -108,9 +108,8 @@ def _steps(view: RunView) -> Iterator[TestStepResult]:
     for each in steps(view):
         stop = _epoch_ms(each.end or view.events[-1])
         status = Status.PASSED if each.how == "done" else Status.BROKEN
-        details = StatusDetails(message=visible(each.detail)) if each.how == "failed" else None
         step = TestStepResult(name=visible(each.name), start=_epoch_ms(each.start), stop=stop, status=status)
-        step.statusDetails = details
+        step.statusDetails = StatusDetails(message=visible(each.detail)) if each.how == "failed" else None
         yield step
 
 

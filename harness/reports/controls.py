@@ -7,8 +7,7 @@ a finding, an UNKNOWN, or a missing objective leaves it unsupported, with the re
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -16,14 +15,12 @@ from operator import attrgetter
 from harness.core import resources
 from harness.core.json import mapping, number
 from harness.core.model import Finding, Json, Verdict, worst
-from harness.core.text import plural
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.evidence.signing import attestation
 from harness.evidence.signing.files import Directory, digest
 from harness.reports.junit import sentence
-from harness.reports.markdown import MOST, SIGNS, escaped, line, short
-from harness.reports.summary import says
+from harness.reports.markdown import SIGNS, page
 
 SIGNED = f"{attestation.FOLDER}/evidence.dsse.json"
 """The signature over the evidence; conclusions are signed again each time they are written."""
@@ -67,6 +64,11 @@ class Support:
     verdict: Verdict
     findings: tuple[Finding, ...]
     reasons: tuple[str, ...]  # why it is not supported; empty if it is
+
+    @property
+    def result(self) -> str:
+        """What the verdict means for the control."""
+        return f"{SIGNS[self.verdict]} {_WORDS[self.verdict]}"
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,19 @@ def document(view: RunView) -> dict[str, Json]:
         "scenario": view.scenario,
         "verdict": view.verdict.value,
         "limits": LIMITS,
-        "controls": [_control(view, each, known) for each in support(view)],
+        "controls": [
+            {
+                "framework": each.control.framework,
+                "control": each.control.name,
+                "asks": each.control.asks,
+                "satisfied": each.verdict is Verdict.PASS,
+                "verdict": each.verdict.value,
+                "reasons": list(each.reasons),
+                "limits": each.control.lacks,
+                "findings": [_finding(view, finding, known) for finding in each.findings],
+            }
+            for each in support(view)
+        ],
         "not_shown": list(NOT_SHOWN),
         "files": dict(known),
     }
@@ -147,7 +161,20 @@ def document(view: RunView) -> dict[str, Json]:
 
 def render(view: RunView) -> str:
     """The page in Markdown. Text from a cluster is never markup."""
-    return "\n".join(_page(view)) + "\n"
+    by_check = groupby(sorted(view.findings, key=attrgetter("check")), key=attrgetter("check"))
+    found = [(name, tuple(findings)) for name, findings in by_check]
+    checks = [
+        {
+            "check": name,
+            "verdict": worst(finding.verdict for finding in findings),
+            "count": len(findings),
+            "shows": CHECKS.get(name, UNMAPPED),
+            "places": _places(view, findings),
+        }
+        for name, findings in found
+    ]
+    values = {"found": support(view), "checks": checks, "files": hashes(view)}
+    return page("controls.md", view, limits=LIMITS, not_shown=NOT_SHOWN, **values)
 
 
 def _support(view: RunView, control: Control) -> Support:
@@ -174,28 +201,11 @@ def _missing(view: RunView, control: Control) -> Iterator[str]:
                 yield f"the scenario has no objective for the {word}"
 
 
-def _control(view: RunView, each: Support, known: Mapping[str, str]) -> dict[str, Json]:
-    return {
-        "framework": each.control.framework,
-        "control": each.control.name,
-        "asks": each.control.asks,
-        "satisfied": each.verdict is Verdict.PASS,
-        "verdict": each.verdict.value,
-        "reasons": list(each.reasons),
-        "limits": each.control.lacks,
-        "findings": [_finding(view, finding, known) for finding in each.findings],
-    }
-
-
 def _finding(view: RunView, finding: Finding, known: Mapping[str, str]) -> dict[str, Json]:
     shows = CHECKS.get(finding.check, UNMAPPED)
     return {
-        "check": finding.check,
-        "store": finding.store,
-        "member": finding.member,
+        **{name: getattr(finding, name) for name in ("check", "store", "member", "reason", "detail")},
         "verdict": finding.verdict.value,
-        "reason": finding.reason.value,
-        "detail": finding.detail,
         "shows": shows.shows,
         "limits": shows.lacks,
         "evidence": [
@@ -205,47 +215,7 @@ def _finding(view: RunView, finding: Finding, known: Mapping[str, str]) -> dict[
     }
 
 
-def _page(view: RunView) -> Iterator[str]:
-    found, known = support(view), hashes(view)
-    yield f"## {SIGNS[view.verdict]} {view.verdict.name} {escaped(view.scenario)}: supported controls"
-    supported = sum(each.verdict is Verdict.PASS for each in found)
-    yield from ("", f"{says(view)} **{supported} of {len(found)} controls are supported.** {LIMITS}", "")
-    yield from (line(("framework", "control", "result", "requirement")), line(["---"] * 4))
-    for each in found:
-        yield line((each.control.framework, each.control.name, result_of(each.verdict), each.control.asks))
-    for each in found:
-        yield from ("", f"### {each.control.name} ({each.control.framework}): {result_of(each.verdict)}", "")
-        yield from (f"- {escaped(short(reason))}" for reason in each.reasons[:MOST])
-        if len(each.reasons) > MOST:
-            yield f"- and {len(each.reasons) - MOST} more, see findings.json"
-        checks = Counter(finding.check for finding in each.findings)
-        listed = ", ".join(f"{check} ({count})" for check, count in sorted(checks.items())) or "none"
-        yield f"- Findings: {escaped(listed)}"
-        yield f"- Not shown by any drill: {each.control.lacks}"
-    yield from ("", "### What each check shows, and its evidence", "")
-    yield from (line(("check", "verdict", "shows", "does not show", "evidence")), line(["---"] * 5))
-    by_check = groupby(sorted(view.findings, key=attrgetter("check")), key=attrgetter("check"))
-    yield from (line(_row(view, name, tuple(findings))) for name, findings in by_check)
-    yield from ("", "### Not supported", "", *(f"- {each}" for each in NOT_SHOWN))
-    yield from ("", "### Files with SHA-256", "", *(f"- {escaped(name)}: {each}" for name, each in known.items()))
-
-
-def result_of(verdict: Verdict) -> str:
-    """What a verdict means for a control."""
-    return f"{SIGNS[verdict]} {_WORDS[verdict]}"
-
-
-def _row(view: RunView, name: str, findings: Sequence[Finding]) -> Iterator[str]:
-    verdict = worst(finding.verdict for finding in findings)
-    shows = CHECKS.get(name, UNMAPPED)
-    yield name
-    yield f"{SIGNS[verdict]} {verdict.name} ({plural(len(findings), 'finding')})"
-    yield shows.shows if verdict is Verdict.PASS else f"Not shown: {shows.shows}"
-    yield shows.lacks
-    yield _where(view, findings)
-
-
-def _where(view: RunView, findings: Sequence[Finding]) -> str:
+def _places(view: RunView, findings: Iterable[Finding]) -> str:
     lines: dict[str, set[int]] = {}
     for finding in findings:
         for place in places(view, finding):

@@ -16,15 +16,6 @@ BAD = ("different", "damaged")
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One part that differs; None stands for a part that did not exist."""
-
-    part: str
-    before: Part | None
-    after: Part | None
-
-
-@dataclass(frozen=True)
 class Member:
     """One member before the fault and after the recovery. `after` is None if it was never read back."""
 
@@ -38,13 +29,13 @@ class Member:
     detail: str
 
     @cached_property
-    def differences(self) -> tuple[Difference, ...]:
-        """Every part that differs on this member; none if nothing can be compared."""
+    def differences(self) -> Mapping[str, tuple[Part | None, Part | None]]:
+        """Every part that differs on this member, before and after (None if missing); none if nothing is comparable."""
         before, after = self.before, self.after
         if after is None or self.doubt:
-            return ()
+            return {}
         names = (name for name in sorted({*before, *after}) if before.get(name) != after.get(name))
-        return tuple(Difference(name, before.get(name), after.get(name)) for name in names)
+        return {name: (before.get(name), after.get(name)) for name in names}
 
     @property
     def state(self) -> str:
@@ -58,14 +49,9 @@ class Member:
         return "different" if self.differences else "equal"
 
     @property
-    def rows(self) -> int:
-        """Rows read back."""
-        return sum(part.rows for part in (self.after or {}).values())
-
-    @property
     def same(self) -> int:
         """Parts that are equal."""
-        return len(self.before) - sum(1 for difference in self.differences if difference.before)
+        return len(self.before.keys() - self.differences.keys())
 
 
 @dataclass(frozen=True)
@@ -80,15 +66,9 @@ class Store:
         """The first member's parts before the fault; all members agree, except for their own parts."""
         return self.members[0].before if self.members else {}
 
-    @property
-    def rows(self) -> int:
-        """Rows before the fault."""
-        return sum(part.rows for part in self.before.values())
-
     def equal_on(self, part: str) -> int:
         """How many members hold `part` unchanged."""
-        compared = (member for member in self.members if member.state in ("equal", "different"))
-        return sum(1 for member in compared if all(part != difference.part for difference in member.differences))
+        return sum(m.state in {"equal", "different"} and part not in m.differences for m in self.members)
 
 
 def stores(view: RunView) -> tuple[Store, ...]:

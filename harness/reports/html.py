@@ -11,11 +11,10 @@ from markupsafe import Markup
 from harness.core import resources
 from harness.core.json import flat, items, mapping, number, text
 from harness.core.model import Event, Json, Verdict
-from harness.core.text import duration, plural, visible
+from harness.core.text import duration, escaped, plural, visible
 from harness.evidence.marks import DEFINITIONS, LEGS, MARKS
 from harness.evidence.run_view import RunView
 from harness.reports.equality import BAD, stores
-from harness.reports.markdown import escaped
 from harness.reports.metrics import figures
 from harness.reports.questions import answers
 from harness.reports.summary import says
@@ -29,7 +28,7 @@ SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")
 
 def render(view: RunView) -> str:
     """The whole report as text."""
-    read_back = stores(view)
+    read_back, (plots, write_marks) = stores(view), writes(view)
     return template("report.html").render(
         view=view,
         verdict=view.verdict.name,
@@ -39,7 +38,8 @@ def render(view: RunView) -> str:
         marks=MARKS,
         legs=[(name, *ends, view.marks) for name, ends in LEGS.items()],
         ledgers={store: mapping(each) for store, each in mapping(view.judged, "ledger").items()},
-        writes=writes(view),
+        plots=plots,
+        write_marks=write_marks,
         kinds=KINDS,
         stores=read_back,
         bad_states=BAD,
@@ -66,15 +66,19 @@ def template(name: str) -> Template:
         undefined=ChainableUndefined,  # a run may lack anything
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finalize if html else lambda value: escaped(str(value)),
+        finalize=_visible if html else _escaped,
     )
     environment.filters.update(duration=duration, plural=plural)
     return environment.get_template(name)
 
 
-def _finalize(value: object) -> object:
+def _visible(value: object) -> object:
     """Make invisible characters of every printed value visible; markup of the templates is unchanged."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _escaped(value: object) -> object:
+    return value if isinstance(value, Markup) else escaped(str(value))
 
 
 def _report(event: Event) -> Mapping[str, object]:

@@ -22,7 +22,8 @@ def write(view: RunView, path: Path) -> None:
     cases = [*view.findings, *view.doubts]
     if not cases:
         cases = [Finding("evidence", Verdict.UNKNOWN, Reason.NothingJudged, "nothing was judged", "run it again")]
-    suite = ET.Element("testsuite", name="drillproof", tests=str(len(cases)), skipped="0")
+    root = ET.Element("testsuites")
+    suite = ET.SubElement(root, "testsuite", name="drillproof", tests=str(len(cases)), skipped="0")
     for verdict, tag in _TAGS.items():
         suite.set(f"{tag}s", str(sum(1 for case in cases if case.verdict is verdict)))
     if view.events:
@@ -31,8 +32,6 @@ def write(view: RunView, path: Path) -> None:
     _properties(suite, view)
     for case in cases:
         _case(suite, view, case)
-    root = ET.Element("testsuites")
-    root.append(suite)
     ET.indent(root)
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 

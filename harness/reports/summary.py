@@ -44,5 +44,4 @@ def lines(view: RunView) -> tuple[str, ...]:
 
 def _end(view: RunView, which: str) -> str:
     end = mapping(view.facts, which)
-    context = text(end, "context") or "an unknown context"
-    return f"{text(end, 'namespace') or 'an unknown namespace'} of {context}"
+    return f"{text(end, 'namespace') or 'an unknown namespace'} of {text(end, 'context') or 'an unknown context'}"

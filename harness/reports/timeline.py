@@ -103,12 +103,9 @@ def timeline(marks: Mapping[str, float]) -> Timeline | None:
         seconds = marks[last] - marks[first] if reached else None
         bars.append(Bar(label, f"{first} → {last}", kind, left, max(right - left, 0.4), seconds))
     step_s = next((step for step in _STEPS_S if length / step <= _MOST_TICKS), _STEPS_S[-1])
-    ticks = tuple((percent(start + n * step_s), _axis(n * step_s, length)) for n in range(int(length / step_s) + 1))
+    tick_s = [n * step_s for n in range(int(length / step_s) + 1)]
+    minutes = length >= 100  # noqa: PLR2004 # as in `core.text.duration`
+    labels = [f"{at // 60}:{at % 60:02d}" if minutes else f"{at} s" for at in tick_s]
+    ticks = tuple((percent(start + at), label) for at, label in zip(tick_s, labels, strict=True))
     early = marks["T9"] - marks["T5"] if {"T5", "T9"} <= marks.keys() else None
     return Timeline(tuple(bars), ticks, early)
-
-
-def _axis(seconds: int, length: float) -> str:
-    if length < 100:  # noqa: PLR2004 # as in `visible.duration`
-        return f"{seconds} s"
-    return f"{seconds // 60}:{seconds % 60:02d}"

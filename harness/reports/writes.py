@@ -48,30 +48,23 @@ class Plot:
     problem: str = ""  # why there is no figure
 
 
-@dataclass(frozen=True)
-class Writes:
-    """The figures of all stores, and the marks on their time axis: name, meaning, percent from the left."""
+def writes(view: RunView) -> tuple[list[Plot], list[tuple[str, str, float]]]:
+    """The figures of all stores, and the marks on their time axis: name, meaning, percent from the left.
 
-    plots: tuple[Plot, ...]
-    marks: tuple[tuple[str, str, float], ...]
-
-
-def writes(view: RunView) -> Writes:
-    """The writes in the ledgers of a run. A ledger that cannot be read has its problem instead.
+    A ledger that cannot be read has its problem instead of a figure.
 
     A write before the judged recovery point is drawn as kept; the ledger's table has those that were lost nevertheless.
     """
     read: dict[str, Counter[tuple[int, str]] | str] = {store: _read(view, store) for store in view.members}
     seconds = [at_s for each in read.values() if isinstance(each, Counter) for at_s, _ in each]
     if not seconds:
-        return Writes(tuple(Plot(store, (), {}, 0, 0, str(why)) for store, why in read.items()), ())
+        return [Plot(store, (), {}, 0, 0, str(why)) for store, why in read.items()], []
     start, end = min(seconds), max(seconds) + 1
     column_s = -(-(end - start) // COLUMNS)
     length_s = column_s * -(-(end - start) // column_s)
     at = {name: (view.marks[name] - start) / length_s for name in SHOWN if name in view.marks}
-    marks = ((name, SHOWN[name], round(100 * left, 2)) for name, left in at.items() if 0 <= left <= 1)
-    plots = (_plot(store, each, start, length_s, column_s) for store, each in read.items())
-    return Writes(tuple(plots), tuple(marks))
+    marks = [(name, SHOWN[name], round(100 * left, 2)) for name, left in at.items() if 0 <= left <= 1]
+    return [_plot(store, each, start, length_s, column_s) for store, each in read.items()], marks
 
 
 def _read(view: RunView, store: str) -> Counter[tuple[int, str]] | str:

@@ -102,8 +102,8 @@ def test_lost_missing_and_extra_parts_all_count_as_different(tmp_path: Path) -> 
         for event in sample.events
     ]
     read = {member.name: member for store in stores(run_view.read(sample.write())) for member in store.members}
-    assert [each.part for each in read["mysql-1"].differences] == ["table new"]
-    assert [each.part for each in read["consul-2"].differences] == ["acl policies", "kv vault/logical"]
+    assert [*read["mysql-1"].differences] == ["table new"]
+    assert [*read["consul-2"].differences] == ["acl policies", "kv vault/logical"]
     assert (read["consul-2"].same, read["mysql-1"].same, read["mysql-0"].state) == (1, 5, "equal")
 
 

@@ -14,7 +14,7 @@ import sample_runs
 from harness.core.model import Json
 from harness.evidence import run_view
 from harness.reports import render
-from harness.reports.writes import KINDS, Writes, writes
+from harness.reports.writes import KINDS, Plot, writes
 
 T0, T2, T4, T8 = (sample_runs.MARKS_S[n] for n in (0, 2, 4, 8))
 
@@ -37,12 +37,12 @@ def run(tmp_path: Path) -> Path:
     return run
 
 
-def drawn(run: Path) -> Writes:
-    return writes(run_view.read(run))
+def drawn(run: Path) -> list[Plot]:
+    return writes(run_view.read(run))[0]
 
 
 def test_each_write_is_drawn_once_as_what_it_is(run: Path) -> None:
-    plot, postgres, consul = drawn(run).plots
+    plot, postgres, consul = drawn(run)
     assert plot.counts == {"kept": 2, "lost": 2, "later": 1, "unsure": 1}
     assert plot.column_s == 3
     assert sum(round(block.height * plot.most / 100) for block in plot.blocks) == 6
@@ -50,7 +50,7 @@ def test_each_write_is_drawn_once_as_what_it_is(run: Path) -> None:
 
 
 def test_blocks_stand_on_each_other_and_none_leaves_the_picture(run: Path) -> None:
-    plot = drawn(run).plots[0]
+    plot = drawn(run)[0]
     columns: dict[float, float] = {}
     for block in plot.blocks:
         assert 0 <= block.left <= 100 - block.width + 0.1
@@ -60,9 +60,9 @@ def test_blocks_stand_on_each_other_and_none_leaves_the_picture(run: Path) -> No
 
 
 def test_the_marks_stand_where_they_were_reached(run: Path) -> None:
-    shown = drawn(run)
-    assert [name for name, _, _ in shown.marks] == ["T0", "T2", "T4", "T8"]
-    lefts = [left for _, _, left in shown.marks]
+    _, marks = writes(run_view.read(run))
+    assert [name for name, _, _ in marks] == ["T0", "T2", "T4", "T8"]
+    lefts = [left for _, _, left in marks]
     assert lefts == sorted(lefts)
     assert all(0 <= left <= 100 for left in lefts)
 
@@ -98,19 +98,19 @@ def a_pipe(path: Path) -> None:
 def test_a_ledger_that_cannot_be_drawn_says_why(run: Path, spoil: Callable[[Path], None], said: str) -> None:
     spoil(run / "ledger" / "mysql.jsonl")
     render(run)
-    assert said in drawn(run).plots[0].problem
+    assert said in drawn(run)[0].problem
     assert f"no figure: {said}" in html.unescape((run / "report.html").read_text())
 
 
 def test_times_that_no_clock_shows_are_drawn_and_no_more(run: Path) -> None:
     (run / "ledger" / "mysql.jsonl").write_text(line(1, 0) + line(2, 1e300))
-    assert [(block.left, block.width) for block in drawn(run).plots[0].blocks] == [(0.0, 1.67), (98.33, 1.67)]
+    assert [(block.left, block.width) for block in drawn(run)[0].blocks] == [(0.0, 1.67), (98.33, 1.67)]
 
 
 def test_a_store_whose_name_climbs_out_is_not_read(run: Path) -> None:
     facts = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**facts, "stores": {"../ledger/mysql": ["m"]}}))
-    assert drawn(run).plots[0].problem == "is not the name of a store"
+    assert drawn(run)[0].problem == "is not the name of a store"
 
 
 @pytest.mark.parametrize("name", ["journal.jsonl", "findings.json", "run.json"])
