@@ -97,7 +97,7 @@ def _indexes(run: Run, store: str, member: str) -> Finding:
         return unknown(Reason.IndexNotChecked, "no index was compared with its table")
     if not wrong:
         return passed(f"{held} indexes match their tables")
-    # A run older than reasons has sentences alone.
+    # Runs from before reasons have only sentences.
     reasons = by_precedence(from_name(at(seen, "reasons", name)) or Reason.IndexDamaged for name in wrong)
     return failed(
         reasons[0],

@@ -39,8 +39,12 @@ def judge(run: Run, asked: Iterable[Check] | None = None) -> tuple[Finding, ...]
         try:
             findings += check(run)
         except HarnessError as error:
-            findings.append(_unreadable(check.name, str(error), error, "this run cannot be judged as it lies here"))
-        except Exception as error:  # noqa: BLE001 # whatever a check trips over must not become a PASS
+            findings.append(
+                _unreadable(
+                    check.name, str(error), error, "restore the original files of the run, and run `drillproof recheck`"
+                )
+            )
+        except Exception as error:  # noqa: BLE001 # an error in a check must never become a PASS
             detail = f"the check itself broke: {type(error).__name__}: {error}"
             hint = "please report this as a bug of drillproof"
             findings.append(Finding(check.name, Verdict.UNKNOWN, Reason.CheckRaised, detail, hint))
@@ -127,7 +131,7 @@ def _document(run: Run) -> dict[str, Json]:
 
 
 def _verdict(run: Run, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """The findings whose worst is the verdict, and those beside them (see `harness.checks.expectations`)."""
+    """The findings whose worst is the verdict, and the others (see `harness.checks.expectations`)."""
     try:
         expected = run.expected_findings
         return expectations.conclude(expected, found) if expected else (found, ())
@@ -148,7 +152,7 @@ def _facts(run: Run) -> dict[str, Json]:
 def _of_kind(run: Run) -> dict[str, Json]:
     if run.kind:
         return {"kind": run.kind, "not_proved": not_proved(run.facts, run.events)}
-    # Of a store's members the one that lost most speaks for the store.
+    # The member that lost most stands for its store.
     by_store = {
         store: max((run.kept(store, member).classes for member in members), key=lambda c: (len(c.wrong), c.lost_after))
         for store, members in run.members.items()

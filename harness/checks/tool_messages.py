@@ -1,4 +1,4 @@
-"""Messages of Velero, restic, Kubernetes and databases as reasons: only this module matches their text.
+"""The reasons in messages of Velero, restic, Kubernetes and databases: only this module matches their text.
 
 A message may change with any release of its tool. Then its cause is no longer found, and a scenario that expects it
 fails: fix the pattern in tool_messages.toml. What drillproof itself observes has a reason where it is observed.

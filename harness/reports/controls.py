@@ -178,17 +178,17 @@ def render(view: RunView) -> str:
 
 
 def _support(view: RunView, control: Control) -> Support:
-    speaking = [each for each in view.findings if control.name in CHECKS.get(each.check, UNMAPPED).controls]
-    said = {finding.check for finding in speaking}
+    relevant = [each for each in view.findings if control.name in CHECKS.get(each.check, UNMAPPED).controls]
+    judged = {finding.check for finding in relevant}
     silent = [
         f"{check} has no finding, so this is not shown: {shows.shows}"
         for check, shows in CHECKS.items()
-        if not shows.silent and check not in said and control.name in shows.controls
+        if not shows.silent and check not in judged and control.name in shows.controls
     ]
-    against = [sentence(finding) for finding in speaking if finding.verdict is not Verdict.PASS]
+    against = [sentence(finding) for finding in relevant if finding.verdict is not Verdict.PASS]
     doubts = [*view.problems, *_missing(view, control), *silent]
-    verdict = worst([*(finding.verdict for finding in speaking), *(Verdict.UNKNOWN for _ in doubts)])
-    return Support(control, verdict, tuple(speaking), (*against, *doubts))
+    verdict = worst([*(finding.verdict for finding in relevant), *(Verdict.UNKNOWN for _ in doubts)])
+    return Support(control, verdict, tuple(relevant), (*against, *doubts))
 
 
 def _missing(view: RunView, control: Control) -> Iterator[str]:
