@@ -30,7 +30,7 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
         "keys": "restic/{namespace}/keys/",
         "locks": "restic/{namespace}/locks/",
     },
-    # kopia keeps what says which bytes are what, snapshots and directories, in packs of their own; it takes no locks.
+    # kopia has separate packs for metadata (snapshots and directories), and takes no locks.
     "kopia": {
         "packs": "kopia/{namespace}/p",
         "index": "kopia/{namespace}/x",

@@ -111,7 +111,7 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
             or integer(copy, "status", "progress", "totalBytes")
         )
     )
-    # A list of pods says of each neither its kind; the folder does.
+    # The items of a list do not name their kind; the folder does.
     held = tuple({**thing, "kind": _KINDS[kind]} for kind, _, thing in archived(source, name, _KINDS) if thing)
     objects = tuple(thing for thing in held if namespace_of(thing) not in SYSTEM)
     all_pods = tuple(thing for thing in objects if thing.get("kind") == "Pod")

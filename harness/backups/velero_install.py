@@ -36,7 +36,7 @@ class Release:
     cli: Path
     server_image: str
     plugin_image: str
-    kopia_check: Callable[[], Path]  # makes the program, unless it is there; Misconfigured where that cannot be
+    kopia_check: Callable[[], Path]  # builds the program unless it exists. Misconfigured
 
 
 def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader: str) -> None:

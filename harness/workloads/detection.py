@@ -95,8 +95,8 @@ def _of(pod: Object) -> Iterator[Database]:
         # The annotation is for one database only.
         annotated = not kinds and bool(text(pod, "metadata", "annotations", ANNOTATION))
         seen = _seen(container, annotated=annotated)
-        beside = bool(kinds) and "-server" not in _words(container)  # an agent of Consul can be a sidecar of any server
-        if seen and seen[0] not in kinds and not (seen[0] == "consul" and beside):
+        sidecar = bool(kinds) and "-server" not in _words(container)  # an agent of Consul can be one of any server
+        if seen and seen[0] not in kinds and not (seen[0] == "consul" and sidecar):
             kinds.add(seen[0])
             yield _database(pod, text(container, "name"), *seen)
 

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 
 from harness.core.errors import TimedOut
-from harness.core.json import at, items, text
+from harness.core.json import at, items, mapping, text
 from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.model import Json, Part
 from harness.core.wait import NotYet, until
@@ -85,7 +85,7 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage
     """
     with contextlib.suppress(TimedOut):
         until(
-            lambda: _require_endpoints(kubectl, namespace),
+            lambda: _require_endpoints(_running(kubectl, namespace)),
             waited_for="Services to have their endpoints",
             within_s=within_s,
         )
@@ -94,15 +94,20 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage
     found = objects(kubectl, ",".join(sorted(compared)), f"--namespace={namespace}")
     found += objects(kubectl, "namespaces", f"--field-selector=metadata.name={namespace}")
     left_out = {name for name, _ in EXCLUDED_OBJECTS}
-    kept = (thing for thing in found if not _is_excluded(thing))
-    written: dict[str, list[str]] = {}
-    for thing in kept:  # kinds of different groups can have the same name, and so can their objects
-        written.setdefault(_name(thing), []).append(canonical(_normalized(thing, namespace, storage_class)))
-    parts = {name: _part(sorted(lines)) for name, lines in written.items() if name not in left_out}
+    lines: dict[str, list[str]] = {}
+    for thing in found:  # kinds of different groups can have the same name, and so can their objects
+        if _name(thing) not in left_out and not _is_excluded(thing):
+            lines.setdefault(_name(thing), []).append(canonical(_normalized(thing, namespace, storage_class)))
     running = _running(kubectl, namespace)
     pods = (pod for pod in _of(running, "Pod") if not at(pod, "metadata", "ownerReferences") and not _is_done(pod))
-    parts |= {_name(pod): _part([]) for pod in pods}
-    return parts | {f"endpoints {service}": _part(lines) for service, lines in _endpoints(running).items()}
+    lines |= {_name(pod): [] for pod in pods}
+    lines |= {
+        f"endpoints {service}": [json.dumps(each) for each in ready] for service, ready in _ready(running).items()
+    }
+    return {
+        name: Part(len(found), hmac.digest(_KEY, json.dumps(sorted(found)).encode(), "sha256").hex())
+        for name, found in lines.items()
+    }
 
 
 def _is_excluded(thing: Object) -> bool:
@@ -153,33 +158,25 @@ def _without(thing: Json, kind: str, path: tuple[str, ...]) -> Json:
     return {key: value for key, value in kept.items() if path != ("metadata",) or value != {}}
 
 
-def _require_endpoints(kubectl: RunsKubectl, namespace: str) -> None:
+def _require_endpoints(running: Iterable[Object]) -> None:
     """NotYet unless every Service has all selected pods as endpoints, which takes a moment after they are ready."""
-    running = _running(kubectl, namespace)
     ready = _ready(running)
     for service in _of(running, "Service"):
         selector, name = at(service, "spec", "selector"), name_of(service)
         if isinstance(selector, Mapping) and selector:
             shown = {who for who, _ in ready.get(name, ())}
-            wanted = {name_of(pod) for pod in _of(running, "Pod") if _selects(selector, pod) and not _is_done(pod)}
+            pods = (pod for pod in _of(running, "Pod") if not _is_done(pod))
+            wanted = {name_of(pod) for pod in pods if selector.items() <= mapping(pod, "metadata", "labels").items()}
             if missing := wanted - shown:
                 raise NotYet(f"{name} lacks the endpoints {', '.join(sorted(missing))}")
-
-
-def _selects(selector: Mapping[str, Json], pod: Object) -> bool:
-    return all(at(pod, "metadata", "labels", key) == value for key, value in selector.items())
 
 
 def _running(kubectl: RunsKubectl, namespace: str) -> tuple[Object, ...]:
     return objects(kubectl, "services,pods,endpointslices.discovery.k8s.io", f"--namespace={namespace}")
 
 
-def _endpoints(running: Iterable[Object]) -> dict[str, list[str]]:
-    return {service: sorted(json.dumps(each) for each in ready) for service, ready in _ready(running).items()}
-
-
 def _ready(running: Iterable[Object]) -> dict[str, list[tuple[str, Json]]]:
-    """The ready endpoints of each Service with their ports: a pod, or an address that somebody wrote."""
+    """The ready endpoints of each Service with their ports: a pod, or an address written by hand."""
     ready: dict[str, list[tuple[str, Json]]] = {}
     for each in _of(running, "EndpointSlice"):
         behind = ready.setdefault(text(each, "metadata", "labels", "kubernetes.io/service-name"), [])
@@ -198,7 +195,3 @@ def _name(thing: Object) -> str:
     if text(thing, "kind") == "Namespace":
         return "namespace"
     return f"{text(thing, 'kind').lower()} {text(thing, 'metadata', 'name')}"
-
-
-def _part(lines: list[str]) -> Part:
-    return Part(len(lines), hmac.digest(_KEY, json.dumps(lines).encode(), "sha256").hex())

@@ -52,23 +52,23 @@ def reach_beyond(thing: Json) -> Iterator[str]:
 
 def require_isolation(file: Path, objects: Iterable[Object], secrets: Secrets, namespace: str) -> None:
     """Misconfigured, naming all of them, if objects reach outside the namespace."""
-    if found := tuple(dict.fromkeys(_violations(objects, secrets, namespace))):
+    found = [
+        f"{text(thing, 'kind')} {name_of(thing)} {how}"
+        for thing in objects
+        for how in _violations(thing, secrets, namespace)
+    ]
+    if found:
         raise Misconfigured(
             f"{file}: on a shared cluster nothing may reach outside the namespace {namespace}, but: "
-            f"{'; '.join(found)}; remove these from the manifests for the drill"
+            f"{'; '.join(dict.fromkeys(found))}; remove these from the manifests for the drill"
         )
 
 
-def _violations(objects: Iterable[Object], secrets: Secrets, namespace: str) -> Iterator[str]:
-    for thing in objects:
-        held = secrets.get(name_of(thing), {}) if text(thing, "kind") == "Secret" else {}
-        written = json.dumps([thing, dict(held)])
-        yield from (f"{text(thing, 'kind')} {name_of(thing)} {how}" for how in _of_object(thing, written, namespace))
-
-
-def _of_object(thing: Object, written: str, namespace: str) -> Iterator[str]:
-    """How one object reaches outside; `written` is all of its text."""
+def _violations(thing: Object, secrets: Secrets, namespace: str) -> Iterator[str]:
+    """How one object reaches outside the namespace."""
     kind = text(thing, "kind")
+    # A Secret's own data are base64.
+    written = json.dumps([thing, dict(secrets.get(name_of(thing), {})) if kind == "Secret" else {}])
     if _ENTRANCES.fullmatch(kind):
         yield "takes traffic from outside"
     if kind == "Service" and (text(thing, "spec", "type") in _OPEN or items(thing, "spec", "externalIPs")):

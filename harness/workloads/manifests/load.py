@@ -63,12 +63,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     _require_secrets(described, pods.values(), secrets)
     servers = tuple(_server(described, store, pods, secrets) for store in described.stores)
     _require_all_named(described, pods)
-    passwords = {store.server.name: store.password for store in described.stores if store.password}
-    words = _words(described, servers)
-    for store, reference in passwords.items():
-        value = _value(described, f"{store}: `password`", reference, secrets)
-        if value is not None:
-            _require_hidable(described, store, value, words)
+    hidden = _hidden(described, servers, pods.values(), secrets)
     changes: list[str] = []
     things = tuple(cast("Object", _adapted(thing, text(thing, "kind"), where, changes)) for thing in objects)
     return Application(
@@ -86,10 +81,10 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             objectives=described.objectives,
             secrets=secrets,
             generate=described.generate,
-            passwords=passwords,
-            hidden=frozenset(each for each in _hidden(pods.values(), secrets) if each not in words),
+            passwords={store.server.name: store.password for store in described.stores if store.password},
+            hidden=hidden,
             images=detection.images_of(pods.values()),
-            summary=(*_summary(described, servers, pods), *map(_later, later)),
+            summary=tuple(_summary(described, servers, pods, later)),
             changes=tuple(dict.fromkeys(changes)),
         ),
     )
@@ -155,26 +150,6 @@ def _value(described: Description, what: str, wanted: Reference, secrets: Secret
     return secrets[wanted.secret][wanted.key]
 
 
-def _require_hidable(described: Description, store: str, password: str, words: str) -> None:
-    """Misconfigured for a password that also occurs in ordinary text, so that it cannot be removed from evidence."""
-    problem = ""
-    if len(password) < SHORTEST_SECRET:
-        problem = f"has fewer than {SHORTEST_SECRET} characters; use a longer one"
-    elif password in words:
-        problem = "is part of a name in the file, which reports show; use another one"
-    if problem:
-        raise Misconfigured(
-            f"{described.file}: {store}: its password {problem}, or [[generate]]: "
-            "such a password cannot be removed from the evidence"
-        )
-
-
-def _words(described: Description, servers: Sequence[Server]) -> str:
-    """Words that the evidence must contain: a secret that is one of them cannot be removed from it."""
-    of_servers = (word for each in servers for word in (each.name, each.user, *each.members, *each.databases))
-    return " ".join((described.name, described.namespace, described.strategy, *detection.PORTS, *of_servers))
-
-
 def _require_all_named(described: Description, pods: Mapping[str, Object]) -> None:
     """Misconfigured unless every detected database is drilled or excluded on purpose."""
     named = {(member, store.server.kind) for store in described.stores for member in store.server.members}
@@ -203,7 +178,9 @@ def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterato
                 )
 
 
-def _summary(described: Description, servers: Sequence[Server], pods: Mapping[str, Object]) -> Iterator[str]:
+def _summary(
+    described: Description, servers: Sequence[Server], pods: Mapping[str, Object], later: Iterable[Object]
+) -> Iterator[str]:
     yield f"application {described.name} of {described.file}: strategy {described.strategy}"
     for server in servers:
         copies = ", ".join(sorted({volume for member in server.members for volume in volumes_to_copy(pods[member])}))
@@ -213,11 +190,9 @@ def _summary(described: Description, servers: Sequence[Server], pods: Mapping[st
             f"{', '.join(server.databases) or 'all keys'}; Velero copies {copies or 'NOTHING of it'}{alone}"
         )
     yield from (f"not compared: {what}: {why}" for what, why in _not_compared(described, pods))
-
-
-def _later(thing: Object) -> str:
-    events = text(thing, "metadata", "annotations", render.HOOK)
-    return f"not deployed: {text(thing, 'kind')} {name_of(thing)}, which Helm creates at {events}"
+    for thing in later:
+        events = text(thing, "metadata", "annotations", render.HOOK)
+        yield f"not deployed: {text(thing, 'kind')} {name_of(thing)}, which Helm creates at {events}"
 
 
 def _adapted(thing: Json, kind: str, where: TargetCluster, changes: list[str]) -> Json:
@@ -244,8 +219,29 @@ def _is_pulled(container: Mapping[str, Json]) -> bool:
     return policy == "Always" or (policy is None and detection.full_name(str(container["image"])).endswith(":latest"))
 
 
-def _hidden(pods: Iterable[Object], secrets: Secrets) -> Iterator[str]:
-    """All values of Secrets, and those of containers' variables with names of secrets."""
+def _hidden(
+    described: Description, servers: Sequence[Server], pods: Iterable[Object], secrets: Secrets
+) -> frozenset[str]:
+    """All values of Secrets, and those of containers' variables with names of secrets, to remove from the evidence.
+
+    Misconfigured for the password of a store that cannot be removed: it also occurs in ordinary text.
+    """
+    of_servers = (word for each in servers for word in (each.name, each.user, *each.members, *each.databases))
+    # The evidence must contain these words.
+    words = " ".join((described.name, described.namespace, described.strategy, *detection.PORTS, *of_servers))
+    for store in described.stores:
+        where = f"{store.server.name}: `password`"
+        value = _value(described, where, store.password, secrets) if store.password else None
+        problem = ""
+        if value is not None and len(value) < SHORTEST_SECRET:
+            problem = f"has fewer than {SHORTEST_SECRET} characters; use a longer one"
+        elif value is not None and value in words:
+            problem = "is part of a name in the file, which reports show; use another one"
+        if problem:
+            raise Misconfigured(
+                f"{described.file}: {store.server.name}: its password {problem}, or [[generate]]: "
+                "such a password cannot be removed from the evidence"
+            )
     found = [value for values in secrets.values() for value in values.values()]
     found += [
         text(variable, "value")
@@ -254,4 +250,4 @@ def _hidden(pods: Iterable[Object], secrets: Secrets) -> Iterator[str]:
         for variable in items(container, "env")
         if SECRET_NAME.search(text(variable, "name"))
     ]
-    yield from (value for value in found if len(value) >= SHORTEST_SECRET)
+    return frozenset(value for value in found if len(value) >= SHORTEST_SECRET and value not in words)
