@@ -101,12 +101,10 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage
     running = _running(kubectl, namespace)
     pods = (pod for pod in _of(running, "Pod") if not at(pod, "metadata", "ownerReferences") and not _is_done(pod))
     lines |= {_name(pod): [] for pod in pods}
-    lines |= {
-        f"endpoints {service}": [json.dumps(each) for each in ready] for service, ready in _ready(running).items()
-    }
+    lines |= {f"endpoints {name}": [json.dumps(each) for each in ready] for name, ready in _ready(running).items()}
     return {
-        name: Part(len(found), hmac.digest(_KEY, json.dumps(sorted(found)).encode(), "sha256").hex())
-        for name, found in lines.items()
+        name: Part(len(written), hmac.digest(_KEY, json.dumps(sorted(written)).encode(), "sha256").hex())
+        for name, written in lines.items()
     }
 
 
