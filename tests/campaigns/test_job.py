@@ -198,6 +198,13 @@ def test_one_that_is_stuck_is_unknown_and_what_it_left_is_kept(
     assert store.under(f"dr/runs/{made.runs[0]}/")
 
 
+def test_metrics_that_cannot_be_written_do_not_stop_the_drill(weekly: Weekly, tmp_path: Path) -> None:
+    weekly.change(prometheus=tmp_path / "gone" / "weekly.prom")
+    made = weekly.attempt()
+    assert (made.how, made.verdict, jobs.exit_code(made)) == ("ended", Verdict.PASS, 0)
+    assert any("gone" in each for each in made.troubles)
+
+
 def test_one_while_another_runs_is_skipped_told_and_not_green(
     weekly: Weekly, receiver: Receiver, tmp_path: Path
 ) -> None:

@@ -104,14 +104,14 @@ class Drills:
         return read(self.sample(self.folder / runner.RUNS / f"run-{one.number}"))
 
 
-class TestLane:
-    def test_lanes_begin_at_places_of_their_own_and_drill_each_cell_once(self, tmp_path: Path) -> None:
+class TestWorker:
+    def test_workers_start_at_different_cells_and_drill_each_cell_once(self, tmp_path: Path) -> None:
         first, second = Drills(tmp_path), Drills(tmp_path)
         runner.drill_cells(tmp_path, planned(), (1, 2), first)
         runner.drill_cells(tmp_path, planned(), (0, 2), second)
         assert (first.made, second.made) == ([3, 4, 1, 2], [])
 
-    def test_a_cell_that_another_lane_has_is_let_be(self, tmp_path: Path) -> None:
+    def test_a_cell_of_another_worker_is_skipped(self, tmp_path: Path) -> None:
         drills = Drills(tmp_path)
         other = Lock(tmp_path / runner.CELLS / "2.lock")
         other.acquire("cell 2")
@@ -121,7 +121,7 @@ class TestLane:
         runner.drill_cells(tmp_path, planned(), (0, 1), drills)
         assert drills.made == [1, 3, 4, 2]
 
-    def test_a_drill_that_broke_is_made_again_when_the_matrix_goes_on(self, tmp_path: Path) -> None:
+    def test_a_drill_that_broke_is_drilled_again_when_the_matrix_resumes(self, tmp_path: Path) -> None:
         drills = Drills(tmp_path)
 
         def killed(one: Cell) -> RunView:
@@ -200,7 +200,7 @@ class TestTable:
         assert json.loads((tmp_path / "matrix.json").read_text())["rows"][0]["runs"] == ["one"]
 
 
-def test_a_lane_that_is_told_to_stop_is_let_clean_up(tmp_path: Path) -> None:
+def test_a_worker_that_must_stop_can_clean_up(tmp_path: Path) -> None:
     script = """
 import pathlib, signal, sys, threading
 home = pathlib.Path(sys.argv[1])

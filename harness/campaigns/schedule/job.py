@@ -124,7 +124,7 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     if any(each.order < made.order for each in running):  # of two that start together, the first one runs
         return _end(job, replace(made, how=attempts.SKIPPED, exit_code=2), (), say)
     _note(job, made, say)
-    _metrics(job)
+    _metrics(job)  # a problem is reported at the end, and must not stop the command
     return _ran(job, made, say)
 
 
@@ -200,10 +200,7 @@ def _end(job: Job, made: Attempt, left: Sequence[RunView], say: Callable[[str], 
         except HarnessError as error:
             made = replace(made, troubles=(*made.troubles, f"not told: {error}"))
     _note(job, made, say)
-    try:
-        _metrics(job)
-    except HarnessError as error:
-        made = replace(made, troubles=(*made.troubles, f"not told: {error}"))
+    made = replace(made, troubles=(*made.troubles, *_metrics(job)))
     for trouble in made.troubles:
         say(trouble)
     say(headline(left, made))
@@ -250,11 +247,16 @@ def _known(job: Job) -> Mapping[str, PublicKey]:
     return keys.believed(keys.signer(job.key))
 
 
-def _metrics(job: Job) -> None:
+def _metrics(job: Job) -> tuple[str, ...]:
+    """Write the metrics, if they are wanted. Returns the problem, if there is one."""
     if job.prometheus:
         job.runs.mkdir(parents=True, exist_ok=True)
-        runs = trend.trend(job.runs, _known(job), scenarios=())
-        prometheus.write(job.prometheus, prometheus.Metrics(runs, job.name, _history(job)))
+        try:
+            runs = trend.trend(job.runs, _known(job), scenarios=())
+            prometheus.write(job.prometheus, prometheus.Metrics(runs, job.name, _history(job)))
+        except HarnessError as error:
+            return (f"not told: {error}",)
+    return ()
 
 
 def _env(job: Job) -> dict[str, str]:
