@@ -90,7 +90,6 @@ def gc(
 
     if cluster and existing.context:
         raise Misconfigured("--cluster (created by drillproof) and --context (existing) exclude each other")
-    options.require_context(existing)
     if existing.context:
         removed = preflight.gc(existing.context, existing.kubeconfig, existing.config)
     else:

@@ -120,6 +120,11 @@ class NewCluster:
     mirror: Annotated[str | None, option("HOST", "Registry that mirrors the official image names.")] = None
     cluster: ClusterName = CLUSTER
 
+    def require_defaults(self) -> None:
+        """Misconfigured for any of these options, where an existing cluster is used."""
+        if self != type(self)():
+            raise Misconfigured("--images, --mirror and --cluster exclude --context; set `mirror` in drillproof.toml")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingCluster:
@@ -128,6 +133,11 @@ class ExistingCluster:
     context: Annotated[str | None, option("NAME", "Use an existing cluster (kubeconfig context).")] = None
     kubeconfig: Kubeconfig = None
     config: Config = None
+
+    def __post_init__(self) -> None:
+        """Misconfigured for options that need a --context."""
+        if self.context is None and (self.kubeconfig or self.config):
+            raise Misconfigured("--kubeconfig and --config need --context")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,24 +281,11 @@ def application(file: Path | None, place: SharedDrills | None = None) -> Applica
 def place(existing: ExistingCluster) -> SharedDrills | None:
     """The existing cluster, if one is named. Misconfigured if the configuration does not allow it."""
     if existing.context is None:
-        require_context(existing)
         return None
     from harness.clusters.permissions_file import allowed_drill
     from harness.workflows.drill.shared_cluster import SharedDrills
 
     return SharedDrills(allowed_drill(existing.context, existing.config), existing.kubeconfig)
-
-
-def require_context(existing: ExistingCluster) -> None:
-    """Misconfigured for options that need a --context."""
-    if existing.context is None and (existing.kubeconfig or existing.config):
-        raise Misconfigured("--kubeconfig and --config need --context")
-
-
-def require_defaults(new: NewCluster, default: NewCluster) -> None:
-    """Misconfigured for options of a new cluster, where an existing one is used."""
-    if new != default:
-        raise Misconfigured("--images, --mirror and --cluster exclude --context; set `mirror` in drillproof.toml")
 
 
 def examples(*lines: str) -> str:

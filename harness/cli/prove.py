@@ -78,7 +78,6 @@ def prove(
     from harness.workflows.proof.shared_cluster.preflight import SharedProofs
     from harness.workflows.runner import execute
 
-    options.require_context(existing)
     place = (
         SharedProofs(allowed_proof(existing.context, existing.config), existing.kubeconfig)
         if existing.context is not None
@@ -87,7 +86,7 @@ def prove(
     if place is None and dry_run:
         raise Misconfigured("--dry-run needs --context: on a new cluster, a proof creates everything")
     if place:
-        options.require_defaults(new, NewCluster())
+        new.require_defaults()
     asked = request.options(
         backup,
         **vars(bucket),

@@ -127,7 +127,7 @@ def run(
     if deployment and (application or place):
         raise Misconfigured("--deployment needs a new cluster, and excludes --application and --context")
     if place:
-        options.require_defaults(new, options.NewCluster())
+        new.require_defaults()
     protected = custos.deployment(deployment) if deployment else options.application(application, place)
     engine = drill.engine or (place.engine(protected) if place else None)
     asked = request.options(
