@@ -8,7 +8,7 @@ from dataclasses import asdict
 from harness.campaigns.schedule import attempt as attempts
 from harness.campaigns.schedule.attempt import Attempt
 from harness.core.json import items, mapping, number, text
-from harness.core.model import Finding, Json, Verdict, worst
+from harness.core.model import Json, Verdict, worst
 from harness.core.text import one_line
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
@@ -75,13 +75,9 @@ def _run(run: RunView) -> dict[str, Json]:
         "stores": list(mapping(run.facts, "stores")),
         "verdict": run.verdict.value,
         **figures,
-        "findings": [_finding(each) for each in bad[:MOST]],
+        "findings": [{**asdict(each), "verdict": each.verdict.value} for each in bad[:MOST]],
         "more": max(0, len(bad) - MOST),
         "problems": list(run.problems),
         "not_proved": [text(each) for each in items(run.judged, "not_proved")],
         "markdown": markdown.render(run),
     }
-
-
-def _finding(finding: Finding) -> dict[str, Json]:
-    return {**asdict(finding), "verdict": finding.verdict.value}
