@@ -20,7 +20,7 @@ MIGRATION_ROLE = "drillproof-migrate"
 """The ClusterRole for the namespace: bound by the administrator at the source, and by drillproof at the target."""
 
 
-def _listed(table: str, **words: str | Sequence[str]) -> tuple[Permission, ...]:
+def listed(table: str, **words: str | Sequence[str]) -> tuple[Permission, ...]:
     """The permissions of a table, with `words` in the place of `{...}`; a list stands for one rule for each name."""
     names = {f"{{{word}}}": (name,) if isinstance(name, str) else tuple(name) for word, name in words.items()}
 
@@ -38,45 +38,26 @@ def _listed(table: str, **words: str | Sequence[str]) -> tuple[Permission, ...]:
     )
 
 
-def drill_outside(namespace: str, velero: str) -> tuple[Permission, ...]:
-    """What a drill needs outside its own namespace; `velero` is that of the existing Velero."""
-    return _listed("drill-outside", namespace=namespace, velero=velero)
-
-
-def drill_inside(namespace: str) -> tuple[Permission, ...]:
-    return _listed("drill-inside", namespace=namespace)
-
-
 def proof_outside(policy: ProofPolicy) -> tuple[Permission, ...]:
-    outside = _listed("proof-outside", namespaces=policy.all, roles=(PROOF_ROLE, PROOF_VELERO_ROLE))
-    return outside + (_listed("proof-makes-crds") if policy.makes_crds else ())
+    outside = listed("proof-outside", namespaces=policy.all, roles=(PROOF_ROLE, PROOF_VELERO_ROLE))
+    return outside + (listed("proof-makes-crds") if policy.makes_crds else ())
 
 
 def proof_inside(namespace: str) -> NamespaceRole:
-    return NamespaceRole(namespace, PROOF_ROLE, _listed("proof-inside", namespace=namespace))
-
-
-def proof_velero_outside() -> tuple[Permission, ...]:
-    """What the proof's Velero must read in the whole cluster."""
-    return _listed("proof-velero-outside")
-
-
-def proof_velero_inside(namespace: str) -> tuple[Permission, ...]:
-    """What the proof's Velero does in each of its namespaces."""
-    return _listed("proof-velero-inside", namespace=namespace)
+    return NamespaceRole(namespace, PROOF_ROLE, listed("proof-inside", namespace=namespace))
 
 
 def migration_source(namespaces: Sequence[str], read: Mapping[str, str]) -> tuple[Permission, ...]:
     """What is needed outside the source's namespace; to `read` are kinds of the whole cluster with their groups."""
-    return _listed("migration-source", namespaces=namespaces) + _to_read(read)
+    return listed("migration-source", namespaces=namespaces) + _to_read(read)
 
 
 def migration_target(
     namespace: str, cluster: str, read: Mapping[str, str], *, maps_classes: bool
 ) -> tuple[Permission, ...]:
     """What is needed outside the target's namespace, and to create and remove it; `cluster` identifies the cluster."""
-    outside = _listed("migration-target", namespace=namespace, cluster=cluster) + _to_read(read)
-    return outside + (_listed("migration-maps-classes") if maps_classes else ())
+    outside = listed("migration-target", namespace=namespace, cluster=cluster) + _to_read(read)
+    return outside + (listed("migration-maps-classes") if maps_classes else ())
 
 
 def migration_inside(namespace: str, writers: Sequence[str]) -> NamespaceRole:
@@ -85,7 +66,7 @@ def migration_inside(namespace: str, writers: Sequence[str]) -> NamespaceRole:
     for writer in writers:
         kind, _, name = writer.partition("/")
         stopped[kind].append(name)
-    return NamespaceRole(namespace, MIGRATION_ROLE, _listed("migration-inside", namespace=namespace, **stopped))
+    return NamespaceRole(namespace, MIGRATION_ROLE, listed("migration-inside", namespace=namespace, **stopped))
 
 
 def _to_read(kinds: Mapping[str, str]) -> tuple[Permission, ...]:

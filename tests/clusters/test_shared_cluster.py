@@ -132,12 +132,12 @@ def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
 
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants() -> None:
     asked = {
-        *permissions.drill_outside("drillproof-custos", "velero"),
+        *permissions.listed("drill-outside", namespace="drillproof-custos", velero="velero"),
         *rbac.NamespaceRole("", "drillproof-inside", ()).to_bind,
     }
     given = granted("ClusterRole", "drillproof-outside", "") | granted("Role", "drillproof", "velero")
     assert given == asked
-    inside = permissions.drill_inside("drillproof-custos")
+    inside = permissions.listed("drill-inside", namespace="drillproof-custos")
     assert granted("ClusterRole", "drillproof-inside", "drillproof-custos") == set(inside)
     assert len(set(inside)) == len(inside)
 

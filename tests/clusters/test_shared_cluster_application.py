@@ -154,7 +154,8 @@ def discovery(*args: str, stdin: str | None = None, within_s: float = 60) -> str
 
 
 def needed(*things: Object) -> str:
-    return rbac.describe(rbac.needed_for(discovery, things, "shop-drill", permissions.drill_inside("shop-drill")))
+    known = permissions.listed("drill-inside", namespace="shop-drill")
+    return rbac.describe(rbac.needed_for(discovery, things, "shop-drill", known))
 
 
 def thing(api: str, kind: str, **more: Json) -> Object:

@@ -110,8 +110,8 @@ def granted(name: str, namespace: str = "") -> set[Permission]:
     [
         ("drillproof-prove", permissions.proof_outside(THERE)),
         (permissions.PROOF_ROLE, permissions.proof_inside("n").permissions),
-        ("drillproof-prove-velero", permissions.proof_velero_outside()),
-        (permissions.PROOF_VELERO_ROLE, permissions.proof_velero_inside("n")),
+        ("drillproof-prove-velero", permissions.listed("proof-velero-outside")),
+        (permissions.PROOF_VELERO_ROLE, permissions.listed("proof-velero-inside", namespace="n")),
     ],
 )
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants(role: str, asked: tuple[Permission, ...]) -> None:

@@ -166,7 +166,9 @@ def look(place: SharedDrills, application: Application | None = None) -> Found:
 
 def role_in(policy: DrillPolicy) -> rbac.NamespaceRole:
     """What every drill needs in its namespace."""
-    return rbac.NamespaceRole(policy.namespace, policy.role, permissions.drill_inside(policy.namespace))
+    return rbac.NamespaceRole(
+        policy.namespace, policy.role, permissions.listed("drill-inside", namespace=policy.namespace)
+    )
 
 
 def adapted(policy: DrillPolicy, thing: Object) -> Object:
@@ -210,7 +212,8 @@ def knows_velero(kubectl: RunsKubectl, policy: DrillPolicy) -> None:
 
 def _has_permissions(kubectl: Kubectl, policy: DrillPolicy, role: rbac.NamespaceRole) -> bool:
     """Whether the role must be bound to us first. Misconfigured names all missing permissions."""
-    missing, binds = rbac.missing_of(kubectl, permissions.drill_outside(policy.namespace, policy.velero), (role,))
+    outside = permissions.listed("drill-outside", namespace=policy.namespace, velero=policy.velero)
+    missing, binds = rbac.missing_of(kubectl, outside, (role,))
     own = set(role.permissions) - set(role_in(policy).permissions)  # of the user's application
     add = f", and what your own kinds need you add to {policy.role} there" if own & set(missing) else ""
     hint = f"clusters/existing/rbac.yaml grants all{add} (docs/how-to/existing-cluster.md)"

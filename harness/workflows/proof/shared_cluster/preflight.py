@@ -161,9 +161,10 @@ def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
     missing, binds = rbac.missing_of(kubectl, permissions.proof_outside(policy), roles)
     rbac.refuse([(policy.context, missing)], hint)
     account = f"system:serviceaccount:{policy.namespace}:{permissions.PROOF_ACCOUNT}"
-    of_velero = rbac.missing(kubectl, permissions.proof_velero_outside(), account)
+    of_velero = rbac.missing(kubectl, permissions.listed("proof-velero-outside"), account)
     role = get_object(kubectl, "clusterrole", permissions.PROOF_VELERO_ROLE)
-    of_velero += rbac.not_granted(items(role, "rules"), permissions.proof_velero_inside(policy.namespace))
+    inside = permissions.listed("proof-velero-inside", namespace=policy.namespace)
+    of_velero += rbac.not_granted(items(role, "rules"), inside)
     rbac.refuse([(policy.context, of_velero)], hint, "of the proof's own Velero ")
     return binds
 
