@@ -263,7 +263,9 @@ class DrillCluster(SharedCluster[DrillPolicy]):
         self.api("label", "--overwrite", "namespace", self.policy.namespace, f"{LABEL}={run}")
 
     def namespace_object(self, run: str) -> Json:
-        metadata: Json = {"name": self.policy.namespace, "labels": {LABEL: run}}
+        """The namespace as it is created. The admission policy in clusters/existing/rbac.yaml demands its standard."""
+        labels: Json = {LABEL: run, "pod-security.kubernetes.io/enforce": "baseline"}
+        metadata: Json = {"name": self.policy.namespace, "labels": labels}
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
     def _other_leftovers(self) -> tuple[str, ...]:

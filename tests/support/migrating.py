@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,8 +225,9 @@ class Side:
             raise ToolFailed(["velero"], 1, "no bucket")
         return self._report(name)
 
-    def restore(self, name: str, backup: str) -> ToolReport:
+    def restore(self, name: str, backup: str, namespaces: Sequence[str]) -> ToolReport:
         assert self.other
+        assert namespaces == ("shop",)
         self.things[self.to] = copy.deepcopy(self.other.things["shop"])
         for each in self.things[self.to]:
             each["metadata"]["namespace"] = self.to

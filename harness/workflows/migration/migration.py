@@ -142,7 +142,7 @@ class Migration:
             map_storage_classes(kubectl, classes)
         try:
             self._journal.mark("T4")
-            report = target.engine.restore(self._name, self._name)
+            report = target.engine.restore(self._name, self._name, (self._source.place.namespace,))
         except (ToolFailed, TimedOut) as error:
             kubectl("get", "--raw", "/readyz")  # else it is the cluster that failed, and not the move
             self._steps.fail(str(error), error)
