@@ -1,4 +1,4 @@
-"""Checks a word of the user against the known ones, and suggests the closest."""
+"""Checks a user's value against the accepted ones, and suggests the closest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
 
 
 def choose(what: str, word: str, known: Iterable[str]) -> str:
-    """`word` if it is known; else Misconfigured, with the known words and the closest one."""
+    """`word` if it is accepted; else Misconfigured, with the accepted words and the closest one."""
     names = tuple(known)
     if word in names:
         return word
@@ -24,13 +24,13 @@ def choose(what: str, word: str, known: Iterable[str]) -> str:
 
 
 def choose_all(what: str, words: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The words of a list, each of which may hold several with commas between, in the order of `known`."""
+    """The accepted words of a list, whose items may be comma-separated lists, in the order of `known`."""
     asked = {choose(what, word.strip(), known) for each in words for word in each.split(",")}
     return tuple(name for name in known if name in asked)
 
 
 def registry(host: str) -> str:
-    """A registry's host, with port and path if need be."""
+    """`host` if it is a registry's host, with an optional port and path; else Misconfigured."""
     if not _MIRROR.fullmatch(host):
         raise Misconfigured(
             f"--mirror {host!r} is not a registry; write HOST, HOST:PORT or HOST/PATH, without https://"

@@ -15,10 +15,9 @@ def _elapsed_s() -> float:
 
 
 class Clock:
-    """Counts from the moment it was made, or goes on from where an earlier one was."""
+    """Counts from its creation, or continues an earlier clock that showed `since_s`."""
 
     def __init__(self, since_s: float = 0) -> None:
-        """`since_s` is what it shows at first."""
         self._start = _elapsed_s() - since_s
 
     def now_s(self) -> float:

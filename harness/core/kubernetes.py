@@ -92,7 +92,7 @@ def recreate_pods(
         return {name_of(pod): text(pod, "metadata", "uid") for pod in pods}
 
     old = uids()
-    # Not --wait: kubectl waited for ever where a StatefulSet created a pod of the same name at once.
+    # Not --wait: kubectl waited without end where a StatefulSet created a pod of the same name at once.
     kubectl("delete", "pods", *names, "-n", namespace, "--wait=false")
 
     def recreated() -> dict[str, str]:
@@ -123,7 +123,7 @@ def delete_claims(kubectl: RunsKubectl, namespace: str, names: Collection[str]) 
 
     def gone() -> None:
         if left := {name_of(claim) for claim in named() if text(claim, "metadata", "uid") in uids}:
-            # Repeated: a pod that was created while the old claim existed waits for it for ever.
+            # Repeated: a pod that was created while the old claim existed waits for it without end.
             pods = objects(kubectl, "pods", here)
             if users := [name_of(pod) for pod in pods if left & set(claims_of(pod).values())]:
                 kubectl("delete", "pods", *users, here, "--force", "--grace-period=0", "--wait=false")

@@ -61,11 +61,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class IndexReading:
-    """What came of holding the indexes of one member against their tables."""
+    """The result of comparing the indexes of one member with their tables."""
 
     answered_by: str  # as in a `Reading`
-    held: int  # how many were
-    wrong: Mapping[str, str]  # by index, what it has otherwise than its table
+    held: int  # how many were compared
+    wrong: Mapping[str, str]  # by index, how it differs from its table
     reasons: Mapping[str, Reason] = field(default_factory=dict)  # the same for machines
 
 
@@ -83,7 +83,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Login:
-    """What came of logging in to a service as a known user: by the right password, and by a wrong one."""
+    """The result of logging in to a service as a known user, with the right password and with a wrong one."""
 
     keys: Mapping[str, str]  # those by which its tokens can be verified: a hash of each, by its id
     signed_by: str  # the id of the key of the token that was got, if it holds by that key; "" if none was
@@ -184,12 +184,12 @@ class ToolReport:
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies in the bucket."""
+    """What the bucket holds of one backup."""
 
     objects: int
     bytes: int
     damage: tuple[str, ...] = ()  # what the repository's own check of all its data found wrong
-    checked: bool = False  # whether that check was made, and came to its end
+    checked: bool = False  # whether that check ran to its end
     reasons: tuple[Reason, ...] = ()  # what of the damage drillproof found itself, for machines
 
 

@@ -61,7 +61,7 @@ class Cluster(Protocol):
         """Run kubectl against this cluster and return its standard output."""
 
     def forward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
-        """A local address that reaches `port` of `pod` for while the block lasts."""
+        """A local address that reaches `port` of `pod` while the block lasts."""
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
         """Every persistent volume claim of `namespace` with what it is bound to."""
@@ -136,7 +136,7 @@ class Datastore(Protocol):
 
 @runtime_checkable
 class Administered(Protocol):
-    """The extra power of a store whose administrator can do anything to it."""
+    """A store whose administrator can do anything to it."""
 
     def execute(self, member: str, statement: str) -> None:
         """Run statements on one member. ToolFailed if it refuses one."""
@@ -144,7 +144,7 @@ class Administered(Protocol):
 
 @runtime_checkable
 class Reusable(Protocol):
-    """The extra power of a store that one drill can leave to the next."""
+    """A store that the next drill can reuse."""
 
     def forget_writes(self) -> None:
         """Empty the ledger and reset its accounts; return when every member has that."""
@@ -152,7 +152,7 @@ class Reusable(Protocol):
 
 @runtime_checkable
 class Repairable(Protocol):
-    """The extra power of a store that its administrator can bring back from its members' own volumes."""
+    """A store that its administrator can repair from its members' own volumes."""
 
     def mend(self) -> None:
         """Follow the procedure of its manual. ToolFailed, TimedOut."""
@@ -160,7 +160,7 @@ class Repairable(Protocol):
 
 @runtime_checkable
 class Indexed(Protocol):
-    """The extra power of a store that has indexes."""
+    """A store that has indexes."""
 
     def indexes(self, member: str) -> IndexReading:
         """Hold each index of one member against its table, by that member's own copy of both. Changes nothing.
@@ -170,7 +170,7 @@ class Indexed(Protocol):
 
 
 class Service(Protocol):
-    """What people log in to, and that keeps all that it knows in one of the stores."""
+    """What users log in to; it keeps all its data in one of the stores."""
 
     @property
     def name(self) -> str: ...
@@ -194,7 +194,7 @@ class BackupEngine(Protocol):
         """Make the engine ready on the cluster."""
 
     def forget(self) -> None:
-        """Remove every backup and restore that there is, from the bucket and from the engine's own records."""
+        """Remove every backup and restore from the bucket and from the engine's own records."""
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         """Every volume that a backup taken now should copy, by the engine's own rules."""
@@ -209,7 +209,7 @@ class BackupEngine(Protocol):
         """What of this backup can be seen in the bucket, by our own listing."""
 
     def check(self, name: str, stored: Stored) -> Stored:
-        """`stored`, with what a check of all its data says: whether it came to its end, and the damage it found."""
+        """`stored`, with the result of a check of all its data: whether it ran to its end, and the damage it found."""
 
     def restore(self, name: str, backup: str, *, within_s: float = timeouts.RESTORE_S) -> ToolReport:
         """Restore `backup` under the name `name`; return what the tool says when it says it is done. TimedOut."""
@@ -222,7 +222,7 @@ class BackupEngine(Protocol):
 
 
 class Bucket(Protocol):
-    """Where backups lie."""
+    """Where backups are stored."""
 
     @property
     def bucket(self) -> str: ...
@@ -232,7 +232,7 @@ class Bucket(Protocol):
 
 
 class Machines(Protocol):
-    """What lies below a cluster and can break: nodes and the object store. Only a cluster of our own has it."""
+    """What a cluster runs on and can break: nodes and the object store. Only a cluster of our own has it."""
 
     @property
     def object_store(self) -> str: ...

@@ -42,12 +42,12 @@ def expected(fields: Json) -> ExpectedFinding:
 
 
 def expects_findings(facts: Mapping[str, Json]) -> bool:
-    """Whether a run.json, of today or of then, says that the recovery is bad on purpose."""
+    """Whether a run.json, of today or of an old run, says that the recovery is bad on purpose."""
     return bool(facts.get("expected_findings") or facts.get("noticed_by"))
 
 
 def reasons(said: Json) -> tuple[Reason, ...]:
-    """What the text, or the texts, of an event of then say."""
+    """The reasons in the text, or the texts, of an event of an old run."""
     lines = said if isinstance(said, list | tuple) else [said]
     all_lines = "\n".join(line for line in lines if isinstance(line, str))
     known = mapping(_tables(), "sentences")
@@ -55,7 +55,7 @@ def reasons(said: Json) -> tuple[Reason, ...]:
 
 
 def objects(event: Mapping[str, Json]) -> tuple[str, ...]:
-    """The pods that a failed recovery of then calls not ready; none of an event that names its reasons."""
+    """The pods that the failed recovery of an old run calls not ready; none of an event that names its reasons."""
     if "reasons" in event:
         return ()
     found = re.search(r"of \d+ pods; not ready: ([a-z0-9.-]+(?:, [a-z0-9.-]+)*)", str(event.get("message")))

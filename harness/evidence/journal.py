@@ -5,7 +5,7 @@ and the line, never a line that is passed over: a journal with a hole proves not
 
 Every line ends in its `chain`: the SHA-256 of the line before's chain and of this line. So a line that was
 changed, taken out, put in or moved is found where it stands. The last event is `end`: without it the drill
-was killed, or lines were cut off. (Who writes the whole journal anew is found by the bundle's signature only.)
+was killed, or lines were cut off. (A journal that was rewritten as a whole is detected by the signature only.)
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Journal:
 
 
 def write(path: Path, events: Iterable[Event]) -> None:
-    """Write a whole journal at once: these events with their times, numbered and chained anew."""
+    """Write a whole journal at once: these events with their times, numbered and chained again."""
     chain = ""
     with path.open("x", encoding="utf-8") as file:
         for number, event in enumerate(events, 1):
@@ -148,8 +148,8 @@ def _link(chain: str, body: str) -> str:
 
 
 def plain(path: Path) -> Path:
-    """`path`, unless it is a pipe or a device, which might be read for ever: Unreadable."""
-    with contextlib.suppress(OSError):  # whoever opens it says why it cannot be
+    """`path`, unless it is a pipe or a device, which might never end: Unreadable."""
+    with contextlib.suppress(OSError):  # the caller, who opens it, reports why that fails
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise Unreadable(path, 0, "is no file")

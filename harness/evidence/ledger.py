@@ -276,7 +276,7 @@ def fingerprint(path: Path) -> str:
 
 
 class Ticker:
-    """Holds nothing that changes: who is slow misses ticks, and delays nobody."""
+    """Has no changing state: a slow writer misses ticks, and delays no other writer."""
 
     def __init__(self, clock: Clock, per_s: float, first: int = 1) -> None:
         """`per_s` ticks a second, on the drill's own clock; the first one is due now."""

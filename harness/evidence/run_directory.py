@@ -85,7 +85,7 @@ def write_json(path: Path, value: Json) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)  # whatever lies there, nothing is written through it
+    beside.unlink(missing_ok=True)  # nothing is written through a link
     with beside.open("xb") as file:
         file.write(content)
     beside.replace(path)
@@ -192,7 +192,7 @@ class Run:
 
     @property
     def faults(self) -> tuple[tuple[str, str], ...]:
-        """Every fault that was to strike, and at which step. Unreadable if there is none."""
+        """Every planned fault, and its step. Unreadable if there is none."""
         pairs = [(at(each, "name"), at(each, "step")) for each in items(self.facts, "faults")]
         if not pairs or not all(isinstance(word, str) and word for pair in pairs for word in pair):
             raise self._unclear("names no faults")

@@ -1,4 +1,4 @@
-"""The bundle: logs and objects of the cluster, brought home on every exit path, without the drill's secrets."""
+"""The bundle: logs and objects of the cluster, collected on every exit path, without the drill's secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store's ledger in columns, and what one member shows of it, told in the ledger's own terms.
+"""A store's ledger in columns, and what one member shows of it, in terms of the ledger.
 
 There may be a million lines, so nothing here is an object a write: one costs some hundred bytes with its texts.
 A key is known by its *place*, the order in which keys first appear; what a key holds is the number of a write.

@@ -1,8 +1,8 @@
 """Signs runs, packs them, and verifies them: everything that was changed, is missing or was added is named.
 
 Two signatures, since two things are said at two times. When a drill ends, its *evidence* is signed, once and for all:
-whatever it left behind. What was *concluded* from it (findings and reports) is signed beside that, and anew whenever
-a run is judged or rendered again, maybe by a newer judge, maybe by somebody else; it names the evidence it is about.
+all its files. What was *concluded* from it (findings and reports) has a second signature, which is replaced when a
+run is judged or rendered again, maybe by a newer version or another person; it names the evidence that it is about.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Problem(str):
 
 @dataclass(frozen=True)
 class Verified:
-    """What verifying a run came to. With no `problems` it is what was signed; by whom is another question.
+    """The result of verifying a run. Without `problems` it is what was signed; `doubt` also asks by whom.
 
     `known` are the trusted keys, by fingerprint, and where each is from.
     """
@@ -143,12 +143,12 @@ def sign_verdict(run: Path, signer: PrivateKey, verdict: Verdict, figures: Mappi
 
 
 def is_signed(run: Path) -> bool:
-    """Whether the evidence in a run directory was signed, by whomever."""
+    """Whether the evidence in a run directory has a signature, by any key."""
     return (run / _EVIDENCE).exists()
 
 
 def verify(files: Files) -> Verified:
-    """Hold a run against its signatures. Unreadable if it lies in something that cannot hold one of ours."""
+    """Verify all files of a run. Unreadable if a file cannot be read."""
     there = files.names()
     if not any(_is_among(name, (FOLDER,)) for name in there):
         why = "is missing; it was never signed, or its signatures were taken out"

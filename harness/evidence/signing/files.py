@@ -1,4 +1,4 @@
-"""Where a signed run lies: in its directory, or in the bundle that an auditor gets. Nothing is ever unpacked.
+"""The files of a signed run, in its directory or in the bundle that an auditor gets. Verifying unpacks nothing.
 
 A bundle is a zip file that holds the files of one run below one folder, so that any tool can open it.
 """

@@ -1,4 +1,4 @@
-"""Keys: the one that signs what is drilled here, and the ones whose signatures are believed here.
+"""Keys: the private key that signs the runs of this user, and the public keys that this user trusts.
 
 They lie in one folder: `own.key` (made on first use, Ed25519, for its owner's eyes only), `own.pub`, and the `.pub` of
 everybody else who is known. A key's name is its fingerprint, the SHA-256 of its DER form, as these say it, too:
@@ -43,9 +43,9 @@ def folder() -> Path:
 
 
 def signer(path: Path | None = None, say: Callable[[str], None] = lambda _: None) -> PrivateKey:
-    """The private key in the PEM file `path`, or the user's own, which is made if there is none, and told of.
+    """The private key in the PEM file `path`, or the user's own, which is created and reported if there is none.
 
-    Misconfigured if it cannot be had, or others may read it.
+    Misconfigured if it cannot be read or created, or if others may read it.
     """
     return _read(path) if path else _own(folder() / "own.key", say)
 
@@ -84,7 +84,7 @@ def parse(data: bytes) -> PublicKey:
 
 
 def parse_exactly(data: bytes) -> PublicKey:
-    """The public key in what `pem` gave; ValueError for whatever else, though it held the same key."""
+    """The public key in the exact output of `pem`; ValueError for any other text of the same key."""
     key = parse(data)
     if pem(key) != data:
         raise ValueError("is no Ed25519 public key in PEM, as drillproof writes it")
