@@ -24,8 +24,6 @@ _OF_OBJECTS = {Reason.PartMissing: Reason.ObjectMissing, Reason.PartUnexpected: 
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs between two digests in one part."""
-
     part: str
     reason: Reason
     detail: str
@@ -138,7 +136,6 @@ def disagreeing(before: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
 
 
 def differences(before: Parts, after: Parts) -> list[Difference]:
-    """What differs between two digests, part by part."""
     changed = [part for part in before if part in after and after[part] != before[part]]
     return [
         *(_difference(part, integer(before[part], "rows"), integer(after[part], "rows")) for part in changed),

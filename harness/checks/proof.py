@@ -162,7 +162,6 @@ def _stale(run: Run, database: Judged) -> str:
 
 
 def read_databases(run: Run) -> tuple[Judged, ...]:
-    """All databases by run.json."""
     try:
         return proof_metrics.databases(run.facts)
     except ValueError as error:

@@ -38,7 +38,6 @@ class Judged:
             raise ValueError("a database without a name")
 
     def named(self, finding: Finding) -> Finding:
-        """The finding, as that of this database."""
         return about(finding, self.kind, self.place)
 
 
@@ -53,11 +52,6 @@ def databases(facts: Mapping[str, Json]) -> tuple[Judged, ...]:
 def _judged(each: Mapping[str, Json]) -> Judged:
     key, kind, place, fingerprint = (str(each.get(name) or "") for name in ("key", "kind", "place", "fingerprint"))
     return Judged(key, kind, place, fingerprint, copied=each.get("copied") is not False)
-
-
-def rto_s(events: Sequence[Event]) -> float | None:
-    """Seconds from the start of the fetch to the answer of the last database; None if one never answered."""
-    return since(events, "fetch", "T7")
 
 
 def since(events: Sequence[Event], step: str, mark: str) -> float | None:

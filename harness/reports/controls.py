@@ -34,8 +34,6 @@ _WORDS = {Verdict.PASS: "supported", Verdict.FAIL: "not satisfied", Verdict.UNKN
 
 @dataclass(frozen=True)
 class Control:
-    """One control, criterion or paragraph."""
-
     framework: str
     name: str  # as the framework writes it
     asks: str
@@ -46,8 +44,6 @@ class Control:
 
 @dataclass(frozen=True)
 class Shows:
-    """What a check shows, and what it reads in a run."""
-
     shows: str
     lacks: str
     controls: tuple[str, ...]  # the names of those that it counts for
@@ -58,8 +54,6 @@ class Shows:
 
 @dataclass(frozen=True)
 class Support:
-    """The result of a run for one control."""
-
     control: Control
     verdict: Verdict
     findings: tuple[Finding, ...]
@@ -67,7 +61,6 @@ class Support:
 
     @property
     def result(self) -> str:
-        """What the verdict means for the control."""
         return f"{SIGNS[self.verdict]} {_WORDS[self.verdict]}"
 
 
@@ -102,7 +95,6 @@ UNMAPPED = Shows("Unknown.", "Everything.", _NAMES, ())
 
 
 def support(view: RunView) -> tuple[Support, ...]:
-    """Every control with its result."""
     return tuple(_support(view, control) for control in CONTROLS)
 
 
@@ -133,7 +125,6 @@ def hashes(view: RunView) -> Mapping[str, str]:
 
 
 def document(view: RunView) -> dict[str, Json]:
-    """The page as JSON."""
     known = hashes(view)
     return {
         "schema": 1,

@@ -50,14 +50,11 @@ class Member:
 
     @property
     def same(self) -> int:
-        """Parts that are equal."""
         return len(self.before.keys() - self.differences.keys())
 
 
 @dataclass(frozen=True)
 class Store:
-    """One store: its parts before the fault and its members after it."""
-
     name: str
     members: tuple[Member, ...]
 

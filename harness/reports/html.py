@@ -27,7 +27,6 @@ SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")
 
 
 def render(view: RunView) -> str:
-    """The whole report as text."""
     read_back, (plots, write_marks) = stores(view), writes(view)
     return template("report.html").render(
         view=view,
@@ -82,7 +81,6 @@ def _escaped(value: object) -> object:
 
 
 def _report(event: Event) -> Mapping[str, object]:
-    """What the backup tool reported of one backup or restore."""
     data = event.data
     hooks = plural(number(data.get("hooks_attempted")) or 0, "hook")
     return {

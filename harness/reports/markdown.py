@@ -41,13 +41,11 @@ def render(view: RunView) -> str:
 
 
 def page(name: str, view: RunView, **values: object) -> str:
-    """A page of a run by its template, with these values."""
     known = {"view": view, "says": says(view), "signs": SIGNS, "label": label, "short": _short, "most": MOST}
     return template(name).render(known, **values).rstrip("\n") + "\n"
 
 
 def line(cells: Iterable[str]) -> str:
-    """One line of a table."""
     return f"| {' | '.join(map(escaped, cells))} |"
 
 

@@ -19,8 +19,6 @@ from harness.reports.equality import BAD, Store
 
 @dataclass(frozen=True)
 class Figure:
-    """One of the figures at the top."""
-
     name: str
     meaning: str
     value: str
@@ -108,7 +106,6 @@ def _of(view: RunView, check: str) -> list[Finding]:
 
 
 def _counted(name: str, meaning: str, found: Sequence[Finding], total: int, note: str = "") -> Figure:
-    """How many of all passed."""
     good = sum(1 for finding in found if finding.verdict is Verdict.PASS)
     bad = any(finding.verdict is Verdict.FAIL for finding in found)
     state = "bad" if bad else "good" if good == total else "open"

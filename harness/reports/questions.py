@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.checks.check import few
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Finding, Json, Verdict, worst
 from harness.core.text import plural
@@ -45,8 +46,7 @@ def damage_in_words(what: Mapping[str, Json]) -> str:
     kinds = Counter(name.partition(" ")[0] for name in what)
     counted = [f"{plural(kinds[kind], noun)} {what}" for kind, (noun, what) in _COUNTED.items() if kinds[kind]]
     others = [f"{name}: {text(seen)}" for name, seen in what.items() if name.partition(" ")[0] not in _COUNTED]
-    more = [f"and {len(others) - _FEW} more"] if len(others) > _FEW else []
-    return ", ".join([*counted, *others[:_FEW], *more])
+    return ", ".join([*counted, *([few(others, _FEW, ", ")] if others else [])])
 
 
 def detected(result: Mapping[str, Json]) -> str:

@@ -62,17 +62,14 @@ class Step:
 
     @property
     def detail(self) -> str:
-        """What its last event reports."""
         return "" if self.end is None else text(self.end.data, "detail")
 
     @property
     def took_s(self) -> float | None:
-        """Seconds until it ended."""
         return None if self.end is None else self.end.at_s - self.start.at_s
 
 
 def steps(view: RunView) -> tuple[Step, ...]:
-    """Every step that started, in order."""
     begun: dict[str, Step] = {}
     for event in view.of("step"):
         name = text(event.data, "step")
