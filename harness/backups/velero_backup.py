@@ -122,6 +122,8 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
     if len(uploaders) > 1 or uploaders[0] not in LAYOUTS:
         raise Misconfigured(f"the backup {name} was made with {' and '.join(uploaders)}; one of {', '.join(LAYOUTS)}")
     claims = tuple(_claims(objects, pods, kept))
+    # Unknown, so False, with a policy that may leave some volumes out.
+    asks_for_all = at(backup, "spec", "defaultVolumesToFsBackup") is True and not at(backup, "spec", "resourcePolicy")
     elsewhere = tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz"))
     return BackupRecord(
         report=tool_report(
@@ -141,7 +143,7 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
         elsewhere=elsewhere,
         missed=(
             *_missed(pods, copies),
-            *(_passed_over(all_pods, copies, elsewhere) if _asks_for_all(backup) else _ended_amiss(all_pods, claims)),
+            *(_passed_over(all_pods, copies, elsewhere) if asks_for_all else _ended_amiss(all_pods, claims)),
         ),
         hooks=sum(map(hook_count, pods)),
         schedule=text(backup, *_SCHEDULE),
@@ -249,11 +251,6 @@ def _copied(copies: tuple[Object, ...]) -> frozenset[tuple[str, str]]:
     """Each volume that was copied: its pod, and what that calls it."""
     made = (volume_copy(copy, with_namespace=True) for copy in copies)
     return frozenset((each.pod, each.volume) for each in made)
-
-
-def _asks_for_all(backup: Object) -> bool:
-    """Whether the backup asks for all volumes; unknown, so False, with a policy that may leave some out."""
-    return at(backup, "spec", "defaultVolumesToFsBackup") is True and not at(backup, "spec", "resourcePolicy")
 
 
 def _passed_over(pods: tuple[Object, ...], copies: tuple[Object, ...], elsewhere: tuple[str, ...]) -> Iterator[str]:

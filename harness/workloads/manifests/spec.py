@@ -77,7 +77,9 @@ def read(path: Path, only: str = "") -> Description:
     if bool(manifests) == bool(chart):
         keys.fail("set either `manifests` or `chart`")
     strategy = _named(keys, "strategy", keys.take("strategy", str))
-    objectives = _objectives(Keys(f"{path}: objectives", keys.take("objectives", dict, {})))
+    limits = Keys(f"{path}: objectives", keys.take("objectives", dict, {}))
+    objectives = Objectives(**{name: limits.seconds(name) for name in ("rto_s", "rpo_s", "skew_s")})
+    limits.done()
     generate = dict(_generated(path, keys))
     not_drilled = keys.strings("not_drilled", [])
     stores = tuple(_stores(path, keys, name))
@@ -107,12 +109,6 @@ def _require_complete(path: Path) -> None:
     for number, line in enumerate(lines, 1):
         if f'"{UNKNOWN}"' in line.partition("#")[0]:
             raise Misconfigured(f'{path}: line {number} still has "{UNKNOWN}"; replace it with your value')
-
-
-def _objectives(keys: Keys) -> Objectives:
-    found = {name: keys.seconds(name) for name in ("rto_s", "rpo_s", "skew_s")}
-    keys.done()
-    return Objectives(**found)
 
 
 def _generated(path: Path, keys: Keys) -> Iterator[tuple[str, tuple[str, ...]]]:
