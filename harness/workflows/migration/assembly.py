@@ -188,12 +188,12 @@ def kubectl_of(kubeconfig: Path, place: Place) -> Kubectl:
 
 def environment(kubeconfig: Path, run: Path, source: Place, target: Place) -> dict[str, str]:
     """The environment of users' commands, except the step."""
-    more = {
-        "DRILLPROOF_CONTEXT": target.context,
-        "DRILLPROOF_SOURCE_NAMESPACE": source.namespace,
-        "DRILLPROOF_SOURCE_CONTEXT": source.context,
-    }
-    return hook_environment(kubeconfig, run, target.namespace, NAME, **more)
+    return hook_environment(
+        *(kubeconfig, run, target.namespace, NAME),
+        DRILLPROOF_CONTEXT=target.context,
+        DRILLPROOF_SOURCE_NAMESPACE=source.namespace,
+        DRILLPROOF_SOURCE_CONTEXT=source.context,
+    )
 
 
 def ends_of(kubeconfig: Path, run: Path, source: Place, target: Place) -> tuple[End, End]:

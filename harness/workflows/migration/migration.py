@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE, map_storage_classes
@@ -42,35 +42,25 @@ class End:
         return examiner(self.kubectl)
 
 
+@dataclass
 class Migration:
     """Moves one application. Decides nothing: it appends to the journal, and `harness.checks.judge` reads that."""
 
-    def __init__(
-        self,
-        options: MigrationOptions,
-        source: End,
-        target: End,
-        databases: Sequence[Database],
-        *,
-        journal: Journal,
-        env: Mapping[str, str],
-        user: str = "",
-    ) -> None:
-        """`databases` are the source's; `env` is the environment of hooks.
+    options: MigrationOptions
+    source: End
+    target: End
+    databases: Sequence[Database]  # the source's
+    _: KW_ONLY
+    journal: Journal
+    env: Mapping[str, str]  # of hooks
+    user: str = ""  # to be bound to our role in the target's namespace; "" if no role must be bound
 
-        `user` is to be bound to our role in the target's namespace; "" if no role must be bound.
-        """
-        self._options = options
-        self._source = source
-        self._target = target
-        self._databases = databases
-        self._journal = journal
-        self._user = user
-        self._run = journal.path.parent.name
+    def __post_init__(self) -> None:
+        self._run = self.journal.path.parent.name
         self._name = f"migrate-{self._run.lower()}"
-        self._steps = Steps(journal, options.hooks, env)
-        self._source_reader = DatabaseReader(journal, source.probe)
-        self._target_reader = DatabaseReader(journal, target.probe, target.place.namespace)
+        self._steps = Steps(self.journal, self.options.hooks, self.env)
+        self._source_reader = DatabaseReader(self.journal, self.source.probe)
+        self._target_reader = DatabaseReader(self.journal, self.target.probe, self.target.place.namespace)
         self._asked = False  # whether anything was created at the target
 
     def run(self) -> None:
@@ -98,13 +88,13 @@ class Migration:
                 self._thaw()
 
     def _freeze(self) -> None:
-        options, databases = self._options, self._databases
-        was = self._source.quiescer.quiesce(options.writers, options.quiesce, self._run)
-        self._journal.append("frozen", writers=dict(was), command=options.quiesce)
+        options, databases = self.options, self.databases
+        was = self.source.quiescer.quiesce(options.writers, options.quiesce, self._run)
+        self.journal.append("frozen", writers=dict(was), command=options.quiesce)
         seen: list[Digest] = []
 
         def settled() -> None:
-            now = parallel.for_each(databases, self._source.probe.digest)
+            now = parallel.for_each(databases, self.source.probe.digest)
             before, seen[:] = list(seen), now
             if not before:
                 raise NotYet("read once")
@@ -118,60 +108,60 @@ class Migration:
 
     def _thaw(self) -> None:
         try:
-            resumed = self._source.quiescer.resume(self._run, self._options.resume)
+            resumed = self.source.quiescer.resume(self._run, self.options.resume)
         except HarnessError as error:
             back = f"the source may still be quiesced: `drillproof migrate back {self._run}` resumes it"
             self._steps.broke(HarnessError(f"{error}; {back}"))
         else:
-            self._journal.append("thawed", writers=list(resumed))
+            self.journal.append("thawed", writers=list(resumed))
 
     def _backup(self) -> None:
-        engine, namespace = self._source.engine, self._source.place.namespace
+        engine, namespace = self.source.engine, self.source.place.namespace
         asked = [asdict(replace(volume, store="")) for volume in engine.protected(namespace)]
-        self._journal.append("protected", volumes=asked, hooks=dict(engine.hooks(namespace)))
-        self._journal.mark("T0")
-        self._journal.append("backup", engine=engine.name, **asdict(engine.backup(self._name, namespace)))
+        self.journal.append("protected", volumes=asked, hooks=dict(engine.hooks(namespace)))
+        self.journal.mark("T0")
+        self.journal.append("backup", engine=engine.name, **asdict(engine.backup(self._name, namespace)))
 
     def _restore(self) -> None:
-        target, classes = self._target, self._options.storage_classes
+        target, classes = self.target, self.options.storage_classes
         kubectl, namespace = target.kubectl, target.place.namespace
         self._asked = True
         self._make_namespace()
-        permissions.migration_inside(namespace, self._options.writers).bind(kubectl, self._run, self._user)
+        permissions.migration_inside(namespace, self.options.writers).bind(kubectl, self._run, self.user)
         if classes:
             map_storage_classes(kubectl, classes)
         try:
-            self._journal.mark("T4")
-            report = target.engine.restore(self._name, self._name, (self._source.place.namespace,))
+            self.journal.mark("T4")
+            report = target.engine.restore(self._name, self._name, (self.source.place.namespace,))
         except (ToolFailed, TimedOut) as error:
             kubectl("get", "--raw", "/readyz")  # else it is the cluster that failed, and not the move
             self._steps.fail(str(error), error)
         finally:
             if classes:
                 kubectl("delete", "configmap", "storage-classes", f"--namespace={NAMESPACE}", "--ignore-not-found")
-        self._journal.append("restore", engine=target.engine.name, **asdict(report))
-        self._journal.mark("T5")
+        self.journal.append("restore", engine=target.engine.name, **asdict(report))
+        self.journal.mark("T5")
 
     def _make_namespace(self) -> None:
         """The namespace as the source has it, and with our label, by which alone it may be removed again."""
-        found = find(self._source.kubectl, "namespaces", self._source.place.namespace)
+        found = find(self.source.kubectl, "namespaces", self.source.place.namespace)
         labels = {**mapping(found, "metadata", "labels"), LABEL: self._run}
         labels.pop("kubernetes.io/metadata.name", None)
         notes = dict(mapping(found, "metadata", "annotations"))
         notes.pop("kubectl.kubernetes.io/last-applied-configuration", None)
-        metadata: Json = {"name": self._target.place.namespace, "labels": labels, "annotations": notes}
+        metadata: Json = {"name": self.target.place.namespace, "labels": labels, "annotations": notes}
         wanted = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        self._target.kubectl("create", "-f", "-", stdin=wanted)
+        self.target.kubectl("create", "-f", "-", stdin=wanted)
 
     def _read_back(self) -> None:
-        target, databases = self._target, self._databases
-        within_s = self._options.objectives.rto_s or timeouts.RECOVER_S
+        target, databases = self.target, self.databases
+        within_s = self.options.objectives.rto_s or timeouts.RECOVER_S
         parallel.for_each(self._target_reader.wait_for_all(databases, within_s), self._read)
-        self._journal.mark("T9")
-        record_state(self._journal, target.kubectl, target.kubectl.volumes, (target.place.namespace,))
+        self.journal.mark("T9")
+        record_state(self.journal, target.kubectl, target.kubectl.volumes, (target.place.namespace,))
         parallel.for_each(databases, self._read_source)
-        self._journal.append("still-frozen", loose=dict(self._source.quiescer.running_writers(self._options.writers)))
-        self._note_pods(self._source, "source")
+        self.journal.append("still-frozen", loose=dict(self.source.quiescer.running_writers(self.options.writers)))
+        self._note_pods(self.source, "source")
         self._note_pods(target, "target")
 
     def _read(self, database: Database) -> None:
@@ -187,4 +177,4 @@ class Migration:
         """Note which addresses are those of the namespace's own pods."""
         pods = objects(end.kubectl, "pods", f"--namespace={end.place.namespace}")
         addresses: dict[str, Json] = {name_of(pod): text(pod, "status", "podIP") for pod in pods}
-        self._journal.append("pods", where=where, namespace=end.place.namespace, addresses=addresses)
+        self.journal.append("pods", where=where, namespace=end.place.namespace, addresses=addresses)

@@ -69,7 +69,7 @@ def _steps(
     moved = [f"{old} becomes {new}" for old, new in options.storage_classes.items()]
     asked = [f"{volume} of {name_of(pod)}" for pod in source.pods for volume in volumes_to_copy(pod)]
     bases = [f"{each.key}, container {each.container} ({each.why})" for each in found]
-    content = f"{len(asked)} volumes ({_few(asked) or 'none'})"
+    content = f"{len(asked)} volumes ({few(asked, separator=', ') or 'none'})"
     hooks = f"{sum(map(hook_count, source.pods))} hooks"
     backup = f"a Backup in {NAMESPACE} of the namespace {source.place.namespace}, with {content} and {hooks}"
     there = target.place.context
@@ -215,7 +215,7 @@ def _surroundings(source: Inventory, target: Inventory) -> Iterator[Issue]:
     }
     absent = sorted(images_of(source.pods).keys() - there)
     if absent:
-        yield False, f"{target.place.context} must pull images: {_few(absent)}"
+        yield False, f"{target.place.context} must pull images: {few(absent, separator=', ')}"
     for service in source.of("Service"):
         kind, name = text(service, "spec", "type"), name_of(service)
         if kind in {"NodePort", "LoadBalancer"}:
@@ -237,7 +237,7 @@ def _left_behind(source: Inventory, *, within: bool) -> Iterator[Issue]:
             whose = f"{text(thing, 'kind')} {text(thing, 'metadata', 'name')}"
             joins = within and any(service in services for service in found.values())
             after = leads if joins else "it leads nowhere after the migration"
-            yield joins, f"{whose} contains the old namespace ({_few(found)}); {after}"
+            yield joins, f"{whose} contains the old namespace ({few(found, separator=', ')}); {after}"
 
 
 def _writers(options: MigrationOptions, source: Inventory) -> Iterator[Issue]:
@@ -283,7 +283,3 @@ def _stop(writer: str) -> str:
 
 def _minor(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)[:2]))
-
-
-def _few(listed: Iterable[str]) -> str:
-    return few(listed, separator=", ")

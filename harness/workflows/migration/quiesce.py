@@ -37,7 +37,7 @@ class Quiescer:
             field, now, stopped = _switch(self._get(writer))
             was[writer] = json.dumps(now)
             notes = {WAS: was[writer], BY: f"{run}; `drillproof migrate back {run}` resumes it"}
-            self._patch(writer, {field: stopped}, notes)
+            self.patch(writer, {field: stopped}, notes)
         if line:
             self.command(line)
         self.wait_until_stopped(writers)
@@ -63,19 +63,10 @@ class Quiescer:
         found = quiesced(self._all())
         return {name: each for name, each in found if text(each, "metadata", "annotations", BY).startswith(by)}
 
-    def running_spec(self, writer: str) -> Json:
-        """The spec with which a writer runs; None if it was asked to stop."""
+    def running_spec(self, writer: str) -> tuple[Json, Json] | None:
+        """The specs with which a writer runs and is stopped, as `patch` takes them; None if it was asked to stop."""
         field, now, stopped = _switch(self._get(writer))
-        return None if now == stopped else {field: now}
-
-    def stop(self, writer: str) -> None:
-        """Stop a writer, and leave its annotations. Its pods may still run."""
-        field, _, stopped = _switch(self._get(writer))
-        self._patch(writer, {field: stopped})
-
-    def restart(self, writer: str, spec: Json) -> None:
-        """Undo `stop`, with what `running_spec` said before."""
-        self._patch(writer, spec)
+        return None if now == stopped else ({field: now}, {field: stopped})
 
     def wait_until_stopped(self, writers: tuple[str, ...]) -> None:
         """Return as soon as no pod and no job of these writers runs. TimedOut."""
@@ -87,7 +78,7 @@ class Quiescer:
         resumed = self.marked(run)
         for writer, thing in resumed.items():
             was = json.loads(text(thing, "metadata", "annotations", WAS))
-            self._patch(writer, {_switch(thing)[0]: was}, {WAS: None, BY: None})
+            self.patch(writer, {_switch(thing)[0]: was}, {WAS: None, BY: None})
         if line:
             self.command(line)
         return tuple(resumed)
@@ -113,7 +104,8 @@ class Quiescer:
                 return thing
         raise HarnessError(f"there is no {writer} in {self.namespace}")
 
-    def _patch(self, writer: str, spec: Json, notes: Mapping[str, str | None] | None = None) -> None:
+    def patch(self, writer: str, spec: Json, notes: Mapping[str, str | None] | None = None) -> None:
+        """Change the spec of a writer, and these of its annotations. Its pods may still run."""
         patch = json.dumps({"metadata": {"annotations": notes or {}}, "spec": spec})
         self.kubectl("patch", writer, f"--namespace={self.namespace}", "--type=merge", f"--patch={patch}")
 

@@ -167,9 +167,9 @@ def _stopped(run: MigratedRun, target: End) -> Iterator[tuple[str, ...]]:
     try:
         try:
             for writer in run.writers:
-                if (spec := target.quiescer.running_spec(writer)) is not None:
-                    held[writer] = spec  # first, since a patch that times out may have stopped it
-                    target.quiescer.stop(writer)
+                if specs := target.quiescer.running_spec(writer):
+                    held[writer], stopped = specs  # first, since a patch that times out may have stopped it
+                    target.quiescer.patch(writer, stopped)
             target.quiescer.wait_until_stopped(run.writers)
         except HarnessError as error:
             doubts.append(last_line(error))
@@ -188,7 +188,7 @@ def _restart(held: Mapping[str, Json], target: End) -> None:
     failed = []
     for writer, spec in held.items():
         try:
-            target.quiescer.restart(writer, spec)
+            target.quiescer.patch(writer, spec)
         except HarnessError as error:
             failed.append(f"{writer} ({last_line(error)})")
     if failed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 
 from harness.backups.bucket_reader import BucketReader, Listing, differences, fingerprint
@@ -58,29 +58,25 @@ SandboxProvider = Callable[[ProofOptions, BackupInBucket, Callable[[str], None]]
 """Prepares a sandbox for a backup, and says how. Misconfigured, and nothing stays behind, if that is impossible."""
 
 
+@dataclass
 class Proof:
     """Restores one backup and reads it. Decides nothing: it writes the journal, which `checks.judge` reads."""
 
-    def __init__(
-        self,
-        sandbox: Sandbox,
-        backup: BackupInBucket,
-        journal: Journal,
-        *,
-        hooks: Sequence[Hook] = (),
-        env: Mapping[str, str],
-        rto_s: float | None = None,
-    ) -> None:
-        """`env` is the environment of the hooks. Nobody waits longer than `rto_s`: the objective is missed."""
-        self._sandbox = sandbox
-        self._backup = backup
-        self._journal = journal
-        self._steps = Steps(journal, hooks, env)
-        self._reader = DatabaseReader(journal, examiner(sandbox.cluster.kubectl))
+    sandbox: Sandbox
+    backup: BackupInBucket
+    journal: Journal
+    _: KW_ONLY
+    hooks: Sequence[Hook]
+    env: Mapping[str, str]  # of the hooks
+    rto_s: float | None  # nobody waits longer: the objective is missed
+
+    def __post_init__(self) -> None:
+        self._steps = Steps(self.journal, self.hooks, self.env)
+        self._reader = DatabaseReader(self.journal, examiner(self.sandbox.cluster.kubectl))
         # Without an objective, as long as the slowest acceptable restore: 1 MB per second.
-        bytes_total = sum(copy.bytes_total for copy in backup.recorded.report.volumes)
-        self._restore_within_s = rto_s or timeouts.RESTORE_S + bytes_total / 1e6
-        self._answer_within_s = rto_s or timeouts.RECOVER_S
+        bytes_total = sum(copy.bytes_total for copy in self.backup.recorded.report.volumes)
+        self._restore_within_s = self.rto_s or timeouts.RESTORE_S + bytes_total / 1e6
+        self._answer_within_s = self.rto_s or timeouts.RECOVER_S
 
     def run(self) -> None:
         """Run all steps in order. Every error is in the journal before this returns.
@@ -93,51 +89,51 @@ class Proof:
            (T9). The source is listed again at the very end, after any error.
         """
         actions = {"up": self._up, "fetch": self._fetch, "restore": self._restore, "readback": self._read_back}
-        self._note_source("before", self._backup.listing)
+        self._note_source("before", self.backup.listing)
         self._steps.take({step: actions[step] for step in PROOF_STEPS})
         try:
-            if told := self._sandbox.afterwards():
-                self._journal.append("note", text=told)
-            self._note_source("after", self._backup.source.listing())
+            if told := self.sandbox.afterwards():
+                self.journal.append("note", text=told)
+            self._note_source("after", self.backup.source.listing())
         except HarnessError as error:
             self._steps.broke(error)
 
     def _up(self) -> None:
-        self._sandbox.cluster.up()
-        self._sandbox.engine.install()
-        self._sandbox.prepare()
+        self.sandbox.cluster.up()
+        self.sandbox.engine.install()
+        self.sandbox.prepare()
 
     def _fetch(self) -> None:
-        backup = self._backup
+        backup = self.backup
         keys = backup.recorded.keys(backup.listing)
-        copied = backup.source.copy(keys, self._sandbox.cluster.store)
-        self._journal.append("fetched", objects=len(keys), bytes=copied)
+        copied = backup.source.copy(keys, self.sandbox.cluster.store)
+        self.journal.append("fetched", objects=len(keys), bytes=copied)
         if copied != backup.bytes_total:
             raise HarnessError(f"copied {copied} bytes, which is not what the source had listed; run the proof again")
 
     def _restore(self) -> None:
-        recorded, engine = self._backup.recorded, self._sandbox.engine
-        backup, name = recorded.report, f"proof-{self._journal.path.parent.name.lower()}"
+        recorded, engine = self.backup.recorded, self.sandbox.engine
+        backup, name = recorded.report, f"proof-{self.journal.path.parent.name.lower()}"
         # The backup does not say which engine took it, only how its volumes were copied.
-        self._journal.append("backup", engine=engine.name, **asdict(backup))
+        self.journal.append("backup", engine=engine.name, **asdict(backup))
         try:
             engine.resync(backup.name)
-            self._journal.mark("T4")
+            self.journal.mark("T4")
             report = engine.restore(name, backup.name, recorded.namespaces, within_s=self._restore_within_s)
         except (ToolFailed, TimedOut) as error:
-            self._sandbox.cluster.kubectl("get", "--raw", "/readyz")  # else the cluster failed, not the backup
+            self.sandbox.cluster.kubectl("get", "--raw", "/readyz")  # else the cluster failed, not the backup
             self._steps.fail(str(error), error)
-        self._journal.append("restore", engine=engine.name, **asdict(report))
-        self._journal.mark("T5")
+        self.journal.append("restore", engine=engine.name, **asdict(report))
+        self.journal.mark("T5")
         if report.phase != DONE:  # it failed already: read what does come up, without a long wait
             self._answer_within_s = min(self._answer_within_s, timeouts.HEALTHY_S)
 
     def _read_back(self) -> None:
-        answered = self._reader.wait_for_all(self._backup.databases, self._answer_within_s)
+        answered = self._reader.wait_for_all(self.backup.databases, self._answer_within_s)
         parallel.for_each(answered, self._read)
-        self._journal.mark("T9")
-        cluster = self._sandbox.cluster
-        record_state(self._journal, cluster.kubectl, cluster.volumes, self._backup.recorded.namespaces)
+        self.journal.mark("T9")
+        cluster = self.sandbox.cluster
+        record_state(self.journal, cluster.kubectl, cluster.volumes, self.backup.recorded.namespaces)
 
     def _read(self, database: Database) -> None:
         if database.fingerprint:
@@ -147,10 +143,10 @@ class Proof:
         self._reader.check(database)
 
     def _note_source(self, when: str, listing: Listing) -> None:
-        before = self._backup.listing
+        before = self.backup.listing
         differ = differences(before, listing)
         more = [f"and {len(differ) - MOST} more"] if len(differ) > MOST else []
-        self._journal.append(
+        self.journal.append(
             "listing",
             when=when,
             objects=len(listing),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,25 +84,24 @@ class EgressProbe:
 
     def run(self, targets: Sequence[Target], within_s: float = SETTLE_S) -> ProbeResult:
         """Probe all targets from every namespace, until all are blocked or the time is up."""
-        last: list[ProbeResult] = []
+        found = ProbeResult((), ())
 
         def stopped() -> None:
-            reached = {each: tuple(where for where in self.behind if self._reaches(where, each)) for each in targets}
-            last.append(
-                ProbeResult(
-                    tuple(f"{each.what} from {', '.join(by)}" for each, by in reached.items() if by),
-                    tuple(each.what for each, by in reached.items() if not by),
-                )
-            )
-            if last[-1].reached:
-                raise NotYet(", ".join(last[-1].reached))
+            nonlocal found
+            found = self._probe(targets)
+            if found.reached:
+                raise NotYet(", ".join(found.reached))
 
-        try:
+        with contextlib.suppress(TimedOut):
             until(stopped, waited_for="the NetworkPolicy to hold", within_s=within_s, every_s=2)
-        except TimedOut:
-            if not last:
-                raise
-        return last[-1]
+        return found
+
+    def _probe(self, targets: Sequence[Target]) -> ProbeResult:
+        reached = {each: [where for where in self.behind if self._reaches(where, each)] for each in targets}
+        return ProbeResult(
+            tuple(f"{each.what} from {', '.join(by)}" for each, by in reached.items() if by),
+            tuple(each.what for each, by in reached.items() if not by),
+        )
 
     def run_again(self, targets: Sequence[Target], before: ProbeResult) -> str:
         """The result in words. HarnessError if the isolation held before, and no longer does."""

@@ -56,7 +56,7 @@ def read(source: BucketReader, recorded: BackupRecord) -> Contents:
             kinds[kind] += 1
     _may_be_there(recorded, volumes, makers)
     led = tuple(f"service {address(each)} ({leads})" for each in services if (leads := _leads_away(each)))
-    reached = tuple(f"{_kind(each)} of service {address(each)}" for each in services if _reached(each))
+    reached = tuple(f"{how} of service {address(each)}" for each in services if (how := _reached_by(each)))
     return Contents(
         tuple(each for each in services if not _leads_away(each)),
         (*(f"{kind} ({count})" for kind, count in sorted(kinds.items())), *led, *reached),
@@ -125,9 +125,9 @@ def _leads_away(thing: Object) -> str:
     return "" if keys(thing, "spec", "selector") else "has no selector, and so leads elsewhere"
 
 
-def _reached(thing: Object) -> bool:
-    return _kind(thing) in {"LoadBalancer", "NodePort"} or bool(items(thing, "spec", "externalIPs"))
-
-
-def _kind(thing: Object) -> str:
-    return "externalIPs" if items(thing, "spec", "externalIPs") else text(thing, "spec", "type")
+def _reached_by(thing: Object) -> str:
+    """How a Service is reached from outside the cluster; "" if it is not."""
+    if items(thing, "spec", "externalIPs"):
+        return "externalIPs"
+    kind = text(thing, "spec", "type")
+    return kind if kind in {"LoadBalancer", "NodePort"} else ""
