@@ -68,7 +68,11 @@ def shortages(wanted: Iterable[Object], nodes: Iterable[Object], running: Iterab
     Compares sums: whether one node has room for a single large pod is for the scheduler to find out.
     """
     usable = {name_of(node): node for node in nodes if not _is_tainted(node)}
-    placed = [pod for pod in running if text(pod, "spec", "nodeName") in usable and not _has_ended(pod)]
+    placed = [
+        pod
+        for pod in running
+        if text(pod, "spec", "nodeName") in usable and text(pod, "status", "phase") not in {"Succeeded", "Failed"}
+    ]
     pods = tuple(wanted)
     short = []
     for what in ("cpu", "memory"):
@@ -110,10 +114,6 @@ def _name(thing: Object) -> str:
 def _is_tainted(node: Object) -> bool:
     taints = items(node, "spec", "taints")
     return any(text(taint, "effect") in {"NoSchedule", "NoExecute"} for taint in taints)
-
-
-def _has_ended(pod: Object) -> bool:
-    return text(pod, "status", "phase") in {"Succeeded", "Failed"}
 
 
 def _readable(amount: Decimal, what: str) -> str:

@@ -29,7 +29,24 @@ def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, 
         "kind.log": lambda: (home / "kind.log").read_text(errors="replace"),
     }
     for node in nodes:
-        sources |= {f"{node}.log": partial(_journal, docker, node), f"{node}-pods.log": partial(_pods, docker, node)}
+        journal = ("journalctl", "--no-pager", "--lines=3000", "--unit=kubelet", "--unit=containerd")
+        # The end of each container's log, the one before its last start as well; also where no API server answers.
+        pods = (
+            "find",
+            "/var/log/pods",
+            "-name",
+            "*.log",
+            "-exec",
+            "tail",
+            "--verbose",
+            f"--bytes={POD_BYTES}",
+            "{}",
+            "+",
+        )
+        sources |= {
+            f"{node}.log": partial(docker, "exec", node, *journal, within_s=30),
+            f"{node}-pods.log": partial(docker, "exec", node, *pods, within_s=30),
+        }
     _write_all(sources, into)
     for path in dump.rglob("*"):
         if path.is_file() and path.stat().st_size > MAX_BYTES:
@@ -61,20 +78,6 @@ def _write_all(sources: Mapping[str, Callable[[], str]], into: Path) -> None:
         f"{name}: {problem}" for name, source in sources.items() if (problem := _write(into / name, source))
     ]:
         _write(into / "missing.txt", lambda: "\n".join(missing))
-
-
-def _journal(docker: Docker, node: str) -> str:
-    units = ("--unit=kubelet", "--unit=containerd")
-    return docker("exec", node, "journalctl", "--no-pager", "--lines=3000", *units, within_s=30)
-
-
-def _pods(docker: Docker, node: str) -> str:
-    """The end of each container's log, the one before its last start as well; also where no API server answers."""
-    return docker(
-        *("exec", node, "find", "/var/log/pods", "-name", "*.log"),
-        *("-exec", "tail", "--verbose", f"--bytes={POD_BYTES}", "{}", "+"),
-        within_s=30,
-    )
 
 
 def _write(path: Path, source: Callable[[], str]) -> str:

@@ -35,12 +35,13 @@ class Lock:
         if not self.try_acquire():
             raise Misconfigured(f"{what} is in use by another drill{self.by}; wait for its end, or use another one")
 
-    def try_acquire(self) -> bool:
+    def try_acquire(self, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> bool:
         """Acquire it, or keep it; False if another process holds it."""
         if self._file is None:
-            file = self._open()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, how)
             except BlockingIOError:
                 os.close(file)
                 return False
@@ -52,9 +53,7 @@ class Lock:
         """Hold it for the block, however long that takes; `wait` is called first if another process holds it."""
         if not self.try_acquire():
             wait()
-            file = self._open()
-            fcntl.flock(file, fcntl.LOCK_EX)
-            self._file = file
+            self.try_acquire(fcntl.LOCK_EX)
         try:
             yield
         finally:
@@ -110,10 +109,6 @@ class Lock:
             with contextlib.suppress(TimedOut):
                 until(self._require_free, waited_for=f"process {process} to end", within_s=patience_s)
         return process
-
-    def _open(self) -> int:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def _require_free(self) -> None:
         if self.is_held():

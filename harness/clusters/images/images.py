@@ -294,7 +294,7 @@ class ImageProvider:
             self.say(f"images: {where} cannot be reached; building images locally (once, about 15 minutes)")
             return {}
 
-        def pull(image: Image) -> str:
+        def pull(image: Image) -> bool:
             address = f"{self.mirror}/{image.ref.partition('/')[2]}" if self.mirror else image.ref
             try:
                 self.docker("pull", "--quiet", address, within_s=PULL_WITHIN_S)
@@ -302,16 +302,14 @@ class ImageProvider:
                 if self.mirror:
                     self.docker("rmi", address)
             except HarnessError as error:
-                return str(error)
+                if self.mode == "pull":
+                    raise Misconfigured(f"cannot pull {image.ref} from {where}: {error}") from error
+                self.say(f"images: cannot pull {image.name}, building it: {error}")
+                return False
             self.say(f"images: pulled {image.ref}")
-            return ""
+            return True
 
-        failed = {image.name: why for image, why in zip(missing, for_each(missing, pull), strict=True) if why}
-        for name, why in failed.items():
-            if self.mode == "pull":
-                ref = next(image.ref for image in missing if image.name == name)
-                raise Misconfigured(f"cannot pull {ref} from {where}: {why}")
-            self.say(f"images: cannot pull {name}, building it: {why}")
+        failed = {image.name for image, done in zip(missing, for_each(missing, pull), strict=True) if not done}
         return {name: tag for name, tag in tags.items() if name not in failed}
 
     def _registry_answers(self, image: Image) -> bool:

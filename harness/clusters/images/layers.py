@@ -80,31 +80,27 @@ class LayerWriter:
 
     def file(self, path: str, source: Path, mode: int, owner: str = "root") -> None:
         """A file of this machine; `owner` is an account of this layer."""
-        member = self._member(path, mode, owner)
-        member.size = source.stat().st_size
         with source.open("rb") as content:
-            self._add(member, content)
+            self._new(path, mode, owner, content, source.stat().st_size)
 
     def text(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        member = self._member(path, mode, "root")
-        member.size = len(content)
-        self._add(member, io.BytesIO(content))
+        self._new(path, mode, "root", io.BytesIO(content), len(content))
 
     def directory(self, path: str, owner: str, mode: int) -> None:
         """A folder; `owner` is an account of this layer."""
-        member = self._member(path, mode, owner)
-        member.type = tarfile.DIRTYPE
-        self._add(member, None)
+        self._new(path, mode, owner, None, 0)
 
     def link(self, path: str, target: str) -> None:
         member = tarfile.TarInfo(path.strip("/"))
         member.type, member.linkname, member.mode = tarfile.SYMTYPE, target, 0o777
         self._add(member, None)
 
-    def _member(self, path: str, mode: int, owner: str) -> tarfile.TarInfo:
+    def _new(self, path: str, mode: int, owner: str, content: IO[bytes] | None, size: int) -> None:
+        """A file, or a folder if it has no content."""
         member = tarfile.TarInfo(_merged(path))
-        member.mode, member.uid, member.gid = mode, self._accounts[owner], self._accounts[owner]
-        return member
+        member.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
+        member.size, member.mode, member.uid, member.gid = size, mode, self._accounts[owner], self._accounts[owner]
+        self._add(member, content)
 
     def _add(self, member: tarfile.TarInfo, content: IO[bytes] | None) -> None:
         """Add it with the folders above it, unless its name is taken: what comes first stays."""
