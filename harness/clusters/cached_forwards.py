@@ -5,25 +5,22 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
-from harness.core.model import Volume
-from harness.core.ports import Cluster
+from harness.core.ports import ClusterAccess
 
 Place = tuple[str, str, int]
 
 
 class CachedForwards:
-    """Implements `harness.core.ports.Cluster` by another one. A forward whose use failed is closed."""
+    """Implements `harness.core.ports.ClusterAccess` by a cluster. A forward whose use failed is closed."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterAccess) -> None:
         self._cluster = cluster
         self._lock = threading.Lock()
         self._open: dict[Place, tuple[tuple[str, int], contextlib.ExitStack]] = {}
 
-    @property
-    def name(self) -> str:
-        return self._cluster.name
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        return self._cluster.kubectl(*args, stdin=stdin, within_s=within_s)
 
     @contextlib.contextmanager
     def forward(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
@@ -52,18 +49,3 @@ class CachedForwards:
             if self._open.get(place, (None, None))[1] is stack:
                 del self._open[place]
                 stack.close()
-
-    def up(self) -> None:
-        self._cluster.up()
-
-    def down(self) -> None:
-        self._cluster.down()
-
-    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
-        return self._cluster.kubectl(*args, stdin=stdin, within_s=within_s)
-
-    def volumes(self, namespace: str) -> tuple[Volume, ...]:
-        return self._cluster.volumes(namespace)
-
-    def collect(self, into: Path) -> None:
-        self._cluster.collect(into)

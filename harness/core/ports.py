@@ -45,7 +45,17 @@ class Corrupt(Exception):
         self.objects = objects
 
 
-class Cluster(Protocol):
+class ClusterAccess(Protocol):
+    """What reaches the pods of a cluster."""
+
+    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
+        """Run kubectl against this cluster and return its standard output."""
+
+    def forward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
+        """A local address that reaches `port` of `pod` while the block lasts."""
+
+
+class Cluster(ClusterAccess, Protocol):
     """A Kubernetes cluster with its platform: storage, object store, isolated network."""
 
     @property
@@ -56,12 +66,6 @@ class Cluster(Protocol):
 
     def down(self) -> None:
         """Remove it and everything created with it. May be called twice, and if it was never up."""
-
-    def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
-        """Run kubectl against this cluster and return its standard output."""
-
-    def forward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
-        """A local address that reaches `port` of `pod` while the block lasts."""
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
         """Every persistent volume claim of `namespace` with what it is bound to."""

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from harness.core.kubernetes import Object
 from harness.core.model import Objectives
-from harness.core.ports import Cluster, Datastore, Service
+from harness.core.ports import ClusterAccess, Datastore, Service
 
 Secrets = Mapping[str, Mapping[str, str]]
 """The content of Secrets, by name and key."""
@@ -29,7 +29,7 @@ class Kind(Protocol[Made_co]):
     def secret_keys(self) -> tuple[str, ...]:
         """The keys of its Secret `<name>-credentials`, whose values are generated for every cluster."""
 
-    def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Made_co:
+    def __call__(self, cluster: ClusterAccess, namespace: str, secret: Mapping[str, str], /) -> Made_co:
         """`secret` is the content of the Secret."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.core.errors import HarnessError
-from harness.core.ports import Cluster, Datastore
+from harness.core.ports import ClusterAccess, Datastore
 from harness.core.timeouts import RECOVER_S
 from harness.core.wait import until
 
@@ -27,7 +27,7 @@ class Server:
     databases: tuple[str, ...]  # those that must have rows; PostgreSQL's first also holds the ledger
     recover: tuple[str, ...] = ()  # a command in the primary's container, after Velero's restore
 
-    def run_recover_command(self, cluster: Cluster, namespace: str) -> None:
+    def run_recover_command(self, cluster: ClusterAccess, namespace: str) -> None:
         """Run the application's `recover` command, if it has one, once its container runs. ToolFailed, TimedOut."""
         if not self.recover:
             return
@@ -60,7 +60,7 @@ def no_data(what: str) -> str:
 class ExternalKind:
     """One store of an application file. Implements `harness.workloads.application.StoreKind`."""
 
-    of: Callable[[Cluster, str, Server, Mapping[str, str]], Datastore]  # its class; the secret has the `PASSWORD`
+    of: Callable[[ClusterAccess, str, Server, Mapping[str, str]], Datastore]  # its class; the secret has the `PASSWORD`
     server: Server
     secret_keys: tuple[str, ...] = (PASSWORD,)
 
@@ -72,5 +72,5 @@ class ExternalKind:
     def members(self) -> tuple[str, ...]:
         return self.server.members
 
-    def __call__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str], /) -> Datastore:
+    def __call__(self, cluster: ClusterAccess, namespace: str, secret: Mapping[str, str], /) -> Datastore:
         return self.of(cluster, namespace, self.server, secret)

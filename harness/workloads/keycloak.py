@@ -13,7 +13,7 @@ from jwt import PyJWK, PyJWS, PyJWTError
 
 from harness.core.json import items, text
 from harness.core.model import Json, Login
-from harness.core.ports import Cluster, Unanswered
+from harness.core.ports import ClusterAccess, Unanswered
 
 _PORT = 8080
 _ANSWER_S = 20
@@ -38,7 +38,7 @@ class Keycloak:
     secret_keys = ("database-password", "client-secret", "user-password")
     """The keys of the Secret `keycloak-credentials`."""
 
-    def __init__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str]) -> None:
+    def __init__(self, cluster: ClusterAccess, namespace: str, secret: Mapping[str, str]) -> None:
         """`secret` has the values of `secret_keys`."""
         self._cluster = cluster
         self._namespace = namespace

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from harness.core.bank_workload import TABLES, opening_balances, transfer
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.model import Health, Operation, Row
-from harness.core.ports import Cluster, Corrupt
+from harness.core.ports import ClusterAccess, Corrupt
 from harness.core.reason import Reason
 from harness.core.wait import until
 from harness.workloads.external import Server
@@ -59,7 +59,7 @@ class SqlStore(ABC, Generic[C, S]):
     _truncate: ClassVar[str]
     _apply_s: ClassVar[float]  # for a replica to apply what a seeding has just written
 
-    def __init__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str]) -> None:
+    def __init__(self, cluster: ClusterAccess, namespace: str, secret: Mapping[str, str]) -> None:
         """`secret` has the values of `secret_keys`."""
         self._cluster = cluster
         self._namespace = namespace

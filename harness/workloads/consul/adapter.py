@@ -11,7 +11,7 @@ from typing import ClassVar
 from harness.core import bank_workload, parallel, resources, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.model import Health, Reading, Row
-from harness.core.ports import Cluster, Dataset, Writer
+from harness.core.ports import ClusterAccess, Dataset, Writer
 from harness.core.reason import Reason
 from harness.core.wait import NotYet, until
 from harness.workloads.consul.digest import digest
@@ -39,7 +39,7 @@ class Consul:
     server_class = Server
     secret_kinds: ClassVar[Mapping[str, str]] = {"management-token": "uuid", "gossip-key": "gossip"}
 
-    def __init__(self, cluster: Cluster, namespace: str, secret: Mapping[str, str]) -> None:
+    def __init__(self, cluster: ClusterAccess, namespace: str, secret: Mapping[str, str]) -> None:
         """`secret` is the content of the Secret `consul-credentials`."""
         self._cluster = cluster
         self._namespace = namespace
@@ -185,7 +185,7 @@ class ExternalConsul(Consul):
 
     server_class = _Open
 
-    def __init__(self, cluster: Cluster, namespace: str, server: Described, secret: Mapping[str, str]) -> None:
+    def __init__(self, cluster: ClusterAccess, namespace: str, server: Described, secret: Mapping[str, str]) -> None:
         """`secret` has the management token, if there are ACLs."""
         self.name, self.members, self.port = server.name, server.members, server.port
         super().__init__(cluster, namespace, {"management-token": secret.get(PASSWORD, "")})

@@ -13,7 +13,7 @@ from pymysql.cursors import Cursor, SSCursor
 
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.model import Health, IndexReading, Reading
-from harness.core.ports import Cluster, Corrupt, Dataset
+from harness.core.ports import ClusterAccess, Corrupt, Dataset
 from harness.core.resources import fixtures
 from harness.core.wait import NotYet
 from harness.workloads.external import PASSWORD, Server
@@ -182,7 +182,7 @@ class ExternalMySQL(MySQL):
     drillproof adds only the ledger and its accounts.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
+    def __init__(self, cluster: ClusterAccess, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
         """`secret` has the password of the administrator whom `server` names."""
         self.server, self.name, self.members = server, server.name, server.members
         super().__init__(cluster, namespace, {self.secret_keys[0]: secret[PASSWORD]})

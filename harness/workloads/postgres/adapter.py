@@ -12,7 +12,7 @@ from psycopg2.sql import SQL, Identifier
 
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.model import Health, IndexReading, Reading
-from harness.core.ports import Cluster, Corrupt, Dataset
+from harness.core.ports import ClusterAccess, Corrupt, Dataset
 from harness.core.reason import Reason
 from harness.core.resources import fixtures
 from harness.core.wait import NotYet
@@ -171,7 +171,7 @@ class ExternalPostgres(Postgres):
 
     sender = ""
 
-    def __init__(self, cluster: Cluster, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
+    def __init__(self, cluster: ClusterAccess, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
         """`secret` has the password of the superuser whom `server` names."""
         self.server, self.name, self.members = server, server.name, server.members
         super().__init__(cluster, namespace, {self.secret_keys[0]: secret[PASSWORD]})
