@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.backups.bucket_reader import BucketReader, Listing
+from harness.backups.hook_requests import HookRequests, hook_requests
 from harness.backups.object_store import LAYOUTS
-from harness.backups.velero import RUNNING, hook_count, tool_report, volume_copy, volumes_to_copy
+from harness.backups.velero import RUNNING, tool_report, volume_copy, volumes_to_copy
 from harness.core.choices import choose
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, text
@@ -78,7 +79,8 @@ class BackupRecord:
     secrets: frozenset[str]  # namespace/name
     elsewhere: tuple[str, ...]  # volumes that were backed up, and not into this bucket
     missed: tuple[str, ...]  # volumes that pods ask to have copied, and that were not
-    hooks: int  # how many its pods ask for
+    hooks: HookRequests
+    hooks_reported: bool  # False if a Velero before 1.13 took it, which does not count hooks
     schedule: str  # whose it is; "" for none
     others: tuple[str, ...]  # schedules whose newest backup is another one, where the newest of all was asked for
     left_out: tuple[str, ...]  # namespaces that are not restored
@@ -116,7 +118,7 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
     objects = tuple(thing for thing in held if namespace_of(thing) not in SYSTEM)
     all_pods = tuple(thing for thing in objects if thing.get("kind") == "Pod")
     # Velero does not restore ended pods.
-    pods = tuple(pod for pod in all_pods if text(pod, "status", "phase") not in {"Succeeded", "Failed"})
+    pods = tuple(filter(_may_run, all_pods))
     # Where nothing was copied, nothing of a repository is needed; kopia is what Velero itself would take.
     uploaders = sorted({text(copy, "spec", "uploaderType") or "restic" for copy in kept}) or ["kopia"]
     if len(uploaders) > 1 or uploaders[0] not in LAYOUTS:
@@ -145,7 +147,9 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
             *_missed(pods, copies),
             *(_passed_over(all_pods, copies, elsewhere) if asks_for_all else _ended_amiss(all_pods, claims)),
         ),
-        hooks=sum(map(hook_count, pods)),
+        # Also in the cluster's own namespaces, which are not restored; no command runs in a pod that has ended.
+        hooks=hook_requests(backup, tuple(filter(_may_run, (thing for thing in held if thing.get("kind") == "Pod")))),
+        hooks_reported=at(backup, "status", "hookStatus") is not None,
         schedule=text(backup, *_SCHEDULE),
         others=others,
         left_out=tuple(sorted({namespace_of(thing) for thing in held} & SYSTEM)),
@@ -223,6 +227,10 @@ def _can_be_restored(source: BucketReader, backup: Object) -> None:
             f"the backup {name} has the format {version or 'unknown'}, and the Velero here reads up to "
             f"{'.'.join(map(str, FORMAT))}; use a drillproof with a newer Velero"
         )
+
+
+def _may_run(pod: Object) -> bool:
+    return text(pod, "status", "phase") not in {"Succeeded", "Failed"}
 
 
 def _missed(pods: tuple[Object, ...], copies: tuple[Object, ...]) -> Iterator[str]:

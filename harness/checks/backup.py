@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from harness.checks.check import EVERY, about, check, failed, few, latest, objects_of, passed, recorded, texts, unknown
 from harness.checks.tool_messages import causes
 from harness.core.json import items, mapping, text
-from harness.core.model import DONE, Finding, Json, of_phase
+from harness.core.model import DONE, Finding, Json, Verdict, of_phase
 from harness.core.reason import Reason
 from harness.evidence.run_directory import MOVE, PROOF, Run
 
@@ -49,10 +50,13 @@ def proved_backup_complete(run: Run) -> Iterator[Finding]:
     if report is None:
         yield unknown(Reason.NotRecorded, "the backup is not recorded")
         return
-    wanted, missed, found = backup.get("hooks"), backup.get("missed"), _copies(report)
+    missed, found = backup.get("missed"), _copies(report)
     yield _whole_report("backup", report)
-    # The backup may have had hooks in addition to those of its pods.
-    yield _hooks(wanted if isinstance(wanted, int) else None, report, exact=False)
+    yield _proved_hooks(backup, report)
+    if idle := texts(backup.get("idle_hooks")):
+        hint = "fix the selector in the hooks of the Schedule or Backup, or remove the hook"
+        detail = f"hooks of the backup's definition ran in no pod: {few(idle)}"
+        yield failed(Reason.HookDidNotRun, detail, hint, objects=idle)
     if not isinstance(missed, list):
         yield unknown(Reason.NotRecorded, "which volumes should be backed up is not recorded")
     elif missed:
@@ -159,6 +163,19 @@ def _hooks(wanted: int | None, report: Report, *, exact: bool) -> Finding:
     detail = f"{wanted} hooks requested, {ran} ran, {bad} failed"
     hint = "fix the hook: without it the backup has an old dump, or files that the database was writing"
     return failed(reason, detail, hint, causes=others)
+
+
+def _proved_hooks(backup: Report, report: Report) -> Finding:
+    wanted = backup.get("hooks")
+    if wanted and backup.get("hooks_reported") is False:
+        detail = (
+            f"{wanted} hooks requested; Velero before 1.13, which took this backup, does not report whether they ran"
+        )
+        return unknown(Reason.NotRecorded, detail, "look for the hooks in the backup's log, and upgrade Velero")
+    # Runs from before `idle_hooks` counted the hooks of annotations only.
+    found = _hooks(wanted if isinstance(wanted, int) else None, report, exact="idle_hooks" in backup)
+    # One too many may have run in a pod that ended since, or stand in for one that did not run.
+    return replace(found, verdict=Verdict.UNKNOWN) if found.reason is Reason.HookUnexpected else found
 
 
 def _volumes(run: Run, protected: Report, report: Report) -> Iterator[Finding]:

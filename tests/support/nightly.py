@@ -64,7 +64,8 @@ class Nightly(BucketReader):
         **status: Json,
     ) -> Nightly:
         """Add a backup's own description."""
-        told = {"phase": "Completed", "formatVersion": "1.1.0", "startTimestamp": started} | status
+        told: Document = {"phase": "Completed", "formatVersion": "1.1.0", "startTimestamp": started, "hookStatus": {}}
+        told |= status
         told.setdefault("completionTimestamp", "2026-01-02T03:01:00Z")
         labels: Json = {"velero.io/schedule-name": schedule} if schedule else {}
         document: Document = {"metadata": {"name": name, "labels": labels}, "spec": spec or {}, "status": told}
