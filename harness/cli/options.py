@@ -348,12 +348,25 @@ def _of_group(group: type) -> Iterator[inspect.Parameter]:
 
 
 def _parameter(parameter: inspect.Parameter, hint: object) -> inspect.Parameter:
-    """As typer reads it. Every path is checked: pathlib would take an empty one for the current folder."""
+    """As typer reads it. Every value is checked: pathlib would take an empty path for the current folder.
+
+    An unset variable of a script gives an empty value, which must not choose another cluster, bucket or backup.
+    """
     kind, *about = get_args(hint)
     for info in about:
         if kind in {Path, Path | None}:
             info.parser = _folder if info.metavar == "DIR" else _path
+        elif kind in {str, str | None}:
+            info.callback = _not_empty
     return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hint)
+
+
+def _not_empty(context: typer.Context, parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """Refuse "" where it is given; it may be a default."""
+    source = context.get_parameter_source(parameter.name or "")
+    if not value and value is not None and source and source.name == "COMMANDLINE":
+        raise typer.BadParameter("the value is empty; leave the option out, or give one")
+    return value
 
 
 def _path(value: str | Path) -> Path:

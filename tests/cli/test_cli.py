@@ -176,6 +176,19 @@ def test_what_was_asked_reaches_the_drill(asked: list[Options]) -> None:
     )
 
 
+EMPTY = (
+    *(["gc", option] for option in ("--context", "--cluster", "--kubeconfig", "--config")),
+    *(["run", option] for option in ("--context", "--cluster", "--application", "--mirror", "--images")),
+    *(["prove", "--bucket", "b", option] for option in ("--context", "--schedule", "--endpoint", "--region")),
+    *(["prove", "--bucket", "b", option] for option in ("--cluster", "--credentials", "--mirror")),
+    ["prove", "--bucket"],
+    ["upload", "latest", "--archive"],
+    ["job", "status", "--archive"],
+    ["job", "status", "--name"],
+)
+"""Options that choose a cluster, bucket or folder, given an empty value."""
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -215,6 +228,7 @@ def test_what_was_asked_reaches_the_drill(asked: list[Options]) -> None:
         (["runs", "--runs", "x" * 300], "--runs"),
         (["run", "--key", ""], "--key"),
         (["trend", "--out", ""], "--out"),
+        *(([*words, ""], words[-1]) for words in EMPTY),
         (["tell"], "drillproof notify"),
         (["scheduled", "--", "run"], "drillproof job run"),
         (["attempts", "--name", "weekly"], "drillproof job status"),
