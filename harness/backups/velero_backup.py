@@ -17,7 +17,7 @@ from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.hook_requests import HookRequests, hook_requests
 from harness.backups.object_store import LAYOUTS
 from harness.backups.velero import RUNNING, tool_report, volume_copy, volumes_to_copy
-from harness.core.choices import choose
+from harness.core.choices import choose, choose_all
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, text
 from harness.core.kubernetes import Object, address, claims_of, name_of, namespace_of
@@ -78,12 +78,15 @@ class BackupRecord:
     claims: tuple[Claim, ...]
     secrets: frozenset[str]  # namespace/name
     elsewhere: tuple[str, ...]  # volumes that were backed up, and not into this bucket
+    moved: tuple[str, ...]  # claims whose snapshots Velero's data mover copied into this bucket
     missed: tuple[str, ...]  # volumes that pods ask to have copied, and that were not
     hooks: HookRequests
     hooks_reported: bool  # False if a Velero before 1.13 took it, which does not count hooks
     schedule: str  # whose it is; "" for none
     others: tuple[str, ...]  # schedules whose newest backup is another one, where the newest of all was asked for
-    left_out: tuple[str, ...]  # namespaces that are not restored
+    unreadable: tuple[str, ...]  # backups without a readable description, and why
+    left_out: tuple[str, ...]  # namespaces of the cluster itself, which are not restored
+    unasked: tuple[str, ...]  # namespaces that the user does not ask for
     secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
 
     def keys(self, listing: Listing) -> tuple[str, ...]:
@@ -92,20 +95,26 @@ class BackupRecord:
         return tuple(key for key in listing if key.startswith(beginnings))
 
 
-def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str = "") -> BackupRecord:
-    """The backup of this name, or the newest one: of all, or of one schedule.
+def read_backup(
+    source: BucketReader, listing: Listing, name: str, schedule: str = "", namespaces: Collection[str] = ()
+) -> BackupRecord:
+    """The backup of this name, or the newest one: of all, or of one schedule. Of it, all `namespaces`, or only these.
 
     Misconfigured if it is none that could be restored; HarnessError where its own files are damaged.
     """
-    backup, others = _chosen(source, listing, name, schedule)
+    backup, others, unreadable = _chosen(source, listing, name, schedule)
     _can_be_restored(source, backup)
     name = name_of(backup)
     folder = f"backups/{name}/{name}"
     copies = tuple(_list(source, listing, f"{folder}-podvolumebackups.json.gz"))
+    # The items of a list do not name their kind; the folder does.
+    held = tuple({**thing, "kind": _KINDS[kind]} for kind, _, thing in archived(source, name, _KINDS) if thing)
+    every = {namespace_of(thing) for thing in held} - SYSTEM
+    asked = frozenset(choose_all("namespace", tuple(namespaces), sorted(every))) or every
     kept = tuple(
         copy
         for copy in copies
-        if text(copy, "spec", "pod", "namespace") not in SYSTEM
+        if text(copy, "spec", "pod", "namespace") in asked
         # Velero calls the copy of a volume without files Completed, and keeps no snapshot.
         and (
             text(copy, "status", "snapshotID")
@@ -113,9 +122,7 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
             or integer(copy, "status", "progress", "totalBytes")
         )
     )
-    # The items of a list do not name their kind; the folder does.
-    held = tuple({**thing, "kind": _KINDS[kind]} for kind, _, thing in archived(source, name, _KINDS) if thing)
-    objects = tuple(thing for thing in held if namespace_of(thing) not in SYSTEM)
+    objects = tuple(thing for thing in held if namespace_of(thing) in asked)
     all_pods = tuple(thing for thing in objects if thing.get("kind") == "Pod")
     # Velero does not restore ended pods.
     pods = tuple(filter(_may_run, all_pods))
@@ -126,7 +133,12 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
     claims = tuple(_claims(objects, pods, kept))
     # Unknown, so False, with a policy that may leave some volumes out.
     asks_for_all = at(backup, "spec", "defaultVolumesToFsBackup") is True and not at(backup, "spec", "resourcePolicy")
-    elsewhere = tuple(_elsewhere(source, listing, f"{folder}-volumeinfo.json.gz"))
+    infos = tuple(
+        each for each in _list(source, listing, f"{folder}-volumeinfo.json.gz") if text(each, "pvcNamespace") in asked
+    )
+    elsewhere, moved = tuple(_elsewhere(infos)), tuple(_moved(infos))
+    if not infos and at(backup, "spec", "snapshotMoveData") is True:  # a Velero before 1.13 lists no volumes
+        moved = tuple(claim.address for claim in claims if not claim.copied)
     return BackupRecord(
         report=tool_report(
             backup,
@@ -143,16 +155,19 @@ def read_backup(source: BucketReader, listing: Listing, name: str, schedule: str
         claims=claims,
         secrets=frozenset(address(thing) for thing in objects if thing.get("kind") == "Secret"),
         elsewhere=elsewhere,
+        moved=moved,
         missed=(
             *_missed(pods, copies),
-            *(_passed_over(all_pods, copies, elsewhere) if asks_for_all else _ended_amiss(all_pods, claims)),
+            *(_passed_over(all_pods, copies, (*elsewhere, *moved)) if asks_for_all else _ended_amiss(all_pods, claims)),
         ),
         # Also in the cluster's own namespaces, which are not restored; no command runs in a pod that has ended.
         hooks=hook_requests(backup, tuple(filter(_may_run, (thing for thing in held if thing.get("kind") == "Pod")))),
         hooks_reported=at(backup, "status", "hookStatus") is not None,
         schedule=text(backup, *_SCHEDULE),
         others=others,
+        unreadable=unreadable,
         left_out=tuple(sorted({namespace_of(thing) for thing in held} & SYSTEM)),
+        unasked=tuple(sorted(every - asked)),
         secret_values=frozenset(secret_values(objects)),
     )
 
@@ -173,8 +188,10 @@ def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterato
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
 
 
-def _chosen(source: BucketReader, listing: Listing, name: str, schedule: str) -> tuple[Object, tuple[str, ...]]:
-    """The backup that is meant, and the schedules of which that says nothing."""
+def _chosen(
+    source: BucketReader, listing: Listing, name: str, schedule: str
+) -> tuple[Object, tuple[str, ...], tuple[str, ...]]:
+    """The backup that is meant, the schedules of which that says nothing, and the backups that cannot be read."""
     found = [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
     if not found:
         folders = ", ".join(sorted({key.partition("/")[0] for key in listing})[:5]) or "nothing"
@@ -183,14 +200,24 @@ def _chosen(source: BucketReader, listing: Listing, name: str, schedule: str) ->
             "name its bucket and --prefix as Velero's BackupStorageLocation does"
         )
     if name != NEWEST:
-        return _backup(source, choose("backup", name, sorted(found))), ()
+        return _backup(source, choose("backup", name, sorted(found))), (), ()
+    read, problems = list[Object](), dict[str, HarnessError]()
+    for each in sorted(found):
+        try:
+            read.append(_backup(source, each))
+        except HarnessError as error:  # empty, archived, or deleted meanwhile
+            problems[each] = error
+    if not read:
+        raise next(iter(problems.values()))
+    unreadable = tuple(f"{each} ({error})" for each, error in problems.items())
     # Whatever its result: last night's failure must not hide behind the success of the night before.
-    every = sorted((_backup(source, each) for each in found), key=lambda each: text(each, *_STARTED))
+    every = sorted(read, key=lambda each: text(each, *_STARTED))
     newest = {text(backup, *_SCHEDULE): backup for backup in every}
     if schedule:
-        return newest[choose("schedule", schedule, sorted(filter(None, newest)))], ()
+        return newest[choose("schedule", schedule, sorted(filter(None, newest)))], (), unreadable
     others = (each for each, backup in newest.items() if each and backup is not every[-1])
-    return every[-1], tuple(f"{each} (the newest is {_described(newest[each])})" for each in sorted(others))
+    named = tuple(f"{each} (the newest is {_described(newest[each])})" for each in sorted(others))
+    return every[-1], named, unreadable
 
 
 def _described(backup: Object) -> str:
@@ -307,11 +334,18 @@ def _mounts(pods: tuple[Object, ...]) -> Iterator[tuple[str, str, str]]:
             yield f"{namespace_of(pod)}/{claim}", address(pod), volume
 
 
-def _elsewhere(source: BucketReader, listing: Listing, key: str) -> Iterator[str]:
-    for volume in _list(source, listing, key):
+def _elsewhere(infos: Iterable[Object]) -> Iterator[str]:
+    for volume in infos:
         method = text(volume, "backupMethod")
-        if method not in {"", _BY_FILES} and at(volume, "skipped") is not True:
+        skipped, moved = (at(volume, name) is True for name in ("skipped", "snapshotDataMoved"))
+        if method not in {"", _BY_FILES} and not skipped and not moved:
             yield f"{text(volume, 'pvcNamespace')}/{text(volume, 'pvcName')} ({method})"
+
+
+def _moved(infos: Iterable[Object]) -> Iterator[str]:
+    for volume in infos:
+        if at(volume, "snapshotDataMoved") is True:
+            yield f"{text(volume, 'pvcNamespace')}/{text(volume, 'pvcName')}"
 
 
 def _list(source: BucketReader, listing: Listing, key: str) -> tuple[Object, ...]:

@@ -65,7 +65,11 @@ def proved_backup_complete(run: Run) -> Iterator[Finding]:
         yield failed(Reason.VolumeNotBackedUp, detail, hint, objects=texts(missed))
     if not found:
         hint = "annotate the volumes for file-system backup; drillproof cannot prove volume snapshots"
-        yield failed(Reason.VolumeNotBackedUp, "the backup has no copy of any volume", hint)
+        if others := (*texts(backup.get("moved")), *texts(backup.get("elsewhere"))):
+            detail = f"the backup has snapshots, which this version of drillproof cannot restore: {few(others)}"
+            yield unknown(Reason.VolumeNotRestorable, detail, hint, objects=others)
+        else:
+            yield failed(Reason.VolumeNotBackedUp, "the backup has no copy of any volume", hint)
     for (pod, volume), copy in found.items():
         yield about(_backed_up(volume, copy), "", pod)
 

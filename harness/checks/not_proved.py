@@ -11,12 +11,21 @@ from harness.core.model import Event, Json
 from harness.evidence.run_directory import MOVE, PROOF
 
 _UNREAD = "drillproof cannot read them; the backup tool reports them as restored"
-_FILES = {
-    "uncopied": "the backup has no copy of them",
-    "elsewhere": "their copy is not in this bucket",
-    "unread": _UNREAD,
+_OF_BACKUP = {
+    "others": "that backups of these schedules can be restored: {}",
+    "unreadable": "anything of these backups, which cannot be read: {}",
+    "not_judged": "that these, which look like databases, hold their data: {}",
+    "excepted": "these, which look like databases and are excepted with --not-proved: {}",
+    "unstarted": "that these pods start, whose Secrets are not in the backup: {}",
+    "uncopied": "the files of {} (the backup has no copy of them)",
+    "elsewhere": "the files of {} (their copy is not in this bucket)",
+    "moved": "the files of {} (copied from a snapshot, by snapshotMoveData, which this version cannot restore)",
+    "unmounted": "the files of {} (no pod of the backup mounts them, so nothing restores them)",
+    "unread": f"the files of {{}} ({_UNREAD})",
+    "unasked": "the namespaces {} (not asked for with --namespace)",
+    "left_out": "the namespaces {} (they belong to the cluster itself and were not restored)",
 }
-"""Claims whose files are not proved, by their names in run.json, and why."""
+"""What of a backup is not proved, by its name in run.json."""
 
 
 def not_proved(facts: Mapping[str, Json], events: Sequence[Event]) -> list[str]:
@@ -36,13 +45,7 @@ def _by_proof(facts: Mapping[str, Json], events: Sequence[Event]) -> Iterator[st
         yield f"that backups are still taken: {known_age or 'the age of this one is unknown'}"
     if bare:
         yield f"that the data of {', '.join(bare)} are unchanged (no fingerprint was taken with the backup)"
-    if others := texts(backup.get("others")):
-        yield f"that backups of these schedules can be restored: {', '.join(others)}"
-    for name, why in _FILES.items():
-        if claims := texts(backup.get(name)):
-            yield f"the files of {', '.join(claims)} ({why})"
-    if namespaces := texts(backup.get("left_out")):
-        yield f"the namespaces {', '.join(namespaces)} (they belong to the cluster itself and were not restored)"
+    yield from (said.format(", ".join(named)) for key, said in _OF_BACKUP.items() if (named := texts(backup.get(key))))
     yield from _not_ready(events, "" if "place" in facts else " in network isolation")
     if isinstance(place, Mapping):
         yield from _on_shared_cluster(place)

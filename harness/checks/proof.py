@@ -42,20 +42,25 @@ def claims_restored(run: Run) -> Finding:
     if not isinstance(wanted, list) or volumes is None:
         return unknown(Reason.NotRecorded, "which claims should exist, or do exist, is not recorded")
     bound = {str(each.get("claim")) for each in objects_of(volumes, "volumes") if each.get("volume_uid")}
-    if lacking := [str(claim) for claim in wanted if claim not in bound]:
+    # A storage class may bind a claim only when a pod mounts it.
+    unmounted = texts(at(run.facts, "backup", "unmounted"))
+    if lacking := [str(claim) for claim in wanted if claim not in bound and claim not in unmounted]:
         detail = f"not restored, or without a volume: {', '.join(lacking)}"
         hint = "check the storage classes of the target, and the restore's log in bundle/"
         return failed(Reason.ClaimMissing, detail, hint, objects=[f"claim {claim}" for claim in lacking])
-    return passed(f"all {len(wanted)} claims exist with their volumes")
+    waiting = [claim for claim in unmounted if claim not in bound]
+    detail = f"all {len(wanted) - len(waiting)} mounted claims exist with their volumes"
+    return passed(f"{detail}; mounted by no pod, so without a volume: {', '.join(waiting)}" if waiting else detail)
 
 
 @check("databases-sound", PROOF, MOVE)
 def databases_sound(run: Run) -> Iterator[Finding]:
-    """Every database answers, holds data, and passes its own integrity check."""
-    return (
-        each.named(_no_answer(run, each) or _not_sound(run, each) or _user_data(run, each))
-        for each in read_databases(run)
-    )
+    """Every database answers, holds data, and passes its own integrity check; none is passed over."""
+    for each in read_databases(run):
+        yield each.named(_no_answer(run, each) or _not_sound(run, each) or _user_data(run, each))
+    if passed_over := texts(at(run.facts, "backup", "not_judged")):
+        hint = "name it with --database KIND=NAMESPACE/POD, or except it with --not-proved NAMESPACE/POD"
+        yield unknown(Reason.DatabaseNotJudged, f"not judged: {few(passed_over)}", hint, objects=passed_over)
 
 
 def _no_answer(run: Run, database: Judged) -> Finding | None:
@@ -78,9 +83,12 @@ def _no_answer(run: Run, database: Judged) -> Finding | None:
 def _not_sound(run: Run, database: Judged) -> Finding | None:
     """What the database's own check found, or why it found nothing; None if all is sound, and from the backup."""
     if not database.copied:
-        detail = "answers, but the backup has no copy of a volume of its pod"
+        reason, detail = Reason.NotFromBackup, "answers, but the backup has no copy of a volume of its pod"
+        if database.moved:
+            reason = Reason.VolumeNotRestorable
+            detail = "answers, but drillproof cannot restore the copy of its volume's snapshot (snapshotMoveData)"
         hint = "annotate its pod for file-system backup; this database was created empty, whatever it holds now"
-        return unknown(Reason.NotFromBackup, detail, hint)
+        return unknown(reason, detail, hint)
     sound = latest(run, "sound", store=database.key)
     hint = "see its log in bundle/, and run its check by hand"
     if sound is None:

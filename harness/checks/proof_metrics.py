@@ -32,6 +32,7 @@ class Judged:
     place: str  # namespace/pod
     fingerprint: str  # the path of its fingerprint; "" where none was taken
     copied: bool = True  # whether the backup has a copy of any volume of its pod
+    moved: bool = False  # whether it has one that Velero's data mover made of a snapshot
 
     def __post_init__(self) -> None:
         if not self.key or not self.kind or not self.place:
@@ -51,7 +52,8 @@ def databases(facts: Mapping[str, Json]) -> tuple[Judged, ...]:
 
 def _judged(each: Mapping[str, Json]) -> Judged:
     key, kind, place, fingerprint = (str(each.get(name) or "") for name in ("key", "kind", "place", "fingerprint"))
-    return Judged(key, kind, place, fingerprint, copied=each.get("copied") is not False)
+    copied, moved = each.get("copied") is not False, each.get("moved") is True
+    return Judged(key, kind, place, fingerprint, copied=copied, moved=moved)
 
 
 def since(events: Sequence[Event], step: str, mark: str) -> float | None:

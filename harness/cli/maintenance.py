@@ -88,11 +88,11 @@ def gc(
     from harness.clusters import gc as gc_module
     from harness.workflows.proof.shared_cluster import preflight
 
-    if cluster and existing.context:
+    if cluster is not None and existing.context is not None:
         raise Misconfigured("--cluster (created by drillproof) and --context (existing) exclude each other")
-    if existing.context:
+    if existing.context is not None:
         removed = preflight.gc(existing.context, existing.kubeconfig, existing.config)
     else:
-        removed = (gc_module.gc_cluster(cluster),) if cluster else gc_module.gc()
+        removed = gc_module.gc() if cluster is None else (gc_module.gc_cluster(cluster),)
     output.result(removed, removed or ("nothing to delete",), as_json=as_json)
     return 0

@@ -28,7 +28,14 @@ class Proof:
     schedule: Annotated[
         str, options.option("NAME", "Use the newest backup of this Velero schedule. Default: of all.")
     ] = ""
+    namespaces: Annotated[
+        list[str], options.option("NAME", "Prove only this namespace of the backup. Repeatable.", "--namespace")
+    ] = field(default_factory=list)
     databases: options.Databases = field(default_factory=list)
+    not_proved: Annotated[
+        list[str],
+        options.option("NS/POD", "Do not judge this pod, which looks like a database. Repeatable.", "--not-proved"),
+    ] = field(default_factory=list)
     without_fingerprint: Annotated[
         bool, options.flag("Check only that the data are readable, not that they are equal.", "--without-fingerprint")
     ] = False

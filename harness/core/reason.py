@@ -69,6 +69,7 @@ class Reason(StrEnum):
     RepositoryNotChecked = auto(), "The repository check did not run, or did not finish."
     VolumeNotProtected = auto(), "No volume of the store is annotated for the backup."
     VolumeNotBackedUp = auto(), "The backup has no copy of a volume that it should contain."
+    VolumeNotRestorable = auto(), "The backup has a copy of a volume that drillproof cannot restore."
     VolumeBackupFailed = auto(), "The copy of a volume is not Completed."
     VolumeBackedUpEmpty = auto(), "The copy of a volume is empty."
     VolumePartlyBackedUp = auto(), "The copy of a volume has fewer bytes than the volume had."
@@ -127,6 +128,7 @@ class Reason(StrEnum):
     CatalogOutdated = auto(), "Consul's catalog has an outdated identity, address or metadata of the member."
     MemberUnhealthy = auto(), "A member is unhealthy; no specific reason is known."
     DatabaseEmpty = auto(), "A database answers and holds no user data."
+    DatabaseNotJudged = auto(), "What looks like a database was not judged."
     NotFromBackup = auto(), "A database answers, and the backup has no copy of a volume of its pod."
 
     # The data.

@@ -26,10 +26,9 @@ from harness.evidence import run_directory as rundirs
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.workflows.proof import assembly
-from harness.workflows.proof.proof import BackupInBucket, Proof, Sandbox
+from harness.workflows.proof.proof import Proof, Sandbox
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.run_options import Hook
-from harness.workloads import detection
 
 DIGEST = "part\ttable shop.orders\t20\t71\t1\npart\taccounts\t4\t93\t1\nend\t2\n"
 
@@ -120,7 +119,8 @@ class World:
             raise TimedOut("Velero's restore", 1, "InProgress")
         assert f"backups/{backup}/velero-backup.json" in self.ours
         self.meanwhile(self.bucket_of_theirs)
-        recorded = velero_backup.read_backup(self.bucket_of_theirs, self.bucket_of_theirs.listing(), backup)
+        theirs = self.bucket_of_theirs
+        recorded = velero_backup.read_backup(theirs, theirs.listing(), backup, namespaces=namespaces)
         return replace(
             recorded.report,
             name=name,
@@ -163,11 +163,7 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
         more: Mapping[str, Json] | None = None,
     ) -> Path:
         world = world or World()
-        source = world.bucket_of_theirs
-        listing = source.listing()
-        recorded = velero_backup.read_backup(source, listing, options.backup, options.schedule)
-        databases = detection.databases(recorded.pods, options.databases)
-        backup = BackupInBucket(source, listing, recorded, databases)
+        backup = assembly.find_in(world.bucket_of_theirs, options)
         sandbox = Sandbox(
             cluster=cast("EnvironmentCluster", world),
             engine=cast("VeleroEngine", world),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,10 @@ def test_a_restore_is_waited_for_as_long_as_the_objective_or_its_bytes_allow(
 ) -> None:
     large, read = VolumeCopy("db-0", "data", "Completed", 10**9, 10**9, ""), velero_backup.read_backup
 
-    def of_a_gigabyte(source: BucketReader, listing: Listing, backup: str, schedule: str = "") -> BackupRecord:
-        recorded = read(source, listing, backup, schedule)
+    def of_a_gigabyte(
+        source: BucketReader, listing: Listing, backup: str, schedule: str = "", namespaces: Sequence[str] = ()
+    ) -> BackupRecord:
+        recorded = read(source, listing, backup, schedule, namespaces)
         return replace(recorded, report=replace(recorded.report, volumes=(large,)))
 
     monkeypatch.setattr(velero_backup, "read_backup", of_a_gigabyte)
@@ -296,7 +298,9 @@ def test_a_bucket_may_have_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_backup_without_a_secret_that_its_pods_need_is_refused() -> None:
     bucket = good(secrets=[])
     with pytest.raises(Misconfigured, match=r"nightly lacks Secrets .*shop/db \(for shop/db-0\)"):
-        assembly._is_whole(velero_backup.read_backup(bucket, bucket.listing(), NAME))
+        assembly._is_whole(
+            found := velero_backup.read_backup(bucket, bucket.listing(), NAME), detection.databases(found.pods)
+        )
 
 
 def test_a_volume_that_a_pod_asks_for_and_a_hook_that_did_not_run_are_missed(prove: Callable[..., Path]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from harness.backups.velero_install import NAMESPACE, Release, map_storage_class
 from harness.clusters import local
 from harness.clusters.kind import KindCluster
 from harness.core import paths
+from harness.core.choices import choose_all
 from harness.core.errors import Misconfigured
+from harness.core.kubernetes import address
 from harness.core.model import PROOF_STEPS, Json, Plan
 from harness.evidence import run_directory
 from harness.workflows import run_metadata
@@ -24,6 +26,8 @@ from harness.workflows.proof.proof import BackupInBucket, Proof, Sandbox, Sandbo
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads import detection
+from harness.workloads.detection import Database
+from harness.workloads.unjudged import unjudged
 
 ROOM = 3
 """Bytes of disk for each byte of the backup: the restored files, and what the database adds."""
@@ -69,11 +73,17 @@ class ProofSession(Session[ProofOptions]):
 
 def find(options: ProofOptions) -> BackupInBucket:
     """Read the backup's records in the bucket. Misconfigured for a bucket or a backup that cannot be proved."""
-    source = BucketReader(options.place, options.credentials)
+    return find_in(BucketReader(options.place, options.credentials), options)
+
+
+def find_in(source: BucketReader, options: ProofOptions) -> BackupInBucket:
+    """The same, of a bucket that is opened."""
     listing = source.listing()
-    recorded = velero_backup.read_backup(source, listing, options.backup, options.schedule)
-    databases = detection.databases(recorded.pods, options.databases)
-    _is_whole(recorded)
+    recorded = velero_backup.read_backup(source, listing, options.backup, options.schedule, options.namespaces)
+    excepted = set(choose_all("pod", options.not_proved, sorted(map(address, recorded.pods))))
+    kept = (pod for pod in recorded.pods if address(pod) not in excepted)
+    databases = detection.databases(kept, options.databases)
+    _is_whole(recorded, databases)
     return BackupInBucket(source, listing, recorded, databases)
 
 
@@ -131,10 +141,15 @@ def _told(backup: BackupInBucket) -> tuple[str, ...]:
     copied = f"{len(report.volumes)} volumes copied with {recorded.uploader}, of {', '.join(recorded.namespaces)}"
     return (
         f"the backup {report.name}, begun {recorded.started}: {report.phase}, {copied}",
+        *(f"skipped the backup {each}" for each in recorded.unreadable),
         *(
             f"database {each.key}, container {each.container}: {each.why}; "
             f"{f'fingerprint in {each.fingerprint}' if each.fingerprint else 'no fingerprint'}"
             for each in backup.databases
+        ),
+        *(
+            f"NOT judged, although it looks like a database: {pod}, {why}"
+            for pod, why in unjudged(recorded.pods, backup.databases).items()
         ),
     )
 
@@ -148,10 +163,13 @@ def _is_new(cluster: KindCluster) -> None:
         )
 
 
-def _is_whole(recorded: BackupRecord) -> None:
-    if missing := detection.missing_secrets(recorded.pods, recorded.secrets):
+def _is_whole(recorded: BackupRecord, databases: Sequence[Database]) -> None:
+    """Misconfigured if a database cannot start; what else does not is named as not proved."""
+    places = {each.place for each in databases}
+    pods = (pod for pod in recorded.pods if address(pod) in places)
+    if missing := detection.missing_secrets(pods, recorded.secrets):
         raise Misconfigured(
-            f"the backup {recorded.report.name} lacks Secrets that its pods need: {', '.join(missing)}; "
+            f"the backup {recorded.report.name} lacks Secrets that its databases need: {', '.join(missing)}; "
             "include them in the backup"
         )
 
@@ -166,11 +184,20 @@ def _prepare(cluster: KindCluster, recorded: BackupRecord) -> None:
 
 def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> dict[str, Json]:
     recorded, databases = backup.recorded, backup.databases
+    passed_over = unjudged(recorded.pods, databases)
     places = {each.place for each in databases}
     copied = {copy.pod for copy in recorded.report.volumes}
     copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
+    moved = {pod for claim in recorded.claims if claim.address in recorded.moved for pod in claim.pods}
     named: list[Json] = [
-        {**asdict(each), "key": each.key, "place": each.place, "copied": each.place in copied} for each in databases
+        {
+            **asdict(each),
+            "key": each.key,
+            "place": each.place,
+            "copied": each.place in copied,
+            "moved": each.place in moved,
+        }
+        for each in databases
     ]
     return {
         **run_metadata.common(options),
@@ -195,9 +222,18 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
             "idle_hooks": list(recorded.hooks.idle),
             "hooks_reported": recorded.hooks_reported,
             "claims": [claim.address for claim in recorded.claims],
-            "uncopied": [claim.address for claim in recorded.claims if not claim.copied],
+            "uncopied": [
+                claim.address for claim in recorded.claims if not claim.copied and claim.address not in recorded.moved
+            ],
             "unread": [claim.address for claim in recorded.claims if claim.copied and not places & {*claim.pods}],
             "elsewhere": list(recorded.elsewhere),
+            "moved": list(recorded.moved),
+            "unmounted": [claim.address for claim in recorded.claims if not claim.pods],
+            "unstarted": list(detection.missing_secrets(recorded.pods, recorded.secrets)),
+            "unreadable": list(recorded.unreadable),
+            "not_judged": [f"{pod} ({why})" for pod, why in passed_over.items() if pod not in options.not_proved],
+            "excepted": list(options.not_proved),
+            "unasked": list(recorded.unasked),
             "schedule": recorded.schedule,
             "others": list(recorded.others),
         },

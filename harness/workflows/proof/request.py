@@ -27,7 +27,9 @@ def options(
     endpoint: str = "",
     region: str = "us-east-1",
     credentials: Path | None = None,
+    namespaces: Sequence[str] = (),
     databases: Sequence[str] = (),
+    not_proved: Sequence[str] = (),
     without_fingerprint: bool = False,
     rto_s: float | None = None,
     rpo_s: float | None = None,
@@ -51,7 +53,9 @@ def options(
         credentials=read_credentials(credentials, os.environ),
         backup=backup,
         schedule=schedule,
+        namespaces=tuple(namespaces),
         databases=tuple(databases),
+        not_proved=tuple(not_proved),
         asked=proof_metrics.SOUND if without_fingerprint else proof_metrics.EQUAL,
         objectives=Objectives(rto_s=rto_s, rpo_s=rpo_s),
         age_s=age_s,
@@ -92,6 +96,8 @@ class ProofOptions(NewClusterOptions):
     backup: str  # its name, or `newest`
     schedule: str  # whose newest backup is proved; "" for all backups
     databases: tuple[str, ...]  # named by the user, in addition to the detected ones
+    namespaces: tuple[str, ...] = ()  # of the backup that are proved; () for all
+    not_proved: tuple[str, ...] = ()  # NAMESPACE/POD of what looks like a database and need not be judged
     asked: str  # see `harness.checks.proof_metrics`
     objectives: Objectives
     age_s: float | None  # how old the backup may be

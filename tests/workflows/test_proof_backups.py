@@ -1,0 +1,204 @@
+"""Proofs of backups as people have them: of whole clusters, with snapshots, with pods that nobody knows."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nightly import NAME, Nightly, claim, copy, good, pod, secret
+from proving import OPTIONS, World, red, told
+from proving import prove as prove  # noqa: PLC0414 # a fixture
+
+from harness.backups import velero_backup
+from harness.core.errors import Misconfigured
+from harness.core.model import Json
+from harness.workflows.proof import assembly
+from harness.workloads import detection
+from harness.workloads.unjudged import unjudged
+
+Prove = Callable[..., Path]
+
+
+def not_proved(run: Path) -> str:
+    return "; ".join(told(run)["not_proved"])
+
+
+def web(
+    name: str = "web-0", image: str = "nginx", annotations: dict[str, Json] | None = None, **more: Json
+) -> dict[str, Any]:
+    """A pod that is not recognised as a database."""
+    container: Json = {"name": "web", "image": image, **more}
+    meta: Json = {"name": name, "namespace": "shop", "annotations": annotations or {}}
+    return {"metadata": meta, "spec": {"containers": [container], "volumes": []}}
+
+
+# ---------------------------------------------------------------- databases that were not judged
+
+
+def test_a_fingerprint_of_an_unknown_image_is_never_taken_for_read(prove: Prove) -> None:
+    unknown = web(image="example.org/sql-engine:1", annotations={"drillproof.fingerprint": "/data/f"})
+    run = prove(World(good(pods=[pod(), unknown])))
+    (found,) = red(run)
+    assert found[:2] == ("databases-sound", "unknown")
+    assert {
+        "DatabaseNotJudged",
+        "shop/web-0 (it takes a fingerprint)",
+    } <= found[2]
+    assert "shop/web-0 (it takes a fingerprint)" in not_proved(run)
+
+
+def test_it_passes_if_the_user_excepts_it_and_the_headline_says_so(prove: Prove) -> None:
+    unknown = web(image="example.org/sql-engine:1", annotations={"drillproof.fingerprint": "/data/f"})
+    run = prove(World(good(pods=[pod(), unknown])), replace(OPTIONS, not_proved=("shop/web-0",)))
+    assert red(run) == []
+    assert "excepted with --not-proved: shop/web-0" in not_proved(run)
+
+
+LIKELY: dict[str, dict[str, Any]] = {
+    "pgvector": {"image": "pgvector/pgvector:pg17", "command": ["docker-entrypoint.sh", "postgres"]},
+    "RHEL": {"image": "registry.example.org/rhel9/postgresql-16:1", "command": ["run-postgresql"]},
+    "Crunchy": {"image": "registry.example.org/crunchydata/crunchy-postgres:ubi8", "command": ["patroni"]},
+    "a port": {"image": "example.org/store:1", "ports": [{"containerPort": 5432}]},
+    "a path": {"image": "example.org/store:1", "volumeMounts": [{"mountPath": "/var/lib/postgresql/data"}]},
+}
+
+
+@pytest.mark.parametrize("name", LIKELY)
+def test_what_looks_like_a_database_and_is_not_judged_takes_the_pass(prove: Prove, name: str) -> None:
+    pods = [pod(), web(**LIKELY[name])]
+    if len(detection.databases(pods)) > 1:
+        pytest.skip("it is recognised, and judged")
+    assert [each[:2] for each in red(prove(World(good(pods=pods))))] == [("databases-sound", "unknown")]
+
+
+OTHERS: dict[str, tuple[dict[str, Any], bool]] = {
+    "a web server": ({"image": "nginx"}, False),
+    "an exporter": ({"image": "prom/mysqld-exporter:1"}, False),
+    "a client that sleeps": ({"image": "mysql:9.7", "command": ["sleep", "inf"]}, False),
+    "a dump": ({"image": "postgres:17", "command": ["sh", "-c", "pg_dump shop >/dumps/shop"]}, False),
+    "a cache without a volume": ({"image": "redis:8"}, False),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_database_is_not_named(name: str) -> None:
+    container, is_named = OTHERS[name]
+    assert bool(unjudged([web(**container)], ())) is is_named
+
+
+def test_a_database_of_another_product_is_named_if_it_has_a_volume() -> None:
+    stored = web(image="mongo:8")
+    stored["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    assert unjudged([stored], ()) == {"shop/web-0": "mongo:8 in container web: an image of mongo"}
+
+
+def test_a_pod_that_is_excepted_must_exist() -> None:
+    with pytest.raises(Misconfigured, match="unknown pod 'shop/web-9'"):
+        assembly.find_in(good(), replace(OPTIONS, not_proved=("shop/web-9",)))
+
+
+# ---------------------------------------------------------------- of whole clusters
+
+
+def two_shops() -> Nightly:
+    return good(
+        pods=[pod(), pod(namespace="other")],
+        persistentvolumeclaims=[claim(), claim(namespace="other")],
+        secrets=[secret(), secret(namespace="other")],
+        copies=[copy(), copy(namespace="other")],
+    )
+
+
+def test_one_namespace_of_a_backup_is_proved_alone(prove: Prove) -> None:
+    run = prove(World(two_shops()), replace(OPTIONS, namespaces=("shop",)))
+    assert red(run) == []
+    assert json.loads((run / "run.json").read_text())["stores"] == {"mysql shop/db-0": ["db-0"]}
+    assert "the namespaces other (not asked for with --namespace)" in not_proved(run)
+    recorded = velero_backup.read_backup(bucket := two_shops(), bucket.listing(), NAME, "", ("shop",))
+    assert recorded.repositories == ("restic/shop/",)
+    assert recorded.secrets == {"shop/db"}
+
+
+@pytest.mark.parametrize("name", ["shp", "kube-system", ""])
+def test_a_namespace_that_the_backup_lacks_is_refused(name: str) -> None:
+    bucket = two_shops()
+    with pytest.raises(Misconfigured, match=f"unknown namespace '{name}'"):
+        velero_backup.read_backup(bucket, bucket.listing(), NAME, "", ("shop", name))
+
+
+# ---------------------------------------------------------------- of snapshots
+
+
+def moved(bucket: Nightly, *, listed: bool = True) -> Nightly:
+    """The volume's snapshot was copied into the bucket by Velero's data mover."""
+    bucket.backup(spec={"snapshotMoveData": True})
+    bucket.things["kopia/shop/p123"] = b"pack"
+    if listed:
+        told = {"pvcNamespace": "shop", "pvcName": "data-db-0", "backupMethod": "CSISnapshot"}
+        info = [{**told, "snapshotDataMoved": True}]
+        bucket.things[f"backups/{NAME}/{NAME}-volumeinfo.json.gz"] = gzip.compress(json.dumps(info).encode())
+    return bucket
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_snapshot_that_was_moved_into_the_bucket_is_no_missing_copy(prove: Prove, listed: bool) -> None:  # a case
+    run = prove(World(moved(good(copies=[]), listed=listed)))
+    found = red(run)
+    assert {each[:2] for each in found} == {("backup-complete", "unknown"), ("databases-sound", "unknown")}
+    assert all("VolumeNotRestorable" in each[2] for each in found)
+    assert "snapshotMoveData" in not_proved(run)
+    assert "has no copy" not in not_proved(run)
+
+
+def test_a_snapshot_of_the_storage_is_not_taken_for_a_missing_copy(prove: Prove) -> None:
+    bucket = good(copies=[])
+    info = [{"pvcNamespace": "shop", "pvcName": "data-db-0", "backupMethod": "NativeSnapshot"}]
+    bucket.things[f"backups/{NAME}/{NAME}-volumeinfo.json.gz"] = gzip.compress(json.dumps(info).encode())
+    assert {each[1] for each in red(prove(World(bucket)))} == {"unknown"}
+
+
+def test_a_backup_without_any_copy_fails(prove: Prove) -> None:
+    assert ("backup-complete", "fail", {"VolumeNotBackedUp"}) in red(prove(World(good(copies=[]))))
+
+
+# ---------------------------------------------------------------- of a bucket in use
+
+
+def test_a_backup_whose_description_cannot_be_read_is_skipped_and_named(prove: Prove) -> None:
+    bucket = good()
+    bucket.things["backups/empty/velero-backup.json"] = b""
+    read, bucket_read = bucket.things, bucket.read
+    read["backups/archived/velero-backup.json"] = b"{}"
+
+    def reading(key: str) -> bytes:
+        if "archived" in key:
+            raise Misconfigured("the bucket cannot give it: InvalidObjectState")
+        return bucket_read(key)
+
+    bucket.read = reading  # type: ignore[method-assign] # an object in cold storage
+    run = prove(World(bucket))
+    assert red(run) == []
+    assert "archived (the bucket cannot give it: InvalidObjectState), empty (" in not_proved(run)
+
+
+def test_a_claim_that_no_pod_mounts_is_reported_and_no_failure(prove: Prove) -> None:
+    bucket = good(persistentvolumeclaims=[claim(), claim("dumps")])
+    run = prove(World(bucket))
+    assert red(run) == []
+    assert "the files of shop/dumps (no pod of the backup mounts them" in not_proved(run)
+    assert "mounted by no pod, so without a volume: shop/dumps" in (run / "findings.json").read_text()
+
+
+def test_a_secret_that_only_a_front_end_needs_is_named_and_refuses_nothing(prove: Prove) -> None:
+    needing = web(envFrom=[{"secretRef": {"name": "web"}}])
+    bucket = good(pods=[pod(), needing])
+    recorded = velero_backup.read_backup(bucket, bucket.listing(), NAME)
+    assembly._is_whole(recorded, detection.databases(recorded.pods))
+    run = prove(World(bucket))
+    assert red(run) == []
+    assert "shop/web (for shop/web-0)" in not_proved(run)
