@@ -17,8 +17,15 @@ class BrokeOff(HarnessError):
 
 
 class Steps:
-    def __init__(self, journal: Journal, hooks: Sequence[Hook], env: Mapping[str, str]) -> None:
-        """`env` is the environment of the hooks; it may change between steps."""
+    def __init__(
+        self,
+        journal: Journal,
+        hooks: Sequence[Hook],
+        env: Mapping[str, str],
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`env` is the environment of the hooks; it may change between steps. `ended` is called after each step."""
+        self._ended = ended
         self.now = ""
         self._journal = journal
         self._hooks = hooks
@@ -33,6 +40,7 @@ class Steps:
                 act()
                 self._run_hooks("after")
                 self._journal.append("step", step=self.now, phase="end")
+                self._ended()
         except BrokeOff:
             self._journal.append("step", step=self.now, phase="failed")
         except HarnessError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -50,7 +51,11 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
     monkeypatch.setattr("harness.core.wait._cancel", Impatient())
 
     def move(
-        one: Side, other: Side, asked: MigrationOptions = RENAMED, line: Callable[[str], None] = lambda _: None
+        one: Side,
+        other: Side,
+        asked: MigrationOptions = RENAMED,
+        line: Callable[[str], None] = lambda _: None,
+        sign: Callable[[Path], None] = lambda _: None,
     ) -> Path:
         other.other, other.to = one, asked.target.namespace
         looked = assembly.Looked(*_inventories(one, other, asked), planned(one, other, asked))
@@ -61,7 +66,8 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
         journal.append("selftest", tier="rehearsed", noticed=1, missed=[], seconds=0.1)
         ends = end_of(one, asked.source, line), end_of(other, asked.target)
         try:
-            Migration(asked, *ends, looked.plan.databases, journal=journal, env={}).run()
+            databases, signs = looked.plan.databases, partial(sign, run)
+            Migration(asked, *ends, databases, journal=journal, env={}, sign=signs).run()
         finally:
             journal.close()
             judge.recheck(run)

@@ -27,11 +27,12 @@ from harness.core import resources
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.core.model import Json
+from harness.evidence import journal as journals
 from harness.evidence import run_directory as rundirs
 from harness.evidence import run_view
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
-from harness.evidence.signing import keys
+from harness.evidence.signing import attestation, keys
 from harness.reports import summary
 from harness.reports.texts import QUESTIONS
 from harness.selftest import journal_mutations, runner
@@ -39,7 +40,7 @@ from harness.selftest.tampering import EDITED
 from harness.workflows import permissions
 from harness.workflows.migration import assembly, rollback
 from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET
-from harness.workflows.migration.migration import End
+from harness.workflows.migration.migration import End, Migration
 from harness.workflows.migration.quiesce import BY, WAS, Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place, options
 from harness.workflows.run_options import Hook
@@ -898,6 +899,125 @@ def test_a_run_that_cannot_be_trusted_changes_nothing(
     (line,) = capsys.readouterr().err.splitlines()
     assert [fact for fact in facts if fact not in line] == []
     assert unchanged(one, other)
+
+
+class _Killed(BaseException):
+    """As kill -9: nothing of the process comes after it."""
+
+
+def _killed(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, one: Side, other: Side, steps: int, *, cut: bool = True
+) -> Path:
+    """A migration that is killed after this many steps, while it writes a line of its journal."""
+    clusters(monkeypatch, one, other)
+    monkeypatch.setattr(Migration, "_thaw", lambda _: None)
+    signed: list[Path] = []
+
+    def sign(run: Path) -> None:
+        attestation.sign_progress(run, keys.signer())
+        signed.append(run)
+        if len(signed) > steps:
+            shutil.copytree(run, run.parent.parent / "killed")
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        move(one, other, sign=sign)
+    run = signed[0]
+    shutil.rmtree(run)
+    (run.parent.parent / "killed").rename(run)
+    with (run / "journal.jsonl").open("a") as file:
+        file.write('{"seq": 9' if cut else "")
+    of(one, "Deployment")["status"]["readyReplicas"] = 2
+    return run
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_a_killed_migration_is_taken_back(
+    move: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    steps: int,
+) -> None:
+    one, other = source(), target()
+    run = _killed(move, monkeypatch, one, other, steps)
+    assert of(one, "Deployment")["spec"]["replicas"] == (0 if steps else 2)
+    assert main(["verify", str(run)]) != 0
+    assert finish(run, "start") == 64
+    if steps == 3:  # the target may have been written to: it was never read
+        assert finish(run, "back") == 64
+        assert "recorded no fingerprint" in capsys.readouterr().err
+        assert finish(run, "back", "--lose-writes") == 0
+    else:
+        assert finish(run, "back") == 0
+    assert other.deleted == (["shop-new"] if steps > 2 else [])
+    assert of(one, "Deployment")["spec"]["replicas"] == 2
+
+
+def _rewrite(run: Path) -> None:
+    """The journal, whole and chained, with the target's fingerprint as the source's, before the signed lines end."""
+    events = [
+        replace(event, data={**event.data, "writers": []}) if event.kind == "frozen" else event
+        for event in journals.before_damage(run / "journal.jsonl")
+    ]
+    (run / "journal.jsonl").unlink()
+    journals.write(run / "journal.jsonl", events)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_forge, "run.json: was changed"),
+        (_rewrite, "journal.jsonl: was changed"),
+        (lambda run: (run / "journal.jsonl").write_text(""), "journal.jsonl: was changed"),
+        (lambda run: (run / "journal.jsonl").unlink(), "journal.jsonl: is missing"),
+        (lambda run: (run / "signed" / "progress.dsse.json").unlink(), "signed/evidence"),
+        (lambda run: (run / "signed" / "progress.dsse.json").write_text("{}"), "signed/progress"),
+        (lambda run: (run / "signed" / "evidence.dsse.json").write_text("{}"), "signed/evidence"),
+        (lambda run: attestation.sign_progress(run, keys.fresh()), "not known here"),
+    ],
+)
+def test_a_killed_migration_that_was_changed_is_refused(
+    move: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], object],
+    said: str,
+) -> None:
+    one, other = source(), target()
+    run = _killed(move, monkeypatch, one, other, 4, cut=False)
+    spoil(run)
+    capsys.readouterr()
+    assert finish(run, "back", "--lose-writes") == 64
+    assert said in capsys.readouterr().err
+    assert unchanged(one, other)
+
+
+def test_what_a_killed_journal_says_beyond_its_signed_lines_is_not_believed(
+    move: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = source(), target()
+    run = _killed(move, monkeypatch, one, other, 3, cut=False)
+    path = run / "journal.jsonl"
+    events = journals.read(path)
+    parts = next(event.data["parts"] for event in events if event.kind == "digest")
+    forged = [
+        replace(events[-1], kind="digest", data={"store": database["key"], "when": "after", "parts": parts})
+        for database in json.loads((run / "run.json").read_text())["databases"]
+    ]
+    path.unlink()
+    journals.write(path, [*events, *forged])
+    assert finish(run, "back") == 64
+    assert unchanged(one, other)
+
+
+def test_the_evidence_replaces_the_progress(move: Callable[..., Path]) -> None:
+    run = move(source(), target(), sign=lambda run: attestation.sign_progress(run, keys.signer()))
+    assert (run / "signed" / "progress.dsse.json").exists()
+    conclude(run, keys.signer())
+    assert main(["verify", str(run)]) == 0
+    assert sorted(path.name for path in (run / "signed").iterdir()) == sorted(
+        f"{what}.{end}" for what in ("evidence", "verdict") for end in ("dsse.json", "pub")
+    )
 
 
 def test_no_command_out_of_a_run_directory_is_run(

@@ -3,10 +3,14 @@
 Two signatures, since two things are said at two times. When a drill ends, its *evidence* is signed, once and for all:
 all its files. What was *concluded* from it (findings and reports) has a second signature, which is replaced when a
 run is judged or rendered again, maybe by a newer version or another person; it names the evidence that it is about.
+
+A migration also signs its *progress*, before it changes anything and after each step, so that a killed one can be taken
+back. The evidence replaces that: without evidence a run is never what was signed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import zipfile
@@ -26,14 +30,16 @@ from harness.evidence.signing.statement import Statement, descriptor, now, seal,
 
 FOLDER = "signed"
 EVIDENCE_TYPE = "urn:drillproof:evidence:v1"
+PROGRESS_TYPE = "urn:drillproof:progress:v1"
 VERDICT_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 OUR_VERDICT = "urn:drillproof:verdict:v1"  # our extension of a test result: UNKNOWN, and the figures
 
 # In-toto has no third verdict, and what was not proved must pass no gate.
 RESULTS = {Verdict.PASS: "PASSED", Verdict.FAIL: "FAILED", Verdict.UNKNOWN: "FAILED"}
 
+_FACTS, _JOURNAL = "run.json", "journal.jsonl"
 CONCLUDED = ("findings.json", "report.html", "junit.xml", "allure-results")  # `recheck` and `report` write these again
-JUDGED = ("run.json", "journal.jsonl", "ledger")  # the evidence that the checks read
+JUDGED = (_FACTS, _JOURNAL, "ledger")  # the evidence that the checks read
 MAX_BYTES = 32_000_000  # no file of a signature is larger: it names some hundred files, and is read as a whole
 
 _ODD = "is neither a file nor a folder; no drill leaves such a thing"
@@ -128,6 +134,16 @@ def sign_evidence(run: Path, signer: PrivateKey) -> None:
     files = Directory(run)
     left = {name: digest(files, name) for name in files.names() if not _is_among(name, (FOLDER, *CONCLUDED))}
     _write(run, "evidence", Statement(EVIDENCE_TYPE, left, {"run": run.name, "signedAt": now()}), signer)
+    for form in (_ENVELOPE, _KEY):
+        (run / form.format("progress")).unlink(missing_ok=True)
+
+
+def sign_progress(run: Path, signer: PrivateKey) -> None:
+    """Sign run.json and the whole lines of the journal so far, in place of the last progress. OSError, Unreadable."""
+    lines = (run / _JOURNAL).read_bytes().rpartition(b"\n")[0] + b"\n"
+    begun = {_FACTS: digest(Directory(run), _FACTS), _JOURNAL: hashlib.sha256(lines).hexdigest()}
+    predicate: dict[str, Json] = {"run": run.name, "journalBytes": len(lines), "signedAt": now()}
+    _write(run, "progress", Statement(PROGRESS_TYPE, begun, predicate), signer)
 
 
 def sign_verdict(run: Path, signer: PrivateKey, verdict: Verdict, figures: Mapping[str, Json]) -> None:
@@ -163,6 +179,29 @@ def verify(files: Files) -> Verified:
         problems += map(_added, sorted(there - ours - {*evidence.files, *verdict.files}))
         problems += _about_other(files, verdict)
     return Verified(evidence, verdict, tuple(problems))
+
+
+def verify_progress(run: Path, into: Path) -> Verified | None:
+    """Copy what the progress of a killed run signs into the new folder `into`, and verify that copy.
+
+    None if this run has evidence, or no progress. What the journal says beyond the signed lines is not copied.
+    """
+    files = Directory(run)
+    there = files.names()
+    if is_signed(run) or _ENVELOPE.format("progress") not in there:
+        return None
+    problems: list[Problem] = []
+    progress = _signature(files, there, "progress", PROGRESS_TYPE, problems)
+    if progress:
+        into.mkdir()
+        size = progress.predicate.get("journalBytes")
+        for name, most in ((_FACTS, MAX_BYTES), (_JOURNAL, size if isinstance(size, int) else 0)):
+            if name in there:
+                with files.open(name) as file:
+                    (into / name).write_bytes(file.read(most))
+        copied = Directory(into)
+        problems += _differences(copied, copied.names(), progress.files)
+    return Verified(progress, None, tuple(problems))
 
 
 def verify_findings(run: Path) -> Verified:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -116,6 +117,7 @@ class MigrationSession(Session[MigrationOptions]):
             raise Misconfigured(f"this migration is impossible: {'; '.join(looked.plan.blockers)}")
         for line in told(looked.plan):
             progress.say(line)
+        signer = keys.signer(options.key)
         self._hidden = frozenset(secret_values(looked.source.of("Secret")))
         with self.record(options.runs, NAME, _facts(options, looked), progress) as journal:
             run = journal.path.parent
@@ -127,7 +129,8 @@ class MigrationSession(Session[MigrationOptions]):
             }
             with self.collect(journal, logs):
                 databases, env = looked.plan.databases, environment(*between)
-                Migration(options, *ends, databases, journal=journal, env=env, user=looked.user).run()
+                sign = partial(attestation.sign_progress, run, signer)
+                Migration(options, *ends, databases, journal=journal, env=env, user=looked.user, sign=sign).run()
         return run
 
 
@@ -148,12 +151,15 @@ def opened(
     and was not, or if an end is not allowed, or not in the cluster of the migration.
     """
     path = run_directory.find(runs, name)
-    if doubt := attestation.verify_judged(path).doubt(path, keys.known()):
-        raise Misconfigured(
-            f"{doubt}; so drillproof changes no cluster for it; "
-            f"the annotation {WAS} of each quiesced writer has its old state"
-        )
-    run = moved(path)
+    with tempfile.TemporaryDirectory() as folder:
+        begun = Path(folder) / path.name
+        progress = attestation.verify_progress(path, begun)
+        if doubt := (progress or attestation.verify_judged(path)).doubt(path, keys.known()):
+            raise Misconfigured(
+                f"{doubt}; so drillproof changes no cluster for it; "
+                f"the annotation {WAS} of each quiesced writer has its old state"
+            )
+        run = moved(begun if progress else path)
     if proved and (told := believed(path)).verdict is not Verdict.PASS:
         why = f" ({'; '.join(told.problems)})" if told.problems else ""
         raise Misconfigured(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, replace
 
 from harness.backups.velero import VeleroEngine
@@ -54,11 +54,12 @@ class Migration:
     journal: Journal
     env: Mapping[str, str]  # of hooks
     user: str = ""  # to be bound to our role in the target's namespace; "" if no role must be bound
+    sign: Callable[[], None] = lambda: None  # the journal so far, so that a killed migration can be taken back
 
     def __post_init__(self) -> None:
         self._run = self.journal.path.parent.name
         self._name = f"migrate-{self._run.lower()}"
-        self._steps = Steps(self.journal, self.options.hooks, self.env)
+        self._steps = Steps(self.journal, self.options.hooks, self.env, self.sign)
         self._source_reader = DatabaseReader(self.journal, self.source.probe)
         self._target_reader = DatabaseReader(self.journal, self.target.probe, self.target.place.namespace)
         self._asked = False  # whether anything was created at the target
@@ -81,6 +82,7 @@ class Migration:
             "restore": self._restore,
             "readback": self._read_back,
         }
+        self.sign()
         try:
             self._steps.take({step: actions[step] for step in MOVE_STEPS})
         finally:
