@@ -27,6 +27,9 @@ LAYERS = (
 ALONE = ("core/model.py", "core/errors.py", "core/reason.py")
 """They import nothing of ours but reasons, so that everything may import them."""
 
+SHELLS = {repr(folder + name) for folder in ("", "/bin/", "/usr/bin/") for name in ("sh", "bash", "dash")}
+"""The first words of a command that a shell runs."""
+
 
 def imports(file: Path) -> set[str]:
     """The modules of the harness, and of what lies beside it, that a file imports at any depth."""
@@ -73,3 +76,15 @@ def test_checks_start_no_process_and_talk_to_no_cluster() -> None:
         if name.startswith(banned)
     }
     assert not wrong
+
+
+def test_a_shell_of_this_machine_runs_only_hooks() -> None:
+    """Whatever a file says, no shell here runs it: the words of a hook come from the command line."""
+    shells = {
+        str(file.relative_to(HARNESS))
+        for file in HARNESS.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if (isinstance(node, ast.keyword) and node.arg == "shell")
+        or (isinstance(node, ast.List) and node.elts and ast.unparse(node.elts[0]) in SHELLS)
+    }
+    assert shells == {"workflows/steps.py", "workflows/proof/shared_cluster/objects.py"}  # the latter is a pod's

@@ -361,6 +361,7 @@ def volume_copy(record: Object, *, with_namespace: bool = False) -> VolumeCopy:
         bytes_done=integer(record, "status", "progress", "bytesDone"),
         bytes_total=integer(record, "status", "progress", "totalBytes"),
         message=text(record, "status", "message"),
+        uploader=text(record, "spec", "uploaderType"),
     )
 
 

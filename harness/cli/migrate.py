@@ -49,7 +49,7 @@ class Move:
             "KIND/NAME", "Stop this deployment, statefulset or cronjob before the move. Repeatable.", "--writer"
         ),
     ] = field(default_factory=list)
-    quiesce: Annotated[str, options.option("CMD", "Command that stops all other writers.")] = ""
+    quiesce: Annotated[str, options.option("CMD", "Command that stops all other writers, run without a shell.")] = ""
     resume: Annotated[str, options.option("CMD", "Command that starts them again.")] = ""
     databases: options.Databases = field(default_factory=list)
 
@@ -146,8 +146,9 @@ def back(
     runs: options.Runs = options.RUNS,
 ) -> int:
     """Go back: delete the target namespace, resume the source, and check that it takes writes."""
-    from harness.workflows.migration import assembly, rollback
+    from harness.workflows.migration import assembly, request, rollback
 
+    request.argv("--resume", resume)
     migration = assembly.opened(run, runs, kubeconfig, config)
     rollback.back(*migration, resume=resume, lose_writes=lose_writes, say=typer.echo)
     return 0

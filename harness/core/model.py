@@ -151,6 +151,7 @@ class VolumeCopy:
     bytes_done: int
     bytes_total: int
     message: str
+    uploader: str = ""  # the program that copied it, by this record: restic or kopia
 
 
 DONE = "Completed"  # what a backup tool says of a backup or a restore when it found nothing wrong

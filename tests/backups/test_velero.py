@@ -161,14 +161,14 @@ def test_a_phase_that_nobody_knows_is_no_end() -> None:
 
 def test_a_restore_reports_each_volume_by_the_tools_own_record() -> None:
     record: Json = {
-        "spec": {"pod": {"name": "mysql-0", "namespace": "custos"}, "volume": "dump"},
+        "spec": {"pod": {"name": "mysql-0", "namespace": "custos"}, "volume": "dump", "uploaderType": "kopia"},
         "status": {"phase": "Failed", "message": "broken", "progress": {"bytesDone": 3, "totalBytes": 7}},
     }
     bare: Json = {"spec": {"pod": {"name": "a-0"}, "volume": "dump"}}
     server = Server(records={"podvolumerestores": [record, bare]})
     assert engine(server).restore("r", "b").volumes == (
         VolumeCopy("a-0", "dump", "", 0, 0, ""),
-        VolumeCopy("mysql-0", "dump", "Failed", 3, 7, "broken"),
+        VolumeCopy("mysql-0", "dump", "Failed", 3, 7, "broken", "kopia"),
     )
 
 

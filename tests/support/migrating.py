@@ -206,12 +206,12 @@ class Side:
 
     # ------------------------------------------------------------ Velero
 
-    name = "velero"
+    name = "velero-restic"
     other: Side | None = None  # whose backups it restores
     to: str = "shop"
     copied: int = 500
     phase: str = "Completed"
-    meanwhile: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], None] = lambda: None  # during a backup or a restore
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
         pods = self._found("pods", namespace, ())
@@ -223,6 +223,7 @@ class Side:
     def backup(self, name: str, namespace: str) -> ToolReport:
         if self.fails == "backup":
             raise ToolFailed(["velero"], 1, "no bucket")
+        self.meanwhile()
         return self._report(name)
 
     def restore(self, name: str, backup: str, namespaces: Sequence[str]) -> ToolReport:
@@ -235,7 +236,7 @@ class Side:
         return self._report(name, of=backup)
 
     def _report(self, name: str, of: str = "") -> ToolReport:
-        volumes = (VolumeCopy("db-0", "data", "Completed", self.copied, 500, ""),)
+        volumes = (VolumeCopy("db-0", "data", "Completed", self.copied, 500, "", "kopia"),)
         return ToolReport(name, self.phase, 0, 0, (), volumes, of, hooks_attempted=1)
 
 

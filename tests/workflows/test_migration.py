@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -42,7 +43,7 @@ from harness.workflows.migration import assembly, rollback
 from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET
 from harness.workflows.migration.migration import End, Migration
 from harness.workflows.migration.quiesce import BY, WAS, Quiescer
-from harness.workflows.migration.request import MigrationOptions, Place, options
+from harness.workflows.migration.request import MigrationOptions, Place, argv, options
 from harness.workflows.run_options import Hook
 from harness.workflows.runner import conclude
 
@@ -238,6 +239,26 @@ def test_nobody_writes_is_no_plan() -> None:
         ({"storage_classes": ["fast"]}, "write OLD=NEW"),
         ({"writers": ["pod/x"]}, "write KIND/NAME"),
         ({"quiesce": "true"}, "--resume"),
+        *(
+            ({"quiesce": "true", "resume": line}, f"--resume .* needs a shell .*{re.escape(char)}")
+            for line, char in {
+                "true; false": ";",
+                "true && false": "&",
+                "true | false": "|",
+                "true > log": ">",
+                "true\nfalse": "\\n",
+                "true $HOME": "$",
+                'true "$HOME"': "$",
+                'true "`id`"': "`",
+                "true *.sql": "*",
+                "true ~/log": "~",
+                'true "$(id)" "; id"': "$",
+                "(true)": "(",
+            }.items()
+        ),
+        ({"quiesce": "true", "resume": "true 'a"}, "--resume .* no closing quotation"),
+        ({"quiesce": "NO=1 true", "resume": "true"}, "--quiesce .* no program 'NO=1'"),
+        ({"quiesce": "cd", "resume": "no-such-program x"}, "no program"),
         ({"kubeconfig": Path("/nowhere")}, "no kubeconfig"),
         ({"target": "c"}, "migration from or to c.* a, b"),
         ({"config": Path("/nowhere")}, "no file /nowhere"),
@@ -252,6 +273,19 @@ def test_a_word_that_makes_no_sense_is_refused(tmp_path: Path, words: dict[str, 
     assert options(**good).target == Place("b", "shop")  # type: ignore[arg-type] # of several types
     with pytest.raises(Misconfigured, match=says):
         options(**{**good, **words})
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("", ()),
+        ("true", ("true",)),
+        ('true --patch=\'{"spec": {"x": [0]}}\' -o "a; b"', ("true", '--patch={"spec": {"x": [0]}}', "-o", "a; b")),
+        ("true a\\;b '$HOME'", ("true", "a;b", "$HOME")),
+    ],
+)
+def test_a_command_is_split_into_words(command: str, words: tuple[str, ...]) -> None:
+    assert argv("--quiesce", command) == words
 
 
 # ---------------------------------------------------------------- permissions
@@ -502,6 +536,42 @@ def test_a_source_that_is_written_to_is_let_go_again_and_nothing_is_moved(
     assert of(one, "Deployment")["spec"]["replicas"] == 2
     assert of(one, "CronJob")["spec"]["suspend"] is False
     assert other.namespaces == {}
+
+
+def _vanish(one: Side) -> None:
+    del one.namespaces["shop"], one.things["shop"]
+
+
+def _replaced(one: Side) -> None:
+    one.namespaces["shop"] = thing("Namespace", "shop")
+    one.namespaces["shop"]["metadata"]["uid"] = "another"
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [
+        (_vanish, "shop of prod does not exist any more"),
+        (_replaced, "shop of prod was deleted and created again"),
+        (lambda one: one.namespaces["shop"]["metadata"].update(deletionTimestamp="now"), "is being deleted"),
+    ],
+)
+def test_a_source_that_vanishes_between_backup_and_restore_is_not_restored(
+    move: Callable[..., Path], meanwhile: Callable[[Side], None], said: str
+) -> None:
+    one, other = source(), target()
+    one.meanwhile = lambda: meanwhile(one)
+    run = move(one, other)
+    assert told(run)["verdict"] == "unknown"
+    assert ("drill-finished", "unknown", {"DrillInterrupted", "step restore"}) in red(run)
+    assert said in (run / "journal.jsonl").read_text()
+    assert (other.namespaces, other.mapped) == ({}, [])
+
+
+def test_the_journal_names_the_program_that_copied_the_volumes(move: Callable[..., Path]) -> None:
+    run = rundirs.Run(move(source(), target()))
+    for event in (*run.of("backup"), *run.of("restore")):
+        assert event.data["engine"] == run.facts["engine"] == "velero"
+        assert [each["uploader"] for each in event.data["volumes"]] == ["kopia"]  # type: ignore[union-attr,index,call-overload] # a list of documents
 
 
 def test_a_move_that_is_interrupted_before_the_target_is_touched_lets_the_source_go(move: Callable[..., Path]) -> None:

@@ -17,6 +17,7 @@ from harness.clusters.cluster_pin import NAMESPACE as CLUSTER
 from harness.clusters.diagnostics import collect_namespace
 from harness.clusters.permissions_file import require_migration
 from harness.clusters.rbac import NamespaceRole, Permission
+from harness.core import process, timeouts
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import text
 from harness.core.kubernetes import Kubectl, RunsKubectl, find_kubectl
@@ -36,14 +37,13 @@ from harness.workflows.migration.inventory import (
     reached,
     take_inventory,
 )
-from harness.workflows.migration.migration import End, Migration
+from harness.workflows.migration.migration import ENGINE, End, Migration
 from harness.workflows.migration.plan import MigrationPlan
 from harness.workflows.migration.quiesce import WAS, Quiescer
-from harness.workflows.migration.request import MigrationOptions, Place, kubeconfig_of
+from harness.workflows.migration.request import MigrationOptions, Place, argv, kubeconfig_of
 from harness.workflows.migration.rollback import MigratedRun, moved
 from harness.workflows.progress import Progress
 from harness.workflows.session import Session, hook_environment
-from harness.workflows.steps import run_command
 
 NAME = "migrate"
 
@@ -207,7 +207,7 @@ def ends_of(kubeconfig: Path, run: Path, source: Place, target: Place) -> tuple[
     env = environment(kubeconfig, run, source, target)
 
     def command(line: str) -> None:
-        run_command(line, env)
+        process.run(argv("the command", line), within_s=timeouts.HOOK_S, env=env)
 
     def end(place: Place) -> End:
         kubectl = kubectl_of(kubeconfig, place)
@@ -240,7 +240,7 @@ def _facts(options: MigrationOptions, looked: Looked) -> dict[str, Json]:
         "steps": list(MOVE_STEPS),
         "plan": Plan(move=True, namespace=there).recorded,
         "objectives": asdict(options.objectives),
-        "engine": "velero",
+        "engine": ENGINE,
         "source": _end_facts(looked.source),
         "target": _end_facts(looked.target),
         "storage_classes": dict(options.storage_classes),

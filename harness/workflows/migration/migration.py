@@ -10,8 +10,8 @@ from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE, map_storage_classes
 from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
-from harness.core.json import mapping, text
-from harness.core.kubernetes import LABEL, Kubectl, find, name_of, objects
+from harness.core.json import at, mapping, text
+from harness.core.kubernetes import LABEL, Kubectl, Object, find, name_of, objects
 from harness.core.model import MOVE_STEPS, Digest, Json
 from harness.core.wait import NotYet, until
 from harness.evidence.journal import Journal
@@ -22,6 +22,11 @@ from harness.workflows.migration.request import MigrationOptions, Place
 from harness.workflows.steps import Steps
 from harness.workloads.database_probe import DatabaseProbe
 from harness.workloads.detection import Database
+
+ENGINE = "velero"
+"""Both ends' own Velero; the record of each volume says which program copied it."""
+
+_KEPT = ", so nothing is restored; find out who did that; `velero backup get` shows what can bring it back"
 
 SETTLE_S = 120.0
 """Replicas of a primary without writes catch up within this; otherwise something still writes."""
@@ -62,6 +67,7 @@ class Migration:
         self._steps = Steps(self.journal, self.options.hooks, self.env, self.sign)
         self._source_reader = DatabaseReader(self.journal, self.source.probe)
         self._target_reader = DatabaseReader(self.journal, self.target.probe, self.target.place.namespace)
+        self._source_uid = ""
         self._asked = False  # whether anything was created at the target
 
     def run(self) -> None:
@@ -91,6 +97,7 @@ class Migration:
 
     def _freeze(self) -> None:
         options, databases = self.options, self.databases
+        self._source_uid = text(self._source_namespace(), "metadata", "uid")
         was = self.source.quiescer.quiesce(options.writers, options.quiesce, self._run)
         self.journal.append("frozen", writers=dict(was), command=options.quiesce)
         seen: list[Digest] = []
@@ -122,13 +129,16 @@ class Migration:
         asked = [asdict(replace(volume, store="")) for volume in engine.protected(namespace)]
         self.journal.append("protected", volumes=asked, hooks=dict(engine.hooks(namespace)))
         self.journal.mark("T0")
-        self.journal.append("backup", engine=engine.name, **asdict(engine.backup(self._name, namespace)))
+        self.journal.append("backup", engine=ENGINE, **asdict(engine.backup(self._name, namespace)))
 
     def _restore(self) -> None:
         target, classes = self.target, self.options.storage_classes
         kubectl, namespace = target.kubectl, target.place.namespace
+        found = self._source_namespace()
+        if text(found, "metadata", "uid") != self._source_uid:
+            raise HarnessError(f"{self.source.place.name} was deleted and created again during the migration{_KEPT}")
         self._asked = True
-        self._make_namespace()
+        self._make_namespace(found)
         permissions.migration_inside(namespace, self.options.writers).bind(kubectl, self._run, self.user)
         if classes:
             map_storage_classes(kubectl, classes)
@@ -141,12 +151,19 @@ class Migration:
         finally:
             if classes:
                 kubectl("delete", "configmap", "storage-classes", f"--namespace={NAMESPACE}", "--ignore-not-found")
-        self.journal.append("restore", engine=target.engine.name, **asdict(report))
+        self.journal.append("restore", engine=ENGINE, **asdict(report))
         self.journal.mark("T5")
 
-    def _make_namespace(self) -> None:
-        """The namespace as the source has it, and with our label, by which alone it may be removed again."""
+    def _source_namespace(self) -> Object:
+        """The source's namespace. HarnessError if it does not exist any more, or is being deleted."""
         found = find(self.source.kubectl, "namespaces", self.source.place.namespace)
+        if not found or at(found, "metadata", "deletionTimestamp"):
+            how = "is being deleted" if found else "does not exist any more"
+            raise HarnessError(f"{self.source.place.name} {how}{_KEPT}")
+        return found
+
+    def _make_namespace(self, found: Object) -> None:
+        """The namespace as the source has it, and with our label, by which alone it may be removed again."""
         labels = {**mapping(found, "metadata", "labels"), LABEL: self._run}
         labels.pop("kubernetes.io/metadata.name", None)
         notes = dict(mapping(found, "metadata", "annotations"))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +41,7 @@ class MigrationOptions(RunOptions):
     target: Place
     storage_classes: Mapping[str, str] = field(default_factory=dict)  # the source's, with those that replace them
     writers: tuple[str, ...] = ()  # kind/name of what is stopped
-    quiesce: str = ""  # a command that stops the other writers
+    quiesce: str = ""  # a command that stops the other writers, split into words (see `argv`)
     resume: str = ""  # a command that starts them again
     databases: tuple[str, ...] = ()  # named by the user, in addition to the detected ones
     objectives: Objectives = field(default_factory=Objectives)
@@ -64,6 +67,8 @@ def options(
             raise Misconfigured(f"{name} must be the name of a namespace, not {word!r}")
     if bool(quiesce) != bool(resume):
         raise Misconfigured("--quiesce and --resume need each other: drillproof must be able to undo what it stops")
+    argv("--quiesce", quiesce)
+    argv("--resume", resume)
     require_migration((source, target), config)
     return MigrationOptions(
         kubeconfig=kubeconfig_of(kubeconfig),
@@ -75,6 +80,26 @@ def options(
         resume=resume,
         databases=tuple(databases),
     )
+
+
+_QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\$`])*\"""")
+_SHELL = re.compile(r"[|&;<>()$`*?\[~#\n]")
+
+
+def argv(option: str, command: str) -> tuple[str, ...]:
+    """The words of a command of the user, which no shell runs. Misconfigured if it needs one, or no such program."""
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise Misconfigured(f"{option} {command!r}: {str(error).lower()}") from error
+    if found := _SHELL.search(_QUOTED.sub("", command)):
+        raise Misconfigured(
+            f"{option} {command!r} needs a shell (for {found[0]!r}), and drillproof runs it without one; "
+            f"put it in a script and name that, or quote the character if it is meant as it is"
+        )
+    if words and not shutil.which(words[0]):
+        raise Misconfigured(f"{option} {command!r}: there is no program {words[0]!r}; give its path")
+    return words
 
 
 def kubeconfig_of(named: Path | None) -> Path:
