@@ -13,6 +13,7 @@ from psycopg2.sql import SQL
 
 from bench.timing import Seconds, compared
 from harness.workloads.postgres.digest import SESSION, relations, rows_query
+from harness.workloads.sql_store import part_name
 
 _ALONE = "SET max_parallel_workers_per_gather = 0"  # COPY has no helpers either
 _SCAN = SQL("COPY {} TO '/dev/null'")
@@ -29,5 +30,7 @@ def seconds(sql: cursor, rounds: int = 5) -> Mapping[str, Seconds]:
             continue
         scan = (_SCAN_OF_QUERY if relation.kind == "m" else _SCAN).format(relation.sql)
         digest = rows_query(relation)
-        found[relation.full_name] = compared(partial(sql.execute, scan), partial(sql.execute, digest), rounds)
+        found[part_name(relation.schema, relation.name)] = compared(
+            partial(sql.execute, scan), partial(sql.execute, digest), rounds
+        )
     return found

@@ -34,6 +34,11 @@ _LEDGER = "SELECT n, k, v FROM drillproof.ledger ORDER BY id"
 _BALANCES = " UNION ALL ".join(f"SELECT '{table}', id, balance FROM drillproof.{table}" for table in TABLES)  # noqa: S608 # our own names
 
 
+def part_name(*names: str) -> str:
+    """`schema.table`. A dot or a quote in a name makes it quoted, so that no two objects have the same."""
+    return ".".join('"' + name.replace('"', '""') + '"' if set(name) & set('."') else name for name in names)
+
+
 class Cursor(Protocol):
     """As the drivers of both databases have it."""
 

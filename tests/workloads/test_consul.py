@@ -7,7 +7,9 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from socketserver import TCPServer
 
 import pytest
@@ -20,7 +22,8 @@ from harness.core.model import Digest, Part, Row
 from harness.core.ports import Corrupt
 from harness.core.reason import Reason
 from harness.workloads.consul.adapter import Consul
-from harness.workloads.consul.digest import canonical, digest_of, group_of
+from harness.workloads.consul.digest import KINDS as ALL_KINDS
+from harness.workloads.consul.digest import UNREAD, canonical, digest_of, group_of
 from harness.workloads.consul.server import BYTES_EACH, OPERATIONS_EACH, Server, batches, elements
 
 PAIR = {"Key": "vault/core/a", "Flags": 1, "Value": "AA==", "CreateIndex": 7, "ModifyIndex": 9, "LockIndex": 0}
@@ -266,6 +269,27 @@ def test_the_digest_has_every_part(api: Api) -> None:
     }
     assert read["catalog node ldap-1"].rows == 3
     assert read["kv vault/core"].rows == 2
+
+
+def test_every_endpoint_and_kind_is_read_or_excluded(api: Api) -> None:
+    whole(api).answers |= {
+        "/v1/acl/policies": (200, [{"ID": "p"}]),
+        "/v1/acl/policy/p": (200, {"ID": "p"}),
+        "/v1/acl/auth-methods": (200, [{"Name": "m"}]),
+        "/v1/acl/auth-method/m": (200, {"Name": "m"}),
+    }
+    parts(api)
+    asked = {path for path, _, _ in api.asked}
+    known = (Path(__file__).with_name("catalogs") / "consul-1.22.txt").read_text().splitlines()
+    read = {
+        name for name in known if any(path == name or (name[-1] == "/" and path.startswith(name)) for path in asked)
+    }
+    kinds = {f"kind {kind}" for kind in ALL_KINDS}
+    left = [name for name in known if name not in read | kinds]
+    patterns = [name for name in UNREAD if name.startswith(("/", "kind "))]
+    assert [name for name in left if not any(fnmatchcase(name, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in left)] == []
+    assert kinds <= {*known}
 
 
 @pytest.mark.parametrize(

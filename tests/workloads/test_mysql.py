@@ -27,11 +27,23 @@ from harness.workloads.mysql import reference_digest
 from harness.workloads.mysql.adapter import MySQL
 from harness.workloads.mysql.catalog import CATALOGS, EXCLUDED, PRIMARY, catalog
 from harness.workloads.mysql.corruption import is_damage, line_of_corruption, raise_corrupt
-from harness.workloads.mysql.digest import ALL, Column, Slice, Table, digest, read, row_bytes, rows, slices, tables
+from harness.workloads.mysql.digest import (
+    ALL,
+    Column,
+    Slice,
+    Table,
+    digest,
+    quoted_table,
+    read,
+    row_bytes,
+    rows,
+    slices,
+    tables,
+)
 from harness.workloads.mysql.health import primary_health, replica_health
 from harness.workloads.mysql.load import field, line, load, statement
 from harness.workloads.mysql.writer import MySQLWriter, is_refusal, transaction
-from harness.workloads.sql_store import chunks, write
+from harness.workloads.sql_store import chunks, part_name, write
 
 UNESCAPED = {b"t": b"\t", b"n": b"\n", b"0": b"\0", b"\\": b"\\"}
 
@@ -248,6 +260,31 @@ def test_a_name_with_a_percent_sign_is_not_taken_for_the_place_of_a_value() -> N
     half, _ = slices(sql(Server([(7,)])), LARGE)
     rows(sql(server), half)
     assert (server.asked[0] % half.values).endswith("FROM `s`.`t%` FORCE INDEX (PRIMARY) WHERE `i%` < 7")
+
+
+@pytest.mark.parametrize("names", [("shop.eu", "item"), ("shop", "eu.item"), ('a"b', "c`d"), ("s", "t%")])
+def test_a_dot_in_a_name_does_not_split_it_elsewhere(names: tuple[str, str]) -> None:
+    quoted = ".".join("`" + name.replace("`", "``") + "`" for name in names)
+    assert quoted_table(part_name(*names)) == quoted
+    trigger = CatalogServer("information_schema.triggers", TRIGGER_SCHEMA=names[0], TRIGGER_NAME=names[1])
+    assert list(catalog(sql(trigger), primary=False)) == [f"trigger {part_name(*names)}"]
+
+
+def test_a_views_algorithm_counts_though_no_catalog_has_it() -> None:
+    class WithView(CatalogServer):
+        algorithm = "MERGE"
+
+        def fetchall(self) -> Sequence[tuple[object, ...]]:
+            if self.asked[-1] == "SHOW CREATE VIEW `shop`.`of``late`":
+                return [("of`late", f"CREATE ALGORITHM={self.algorithm} DEFINER=`a`@`b` VIEW ...", "utf8mb4", "x")]
+            return super().fetchall()
+
+    def told(algorithm: str) -> object:
+        server = WithView("information_schema.views", TABLE_SCHEMA="shop", TABLE_NAME="of`late")
+        server.algorithm = algorithm
+        return catalog(sql(server), primary=False)
+
+    assert told("MERGE") == told("MERGE") != told("TEMPTABLE")
 
 
 def test_rows_are_read_from_the_table_though_an_index_may_have_all_of_them() -> None:

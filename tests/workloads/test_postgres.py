@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
+from unittest.mock import MagicMock
 
 import psycopg2
 import pytest
@@ -15,13 +16,13 @@ from psycopg2.extensions import POLL_OK
 
 from harness.core.bank_workload import TABLES, transfer
 from harness.core.errors import ToolFailed
-from harness.core.model import Operation, Row
+from harness.core.model import Operation, Part, Row
 from harness.core.ports import Corrupt, Refused, Unanswered
 from harness.core.reason import Reason
 from harness.workloads.postgres import catalog
 from harness.workloads.postgres.adapter import Postgres, _standby_health
 from harness.workloads.postgres.corruption import is_damage
-from harness.workloads.postgres.digest import EXCLUDED, Relation, _prefixed, listed, row_hash
+from harness.workloads.postgres.digest import DATABASES, EXCLUDED, HOST, Relation, _prefixed, digest, listed, row_hash
 from harness.workloads.postgres.writer import PostgresWriter, is_refusal
 
 
@@ -59,6 +60,27 @@ def test_only_the_ledger_and_its_accounts_are_excluded_each_with_its_reason() ->
     ours = {f"table drillproof.{table}" for table in ("ledger", *TABLES)} | {"sequence value drillproof.ledger_id_seq"}
     assert {part for part, _ in EXCLUDED} == ours
     assert all(reason for _, reason in EXCLUDED)
+
+
+def test_a_users_table_named_as_the_ledger_is_compared_in_every_other_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server with two databases, each with a table and a sequence of the ledger's names."""
+    answers: dict[str, Sequence[tuple[object, ...]]] = {
+        catalog.RELATIONS: [("drillproof", "ledger", "r", False, []), ("drillproof", "ledger_id_seq", "S", False, [])],
+        DATABASES: [("keycloak",), ("shop",)],
+        HOST: [("db",)],
+    }
+
+    def ask(sql: object, statement: object) -> list[tuple[object, ...]]:
+        found = answers.get(str(statement), [])
+        return [("sequence value drillproof.ledger_id_seq", "1")] if "last_value" in str(statement) else list(found)
+
+    monkeypatch.setattr("harness.workloads.postgres.digest._all", ask)
+    monkeypatch.setattr("harness.workloads.postgres.digest._hashed", lambda *_: Part(1, "x"))
+    read = digest(lambda _: contextlib.nullcontext(MagicMock()), "keycloak").parts
+    assert {name for name in read if "ledger" in name} == {
+        "database shop: table drillproof.ledger",
+        "database shop: sequence value drillproof.ledger_id_seq",
+    }
 
 
 def test_a_rows_hash_is_a_chain_so_that_values_cannot_change_places() -> None:
@@ -137,7 +159,7 @@ def test_a_standby_that_has_what_its_primary_never_wrote_is_not_well() -> None:
 
 
 def test_two_tables_never_share_a_part() -> None:
-    names = [("a.b", "c"), ("a", "b.c"), ("a", "b"), ("a.b.c", "d")]
+    names = [("a.b", "c"), ("a", "b.c"), ("a", "b"), ("a.b.c", "d"), ('"a', 'b"."c'), ('"a"."b"', "c")]
     parts = [Relation(schema, name, "r", False, ()).part for schema, name in names]
     assert len(set(parts)) == len(names)
     assert parts[2] == "table a.b"
@@ -145,7 +167,13 @@ def test_two_tables_never_share_a_part() -> None:
 
 def test_no_statement_of_the_catalog_is_lost() -> None:
     source = Path(catalog.__file__).with_suffix(".sql").read_text("utf-8")
-    queries = (catalog.RELATIONS, *catalog.DATABASE_QUERIES, *catalog.SERVER_QUERIES, *catalog.OWN_QUERIES)
+    queries = (
+        catalog.RELATIONS,
+        catalog.STATEMENTS,
+        *catalog.DATABASE_QUERIES,
+        *catalog.SERVER_QUERIES,
+        *catalog.OWN_QUERIES,
+    )
     assert len(queries) == source.count(";\n") == 27
     assert all(re.search("^SELECT ", query, re.MULTILINE) and "{" not in query for query in queries)
     assert [len(catalog.SERVER_QUERIES), len(catalog.OWN_QUERIES)] == [5, 3]

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import orjson
 
@@ -43,44 +45,17 @@ KINDS = (
 )
 """Every kind of config entry of Consul 1.22, which has no call that lists the kinds."""
 
-EXCLUDED: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "": (
-        (LEDGER, "the drill's own writes; the ledger's checks compare them"),
-        (ACCOUNTS, "changed by these writes; the check of the balances compares it"),
-        ("sessions and locks", "they end with the node that opened them"),
-        ("coordinates, events, federation states", "measured or updated by the servers all the time"),
-        ("the CA's private keys", "no call returns them; a root is identified by its certificate"),
-        ("virtual addresses of services", "no call lists them"),
-    ),
-    "every row": (
-        ("CreateIndex", "the position in the Raft log, not content"),
-        ("ModifyIndex", "the same"),
-        ("Hash", "computed by Consul from fields that are compared"),
-    ),
-    "our servers": (
-        ("Address", "a pod's address changes with every restart; `health` compares it with the server's own"),
-        ("TaggedAddresses", "the same"),
-    ),
-    "their checks": (
-        ("Status", "the present result of a check; `health` compares it"),
-        ("Output", "the same"),
-    ),
-    "peerings": (
-        ("State", "whether the other cluster is reachable, which a drill's network isolation forbids"),
-        ("StreamStatus", "the same"),
-    ),
-    "own settings": (
-        ("AdvertiseAddrLAN", "contains the pod's address, which changes with every restart"),
-        ("AdvertiseAddrWAN", "the same"),
-        ("RPCAdvertiseAddr", "the same"),
-        ("SerfAdvertiseAddrLAN", "the same"),
-        ("SerfAdvertiseAddrWAN", "the same"),
-        ("TaggedAddresses", "the same"),
-    ),
+_FILE = tomllib.loads(Path(__file__).with_name("catalogs.toml").read_text("utf-8"))
+UNREAD: Mapping[str, str] = {
+    LEDGER: "the drill's own writes; the ledger's checks compare them",
+    ACCOUNTS: "changed by these writes; the check of the balances compares it",
+    "the CA's private keys": "no call returns them; a root is identified by its certificate",
+    **_FILE["unread"],
 }
-"""What is not compared, and why: what is in no part (""), and the fields of some rows. `health` checks Raft's peers and
-their state. The fields of our servers and their checks are data for other nodes. Consul hides the secrets among the
-settings."""
+"""What is in no part, and why: keys, endpoints of the API, and kinds of config entries. `health` checks Raft's peers.
+Consul hides the secrets among the settings."""
+EXCLUDED: Mapping[str, str] = _FILE["excluded"]
+"""The fields of rows that are not compared, as `rows: field`, and why. Those of our servers are compared of others."""
 
 GOSSIP_S = 30.0
 """Time limit for an answer, which takes a fraction of a second, but can get lost."""
@@ -204,8 +179,7 @@ def canonical(row: object) -> bytes:
 
 
 def _without(row: Mapping[str, object], kind: str) -> Mapping[str, object]:
-    excluded = dict(EXCLUDED[kind])
-    return {name: value for name, value in row.items() if name not in excluded}
+    return {name: value for name, value in row.items() if f"{kind}: {name}" not in EXCLUDED}
 
 
 class Sum:

@@ -11,13 +11,18 @@ not with other members.
 from __future__ import annotations
 
 import hashlib
+import re
+import tomllib
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pymysql.cursors import Cursor
 
 from harness.core.bank_workload import TABLES
 from harness.core.model import OWN, Digest, Part
+from harness.workloads.sql_store import part_name
 
 LEDGER = "drillproof.ledger"
 ACCOUNTS = tuple(f"drillproof.{table}" for table in TABLES)
@@ -58,20 +63,24 @@ class Catalog:
         names = [str(row[name]) for name in self.named_by]
         if self._is_of_schemas and names[0] in _SYSTEM:
             return f"{self.kind} {names[0]}"
-        return " ".join(filter(None, (self.kind, ("." if self._is_of_schemas else "@").join(names))))
+        return " ".join(filter(None, (self.kind, part_name(*names) if self._is_of_schemas else "@".join(names))))
 
     @property
     def _is_of_schemas(self) -> bool:
         return "SCHEMA" in "".join(self.named_by[:1])
 
 
+VIEWS = "information_schema.views"
 _TABLE = ("TABLE_SCHEMA", "TABLE_NAME")
+_CONSTRAINT = ("CONSTRAINT_SCHEMA", "TABLE_NAME")
+_ATTRIBUTES = "COALESCE(engine_attribute, secondary_engine_attribute) <> ''"
 _EVENT_STATUS = "event_schema, event_name, status"
 
 CATALOGS = (
     Catalog("database", "information_schema.schemata", ("SCHEMA_NAME",)),
     Catalog("database", "information_schema.schemata_extensions", ("SCHEMA_NAME",)),
     Catalog("options", "information_schema.tables", _TABLE, "table_type = 'BASE TABLE'"),
+    Catalog("options", "information_schema.tables_extensions", _TABLE, _ATTRIBUTES),
     Catalog(
         "sequence",
         "information_schema.tables",
@@ -84,13 +93,19 @@ CATALOGS = (
     Catalog("indexes", "information_schema.statistics", _TABLE),
     Catalog("constraints", "information_schema.table_constraints", _TABLE),
     Catalog("constraints", "information_schema.key_column_usage", _TABLE),
-    Catalog("constraints", "information_schema.referential_constraints", ("CONSTRAINT_SCHEMA", "TABLE_NAME")),
+    Catalog("constraints", "information_schema.referential_constraints", _CONSTRAINT),
+    Catalog("constraints", "information_schema.table_constraints_extensions", _CONSTRAINT, _ATTRIBUTES),
     Catalog("check", "information_schema.check_constraints", ("CONSTRAINT_SCHEMA", "CONSTRAINT_NAME")),
     Catalog("partitions", "information_schema.partitions", _TABLE, "partition_name IS NOT NULL"),
-    Catalog("view", "information_schema.views", _TABLE),
+    Catalog("view", VIEWS, _TABLE),
+    *(
+        Catalog("view", f"information_schema.json_duality_view{what}", _TABLE, newer=True)
+        for what in ("s", "_columns", "_links", "_tables")
+    ),
     Catalog("trigger", "information_schema.triggers", ("TRIGGER_SCHEMA", "TRIGGER_NAME")),
     Catalog("routine", "information_schema.routines", ("ROUTINE_SCHEMA", "ROUTINE_NAME")),
     Catalog("routine", "information_schema.parameters", ("SPECIFIC_SCHEMA", "SPECIFIC_NAME")),
+    Catalog("routine", "information_schema.routine_libraries", ("ROUTINE_SCHEMA", "ROUTINE_NAME"), newer=True),
     Catalog("event", "information_schema.events", ("EVENT_SCHEMA", "EVENT_NAME")),
     Catalog("user", "mysql.user", ("User", "Host")),
     Catalog("user", "mysql.password_history", ("User", "Host")),
@@ -110,6 +125,7 @@ CATALOGS = (
     Catalog("library", "information_schema.libraries", ("LIBRARY_SCHEMA", "LIBRARY_NAME"), newer=True),
     Catalog("resource group", "information_schema.resource_groups", ("RESOURCE_GROUP_NAME",)),
     Catalog("tablespace", "information_schema.innodb_tablespaces", ("NAME",), "space_type = 'General'"),
+    Catalog("tablespace", "information_schema.tablespaces_extensions", ("TABLESPACE_NAME",), "engine_attribute <> ''"),
     Catalog(f"{OWN}setting", "performance_schema.global_variables", ("VARIABLE_NAME",)),
     Catalog(
         f"{OWN}setting",
@@ -120,46 +136,24 @@ CATALOGS = (
     Catalog(f"{OWN}persisted setting", "performance_schema.persisted_variables", ("VARIABLE_NAME",)),
     Catalog(f"{OWN}channel", "performance_schema.replication_connection_configuration", ("CHANNEL_NAME",)),
     Catalog(f"{OWN}channel", "performance_schema.replication_applier_configuration", ("CHANNEL_NAME",)),
+    Catalog(f"{OWN}channel", "mysql.replication_asynchronous_connection_failover", ("Channel_name",)),
+    Catalog(f"{OWN}channel", "mysql.replication_asynchronous_connection_failover_managed", ("Channel_name",)),
+    Catalog(f"{OWN}group action", "mysql.replication_group_member_actions", ("name",)),
 )
 
 PRIMARY = (Catalog(f"{OWN}event", "information_schema.events", ("EVENT_SCHEMA", "EVENT_NAME"), "TRUE", _EVENT_STATUS),)
 """Read on the primary only: replicas have other values."""
 
-_ESTIMATED = "an estimate, which differs on each member"
-_WHEN_MADE = "when this member created it, not what it is"
-_STORED = ("options", "partitions")
-_SIZES = ("TABLE_ROWS", "AVG_ROW_LENGTH", "DATA_LENGTH", "MAX_DATA_LENGTH", "INDEX_LENGTH", "DATA_FREE")
-_NUMBERED = "numbered separately on each server"
-_TRANSACTIONS = "which transactions this member has; the ledger's checks and `health` compare them"
-_GENERATED = "of the server's own cost tables: loading a dump writes the same literals in another character set"
-_NULLABLE = "compared as `columns`; of an expression it depends on the sql_mode of the session that created it"
-_REASONS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
-    (("options",), ("AUTO_INCREMENT",), "compared as `sequence`"),
-    (_STORED, _SIZES, _ESTIMATED),
-    (("columns mysql",), ("GENERATION_EXPRESSION",), _GENERATED),
-    (("indexes",), ("CARDINALITY",), _ESTIMATED),
-    (("indexes",), ("NULLABLE",), _NULLABLE),
-    (("event",), ("STATUS",), "REPLICA_SIDE_DISABLED for all on a replica; compared on the primary"),
-    (("grants",), ("Timestamp",), _WHEN_MADE),
-    (("grants",), ("Grantor",), "who granted it; on a replica its own applier"),
-    (_STORED, ("CREATE_TIME", "UPDATE_TIME", "CHECK_TIME"), _WHEN_MADE),
-    (("trigger", "routine", "event", "library"), ("CREATED",), _WHEN_MADE),
-    (("routine", "event", "library"), ("LAST_ALTERED",), _WHEN_MADE),
-    (("event",), ("LAST_EXECUTED",), "when it last ran, not what it is"),
-    (("event",), ("ORIGINATOR",), "the server_id of the member that made it"),
-    (("extensions",), ("component_id", "component_group_id"), _NUMBERED),
-    (("tablespace",), ("SPACE", "SERVER_VERSION", "SPACE_VERSION"), _WHEN_MADE),
-    (("tablespace",), ("FS_BLOCK_SIZE", "FILE_SIZE", "ALLOCATED_SIZE"), _ESTIMATED),
-    (("own setting",), ("server_uuid",), "identifies a data directory; `health` compares it"),
-    (("own setting",), ("gtid_executed", "gtid_owned", "gtid_purged"), _TRANSACTIONS),
-    (("own persisted setting",), ("SET_TIME", "SET_USER", "SET_HOST"), _WHEN_MADE),
-    (("table", "sequence"), (LEDGER,), "the drill itself keeps writing to it; the ledger's checks compare it"),
-    (("table",), ACCOUNTS, "changed by every write of the ledger, and checked with it"),
+_FILE = tomllib.loads(Path(__file__).with_name("catalogs.toml").read_text("utf-8"))
+UNREAD: Mapping[str, str] = _FILE["unread"]
+"""Relations, or columns of them, that no catalog above reads, and why."""
+EXCLUDED = (
+    *((*name.split(": "), why) for name, why in _FILE["excluded"].items()),
+    *((kind, LEDGER, "the drill's own writes; the ledger's checks compare its rows") for kind in ("table", "sequence")),
+    *(("table", name, "changed by these writes; `transfers-whole` compares them") for name in ACCOUNTS),
 )
-EXCLUDED = tuple((kind, name, why) for kinds, names, why in _REASONS for kind in kinds for name in names)
 """(kind, or one part of it; name; reason) of what may differ between members, or after a correct restore. The name is
-that of a catalog's column, of a table for its rows or sequence, or of a setting. Also not compared is what no catalog
-above has: statistics, including histograms, which are estimates."""
+that of a catalog's column, of a table for its rows or sequence, or of a setting."""
 
 _EXCLUDED = frozenset((kind, name) for kind, name, _ in EXCLUDED)
 
@@ -184,7 +178,17 @@ def catalog(sql: Cursor, *, primary: bool) -> Digest:
             if counts(source.kind, part.removeprefix(f"{source.kind} ")):
                 told = {name: value for name, value in row.items() if counts(source.kind, name) and counts(part, name)}
                 lines[part].append(f"{source.source} {told!r}")
+            if source.source == VIEWS:
+                lines[part].append(_algorithm(sql, row))
     return {part: Part(len(told), _hash(told)) for part, told in lines.items()}
+
+
+def _algorithm(sql: Cursor, view: Mapping[str, object]) -> str:
+    """The algorithm of a view, which no catalog shows."""
+    schema, name = (str(view[column]).replace("`", "``") for column in _TABLE)
+    sql.execute(f"SHOW CREATE VIEW `{schema}`.`{name}`")
+    statement = "".join(str(created) for _, created, *_ in sql.fetchall())
+    return "".join(re.findall(r"^CREATE (ALGORITHM=\w+) ", statement))
 
 
 def _has(sql: Cursor, source: str) -> bool:

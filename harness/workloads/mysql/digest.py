@@ -14,6 +14,7 @@ Why no accident keeps the hash of a table's rows unchanged:
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -164,15 +165,25 @@ def quoted(name: str) -> str:
 
 
 def quoted_table(name: str) -> str:
-    """`schema.table` as SQL."""
-    return ".".join(map(quoted, name.split(".", 1)))
+    """What `part_name` made of a schema and a table, as SQL."""
+    names = re.findall(r'"((?:[^"]|"")*)"|([^."]+)', name)
+    return ".".join(quoted(plain or quotes.replace('""', '"')) for quotes, plain in names)
+
+
+def named(schema: str, table: str) -> str:
+    """The SQL expression of `part_name` of the names in these two columns."""
+    schema, table = (
+        f"""IF({name} REGEXP '[."]', CONCAT('"', REPLACE({name}, '"', '""'), '"'), {name})"""
+        for name in (schema, table)
+    )
+    return f"CONCAT({schema}, '.', {table})"
 
 
 def tables(sql: Cursor) -> list[Table]:
     """Every table whose rows are compared, the largest first, so that the sessions end at about the same time."""
     sql.execute("SET SESSION information_schema_stats_expiry = 0")  # otherwise a table's size can be a day old
     sql.execute(
-        "SELECT CONCAT(t.table_schema, '.', t.table_name), c.column_name, c.data_type, c.is_nullable,"  # noqa: S608 # constants of ours
+        f"SELECT {named('t.table_schema', 't.table_name')}, c.column_name, c.data_type, c.is_nullable,"  # noqa: S608 # constants of ours
         # column_key is PRI also for another unique key where there is no primary key.
         " COALESCE(c.character_set_name, ''), c.column_key = 'PRI',"
         f" IF(t.table_rows + t.data_length / 1024 >= {HALVED_FROM}"

@@ -22,7 +22,7 @@ from harness.core.errors import ToolFailed
 from harness.core.model import IndexReading
 from harness.core.reason import Reason
 from harness.workloads.mysql.catalog import NO_ROWS
-from harness.workloads.mysql.digest import ALL, HOST, Column, quoted, quoted_table, row_bytes, total_of
+from harness.workloads.mysql.digest import ALL, HOST, Column, named, quoted, quoted_table, row_bytes, total_of
 
 EXCLUDED = (
     ("indexes of text (FULLTEXT) and of arrays", "the server cannot read them alone"),
@@ -34,7 +34,7 @@ EXCLUDED = (
 """What of indexes is not compared, and why."""
 
 _INDEXES = f"""
-SELECT CONCAT(s.table_schema, '.', s.table_name), s.index_name, c.column_name, c.data_type, c.is_nullable,
+SELECT {named("s.table_schema", "s.table_name")}, s.index_name, c.column_name, c.data_type, c.is_nullable,
     COALESCE(c.character_set_name, ''), s.sub_part IS NULL
 FROM information_schema.statistics s
 LEFT JOIN information_schema.columns c USING (table_schema, table_name, column_name)
@@ -42,7 +42,7 @@ WHERE s.table_schema NOT IN {NO_ROWS} AND s.index_type = 'BTREE' AND COALESCE(s.
 ORDER BY s.index_name <> 'PRIMARY', s.table_schema, s.table_name, s.index_name, s.seq_in_index
 """  # noqa: S608 # constants of ours
 _TABLES = f"""
-SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables
+SELECT {named("table_schema", "table_name")} FROM information_schema.tables
 WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {NO_ROWS} ORDER BY table_schema, table_name
 """  # noqa: S608 # constants of ours
 _PRIMARY = "PRIMARY"

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor, SSCursor
 
+from harness.workloads.sql_store import part_name
+
 _NOT_DATA = ("drillproof.ledger", "drillproof.checking", "drillproof.savings")
 _SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 
@@ -22,7 +24,7 @@ def tables(connection: Connection[Cursor]) -> dict[str, str]:
         sql.execute("SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'")
         names = [(schema, name) for schema, name in sql.fetchall() if schema not in _SYSTEM]
     return {
-        f"table {schema}.{name}": _table(connection, schema, name)
+        f"table {part_name(schema, name)}": _table(connection, schema, name)
         for schema, name in names
         if f"{schema}.{name}" not in _NOT_DATA
     }

@@ -6,7 +6,8 @@ Each query, but that of `relations`, returns (part, line). Lines have the names 
 a logical restore changes. The objects of an extension are represented by its version, those of initdb by one hash of
 all its functions. `row(...)::text` keeps the boundaries of values unambiguous.
 
-For the rarest kinds (operator classes, conversions, languages, ...) only existence and owner are listed.
+Catalogs of the rarer kinds (operators, publications, foreign servers, ...) are compared column by column, whatever
+columns a version has: see `statements`. catalogs.toml in this package lists them, and what is not compared.
 #}
 {% set first_own_oid = 16384 %}{# lower ones are of initdb, as PostgreSQL's headers define #}
 {% set lasting = "coalesce(i.schema, i.identity) !~ '^pg_(toast_)?temp'" %}
@@ -18,6 +19,13 @@ For the rarest kinds (operator classes, conversions, languages, ...) only existe
     {{ of_users(object) }} AND NOT EXISTS (
         SELECT FROM pg_depend e
         WHERE e.classid = '{{ class }}'::regclass AND e.objid = {{ object }}.oid AND e.deptype = 'e')
+{%- endmacro %}
+{# As `sql_store.part_name`. #}
+{% macro name(text) -%}
+    CASE WHEN {{ text }} ~ '[."]' THEN '"' || replace({{ text }}, '"', '""') || '"' ELSE {{ text }} END
+{%- endmacro %}
+{% macro full(text) -%}
+    {{ name("n.nspname") }} || '.' || {{ name(text) }}
 {%- endmacro %}
 {% macro role(oid) -%}
     CASE {{ oid }} WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid({{ oid }}) END
@@ -43,21 +51,60 @@ WHERE {{ of_users("c") }} AND c.relkind IN ('r', 'm', 'S') AND (c.relkind <> 'm'
     AND (c.relpersistence = 'p' OR c.relpersistence = 'u' AND NOT pg_is_in_recovery())
 ORDER BY 1, 2;
 
+-- section: statements
+-- (shared, statement): a query for each catalog of which every column is compared. A column that refers to another object
+-- shows its type and name; an expression is printed.
+
+SELECT c.relisshared, format(
+    $$SELECT %L, row(%L, %s)::text FROM %I o, LATERAL pg_identify_object(%L::regclass, o.%I, 0) i
+      WHERE o.%I::oid >= {{ first_own_oid }} AND {{ lasting }}$$,
+    d.part, c.relname, string_agg(CASE
+        WHEN a.atttypid = 'int2vector'::regtype THEN format(  -- numbers of columns, with gaps of dropped ones
+            $$(SELECT array_agg(a.attname ORDER BY n) FROM unnest(o.%I) WITH ORDINALITY u(num, n)
+               JOIN pg_attribute a ON a.attrelid = o.%I AND a.attnum = num)$$, a.attname, x.attname)
+        WHEN a.atttypid = 'text[]'::regtype THEN format('ARRAY(SELECT unnest(o.%I) ORDER BY 1)', a.attname)
+        WHEN f.is_array THEN format(
+            $$(SELECT array_agg(coalesce(i.type || ' ' || i.identity, id::text) ORDER BY n)
+               FROM unnest(o.%I) WITH ORDINALITY u(id, n), LATERAL pg_identify_object(%L::regclass, id, 0) i)$$,
+            a.attname, f.pktable)
+        WHEN f.pktable IS NOT NULL THEN format(
+            $$(SELECT coalesce(i.type || ' ' || i.identity, o.%1$I::oid::text)
+               FROM pg_identify_object(%2$L::regclass, o.%1$I, 0) i)$$, a.attname, f.pktable)
+        WHEN a.atttypid = 'pg_node_tree'::regtype THEN format('pg_get_expr(o.%I, o.%I)', a.attname, x.attname)
+        ELSE format('o.%I', a.attname) END, ', ' ORDER BY a.attname),
+    c.relname, coalesce(h.pktable, c.oid::regclass), coalesce(h.fkcols[1], 'oid'), coalesce(h.fkcols[1], 'oid'))
+FROM (VALUES {{ compared }}) d(catalog, part) JOIN pg_class c ON c.oid = to_regclass(d.catalog)
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    AND NOT c.relname || '.' || a.attname LIKE ANY (ARRAY[{{ excluded }}])
+LEFT JOIN pg_get_catalog_foreign_keys() f
+    ON f.fktable = c.oid AND f.fkcols = ARRAY[a.attname::text]
+LEFT JOIN LATERAL (  -- the table whose columns it has numbers or expressions of
+    SELECT y.attname FROM pg_get_catalog_foreign_keys() r
+    JOIN pg_attribute y ON y.attrelid = c.oid AND y.attname = r.fkcols[1]
+    WHERE r.fktable = c.oid AND r.pktable = 'pg_class'::regclass ORDER BY y.attnum LIMIT 1) x ON true
+LEFT JOIN pg_attribute k ON k.attrelid = c.oid AND k.attname = 'oid'
+LEFT JOIN pg_get_catalog_foreign_keys() h  -- a row without an oid of its own is of the object that its first column names
+    ON k.attrelid IS NULL AND h.fktable = c.oid AND cardinality(h.fkcols) = 1
+    AND h.fkcols[1] = (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum = 1)
+GROUP BY c.oid, c.relname, c.relisshared, d.part, h.pktable, h.fkcols
+ORDER BY c.relname;
+
 -- section: database
 -- Run in every database.
 
-SELECT 'columns ' || n.nspname || '.' || c.relname, row('table', c.relkind, c.relpersistence, c.reloptions,
+SELECT 'columns ' || {{ full("c.relname") }}, row('table', c.relkind, c.relpersistence, c.reloptions,
+    (SELECT t.reloptions FROM pg_class t WHERE t.oid = c.reltoastrelid),
     c.relreplident, c.relrowsecurity, c.relforcerowsecurity, c.relispopulated, m.amname, t.spcname,
     pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid), c.reloftype::regtype,
-    (SELECT array_agg(i.inhparent::regclass ORDER BY i.inhseqno) FROM pg_inherits i WHERE i.inhrelid = c.oid))::text
+    (SELECT array_agg(row(i.inhparent::regclass, i.inhdetachpending)::text ORDER BY i.inhseqno) FROM pg_inherits i WHERE i.inhrelid = c.oid))::text
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_am m ON m.oid = c.relam LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
 WHERE {{ ours("pg_class", "c") }} AND c.relkind IN ('r', 'p', 'v', 'm', 'c', 'f');
 
-SELECT 'columns ' || n.nspname || '.' || c.relname, row(
+SELECT 'columns ' || {{ full("c.relname") }}, row(
     row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname, format_type(a.atttypid, a.atttypmod),
     a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attgenerated, a.attidentity, l.collname, a.attstorage,
-    a.attcompression, a.attstattarget,
+    a.attcompression, a.attstattarget, ARRAY(SELECT unnest(a.attfdwoptions) ORDER BY 1), a.attislocal, a.attinhcount,
     ARRAY(SELECT o FROM unnest(a.attoptions) o
           WHERE o !~ '^({{ excluded_options }})=[0-9]+$'))::text
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -66,7 +113,7 @@ LEFT JOIN pg_collation l ON l.oid = a.attcollation
 WHERE {{ ours("pg_class", "c") }} AND c.relkind IN ('r', 'p', 'v', 'm', 'c', 'f')
     AND a.attnum > 0 AND NOT a.attisdropped;
 
-SELECT 'indexes ' || n.nspname || '.' || c.relname, row(pg_get_indexdef(i.indexrelid), i.indisunique, i.indisprimary,
+SELECT 'indexes ' || {{ full("c.relname") }}, row(pg_get_indexdef(i.indexrelid), i.indisunique, i.indisprimary,
     i.indisvalid, i.indisready, i.indislive, i.indisclustered, i.indisreplident, i.indimmediate, t.spcname,
     (SELECT array_agg(row(a.attnum, a.attstattarget) ORDER BY a.attnum) FROM pg_attribute a
      WHERE a.attrelid = i.indexrelid AND a.attstattarget IS NOT NULL)::text)::text
@@ -75,31 +122,31 @@ JOIN pg_class x ON x.oid = i.indexrelid LEFT JOIN pg_tablespace t ON t.oid = x.r
 WHERE {{ ours("pg_class", "c") }};
 
 -- The internal triggers of a foreign key enforce it, and can be disabled.
-SELECT 'constraints ' || n.nspname || '.' || c.relname, row(o.conname, pg_get_constraintdef(o.oid), o.convalidated,
+SELECT 'constraints ' || {{ full("c.relname") }}, row(o.conname, pg_get_constraintdef(o.oid), o.convalidated,
     o.condeferrable, o.condeferred, o.conislocal, o.connoinherit,
     (SELECT array_agg(DISTINCT g.tgenabled ORDER BY g.tgenabled) FROM pg_trigger g WHERE g.tgconstraint = o.oid))::text
 FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {{ ours("pg_class", "c") }};
 
-SELECT 'view ' || n.nspname || '.' || c.relname, pg_get_viewdef(c.oid)
+SELECT 'view ' || {{ full("c.relname") }}, pg_get_viewdef(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {{ ours("pg_class", "c") }} AND c.relkind IN ('v', 'm');
 
-SELECT 'triggers ' || n.nspname || '.' || c.relname, row(pg_get_triggerdef(g.oid), g.tgenabled)::text
+SELECT 'triggers ' || {{ full("c.relname") }}, row(pg_get_triggerdef(g.oid), g.tgenabled)::text
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {{ ours("pg_class", "c") }} AND NOT g.tgisinternal
 UNION ALL
-SELECT 'rules ' || n.nspname || '.' || c.relname, row(pg_get_ruledef(r.oid), r.ev_enabled)::text
+SELECT 'rules ' || {{ full("c.relname") }}, row(pg_get_ruledef(r.oid), r.ev_enabled)::text
 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {{ ours("pg_class", "c") }} AND r.rulename <> '_RETURN';
 
-SELECT 'policies ' || n.nspname || '.' || c.relname, row(p.polname, p.polcmd, p.polpermissive,
+SELECT 'policies ' || {{ full("c.relname") }}, row(p.polname, p.polcmd, p.polpermissive,
     (SELECT array_agg(name ORDER BY name) FROM unnest(p.polroles) r, LATERAL (SELECT {{ role("r") }} AS name) x),
     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))::text
 FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {{ ours("pg_class", "c") }};
 
-SELECT 'sequence ' || n.nspname || '.' || c.relname, row(format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement,
+SELECT 'sequence ' || {{ full("c.relname") }}, row(format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement,
     s.seqmax, s.seqmin, s.seqcache, s.seqcycle, c.relpersistence,
     (SELECT array_agg(row(d.deptype, d.refobjid::regclass, a.attname)::text)
      FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -108,25 +155,25 @@ SELECT 'sequence ' || n.nspname || '.' || c.relname, row(format_type(s.seqtypid,
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {{ ours("pg_class", "c") }};
 
-SELECT 'function ' || n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
-    CASE p.prokind WHEN 'a' THEN (SELECT row(pg_get_function_result(p.oid), a.aggkind, a.aggtransfn::regproc,
-        a.aggfinalfn::regproc, a.aggcombinefn::regproc, a.aggtranstype::regtype, a.agginitval, a.aggsortop::regoperator,
-        p.proparallel)::text FROM pg_aggregate a WHERE a.aggfnoid = p.oid)
+SELECT 'function ' || {{ full("p.proname") }} || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+    CASE p.prokind WHEN 'a' THEN row(pg_get_function_result(p.oid), p.proparallel)::text
     ELSE pg_get_functiondef(p.oid) END
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE {{ ours("pg_proc", "p") }};
 
-SELECT 'type ' || n.nspname || '.' || t.typname, row(t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull,
-    t.typdefault, l.collname, (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e
-        WHERE e.enumtypid = t.oid),
+SELECT 'type ' || {{ full("t.typname") }}, row(t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull,
+    t.typdefault, t.typlen, t.typbyval, t.typalign, t.typstorage, t.typcategory, t.typispreferred, t.typdelim,
+    t.typsubscript, t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout,
+    t.typanalyze, t.typelem::regtype, l.collname,
+    (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
     (SELECT array_agg(row(o.conname, pg_get_constraintdef(o.oid), o.convalidated)::text ORDER BY o.conname)
-        FROM pg_constraint o WHERE o.contypid = t.oid),
-    (SELECT row(r.rngsubtype::regtype, r.rngcollation::regcollation, r.rngcanonical, r.rngsubdiff)::text FROM pg_range r
-        WHERE r.rngtypid = t.oid))::text
+        FROM pg_constraint o WHERE o.contypid = t.oid))::text
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_collation l ON l.oid = t.typcollation
-WHERE {{ ours("pg_type", "t") }} AND t.typtype IN ('e', 'd', 'r', 'b') AND t.typelem = 0;
+WHERE {{ ours("pg_type", "t") }} AND t.typtype IN ('e', 'd', 'r', 'b')
+    AND t.typsubscript <> 'array_subscript_handler'::regproc;
 
-SELECT 'extension ' || x.extname, row(x.extversion, n.nspname)::text
+SELECT 'extension ' || x.extname, row(x.extversion, n.nspname, x.extrelocatable, x.extconfig::regclass[],
+    x.extcondition)::text
 FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace;
 
 SELECT 'comments', row(i.type, i.identity, d.description)::text
@@ -136,52 +183,6 @@ UNION ALL
 SELECT 'security labels', row(i.type, i.identity, s.provider, s.label)::text
 FROM pg_seclabel s, LATERAL pg_identify_object(s.classoid, s.objoid, s.objsubid) i;
 
-{% for catalog in [
-    "pg_namespace", "pg_operator", "pg_opclass", "pg_opfamily", "pg_cast", "pg_collation", "pg_conversion",
-    "pg_ts_config", "pg_ts_dict", "pg_ts_parser", "pg_ts_template", "pg_transform", "pg_am", "pg_language",
-    "pg_foreign_data_wrapper", "pg_foreign_server", "pg_user_mapping", "pg_publication", "pg_publication_rel",
-    "pg_event_trigger", "pg_statistic_ext"
-] %}
-SELECT 'objects', i.type || ' ' || i.identity
-FROM {{ catalog }} c, LATERAL pg_identify_object('{{ catalog }}'::regclass, c.oid, 0) i
-WHERE c.oid >= {{ first_own_oid }} AND {{ lasting }}
-{% if not loop.last %}
-UNION ALL
-{% endif %}
-{% endfor %};
-
-SELECT 'event triggers', row(evtname, evtevent, evtfoid::regprocedure, evtenabled, evttags)::text FROM pg_event_trigger
-UNION ALL
-SELECT 'statistics', row(pg_get_statisticsobjdef(oid), stxstattarget)::text FROM pg_statistic_ext
-UNION ALL
-SELECT 'casts', row(castsource::regtype, casttarget::regtype, castfunc::regprocedure, castcontext, castmethod)::text
-FROM pg_cast WHERE oid >= {{ first_own_oid }}
-UNION ALL
-SELECT 'operators', row(oid::regoperator, oprcode, oprrest, oprjoin, oprcom::regoperator, oprnegate::regoperator,
-    oprcanmerge, oprcanhash)::text
-FROM pg_operator WHERE oid >= {{ first_own_oid }}
-UNION ALL
-SELECT 'collations', row(oid::regcollation, collprovider, collisdeterministic, collencoding, collcollate, collctype,
-    colllocale, collicurules)::text
-FROM pg_collation WHERE oid >= {{ first_own_oid }}
-UNION ALL
-SELECT 'text search', row(oid::regdictionary, dicttemplate, dictinitoption)::text
-FROM pg_ts_dict WHERE oid >= {{ first_own_oid }}
-UNION ALL
-SELECT 'text search', row(mapcfg::regconfig, maptokentype, mapseqno, mapdict::regdictionary)::text
-FROM pg_ts_config_map WHERE mapcfg >= {{ first_own_oid }}
-UNION ALL
-SELECT 'publications', row(pubname, puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot)::text
-FROM pg_publication
-UNION ALL
-SELECT 'publications', row(t.*)::text FROM pg_publication_tables t
-UNION ALL
-SELECT 'foreign servers', row(srvname, srvtype, srvversion, srvoptions)::text FROM pg_foreign_server
-UNION ALL
-SELECT 'foreign servers', row(srvname, usename, umoptions)::text FROM pg_user_mappings
-UNION ALL
-SELECT 'foreign servers', row(ftrelid::regclass, ftoptions)::text FROM pg_foreign_table
-UNION ALL
 SELECT 'default grants', row({{ role("d.defaclrole") }}, n.nspname, d.defaclobjtype, {{ role("a.grantee") }},
     a.privilege_type, a.is_grantable)::text
 FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, LATERAL aclexplode(d.defaclacl) a;
@@ -250,17 +251,16 @@ FROM pg_database, LATERAL unnest({{ grants("coalesce(datacl, acldefault('d', dat
 UNION ALL
 SELECT 'tablespaces', row(spcname, pg_get_userbyid(spcowner), spcoptions, spcacl)::text FROM pg_tablespace
 UNION ALL
-SELECT 'subscriptions', row(d.datname, s.subname, s.subenabled, s.subconninfo, s.subslotname, s.subsynccommit,
-    s.subpublications)::text
-FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
-UNION ALL
 SELECT 'grants parameters', row(parname, line)::text FROM pg_parameter_acl, LATERAL unnest({{ grants("paracl") }}) line;
 
 SELECT 'settings of roles and databases', row(coalesce(d.datname, '*'), {{ role("s.setrole") }}, line)::text
 FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase, LATERAL unnest(s.setconfig) line;
 
 SELECT 'comments of roles and databases', row(i.type, i.identity, d.description)::text
-FROM pg_shdescription d, LATERAL pg_identify_object(d.classoid, d.objoid, 0) i;
+FROM pg_shdescription d, LATERAL pg_identify_object(d.classoid, d.objoid, 0) i
+UNION ALL
+SELECT 'security labels of roles and databases', row(i.type, i.identity, s.provider, s.label)::text
+FROM pg_shseclabel s, LATERAL pg_identify_object(s.classoid, s.objoid, 0) i;
 
 -- section: own
 -- Specific to a member. Run these before any SET in the session.
@@ -281,5 +281,6 @@ UNION ALL
 SELECT '{{ own }}signal files', name FROM pg_ls_dir('.') name WHERE name LIKE '%.signal';
 
 -- Without whether a slot is in use: `health` checks the standbys.
-SELECT '{{ own }}replication slots', row(slot_name, slot_type, plugin, database, wal_status = 'lost')::text
+SELECT '{{ own }}replication slots', row(slot_name, slot_type, plugin, database, wal_status = 'lost', two_phase,
+    failover)::text
 FROM pg_replication_slots WHERE NOT temporary;

@@ -33,9 +33,10 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from harness.core.model import OWN, Part, Reading
-from harness.workloads.postgres.catalog import DATABASE_QUERIES, OWN_QUERIES, RELATIONS, SERVER_QUERIES
+from harness.workloads.postgres.catalog import DATABASE_QUERIES, OWN_QUERIES, RELATIONS, SERVER_QUERIES, STATEMENTS
+from harness.workloads.sql_store import part_name
 
-EXCLUDED = (
+EXCLUDED = (  # of the main database; others may have tables of these names
     ("table drillproof.ledger", "the drill writes to it while digests are taken; its rows are compared one by one"),
     ("table drillproof.checking", "every write of the ledger changes them; the balances are compared one by one"),
     ("table drillproof.savings", "every write of the ledger changes them; the balances are compared one by one"),
@@ -84,7 +85,7 @@ def digest(connect: Connect, main: str = MAIN) -> Reading:
             own = listed(row for query in OWN_QUERIES for row in _all(sql, query))
         with _snapshot(database) as sql:
             sql.execute(SESSION)
-            server = listed(row for query in SERVER_QUERIES for row in _all(sql, query))
+            server = listed(_lines(sql, SERVER_QUERIES, shared=True))
             names = [str(name) for (name,) in _all(sql, DATABASES)]
     hosts, parts = set(), dict[str, Part]()
     for name in names:
@@ -92,7 +93,10 @@ def digest(connect: Connect, main: str = MAIN) -> Reading:
         with connect(name) as database, _snapshot(database) as sql:
             sql.execute(SESSION)
             hosts |= {str(host) for (host,) in _all(sql, HOST)}
-            parts |= {_prefixed(prefix, part): seen for part, seen in _database_parts(sql).items()}
+            parts |= {
+                _prefixed(prefix, part): seen
+                for part, seen in _database_parts(sql, EXCLUDED if name == main else ()).items()
+            }
     return Reading(" and ".join(sorted(hosts)), parts | server | own)
 
 
@@ -109,12 +113,8 @@ class Relation:
     @property
     def part(self) -> str:
         """The name of its part."""
-        return f"{OWN if self.unlogged else ''}{'sequence value' if self.kind == 'S' else 'table'} {self.full_name}"
-
-    @property
-    def full_name(self) -> str:
-        """No other relation has the same: a dot within a name makes it quoted."""
-        return ".".join(f'"{name}"' if "." in name else name for name in (self.schema, self.name))
+        kind = "sequence value" if self.kind == "S" else "table"
+        return f"{OWN if self.unlogged else ''}{kind} {part_name(self.schema, self.name)}"
 
     @property
     def sql(self) -> Identifier:
@@ -153,9 +153,15 @@ def rows_query(relation: Relation) -> Composable:
     return _ROWS.format(hash=SQL(row_hash(relation.values)), table=relation.sql)
 
 
-def _database_parts(sql: cursor) -> dict[str, Part]:
+def _lines(sql: cursor, queries: Iterable[str], *, shared: bool) -> Iterator[tuple[object, ...]]:
+    """Lines of a database, or of what all databases of the server share."""
+    statements = [str(statement) for is_shared, statement in _all(sql, STATEMENTS) if is_shared == shared]
+    yield from (row for query in (*queries, *statements) for row in _all(sql, query))
+
+
+def _database_parts(sql: cursor, exclusions: Iterable[tuple[str, str]]) -> dict[str, Part]:
     parts: dict[str, Part] = {}
-    excluded = dict(EXCLUDED)
+    excluded = dict(exclusions)
     for relation in relations(sql):
         if relation.part in excluded:
             continue
@@ -164,7 +170,7 @@ def _database_parts(sql: cursor) -> dict[str, Part]:
         else:
             parts[relation.part] = _hashed(sql, rows_query(relation))
     parts["large objects"] = _hashed(sql, _LARGE_OBJECTS)
-    return parts | listed(row for query in DATABASE_QUERIES for row in _all(sql, query))
+    return parts | listed(_lines(sql, DATABASE_QUERIES, shared=False))
 
 
 def _prefixed(prefix: str, part: str) -> str:

@@ -19,7 +19,9 @@ from typing import IO
 from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Composable, Identifier
 
-_OURS = "drillproof"  # the schema of the ledger and its accounts, which the drill writes to meanwhile
+from harness.workloads.sql_store import part_name
+
+_OURS = ("drillproof.ledger", "drillproof.checking", "drillproof.savings")  # the drill writes to them meanwhile
 _DATABASES = "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn"
 _TABLES = """
 SELECT s.nspname, t.relname FROM pg_catalog.pg_class t, pg_catalog.pg_namespace s
@@ -45,9 +47,10 @@ def reference_digest(connect: Callable[[str], AbstractContextManager[connection]
             database.set_session(isolation_level="REPEATABLE READ", readonly=True)
             with database.cursor() as sql:
                 sql.execute(_TABLES)
-                tables = [(str(schema), str(table)) for schema, table in sql if schema != _OURS]
+                tables = [(str(s), str(t)) for s, t in sql if name != main or f"{s}.{t}" not in _OURS]
                 for schema, table in tables:
-                    found[f"{prefix}table {schema}.{table}"] = _hashed(sql, _ROWS.format(Identifier(schema, table)))
+                    part = f"{prefix}table {part_name(schema, table)}"
+                    found[part] = _hashed(sql, _ROWS.format(Identifier(schema, table)))
                 found[f"{prefix}large objects"] = _hashed(sql, _LARGE_OBJECTS)
     return found
 
