@@ -9,19 +9,12 @@ from dataclasses import dataclass
 from harness.core.errors import Misconfigured
 from harness.core.json import at, items, text
 from harness.core.kubernetes import Object, address, containers, name_of, namespace_of
-from harness.core.model import Json
+from harness.workloads import product
+from harness.workloads.product import Sighting
 
 ANNOTATION = "drillproof.fingerprint"
 """Annotation of a pod: the path, in the database's container, of the fingerprint that its hook writes."""
 
-IMAGES = {
-    "mysql": re.compile(r"mysql(-server)?|mariadb(-server)?|percona(-server)?"),
-    "postgres": re.compile(r"postgres(ql)?|postgis|timescaledb(-ha)?|spilo.*"),
-    "consul": re.compile(r"consul"),
-}
-"""Names of server images by kind, without registry, folder and tag."""
-
-PROGRAMS = {"mysqld": "mysql", "mariadbd": "mysql", "mysqld_safe": "mysql", "postgres": "postgres", "consul": "consul"}
 PORTS = {"mysql": 3306, "postgres": 5432, "consul": 8500}
 
 _REFERENCES = {
@@ -31,6 +24,10 @@ _REFERENCES = {
 """How a pod's volumes, with their key of the name, its `envFrom` and its `env` refer to objects of a kind."""
 
 _NAMED = re.compile(r"(?P<kind>[a-z]+)=(?P<namespace>[^/]+)/(?P<pod>[^/]+)(/(?P<container>[^/]+))?")
+
+
+_NO_FILES = ("configMap", "secret", "downwardAPI", "projected")
+"""Volumes that keep nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,7 @@ class Database:
     container: str
     why: str  # how it was detected
     fingerprint: str = ""  # the path of its fingerprint; "" if it has none
+    product: str = ""  # MySQL, MariaDB, ...; "" if it was named by the user
 
     @property
     def key(self) -> str:
@@ -88,42 +86,54 @@ def missing_secrets(pods: Iterable[Object], secrets: Collection[str]) -> tuple[s
     )
 
 
+def suspects(pods: Iterable[Object], databases: Iterable[Database] = ()) -> tuple[tuple[str, Sighting], ...]:
+    """What looks like a database and is not one of `databases`: no verdict may be silent about it.
+
+    Each with its pod, as `shop/db-0`. Databases that drillproof cannot read count only if they keep files on a claim.
+    """
+    known = {(each.place, each.container) for each in databases}
+    return tuple(
+        (address(pod), each)
+        for pod in pods
+        for each in _sightings(pod)
+        if not (each.sure and each.kind) and (address(pod), each.container) not in known
+    )
+
+
 def _of(pod: Object) -> Iterator[Database]:
     """The first of each kind: two of one kind would listen on the same port."""
     kinds: set[str] = set()
+    for each in _sightings(pod):
+        # An agent of Consul can be beside any server.
+        sidecar = each.kind == "consul" and bool(kinds) and not each.why.startswith("runs")
+        if each.sure and each.kind and each.kind not in kinds and not sidecar:
+            kinds.add(each.kind)
+            yield _database(pod, each.container, each.kind, each.why, each.product)
+
+
+def _sightings(pod: Object) -> tuple[Sighting, ...]:
+    """Every database of a pod, and what is perhaps one: beside a database, what else shows its signs is its helper."""
+    volumes = {
+        text(each, "name"): at(each, "emptyDir") is None
+        for each in items(pod, "spec", "volumes")
+        if not any(at(each, key) for key in _NO_FILES)
+    }
+    annotated = bool(text(pod, "metadata", "annotations", ANNOTATION))
+    found: list[Sighting] = []
     for container in items(pod, "spec", "containers"):
         # The annotation is for one database only.
-        annotated = not kinds and bool(text(pod, "metadata", "annotations", ANNOTATION))
-        seen = _seen(container, annotated=annotated)
-        sidecar = bool(kinds) and "-server" not in _words(container)  # an agent of Consul can be one of any server
-        if seen and seen[0] not in kinds and not (seen[0] == "consul" and sidecar):
-            kinds.add(seen[0])
-            yield _database(pod, text(container, "name"), *seen)
+        first = annotated and not any(each.sure for each in found)
+        if each := product.seen(container, volumes, annotated=first):
+            found.append(each)
+    sure = {each.kind or each.product for each in found if each.sure}
+    ends = text(pod, "spec", "restartPolicy") in {"Never", "OnFailure"}  # a Job's pod is a client
+    kept = annotated or any(volumes.values())  # without a volume it has nothing to lose
 
+    def stands(each: Sighting) -> bool:
+        helper = (each.kind or each.product) in sure or (sure and each.product == product.UNKNOWN)
+        return bool(each.kind or kept) and (each.sure or not (ends or helper))
 
-def _seen(container: Json, *, annotated: bool) -> tuple[str, str] | None:
-    """The kind of server that a container runs, and how it was detected."""
-    image = text(container, "image")
-    name = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
-    words = [word.rsplit("/", 1)[-1] for word in _words(container)]
-    ports = {at(port, "containerPort") for port in items(container, "ports")}
-    for program, kind in PROGRAMS.items():
-        if program in words[:1]:
-            return kind, f"runs {program}"
-    for kind, names in IMAGES.items():
-        if not names.fullmatch(name):
-            continue
-        if PORTS[kind] in ports:
-            return kind, f"image {image}, port {PORTS[kind]}"
-        # A client also has the image of its server, but its own command.
-        if annotated or not items(container, "command"):
-            return kind, f"image {image}{', has a fingerprint' if annotated else ''}"
-    return None
-
-
-def _words(container: Json) -> tuple[str, ...]:
-    """The command line, as far as the manifest has it."""
-    return tuple(map(str, (*items(container, "command"), *items(container, "args"))))
+    return tuple(filter(stands, found))
 
 
 def _named(word: str, pods: Sequence[Object]) -> Database:
@@ -141,21 +151,17 @@ def _named(word: str, pods: Sequence[Object]) -> Database:
     return _database(pod, container, parts["kind"], "named by you")
 
 
-def _database(pod: Object, container: str, kind: str, why: str) -> Database:
-    return Database(
-        kind,
-        namespace_of(pod),
-        name_of(pod),
-        container,
-        why,
-        text(pod, "metadata", "annotations", ANNOTATION),
-    )
+def _database(pod: Object, container: str, kind: str, why: str, product_: str = "") -> Database:
+    fingerprint = text(pod, "metadata", "annotations", ANNOTATION)
+    return Database(kind, namespace_of(pod), name_of(pod), container, why, fingerprint, product_)
 
 
 def needed(pod: Object, kind: str) -> Iterator[str]:
     """The Secrets or ConfigMaps, whichever `kind` is, that a pod needs to start."""
     volume, name, of_all, of_key = _REFERENCES[kind]
     sources = [(at(each, volume), name) for each in items(pod, "spec", "volumes")]
+    projected = (each for one in items(pod, "spec", "volumes") for each in items(one, "projected", "sources"))
+    sources += [(at(each, kind[0].lower() + kind[1:]), "name") for each in projected]
     sources += [(at(each, of_all), "name") for one in containers(pod) for each in items(one, "envFrom")]
     sources += [(at(each, "valueFrom", of_key), "name") for one in containers(pod) for each in items(one, "env")]
     for source, key in sources:
