@@ -63,6 +63,7 @@ class ManifestApplication:
     secrets: Secrets = field(repr=False)  # those among the objects
     generate: Mapping[str, Sequence[str]]  # by Secret: the keys whose values are generated for each drill
     passwords: Mapping[str, tuple[str, str]]  # by store: the Secret and the key
+    given: Secrets  # by generated Secret: the values of keys that are not secret
     hidden: frozenset[str] = field(repr=False)  # values that must not be in the evidence
     images: Mapping[str, str]  # by every image of its pods: a pod that uses it
     summary: tuple[str, ...]  # lines for people: what the drill does
@@ -76,7 +77,12 @@ class ManifestApplication:
     def to_deploy(self, generated: Secrets) -> tuple[Object, ...]:
         """All objects, the `generated` Secrets first."""
         secrets: list[Object] = [
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict(values)}
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name},
+                "stringData": {**self.given.get(name, {}), **values},
+            }
             for name, values in generated.items()
         ]
         return (*secrets, *self.objects)

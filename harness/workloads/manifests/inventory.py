@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -13,23 +14,19 @@ from harness.core.errors import Misconfigured
 from harness.core.json import at, integer, items, mapping, text
 from harness.core.kubernetes import Object, claims_of, name_of
 from harness.core.model import Json
-from harness.workloads import detection
+from harness.workloads import detection, product
 from harness.workloads.application import Secrets
 from harness.workloads.detection import Database
-from harness.workloads.manifests.spec import USERS, Reference
+from harness.workloads.manifests.spec import Reference
+from harness.workloads.manifests.variables import Variables
+from harness.workloads.mysql import adapter as mysql
+from harness.workloads.postgres import adapter as postgres
 
 STATEFUL = "StatefulSet"
 """The only kind whose pods keep their names, so that a member can be identified after a restore."""
 
-_WITH_TEMPLATE = (STATEFUL, "Deployment", "DaemonSet", "ReplicaSet", "Job")
-
-_PASSWORDS = {
-    "mysql": ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD"),
-    "postgres": ("POSTGRES_PASSWORD", "POSTGRESQL_POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD"),
-    "consul": ("CONSUL_HTTP_TOKEN",),
-}
-_USERS = {"mysql": (), "postgres": ("POSTGRES_USER", "POSTGRESQL_USERNAME"), "consul": ()}
-_DATABASES = {"mysql": ("MYSQL_DATABASE", "MARIADB_DATABASE"), "postgres": ("POSTGRES_DB", "POSTGRESQL_DATABASE")}
+_OLDEST = {"mysql": mysql.OLDEST, "postgres": (postgres.OLDEST,)}
+_HTTPS_ONLY = re.compile(r"http\W+-1\b")
 
 
 @dataclass(frozen=True)
@@ -39,11 +36,14 @@ class DetectedDatabase:
     database: Database
     controller: str  # kind and name of what creates the pod
     user: str | Reference
-    password: Reference | str | None  # the Secret's key; the variable with a plain-text password; None if unknown
+    password: Reference | str | None  # the Secret's key; where it is in plain text; None if unknown
+    is_open: bool  # it lets its administrator in without a password
     databases: tuple[str, ...]  # those created at the first start
     copied: tuple[str, ...]  # the volumes that Velero copies
     uncopied: tuple[str, ...]  # claims that it does not copy
     hooks: tuple[str, ...]  # the commands that Velero runs, with when and where
+    obstacle: str  # why it cannot be drilled, and what to do; "" if it can
+    warnings: tuple[str, ...]
 
     @property
     def copies(self) -> str:
@@ -68,7 +68,64 @@ def databases(objects: Iterable[Object], namespace: str) -> tuple[DetectedDataba
     listed = tuple(objects)
     by_name = {name_of(pod): pod for pod in pods(listed, namespace)}
     known = secrets(listed)
-    return tuple(_described(each, by_name[each.pod], known) for each in detection.detected(by_name.values()))
+    configs = {name_of(each): mapping(each, "data") for each in listed if text(each, "kind") == "ConfigMap"}
+    return tuple(_described(each, by_name[each.pod], known, configs) for each in detection.detected(by_name.values()))
+
+
+def unjudged(objects: Iterable[Object], namespace: str) -> dict[str, str]:
+    """What is or may be a database that drillproof cannot drill, by its pod or as `Kind name`: what it is."""
+    listed = tuple(objects)
+    by_name = {name_of(pod): pod for pod in pods(listed, namespace)}
+    found = {
+        each.pod: f"{each.product} ({each.why}): it {why}"
+        for each in detection.detected(by_name.values())
+        if (why := obstacle(each, by_name[each.pod]))
+    }
+    for place, each in detection.suspects(by_name.values()):
+        what = f"{'' if each.sure else 'perhaps '}{each.product} ({each.why})"
+        todo = "write a [[store]] for it, if it is" if each.kind else "which drillproof cannot read"
+        found.setdefault(place.rpartition("/")[2], f"{what}, {todo}")
+    return found | {f"{text(each, 'kind')} {name_of(each)}": what for each in listed if (what := _of_operator(each))}
+
+
+def obstacle(database: Database, pod: Object) -> str:
+    """Why a database cannot be drilled, and what to do; "" if nothing in its manifest shows that."""
+    where = container(pod, database.container)
+    image, oldest = text(where, "image"), _OLDEST.get(database.kind, ())
+    shown = product.version(database.product, image)
+    if database.product == "MariaDB":
+        return "is MariaDB, which is not supported: its catalogs differ from MySQL's; move it to MySQL"
+    if shown and shown < oldest[: len(shown)]:
+        old, least = (".".join(map(str, each)) for each in (shown, oldest))
+        return f"is {database.product} {old} (image {image}), and the oldest supported version is {least}; upgrade it"
+    if not controller(pod).startswith(f"{STATEFUL} "):
+        return (
+            f"is created by a {controller(pod)}, whose pods get new names, and only a StatefulSet's pods can be "
+            "identified after a restore; make it a StatefulSet"
+        )
+    if database.kind == "consul" and _HTTPS_ONLY.search(" ".join(product.words(where))):
+        return "has no HTTP port, only HTTPS, which is not supported; open port 8500 on localhost"
+    return ""
+
+
+def _of_operator(thing: Object) -> str:
+    """What a custom resource is, if it stands for objects that the manifests do not show; "" if it does not."""
+    group, _, version = text(thing, "apiVersion").partition("/")
+    kind, words = text(thing, "kind"), product.vocabulary()
+    who = text(words, "operators", group) or group
+    known = {
+        what for what in ("databases", "rendered", "neither") if product.matches(f"{group}/{kind}", "resources", what)
+    }
+    if not version or "neither" in known or items(thing, "spec", "template", "spec", "containers"):
+        return ""
+    if "rendered" in known:
+        return f"{kind} of {who}, whose objects are rendered elsewhere; render them, and detect the result"
+    if "databases" in known:
+        return (
+            f"{kind} of {who}: an operator creates its pods, and the manifests do not show them; "
+            "prove its backups with `drillproof prove`"
+        )
+    return ""
 
 
 def secrets(objects: Iterable[Object]) -> Secrets:
@@ -92,14 +149,15 @@ def container(pod: Object, name: str) -> Json:
 
 
 def _pods_of(thing: Object, namespace: str) -> Iterator[Object]:
+    """Those of everything with a template of pods, also of a ReplicationController, DeploymentConfig or Rollout."""
     kind, name = text(thing, "kind"), name_of(thing)
+    template = mapping(thing, "spec", "template")
     if kind == "Pod":
         yield _pod(thing, name, namespace, f"{kind} {name}")
     elif kind == "CronJob":
         job = {"kind": "Job", "metadata": {"name": name}, "spec": at(thing, "spec", "jobTemplate", "spec")}
         yield from _pods_of(cast("Object", job), namespace)
-    elif kind in _WITH_TEMPLATE:
-        template = mapping(thing, "spec", "template")
+    elif items(template, "spec", "containers"):
         first = integer(thing, "spec", "ordinals", "start")
         replicas = at(thing, "spec", "replicas")
         count = replicas if isinstance(replicas, int) else 1
@@ -120,22 +178,39 @@ def _pod(thing: Object, name: str, namespace: str, made_by: str, claimed: Iterab
     }
 
 
-def _described(database: Database, pod: Object, known: Secrets) -> DetectedDatabase:
+def _described(
+    database: Database, pod: Object, known: Secrets, configs: Mapping[str, Mapping[str, Json]]
+) -> DetectedDatabase:
     where = container(pod, database.container)
-    annotations = mapping(pod, "metadata", "annotations")
-    user = _variable(where, _USERS[database.kind], known)
-    first = _variable(where, _DATABASES.get(database.kind, ()), known)
-    password = _variable(where, _PASSWORDS[database.kind], known)
+    variables = Variables(pod, where, database.product, known, configs)
+    copied, login = volumes_to_copy(pod), variables.login()
     return DetectedDatabase(
         database,
         controller(pod),
-        user[1] if user else USERS[database.kind],
-        None if password is None else password[1] if isinstance(password[1], Reference) else password[0],
-        (first[1],) if first and isinstance(first[1], str) else (),
-        volumes_to_copy(pod),
-        tuple(name for name in claims_of(pod) if name not in volumes_to_copy(pod)),
-        tuple(_hooks(annotations, database.container)),
+        *login,
+        login[1] is None and variables.is_open(),
+        variables.database(),
+        copied,
+        tuple(name for name in claims_of(pod) if name not in copied),
+        tuple(_hooks(mapping(pod, "metadata", "annotations"), database.container)),
+        obstacle(database, pod),
+        tuple(_warnings(pod, where)),
     )
+
+
+def _warnings(pod: Object, where: Json) -> Iterator[str]:
+    """What loses a database's files with its pod."""
+    ways = [path for each in mapping(product.vocabulary(), "products").values() for path in items(each, "paths")]
+    mounts = [(f"{text(each, 'mountPath').rstrip('/')}/", text(each, "name")) for each in items(where, "volumeMounts")]
+    held = {name for path, name in mounts if any(path.startswith(f"{way}/") for way in ways)}
+    if volatile := [
+        text(each, "name")
+        for each in items(pod, "spec", "volumes")
+        if text(each, "name") in held and at(each, "emptyDir") is not None
+    ]:
+        yield f"its files are on emptyDir ({', '.join(volatile)}), and are lost with its pod; use a claim"
+    elif not items(where, "volumeMounts"):
+        yield "it has no volume, so its files are lost with its container; use a claim"
 
 
 def _hooks(annotations: Mapping[str, Json], own: str) -> Iterator[str]:
@@ -144,24 +219,6 @@ def _hooks(annotations: Mapping[str, Json], own: str) -> Iterator[str]:
             if name in annotations:
                 where = annotations.get(name.removesuffix("command") + "container", own)
                 yield f"{when} the copy, in {where}: {annotations[name]}"
-
-
-def _variable(where: Json, names: Iterable[str], known: Secrets) -> tuple[str, str | Reference] | None:
-    """The first of these variables that a container has: its name, and its value or the Secret's key with the value."""
-    for name in names:
-        for each in items(where, "env"):
-            if text(each, "name") == name:
-                ref = at(each, "valueFrom", "secretKeyRef")
-                if ref is not None:
-                    return name, Reference(text(ref, "name"), text(ref, "key"))
-                if value := text(each, "value"):
-                    return name, value
-        for source in items(where, "envFrom"):
-            prefix, secret = text(source, "prefix"), text(source, "secretRef", "name")
-            key = name.removeprefix(prefix)
-            if key in known.get(secret, {}):
-                return name, Reference(secret, key)
-    return None
 
 
 def _decoded(thing: Object, key: str, value: Json) -> str:

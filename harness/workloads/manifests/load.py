@@ -20,6 +20,7 @@ from harness.core.model import Json
 from harness.workloads import detection
 from harness.workloads.application import Application, ManifestApplication, Secrets
 from harness.workloads.consul.adapter import ExternalConsul
+from harness.workloads.detection import Database
 from harness.workloads.exclusions import EXCLUSIONS
 from harness.workloads.external import ExternalKind, Server
 from harness.workloads.manifests import inventory, isolation, render, spec
@@ -62,7 +63,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     pods = {name_of(pod): pod for pod in inventory.pods(objects, described.namespace)}
     _require_secrets(described, pods.values(), secrets)
     servers = tuple(_server(described, store, pods, secrets) for store in described.stores)
-    _require_all_named(described, pods)
+    _require_all_named(described, pods, inventory.unjudged(objects, described.namespace))
     hidden = _hidden(described, servers, pods.values(), secrets)
     changes: list[str] = []
     things = tuple(cast("Object", _adapted(thing, text(thing, "kind"), where, changes)) for thing in objects)
@@ -81,6 +82,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             objectives=described.objectives,
             secrets=secrets,
             generate=described.generate,
+            given=described.given,
             passwords={store.server.name: store.password for store in described.stores if store.password},
             hidden=hidden,
             images=detection.images_of(pods.values()),
@@ -117,8 +119,9 @@ def _container(where: str, store: Server, pod: Object) -> str:
     seen = next((each for each in detection.detected([pod]) if each.container == text(found, "name")), None)
     if seen and seen.kind != store.kind:
         raise Misconfigured(f"{where}: {name} is {seen.kind}, not {store.kind}: {seen.why}")
-    if "mariadb" in text(found, "image"):
-        raise Misconfigured(f"{where}: {name} is MariaDB, which is not supported: its catalogs differ from MySQL's")
+    of = seen or Database(store.kind, "", name, text(found, "name"), "")
+    if why := inventory.obstacle(of, pod):
+        raise Misconfigured(f"{where}: {name} {why}")
     return text(found, "name")
 
 
@@ -141,6 +144,8 @@ def _value(described: Description, what: str, wanted: Reference, secrets: Secret
     """The value of a Secret's key; None if it is generated. Misconfigured if there is none."""
     if wanted.key in described.generate.get(wanted.secret, ()):
         return None
+    if given := described.given.get(wanted.secret, {}).get(wanted.key):
+        return given
     known = {**{name: tuple(values) for name, values in secrets.items()}, **described.generate}
     try:
         choose("Secret", wanted.secret, sorted(known))
@@ -150,8 +155,8 @@ def _value(described: Description, what: str, wanted: Reference, secrets: Secret
     return secrets[wanted.secret][wanted.key]
 
 
-def _require_all_named(described: Description, pods: Mapping[str, Object]) -> None:
-    """Misconfigured unless every detected database is drilled or excluded on purpose."""
+def _require_all_named(described: Description, pods: Mapping[str, Object], unjudged: Mapping[str, str]) -> None:
+    """Misconfigured unless everything that is, or may be, a database is drilled or excluded on purpose."""
     named = {(member, store.server.kind) for store in described.stores for member in store.server.members}
     seen = (each for each in detection.detected(pods.values()) if each.pod not in described.not_drilled)
     if odd := sorted(f"{each.pod} ({each.kind}: {each.why})" for each in seen if (each.pod, each.kind) not in named):
@@ -160,13 +165,23 @@ def _require_all_named(described: Description, pods: Mapping[str, Object]) -> No
             f"{described.file}: no [[store]] names these databases of the manifests: {found}; "
             "add them, or list their pods in `not_drilled`"
         )
-    if unknown := sorted(set(described.not_drilled) - set(pods)):
+    drilled = {member for member, _ in named}
+    if silent := [
+        f"{name}: {what}" for name, what in unjudged.items() if name not in {*drilled, *described.not_drilled}
+    ]:
+        raise Misconfigured(
+            f"{described.file}: the drill would not judge {'; '.join(silent)}; to ignore it on purpose, list "
+            f"{', '.join(name for name in unjudged if name not in drilled)} in `not_drilled`"
+        )
+    if unknown := sorted(set(described.not_drilled) - {*pods, *unjudged}):
         raise Misconfigured(f"{described.file}: `not_drilled`: the manifests have no pod {', '.join(unknown)}")
 
 
 def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterator[tuple[str, str]]:
     """What is in no digest, and why."""
     members = {member for store in described.stores for member in store.server.members}
+    for name in set(described.not_drilled) - set(pods):
+        yield name, "excluded by `not_drilled` in the application file"
     for name, pod in pods.items():
         if name in described.not_drilled:
             yield f"the data of {name}", "excluded by `not_drilled` in the application file"

@@ -35,7 +35,7 @@ class Store:
 
     server: Server
     user: Reference | None  # replaces the server's
-    password: Reference | None  # None for a Consul without ACLs
+    password: Reference | None  # None for a Consul without ACLs, and a server that needs none
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Description:
     objectives: Objectives
     stores: tuple[Store, ...]
     generate: Mapping[str, tuple[str, ...]]  # by Secret: the keys whose values are generated for each drill
-    not_drilled: tuple[str, ...]  # pods of excluded databases
+    given: Mapping[str, Mapping[str, str]]  # by such a Secret: the values of its other keys, which are not secret
+    not_drilled: tuple[str, ...]  # pods, or `Kind name` of custom resources: databases that are not judged on purpose
 
 
 def read(path: Path, only: str = "") -> Description:
@@ -80,7 +81,7 @@ def read(path: Path, only: str = "") -> Description:
     limits = Keys(f"{path}: objectives", keys.take("objectives", dict, {}))
     objectives = Objectives(**{name: limits.seconds(name) for name in ("rto_s", "rpo_s", "skew_s")})
     limits.done()
-    generate = dict(_generated(path, keys))
+    generated = tuple(_generated(path, keys))
     not_drilled = keys.strings("not_drilled", [])
     stores = tuple(_stores(path, keys, name))
     keys.done()
@@ -95,7 +96,8 @@ def read(path: Path, only: str = "") -> Description:
         strategy=strategy,
         objectives=objectives,
         stores=stores,
-        generate=generate,
+        generate={secret: made for secret, made, _ in generated},
+        given={secret: values for secret, _, values in generated},
         not_drilled=not_drilled,
     )
 
@@ -111,10 +113,11 @@ def _require_complete(path: Path) -> None:
             raise Misconfigured(f'{path}: line {number} still has "{UNKNOWN}"; replace it with your value')
 
 
-def _generated(path: Path, keys: Keys) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _generated(path: Path, keys: Keys) -> Iterator[tuple[str, tuple[str, ...], dict[str, str]]]:
     for number, raw in enumerate(keys.take("generate", list, []), 1):
         each = Keys(f"{path}: generate {number}", raw)
-        yield each.take("secret", str), each.strings("keys")
+        values = each.table("values", str, {})
+        yield each.take("secret", str), each.strings("keys", [] if values else None), values
         each.done()
 
 
@@ -139,8 +142,14 @@ def _store(keys: Keys, application: str) -> Store:
     if user and user_from:
         keys.fail("set either `user` or `user_from`")
     password = _reference(keys, "password")
-    if password is None and kind != "consul":
-        keys.fail('key `password` is missing; write password = { secret = "NAME", key = "KEY" }')
+    is_open = keys.take("no_password", bool, default=False)
+    if password is not None and is_open:
+        keys.fail("set either `password` or `no_password`")
+    if password is None and kind != "consul" and not is_open:
+        keys.fail(
+            'key `password` is missing; write password = { secret = "NAME", key = "KEY" }, or `no_password = true` for '
+            "a server that needs none"
+        )
     server = Server(
         # With the application's name, so that no table confuses it with the same store of another application.
         name=f"{application}-{_named(keys, 'name', keys.take('name', str, kind))}",

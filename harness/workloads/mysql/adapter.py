@@ -185,7 +185,7 @@ class ExternalMySQL(MySQL):
     def __init__(self, cluster: ClusterAccess, namespace: str, server: Server, secret: Mapping[str, str]) -> None:
         """`secret` has the password of the administrator whom `server` names."""
         self.server, self.name, self.members = server, server.name, server.members
-        super().__init__(cluster, namespace, {self.secret_keys[0]: secret[PASSWORD]})
+        super().__init__(cluster, namespace, {self.secret_keys[0]: secret.get(PASSWORD, "")})
 
     def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
         """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
