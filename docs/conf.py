@@ -29,6 +29,7 @@ NAVIGATION = {
         "reference/run-directory",
         "reference/configuration",
         "reference/application-file",
+        "reference/recognition",
         "reference/permissions",
         "reference/exit-codes",
         "reference/notifications",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.core.errors import Misconfigured
-from harness.core.json import at, items, text
+from harness.core.json import at, items, keys, text
 from harness.core.kubernetes import Object, address, containers, name_of, namespace_of
 from harness.workloads import product
 from harness.workloads.product import Sighting
@@ -26,7 +26,7 @@ _REFERENCES = {
 _NAMED = re.compile(r"(?P<kind>[a-z]+)=(?P<namespace>[^/]+)/(?P<pod>[^/]+)(/(?P<container>[^/]+))?")
 
 
-_NO_FILES = ("configMap", "secret", "downwardAPI", "projected")
+_NO_FILES = frozenset({"configMap", "secret", "downwardAPI", "projected"})
 """Volumes that keep nothing."""
 
 
@@ -114,9 +114,9 @@ def _of(pod: Object) -> Iterator[Database]:
 def _sightings(pod: Object) -> tuple[Sighting, ...]:
     """Every database of a pod, and what is perhaps one: beside a database, what else shows its signs is its helper."""
     volumes = {
-        text(each, "name"): at(each, "emptyDir") is None
+        text(each, "name"): next(iter(set(keys(each)) - {"name"}), "emptyDir")
         for each in items(pod, "spec", "volumes")
-        if not any(at(each, key) for key in _NO_FILES)
+        if not set(keys(each)) & _NO_FILES
     }
     annotated = bool(text(pod, "metadata", "annotations", ANNOTATION))
     found: list[Sighting] = []
@@ -127,7 +127,7 @@ def _sightings(pod: Object) -> tuple[Sighting, ...]:
             found.append(each)
     sure = {each.kind or each.product for each in found if each.sure}
     ends = text(pod, "spec", "restartPolicy") in {"Never", "OnFailure"}  # a Job's pod is a client
-    kept = annotated or any(volumes.values())  # without a volume it has nothing to lose
+    kept = annotated or set(volumes.values()) - {"emptyDir"}  # without a volume it has nothing to lose
 
     def stands(each: Sighting) -> bool:
         helper = (each.kind or each.product) in sure or (sure and each.product == product.UNKNOWN)

@@ -49,12 +49,12 @@ def matches(value: str, *path: str) -> bool:
     return bool(pattern and re.fullmatch(pattern, value, re.IGNORECASE))
 
 
-def seen(container: Json, volumes: Collection[str], *, annotated: bool) -> Sighting | None:
-    """What a container is, or perhaps is; `volumes` are those of its pod that keep files."""
+def seen(container: Json, volumes: Mapping[str, str], *, annotated: bool) -> Sighting | None:
+    """What a container is, or perhaps is; `volumes` are those of its pod that keep files, by kind."""
     looked = _Container(container, volumes, annotated)
-    if looked.image[0] == "Consul" or "consul" in looked.programs:
-        return looked.as_consul()
     product, begins, is_tool = looked.image
+    if (product == "Consul" and not is_tool) or "consul" in looked.programs:
+        return looked.as_consul()
     return looked.by_program() or (looked.by_image(product) if begins and not is_tool else looked.by_signs())
 
 
@@ -63,7 +63,7 @@ class _Container:
     """A container, with the ways to recognise it."""
 
     manifest: Json
-    volumes: Collection[str]
+    volumes: Mapping[str, str]
     annotated: bool
 
     @functools.cached_property
@@ -135,7 +135,8 @@ class _Container:
             return self.sighted("Consul", "runs consul as a server")
         if self.annotated or not (line or mode):
             return self.sighted("Consul", f"{self.named}{', has a fingerprint' if self.annotated else ''}")
-        if "Consul" in self.signs and re.search(r"-config-(dir|file)", line):
+        claims = {name for name, kind in self.volumes.items() if kind == "persistentVolumeClaim"}
+        if "Consul" in _signs(self.manifest, claims) and claims and re.search(r"-config-(dir|file)", line):
             return self.sighted("Consul", "runs consul; its configuration says whether as a server", sure=False)
         return None
 

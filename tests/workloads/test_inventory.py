@@ -154,3 +154,28 @@ def test_what_makes_no_sense_ends_with_64_and_one_line(
 
 def test_a_place_that_is_not_there_is_said() -> None:
     assert cli.main(["detect", "/absent"]) == 64
+
+
+def test_a_database_that_is_not_judged_is_refused_until_it_is_ignored_on_purpose(tmp_path: Path) -> None:
+    ledger = CACHE.replace("postgres:17", "registry.example.com/ledger:3").replace(
+        "env:", "ports: [{containerPort: 3306}], env:"
+    )
+    ledger = ledger.replace("POSTGRES_PASSWORD", "A").replace("POSTGRES_USER", "B")
+    operator = "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pg}\nspec: {instances: 1}"
+    path = shop.write(tmp_path, ledger=ledger, operator=operator)
+    with pytest.raises(Misconfigured, match=r"would not judge reports-\*: perhaps MySQL.*Cluster pg: .*CloudNativePG"):
+        load(path)
+    path.write_text(path.read_text().replace("[objectives]", 'not_drilled = ["reports-*", "Cluster pg"]\n[objectives]'))
+    application = load(path)
+    assert {"the data of reports-*", "Cluster pg"} <= dict(application.exclusions["application"]).keys()
+
+
+def test_a_server_may_need_no_password_and_a_generated_secret_may_have_names(tmp_path: Path) -> None:
+    file = shop.FILE.replace('password = { secret = "db", key = "root-password" }', "no_password = true")
+    file += '[[generate]]\nsecret = "other"\nkeys = ["token"]\nvalues = { user = "till" }\n'
+    application = load(shop.write(tmp_path, file=file))
+    assert application.by_manifests
+    assert application.by_manifests.passwords == {}
+    assert application.by_manifests.credentials({}) == {}
+    secret, *_ = application.by_manifests.to_deploy({"other": {"token": "generated-1"}})
+    assert secret["stringData"] == {"user": "till", "token": "generated-1"}

@@ -43,8 +43,8 @@ def detect(place: str, objects: Sequence[Object], namespace: str) -> DetectedApp
     databases = inventory.databases(objects, namespace)
     unjudged = inventory.unjudged(objects, namespace)
     if unjudged and all(each.obstacle for each in databases):
-        names = {what: [name for name, its in unjudged.items() if its == what] for what in unjudged.values()}
-        why = "; ".join(f"{', '.join(some)}: {what}" for what, some in names.items())
+        alike = {what: [name for name, its in unjudged.items() if its == what] for what in unjudged.values()}
+        why = "; ".join(f"{', '.join(some)}: {what}" for what, some in alike.items())
         raise Misconfigured(f"{place}: nothing to drill: {why}")
     if not databases:
         seen = ", ".join(sorted(map(name_of, pods))) or "no pods"
