@@ -230,6 +230,8 @@ def _lines(planned: DrillPlan) -> Iterator[str]:
 
     asked = planned.options
     yield f"{asked.scenario.name}: {', '.join((*asked.stores, asked.strategy, asked.engine, asked.size))}"
+    if asked.application and (brought := asked.application.by_manifests):
+        yield from (f"  {line}" for line in brought.summary)
     for number, each in enumerate(planned.steps, 1):
         usual = "" if each.usual_s is None else duration(each.usual_s)
         yield f"  {number}. {each.name:<9}{usual:>12}  {each.does}"
