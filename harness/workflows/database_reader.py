@@ -39,19 +39,27 @@ class DatabaseReader:
             self.journal.mark("T7")
         return answered
 
-    def digest(self, database: Database, when: str, what: str = "digest") -> None:
-        """Record rows and hashes of all its parts; as `what` if it cannot be read."""
-        self._attempt(database, what, lambda there: self.record_digest(database, when, self.examiner.digest(there)))
+    def digest(self, database: Database, when: str, what: str = "digest", form: str = "") -> None:
+        """Record rows and hashes of all its parts, in a fingerprint's format; as `what` if it cannot be read."""
 
-    def fingerprint(self, database: Database) -> None:
-        """Record what its backup hook wrote, as the digest `before`."""
+        def digest(there: Database) -> None:
+            self.record_digest(database, when, self.examiner.digest(there, form))
+
+        self._attempt(database, what, digest)
+
+    def fingerprint(self, database: Database) -> str:
+        """Record what its backup hook wrote, as the digest `before`; return its format, "" if it could not be read."""
+        form = ""
 
         def fingerprint(there: Database) -> None:
+            nonlocal form
             taken = self.examiner.fingerprint(there)
+            form = taken.format
             self._note("fingerprint", database, taken=taken.taken)
             self.record_digest(database, "before", taken.parts)
 
         self._attempt(database, "fingerprint", fingerprint)
+        return form
 
     def newest(self, database: Database) -> None:
         """Record the time of its newest row, if a column says so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from harness.core.wait import NotYet
 from harness.workloads.detection import Database
 
 FINGERPRINT = "drillproof-fingerprint"
-FORMAT = "1"
-"""Version of the lines that the scripts in fixtures/prove write."""
+FORMATS: Mapping[str, tuple[str, ...]] = {"mysql": ("2", "1"), "postgres": ("1",), "consul": ("1",)}
+"""Versions of the parts that the scripts in fixtures/prove can read, by kind; the first is what they write."""
 
 _BLOCKED = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"}
@@ -37,6 +38,7 @@ class InvalidOutput(HarnessError):
 class Fingerprint:
     """What a hook wrote when the backup was taken."""
 
+    format: str
     taken: str  # ISO 8601, by the pod's clock
     parts: Digest
 
@@ -72,9 +74,10 @@ class DatabaseProbe:
         except InvalidOutput as error:
             raise NotYet(str(error)) from error
 
-    def digest(self, database: Database) -> Digest:
-        """Row count and hash of every part."""
-        return parts_of(lines(self._run(database, "digest")))
+    def digest(self, database: Database, form: str = "") -> Digest:
+        """Row count and hash of every part; `form` is that of the fingerprint to compare with, if it may be older."""
+        older = () if form in ("", FORMATS[database.kind][0]) else (form,)
+        return parts_of(lines(self._run(database, "digest", *older)))
 
     def newest(self, database: Database) -> tuple[str, str] | None:
         """The newest time among its rows, and the column that has it; None if no column has times."""
@@ -108,18 +111,18 @@ class DatabaseProbe:
         word, form, kind, taken = (*first.split("\t"), "", "", "", "")[:4]
         if word != FINGERPRINT:
             raise InvalidOutput(f"{database.fingerprint} is not a fingerprint of drillproof")
-        if (form, kind) != (FORMAT, database.kind):
-            expected = f"expected {database.kind}, format {FORMAT}"
+        if kind != database.kind or form not in FORMATS[kind]:
+            expected = f"expected {database.kind}, format {' or '.join(FORMATS[database.kind])}"
             raise InvalidOutput(f"{database.fingerprint} is of {kind}, format {form}; {expected}")
-        return Fingerprint(taken, parts_of(lines(rest)))
+        return Fingerprint(form, taken, parts_of(lines(rest)))
 
     def _do(self, database: Database, what: str) -> None:
         """Run a script without other output than its end: a broken `kubectl exec` can also exit with 0."""
         lines(self._run(database, what, within_s=30))
 
-    def _run(self, database: Database, what: str, within_s: float = timeouts.CHECK_S) -> str:
+    def _run(self, database: Database, *what: str, within_s: float = timeouts.CHECK_S) -> str:
         script = (self.scripts / f"{database.kind}.sh").read_text(encoding="utf-8")
-        return self.kubectl(*_in(database, "--stdin"), "sh", "-s", what, stdin=script, within_s=within_s)
+        return self.kubectl(*_in(database, "--stdin"), "sh", "-s", *what, stdin=script, within_s=within_s)
 
 
 def lines(text: str) -> tuple[Line, ...]:

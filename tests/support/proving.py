@@ -33,7 +33,7 @@ from harness.workflows.run_options import Hook
 DIGEST = "part\ttable shop.orders\t20\t71\t1\npart\taccounts\t4\t93\t1\nend\t2\n"
 
 
-FINGERPRINT = f"drillproof-fingerprint\t1\tmysql\t2026-01-02T03:00:02Z\n{DIGEST}"
+FINGERPRINT = f"drillproof-fingerprint\t2\tmysql\t2026-01-02T03:00:02Z\n{DIGEST}"
 
 
 @dataclass
@@ -92,7 +92,7 @@ class World:
             asked = [("name", arg.rpartition("=")[2]) for arg in args if arg.startswith("--field-selector")]
             found = {**self.pod, "metadata": {**self.pod["metadata"], **dict(asked)}}
             return "ok" if "--raw" in args else json.dumps({"items": [found]})
-        word = "cat" if "cat" in args else args[-1]
+        word = next(arg for arg in args if arg in self.says)
         if word == self.fails:
             raise ToolFailed(["kubectl", *args], 1, "ERROR 2013: Lost connection")
         return self.says[word]

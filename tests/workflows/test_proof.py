@@ -103,6 +103,13 @@ def test_asked_for_less_it_passes_and_says_in_its_headline_what_was_not_proved(p
     assert "NOT proved" in (run / "report.html").read_text()
 
 
+def test_an_older_fingerprint_is_compared_in_its_own_form(prove: Callable[..., Path]) -> None:
+    world = World()
+    says("cat", "\t2\t", "\t1\t")(world)
+    assert red(prove(world)) == []
+    assert [asked[-2:] for asked in world.asked if "digest" in asked] == [("digest", "1")]
+
+
 def is_so(**values: object) -> Spoil:
     """Something about the world is otherwise."""
     return lambda world: world.__dict__.update(values)
@@ -114,6 +121,7 @@ SPOILT: dict[str, tuple[Spoil, str, str, set[str]]] = {
     "an old fingerprint": (says("cat", "01-02", "01-01"), EQUAL, "unknown", {"FingerprintStale"}),
     "a cut fingerprint": (says("cat", "end\t2\n", ""), EQUAL, "unknown", {"FingerprintUnreadable"}),
     "a fingerprint of another kind": (says("cat", "mysql", "consul"), EQUAL, "unknown", {"FingerprintUnreadable"}),
+    "a fingerprint of a later form": (says("cat", "\t2\t", "\t3\t"), EQUAL, "unknown", {"FingerprintUnreadable"}),
     "a fingerprint that is none": (says("cat", "drillproof", "other"), EQUAL, "unknown", {"FingerprintUnreadable"}),
     "no fingerprint where it should be": (is_so(fails="cat"), EQUAL, "unknown", {"FingerprintUnreadable"}),
     "a digest that is cut": (says("digest", "end\t2", "end\t3"), EQUAL, "unknown", {"NotReadBack"}),

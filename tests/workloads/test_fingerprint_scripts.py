@@ -56,6 +56,20 @@ esac
 """
 
 
+def test_an_index_is_told_with_its_prefix_and_in_the_older_form_without(tmp_path: Path) -> None:
+    program, log = tmp_path / "mysql", tmp_path / "asked"
+    program.write_text(f'#!/bin/sh\necho "$*" >>{log}\ncase "$*" in *LOWER*) echo "\\`sub_part\\`" ;; esac\n')
+    program.chmod(0o755)
+    told = []
+    for words in (("digest",), ("digest", "1"), ("write", str(tmp_path / "fingerprint"))):
+        log.write_text("")
+        ask(tmp_path, *words, script="mysql")
+        told.append([line for line in log.read_text().splitlines() if "CAST(index_name" in line])
+    new, old, written = ("CAST(`sub_part` AS BINARY)" in "".join(lines) for lines in told)
+    assert (new, old, written) == (True, False, True)
+    assert (tmp_path / "fingerprint").read_text().split("\t")[1] == "2"
+
+
 def test_who_replicates_from_a_mysql_and_from_whom_it_does(tmp_path: Path) -> None:
     program = tmp_path / "mysql"
     program.write_text(MYSQL)

@@ -136,9 +136,8 @@ class Proof:
         record_state(self.journal, cluster.kubectl, cluster.volumes, self.backup.recorded.namespaces)
 
     def _read(self, database: Database) -> None:
-        if database.fingerprint:
-            self._reader.fingerprint(database)
-        self._reader.digest(database, "after")
+        form = self._reader.fingerprint(database) if database.fingerprint else ""
+        self._reader.digest(database, "after", form=form)
         self._reader.newest(database)
         self._reader.check(database)
 
