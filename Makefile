@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs site bench bench-catalogue bench-prove bench-reports gc clean
+.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs site mutants bench bench-catalogue bench-prove bench-reports gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -50,6 +50,9 @@ matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fe
 selftest: $(VENV)/.ready ## mutate what a real drill restored, in every known way: each must be detected; about 20 minutes
 	@$(VENV)/bin/drillproof selftest --live $(ARGS)
 
+mutants: $(VENV)/.mutants ## change the judge in some 1,600 ways: the tests must notice each; up to an hour, one module by ARGS=harness/checks/backup.py
+	@$(VENV)/bin/python tests/support/mutants.py $(ARGS)
+
 check: $(VENV)/.ready ## lint, format and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
@@ -92,6 +95,10 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@echo "installing the locked Python packages"
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.mutants: tests/mutants.lock $(VENV)/.ready
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r tests/mutants.lock
 	@touch $@
 
 $(ALLURE)/node_modules/.ready: $(ALLURE)/package-lock.json
