@@ -7,43 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from verdicts import FAILED, FINE, PASSED, UNKNOWN, Event, judged
 
 from harness.checks import backup, provenance, validity
-from harness.checks.check import Check
 from harness.core.model import LOST, Json
-from harness.core.model import Event as Happened
-from harness.evidence import journal, run_directory
-from harness.evidence.ledger import fingerprint
-from harness.evidence.run_directory import Run
-
-Event = tuple[str, Mapping[str, Json]]
-PASSED, FAILED, UNKNOWN = "pass", "fail", "unknown"
-FINE = (PASSED, "AsExpected")
-
-
-def run(folder: Path, events: tuple[Event, ...], **facts: Json) -> Run:
-    """A run of these events, in their order."""
-    path = run_directory.create(folder, "by-hand", {"stores": {"db": ["db-0", "db-1"]}, "plan": {}, **facts})
-    begun: tuple[Event, ...] = (
-        ("run", {"schema": journal.SCHEMA}),
-        ("file", {"name": "run.json", "sha256": fingerprint(path / "run.json")}),
-    )
-    journal.write(path / "journal.jsonl", (Happened(0, 0.0, "", *event) for event in (*begun, *events)))
-    return Run(path)
-
-
-def judged(check: Check, folder: Path, *events: Event, **facts: Json) -> list[tuple[str, ...]]:
-    """(verdict, reason, store, member, objects and causes) of each finding."""
-    return [
-        (
-            each.verdict.value,
-            each.reason.value,
-            *filter(None, (each.store, each.member)),
-            *each.objects,
-            *(cause.value for cause in each.causes),
-        )
-        for each in check(run(folder, events, **facts))
-    ]
+from harness.evidence import run_directory
 
 
 # ---------------------------------------------------------------- the backup
@@ -104,11 +72,20 @@ def test_a_backup_of_which_a_part_is_not_recorded_is_unknown(tmp_path: Path, kin
         ({"backup": {"hooks_failed": 1, "hooks_attempted": 1}}, 3, (FAILED, "HookFailed", "HookDidNotRun")),
         ({"protected": {"volumes": []}}, 4, (FAILED, "VolumeNotProtected", "db")),
         ({"backup": {"volumes": []}}, 4, (FAILED, "VolumeNotBackedUp", "db", "db-0", "volume data")),
-        ({"backup": {"volumes": [{**COPY, "pod": "db-1"}]}}, 4, (FAILED, "VolumeNotBackedUp", "db", "db-0", "volume data")),
+        (
+            {"backup": {"volumes": [{**COPY, "pod": "db-1"}]}},
+            4,
+            (FAILED, "VolumeNotBackedUp", "db", "db-0", "volume data"),
+        ),
         (
             {"backup": {"volumes": [{**COPY, "phase": "Failed"}]}},
             4,
             (FAILED, "VolumeBackupFailed", "db", "db-0", "volume data"),
+        ),
+        (
+            {"backup": {"volumes": [{**COPY, "phase": "Failed", "message": "connection refused"}]}},
+            4,
+            (FAILED, "VolumeBackupFailed", "db", "db-0", "volume data", "ConnectionRefused"),
         ),
         (
             {"backup": {"volumes": [{**COPY, "bytes_done": 6}]}},
@@ -216,9 +193,7 @@ def test_a_proof_without_its_backup_is_unknown_and_an_empty_volume_is_whole(tmp_
     ],
     ids=str,
 )
-def test_a_migrations_backup(
-    tmp_path: Path, changed: dict[str, dict[str, Json]], said: list[tuple[str, ...]]
-) -> None:
+def test_a_migrations_backup(tmp_path: Path, changed: dict[str, dict[str, Json]], said: list[tuple[str, ...]]) -> None:
     assert judged(backup.migration_backup_complete, tmp_path, *drilled(**changed), kind="move") == said
 
 
@@ -397,6 +372,8 @@ SOURCES: dict[str, tuple[tuple[Event, ...], tuple[str, ...]]] = {
     "was not read": ((write(),), (UNKNOWN, "NotRecorded", "db", "db-0")),
     "was read before": ((source(), write()), (UNKNOWN, "NotRecorded", "db", "db-0")),
     "was read again": ((write(9), source(9), write(6), source()), (*FINE, "db", "db-0")),
+    "was read between two writes": ((write(4), source(), write(6)), (UNKNOWN, "NotRecorded", "db", "db-0")),
+    "was read after two writes": ((write(4), write(6), source()), (*FINE, "db", "db-0")),
     "had no write to show": ((source(),), (UNKNOWN, "NotRecorded", "db", "db-0")),
     "had no committed write to show": ((write(committed=False), source()), (UNKNOWN, "NotRecorded", "db", "db-0")),
     "shows the new write": ((write(), source(6)), (FAILED, "SourceWritten", "db", "db-0")),
@@ -446,6 +423,7 @@ DAMAGES: dict[str, tuple[tuple[Event, ...], tuple[str, ...]]] = {
     "seen, and then nothing": ((INJECTED, DAMAGE, ("damage", {"fault": "loss", "what": {}}), T3), NOT_SEEN),
     "not dated": ((INJECTED, DAMAGE), NOT_DATED),
     "dated before": ((INJECTED, T3, DAMAGE), NOT_DATED),
+    "dated before it was seen again": ((INJECTED, DAMAGE, T3, DAMAGE), NOT_DATED),
     "dated by another mark": ((INJECTED, DAMAGE, ("mark", {"mark": "T4"})), NOT_DATED),
 }
 

@@ -176,14 +176,21 @@ class Mutants:
                 whole.reach[line] |= tests
 
         files = list(dict.fromkeys(item.path for item in self._items))
-        for first in range(PROCESSES):
+        for first in range(min(PROCESSES, len(files))):
             mine = set(files[first::PROCESSES])
             chosen = [n for n, item in enumerate(self._items) if item.path in mine]
             forks.start(lambda chosen=chosen: self._trace(chosen), 1800, add)  # type: ignore[misc] # bound now
         forks.finish()
         if cache.name != "nonexistent":
             names = {n: item.nodeid for n, item in enumerate(self._items)}
-            cache.write_bytes(pickle.dumps(({l: {names[n] for n in t} for l, t in whole.reach.items()}, {names[n]: t for n, t in whole.took_s.items()})))
+            cache.write_bytes(
+                pickle.dumps(
+                    (
+                        {l: {names[n] for n in t} for l, t in whole.reach.items()},
+                        {names[n]: t for n, t in whole.took_s.items()},
+                    )
+                )
+            )
         return whole
 
     def _trace(self, chosen: Sequence[int]) -> Unchanged:
@@ -243,7 +250,7 @@ class Mutants:
             for each in functions[file, code.co_qualname, code.co_firstlineno]:
                 each.__code__ = code
                 each.__globals__[AS_PASS] = _as_pass
-            return next((n for n, then in zip(tests, [*tests[1:], None], strict=True) if self._fails(n, then)), -1)
+            return next((n for n, then in zip(tests, [*tests[1:], None], strict=False) if self._fails(n, then)), -1)
 
         def note(killer: int | None) -> None:
             if killer == -1:
@@ -292,7 +299,9 @@ def main(arguments: Iterable[str]) -> int:
         importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
     plugin = Mutants(paths, listed_in(document), 60 * asked.within)
     options = ("-s", "-p", "no:cacheprovider", "-p", "no:terminal", "--hypothesis-seed=0")
-    code = pytest.main([*options, *os.environ.get("MUTANTS_TESTS", " ".join(document["tests"])).split()], plugins=[plugin])
+    code = pytest.main(
+        [*options, *os.environ.get("MUTANTS_TESTS", " ".join(document["tests"])).split()], plugins=[plugin]
+    )
     if code:
         return int(code)
     gone = plugin.unmatched()

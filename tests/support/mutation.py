@@ -204,8 +204,10 @@ def _same(one: CodeType, other: CodeType) -> bool:
     if (one.co_code, one.co_names, len(one.co_consts)) != (other.co_code, other.co_names, len(other.co_consts)):
         return False
     pairs = zip(one.co_consts, other.co_consts, strict=True)
-    return all(_same(a, b) if isinstance(a, CodeType) and isinstance(b, CodeType) else a == b and type(a) is type(b)
-               for a, b in pairs)
+    return all(
+        _same(a, b) if isinstance(a, CodeType) and isinstance(b, CodeType) else a == b and type(a) is type(b)
+        for a, b in pairs
+    )
 
 
 def _lines(source: str, mutated: str) -> tuple[str, str]:
