@@ -13,7 +13,6 @@ from harness.checks import backup, provenance, validity
 from harness.core.model import LOST, Json
 from harness.evidence import run_directory
 
-
 # ---------------------------------------------------------------- the backup
 
 DONE: dict[str, Json] = {"phase": "Completed", "errors": 0}

@@ -103,6 +103,7 @@ LOGINS: dict[str, tuple[tuple[Event, ...], tuple[str, ...]]] = {
     ),
     "a token that was not tried": ((login("before"), RESTART, login("after", earlier="")), (FAILED, "TokenNotTried")),
     "from memory": ((login("before"), login("after")), (UNKNOWN, "MemberNotRestarted", "sso-0")),
+    "before the restart and after it": ((login("before"), login("after"), RESTART, login("after")), FINE),
     "before the restart": ((login("before"), login("after"), RESTART), (UNKNOWN, "MemberNotRestarted", "sso-0")),
     "again": (
         (login("before", signed_by=""), login("before"), RESTART, login("after", signed_by=""), login("after")),

@@ -1,7 +1,7 @@
 """`make mutants`: whether the tests notice when the judge is changed. Some modules only: ARGS=harness/checks/backup.py.
 
-The tests are collected once. They run once unchanged, which tells the tests that reach each line; then, for each mutant,
-a fork of the process replaces the code of one function and runs the tests that reach its line, until one fails.
+The tests are collected once. They run once unchanged, which tells the tests that reach each line; then, for each
+mutant, a fork of the process replaces the code of one function and runs the tests that reach its line, until one fails.
 A mutant that survives is an error, unless tests/mutants.toml lists it as equivalent, with the reason.
 """
 
@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, FunctionType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -33,7 +33,6 @@ from mutation import AS_PASS, Mutant, functions_of, mutants
 
 from harness.core.model import Finding, Verdict
 
-NEW: set[int] = set()
 LISTED = Path(__file__).parents[1] / "mutants.toml"
 PROCESSES = 2
 SLOWER = 10  # how many times as long as unchanged, and 30 s, the tests of a mutant may take
@@ -78,7 +77,7 @@ class Forks:
         while self._running:
             self._reap()
 
-    def __enter__(self) -> Forks:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -150,18 +149,6 @@ class Mutants:
 
     def _unchanged(self, forks: Forks) -> Unchanged:
         """Every test once, by files, half of them in each process."""
-        cache = Path(os.environ.get("MUTANTS_BASE", "/nonexistent"))
-        if cache.exists():
-            ids = {item.nodeid: n for n, item in enumerate(self._items)}
-            reach, took = pickle.loads(cache.read_bytes())
-            whole = Unchanged()
-            whole.took_s = {n: took.get(i, 1.0) for i, n in ids.items()}
-            for line, names in reach.items():
-                whole.reach[line] = {ids[i] for i in names if i in ids}
-            for i, n in ids.items():
-                if i not in took:
-                    NEW.add(n)
-            return whole
         whole = Unchanged()
 
         def add(part: Unchanged | None) -> None:
@@ -181,16 +168,6 @@ class Mutants:
             chosen = [n for n, item in enumerate(self._items) if item.path in mine]
             forks.start(lambda chosen=chosen: self._trace(chosen), 1800, add)  # type: ignore[misc] # bound now
         forks.finish()
-        if cache.name != "nonexistent":
-            names = {n: item.nodeid for n, item in enumerate(self._items)}
-            cache.write_bytes(
-                pickle.dumps(
-                    (
-                        {l: {names[n] for n in t} for l, t in whole.reach.items()},
-                        {names[n]: t for n, t in whole.took_s.items()},
-                    )
-                )
-            )
         return whole
 
     def _trace(self, chosen: Sequence[int]) -> Unchanged:
@@ -242,7 +219,6 @@ class Mutants:
         file = str(mutant.path.resolve())
         reached = unchanged.reach.get((file, mutant.line), set())
         first = self._killers[mutant.path, mutant.function]
-        reached = reached | NEW
         tests = sorted(reached, key=lambda n: (-first.count(n), unchanged.took_s[n]))
         (code,) = (each for each in functions_of(mutant.code) if each.co_qualname == mutant.function)
 
@@ -288,6 +264,7 @@ def main(arguments: Iterable[str]) -> int:
     parser = argparse.ArgumentParser(prog="make mutants ARGS='…'")
     parser.add_argument("path", nargs="*", type=Path, help="the modules to mutate; all of tests/mutants.toml if none")
     parser.add_argument("--within", type=float, default=60, metavar="MINUTES", help="mutants after that are not tried")
+    parser.add_argument("--tests", nargs="+", help="only these tests, to see sooner what they notice")
     asked = parser.parse_args(list(arguments))
     document = tomllib.loads(LISTED.read_text("utf-8"))
     known = [path for pattern in document["modules"] for path in sorted(Path().glob(pattern))]
@@ -299,9 +276,7 @@ def main(arguments: Iterable[str]) -> int:
         importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
     plugin = Mutants(paths, listed_in(document), 60 * asked.within)
     options = ("-s", "-p", "no:cacheprovider", "-p", "no:terminal", "--hypothesis-seed=0")
-    code = pytest.main(
-        [*options, *os.environ.get("MUTANTS_TESTS", " ".join(document["tests"])).split()], plugins=[plugin]
-    )
+    code = pytest.main([*options, *(asked.tests or document["tests"])], plugins=[plugin])
     if code:
         return int(code)
     gone = plugin.unmatched()

@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import accumulate
-from os.path import commonprefix
+from itertools import accumulate, takewhile
 from pathlib import Path
 from types import CodeType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import parso
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -48,7 +47,7 @@ _SELECTED = (
 )
 """cosmic-ray's operators without those that make mutants of no use here: `==` as `is`, `+` as `**`."""
 
-_TEXT_NAMES = {"detail", "hint", "other", "said", "shown", "why_text", "message", "doubt"}
+_TEXT_NAMES = {"detail", "hint", "other", "said", "shown", "message", "doubt", "when"}
 """Names whose values are only sentences."""
 
 _TEXT_ARGUMENTS = {"passed": (0,), "failed": (1, 2), "unknown": (1, 2), "Finding": (3, 4), "noted": (1,)}
@@ -83,7 +82,7 @@ class Negate:
 class AnyOrAll:
     """`any` for `all`, `in` for `not in`, `min` for `max`, and the other way around."""
 
-    SWAPPED = {"any": "all", "all": "any", "min": "max", "max": "min", "in": "not in"}
+    SWAPPED: ClassVar = {"any": "all", "all": "any", "min": "max", "max": "min", "in": "not in"}
 
     def mutation_positions(self, node: parso.tree.NodeOrLeaf) -> Iterator[Position]:
         if self._is_one(node):
@@ -180,7 +179,7 @@ def _spliced(source: str, starts: list[int], node: parso.tree.NodeOrLeaf, operat
     copied = deepcopy(node)
     node.parent = copied.parent = parent
     mutated = operator.mutate(copied, index)
-    return source[: starts[line - 1] + column] + mutated.get_code() + source[starts[last - 1] + end :]
+    return source[: starts[line - 1] + column] + str(mutated.get_code()) + source[starts[last - 1] + end :]
 
 
 def functions_of(code: CodeType) -> Iterator[CodeType]:
@@ -213,10 +212,15 @@ def _same(one: CodeType, other: CodeType) -> bool:
 def _lines(source: str, mutated: str) -> tuple[str, str]:
     """The lines that differ, before and after."""
     old, new = source.splitlines(), mutated.splitlines()
-    first = len(commonprefix([old, new]))
-    least = min(len(old), len(new)) - first
-    last = min(least, len(commonprefix([old[::-1], new[::-1]])))
-    return tuple(" ".join(map(str.strip, each[first : len(each) - last])) for each in (old, new))
+    first = _alike(old, new)
+    last = min(min(len(old), len(new)) - first, _alike(old[::-1], new[::-1]))
+    was, becomes = (" ".join(map(str.strip, each[first : len(each) - last])) for each in (old, new))
+    return was, becomes
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """How many of the first lines are equal."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _is_text(leaf: parso.tree.NodeOrLeaf | None) -> bool:
