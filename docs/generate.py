@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from harness.cli import app as cli
 from harness.core.model import Finding
+from harness.workloads.exclusions import EXCLUSIONS
 
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = REFERENCE / "cli.md"
@@ -29,6 +30,7 @@ What `drillproof COMMAND --help` prints. All commands have the same [exit codes]
 <!-- Written by `make site`; change the help texts in the code instead. -->
 """
 _REASONS = re.compile(r"(?<=<!-- reasons -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_OBJECTS = re.compile(r"(?<=<!-- objects -->\n).*?(?=<!-- end of objects -->)", re.DOTALL)
 
 
 def commands(
@@ -60,10 +62,12 @@ def commands_page() -> str:
 
 
 def checks_page(page: str) -> str:
-    """The page of checks with its table of reason codes, in their order."""
+    """The page of checks with its tables of reason codes, in their order, and of what `objects-equal` leaves out."""
     kind = get_type_hints(Finding).get("reason", ())  # none before findings have reasons
     rows = [f"| `{reason.value}` | {reason.meaning} |\n" for reason in kind]
     table = "".join(("\n| Reason | Meaning |\n|---|---|\n", *rows, "\n")) if rows else ""
+    rules = "".join(f"| `{what}` | {why} |\n" for what, why in EXCLUSIONS["objects"])
+    page = _OBJECTS.sub(lambda _: f"\n| Not compared | Why |\n|---|---|\n{rules}\n", page)
     return _REASONS.sub(lambda _: table, page)
 
 

@@ -110,16 +110,28 @@ def _indexes(run: Run, store: str, member: str) -> Finding:
 def objects_equal(run: Run) -> Finding:
     """Every object of the namespace is as before, none is added, and every Service has the same pods.
 
-    `harness.workloads.object_digest` lists what may differ.
+    `harness/workloads/object_digest.toml` lists what may differ.
     """
     before, after = _parts(run, "objects", "before"), _parts(run, "objects", "after")
     if not before or after is None:
         when = "after the restore" if before else "before the fault"
         return unknown(Reason.NotReadBack, f"the objects of the namespace were not read {when}")
     if found := differences(before, after):
-        objects = [replace(each, reason=_OF_OBJECTS.get(each.reason, Reason.ObjectDiffers)) for each in found]
+        first, last = (mapping(latest(run, "objects", when=when), "fields") for when in ("before", "after"))
+        objects = [_of_object(each, mapping(first, each.part), mapping(last, each.part)) for each in found]
         return differing(objects, "compare them with the objects in bundle/, as they were at the end")
     return passed(f"{len(after)} objects are equal")
+
+
+def _of_object(found: Difference, before: Parts, after: Parts) -> Difference:
+    """A difference with the paths of the fields that differ; older runs recorded none."""
+    if reason := _OF_OBJECTS.get(found.reason):
+        return replace(found, reason=reason)
+    paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+    # What has many fields is one: where it had few on the other side, the larger piece is enough.
+    whole = [path for path in paths if not any(path.startswith((f"{each}.", f"{each}[")) for each in paths)]
+    where = f" in {few(whole, separator=', ')}" if whole else ""
+    return Difference(found.part, Reason.ObjectDiffers, f"{found.part} differs{where}")
 
 
 def disagreeing(before: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:

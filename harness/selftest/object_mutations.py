@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.core import wait
@@ -73,8 +73,7 @@ def outcomes(
         kubectl(*mutation.command, where, stdin=mutation.stdin)
         path = base.copy(f"objects {mutation.name}")
         observed = Journal(path / "observed.jsonl", clock)
-        parts: Json = {name: asdict(part) for name, part in object_digest.digest(kubectl, namespace).items()}
-        observed.append("objects", when="after", parts=parts)
+        observed.append("objects", when="after", **object_digest.recorded(kubectl, namespace))
         observed.close()
         base.write_journal(path, (*base.events, *read(path / "observed.jsonl")[1:-1]))
         seen = outcome("live", "", mutation, path)

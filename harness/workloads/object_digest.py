@@ -1,7 +1,7 @@
 """Digests the objects of a namespace, without what the cluster itself writes.
 
 A complete database behind a Service without endpoints, without its Secret, or behind a new NetworkPolicy is not
-recovered. So everything that can be listed is compared, except the exclusions below.
+recovered. So everything that can be listed is compared, except by the rules in object_digest.toml.
 """
 
 from __future__ import annotations
@@ -9,8 +9,13 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
+import re
 import secrets
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
 
 from harness.core.errors import TimedOut
 from harness.core.json import at, items, mapping, text
@@ -18,60 +23,38 @@ from harness.core.kubernetes import Object, RunsKubectl, name_of, objects
 from harness.core.model import Json, Part
 from harness.core.wait import NotYet, until
 
-EXCLUDED_KINDS = (
-    ("controllerrevisions.apps", "the history of a StatefulSet, created with it"),
-    ("endpoints", "the older form of EndpointSlices"),
-    ("endpointslices.discovery.k8s.io", "get new names; the pods of each Service are compared as `endpoints`"),
-    ("events", "what happened, not what is"),
-    ("events.events.k8s.io", "what happened, not what is"),
-    ("leases.coordination.k8s.io", "who leads now"),
-    ("pods", "those of a controller are compared as the controller, and by `health`; others by name"),
-    ("pods.metrics.k8s.io", "a measurement"),
-)
+_RULES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+EXCLUDED_KINDS: tuple[tuple[str, str], ...] = tuple(_RULES["kinds"].items())
 """Kinds that are not compared as they are, and why."""
 
-EXCLUDED_OBJECTS = (("configmap kube-root-ca.crt", "the cluster creates it in every namespace"),)
+EXCLUDED_OBJECTS: tuple[tuple[str, str], ...] = tuple(_RULES["objects"].items())
 """Objects that are not compared, and why."""
 
-EXCLUDED_WORK = (
-    ("replicasets and jobs of a controller", "they have the UID of their controller, which is compared instead"),
-    ("completed jobs and pods", "Velero restores none of them"),
-)
-"""Objects of a controller that is compared itself, and completed ones; and why."""
+EVERY = "every object"
 
-EXCLUDED_FIELDS = (
-    ("", ("status",), "the state, not the specification; `health` checks it"),
-    ("", ("metadata", "uid"), "new with every object"),
-    ("", ("metadata", "resourceVersion"), "counts changes"),
-    ("", ("metadata", "generation"), "counts changes"),
-    ("", ("metadata", "creationTimestamp"), "when it was created"),
-    ("", ("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"), "kubectl's own record"),
-    ("", ("metadata", "labels", "velero.io/backup-name"), "written by Velero on restored objects"),
-    ("", ("metadata", "labels", "velero.io/restore-name"), "written by Velero on restored objects"),
-    ("Namespace", ("metadata", "name"), "the requested one; a migration can change it"),
-    ("Namespace", ("metadata", "labels", "kubernetes.io/metadata.name"), "the same"),
-    ("Service", ("spec", "clusterIP"), "a new address; that it has none (headless) is compared"),
-    ("Service", ("spec", "clusterIPs"), "the same"),
-    ("PersistentVolumeClaim", ("spec", "volumeName"), "a new volume, as `answers-from-restored` requires"),
-    (
-        "PersistentVolumeClaim",
-        ("metadata", "annotations", "volume.kubernetes.io/selected-node"),
-        "the node of its pod",
-    ),
+EXCLUDED_FIELDS: tuple[tuple[str, str, str], ...] = tuple(
+    (kind, path, reason) for kind, paths in _RULES["fields"].items() for path, reason in paths.items()
 )
-"""(kind, or "" for all; path; reason) of fields that are not compared."""
+"""(kind, kind and type, or `EVERY`; path; reason) of fields that are not compared."""
 
-EXCLUDED = (
+EXCLUDED: tuple[tuple[str, str], ...] = (
     *EXCLUDED_KINDS,
     *EXCLUDED_OBJECTS,
-    *EXCLUDED_WORK,
-    *((f"{kind or 'every object'}: {'.'.join(path)}", reason) for kind, path, reason in EXCLUDED_FIELDS),
-    ("every object: its own namespace in fields `namespace`", "the requested one"),
+    *_RULES["made"].items(),
+    *((f"{kind}: {path}", reason) for kind, path, reason in EXCLUDED_FIELDS),
 )
-"""All of that as (what, reason)."""
+"""All of that, and what is recognized by more than its name, as (what, reason)."""
 
 _EXCLUDED = {(kind, path) for kind, path, _ in EXCLUDED_FIELDS}
 _HEADLESS: tuple[Json, ...] = ("None", ["None"])
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_OF_ACCOUNT = re.compile(r".+-(token|dockercfg)-[a-z0-9]{5}")
+_OF_CRONJOB = re.compile(r"(.+)-\d+")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+
+# Of fields, only so many are recorded by themselves, or a large ConfigMap would fill the journal.
+MOST_FIELDS, MOST_FIELDS_OF_ONE, LONGEST_PATH = 20_000, 64, 200
 
 _KEY = secrets.token_bytes(32)
 """Never stored. Without this key the digests of Secrets in a journal cannot confirm a guessed password."""
@@ -83,6 +66,55 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage
     Waits `within_s` seconds for Services to have all of their pods as endpoints. With a `storage_class`, objects are
     digested as if they already used that one. Only digests of the same process are comparable: see `_KEY`.
     """
+    return _parts(_read(kubectl, namespace, within_s, storage_class))
+
+
+def recorded(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage_class: str = "") -> dict[str, Json]:
+    """`digest` as the journal records it, with a hash for each field of each object, by its path.
+
+    The number of fields is bounded: an object with more is hashed by larger pieces.
+    """
+    read = _read(kubectl, namespace, within_s, storage_class)
+    limit = min(MOST_FIELDS_OF_ONE, max(1, MOST_FIELDS // max(1, len(read))))
+    return {
+        "parts": {name: asdict(part) for name, part in _parts(read).items()},
+        "fields": {name: _field_hashes(name, things, limit) for name, things in read.items() if things},
+    }
+
+
+def _parts(read: Mapping[str, list[Object]]) -> dict[str, Part]:
+    return {name: Part(len(things), _hash(*sorted(map(_json, things)))) for name, things in read.items()}
+
+
+def _field_hashes(name: str, things: Iterable[Object], limit: int) -> dict[str, Json]:
+    found: dict[str, list[str]] = {}
+    for thing in things:
+        for path, value in fields(thing, limit):
+            found.setdefault(path, []).append(_json(value))
+    # With name and path: equal values, as of two Secrets, do not show that they are equal.
+    return {path: _hash(name, path, *sorted(values))[:12] for path, values in found.items()}
+
+
+def fields(thing: Object, limit: int) -> Iterator[tuple[str, Json]]:
+    """At most `limit` paths in an object with their values; what has too many fields is one, from the top level on."""
+    waiting: deque[tuple[str, Json]] = deque([("", thing)])
+    given = 0
+    while waiting:
+        path, value = waiting.popleft()
+        inner: list[tuple[str, Json]] = []
+        if isinstance(value, Mapping):
+            inner = [(_below(path, key), each) for key, each in value.items()]
+        elif isinstance(value, list | tuple):
+            inner = [(f"{path}[{number}]", each) for number, each in enumerate(value)]
+        if inner and given + len(waiting) + len(inner) <= limit and max(len(each) for each, _ in inner) <= LONGEST_PATH:
+            waiting.extend(inner)
+        else:
+            given += 1
+            yield path, value
+
+
+def _read(kubectl: RunsKubectl, namespace: str, within_s: float, storage_class: str) -> dict[str, list[Object]]:
+    """What is compared, by its name; a pod without a controller is only named."""
     with contextlib.suppress(TimedOut):
         until(
             lambda: _require_endpoints(_running(kubectl, namespace)),
@@ -94,34 +126,70 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage
     found = objects(kubectl, ",".join(sorted(compared)), f"--namespace={namespace}")
     found += objects(kubectl, "namespaces", f"--field-selector=metadata.name={namespace}")
     left_out = {name for name, _ in EXCLUDED_OBJECTS}
-    lines: dict[str, list[str]] = {}
+    cronjobs = {name_of(each) for each in _of(found, "CronJob")}
+    targets = [mapping(each, "spec", "scaleTargetRef") for each in _of(found, "HorizontalPodAutoscaler")]
+    scaled = {(text(target, "kind"), text(target, "name")) for target in targets}
+    read: dict[str, list[Object]] = {}
     for thing in found:  # kinds of different groups can have the same name, and so can their objects
-        if _name(thing) not in left_out and not _is_excluded(thing):
-            lines.setdefault(_name(thing), []).append(canonical(_normalized(thing, namespace, storage_class)))
+        if _name(thing) not in left_out and not _is_made(thing, cronjobs):
+            kept = without_excluded(_normalized(thing, namespace, storage_class), scaled)
+            read.setdefault(_name(thing), []).append(kept)
     running = _running(kubectl, namespace)
     pods = (pod for pod in _of(running, "Pod") if not at(pod, "metadata", "ownerReferences") and not _is_done(pod))
-    lines |= {_name(pod): [] for pod in pods}
-    lines |= {f"endpoints {name}": [json.dumps(each) for each in ready] for name, ready in _ready(running).items()}
-    return {
-        name: Part(len(written), hmac.digest(_KEY, json.dumps(sorted(written)).encode(), "sha256").hex())
-        for name, written in lines.items()
-    }
+    read |= {_name(pod): [] for pod in pods}
+    groups = {name_of(pod): _group(pod) for pod in _of(running, "Pod")}
+    for name, ready in _ready(running).items():
+        read[f"endpoints {name}"] = [{groups.get(who, who): _json(ports)} for who, ports in ready]
+    return read
 
 
-def _is_excluded(thing: Object) -> bool:
-    """Whether it is in `EXCLUDED_WORK`."""
+def _is_made(thing: Object, cronjobs: Collection[str]) -> bool:
+    """Whether a controller made it, or it has ended: see `made` in the rules."""
+    kind, name = text(thing, "kind"), name_of(thing)
+    if kind == "Secret":
+        notes = mapping(thing, "metadata", "annotations")
+        of_account = any("service-account" in note for note in notes)
+        return of_account and text(thing, "type").startswith("kubernetes.io/") and bool(_OF_ACCOUNT.fullmatch(name))
     owners = items(thing, "metadata", "ownerReferences")
     made = any(at(owner, "controller") is True for owner in owners)
-    return text(thing, "kind") in {"ReplicaSet", "Job"} and (made or _is_done(thing))
+    scheduled = _OF_CRONJOB.fullmatch(name) if kind == "Job" else None
+    made = made or (scheduled is not None and scheduled[1] in cronjobs)
+    return kind in {"ReplicaSet", "Job"} and (made or _is_done(thing))
 
 
 def _is_done(thing: Object) -> bool:
     return bool(text(thing, "status", "completionTime")) or text(thing, "status", "phase") in {"Succeeded", "Failed"}
 
 
-def canonical(thing: Object) -> str:
-    """An object without excluded fields, as canonical JSON."""
-    return json.dumps(_without(thing, text(thing, "kind"), ()), sort_keys=True)
+def _group(pod: Object) -> str:
+    """The name of a pod that a StatefulSet, or nobody, made; else of the controller that gave it a random one."""
+    for owner in items(pod, "metadata", "ownerReferences"):
+        if at(owner, "controller") is True and at(owner, "kind") != "StatefulSet":
+            return text(owner, "name").removesuffix(f"-{text(pod, 'metadata', 'labels', 'pod-template-hash')}")
+    return name_of(pod)
+
+
+def without_excluded(thing: Object, scaled: Collection[tuple[str, str]] = ()) -> Object:
+    """An object without excluded fields. `scaled` are kinds and names that an autoscaler scales."""
+    kind = text(thing, "kind")
+    rules = {EVERY, kind, f"{kind} {text(thing, 'type')}"}
+    if (kind, name_of(thing)) in scaled:
+        rules.add("autoscaled workload")
+    if kind == "ServiceAccount":
+        listed = items(thing, "imagePullSecrets")
+        pull = [each for each in listed if not _OF_ACCOUNT.fullmatch(text(each, "name"))]
+        thing = {**thing, "imagePullSecrets": pull}
+    return mapping(_without(thing, rules, "", (*_HEADLESS, *_asked_ports(thing))))
+
+
+def _asked_ports(service: Object) -> Iterator[Json]:
+    """The node ports that the applied manifest of a Service asks for; Velero restores exactly these."""
+    applied: Json = None
+    with contextlib.suppress(ValueError):
+        applied = json.loads(text(service, "metadata", "annotations", _APPLIED) or "null")
+    asked = [at(applied, "spec", "healthCheckNodePort")]
+    asked += [at(port, "nodePort") for port in items(applied, "spec", "ports")]
+    yield from filter(None, asked)
 
 
 def _normalized(thing: Object, namespace: str, storage_class: str) -> Object:
@@ -144,16 +212,35 @@ def _normalized(thing: Object, namespace: str, storage_class: str) -> Object:
     return {name: normalized(name, each) for name, each in thing.items()}
 
 
-def _without(thing: Json, kind: str, path: tuple[str, ...]) -> Json:
+def _without(thing: Json, rules: Collection[str], path: str, compared: Collection[Json]) -> Json:
+    """`thing` at `path` without what `rules` exclude; in the specification, values that are `compared` stay."""
+    if isinstance(thing, list | tuple):
+        return [_without(each, rules, f"{path}[]", compared) for each in thing]
     if not isinstance(thing, Mapping):
         return thing
-    kept = {
-        key: _without(value, kind, (*path, key))
-        for key, value in thing.items()
-        if value in _HEADLESS or not _EXCLUDED & {("", (*path, key)), (kind, (*path, key))}
-    }
-    # An empty map of labels or annotations means the same as none.
-    return {key: value for key, value in kept.items() if path != ("metadata",) or value != {}}
+    kept: dict[str, Json] = {}
+    for key, value in thing.items():
+        below = _below(path, key)
+        stays = below.startswith("spec.") and value in compared
+        if not stays and any((rule, below) in _EXCLUDED for rule in rules):
+            continue
+        left = _without(value, rules, below, compared)
+        # A map that is empty without the excluded fields, or an empty map of labels, means the same as none.
+        if left != {} or (value == {} and path != "metadata"):
+            kept[key] = left
+    return kept
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}[{key}]" if not _PLAIN.fullmatch(key) else f"{path}.{key}" if path else key
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _hash(*texts: str) -> str:
+    return hmac.digest(_KEY, json.dumps(texts).encode(), "sha256").hex()
 
 
 def _require_endpoints(running: Iterable[Object]) -> None:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from harness.checks.data import objects_equal
 from harness.core import wait
+from harness.core.clock import Clock
+from harness.evidence.journal import Journal
+from harness.evidence.run_directory import Run
 from harness.workloads.object_digest import (
+    EVERY,
+    EXCLUDED,
     EXCLUDED_FIELDS,
-    EXCLUDED_KINDS,
-    EXCLUDED_OBJECTS,
-    EXCLUDED_WORK,
-    canonical,
+    LONGEST_PATH,
+    MOST_FIELDS,
+    MOST_FIELDS_OF_ONE,
     digest,
+    recorded,
+    without_excluded,
 )
 
 Thing = dict[str, Any]
@@ -205,26 +215,55 @@ def test_the_order_in_which_pods_stand_behind_a_service_says_nothing() -> None:
     assert not changed(lambda all_: all_["endpointslices.discovery.k8s.io"][0]["endpoints"].reverse())
 
 
-def put(held: Thing, path: tuple[str, ...], value: object) -> None:
-    for key in path[:-1]:
-        held = held.setdefault(key, {})
-    held[path[-1]] = value
+def canonical(held: Thing) -> str:
+    return json.dumps(without_excluded(held), sort_keys=True)
 
 
-@pytest.mark.parametrize(("kind", "path"), [(kind, path) for kind, path, _ in EXCLUDED_FIELDS])
-def test_a_field_that_is_left_out_says_nothing_and_only_there(kind: str, path: tuple[str, ...]) -> None:
-    held = thing(kind or "Secret", "one", spec={})
+def steps(path: str) -> list[str]:
+    """The keys of a path; `[]` for any entry of a list."""
+    return [step.strip("[.]") if step != "[]" else step for step in re.findall(r"\[[^]]*\]|\.?[^.\[\]]+", path)]
+
+
+def put(held: Thing, path: str, value: object) -> None:
+    keys = steps(path)
+    for key, following in itertools.pairwise(keys):
+        if key == "[]":
+            continue
+        if following == "[]":
+            inner: Thing = {}
+            held.setdefault(key, []).append(inner)
+            held = inner
+        else:
+            held = held.setdefault(key, {})
+    held[keys[-1]] = value
+
+
+def of_kind(kind: str) -> Thing:
+    """An object to which the rules of `kind` apply."""
+    name, _, type_ = ("Secret" if kind == EVERY else kind).partition(" ")
+    return thing(name, "one", data={"kept": "x"}, **({"type": type_} if type_ else {}))
+
+
+OF_KIND = [(kind, path) for kind, path, _ in EXCLUDED_FIELDS if kind != "autoscaled workload"]
+
+
+@pytest.mark.parametrize(("kind", "path"), OF_KIND)
+def test_a_field_that_is_left_out_says_nothing_and_only_there(kind: str, path: str) -> None:
+    held = of_kind(kind)
     first = canonical(held)
     put(held, path, "something")
-    assert canonical(held) == first
-    deeper = thing(kind or "Secret", "one", data={})
+    # A list of things with an excluded field is still a list of things.
+    assert canonical(held).replace(', "spec": {"ports": [{}]}', "") == first
+    deeper = of_kind(kind)
     bare = canonical(deeper)
     put(deeper["data"], path, "something")
     assert canonical(deeper) != bare
 
 
-@pytest.mark.parametrize(("kind", "path"), [(kind, path) for kind, path, _ in EXCLUDED_FIELDS if kind])
-def test_a_field_of_one_kind_is_compared_in_every_other(kind: str, path: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("kind", "path"), [(kind, path) for kind, path in OF_KIND if kind != EVERY])
+def test_a_field_of_one_kind_is_compared_in_every_other(kind: str, path: str) -> None:
+    others = {kind for kind, each in OF_KIND if each == path}
+    assert "Policy" not in others
     other = thing("Policy", "one")
     first = canonical(other)
     put(other, path, "something")
@@ -276,9 +315,8 @@ def test_work_that_is_done_is_not_compared_and_work_that_is_not_is() -> None:
 
 
 def test_what_is_left_out_has_its_reason() -> None:
-    tables = (EXCLUDED_KINDS, EXCLUDED_OBJECTS, EXCLUDED_WORK, EXCLUDED_FIELDS)
-    reasons = [entry[-1] for table in tables for entry in table]
-    assert all(reason.strip() for reason in reasons)
+    assert len(EXCLUDED) == len(dict(EXCLUDED)) > 60
+    assert all(what.strip() and reason.strip() for what, reason in EXCLUDED)
 
 
 def test_a_password_can_not_be_guessed_from_its_digest() -> None:
@@ -286,6 +324,10 @@ def test_a_password_can_not_be_guessed_from_its_digest() -> None:
     guessed = canonical(namespace()["secrets"][0])
     plain = {hashlib.sha256(text.encode()).hexdigest() for text in (guessed, json.dumps([guessed]))}
     assert part.hash not in plain
+    shown = noted(Server())["fields"]["secret db"]
+    assert shown["data.password"] not in {
+        hashlib.sha256(text.encode()).hexdigest()[:12] for text in ("aHVudGVyMg==", '"aHVudGVyMg=="')
+    }
     assert part == digest(Server(), "custos")["secret db"]
 
 
@@ -300,3 +342,222 @@ def test_a_service_that_never_leads_to_all_of_its_pods_is_digested_as_it_is() ->
     held = namespace()
     held["endpointslices.discovery.k8s.io"] = [behind("db", "db-0")]
     assert digest(Server(held), "custos", within_s=0.01)["endpoints db"].rows == 1
+
+
+# ---------------------------------------------------------------- what a cluster assigns anew
+
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def shop_public(node_port: int, check: int, asked: int = 0, **spec: object) -> Thing:
+    """A Service of type LoadBalancer; its manifest asks for the node port `asked`, if any."""
+    port = {"name": "http", "port": 80, "nodePort": node_port}
+    made = thing("Service", "shop-public", spec={"type": "LoadBalancer", "ports": [port], "healthCheckNodePort": check})
+    made["spec"] |= {"clusterIP": f"10.96.0.{check % 250}", "ipFamilies": ["IPv4"], **spec}
+    wanted: Thing = {"spec": {"ports": [{"name": "http", "port": 80, **({"nodePort": asked} if asked else {})}]}}
+    made["metadata"] |= {"annotations": {APPLIED: json.dumps(wanted)}, "finalizers": [f"x/{check}"]}
+    return made
+
+
+def token(name: str, value: str, **content: object) -> Thing:
+    made = thing("Secret", name, type="kubernetes.io/service-account-token", data={"token": value, "ca.crt": value})
+    made["metadata"]["annotations"] = {
+        "kubernetes.io/service-account.name": "db",
+        "kubernetes.io/service-account.uid": f"uid-{value}",
+    }
+    return made | content
+
+
+def without_data(secret: Thing) -> Thing:
+    return {key: value for key, value in secret.items() if key != "data"}
+
+
+def owned(made: Thing, kind: str, name: str, uid: str = "1") -> Thing:
+    owner = {"kind": kind, "name": name, "uid": uid, "controller": True}
+    return {**made, "metadata": {**made["metadata"], "ownerReferences": [owner]}}
+
+
+def claim(volume: str) -> Thing:
+    made = thing("PersistentVolumeClaim", "files", spec={"volumeName": volume})
+    notes = {"pv.kubernetes.io/bind-completed": "yes", "volume.kubernetes.io/selected-node": volume}
+    made["metadata"]["annotations"] = notes if volume == "a" else {}
+    return made
+
+
+AUTOSCALER = thing(
+    "HorizontalPodAutoscaler", "web", spec={"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 9}
+)
+
+
+def web(replicas: int, revision: str) -> Thing:
+    made = thing("Deployment", "web", spec={"replicas": replicas})
+    made["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": revision}
+    return made
+
+
+ASSIGNED: Mapping[str, tuple[list[Thing], list[Thing]]] = {
+    "node ports": ([shop_public(31001, 32001)], [shop_public(30007, 30008)]),
+    "a port the manifest asks for, and one it does not": (
+        [shop_public(31001, 32001, asked=31001)],
+        [shop_public(31001, 30008, asked=31001)],
+    ),
+    "the token controller's Secrets": ([token("db-token-x7k2p", "a")], [token("db-token-5vbn9", "b")]),
+    "a token Secret made by hand": ([token("db", "a")], [token("db", "b")]),
+    "a token Secret that has no token yet": ([token("db", "a")], [without_data(token("db", "b"))]),
+    "the secrets of an account": (
+        [thing("ServiceAccount", "default", secrets=[{"name": "default-token-x7k2p"}])],
+        [thing("ServiceAccount", "default")],
+    ),
+    "a pull secret that OpenShift makes": (
+        [thing("ServiceAccount", "a", imagePullSecrets=[{"name": "a-dockercfg-x7k2p"}, {"name": "registry"}])],
+        [thing("ServiceAccount", "a", imagePullSecrets=[{"name": "registry"}])],
+    ),
+    "owners": (
+        [owned(thing("Secret", "tls"), "Certificate", "tls", "1")],
+        [owned(thing("Secret", "tls"), "Certificate", "tls", "2")],
+    ),
+    "owners that Velero does not restore": (
+        [owned(thing("Secret", "tls"), "Certificate", "tls", "1")],
+        [thing("Secret", "tls")],
+    ),
+    "a claim's binding": ([claim("a")], [claim("b")]),
+    "revision, and replicas of an autoscaler": ([AUTOSCALER, web(2, "7")], [AUTOSCALER, web(5, "1")]),
+    "a CronJob's job without its owner": (
+        [thing("CronJob", "nightly"), owned(thing("Job", "nightly-29000001"), "CronJob", "nightly")],
+        [thing("CronJob", "nightly"), thing("Job", "nightly-29000001")],
+    ),
+    "what every namespace has": (
+        [thing("ConfigMap", "kube-root-ca.crt", data={"ca.crt": "a"})],
+        [thing("ConfigMap", "kube-root-ca.crt", data={"ca.crt": "b"})],
+    ),
+}
+
+
+def differing(before: list[Thing], after: list[Thing]) -> set[str]:
+    first, last = (digest(Server(namespace() | {"things": held}), "custos") for held in (before, after))
+    return {name for name in first.keys() | last.keys() if first.get(name) != last.get(name)}
+
+
+@pytest.mark.parametrize("name", ASSIGNED)
+def test_what_the_cluster_assigns_anew_is_not_compared(name: str) -> None:
+    assert differing(*ASSIGNED[name]) == set()
+
+
+STILL_COMPARED: Mapping[str, tuple[list[Thing], list[Thing], str]] = {
+    "a node port that the manifest asks for": (
+        [shop_public(31001, 32001, asked=31001)],
+        [shop_public(30007, 32001, asked=31001)],
+        "service shop-public",
+    ),
+    "the type of a Service": (
+        [shop_public(31001, 32001)],
+        [shop_public(31001, 32001, type="ClusterIP")],
+        "service shop-public",
+    ),
+    "what else a token Secret holds": (
+        [token("db", "a", data={"token": "a", "more": "a"})],
+        [token("db", "b", data={"token": "b", "more": "b"})],
+        "secret db",
+    ),
+    "a token Secret that is gone": ([token("db", "a")], [], "secret db"),
+    "a Secret that is only named like one": (
+        [thing("Secret", "api-token-abcde", data={"a": "1"})],
+        [thing("Secret", "api-token-abcde", data={"a": "2"})],
+        "secret api-token-abcde",
+    ),
+    "a pull secret": (
+        [thing("ServiceAccount", "a", imagePullSecrets=[{"name": "registry"}])],
+        [thing("ServiceAccount", "a")],
+        "serviceaccount a",
+    ),
+    "replicas without an autoscaler": ([web(2, "7")], [web(5, "7")], "deployment web"),
+    "a job of no CronJob": ([], [thing("Job", "load-29000001")], "job load-29000001"),
+}
+
+
+@pytest.mark.parametrize("name", STILL_COMPARED)
+def test_what_somebody_chose_is_still_compared(name: str) -> None:
+    before, after, part = STILL_COMPARED[name]
+    assert differing(before, after) == {part}
+
+
+def of_deployment(hashes: str, *pods_: str) -> Server:
+    held = namespace()
+    for name in pods_:
+        made = owned(pod(name, **{"pod-template-hash": hashes}), "ReplicaSet", f"web-{hashes}")
+        held["pods"].append(made)
+    held["endpointslices.discovery.k8s.io"].append(behind("web", *pods_))
+    return Server(held)
+
+
+def test_random_names_of_pods_say_nothing_and_their_number_does() -> None:
+    before = digest(of_deployment("5f7", "web-5f7-abcde", "web-5f7-fghij"), "custos")
+    assert before == digest(of_deployment("6c8", "web-6c8-klmno", "web-6c8-pqrst"), "custos")
+    assert before["endpoints web"] != digest(of_deployment("5f7", "web-5f7-abcde"), "custos")["endpoints web"]
+
+
+# ---------------------------------------------------------------- which field differs
+
+
+def noted(server: Server) -> dict[str, Any]:
+    """What a drill would note of a namespace."""
+    return cast("dict[str, Any]", recorded(server, "custos"))
+
+
+def judged(path: Path, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    path.mkdir()
+    log = Journal(path / "journal.jsonl", Clock())
+    log.append("objects", when="before", **before)
+    log.append("objects", when="after", **after)
+    log.close()
+    (found,) = objects_equal(Run(path))
+    return found.detail, found.objects
+
+
+def test_the_finding_names_the_field_and_no_value(tmp_path: Path) -> None:
+    spoilt = namespace()
+    spoilt["services"][1]["spec"]["ports"][0]["port"] = 1
+    spoilt["secrets"][0]["data"] = {"password": "b3RoZXI=", "more/x": ""}
+    spoilt["endpointslices.discovery.k8s.io"][0]["endpoints"].pop()
+    before, after = noted(Server()), noted(Server(spoilt))
+    detail, named = judged(tmp_path / "run", before, after)
+    assert detail == (
+        "secret db differs in data.password, data[more/x]; "
+        "service all differs in spec.ports[0].port; "
+        "endpoints db differs in db-1"
+    )
+    assert named == ("secret db", "service all", "endpoints db")
+    assert "b3RoZXI" not in json.dumps(after)
+
+
+def test_a_journal_without_fields_is_still_judged(tmp_path: Path) -> None:
+    spoilt = namespace()
+    spoilt["secrets"][0]["data"] = {}
+    before, after = ({"parts": noted(Server(held))["parts"]} for held in (namespace(), spoilt))
+    assert judged(tmp_path / "run", before, after) == ("secret db differs", ("secret db",))
+
+
+def test_fields_of_large_objects_are_bounded(tmp_path: Path) -> None:
+    held, spoilt = namespace(), namespace()
+    held["configmaps"][0]["data"] = {f"key-{number}": "x" * 100 for number in range(5000)}
+    spoilt["configmaps"][0]["data"] = {"key-1": "y"}
+    long = thing("ConfigMap", "long", data={"k" * (LONGEST_PATH + 1): "x"})
+    held["configmaps"].append(long)
+    spoilt["configmaps"].append(long)
+    before, after = noted(Server(held)), noted(Server(spoilt))
+    assert set(before["fields"]["configmap scripts"]) == {"kind", "metadata.name", "data"}
+    assert "data" in before["fields"]["configmap long"]
+    assert judged(tmp_path / "run", before, after)[0] == "configmap scripts differs in data"
+    many = namespace() | {
+        "things": [thing("ConfigMap", f"m{n}", data={f"k{m}": "" for m in range(99)}) for n in range(999)]
+    }
+    shown = noted(Server(many))["fields"]
+    assert sum(map(len, shown.values())) <= MOST_FIELDS
+    assert max(map(len, shown.values())) <= MOST_FIELDS_OF_ONE
+
+
+def test_equal_secrets_do_not_show_that_they_are_equal() -> None:
+    twins = namespace() | {"things": [thing("Secret", name, data={"a": "eA==", "b": "eA=="}) for name in ("p", "q")]}
+    shown = noted(Server(twins))["fields"]
+    hashes = [shown[f"secret {name}"][f"data.{key}"] for name in "pq" for key in "ab"]
+    assert len(set(hashes)) == 4

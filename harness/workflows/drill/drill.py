@@ -328,8 +328,8 @@ class Drill:
 
     def _note_objects(self, when: str, within_s: float = timeouts.READ_S, storage_class: str = "") -> None:
         kubectl, namespace = self._parts.cluster.kubectl, self._parts.deployment.namespace
-        parts = object_digest.digest(kubectl, namespace, within_s=within_s, storage_class=storage_class)
-        self._journal.append("objects", when=when, parts={name: asdict(part) for name, part in parts.items()})
+        read = object_digest.recorded(kubectl, namespace, within_s=within_s, storage_class=storage_class)
+        self._journal.append("objects", when=when, **read)
 
     def _read_all(self, *, well_within_s: float) -> None:
         self._note_volumes("after")
