@@ -1,8 +1,10 @@
 """Removes secrets from text, in every encoding in which they may appear.
 
 A document is redacted by its strings, before they are encoded as JSON: an escaped quote does not hide a secret, and a
-password `true` does not change a flag. Text that others wrote (logs, tracebacks) is searched for the plain secret, its
-percent-encoding, base64, and the escapes of JSON, Go, Python, YAML, shells and HTML.
+password `true` does not change a flag. Fields that hold the program's own words stay: a password may be such a word.
+
+Text that others wrote (logs, tracebacks) is searched for the plain secret, its percent-encoding, base64, and the
+escapes of JSON, Go, Python, YAML, shells and HTML.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import functools
 import html
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from harness.core.model import Json
 
@@ -31,23 +33,26 @@ def redact_bytes(text: bytes, secrets: frozenset[str]) -> bytes:
     return text
 
 
-def redact_document(data: Mapping[str, Json], secrets: Iterable[str]) -> Mapping[str, Json]:
-    """A document without `secrets` in its strings, in the keys of nested objects too. Its own keys stay.
+def redact_document(data: Mapping[str, Json], secrets: Iterable[str], own: Collection[str] = ()) -> dict[str, Json]:
+    """A document without `secrets` in its strings. Keys, numbers, flags and nulls stay.
 
-    The own keys of a document are the program's words. Numbers, flags and nulls are no text, and stay as well.
+    The fields `own` hold the program's own words, and stay with all below them: `when`, `volumes.phase` (of each entry
+    of a list), or `answer=refused` for one word only.
     """
     unwanted = frozenset(secrets)
 
-    def clean(value: Json) -> Json:
+    def clean(value: Json, path: str) -> Json:
+        if path in own:
+            return value
         if isinstance(value, str):
-            return _redact_text(value, unwanted)
+            return value if f"{path}={value}" in own else _redact_text(value, unwanted)
         if isinstance(value, list | tuple):
-            return [clean(each) for each in value]
-        if isinstance(value, dict):
-            return {_redact_text(key, unwanted): clean(each) for key, each in value.items()}
+            return [clean(each, path) for each in value]
+        if isinstance(value, Mapping):
+            return {key: clean(each, f"{path}.{key}") for key, each in value.items()}
         return value
 
-    return {key: clean(value) for key, value in data.items()}
+    return {key: clean(value, key) for key, value in data.items()}
 
 
 def _redact_text(text: str, secrets: frozenset[str]) -> str:

@@ -15,6 +15,7 @@ import hashlib
 import json
 import stat
 import threading
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -30,6 +31,9 @@ from harness.core.redaction import redact_document
 
 SCHEMA = 4
 """Version of what a run directory holds; any other is refused, since it could mean something else."""
+
+OWN_WORDS: Mapping[str, list[str]] = tomllib.loads(Path(__file__).with_name("own_words.toml").read_text("utf-8"))
+"""By kind of event, the fields that hold drillproof's own words; secrets are removed from all others."""
 
 _CHAIN = ',"chain":"'
 
@@ -49,7 +53,7 @@ class Journal:
     ) -> None:
         """Write to the new file `path`; tell `listen` of each event once it is on disk.
 
-        None of `secrets`, which may become more, is ever written or told: a user's hook may print one.
+        None of `secrets`, which may become more, is written or told in what comes from outside: a hook may print one.
         """
         self.path = path
         self.clock = clock
@@ -63,7 +67,7 @@ class Journal:
 
     def append(self, kind: str, **data: Json) -> Event:
         """Add one event, flushed, and return it."""
-        data = dict(redact_document(data, self._secrets()))
+        data = redact_document(data, self._secrets(), OWN_WORDS.get(kind, ()))
         with self._lock:
             self._seq += 1
             event = Event(self._seq, self.clock.now_s(), self.clock.label(), kind, data)

@@ -104,7 +104,7 @@ def test_no_file_of_a_run_shows_a_secret_of_the_drill(tmp_path: Path) -> None:
     assert site._cluster is not None
     with site.collect(log, {"cluster": site.logs, "tool": site.logs}):
         log.append("note", text=f"hook after up: kubectl get secrets: {' '.join(everything)}")
-        log.append("damage", fault="x", what={form: form for form in everything})
+        log.append("damage", fault="x", what={str(at): form for at, form in enumerate(everything)})
         try:
             process.run(["/bin/sh", "-c", 'printf "%s\\n" "$@"; exit 1', "sh", *everything])
         except ToolFailed as error:
@@ -218,17 +218,26 @@ def test_a_nasty_secret_is_found_however_it_is_quoted(secret: str) -> None:
 
 @pytest.mark.parametrize("secret", NASTY)
 def test_no_file_shows_a_nasty_secret(tmp_path: Path, secret: str) -> None:
-    log = Journal(tmp_path / "journal.jsonl", Clock(), secrets=lambda: [secret])
-    log.append("note", text=f"it is {secret}, or {json.dumps(secret)}", more=[{"deep": secret}, {secret: 1}])
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    log = Journal(run / "journal.jsonl", Clock(), secrets=lambda: [secret])
+    log.append("note", text=f"it is {secret}, or {json.dumps(secret)}", more=[{"deep": secret}, {"list": [secret]}])
+    log.append("error", type="ToolFailed", message="\n".join(quoted(secret)), step="up")
     log.close()
-    told = journal.read(tmp_path / "journal.jsonl")[1].data
-    assert told == {"text": told["text"], "more": [{"deep": "[redacted]"}, {"[redacted]": 1}]}
+    try:
+        raise ToolFailed(["psql"], 1, f"cannot log in with {secret} or {json.dumps(secret)}")
+    except ToolFailed:
+        runner.keep_traceback(run, frozenset({secret}))
+    told = journal.read(run / "journal.jsonl")[1].data
+    assert told == {"text": told["text"], "more": [{"deep": "[redacted]"}, {"list": ["[redacted]"]}]}
 
     def logs(into: Path) -> None:
         (into / "x.log").write_text("\n".join(quoted(secret)))
 
-    support_bundle.collect(tmp_path / "bundle", {"cluster": logs}, {secret})
-    for path in (file for file in tmp_path.rglob("*") if file.is_file()):
+    support_bundle.collect(run / "bundle", {"cluster": logs}, {secret})
+    reports.render(run)
+    for path in (file for file in run.rglob("*") if file.is_file()):
         text = path.read_bytes()
         assert secret.encode() not in text
         assert json.dumps(secret)[1:-1].encode() not in text
