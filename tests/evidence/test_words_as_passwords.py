@@ -32,7 +32,7 @@ OUTSIDE = {
     *("listing differences", "login detail", "login stranger", "login earlier", "note text", "recovery-failed message"),
     *("restore messages", "restore volumes.message", "source detail", "sound damaged", "sound notes"),
     *("sound unchecked", "step detail", "still-frozen loose", "stored damage", "unread message", "unready pods"),
-    *("write detail", "fence there"),
+    "write detail",
 }
 """Text that others wrote, or that may quote it."""
 
