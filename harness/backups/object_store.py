@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -53,16 +54,33 @@ class ObjectStore:
     region: str = "minio"
     folder: str = ""  # how all keys in it begin that are Velero's
 
-    def client(self) -> S3Client:
-        """A client from outside the cluster."""
+    def client(self, within_s: float = 60) -> S3Client:
+        """A client from outside the cluster, which waits so many seconds for each answer."""
         return boto3.client(
             "s3",
             endpoint_url=self.outside,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             region_name=self.region,
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}),
+            config=Config(
+                s3={"addressing_style": "path"},
+                retries={"max_attempts": 2},
+                proxies={},
+                connect_timeout=within_s,
+                read_timeout=within_s,
+            ),
         )
+
+    def silence(self, within_s: float) -> str:
+        """Why it does not answer a HEAD of the bucket; "" if it does, and be it with a refusal."""
+        try:
+            self.client(within_s / 3).head_bucket(Bucket=self.bucket)  # three attempts
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            return str(error) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
+        except BotoCoreError as error:
+            return str(error)
+        return ""
 
 
 @dataclass(frozen=True)

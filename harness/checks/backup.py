@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.checks.check import EVERY, about, check, failed, few, latest, objects_of, passed, recorded, texts, unknown
 from harness.checks.tool_messages import causes
 from harness.core.json import items, mapping, text
-from harness.core.model import DONE, Finding, Json, Verdict, of_phase
+from harness.core.model import DONE, STEPS, Finding, Json, Verdict, of_phase
 from harness.core.reason import Reason
 from harness.evidence.run_directory import MOVE, PROOF, Run
 
@@ -33,6 +33,10 @@ def backup_complete(run: Run) -> Iterator[Finding]:
     own check of all data.
     """
     report, protected, stored = (latest(run, kind) for kind in ("backup", "protected", "stored"))
+    if any(event.data.get("step") in STEPS[: STEPS.index("restore")] for event in run.of("error")):
+        # What broke the drill may have broken the backup: `drill-finished` names it.
+        yield unknown(Reason.NotRecorded, "the drill broke off before the restore, so its backup is not judged")
+        return
     if report is None or protected is None or stored is None:
         yield unknown(Reason.NotRecorded, "no finished backup is recorded")
         return

@@ -14,6 +14,15 @@ from harness.evidence import before_reasons
 from harness.evidence.run_directory import PROOF, Run
 from harness.evidence.signing import attestation
 
+_PLATFORM = {
+    Reason.ApiServerUnreachable: "start the API server again (is the node of the control plane up?)",
+    Reason.NodeNotReady: "start the node again (`kubectl describe node` says why it is not Ready)",
+    Reason.EngineUnresponsive: "start the container engine again (`drillproof doctor` looks at it)",
+    Reason.NamespaceMissing: "find out who deleted the namespace (the audit log of the API server says it)",
+    Reason.ObjectStoreUnreachable: "start the object store again, or repair the network to it",
+}
+"""What to do where something below a run did not work."""
+
 
 @check("drill-finished", *EVERY)
 def drill_finished(run: Run) -> Finding | tuple[Finding, ...]:
@@ -47,9 +56,12 @@ def _failure(event: Event) -> Finding:
 
 def _interruption(event: Event) -> Finding:
     step, message = event.data.get("step"), event.data.get("message")
-    hint = "fix this and run it again; this run proves nothing about the backup"
-    detail = f"interrupted in step {step}: {message}"
-    return unknown(Reason.DrillInterrupted, detail, hint, objects=[f"step {step}"], causes=causes(message))
+    # Journals of before had no reasons here, and their sentences say nothing of the platform.
+    seen = recorded(event.data, "message") if "reasons" in event.data else ()
+    first = next((_PLATFORM[reason] for reason in seen if reason in _PLATFORM), "fix this")
+    hint = f"{first}, and run it again; this run proves nothing about the backup"
+    detail, objects = f"interrupted in step {step}: {message}", [f"step {step}", *texts(event.data.get("objects"))]
+    return unknown(Reason.DrillInterrupted, detail, hint, objects=objects, causes=(*seen, *causes(message)))
 
 
 @check("evidence-signed", *EVERY)

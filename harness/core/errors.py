@@ -5,6 +5,7 @@
       ToolFailed          a command failed: argv, exit code, last lines   UNKNOWN
       TimedOut            waited for what, how long, what was last seen   UNKNOWN
       FaultHadNoEffect    injected, yet no damage was to be seen          UNKNOWN
+      PlatformFailed      a node, the API server, the object store or the engine does not work  UNKNOWN
       Unreadable          evidence that is truncated, edited or foreign    UNKNOWN
       Interrupted         the user pressed Ctrl-C or sent SIGTERM         exit 130
 
@@ -20,7 +21,10 @@ from harness.core.reason import Reason
 
 
 class HarnessError(Exception):
-    """Anything that keeps a drill from being judged."""
+    """Anything that keeps a drill from being judged. `reasons` and `objects` say the same for machines."""
+
+    reasons: tuple[Reason, ...] = ()
+    objects: tuple[str, ...] = ()
 
 
 class Misconfigured(HarnessError):
@@ -56,6 +60,15 @@ class TimedOut(HarnessError):
         self.waited_for = waited_for
         self.last_seen = last_seen
         super().__init__(f"waited {within_s:.0f} s for {waited_for}; last seen: {last_seen}")
+
+
+class PlatformFailed(HarnessError):
+    """Something below the run does not work, and no fault of the scenario broke it."""
+
+    def __init__(self, message: str, reasons: Sequence[Reason], objects: Sequence[str]) -> None:
+        """`objects` are the names of what does not work: `node drill-worker2`."""
+        super().__init__(message)
+        self.reasons, self.objects = tuple(reasons), tuple(objects)
 
 
 class FaultHadNoEffect(HarnessError):

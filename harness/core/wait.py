@@ -13,6 +13,10 @@ from harness.core.reason import Reason, by_precedence
 
 T = TypeVar("T")
 _cancel = threading.Event()
+_look: Callable[[], None] | None = None
+LOOK_S = 10.0
+"""A wait is looked at from outside when it has lasted so long, and then as often: see `watched`."""
+
 _under_way: dict[int, TimedOut] = {}  # by thread
 
 
@@ -34,7 +38,8 @@ def until(
     A probe that raises NotYet or ToolFailed is asked again every `every_s` seconds. Past
     `within_s` seconds: TimedOut, with the last such text. Any other exception goes through.
     """
-    deadline = time.monotonic() + within_s
+    started = time.monotonic()
+    deadline = started + within_s
     try:
         while True:
             try:
@@ -48,6 +53,8 @@ def until(
                     raise late from seen
                 if _cancel.wait(min(every_s, left)):
                     raise Interrupted(f"stopped while waiting for {waited_for}") from seen
+                if _look and time.monotonic() - started > LOOK_S:
+                    _look()
     finally:
         _under_way.pop(threading.get_ident(), None)
 
@@ -55,6 +62,17 @@ def until(
 def pending() -> tuple[TimedOut, ...]:
     """The waits that are under way in any thread, as they would fail now."""
     return tuple(_under_way.copy().values())
+
+
+@contextlib.contextmanager
+def watched(look: Callable[[], None]) -> Iterator[None]:
+    """Call `look` during every wait of more than a moment, in any thread; what it raises ends the wait."""
+    global _look  # noqa: PLW0603 # a process makes one run at a time
+    outer, _look = _look, look
+    try:
+        yield
+    finally:
+        _look = outer
 
 
 @contextlib.contextmanager

@@ -18,7 +18,8 @@ from typing import cast
 from harness.clusters.environment import EnvironmentCluster
 from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.clock import Clock
-from harness.core.errors import FaultHadNoEffect
+from harness.core.errors import FaultHadNoEffect, ToolFailed
+from harness.core.kubernetes import LABEL
 from harness.core.model import (
     OWN,
     Health,
@@ -82,6 +83,8 @@ class World:
     ready: dict[str, list[str]] = field(default_factory=lambda: {"postgres": ["postgres-0"]})
     restarts: int = 0
     services: tuple[str, ...] = ()  # pods
+    deployed: bool = False
+    broken: set[str] = field(default_factory=set)  # below it: "the API server", "the object store", a node
     login: Login = field(default_factory=lambda: Login({"k1": "hash-1"}, "k1", "", "refused", ""))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -90,11 +93,22 @@ class MemoryCluster:
     """A cluster without a machine."""
 
     name = "memory"
-    store = machines = None  # it has neither
+    object_store = "memory-store"
 
     def __init__(self, world: World) -> None:
         """Show `world` as a cluster would."""
         self.world = world
+        self.store = self.machines = self
+
+    def silence(self, within_s: float) -> str:
+        """Whether the object store answers."""
+        return "connection refused" if "the object store" in self.world.broken else ""
+
+    def nodes(self) -> tuple[str, ...]:
+        """One node."""
+        if "the container engine" in self.world.broken:
+            raise ToolFailed(["docker", "ps"], 1, "cannot connect")
+        return ("memory-worker",)
 
     def up(self) -> None:
         """Nothing to do."""
@@ -104,13 +118,22 @@ class MemoryCluster:
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         """Answer what a drill asks: lists of objects as JSON, and yes to all else."""
+        if "the API server" in self.world.broken:
+            raise ToolFailed(["kubectl", *args], 1, "connection refused")
+        self.world.deployed |= args[0] == "apply"
+        if args[:2] == ("get", "namespace"):
+            return self._namespace()
         if args[0] == "api-resources":
             return "services"
         if args[:2] == ("delete", "pods"):
             self._restart()
-        if args[0] != "get" or args[1] in {"namespace", "--raw"}:  # no namespace exists when a drill starts
+        if args[0] != "get" or args[1] == "--raw":
             return ""
         return json.dumps({"items": self._items(args[1])})
+
+    def _namespace(self) -> str:
+        there = self.world.deployed and self.world.alive
+        return json.dumps({"metadata": {"labels": {LABEL: "memory"}}}) if there else ""
 
     def _restart(self) -> None:
         self.world.restarts += 1
@@ -121,9 +144,10 @@ class MemoryCluster:
 
     def _items(self, kinds: str) -> list[Json]:
         pods = [name for members in self.world.members.values() for name in members] + [*self.world.services]
-        ready: Json = {"conditions": [{"type": "Ready", "status": "True"}]}
+        ready = _ready(True)
         listed: dict[str, list[Json]] = {
             "services": [_object("Service", name, spec={"port": port}) for name, port in self.world.objects.items()],
+            "nodes": [_object("Node", "memory-worker", status=_ready("memory-worker" not in self.world.broken))],
             "namespaces": [_object("Namespace", "custos")],
             "endpointslices.discovery.k8s.io": [_slice(name, ready) for name, ready in self.world.ready.items()],
             "deployments": [],
@@ -490,6 +514,10 @@ def _second(parts: Parts, world: World, change: WorldChange) -> Parts:
 
 def _object(kind: str, name: str, uid: str = "", **content: Json) -> Json:
     return {"kind": kind, "metadata": {"name": name, "uid": uid}, **content}
+
+
+def _ready(is_ready: bool) -> Json:
+    return {"conditions": [{"type": "Ready", "status": "True" if is_ready else "Unknown"}]}
 
 
 def _slice(service: str, pods: list[str]) -> Json:

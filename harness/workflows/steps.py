@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from harness.core import process, timeouts
-from harness.core.errors import HarnessError, TimedOut
+from harness.core.errors import HarnessError, PlatformFailed, TimedOut
 from harness.core.reason import Reason
 from harness.evidence.journal import Journal
 from harness.workflows.run_options import Hook
@@ -23,12 +23,17 @@ class Steps:
         hooks: Sequence[Hook],
         env: Mapping[str, str],
         ended: Callable[[], None] = lambda: None,
+        require_platform: Callable[[], None] = lambda: None,
     ) -> None:
-        """`env` is the environment of the hooks; it may change between steps. `ended` is called after each step."""
+        """`env` is the environment of the hooks; it may change between steps. `ended` is called after each step.
+
+        `require_platform` raises PlatformFailed where something below the run may be why a step failed.
+        """
         self._ended = ended
         self.now = ""
         self._journal = journal
         self._hooks = hooks
+        self._require_platform = require_platform
         self.env = env
 
     def take(self, actions: Mapping[str, Callable[[], None]]) -> None:
@@ -43,8 +48,15 @@ class Steps:
                 self._ended()
         except BrokeOff:
             self._journal.append("step", step=self.now, phase="failed")
-        except HarnessError as error:
+        except PlatformFailed as error:
             self.broke(error)
+        except HarnessError as error:
+            try:
+                self._require_platform()
+            except PlatformFailed as why:
+                self.broke(PlatformFailed(f"{why}; {error}", why.reasons, why.objects))
+            else:
+                self.broke(error)
         except BaseException as error:
             self.broke(error)
             raise
@@ -63,7 +75,14 @@ class Steps:
     def broke(self, error: BaseException) -> None:
         """Record an error of the drill itself, not of the recovery."""
         message = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else str(error)
-        self._journal.append("error", type=type(error).__name__, message=message, step=self.now)
+        seen = (error.reasons, error.objects) if isinstance(error, HarnessError) else ((), ())
+        self._journal.append(
+            "error",
+            type=type(error).__name__,
+            message=message,
+            step=self.now,
+            **{name: [*each] for name, each in zip(("reasons", "objects"), seen, strict=True) if each},
+        )
         if self.now:
             self._journal.append("step", step=self.now, phase="failed")
 

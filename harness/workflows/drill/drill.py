@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import count
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.backups.object_store import rewind
 from harness.clusters.environment import EnvironmentCluster
+from harness.clusters.platform_health import PlatformHealth
 from harness.core import parallel, timeouts, wait
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.model import DONE, Json, ReusableState, Row, Stored, ToolReport, of_phase
@@ -70,8 +71,10 @@ class Drill:
         self._scenario = parts.scenario
         self._observer = Observer(journal, run, parts.stores)
         self._logins = Logins(journal)
-        self._steps = Steps(journal, parts.hooks, parts.env)
-        self._injector = FaultInjector(journal, self._steps, parts.scenario.secondary_faults, self._target)
+        self._platform = PlatformHealth(parts.deployment.namespace)
+        self._steps = Steps(journal, parts.hooks, parts.env, require_platform=self._platform.require)
+        faults = parts.scenario.secondary_faults
+        self._injector = FaultInjector(journal, self._steps, faults, self._target, self._platform.excuse)
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._stored_at = ""
         self._writers: dict[str, LedgerWriter] = {}
@@ -95,7 +98,8 @@ class Drill:
 
         Secondary faults are injected at `seed`, `backup`, `write`, `restore` or `readback`; their damage is seen, too.
 
-        An interruption (KeyboardInterrupt) is recorded, and raised again after the cleanup.
+        What fails below the drill, and was not broken by its own faults, ends it at once: no check may take that for a
+        bad recovery. An interruption (KeyboardInterrupt) is recorded, and raised again after the cleanup.
         """
         actions = {
             "up": self._up,
@@ -107,6 +111,10 @@ class Drill:
             "restore": self._restore,
             "readback": self._read_back,
         }
+        with wait.watched(self._platform.look):
+            self._take(actions)
+
+    def _take(self, actions: Mapping[str, Callable[[], None]]) -> None:
         try:
             self._steps.take({step: actions[step] for step in self._scenario.steps})
         finally:
@@ -115,9 +123,14 @@ class Drill:
             self._injector.undo_at("seed")
 
     def _up(self) -> None:
-        self._parts.cluster.up()
+        self._cluster_up()
         self._parts.engine.install()
         self._parts.engine.forget()
+
+    def _cluster_up(self) -> None:
+        self._platform.watch(None)  # nodes that start are not Ready
+        self._parts.cluster.up()
+        self._platform.watch(self._parts.cluster)
 
     def _deploy(self) -> None:
         left = self._parts.left
@@ -131,6 +144,7 @@ class Drill:
             wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=timeouts.SERVICE_S)
         if not left:
             self._parts.deployment.forbid_first_start()
+        self._platform.expect_namespace()
 
     def _seed(self) -> None:
         parts = self._parts
@@ -148,7 +162,11 @@ class Drill:
     def _take_backup(self) -> None:
         engine, namespace = self._parts.engine, self._parts.deployment.namespace
         self._logins.note("before", self._parts.services, within_s=timeouts.SERVICE_S)
-        self._observer.digests("before")
+        unread = self._observer.digests("before")
+        for store in self._parts.stores:
+            if all(member in unread for member in store.members):
+                said = unread[store.members[0]]
+                raise HarnessError(f"no member of {store.name} could be read before the backup: {said}")
         self._note_objects("before", storage_class=self._scenario.plan.storage_class)
         self._note_volumes("backup")
         whose = {member.name: member.store.name for member in self._observer.members}  # whatever their labels say
@@ -156,11 +174,17 @@ class Drill:
         protected = [asdict(volume) for volume in volumes]
         self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
         report = self._injector.during("backup", "T0", lambda: engine.backup(self._backup, namespace))
+        self._believe(report)
         self._journal.append("backup", engine=engine.name, **asdict(report))
         stored = engine.stored(self._backup)
         if stored.objects:
             self._stored_at = self._journal.mark("T1").at
         self._check_backup(stored)
+
+    def _believe(self, report: ToolReport) -> None:
+        """PlatformFailed where the tool did not complete, and something below it does not work: it is not to blame."""
+        if report.phase != DONE:
+            self._platform.require()
 
     def _check_backup(self, stored: Stored) -> None:
         self._journal.append("stored", **asdict(self._parts.engine.check(self._backup, stored)))
@@ -213,8 +237,9 @@ class Drill:
         plan = self._scenario.plan
         with self._recovery():
             if plan.new_cluster:
+                self._platform.watch(None)
                 self._parts.cluster.down(keep_store=True)
-                self._parts.cluster.up()
+                self._cluster_up()
             if plan.move:
                 self._move()
             if plan.new_cluster or plan.move:
@@ -246,7 +271,7 @@ class Drill:
         """From here on the drill is about the second cluster. The first one keeps running."""
         self._source, self._parts = self._parts.stores, self._parts.second()
         self._steps.env = self._parts.env
-        self._parts.cluster.up()
+        self._cluster_up()
         self._observer = Observer(self._journal, self._run, self._parts.stores)
         for store in self._parts.stores:
             self._writers[store.name].follow(store.writer)
@@ -281,6 +306,7 @@ class Drill:
             back = rewind(self._parts.cluster.store, datetime.fromisoformat(self._stored_at))
             self._journal.append("note", text=f"{back} objects were brought back to {self._stored_at}")
         report = self._parts.engine.restore(name, self._backup, within_s=self._recover_within_s())
+        self._believe(report)
         self._journal.append("restore", engine=self._parts.engine.name, **asdict(report))
         return report
 
@@ -368,10 +394,11 @@ class Drill:
 
     @contextlib.contextmanager
     def _recovery(self) -> Iterator[None]:
-        """An error here is a failure of the recovery, unless the API server does not answer."""
+        """An error here is a failure of the recovery, unless something below it failed: PlatformFailed, ToolFailed."""
         try:
             yield
         except (ToolFailed, TimedOut) as error:
+            self._platform.require()
             self._parts.cluster.kubectl("get", "--raw", "/readyz")
             self._steps.fail("; ".join((str(error), *self._parts.deployment.not_ready())), error)
 

@@ -9,23 +9,32 @@ from functools import partial
 from harness.core import parallel
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut, ToolFailed
 from harness.core.model import ToolReport, lost_claims
-from harness.core.ports import Fault, Target
+from harness.core.ports import Fault, Reach, Target
 from harness.evidence.journal import Journal
 from harness.workflows.drill.scenario import SecondaryFault
 from harness.workflows.steps import Steps
 
 
 class FaultInjector:
-    """The faults of one drill. `target` returns what they act on, at the time of the call."""
+    """The faults of one drill. `target` returns what they act on, at the time of the call.
+
+    `excuse` is told the reach of each fault before it is injected; None if the fault does not declare it.
+    """
 
     def __init__(
-        self, journal: Journal, steps: Steps, secondary_faults: Sequence[SecondaryFault], target: Callable[[], Target]
+        self,
+        journal: Journal,
+        steps: Steps,
+        secondary_faults: Sequence[SecondaryFault],
+        target: Callable[[], Target],
+        excuse: Callable[[Reach | None], None],
     ) -> None:
         self._journal = journal
         self._steps = steps
         self._secondary_faults = secondary_faults
         self._target = target
         self._injected: set[str] = set()
+        self._excuse = excuse
         self.lost: set[str] = set()
         """The claims whose volumes are lost."""
 
@@ -34,6 +43,7 @@ class FaultInjector:
         target = self._target()
         target = replace(target, volumes_before=target.cluster.volumes(target.namespace))
         self._injected.add(fault.name)
+        self._excuse(getattr(fault, "reach", None))  # a user's own fault may lack it
         self._journal.append("fault", name=fault.name, phase="undo-written", step=self._steps.now)
         try:
             fault.inject(target)

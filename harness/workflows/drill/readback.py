@@ -53,15 +53,18 @@ class Observer:
         for member, health in zip(self.members, healths, strict=True):
             self._journal.append("health", when=when, **member.named, **asdict(health))
 
-    def digests(self, when: str) -> None:
-        """Record the digest of every member; as `unread` or `corrupt` if it cannot be read."""
+    def digests(self, when: str) -> Mapping[str, str]:
+        """Record the digest of every member; as `unread` or `corrupt` if it cannot be read.
+
+        Returns those that cannot be read, with the error.
+        """
 
         def digest(member: Member) -> dict[str, Json]:
             read = member.store.digest(member.name)
             parts: dict[str, Json] = {name: asdict(part) for name, part in read.parts.items()}
             return {"when": when, "answered_by": read.answered_by, "parts": parts}
 
-        self._record("digest", digest)
+        return self._record("digest", digest)
 
     def indexes(self) -> None:
         """Compare the indexes of every member with their tables, and record the result."""
@@ -139,8 +142,12 @@ class Observer:
         of: Sequence[Member] | None = None,
         *,
         what: str = "",
-    ) -> None:
-        """Record as an event of this kind what `read` returns of each member; as `what` where it cannot be read."""
+    ) -> Mapping[str, str]:
+        """Record as an event of this kind what `read` returns of each member; as `what` where it cannot be read.
+
+        Returns the members that could not be read, each with the error.
+        """
+        errors: dict[str, str] = {}
 
         def attempt(member: Member) -> None:
             unread: dict[str, Json] = {"what": what or kind, **member.named}
@@ -150,9 +157,11 @@ class Observer:
             except Corrupt as error:
                 self._journal.append("corrupt", **unread, message=str(error), objects=[*error.objects])
             except Exception as error:  # noqa: BLE001 # an adapter's driver may raise anything; what is not read is UNKNOWN
-                self._journal.append("unread", **unread, message=f"{type(error).__name__}: {error}")
+                errors[member.name] = f"{type(error).__name__}: {error}"
+                self._journal.append("unread", **unread, message=errors[member.name])
 
         parallel.for_each(self.members if of is None else of, attempt)
+        return errors
 
 
 class Logins:
