@@ -20,6 +20,7 @@ SHARED_LOCK = ".shared-lock"
 
 _LOCKS = Path("/proc/locks")
 _KILLED_S = 10.0
+_LOOKED_AT_S = 0.2  # `is_held` of another process takes a free lock for a moment, which is no use of it
 
 
 class Lock:
@@ -32,8 +33,16 @@ class Lock:
 
     def acquire(self, what: str) -> None:
         """Acquire it, or keep it. Misconfigured, naming `what` it is for, if another process holds it."""
-        if not self.try_acquire():
-            raise Misconfigured(f"{what} is in use by another drill{self.by}; wait for its end, or use another one")
+
+        def acquired() -> None:
+            if not self.try_acquire():
+                raise NotYet("another process holds it")
+
+        try:
+            until(acquired, waited_for="the lock", within_s=_LOOKED_AT_S, every_s=0.02)
+        except TimedOut as error:
+            refused = f"{what} is in use by another drill{self.by}; wait for its end, or use another one"
+            raise Misconfigured(refused) from error
 
     def try_acquire(self, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> bool:
         """Acquire it, or keep it; False if another process holds it."""
@@ -71,7 +80,7 @@ class Lock:
             return True
         if not self._path.exists():
             return False
-        free = self.try_acquire()
+        free = self.try_acquire(fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: several may look at once
         self.release()
         return not free
 

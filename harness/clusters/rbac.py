@@ -134,10 +134,11 @@ def missing(kubectl: RunsKubectl, permissions: Sequence[Permission], user: str =
     reviews: list[Json] = [_review(permission, user) for permission in permissions]
     wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
     answers = documents(kubectl("create", "--validate=false", "-f", "-", "-o", "json", stdin=wanted))
-    if len(answers) != len(permissions):
-        raise HarnessError(f"{len(permissions)} permissions were reviewed, and {len(answers)} answers came")
-    pairs = zip(permissions, answers, strict=True)
-    return tuple(permission for permission, answer in pairs if at(answer, "status", "allowed") is not True)
+    # By the question that each answer repeats, and not by its place among the answers.
+    allowed = {_question(each): at(each, "status", "allowed") for each in answers}
+    if unanswered := [permission for permission in permissions if (permission, user) not in allowed]:
+        raise HarnessError(f"the API server did not answer whether it allows: {describe(unanswered)}; try again")
+    return tuple(permission for permission in permissions if allowed[permission, user] is not True)
 
 
 def not_granted(rules: Iterable[Json], permissions: Iterable[Permission]) -> tuple[Permission, ...]:
@@ -161,6 +162,14 @@ def _review(permission: Permission, user: str) -> Json:
     kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
     of = {"user": user} if user else {}
     return {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": {"resourceAttributes": attributes, **of}}
+
+
+def _question(review: Json) -> tuple[Permission, str]:
+    """What a review asks, and of which user."""
+    asked = {name: text(review, "spec", "resourceAttributes", name) for name in vars(Permission("", ""))}
+    subresource = text(review, "spec", "resourceAttributes", "subresource")
+    asked["resource"] += f"/{subresource}" if subresource else ""
+    return Permission(**asked), text(review, "spec", "user")
 
 
 def _grants(rule: Json, permission: Permission) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -290,6 +292,18 @@ def test_what_the_nodes_own_fence_stopped_is_counted_too(tmp_path: Path) -> None
 def test_a_fence_with_a_rule_missing_is_no_proof() -> None:
     with pytest.raises(ToolFailed, match="drillproof-one"):
         fence(RULES.format(escaped=0)).counts()
+
+
+def test_a_look_at_a_free_lock_refuses_no_drill(tmp_path: Path) -> None:
+    """`is_held` takes the lock for a moment: a drill that began in that moment was refused, with its evidence."""
+    mine, looks = Lock(tmp_path / "x.lock"), Lock(tmp_path / "x.lock")
+    assert looks.try_acquire(fcntl.LOCK_SH | fcntl.LOCK_NB)  # in the midst of `is_held`
+    assert not Lock(tmp_path / "x.lock").is_held()  # nor does one look see another
+    threading.Timer(0.05, looks.release).start()
+    mine.acquire("it")
+    assert looks.is_held()
+    with pytest.raises(Misconfigured, match="in use by another drill"):
+        looks.acquire("it")
 
 
 def test_a_lock_is_free_again_when_its_holder_is_gone(tmp_path: Path) -> None:

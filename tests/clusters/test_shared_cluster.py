@@ -22,7 +22,7 @@ from harness.clusters.shared_velero import SharedVelero
 from harness.core import resources, wait
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
-from harness.core.json import at, text
+from harness.core.json import at, mapping, text
 from harness.core.kubernetes import LABEL, Kubectl, documents
 from harness.core.model import Json, Verdict
 from harness.core.ports import Cluster, Reach
@@ -149,8 +149,9 @@ def test_what_is_missing_is_what_the_cluster_does_not_allow() -> None:
         assert args[0] == "create"
         assert stdin is not None
         asked.extend(json.loads(stdin)["items"])
-        answers = [{"status": {"allowed": text(each, "spec", "resourceAttributes", "verb") == "get"}} for each in asked]
-        return "\n".join(json.dumps(answer, indent=2) for answer in answers)
+        verbs = [(each, text(each, "spec", "resourceAttributes", "verb")) for each in asked]
+        answers = [{**mapping(each), "status": {"allowed": verb == "get"}} for each, verb in verbs]
+        return "\n".join(json.dumps(answer, indent=2) for answer in reversed(answers))
 
     exec_, get = (
         Permission("create", "pods/exec", namespace="n"),
@@ -165,9 +166,34 @@ def test_what_is_missing_is_what_the_cluster_does_not_allow() -> None:
 
 
 def test_an_answer_that_does_not_come_is_no_right() -> None:
-    with pytest.raises(HarnessError, match="1 permissions were reviewed, and 0 answers came"):
+    with pytest.raises(HarnessError, match="did not answer whether it allows: get pods in the cluster"):
         rbac.missing(lambda *_, **__: "", (Permission("get", "pods"),))
-    assert rbac.missing(lambda *_, **__: "{}", (Permission("get", "pods"),)) == (Permission("get", "pods"),)
+
+
+ASKED = {"verb": "get", "resource": "pods"}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"resourceAttributes": {**ASKED, "namespace": "other"}},
+        {"resourceAttributes": {**ASKED, "subresource": "exec"}},
+        {"resourceAttributes": {**ASKED, "verb": "list"}},
+        {"resourceAttributes": ASKED, "user": "another"},
+    ],
+)
+def test_an_answer_to_another_question_allows_nothing(spec: dict[str, Json]) -> None:
+    def kubectl(*_: str, stdin: str | None = None, within_s: float = 60) -> str:
+        return json.dumps({"spec": spec, "status": {"allowed": True}})
+
+    with pytest.raises(HarnessError, match="get pods in the cluster"):
+        rbac.missing(kubectl, (Permission("get", "pods"),))
+
+
+def test_what_a_server_adds_to_the_question_does_not_matter() -> None:
+    echoed = {"spec": {"resourceAttributes": {**ASKED, "version": "*"}}, "status": {"allowed": True}}
+    assert rbac.missing(lambda *_, **__: json.dumps(echoed), (Permission("get", "pods"),)) == ()
 
 
 @pytest.mark.parametrize(
@@ -256,7 +282,7 @@ class Cluster_:  # noqa: N801 # `Cluster` is the seam
             errors = [self.refuses] if self.refuses else []
             return json.dumps({"items": [{"status": {"errors": errors}}]})
         elif args[0] == "create" and made.get("kind") == "List":
-            return "".join(json.dumps({"status": {"allowed": self.enters}}) for _ in made["items"])
+            return "".join(json.dumps({**each, "status": {"allowed": self.enters}}) for each in made["items"])
         elif args[0] == "create":
             self._create(made)
         return ""

@@ -144,7 +144,7 @@ class Side:
             case "patch", _:
                 self._patch(target, args[0].partition("=")[2], json.loads(args[-1].partition("=")[2]))
             case "create", _ if made["kind"] == "List":  # of questions about permissions
-                return json.dumps({"status": {"allowed": True}}) * len(made["items"])
+                return "".join(json.dumps({**each, "status": {"allowed": True}}) for each in made["items"])
             case "create", _:
                 self.namespaces[made["metadata"]["name"]] = made
                 self.things.setdefault(made["metadata"]["name"], [])

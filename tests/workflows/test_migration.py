@@ -326,9 +326,9 @@ class Allows:
         if args[:2] == ("get", "clusterrole"):
             every = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
             return json.dumps({"rules": [every] if self.role else []})
-        asked = [each["spec"]["resourceAttributes"] for each in json.loads(stdin or "")["items"]]
-        words = [f"{each['verb']} {each['resource']}.{each.get('namespace', '')}" for each in asked]
-        return "".join(json.dumps({"status": {"allowed": word != self.refuses}}) for word in words)
+        answers = [(each["spec"], each["spec"]["resourceAttributes"]) for each in json.loads(stdin or "")["items"]]
+        words = [(spec, f"{each['verb']} {each['resource']}.{each.get('namespace', '')}") for spec, each in answers]
+        return "".join(json.dumps({"spec": spec, "status": {"allowed": word != self.refuses}}) for spec, word in words)
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ class Reviews(Kubectl):
         for each in json.loads(stdin or "")["items"]:
             assert (each["kind"] == "SubjectAccessReview") == bool(text(each, "spec", "user"))
             asked = (text(each, "spec", "user"), text(each, "spec", "resourceAttributes", "resource"))
-            answers.append({"status": {"allowed": asked != self.__dict__["refused"]}})
+            answers.append({**each, "status": {"allowed": asked != self.__dict__["refused"]}})
         return json.dumps({"kind": "List", "items": answers})
 
 
