@@ -58,7 +58,7 @@ def run(
         raise ToolFailed(command, 127, str(error)) from error
     with _tracked(process.pid, register):
         try:
-            stdout, stderr = process.communicate(stdin, timeout=within_s)
+            stdout, stderr = _communicate(process, stdin, within_s)
         except subprocess.TimeoutExpired as error:
             stdout, stderr = _kill(process)
             raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, _tail(stderr or stdout)) from error
@@ -68,6 +68,17 @@ def run(
     if check and process.returncode != 0:
         raise ToolFailed(command, process.returncode, _tail(stderr or stdout))
     return Output(stdout, stderr, process.returncode)
+
+
+def _communicate(process: subprocess.Popen[str], stdin: str | None, within_s: float) -> tuple[str, str]:
+    """Its output. Time in which we were stopped ourselves (SIGSTOP) counts as a second at most: it was not slow."""
+    while True:
+        try:
+            return process.communicate(stdin, timeout=min(1.0, within_s))
+        except subprocess.TimeoutExpired:
+            stdin, within_s = None, within_s - 1  # it keeps what is still to be written
+            if within_s <= 0:
+                raise
 
 
 def run_logged(

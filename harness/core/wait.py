@@ -35,23 +35,24 @@ def until(
 ) -> T:
     """Call `probe` until it returns, and return what it returned. `reason` is that of its failure.
 
-    A probe that raises NotYet or ToolFailed is asked again every `every_s` seconds. Past
-    `within_s` seconds: TimedOut, with the last such text. Any other exception goes through.
+    A probe that raises NotYet or ToolFailed is asked again every `every_s` seconds. Past `within_s` seconds: TimedOut,
+    with the last such text; it was asked once after them, since we may have been stopped meanwhile (SIGSTOP). Any
+    other exception goes through.
     """
     started = time.monotonic()
     deadline = started + within_s
     try:
         while True:
+            asked = time.monotonic()
             try:
                 return probe()
             except (NotYet, ToolFailed) as seen:
                 reasons, objects = (seen.reasons, seen.objects) if isinstance(seen, NotYet) else ((), ())
                 reasons = by_precedence(filter(None, (reason, *reasons)))
                 _under_way[threading.get_ident()] = late = TimedOut(waited_for, within_s, str(seen), reasons, objects)
-                left = deadline - time.monotonic()
-                if left <= 0:
+                if asked >= deadline:
                     raise late from seen
-                if _cancel.wait(min(every_s, left)):
+                if _cancel.wait(max(0, min(every_s, deadline - time.monotonic()))):
                     raise Interrupted(f"stopped while waiting for {waited_for}") from seen
                 if _look and time.monotonic() - started > LOOK_S:
                     _look()
