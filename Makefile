@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs site mutants bench bench-catalogue bench-prove bench-reports gc clean
+.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs site mutants bench bench-catalogue bench-prove bench-reports pin gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -74,6 +74,9 @@ bench-catalogue: $(VENV)/.ready ## time all disasters on one cluster, then on tw
 
 bench-prove: $(VENV)/.ready ## time the proof of a backup of 10 GB beside restic alone; of less by ARGS=1000 (in MB)
 	@$(VENV)/bin/python -m bench.prove $(ARGS)
+
+pin: ## set the digest of the base image of drillproof's own image: needs Docker and its registry
+	@sh clusters/images/drillproof/pin.sh
 
 gc: $(VENV)/.ready ## remove whatever earlier drills left behind
 	@$(VENV)/bin/drillproof gc

@@ -366,8 +366,8 @@ def test_evidence_that_could_not_be_kept_is_not_green(weekly: Weekly, store: Obj
     weekly._monkeypatch.setattr("harness.core.process.supervise", breaks)
     made = weekly.attempt()
     assert (made.verdict, jobs.exit_code(made)) == (Verdict.PASS, 2)
-    assert made.troubles[0].startswith("not kept: ")
-    assert "not kept: " in receiver.documents[0]["text"]
+    assert made.troubles[0].startswith("not archived: ")
+    assert "not archived: " in receiver.documents[0]["text"]
 
 
 def test_an_archive_that_cannot_be_written_stops_it_before_it_begins(

@@ -378,7 +378,7 @@ def test_a_traceback_goes_where_the_runs_are(
     assert not Path("reports").exists()
 
 
-PATHS = ("x" * 300, "scenarios/namespace_loss.py/x", "/dev/null/x", "scenarios", "nowhere/x", "new\nline")
+PATHS = ("x" * 300, "scenarios/namespace_loss.py/x", "/dev/null/x", "scenarios", "nowhere/x", "new\nline", "")
 COMMANDS = (
     *(["run", option] for option in ("--runs", "--key", "--application")),
     *([command, "latest", "--runs"] for command in ("recheck", "report", "bundle", "open", "verify")),
@@ -388,6 +388,7 @@ COMMANDS = (
     ["bundle", "latest", "--out"],
     ["trend", "--runs", ".", "--out"],
     ["job", "status", "--folder"],
+    *(["migrate", verb] for verb in ("start", "back", "back latest --runs", "back latest --config")),
 )
 
 

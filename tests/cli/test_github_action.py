@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,15 @@ def test_what_a_user_gives_is_no_shell(tmp_path: Path, step: str) -> None:
     runner = Runner(tmp_path, step)
     runner.run(0, scenarios="$(touch stolen) `touch stolen` ;touch stolen")
     assert not (tmp_path / "stolen").exists()
+
+
+def test_actions_of_others_are_pinned_by_commit() -> None:
+    """A tag can be moved to other code. OWNER/drillproof is this repository: its user says which commit."""
+    files = (ROOT / "action.yml", *(ROOT / "examples" / "ci").iterdir(), *(ROOT / "docs").rglob("*.md"))
+    used = [line for file in files for line in re.findall(r"uses: *(\S+.*)", file.read_text())]
+    others = [line for line in used if not line.startswith("OWNER/drillproof@REF ")]
+    assert len(others) >= 4
+    assert [line for line in others if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
 
 
 def test_no_input_is_pasted_into_a_script() -> None:

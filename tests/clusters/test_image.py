@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from harness.core import process
+
+BY_TAG = {"docker.io/library/python:3.11-slim-bookworm"}
+"""Base images without a digest: it has to come from the registry, by `make pin`; then this list is empty."""
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "clusters" / "images" / "drillproof"
@@ -47,6 +51,7 @@ if [ "$2" = venv ]; then mkdir -p "$3/bin" "$3/../image"; cp "$0" "$3/bin/python
         (tmp_path / name).chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHON": str(tmp_path / "python")}
     process.run(["sh", FOLDER / "build.sh", "ref"], env=environment)
+    assert f"--build-arg BASE={base(FOLDER)} " in calls.read_text()
     installs = [line.split() for line in calls.read_text().splitlines() if " install " in line]
     assert len(installs) == 4
     for words in installs:
@@ -54,3 +59,28 @@ if [ "$2" = venv ]; then mkdir -p "$3/bin" "$3/../image"; cp "$0" "$3/bin/python
             assert {"--no-deps", "--no-build-isolation"} <= set(words)
         else:
             assert {"--require-hashes", "--only-binary", "--requirement"} <= set(words)
+
+
+def base(folder: Path) -> str:
+    (found,) = re.findall(r"^ARG BASE=(\S+)$", (folder / "Containerfile").read_text(), re.MULTILINE)
+    return str(found)
+
+
+def test_the_base_image_is_pinned_by_digest_or_listed() -> None:
+    assert base(FOLDER) in BY_TAG or re.fullmatch(r"[^@]+@sha256:[0-9a-f]{64}", base(FOLDER))
+    assert re.findall("^FROM (.*)$", (FOLDER / "Containerfile").read_text(), re.MULTILINE) == ["${BASE}"]
+
+
+@pytest.mark.parametrize("before", ["python:3", f"python:3@sha256:{'0' * 64}"])
+@pytest.mark.parametrize("digest", [f"sha256:{'a1' * 32}", "sha256:a1", ""])
+def test_pin_sets_the_digest_that_the_registry_has(tmp_path: Path, before: str, digest: str) -> None:
+    for name in ("Containerfile", "pin.sh"):
+        (tmp_path / name).write_text((FOLDER / name).read_text().replace(base(FOLDER), before))
+    (tmp_path / "docker").write_text(f'#!/bin/sh\n[ "$6" = python:3 ] && echo "{digest}"\n')
+    (tmp_path / "docker").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = process.run(["sh", tmp_path / "pin.sh"], env=environment, check=False)
+    good = len(digest) > 64
+    assert (done.exit_code == 0) is good
+    assert base(tmp_path) == (f"python:3@{digest}" if good else before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Containerfile", "docker", "pin.sh"]

@@ -1,12 +1,16 @@
 #!/bin/sh
 # Builds the image that a CronJob of drillproof runs: build.sh REF [BASE]
-# REF is the image's name, BASE any image with Python 3.11 and coreutils. Needs Docker, kubectl, and Python 3.11 with
+# REF is the image's name, BASE any image with Python 3.11 and coreutils, else that of the Containerfile. Needs Docker, kubectl, and Python 3.11 with
 # venv and pip (PYTHON, if it is not python3).
 set -eu
 
 ref=$1
-base=${2:-docker.io/library/python:3.11-slim-bookworm}
 here=$(cd "$(dirname "$0")" && pwd)
+base=${2:-$(sed -n 's/^ARG BASE=//p' "$here/Containerfile")}
+case $base in
+  *@sha256:*) ;;
+  *) echo "warning: the base image $base has no digest, so it can change; \`make pin\` sets that of the Containerfile" >&2 ;;
+esac
 root=$(cd "$here/../../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

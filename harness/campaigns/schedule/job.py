@@ -94,7 +94,7 @@ def exit_code(made: Attempt) -> int:
     if made.how in (attempts.REFUSED, attempts.INTERRUPTED):
         return _WRONG_USAGE if made.how == attempts.REFUSED else _INTERRUPTED
     code = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}[made.verdict]
-    return 2 if code == 0 and any(each.startswith("not kept") for each in made.troubles) else code
+    return 2 if code == 0 and any(each.startswith("not archived") for each in made.troubles) else code
 
 
 def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
@@ -198,7 +198,7 @@ def _end(job: Job, made: Attempt, left: Sequence[RunView], say: Callable[[str], 
         try:
             job.webhook.send(message(left, made, place))
         except HarnessError as error:
-            made = replace(made, troubles=(*made.troubles, f"not told: {error}"))
+            made = replace(made, troubles=(*made.troubles, f"not notified: {error}"))
     _note(job, made, say)
     made = replace(made, troubles=(*made.troubles, *_metrics(job)))
     for trouble in made.troubles:
@@ -213,7 +213,7 @@ def _keep(job: Job, archive: Archive, made: Attempt, left: Sequence[RunView]) ->
         try:
             archive.put(each.run, job.retain, job.lock)
         except HarnessError as error:
-            yield f"not kept: {each.run.name}: {error}"
+            yield f"not archived: {each.run.name}: {error}"
     if job.retain:
         try:
             yield from (f"in the archive: {each}" for each in archive.prune(datetime.now(UTC)).problems)
@@ -231,7 +231,7 @@ def _note(job: Job, made: Attempt, say: Callable[[str], None]) -> None:
         try:
             job.archive.note(job.name, made.file, data)
         except HarnessError as error:
-            say(f"not kept: attempt {made.name}: {error}")
+            say(f"not archived: attempt {made.name}: {error}")
 
 
 def _save(job: Job, made: Attempt) -> bytes:
@@ -255,7 +255,7 @@ def _metrics(job: Job) -> tuple[str, ...]:
             runs = trend.trend(job.runs, _known(job), scenarios=())
             prometheus.write(job.prometheus, prometheus.Metrics(runs, job.name, _history(job)))
         except HarnessError as error:
-            return (f"not told: {error}",)
+            return (f"metrics not written: {error}",)
     return ()
 
 
