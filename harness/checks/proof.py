@@ -67,8 +67,14 @@ def _no_answer(run: Run, database: Judged) -> Finding | None:
     """Why a database did not answer; None if it did."""
     if (unread := latest(run, "unread", what="health", store=database.key)) is not None:
         message = unread.get("message")
+        why, what = causes(message), "could not run here"
         hint = "prove it where its pods can run; this run says nothing about the backup"
-        return unknown(Reason.NotReadBack, f"could not run here: {message}", hint, causes=causes(message))
+        if {Reason.CredentialsRejected, Reason.ClientMissing} & set(why):
+            what = "could not log in"
+            hint = (
+                "give its container an administrator's password as its image does, and a client (docs/how-to/prove.md)"
+            )
+        return unknown(Reason.NotReadBack, f"{what}: {message}", hint, causes=why)
     health = latest(run, "health", when="after", store=database.key)
     if health is None:
         return unknown(Reason.NotReadBack, "was not queried")

@@ -209,6 +209,7 @@ class Reason(StrEnum):
     RepositoryNotOpened = auto(), "The repository has no key for this password, or cannot be opened."
     SnapshotMissing = auto(), "The repository lacks a snapshot that the backup refers to."
     CredentialsRejected = auto(), "The object store or the database rejects the credentials."
+    ClientMissing = auto(), "The image of a database has no client, or no shell, to ask it with."
     ObjectStoreUnreachable = auto(), "The object store cannot be reached."
     BackupNotDownloaded = auto(), "The backup tool cannot download the backup."
     DataPathFailed = auto(), "The backup tool's data mover failed."

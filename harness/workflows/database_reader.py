@@ -98,11 +98,14 @@ class DatabaseReader:
     def _answers(self, database: Database, within_s: float) -> bool:
         there, clock = self._there(database), self.journal.clock
         began_s = clock.now_s()
+        seen: list[CannotRun] = []
 
         def ready() -> None:
+            seen.clear()
             try:
                 self.examiner.ready(there)
             except CannotRun as error:  # often only for a moment: until its volume is provisioned
+                seen.append(error)
                 if clock.now_s() - began_s > timeouts.PLACE_S:
                     raise
                 raise NotYet(str(error)) from error
@@ -114,6 +117,9 @@ class DatabaseReader:
             return False
         except TimedOut as error:
             self.examiner.kubectl("get", "--raw", "/readyz")  # else the cluster does not answer, not the database
+            if seen:  # until the end
+                self._unread(database, "health", seen[0])
+                return False
             ok, detail = False, str(error)
         else:
             ok, detail = True, f"answers; {database.why}"

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import shutil
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +20,7 @@ from migration_runs import move as move  # noqa: PLC0414 # a fixture
 from nightly import NAME, claim, copy, good, pod
 from object_store import serve
 from probe_scripts import SCRIPTS, ask
+from probe_scripts import postgres as postgres  # noqa: PLC0414 # a fixture
 from prometheus_client import generate_latest
 from proving import OPTIONS, World, bare, red, told
 from proving import prove as prove  # noqa: PLC0414 # a fixture
@@ -50,7 +47,7 @@ from harness.core import process
 from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.model import Event, Json, Verdict
 from harness.core.reason import Reason
-from harness.core.wait import NotYet, until
+from harness.core.wait import NotYet
 from harness.evidence import journal, run_view
 from harness.evidence.run_directory import Run, write_json
 from harness.evidence.signing import keys
@@ -85,35 +82,6 @@ def test_a_member_that_cannot_be_read_again_after_the_restart_is_not_equal(tmp_p
 
 
 # ---------------------------------------------------------------- what databases tell of themselves
-
-
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """A real server, if one is installed here: runs SQL in it, and is asked by its script."""
-    if not shutil.which("initdb") or not shutil.which("postgres"):
-        pytest.skip("no PostgreSQL is installed here")
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = str(taken.getsockname()[1])
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o011)
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ()
-    home = tmp_path / "data"
-    process.run([*nobody, "initdb", "--username=postgres", "--auth=trust", "--no-sync", "--pgdata", home])
-    server = ("postgres", "-D", home, "-p", port, "-k", "", "-F")
-
-    def sql(statement: str) -> str:
-        words = ("-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p", port, "-U", "postgres", "-v", "ON_ERROR_STOP=1")
-        return process.run(["psql", *words], stdin=statement, env={"PGPORT": port}).stdout
-
-    with process.spawn([*nobody, *server]):
-        until(lambda: sql("SELECT 1"), waited_for="PostgreSQL", within_s=30, every_s=0.1)
-        os.environ["PGPORT"] = port
-        try:
-            yield sql
-        finally:
-            del os.environ["PGPORT"]
 
 
 def test_a_column_that_is_called_as_our_alias_hides_no_other_column(

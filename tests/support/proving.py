@@ -68,6 +68,7 @@ class World:
     asked: list[tuple[str, ...]] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     fails: str = ""
+    why: str = "ERROR 2013: Lost connection"
     restored_within_s: float = 0
 
     # ------------------------------------------------------------ a cluster
@@ -94,7 +95,7 @@ class World:
             return "ok" if "--raw" in args else json.dumps({"items": [found]})
         word = next(arg for arg in args if arg in self.says)
         if word == self.fails:
-            raise ToolFailed(["kubectl", *args], 1, "ERROR 2013: Lost connection")
+            raise ToolFailed(["kubectl", *args], 1, self.why)
         return self.says[word]
 
     # ------------------------------------------------------------ Velero and its bucket

@@ -202,3 +202,24 @@ def test_a_secret_that_only_a_front_end_needs_is_named_and_refuses_nothing(prove
     run = prove(World(bucket))
     assert red(run) == []
     assert "shop/web (for shop/web-0)" in not_proved(run)
+
+
+# ---------------------------------------------------------------- of databases that refuse us
+
+
+REFUSALS = (
+    "ERROR 1045 (28000): Access denied for user 'root'@'127.0.0.1' (using password: YES)",
+    'psql: error: FATAL:  password authentication failed for user "postgres"',
+    'FATAL:  no pg_hba.conf entry for host "127.0.0.1", user "postgres", no encryption',
+    'FATAL:  role "postgres" does not exist',
+    "sh: 1: psql: not found",
+)
+
+
+@pytest.mark.parametrize("message", REFUSALS)
+def test_a_database_that_refuses_the_login_is_unknown_and_says_what_to_do(prove: Prove, message: str) -> None:
+    run = prove(World(fails="ready", why=message))
+    assert told(run)["verdict"] == "unknown"
+    (found,) = [each for each in told(run)["findings"] if each["check"] == "databases-sound"]
+    assert found["detail"].startswith("could not log in: ")
+    assert "docs/how-to/prove.md" in found["hint"]
