@@ -20,6 +20,10 @@ CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clock of a pod may differ from Velero's."""
 
 
+NOT_LET_IN = {Reason.CredentialsRejected, Reason.ClientMissing}
+"""Causes for which a running database could not be asked."""
+
+
 @check("source-unchanged", PROOF)
 def bucket_unchanged(run: Run) -> Finding:
     """The bucket's own listing (names, sizes, ETags) is the same before and after the proof."""
@@ -69,7 +73,7 @@ def _no_answer(run: Run, database: Judged) -> Finding | None:
         message = unread.get("message")
         why, what = causes(message), "could not run here"
         hint = "prove it where its pods can run; this run says nothing about the backup"
-        if {Reason.CredentialsRejected, Reason.ClientMissing} & set(why):
+        if NOT_LET_IN & set(why):
             what = "could not log in"
             hint = (
                 "give its container an administrator's password as its image does, and a client (docs/how-to/prove.md)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from harness.checks.proof import NOT_LET_IN
+from harness.checks.tool_messages import causes
 from harness.core import parallel, resources, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.kubernetes import RunsKubectl
@@ -103,7 +105,7 @@ class DatabaseReader:
         def ready() -> None:
             seen.clear()
             try:
-                self.examiner.ready(there)
+                self._ready(there)
             except CannotRun as error:  # often only for a moment: until its volume is provisioned
                 seen.append(error)
                 if clock.now_s() - began_s > timeouts.PLACE_S:
@@ -125,6 +127,15 @@ class DatabaseReader:
             ok, detail = True, f"answers; {database.why}"
         self._note("health", database, when="after", ok=ok, detail=detail, role="", identity="")
         return ok
+
+    def _ready(self, there: Database) -> None:
+        """Return if it answers. CannotRun also if it refuses us, or its image has no client: it may be sound."""
+        try:
+            self.examiner.ready(there)
+        except ToolFailed as error:
+            if NOT_LET_IN & set(causes(error.tail)):
+                raise CannotRun(error.tail) from error
+            raise
 
     def _unread(self, database: Database, what: str, error: HarnessError) -> None:
         said = error.tail if isinstance(error, ToolFailed) else str(error)

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.checks.tool_messages import causes
 from harness.core import timeouts
-from harness.core.errors import HarnessError, ToolFailed
+from harness.core.errors import HarnessError
 from harness.core.json import at, items, text
 from harness.core.kubernetes import Object, RunsKubectl, address, condition, describe_pod, find, objects, unschedulable
 from harness.core.model import Digest, Part
-from harness.core.reason import Reason
 from harness.core.wait import NotYet
 from harness.workloads.detection import Database
 
@@ -25,17 +23,11 @@ _BLOCKED = frozenset(
 )
 """Reasons of waiting containers that the cluster causes, not the data."""
 
-_REFUSED = {Reason.CredentialsRejected, Reason.ClientMissing}
-
 Line = tuple[str, ...]
 
 
 class CannotRun(HarnessError):
     """A database cannot run on this cluster, so its backup cannot be judged."""
-
-
-class CannotLogIn(CannotRun):
-    """A database answers, and refuses us, or its image has no client: it may be sound."""
 
 
 class InvalidOutput(HarnessError):
@@ -69,10 +61,7 @@ class DatabaseProbe:
     scripts: Path
 
     def ready(self, database: Database) -> None:
-        """Return if it answers; else NotYet, with its pod's state. CannotRun if the cluster cannot run it.
-
-        CannotLogIn if it refuses us.
-        """
+        """Return if it answers; else NotYet, with its pod's state. CannotRun if the cluster cannot run it."""
         pod = find(self.kubectl, "pods", database.pod, database.namespace)
         if not pod:
             raise NotYet("there is no such pod")
@@ -84,10 +73,6 @@ class DatabaseProbe:
             self._do(database, "ready")
         except InvalidOutput as error:
             raise NotYet(str(error)) from error
-        except ToolFailed as error:
-            if _REFUSED & set(causes(error.tail)):
-                raise CannotLogIn(error.tail) from error
-            raise
 
     def digest(self, database: Database, form: str = "") -> Digest:
         """Row count and hash of every part; `form` is that of the fingerprint to compare with, if it may be older."""
