@@ -94,6 +94,27 @@ class BackupRecord:
         beginnings = (f"backups/{self.report.name}/", *self.repositories)
         return tuple(key for key in listing if key.startswith(beginnings))
 
+    def touched(self, before: Listing, after: Listing) -> Iterator[str]:
+        """The objects of this backup that changed in a way that no maintenance of its repositories explains.
+
+        Other backups write to the same repositories, and maintenance compacts and deletes what nothing refers to. But
+        packs and indexes never change, and none is deleted before something is written.
+        """
+        changed = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
+        for key in sorted(changed):
+            repository = next((each for each in self.repositories if key.startswith(each)), "")
+            if key.startswith(f"backups/{self.report.name}/"):
+                yield key
+            elif repository and key in before and key.startswith(tuple(self._fixed(repository))):
+                maintained = any(other in after and other.startswith(repository) for other in changed)
+                if key in after or not maintained:
+                    yield key
+
+    def _fixed(self, repository: str) -> Iterator[str]:
+        """How the keys begin of a repository's objects that are written once."""
+        namespace = repository.split("/")[1]
+        return (LAYOUTS[self.uploader][part].format(namespace=namespace) for part in ("packs", "index", "keys"))
+
 
 def read_backup(
     source: BucketReader, listing: Listing, name: str, schedule: str = "", namespaces: Collection[str] = ()

@@ -59,7 +59,7 @@ def _data(run: Run, store: str, member: str, reference: Parts) -> Finding:
         return unknown(Reason.NotReadBack, "was not read after the restore")
     for reading in (*run.of("digest", when="before", store=store, member=member)[-1:], *readings):
         if reading.data.get("answered_by") != member:
-            return _answered_by_another(reading.data.get("answered_by"), f"{reading.data.get('when')} the fault")
+            return answered_by_another(reading.data.get("answered_by"), f"{reading.data.get('when')} the fault")
     for reading in readings:
         if found := differences(reference, mapping(reading.data, "parts")):
             return differing(found, "compare the named parts with the backup; data were lost or changed")
@@ -90,7 +90,7 @@ def _indexes(run: Run, store: str, member: str) -> Finding:
     seen = read[-1].data
     held, wrong, who = seen.get("held"), seen.get("wrong"), seen.get("answered_by")
     if who != member:
-        return _answered_by_another(who, "for its indexes")
+        return answered_by_another(who, "for its indexes")
     if not isinstance(held, int) or held < 1 or not isinstance(wrong, Mapping):
         return unknown(Reason.IndexNotChecked, "no index was compared with its table")
     if not wrong:
@@ -190,7 +190,7 @@ def corrupted(run: Run, what: str, store: str, member: str) -> Finding | None:
     )
 
 
-def _answered_by_another(server: Json, when: str) -> Finding:
+def answered_by_another(server: Json, when: str) -> Finding:
     who = str(server or "nobody")
     hint = "check the Service and the addresses of this store; the answer must come from the member itself"
     detail = f"when it was queried {when}, {who} answered instead"

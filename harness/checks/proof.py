@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from harness.checks import proof_metrics
 from harness.checks.check import RUN_AGAIN, check, failed, few, latest, objects_of, passed, recorded, texts, unknown
-from harness.checks.data import differences, differing
+from harness.checks.data import answered_by_another, differences, differing
 from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
 from harness.core.errors import Unreadable
@@ -26,16 +26,26 @@ NOT_LET_IN = {Reason.CredentialsRejected, Reason.ClientMissing}
 
 @check("source-unchanged", PROOF)
 def bucket_unchanged(run: Run) -> Finding:
-    """The bucket's own listing (names, sizes, ETags) is the same before and after the proof."""
+    """The backup's objects (names, sizes, ETags) are the same before and after, and drillproof wrote nothing.
+
+    Other backups, and the maintenance of repositories, go on meanwhile.
+    """
     before, after = (run.of("listing", when=when) for when in ("before", "after"))
     if not before or not after:
         return unknown(Reason.NotRecorded, "the bucket was not listed before and after")
-    if any(before[0].data.get(of) != after[-1].data.get(of) for of in ("sha256", "objects", "bytes")):
-        detail = f"the bucket changed during the proof: {few(items(after[-1].data, 'differences'))}"
-        hint = "prove at a time when nothing else writes to the bucket, such as backups; drillproof only reads"
-        return failed(Reason.BucketChanged, detail, hint, objects=texts(after[-1].data.get("changed")))
-    if not before[0].data.get("sha256"):
+    data = after[-1].data
+    if not before[0].data.get("sha256") or not data.get("sha256"):
         return unknown(Reason.NotRecorded, "the bucket's listing is not recorded")
+    differs = any(before[0].data.get(of) != data.get(of) for of in ("sha256", "objects", "bytes"))
+    # Runs from before `touched` do not say what of the bucket belongs to the backup.
+    touched = texts(data.get("touched", data.get("changed")))
+    if touched or (differs and "touched" not in data):
+        detail = f"the backup changed in the bucket during the proof: {few(items(data, 'differences'))}"
+        return failed(
+            Reason.BucketChanged, detail, "find out what writes to it; drillproof only reads", objects=touched
+        )
+    if differs:
+        return passed(f"the backup's objects are as before; others changed: {few(items(data, 'differences'))}")
     return passed(f"all {before[0].data.get('objects')} objects have the same size and ETag as before")
 
 
@@ -120,6 +130,8 @@ def _user_data(run: Run, database: Judged) -> Finding:
     read, sound = parts_of(run, "after", database), latest(run, "sound", store=database.key)
     if read is None:
         return not_read(run, "digest", database, Reason.NotReadBack, "could not be read")
+    if another := _answered_by_another(run, database):
+        return another
     rows = proof_metrics.rows(read)
     if not rows:
         hint = "check what the backup copied of it; a newly created database looks like this"
@@ -156,10 +168,21 @@ def _equality(run: Run, database: Judged) -> Finding:
     before, after = (parts_of(run, when, database) for when in ("before", "after"))
     if before is None or after is None:
         return not_read(run, "digest", database, Reason.NotReadBack, "its data were not read")
+    if another := _answered_by_another(run, database):
+        return another
     if found := differences(before, after):
         hint = "check for writes between fingerprint and backup, or after the restore; else data were lost"
         return differing(found, hint)
     return passed(f"{len(before)} parts, {proof_metrics.rows(before)} rows equal the fingerprint")
+
+
+def _answered_by_another(run: Run, database: Judged) -> Finding | None:
+    """The finding if a digest of the database is not its pod's."""
+    pod = database.place.rpartition("/")[2]
+    for digest in run.of("digest", store=database.key):
+        if digest.data.get("answered_by") != pod:
+            return answered_by_another(digest.data.get("answered_by"), f"for the digest {digest.data.get('when')}")
+    return None
 
 
 def _stale(run: Run, database: Judged) -> str:

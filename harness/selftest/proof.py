@@ -60,7 +60,8 @@ def good(runs: Path, asked: str = "sound") -> Path:
     journal = Journal(run / "journal.jsonl", Clock())
     journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
     journal.append("selftest", tier="rehearsed", noticed=1, missed=[])
-    bucket: dict[str, Json] = {"objects": 7, "bytes": 900, "sha256": "5e", "differences": [], "changed": []}
+    nothing: dict[str, Json] = {"differences": [], "changed": [], "touched": []}
+    bucket: dict[str, Json] = {"objects": 7, "bytes": 900, "sha256": "5e", **nothing}
     journal.append("listing", when="before", **bucket)
     for step in PROOF_STEPS:
         journal.append("step", step=step, phase="start")

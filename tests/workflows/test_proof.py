@@ -149,11 +149,17 @@ SPOILT: dict[str, tuple[Spoil, str, str, set[str]]] = {
     ),
     "a backup that the engine does not find": (is_so(fails="look"), "drill-finished", "fail", {"RecoveryFailed"}),
     "a restore without an end": (is_so(fails="restore"), "drill-finished", "fail", {"RecoveryFailed"}),
-    "a backup taken meanwhile": (
-        meanwhile(lambda b: b.backup("new")),
+    "a file of the backup was added": (
+        meanwhile(lambda b: b.things.update({"backups/nightly/new": b"x"})),
         SOURCE,
         "fail",
-        {"BucketChanged", "backups/new/velero-backup.json"},
+        {"BucketChanged", "backups/nightly/new"},
+    ),
+    "a pack is gone, and nothing was written instead": (
+        meanwhile(lambda bucket: bucket.things.pop("restic/shop/data/aa")),
+        SOURCE,
+        "fail",
+        {"BucketChanged", "restic/shop/data/aa"},
     ),
     "a pack that was changed": (
         meanwhile(lambda bucket: bucket.things.update({"restic/shop/data/aa": b"x"})),

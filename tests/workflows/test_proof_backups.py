@@ -16,7 +16,7 @@ from proving import prove as prove  # noqa: PLC0414 # a fixture
 
 from harness.backups import velero_backup
 from harness.core.errors import Misconfigured
-from harness.core.model import Json
+from harness.core.model import Json, ToolReport
 from harness.workflows.proof import assembly
 from harness.workloads import detection
 from harness.workloads.unjudged import unjudged
@@ -202,6 +202,60 @@ def test_a_secret_that_only_a_front_end_needs_is_named_and_refuses_nothing(prove
     run = prove(World(bucket))
     assert red(run) == []
     assert "shop/web (for shop/web-0)" in not_proved(run)
+
+
+# ---------------------------------------------------------------- while others work
+
+
+def maintenance(bucket: Nightly) -> None:
+    """What kopia's maintenance does every hour: it writes its schedule, logs and a new index, and deletes old ones."""
+    bucket.things |= {f"kopia/shop/{name}": b"new" for name in ("kopia.maintenance", "_log_2", "xn1_new", "qnew")}
+    for name in ("xn0_old", "qold"):
+        del bucket.things[f"kopia/shop/{name}"]
+
+
+def of_kopia() -> Nightly:
+    bucket = good(copies=[copy(uploaderType="kopia")])
+    bucket.things |= {f"kopia/shop/{name}": b"old" for name in ("kopia.maintenance", "xn0_old", "qold", "pold")}
+    return bucket
+
+
+def another_backup(bucket: Nightly) -> None:
+    bucket.backup("later", "2026-01-03T03:00:00Z")
+    bucket.things |= {"kopia/other/p9": b"pack", "kopia/shop/p9": b"pack"}
+
+
+@pytest.mark.parametrize("change", [maintenance, another_backup])
+def test_what_others_do_to_the_bucket_meanwhile_is_not_ours_to_judge(
+    prove: Prove, change: Callable[[Nightly], None]
+) -> None:
+    world = World(of_kopia(), meanwhile=change)
+    run = prove(world)
+    assert red(run) == []
+    assert "the backup's objects are as before; others changed: " in (run / "findings.json").read_text()
+
+
+def test_a_pack_that_changes_is_noticed_also_during_maintenance(prove: Prove) -> None:
+    def change(bucket: Nightly) -> None:
+        maintenance(bucket)
+        bucket.things["kopia/shop/pold"] = b"changed"
+
+    (found,) = red(prove(World(of_kopia(), meanwhile=change)))
+    assert found == ("source-unchanged", "fail", {"BucketChanged", "kopia/shop/pold"})
+
+
+@pytest.mark.parametrize(("done", "total", "verdict"), [(250, 250, "pass"), (250, 500, "fail"), (0, 0, "fail")])
+def test_a_restore_is_compared_with_its_own_count(
+    prove: Prove, monkeypatch: pytest.MonkeyPatch, done: int, total: int, verdict: str
+) -> None:
+    restored = World.restore
+
+    def restore(world: World, *names: Any, within_s: float) -> ToolReport:  # noqa: ANN401 # as it is
+        report = restored(world, *names, within_s=within_s)
+        return replace(report, volumes=tuple(replace(e, bytes_done=done, bytes_total=total) for e in report.volumes))
+
+    monkeypatch.setattr(World, "restore", restore)
+    assert told(prove(World()))["verdict"] == verdict
 
 
 # ---------------------------------------------------------------- of databases that refuse us

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 
@@ -73,6 +73,7 @@ class Proof:
     def __post_init__(self) -> None:
         self._steps = Steps(self.journal, self.hooks, self.env)
         self._reader = DatabaseReader(self.journal, examiner(self.sandbox.cluster.kubectl))
+        self._name = f"proof-{self.journal.path.parent.name.lower()}"
         # Without an objective, as long as the slowest acceptable restore: 1 MB per second.
         bytes_total = sum(copy.bytes_total for copy in self.backup.recorded.report.volumes)
         self._restore_within_s = self.rto_s or timeouts.RESTORE_S + bytes_total / 1e6
@@ -113,7 +114,7 @@ class Proof:
 
     def _restore(self) -> None:
         recorded, engine = self.backup.recorded, self.sandbox.engine
-        backup, name = recorded.report, f"proof-{self.journal.path.parent.name.lower()}"
+        backup, name = recorded.report, self._name
         # The backup does not say which engine took it, only how its volumes were copied.
         self.journal.append("backup", engine=engine.name, **asdict(backup))
         try:
@@ -141,6 +142,11 @@ class Proof:
         self._reader.newest(database)
         self._reader.check(database)
 
+    def _touched(self, listing: Listing) -> Iterator[str]:
+        """What of the backup changed, and what a restore of ours wrote."""
+        yield from self.backup.recorded.touched(self.backup.listing, listing)
+        yield from (key for key in listing if key.startswith(f"restores/{self._name}/"))
+
     def _note_source(self, when: str, listing: Listing) -> None:
         before = self.backup.listing
         differ = differences(before, listing)
@@ -153,4 +159,5 @@ class Proof:
             sha256=fingerprint(listing),
             differences=[*[*differ.values()][:MOST], *more],
             changed=[*differ][:MOST],
+            touched=[*self._touched(listing)][:MOST],
         )
