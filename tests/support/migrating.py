@@ -160,7 +160,8 @@ class Side:
 
     def _exec(self, word: str) -> str:
         if word == self.fails:
-            raise ToolFailed(["kubectl", "exec"], 1, "ERROR 2013: Lost connection")
+            why = "ERROR 2013: Lost connection" if word == "ready" else "ERROR 1045: Access denied"
+            raise ToolFailed(["kubectl", "exec"], 1, why)
         if word == "digest" and self.digests:
             return self.digests.pop(0)
         return self.says[word]
