@@ -144,6 +144,8 @@ PROVED: dict[str, Json] = {"hooks": 2, "idle_hooks": [], "missed": []}
         ({"missed": None}, {}, [(UNKNOWN, "NotRecorded")]),
         ({"missed": ["v"]}, {}, [(FAILED, "VolumeNotBackedUp", "v")]),
         ({}, {"volumes": []}, [(FAILED, "VolumeNotBackedUp")]),
+        ({"moved": ["m"]}, {"volumes": []}, [(UNKNOWN, "VolumeNotRestorable", "m")]),
+        ({"elsewhere": ["e"]}, {"volumes": []}, [(UNKNOWN, "VolumeNotRestorable", "e")]),
         ({}, {"phase": "Failed"}, [(FAILED, "BackupFailed")]),
     ],
     ids=str,
