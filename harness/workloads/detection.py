@@ -100,6 +100,15 @@ def suspects(pods: Iterable[Object], databases: Iterable[Database] = ()) -> tupl
     )
 
 
+def unjudged(pods: Iterable[Object], databases: Iterable[Database]) -> dict[str, str]:
+    """By pod, as `shop/db-0`: what looks like a database and is none of `databases`."""
+    found: dict[str, list[str]] = {}
+    for place, each in suspects(pods, databases):
+        what = f"{'' if each.sure else 'perhaps '}{each.product} in container {each.container}: {each.why}"
+        found.setdefault(place, []).append(what)
+    return {place: "; ".join(each) for place, each in found.items()}
+
+
 def _of(pod: Object) -> Iterator[Database]:
     """The first of each kind: two of one kind would listen on the same port."""
     kinds: set[str] = set()
@@ -113,11 +122,12 @@ def _of(pod: Object) -> Iterator[Database]:
 
 def _sightings(pod: Object) -> tuple[Sighting, ...]:
     """Every database of a pod, and what is perhaps one: beside a database, what else shows its signs is its helper."""
-    volumes = {
-        text(each, "name"): next(iter(set(keys(each)) - {"name"}), "emptyDir")
-        for each in items(pod, "spec", "volumes")
-        if not set(keys(each)) & _NO_FILES
+    sources = {
+        text(each, "name"): next(iter(set(keys(each)) - {"name"}), "emptyDir") for each in items(pod, "spec", "volumes")
     }
+    mounted = {text(each, "name") for one in containers(pod) for each in items(one, "volumeMounts")}
+    volumes = {name: kind for name in mounted if (kind := sources.get(name, "")) not in _NO_FILES}
+    volumes |= {name: kind for name, kind in sources.items() if kind == "persistentVolumeClaim"}
     annotated = bool(text(pod, "metadata", "annotations", ANNOTATION))
     found: list[Sighting] = []
     for container in items(pod, "spec", "containers"):

@@ -19,7 +19,7 @@ from harness.core.errors import Misconfigured
 from harness.core.model import Json, ToolReport
 from harness.workflows.proof import assembly
 from harness.workloads import detection
-from harness.workloads.unjudged import unjudged
+from harness.workloads.detection import unjudged
 
 Prove = Callable[..., Path]
 
@@ -40,6 +40,9 @@ def web(
 # ---------------------------------------------------------------- databases that were not judged
 
 
+UNKNOWN = "perhaps another database in container web: image example.org/sql-engine:1, has a fingerprint"
+
+
 def test_a_fingerprint_of_an_unknown_image_is_never_taken_for_read(prove: Prove) -> None:
     unknown = web(image="example.org/sql-engine:1", annotations={"drillproof.fingerprint": "/data/f"})
     run = prove(World(good(pods=[pod(), unknown])))
@@ -47,9 +50,9 @@ def test_a_fingerprint_of_an_unknown_image_is_never_taken_for_read(prove: Prove)
     assert found[:2] == ("databases-sound", "unknown")
     assert {
         "DatabaseNotJudged",
-        "shop/web-0 (it takes a fingerprint)",
+        f"shop/web-0 ({UNKNOWN})",
     } <= found[2]
-    assert "shop/web-0 (it takes a fingerprint)" in not_proved(run)
+    assert f"shop/web-0 ({UNKNOWN})" in not_proved(run)
 
 
 def test_it_passes_if_the_user_excepts_it_and_the_headline_says_so(prove: Prove) -> None:
@@ -64,7 +67,10 @@ LIKELY: dict[str, dict[str, Any]] = {
     "RHEL": {"image": "registry.example.org/rhel9/postgresql-16:1", "command": ["run-postgresql"]},
     "Crunchy": {"image": "registry.example.org/crunchydata/crunchy-postgres:ubi8", "command": ["patroni"]},
     "a port": {"image": "example.org/store:1", "ports": [{"containerPort": 5432}]},
-    "a path": {"image": "example.org/store:1", "volumeMounts": [{"mountPath": "/var/lib/postgresql/data"}]},
+    "a path": {
+        "image": "example.org/store:1",
+        "volumeMounts": [{"mountPath": "/var/lib/postgresql/data"}],
+    },
 }
 
 
@@ -94,7 +100,7 @@ def test_what_is_no_database_is_not_named(name: str) -> None:
 def test_a_database_of_another_product_is_named_if_it_has_a_volume() -> None:
     stored = web(image="mongo:8")
     stored["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
-    assert unjudged([stored], ()) == {"shop/web-0": "mongo:8 in container web: an image of mongo"}
+    assert unjudged([stored], ()) == {"shop/web-0": "MongoDB in container web: image mongo:8"}
 
 
 def test_a_pod_that_is_excepted_must_exist() -> None:

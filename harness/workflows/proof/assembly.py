@@ -27,7 +27,6 @@ from harness.workflows.proof.request import ProofOptions
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads import detection
 from harness.workloads.detection import Database
-from harness.workloads.unjudged import unjudged
 
 ROOM = 3
 """Bytes of disk for each byte of the backup: the restored files, and what the database adds."""
@@ -149,7 +148,7 @@ def _told(backup: BackupInBucket) -> tuple[str, ...]:
         ),
         *(
             f"NOT judged, although it looks like a database: {pod}, {why}"
-            for pod, why in unjudged(recorded.pods, backup.databases).items()
+            for pod, why in detection.unjudged(recorded.pods, backup.databases).items()
         ),
     )
 
@@ -184,7 +183,7 @@ def _prepare(cluster: KindCluster, recorded: BackupRecord) -> None:
 
 def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> dict[str, Json]:
     recorded, databases = backup.recorded, backup.databases
-    passed_over = unjudged(recorded.pods, databases)
+    passed_over = detection.unjudged(recorded.pods, databases)
     places = {each.place for each in databases}
     copied = {copy.pod for copy in recorded.report.volumes}
     copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
