@@ -75,7 +75,9 @@ def plan(
 
     asked = request.options(scenarios or (), **vars(drill), runs=runs, application=options.application(application))
     planned = [plan_drill(each) for each in asked]
-    lines = ("\n\n".join("\n".join(_lines(each)) for each in planned),)
+    brought = asked[0].application and asked[0].application.by_manifests
+    shown = "\n".join(brought.summary) if brought else ""
+    lines = ("\n\n".join(filter(None, (shown, *("\n".join(_lines(each)) for each in planned)))),)
     output.result([_document(each) for each in planned], lines, as_json=as_json)
     return 0
 
@@ -176,6 +178,13 @@ def detect(
     namespace: Annotated[
         str | None, options.option("NAME", "Namespace of the application, if the manifests name none.")
     ] = None,
+    values: Annotated[list[Path], options.option("FILE", "Values of the Helm chart. Repeatable.")] = [],  # noqa: B006 # never changed
+    leave_out: Annotated[
+        list[str], options.option("KIND/NAME", "Leave out an object or a file; may have wildcards. Repeatable.")
+    ] = [],  # noqa: B006 # never changed
+    install_first: Annotated[
+        list[Path], options.option("PATH", "Manifests of CRDs and operators to install before. Repeatable.")
+    ] = [],  # noqa: B006 # never changed
     out: Annotated[Path | None, options.option("FILE", "Write the proposed application file.")] = None,
     as_json: options.AsJson = False,
 ) -> int:
@@ -185,17 +194,30 @@ def detect(
     """
     from harness.core import paths
     from harness.workloads.manifests import render as sources
-    from harness.workloads.manifests import scaffold
+    from harness.workloads.manifests import scaffold, validation
 
     if out and out.exists():
         raise Misconfigured(f"{out} already exists; name another file with --out")
     chart = sources.is_chart(manifests)
     if chart:  # the release has the name of its namespace, as the proposed application has
         namespace = namespace or manifests.resolve().name
-    objects, _ = sources.read(manifests, namespace, chart=chart, release=namespace or "")
-    found = scaffold.detect(str(manifests), objects, namespace or sources.named_namespace(objects))
-    path = os.path.relpath(manifests, out.parent) if out else str(manifests)
-    text = scaffold.proposal(found, path, chart=chart)
+    elif values:
+        raise Misconfigured(f"--values is for Helm charts, and {manifests} is none: it has no Chart.yaml")
+    added = validation.defined_kinds(sources.read_first(install_first))
+    read = sources.read(
+        manifests, namespace, chart=chart, release=namespace or "", values=values, leave_out=leave_out, added=added
+    )
+    found = scaffold.detect(str(manifests), read.objects, read.namespace)
+    base = out.parent if out else Path()
+    path, *others = (os.path.relpath(each, base) for each in (manifests, *values, *install_first))
+    text = scaffold.proposal(
+        found,
+        path,
+        chart=chart,
+        values=others[: len(values)],
+        leave_out=leave_out,
+        install_first=others[len(values) :],
+    )
     output.result(scaffold.document(found), scaffold.lines(found), as_json=as_json)
     if out:
         with paths.writing(out, "--out"):
@@ -209,6 +231,7 @@ def detect(
 
 def _document(planned: DrillPlan) -> Json:
     asked = planned.options
+    brought = asked.application and asked.application.by_manifests
     return {
         "scenario": asked.scenario.name,
         "stores": list(asked.stores),
@@ -222,6 +245,7 @@ def _document(planned: DrillPlan) -> Json:
         "expects": list(planned.expects),
         "past_runs": planned.runs,
         "usual_s": planned.usual_s,
+        **({"application": list(brought.summary)} if brought else {}),
     }
 
 

@@ -68,6 +68,7 @@ class ManifestApplication:
     images: Mapping[str, str]  # by every image of its pods: a pod that uses it
     summary: tuple[str, ...]  # lines for people: what the drill does
     changes: tuple[str, ...]  # lines for people: how the deployed objects differ from the manifests
+    first: tuple[Object, ...] = field(default=(), repr=False)  # installed before: definitions of kinds, operators
 
     def credentials(self, generated: Secrets) -> Secrets:
         """The password of each store, by the store's name."""

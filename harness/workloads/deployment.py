@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.core import kubernetes, timeouts, wait
-from harness.core.errors import Misconfigured
+from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.json import at, mapping, text
-from harness.core.kubernetes import LABEL, Object, condition, describe_pod, documents, name_of, objects
+from harness.core.kubernetes import LABEL, Object, condition, describe_pod, documents, name_of, namespace_of, objects
 from harness.core.model import Json
 from harness.core.ports import Cluster
 from harness.core.reason import Reason
+
+_DEFINITION = "CustomResourceDefinition"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,31 @@ class Deployment:
     create_namespace: Callable[[str], None] | None = None  # for a run, where drillproof may not do so itself
     adapt: Callable[[Object], Object] = lambda thing: thing  # changes each manifest for this cluster
     objects: tuple[Object, ...] = field(default=(), repr=False)  # deployed in place of fixtures
+    first: tuple[Object, ...] = field(default=(), repr=False)  # what these objects need around them, outside of backups
+
+    def install_first(self) -> None:
+        """Install what the objects need around them, and wait until it runs. Done again on a new cluster. TimedOut."""
+        stages: tuple[list[Object], ...] = ([], [], [])
+        new = {text(each, "spec", "names", "kind") for each in self.first if each["kind"] == _DEFINITION}
+        for thing in self.first:
+            stages[0 if thing["kind"] in {_DEFINITION, "Namespace"} else 2 if thing["kind"] in new else 1].append(thing)
+        for stage in filter(None, stages):
+            wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": stage})
+
+            def applied(wanted: str = wanted) -> None:
+                try:  # on the server's side, since a definition is too long for an annotation
+                    self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=wanted)
+                except ToolFailed as error:  # an operator's webhook does not answer at once
+                    raise wait.NotYet(error.tail) from error
+
+            wait.until(applied, waited_for="what is installed first", within_s=timeouts.HEALTHY_S)
+            for thing in stage:
+                name, here = f"{text(thing, 'kind')}/{name_of(thing)}", namespace_of(thing) or "default"
+                if thing["kind"] == _DEFINITION:
+                    self.cluster.kubectl("wait", "--for=condition=Established", name, "--timeout=60s", within_s=90)
+                elif thing["kind"] in {"Deployment", "StatefulSet", "DaemonSet"}:
+                    limit = f"--timeout={timeouts.HEALTHY_S:.0f}s"
+                    self.cluster.kubectl("rollout", "status", name, "-n", here, limit, within_s=timeouts.HEALTHY_S + 30)
 
     def apply(self, run: str) -> None:
         """Create the namespace, the Secrets and the permission for a first start, and apply all manifests."""
@@ -39,6 +66,7 @@ class Deployment:
             self.create_namespace(run)
         else:
             self.remove()
+            self.install_first()
             self._apply(_object("Namespace", self.namespace, {LABEL: run}))
         things = [_labelled(each, run) if each["kind"] == "Namespace" else each for each in self.manifests()]
         self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.prerequisites(run), *things]})

@@ -46,6 +46,7 @@ spec:
             - {name: MYSQL_DATABASE, value: shop}
             - name: MYSQL_ROOT_PASSWORD
               valueFrom: {secretKeyRef: {name: db, key: root-password}}
+          volumeMounts: [{name: dump, mountPath: /dump}]
         - name: exporter
           image: example.org/exporter:latest
   volumeClaimTemplates:

@@ -13,7 +13,7 @@ from harness.core.errors import Misconfigured
 from harness.workloads.manifests import inventory
 from harness.workloads.manifests.inventory import DetectedDatabase
 from harness.workloads.manifests.load import load
-from harness.workloads.manifests.render import of_path
+from harness.workloads.manifests.render import read
 from harness.workloads.manifests.spec import Reference
 
 CACHE = """
@@ -32,7 +32,7 @@ spec:
 
 def seen(folder: Path, **texts: str) -> tuple[DetectedDatabase, ...]:
     shop.write(folder, **texts)
-    return inventory.databases(of_path(folder / "manifests", "shop"), "shop")
+    return inventory.databases(read(folder / "manifests", "shop").objects, "shop")
 
 
 def test_a_database_is_seen_with_how_it_is_opened_copied_and_held(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_database_is_seen_with_how_it_is_opened_copied_and_held(tmp_path: Path
         ("shop",),
     )
     assert (database.copied, database.uncopied) == (("dump",), ("data",))
-    assert database.hooks == ('before the copy, in server: ["/dump.sh"]',)
+    assert database.hooks == ("before the copy, in server: /dump.sh",)
 
 
 def test_every_replica_is_a_pod_and_counts_from_where_its_set_begins(tmp_path: Path) -> None:

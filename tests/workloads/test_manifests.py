@@ -56,7 +56,9 @@ def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
 
 
 def test_what_is_not_compared_is_said_and_so_is_what_nothing_copies(tmp_path: Path) -> None:
-    application = load(shop.write(tmp_path, database=shop.DATABASE.replace("backup-volumes: dump", "x: dump")))
+    application = load(
+        shop.write(tmp_path, database=shop.DATABASE.replace("backup.velero.io/backup-volumes: dump", "x: dump"))
+    )
     ((what, why),) = application.exclusions["application"]
     assert (what, bool(why)) == ("the files of web-* in uploads", True)
     assert any("Velero copies NOTHING of it" in line for line in brought(application).summary)
@@ -190,10 +192,10 @@ MANIFESTS: tuple[tuple[dict[str, str], str], ...] = (
     ),
     ({"secret": shop.SECRET.replace("correct-horse", "horse")}, "its password has fewer than 8 characters"),
     ({"secret": shop.SECRET.replace("stringData: {", "data: {x: a, ")}, "`data.x` is not base64"),
-    ({"secret": "kind: Secret\nmetadata: {name: db}"}, "an object without apiVersion, kind or name"),
+    ({"secret": "kind: Secret\nmetadata: {name: db}"}, "not a Kubernetes object: no valid apiVersion, kind or name"),
     ({"secret": "- a\n- b"}, "not a Kubernetes object"),
     ({"secret": "a: [b"}, "secret.yaml .*YAML"),
-    ({"again": shop.SECRET}, "Secret db twice"),
+    ({"again": shop.SECRET}, "Secret db is in again.yaml and in secret.yaml"),
     ({"database": shop.DATABASE.replace("StatefulSet", "Deployment")}, r"no pod db-0; .* db-\*, web-\*"),
     ({"database": shop.DATABASE.replace("mysql:9.7", "mariadb:12")}, "db-0 is MariaDB"),
     ({"web": shop.WEB.replace("nginx:1", "postgres:17").replace("Deployment", "StatefulSet")}, r"web-0 \(postgres: "),
@@ -251,7 +253,12 @@ def test_what_is_rendered_is_read_and_a_renderer_that_fails_is_heard(
         load(path)
 
 
-HOOK = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: %s, annotations: {helm.sh/hook: %s}}"
+HOOK = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: %s, annotations: {helm.sh/hook: %s}}
+spec: {template: {spec: {containers: [{name: sql, image: "mysql:9.7", command: [mysql]}]}}}
+"""
 
 
 def test_of_helms_hooks_those_of_the_install_are_deployed_and_the_others_are_told(tmp_path: Path) -> None:

@@ -212,5 +212,6 @@ def deployment_on(
     application, (credentials, generated) = _application(options), secrets
     deployment = Deployment(cluster, namespace, options.strategy, application.fixtures, credentials)
     if application.by_manifests:
-        deployment = replace(deployment, credentials={}, objects=application.by_manifests.to_deploy(generated))
+        brought = application.by_manifests
+        deployment = replace(deployment, credentials={}, objects=brought.to_deploy(generated), first=brought.first)
     return environment.adapt(deployment, cluster)

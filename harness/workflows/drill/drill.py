@@ -244,6 +244,7 @@ class Drill:
                 self._move()
             if plan.new_cluster or plan.move:
                 self._parts.engine.install()
+                self._parts.deployment.install_first()
             if plan.delete_namespace_first:
                 self._parts.deployment.remove()
             if plan.recreate_lost_pvcs:

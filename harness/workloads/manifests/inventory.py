@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from harness.backups.velero import HOOKS, volumes_to_copy
+from harness.backups.velero import volumes_to_copy
 from harness.core.errors import Misconfigured
 from harness.core.json import at, integer, items, mapping, text
 from harness.core.kubernetes import Object, claims_of, name_of
@@ -17,6 +17,7 @@ from harness.core.model import Json
 from harness.workloads import detection, product
 from harness.workloads.application import Secrets
 from harness.workloads.detection import Database
+from harness.workloads.manifests import velero_annotations
 from harness.workloads.manifests.spec import Reference
 from harness.workloads.manifests.variables import Variables
 from harness.workloads.mysql import adapter as mysql
@@ -41,7 +42,7 @@ class DetectedDatabase:
     databases: tuple[str, ...]  # those created at the first start
     copied: tuple[str, ...]  # the volumes that Velero copies
     uncopied: tuple[str, ...]  # claims that it does not copy
-    hooks: tuple[str, ...]  # the commands that Velero runs, with when and where
+    hooks: tuple[str, ...]  # the programs that Velero runs, with when and where
     obstacle: str  # why it cannot be drilled, and what to do; "" if it can
     warnings: tuple[str, ...]
 
@@ -192,7 +193,7 @@ def _described(
         variables.database(),
         copied,
         tuple(name for name in claims_of(pod) if name not in copied),
-        tuple(_hooks(mapping(pod, "metadata", "annotations"), database.container)),
+        tuple(velero_annotations.hooks(pod)),
         obstacle(database, pod),
         tuple(_warnings(pod, where)),
     )
@@ -211,14 +212,6 @@ def _warnings(pod: Object, where: Json) -> Iterator[str]:
         yield f"its files are on emptyDir ({', '.join(volatile)}), and are lost with its pod; use a claim"
     elif not items(where, "volumeMounts"):
         yield "it has no volume, so its files are lost with its container; use a claim"
-
-
-def _hooks(annotations: Mapping[str, Json], own: str) -> Iterator[str]:
-    for when, names in zip(("before", "after"), HOOKS, strict=True):
-        for name in names:
-            if name in annotations:
-                where = annotations.get(name.removesuffix("command") + "container", own)
-                yield f"{when} the copy, in {where}: {annotations[name]}"
 
 
 def _decoded(thing: Object, key: str, value: Json) -> str:

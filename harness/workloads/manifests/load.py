@@ -5,6 +5,8 @@ Every error that can be detected is reported here, in one line and before a clus
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +25,7 @@ from harness.workloads.consul.adapter import ExternalConsul
 from harness.workloads.detection import Database
 from harness.workloads.exclusions import EXCLUSIONS
 from harness.workloads.external import ExternalKind, Server
-from harness.workloads.manifests import inventory, isolation, render, spec
+from harness.workloads.manifests import inventory, isolation, render, spec, validation, velero_annotations
 from harness.workloads.manifests.spec import Description, Reference, Store
 from harness.workloads.mysql.adapter import ExternalMySQL
 from harness.workloads.postgres.adapter import ExternalPostgres
@@ -33,6 +35,9 @@ _KINDS: Mapping[str, type[ExternalMySQL | ExternalPostgres | ExternalConsul]] = 
     "postgres": ExternalPostgres,
     "consul": ExternalConsul,
 }
+
+_ASSIGNED = re.compile(r"(?P<name>\w+)=(?P<value>[^\s\"'\\]+)")
+"""An assignment in a command: `PGPASSWORD=... pg_dump`."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,17 @@ OWN_CLUSTER = TargetCluster()
 def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     """The application that a file describes. Misconfigured if it cannot be drilled like that."""
     described = spec.read(path, where.namespace)
-    objects, later = render.read(
+    first = render.read_first(described.install_first)
+    manifests = render.read(
         described.manifests,
         described.namespace,
         chart=described.is_chart,
         release=described.name,
         values=described.values,
+        leave_out=described.leave_out,
+        added=None if where.namespace else validation.defined_kinds(first),
     )
+    objects = manifests.objects
     secrets = inventory.secrets(objects)
     if where.namespace:
         isolation.require_isolation(described.file, objects, secrets, described.namespace)
@@ -66,7 +75,10 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     _require_all_named(described, pods, inventory.unjudged(objects, described.namespace))
     hidden = _hidden(described, servers, pods.values(), secrets)
     changes: list[str] = []
-    things = tuple(cast("Object", _adapted(thing, text(thing, "kind"), where, changes)) for thing in objects)
+    things, before = (
+        tuple(cast("Object", _adapted(thing, text(thing, "kind"), where, changes)) for thing in some)
+        for some in (objects, first)
+    )
     return Application(
         namespace=described.namespace,
         fixtures=described.file.parent,
@@ -85,8 +97,9 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             given=described.given,
             passwords={store.server.name: store.password for store in described.stores if store.password},
             hidden=hidden,
-            images=detection.images_of(pods.values()),
-            summary=tuple(_summary(described, servers, pods, later)),
+            first=before,
+            images=_images((*pods.values(), *inventory.pods(first, "")), described.namespace),
+            summary=tuple(_summary(described, servers, pods, manifests)),
             changes=tuple(dict.fromkeys(changes)),
         ),
     )
@@ -193,8 +206,14 @@ def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterato
                 )
 
 
+def _images(pods: Sequence[Object], namespace: str) -> dict[str, str]:
+    """Every image that the pods need, also after a restore, with a pod that uses it."""
+    added = {velero_annotations.init_image(pod): f"{namespace}/{name_of(pod)}" for pod in pods}
+    return {**detection.images_of(pods), **{detection.full_name(image): pod for image, pod in added.items() if image}}
+
+
 def _summary(
-    described: Description, servers: Sequence[Server], pods: Mapping[str, Object], later: Iterable[Object]
+    described: Description, servers: Sequence[Server], pods: Mapping[str, Object], manifests: render.Manifests
 ) -> Iterator[str]:
     yield f"application {described.name} of {described.file}: strategy {described.strategy}"
     for server in servers:
@@ -204,8 +223,11 @@ def _summary(
             f"{server.name}: {server.kind} in {', '.join(server.members)}, databases "
             f"{', '.join(server.databases) or 'all keys'}; Velero copies {copies or 'NOTHING of it'}{alone}"
         )
+    for pod in pods.values():
+        yield from (f"hook of {name_of(pod)}: {hook}" for hook in velero_annotations.hooks(pod))
+    yield from (f"left out: {each}" for each in manifests.left_out)
     yield from (f"not compared: {what}: {why}" for what, why in _not_compared(described, pods))
-    for thing in later:
+    for thing in manifests.later:
         events = text(thing, "metadata", "annotations", render.HOOK)
         yield f"not deployed: {text(thing, 'kind')} {name_of(thing)}, which Helm creates at {events}"
 
@@ -258,6 +280,12 @@ def _hidden(
                 "such a password cannot be removed from the evidence"
             )
     found = [value for values in secrets.values() for value in values.values()]
+    found += [
+        match["value"]
+        for pod in pods
+        for match in _ASSIGNED.finditer(json.dumps(pod))
+        if SECRET_NAME.search(match["name"])
+    ]
     found += [
         text(variable, "value")
         for pod in pods

@@ -129,7 +129,7 @@ def document(found: DetectedApplication) -> Json:
     }
 
 
-def proposal(found: DetectedApplication, manifests: str, *, chart: bool) -> str:
+def proposal(found: DetectedApplication, manifests: str, *, chart: bool, **lists: Sequence[str]) -> str:
     """The file, with the reason for each line. What the manifests do not show is left open, and must be completed."""
     environment = Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False, undefined=ChainableUndefined)  # noqa: S701 # TOML
     # A string of TOML has the form of a JSON string, and so has a list of strings.
@@ -139,6 +139,7 @@ def proposal(found: DetectedApplication, manifests: str, *, chart: bool) -> str:
         found=found,
         manifests=manifests,
         chart=chart,
+        lists=lists,
         kinds=[members[0].database.kind for members in found.stores],
         unknown=UNKNOWN,
         users=USERS,

@@ -19,7 +19,10 @@ USERS = {"mysql": "root", "postgres": "postgres", "consul": ""}
 UNKNOWN = "?"
 """Stands in a proposed file for what the manifests do not show."""
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
+MAX_NAME = 63
+"""Characters of any name, as of a label in DNS."""
+
+_NAME = re.compile(rf"[a-z0-9]([a-z0-9-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
 
 
 class Reference(NamedTuple):
@@ -48,6 +51,8 @@ class Description:
     manifests: Path  # a folder, a file or a chart
     is_chart: bool
     values: tuple[Path, ...]  # of a chart
+    leave_out: tuple[str, ...]  # objects of the manifests, as KIND/NAME, and files
+    install_first: tuple[Path, ...]  # manifests of what the application needs around it: CRDs, operators
     strategy: str
     objectives: Objectives
     stores: tuple[Store, ...]
@@ -77,6 +82,9 @@ def read(path: Path, only: str = "") -> Description:
     values = keys.strings("values", []) if chart else ()
     if bool(manifests) == bool(chart):
         keys.fail("set either `manifests` or `chart`")
+    leave_out, install_first = (keys.strings(key, []) for key in ("leave_out", "install_first"))
+    if install_first and only:
+        keys.fail("remove `install_first`: drillproof installs nothing on a shared cluster; do that yourself")
     strategy = _named(keys, "strategy", keys.take("strategy", str))
     limits = Keys(f"{path}: objectives", keys.take("objectives", dict, {}))
     objectives = Objectives(**{name: limits.seconds(name) for name in ("rto_s", "rpo_s", "skew_s")})
@@ -93,6 +101,8 @@ def read(path: Path, only: str = "") -> Description:
         manifests=folder / (chart or manifests),
         is_chart=bool(chart),
         values=tuple(folder / value for value in values),
+        leave_out=leave_out,
+        install_first=tuple(folder / each for each in install_first),
         strategy=strategy,
         objectives=objectives,
         stores=stores,
@@ -179,5 +189,8 @@ def _reference(keys: Keys, key: str) -> Reference | None:
 
 def _named(keys: Keys, key: str, value: str) -> str:
     if not _NAME.fullmatch(value):
-        keys.fail(f"key `{key}` must consist of a-z, 0-9 and -, without - at its ends, not {value!r}")
+        keys.fail(
+            f"key `{key}` must consist of 1 to {MAX_NAME} of a-z, 0-9 and -, without - at its ends, "
+            f"not {value[: MAX_NAME + 1]!r} ({len(value)} characters)"
+        )
     return value
