@@ -60,7 +60,7 @@ class Documents:
             raise yaml.YAMLError(f"with its aliases it has more than {MAX_NODES} values")
 
 
-class _Loader(Composer, CParser, SafeConstructor, Resolver):  # type: ignore[misc] # of the type Any
+class _Loader(Composer, CParser, SafeConstructor, Resolver):
     """Parses in C, and composes in Python, where the depth and the number of values can be bounded."""
 
     def __init__(self, text: bytes, counter: Documents) -> None:
