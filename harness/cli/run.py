@@ -208,8 +208,8 @@ def detect(
         manifests, namespace, chart=chart, release=namespace or "", values=values, leave_out=leave_out, added=added
     )
     found = scaffold.detect(str(manifests), read.objects, read.namespace)
-    base = out.parent if out else Path()
-    path, *others = (os.path.relpath(each, base) for each in (manifests, *values, *install_first))
+    paths_in_file = (manifests, *values, *install_first)
+    path, *others = (os.path.relpath(each, out.parent) if out else str(each) for each in paths_in_file)
     text = scaffold.proposal(
         found,
         path,
