@@ -40,7 +40,7 @@ SHORTEST_SECRET = 8
 
 _KINDS = {"pods": "Pod", "secrets": "Secret", "persistentvolumeclaims": "PersistentVolumeClaim"}
 _FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/[^/]+\.json")
-_UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError)
+_UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError)
 _BY_FILES = "PodVolumeBackup"
 _SCHEDULE = ("metadata", "labels", "velero.io/schedule-name")
 _STARTED = ("status", "startTimestamp")
@@ -204,7 +204,10 @@ def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterato
             for member in archive:
                 if found := _FILE.fullmatch(member.name):
                     file = archive.extractfile(member) if found[1] in kinds else None
-                    yield found[1], found[2] or "", json.load(file) if file else {}
+                    thing: Json = json.load(file) if file else {}
+                    if not isinstance(thing, Mapping):
+                        raise ValueError(f"{member.name} is no object")
+                    yield found[1], found[2] or "", thing
     except _UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
 
@@ -249,7 +252,7 @@ def _backup(source: BucketReader, name: str) -> Object:
     key = f"backups/{name}/velero-backup.json"
     try:
         found: Json = json.loads(source.read(key))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HarnessError(f"{key} is no JSON: {error}") from error
     if not isinstance(found, Mapping) or name_of(found) != name:
         raise HarnessError(f"{key} does not describe the backup {name}")
@@ -374,7 +377,9 @@ def _list(source: BucketReader, listing: Listing, key: str) -> tuple[Object, ...
     if key not in listing:
         return ()
     try:
-        found = json.loads(gzip.decompress(source.read(key))) or ()
+        found: Json = json.loads(gzip.decompress(source.read(key))) or []
     except _UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
+    if not isinstance(found, list):
+        raise HarnessError(f"{key} is no list; this backup cannot be restored")
     return tuple(each for each in found if isinstance(each, Mapping))
