@@ -56,7 +56,7 @@ def cases() -> tuple[Case, ...]:
 
 def said(case: Case) -> dict[str, Json]:
     """What `detect` says of a deployment, in the form of its expectation."""
-    objects = render.of_path(case.path, "shop")
+    objects = render.of_path(case.path)
     unjudged: list[Json] = list(inventory.unjudged(objects, "shop"))
     try:
         found = scaffold.detect(str(case.path), objects, "shop")

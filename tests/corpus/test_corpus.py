@@ -31,14 +31,20 @@ def test_a_deployment_is_recognised(case: Case) -> None:
     assert recognition.differences(case) == []
 
 
-@pytest.mark.parametrize("case", [each for each in CASES if each.expected["exit"] == 0], ids=named)
+UNSERVED = ("operator/cnpg-pooler", "operator/kruise")
+"""They are recognised, and need definitions of their kinds (`install_first`) before they can be drilled."""
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if each.expected["exit"] == 0 and named(each) not in UNSERVED], ids=named
+)
 def test_what_is_proposed_is_accepted_once_the_open_questions_are_answered(case: Case, tmp_path: Path) -> None:
-    found = scaffold.detect(str(case.path), render.of_path(case.path, "shop"), "shop")
+    found = scaffold.detect(str(case.path), render.of_path(case.path), "shop")
     text = scaffold.proposal(found, str(case.path), chart=False).replace("confirmed = false", "confirmed = true")
     assert "correct-horse" not in text
     keys = {(name, key) for name, its in found.secret.items() for key in its}
     keys |= {("db-secret", "password"), ("shop-postgresql", "password")} & {
-        (name, key) for name, values in inventory.secrets(render.of_path(case.path, "shop")).items() for key in values
+        (name, key) for name, values in inventory.secrets(render.of_path(case.path)).items() for key in values
     }
     if '{ secret = "?", key = "?" }' in text and not keys:  # a password that only the user knows
         text = re.sub(r'password = \{ secret = "\?".*', "no_password = true", text)

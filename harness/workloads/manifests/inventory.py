@@ -86,7 +86,7 @@ def unjudged(objects: Iterable[Object], namespace: str) -> dict[str, str]:
         what = f"{'' if each.sure else 'perhaps '}{each.product} ({each.why})"
         todo = "write a [[store]] for it, if it is" if each.kind else "which drillproof cannot read"
         found.setdefault(place.rpartition("/")[2], f"{what}, {todo}")
-    return found | {f"{text(each, 'kind')} {name_of(each)}": what for each in listed if (what := _of_operator(each))}
+    return found | {f"{text(each, 'kind')} {name_of(each)}": what for each in listed if (what := of_operator(each))}
 
 
 def obstacle(database: Database, pod: Object) -> str:
@@ -109,7 +109,7 @@ def obstacle(database: Database, pod: Object) -> str:
     return ""
 
 
-def _of_operator(thing: Object) -> str:
+def of_operator(thing: Object) -> str:
     """What a custom resource is, if it stands for objects that the manifests do not show; "" if it does not."""
     group, _, version = text(thing, "apiVersion").partition("/")
     kind, words = text(thing, "kind"), product.vocabulary()

@@ -86,13 +86,17 @@ def read(
     return Manifests(namespace, tuple(kept), tuple(later), tuple(found.left_out), found.files)
 
 
+def of_path(path: Path) -> tuple[Object, ...]:
+    """Every object of a kustomization, of a folder of YAML files, or of one file, of any kind. Misconfigured."""
+    found = _Found(path, ())
+    found.add_path()
+    found.refuse()
+    return tuple(found.objects.values())
+
+
 def read_first(paths: Iterable[Path]) -> tuple[Object, ...]:
     """What is installed before an application: any kind, in any namespace. Misconfigured."""
-    found = [_Found(path, ()) for path in paths]
-    for each in found:
-        each.add_path()
-        each.refuse()
-    return tuple(thing for each in found for thing in each.objects.values())
+    return tuple(thing for path in paths for thing in of_path(path))
 
 
 class _Found:

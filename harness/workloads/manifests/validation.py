@@ -103,7 +103,8 @@ def _place_problems(thing: Object, namespace: str, added: frozenset[tuple[str, s
         yield Problem(f"is in no namespace, {lost}", foreign=True)
     elif added is not None and key not in _kinds("namespaced") | added:
         served = sorted(each for each, known in _kinds("namespaced") if known == kind)
-        hint = f"; it serves {' and '.join(served)}" if served else ""
+        what = inventory.of_operator(thing)
+        hint = f"; it serves {' and '.join(served)}" if served else f": {what}" if what else ""
         yield Problem(f"is of {version}, which a new cluster does not serve{hint}", foreign=True)
     elif where and where != namespace:
         yield Problem(f"is in the namespace {where}, {lost}", foreign=True)
