@@ -332,7 +332,7 @@ def test_a_volume_that_a_pod_asks_for_and_a_hook_that_did_not_run_are_missed(pro
 
 def test_files_that_no_database_holds_are_told_to_be_unread(prove: Callable[..., Path]) -> None:
     other: dict[str, Json] = {
-        **pod("web-0", image="nginx", ports=[]),
+        **pod("web-0", image="nginx", ports=[], env=[]),
         "metadata": {"name": "web-0", "namespace": "shop"},
     }
     bucket = good(
