@@ -161,7 +161,13 @@ def test_a_database_that_is_not_judged_is_refused_until_it_is_ignored_on_purpose
         "env:", "ports: [{containerPort: 3306}] #"
     )
     operator = "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pg}\nspec: {instances: 1}"
-    path = shop.write(tmp_path, ledger=ledger, operator=operator)
+    (tmp_path / "crd.yaml").write_text(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+        "metadata: {name: clusters.postgresql.cnpg.io}\n"
+        "spec: {group: postgresql.cnpg.io, names: {kind: Cluster}, versions: [{name: v1}]}"
+    )
+    file = shop.FILE.replace("[objectives]", 'install_first = ["crd.yaml"]\n[objectives]')
+    path = shop.write(tmp_path, file=file, ledger=ledger, operator=operator)
     with pytest.raises(Misconfigured, match=r"would not judge reports-\*: perhaps MySQL.*Cluster pg: .*CloudNativePG"):
         load(path)
     path.write_text(path.read_text().replace("[objectives]", 'not_drilled = ["reports-*", "Cluster pg"]\n[objectives]'))

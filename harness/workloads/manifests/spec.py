@@ -94,11 +94,11 @@ def read(path: Path, only: str = "") -> Description:
     stores = tuple(_stores(path, keys, name))
     keys.done()
     folder = path.parent
-    for name in (chart or manifests, *values, *install_first):
+    for each in (chart or manifests, *values, *install_first):
         try:
-            (folder / name).exists()  # that it does is required where it is read
+            (folder / each).exists()  # that it does is required where it is read
         except OSError as error:
-            keys.fail(f"{name[:80]} cannot be read: {error.strerror}")
+            keys.fail(f"{each[:80]} cannot be read: {error.strerror}")
     return Description(
         file=path,
         name=name,
