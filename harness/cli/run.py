@@ -75,9 +75,7 @@ def plan(
 
     asked = request.options(scenarios or (), **vars(drill), runs=runs, application=options.application(application))
     planned = [plan_drill(each) for each in asked]
-    brought = asked[0].application and asked[0].application.by_manifests
-    shown = "\n".join(brought.summary) if brought else ""
-    lines = ("\n\n".join(filter(None, (shown, *("\n".join(_lines(each)) for each in planned)))),)
+    lines = ("\n\n".join("\n".join(_lines(each)) for each in planned),)
     output.result([_document(each) for each in planned], lines, as_json=as_json)
     return 0
 
