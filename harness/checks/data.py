@@ -127,11 +127,16 @@ def _of_object(found: Difference, before: Parts, after: Parts) -> Difference:
     """A difference with the paths of the fields that differ; older runs recorded none."""
     if reason := _OF_OBJECTS.get(found.reason):
         return replace(found, reason=reason)
+    fields = differing_fields(before, after)
+    where = f" in {few(fields, separator=', ')}" if fields else ""
+    return Difference(found.part, Reason.ObjectDiffers, f"{found.part} differs{where}")
+
+
+def differing_fields(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """The paths whose hashes differ: of a path and what is below it, only the path."""
     paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
     # What has many fields is one: where it had few on the other side, the larger piece is enough.
-    whole = [path for path in paths if not any(path.startswith((f"{each}.", f"{each}[")) for each in paths)]
-    where = f" in {few(whole, separator=', ')}" if whole else ""
-    return Difference(found.part, Reason.ObjectDiffers, f"{found.part} differs{where}")
+    return [path for path in paths if not any(path.startswith((f"{each}.", f"{each}[")) for each in paths)]
 
 
 def disagreeing(before: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:

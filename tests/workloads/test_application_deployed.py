@@ -132,7 +132,7 @@ def test_a_run_says_what_was_drilled_and_what_was_not_compared(options: Options)
         ["shop-mysql"],
     )
     assert text(facts, "left_out", "application", "the files of web-* in uploads")
-    assert "drillproof.ledger" in cast("dict[str, Json]", at(facts, "left_out", "shop-mysql"))
+    assert "table: drillproof.ledger" in cast("dict[str, Json]", at(facts, "left_out", "shop-mysql"))
     every = replace(options, stores=())
     left_out = of_drill(every, options.application, cast("LocalEnvironment", Supplied()))["left_out"]
     assert text(left_out, "application", "shop-mysql") == "left out by --stores"
