@@ -87,7 +87,7 @@ def test_another_cluster_under_the_same_name_is_refused(
 @pytest.mark.parametrize("wanted", elsewhere("drillproof-inside", "drillproof"), ids=["namespace", "rolebinding"])
 def test_the_account_can_let_itself_into_no_other_namespace(admin: Kubectl, guest: Path, wanted: Json) -> None:
     before = listing(admin)
-    with pytest.raises(ToolFailed, match="makes one namespace, drillproof-custos"):
+    with pytest.raises(ToolFailed, match="ValidatingAdmissionPolicy 'drillproof'"):
         Kubectl(find_kubectl(), guest, "there")("create", "-f", "-", stdin=json.dumps(wanted))
     assert listing(admin) == before
 

@@ -134,7 +134,7 @@ def guest(admins: dict[str, Kubectl], shop: None, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="module")
 def untouched(admins: dict[str, Kubectl], guest: Path) -> dict[str, set[str]]:
-    """All that is there before any test."""
+    """All objects before any test."""
     return {context: listing(admin) for context, admin in admins.items()}
 
 
@@ -245,7 +245,7 @@ def test_nothing_was_made_where_a_right_was_missing(admins: dict[str, Kubectl], 
 def test_the_account_can_let_itself_into_no_other_namespace(
     admins: dict[str, Kubectl], guest: Path, untouched: dict[str, set[str]], wanted: Json
 ) -> None:
-    with pytest.raises(ToolFailed, match="makes one namespace, shop"):
+    with pytest.raises(ToolFailed, match="ValidatingAdmissionPolicy 'drillproof-migrate'"):
         Kubectl(find_kubectl(), guest / "kubeconfig", "new")("create", "-f", "-", stdin=json.dumps(wanted))
     assert listing(admins["new"]) == untouched["new"]
 
@@ -287,7 +287,7 @@ def test_where_no_volume_is_opted_in_it_is_refused(admins: dict[str, Kubectl], m
     with opted_out(admins["prod"], "stock-db-0", "orders-db-0"):
         code, (line,), judged = migrate("run", "--to", "new", *WRITERS)
     assert (code, judged) == (64, {})
-    assert "no volume of shop of prod is asked to be copied" in line
+    assert all(fact in line for fact in ("shop of prod", "backup.velero.io/backup-volumes")), line
     is_free(admins["prod"])
 
 
@@ -308,7 +308,7 @@ def test_what_was_changed_at_the_target_makes_it_fail(
     script.write_text(
         f"""set -e
 {kubectl} wait --for=condition=Ready pod/stock-db-0 --timeout=120s
-{kubectl} exec stock-db-0 -- bash -c 'PGPASSWORD=$POSTGRES_PASSWORD psql -h 127.0.0.1 -U postgres -d stock -c "{sql}"'
+{kubectl} exec stock-db-0 -- bash -c 'until pg_isready -q -h 127.0.0.1; do sleep 1; done; PGPASSWORD=$POSTGRES_PASSWORD psql -h 127.0.0.1 -U postgres -d stock -c "{sql}"'
 """
     )
     code, _, judged = migrate("run", "--to", "new", *WRITERS, "--after", f"restore=sh {script}")
@@ -359,7 +359,7 @@ def test_an_address_that_leads_back_to_the_source_is_refused(
     with followed(admins["prod"], "stock-db.shop.svc"):
         code, (line,), judged = migrate("run", *WITHIN)
     assert (code, judged) == (64, {})
-    assert "ConfigMap journal names the namespace that is left (stock-db.shop.svc); within one cluster" in line
+    assert all(fact in line for fact in ("ConfigMap journal", "stock-db.shop.svc")), line
     is_free(admins["prod"])
 
 

@@ -274,7 +274,7 @@ def test_a_proof_creates_its_own_namespaces_and_nobody_else_does(admin: Kubectl,
         _binding(PRODUCTION, "drillproof-prove-inside"),
     ):
         assert "denied request" in refusal(proof, thing)
-    # Else whoever may create namespaces takes the account that reads all Secrets.
+    # Otherwise everyone who may create namespaces could use the account that reads all Secrets.
     for name in ("drillproof-prove", "drillproof-prove-shop"):
         assert "only the account drillproof/prove" in refusal(admin, _namespace(name, "privileged"))
 

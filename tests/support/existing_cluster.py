@@ -92,7 +92,7 @@ def listing(admin: Kubectl) -> set[str]:
 
 @pytest.fixture(scope="module")
 def untouched(admin: Kubectl, guest: Path) -> set[str]:
-    """All that is there before any test."""
+    """All objects before any test."""
     return listing(admin)
 
 

@@ -134,7 +134,7 @@ def _key(key: object) -> str:
 
 
 def _why(error: Exception) -> str:
-    """What is wrong and where, without a word of the text."""
+    """What is wrong, and where; no content of the file."""
     if isinstance(error, yaml.reader.ReaderError):
         return "it has bytes that are no text"
     if isinstance(error, yaml.MarkedYAMLError):
