@@ -308,7 +308,8 @@ def test_what_was_changed_at_the_target_makes_it_fail(
     script.write_text(
         f"""set -e
 {kubectl} wait --for=condition=Ready pod/stock-db-0 --timeout=120s
-{kubectl} exec stock-db-0 -- bash -c 'until pg_isready -q -h 127.0.0.1; do sleep 1; done; PGPASSWORD=$POSTGRES_PASSWORD psql -h 127.0.0.1 -U postgres -d stock -c "{sql}"'
+{kubectl} exec stock-db-0 -- bash -c 'until pg_isready -q -h 127.0.0.1; do sleep 1; done'
+{kubectl} exec stock-db-0 -- bash -c 'PGPASSWORD=$POSTGRES_PASSWORD psql -h 127.0.0.1 -U postgres -d stock -c "{sql}"'
 """
     )
     code, _, judged = migrate("run", "--to", "new", *WRITERS, "--after", f"restore=sh {script}")
