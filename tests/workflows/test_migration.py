@@ -680,14 +680,18 @@ def _written_until_stopped(other: Side) -> None:
     other._found = ending  # type: ignore[method-assign] # the cluster changes after it is read
 
 
-def _scaled_up_during_the_reading(other: Side) -> None:
-    answer = other._exec
+def _scaled_up_while_read(side: Side, writer: Callable[[], dict[str, Any]]) -> None:
+    answer = side._exec
 
     def exec_(word: str) -> str:
-        web_of(other, "shop-new")["spec"]["replicas"] = 1
+        writer()["spec"]["replicas"] = 1
         return answer(word)
 
-    other._exec = exec_  # type: ignore[method-assign] # the cluster changes while it is read
+    side._exec = exec_  # type: ignore[method-assign] # the cluster changes while it is read
+
+
+def _scaled_up_during_the_reading(other: Side) -> None:
+    _scaled_up_while_read(other, lambda: web_of(other, "shop-new"))
 
 
 def _volume_of_no_database(other: Side) -> None:
@@ -842,13 +846,7 @@ def test_the_targets_writers_are_let_go(move: Callable[..., Path]) -> None:
 
 
 def _written_during_the_reading(one: Side) -> None:
-    answer = one._exec
-
-    def exec_(word: str) -> str:
-        of(one, "Deployment")["spec"]["replicas"] = 1
-        return answer(word)
-
-    one._exec = exec_  # type: ignore[method-assign] # the cluster changes while it is read
+    _scaled_up_while_read(one, lambda: of(one, "Deployment"))
 
 
 NOT_QUIET: dict[str, tuple[Callable[[Side], object], tuple[str, ...]]] = {
