@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-migrate test-browser report example example-by-file custos matrix selftest check docs site mutants bench bench-catalogue bench-prove bench-reports pin gc clean
+.PHONY: help drill test test-real test-migrate test-disturbed test-browser report example example-by-file custos matrix selftest check docs site mutants bench bench-catalogue bench-prove bench-reports pin gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,6 +23,11 @@ test-real: $(VENV)/.ready $(ALLURE)/node_modules/.ready ## the pull path, agains
 
 test-migrate: $(VENV)/.ready ## moves between two real clusters, and within one, by accounts that may just that: some 20 minutes, needs what `make drill` needs
 	@DRILLPROOF_MOVE=real-migrate $(VENV)/bin/pytest -q -s tests/real/real_migrate.py $(ARGS)
+
+test-disturbed: $(VENV)/.ready ## kill, pause and slow what a real drill stands on: its verdict must stay true; some 25 minutes, needs what `make drill` needs
+	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends libfaketime >/dev/null; } || { echo "install libfaketime and try again" >&2; exit 64; }
+	@$(VENV)/bin/pytest -q -s tests/real/real_disturbance.py $(ARGS)
 
 report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with how each drill went before; other runs by RUNS=reports/matrix/DIR/runs
 	@found=$$(ls -d "$(abspath $(RUNS))"/*-*/allure-results 2>/dev/null); \
