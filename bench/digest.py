@@ -13,7 +13,7 @@ from harness.workloads.mysql.adapter import MySQL
 from harness.workloads.postgres.adapter import Postgres
 
 WORST_OF_S = {"worst": 0.001, "worst_from_5_ms": 0.005}
-"""The worst table is told of those that are scanned in no less than this: before, it is a statement that is timed."""
+"""The worst table is one whose scan takes at least this long; of smaller ones, only the statement is timed."""
 
 
 def measure(parts: Parts) -> dict[str, float | str]:

@@ -1,7 +1,7 @@
 """Velero's keys for its bucket have expired, and nobody has renewed them.
 
-Velero reports its location as Unavailable and refuses every backup (velero issues 5924 and 6329 are similar). Whoever
-looks only at existing backups sees no problem. The drill must detect it when the backup is due.
+Velero reports its location as Unavailable and refuses every backup (velero issues 5924 and 6329 are similar). A team
+that looks only at existing backups sees no problem. The drill must detect it when the backup is due.
 """
 
 from harness.core.model import ExpectedFinding

@@ -21,6 +21,6 @@ SCENARIO = Scenario(
         restart="consul",
     ),
     plan=Plan(restore=False),
-    objectives=Objectives(rto_s=120),  # it never recovers by itself, so a longer wait changes nothing
+    objectives=Objectives(rto_s=120),  # it never recovers on its own, so a longer wait changes nothing
     expected_findings=(ExpectedFinding("members-healthy", Reason.VotersDiffer, "consul"),),
 )

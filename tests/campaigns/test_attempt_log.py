@@ -1,4 +1,4 @@
-"""Attempts as they are written down: whoever edits, puts in or takes out one is found out."""
+"""The log of attempts: an edited, added or removed line is detected."""
 
 from __future__ import annotations
 

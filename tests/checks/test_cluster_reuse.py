@@ -1,4 +1,4 @@
-"""What one drill leaves to the next, and whether the next is told of it when that is not what it was."""
+"""A drill that reuses a cluster detects what an earlier drill left different."""
 
 from __future__ import annotations
 

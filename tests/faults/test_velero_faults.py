@@ -225,12 +225,12 @@ def test_another_fault_that_the_task_survives_is_no_damage_and_is_taken_away(
     did: list[str] = []
     cluster, fault = Cluster(tasks={"mine": "New"}, then=then), While("restores", Other(did))
 
-    def strike() -> None:
+    def inject() -> None:
         fault.inject(target(cluster))
         fault.damage(target(cluster))
 
     with pytest.raises(error):
-        strike()
+        inject()
     assert did[-1] == "undo"
 
 

@@ -1,4 +1,4 @@
-"""By hand, on a real cluster: whoever lacks one rule of clusters/existing/rbac.yaml is told which, and makes nothing.
+"""By hand, on a real cluster: an account that lacks one rule of clusters/existing/rbac.yaml is refused by its name.
 
     drillproof run namespace_loss --stores consul --cluster NAME --keep
     export DRILLPROOF_ADMIN=<its kubeconfig> DRILLPROOF_CONFIG=<drillproof.toml>

@@ -1,4 +1,4 @@
-"""By hand, on two real clusters of one node each: whoever may do what clusters/migrate/ says moves an application.
+"""By hand, on two real clusters of one node each: accounts with the rights in clusters/migrate/ migrate an application.
 
     DRILLPROOF_MOVE=NAME pytest -n 0 tests/real/real_migrate.py
 

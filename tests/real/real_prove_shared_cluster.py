@@ -2,7 +2,7 @@
 
     DRILLPROOF_REAL=1 pytest -n 0 -s tests/real/real_prove_shared_cluster.py
 
-The cluster has a Velero of its own and an application; whoever proves is a ServiceAccount with what
+The cluster has a Velero of its own and an application; the proof uses a ServiceAccount with what
 clusters/prove/rbac.yaml grants, and comes by a kubeconfig. Each rule is taken away from its role, one at a time.
 With DRILLPROOF_KEEP=1 the cluster `place` stays, and the next time it is taken as it is.
 The cluster's network enforces no policies, so we do it by hand; with DRILLPROOF_ENFORCER=FOLDER kube-router does, which

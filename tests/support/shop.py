@@ -1,4 +1,4 @@
-"""A small application of somebody's: a file and plain manifests, as text to be spoilt."""
+"""A small application of a user: a file and plain manifests, as text that tests damage."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Applied:
 
 @dataclass
 class Supplied:
-    """What a machine has, as far as a run tells of it."""
+    """What a machine has, as far as a run shows it."""
 
     isolated = True
 

@@ -566,7 +566,7 @@ def test_only_the_servers_own_no_is_a_refusal(error: Exception, refusal: bool) -
 
 
 class Batches:
-    """Answers one batch after the other: None for all well, else the error that comes of it."""
+    """Answers one batch after the other: None for success, else the error to raise."""
 
     def __init__(self, *answers: Exception | None) -> None:
         self.answers = list(answers)
