@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from harness.checks.check import objects_of, texts
 from harness.checks.proof_metrics import age_s, databases
@@ -10,21 +12,7 @@ from harness.core.json import at, mapping
 from harness.core.model import Event, Json
 from harness.evidence.run_directory import MOVE, PROOF
 
-_UNREAD = "drillproof cannot read them; the backup tool reports them as restored"
-_OF_BACKUP = {
-    "others": "that backups of these schedules can be restored: {}",
-    "unreadable": "anything of these backups, which cannot be read: {}",
-    "not_judged": "that these, which look like databases, hold their data: {}",
-    "excepted": "these, which look like databases and are excepted with --not-proved: {}",
-    "unstarted": "that these pods start, whose Secrets are not in the backup: {}",
-    "uncopied": "the files of {} (the backup has no copy of them)",
-    "elsewhere": "the files of {} (their copy is not in this bucket)",
-    "moved": "the files of {} (copied from a snapshot, by snapshotMoveData, which this version cannot restore)",
-    "unmounted": "the files of {} (no pod of the backup mounts them, so nothing restores them)",
-    "unread": f"the files of {{}} ({_UNREAD})",
-    "unasked": "the namespaces {} (not asked for with --namespace)",
-    "left_out": "the namespaces {} (they belong to the cluster itself and were not restored)",
-}
+_OF_BACKUP: Mapping[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 """What of a backup is not proved, by its name in run.json."""
 
 
@@ -69,7 +57,7 @@ def _by_migration(facts: Mapping[str, Json], events: Sequence[Event]) -> Iterato
     requested = [event.data for event in events if event.kind == "protected"][-1:]
     volumes = [each for data in requested for each in objects_of(data, "volumes") if each.get("pod") not in read]
     if unread := [f"{each.get('volume')} of {each.get('pod')}" for each in volumes]:
-        yield f"the files of {', '.join(unread)} ({_UNREAD})"
+        yield _OF_BACKUP["unread"].format(", ".join(unread))
     yield from _not_ready(events)
     yield "what a fingerprint does not contain, and that the target takes writes (it is resumed later)"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from harness.checks import proof_metrics
 from harness.checks.check import EVERY, check, failed, passed, unknown
@@ -15,15 +17,7 @@ from harness.evidence.marks import rto_s
 from harness.evidence.run_directory import MOVE, PROOF, Run
 from harness.evidence.write_classification import Classes
 
-_OBJECTIVES = {
-    "rto_s": (
-        "RTO",
-        "find the longest leg in the report's timeline; use a faster strategy, or set a higher objective",
-    ),
-    "rpo_s": ("RPO", "back up more often, or set a higher objective"),
-    "age_s": ("age of the backup", "check that the backup schedule still runs"),
-    "skew_s": ("skew", "back up all stores at the same moment, or set a higher objective"),
-}
+_OBJECTIVES: Mapping[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 """By the name in run.json: the figure, and what to do where it is over its objective."""
 
 
@@ -34,7 +28,7 @@ def objectives_met(run: Run) -> Iterator[Finding]:
     if not isinstance(objectives, dict):
         yield unknown(Reason.NotRecorded, "run.json does not record the objectives")
         return
-    measured = {"age_s": proof_metrics.age_s(run.facts, run.events) if run.kind == PROOF else None, **figures(run)}
+    measured = {"age_s": proof_metrics.age_s(run.facts, run.events), **figures(run)}
     for name, (label, hint) in _OBJECTIVES.items():
         if objectives.get(name) is not None:
             yield replace(_met(label, measured.get(name), objectives[name], hint), objects=(label,))

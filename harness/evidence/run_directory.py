@@ -148,11 +148,6 @@ class Run:
         return self.facts.get("fenced") is not False
 
     @property
-    def is_proof(self) -> bool:
-        """Whether this is the proof of an existing backup, and no drill (see `harness.checks.proof_metrics`)."""
-        return self.kind == PROOF
-
-    @property
     def scenario(self) -> str:
         return str(self.facts.get("scenario", ""))
 

@@ -63,7 +63,7 @@ def classify(shown: Shown, *, backup_s: float | None) -> Classes:
     history, keys = shown.history, list(shown.history.places)
     point = _recovery_point(shown)
     found = _compare(shown, keys, history.replay(point))
-    kept = history.acknowledged.count(1, 0, point) - found.counts["lost_before"]
+    kept = sum(history.acknowledged[:point]) - found.counts["lost_before"]
     for n in history.committed(point, history.before):
         if backup_s is not None and history.answered_s[n - 1] < backup_s:
             found.note("lost_before", f"write {n} to {keys[history.place[n - 1]]}, acknowledged before T0")
@@ -72,12 +72,12 @@ def classify(shown: Shown, *, backup_s: float | None) -> Classes:
             found.note("lost_again", f"write {n} to {keys[history.place[n - 1]]}")
     return Classes(
         attempted=history.before,
-        acknowledged=history.acknowledged.count(1, 0, history.before),
+        acknowledged=sum(history.acknowledged[: history.before]),
         recovery_point_n=point,
         recovery_point_s=history.attempted_s[point - 1] if point else None,
         recovery_point_tick=history.tick[point - 1] if point else None,
-        kept=max(0, kept),
-        lost_after=history.acknowledged.count(1, point, history.before),
+        kept=kept,
+        lost_after=sum(history.acknowledged[point : history.before]),
         **{name: found.counts[name] for name in ALWAYS_BAD},
         indeterminate=len(_unanswered(history)),
         rpo_s=_rpo_s(history, point),
@@ -91,13 +91,12 @@ def states(shown: Shown) -> tuple[Mapping[str, int], ...]:
     (A put that was deleted again leaves no row behind to tell the moment before it from the one after.)
     """
     history = shown.history
-    fewest = 0
-    fitting: list[tuple[int, list[int]]] = []
-    for n, _, misfits, holds in _moments(shown):
-        if misfits < fewest:
-            fewest, fitting = misfits, []
-        if misfits == fewest:
-            fitting.append((n, [u for u in history.unanswered if _was_committed(shown, holds, u)]))
+    fewest = min(misfits for _, _, misfits, _ in _moments(shown))
+    fitting = [
+        (n, [u for u in history.unanswered if _was_committed(shown, holds, u)])
+        for n, _, misfits, holds in _moments(shown)
+        if misfits == fewest
+    ]
     accounts = balances_after(opening_balances(), history.committed(history.before, len(history.place)))
     result, last = [], 0
     for n, unanswered in fitting:
@@ -146,7 +145,8 @@ def _moments(shown: Shown) -> Iterator[tuple[int, int, int, Sequence[int]]]:
         place, leaves = history.place[n - 1], history.leaves[n - 1]
         more = (leaves != shown.holds[place]) - (holds[place] != shown.holds[place])
         misfits += more
-        clear += 0 if place in unclear else more
+        if place not in unclear:
+            clear += more
         holds[place] = leaves
         yield n, misfits, clear, holds
 
@@ -174,13 +174,13 @@ def _compare(shown: Shown, keys: Sequence[str], expected: Sequence[int]) -> _Fou
         if n != NOTHING and there == NOTHING and (place, NOTHING) not in either:
             found.note("lost_before", f"write {n} to {keys[place]}")
     for place in shown.order:
-        n, times = shown.holds[place], shown.times.get(place, 1)
+        n, twice = shown.holds[place], place in shown.times
         should = expected[place] if place < len(expected) else NOTHING
-        if n == should and times == 1:
+        if n == should and not twice:
             continue
         row = shown.foreign.get(place) or Row(n, keys[place], history.value(n))
-        if times > 1:
-            found.note("duplicated", f"{row.key}, {times} times")
+        if twice:
+            found.note("duplicated", f"{row.key}, {shown.times[place]} times")
         if n == FOREIGN:
             # A key of ours with a value that we never gave it, or a key that nobody wrote.
             name = "altered" if place < len(expected) and history.written[place] else "unexpected"

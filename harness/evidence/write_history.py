@@ -53,7 +53,7 @@ class History:
                 self.unanswered.append(n)
             self._text += value.encode()
             self._end.append(len(self._text))
-        self._replayed = 0, array("q", bytes(8 * len(self.places)))
+        self._replayed: dict[int, array[int]] = {}
 
     def value(self, n: int) -> str:
         """The value that write n gave to its key."""
@@ -71,13 +71,12 @@ class History:
 
     def replay(self, point: int) -> array[int]:
         """What every key holds after the acknowledged writes up to `point`, by place."""
-        at, holds = self._replayed
-        if at > point:
-            at, holds = 0, array("q", bytes(8 * len(self.places)))
-        for n in self.committed(at, point):
-            holds[self.place[n - 1]] = self.leaves[n - 1]
-        self._replayed = point, holds  # the next member was mostly restored to the same moment
-        return holds[:]
+        if point not in self._replayed:
+            holds = array("q", bytes(8 * len(self.places)))
+            for n in self.committed(0, point):
+                holds[self.place[n - 1]] = self.leaves[n - 1]
+            self._replayed = {point: holds}  # the next member was mostly restored to the same moment
+        return self._replayed[point][:]
 
 
 class Shown:

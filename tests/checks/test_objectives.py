@@ -14,6 +14,7 @@ from harness.checks.ledger import writes_kept
 from harness.checks.objectives import objectives_met, rpo_s, skew
 from harness.core.model import Json, Row, Verdict
 from harness.core.reason import Reason
+from harness.evidence.marks import between
 from harness.evidence.run_directory import Run
 
 WRITES = ledger("put a", "put b", "put c", "put d")
@@ -41,6 +42,16 @@ def test_stores_of_one_moment_have_no_skew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shown", [[rows("a1")], [rows("a1"), []]])
 def test_skew_of_one_store_or_of_an_empty_one_is_not_measurable(tmp_path: Path, shown: list[list[Row]]) -> None:
     assert skew(drilled(tmp_path, shown)) is None
+
+
+def test_figures_are_to_the_millisecond(tmp_path: Path) -> None:
+    """Rounded coarser, a figure that misses its objective would meet it."""
+    writes = [each._replace(attempted_s=each.attempted_s * 1.23456) for each in ledger("put a", "put b")]
+    drill = run(
+        tmp_path, {name: (writes, (held,)) for name, held in (("s", rows("a1")), ("t", rows("a1", "b2")))}, MARKS
+    )
+    assert skew(drill) == (1.235, 10)
+    assert between({"T3": 0, "T8": 1.23456}, "T3", "T8") == 1.235
 
 
 def test_a_member_that_was_not_read_leaves_rpo_and_skew_open(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 from hand import ledger, rows
 
+from harness.core.bank_workload import balances_after, opening_balances
 from harness.core.model import Row
 from harness.evidence import write_classification as classes_of
 from harness.evidence.ledger import Attempt
@@ -125,3 +126,59 @@ def test_examples_are_the_first_three() -> None:
         "lost_before": ["write 1 to a", "write 2 to b", "write 3 to c"],
         "unexpected": ["y holds write 9: 9-v", "z holds write 9: 9-v", "x holds write 9: 9-v"],
     }
+
+
+def test_a_hole_makes_the_kept_writes_fewer() -> None:
+    """A write that is gone from the middle is not counted as kept, too."""
+    classes = classify(ledger("put a", "put b", "put c"), rows("a1", "c3"), backup_s=None)
+    assert (classes.kept, classes.lost_before, classes.lost_after) == (2, 1, 0)
+
+
+def test_a_write_acknowledged_at_the_very_moment_of_the_backup_is_not_before_it() -> None:
+    """Neither is it called lost although the backup need not have it, nor is one an instant earlier forgiven."""
+    attempts = ledger("put a", "put b")
+    assert classify(attempts, rows("a1"), backup_s=2.5).wrong == ()
+    assert classify(attempts, rows("a1"), backup_s=2.501).wrong == ("lost_before",)
+
+
+def test_where_nothing_is_shown_no_moment_was_restored() -> None:
+    """An empty member is not taken for one of the moment at which all keys were deleted again."""
+    classes = classify(ledger("put a", "delete a"), [], backup_s=None)
+    assert (classes.recovery_point_n, classes.kept, classes.lost_after) == (0, 0, 2)
+
+
+def test_a_write_sent_at_the_restore_or_later_is_no_write_of_before_it() -> None:
+    """Otherwise the restored data would lack a write that the backup could not have."""
+    classes = classes_of.classify(
+        Shown(History(ledger("put a", "put b"), restore_s=2), rows("a1", "b2")), backup_s=None
+    )
+    assert (classes.attempted, classes.acknowledged, classes.lost_after, classes.wrong) == (1, 1, 0, ())
+    classes = classes_of.classify(Shown(History(ledger("put a"), restore_s=1), []), backup_s=None)
+    assert (classes.attempted, classes.acknowledged, classes.wrong) == (0, 0, ("lost_again",))
+
+
+def test_a_row_that_says_it_is_of_no_write_is_altered() -> None:
+    """Write 0 does not exist; a row that an outsider put there with that number must not pass as an empty key."""
+    assert classify(ledger("put a", "put b"), [*rows("a1"), Row(0, "b", "")], backup_s=None).wrong == ("altered",)
+
+
+def test_every_row_is_looked_at_wherever_it_comes() -> None:
+    """A row after a new write, or after a row that came twice, is neither lost nor let through unseen."""
+    history = History(ledger("put a", "put b", "put c"), restore_s=2.7)
+    assert classes_of.classify(Shown(history, rows("c3", "a1", "b2")), backup_s=None).wrong == ()
+    found = classify(ledger("put a", "put b"), rows("a1", "a1", "a1", "b2", "z9"), backup_s=None)
+    assert found.examples == {"duplicated": ["a, 3 times"], "unexpected": ["z holds write 9: 9-v"]}
+
+
+def test_the_rpo_is_to_the_millisecond() -> None:
+    attempts = [each._replace(answered_s=each.n + 0.5 + each.n / 30_000) for each in ledger("put a", "put b", "put c")]
+    assert classify(attempts, rows("a1"), backup_s=None).rpo_s == 2.0
+    attempts = [each._replace(answered_s=each.n * 1.23456) for each in attempts]
+    assert classify(attempts, rows("a1"), backup_s=None).rpo_s == 2.469
+
+
+def test_balances_may_be_of_each_moment_that_fits_whatever_became_of_an_unanswered_key() -> None:
+    """A key whose delete was never answered says nothing of the moment: balances of before and after its put pass."""
+    attempts = ledger("put z", "put a", "put b", "delete a?", "put c", "put d")
+    found = classes_of.states(Shown(History(attempts), rows("z1")))
+    assert found == tuple(balances_after(opening_balances(), writes) for writes in ([1], [1, 2, 4]))

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -126,6 +126,8 @@ class Mutants:
         self._killers: dict[tuple[Path, str], list[int]] = defaultdict(list)
         self.survivors: list[Mutant] = []
         self.killed = self.equivalent = self.not_tried = 0
+        self._left = Counter(mutant.path for mutant in self._mutants)
+        self._survived: Counter[Path] = Counter()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = session.items
@@ -135,12 +137,21 @@ class Mutants:
             for mutant in self._mutants:
                 if mutant.key in self._listed:
                     self.equivalent += 1
+                    self._done(mutant)
                 elif time.monotonic() > self._until:
                     self.not_tried += 1
                 else:
                     self._try(forks, mutant, functions, unchanged)
             forks.finish()
         return True
+
+    def _done(self, mutant: Mutant) -> None:
+        """Tell how a module fared, once all of its mutants were tried."""
+        path = mutant.path
+        self._left[path] -= 1
+        if not self._left[path]:
+            number = sum(each.path == path for each in self._mutants)
+            print(f"{path}: {number} mutants, {self._survived[path]} survive", flush=True)  # noqa: T201 # as above
 
     def unmatched(self) -> list[Key]:
         """The listed mutants of these modules that are not made any more."""
@@ -231,11 +242,13 @@ class Mutants:
         def note(killer: int | None) -> None:
             if killer == -1:
                 self.survivors.append(mutant)
+                self._survived[mutant.path] += 1
                 print(f"survives: {shown(mutant)}", flush=True)  # noqa: T201 # a command's output
             else:
                 self.killed += 1
                 if killer is not None:
                     first.append(killer)
+            self._done(mutant)
 
         forks.start(run, 30 + SLOWER * sum(unchanged.took_s[n] for n in tests), note)
 
