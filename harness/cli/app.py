@@ -1,6 +1,6 @@
 """The command line. Exit codes: 0 PASS, 1 FAIL, 2 UNKNOWN, 64 wrong usage, 130 interrupted.
 
-To add a command: `options.command` in one of the `MODULES`, or in a new one.
+To add a command: `options.command` in one of the `MODULES`, or in a new one, and its texts in commands.toml.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ app = typer.Typer(
     context_settings=options.CONTEXT_SETTINGS,
     help="Prove, with evidence, that a backup restores a stateful Kubernetes application.",
     epilog=options.examples(
-        "drillproof doctor                 is this machine ready?",
-        "drillproof plan                   what the default drill does, and how long it takes",
-        "drillproof run                    run it",
-        "drillproof open                   read the report",
-        "drillproof --install-completion   complete scenarios, runs and options in your shell",
+        "drillproof doctor                 is this machine ready?\n"
+        "drillproof plan                   what the default drill does, and how long it takes\n"
+        "drillproof run                    run it\n"
+        "drillproof open                   read the report\n"
+        "drillproof --install-completion   complete scenarios, runs and options in your shell\n"
     ),
 )
 for module in MODULES:

@@ -44,6 +44,7 @@ stores = constant("harness.workflows.drill.scenario", "STORES")
 engines = constant("harness.workflows.drill.request", "ENGINES")
 sizes = constant("harness.workloads.dataset.schema", "SIZES")
 images = constant("harness.core.choices", "IMAGES")
+formats = constant("harness.cli.evidence", "FORMATS")
 
 
 def steps() -> Iterable[str]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from harness.cli import complete, options, output
+from harness.cli import options, output
 from harness.core.errors import HarnessError, Misconfigured
 
 app = typer.Typer()
 FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal")
 
 
-@options.command(
-    app, "drillproof open", "drillproof open 20261124T161606Z-namespace_loss", name="open", section="Evidence"
-)
-def open_(run: options.RunName = "latest", runs: options.Runs = options.RUNS) -> int:
+@options.command(app, "open")
+def open_(run: str = "latest", runs: Path = options.RUNS) -> int:
     """Open a run's report in the browser, and print its path."""
     from harness.evidence import run_directory
 
@@ -30,13 +27,8 @@ def open_(run: options.RunName = "latest", runs: options.Runs = options.RUNS) ->
     return 0
 
 
-@options.command(
-    app,
-    "drillproof recheck latest",
-    "drillproof recheck reports/runs/20261124T161606Z-namespace_loss --json",
-    section="Evidence",
-)
-def recheck(run: options.RunName, evidence: options.Evidence, as_json: options.AsJson = False) -> int:
+@options.command(app, "recheck")
+def recheck(run: str, evidence: options.Evidence, as_json: bool = False) -> int:
     """Judge a run again from its evidence; needs no cluster."""
     from harness.evidence import run_directory
     from harness.workflows.runner import finish
@@ -44,19 +36,12 @@ def recheck(run: options.RunName, evidence: options.Evidence, as_json: options.A
     return output.outcome(finish(run_directory.find(evidence.runs, run), evidence.key), as_json=as_json)
 
 
-@options.command(
-    app, "drillproof report", "drillproof report latest --format markdown >> summary.md", section="Evidence"
-)
+@options.command(app, "report")
 def report(
     evidence: options.Evidence,
-    run: options.RunName = "latest",
-    form: Annotated[
-        str,
-        options.option(
-            "FORMAT", "Print text, json, markdown, csv, controls or oscal.", "--format", one_of=lambda: FORMATS
-        ),
-    ] = "text",
-    as_json: options.AsJson = False,
+    run: str = "latest",
+    form: str = "text",
+    as_json: bool = False,
 ) -> int:
     """Render report.html, junit.xml and allure-results again.
 
@@ -79,24 +64,12 @@ def report(
     return output.EXIT_CODES[view.verdict]
 
 
-@options.command(
-    app, "drillproof verify latest", "drillproof verify evidence.zip --key auditor.pub", section="Evidence"
-)
+@options.command(app, "verify")
 def verify(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|BUNDLE",
-            help="A run, as for `recheck`, or the file of a bundle.",
-            autocompletion=complete.one_of(complete.runs),
-        ),
-    ],
-    key: Annotated[
-        list[str] | None,
-        options.option("FILE|FINGERPRINT", "Trust only this public key. Repeatable. Default: known keys."),
-    ] = None,
-    runs: options.Runs = options.RUNS,
-    as_json: options.AsJson = False,
+    what: str,
+    key: list[str] | None = None,
+    runs: Path = options.RUNS,
+    as_json: bool = False,
 ) -> int:
     """Verify the signatures of a run or bundle; needs no network.
 
@@ -122,12 +95,12 @@ def verify(
     return 0
 
 
-@options.command(app, "drillproof bundle latest", "drillproof bundle latest --out evidence.zip", section="Evidence")
+@options.command(app, "bundle")
 def bundle(
-    run: options.RunName = "latest",
-    out: Annotated[Path | None, options.option("FILE", "Default: the name of the run, with .zip.")] = None,
-    runs: options.Runs = options.RUNS,
-    as_json: options.AsJson = False,
+    run: str = "latest",
+    out: Path | None = None,
+    runs: Path = options.RUNS,
+    as_json: bool = False,
 ) -> int:
     """Pack a signed run into one file to share; `verify` reads it."""
     from harness.evidence import run_directory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@options.command(
-    app, "drillproof runs", "drillproof runs --json | jq '.[] | select(.verdict != \"pass\")'", section="Evidence"
-)
-def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
+@options.command(app, "runs")
+def runs(runs: Path = options.RUNS, as_json: bool = False) -> int:
     """List the runs of a folder, newest last, with their verdicts.
 
     Shows the verdicts as they were judged; `compare` judges each run again.
@@ -34,8 +32,8 @@ def runs(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> 
     return 0
 
 
-@options.command(app, "drillproof compare", "drillproof compare --runs reports/runs --json", section="Evidence")
-def compare(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) -> int:
+@options.command(app, "compare")
+def compare(runs: Path = options.RUNS, as_json: bool = False) -> int:
     """Compare scenarios, strategies and stores over all runs.
 
     Judges each run again from its evidence. Where a known key signed other runs of the folder, a run that no known key
@@ -52,16 +50,14 @@ def compare(runs: options.Runs = options.RUNS, as_json: options.AsJson = False) 
     return output.EXIT_CODES[pages.overall(found, 0)]
 
 
-@options.command(app, "drillproof trend", "drillproof trend namespace_loss --expiry-days 7", section="Evidence")
+@options.command(app, "trend")
 def trend(
-    scenarios: options.Scenarios = None,
-    expiry_days: Annotated[int, options.option("N", "Days for which a passed drill counts.")] = 30,
-    every: Annotated[
-        str | None, options.option("7d", "Expected interval of each series. Default: the interval of the folder's job.")
-    ] = None,
-    out: Annotated[Path, options.option("FILE", "Write this HTML page.")] = Path("reports/trend.html"),
-    runs: options.Runs = options.RUNS,
-    as_json: options.AsJson = False,
+    scenarios: list[str] | None = None,
+    expiry_days: int = 30,
+    every: str | None = None,
+    out: Path = Path("reports/trend.html"),
+    runs: Path = options.RUNS,
+    as_json: bool = False,
 ) -> int:
     """Show verdicts and figures over time, and which proofs expired.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
 
 import typer
 
@@ -14,10 +14,8 @@ app = typer.Typer()
 SIGNS = {True: "ok", False: "FIX", None: "?"}
 
 
-@options.command(
-    app, "drillproof doctor", "drillproof doctor --json | jq '.[] | select(.ok == false)'", section="Maintenance"
-)
-def doctor(as_json: options.AsJson = False) -> int:
+@options.command(app, "doctor")
+def doctor(as_json: bool = False) -> int:
     """Check whether this machine can run drills, and how to fix it."""
     from harness.cli.diagnose import diagnose
 
@@ -30,15 +28,13 @@ def doctor(as_json: options.AsJson = False) -> int:
     return 0 if all(each.ok is not False for each in found) else output.WRONG_USAGE
 
 
-@options.command(app, "drillproof selftest", "drillproof selftest --live --stores postgres", section="Maintenance")
+@options.command(app, "selftest")
 def selftest(
-    live: Annotated[
-        bool, options.flag("Mutate real restored databases: about 20 minutes, on a cluster.", "--live")
-    ] = False,
-    stores: options.StoreNames = None,
-    cluster: options.ClusterName = options.CLUSTER,
-    runs: options.Runs = options.RUNS,
-    as_json: options.AsJson = False,
+    live: bool = False,
+    stores: list[str] | None = None,
+    cluster: str = options.CLUSTER,
+    runs: Path = options.RUNS,
+    as_json: bool = False,
 ) -> int:
     """Mutate a good recovery; the checks must detect every mutation.
 
@@ -65,16 +61,8 @@ def selftest(
     return output.EXIT_CODES[Verdict.FAIL if missed else Verdict.PASS]
 
 
-@options.command(
-    app, "drillproof gc", "drillproof gc --cluster nightly-b", "drillproof gc --context staging", section="Maintenance"
-)
-def gc(
-    existing: options.ExistingCluster,
-    cluster: Annotated[
-        str | None, options.option("NAME", "Delete only this kind cluster, and stop the drill on it.")
-    ] = None,
-    as_json: options.AsJson = False,
-) -> int:
+@options.command(app, "gc")
+def gc(existing: options.ExistingCluster, cluster: str | None = None, as_json: bool = False) -> int:
     """Delete what interrupted runs left behind.
 
     Without --context: clusters, containers and processes on this machine.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli import complete, options, output
+from harness.cli import options, output
 from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -18,35 +18,23 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@options.command(
-    app,
-    "drillproof matrix --plan",
-    "drillproof matrix namespace_loss --strategy dump,files,frozen,physical --workers 2",
-    "drillproof matrix --resume reports/matrix/20261124T142929Z",
-    section="Drill",
-)
+@options.command(app, "matrix")
 def matrix(
     load: options.Load,
     new: options.NewCluster,
-    scenarios: options.Scenarios = None,
-    strategy: Annotated[
-        list[str] | None,
-        options.option("A,B", "Backup strategies. Default: the one of each scenario.", some_of=complete.strategies),
-    ] = None,
-    engine: Annotated[
-        list[str] | None,
-        options.option("A,B", "Backup engines. Default: the one of each scenario.", some_of=complete.engines),
-    ] = None,
-    stores: options.StoreNames = None,
-    repeat: options.Repeat = 1,
-    workers: Annotated[int, options.option("N", "Number of clusters to drill on in parallel.")] = 1,
-    size: options.Size = "small",
-    into: Annotated[Path, options.option("DIR", "Folder of all matrices.")] = Path("reports/matrix"),
-    resume: Annotated[Path | None, options.option("DIR", "Continue the interrupted matrix in DIR.")] = None,
-    only_plan: Annotated[bool, options.flag("Show what would be drilled, and exit.", "--plan")] = False,
-    worker: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
+    scenarios: list[str] | None = None,
+    strategy: list[str] | None = None,
+    engine: list[str] | None = None,
+    stores: list[str] | None = None,
+    repeat: int = 1,
+    workers: int = 1,
+    size: str = "small",
+    into: Path = Path("reports/matrix"),
+    resume: Path | None = None,
+    only_plan: bool = False,
+    worker: int = 0,
+    as_json: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Drill many scenarios with many strategies, and compare them.
 

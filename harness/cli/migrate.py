@@ -4,62 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from harness.cli import options, output
 from harness.core.errors import Interrupted, Misconfigured
 
-_FROM_TO = "--from prod --to new --namespace shop --writer deployment/web"
-
 app = typer.Typer()
-migrate = options.group(
-    "Move an application to another cluster, and prove the result.",
-    f"drillproof migrate plan {_FROM_TO}",
-    f"drillproof migrate run {_FROM_TO}",
-    "drillproof migrate start latest",
-    "drillproof migrate back latest",
-)
-app.add_typer(migrate, name="migrate", rich_help_panel="Migrate")
-
-
-Config = Annotated[
-    Path | None, options.option("FILE", "File that allows migrations of contexts. Default: drillproof.toml.")
-]
+migrate = options.group(app, "migrate")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """What is moved, and where."""
 
-    source: Annotated[str, options.option("CONTEXT", "Source cluster (kubeconfig context).", "--from")]
-    target: Annotated[str, options.option("CONTEXT", "Target cluster (kubeconfig context).", "--to")]
-    namespace: Annotated[str, options.option("NAME", "Namespace to move.")]
-    to_namespace: Annotated[str, options.option("NAME", "Its name in the target cluster. Default: the same.")] = ""
-    kubeconfig: options.Kubeconfig = None
-    config: Config = None
-    storage_classes: Annotated[
-        list[str],
-        options.option("OLD=NEW", "Replace a storage class in the target cluster. Repeatable.", "--storage-class"),
-    ] = field(default_factory=list)
-    writers: Annotated[
-        list[str],
-        options.option(
-            "KIND/NAME", "Stop this deployment, statefulset or cronjob before the move. Repeatable.", "--writer"
-        ),
-    ] = field(default_factory=list)
-    quiesce: Annotated[str, options.option("CMD", "Command that stops all other writers, run without a shell.")] = ""
-    resume: Annotated[str, options.option("CMD", "Command that starts them again.")] = ""
-    databases: options.Databases = field(default_factory=list)
+    source: str
+    target: str
+    namespace: str
+    to_namespace: str = ""
+    kubeconfig: Path | None = None
+    config: Path | None = None
+    storage_classes: list[str] = field(default_factory=list)
+    writers: list[str] = field(default_factory=list)
+    quiesce: str = ""
+    resume: str = ""
+    databases: list[str] = field(default_factory=list)
 
 
-@options.command(
-    migrate,
-    f"drillproof migrate plan {_FROM_TO}",
-    f"drillproof migrate plan {_FROM_TO} --to-namespace shop-new --storage-class fast=standard",
-)
-def plan(move: Move, as_json: options.AsJson = False) -> int:
+@options.command(migrate, "migrate plan")
+def plan(move: Move, as_json: bool = False) -> int:
     """Show what a migration does, and what blocks it.
 
     Changes nothing. Exit code 64 if there is a blocker.
@@ -75,19 +48,14 @@ def plan(move: Move, as_json: options.AsJson = False) -> int:
     return output.WRONG_USAGE if looked.blockers else 0
 
 
-@options.command(
-    migrate,
-    f"drillproof migrate run {_FROM_TO}",
-    f"drillproof migrate run {_FROM_TO} --to-namespace shop-new --storage-class fast=standard --downtime 900",
-    "drillproof migrate run ... --after restore='kubectl --context $DRILLPROOF_CONTEXT ...'",
-)
+@options.command(migrate, "migrate run")
 def run(
     move: Move,
     hooks: options.Hooks,
     evidence: options.Evidence,
-    downtime: Annotated[float | None, options.option("SECONDS", "Longest time without writes.")] = None,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
+    downtime: float | None = None,
+    as_json: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Quiesce the source, move it, and prove that the target has the same data."""
     from dataclasses import replace
@@ -117,12 +85,12 @@ def run(
     return output.outcome(view, as_json=as_json)
 
 
-@options.command(migrate, "drillproof migrate start latest")
+@options.command(migrate, "migrate start")
 def start(
-    run: options.RunName,
-    kubeconfig: options.Kubeconfig = None,
-    config: Config = None,
-    runs: options.Runs = options.RUNS,
+    run: str,
+    kubeconfig: Path | None = None,
+    config: Path | None = None,
+    runs: Path = options.RUNS,
 ) -> int:
     """Start the writers of the target, once the migration is proved.
 
@@ -134,16 +102,14 @@ def start(
     return 0
 
 
-@options.command(migrate, "drillproof migrate back latest", "drillproof migrate back latest --lose-writes")
+@options.command(migrate, "migrate back")
 def back(
-    run: options.RunName,
-    lose_writes: Annotated[
-        bool, options.flag("Discard what was written at the target since the migration.", "--lose-writes")
-    ] = False,
-    resume: Annotated[str, options.option("CMD", "Command that starts what --quiesce stopped.")] = "",
-    kubeconfig: options.Kubeconfig = None,
-    config: Config = None,
-    runs: options.Runs = options.RUNS,
+    run: str,
+    lose_writes: bool = False,
+    resume: str = "",
+    kubeconfig: Path | None = None,
+    config: Path | None = None,
+    runs: Path = options.RUNS,
 ) -> int:
     """Go back: delete the target namespace, resume the source, and check that it takes writes."""
     from harness.workflows.migration import assembly, request, rollback

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -18,47 +17,25 @@ app = typer.Typer()
 class NewCluster(options.NewCluster):
     """How the cluster of a proof is created."""
 
-    cluster: Annotated[str, options.option("NAME", "Name of the kind cluster.")] = "drillproof-prove"
+    cluster: str = "drillproof-prove"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
     """What is proved, and its objectives in seconds."""
 
-    schedule: Annotated[
-        str, options.option("NAME", "Use the newest backup of this Velero schedule. Default: of all.")
-    ] = ""
-    namespaces: Annotated[
-        list[str], options.option("NAME", "Prove only this namespace of the backup. Repeatable.", "--namespace")
-    ] = field(default_factory=list)
-    databases: options.Databases = field(default_factory=list)
-    not_proved: Annotated[
-        list[str],
-        options.option("NS/POD", "Do not judge this pod, which looks like a database. Repeatable.", "--not-proved"),
-    ] = field(default_factory=list)
-    without_fingerprint: Annotated[
-        bool, options.flag("Check only that the data are readable, not that they are equal.", "--without-fingerprint")
-    ] = False
-    repository_password_file: Annotated[
-        Path | None,
-        options.option("FILE", "Password of the backup repository, if you changed Velero's.", "--repository-password"),
-    ] = None
-    rto_s: Annotated[
-        float | None, options.option("SECONDS", "Longest time until the restored data can be read.", "--rto")
-    ] = None
-    rpo_s: Annotated[
-        float | None, options.option("SECONDS", "Highest age of the newest row in the backup.", "--rpo")
-    ] = None
-    age_s: Annotated[float | None, options.option("SECONDS", "Highest age of the backup.", "--age")] = None
+    schedule: str = ""
+    namespaces: list[str] = field(default_factory=list)
+    databases: list[str] = field(default_factory=list)
+    not_proved: list[str] = field(default_factory=list)
+    without_fingerprint: bool = False
+    repository_password_file: Path | None = None
+    rto_s: float | None = None
+    rpo_s: float | None = None
+    age_s: float | None = None
 
 
-@options.command(
-    app,
-    "drillproof prove --bucket backups/velero --credentials ./credentials-velero --schedule nightly --age 90000",
-    "drillproof prove nightly-20261124 --bucket backups --endpoint http://127.0.0.1:9000 --without-fingerprint",
-    "drillproof prove --bucket backups/velero --credentials ./credentials-velero --context staging --dry-run",
-    section="Prove",
-)
+@options.command(app, "prove")
 def prove(
     bucket: options.Bucket,
     proof: Proof,
@@ -66,13 +43,11 @@ def prove(
     existing: options.ExistingCluster,
     hooks: options.Hooks,
     evidence: options.Evidence,
-    backup: Annotated[
-        str, typer.Argument(metavar="[BACKUP]", help="Name of the Velero backup. Default: the newest.")
-    ] = "newest",
-    dry_run: options.DryRun = False,
-    keep: options.Keep = False,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
+    backup: str = "newest",
+    dry_run: bool = False,
+    keep: bool = False,
+    as_json: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Restore an existing Velero backup in isolation, and prove it.
 

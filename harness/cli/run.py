@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@options.command(app, "drillproof list", "drillproof list --json | jq -r '.[].scenario'", name="list", section="Drill")
-def list_(as_json: options.AsJson = False) -> int:
+@options.command(app, "list")
+def list_(as_json: bool = False) -> int:
     """List the scenarios."""
     from harness.core import resources
     from harness.workflows.drill import scenario
@@ -52,19 +52,13 @@ def list_(as_json: options.AsJson = False) -> int:
     return 0
 
 
-@options.command(
-    app,
-    "drillproof plan",
-    "drillproof plan cluster_lost pack_flipped --strategy dump",
-    "drillproof plan --json",
-    section="Drill",
-)
+@options.command(app, "plan")
 def plan(
     drill: options.Drill,
-    scenarios: options.Scenarios = None,
-    application: options.ApplicationFile = None,
-    runs: options.Runs = options.RUNS,
-    as_json: options.AsJson = False,
+    scenarios: list[str] | None = None,
+    application: Path | None = None,
+    runs: Path = options.RUNS,
+    as_json: bool = False,
 ) -> int:
     """Show what `run` does, what it breaks, and how long it takes.
 
@@ -80,18 +74,7 @@ def plan(
     return 0
 
 
-@options.command(
-    app,
-    "drillproof run",
-    "drillproof run cluster_lost --stores mysql --size medium",
-    "drillproof run --strategy files --repeat 20",
-    "drillproof run namespace_loss --application shop.toml",
-    "drillproof run --deployment custos-shipped --stores postgres",
-    "drillproof run keys_deleted --context staging --dry-run",
-    "drillproof run namespace_loss --application shop.toml --context staging",
-    "drillproof run --after restore='kubectl -n $DRILLPROOF_NAMESPACE get pods'",
-    section="Drill",
-)
+@options.command(app, "run")
 def run(
     drill: options.Drill,
     load: options.Load,
@@ -99,17 +82,15 @@ def run(
     existing: options.ExistingCluster,
     hooks: options.Hooks,
     evidence: options.Evidence,
-    scenarios: options.Scenarios = None,
-    application: options.ApplicationFile = None,
-    deployment: Annotated[
-        str | None, options.option("NAME", "Built-in application: custos (default) or custos-shipped.")
-    ] = None,
-    dry_run: options.DryRun = False,
-    keep: options.Keep = False,
-    fresh: Annotated[bool, options.flag("Create a new cluster for every drill.", "--fresh")] = False,
-    repeat: options.Repeat = 1,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
+    scenarios: list[str] | None = None,
+    application: Path | None = None,
+    deployment: str | None = None,
+    dry_run: bool = False,
+    keep: bool = False,
+    fresh: bool = False,
+    repeat: int = 1,
+    as_json: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Run drills; without a name, the default scenario.
 
@@ -161,30 +142,15 @@ def run(
     return output.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
 
 
-@options.command(
-    app,
-    "drillproof detect ./manifests",
-    "drillproof detect ./manifests --out shop.toml",
-    "drillproof detect ./rendered.yaml --json | jq '.databases[].pod'",
-    section="Drill",
-)
+@options.command(app, "detect")
 def detect(
-    manifests: Annotated[
-        Path,
-        typer.Argument(metavar="MANIFESTS", help="A kustomization, a folder of YAML, a YAML file or a Helm chart."),
-    ],
-    namespace: Annotated[
-        str | None, options.option("NAME", "Namespace of the application, if the manifests name none.")
-    ] = None,
-    values: Annotated[list[Path], options.option("FILE", "Values of the Helm chart. Repeatable.")] = [],  # noqa: B006 # never changed
-    leave_out: Annotated[
-        list[str], options.option("KIND/NAME", "Leave out an object or a file; may have wildcards. Repeatable.")
-    ] = [],  # noqa: B006 # never changed
-    install_first: Annotated[
-        list[Path], options.option("PATH", "Manifests of CRDs and operators to install before. Repeatable.")
-    ] = [],  # noqa: B006 # never changed
-    out: Annotated[Path | None, options.option("FILE", "Write the proposed application file.")] = None,
-    as_json: options.AsJson = False,
+    manifests: Path,
+    namespace: str | None = None,
+    values: list[Path] = [],  # noqa: B006 # never changed
+    leave_out: list[str] = [],  # noqa: B006 # never changed
+    install_first: list[Path] = [],  # noqa: B006 # never changed
+    out: Path | None = None,
+    as_json: bool = False,
 ) -> int:
     """Find the databases in your manifests; write an application file.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,38 +14,17 @@ if TYPE_CHECKING:
     from harness.campaigns.schedule.attempt import Attempt
 
 app = typer.Typer()
-schedule = options.group(
-    "Write the files that run a job on a schedule.",
-    "drillproof schedule systemd --every weekly -- run",
-    "drillproof schedule cronjob --every weekly --image example.org/drillproof:0.1.0 -- run --context in-cluster",
-)
-job = options.group(
-    "Run a scheduled drill or proof once, or show its attempts.",
-    "drillproof job run --every 7d -- run --stores consul",
-    "drillproof job status",
-)
-app.add_typer(schedule, name="schedule", rich_help_panel="Schedule")
-app.add_typer(job, name="job", rich_help_panel="Schedule")
-
-Every = Annotated[str, options.option("WHEN", "hourly, daily, weekly, monthly, or a calendar line of systemd or cron.")]
-Into = Annotated[Path | None, options.option("DIR", "Write files to DIR. Default: standard output.")]
+schedule = options.group(app, "schedule")
+job = options.group(app, "job")
 
 
-@options.command(
-    schedule,
-    "drillproof schedule systemd --every weekly --into . -- run --stores consul",
-    "drillproof schedule systemd --name nightly --every 'Mon..Fri 03:00' --environment /etc/drillproof.env \\\\",
-    "    --archive evidence/dr --retain 90d -- prove --bucket backups/velero --credentials /etc/drillproof/source",
-)
+@options.command(schedule, "schedule systemd")
 def systemd(
-    command: options.JobCommand,
+    command: list[str],
     job: options.Job,
-    every: Every = "weekly",
-    environment: Annotated[
-        Path | None,
-        options.option("FILE", "Environment file, for example with DRILLPROOF_WEBHOOK=URL and credentials."),
-    ] = None,
-    into: Into = None,
+    every: str = "weekly",
+    environment: Path | None = None,
+    into: Path | None = None,
 ) -> int:
     """Write a systemd service and timer. Installs nothing.
 
@@ -68,33 +47,20 @@ def systemd(
     return 0
 
 
-@options.command(
-    schedule,
-    "drillproof schedule cronjob --every '0 3 * * 1' --image registry.example.org/drillproof:0.1.0 \\\\",
-    "    --archive evidence/dr --retain 90d --config drillproof.toml -- run --context in-cluster > cronjob.yaml",
-    "kubectl apply --dry-run=server -f cronjob.yaml",
-)
+@options.command(schedule, "schedule cronjob")
 def cronjob(
-    command: options.JobCommand,
+    command: list[str],
     archive: options.ArchiveBucket,
     retention: options.Retention,
-    image: Annotated[str, options.option("REF", "Image of drillproof: see clusters/images/drillproof.")],
-    every: Every = "weekly",
-    name: options.JobName = "drillproof",
-    within: options.Within = "6h",
-    secret_name: Annotated[
-        str, options.option("NAME", "Secret with own.key, archive, webhook and webhook-secret.", "--secret")
-    ] = "drillproof",  # noqa: S107 # the name of a Secret
-    webhook: Annotated[
-        bool, options.flag("Send the result to the URL in the key `webhook` of the Secret.", "--webhook")
-    ] = False,
-    webhook_secret: Annotated[
-        bool, options.flag("Sign it with the key `webhook-secret` of the Secret.", "--webhook-secret")
-    ] = False,
-    config: Annotated[
-        Path, options.option("FILE", "File that allows the context in-cluster: see docs/how-to/existing-cluster.md.")
-    ] = Path("drillproof.toml"),
-    into: Into = None,
+    image: str,
+    every: str = "weekly",
+    name: str = "drillproof",
+    within: str = "6h",
+    secret_name: str = "drillproof",  # noqa: S107 # the name of a Secret
+    webhook: bool = False,
+    webhook_secret: bool = False,
+    config: Path = Path("drillproof.toml"),
+    into: Path | None = None,
 ) -> int:
     """Write a CronJob with its RBAC objects. Applies nothing.
 
@@ -154,18 +120,8 @@ def _write(files: dict[str, str], into: Path | None) -> None:
             typer.echo(f"# {name}\n{content}", nl=False)
 
 
-@options.command(
-    job,
-    "drillproof job run --every 7d -- run --stores consul",
-    "drillproof job run --name nightly --archive evidence/dr --retain 90d -- prove --bucket backups/velero",
-    name="run",
-)
-def run_job(
-    command: options.JobCommand,
-    job: options.Job,
-    webhook: options.Webhook,
-    every: Annotated[str | None, options.option("7d", "Interval of the job, to detect missed attempts.")] = None,
-) -> int:
+@options.command(job, "job run")
+def run_job(command: list[str], job: options.Job, webhook: options.Webhook, every: str | None = None) -> int:
     """Run a drill or a proof unattended, archive it, and notify.
 
     Files written by `schedule` call this. Only one attempt of a job runs at a time.
@@ -180,13 +136,8 @@ def run_job(
     return jobs.exit_code(jobs.attempt(asked, lambda line: typer.echo(line, err=True)))
 
 
-@options.command(
-    job,
-    "drillproof job status",
-    "drillproof job status --name weekly --archive evidence/dr --archive-credentials ./archive",
-    name="status",
-)
-def job_status(job: options.JobFolder, archive: options.Archive, as_json: options.AsJson = False) -> int:
+@options.command(job, "job status")
+def job_status(job: options.JobFolder, archive: options.Archive, as_json: bool = False) -> int:
     """Show the attempts of a job, oldest first, and whether it is overdue.
 
     Also shows attempts that left no run. Each attempt is signed, and has the hashes of those before it; one that was

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -13,17 +12,12 @@ from harness.core.errors import HarnessError, Misconfigured
 app = typer.Typer()
 
 
-@options.command(
-    app,
-    "drillproof notify latest --webhook https://hooks.example.org/x",
-    "drillproof notify --prometheus /var/lib/prometheus/node-exporter/drillproof.prom",
-    section="Schedule",
-)
+@options.command(app, "notify")
 def notify(
     webhook: options.Webhook,
-    run: options.RunName = "latest",
-    runs: options.Runs = options.RUNS,
-    prometheus: options.Prometheus = None,
+    run: str = "latest",
+    runs: Path = options.RUNS,
+    prometheus: Path | None = None,
 ) -> int:
     """Send a result to a webhook, or write Prometheus metrics.
 
@@ -52,18 +46,13 @@ def notify(
     return output.EXIT_CODES[judged.verdict]
 
 
-@options.command(
-    app,
-    "drillproof upload latest --bucket evidence/dr --retain 90d",
-    "drillproof upload latest --bucket evidence/dr --retain 1w --lock compliance --credentials ./archive",
-    section="Evidence",
-)
+@options.command(app, "upload")
 def upload(
     bucket: options.Bucket,
     retention: options.Retention,
     evidence: options.Evidence,
-    run: options.RunName = "latest",
-    as_json: options.AsJson = False,
+    run: str = "latest",
+    as_json: bool = False,
 ) -> int:
     """Upload a signed run to an archive; delete expired runs there.
 
@@ -93,11 +82,11 @@ def upload(
     return 0
 
 
-@options.command(app, "drillproof download --bucket evidence/dr", section="Evidence")
+@options.command(app, "download")
 def download(
     bucket: options.Bucket,
-    into: Annotated[Path, options.option("DIR", "Folder for the runs.")] = Path("reports/fetched"),
-    as_json: options.AsJson = False,
+    into: Path = Path("reports/fetched"),
+    as_json: bool = False,
 ) -> int:
     """Download the runs of an archive, and verify each of them.
 
