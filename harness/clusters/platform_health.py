@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from harness.clusters.environment import EnvironmentCluster
+from harness.backups.object_store import ObjectStore
 from harness.core import wait
-from harness.core.errors import PlatformFailed, TimedOut, ToolFailed
+from harness.core.errors import HarnessError, PlatformFailed, TimedOut, ToolFailed
 from harness.core.json import text
-from harness.core.kubernetes import condition, name_of, objects
-from harness.core.ports import Reach
+from harness.core.kubernetes import RunsKubectl, condition, name_of, objects
+from harness.core.ports import Machines, Reach
 from harness.core.reason import Reason, by_precedence
 
 _ANSWER_S = 15.0
@@ -30,25 +31,42 @@ class Failure:
     reason: Reason
 
 
+class Platform(Protocol):
+    """What can be looked at below a run."""
+
+    @property
+    def kubectl(self) -> RunsKubectl: ...
+
+    @property
+    def machines(self) -> Machines: ...
+
+    @property
+    def store(self) -> ObjectStore | None:
+        """The object store, if the run may use it."""
+
+
 class PlatformHealth:
     """What works below one run, and whether the run itself broke it."""
 
-    def __init__(self, namespace: str) -> None:
-        """`namespace` is the run's own. Nothing is looked at before `watch`."""
-        self._namespace = namespace
-        self._cluster: EnvironmentCluster | None = None
+    def __init__(self) -> None:
+        """Nothing is looked at before `watch`."""
+        self._cluster: Platform | None = None
+        self._namespaces: tuple[str, ...] = ()
         self._excused: set[Reason] = set()
         self._began = False
         self._seen: dict[str, Failure] = {}
         self._looked_s = 0.0
         self._looking = threading.Lock()
 
-    def watch(self, cluster: EnvironmentCluster | None) -> None:
-        """Look at this cluster from now on; None: at none, because it is being created or removed."""
-        self._cluster, self._seen = cluster, {}
+    def watch(self, cluster: Platform | None, *namespaces: str) -> None:
+        """Look at this cluster from now on, and at the run's `namespaces` in it.
 
-    def expect_namespace(self) -> None:
-        """The namespace exists from now on, until a fault is injected."""
+        None: at no cluster, because it is being created or removed.
+        """
+        self._cluster, self._namespaces, self._seen = cluster, namespaces, {}
+
+    def expect_namespaces(self) -> None:
+        """The namespaces exist from now on, until a fault is injected."""
         self._began = True
 
     def excuse(self, reach: Reach | None) -> None:
@@ -84,33 +102,38 @@ class PlatformHealth:
                 yield Failure("the container engine", f"does not answer: {error}", Reason.EngineUnresponsive)
         yield from found
 
-    def _outside(self, cluster: EnvironmentCluster) -> Iterator[Failure]:
+    def _outside(self, cluster: Platform) -> Iterator[Failure]:
         try:
             cluster.kubectl("get", "--raw", "/readyz", within_s=_ANSWER_S)
         except (ToolFailed, TimedOut) as error:
             yield Failure("the API server", f"does not answer: {error}", Reason.ApiServerUnreachable)
         else:
             yield from self._objects(cluster)
-        if silence := cluster.store.silence(_ANSWER_S):
+        store = cluster.store
+        if store and (silence := store.silence(_ANSWER_S)):
             yield Failure("the object store", f"does not answer: {silence}", Reason.ObjectStoreUnreachable)
 
-    def _objects(self, cluster: EnvironmentCluster) -> Iterator[Failure]:
+    def _objects(self, cluster: Platform) -> Iterator[Failure]:
         try:
             for node in objects(cluster.kubectl, "nodes", within_s=_ANSWER_S):
                 status, name = condition(node, "Ready"), name_of(node)
                 if status != "True" and (cluster.machines.object_store or name in self._our_nodes(cluster)):
                     said = f"is not Ready (its condition Ready is {status or 'not set'})"
                     yield Failure(f"node {name}", said, Reason.NodeNotReady)
-            asked = ("get", "namespace", self._namespace, "--ignore-not-found", "-o", "name")
-            if self._began and not cluster.kubectl(*asked, within_s=_ANSWER_S).strip():
-                yield Failure(f"namespace {self._namespace}", "is gone", Reason.NamespaceMissing)
-        except (ToolFailed, TimedOut):  # no permission, on a cluster of others
+            for namespace in self._namespaces if self._began else ():
+                asked = ("get", "namespace", namespace, "--ignore-not-found", "-o", "name")
+                if not cluster.kubectl(*asked, within_s=_ANSWER_S).strip():
+                    yield Failure(f"namespace {namespace}", "is gone", Reason.NamespaceMissing)
+        except HarnessError:  # not allowed, on a cluster of others
             return
 
-    def _our_nodes(self, cluster: EnvironmentCluster) -> set[str]:
+    def _our_nodes(self, cluster: Platform) -> set[str]:
         """On a cluster of others only the nodes with our pods count."""
-        pods = objects(cluster.kubectl, "pods", f"--namespace={self._namespace}", within_s=_ANSWER_S)
-        return {text(pod, "spec", "nodeName") for pod in pods}
+        return {
+            text(pod, "spec", "nodeName")
+            for namespace in self._namespaces
+            for pod in objects(cluster.kubectl, "pods", f"--namespace={namespace}", within_s=_ANSWER_S)
+        }
 
 
 def _refuse(failures: list[Failure]) -> None:

@@ -30,12 +30,14 @@ class DatabaseReader:
     examiner: DatabaseProbe
     namespace: str = ""
 
-    def wait_for_all(self, databases: Sequence[Database], within_s: float) -> list[Database]:
+    def wait_for_all(
+        self, databases: Sequence[Database], within_s: float, require_platform: Callable[[], None]
+    ) -> list[Database]:
         """Wait until the databases answer, and record each one's health; return those that answer. Sets T7 if all do.
 
-        ToolFailed, TimedOut if it is the API server that does not answer.
+        `require_platform` raises where something below them is why one does not answer; that is raised.
         """
-        answers = parallel.for_each(databases, lambda database: self._answers(database, within_s))
+        answers = parallel.for_each(databases, lambda database: self._answers(database, within_s, require_platform))
         answered = [database for database, answer in zip(databases, answers, strict=True) if answer]
         if len(answered) == len(databases):
             self.journal.mark("T7")
@@ -97,7 +99,7 @@ class DatabaseReader:
         except HarnessError as error:
             self._unread(database, what, error)
 
-    def _answers(self, database: Database, within_s: float) -> bool:
+    def _answers(self, database: Database, within_s: float, require_platform: Callable[[], None]) -> bool:
         there, clock = self._there(database), self.journal.clock
         began_s = clock.now_s()
         seen: list[CannotRun] = []
@@ -118,7 +120,7 @@ class DatabaseReader:
             self._unread(database, "health", error)
             return False
         except TimedOut as error:
-            self.examiner.kubectl("get", "--raw", "/readyz")  # else the cluster does not answer, not the database
+            require_platform()
             if seen:  # until the end
                 self._unread(database, "health", seen[0])
                 return False

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from harness.core import process, timeouts
+from harness.clusters.platform_health import PlatformHealth
+from harness.core import process, timeouts, wait
 from harness.core.errors import HarnessError, PlatformFailed, TimedOut
 from harness.core.reason import Reason
 from harness.evidence.journal import Journal
@@ -23,36 +24,32 @@ class Steps:
         hooks: Sequence[Hook],
         env: Mapping[str, str],
         ended: Callable[[], None] = lambda: None,
-        require_platform: Callable[[], None] = lambda: None,
+        platform: PlatformHealth | None = None,
     ) -> None:
         """`env` is the environment of the hooks; it may change between steps. `ended` is called after each step.
 
-        `require_platform` raises PlatformFailed where something below the run may be why a step failed.
+        What fails of the `platform` ends the steps at once: no check may take that for a bad recovery.
         """
         self._ended = ended
         self.now = ""
         self._journal = journal
         self._hooks = hooks
-        self._require_platform = require_platform
+        self._platform = platform or PlatformHealth()
         self.env = env
 
     def take(self, actions: Mapping[str, Callable[[], None]]) -> None:
         """Run all of them in order. Every error gets into the journal; only an interruption is raised."""
         try:
-            for self.now, act in actions.items():
-                self._journal.append("step", step=self.now, phase="start")
-                self._run_hooks("before")
-                act()
-                self._run_hooks("after")
-                self._journal.append("step", step=self.now, phase="end")
-                self._ended()
+            with wait.watched(self._platform.look):
+                for self.now, act in actions.items():
+                    self._take(act)
         except BrokeOff:
             self._journal.append("step", step=self.now, phase="failed")
         except PlatformFailed as error:
             self.broke(error)
         except HarnessError as error:
             try:
-                self._require_platform()
+                self._platform.require()
             except PlatformFailed as why:
                 self.broke(PlatformFailed(f"{why}; {error}", why.reasons, why.objects))
             else:
@@ -60,6 +57,14 @@ class Steps:
         except BaseException as error:
             self.broke(error)
             raise
+
+    def _take(self, act: Callable[[], None]) -> None:
+        self._journal.append("step", step=self.now, phase="start")
+        self._run_hooks("before")
+        act()
+        self._run_hooks("after")
+        self._journal.append("step", step=self.now, phase="end")
+        self._ended()
 
     def fail(self, why: str, error: Exception | None = None, reasons: Sequence[Reason] = ()) -> NoReturn:
         """The recovery failed at this step, so no further step runs.

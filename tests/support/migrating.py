@@ -87,7 +87,11 @@ def cluster_wide() -> list[Thing]:
         thing(
             "Node",
             "worker",
-            status={"allocatable": allocatable, "images": [{"names": ["docker.io/library/mysql:9.7"]}]},
+            status={
+                "allocatable": allocatable,
+                "images": [{"names": ["docker.io/library/mysql:9.7"]}],
+                "conditions": [{"type": "Ready", "status": "True"}],
+            },
         ),
         thing("StorageClass", "fast", "storage.k8s.io/v1"),
         thing("StorageClass", "slow", "storage.k8s.io/v1"),

@@ -67,6 +67,7 @@ class World:
     meanwhile: Callable[[Nightly], None] = lambda _: None
     asked: list[tuple[str, ...]] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)  # below it: "the API server", "the object store", "node-1"
     fails: str = ""
     why: str = "ERROR 2013: Lost connection"
     restored_within_s: float = 0
@@ -75,6 +76,7 @@ class World:
 
     name = "velero-restic"
     bucket = "ours"
+    object_store = "store"
 
     def up(self) -> None: ...
     def down(self) -> None: ...
@@ -87,8 +89,23 @@ class World:
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
         return tuple(Volume(name, "1", f"pv-{name}", "2", "local") for name in self.claims)
 
+    @property
+    def machines(self) -> World:
+        return self
+
+    def nodes(self) -> tuple[str, ...]:
+        return ("node-1",)
+
+    def silence(self, within_s: float) -> str:
+        return "connection refused" if "the object store" in self.broken else ""
+
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         self.asked.append(args)
+        if "the API server" in self.broken:
+            raise ToolFailed(["kubectl", *args], 1, "connection refused")
+        if args[:2] == ("get", "nodes"):
+            ready = {"type": "Ready", "status": str("node-1" not in self.broken)}
+            return json.dumps({"items": [{"metadata": {"name": "node-1"}, "status": {"conditions": [ready]}}]})
         if args[0] == "get":
             asked = [("name", arg.rpartition("=")[2]) for arg in args if arg.startswith("--field-selector")]
             found = {**self.pod, "metadata": {**self.pod["metadata"], **dict(asked)}}

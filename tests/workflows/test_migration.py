@@ -567,6 +567,18 @@ def test_a_source_that_vanishes_between_backup_and_restore_is_not_restored(
     assert (other.namespaces, other.mapped) == ({}, [])
 
 
+def test_a_node_that_dies_below_the_target_is_named_and_no_backup_is_blamed(move: Callable[..., Path]) -> None:
+    one, other = source(), target()
+    other.fails = "ready"
+    node = next(each for each in other.wide if each["kind"] == "Node")
+    node["status"]["conditions"][0]["status"] = "Unknown"
+    found = red(move(one, other))
+    assert not [each for each in found if each[1] == "fail"]
+    assert {"NodeNotReady", "node worker", "step readback"} <= next(
+        each for each in found if each[0] == "drill-finished"
+    )[2]
+
+
 def test_the_journal_names_the_program_that_copied_the_volumes(move: Callable[..., Path]) -> None:
     run = rundirs.Run(move(source(), target()))
     for event in (*run.of("backup"), *run.of("restore")):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+import proving
 import pytest
 from memory import Memory
+from proving import prove as prove  # noqa: PLC0414 # a fixture
 
 from harness.core import wait
 from harness.core.model import Json, ToolReport
@@ -56,6 +60,31 @@ def at_step(monkeypatch: pytest.MonkeyPatch, method: str, change: Callable[[Dril
         action(self)
 
     monkeypatch.setattr(Drill, method, changed)
+
+
+@pytest.mark.parametrize("thing", ["the API server", "the object store", "node-1"])
+@pytest.mark.parametrize("when", ["restore", "ready"])
+def test_what_dies_under_a_proof_is_named_and_no_backup_is_blamed(
+    prove: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, thing: str, when: str
+) -> None:
+    """The restore ends badly, or the database does not answer, since something below them is gone."""
+    world = proving.World(fails=when)
+    restore = proving.World.restore
+
+    def dying(self: proving.World, *args: Any, **how: Any) -> ToolReport:  # noqa: ANN401 # as what it stands for
+        self.broken.add(thing)
+        return restore(self, *args, **how)
+
+    monkeypatch.setattr(proving.World, "restore", dying)
+    run = prove(world)
+    assert not [each for each in proving.red(run) if each[1] == "fail"]
+    ended = next(each for each in proving.red(run) if each[0] == "drill-finished")
+    assert {"NodeNotReady" if thing == "node-1" else BROKEN[thing], thing.replace("node-1", "node node-1")} <= ended[2]
+
+
+@pytest.mark.parametrize("phase", ["PartiallyFailed", "Failed"])
+def test_a_bad_restore_on_a_sound_platform_is_still_a_fail(prove: Callable[..., Path], phase: str) -> None:
+    assert ("restore-complete", "fail") in {each[:2] for each in proving.red(prove(proving.World(phase=phase)))}
 
 
 class InWorld:

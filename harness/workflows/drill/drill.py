@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import count
@@ -71,8 +71,8 @@ class Drill:
         self._scenario = parts.scenario
         self._observer = Observer(journal, run, parts.stores)
         self._logins = Logins(journal)
-        self._platform = PlatformHealth(parts.deployment.namespace)
-        self._steps = Steps(journal, parts.hooks, parts.env, require_platform=self._platform.require)
+        self._platform = PlatformHealth()
+        self._steps = Steps(journal, parts.hooks, parts.env, platform=self._platform)
         faults = parts.scenario.secondary_faults
         self._injector = FaultInjector(journal, self._steps, faults, self._target, self._platform.excuse)
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
@@ -111,10 +111,6 @@ class Drill:
             "restore": self._restore,
             "readback": self._read_back,
         }
-        with wait.watched(self._platform.look):
-            self._take(actions)
-
-    def _take(self, actions: Mapping[str, Callable[[], None]]) -> None:
         try:
             self._steps.take({step: actions[step] for step in self._scenario.steps})
         finally:
@@ -130,7 +126,7 @@ class Drill:
     def _cluster_up(self) -> None:
         self._platform.watch(None)  # nodes that start are not Ready
         self._parts.cluster.up()
-        self._platform.watch(self._parts.cluster)
+        self._platform.watch(self._parts.cluster, self._parts.deployment.namespace)
 
     def _deploy(self) -> None:
         left = self._parts.left
@@ -144,7 +140,7 @@ class Drill:
             wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=timeouts.SERVICE_S)
         if not left:
             self._parts.deployment.forbid_first_start()
-        self._platform.expect_namespace()
+        self._platform.expect_namespaces()
 
     def _seed(self) -> None:
         parts = self._parts

@@ -8,6 +8,8 @@ from dataclasses import KW_ONLY, asdict, dataclass, replace
 
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE, map_storage_classes
+from harness.clusters.platform_health import PlatformHealth
+from harness.clusters.shared_cluster import NoMachines
 from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.json import at, mapping, text
@@ -40,6 +42,8 @@ class End:
     kubectl: Kubectl
     engine: VeleroEngine  # restores under the names of the target
     quiescer: Quiescer
+    machines = NoMachines()
+    store = None  # each end's Velero has one of its own, which a migration does not use
 
     @property
     def probe(self) -> DatabaseProbe:
@@ -64,7 +68,8 @@ class Migration:
     def __post_init__(self) -> None:
         self._run = self.journal.path.parent.name
         self._name = f"migrate-{self._run.lower()}"
-        self._steps = Steps(self.journal, self.options.hooks, self.env, self.sign)
+        self._platform = PlatformHealth()
+        self._steps = Steps(self.journal, self.options.hooks, self.env, self.sign, self._platform)
         self._source_reader = DatabaseReader(self.journal, self.source.probe)
         self._target_reader = DatabaseReader(self.journal, self.target.probe, self.target.place.namespace)
         self._source_uid = ""
@@ -96,6 +101,7 @@ class Migration:
                 self._thaw()
 
     def _freeze(self) -> None:
+        self._platform.watch(self.source, self.source.place.namespace)
         options, databases = self.options, self.databases
         self._source_uid = text(self._source_namespace(), "metadata", "uid")
         was = self.source.quiescer.quiesce(options.writers, options.quiesce, self._run)
@@ -138,6 +144,7 @@ class Migration:
         if text(found, "metadata", "uid") != self._source_uid:
             raise HarnessError(f"{self.source.place.name} was deleted and created again during the migration{_KEPT}")
         self._asked = True
+        self._platform.watch(target, namespace)
         self._make_namespace(found)
         permissions.migration_inside(namespace, self.options.writers).bind(kubectl, self._run, self.user)
         if classes:
@@ -146,7 +153,7 @@ class Migration:
             self.journal.mark("T4")
             report = target.engine.restore(self._name, self._name, (self.source.place.namespace,))
         except (ToolFailed, TimedOut) as error:
-            kubectl("get", "--raw", "/readyz")  # else it is the cluster that failed, and not the move
+            self._platform.require()
             self._steps.fail(str(error), error)
         finally:
             if classes:
@@ -175,7 +182,8 @@ class Migration:
     def _read_back(self) -> None:
         target, databases = self.target, self.databases
         within_s = self.options.objectives.rto_s or timeouts.RECOVER_S
-        parallel.for_each(self._target_reader.wait_for_all(databases, within_s), self._read)
+        answered = self._target_reader.wait_for_all(databases, within_s, self._platform.require)
+        parallel.for_each(answered, self._read)
         self.journal.mark("T9")
         record_state(self.journal, target.kubectl, target.kubectl.volumes, (target.place.namespace,))
         parallel.for_each(databases, self._read_source)

@@ -10,6 +10,7 @@ from harness.backups.bucket_reader import BucketReader, Listing, differences, fi
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import BackupRecord
 from harness.clusters.environment import EnvironmentCluster
+from harness.clusters.platform_health import PlatformHealth
 from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
 from harness.core.model import DONE, PROOF_STEPS, Json
@@ -71,7 +72,8 @@ class Proof:
     rto_s: float | None  # nobody waits longer: the objective is missed
 
     def __post_init__(self) -> None:
-        self._steps = Steps(self.journal, self.hooks, self.env)
+        self._platform = PlatformHealth()
+        self._steps = Steps(self.journal, self.hooks, self.env, platform=self._platform)
         self._reader = DatabaseReader(self.journal, examiner(self.sandbox.cluster.kubectl))
         self._name = f"proof-{self.journal.path.parent.name.lower()}"
         # Without an objective, as long as the slowest acceptable restore: 1 MB per second.
@@ -101,6 +103,7 @@ class Proof:
 
     def _up(self) -> None:
         self.sandbox.cluster.up()
+        self._platform.watch(self.sandbox.cluster, *self.backup.recorded.namespaces)
         self.sandbox.engine.install()
         self.sandbox.prepare()
 
@@ -122,15 +125,18 @@ class Proof:
             self.journal.mark("T4")
             report = engine.restore(name, backup.name, recorded.namespaces, within_s=self._restore_within_s)
         except (ToolFailed, TimedOut) as error:
-            self.sandbox.cluster.kubectl("get", "--raw", "/readyz")  # else the cluster failed, not the backup
+            self._platform.require()
             self._steps.fail(str(error), error)
+        if report.phase != DONE:
+            self._platform.require()
         self.journal.append("restore", engine=engine.name, **asdict(report))
         self.journal.mark("T5")
         if report.phase != DONE:  # it failed already: read what does come up, without a long wait
             self._answer_within_s = min(self._answer_within_s, timeouts.HEALTHY_S)
 
     def _read_back(self) -> None:
-        answered = self._reader.wait_for_all(self.backup.databases, self._answer_within_s)
+        databases, within_s = self.backup.databases, self._answer_within_s
+        answered = self._reader.wait_for_all(databases, within_s, self._platform.require)
         parallel.for_each(answered, self._read)
         self.journal.mark("T9")
         cluster = self.sandbox.cluster
