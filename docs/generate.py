@@ -27,7 +27,7 @@ _HEAD = """\
 
 What `drillproof COMMAND --help` prints. All commands have the same [exit codes](exit-codes.md).
 
-<!-- Written by `make site`; change the help texts in the code instead. -->
+<!-- Written by `make site`; change harness/cli/commands.toml instead. -->
 """
 _REASONS = re.compile(r"(?<=<!-- reasons -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _OBJECTS = re.compile(r"(?<=<!-- objects -->\n).*?(?=<!-- end of objects -->)", re.DOTALL)

@@ -60,8 +60,6 @@ class SeriesKey:
 
 @dataclass(frozen=True)
 class Point:
-    """One drill as a trend shows it."""
-
     run: Path
     key: SeriesKey
     size: str
@@ -75,8 +73,6 @@ class Point:
 
 @dataclass(frozen=True)
 class Band:
-    """The usual values of a figure."""
-
     low: float
     middle: float
     high: float
@@ -102,7 +98,6 @@ class Series:
 
     @property
     def green(self) -> Point | None:
-        """The newest drill that passed."""
         return next((point for point in reversed(self.points) if point.verdict is Verdict.PASS), None)
 
     @property
@@ -118,8 +113,6 @@ class Series:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What is still proved of a scenario."""
-
     scenario: str
     word: str  # proved, expired, overdue, not green, never drilled
     series: int
@@ -131,8 +124,6 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Job:
-    """The job that a folder of runs belongs to, and its status."""
-
     name: str
     every: timedelta | None  # how often it is to run
     began: datetime | None  # when it last did
@@ -142,8 +133,6 @@ class Job:
 
 @dataclass(frozen=True)
 class Trend:
-    """The series in a folder of runs."""
-
     series: tuple[Series, ...]  # worst first
     never: tuple[str, ...]  # scenarios that were never drilled
     required: tuple[str, ...]  # those of them that had to be
@@ -373,7 +362,6 @@ def _band(values: Iterable[float | None]) -> Band | None:
 
 
 def _changes(before: Path, now: Path) -> Iterator[tuple[str, str, str]]:
-    """How the run.json of a drill differs from that of an earlier one."""
     then, later = (_facts(run) for run in (before, now))
     for name in dict.fromkeys((*then, *later)):
         if then.get(name) != later.get(name):

@@ -51,12 +51,10 @@ def write(trend: Trend, path: Path) -> None:
 
 
 def markdown(trend: Trend) -> str:
-    """The same for a terminal, a pull request or a page of docs."""
     return template("trend.md").render(_context(trend)).rstrip() + "\n"
 
 
 def _context(trend: Trend) -> dict[str, object]:
-    """What both templates show."""
     return {
         "trend": trend,
         "verdict": trend.verdict.name,

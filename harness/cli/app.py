@@ -47,13 +47,11 @@ class _Commands(TyperGroup):
     """Commands under headings. The error for an old name says the new one."""
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
-        """Find the command that the first word names."""
         if args and args[0] in RENAMED and not ctx.resilient_parsing:
             ctx.fail(f"`drillproof {args[0]}` is now `drillproof {RENAMED[args[0]]}`")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 # typer's signature
-        """List the commands by section."""
         width = max(map(len, self.commands))
         sections: dict[str | None, list[tuple[str, str]]] = {section: [] for section in options.SECTIONS}
         for name, each in self.commands.items():

@@ -11,8 +11,6 @@ RUNS = Path("reports/runs")
 
 
 def one_of(known: Words) -> Completion:
-    """Completes to one of the `known` words."""
-
     def complete(incomplete: str) -> list[str]:
         return [each for each in known() if each.startswith(incomplete)]
 
@@ -63,7 +61,6 @@ def scenarios() -> Iterable[str]:
 
 
 def strategies() -> Iterable[str]:
-    """Strategies of any datastore."""
     from harness.core import resources
     from harness.workflows.drill import request
 

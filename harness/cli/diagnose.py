@@ -25,7 +25,6 @@ SOCKET = Path("/var/run/docker.sock")
 
 
 def diagnose() -> Iterator[Diagnosis]:
-    """One diagnosis for each thing that a drill needs."""
     engine, diagnosis = _engine(paths.cache())
     yield diagnosis
     yield _isolation(engine)
@@ -118,8 +117,6 @@ def _diagnosis(name: str, ask: Callable[[], str]) -> Diagnosis:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing that a machine needs, whether it has it, and the command that fixs it."""
-
     name: str
     ok: bool | None  # None if not known yet
     detail: str

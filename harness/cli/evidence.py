@@ -16,7 +16,6 @@ FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal")
 
 @options.command(app, "open")
 def open_(run: str = "latest", runs: Path = options.RUNS) -> int:
-    """Open a run's report in the browser, and print its path."""
     from harness.evidence import run_directory
 
     page = run_directory.find(runs, run) / "report.html"
@@ -29,7 +28,6 @@ def open_(run: str = "latest", runs: Path = options.RUNS) -> int:
 
 @options.command(app, "recheck")
 def recheck(run: str, evidence: options.Evidence, as_json: bool = False) -> int:
-    """Judge a run again from its evidence; needs no cluster."""
     from harness.evidence import run_directory
     from harness.workflows.runner import finish
 
@@ -37,16 +35,7 @@ def recheck(run: str, evidence: options.Evidence, as_json: bool = False) -> int:
 
 
 @options.command(app, "report")
-def report(
-    evidence: options.Evidence,
-    run: str = "latest",
-    form: str = "text",
-    as_json: bool = False,
-) -> int:
-    """Render report.html, junit.xml and allure-results again.
-
-    Refuses a run whose findings.json differs from a re-evaluation; `recheck` writes it again.
-    """
+def report(evidence: options.Evidence, run: str = "latest", form: str = "text", as_json: bool = False) -> int:
     from harness.core import choices
     from harness.evidence import run_directory
     from harness.reports import controls, csv_export, markdown, oscal
@@ -65,18 +54,7 @@ def report(
 
 
 @options.command(app, "verify")
-def verify(
-    what: str,
-    key: list[str] | None = None,
-    runs: Path = options.RUNS,
-    as_json: bool = False,
-) -> int:
-    """Verify the signatures of a run or bundle; needs no network.
-
-    Shows who signed it, and each file that was changed, added or removed.
-
-    Exit code 0: unchanged, and signed by a trusted key. 2: changed, or the key is not trusted.
-    """
+def verify(what: str, key: list[str] | None = None, runs: Path = options.RUNS, as_json: bool = False) -> int:
     from harness.core.text import one_line
     from harness.evidence import run_directory
     from harness.evidence.signing import attestation, keys
@@ -96,13 +74,7 @@ def verify(
 
 
 @options.command(app, "bundle")
-def bundle(
-    run: str = "latest",
-    out: Path | None = None,
-    runs: Path = options.RUNS,
-    as_json: bool = False,
-) -> int:
-    """Pack a signed run into one file to share; `verify` reads it."""
+def bundle(run: str = "latest", out: Path | None = None, runs: Path = options.RUNS, as_json: bool = False) -> int:
     from harness.evidence import run_directory
     from harness.evidence.signing.attestation import pack
 

@@ -19,10 +19,6 @@ app = typer.Typer()
 
 @options.command(app, "runs")
 def runs(runs: Path = options.RUNS, as_json: bool = False) -> int:
-    """List the runs of a folder, newest last, with their verdicts.
-
-    Shows the verdicts as they were judged; `compare` judges each run again.
-    """
     from harness.evidence.run_view import entries
 
     found = tuple(entries(runs))
@@ -34,11 +30,6 @@ def runs(runs: Path = options.RUNS, as_json: bool = False) -> int:
 
 @options.command(app, "compare")
 def compare(runs: Path = options.RUNS, as_json: bool = False) -> int:
-    """Compare scenarios, strategies and stores over all runs.
-
-    Judges each run again from its evidence. Where a known key signed other runs of the folder, a run that no known key
-    signed is UNKNOWN at best.
-    """
     from harness.campaigns.matrix import page as pages
     from harness.campaigns.matrix.results import all_drills, drilled, rows
     from harness.checks.trust import Provenance
@@ -59,18 +50,6 @@ def trend(
     runs: Path = options.RUNS,
     as_json: bool = False,
 ) -> int:
-    """Show verdicts and figures over time, and which proofs expired.
-
-    Runs are grouped into series by scenario, strategy, engine and stores; the latest run sets the status. A verdict
-    counts if a known key signed it; any other run is judged again from its evidence, and is UNKNOWN at best if a known
-    key signed other runs of the folder.
-
-    Exit code 0: the latest run of every series passed, is newer than --expiry-days, and not older than 1.5 times
-    --every. 1: one failed. 2: one is UNKNOWN or overdue, a proof expired, a run is not trusted, or a scenario that you
-    named was never drilled. Scenarios that you did not name are listed as never drilled, and do not change the exit
-    code. To drop a series, move its runs out of the folder. For the folder of a job, the verdict is never better than
-    that of `job status`.
-    """
     from harness.campaigns import trend_page as pages
     from harness.campaigns.trend import trend as over_time
     from harness.core import choices, durations, resources
@@ -94,7 +73,6 @@ def trend(
 
 
 def _job(runs: Path) -> Job | None:
-    """The job that a folder of runs belongs to, if any."""
     from datetime import UTC, datetime
 
     from harness.campaigns.schedule import attempt, attempt_log

@@ -16,7 +16,6 @@ SIGNS = {True: "ok", False: "FIX", None: "?"}
 
 @options.command(app, "doctor")
 def doctor(as_json: bool = False) -> int:
-    """Check whether this machine can run drills, and how to fix it."""
     from harness.cli.diagnose import diagnose
 
     found = tuple(diagnose())
@@ -36,10 +35,6 @@ def selftest(
     runs: Path = options.RUNS,
     as_json: bool = False,
 ) -> int:
-    """Mutate a good recovery; the checks must detect every mutation.
-
-    Each mutation must be detected by the expected check, for the expected reason. Default: in memory, in seconds.
-    """
     from harness.selftest.runner import in_memory_self_test
     from harness.workflows.drill import request
 
@@ -63,16 +58,6 @@ def selftest(
 
 @options.command(app, "gc")
 def gc(existing: options.ExistingCluster, cluster: str | None = None, as_json: bool = False) -> int:
-    """Delete what interrupted runs left behind.
-
-    Without --context: clusters, containers and processes on this machine.
-
-    With --context: deletes all drillproof resources and backups in the configured namespaces, and the namespaces of
-    proofs, including those of drills running from other machines.
-
-    With --cluster: stops the drill on that cluster, as Ctrl-C does, and deletes the cluster. The run is judged by the
-    evidence so far. A drill that does not end within five minutes is killed.
-    """
     from harness.clusters import gc as gc_module
     from harness.workflows.proof.shared_cluster import preflight
 

@@ -36,10 +36,6 @@ def matrix(
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
-    """Drill many scenarios with many strategies, and compare them.
-
-    Default: all scenarios, each with its own strategy.
-    """
     from harness.campaigns.matrix import page as pages
     from harness.campaigns.matrix import plan, runner
 

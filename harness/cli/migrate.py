@@ -16,8 +16,6 @@ migrate = options.group(app, "migrate")
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """What is moved, and where."""
-
     source: str
     target: str
     namespace: str
@@ -33,10 +31,6 @@ class Move:
 
 @options.command(migrate, "migrate plan")
 def plan(move: Move, as_json: bool = False) -> int:
-    """Show what a migration does, and what blocks it.
-
-    Changes nothing. Exit code 64 if there is a blocker.
-    """
     from dataclasses import asdict
 
     from harness.workflows.migration import assembly, request
@@ -57,7 +51,6 @@ def run(
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
-    """Quiesce the source, move it, and prove that the target has the same data."""
     from dataclasses import replace
 
     from harness.core.model import MOVE_STEPS, Objectives
@@ -86,16 +79,7 @@ def run(
 
 
 @options.command(migrate, "migrate start")
-def start(
-    run: str,
-    kubeconfig: Path | None = None,
-    config: Path | None = None,
-    runs: Path = options.RUNS,
-) -> int:
-    """Start the writers of the target, once the migration is proved.
-
-    After this, `migrate back` loses what they write.
-    """
+def start(run: str, kubeconfig: Path | None = None, config: Path | None = None, runs: Path = options.RUNS) -> int:
     from harness.workflows.migration import assembly, rollback
 
     rollback.start(*assembly.opened(run, runs, kubeconfig, config, proved=True), say=typer.echo)
@@ -111,7 +95,6 @@ def back(
     config: Path | None = None,
     runs: Path = options.RUNS,
 ) -> int:
-    """Go back: delete the target namespace, resume the source, and check that it takes writes."""
     from harness.workflows.migration import assembly, request, rollback
 
     request.argv("--resume", resume)

@@ -59,8 +59,6 @@ _COMMANDS: dict[str, _Command] = tomllib.loads(Path(__file__).with_name("command
 
 @dataclass(frozen=True, kw_only=True)
 class Drill:
-    """What is drilled, and how."""
-
     stores: list[str] = field(default_factory=list)
     strategy: str | None = None
     engine: str | None = None
@@ -69,16 +67,12 @@ class Drill:
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """The generated data and writes."""
-
     seed: int = 1
     rate: float = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewCluster:
-    """How a kind cluster is created."""
-
     images: str = "auto"
     mirror: str | None = None
     cluster: str = CLUSTER
@@ -91,8 +85,6 @@ class NewCluster:
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingCluster:
-    """A cluster that drillproof did not create."""
-
     context: str | None = None
     kubeconfig: Path | None = None
     config: Path | None = None
@@ -104,24 +96,18 @@ class ExistingCluster:
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """The user's commands at steps of a run."""
-
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Where a run goes, and who signs it."""
-
     key: Path | None = None
     runs: Path = RUNS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """A bucket, and the access to it."""
-
     bucket: str
     endpoint: str = ""
     region: str = "us-east-1"
@@ -130,16 +116,12 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True)
 class JobFolder:
-    """A scheduled drill or proof, and where its files are."""
-
     name: str = "drillproof"
     folder: Path = Path("reports/scheduled")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveBucket:
-    """The bucket that keeps the runs of a job."""
-
     archive: str = ""
     archive_endpoint: str = ""
     archive_region: str = "us-east-1"
@@ -147,8 +129,6 @@ class ArchiveBucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive(ArchiveBucket):
-    """The same, with the access to it."""
-
     archive_credentials: Path | None = None
 
     def opened(self, *, write: bool = False, key: Path | None = None) -> BucketArchive | None:
@@ -163,16 +143,12 @@ class Archive(ArchiveBucket):
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """How long evidence is kept."""
-
     retain: str | None = None
     lock: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """Who is notified over HTTP."""
-
     webhook: str | None = None
     webhook_secret: Path | None = None
 
@@ -239,26 +215,23 @@ def examples(lines: str) -> str:
 
 
 def group(app: typer.Typer, name: str) -> typer.Typer:
-    """Add a command that has subcommands."""
     about = _COMMANDS[name]
     made = typer.Typer(
-        rich_markup_mode=None,
-        context_settings=CONTEXT_SETTINGS,
-        help=about["help"],
-        epilog=examples(about["examples"]),
+        rich_markup_mode=None, context_settings=CONTEXT_SETTINGS, help=about["help"], epilog=examples(about["examples"])
     )
     app.add_typer(made, name=name, rich_help_panel=about["section"])
     return made
 
 
 def command(app: typer.Typer, words: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Add a function to `app` as the command of these `words`; its docstring is the help."""
+    """Add a function to `app` as the command of these `words`."""
     about = _COMMANDS[words]
 
     def register(function: Callable[..., int]) -> Callable[..., int]:
         name = words.rpartition(" ")[2]
         section = about.get("section")
-        return app.command(name, epilog=examples(about["examples"]), rich_help_panel=section)(_flat(words, function))
+        add = app.command(name, help=about["help"], epilog=examples(about["examples"]), rich_help_panel=section)
+        return add(_flat(words, function))
 
     return register
 

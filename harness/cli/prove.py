@@ -15,15 +15,11 @@ app = typer.Typer()
 
 @dataclass(frozen=True, kw_only=True)
 class NewCluster(options.NewCluster):
-    """How the cluster of a proof is created."""
-
     cluster: str = "drillproof-prove"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What is proved, and its objectives in seconds."""
-
     schedule: str = ""
     namespaces: list[str] = field(default_factory=list)
     databases: list[str] = field(default_factory=list)
@@ -49,11 +45,6 @@ def prove(
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
-    """Restore an existing Velero backup in isolation, and prove it.
-
-    With --context, the backup is restored into new namespaces of an existing cluster: see
-    docs/how-to/prove-shared-cluster.md.
-    """
     from harness.clusters.permissions_file import allowed_proof
     from harness.selftest.runner import in_memory_self_test_of_proofs
     from harness.workflows.proof import assembly, request
@@ -70,13 +61,7 @@ def prove(
     if place:
         new.require_defaults()
     asked = request.options(
-        backup,
-        **vars(bucket),
-        **vars(proof),
-        keep=keep,
-        **vars(new),
-        **vars(hooks),
-        **vars(evidence),
+        backup, **vars(bucket), **vars(proof), keep=keep, **vars(new), **vars(hooks), **vars(evidence)
     )
     if place and dry_run:
         output.manifests(place.planned(asked, assembly.find(asked)))

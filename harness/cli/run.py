@@ -23,7 +23,6 @@ app = typer.Typer()
 
 @options.command(app, "list")
 def list_(as_json: bool = False) -> int:
-    """List the scenarios."""
     from harness.core import resources
     from harness.workflows.drill import scenario
 
@@ -60,10 +59,6 @@ def plan(
     runs: Path = options.RUNS,
     as_json: bool = False,
 ) -> int:
-    """Show what `run` does, what it breaks, and how long it takes.
-
-    Changes nothing. The duration is the median of past runs.
-    """
     from harness.workflows.drill import request
     from harness.workflows.drill.plan import plan_drill
 
@@ -92,10 +87,6 @@ def run(
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
-    """Run drills; without a name, the default scenario.
-
-    With --context, drills run on an existing cluster, in a namespace of their own: see docs/how-to/existing-cluster.md.
-    """
     from harness.campaigns.matrix.results import survival
     from harness.selftest.runner import in_memory_self_test
     from harness.workflows.drill import assembly, request
@@ -152,10 +143,6 @@ def detect(
     out: Path | None = None,
     as_json: bool = False,
 ) -> int:
-    """Find the databases in your manifests; write an application file.
-
-    Creates nothing in a cluster.
-    """
     from harness.core import paths
     from harness.workloads.manifests import render as sources
     from harness.workloads.manifests import scaffold, validation
@@ -175,12 +162,7 @@ def detect(
     paths_in_file = (manifests, *values, *install_first)
     path, *others = (os.path.relpath(each, out.parent) if out else str(each) for each in paths_in_file)
     text = scaffold.proposal(
-        found,
-        path,
-        chart=chart,
-        values=others[: len(values)],
-        leave_out=leave_out,
-        install_first=others[len(values) :],
+        found, path, chart=chart, values=others[: len(values)], leave_out=leave_out, install_first=others[len(values) :]
     )
     output.result(scaffold.document(found), scaffold.lines(found), as_json=as_json)
     if out:

@@ -26,10 +26,6 @@ def systemd(
     environment: Path | None = None,
     into: Path | None = None,
 ) -> int:
-    """Write a systemd service and timer. Installs nothing.
-
-    The service runs in the current folder, so relative paths stay valid.
-    """
     from harness.campaigns.schedule import calendar, request
     from harness.campaigns.schedule import systemd as units
 
@@ -62,10 +58,6 @@ def cronjob(
     config: Path = Path("drillproof.toml"),
     into: Path | None = None,
 ) -> int:
-    """Write a CronJob with its RBAC objects. Applies nothing.
-
-    The job drills the cluster that it runs in. It needs an --archive, because a pod keeps no files.
-    """
     from harness.campaigns.schedule import calendar, cronjob, request
     from harness.core import durations
     from harness.workflows.proof.request import place
@@ -94,14 +86,7 @@ def cronjob(
         },
     )
     yaml = cronjob.render(
-        name,
-        when,
-        limit,
-        words,
-        image=image,
-        secret=secret_name,
-        config=request.text(config),
-        webhook=webhook,
+        name, when, limit, words, image=image, secret=secret_name, config=request.text(config), webhook=webhook
     )
     _write({f"drillproof-{name}.yaml": yaml}, into)
     return 0
@@ -122,13 +107,6 @@ def _write(files: dict[str, str], into: Path | None) -> None:
 
 @options.command(job, "job run")
 def run_job(command: list[str], job: options.Job, webhook: options.Webhook, every: str | None = None) -> int:
-    """Run a drill or a proof unattended, archive it, and notify.
-
-    Files written by `schedule` call this. Only one attempt of a job runs at a time.
-
-    The exit code is that of the command. It is 2 if the command passed but the evidence did not, or was not archived;
-    if the previous attempt still runs (this one is skipped); and if the command did not end --within its time.
-    """
     from harness.campaigns.schedule import job as jobs
     from harness.campaigns.schedule import webhook as webhooks
 
@@ -138,14 +116,6 @@ def run_job(command: list[str], job: options.Job, webhook: options.Webhook, ever
 
 @options.command(job, "job status")
 def job_status(job: options.JobFolder, archive: options.Archive, as_json: bool = False) -> int:
-    """Show the attempts of a job, oldest first, and whether it is overdue.
-
-    Also shows attempts that left no run. Each attempt is signed, and has the hashes of those before it; one that was
-    edited, is missing, or is not signed by a known key is named.
-
-    The exit code is the verdict of the attempt that ended last. It is 2 at best if an attempt is named as above, if
-    the next one is overdue, or if none ended yet.
-    """
     from datetime import UTC, datetime
 
     from harness.campaigns.schedule import attempt as attempts

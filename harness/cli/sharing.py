@@ -14,15 +14,8 @@ app = typer.Typer()
 
 @options.command(app, "notify")
 def notify(
-    webhook: options.Webhook,
-    run: str = "latest",
-    runs: Path = options.RUNS,
-    prometheus: Path | None = None,
+    webhook: options.Webhook, run: str = "latest", runs: Path = options.RUNS, prometheus: Path | None = None
 ) -> int:
-    """Send a result to a webhook, or write Prometheus metrics.
-
-    The webhook gets one run, Prometheus all runs of the folder. The exit code is the verdict of the run.
-    """
     from harness.campaigns import trend
     from harness.campaigns.schedule import prometheus as metrics
     from harness.campaigns.schedule import webhook as webhooks
@@ -54,11 +47,6 @@ def upload(
     run: str = "latest",
     as_json: bool = False,
 ) -> int:
-    """Upload a signed run to an archive; delete expired runs there.
-
-    Deletes only runs that a known key signed. Keeps the newest run of each series (scenario, strategy, engine, stores
-    and owner), and the newest that passed, also after they expire.
-    """
     from datetime import UTC, datetime
 
     from harness.campaigns.schedule import request
@@ -83,18 +71,7 @@ def upload(
 
 
 @options.command(app, "download")
-def download(
-    bucket: options.Bucket,
-    into: Path = Path("reports/fetched"),
-    as_json: bool = False,
-) -> int:
-    """Download the runs of an archive, and verify each of them.
-
-    Read them with `trend`, `compare` and `verify`.
-
-    Exit code 0: all runs in the archive are signed by known keys, and are in the folder now. 2: some are not; these
-    are not downloaded.
-    """
+def download(bucket: options.Bucket, into: Path = Path("reports/fetched"), as_json: bool = False) -> int:
     from harness.campaigns.schedule import request
     from harness.core import paths
 

@@ -32,8 +32,6 @@ class Misconfigured(HarnessError):
 
 
 class ToolFailed(HarnessError):
-    """A command ended with an exit code other than 0."""
-
     def __init__(self, argv: Sequence[str], exit_code: int, tail: str, about: tuple[str, ...] = ()) -> None:
         """`tail` is the last lines that the command printed; `about` names the one object that it concerned."""
         self.about = about
@@ -44,8 +42,6 @@ class ToolFailed(HarnessError):
 
 
 class TimedOut(HarnessError):
-    """Something did not happen within its deadline."""
-
     def __init__(
         self,
         waited_for: str,
@@ -63,8 +59,6 @@ class TimedOut(HarnessError):
 
 
 class PlatformFailed(HarnessError):
-    """Something below the run does not work, and no fault of the scenario broke it."""
-
     def __init__(self, message: str, reasons: Sequence[Reason], objects: Sequence[str]) -> None:
         """`objects` are the names of what does not work: `node drill-worker2`."""
         super().__init__(message)

@@ -187,7 +187,6 @@ def name_of(thing: Json) -> str:
 
 
 def namespace_of(thing: Json) -> str:
-    """The namespace that the object is in."""
     return text(thing, "metadata", "namespace")
 
 

@@ -134,8 +134,6 @@ class Row:
 
 @dataclass(frozen=True)
 class Protected:
-    """A volume that the backup tool should copy."""
-
     store: str  # the pod's label app.kubernetes.io/name
     pod: str
     volume: str  # the pod's volume name

@@ -12,7 +12,6 @@ from harness.core.errors import Misconfigured
 
 
 def cache() -> Path:
-    """The user's cache folder of drillproof."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drillproof"
 
 

@@ -259,8 +259,6 @@ class Machines(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """What a fault may act on."""
-
     cluster: Cluster
     namespace: str
     stores: tuple[Datastore, ...]
@@ -285,8 +283,6 @@ class Target:
 
 
 class Reach(Enum):
-    """What a fault affects."""
-
     NAMESPACE = "the drill's own namespace"
     MACHINES = "the machines below the cluster"
     BUCKET = "the bucket with everybody's backups"

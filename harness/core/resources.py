@@ -16,15 +16,12 @@ def folder(name: str) -> Path:
 
 
 def fixtures() -> Path:
-    """Manifests, scripts and known data of every store."""
     return folder("fixtures")
 
 
 def clusters() -> Path:
-    """Topologies, platform, image recipes and pins."""
     return folder("clusters")
 
 
 def scenarios() -> Path:
-    """One file per disaster."""
     return folder("scenarios")

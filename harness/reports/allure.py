@@ -42,7 +42,6 @@ EXCLUDED = ("seed",)
 
 
 def write(view: RunView, folder: Path) -> None:
-    """Write `view` into `folder`, and replace earlier results."""
     logger = AllureFileLogger(str(folder), clean=True)  # type: ignore[no-untyped-call] # allure has no types
     drill = TestResult(
         uuid=str(uuid.uuid4()),

@@ -85,7 +85,6 @@ def _objectives(view: RunView) -> dict[str, float]:
 
 
 def _timed(view: RunView, name: str, meaning: str, field: str, more: str = "") -> Figure:
-    """A figure of findings.json in seconds, compared with its objective."""
     value = number(view.judged, field)
     return Figure(name, meaning, duration(value), *_against(value, _objectives(view).get(field), more))
 

@@ -28,12 +28,10 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], mis
 
 
 def markdown(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> str:
-    """The table for a terminal, a pull request or a page of docs."""
     return template("matrix.md").render(_context(table, left_out, missing)).rstrip() + "\n"
 
 
 def _context(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> dict[str, object]:
-    """What both templates show."""
     kinds = {"Must recover": False, "Must be detected": True}
     return {
         "verdict": overall(table, missing).name,
@@ -61,7 +59,6 @@ def overall(table: Sequence[Row], missing: int) -> Verdict:
 
 
 def doubts(table: Sequence[Row]) -> tuple[str, ...]:
-    """Every drill that is not trusted, and why."""
     return tuple(doubt for row in table for doubt in row.doubts)
 
 

@@ -23,8 +23,6 @@ FILE = "plan.json"
 
 @dataclass(frozen=True)
 class Cell:
-    """One drill of the matrix."""
-
     number: int
     scenario: str
     strategy: str
@@ -35,8 +33,6 @@ class Cell:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """What is not drilled, and why."""
-
     scenario: str
     strategy: str
     engine: str
@@ -45,8 +41,6 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class DrillOptions:
-    """Options of all drills of a matrix."""
-
     seed: int = 1
     size: str = "small"
     rate: float = 20.0
@@ -56,8 +50,6 @@ class DrillOptions:
 
 @dataclass(frozen=True)
 class Plan:
-    """All drills of a matrix."""
-
     asked: DrillOptions
     cells: tuple[Cell, ...]
     left_out: tuple[Exclusion, ...]
@@ -141,7 +133,6 @@ def _damage(each: Scenario) -> int:
 
 
 def write(folder: Path, planned: Plan) -> None:
-    """Write the plan into the folder of its matrix."""
     run_directory.write_json(folder / FILE, cast("Json", {"schema": SCHEMA, **asdict(planned)}))
 
 

@@ -31,8 +31,6 @@ _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 @dataclass(frozen=True)
 class Drilled:
-    """One drill as the table counts it."""
-
     run: Path
     scenario: str
     strategy: str
@@ -81,8 +79,6 @@ class Survival:
 
 @dataclass(frozen=True)
 class Row:
-    """All drills of one scenario with one strategy and one engine."""
-
     scenario: str
     strategy: str
     engine: str
@@ -143,7 +139,6 @@ def _of_store(view: RunView, store: str, doubt: str) -> Verdict:
 
 
 def survival(verdicts: Iterable[Verdict]) -> Survival:
-    """Count verdicts."""
     count = Counter(verdicts)
     return Survival(count[Verdict.PASS], count[Verdict.FAIL], count[Verdict.UNKNOWN])
 

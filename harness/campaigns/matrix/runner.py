@@ -36,7 +36,6 @@ GRACE_S = 180.0
 
 
 def begin(home: Path, planned: Plan) -> Path:
-    """Create the folder of a matrix, with its plan."""
     folder = home / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     with paths.writing(folder, "--into"):
         (folder / CELLS).mkdir(parents=True)

@@ -62,8 +62,6 @@ _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
 
 @dataclass(frozen=True)
 class Kept:
-    """An object as it was uploaded."""
-
     size: int
     etag: str
     version: str  # "" if the bucket has no versions
@@ -84,8 +82,6 @@ class Entry:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The result of deleting expired runs."""
-
     removed: tuple[str, ...]
     spared: tuple[str, ...]  # expired, and the newest of its series, or the newest that passed
     problems: tuple[str, ...]
@@ -199,17 +195,14 @@ class Archive:
         return True
 
     def note(self, job: str, name: str, data: bytes) -> None:
-        """Write or replace the record of an attempt."""
         self._put(f"attempts/{job}/{name}", data)
 
     def attempts(self, job: str) -> dict[str, bytes]:
-        """The records of a job's attempts."""
         folder = f"attempts/{job}/"
         noted = sorted(key for key in self._list(folder) if key.endswith(".json"))
         return {key.removeprefix(folder): self._get(key) or b"" for key in noted}
 
     def forget(self, job: str, name: str) -> None:
-        """Delete the record of an attempt."""
         with self._asked("lose an attempt"):
             self._delete(f"attempts/{job}/{name}", "")
 
@@ -321,7 +314,6 @@ def _sha256(path: Path) -> str:
 
 
 def _parsed(run: str, statement: Statement, path: Path) -> Entry:
-    """The entry of a manifest. Unreadable if it is about another run, or invalid."""
     said, objects = statement.predicate, mapping(statement.predicate, "objects")
     ended, until = time_of(text(said, "endedAt")), text(said, "keptUntil")
     if said.get("run") != run or set(statement.files) != set(objects) or set(objects) != {_BUNDLE, _FINDINGS}:

@@ -30,8 +30,6 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True)
 class Attempt:
-    """One start of a job."""
-
     job: str
     name: str  # unique in its job; begins with its start time
     began: datetime
@@ -49,7 +47,6 @@ class Attempt:
 
     @property
     def file(self) -> str:
-        """The name of its file."""
         return f"{self.name}.json"
 
     @property
@@ -59,7 +56,6 @@ class Attempt:
 
 
 def begin(job: str, every: timedelta | None, kept: timedelta | None = None) -> Attempt:
-    """A new attempt that starts now."""
     began = datetime.now(UTC)
     every_s, kept_s = (span.total_seconds() if span else None for span in (every, kept))
     return Attempt(job, f"{stamp(began)}-{secrets.token_hex(3)}", began, every_s, kept_s)
@@ -132,7 +128,6 @@ def _ended(last: Attempt | None) -> str:
 
 
 def document(attempt: Attempt) -> dict[str, Json]:
-    """An attempt as JSON."""
     return {
         "schema": 1,
         "job": attempt.job,

@@ -120,7 +120,6 @@ def _unlinked(found: Mapping[str, _Record]) -> dict[str, str]:
 
 
 def _read(job: str, name: str, data: bytes, known: Mapping[str, PublicKey]) -> Attempt:
-    """The attempt in a file. ValueError if it is not trusted."""
     keyid = _signed_by(data)
     if not keyid:
         raise ValueError("is not signed: an older version or someone else wrote it; move it elsewhere")

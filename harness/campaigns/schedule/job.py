@@ -44,8 +44,6 @@ _VERDICTS: Mapping[int | None, Verdict] = {0: Verdict.PASS, 1: Verdict.FAIL}
 
 @dataclass(frozen=True)
 class Job:
-    """A job; all options are checked."""
-
     name: str
     command: tuple[str, ...]
     folder: Path
@@ -61,12 +59,10 @@ class Job:
 
     @property
     def runs(self) -> Path:
-        """The folder of its runs."""
         return self.folder / "runs"
 
     @property
     def attempts(self) -> Path:
-        """The folder of its attempts."""
         return self.folder / "attempts"
 
 
@@ -141,7 +137,6 @@ def _of_others(job: Job, archive: Archive, here: Files, noted: Files) -> Files:
 
 
 def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
-    """Run the command, and read its runs."""
     before = set(_runs(job.runs))
     last: deque[str] = deque(maxlen=1)
 
@@ -239,7 +234,6 @@ def _save(job: Job, made: Attempt) -> bytes:
 
 
 def _history(job: Job, theirs: Files | None = None) -> History:
-    """All recorded attempts."""
     return attempt_log.history(job.name, (attempt_log.files(job.attempts), theirs or {}), _known(job))
 
 

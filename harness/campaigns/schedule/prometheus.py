@@ -56,7 +56,6 @@ class Metrics:
     history: History = NOTHING
 
     def collect(self) -> Iterable[Metric]:
-        """All metrics, with their samples."""
         metrics: dict[str, Metric] = {}
         labels = {"job_name": self.job} if self.job else {}
         for samples in (_of_job(self.history, self.runs.made, labels) if labels else (), _of_runs(self.runs, labels)):

@@ -24,7 +24,6 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
 
 
 def require_name(name: str) -> str:
-    """A job's name."""
     if not _NAME.fullmatch(name):
         raise Misconfigured(f"--name {name!r} is invalid; use up to 52 lower-case letters, digits and dashes")
     return name
@@ -39,7 +38,6 @@ def require_command(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def require_pod_command(words: Sequence[str]) -> None:
-    """A command that a job can run in a pod."""
     asked = require_command(words)
     if asked[0] != "run" or f"--context={CONTEXT}" not in " ".join(asked).replace("--context ", "--context="):
         raise Misconfigured(
@@ -75,7 +73,6 @@ def retention(retain: str | None, lock: str) -> timedelta | None:
 
 
 def require_image(ref: str) -> None:
-    """An image reference."""
     if not _IMAGE.fullmatch(ref):
         raise Misconfigured(f"--image {ref!r} is invalid; write REGISTRY/NAME:TAG, or NAME@sha256:DIGEST")
 
@@ -97,7 +94,6 @@ def words(when: Calendar, command: Sequence[str], options: Mapping[str, str | Pa
 
 
 def text(file: Path) -> str:
-    """The content of the configuration file."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

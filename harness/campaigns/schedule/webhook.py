@@ -33,8 +33,6 @@ _NO_ANSWER = {
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where to send notifications."""
-
     url: str = field(repr=False)
     secret: bytes = field(default=b"", repr=False)  # signs notifications; b"" for no signature
 
