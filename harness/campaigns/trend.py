@@ -362,12 +362,8 @@ def _band(values: Iterable[float | None]) -> Band | None:
 
 
 def _changes(before: Path, now: Path) -> Iterator[tuple[str, str, str]]:
-    then, later = (_facts(run) for run in (before, now))
+    runs = (read_json(run / "run.json").items() for run in (before, now))
+    then, later = (dict(flat({name: value for name, value in run if name not in _NOT_COMPARED})) for run in runs)
     for name in dict.fromkeys((*then, *later)):
         if then.get(name) != later.get(name):
             yield name, then.get(name, ""), later.get(name, "")
-
-
-def _facts(run: Path) -> Mapping[str, str]:
-    facts = {name: value for name, value in read_json(run / "run.json").items() if name not in _NOT_COMPARED}
-    return dict(flat(facts))

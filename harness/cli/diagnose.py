@@ -24,14 +24,18 @@ SOCKET = Path("/var/run/docker.sock")
 """The socket of Docker."""
 
 
+Answer = tuple[bool | None, str, str]
+"""Whether it is there, what was seen, and the command that fixes it: see `Diagnosis`."""
+
+
 def diagnose() -> Iterator[Diagnosis]:
-    engine, diagnosis = _engine(paths.cache())
-    yield diagnosis
-    yield _isolation(engine)
-    yield _permissions(paths.cache())
-    yield _diagnosis("versions", _versions)
-    yield _diagnosis("Go, to build images", _go)
-    yield _diagnosis("disk space", _disk_space)
+    engine, answer = _engine(paths.cache())
+    yield Diagnosis("container engine", *answer)
+    yield Diagnosis("network isolation", *_isolation(engine))
+    yield Diagnosis("permissions", *_permissions(paths.cache()))
+    yield Diagnosis("versions", *_of(_versions))
+    yield Diagnosis("Go, to build images", *_of(_go))
+    yield Diagnosis("disk space", *_of(_disk_space))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     enough = memory >= MEMORY_BYTES * 0.9  # the kernel reserves some
     yield Diagnosis("memory", enough, f"{memory / 2**30:.0f} GiB, needs 8", "use a machine with 8 GiB or more")
@@ -44,49 +48,42 @@ def diagnose() -> Iterator[Diagnosis]:
         yield Diagnosis("inotify instances", fit, f"{now}, needs {INOTIFY_WANTED}", fix)
 
 
-def _engine(cache: Path) -> tuple[Docker | None, Diagnosis]:
+def _engine(cache: Path) -> tuple[Docker | None, Answer]:
     """The engine that answers, and what `drillproof run` would do: use it, start one, or refuse."""
-    name = "container engine"
     try:
         engine = find_engine(cache)
         if engine is None:
             require_startable(cache)
     except Misconfigured as error:
         if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
-            fix = 'sudo usermod -aG docker "$USER", then log in again'
-            return None, Diagnosis(name, ok=False, detail=f"no permission for {SOCKET}", fix=fix)
-        return None, Diagnosis(name, ok=False, detail="unusable", fix=str(error))
+            return None, (False, f"no permission for {SOCKET}", 'sudo usermod -aG docker "$USER", then log in again')
+        return None, (False, "unusable", str(error))
     if engine is None:
-        return None, Diagnosis(name, ok=True, detail="none is running; a drill starts a private one")
-    return engine, Diagnosis(name, ok=True, detail=f"{'the private one' if engine.private else 'Docker'} answers")
+        return None, (True, "none is running; a drill starts a private one", "")
+    return engine, (True, f"{'the private one' if engine.private else 'Docker'} answers", "")
 
 
-def _isolation(docker: Docker | None) -> Diagnosis:
+def _isolation(docker: Docker | None) -> Answer:
     """Whether the engine can isolate the network of a drill, as far as known without starting a container."""
     if docker is None:
-        return Diagnosis("network isolation", ok=None, detail="unknown until an engine runs; a drill stops without it")
+        return None, "unknown until an engine runs; a drill stops without it", ""
     try:
         rootless = "rootless" in docker("info", "--format", "{{json .SecurityOptions}}", within_s=10)
     except HarnessError as error:
-        return Diagnosis("network isolation", ok=False, detail=str(error), fix="see the message")
-    detail = (
-        "the engine is rootless, and cannot set firewall rules of its host"
-        if rootless
-        else "the engine can set firewall rules"
-    )
-    return Diagnosis(
-        "network isolation", not rootless, detail, "docker context use default, with Docker running as root"
-    )
+        return False, str(error), "see the message"
+    fix = "docker context use default, with Docker running as root"
+    if rootless:
+        return False, "the engine is rootless, and cannot set firewall rules of its host", fix
+    return True, "the engine can set firewall rules", fix
 
 
-def _permissions(cache: Path) -> Diagnosis:
+def _permissions(cache: Path) -> Answer:
     """Whether the folders of images, programs and runs are writable; creates nothing."""
     for folder in (cache, Path.cwd()):
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not os.access(existing, os.W_OK):
-            fix = f'sudo chown -R "$USER" {existing}'
-            return Diagnosis("permissions", ok=False, detail=f"{existing} is not writable", fix=fix)
-    return Diagnosis("permissions", ok=True, detail=f"{cache} and the current folder are writable")
+            return False, f"{existing} is not writable", f'sudo chown -R "$USER" {existing}'
+    return True, f"{cache} and the current folder are writable", ""
 
 
 def _versions() -> str:
@@ -106,13 +103,13 @@ def _disk_space() -> str:
     return "enough"
 
 
-def _diagnosis(name: str, ask: Callable[[], str]) -> Diagnosis:
+def _of(ask: Callable[[], str]) -> Answer:
     try:
-        return Diagnosis(name, ok=True, detail=ask())
+        return True, ask(), ""
     except Misconfigured as error:
-        return Diagnosis(name, ok=False, detail="not usable", fix=str(error))
+        return False, "not usable", str(error)
     except HarnessError as error:
-        return Diagnosis(name, ok=False, detail=str(error), fix="see the message")
+        return False, str(error), "see the message"
 
 
 @dataclass(frozen=True)

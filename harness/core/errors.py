@@ -1,13 +1,4 @@
-"""What can go wrong with the harness itself, one class per decision the caller makes.
-
-    HarnessError
-      Misconfigured       the user can fix it; the message says how       exit 64
-      ToolFailed          a command failed: argv, exit code, last lines   UNKNOWN
-      TimedOut            waited for what, how long, what was last seen   UNKNOWN
-      FaultHadNoEffect    injected, yet no damage was to be seen          UNKNOWN
-      PlatformFailed      a node, the API server, the object store or the engine does not work  UNKNOWN
-      Unreadable          evidence that is truncated, edited or foreign    UNKNOWN
-      Interrupted         the user pressed Ctrl-C or sent SIGTERM         exit 130
+"""What can go wrong with the harness itself, one class per decision that the caller makes.
 
 A recovery that went badly is not among them: it is a Finding (see `harness.core.model`).
 """
@@ -21,14 +12,15 @@ from harness.core.reason import Reason
 
 
 class HarnessError(Exception):
-    """Anything that keeps a drill from being judged. `reasons` and `objects` say the same for machines."""
+    """Anything that keeps a drill from being judged: UNKNOWN. `reasons` and `objects` say the same for machines."""
 
-    reasons: tuple[Reason, ...] = ()
-    objects: tuple[str, ...] = ()
+    def __init__(self, message: str, reasons: Sequence[Reason] = (), objects: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons, self.objects = tuple(reasons), tuple(objects)
 
 
 class Misconfigured(HarnessError):
-    """The user asked for something impossible; the message says what to do instead."""
+    """The user asked for something impossible; the message says what to do instead. Exit code 64."""
 
 
 class ToolFailed(HarnessError):
@@ -51,18 +43,13 @@ class TimedOut(HarnessError):
         objects: Sequence[str] = (),
     ) -> None:
         """`last_seen` is the final observation; `reasons` and `objects` say the same for machines."""
-        self.reasons = tuple(reasons)
-        self.objects = tuple(objects)
+        super().__init__(f"waited {within_s:.0f} s for {waited_for}; last seen: {last_seen}", reasons, objects)
         self.waited_for = waited_for
         self.last_seen = last_seen
-        super().__init__(f"waited {within_s:.0f} s for {waited_for}; last seen: {last_seen}")
 
 
 class PlatformFailed(HarnessError):
-    def __init__(self, message: str, reasons: Sequence[Reason], objects: Sequence[str]) -> None:
-        """`objects` are the names of what does not work: `node drill-worker2`."""
-        super().__init__(message)
-        self.reasons, self.objects = tuple(reasons), tuple(objects)
+    """What is below the run does not work, and no fault broke it; `objects` names it: `node drill-worker2`."""
 
 
 class FaultHadNoEffect(HarnessError):
@@ -74,11 +61,11 @@ class Unreadable(HarnessError):
 
     def __init__(self, path: Path, line: int, why: str, reason: Reason = Reason.EvidenceUnreadable) -> None:
         """`line` counts from 1; 0 when the file as a whole is meant."""
+        objects = (path.name, f"line {line}") if line else (path.name,)
+        super().__init__(f"{path}{f', line {line}' if line else ''}: {why}", objects=objects)
         self.reason = reason
-        self.objects = (path.name, f"line {line}") if line else (path.name,)
         self.line = line
-        super().__init__(f"{path}{f', line {line}' if line else ''}: {why}")
 
 
 class Interrupted(HarnessError):
-    """The user asked to stop."""
+    """The user asked to stop, with Ctrl-C or SIGTERM. Exit code 130."""

@@ -19,8 +19,9 @@ from harness.reports.metrics import figures
 from harness.reports.questions import answers
 from harness.reports.summary import says
 from harness.reports.texts import DEFINITIONS as OF_KIND
+from harness.reports.texts import WRITES
 from harness.reports.timeline import steps, timeline
-from harness.reports.writes import KINDS, writes
+from harness.reports.writes import writes
 
 SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")
 """The keys of run.json that are not shown among the settings."""
@@ -39,7 +40,7 @@ def render(view: RunView) -> str:
         ledgers={store: mapping(each) for store, each in mapping(view.judged, "ledger").items()},
         plots=plots,
         write_marks=write_marks,
-        kinds=KINDS,
+        kinds=WRITES,
         stores=read_back,
         bad_states=BAD,
         bad=[finding for finding in view.findings if finding.verdict is not Verdict.PASS],

@@ -29,9 +29,18 @@ def write(view: RunView, path: Path) -> None:
     if view.events:
         suite.set("time", f"{view.events[-1].at_s:.3f}")
         suite.set("timestamp", visible(view.events[0].at))
-    _properties(suite, view)
-    for case in cases:
-        _case(suite, view, case)
+    properties = ET.SubElement(suite, "properties")
+    measured = {name: number(view.judged.get(name)) for name in FIGURES}
+    known = {name: f"{value:g}" for name, value in measured.items() if value is not None}
+    for name, value in {"verdict": view.verdict.value, "run": view.run.name, **known}.items():
+        ET.SubElement(properties, "property", name=name, value=visible(value))
+    for finding in cases:
+        case = ET.SubElement(suite, "testcase", classname=visible(view.scenario), name=label(finding), time="0")
+        if tag := _TAGS.get(finding.verdict):
+            problem = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)
+            problem.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))
+        else:
+            ET.SubElement(case, "system-out").text = visible(finding.detail)
     ET.indent(root)
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 
@@ -50,20 +59,3 @@ def sentence(finding: Finding) -> str:
 def bad(view: RunView) -> tuple[Finding, ...]:
     """The findings that did not pass, worst first, and the problems of the evidence."""
     return (*(finding for finding in view.findings if finding.verdict is not Verdict.PASS), *view.doubts)
-
-
-def _properties(suite: ET.Element, view: RunView) -> None:
-    properties = ET.SubElement(suite, "properties")
-    measured = {name: number(view.judged.get(name)) for name in FIGURES}
-    known = {name: f"{value:g}" for name, value in measured.items() if value is not None}
-    for name, value in {"verdict": view.verdict.value, "run": view.run.name, **known}.items():
-        ET.SubElement(properties, "property", name=name, value=visible(value))
-
-
-def _case(suite: ET.Element, view: RunView, finding: Finding) -> None:
-    case = ET.SubElement(suite, "testcase", classname=visible(view.scenario), name=label(finding), time="0")
-    if tag := _TAGS.get(finding.verdict):
-        problem = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)
-        problem.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))
-    else:
-        ET.SubElement(case, "system-out").text = visible(finding.detail)

@@ -20,3 +20,7 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = _FILE["definitions"]
 
 NOT_IN_FINGERPRINT: Mapping[str, Mapping[str, str]] = _FILE["not_in_fingerprint"]
 """What no fingerprint contains, by kind of database, and why."""
+
+BARS: Mapping[str, tuple[str, str, str]] = _FILE["bars"]
+WRITES: Mapping[str, str] = _FILE["writes"]
+WRITE_MARKS: Mapping[str, str] = _FILE["write_marks"]

@@ -8,18 +8,8 @@ from dataclasses import dataclass, replace
 from harness.core.json import text
 from harness.core.model import Event
 from harness.evidence.run_view import RunView
+from harness.reports.texts import BARS
 
-_ROWS = (
-    ("Backup stored in the bucket", "T0", "T1", "before"),
-    ("Clients write until the fault", "T0", "T2", "before"),
-    ("From fault to seen damage", "T2", "T3", "damage"),
-    ("RTO: out of service", "T3", "T8", "rto"),
-    ("Tool reports “Completed”", "T4", "T5", "claim"),
-    ("Kubernetes reports “Ready”", "T4", "T6", "claim"),
-    ("All members answer correctly", "T4", "T7", "seen"),
-    ("New write committed", "T4", "T8", "seen"),
-    ("All data read back from all members", "T4", "T9", "seen"),
-)
 _STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 5
 
@@ -91,7 +81,7 @@ def timeline(marks: Mapping[str, float]) -> Timeline | None:
         return round((at_s - start) / length * 100, 3)
 
     bars = []
-    for label, first, last, kind in _ROWS:
+    for label, (first, last, kind) in BARS.items():
         if first not in marks:
             continue
         left = percent(marks[first])

@@ -11,18 +11,9 @@ from harness.core.errors import Unreadable
 from harness.core.json import mapping, number
 from harness.evidence.ledger import ACKNOWLEDGED, Attempt, read_attempts
 from harness.evidence.run_view import RunView
-
-KINDS: Mapping[str, str] = {
-    "kept": "acknowledged, up to the recovery point",
-    "lost": "acknowledged after the recovery point, and missing",
-    "later": "acknowledged after the restore was requested",
-    "unsure": "refused, or never answered",
-}
-"""The kinds of writes, from the bottom of a column to its top, and their meanings."""
+from harness.reports.texts import WRITE_MARKS, WRITES
 
 COLUMNS = 60
-SHOWN = {"T0": "backup requested", "T2": "fault", "T4": "restore requested", "T8": "new write committed"}
-"""The marks in this figure; the timeline has all."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +53,8 @@ def writes(view: RunView) -> tuple[list[Plot], list[tuple[str, str, float]]]:
     start, end = min(seconds), max(seconds) + 1
     column_s = -(-(end - start) // COLUMNS)
     length_s = column_s * -(-(end - start) // column_s)
-    at = {name: (view.marks[name] - start) / length_s for name in SHOWN if name in view.marks}
-    marks = [(name, SHOWN[name], round(100 * left, 2)) for name, left in at.items() if 0 <= left <= 1]
+    at = {name: (view.marks[name] - start) / length_s for name in WRITE_MARKS if name in view.marks}
+    marks = [(name, WRITE_MARKS[name], round(100 * left, 2)) for name, left in at.items() if 0 <= left <= 1]
     return [_plot(store, each, start, length_s, column_s) for store, each in read.items()], marks
 
 
@@ -107,10 +98,10 @@ def _plot(store: str, read: Counter[tuple[int, str]] | str, start: int, length_s
     blocks = []
     for place, column in sorted(columns.items()):
         top = 100.0
-        for kind in KINDS:
+        for kind in WRITES:
             if column[kind]:
                 height = 100 * column[kind] / most
                 top -= height
                 blocks.append(Block(kind, *(round(part, 2) for part in (place * width, width, top, height))))
     counts: Counter[str] = sum(columns.values(), Counter())
-    return Plot(store, tuple(blocks), {kind: counts[kind] for kind in KINDS}, most, column_s)
+    return Plot(store, tuple(blocks), {kind: counts[kind] for kind in WRITES}, most, column_s)

@@ -14,7 +14,8 @@ import sample_runs
 from harness.core.model import Json
 from harness.evidence import run_view
 from harness.reports import render
-from harness.reports.writes import KINDS, Plot, writes
+from harness.reports.texts import WRITES
+from harness.reports.writes import Plot, writes
 
 T0, T2, T4, T8 = (sample_runs.MARKS_S[n] for n in (0, 2, 4, 8))
 
@@ -71,7 +72,7 @@ def test_the_report_has_it_with_every_kind_explained(run: Path) -> None:
     render(run)
     page = (run / "report.html").read_text()
     assert "Writes to mysql over time" in page
-    assert all(f"<strong>{kind}</strong> {meaning}" in page for kind, meaning in KINDS.items())
+    assert all(f"<strong>{kind}</strong> {meaning}" in page for kind, meaning in WRITES.items())
     assert "no figure: its recovery point was not judged" in page
 
 

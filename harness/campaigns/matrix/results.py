@@ -97,14 +97,20 @@ def drilled(run: Path, origin_doubt: str = "") -> Drilled:
     view = believed(run)
     doubt = next(iter(view.problems), origin_doubt)
     detection = expects_findings(view.facts)
+    unknown = [Verdict.UNKNOWN] if doubt else []
+    by_store = {
+        store: worst([*(finding.verdict for finding in view.findings if finding.store in {"", store}), *unknown])
+        for store in STORES
+        if store in view.members
+    }
     return Drilled(
         run,
         view.scenario,
         text(view.facts, "strategy"),
         text(view.facts, "engine"),
         detection,
-        worst((view.verdict, *([Verdict.UNKNOWN] if doubt else []))),
-        {store: _of_store(view, store, doubt) for store in STORES if store in view.members},
+        worst([view.verdict, *unknown]),
+        by_store,
         {} if detection or doubt else _figures(view),  # a bad recovery on purpose has no figures
         view.events[-1].at_s if view.events else 0.0,
         time_of(view.events[-1].at) if view.events else None,
@@ -130,12 +136,6 @@ def _figures(view: RunView) -> dict[str, float | None]:
         "tool_s": taken["tool_s"],
         "stored_bytes": number(stored[-1].data.get("bytes")) if stored else None,
     }
-
-
-def _of_store(view: RunView, store: str, doubt: str) -> Verdict:
-    """The worst verdict of this store; UNKNOWN if the run is not trusted."""
-    told = (finding.verdict for finding in view.findings if finding.store in {"", store})
-    return worst((*told, *([Verdict.UNKNOWN] if doubt else [])))
 
 
 def survival(verdicts: Iterable[Verdict]) -> Survival:

@@ -69,7 +69,9 @@ def drill(
 
 def drill_cells(folder: Path, planned: Plan, position: tuple[int, int], one: Callable[[Cell], RunView]) -> None:
     """Drill every cell that no other worker has; `position` is which worker of how many, from 0. `one` drills one."""
-    for cell in _in_order(planned.cells, *position):
+    worker, workers = position
+    start = len(planned.cells) * worker // workers  # of its own, so that cells with similar stores stay with one worker
+    for cell in planned.cells[start:] + planned.cells[:start]:
         claim = Lock(folder / CELLS / f"{cell.number}.lock")
         if not claim.try_acquire():  # another worker has it
             continue
@@ -86,12 +88,6 @@ def run_of(folder: Path, cell: Cell) -> Path | None:
     if not file.exists():
         return None
     return folder / RUNS / Path(str(run_directory.read_json(file).get("run"))).name
-
-
-def _in_order(cells: tuple[Cell, ...], worker: int, workers: int) -> tuple[Cell, ...]:
-    # Each worker starts at a place of its own, so that cells with similar stores stay with one worker.
-    start = len(cells) * worker // workers
-    return cells[start:] + cells[:start]
 
 
 @contextlib.contextmanager

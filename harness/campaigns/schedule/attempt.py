@@ -25,8 +25,6 @@ HOW = {
 }
 """The outcomes of an attempt. Only one that ended can have another verdict than UNKNOWN."""
 
-_STAMP = "%Y%m%dT%H%M%SZ"
-
 
 @dataclass(frozen=True)
 class Attempt:
@@ -63,7 +61,7 @@ def begin(job: str, every: timedelta | None, kept: timedelta | None = None) -> A
 
 def stamp(moment: datetime) -> str:
     """How the names of attempts that began in that second begin; sorts by time."""
-    return moment.strftime(_STAMP)
+    return moment.strftime("%Y%m%dT%H%M%SZ")
 
 
 def overdue(before: Iterable[Attempt], every: timedelta | None, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
@@ -26,7 +27,7 @@ def message(runs: Sequence[RunView], attempt: Attempt | None = None, kept_in: st
     verdict = attempt.verdict if attempt else worst(run.verdict for run in runs)
     return {
         "schema": 1,
-        "text": _without_markup(headline(runs, attempt)),
+        "text": html.escape(headline(runs, attempt), quote=False),  # as Slack wants it: `<!channel>` must not work
         "verdict": verdict.value,
         "job": attempts.document(attempt) if attempt else None,
         "archive": kept_in or None,
@@ -34,14 +35,14 @@ def message(runs: Sequence[RunView], attempt: Attempt | None = None, kept_in: st
     }
 
 
-def _without_markup(line: str) -> str:
-    """As Slack wants text escaped: `<!channel>` or a link in the name of a scenario must not work."""
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def headline(runs: Sequence[RunView], attempt: Attempt | None = None) -> str:
     """The result in one line, the verdict first."""
-    parts = [*map(_headline, runs)]
+    parts = [
+        ", ".join(
+            [f"{run.verdict.name} {run.scenario}", *(f"{each.name} {each.value}" for each in shown(run, stores(run)))]
+        )
+        for run in runs
+    ]
     if attempt is None:
         return one_line("; ".join(parts))
     job = f"{attempt.verdict.name} {attempt.job}"
@@ -56,11 +57,6 @@ def why(runs: Iterable[RunView]) -> str:
     bad = (finding for run in runs for finding in run.findings if finding.verdict is not Verdict.PASS)
     problems = (problem for run in runs for problem in run.problems)
     return next((one_line(f"{each.verdict.name} {label(each)}: {each.detail}") for each in bad), next(problems, ""))
-
-
-def _headline(run: RunView) -> str:
-    numbers = [f"{each.name} {each.value}" for each in shown(run, stores(run))]
-    return ", ".join([f"{run.verdict.name} {run.scenario}", *numbers])
 
 
 def _run(run: RunView) -> dict[str, Json]:

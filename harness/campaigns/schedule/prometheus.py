@@ -6,6 +6,7 @@ A moment that never was is 0, so that an alert on its age fires; a figure that w
 from __future__ import annotations
 
 import os
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,25 +26,7 @@ from harness.evidence.run_directory import began
 Labels = Mapping[str, str]
 Samples = Iterator[tuple[str, Labels, float]]
 
-HELP = {
-    "job_last_start_timestamp_seconds": "Start of the newest attempt of the job that was not skipped.",
-    "job_last_end_timestamp_seconds": "End of the attempt that ended last, with any verdict; 0 for never.",
-    "job_last_pass_timestamp_seconds": "End of the last attempt with the verdict PASS; 0 for never.",
-    "job_expected_interval_seconds": "Expected interval of the job.",
-    "job_verdict": "1 for the verdict of the attempt that ended last; UNKNOWN if there is none.",
-    "job_exit_code": "Exit code of the attempt that ended last.",
-    "job_troubles": "Problems with archiving and notifying, of the attempt that ended last.",
-    "job_attempts": "Known attempts by outcome.",
-    "job_attempts_not_believed": "Records of attempts that are missing, edited, or not signed by a known key.",
-    "run_verdict": "1 for the verdict of the newest run of its series: signed by a known key, or judged again.",
-    "run_start_timestamp_seconds": "Start of the newest run of its series.",
-    "run_end_timestamp_seconds": "End of the newest run of its series.",
-    "run_last_pass_timestamp_seconds": "End of the last run of its series that passed; 0 for never.",
-    "run_rto_seconds": "RTO of the newest run, if measured.",
-    "run_rpo_seconds": "RPO of the newest run, if measured.",
-    "run_findings": "Findings of the newest run other than PASS, by check, verdict and reason.",
-    "runs_not_believed": "Runs that are not trusted, and not in the other metrics.",
-}
+HELP: Mapping[str, str] = tomllib.loads(Path(__file__).with_name("metrics.toml").read_text("utf-8"))
 """Every metric, without the prefix `drillproof_`. All are gauges."""
 
 
