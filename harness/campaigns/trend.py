@@ -26,12 +26,8 @@ from harness.evidence.run_directory import began, inside, read_json
 from harness.evidence.run_view import WORST_FIRST
 from harness.evidence.signing import attestation
 
-FIGURES = {"rto_s": "RTO", "rpo_s": "RPO"}
-"""The figures that are followed, with their headings."""
-
-ENOUGH, MOST = 5, 20
-"""A band needs at least, and takes at most, so many earlier drills that passed; the newest ones."""
-
+FIGURES = {"rto_s": "RTO", "rpo_s": "RPO"}  # the figures that are followed, with their headings
+ENOUGH, MOST = 5, 20  # a band needs at least, and takes at most, so many earlier drills that passed; the newest ones
 BAND = (
     f"The band shows usual values: the median of the last {ENOUGH} to {MOST} earlier drills of the same series and "
     "size that passed, plus and minus three times their median absolute deviation (x 1.4826, as for a normal "

@@ -20,8 +20,7 @@ from harness.core.errors import HarnessError, Misconfigured
 
 MEMORY_BYTES = 8 * 2**30
 CPUS = 2
-SOCKET = Path("/var/run/docker.sock")
-"""The socket of Docker."""
+SOCKET = Path("/var/run/docker.sock")  # the socket of Docker
 
 
 Answer = tuple[bool | None, str, str]

@@ -8,7 +8,9 @@ from pathlib import Path
 import typer
 
 from harness.cli import options, output
+from harness.core import choices
 from harness.core.errors import HarnessError, Misconfigured
+from harness.core.text import one_line
 
 app = typer.Typer()
 FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal")
@@ -36,7 +38,6 @@ def recheck(run: str, evidence: options.Evidence, as_json: bool = False) -> int:
 
 @options.command(app, "report")
 def report(evidence: options.Evidence, run: str = "latest", form: str = "text", as_json: bool = False) -> int:
-    from harness.core import choices
     from harness.evidence import run_directory
     from harness.reports import controls, csv_export, markdown, oscal
     from harness.workflows.runner import finish
@@ -55,7 +56,6 @@ def report(evidence: options.Evidence, run: str = "latest", form: str = "text", 
 
 @options.command(app, "verify")
 def verify(what: str, key: list[str] | None = None, runs: Path = options.RUNS, as_json: bool = False) -> int:
-    from harness.core.text import one_line
     from harness.evidence import run_directory
     from harness.evidence.signing import attestation, keys
     from harness.evidence.signing.files import Bundle, Directory

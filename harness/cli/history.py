@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli import options, output
+from harness.core import choices, durations, resources
 from harness.core.errors import Misconfigured
+from harness.core.text import duration, one_line
 
 if TYPE_CHECKING:
     from harness.campaigns.trend import Job
@@ -52,7 +55,6 @@ def trend(
 ) -> int:
     from harness.campaigns import trend_page as pages
     from harness.campaigns.trend import trend as over_time
-    from harness.core import choices, durations, resources
     from harness.evidence.signing import keys
     from harness.workflows.drill import scenario
 
@@ -73,7 +75,6 @@ def trend(
 
 
 def _job(runs: Path) -> Job | None:
-    from datetime import UTC, datetime
 
     from harness.campaigns.schedule import attempt, attempt_log
     from harness.campaigns.trend import Job
@@ -89,8 +90,6 @@ def _job(runs: Path) -> Job | None:
 
 
 def _line(entry: Entry, width: int) -> str:
-    from harness.core.text import duration, one_line
-
     began = f"{entry.began:%Y-%m-%d %H:%M}" if entry.began else "?"
     figures = f"RTO {duration(entry.rto_s):>12}  RPO {duration(entry.rpo_s):>12}  {entry.size_bytes / 1e6:7.1f} MB"
     why = f"  ({entry.problem})" if entry.problem else ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import typer
 
 from harness.cli import options, output
 from harness.core.errors import Interrupted, Misconfigured
+from harness.core.model import MOVE_STEPS, Objectives
 
 app = typer.Typer()
 migrate = options.group(app, "migrate")
@@ -31,7 +32,6 @@ class Move:
 
 @options.command(migrate, "migrate plan")
 def plan(move: Move, as_json: bool = False) -> int:
-    from dataclasses import asdict
 
     from harness.workflows.migration import assembly, request
 
@@ -51,9 +51,7 @@ def run(
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
-    from dataclasses import replace
 
-    from harness.core.model import MOVE_STEPS, Objectives
     from harness.selftest.runner import in_memory_self_test_of_migrations
     from harness.workflows.migration import assembly, request
     from harness.workflows.run_options import parse_hooks

@@ -18,6 +18,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from harness.cli import complete, output
+from harness.core import durations
 from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
     from harness.workflows.drill.shared_cluster import SharedDrills
     from harness.workloads.application import Application
 
-SECTIONS = ("Drill", "Prove", "Migrate", "Schedule", "Evidence", "Maintenance")
-"""The headings of `drillproof --help`."""
-
+SECTIONS = ("Drill", "Prove", "Migrate", "Schedule", "Evidence", "Maintenance")  # the headings of `drillproof --help`
 RUNS = complete.RUNS
 CLUSTER = "drillproof"
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
@@ -167,7 +166,6 @@ class Job(Retention, Archive, JobFolder):
         """The job. Misconfigured for the first option that makes no sense."""
         from harness.campaigns.schedule import prometheus, request
         from harness.campaigns.schedule.job import Job as ScheduledJob
-        from harness.core import durations
 
         if self.retain and not self.archive:
             raise Misconfigured("--retain needs --archive: name the bucket that keeps the evidence")

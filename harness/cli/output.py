@@ -15,6 +15,7 @@ import typer
 
 from harness.core.errors import HarnessError
 from harness.core.model import Json, Verdict
+from harness.core.text import one_line
 
 if TYPE_CHECKING:
     from harness.reports import RunView
@@ -73,8 +74,6 @@ def manifests(objects: Iterable[Json]) -> None:
 
 def error(message: str, code: int) -> int:
     """Print an error on one line of standard error, and return the exit code; also if nothing can be printed."""
-    from harness.core.text import one_line
-
     with contextlib.suppress(OSError):
         typer.echo(f"drillproof: {one_line(message)}", err=True)
     return code

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli import options, output
+from harness.core import paths, resources
 from harness.core.errors import Misconfigured
 from harness.core.model import Json, Verdict, worst
+from harness.core.text import duration, plural
 
 if TYPE_CHECKING:
     from harness.workflows.drill.plan import DrillPlan
@@ -23,7 +25,6 @@ app = typer.Typer()
 
 @options.command(app, "list")
 def list_(as_json: bool = False) -> int:
-    from harness.core import resources
     from harness.workflows.drill import scenario
 
     known = scenario.load(resources.scenarios())
@@ -143,7 +144,6 @@ def detect(
     out: Path | None = None,
     as_json: bool = False,
 ) -> int:
-    from harness.core import paths
     from harness.workloads.manifests import render as sources
     from harness.workloads.manifests import scaffold, validation
 
@@ -196,8 +196,6 @@ def _document(planned: DrillPlan) -> Json:
 
 
 def _lines(planned: DrillPlan) -> Iterator[str]:
-    from harness.core.text import duration, plural
-
     asked = planned.options
     yield f"{asked.scenario.name}: {', '.join((*asked.stores, asked.strategy, asked.engine, asked.size))}"
     if asked.application and (brought := asked.application.by_manifests):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli import options, output
+from harness.core import durations, paths
 from harness.core.errors import Misconfigured
+from harness.core.text import one_line
 
 if TYPE_CHECKING:
     from harness.campaigns.schedule.attempt import Attempt
@@ -59,7 +62,6 @@ def cronjob(
     into: Path | None = None,
 ) -> int:
     from harness.campaigns.schedule import calendar, cronjob, request
-    from harness.core import durations
     from harness.workflows.proof.request import place
 
     if not archive.archive:
@@ -93,8 +95,6 @@ def cronjob(
 
 
 def _write(files: dict[str, str], into: Path | None) -> None:
-    from harness.core import paths
-
     for name, content in files.items():
         if into:
             with paths.writing(into, "--into"):
@@ -116,11 +116,9 @@ def run_job(command: list[str], job: options.Job, webhook: options.Webhook, ever
 
 @options.command(job, "job status")
 def job_status(job: options.JobFolder, archive: options.Archive, as_json: bool = False) -> int:
-    from datetime import UTC, datetime
 
     from harness.campaigns.schedule import attempt as attempts
     from harness.campaigns.schedule import attempt_log, request
-    from harness.core.text import one_line
     from harness.evidence.signing import keys
 
     name = request.require_name(job.name)
@@ -139,7 +137,6 @@ def job_status(job: options.JobFolder, archive: options.Archive, as_json: bool =
 
 def _line(attempt: Attempt) -> str:
     from harness.campaigns.schedule.attempt import ENDED, HOW
-    from harness.core.text import one_line
 
     how = "" if attempt.how == ENDED else HOW[attempt.how]
     why = one_line("; ".join(filter(None, (how, attempt.detail, attempt.missed, *attempt.troubles))))

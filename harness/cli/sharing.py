@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from harness.cli import options, output
+from harness.core import paths
 from harness.core.errors import HarnessError, Misconfigured
 
 app = typer.Typer()
@@ -47,7 +49,6 @@ def upload(
     run: str = "latest",
     as_json: bool = False,
 ) -> int:
-    from datetime import UTC, datetime
 
     from harness.campaigns.schedule import request
     from harness.evidence import run_directory
@@ -73,7 +74,6 @@ def upload(
 @options.command(app, "download")
 def download(bucket: options.Bucket, into: Path = Path("reports/fetched"), as_json: bool = False) -> int:
     from harness.campaigns.schedule import request
-    from harness.core import paths
 
     archive = request.archive("--bucket", **vars(bucket))
     archive.open(write=False)

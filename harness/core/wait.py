@@ -14,9 +14,7 @@ from harness.core.reason import Reason, by_precedence
 T = TypeVar("T")
 _cancel = threading.Event()
 _look: Callable[[], None] | None = None
-LOOK_S = 10.0
-"""A wait is looked at from outside when it has lasted so long, and then as often: see `watched`."""
-
+LOOK_S = 10.0  # a wait is looked at from outside when it has lasted so long, and then as often: see `watched`
 _under_way: dict[int, TimedOut] = {}  # by thread
 
 

@@ -32,13 +32,10 @@ ATTACHED = {
 }
 """The attached files of a run."""
 
-ENVIRONMENT = ("versions", "host", "commit")
-"""The keys of run.json that describe the environment."""
-
+ENVIRONMENT = ("versions", "host", "commit")  # the keys of run.json that describe the environment
 _NOT_IN_KEYS = re.compile(r"[^\w.-]")
 
-EXCLUDED = ("seed",)
-"""The settings in which drills with one history may differ."""
+EXCLUDED = ("seed",)  # the settings in which drills with one history may differ
 
 
 def write(view: RunView, folder: Path) -> None:

@@ -87,11 +87,8 @@ CHECKS: Mapping[str, Shows] = {
 }
 """Every check by its name."""
 
-NOT_SHOWN: tuple[str, ...] = tuple(_FILE["not_shown"])
-"""What auditors may look for, and no check supports."""
-
-UNMAPPED = Shows("Unknown.", "Everything.", _NAMES, ())
-"""A check that is not in the file counts for all controls."""
+NOT_SHOWN: tuple[str, ...] = tuple(_FILE["not_shown"])  # what auditors may look for, and no check supports
+UNMAPPED = Shows("Unknown.", "Everything.", _NAMES, ())  # a check that is not in the file counts for all controls
 
 
 def support(view: RunView) -> tuple[Support, ...]:

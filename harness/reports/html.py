@@ -23,8 +23,7 @@ from harness.reports.texts import WRITES
 from harness.reports.timeline import steps, timeline
 from harness.reports.writes import writes
 
-SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")
-"""The keys of run.json that are not shown among the settings."""
+SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")  # the keys of run.json that are not shown among the settings
 
 
 def render(view: RunView) -> str:

@@ -17,9 +17,7 @@ from harness.reports.summary import says
 
 SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.UNKNOWN: "❓"}
 
-MOST = 20
-"""How many findings are shown; the report has all."""
-
+MOST = 20  # how many findings are shown; the report has all
 _MOST_CHARACTERS = 500
 
 

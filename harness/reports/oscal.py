@@ -21,12 +21,8 @@ from harness.reports.controls import LIMITS, NIST, NOT_SHOWN, SIGNED, Support, h
 from harness.reports.junit import label
 from harness.reports.summary import says
 
-VERSION = "1.2.3"
-"""The OSCAL version of the document."""
-
-NAMESPACE = "urn:drillproof:oscal"
-"""The namespace of drillproof's own properties."""
-
+VERSION = "1.2.3"  # the OSCAL version of the document
+NAMESPACE = "urn:drillproof:oscal"  # the namespace of drillproof's own properties
 _REASONS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.UNKNOWN: "other"}
 
 Name = Callable[..., str]

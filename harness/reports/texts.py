@@ -9,9 +9,7 @@ from harness.core import resources
 
 _FILE = tomllib.loads((resources.folder("reports/templates") / "texts.toml").read_text(encoding="utf-8"))
 
-QUESTIONS: Mapping[str, str] = _FILE["questions"]
-"""What each check asks, in the order of the report."""
-
+QUESTIONS: Mapping[str, str] = _FILE["questions"]  # what each check asks, in the order of the report
 VERDICTS: Mapping[str, Mapping[str, str]] = _FILE["verdicts"]
 """What a verdict means, by the kind of run (drill, detection, proof, move) and the verdict's value."""
 

@@ -28,11 +28,8 @@ from harness.workflows.runner import execute
 RUNS = "runs"
 CELLS = "cells"
 
-WITHIN_S = 24 * 3600.0
-"""For the other workers to end once the first has nothing left to do."""
-
-GRACE_S = 180.0
-"""For a worker that must stop: it deletes its cluster."""
+WITHIN_S = 24 * 3600.0  # for the other workers to end once the first has nothing left to do
+GRACE_S = 180.0  # for a worker that must stop: it deletes its cluster
 
 
 def begin(home: Path, planned: Plan) -> Path:

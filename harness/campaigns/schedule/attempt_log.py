@@ -27,9 +27,7 @@ from harness.evidence.signing.statement import Statement, seal, unseal
 KIND = "urn:drillproof:attempt:v1"
 MAX_BYTES = 1_000_000
 
-Files = Mapping[str, bytes]
-"""Contents of files by name."""
-
+Files = Mapping[str, bytes]  # contents of files by name
 _MOST = 3
 
 

@@ -32,12 +32,8 @@ from harness.evidence.run_view import RunView
 from harness.evidence.signing import keys
 from harness.evidence.signing.keys import PublicKey
 
-COMMANDS = ("run", "prove")
-"""Commands that a job can run: they write runs, and exit with their verdict."""
-
-GRACE_S = 900
-"""Time for a stuck command to clean up: delete its cluster, judge its evidence. Then it is killed."""
-
+COMMANDS = ("run", "prove")  # commands that a job can run: they write runs, and exit with their verdict
+GRACE_S = 900  # time for a stuck command to clean up: delete its cluster, judge its evidence. Then it is killed.
 _WRONG_USAGE, _INTERRUPTED = 64, 130
 _VERDICTS: Mapping[int | None, Verdict] = {0: Verdict.PASS, 1: Verdict.FAIL}
 

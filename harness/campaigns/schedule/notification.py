@@ -18,8 +18,7 @@ from harness.reports.equality import stores
 from harness.reports.junit import label
 from harness.reports.metrics import figures as shown
 
-MOST = 20
-"""Findings of one run in a notification, at most; its report has all of them."""
+MOST = 20  # findings of one run in a notification, at most; its report has all of them
 
 
 def message(runs: Sequence[RunView], attempt: Attempt | None = None, kept_in: str = "") -> dict[str, Json]:

@@ -14,9 +14,7 @@ from harness.campaigns.schedule.calendar import Calendar
 from harness.campaigns.schedule.job import GRACE_S
 from harness.core import resources
 
-REPORT_S = 1800
-"""Time to archive and report, after the command ended."""
-
+REPORT_S = 1800  # time to archive and report, after the command ended
 _MOST_DELAY = timedelta(hours=1)
 
 

@@ -18,9 +18,7 @@ from harness.core.errors import HarnessError, Misconfigured, TimedOut
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
 
-WITHIN_S = 60
-"""How long to retry after no answer, or after one that permits a retry."""
-
+WITHIN_S = 60  # how long to retry after no answer, or after one that permits a retry
 _EACH_S = 10
 _AGAIN = {408, 425, 429}
 _NO_ANSWER = {
