@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from harness.cli import evidence, history, maintenance, matrix, migrate, options, output, prove, run, schedule, sharing
+from harness.cli import evidence, history, maintenance, migrate, options, output, prove, run, schedule, sharing
 from harness.cli.__main__ import give_up
 from harness.core.errors import HarnessError, Interrupted, Misconfigured
 from harness.core.model import Verdict
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context  # typer has no public names for them
     from typer._click.formatting import HelpFormatter
 
-MODULES = (run, matrix, prove, migrate, schedule, history, evidence, sharing, maintenance)
+MODULES = (run, prove, migrate, schedule, history, evidence, sharing, maintenance)
 """The modules with commands, in the order of --help."""
 
 RENAMED = {

@@ -46,6 +46,8 @@ def _results(view: RunView) -> dict[str, Json]:
         return str(uuid.uuid5(run, "\0".join((known["findings.json"], *words))))
 
     found = support(view)
+    observations = [_observation(view, finding, number, name, ended) for number, finding in enumerate(view.findings)]
+    nothing = {"uuid": name("observation"), "description": "Nothing was judged."}
     return {
         "uuid": name("document"),
         "metadata": {
@@ -68,34 +70,18 @@ def _results(view: RunView) -> dict[str, Json]:
                 "end": ended,
                 "props": [_property("verdict", view.verdict.value)],
                 "reviewed-controls": {"control-selections": _reviewed(found)},
-                "observations": [
-                    _observation(view, finding, number, name, ended) for number, finding in enumerate(view.findings)
-                ]
-                or [
-                    {
-                        "uuid": name("observation"),
-                        "description": "Nothing was judged.",
-                        "methods": ["TEST"],
-                        "collected": ended,
-                    }
-                ],
+                "observations": observations or [{**nothing, "methods": ["TEST"], "collected": ended}],
                 "findings": [_finding(view, each, name) for each in found],
                 "remarks": " ".join(("Not supported by this drill:", *NOT_SHOWN)),
             }
         ],
-        "back-matter": {
-            "resources": [
-                {
-                    "uuid": name("file", file),
-                    "title": _text(file),
-                    "rlinks": [
-                        {"href": urllib.parse.quote(file), "hashes": [{"algorithm": "SHA-256", "value": sha256}]}
-                    ],
-                }
-                for file, sha256 in known.items()
-            ]
-        },
+        "back-matter": {"resources": [_resource(name, file, sha256) for file, sha256 in known.items()]},
     }
+
+
+def _resource(name: Name, file: str, sha256: str) -> dict[str, Json]:
+    link = {"href": urllib.parse.quote(file), "hashes": [{"algorithm": "SHA-256", "value": sha256}]}
+    return {"uuid": name("file", file), "title": _text(file), "rlinks": [link]}
 
 
 def _times(view: RunView) -> tuple[str, str]:

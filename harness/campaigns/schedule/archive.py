@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
 
 MARK = "drillproof.json"
+_MARKED = json.dumps({"archive": "drillproof", "schema": 1}).encode()
 KIND = "urn:drillproof:archived:v1"
 LOCKS: Mapping[str, ObjectLockModeType] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
 RIGHTS = "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject are needed"
@@ -106,8 +107,8 @@ class Archive:
             if not write or any(self._list("")):
                 what = "has other objects" if write else "is not an archive of drillproof"
                 raise Misconfigured(f"the bucket {self.place.name} {what}; name an empty prefix: BUCKET/PREFIX")
-            self._put(MARK, json.dumps({"archive": "drillproof", "schema": 1}).encode())
-        elif told != json.dumps({"archive": "drillproof", "schema": 1}).encode():
+            self._put(MARK, _MARKED)
+        elif told != _MARKED:
             raise Misconfigured(f"{MARK} in {self.place.name} has another version; use the drillproof that wrote it")
 
     def put(self, run: Path, retain: timedelta | None, lock: str = "") -> bool:
@@ -141,7 +142,7 @@ class Archive:
             "verdict": text(found.verdict.said, "verdict"),
             "endedAt": ended.isoformat(),
             "keptUntil": until.isoformat() if until else None,
-            "objects": {name: {"size": k.size, "etag": k.etag, "version": k.version} for name, k in kept.items()},
+            "objects": {name: asdict(each) for name, each in kept.items()},
         }
         self._put(folder + _PUBLIC, keys.pem(self._signer.public_key), until, lock)
         self._put(folder + _MANIFEST, sealed(Statement(KIND, files, said), self._signer), until, lock)
@@ -237,9 +238,8 @@ class Archive:
         except ClientError as error:
             if _code(error) not in _REFUSED:
                 raise
-            return (
-                f"{entry.run}: the bucket refuses to delete it: Object Lock protects it, or s3:DeleteObject is missing"
-            )
+            why = "Object Lock protects it, or s3:DeleteObject is missing"
+            return f"{entry.run}: the bucket refuses to delete it: {why}"
         return ""
 
     def _list(self, folder: str) -> Iterator[str]:
@@ -331,6 +331,6 @@ def _parsed(run: str, statement: Statement, path: Path) -> Entry:
         statement.files,
         {
             name: Kept(int(number(each, "size") or 0), text(each, "etag"), text(each, "version"))
-            for name, each in ((name, mapping(value)) for name, value in objects.items())
+            for name, each in objects.items()
         },
     )
