@@ -1,48 +1,33 @@
 """Shell completion. The shell waits at each press of the key, so this loads as little as possible."""
 
 import os
+import pkgutil
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from pathlib import Path
 
 Completion = Callable[[str], list[str]]
-Words = Callable[[], Iterable[str]]
 RUNS = Path("reports/runs")
 
 
-def one_of(known: Words) -> Completion:
-    def complete(incomplete: str) -> list[str]:
-        return [each for each in known() if each.startswith(incomplete)]
-
-    return complete
+def one_of(words: str) -> Completion:
+    """Completes to one of the `words`: `MODULE:NAME` of a constant or a function, which is loaded when it is needed."""
+    return lambda incomplete: [each for each in _known(words) if each.startswith(incomplete)]
 
 
-def some_of(known: Words) -> Completion:
-    """Completes to some of the `known` words, with commas between."""
+def some_of(words: str) -> Completion:
+    """Completes to some of the `words`, with commas between."""
 
     def complete(incomplete: str) -> list[str]:
         before, comma, rest = incomplete.rpartition(",")
         taken = before.split(",")
-        return [f"{before}{comma}{each}" for each in known() if each.startswith(rest) and each not in taken]
+        return [f"{before}{comma}{each}" for each in _known(words) if each.startswith(rest) and each not in taken]
 
     return complete
 
 
-def constant(module: str, name: str) -> Words:
-    """The words in a constant of a module, which is loaded only when they are needed."""
-
-    def words() -> Iterable[str]:
-        found: Iterable[str] = getattr(import_module(module), name)
-        return found
-
-    return words
-
-
-stores = constant("harness.workflows.drill.scenario", "STORES")
-engines = constant("harness.workflows.drill.request", "ENGINES")
-sizes = constant("harness.workloads.dataset.schema", "SIZES")
-images = constant("harness.core.choices", "IMAGES")
-formats = constant("harness.cli.evidence", "FORMATS")
+def _known(words: str) -> Iterable[str]:
+    found: Iterable[str] | Callable[[], Iterable[str]] = pkgutil.resolve_name(words)
+    return found() if callable(found) else found
 
 
 def steps() -> Iterable[str]:
@@ -62,9 +47,9 @@ def scenarios() -> Iterable[str]:
 
 def strategies() -> Iterable[str]:
     from harness.core import resources
-    from harness.workflows.drill import request
+    from harness.workflows.drill import request, scenario
 
-    return sorted({name for store in stores() for name in request.strategies(resources.fixtures(), [store])})
+    return sorted({name for store in scenario.STORES for name in request.strategies(resources.fixtures(), [store])})
 
 
 def runs() -> Iterable[str]:

@@ -281,9 +281,9 @@ def _parameter(words: str, name: str, kind: object, default: object) -> inspect.
     info.default = ... if default is inspect.Parameter.empty else default
     info.metavar, info.help, info.envvar = about.get("metavar"), about.get("help"), about.get("env")
     if one := about.get("one_of"):
-        info.autocompletion = complete.one_of(getattr(complete, one))
+        info.autocompletion = complete.one_of(one)
     elif some := about.get("some_of"):
-        info.autocompletion = complete.some_of(getattr(complete, some))
+        info.autocompletion = complete.some_of(some)
     if kind in {Path, Path | None}:
         info.parser = _folder if info.metavar == "DIR" else _path
     elif kind in {str, str | None}:

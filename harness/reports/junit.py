@@ -36,8 +36,8 @@ def write(view: RunView, path: Path) -> None:
         ET.SubElement(properties, "property", name=name, value=visible(value))
     for finding in cases:
         case = ET.SubElement(suite, "testcase", classname=visible(view.scenario), name=label(finding), time="0")
-        if tag := _TAGS.get(finding.verdict):
-            problem = ET.SubElement(case, tag, message=visible(finding.detail), type=finding.reason)
+        if kind := _TAGS.get(finding.verdict):
+            problem = ET.SubElement(case, kind, message=visible(finding.detail), type=finding.reason)
             problem.text = visible("\n".join(filter(None, (finding.detail, finding.hint))))
         else:
             ET.SubElement(case, "system-out").text = visible(finding.detail)
