@@ -80,7 +80,7 @@ def _results(view: RunView) -> dict[str, Json]:
 
 
 def _resource(name: Name, file: str, sha256: str) -> dict[str, Json]:
-    link = {"href": urllib.parse.quote(file), "hashes": [{"algorithm": "SHA-256", "value": sha256}]}
+    link: dict[str, Json] = {"href": urllib.parse.quote(file), "hashes": [{"algorithm": "SHA-256", "value": sha256}]}
     return {"uuid": name("file", file), "title": _text(file), "rlinks": [link]}
 
 
