@@ -67,6 +67,7 @@ def test_every_image_that_pods_use_says_what_must_be_in_it(versions: Versions) -
         ('suite = "sid"', "", "layers.mysql"),
         ('owner = "keycloak"', "", "layers.keycloak"),
         ('layers = ["java", "keycloak"]', 'layers = ["coffee"]', "extras.keycloak"),
+        ("docker.io/library/mysql:9.7", "drillproof.invalid/mysql:9.7", "images.mysql"),
         ("format = 1", "format = = 1", "line"),
     ],
 )

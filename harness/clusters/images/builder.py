@@ -23,6 +23,7 @@ from harness.clusters.images.layers import Layer, LayerWriter, OciImage, digest_
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe, Versions
 from harness.core import paths, resources
 from harness.core.errors import Misconfigured
+from harness.core.json import text
 from harness.core.model import Json
 from harness.core.parallel import for_each
 from harness.core.process import run, run_logged
@@ -168,8 +169,10 @@ class ImageBuilder:
             writer.tree(self._unpacked(module, work), module["to"], module["owner"])
             return
         folder = self.recipes / self.versions.go[module["go"]].module
-        where = run(["go", "list", "-m", "-f", "{{.Dir}}", module["path"]], cwd=folder, env=GO_ENV)
-        root = Path(where.stdout.strip()) / module["from"]
+        ensure_go(folder / "go.mod")
+        # Not `go list`, which says "" of a module that is not there.
+        found = run(["go", "mod", "download", "-json", module["path"]], cwd=folder, env=GO_ENV, within_s=COPY_WITHIN_S)
+        root = Path(text(json.loads(found.stdout), "Dir")) / module["from"]
         for file in sorted(path for path in root.rglob("*") if path.is_file()):
             name = str(file.relative_to(root))
             writer.file(name, file, 0o755 if Path("/", name).match(module["executable"]) else 0o644)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import socket
+import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,7 @@ PULL_WITHIN_S = 1800
 BAKE_WITHIN_S = 900
 
 _WITH = "_"
-"""Precedes, in a node image's tag, each image that was added to it."""
+"""Precedes, in a node image's tag, the short key of each image that was added to it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,13 @@ def compiled(versions: Versions, name: str) -> Path:
     return builder.program(name)
 
 
+def files_of(versions: Versions, layer: str) -> Mapping[str, bytes]:
+    """The files of a layer that is in no image, by path; made now if it is not cached."""
+    builder = ImageBuilder(versions)
+    with build_lock(builder.cache).waiting(), tarfile.open(builder.assemble(versions.layers[layer]).path) as tar:
+        return {f"/{member.name}": file.read() for member in tar if (file := tar.extractfile(member))}
+
+
 def build_lock(cache: Path) -> Lock:
     """Held while images or programs are built."""
     return Lock(cache / "images.lock")
@@ -107,10 +115,10 @@ class ImageProvider:
     def with_extras(self, names: Sequence[str]) -> PreparedImages:
         """The same, with further images in the node image, pulled or built now if they are not cached."""
         ready = self.ready
-        for name in names:
-            with self._locked():
-                ready = self._with(ready, self.versions.extras[name])
-        return ready
+        if not names:
+            return ready
+        with self._locked():
+            return self._with(ready, [self.versions.extras[name] for name in sorted(set(names))])
 
     def _locked(self) -> contextlib.AbstractContextManager[None]:
         waiting = partial(self.say, "images: waiting for another drillproof, which builds them")
@@ -130,9 +138,9 @@ class ImageProvider:
         return tuple(removed)
 
     def _is_current(self, tag: str) -> bool:
-        name, *extras = tag.split(_WITH)
+        name, _, added = tag.partition(_WITH)
         current = {self._extra(image) for image in self.versions.extras.values()}
-        return self._key in name and all(extra.rpartition("-")[0] in current for extra in extras)
+        return self._key in name and (not added or current.issuperset(added.rpartition("-")[0].split(_WITH)))
 
     @cached_property
     def _key(self) -> str:
@@ -166,27 +174,32 @@ class ImageProvider:
         return PreparedImages(self._tag("node", source), self._tag("minio", source), images, tools, cached=cached)
 
     def _extra(self, image: Image) -> str:
-        return f"{image.name}-{self._builder.image_key(image)}"
+        """Short: a tag has at most 128 characters, and a node image may have many of them."""
+        return _hash(f"{image.name}-{self._builder.image_key(image)}".encode())[:8]
 
-    def _with(self, ready: PreparedImages, image: Image) -> PreparedImages:
-        """`ready` with one more image in its node image: cached, pulled or built."""
-        tags = {source: f"{ready.node}{_WITH}{self._extra(image)}-{source}" for source in SOURCES[self.mode]}
+    def _with(self, ready: PreparedImages, extras: Sequence[Image]) -> PreparedImages:
+        """`ready` with `extras` in its node image: cached, pulled or built."""
+        fetched = [image for image in extras if not image.ours]
+        added = _WITH.join([ready.node, *map(self._extra, extras)])
+        tags = {source: f"{added}-{source}" for source in (SOURCES[self.mode] if fetched else ("built",))}
         source = next((source for source, tag in tags.items() if self.docker.image_id(tag)), "")
-        if not source:
-            pulled = {} if self.mode == "build" else self._pull([image])
-            source = "pulled" if pulled else "built"
-            if not pulled:
-                build_missing(self._builder, self.say, [image])
-            self.say(f"images: adding {image.name} to the node image")
+        if source:
+            here = {image.name: self._tag(image.name, "official") for image in fetched if source != "built"}
+            pulled = {name: tag for name, tag in here.items() if source == "pulled" or self.docker.image_id(tag)}
+        else:
+            pulled = {} if self.mode == "build" or not fetched else self._pull(fetched)
+            source = "built" if not pulled else "mixed" if len(pulled) < len(fetched) else "pulled"
+            build_missing(self._builder, self.say, [image for image in extras if image.name not in pulled])
+            self.say(f"images: adding {', '.join(image.name for image in extras)} to the node image")
             with self._builder.scratch() as work:
-                write_archive(work / "images.tar", [self._oci_image(image, pulled, work)], architecture())
+                entries = [self._oci_image(image, pulled, work) for image in extras]
+                write_archive(work / "images.tar", entries, architecture())
                 self._bake_node(ready.node, work / "images.tar", tags[source])
-        made = (
-            self.docker.image_id(self._tag(image.name, "official"))
-            if source == "pulled"
-            else self._builder.image_key(image)
-        )
-        images = {**ready.images, image.name: ImageRef(image.ref, source, made)}
+        images = dict(ready.images)
+        for image in extras:
+            tag = pulled.get(image.name)
+            made = self.docker.image_id(tag) if tag else self._builder.image_key(image)
+            images[image.name] = ImageRef(image.ref, "pulled" if tag else "built", made)
         return replace(ready, node=tags[source], images=images)
 
     def _prepare(self) -> PreparedImages:

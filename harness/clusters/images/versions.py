@@ -71,6 +71,11 @@ class Image:
     node: bool = False  # pods use it
     control_plane: bool = False  # part of the official node image; built only with that
 
+    @property
+    def ours(self) -> bool:
+        """Whether no registry has it: a name in .invalid is nobody's (RFC 2606)."""
+        return self.ref.partition("/")[0].endswith(".invalid")
+
 
 @dataclass(frozen=True)
 class Versions:
@@ -141,10 +146,15 @@ def _check(versions: Versions, path: Path) -> None:
                 raise Misconfigured(f"{where}: key `directories.{place}` must be ACCOUNT:MODE, not {owner!r}")
         if "go" not in layer.module and layer.module.keys() not in (set(), _MAVEN):
             raise Misconfigured(f"{where}: key `module` must have the keys {', '.join(sorted(_MAVEN))}")
-    sections = {"images": versions.images, "extras": versions.extras}
-    for section, image in ((name, each) for name, images in sections.items() for each in images.values()):
-        where = f"{path}: {section}.{image.name}"
-        for name in sorted(set(image.layers) - set(versions.layers)):
-            raise Misconfigured(f"{where}: key `layers`: there is no layer {name!r}")
-        if not re.fullmatch(r"[^/]+\.[^/]+/.+:[^/:]+", image.ref):
-            raise Misconfigured(f"{where}: key `ref` must be REGISTRY/NAME:TAG, not {image.ref!r}")
+    for section, images in (("images", versions.images), ("extras", versions.extras)):
+        for image in images.values():
+            _check_image(f"{path}: {section}.{image.name}", image, versions, may_be_ours=section == "extras")
+
+
+def _check_image(where: str, image: Image, versions: Versions, *, may_be_ours: bool) -> None:
+    for name in sorted(set(image.layers) - set(versions.layers)):
+        raise Misconfigured(f"{where}: key `layers`: there is no layer {name!r}")
+    if not re.fullmatch(r"[^/]+\.[^/]+/.+:[^/:]+", image.ref):
+        raise Misconfigured(f"{where}: key `ref` must be REGISTRY/NAME:TAG, not {image.ref!r}")
+    if image.ours and not may_be_ours:
+        raise Misconfigured(f"{where}: key `ref`: {image.ref} is in no registry; only extras can be such images")
