@@ -1,0 +1,55 @@
+"""Storage whose snapshots are atomic, on a cluster of ours: the CSI driver of clusters/images/csi-btrfs."""
+
+from __future__ import annotations
+
+from harness.clusters.images.images import files_of
+from harness.clusters.images.versions import Versions
+from harness.core import resources
+from harness.core.json import integer, items, text
+from harness.core.kubernetes import RunsKubectl, name_of, objects
+from harness.core.wait import NotYet, until
+
+IMAGES = ("csi-btrfs", "csi-provisioner", "csi-snapshotter", "snapshot-controller")
+"""Those of versions.toml's `extras` that it needs."""
+
+DRIVER = "btrfs.csi.drillproof"
+CLASS = "btrfs"
+"""The name of its StorageClass and of its VolumeSnapshotClass."""
+
+NAMESPACE = "csi-btrfs"
+READY_S = 180.0
+
+_KINDS = ("volumesnapshotclasses", "volumesnapshotcontents", "volumesnapshots")
+
+
+def install(kubectl: RunsKubectl, versions: Versions) -> None:
+    """Apply it all, on nodes that have its images; return when every worker can make volumes and snapshots. TimedOut.
+
+    The definitions of the snapshots' kinds come from the snapshotter's module.
+    """
+    files = files_of(versions, "snapshot-crds")
+    kinds = [files[f"/snapshot.storage.k8s.io_{kind}.yaml"].decode() for kind in _KINDS]
+    kubectl("apply", "--server-side", "-f", "-", stdin="\n---\n".join(kinds))
+    names = [f"crd/{kind}.snapshot.storage.k8s.io" for kind in _KINDS]
+    kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+    kubectl("apply", "-f", "-", stdin=(resources.clusters() / "csi" / "driver.yaml").read_text(encoding="utf-8"))
+    until(lambda: ready(kubectl), waited_for="the CSI driver to be ready", within_s=READY_S)
+
+
+def ready(kubectl: RunsKubectl) -> None:
+    """Return if the driver and what is beside it run on every worker, and every kubelet knows it; else NotYet."""
+    registered = {
+        name_of(node)
+        for node in objects(kubectl, "csinodes")
+        if any(text(each, "name") == DRIVER for each in items(node, "spec", "drivers"))
+    }
+    workers = {name_of(node) for node in objects(kubectl, "nodes", "--selector=!node-role.kubernetes.io/control-plane")}
+    (driver,) = objects(kubectl, "daemonsets", f"--namespace={NAMESPACE}")
+    (controller,) = objects(kubectl, "deployments", f"--namespace={NAMESPACE}")
+    missing = sorted(workers - registered)
+    if integer(driver, "status", "numberReady") < len(workers):
+        missing.append(name_of(driver))
+    if not integer(controller, "status", "availableReplicas"):
+        missing.append(name_of(controller))
+    if missing or not workers:
+        raise NotYet(f"not ready: {', '.join(missing) or 'no worker'}")
