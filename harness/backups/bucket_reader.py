@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -71,6 +72,7 @@ class StoredObject:
 
     size: int
     etag: str
+    modified: datetime = field(default=datetime.min.replace(tzinfo=UTC), compare=False)  # by the bucket's own clock
 
 
 Listing = Mapping[str, StoredObject]
@@ -92,7 +94,9 @@ class BucketReader:
         try:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.place.bucket, Prefix=folder):
                 for thing in page.get("Contents", ()):
-                    found[thing["Key"].removeprefix(folder)] = StoredObject(thing["Size"], thing["ETag"])
+                    found[thing["Key"].removeprefix(folder)] = StoredObject(
+                        thing["Size"], thing["ETag"], thing["LastModified"]
+                    )
         except (BotoCoreError, ClientError, ValueError) as error:
             raise Misconfigured(explain(self.place, "be listed", error)) from error
         return found

@@ -12,6 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.hook_requests import HookRequests, hook_requests
@@ -85,6 +86,7 @@ class BackupRecord:
     schedule: str  # whose it is; "" for none
     others: tuple[str, ...]  # schedules whose newest backup is another one, where the newest of all was asked for
     unreadable: tuple[str, ...]  # backups without a readable description, and why
+    newer: tuple[str, ...]  # those of them that were written later than this one, which should be the newest
     left_out: tuple[str, ...]  # namespaces of the cluster itself, which are not restored
     unasked: tuple[str, ...]  # namespaces that the user does not ask for
     secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
@@ -124,6 +126,7 @@ def read_backup(
     Misconfigured if it is none that could be restored; HarnessError where its own files are damaged.
     """
     backup, others, unreadable = _chosen(source, listing, name, schedule)
+    newer = tuple(_newer(listing, name_of(backup), schedule, unreadable))
     _can_be_restored(source, backup)
     name = name_of(backup)
     folder = f"backups/{name}/{name}"
@@ -186,7 +189,8 @@ def read_backup(
         hooks_reported=at(backup, "status", "hookStatus") is not None,
         schedule=text(backup, *_SCHEDULE),
         others=others,
-        unreadable=unreadable,
+        unreadable=tuple(f"{each} ({error})" for each, error in unreadable.items()),
+        newer=newer,
         left_out=tuple(sorted({namespace_of(thing) for thing in held} & SYSTEM)),
         unasked=tuple(sorted(every - asked)),
         secret_values=frozenset(secret_values(objects)),
@@ -214,7 +218,7 @@ def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterato
 
 def _chosen(
     source: BucketReader, listing: Listing, name: str, schedule: str
-) -> tuple[Object, tuple[str, ...], tuple[str, ...]]:
+) -> tuple[Object, tuple[str, ...], Mapping[str, HarnessError]]:
     """The backup that is meant, the schedules of which that says nothing, and the backups that cannot be read."""
     found = [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
     if not found:
@@ -224,8 +228,10 @@ def _chosen(
             "name its bucket and --prefix as Velero's BackupStorageLocation does"
         )
     if name != NEWEST:
-        return _backup(source, choose("backup", name, sorted(found))), (), ()
-    read, problems = list[Object](), dict[str, HarnessError]()
+        return _backup(source, choose("backup", name, sorted(found))), (), {}
+    read = list[Object]()
+    every_folder = {key.split("/")[1] for key in listing if key.startswith("backups/")}
+    problems = {each: HarnessError("it has no velero-backup.json") for each in sorted(every_folder - {*found})}
     for each in sorted(found):
         try:
             read.append(_backup(source, each))
@@ -233,15 +239,25 @@ def _chosen(
             problems[each] = error
     if not read:
         raise next(iter(problems.values()))
-    unreadable = tuple(f"{each} ({error})" for each, error in problems.items())
     # Whatever its result: last night's failure must not hide behind the success of the night before.
     every = sorted(read, key=lambda each: text(each, *_STARTED))
     newest = {text(backup, *_SCHEDULE): backup for backup in every}
     if schedule:
-        return newest[choose("schedule", schedule, sorted(filter(None, newest)))], (), unreadable
+        return newest[choose("schedule", schedule, sorted(filter(None, newest)))], (), problems
     others = (each for each, backup in newest.items() if each and backup is not every[-1])
     named = tuple(f"{each} (the newest is {_described(newest[each])})" for each in sorted(others))
-    return every[-1], named, unreadable
+    return every[-1], named, problems
+
+
+def _newer(listing: Listing, chosen: str, schedule: str, unreadable: Iterable[str]) -> Iterator[str]:
+    """The unreadable backups that were written after the chosen one; of a schedule, if it may be theirs by its name."""
+
+    def written(name: str) -> datetime:
+        return max(stored.modified for key, stored in listing.items() if key.startswith(f"backups/{name}/"))
+
+    for name in unreadable:
+        if name.startswith(f"{schedule}-" if schedule else "") and written(name) >= written(chosen):
+            yield name
 
 
 def _described(backup: Object) -> str:

@@ -61,6 +61,12 @@ def proved_backup_complete(run: Run) -> Iterator[Finding]:
         hint = "fix the selector in the hooks of the Schedule or Backup, or remove the hook"
         detail = f"hooks of the backup's definition ran in no pod: {few(idle)}"
         yield failed(Reason.HookDidNotRun, detail, hint, objects=idle)
+    if newer := texts(backup.get("newer")):
+        hint = (
+            "look at them in the bucket (`velero backup get`, and the server's log); this proof is of an older backup"
+        )
+        detail = f"newer backups are in the bucket, and cannot be read: {few(newer)}"
+        yield unknown(Reason.NewerBackupUnreadable, detail, hint, objects=newer)
     if not isinstance(missed, list):
         yield unknown(Reason.NotRecorded, "which volumes should be backed up is not recorded")
     elif missed:

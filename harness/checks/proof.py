@@ -55,9 +55,12 @@ def claims_restored(run: Run) -> Finding:
     wanted, volumes = at(run.facts, "backup", "claims"), latest(run, "volumes", when="after")
     if not isinstance(wanted, list) or volumes is None:
         return unknown(Reason.NotRecorded, "which claims should exist, or do exist, is not recorded")
-    bound = {str(each.get("claim")) for each in objects_of(volumes, "volumes") if each.get("volume_uid")}
+    found = objects_of(volumes, "volumes")
+    exist, bound = (
+        {str(each.get("claim")) for each in some} for some in (found, [v for v in found if v.get("volume_uid")])
+    )
     # A storage class may bind a claim only when a pod mounts it.
-    unmounted = texts(at(run.facts, "backup", "unmounted"))
+    unmounted = [claim for claim in texts(at(run.facts, "backup", "unmounted")) if claim in exist]
     if lacking := [str(claim) for claim in wanted if claim not in bound and claim not in unmounted]:
         detail = f"not restored, or without a volume: {', '.join(lacking)}"
         hint = "check the storage classes of the target, and the restore's log in bundle/"

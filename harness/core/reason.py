@@ -69,6 +69,7 @@ class Reason(StrEnum):
     BackupRefused = auto(), "The backup tool rejected the backup (FailedValidation)."
     BackupHadErrors = auto(), "The backup is Completed, with errors."
     BackupNotCompleted = auto(), "The backup is in a phase that is not final."
+    NewerBackupUnreadable = auto(), "A newer backup than the proved one is in the bucket and cannot be read."
     RepositoryDamaged = auto(), "The repository's own full check found damage."
     RepositoryNotChecked = auto(), "The repository check did not run, or did not finish."
     VolumeNotProtected = auto(), "No volume of the store is annotated for the backup."

@@ -76,7 +76,8 @@ def store() -> Iterator[Store]:
             if "list-type" in query:
                 prefix = query.get("prefix", [""])[0]
                 rows = "".join(
-                    f"<Contents><Key>{key}</Key><Size>{len(value)}</Size><ETag>&quot;{len(value)}e&quot;</ETag></Contents>"
+                    f"<Contents><Key>{key}</Key><Size>{len(value)}</Size><ETag>&quot;{len(value)}e&quot;</ETag>"
+                    "<LastModified>2026-01-02T03:01:00Z</LastModified></Contents>"
                     for key, value in sorted(found.things.items())
                     if key.startswith(prefix)
                 )

@@ -9,6 +9,7 @@ import json
 import tarfile
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from harness.backups.bucket_reader import BucketLocation, BucketReader, Listing, StoredObject
 from harness.core.errors import Misconfigured
@@ -16,6 +17,7 @@ from harness.core.model import Json
 from harness.core.ports import Bucket
 
 NAME = "nightly"
+WRITTEN = datetime(2026, 1, 2, 3, 1, tzinfo=UTC)
 Document = dict[str, Json]
 
 
@@ -52,6 +54,7 @@ class Nightly(BucketReader):
     """The objects of the bucket by key; `Source` as `harness.workflows.proof` wants it."""
 
     things: dict[str, bytes] = field(default_factory=dict)
+    written: dict[str, datetime] = field(default_factory=dict)  # by key; else at the time of the good backup
     place: BucketLocation = field(default_factory=lambda: BucketLocation("backups", endpoint="http://store"))
 
     def backup(
@@ -100,7 +103,10 @@ class Nightly(BucketReader):
         return self
 
     def listing(self) -> Listing:
-        return {key: StoredObject(len(value), f'"{hash(value)}"') for key, value in self.things.items()}
+        return {
+            key: StoredObject(len(value), f'"{hash(value)}"', self.written.get(key, WRITTEN))
+            for key, value in self.things.items()
+        }
 
     def read(self, key: str) -> bytes:
         if key not in self.things:

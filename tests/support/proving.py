@@ -54,6 +54,7 @@ class World:
     phase: str = "Completed"
     volumes_back: int = 1
     claims: tuple[str, ...] = ("data-db-0",)
+    unbound: tuple[str, ...] = ()
     pod: dict[str, Any] = field(
         default_factory=lambda: {
             "metadata": {"name": "db-0", "namespace": "shop"},
@@ -87,7 +88,8 @@ class World:
         raise NotImplementedError
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
-        return tuple(Volume(name, "1", f"pv-{name}", "2", "local") for name in self.claims)
+        bound = tuple(Volume(name, "1", f"pv-{name}", "2", "local") for name in self.claims)
+        return (*bound, *(Volume(name, "1", "", "", "") for name in self.unbound))
 
     @property
     def machines(self) -> World:

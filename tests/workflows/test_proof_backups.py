@@ -6,16 +6,18 @@ import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nightly import NAME, Nightly, claim, copy, good, pod, secret
+from nightly import NAME, WRITTEN, Nightly, claim, copy, good, pod, secret
 from proving import OPTIONS, World, red, told
 from proving import prove as prove  # noqa: PLC0414 # a fixture
 
 from harness.backups import velero_backup
 from harness.core.errors import Misconfigured
+from harness.core.kubernetes import name_of
 from harness.core.model import Json, ToolReport
 from harness.workflows.proof import assembly
 from harness.workloads import detection
@@ -183,6 +185,8 @@ def test_a_backup_whose_description_cannot_be_read_is_skipped_and_named(prove: P
     bucket.things["backups/empty/velero-backup.json"] = b""
     read, bucket_read = bucket.things, bucket.read
     read["backups/archived/velero-backup.json"] = b"{}"
+    read["backups/half/half-logs.gz"] = b""
+    bucket.written = {key: WRITTEN - timedelta(days=1) for key in read if NAME not in key}
 
     def reading(key: str) -> bytes:
         if "archived" in key:
@@ -192,15 +196,57 @@ def test_a_backup_whose_description_cannot_be_read_is_skipped_and_named(prove: P
     bucket.read = reading  # type: ignore[method-assign] # an object in cold storage
     run = prove(World(bucket))
     assert red(run) == []
-    assert "archived (the bucket cannot give it: InvalidObjectState), empty (" in not_proved(run)
+    assert (
+        "half (it has no velero-backup.json), archived (the bucket cannot give it: InvalidObjectState)"
+        in not_proved(run)
+    )
+
+
+NEWER: dict[str, Callable[[Nightly], object]] = {
+    "empty": lambda bucket: bucket.things.update({"backups/later/velero-backup.json": b""}),
+    "of another name": lambda bucket: bucket.things.update(
+        {"backups/later/velero-backup.json": b'{"metadata": {"name": "other"}}'}
+    ),
+    "not whole": lambda bucket: bucket.things.update({"backups/later/later.tar.gz": b"12"}),
+}
+
+
+@pytest.mark.parametrize("how", NEWER)
+def test_the_newest_backup_is_not_proved_by_an_older_one(prove: Prove, how: str) -> None:
+    """Last night's cannot be read: that the one of the night before is good says nothing of it."""
+    bucket = good()
+    NEWER[how](bucket)
+    bucket.written = {key: WRITTEN + timedelta(days=1) for key in bucket.things if "later" in key}
+    run = prove(World(bucket))
+    assert red(run) == [("backup-complete", "unknown", {"NewerBackupUnreadable", "later"})]
+    assert red(prove(World(bucket), replace(OPTIONS, backup=NAME))) == []  # asked for by its name
+
+
+def test_what_another_schedule_wrote_says_nothing_of_this_one() -> None:
+    bucket = good().backup("daily-20260102", schedule="daily").holding(copies=[])
+    for name in ("daily-20260103", "weekly-20260103"):
+        bucket.things[f"backups/{name}/velero-backup.json"] = b""
+        bucket.written[f"backups/{name}/velero-backup.json"] = WRITTEN + timedelta(days=1)
+    listing = bucket.listing()
+    chosen, _, unreadable = velero_backup._chosen(bucket, listing, velero_backup.NEWEST, "daily")
+    assert name_of(chosen) == "daily-20260102"
+    assert [*velero_backup._newer(listing, "daily-20260102", "daily", unreadable)] == ["daily-20260103"]
 
 
 def test_a_claim_that_no_pod_mounts_is_reported_and_no_failure(prove: Prove) -> None:
     bucket = good(persistentvolumeclaims=[claim(), claim("dumps")])
-    run = prove(World(bucket))
+    run = prove(World(bucket, unbound=("dumps",)))
     assert red(run) == []
     assert "the files of shop/dumps (no pod of the backup mounts them" in not_proved(run)
     assert "mounted by no pod, so without a volume: shop/dumps" in (run / "findings.json").read_text()
+
+
+def test_a_claim_that_no_pod_mounts_and_that_did_not_come_back_is_missing(
+    prove: Prove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(good(persistentvolumeclaims=[claim(), claim("dumps")]))
+    assert "dumps" not in {each.claim for each in world.volumes("shop")}
+    assert ("claims-back", "fail", {"ClaimMissing", "claim shop/dumps"}) in red(prove(world))
 
 
 def test_a_secret_that_only_a_front_end_needs_is_named_and_refuses_nothing(prove: Prove) -> None:

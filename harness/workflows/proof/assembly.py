@@ -230,6 +230,7 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
             "unmounted": [claim.address for claim in recorded.claims if not claim.pods],
             "unstarted": list(detection.missing_secrets(recorded.pods, recorded.secrets)),
             "unreadable": list(recorded.unreadable),
+            "newer": list(recorded.newer),
             "not_judged": [f"{pod} ({why})" for pod, why in passed_over.items() if pod not in options.not_proved],
             "excepted": list(options.not_proved),
             "unasked": list(recorded.unasked),
