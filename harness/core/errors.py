@@ -59,7 +59,7 @@ class FaultHadNoEffect(HarnessError):
 class Unreadable(HarnessError):
     """A file of a run directory is missing, truncated, edited or foreign."""
 
-    def __init__(self, path: Path, line: int, why: str, reason: Reason = Reason.EvidenceUnreadable) -> None:
+    def __init__(self, path: Path, why: str, reason: Reason = Reason.EvidenceUnreadable, *, line: int = 0) -> None:
         """`line` counts from 1; 0 when the file as a whole is meant."""
         objects = (path.name, f"line {line}") if line else (path.name,)
         super().__init__(f"{path}{f', line {line}' if line else ''}: {why}", objects=objects)

@@ -101,19 +101,19 @@ def read(path: Path) -> tuple[Event, ...]:
     """Every event of a journal. Unreadable names the file and the line."""
     events = tuple(_event(path, number, line) for number, line in json_lines(path))
     if not events or events[0].kind != "run":
-        raise Unreadable(path, 1, "does not begin with the event `run`; this is not a journal of drillproof")
+        raise Unreadable(path, "does not begin with the event `run`; this is not a journal of drillproof", line=1)
     schema = events[0].data.get("schema")
     if schema != SCHEMA:
         newer = isinstance(schema, int) and schema > SCHEMA
         why = "judge it with a newer one" if newer else "it was written by an older one, which it needs to be judged"
         why = f"has schema {schema}; this drillproof reads {SCHEMA}: {why}"
-        raise Unreadable(path, 1, why, Reason.SchemaUnsupported)
+        raise Unreadable(path, why, Reason.SchemaUnsupported, line=1)
     for number, event in enumerate(events, 1):
         if event.seq != number:
             why = f"event {event.seq} stands where {number} should; lines were lost or moved"
-            raise Unreadable(path, number, why, Reason.EvidenceAltered)
+            raise Unreadable(path, why, Reason.EvidenceAltered, line=number)
         if number > 1 and event.at_s < events[number - 2].at_s:
-            raise Unreadable(path, number, "goes back in time; lines were edited or moved", Reason.EvidenceAltered)
+            raise Unreadable(path, "goes back in time; lines were edited or moved", Reason.EvidenceAltered, line=number)
     _unbroken(path)
     return events
 
@@ -136,7 +136,7 @@ def _unbroken(path: Path) -> None:
             chain = _link(chain, body)
             if rest != f'{chain}"}}\n':
                 why = "is not what the drill wrote; it, or a line before it, was changed"
-                raise Unreadable(path, number, why, Reason.EvidenceAltered)
+                raise Unreadable(path, why, Reason.EvidenceAltered, line=number)
 
 
 def _line(chain: str, event: Event) -> tuple[str, str]:
@@ -156,7 +156,7 @@ def plain(path: Path) -> Path:
     with contextlib.suppress(OSError):  # the caller, who opens it, reports why that fails
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise Unreadable(path, 0, "is no file")
+            raise Unreadable(path, "is no file")
     return path
 
 
@@ -165,7 +165,7 @@ def document(path: Path) -> Json:
     with plain(path).open("rb") as file:
         data = file.read(MAX_DOCUMENT + 1)
     if len(data) > MAX_DOCUMENT:
-        raise Unreadable(path, 0, "is too large to be a drill's")
+        raise Unreadable(path, "is too large to be a drill's")
     value: Json = orjson.loads(data)
     return value
 
@@ -177,19 +177,19 @@ def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
             for number, line in enumerate(iter(partial(file.readline, MAX_LINE), b""), 1):
                 if not line.endswith(b"\n"):
                     if len(line) == MAX_LINE:
-                        raise Unreadable(path, number, "is too long to be a drill's")
-                    raise Unreadable(path, number, "is cut off in the middle of a line", Reason.JournalTruncated)
+                        raise Unreadable(path, "is too long to be a drill's", line=number)
+                    raise Unreadable(path, "is cut off in the middle of a line", Reason.JournalTruncated, line=number)
                 try:
                     value = orjson.loads(line)
                 except orjson.JSONDecodeError as error:
-                    raise Unreadable(path, number, f"is not JSON: {error}") from error
+                    raise Unreadable(path, f"is not JSON: {error}", line=number) from error
                 if not isinstance(value, dict):
-                    raise Unreadable(path, number, "is not a JSON object")
+                    raise Unreadable(path, "is not a JSON object", line=number)
                 yield number, value
     except FileNotFoundError as error:
-        raise Unreadable(path, 0, str(error), Reason.EvidenceMissing) from error
+        raise Unreadable(path, str(error), Reason.EvidenceMissing) from error
     except OSError as error:
-        raise Unreadable(path, 0, str(error)) from error
+        raise Unreadable(path, str(error)) from error
 
 
 def _event(path: Path, number: int, line: Mapping[str, Json]) -> Event:
@@ -197,4 +197,4 @@ def _event(path: Path, number: int, line: Mapping[str, Json]) -> Event:
         case {"seq": int(seq), "at_s": int() | float() as at_s, "at": str(at), "kind": str(kind), "data": dict(data)}:
             return Event(seq, float(at_s), at, kind, data)
         case _:
-            raise Unreadable(path, number, "lacks one of seq, at_s, at, kind, data")
+            raise Unreadable(path, "lacks one of seq, at_s, at, kind, data", line=number)

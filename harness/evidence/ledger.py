@@ -209,26 +209,28 @@ def read_attempts(path: Path) -> Iterator[Attempt]:
     for number, line in json_lines(path):
         at_s = line.get("at_s")
         if not isinstance(at_s, (int, float)):
-            raise Unreadable(path, number, "is neither a write nor an answer")
+            raise Unreadable(path, "is neither a write nor an answer", line=number)
         if at_s < now_s:
-            raise Unreadable(path, number, "goes back in time; lines were edited or moved", Reason.EvidenceAltered)
+            raise Unreadable(path, "goes back in time; lines were edited or moved", Reason.EvidenceAltered, line=number)
         now_s = float(at_s)
         if "answer" in line:
             answer = str(line["answer"])
             if asked is None or line.get("n") != n or answer not in ANSWERS:
                 why = f"answers write {line.get('n')}, which was not asked just before"
-                raise Unreadable(path, number, why, Reason.EvidenceAltered)
+                raise Unreadable(path, why, Reason.EvidenceAltered, line=number)
             yield Attempt(*asked, answer, None if answer == UNANSWERED else now_s)
             asked = None
             continue
         if asked is not None:
-            raise Unreadable(path, number, f"write {n} has no answer; a line was taken out", Reason.EvidenceAltered)
+            raise Unreadable(
+                path, f"write {n} has no answer; a line was taken out", Reason.EvidenceAltered, line=number
+            )
         asked = _write(line, now_s)
         if asked is None:
-            raise Unreadable(path, number, "is neither a write nor an answer")
+            raise Unreadable(path, "is neither a write nor an answer", line=number)
         if asked[0] != n + 1 or asked[4] < tick:
             what = f"write {asked[0]} of tick {asked[4]} follows write {n} of tick {tick}"
-            raise Unreadable(path, number, f"{what}; lines were lost or moved", Reason.EvidenceAltered)
+            raise Unreadable(path, f"{what}; lines were lost or moved", Reason.EvidenceAltered, line=number)
         n, tick = asked[0], asked[4]
     if asked is not None:
         yield Attempt(*asked, UNANSWERED, None)
@@ -265,7 +267,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     for number, line in json_lines(path):
         n, key, value = line.get("n"), line.get("key"), line.get("value")
         if not isinstance(n, int) or not isinstance(key, str) or not isinstance(value, str):
-            raise Unreadable(path, number, "is not a row of the ledger")
+            raise Unreadable(path, "is not a row of the ledger", line=number)
         yield Row(n, key, value)
 
 

@@ -96,11 +96,11 @@ def read_json(path: Path) -> Mapping[str, Json]:
     try:
         value = journal.document(path)
     except FileNotFoundError as error:
-        raise Unreadable(path, 0, str(error), Reason.EvidenceMissing) from error
+        raise Unreadable(path, str(error), Reason.EvidenceMissing) from error
     except (OSError, ValueError) as error:
-        raise Unreadable(path, 0, str(error)) from error
+        raise Unreadable(path, str(error)) from error
     if not isinstance(value, dict):
-        raise Unreadable(path, 0, "is not a JSON object")
+        raise Unreadable(path, "is not a JSON object")
     return cast("Mapping[str, Json]", value)
 
 
@@ -237,7 +237,7 @@ class Run:
             raise self._unclear(f"holds no {what}: {error}") from error
 
     def _unclear(self, why: str, reason: Reason = Reason.EvidenceUnreadable) -> Unreadable:
-        return Unreadable(self.path / "run.json", 0, why, reason)
+        return Unreadable(self.path / "run.json", why, reason)
 
     def each_member(self) -> Iterator[tuple[str, str]]:
         return ((store, member) for store, members in self.members.items() for member in members)
@@ -284,16 +284,16 @@ class Run:
         noted = self.of("file", name=path.name)
         if not noted:
             why = "the journal does not say what this file held; it was never finished"
-            raise Unreadable(path, 0, why, Reason.NotRecorded)
+            raise Unreadable(path, why, Reason.NotRecorded)
         try:
             now = ledger.fingerprint(path)
         except FileNotFoundError as error:
-            raise Unreadable(path, 0, f"{error.strerror}", Reason.EvidenceMissing) from error
+            raise Unreadable(path, f"{error.strerror}", Reason.EvidenceMissing) from error
         except OSError as error:
-            raise Unreadable(path, 0, f"{error.strerror}") from error
+            raise Unreadable(path, f"{error.strerror}") from error
         if noted[-1].data.get("sha256") != now:
             why = "is not what the drill wrote; it was changed afterwards"
-            raise Unreadable(path, 0, why, Reason.EvidenceAltered)
+            raise Unreadable(path, why, Reason.EvidenceAltered)
         return path
 
 

@@ -25,7 +25,7 @@ def render(run: Path) -> RunView:
     """
     for path in (run / "report.html", run / "junit.xml", run / "allure-results", *run.glob("allure-results/*")):
         if path.is_symlink():
-            raise Unreadable(path, 0, "is a link, and nothing is written through one; no drill leaves it: remove it")
+            raise Unreadable(path, "is a link, and nothing is written through one; no drill leaves it: remove it")
     view = run_view.read(run)
     (run / "report.html").write_text(html.render(view), encoding="utf-8", errors="backslashreplace")
     junit.write(view, run / "junit.xml")

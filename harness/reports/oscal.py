@@ -37,7 +37,7 @@ def _results(view: RunView) -> dict[str, Json]:
     known = hashes(view)
     for needed in ("run.json", "journal.jsonl", "findings.json"):
         if needed not in known:
-            raise Unreadable(view.run / needed, 0, "is missing; OSCAL results refer to it")
+            raise Unreadable(view.run / needed, "is missing; OSCAL results refer to it")
     begun, ended = _times(view)
     signed = known.get(SIGNED, known["journal.jsonl"])
     run = uuid.uuid5(uuid.NAMESPACE_URL, f"{NAMESPACE}:{signed}")
@@ -88,7 +88,7 @@ def _times(view: RunView) -> tuple[str, str]:
     try:
         first, last = (datetime.fromisoformat(view.events[which].at).astimezone(UTC) for which in (0, -1))
     except (IndexError, ValueError) as error:
-        raise Unreadable(view.run / "journal.jsonl", 1, "does not record when the drill ran") from error
+        raise Unreadable(view.run / "journal.jsonl", "does not record when the drill ran", line=1) from error
     return first.isoformat(), last.isoformat()
 
 

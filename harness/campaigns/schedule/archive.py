@@ -212,14 +212,14 @@ class Archive:
         data, public = self._get(folder + _MANIFEST), self._get(folder + _PUBLIC)
         path = Path(folder, _MANIFEST)
         if data is None or public is None:
-            raise Unreadable(path, 0, "is missing: the upload was interrupted, or still runs; it is kept")
+            raise Unreadable(path, "is missing: the upload was interrupted, or still runs; it is kept")
         try:
             key = keys.parse_exactly(public)
             statement = unseal(data, key, KIND, _PUBLIC)
         except ValueError as error:
-            raise Unreadable(path, 0, f"{error}; it is kept") from error
+            raise Unreadable(path, f"{error}; it is kept") from error
         if key.keyid not in self._known:
-            raise Unreadable(path, 0, f"is signed by {key.keyid}, which is not a known key; it is kept")
+            raise Unreadable(path, f"is signed by {key.keyid}, which is not a known key; it is kept")
         return _parsed(run, statement, path)
 
     def _remove(self, entry: Entry) -> str:
@@ -317,9 +317,9 @@ def _parsed(run: str, statement: Statement, path: Path) -> Entry:
     said, objects = statement.predicate, mapping(statement.predicate, "objects")
     ended, until = time_of(text(said, "endedAt")), text(said, "keptUntil")
     if said.get("run") != run or set(statement.files) != set(objects) or set(objects) != {_BUNDLE, _FINDINGS}:
-        raise Unreadable(path, 0, "is about another run; it is kept")
+        raise Unreadable(path, "is about another run; it is kept")
     if ended is None or (until and time_of(until) is None):
-        raise Unreadable(path, 0, "has no valid expiry time; it is kept")
+        raise Unreadable(path, "has no valid expiry time; it is kept")
     make = mapping(said, "make")
     scenario, strategy, engine = (text(make.get(name)) for name in ("scenario", "strategy", "engine"))
     return Entry(
