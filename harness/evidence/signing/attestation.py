@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self
 
 from harness.core.errors import HarnessError, Misconfigured, Unreadable
-from harness.core.json import mapping
+from harness.core.json import integer, mapping
 from harness.core.model import Json, Verdict
 from harness.core.reason import Reason
 from harness.evidence.signing import keys
@@ -45,7 +45,10 @@ MAX_BYTES = 32_000_000  # no file of a signature is larger: it names some hundre
 _ODD = "is neither a file nor a folder; no drill leaves such a thing"
 _ENVELOPE, _KEY = f"{FOLDER}/{{}}.dsse.json", f"{FOLDER}/{{}}.pub"
 _EVIDENCE = _ENVELOPE.format("evidence")
+_BOTH = (("evidence", EVIDENCE_TYPE), ("verdict", VERDICT_TYPE))
 _MOST = 5  # problems in one line
+_COMPRESSION = 1  # much faster than 6, and the bundle is hardly larger
+_PLAIN_FILE = 0o100644 << 16  # with its mode, as zip files have them
 
 
 @dataclass(frozen=True)
@@ -170,8 +173,7 @@ def verify(files: Files) -> Verified:
         why = "is missing; it was never signed, or its signatures were taken out"
         return Verified(None, None, (Problem(f"{FOLDER}/", why, Reason.EvidenceMissing),))
     problems = [Problem(name, _ODD, Reason.EvidenceAdded) for name in sorted(files.odd())]
-    evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
-    verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
+    evidence, verdict = (_signature(files, there, what, kind, problems) for what, kind in _BOTH)
     for signature in filter(None, (evidence, verdict)):
         problems += _differences(files, there, signature.files)
     if evidence and verdict:
@@ -194,8 +196,7 @@ def verify_progress(run: Path, into: Path) -> Verified | None:
     progress = _signature(files, there, "progress", PROGRESS_TYPE, problems)
     if progress:
         into.mkdir()
-        size = progress.predicate.get("journalBytes")
-        for name, most in ((_FACTS, MAX_BYTES), (_JOURNAL, size if isinstance(size, int) else 0)):
+        for name, most in ((_FACTS, MAX_BYTES), (_JOURNAL, integer(progress.predicate, "journalBytes"))):
             if name in there:
                 with files.open(name) as file:
                     (into / name).write_bytes(file.read(most))
@@ -213,8 +214,7 @@ def verify_findings(run: Path) -> Verified:
     files = Directory(run)
     there = files.names()
     problems: list[Problem] = []
-    evidence = _signature(files, there, "evidence", EVIDENCE_TYPE, problems)
-    verdict = _signature(files, there, "verdict", VERDICT_TYPE, problems)
+    evidence, verdict = (_signature(files, there, what, kind, problems) for what, kind in _BOTH)
     for signature, name in ((evidence, "run.json"), (verdict, "findings.json")):
         if signature:
             problems += _differences(files, there, {name: signature.files.get(name, "not signed")})
@@ -247,10 +247,10 @@ def pack(run: Path, bundle: Path) -> Verified:
     files = Directory(run)
     beside = bundle.with_name(f".{bundle.name}.{os.getpid()}")
     try:
-        with zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        with zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION) as packed:
             for name in sorted(files.names()):
                 member = zipfile.ZipInfo(f"{run.name}/{name}")  # without the file's time: what counts was signed
-                member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
+                member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, _PLAIN_FILE
                 with files.open(name) as file, packed.open(member, "w", force_zip64=True) as into:
                     shutil.copyfileobj(file, into, CHUNK)
         found = verify(Bundle(beside))
@@ -267,7 +267,7 @@ def pack(run: Path, bundle: Path) -> Verified:
 
 def _write(run: Path, what: str, statement: Statement, signer: PrivateKey) -> None:
     if (run / FOLDER).is_symlink():
-        raise Unreadable(run / FOLDER, 0, "is a link; no drill leaves one, and nothing is written through it")
+        raise Unreadable(run / FOLDER, "is a link; no drill leaves one, and nothing is written through it")
     (run / FOLDER).mkdir(exist_ok=True)
     for form, content in ((_KEY, keys.pem(signer.public_key)), (_ENVELOPE, seal(statement, signer))):
         path = run / form.format(what)

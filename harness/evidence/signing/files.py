@@ -41,11 +41,11 @@ class Directory:
         try:
             return (self.path / name).open("rb")
         except OSError as error:
-            raise Unreadable(self.path / name, 0, f"{error.strerror}") from error
+            raise Unreadable(self.path / name, f"{error.strerror}") from error
 
     def _walk(self) -> Iterator[tuple[str, int]]:
         def refuse(error: OSError) -> None:
-            raise Unreadable(Path(error.filename), 0, f"{error.strerror}") from error
+            raise Unreadable(Path(error.filename), f"{error.strerror}") from error
 
         for folder, folders, files in os.walk(self.path, onerror=refuse):
             for path in (Path(folder) / name for name in (*folders, *files)):
@@ -61,7 +61,7 @@ class Bundle:
         try:
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise Unreadable(path, 0, f"is no bundle of drillproof: {error}") from error
+            raise Unreadable(path, f"is no bundle of drillproof: {error}") from error
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._folder = ""
         for member in self._zip.infolist():
@@ -78,8 +78,8 @@ class Bundle:
         """Read a file. What is broken in it raises as late as when it is read (see `BROKEN`)."""
         try:
             return self._zip.open(self._members[name])
-        except (*BROKEN, KeyError, RuntimeError) as error:
-            raise Unreadable(self.path, 0, f"{name} cannot be read: {error}") from error
+        except (*BROKEN, KeyError, ValueError) as error:
+            raise Unreadable(self.path, f"{name} cannot be read: {error}") from error
 
     def unpack(self, run: Path) -> None:
         """Write the files of a bundle that was verified into the new folder `run`. Unreadable names a broken one."""
@@ -90,22 +90,22 @@ class Bundle:
                 with self.open(name) as file, into.open("xb") as written:
                     shutil.copyfileobj(file, written, CHUNK)
             except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-                raise Unreadable(self.path, 0, f"{name} cannot be read: {error}") from error
+                raise Unreadable(self.path, f"{name} cannot be read: {error}") from error
 
     def _add(self, member: zipfile.ZipInfo) -> None:
         name = member.filename
         folder, _, rest = name.partition("/")
         if not clean(name) or not rest or folder != (self._folder or folder):
-            raise Unreadable(self.path, 0, f"holds {name!r}, which is no file below the one folder of a run")
+            raise Unreadable(self.path, f"holds {name!r}, which is no file below the one folder of a run")
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in {0, stat.S_IFREG}:
-            raise Unreadable(self.path, 0, f"holds {name!r}, which is no plain file")
+            raise Unreadable(self.path, f"holds {name!r}, which is no plain file")
         if member.flag_bits & 1 or member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise Unreadable(self.path, 0, f"holds {name!r} in a form that no bundle of ours has")
+            raise Unreadable(self.path, f"holds {name!r} in a form that no bundle of ours has")
         if member.file_size > max(PLENTY, RATIO * member.compress_size):
-            raise Unreadable(self.path, 0, f"holds {name!r}, which unpacks to {member.file_size} bytes; it is a trap")
+            raise Unreadable(self.path, f"holds {name!r}, which unpacks to {member.file_size} bytes; it is a trap")
         if rest in self._members:
-            raise Unreadable(self.path, 0, f"holds {name!r} twice")
+            raise Unreadable(self.path, f"holds {name!r} twice")
         self._folder = folder
         self._members[rest] = member
 
@@ -127,5 +127,5 @@ def digest(files: Files, name: str) -> str:
             while chunk := file.read(CHUNK):
                 sha256.update(chunk)
     except BROKEN as error:
-        raise Unreadable(files.path, 0, f"{name} cannot be read: {error}") from error
+        raise Unreadable(files.path, f"{name} cannot be read: {error}") from error
     return sha256.hexdigest()

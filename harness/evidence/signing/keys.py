@@ -36,6 +36,7 @@ PublicKey = SSlibKey
 
 _MAKE = "make one with `(umask 077; openssl genpkey -algorithm ed25519 -out FILE)`"
 _OTHERS = 0o077
+_OWNER_ONLY = 0o700
 
 
 def folder() -> Path:
@@ -136,7 +137,7 @@ def _own(path: Path, say: Callable[[str], None]) -> PrivateKey:
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY)
     with tempfile.NamedTemporaryFile(dir=path.parent) as file:  # for its owner alone from the first moment
         file.write(fresh().private_bytes)
         file.flush()

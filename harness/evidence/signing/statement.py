@@ -58,9 +58,9 @@ def unseal(data: bytes, key: PublicKey, kind: str, of: str) -> Statement:
     try:
         envelope = Envelope.from_dict(orjson.loads(data))
         exact = _written(envelope) == data
-    except (ValueError, TypeError, KeyError, AttributeError, Error) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError("is no DSSE envelope of drillproof") from error
-    if not exact or len(envelope.signatures) != 1:
+    if not exact or envelope.payload_type != _PAYLOAD_TYPE or len(envelope.signatures) != 1:
         raise ValueError("is no DSSE envelope with one signature, as drillproof writes it")
     try:
         envelope.verify([key], 1)
