@@ -27,12 +27,13 @@ _MODULES = (validity, sequence, cluster_reuse, proof, backup, provenance, servic
 """All modules with checks, in the order of their findings."""
 
 
-def _of_kind(kind: str) -> tuple[Check, ...]:
+def of_kind(kind: str) -> tuple[Check, ...]:
+    """The checks that have to pass in this kind of run (`Run.kind`)."""
     found = (each for module in _MODULES for each in vars(module).values() if isinstance(each, Check))
     return tuple(each for each in found if kind in each.kinds)
 
 
-ALL, PROOF, MOVE = map(_of_kind, EVERY)
+ALL, PROOF, MOVE = map(of_kind, EVERY)
 """The checks of a drill, of a proof and of a migration."""
 
 

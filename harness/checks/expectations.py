@@ -55,17 +55,17 @@ def _one_detected(expected: ExpectedFinding, found: Sequence[Finding], *, sound:
     unsure = [each for each in asked if each.verdict is Verdict.UNKNOWN]
     whose = (expected.store, expected.member, expected.objects)
     if unsure or not sound:
-        why_not = unsure[0].detail if unsure else "the drill itself is UNKNOWN"
+        doubt = unsure[0].detail if unsure else "the drill itself is UNKNOWN"
         hint = "fix what made it UNKNOWN, and drill again"
-        detail = f"{wanted}; it could not be judged: {why_not}"
+        detail = f"{wanted}; it could not be judged: {doubt}"
         return Finding("noticed", Verdict.UNKNOWN, Reason.ExpectedFindingUnclear, detail, hint, *whose)
-    instead = f"{failed[0].reason}: {failed[0].detail}" if failed else "it found nothing wrong"
+    said = f"{failed[0].reason}: {failed[0].detail}" if failed else "it found nothing wrong"
     hint = "find out why the check passed: in a real disaster this bad recovery would look good"
-    detail = f"the injected failure was not detected. {wanted}; {instead}"
+    detail = f"the injected failure was not detected. {wanted}; {said}"
     return Finding("noticed", Verdict.FAIL, Reason.ExpectedFindingMissing, detail, hint, *whose)
 
 
 def _words(expected: ExpectedFinding) -> str:
     """`RestoreFailed or RestorePartiallyFailed because of RepositoryLocked, volume dump`."""
-    because = f" because of {' and '.join(expected.causes)}" if expected.causes else ""
-    return f"{' or '.join(expected.reasons)}{because}{''.join(f', {each}' for each in expected.objects)}"
+    said = f" because of {' and '.join(expected.causes)}" if expected.causes else ""
+    return f"{' or '.join(expected.reasons)}{said}{''.join(f', {each}' for each in expected.objects)}"

@@ -23,6 +23,12 @@ CLOCK_SKEW = timedelta(minutes=5)
 NOT_LET_IN = {Reason.CredentialsRejected, Reason.ClientMissing}
 """Causes for which a running database could not be asked."""
 
+_NOT_LOGGED_IN = (
+    "could not log in",
+    "give its container an administrator's password as its image does, and a client (docs/how-to/prove.md)",
+)
+_NOT_RUN = "could not run here", "prove it where its pods can run; this run says nothing about the backup"
+
 
 @check("source-unchanged", PROOF)
 def bucket_unchanged(run: Run) -> Finding:
@@ -44,9 +50,12 @@ def bucket_unchanged(run: Run) -> Finding:
         return failed(
             Reason.BucketChanged, detail, "find out what writes to it; drillproof only reads", objects=touched
         )
-    if differs:
-        return passed(f"the backup's objects are as before; others changed: {few(items(data, 'differences'))}")
-    return passed(f"all {before[0].data.get('objects')} objects have the same size and ETag as before")
+    detail = (
+        f"the backup's objects are as before; others changed: {few(items(data, 'differences'))}"
+        if differs
+        else f"all {data.get('objects')} objects have the same size and ETag as before"
+    )
+    return passed(detail)
 
 
 @check("claims-back", PROOF, MOVE)
@@ -65,9 +74,9 @@ def claims_restored(run: Run) -> Finding:
         detail = f"not restored, or without a volume: {', '.join(lacking)}"
         hint = "check the storage classes of the target, and the restore's log in bundle/"
         return failed(Reason.ClaimMissing, detail, hint, objects=[f"claim {claim}" for claim in lacking])
-    waiting = [claim for claim in unmounted if claim not in bound]
-    detail = f"all {len(wanted) - len(waiting)} mounted claims exist with their volumes"
-    return passed(f"{detail}; mounted by no pod, so without a volume: {', '.join(waiting)}" if waiting else detail)
+    shown = [claim for claim in unmounted if claim not in bound]
+    detail = f"all {len(wanted) - len(shown)} mounted claims exist with their volumes"
+    return passed(f"{detail}; mounted by no pod, so without a volume: {', '.join(shown)}" if shown else detail)
 
 
 @check("databases-sound", PROOF, MOVE)
@@ -84,14 +93,9 @@ def _no_answer(run: Run, database: Judged) -> Finding | None:
     """Why a database did not answer; None if it did."""
     if (unread := latest(run, "unread", what="health", store=database.key)) is not None:
         message = unread.get("message")
-        why, what = causes(message), "could not run here"
-        hint = "prove it where its pods can run; this run says nothing about the backup"
-        if NOT_LET_IN & set(why):
-            what = "could not log in"
-            hint = (
-                "give its container an administrator's password as its image does, and a client (docs/how-to/prove.md)"
-            )
-        return unknown(Reason.NotReadBack, f"{what}: {message}", hint, causes=why)
+        why = causes(message)
+        said, hint = _NOT_LOGGED_IN if NOT_LET_IN & set(why) else _NOT_RUN
+        return unknown(Reason.NotReadBack, f"{said}: {message}", hint, causes=why)
     health = latest(run, "health", when="after", store=database.key)
     if health is None:
         return unknown(Reason.NotReadBack, "was not queried")
@@ -209,7 +213,7 @@ def read_databases(run: Run) -> tuple[Judged, ...]:
     try:
         return proof_metrics.databases(run.facts)
     except ValueError as error:
-        raise Unreadable(run.path / "run.json", 0, str(error)) from error
+        raise Unreadable(run.path / "run.json", str(error)) from error
 
 
 def parts_of(run: Run, when: str, database: Judged) -> Mapping[str, Json] | None:

@@ -112,8 +112,8 @@ def _misplaced(run: Run, first: Mapping[str, int]) -> Iterator[str]:
         for place in _OF_KIND.get(run.kind, _DRILL):
             if event.kind != place.kind or any(event.data.get(key) != value for key, value in place.data.items()):
                 continue
-            early = place.after and event.seq < first.get(place.after, 0)
-            late = place.before and event.seq > first.get(place.before, len(run.events) + 1)
+            early = place.after in first and event.seq < first[place.after]
+            late = place.before in first and event.seq > first[place.before]
             if step not in place.steps or early or late:
                 yield place.label
         if event.kind == "fault" and event.data.get("phase") == "injected" and event.data.get("step") != step:

@@ -39,10 +39,14 @@ def run(
     stores: Mapping[str, tuple[Sequence[Attempt], Sequence[Sequence[Row]]]],
     events: Sequence[Event],
     objectives: Json = None,
+    **facts: Json,
 ) -> Run:
-    """A drill of these stores: what was written to each, and what each of its members, NAME-0 and so on, shows."""
+    """A drill of these stores: what was written to each, and what each of its members, NAME-0 and so on, shows.
+
+    `facts` are in its run.json, too.
+    """
     members = {name: [f"{name}-{number}" for number in range(len(shown))] for name, (_, shown) in stores.items()}
-    path = run_directory.create(folder, "by-hand", {"stores": members, "objectives": objectives})
+    path = run_directory.create(folder, "by-hand", {"stores": members, "objectives": objectives, **facts})
     for name, (attempts, shown) in stores.items():
         (path / "ledger" / f"{name}.jsonl").write_text("".join(map(_lines, attempts)))
         for number, held in enumerate(shown):
