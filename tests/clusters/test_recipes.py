@@ -128,6 +128,34 @@ def test_another_archive_than_the_pinned_one_is_refused(builder: ImageBuilder, m
     assert builder.layer(recipe) is None
 
 
+def of_module(builder: ImageBuilder, monkeypatch: pytest.MonkeyPatch, download: str) -> LayerRecipe:
+    """A layer of a Go module's files; `download` is what a stand-in for go does for it."""
+    client = builder.cache.parent / "client/go"
+    client.parent.mkdir()
+    client.write_text(f'#!/bin/sh\n[ "$1" = env ] && echo go1.99 && exit\n{download}\n')
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", str(client.parent), prepend=":")
+    return LayerRecipe("files", module={"go": "tool", "path": "org/thing", "from": "config", "executable": "bin/*"})
+
+
+def test_a_modules_files_become_a_layer(builder: ImageBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "module/config").mkdir(parents=True)
+    (tmp_path / "module/config/a.yaml").write_text("a")
+    recipe = of_module(builder, monkeypatch, f"""echo '{{"Path": "org/thing", "Dir": "{tmp_path}/module"}}'""")
+    with tarfile.open(builder.assemble(recipe).path) as tar:
+        assert tar.getnames() == ["a.yaml"]
+
+
+@pytest.mark.parametrize("download", ["exit 1", """echo '{"Path": "org/thing", "Dir": "/nowhere"}'"""])
+def test_a_module_that_is_not_there_becomes_no_empty_layer(
+    builder: ImageBuilder, monkeypatch: pytest.MonkeyPatch, download: str
+) -> None:
+    recipe = of_module(builder, monkeypatch, download)
+    with pytest.raises((ToolFailed, Misconfigured)):
+        builder.assemble(recipe)
+    assert builder.layer(recipe) is None
+
+
 def test_a_missing_maven_is_said_at_once(builder: ImageBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = packed(builder, monkeypatch, "")
     monkeypatch.setattr(shutil, "which", lambda _: None)

@@ -173,6 +173,10 @@ class ImageBuilder:
         # Not `go list`, which says "" of a module that is not there.
         found = run(["go", "mod", "download", "-json", module["path"]], cwd=folder, env=GO_ENV, within_s=COPY_WITHIN_S)
         root = Path(text(json.loads(found.stdout), "Dir")) / module["from"]
+        if not root.is_dir():
+            raise Misconfigured(
+                f"the Go module {module['path']} has no folder {module['from']}, which versions.toml names"
+            )
         for file in sorted(path for path in root.rglob("*") if path.is_file()):
             name = str(file.relative_to(root))
             writer.file(name, file, 0o755 if Path("/", name).match(module["executable"]) else 0o644)
