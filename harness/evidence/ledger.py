@@ -26,6 +26,8 @@ from harness.evidence.journal import json_lines, plain
 VERBS = ("put", "update", "delete")
 ANSWERS = ACKNOWLEDGED, REFUSED, UNANSWERED = "ok", "refused", "unanswered"
 
+STOP_S = 60.0  # the longest that a write under way may take
+WHY_CHARACTERS = 200  # of the reason why a write was not acknowledged
 RETRY_S = 2.0  # between two attempts while a store does not answer: each connection costs a process
 
 
@@ -119,7 +121,7 @@ class LedgerWriter:
         """End after the write under way; may be called twice. A failure of the writer itself is raised here."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(60)
+            self._thread.join(STOP_S)
             if self._thread.is_alive():
                 raise HarnessError(f"the ledger's writer of {self.store} does not stop; it waits for its store")
         self._disconnect()
@@ -177,7 +179,7 @@ class LedgerWriter:
         now_s = self._clock.now_s()
         line: dict[str, object] = {"n": operation.n, "answer": answer, "at_s": now_s}
         if why:
-            line["why"] = why[:200]
+            line["why"] = why[:WHY_CHARACTERS]
         self._record(line)
         if answer == ACKNOWLEDGED:
             self.acknowledged += 1
