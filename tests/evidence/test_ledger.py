@@ -317,3 +317,17 @@ def test_the_same_seed_makes_the_same_writes() -> None:
     assert " ".join(made) == WROTE
     assert workload.put().n == 201
     assert Workload(7, "mysql", 40).next().n == 41
+
+
+def test_the_first_ten_keys_are_put_before_one_is_changed() -> None:
+    first = set()
+    for seed in range(50):
+        workload = Workload(seed, "mysql")
+        verbs = []
+        for _ in range(11):
+            operation = workload.next()
+            workload.answered(operation, ACKNOWLEDGED)
+            verbs.append(operation.verb)
+        assert verbs[:10] == ["put"] * 10
+        first.add(verbs[10])
+    assert first == {"put", "update", "delete"}

@@ -320,11 +320,9 @@ def test_a_file_of_any_size_is_packed(run: Path, tmp_path: Path, monkeypatch: py
 
 def zipped(path: Path, *members: tuple[zipfile.ZipInfo | str, bytes], was: bytes = b"", now: bytes = b"") -> Path:
     """A zip file of these members, with some bytes replaced afterwards."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a name is there twice
-        with zipfile.ZipFile(path, "w") as file:
-            for info, content in members:
-                file.writestr(info, content)
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(path, "w") as file:
+        for info, content in members:
+            file.writestr(info, content)  # it warns of a name that is there twice
     data = path.read_bytes()
     assert was in data
     path.write_bytes(data.replace(was, now) if was else data)
