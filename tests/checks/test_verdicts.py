@@ -44,6 +44,19 @@ def test_a_backup_of_which_a_part_is_not_recorded_is_unknown(tmp_path: Path, kin
 
 
 @pytest.mark.parametrize(
+    ("steps", "judges"), [(["restore"], True), (["readback"], True), (["write"], False), (["readback", "up"], False)]
+)
+def test_a_backup_is_judged_only_if_the_drill_did_not_break_off_before_the_restore(
+    tmp_path: Path, steps: list[str], *, judges: bool
+) -> None:
+    """What broke the drill may have broken the backup, which says nothing of backups."""
+    errors: list[Event] = [("error", {"step": step}) for step in steps]
+    found = judged(backup.backup_complete, tmp_path, *drilled(backup={"phase": "Failed"}), *errors)
+    assert (found == [(UNKNOWN, "NotRecorded")]) is not judges
+    assert (found[0] == (FAILED, "BackupFailed")) is judges
+
+
+@pytest.mark.parametrize(
     ("changed", "at", "said"),
     [
         ({"backup": {"phase": "PartiallyFailed"}}, 0, (FAILED, "BackupPartiallyFailed")),
@@ -141,6 +154,7 @@ PROVED: dict[str, Json] = {"hooks": 2, "idle_hooks": [], "missed": []}
         ({"hooks": 0, "hooks_reported": False}, {"hooks_attempted": 0}, []),
         ({}, {"hooks_failed": 1}, [(FAILED, "HookFailed")]),
         ({"idle_hooks": ["h"]}, {}, [(FAILED, "HookDidNotRun", "h")]),
+        ({"newer": ["n"]}, {}, [(UNKNOWN, "NewerBackupUnreadable", "n")]),
         ({"missed": None}, {}, [(UNKNOWN, "NotRecorded")]),
         ({"missed": ["v"]}, {}, [(FAILED, "VolumeNotBackedUp", "v")]),
         ({}, {"volumes": []}, [(FAILED, "VolumeNotBackedUp")]),
