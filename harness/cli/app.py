@@ -28,19 +28,7 @@ if TYPE_CHECKING:
 
 MODULES = (run, prove, migrate, schedule, history, evidence, sharing, maintenance)
 """The modules with commands, in the order of --help."""
-
-RENAMED = {
-    "scheduled": "job run",
-    "attempts": "job status",
-    "tell": "notify",
-    "archive": "upload",
-    "fetch": "download",
-    "table": "compare",
-    "--real": "--live",
-    "--freeze": "--quiesce",
-    "--unfreeze": "--resume",
-}
-"""Commands and options with another name than before."""
+RENAMED = options.COMMANDS["renamed"]  # commands and options with another name than before
 
 
 class _Commands(TyperGroup):
@@ -66,14 +54,7 @@ app = typer.Typer(
     cls=_Commands,
     rich_markup_mode=None,
     context_settings=options.CONTEXT_SETTINGS,
-    help="Prove, with evidence, that a backup restores a stateful Kubernetes application.",
-    epilog=options.examples(
-        "drillproof doctor                 is this machine ready?\n"
-        "drillproof plan                   what the default drill does, and how long it takes\n"
-        "drillproof run                    run it\n"
-        "drillproof open                   read the report\n"
-        "drillproof --install-completion   complete scenarios, runs and options in your shell\n"
-    ),
+    **options.texts("drillproof"),
 )
 for module in MODULES:
     app.add_typer(module.app)

@@ -34,26 +34,7 @@ CLUSTER = "drillproof"
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
-class _Option(TypedDict, total=False):
-    metavar: str
-    help: str
-    names: list[str]
-    argument: bool
-    one_of: str
-    some_of: str
-    env: str
-    hidden: bool
-    min: int
-
-
-class _Command(TypedDict, total=False):
-    section: str
-    help: str
-    examples: str
-    options: dict[str, _Option]
-
-
-_COMMANDS: dict[str, _Command] = tomllib.loads(Path(__file__).with_name("commands.toml").read_text("utf-8"))
+COMMANDS = tomllib.loads(Path(__file__).with_name("commands.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,31 +188,28 @@ def place(existing: ExistingCluster) -> SharedDrills | None:
     return SharedDrills(allowed_drill(existing.context, existing.config), existing.kubeconfig)
 
 
-def examples(lines: str) -> str:
-    """The end of a command's help: command lines that can be copied."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines.splitlines())
+class Texts(TypedDict):
+    help: str
+    epilog: str
+
+
+def texts(words: str) -> Texts:
+    """The help of a command, and at its end command lines that can be copied, as typer takes them."""
+    about = COMMANDS[words]
+    examples = "\n".join(f"  {line}" for line in about["examples"].splitlines())
+    return {"help": about["help"], "epilog": f"\b\nExamples:\n{examples}"}
 
 
 def group(app: typer.Typer, name: str) -> typer.Typer:
-    about = _COMMANDS[name]
-    made = typer.Typer(
-        rich_markup_mode=None, context_settings=CONTEXT_SETTINGS, help=about["help"], epilog=examples(about["examples"])
-    )
-    app.add_typer(made, name=name, rich_help_panel=about["section"])
+    made = typer.Typer(rich_markup_mode=None, context_settings=CONTEXT_SETTINGS, **texts(name))
+    app.add_typer(made, name=name, rich_help_panel=COMMANDS[name]["section"])
     return made
 
 
 def command(app: typer.Typer, words: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Add a function to `app` as the command of these `words`."""
-    about = _COMMANDS[words]
-
-    def register(function: Callable[..., int]) -> Callable[..., int]:
-        name = words.rpartition(" ")[2]
-        section = about.get("section")
-        add = app.command(name, help=about["help"], epilog=examples(about["examples"]), rich_help_panel=section)
-        return add(_flat(words, function))
-
-    return register
+    add = app.command(words.rpartition(" ")[2], rich_help_panel=COMMANDS[words].get("section"), **texts(words))
+    return lambda function: add(_flat(words, function))
 
 
 def _flat(words: str, function: Callable[..., int]) -> Callable[..., int]:
@@ -262,7 +240,7 @@ def _fields(group: type) -> Iterator[tuple[str, object, object]]:
     hints = get_type_hints(group)
     for each in fields(group):
         default = each.default_factory() if each.default_factory is not MISSING else each.default
-        yield each.name, hints[each.name], inspect.Parameter.empty if default is MISSING else default
+        yield each.name, hints[each.name], default
 
 
 def _parameter(words: str, name: str, kind: object, default: object) -> inspect.Parameter:
@@ -270,20 +248,17 @@ def _parameter(words: str, name: str, kind: object, default: object) -> inspect.
 
     An unset variable of a script gives an empty value, which must not choose another cluster, bucket or backup.
     """
-    places = (_COMMANDS[words], _COMMANDS.get(words.split(maxsplit=1)[0], {}), _COMMANDS["shared"])
-    about = next(options[name] for place in places if name in (options := place.get("options", {})))
+    places = (COMMANDS[words], COMMANDS.get(words.split(maxsplit=1)[0], {}), COMMANDS["shared"])
+    about = next(place["options"][name] for place in places if name in place.get("options", {})).copy()
+    for completes in (complete.one_of, complete.some_of):
+        if known := about.pop(completes.__name__, None):
+            about["autocompletion"] = completes(known)
+    default = ... if default in (inspect.Parameter.empty, MISSING) else default
     info: ArgumentInfo | OptionInfo
-    if about.get("argument"):
-        info = ArgumentInfo()
+    if about.pop("argument", False):
+        info = ArgumentInfo(default=default, **about)
     else:
-        names = about.get("names", [f"--{name.replace('_', '-')}"])
-        info = OptionInfo(param_decls=names, hidden=about.get("hidden", False), min=about.get("min"))
-    info.default = ... if default is inspect.Parameter.empty else default
-    info.metavar, info.help, info.envvar = about.get("metavar"), about.get("help"), about.get("env")
-    if one := about.get("one_of"):
-        info.autocompletion = complete.one_of(one)
-    elif some := about.get("some_of"):
-        info.autocompletion = complete.some_of(some)
+        info = OptionInfo(default=default, **{"param_decls": [f"--{name.replace('_', '-')}"], **about})
     if kind in {Path, Path | None}:
         info.parser = _folder if info.metavar == "DIR" else _path
     elif kind in {str, str | None}:
