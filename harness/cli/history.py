@@ -75,7 +75,6 @@ def trend(
 
 
 def _job(runs: Path) -> Job | None:
-
     from harness.campaigns.schedule import attempt, attempt_log
     from harness.campaigns.trend import Job
     from harness.evidence.signing import keys

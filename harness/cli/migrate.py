@@ -32,7 +32,6 @@ class Move:
 
 @options.command(migrate, "migrate plan")
 def plan(move: Move, as_json: bool = False) -> int:
-
     from harness.workflows.migration import assembly, request
 
     looked = assembly.look(request.options(**vars(move))).plan
@@ -51,7 +50,6 @@ def run(
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
-
     from harness.selftest.runner import in_memory_self_test_of_migrations
     from harness.workflows.migration import assembly, request
     from harness.workflows.run_options import parse_hooks

@@ -178,16 +178,6 @@ def application(file: Path | None, place: SharedDrills | None = None) -> Applica
     return load(file, TargetCluster(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OWN_CLUSTER)
 
 
-def place(existing: ExistingCluster) -> SharedDrills | None:
-    """The existing cluster, if one is named. Misconfigured if the configuration does not allow it."""
-    if existing.context is None:
-        return None
-    from harness.clusters.permissions_file import allowed_drill
-    from harness.workflows.drill.shared_cluster import SharedDrills
-
-    return SharedDrills(allowed_drill(existing.context, existing.config), existing.kubeconfig)
-
-
 class Texts(TypedDict):
     help: str
     epilog: str

@@ -51,11 +51,9 @@ def prove(
     from harness.workflows.proof.shared_cluster.preflight import SharedProofs
     from harness.workflows.runner import execute
 
-    place = (
-        SharedProofs(allowed_proof(existing.context, existing.config), existing.kubeconfig)
-        if existing.context is not None
-        else None
-    )
+    place = None
+    if existing.context is not None:
+        place = SharedProofs(allowed_proof(existing.context, existing.config), existing.kubeconfig)
     if place is None and dry_run:
         raise Misconfigured("--dry-run needs --context: on a new cluster, a proof creates everything")
     if place:

@@ -42,15 +42,14 @@ def list_(as_json: bool = False) -> int:
         }
         for each in known.values()
     ]
-    if as_json:
-        output.document(rows)
-        return 0
     width = max((len(name) for name in known), default=0)
+    lines: list[str] = []
     for each in known.values():
         summary, _, _ = each.summary.partition("\n\n")
-        typer.echo(f"{each.name:{width}}  {' '.join(summary.split())}")
         faults, stores = (", ".join(words) for words in ([fault.name for fault in each.faults], each.stores))
-        typer.echo(f"{'':{width}}  {faults}; {stores}; {each.strategy}, {each.engine}")
+        lines.append(f"{each.name:{width}}  {' '.join(summary.split())}")
+        lines.append(f"{'':{width}}  {faults}; {stores}; {each.strategy}, {each.engine}")
+    output.result(rows, lines, as_json=as_json)
     return 0
 
 
@@ -96,7 +95,12 @@ def run(
     from harness.workflows.runner import execute
     from harness.workloads import custos
 
-    place = options.place(existing)
+    place = None
+    if existing.context is not None:
+        from harness.clusters.permissions_file import allowed_drill
+        from harness.workflows.drill.shared_cluster import SharedDrills
+
+        place = SharedDrills(allowed_drill(existing.context, existing.config), existing.kubeconfig)
     if place is None and dry_run:
         raise Misconfigured("--dry-run needs --context; use `drillproof plan` for a drill on a new cluster")
     if deployment and (application or place):

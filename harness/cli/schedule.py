@@ -116,7 +116,6 @@ def run_job(command: list[str], job: options.Job, webhook: options.Webhook, ever
 
 @options.command(job, "job status")
 def job_status(job: options.JobFolder, archive: options.Archive, as_json: bool = False) -> int:
-
     from harness.campaigns.schedule import attempt as attempts
     from harness.campaigns.schedule import attempt_log, request
     from harness.evidence.signing import keys

@@ -49,7 +49,6 @@ def upload(
     run: str = "latest",
     as_json: bool = False,
 ) -> int:
-
     from harness.campaigns.schedule import request
     from harness.evidence import run_directory
 

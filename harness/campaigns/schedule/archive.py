@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
@@ -43,11 +43,7 @@ from harness.evidence.signing.statement import seal as sealed
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_s3.literals import ObjectLockModeType
-    from types_boto3_s3.type_defs import (
-        DeleteObjectRequestTypeDef,
-        HeadObjectRequestTypeDef,
-        PutObjectRequestTypeDef,
-    )
+    from types_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 MARK = "drillproof.json"
 _MARKED = json.dumps({"archive": "drillproof", "schema": 1}).encode()
@@ -261,29 +257,24 @@ class Archive:
                 return None
 
     def _download(self, key: str, kept: Kept, path: Path) -> None:
-        version = {"VersionId": kept.version} if kept.version else {}
+        version = dict(_versioned(kept.version))
         with self._asked(f"give {key}"), path.open("xb") as file:
             self._client.download_fileobj(self.place.bucket, self.place.folder + key, file, ExtraArgs=version)
 
     def _put(self, key: str, data: bytes | Path, until: datetime | None = None, lock: str = "") -> Kept:
         size = data.stat().st_size if isinstance(data, Path) else len(data)
         with self._asked(f"take {key}"), data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as body:
-            request: PutObjectRequestTypeDef = {
-                "Bucket": self.place.bucket,
-                "Key": self.place.folder + key,
-                "Body": body,
-            }
+            name = self.place.folder + key
+            request: PutObjectRequestTypeDef = {"Bucket": self.place.bucket, "Key": name, "Body": body}
             if lock and until:
                 request |= {"ObjectLockMode": LOCKS[lock], "ObjectLockRetainUntilDate": until}
             put = self._client.put_object(**request)
         return Kept(size, put["ETag"], put.get("VersionId", ""))
 
     def _head(self, key: str, version: str = "") -> Kept | None:
-        request: HeadObjectRequestTypeDef = {"Bucket": self.place.bucket, "Key": self.place.folder + key}
-        if version:
-            request["VersionId"] = version
+        name = self.place.folder + key
         try:
-            found = self._client.head_object(**request)
+            found = self._client.head_object(Bucket=self.place.bucket, Key=name, **_versioned(version))
         except ClientError as error:
             if _code(error) not in _GONE:
                 raise
@@ -291,10 +282,7 @@ class Archive:
         return Kept(found["ContentLength"], found["ETag"], found.get("VersionId", ""))
 
     def _delete(self, key: str, version: str) -> None:
-        request: DeleteObjectRequestTypeDef = {"Bucket": self.place.bucket, "Key": self.place.folder + key}
-        if version:
-            request["VersionId"] = version
-        self._client.delete_object(**request)
+        self._client.delete_object(Bucket=self.place.bucket, Key=self.place.folder + key, **_versioned(version))
 
     @contextlib.contextmanager
     def _asked(self, what: str) -> Iterator[None]:
@@ -302,6 +290,14 @@ class Archive:
             yield
         except (BotoCoreError, ClientError, Boto3Error, ValueError) as error:
             raise Misconfigured(explain(self.place, what, error, RIGHTS)) from error
+
+
+class _Version(TypedDict, total=False):
+    VersionId: str
+
+
+def _versioned(version: str) -> _Version:
+    return {"VersionId": version} if version else {}
 
 
 def _code(error: ClientError) -> str:
