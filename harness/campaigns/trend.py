@@ -267,7 +267,6 @@ def _judged(point: Point, doubt: str) -> Point:
 
 
 def _bad(run: Path) -> Counter[tuple[str, str, str]]:
-    """Number of findings other than PASS, by check, verdict and reason."""
     found = map(mapping, items(read_json(run / "findings.json").get("findings")))
     names = ((text(each, "check"), verdict_of(each.get("verdict")), text(each, "reason")) for each in found)
     known = ((check, verdict, from_name(reason) or Reason.Unspecified) for check, verdict, reason in names)
@@ -275,7 +274,6 @@ def _bad(run: Path) -> Counter[tuple[str, str, str]]:
 
 
 def key_of(facts: Mapping[str, Json]) -> SeriesKey:
-    """The series that a run belongs to, from its run.json."""
     scenario, strategy, engine = (text(facts.get(name)) for name in ("scenario", "strategy", "engine"))
     return SeriesKey(scenario, strategy, engine, tuple(mapping(facts, "stores")), ", ".join(filter(None, _of(facts))))
 
@@ -304,7 +302,6 @@ def verdict_of(value: Json) -> Verdict:
 
 
 def _time_of_name(run: Path) -> datetime:
-    """When a run began: from its name, or else from the file system."""
     if named := began(run):
         return named
     try:

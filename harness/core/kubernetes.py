@@ -171,7 +171,6 @@ class Kubectl:
             yield "127.0.0.1", local
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
-        """Every persistent volume claim of `namespace` with what it is bound to, by name of the claim."""
         found = objects(self, "pvc,pv", f"--namespace={namespace}")
         volumes = {name_of(thing): thing for thing in found if thing["kind"] == "PersistentVolume"}
         claims = (thing for thing in found if thing["kind"] == "PersistentVolumeClaim")

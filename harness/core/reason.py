@@ -21,7 +21,6 @@ class Reason(StrEnum):
         return name
 
     def __new__(cls, value: str, meaning: str) -> Self:
-        """One member; `meaning` is a sentence for people."""
         reason = str.__new__(cls, value)
         reason._value_ = value
         reason.meaning = meaning

@@ -80,7 +80,6 @@ def _settings(view: RunView) -> Iterator[tuple[str, str]]:
 
 
 def _history(view: RunView) -> str:
-    """Equal for drills that share one history."""
     settings = [setting for setting in _settings(view) if setting[0] not in EXCLUDED]
     return hashlib.sha256(repr((view.scenario, settings)).encode()).hexdigest()[:32]
 

@@ -52,7 +52,6 @@ def _numbers(view: RunView) -> Iterator[tuple[str, str, float | None]]:
 
 
 def _reasons(view: RunView) -> Iterator[tuple[str, str, float]]:
-    """How many findings that did not pass each store has, by verdict and reason."""
     bad = [each for each in view.findings if each.verdict is not Verdict.PASS]
     for (store, verdict, reason), count in Counter((e.store, e.verdict.value, e.reason) for e in bad).items():
         yield store, f"{verdict}_{reason}", count
