@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context  # typer has no public names for them
     from typer._click.formatting import HelpFormatter
 
-MODULES = (run, prove, migrate, schedule, history, evidence, sharing, maintenance)
-"""The modules with commands, in the order of --help."""
+MODULES = (evidence, history, maintenance, migrate, prove, run, schedule, sharing)  # their functions are the commands
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 RENAMED = options.COMMANDS["renamed"]  # commands and options with another name than before
 
 
@@ -50,14 +50,24 @@ class _Commands(TyperGroup):
                 formatter.write_dl(rows)
 
 
-app = typer.Typer(
-    cls=_Commands,
-    rich_markup_mode=None,
-    context_settings=options.CONTEXT_SETTINGS,
-    **options.texts("drillproof"),
-)
-for module in MODULES:
-    app.add_typer(module.app)
+def _tree() -> typer.Typer:
+    """All commands, in the order of commands.toml. Each is in a nameless part, or typer would put the groups last."""
+    root = typer.Typer(cls=_Commands, rich_markup_mode=None, context_settings=_SETTINGS, **options.texts("drillproof"))
+    groups = {"": root}
+    for words, about in options.COMMANDS.items():
+        group, _, name = words.rpartition(" ")
+        section = about.get("section")
+        if words in options.REGISTERED:
+            part = typer.Typer()
+            part.command(name, rich_help_panel=section, **options.texts(words))(options.REGISTERED[words])
+            groups[group].add_typer(part)
+        elif section:
+            groups[words] = typer.Typer(rich_markup_mode=None, context_settings=_SETTINGS, **options.texts(words))
+            root.add_typer(groups[words], name=words, rich_help_panel=section)
+    return root
+
+
+app = _tree()
 
 
 def main(arguments: Iterable[str] | None = None) -> int:

@@ -12,11 +12,10 @@ from harness.core import choices
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.text import one_line
 
-app = typer.Typer()
 FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal")
 
 
-@options.command(app, "open")
+@options.command("open")
 def open_(run: str = "latest", runs: Path = options.RUNS) -> int:
     from harness.evidence import run_directory
 
@@ -28,7 +27,7 @@ def open_(run: str = "latest", runs: Path = options.RUNS) -> int:
     return 0
 
 
-@options.command(app, "recheck")
+@options.command("recheck")
 def recheck(run: str, evidence: options.Evidence, as_json: bool = False) -> int:
     from harness.evidence import run_directory
     from harness.workflows.runner import finish
@@ -36,7 +35,7 @@ def recheck(run: str, evidence: options.Evidence, as_json: bool = False) -> int:
     return output.outcome(finish(run_directory.find(evidence.runs, run), evidence.key), as_json=as_json)
 
 
-@options.command(app, "report")
+@options.command("report")
 def report(evidence: options.Evidence, run: str = "latest", form: str = "text", as_json: bool = False) -> int:
     from harness.evidence import run_directory
     from harness.reports import controls, csv_export, markdown, oscal
@@ -54,7 +53,7 @@ def report(evidence: options.Evidence, run: str = "latest", form: str = "text", 
     return output.EXIT_CODES[view.verdict]
 
 
-@options.command(app, "verify")
+@options.command("verify")
 def verify(what: str, key: list[str] | None = None, runs: Path = options.RUNS, as_json: bool = False) -> int:
     from harness.evidence import run_directory
     from harness.evidence.signing import attestation, keys
@@ -73,7 +72,7 @@ def verify(what: str, key: list[str] | None = None, runs: Path = options.RUNS, a
     return 0
 
 
-@options.command(app, "bundle")
+@options.command("bundle")
 def bundle(run: str = "latest", out: Path | None = None, runs: Path = options.RUNS, as_json: bool = False) -> int:
     from harness.evidence import run_directory
     from harness.evidence.signing.attestation import pack

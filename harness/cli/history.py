@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from harness.cli import options, output
 from harness.core import choices, durations, resources
 from harness.core.errors import Misconfigured
@@ -17,10 +15,8 @@ if TYPE_CHECKING:
     from harness.campaigns.trend import Job
     from harness.evidence.run_view import Entry
 
-app = typer.Typer()
 
-
-@options.command(app, "runs")
+@options.command("runs")
 def runs(runs: Path = options.RUNS, as_json: bool = False) -> int:
     from harness.evidence.run_view import entries
 
@@ -31,7 +27,7 @@ def runs(runs: Path = options.RUNS, as_json: bool = False) -> int:
     return 0
 
 
-@options.command(app, "compare")
+@options.command("compare")
 def compare(runs: Path = options.RUNS, as_json: bool = False) -> int:
     from harness.campaigns.matrix import page as pages
     from harness.campaigns.matrix.results import all_drills, drilled, rows
@@ -44,7 +40,7 @@ def compare(runs: Path = options.RUNS, as_json: bool = False) -> int:
     return output.EXIT_CODES[pages.overall(found, 0)]
 
 
-@options.command(app, "trend")
+@options.command("trend")
 def trend(
     scenarios: list[str] | None = None,
     expiry_days: int = 30,

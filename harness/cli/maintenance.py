@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from harness.cli import options, output
 from harness.core.errors import Misconfigured
 from harness.core.model import Verdict
 
-app = typer.Typer()
 SIGNS = {True: "ok", False: "FIX", None: "?"}
 
 
-@options.command(app, "doctor")
+@options.command("doctor")
 def doctor(as_json: bool = False) -> int:
     from harness.cli.diagnose import diagnose
 
@@ -27,7 +24,7 @@ def doctor(as_json: bool = False) -> int:
     return 0 if all(each.ok is not False for each in found) else output.WRONG_USAGE
 
 
-@options.command(app, "selftest")
+@options.command("selftest")
 def selftest(
     live: bool = False,
     stores: list[str] | None = None,
@@ -56,7 +53,7 @@ def selftest(
     return output.EXIT_CODES[Verdict.FAIL if missed else Verdict.PASS]
 
 
-@options.command(app, "gc")
+@options.command("gc")
 def gc(existing: options.ExistingCluster, cluster: str | None = None, as_json: bool = False) -> int:
     from harness.clusters import gc as gc_module
     from harness.workflows.proof.shared_cluster import preflight

@@ -11,9 +11,6 @@ from harness.cli import options, output
 from harness.core.errors import Interrupted, Misconfigured
 from harness.core.model import MOVE_STEPS, Objectives
 
-app = typer.Typer()
-migrate = options.group(app, "migrate")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
@@ -30,7 +27,7 @@ class Move:
     databases: list[str] = field(default_factory=list)
 
 
-@options.command(migrate, "migrate plan")
+@options.command("migrate plan")
 def plan(move: Move, as_json: bool = False) -> int:
     from harness.workflows.migration import assembly, request
 
@@ -41,7 +38,7 @@ def plan(move: Move, as_json: bool = False) -> int:
     return output.WRONG_USAGE if looked.blockers else 0
 
 
-@options.command(migrate, "migrate run")
+@options.command("migrate run")
 def run(
     move: Move,
     hooks: options.Hooks,
@@ -74,7 +71,7 @@ def run(
     return output.outcome(view, as_json=as_json)
 
 
-@options.command(migrate, "migrate start")
+@options.command("migrate start")
 def start(run: str, kubeconfig: Path | None = None, config: Path | None = None, runs: Path = options.RUNS) -> int:
     from harness.workflows.migration import assembly, rollback
 
@@ -82,7 +79,7 @@ def start(run: str, kubeconfig: Path | None = None, config: Path | None = None, 
     return 0
 
 
-@options.command(migrate, "migrate back")
+@options.command("migrate back")
 def back(
     run: str,
     lose_writes: bool = False,

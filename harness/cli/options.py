@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 SECTIONS = ("Drill", "Prove", "Migrate", "Schedule", "Evidence", "Maintenance")  # the headings of `drillproof --help`
 RUNS = complete.RUNS
 CLUSTER = "drillproof"
-CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
+REGISTERED: dict[str, Callable[..., int]] = {}  # the functions of the commands, as typer takes them
 COMMANDS = tomllib.loads(Path(__file__).with_name("commands.toml").read_text("utf-8"))
 
 
@@ -190,16 +190,14 @@ def texts(words: str) -> Texts:
     return {"help": about["help"], "epilog": f"\b\nExamples:\n{examples}"}
 
 
-def group(app: typer.Typer, name: str) -> typer.Typer:
-    made = typer.Typer(rich_markup_mode=None, context_settings=CONTEXT_SETTINGS, **texts(name))
-    app.add_typer(made, name=name, rich_help_panel=COMMANDS[name]["section"])
-    return made
+def command(words: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Make a function the command of these `words`, as commands.toml describes it."""
 
+    def register(function: Callable[..., int]) -> Callable[..., int]:
+        REGISTERED[words] = _flat(words, function)
+        return function
 
-def command(app: typer.Typer, words: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Add a function to `app` as the command of these `words`."""
-    add = app.command(words.rpartition(" ")[2], rich_help_panel=COMMANDS[words].get("section"), **texts(words))
-    return lambda function: add(_flat(words, function))
+    return register
 
 
 def _flat(words: str, function: Callable[..., int]) -> Callable[..., int]:

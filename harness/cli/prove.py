@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import typer
-
 from harness.cli import options, output
 from harness.core.errors import Misconfigured
-
-app = typer.Typer()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +27,7 @@ class Proof:
     age_s: float | None = None
 
 
-@options.command(app, "prove")
+@options.command("prove")
 def prove(
     bucket: options.Bucket,
     proof: Proof,

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from harness.campaigns.matrix.plan import Plan as Matrix
     from harness.workflows.drill.plan import DrillPlan
 
-app = typer.Typer()
 
-
-@options.command(app, "list")
+@options.command("list")
 def list_(as_json: bool = False) -> int:
     from harness.workflows.drill import scenario
 
@@ -53,7 +51,7 @@ def list_(as_json: bool = False) -> int:
     return 0
 
 
-@options.command(app, "plan")
+@options.command("plan")
 def plan(
     drill: options.Drill,
     scenarios: list[str] | None = None,
@@ -71,7 +69,7 @@ def plan(
     return 0
 
 
-@options.command(app, "run")
+@options.command("run")
 def run(
     drill: options.Drill,
     load: options.Load,
@@ -140,7 +138,7 @@ def run(
     return output.EXIT_CODES[worst(itertools.chain.from_iterable(verdicts.values()))]
 
 
-@options.command(app, "detect")
+@options.command("detect")
 def detect(
     manifests: Path,
     namespace: str | None = None,
@@ -181,7 +179,7 @@ def detect(
     return 0
 
 
-@options.command(app, "matrix")
+@options.command("matrix")
 def matrix(
     load: options.Load,
     new: options.NewCluster,

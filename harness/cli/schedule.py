@@ -16,12 +16,8 @@ from harness.core.text import one_line
 if TYPE_CHECKING:
     from harness.campaigns.schedule.attempt import Attempt
 
-app = typer.Typer()
-schedule = options.group(app, "schedule")
-job = options.group(app, "job")
 
-
-@options.command(schedule, "schedule systemd")
+@options.command("schedule systemd")
 def systemd(
     command: list[str],
     job: options.Job,
@@ -46,7 +42,7 @@ def systemd(
     return 0
 
 
-@options.command(schedule, "schedule cronjob")
+@options.command("schedule cronjob")
 def cronjob(
     command: list[str],
     archive: options.ArchiveBucket,
@@ -105,7 +101,7 @@ def _write(files: dict[str, str], into: Path | None) -> None:
             typer.echo(f"# {name}\n{content}", nl=False)
 
 
-@options.command(job, "job run")
+@options.command("job run")
 def run_job(command: list[str], job: options.Job, webhook: options.Webhook, every: str | None = None) -> int:
     from harness.campaigns.schedule import job as jobs
     from harness.campaigns.schedule import webhook as webhooks
@@ -114,7 +110,7 @@ def run_job(command: list[str], job: options.Job, webhook: options.Webhook, ever
     return jobs.exit_code(jobs.attempt(asked, lambda line: typer.echo(line, err=True)))
 
 
-@options.command(job, "job status")
+@options.command("job status")
 def job_status(job: options.JobFolder, archive: options.Archive, as_json: bool = False) -> int:
     from harness.campaigns.schedule import attempt as attempts
     from harness.campaigns.schedule import attempt_log, request

@@ -11,10 +11,8 @@ from harness.cli import options, output
 from harness.core import paths
 from harness.core.errors import HarnessError, Misconfigured
 
-app = typer.Typer()
 
-
-@options.command(app, "notify")
+@options.command("notify")
 def notify(
     webhook: options.Webhook, run: str = "latest", runs: Path = options.RUNS, prometheus: Path | None = None
 ) -> int:
@@ -41,7 +39,7 @@ def notify(
     return output.EXIT_CODES[judged.verdict]
 
 
-@options.command(app, "upload")
+@options.command("upload")
 def upload(
     bucket: options.Bucket,
     retention: options.Retention,
@@ -70,7 +68,7 @@ def upload(
     return 0
 
 
-@options.command(app, "download")
+@options.command("download")
 def download(bucket: options.Bucket, into: Path = Path("reports/fetched"), as_json: bool = False) -> int:
     from harness.campaigns.schedule import request
 
