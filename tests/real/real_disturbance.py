@@ -23,6 +23,7 @@ import pytest
 from harness.clusters import local
 from harness.clusters.kind import KindCluster
 from harness.core import process, wait
+from harness.core.json import at, items
 from harness.core.model import Event
 from harness.evidence import journal
 
@@ -60,10 +61,10 @@ class Drill:
         return self.mark_s(last) - self.mark_s(first)
 
     def reasons(self) -> set[str]:
-        """Those of all findings that are no PASS."""
+        """Those of all findings that are no PASS, with their causes."""
         found = journal.document(next(self.runs.glob("2*/findings.json")))
-        assert isinstance(found, Mapping)
-        return {each["reason"] for each in found["findings"] if each["verdict"] != "pass"}  # type: ignore[index,union-attr,call-overload,misc] # as findings.json's schema says
+        bad = [each for each in items(at(found, "findings")) if at(each, "verdict") != "pass"]
+        return {str(at(each, "reason")) for each in bad} | {str(why) for each in bad for why in items(each, "causes")}
 
 
 @pytest.fixture(scope="module")
