@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import boto3
@@ -18,7 +17,7 @@ from harness.core.ports import Bucket
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
-    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from types_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
 
 BUCKET = "velero"
 _MAX_DELETED = 1000  # objects of one request, as S3 allows
@@ -119,22 +118,28 @@ def empty(bucket: Bucket) -> None:
         raise HarnessError(f"the bucket cannot be emptied: {error}") from error
 
 
-def rewind(bucket: Bucket, to: datetime) -> int:
-    """Make each object's version of the time `to` its newest one again; return how many objects that changed.
+def latest_versions(bucket: Bucket) -> dict[str, str]:
+    """The version of each object that the bucket shows now, by its key. ToolFailed if the store refuses."""
+    client, name = bucket.client(), bucket.bucket
+    try:
+        return {each.key: each.id for each in versions(client, name) if each.latest and not each.marker}
+    except (BotoCoreError, ClientError) as error:
+        raise ToolFailed(["list-object-versions", name], 1, str(error)) from error
 
-    Objects that were created later stay, and objects deleted by then stay deleted: a lock that came back would block
-    the repository. ToolFailed if the store refuses.
+
+def rewind(bucket: Bucket, to: Mapping[str, str]) -> int:
+    """Make each object's version of `latest_versions` its newest one again; return how many objects that changed.
+
+    No clock is asked: the bucket's differs from ours. Objects that were created later stay, and objects deleted by
+    then stay deleted: a lock that came back would block the repository. ToolFailed if the store refuses.
     """
     client, name = bucket.client(), bucket.bucket
     changed = 0
     try:
-        listed = sorted(versions(client, name), key=lambda version: (version.key, version.at))
-        for key, group in groupby(listed, key=lambda version: version.key):
-            was = [version for version in group if version.at <= to][-1:]
-            if was and not was[0].marker and not was[0].latest:
-                client.copy_object(
-                    Bucket=name, Key=key, CopySource={"Bucket": name, "Key": key, "VersionId": was[0].id}
-                )
+        for was in list(versions(client, name)):
+            if to.get(was.key) == was.id and not was.latest:
+                source: CopySourceTypeDef = {"Bucket": name, "Key": was.key, "VersionId": was.id}
+                client.copy_object(Bucket=name, Key=was.key, CopySource=source)
                 changed += 1
     except (BotoCoreError, ClientError) as error:
         raise ToolFailed(["rewind", name], 1, str(error)) from error

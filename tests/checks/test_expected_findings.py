@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from functools import partial
 
 import pytest
@@ -160,20 +159,21 @@ def test_damage_of_the_repository_is_told_while_the_drill_runs() -> None:
 def test_a_bucket_is_rewound_to_when_the_backup_was_stored_before_it_is_restored(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[datetime] = []
+    asked: list[Mapping[str, str]] = []
 
-    def rewind(_: object, to: datetime) -> int:
+    def rewind(_: object, to: Mapping[str, str]) -> int:
         asked.append(to)
         return 7
 
+    monkeypatch.setattr("harness.workflows.drill.drill.latest_versions", lambda _: {"pack": "v1"})
     monkeypatch.setattr("harness.workflows.drill.drill.rewind", rewind)
     told = memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))
     assert told["verdict"] == "pass", told["findings"]
     run = Run(memory.path)
     stored, restored = (next(e for e in run.of("mark") if e.data["mark"] == mark) for mark in ("T1", "T5"))
     (note,) = run.of("note")
-    assert asked == [datetime.fromisoformat(stored.at)]
-    assert "7 objects" in str(note.data["text"])
+    assert asked == [{"pack": "v1"}]
+    assert f"7 objects were brought back to {stored.at}" in str(note.data["text"])
     assert note.seq < restored.seq
 
 
@@ -181,6 +181,7 @@ def test_a_bucket_that_cannot_be_rewound_is_a_failed_recovery(memory: Memory, mo
     def refuse(*_: object) -> int:
         raise ToolFailed(["rewind"], 1, "no")
 
+    monkeypatch.setattr("harness.workflows.drill.drill.latest_versions", lambda _: {})
     monkeypatch.setattr("harness.workflows.drill.drill.rewind", refuse)
     assert memory.drill(scenario=lambda w: Scenario(MemoryLoss(w), plan=Plan(rewind=True)))["verdict"] == "fail"
 

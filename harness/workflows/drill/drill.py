@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from harness.backups.object_store import rewind
+from harness.backups.object_store import latest_versions, rewind
 from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.platform_health import PlatformHealth
 from harness.core import parallel, timeouts, wait
@@ -77,6 +76,7 @@ class Drill:
         self._injector = FaultInjector(journal, self._steps, faults, self._target, self._platform.excuse)
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
         self._stored_at = ""
+        self._stored: dict[str, str] = {}  # the versions of the bucket's objects then
         self._writers: dict[str, LedgerWriter] = {}
         self._source: tuple[Datastore, ...] = ()  # the stores that were moved away from, and run on
 
@@ -175,6 +175,8 @@ class Drill:
         stored = engine.stored(self._backup)
         if stored.objects:
             self._stored_at = self._journal.mark("T1").at
+            if self._scenario.plan.rewind:
+                self._stored = latest_versions(self._parts.cluster.store)
         self._check_backup(stored)
 
     def _believe(self, report: ToolReport) -> None:
@@ -300,7 +302,7 @@ class Drill:
 
     def _ask_for_restore(self, name: str) -> ToolReport:
         if self._scenario.plan.rewind and self._stored_at:
-            back = rewind(self._parts.cluster.store, datetime.fromisoformat(self._stored_at))
+            back = rewind(self._parts.cluster.store, self._stored)
             self._journal.append("note", text=f"{back} objects were brought back to {self._stored_at}")
         report = self._parts.engine.restore(name, self._backup, within_s=self._recover_within_s())
         self._believe(report)
