@@ -257,6 +257,13 @@ def test_one_fault_of_a_restore_is_one_finding(
     assert judged(backup.restore_complete, tmp_path, *events) == said
 
 
+def test_files_with_hard_links_may_be_counted_otherwise_in_the_data_of_others_alone(tmp_path: Path) -> None:
+    events = (("backup", BACKUP), ("restore", {**RESTORE, "volumes": [{**COPY, "bytes_done": 9, "bytes_total": 9}]}))
+    partly = (FAILED, "VolumePartlyRestored", "db-0", "volume data")
+    for kind, said in (("", partly), ("proof", RESTORED), ("move", RESTORED)):
+        assert judged(backup.restore_complete, tmp_path, *events, kind=kind) == [FINE, said]
+
+
 @pytest.mark.parametrize("events", [(("backup", BACKUP),), (("restore", RESTORE),)])
 def test_a_restore_that_is_not_recorded_is_unknown(tmp_path: Path, events: tuple[Event, ...]) -> None:
     assert judged(backup.restore_complete, tmp_path, *events) == [(UNKNOWN, "NotRecorded")]

@@ -143,6 +143,13 @@ def test_ticks_may_go_on_where_others_ended() -> None:
     assert (ticker.now(), ticker.after(70, Stop(clock)), clock.at_s) == (70, 71, 101.0)
 
 
+def test_a_writer_that_is_stopped_while_it_waits_goes_on_with_the_next_tick() -> None:
+    """After the fault one more write may be sent; two writes never have one tick."""
+    stop = threading.Event()
+    stop.set()
+    assert Ticker(Hand(), per_s=1).after(5, stop) == 6
+
+
 class Slow:
     """A writer to a store that is slow, or does not answer."""
 

@@ -2,6 +2,7 @@
 
 The tests are collected once. They run once unchanged, which tells the tests that reach each line; then, for each
 mutant, a fork of the process replaces the code of one function and runs the tests that reach its line, until one fails.
+The quick tests come first; only what they do not notice is left to all tests, which take many times as long.
 A mutant that survives is an error, unless tests/mutants.toml lists it as equivalent, with the reason.
 """
 
@@ -117,17 +118,16 @@ def _alone(what: Callable[[], object], home: Path) -> None:
 class Mutants:
     """A pytest plugin: instead of running the tests once, runs them for each mutant."""
 
-    def __init__(self, paths: Sequence[Path], listed: Mapping[Key, str], within_s: float) -> None:
-        self._files = {str(path.resolve()) for path in paths}
-        self._mutants = [mutant for path in paths for mutant in mutants(path)]
-        self._listed = listed
-        self._until = time.monotonic() + within_s
+    def __init__(self, asked: Sequence[Mutant], until: float) -> None:
+        """Mutants after the moment `until`, by time.monotonic(), are not tried."""
+        self._files = {str(mutant.path.resolve()) for mutant in asked}
+        self._mutants = asked
+        self._until = until
         self._items: list[pytest.Item] = []
         self._killers: dict[tuple[Path, str], list[int]] = defaultdict(list)
         self.survivors: list[Mutant] = []
-        self.killed = self.equivalent = self.not_tried = 0
-        self._left = Counter(mutant.path for mutant in self._mutants)
-        self._survived: Counter[Path] = Counter()
+        self.not_tried: list[Mutant] = []
+        self.overran: list[Mutant] = []  # killed by no test that failed: they ran too long, or ended their process
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = session.items
@@ -135,28 +135,12 @@ class Mutants:
             unchanged = self._unchanged(forks)
             functions = self._functions()
             for mutant in self._mutants:
-                if mutant.key in self._listed:
-                    self.equivalent += 1
-                    self._done(mutant)
-                elif time.monotonic() > self._until:
-                    self.not_tried += 1
+                if time.monotonic() > self._until:
+                    self.not_tried.append(mutant)
                 else:
                     self._try(forks, mutant, functions, unchanged)
             forks.finish()
         return True
-
-    def _done(self, mutant: Mutant) -> None:
-        """Tell how a module fared, once all of its mutants were tried."""
-        path = mutant.path
-        self._left[path] -= 1
-        if not self._left[path]:
-            number = sum(each.path == path for each in self._mutants)
-            print(f"{path}: {number} mutants, {self._survived[path]} survive", flush=True)  # noqa: T201 # as above
-
-    def unmatched(self) -> list[Key]:
-        """The listed mutants of these modules that are not made any more."""
-        made = {mutant.key for mutant in self._mutants}
-        return [key for key in self._listed if str(Path(key[0]).resolve()) in self._files and key not in made]
 
     def _unchanged(self, forks: Forks) -> Unchanged:
         """Every test once, by files, half of them in each process."""
@@ -240,15 +224,12 @@ class Mutants:
             return next((n for n, then in zip(tests, [*tests[1:], None], strict=False) if self._fails(n, then)), -1)
 
         def note(killer: int | None) -> None:
-            if killer == -1:
+            if killer is None:
+                self.overran.append(mutant)
+            elif killer == -1:
                 self.survivors.append(mutant)
-                self._survived[mutant.path] += 1
-                print(f"survives: {shown(mutant)}", flush=True)  # noqa: T201 # a command's output
             else:
-                self.killed += 1
-                if killer is not None:
-                    first.append(killer)
-            self._done(mutant)
+                first.append(killer)
 
         forks.start(run, 30 + SLOWER * sum(unchanged.took_s[n] for n in tests), note)
 
@@ -287,21 +268,53 @@ def main(arguments: Iterable[str]) -> int:
     paths = asked.path or known
     for path in paths:
         importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
-    plugin = Mutants(paths, listed_in(document), 60 * asked.within)
+    listed = listed_in(document)
+    made = [mutant for path in paths for mutant in mutants(path)]
+    equivalent = [mutant for mutant in made if mutant.key in listed]
+    left = [mutant for mutant in made if mutant.key not in listed]
+    overran: list[Mutant] = []
+    not_tried: list[Mutant] = []
+    until = time.monotonic() + 60 * asked.within
     options = ("-s", "-p", "no:cacheprovider", "-p", "no:terminal", "--hypothesis-seed=0")
-    code = pytest.main([*options, *(asked.tests or document["tests"])], plugins=[plugin])
-    if code:
-        return int(code)
-    gone = plugin.unmatched()
+    for tests in [asked.tests] if asked.tests else [document["quick"], document["tests"]]:
+        plugin = Mutants(left, until)
+        if left and (code := pytest.main([*options, *tests], plugins=[plugin])):
+            return int(code)
+        left, overran, not_tried = plugin.survivors, overran + plugin.overran, not_tried + plugin.not_tried
+    return _told(made, equivalent, left, overran, not_tried) or _unmatched(listed, paths, made)
+
+
+def _told(
+    made: Sequence[Mutant],
+    equivalent: Sequence[Mutant],
+    survivors: Sequence[Mutant],
+    overran: Sequence[Mutant],
+    not_tried: Sequence[Mutant],
+) -> int:
+    """Say how each module fared, and all together."""
+    for mutant in survivors:
+        print(f"survives: {shown(mutant)}")  # noqa: T201 # a command's output
+    for mutant in overran:
+        print(f"killed by no test that failed, as it ran too long or ended its process: {shown(mutant)}")  # noqa: T201
+    kinds = [Counter(each.path for each in kind) for kind in (made, equivalent, survivors, not_tried)]
+    for path in [*dict.fromkeys(each.path for each in made), None]:
+        total, same, alive, untried = (kind[path] if path else kind.total() for kind in kinds)
+        judged = total - same - untried
+        killed = judged - alive
+        print(  # noqa: T201
+            f"{path or 'all'}: {judged} mutants, {killed} killed ({100 * killed / judged if judged else 100:.1f} %), "
+            f"{alive} survive; {same} are equivalent; {untried} were not tried"
+        )
+    return FAILED if survivors or not_tried else 0
+
+
+def _unmatched(listed: Mapping[Key, str], paths: Sequence[Path], made: Sequence[Mutant]) -> int:
+    """Name the listed mutants of these modules that are not made any more."""
+    names, keys = {path.as_posix() for path in paths}, {mutant.key for mutant in made}
+    gone = [key for key in listed if key[0] in names and key not in keys]
     for key in gone:
         print(f"{LISTED.name}: no mutant matches this entry any more; remove it: {key}")  # noqa: T201
-    judged = plugin.killed + len(plugin.survivors)
-    rate = 100 * plugin.killed / judged if judged else 100.0
-    print(  # noqa: T201
-        f"{judged} mutants, {plugin.killed} killed ({rate:.1f} %), {len(plugin.survivors)} survive; "
-        f"{plugin.equivalent} are equivalent; {plugin.not_tried} were not tried"
-    )
-    return FAILED if plugin.survivors or gone or plugin.not_tried else 0
+    return FAILED if gone else 0
 
 
 if __name__ == "__main__":
