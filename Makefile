@@ -56,7 +56,7 @@ matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fe
 selftest: $(VENV)/.ready ## mutate what a real drill restored, in every known way: each must be detected; about 20 minutes
 	@$(VENV)/bin/drillproof selftest --live $(ARGS)
 
-mutants: $(VENV)/.mutants ## change the judge in some 1,600 ways: the tests must notice each; up to an hour, one module by ARGS=harness/checks/backup.py
+mutants: $(VENV)/.mutants ## change the judge in some 1,600 ways: the tests must notice each; ten minutes or more, one module by ARGS=harness/checks/backup.py
 	@$(VENV)/bin/python tests/support/mutants.py $(ARGS)
 
 check: $(VENV)/.ready ## lint, format and types
