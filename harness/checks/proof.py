@@ -64,19 +64,15 @@ def claims_restored(run: Run) -> Finding:
     wanted, volumes = at(run.facts, "backup", "claims"), latest(run, "volumes", when="after")
     if not isinstance(wanted, list) or volumes is None:
         return unknown(Reason.NotRecorded, "which claims should exist, or do exist, is not recorded")
-    found = objects_of(volumes, "volumes")
-    exist, bound = (
-        {str(each.get("claim")) for each in some} for some in (found, [v for v in found if v.get("volume_uid")])
-    )
+    uids = {str(each.get("claim")): each.get("volume_uid") for each in objects_of(volumes, "volumes")}
     # A storage class may bind a claim only when a pod mounts it.
-    unmounted = [claim for claim in texts(at(run.facts, "backup", "unmounted")) if claim in exist]
-    if lacking := [str(claim) for claim in wanted if claim not in bound and claim not in unmounted]:
+    waiting = [claim for claim in texts(at(run.facts, "backup", "unmounted")) if claim in uids and not uids[claim]]
+    if lacking := [claim for claim in map(str, wanted) if not uids.get(claim) and claim not in waiting]:
         detail = f"not restored, or without a volume: {', '.join(lacking)}"
         hint = "check the storage classes of the target, and the restore's log in bundle/"
         return failed(Reason.ClaimMissing, detail, hint, objects=[f"claim {claim}" for claim in lacking])
-    shown = [claim for claim in unmounted if claim not in bound]
-    detail = f"all {len(wanted) - len(shown)} mounted claims exist with their volumes"
-    return passed(f"{detail}; mounted by no pod, so without a volume: {', '.join(shown)}" if shown else detail)
+    detail = f"all {len(wanted) - len(waiting)} mounted claims exist with their volumes"
+    return passed(f"{detail}; mounted by no pod, so without a volume: {', '.join(waiting)}" if waiting else detail)
 
 
 @check("databases-sound", PROOF, MOVE)

@@ -103,8 +103,10 @@ def test_the_bucket_of_a_proof_is_as_before(
 # ---------------------------------------------------------------- claims
 
 
-def volumes(*claims: str) -> Event:
-    return "volumes", {"when": "after", "volumes": [{"claim": claim, "volume_uid": "u"} for claim in claims]}
+def volumes(*claims: str, waiting: Sequence[str] = ()) -> Event:
+    """The claims with their volumes, and those that no volume is bound to."""
+    found = [{"claim": claim, "volume_uid": "" if claim in waiting else "u"} for claim in (*claims, *waiting)]
+    return "volumes", {"when": "after", "volumes": found}
 
 
 @pytest.mark.parametrize(
@@ -112,17 +114,13 @@ def volumes(*claims: str) -> Event:
     [
         (volumes("a", "b"), {"claims": ["a", "b"]}, PASSED, ()),
         (volumes("a"), {"claims": ["a", "b"]}, ("fail", Reason.ClaimMissing), ("claim b",)),
-        (volumes("a"), {"claims": ["a", "b"], "unmounted": ["b"]}, PASSED, ()),
+        (volumes("a", waiting=["b"]), {"claims": ["a", "b"], "unmounted": ["b"]}, PASSED, ()),
+        (volumes("a", waiting=["b"]), {"claims": ["a", "b"]}, ("fail", Reason.ClaimMissing), ("claim b",)),
+        (volumes("a"), {"claims": ["a", "b"], "unmounted": ["b"]}, ("fail", Reason.ClaimMissing), ("claim b",)),
         (volumes("a", "b"), {"claims": ["a", "b"], "unmounted": ["b"]}, PASSED, ()),
         (volumes("b"), {"claims": ["a", "b"], "unmounted": ["b"]}, ("fail", Reason.ClaimMissing), ("claim a",)),
         (volumes("a"), {}, UNRECORDED, ()),
         (("other", {}), {"claims": ["a"]}, UNRECORDED, ()),
-        (
-            ("volumes", {"when": "after", "volumes": [{"claim": "a", "volume_uid": ""}]}),
-            {"claims": ["a"]},
-            ("fail", Reason.ClaimMissing),
-            ("claim a",),
-        ),
     ],
 )
 def test_every_claim_of_the_backup_is_bound(
