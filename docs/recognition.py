@@ -115,7 +115,8 @@ def _store(members: tuple[DetectedDatabase, ...]) -> Json:
 def _further(found: DetectedApplication) -> dict[str, Json]:
     warned = [word for word in ("emptyDir",) for each in found.databases if word in " ".join(each.warnings)]
     generate: dict[str, Json] = {name: list(keys) for name, keys in found.secret.items()}
-    return {"generate": generate, "warns": warned[0] if warned else None}
+    lacking: dict[str, Json] = {name: list(pods) for name, pods in found.config_maps.items()}
+    return {"generate": generate, "warns": warned[0] if warned else None, "lacking_config_maps": lacking}
 
 
 def main() -> int:

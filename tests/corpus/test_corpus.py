@@ -31,7 +31,7 @@ def test_a_deployment_is_recognised(case: Case) -> None:
     assert recognition.differences(case) == []
 
 
-UNSERVED = ("operator/cnpg-pooler", "operator/kruise")
+UNSERVED = ("operator/cnpg-pooler", "operator/external-server", "operator/kruise")
 """They are recognised, and need definitions of their kinds (`install_first`) before they can be drilled."""
 
 

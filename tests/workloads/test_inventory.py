@@ -10,7 +10,7 @@ import shop
 
 from harness.cli import app as cli
 from harness.core.errors import Misconfigured
-from harness.workloads.manifests import inventory
+from harness.workloads.manifests import inventory, render, scaffold
 from harness.workloads.manifests.inventory import DetectedDatabase
 from harness.workloads.manifests.load import load
 from harness.workloads.manifests.render import read
@@ -184,3 +184,32 @@ def test_a_server_may_need_no_password_and_a_generated_secret_may_have_names(tmp
     assert application.by_manifests.credentials({}) == {}
     secret, *_ = application.by_manifests.to_deploy({"other": {"token": "generated-1"}})
     assert secret["stringData"] == {"user": "till", "token": "generated-1"}
+
+
+def test_a_config_map_that_pods_need_and_nobody_has_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = "{name: settings, configMap: {name: till}}, {name: ca, configMap: {name: kube-root-ca.crt}}"
+    web = shop.WEB.replace("volumes: [", f"volumes: [{wanted}, ")
+    path = shop.write(tmp_path, web=web)
+    assert cli.main(["detect", str(tmp_path / "manifests")]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("missing: the ConfigMap")]
+    assert told == ["missing: the ConfigMap till, which web-* needs to start, unless something creates it"]
+    application = load(path)
+    assert application.by_manifests
+    assert told[0] in application.by_manifests.summary
+    assert cli.main(["detect", str(tmp_path / "manifests"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lacking_config_maps"] == {"till": ["web-*"]}
+
+
+def test_a_pod_without_a_controller_keeps_its_name_and_is_refused_for_what_it_is(tmp_path: Path) -> None:
+    pod = """
+apiVersion: v1
+kind: Pod
+metadata: {name: db}
+spec: {containers: [{name: server, image: "mysql:9.7", ports: [{containerPort: 3306}]}]}
+"""
+    path = shop.write(tmp_path, database=pod, file=shop.FILE.replace("db-0", "db"))
+    with pytest.raises(Misconfigured, match=r"db is a Pod without a controller: .* make it a StatefulSet"):
+        load(path)
+    with pytest.raises(Misconfigured, match=r"it is a Pod without a controller: .* make it a StatefulSet") as refused:
+        scaffold.detect("x", render.of_path(tmp_path / "manifests"), "shop")
+    assert "new names" not in str(refused.value)

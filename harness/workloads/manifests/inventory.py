@@ -99,14 +99,24 @@ def obstacle(database: Database, pod: Object) -> str:
     if shown and shown < oldest[: len(shown)]:
         old, least = (".".join(map(str, each)) for each in (shown, oldest))
         return f"is {database.product} {old} (image {image}), and the oldest supported version is {least}; upgrade it"
-    if not controller(pod).startswith(f"{STATEFUL} "):
-        return (
-            f"is created by a {controller(pod)}, whose pods get new names, and only a StatefulSet's pods can be "
-            "identified after a restore; make it a StatefulSet"
-        )
+    if why := unstable(pod):
+        return why
     if database.kind == "consul" and _HTTPS_ONLY.search(" ".join(product.words(where))):
         return "has no HTTP port, only HTTPS, which is not supported; open port 8500 on localhost"
     return ""
+
+
+def unstable(pod: Object) -> str:
+    """Why nobody could tell the pod after a restore, and what to do; "" for a pod of a StatefulSet."""
+    made_by = controller(pod)
+    if made_by.startswith(f"{STATEFUL} "):
+        return ""
+    if made_by.startswith("Pod "):
+        return "is a Pod without a controller: nothing creates it again when it is lost; make it a StatefulSet"
+    return (
+        f"is created by a {made_by}, whose pods get new names, and only a StatefulSet's pods can be "
+        "identified after a restore; make it a StatefulSet"
+    )
 
 
 def of_operator(thing: Object) -> str:
@@ -129,6 +139,14 @@ def of_operator(thing: Object) -> str:
     return ""
 
 
+def of_unknown_operator(thing: Object) -> str:
+    """What a custom resource of a kind that is not known may stand for."""
+    group = text(thing, "apiVersion").partition("/")[0]
+    if product.matches(f"{group}/{text(thing, 'kind')}", "resources", "neither"):
+        return ""
+    return "an operator may create pods of it, databases too, which the manifests do not show"
+
+
 def secrets(objects: Iterable[Object]) -> Secrets:
     """The content of the Secrets among the objects, as text. Misconfigured if one is not base64."""
     return {
@@ -139,6 +157,23 @@ def secrets(objects: Iterable[Object]) -> Secrets:
         for thing in objects
         if text(thing, "kind") == "Secret"
     }
+
+
+def lacking_config_maps(pods: Iterable[Object], objects: Iterable[Object]) -> dict[str, list[str]]:
+    """By ConfigMap that is not among the objects: the pods that do not start without it."""
+    known = {name_of(each) for each in objects if text(each, "kind") == "ConfigMap"} | {"kube-root-ca.crt"}
+    lacking: dict[str, dict[str, None]] = {}
+    for pod in pods:
+        for name in detection.needed(pod, "ConfigMap"):
+            if name not in known:
+                lacking.setdefault(name, {})[name_of(pod)] = None
+    return {name: list(each) for name, each in lacking.items()}
+
+
+def lacking_lines(lacking: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """The same for people: a Job or an operator may create one, so that it is no error."""
+    for name, pods in lacking.items():
+        yield f"missing: the ConfigMap {name}, which {', '.join(pods)} needs to start, unless something creates it"
 
 
 def container(pod: Object, name: str) -> Json:

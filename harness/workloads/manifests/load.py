@@ -110,11 +110,8 @@ def _server(described: Description, store: Store, pods: Mapping[str, Object], se
     for member in named.members:
         if member not in pods:
             raise Misconfigured(f"{where}: the manifests have no pod {member}; they have {', '.join(sorted(pods))}")
-        if not inventory.controller(pods[member]).startswith(f"{inventory.STATEFUL} "):
-            raise Misconfigured(
-                f"{where}: {member} is created by a {inventory.controller(pods[member])}, whose pods get new names; "
-                "only a StatefulSet's pods can be identified after a restore"
-            )
+        if why := inventory.unstable(pods[member]):
+            raise Misconfigured(f"{where}: {member} {why}")
     container, *_ = [_container(where, named, pods[member]) for member in named.members]
     user = _value(described, f"{named.name}: `user_from`", store.user, secrets) if store.user else named.user
     if user is None:
@@ -225,6 +222,7 @@ def _summary(
         )
     for pod in pods.values():
         yield from (f"hook of {name_of(pod)}: {hook}" for hook in velero_annotations.hooks(pod))
+    yield from inventory.lacking_lines(inventory.lacking_config_maps(pods.values(), manifests.objects))
     yield from (f"left out: {each}" for each in manifests.left_out)
     yield from (f"not compared: {what}: {why}" for what, why in _not_compared(described, pods))
     for thing in manifests.later:

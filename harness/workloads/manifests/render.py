@@ -224,7 +224,8 @@ def of_chart(chart: Path, values: Iterable[Path], name: str, namespace: str) -> 
             f'`helm {" ".join(command)} > rendered.yaml` elsewhere, and write manifests = "rendered.yaml" '
             "in place of `chart`"
         )
-    return _rendered(chart, [helm, *command])
+    # helm takes no cluster to serve kinds that are not asked for, and charts then write versions that are long gone.
+    return _rendered(chart, [helm, *command, *(f"--api-versions={each}" for each in validation.served())])
 
 
 def _kustomized(path: Path) -> bytes:

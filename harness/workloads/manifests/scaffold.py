@@ -34,6 +34,7 @@ class DetectedApplication:
     others: tuple[Object, ...]  # the pods that are not databases
     missing: Mapping[str, tuple[str, ...]]  # the keys that pods need of Secrets that are not in the manifests
     secret: Mapping[str, tuple[str, ...]]  # those of `missing` that hold passwords
+    config_maps: Mapping[str, list[str]]  # ConfigMaps that are not in the manifests, with the pods that need them
     databases: tuple[DetectedDatabase, ...]
 
 
@@ -72,6 +73,7 @@ def detect(place: str, objects: Sequence[Object], namespace: str) -> DetectedApp
         others,
         {name: tuple(keys) for name, keys in missing.items()},
         secret,
+        inventory.lacking_config_maps(pods, objects),
         databases,
     )
 
@@ -95,6 +97,7 @@ def lines(found: DetectedApplication) -> Iterator[str]:
         yield f"no database: {name_of(pod)} ({inventory.controller(pod)}){files}"
     for secret, keys in found.missing.items():
         yield f"missing: the Secret {secret}, of which pods need {', '.join(keys)}"
+    yield from inventory.lacking_lines(found.config_maps)
 
 
 def document(found: DetectedApplication) -> Json:
@@ -126,6 +129,7 @@ def document(found: DetectedApplication) -> Json:
         "not_judged": dict(found.unjudged),
         "others": list(map(name_of, found.others)),
         "lacking_secrets": {secret: list(keys) for secret, keys in found.missing.items()},
+        "lacking_config_maps": {name: list(pods) for name, pods in found.config_maps.items()},
     }
 
 

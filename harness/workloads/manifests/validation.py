@@ -44,6 +44,11 @@ def _kinds(table: str) -> frozenset[tuple[str, str]]:
     return frozenset((version, kind) for version, kinds in listed.items() for kind in kinds)
 
 
+def served() -> tuple[str, ...]:
+    """What a new cluster serves, as charts ask for it: `policy/v1/PodDisruptionBudget`."""
+    return tuple(sorted(f"{version}/{kind}" for table in ("namespaced", "cluster") for version, kind in _kinds(table)))
+
+
 def defined_kinds(objects: Iterable[Object]) -> frozenset[tuple[str, str]]:
     """The API versions and kinds that CustomResourceDefinitions add."""
     return frozenset(
@@ -102,10 +107,10 @@ def _place_problems(thing: Object, namespace: str, added: frozenset[tuple[str, s
     elif key in _kinds("cluster") or any(kind == each for _, each in _kinds("cluster")):
         yield Problem(f"is in no namespace, {lost}", foreign=True)
     elif added is not None and key not in _kinds("namespaced") | added:
-        served = sorted(each for each, known in _kinds("namespaced") if known == kind)
-        what = inventory.of_operator(thing)
-        hint = f"; it serves {' and '.join(served)}" if served else f": {what}" if what else ""
-        yield Problem(f"is of {version}, which a new cluster does not serve{hint}", foreign=True)
+        present = sorted(each for each, known in _kinds("namespaced") if known == kind)
+        what = inventory.of_operator(thing) or inventory.of_unknown_operator(thing)
+        hint = f"; write {' or '.join(present)}" if present else f": {what}" if what else ""
+        yield Problem(f"is of {version}, which a new cluster does not serve{hint}", foreign=not present)
     elif where and where != namespace:
         yield Problem(f"is in the namespace {where}, {lost}", foreign=True)
 
