@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-migrate test-disturbed test-browser report example example-by-file custos matrix selftest check docs site mutants bench bench-catalogue bench-prove bench-reports pin gc clean
+.PHONY: help drill test test-real test-migrate test-disturbed test-browser report example example-by-file custos matrix selftest check docs site fuzz mutants bench bench-catalogue bench-prove bench-reports pin gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,9 @@ matrix: $(VENV)/.ready ## which strategies survive which disasters; hours, or fe
 
 selftest: $(VENV)/.ready ## mutate what a real drill restored, in every known way: each must be detected; about 20 minutes
 	@$(VENV)/bin/drillproof selftest --live $(ARGS)
+
+fuzz: $(VENV)/.ready ## thousands of spoilt files from outside, where `make test` tries a few: some 10 minutes; fewer by FUZZ=200
+	@DRILLPROOF_FUZZ=$${FUZZ:-2000} $(VENV)/bin/pytest -q -n 2 tests/workloads/test_hostile_inputs.py $(ARGS)
 
 mutants: $(VENV)/.mutants ## change the judge in some 1,600 ways: the tests must notice each; ten minutes or more, one module by ARGS=harness/checks/backup.py
 	@$(VENV)/bin/python tests/support/mutants.py $(ARGS)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import gzip
-import io
 import json
 import re
 import tarfile
@@ -14,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from harness.backups import unzip
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.hook_requests import HookRequests, hook_requests
 from harness.backups.object_store import LAYOUTS
@@ -204,14 +203,14 @@ def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterato
     """
     key = f"backups/{name}/{name}.tar.gz"
     try:
-        with tarfile.open(fileobj=io.BytesIO(source.read(key)), mode="r:gz") as archive:
-            for member in archive:
-                if found := _FILE.fullmatch(member.name):
-                    file = archive.extractfile(member) if found[1] in kinds else None
-                    thing: Json = json.load(file) if file else {}
-                    if not isinstance(thing, Mapping):
-                        raise ValueError(f"{member.name} is no object")
-                    yield found[1], found[2] or "", thing
+        values = unzip.Values()
+        for archive, member in unzip.members(source.read(key)):
+            if found := _FILE.fullmatch(member.name):
+                file = unzip.content(archive, member) if found[1] in kinds else b""
+                thing: Json = json.loads(values.counted(file)) if file else {}
+                if not isinstance(thing, Mapping):
+                    raise ValueError(f"{member.name} is no object")
+                yield found[1], found[2] or "", thing
     except _UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
 
@@ -393,7 +392,7 @@ def _list(source: BucketReader, listing: Listing, key: str) -> tuple[Object, ...
     if key not in listing:
         return ()
     try:
-        found: Json = json.loads(gzip.decompress(source.read(key))) or []
+        found: Json = json.loads(unzip.Values().counted(unzip.unzip(source.read(key)))) or []
     except _UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
     if not isinstance(found, list):

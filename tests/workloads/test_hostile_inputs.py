@@ -155,13 +155,17 @@ def archive(pod: bytes) -> bytes:
     return file.getvalue()
 
 
-def proved(files: dict[str, bytes]) -> None:
+def backup(files: dict[str, bytes], name: str = "nightly") -> None:
     folder = "backups/nightly/"
     kept = {folder + name: content for name, content in files.items()}
     source = cast("BucketReader", SimpleNamespace(read=kept.__getitem__, place=SimpleNamespace(name="the bucket")))
     listing = {key: cast("object", None) for key in kept}
-    answered(lambda: read_backup(source, listing, "nightly"))  # type: ignore[arg-type] # only the keys are read
-    answered(lambda: read_backup(source, listing, "latest"))  # type: ignore[arg-type] # only the keys are read
+    read_backup(source, listing, name)  # type: ignore[arg-type] # only the keys are read
+
+
+def proved(files: dict[str, bytes]) -> None:
+    answered(lambda: backup(files))
+    answered(lambda: backup(files, "latest"))
 
 
 @FUZZ
@@ -180,15 +184,56 @@ def test_a_backups_files_with_any_value_anywhere(documents: list[Json], raw: byt
     )
 
 
+GOOD = {
+    "velero-backup.json": json.dumps(BACKUP).encode(),
+    "nightly.tar.gz": archive(json.dumps(POD).encode()),
+    "nightly-podvolumebackups.json.gz": gzip.compress(b"[]"),
+}
+
+
 def test_a_description_that_is_nested_too_deeply_is_one_line() -> None:
     deep = b"[" * 200_000
     for name in ("velero-backup.json", "nightly.tar.gz"):
-        files = {
-            "velero-backup.json": json.dumps(BACKUP).encode(),
-            "nightly.tar.gz": archive(json.dumps(POD).encode()),
-            "nightly-podvolumebackups.json.gz": gzip.compress(b"[]"),
-        }
-        proved({**files, name: deep if name.endswith("json") else archive(deep)})
+        proved({**GOOD, name: deep if name.endswith("json") else archive(deep)})
+
+
+def zipped(*entries: tuple[bytes, str, int]) -> bytes:
+    """An archive of blank files, each of a type of tar, a name and a size."""
+    file = io.BytesIO()
+    with gzip.open(file, "wb") as opened:
+        for kind, name, size in entries:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.size = kind, size
+            opened.write(entry.tobuf(tarfile.GNU_FORMAT))
+            opened.write(b" " * (-(-size // 512) * 512))
+        opened.write(bytes(1024))
+    return file.getvalue()
+
+
+PODS = "resources/pods/namespaces/shop/"
+BOMBS = {
+    "a large object": zipped((tarfile.REGTYPE, f"{PODS}db-0.json", 40_000_000)),
+    "a long name": zipped((tarfile.GNUTYPE_LONGNAME, "x", 40_000_000), (tarfile.REGTYPE, f"{PODS}db-0.json", 2)),
+    "many values": archive(b"[" + b"0," * 5_000_000 + b"0]"),
+}
+
+
+@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
+def test_an_archive_that_unpacks_to_too_much_is_one_line(content: bytes) -> None:
+    assert len(content) < 200_000
+    with pytest.raises(HarnessError, match=r"nightly.tar.gz cannot be read: .*(more than|at most)"):
+        backup({**GOOD, "nightly.tar.gz": content})
+
+
+@pytest.mark.parametrize("content", [b" " * 33_000_000, b"[" + b"0," * 5_000_000 + b"0]"], ids=["large", "many values"])
+def test_a_list_that_unpacks_to_too_much_is_one_line(content: bytes) -> None:
+    with pytest.raises(HarnessError, match=r"podvolumebackups.json.gz cannot be read: .*more than"):
+        backup({**GOOD, "nightly-podvolumebackups.json.gz": gzip.compress(content)})
+
+
+def test_an_archive_of_large_files_that_are_not_read_is_read() -> None:
+    good = zipped((tarfile.REGTYPE, "resources/configmaps/namespaces/shop/big.json", 40_000_000))
+    backup({**GOOD, "nightly.tar.gz": good})
 
 
 def test_the_good_ones_are_read(tmp_path: Path) -> None:
