@@ -228,6 +228,7 @@ class Mutants:
                 self.overran.append(mutant)
             elif killer == -1:
                 self.survivors.append(mutant)
+                print(f"not noticed by these tests: {shown(mutant)}", flush=True)  # noqa: T201 # a command's output
             else:
                 first.append(killer)
 
@@ -277,8 +278,10 @@ def main(arguments: Iterable[str]) -> int:
     until = time.monotonic() + 60 * asked.within
     options = ("-s", "-p", "no:cacheprovider", "-p", "no:terminal", "--hypothesis-seed=0")
     for tests in [asked.tests] if asked.tests else [document["quick"], document["tests"]]:
+        if not left or time.monotonic() > until:
+            break
         plugin = Mutants(left, until)
-        if left and (code := pytest.main([*options, *tests], plugins=[plugin])):
+        if code := pytest.main([*options, *tests], plugins=[plugin]):
             return int(code)
         left, overran, not_tried = plugin.survivors, overran + plugin.overran, not_tried + plugin.not_tried
     return _told(made, equivalent, left, overran, not_tried) or _unmatched(listed, paths, made)
