@@ -39,6 +39,8 @@ _CHAIN = ',"chain":"'
 
 # No line, and no file that is read as a whole, has more bytes: a hostile one must not fill the memory.
 MAX_LINE = MAX_DOCUMENT = 64_000_000
+MAX_VALUES = 4_000_000  # of one document or line: empty lists take twenty times their text in memory
+MAX_EVENTS = 500_000
 
 
 class Journal:
@@ -99,7 +101,7 @@ def write(path: Path, events: Iterable[Event]) -> None:
 
 def read(path: Path) -> tuple[Event, ...]:
     """Every event of a journal. Unreadable names the file and the line."""
-    events = tuple(_event(path, number, line) for number, line in json_lines(path))
+    events = tuple(_events(path))
     if not events or events[0].kind != "run":
         raise Unreadable(path, "does not begin with the event `run`; this is not a journal of drillproof", line=1)
     schema = events[0].data.get("schema")
@@ -118,12 +120,19 @@ def read(path: Path) -> tuple[Event, ...]:
     return events
 
 
+def _events(path: Path) -> Iterator[Event]:
+    for number, line in json_lines(path):
+        if number > MAX_EVENTS:
+            raise Unreadable(path, f"has more than {MAX_EVENTS:,} events; it is not a drill's", line=number)
+        yield _event(path, number, line)
+
+
 def before_damage(path: Path) -> tuple[Event, ...]:
     """The events before the first line that cannot be read, for showing them; nothing is judged by them."""
     events: list[Event] = []
     with contextlib.suppress(Unreadable):
-        for number, line in json_lines(path):
-            events.append(replace(_event(path, number, line), seq=number))
+        for number, event in enumerate(_events(path), 1):
+            events.append(replace(event, seq=number))
     return tuple(events)
 
 
@@ -166,8 +175,14 @@ def document(path: Path) -> Json:
         data = file.read(MAX_DOCUMENT + 1)
     if len(data) > MAX_DOCUMENT:
         raise Unreadable(path, "is too large to be a drill's")
+    if _has_too_many_values(data):
+        raise Unreadable(path, "holds too many values to be a drill's")
     value: Json = orjson.loads(data)
     return value
+
+
+def _has_too_many_values(text: bytes) -> bool:
+    return len(text) > MAX_VALUES and sum(map(text.count, (b",", b"[", b"{"))) > MAX_VALUES
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
@@ -179,6 +194,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Json]]]:
                     if len(line) == MAX_LINE:
                         raise Unreadable(path, "is too long to be a drill's", line=number)
                     raise Unreadable(path, "is cut off in the middle of a line", Reason.JournalTruncated, line=number)
+                if _has_too_many_values(line):
+                    raise Unreadable(path, "holds too many values to be a drill's", line=number)
                 try:
                     value = orjson.loads(line)
                 except orjson.JSONDecodeError as error:
