@@ -26,8 +26,8 @@ from harness.evidence import journal
 from harness.evidence.signing.files import Bundle
 
 OLD = Path(__file__).parent / "old_runs"
-SLOW = settings(FUZZ, max_examples=max(4, FUZZ.max_examples // 10))
-"""Each of its examples runs several commands."""
+SLOW = settings(FUZZ, max_examples=max(4, FUZZ.max_examples // 10), deadline=60_000)
+"""Each of its examples runs six commands, of at most ten seconds each."""
 
 
 @pytest.fixture(scope="module")
