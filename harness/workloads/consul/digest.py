@@ -23,29 +23,8 @@ from harness.core.parallel import for_each
 from harness.core.wait import until
 from harness.workloads.consul.server import ACCOUNTS, LEDGER, AgentInfo, Server
 
-KINDS = (
-    "api-gateway",
-    "bound-api-gateway",
-    "exported-services",
-    "file-system-certificate",
-    "http-route",
-    "ingress-gateway",
-    "inline-certificate",
-    "jwt-provider",
-    "mesh",
-    "proxy-defaults",
-    "sameness-group",
-    "service-defaults",
-    "service-intentions",
-    "service-resolver",
-    "service-router",
-    "service-splitter",
-    "tcp-route",
-    "terminating-gateway",
-)
-"""Every kind of config entry of Consul 1.22, which has no call that lists the kinds."""
-
 _FILE = tomllib.loads(Path(__file__).with_name("catalogs.toml").read_text("utf-8"))
+KINDS: Sequence[str] = tuple(_FILE["kinds"])
 UNREAD: Mapping[str, str] = {
     LEDGER: "the drill's own writes; the ledger's checks compare them",
     ACCOUNTS: "changed by these writes; the check of the balances compares it",

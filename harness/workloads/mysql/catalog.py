@@ -14,14 +14,14 @@ import hashlib
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pymysql.cursors import Cursor
 
 from harness.core.bank_workload import TABLES
-from harness.core.model import OWN, Digest, Part
+from harness.core.model import Digest, Part
 from harness.workloads.sql_store import part_name
 
 LEDGER = "drillproof.ledger"
@@ -48,7 +48,7 @@ class Catalog:
 
     kind: str
     source: str
-    named_by: tuple[str, ...]
+    named_by: Sequence[str]
     where: str = "TRUE"
     columns: str = "*"
     newer: bool = False  # the oldest supported server lacks this catalog, and then has no such objects
@@ -70,83 +70,15 @@ class Catalog:
         return "SCHEMA" in "".join(self.named_by[:1])
 
 
-VIEWS = "information_schema.views"
 _TABLE = ("TABLE_SCHEMA", "TABLE_NAME")
-_CONSTRAINT = ("CONSTRAINT_SCHEMA", "TABLE_NAME")
-_ATTRIBUTES = "COALESCE(engine_attribute, secondary_engine_attribute) <> ''"
-_EVENT_STATUS = "event_schema, event_name, status"
-
-CATALOGS = (
-    Catalog("database", "information_schema.schemata", ("SCHEMA_NAME",)),
-    Catalog("database", "information_schema.schemata_extensions", ("SCHEMA_NAME",)),
-    Catalog("options", "information_schema.tables", _TABLE, "table_type = 'BASE TABLE'"),
-    Catalog("options", "information_schema.tables_extensions", _TABLE, _ATTRIBUTES),
-    Catalog(
-        "sequence",
-        "information_schema.tables",
-        _TABLE,
-        "auto_increment > 0",
-        "table_schema, table_name, auto_increment",
-    ),
-    Catalog("columns", "information_schema.columns", _TABLE),
-    Catalog("columns", "information_schema.columns_extensions", _TABLE),
-    Catalog("indexes", "information_schema.statistics", _TABLE),
-    Catalog("constraints", "information_schema.table_constraints", _TABLE),
-    Catalog("constraints", "information_schema.key_column_usage", _TABLE),
-    Catalog("constraints", "information_schema.referential_constraints", _CONSTRAINT),
-    Catalog("constraints", "information_schema.table_constraints_extensions", _CONSTRAINT, _ATTRIBUTES),
-    Catalog("check", "information_schema.check_constraints", ("CONSTRAINT_SCHEMA", "CONSTRAINT_NAME")),
-    Catalog("partitions", "information_schema.partitions", _TABLE, "partition_name IS NOT NULL"),
-    Catalog("view", VIEWS, _TABLE),
-    *(
-        Catalog("view", f"information_schema.json_duality_view{what}", _TABLE, newer=True)
-        for what in ("s", "_columns", "_links", "_tables")
-    ),
-    Catalog("trigger", "information_schema.triggers", ("TRIGGER_SCHEMA", "TRIGGER_NAME")),
-    Catalog("routine", "information_schema.routines", ("ROUTINE_SCHEMA", "ROUTINE_NAME")),
-    Catalog("routine", "information_schema.parameters", ("SPECIFIC_SCHEMA", "SPECIFIC_NAME")),
-    Catalog("routine", "information_schema.routine_libraries", ("ROUTINE_SCHEMA", "ROUTINE_NAME"), newer=True),
-    Catalog("event", "information_schema.events", ("EVENT_SCHEMA", "EVENT_NAME")),
-    Catalog("user", "mysql.user", ("User", "Host")),
-    Catalog("user", "mysql.password_history", ("User", "Host")),
-    Catalog("grants", "mysql.db", ("User", "Host")),
-    Catalog("grants", "mysql.tables_priv", ("User", "Host")),
-    Catalog("grants", "mysql.columns_priv", ("User", "Host")),
-    Catalog("grants", "mysql.procs_priv", ("User", "Host")),
-    Catalog("grants", "mysql.proxies_priv", ("User", "Host")),
-    Catalog("grants", "mysql.global_grants", ("USER", "HOST")),
-    Catalog("grants", "mysql.role_edges", ("TO_USER", "TO_HOST")),
-    Catalog("grants", "mysql.default_roles", ("USER", "HOST")),
-    Catalog("extensions", "mysql.component", ()),
-    Catalog("extensions", "mysql.plugin", ()),
-    Catalog("extensions", "mysql.func", ()),
-    Catalog("extensions", "mysql.servers", ()),
-    Catalog("extensions", "information_schema.plugins", (), "TRUE", "plugin_name, plugin_status, plugin_type"),
-    Catalog("library", "information_schema.libraries", ("LIBRARY_SCHEMA", "LIBRARY_NAME"), newer=True),
-    Catalog("resource group", "information_schema.resource_groups", ("RESOURCE_GROUP_NAME",)),
-    Catalog("tablespace", "information_schema.innodb_tablespaces", ("NAME",), "space_type = 'General'"),
-    Catalog("tablespace", "information_schema.tablespaces_extensions", ("TABLESPACE_NAME",), "engine_attribute <> ''"),
-    Catalog(f"{OWN}setting", "performance_schema.global_variables", ("VARIABLE_NAME",)),
-    Catalog(
-        f"{OWN}setting",
-        "performance_schema.global_status",
-        ("VARIABLE_NAME",),
-        "variable_name = 'Innodb_redo_log_enabled'",  # SQL can switch it off, and no variable shows that
-    ),
-    Catalog(f"{OWN}persisted setting", "performance_schema.persisted_variables", ("VARIABLE_NAME",)),
-    Catalog(f"{OWN}channel", "performance_schema.replication_connection_configuration", ("CHANNEL_NAME",)),
-    Catalog(f"{OWN}channel", "performance_schema.replication_applier_configuration", ("CHANNEL_NAME",)),
-    Catalog(f"{OWN}channel", "mysql.replication_asynchronous_connection_failover", ("Channel_name",)),
-    Catalog(f"{OWN}channel", "mysql.replication_asynchronous_connection_failover_managed", ("Channel_name",)),
-    Catalog(f"{OWN}group action", "mysql.replication_group_member_actions", ("name",)),
-)
-
-PRIMARY = (Catalog(f"{OWN}event", "information_schema.events", ("EVENT_SCHEMA", "EVENT_NAME"), "TRUE", _EVENT_STATUS),)
-"""Read on the primary only: replicas have other values."""
+_VIEWS = "information_schema.views"
 
 _FILE = tomllib.loads(Path(__file__).with_name("catalogs.toml").read_text("utf-8"))
+CATALOGS = tuple(Catalog(**row) for row in _FILE["catalogs"])
+PRIMARY = tuple(Catalog(**row) for row in _FILE["primary"])
+"""Read on the primary only."""
 UNREAD: Mapping[str, str] = _FILE["unread"]
-"""Relations, or columns of them, that no catalog above reads, and why."""
+"""Relations, or columns of them, that no catalog reads, and why."""
 EXCLUDED = (
     *((*name.split(": "), why) for name, why in _FILE["excluded"].items()),
     *((kind, LEDGER, "the drill's own writes; the ledger's checks compare its rows") for kind in ("table", "sequence")),
@@ -178,7 +110,7 @@ def catalog(sql: Cursor, *, primary: bool) -> Digest:
             if counts(source.kind, part.removeprefix(f"{source.kind} ")):
                 told = {name: value for name, value in row.items() if counts(source.kind, name) and counts(part, name)}
                 lines[part].append(f"{source.source} {told!r}")
-            if source.source == VIEWS:
+            if source.source == _VIEWS:
                 lines[part].append(_algorithm(sql, row))
     return {part: Part(len(told), _hash(told)) for part, told in lines.items()}
 
