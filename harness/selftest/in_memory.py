@@ -63,7 +63,7 @@ class MemberState:
     definitions: dict[str, str] = field(default_factory=dict)
     settings: str = "as made"
     corrupt: bool = False
-    index: tuple[Reason, str] | None = None  # how an index differs from its table
+    index: tuple[str, str] | None = None  # the reason code and the detail of how an index differs from its table
     index_corrupt: bool = False
     persistent: bool = True  # whether its data survive a restart
     replicates: bool = True
@@ -258,9 +258,10 @@ class MemoryStore:
         state = self._state(member)
         if state.index_corrupt:
             raise Corrupt("index user.name: a page's checksum is wrong", ("index user.name",))
-        wrong = {"user.name": state.index[1]} if state.index else {}
-        reasons = {"user.name": state.index[0]} if state.index else {}
-        return IndexReading(member, len(state.tables), wrong, reasons)
+        if not state.index:
+            return IndexReading(member, len(state.tables), {})
+        reason, detail = state.index
+        return IndexReading(member, len(state.tables), {"user.name": detail}, {"user.name": Reason[reason]})
 
     def writer(self) -> MemoryWriter:
         """A writer to all members."""

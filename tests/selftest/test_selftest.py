@@ -104,3 +104,10 @@ def test_every_tampering_is_detected_in_a_drill_of_one_store(tmp_path: Path) -> 
         tampering.edit(path)
         missed[tampering.name] = outcome("tampering", "", tampering, path).missed
     assert {name: why for name, why in missed.items() if why} == {}
+
+
+def test_every_mutation_in_memory_has_one_change() -> None:
+    in_code = Counter((*memory_mutations.USER_ROWS, *memory_mutations.LEDGERS, *memory_mutations.CHANGES))
+    for name, entry in memory_mutations._entries().items():
+        assert in_code.pop(name, 0) + len(entry.keys() & {"set", "defined", "undefined", "paid"}) == 1, name
+    assert not in_code
