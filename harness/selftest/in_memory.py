@@ -96,16 +96,13 @@ class MemoryCluster:
     object_store = "memory-store"
 
     def __init__(self, world: World) -> None:
-        """Show `world` as a cluster would."""
         self.world = world
         self.store = self.machines = self
 
     def silence(self, within_s: float) -> str:
-        """Whether the object store answers."""
         return "connection refused" if "the object store" in self.world.broken else ""
 
     def nodes(self) -> tuple[str, ...]:
-        """One node."""
         if "the container engine" in self.world.broken:
             raise ToolFailed(["docker", "ps"], 1, "cannot connect")
         return ("memory-worker",)
@@ -216,14 +213,12 @@ class MemoryStore:
     """A store of three members."""
 
     def __init__(self, name: str, world: World) -> None:
-        """Its members are called NAME-0 to NAME-2."""
         self.name = name
         self.members = tuple(f"{name}-{n}" for n in range(3))
         self._world = world
         world.members[name] = {member: MemberState() for member in self.members}
 
     def seed(self, dataset: Dataset) -> None:
-        """Hold the rows on every member."""
         for state in self._world.members[self.name].values():
             for table in dataset.tables(self.name):
                 state.tables[table] = list(dataset.rows(self.name, table))
@@ -231,7 +226,6 @@ class MemoryStore:
             state.definitions = dict.fromkeys(DEFINITIONS, "as made")
 
     def forget_writes(self) -> None:
-        """Empty the ledger on every member."""
         for state in self._world.members[self.name].values():
             state.ledger, state.balances = [], opening_balances()
 
@@ -264,15 +258,12 @@ class MemoryStore:
         return IndexReading(member, len(state.tables), {"user.name": detail}, {"user.name": Reason[reason]})
 
     def writer(self) -> MemoryWriter:
-        """A writer to all members."""
         return MemoryWriter(self._world, self.name)
 
     def ledger(self, member: str) -> Iterator[Row]:
-        """The rows."""
         yield from list(self._state(member).ledger)
 
     def balances(self, member: str) -> Mapping[str, int]:
-        """The balances."""
         return dict(self._state(member).balances)
 
     def recover(self) -> None:
@@ -291,7 +282,6 @@ class MemoryService:
     pods = ("portal-0",)
 
     def __init__(self, world: World) -> None:
-        """Start the service."""
         self._world = world
         world.services = self.pods
 
@@ -307,14 +297,12 @@ class MemoryEngine:
     name = "memory"
 
     def __init__(self, world: World) -> None:
-        """Keep backups in the world's bucket."""
         self._world = world
 
     def install(self) -> None:
         """Nothing to do."""
 
     def forget(self) -> None:
-        """Empty the bucket."""
         self._world.bucket = {}
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
@@ -326,17 +314,14 @@ class MemoryEngine:
         return {volume.pod: 1 for volume in self.protected(namespace)}
 
     def backup(self, name: str, namespace: str) -> ToolReport:
-        """Copy."""
         with self._world.lock:
             self._world.bucket = copy.deepcopy(self._world.members)
         return self._report(name)
 
     def stored(self, name: str) -> Stored:
-        """One object a store."""
         return Stored(len(self._world.bucket), 1000 * len(self._world.bucket))
 
     def check(self, name: str, stored: Stored) -> Stored:
-        """Whole."""
         return replace(stored, checked=True)
 
     def restore(self, name: str, backup: str, *, within_s: float = 0) -> ToolReport:
@@ -347,7 +332,6 @@ class MemoryEngine:
         return self._report(name, of=backup)
 
     def layout(self, namespace: str) -> Mapping[str, str]:
-        """No repository."""
         return {}
 
     def collect(self, into: Path) -> None:
@@ -373,12 +357,10 @@ class MemoryLoss:
     reach: Reach = Reach.CLUSTER
 
     def inject(self, target: Target) -> None:
-        """Lose everything."""
         if self.really:
             self.world.alive = False
 
     def damage(self, target: Target) -> Mapping[str, str]:
-        """Every volume that is gone."""
         now = {volume.volume_uid for volume in target.cluster.volumes(target.namespace)}
         gone = {volume.claim: "gone" for volume in target.volumes_before if volume.volume_uid not in now}
         if not gone:
@@ -397,15 +379,12 @@ class MemoryData:
     size: str = "tiny"
 
     def tables(self, store: str) -> tuple[str, ...]:
-        """The same two for every store."""
         return ("realm", "user")
 
     def columns(self, store: str, table: str) -> tuple[str, ...]:
-        """The same two for every table."""
         return ("id", "name")
 
     def rows(self, store: str, table: str) -> Iterator[tuple[object, ...]]:
-        """Twenty rows."""
         for n in range(20):
             yield (n, f"{store}/{table}/{self.seed}/{n}")
 
@@ -414,21 +393,16 @@ WorldChange = Callable[[World], None]
 """A change of a world."""
 
 
-@dataclass
 class MutatingEngine(MemoryEngine):
     """An engine whose restore is followed by `change`."""
 
-    world: World
-    change: WorldChange
-
-    def __post_init__(self) -> None:
-        """Keep backups in the world's bucket."""
-        super().__init__(self.world)
+    def __init__(self, world: World, change: WorldChange) -> None:
+        super().__init__(world)
+        self._change = change
 
     def restore(self, name: str, backup: str, *, within_s: float = 0) -> ToolReport:
-        """Put back, and change."""
         super().restore(name, backup)
-        self.change(self.world)
+        self._change(self._world)
         return self._report(name, of=backup)
 
 
@@ -500,15 +474,13 @@ def _second(parts: Parts, world: World, change: WorldChange) -> Parts:
     stores = tuple(MemoryStore(store.name, other) for store in parts.stores)
     cluster = cast("EnvironmentCluster", MemoryCluster(other))
     change(other)
-    deployment = replace(parts.deployment, cluster=cluster)
-    env = {"KUBECONFIG": "memory-b"}
     return replace(
         parts,
         cluster=cluster,
         engine=MemoryEngine(other),
-        deployment=deployment,
+        deployment=replace(parts.deployment, cluster=cluster),
         stores=stores,
-        env=env,
+        env={"KUBECONFIG": "memory-b"},
         services=(MemoryService(other),),
     )
 
