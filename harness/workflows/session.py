@@ -15,6 +15,7 @@ from harness.clusters.environment import EnvironmentCluster
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError
 from harness.core.model import Event, Json, Verdict
+from harness.core.redaction import redact_document
 from harness.evidence import run_directory, support_bundle
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
@@ -69,7 +70,9 @@ class Session(ABC, Generic[OptionsT]):
         self, runs: Path, name: str, facts: Mapping[str, Json], on_event: Callable[[Event], None]
     ) -> Iterator[Journal]:
         """A new run directory with its journal, which is closed on every exit path."""
-        run = run_directory.create(runs, name, facts)
+        # As the journal does: a user's command may have a password among its words.
+        hooks = redact_document({"hooks": facts.get("hooks", [])}, self.secrets(), ("hooks.when", "hooks.step"))
+        run = run_directory.create(runs, name, {**facts, **hooks})
         with contextlib.closing(Journal(run / "journal.jsonl", Clock(), on_event, self.secrets)) as journal:
             journal.append("file", name="run.json", sha256=fingerprint(run / "run.json"))
             journal.append("selftest", tier="rehearsed", **self._self_test_result)

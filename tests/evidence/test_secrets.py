@@ -37,6 +37,9 @@ from harness.evidence.journal import Journal
 from harness.selftest.runner import in_memory_self_test
 from harness.workflows import runner
 from harness.workflows.drill import assembly
+from harness.workflows.progress import Progress
+from harness.workflows.run_options import RunOptions
+from harness.workflows.session import Session
 from harness.workloads import custos
 from harness.workloads.deployment import generate
 
@@ -356,3 +359,20 @@ def test_a_journal_with_secrets_is_chained_as_it_is_written(tmp_path: Path) -> N
     events = journal.read(tmp_path / "journal.jsonl")
     assert events[1].data == {"text": "the password is [redacted]"}
     assert json.loads((tmp_path / "journal.jsonl").read_text().splitlines()[1])["data"] == events[1].data
+
+
+class OfHooks(Session[RunOptions]):
+    """A session that makes no cluster."""
+
+    def drill(self, options: RunOptions, progress: Progress) -> Path:
+        raise NotImplementedError
+
+
+def test_a_password_in_a_users_command_is_in_no_record_of_the_run(tmp_path: Path) -> None:
+    session = OfHooks(lambda: {"noticed": 1, "missed": []})
+    session._hidden = frozenset({"correct horse", "after"})
+    hook: Json = {"when": "after", "step": "restore", "command": "load --password='correct horse'"}
+    with session.record(tmp_path, "prove", {"hooks": [hook], "summary": "s"}, lambda _: None) as made:
+        written = json.loads((made.path.parent / "run.json").read_text())
+    assert written["hooks"] == [{**hook, "command": "load --password='[redacted]'"}]
+    assert written["summary"] == "s"
