@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.core.errors import Misconfigured
 from harness.core.json import at, items, keys, text
 from harness.core.kubernetes import Object, address, containers, name_of, namespace_of
+from harness.core.model import Json
 from harness.workloads import product
 from harness.workloads.product import Sighting
 
@@ -91,13 +92,16 @@ def suspects(pods: Iterable[Object], databases: Iterable[Database] = ()) -> tupl
 
     Each with its pod, as `shop/db-0`. Databases that drillproof cannot read count only if they keep files on a claim.
     """
-    known = {(each.place, each.container) for each in databases}
-    return tuple(
-        (address(pod), each)
-        for pod in pods
-        for each in _sightings(pod)
-        if not (each.sure and each.kind) and (address(pod), each.container) not in known
-    )
+    judged = tuple(databases)
+
+    def others(pod: Object) -> Iterator[Sighting]:
+        known = [each for each in judged if each.place == address(pod)] or list(_of(pod))
+        kinds, names = {each.kind for each in known}, {each.container for each in known}
+        for each in _sightings(pod):
+            if each.container not in names and not _is_agent(each, kinds):
+                yield each
+
+    return tuple((address(pod), each) for pod in pods for each in others(pod))
 
 
 def unjudged(pods: Iterable[Object], databases: Iterable[Database]) -> dict[str, str]:
@@ -110,14 +114,17 @@ def unjudged(pods: Iterable[Object], databases: Iterable[Database]) -> dict[str,
 
 
 def _of(pod: Object) -> Iterator[Database]:
-    """The first of each kind: two of one kind would listen on the same port."""
+    """The first of each kind; `suspects` names the others."""
     kinds: set[str] = set()
     for each in _sightings(pod):
-        # An agent of Consul can be beside any server.
-        sidecar = each.kind == "consul" and bool(kinds) and not each.why.startswith("runs")
-        if each.sure and each.kind and each.kind not in kinds and not sidecar:
+        if each.sure and each.kind and each.kind not in kinds and not _is_agent(each, kinds):
             kinds.add(each.kind)
             yield _database(pod, each.container, each.kind, each.why, each.product)
+
+
+def _is_agent(each: Sighting, kinds: Collection[str]) -> bool:
+    """Whether it is an agent of Consul beside a server of another kind."""
+    return each.kind == "consul" and bool({*kinds} - {"consul"}) and not each.why.startswith("runs")
 
 
 def _sightings(pod: Object) -> tuple[Sighting, ...]:
@@ -130,7 +137,7 @@ def _sightings(pod: Object) -> tuple[Sighting, ...]:
     volumes |= {name: kind for name, kind in sources.items() if kind == "persistentVolumeClaim"}
     annotated = bool(text(pod, "metadata", "annotations", ANNOTATION))
     found: list[Sighting] = []
-    for container in items(pod, "spec", "containers"):
+    for container in servers(pod):
         # The annotation is for one database only.
         first = annotated and not any(each.sure for each in found)
         if each := product.seen(container, volumes, annotated=first):
@@ -154,7 +161,7 @@ def _named(word: str, pods: Sequence[Object]) -> Database:
     if pod is None:
         known = ", ".join(sorted(map(address, pods))[:10])
         raise Misconfigured(f"--database {word!r}: the backup does not have this pod; it has {known or 'none'}")
-    names = [text(container, "name") for container in items(pod, "spec", "containers")]
+    names = [text(container, "name") for container in servers(pod)]
     container = parts["container"] or names[0]
     if container not in names:
         raise Misconfigured(f"--database {word!r}: the pod does not have this container; it has {', '.join(names)}")
@@ -164,6 +171,12 @@ def _named(word: str, pods: Sequence[Object]) -> Database:
 def _database(pod: Object, container: str, kind: str, why: str, product_: str = "") -> Database:
     fingerprint = text(pod, "metadata", "annotations", ANNOTATION)
     return Database(kind, namespace_of(pod), name_of(pod), container, why, fingerprint, product_)
+
+
+def servers(pod: Object) -> tuple[Json, ...]:
+    """The containers that run as long as the pod: its own, then native sidecars."""
+    sidecars = (each for each in items(pod, "spec", "initContainers") if text(each, "restartPolicy") == "Always")
+    return (*items(pod, "spec", "containers"), *sidecars)
 
 
 def needed(pod: Object, kind: str) -> Iterator[str]:

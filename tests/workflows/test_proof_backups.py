@@ -87,6 +87,36 @@ def test_what_looks_like_a_database_is_judged_or_takes_the_pass(prove: Prove, na
     ]
 
 
+def with_second(place: str, name: str = "second", **more: Json) -> dict[str, Any]:
+    """The database's pod, with another MySQL server among these containers."""
+    both: dict[str, Any] = pod()
+    both["spec"].setdefault(place, []).append({"name": name, "image": "mysql:9.7", **more})
+    return both
+
+
+def test_a_database_in_a_native_sidecar_is_judged() -> None:
+    beside: dict[str, Any] = web()
+    server: Json = {"name": "db", "image": "postgres:17", "restartPolicy": "Always"}
+    beside["spec"]["initContainers"] = [server]
+    (found,) = detection.databases([beside])
+    assert (found.kind, found.container) == ("postgres", "db")
+    beside["spec"]["initContainers"] = [{**server, "restartPolicy": None}]  # type: ignore[dict-item] # an object
+    assert detection.detected([beside]) == ()
+
+
+@pytest.mark.parametrize("place", ["containers", "initContainers"])
+def test_a_second_server_of_one_kind_takes_the_pass_until_its_pod_is_named(prove: Prove, place: str) -> None:
+    both = with_second(place, restartPolicy="Always")
+    run = prove(World(good(pods=[both])))
+    (found,) = red(run)
+    named = "shop/db-0 (MySQL in container second: "
+    assert found[:2] == ("databases-sound", "unknown")
+    assert any(each.startswith(named) for each in found[2])
+    assert named in not_proved(run)
+    chosen = detection.databases([both], ["mysql=shop/db-0/second"])
+    assert detection.unjudged([both], chosen)["shop/db-0"].startswith("MySQL in container db: ")
+
+
 OTHERS: dict[str, tuple[dict[str, Any], bool]] = {
     "a web server": ({"image": "nginx"}, False),
     "an exporter": ({"image": "prom/mysqld-exporter:1"}, False),

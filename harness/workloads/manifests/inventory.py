@@ -178,7 +178,7 @@ def lacking_lines(lacking: Mapping[str, Iterable[str]]) -> Iterator[str]:
 
 def container(pod: Object, name: str) -> Json:
     """A container of a pod by its name, or the only one if the name is ""; None if there is none."""
-    found = items(pod, "spec", "containers")
+    found = detection.servers(pod)
     if not name:
         return found[0] if len(found) == 1 else None
     return next((each for each in found if text(each, "name") == name), None)
