@@ -371,7 +371,7 @@ class OfHooks(Session[RunOptions]):
 def test_a_password_in_a_users_command_is_in_no_record_of_the_run(tmp_path: Path) -> None:
     session = OfHooks(lambda: {"noticed": 1, "missed": []})
     session._hidden = frozenset({"correct horse", "after"})
-    hook: Json = {"when": "after", "step": "restore", "command": "load --password='correct horse'"}
+    hook: dict[str, Json] = {"when": "after", "step": "restore", "command": "load --password='correct horse'"}
     with session.record(tmp_path, "prove", {"hooks": [hook], "summary": "s"}, lambda _: None) as made:
         written = json.loads((made.path.parent / "run.json").read_text())
     assert written["hooks"] == [{**hook, "command": "load --password='[redacted]'"}]
