@@ -26,8 +26,6 @@ test-migrate: $(VENV)/.ready ## moves between two real clusters, and within one,
 	@DRILLPROOF_MOVE=real-migrate $(VENV)/bin/pytest -q -s tests/real/real_migrate.py $(ARGS)
 
 test-disturbed: $(VENV)/.ready ## kill, pause and slow what a real drill stands on: its verdict must stay true; some 25 minutes, needs what `make drill` needs
-	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
-	  apt-get install -y -qq --no-install-recommends libfaketime >/dev/null; } || { echo "install libfaketime and try again" >&2; exit 64; }
 	@$(VENV)/bin/pytest -q -s tests/real/real_disturbance.py $(ARGS)
 
 report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with how each drill went before; other runs by RUNS=reports/matrix/DIR/runs
