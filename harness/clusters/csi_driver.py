@@ -17,23 +17,26 @@ CLASS = "btrfs"
 """The name of its StorageClass and of its VolumeSnapshotClass."""
 
 NAMESPACE = "csi-btrfs"
+MANIFEST = resources.clusters() / "csi" / "driver.yaml"
 READY_S = 180.0
 
 _KINDS = ("volumesnapshotclasses", "volumesnapshotcontents", "volumesnapshots")
 
 
 def install(kubectl: RunsKubectl, versions: Versions) -> None:
-    """Apply it all, on nodes that have its images; return when every worker can make volumes and snapshots. TimedOut.
+    """Apply it all, on nodes that have its images; return when every worker makes volumes and snapshots. TimedOut."""
+    apply(kubectl, versions)
+    until(lambda: ready(kubectl), waited_for="the CSI driver to be ready", within_s=READY_S)
 
-    The definitions of the snapshots' kinds come from the snapshotter's module.
-    """
+
+def apply(kubectl: RunsKubectl, versions: Versions) -> None:
+    """Apply the manifests, first the definitions of the snapshots' kinds, which the snapshotter's module has."""
     files = files_of(versions, "snapshot-crds")
     kinds = [files[f"/snapshot.storage.k8s.io_{kind}.yaml"].decode() for kind in _KINDS]
     kubectl("apply", "--server-side", "-f", "-", stdin="\n---\n".join(kinds))
     names = [f"crd/{kind}.snapshot.storage.k8s.io" for kind in _KINDS]
     kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
-    kubectl("apply", "-f", "-", stdin=(resources.clusters() / "csi" / "driver.yaml").read_text(encoding="utf-8"))
-    until(lambda: ready(kubectl), waited_for="the CSI driver to be ready", within_s=READY_S)
+    kubectl("apply", "-f", "-", stdin=MANIFEST.read_text(encoding="utf-8"))
 
 
 def ready(kubectl: RunsKubectl) -> None:

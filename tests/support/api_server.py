@@ -1,4 +1,4 @@
-"""A real API server with Velero's kinds, without nodes: for tests of permissions and admission policies."""
+"""A real API server without nodes: for tests of permissions, admission policies and controllers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from harness.core.model import Json
 from harness.core.process import spawn
 from harness.core.wait import until
 
-STARTED_S = 60.0
+STARTED_S = 180.0
 
 
 @contextmanager
-def api_server(folder: Path) -> Iterator[Kubectl]:
-    """Kubectl as its administrator. The programs are those of the drill's images, compiled if they are not cached."""
+def api_server(folder: Path, *, velero: bool = True) -> Iterator[Kubectl]:
+    """Kubectl as its administrator, with Velero's kinds or without.
+
+    The programs are those of the drill's images, compiled if they are not cached.
+    """
     pinned = versions.load()
     kubernetes, etcd = compiled(pinned, "kubernetes"), compiled(pinned, "etcd")
     for name in ("kube-apiserver", "kubectl"):  # one program, which looks at its own name
@@ -71,8 +74,9 @@ def api_server(folder: Path) -> Iterator[Kubectl]:
         )
         admin = Kubectl(folder / "kubectl", kubeconfig(folder / "admin", f"https://127.0.0.1:{port}", token))
         until(lambda: admin("get", "--raw", "/readyz"), waited_for="the API server", within_s=STARTED_S)
-        admin("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _velero(pinned)}))
-        admin("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        if velero:
+            admin("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _velero(pinned)}))
+            admin("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         yield admin
 
 
