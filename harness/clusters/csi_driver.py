@@ -1,4 +1,9 @@
-"""Storage whose snapshots are atomic, on a cluster of ours: the CSI driver of clusters/images/csi-btrfs."""
+"""Storage whose snapshots are atomic, on a cluster of ours: the CSI driver of clusters/images/csi-btrfs.
+
+A snapshot is on the node of its volume, and only that node's snapshotter knows it. Velero's data mover can read it from
+1.18 on: 1.16 drops the label that names the node, so its copy of the snapshot is never ready; 1.17 keeps the label and
+does not choose the node, so its pod starts only where the scheduler happens to pick it.
+"""
 
 from __future__ import annotations
 
