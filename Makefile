@@ -55,7 +55,7 @@ selftest: $(VENV)/.ready ## mutate what a real drill restored, in every known wa
 	@$(VENV)/bin/drillproof selftest --live $(ARGS)
 
 fuzz: $(VENV)/.ready ## thousands of spoilt files from outside, where `make test` tries a few: some 10 minutes; fewer by FUZZ=200
-	@DRILLPROOF_FUZZ=$${FUZZ:-2000} $(VENV)/bin/pytest -q -n 2 tests/workloads/test_hostile_inputs.py tests/evidence/test_hostile_runs.py $(ARGS)
+	@DRILLPROOF_FUZZ=$${FUZZ:-2000} $(VENV)/bin/pytest -q -n 2 tests/workloads/test_hostile_inputs.py tests/evidence/test_hostile_runs.py tests/real/real_limits.py $(ARGS)
 
 mutants: $(VENV)/.mutants ## change the judge in some 1,600 ways: the tests must notice each; ten minutes or more, one module by ARGS=harness/checks/backup.py
 	@$(VENV)/bin/python tests/support/mutants.py $(ARGS)
