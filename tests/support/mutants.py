@@ -104,7 +104,7 @@ def _alone(what: Callable[[], object], home: Path) -> None:
     os.setsid()
     gc.freeze()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(home)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["HOME"] = str(home)  # a mutant looked for the key in ours
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
