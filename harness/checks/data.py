@@ -128,8 +128,8 @@ def _of_object(found: Difference, before: Parts, after: Parts) -> Difference:
     if reason := _OF_OBJECTS.get(found.reason):
         return replace(found, reason=reason)
     fields = differing_fields(before, after)
-    where = f" in {few(fields, separator=', ')}" if fields else ""
-    return Difference(found.part, Reason.ObjectDiffers, f"{found.part} differs{where}")
+    detail = " in ".join(filter(None, (f"{found.part} differs", few(fields, separator=", "))))
+    return Difference(found.part, Reason.ObjectDiffers, detail)
 
 
 def differing_fields(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:

@@ -58,7 +58,7 @@ def _interruption(event: Event) -> Finding:
     step, message = event.data.get("step"), event.data.get("message")
     # Journals of before had no reasons here, and their sentences say nothing of the platform.
     seen = recorded(event.data, "message") if "reasons" in event.data else ()
-    first = next((_PLATFORM[reason] for reason in seen if reason in _PLATFORM), "fix this")
+    first = next(filter(None, map(_PLATFORM.get, seen)), "fix this")
     hint = f"{first}, and run it again; this run proves nothing about the backup"
     detail, objects = f"interrupted in step {step}: {message}", [f"step {step}", *texts(event.data.get("objects"))]
     return unknown(Reason.DrillInterrupted, detail, hint, objects=objects, causes=(*seen, *causes(message)))
