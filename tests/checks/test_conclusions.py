@@ -219,7 +219,7 @@ def changed(path: Path, check: str, **changes: Json) -> list[Json]:
 
 
 def test_findings_that_differ_from_their_evidence_are_not_current(judged: Path) -> None:
-    """Whoever edits a verdict, a reason, an object or a figure is found; other words for the same are not."""
+    """An edited verdict, reason, object or figure is detected; a reworded sentence is not."""
     assert judge.is_current(judged)
     assert judge.recheck(judged, require_current=True) == judged / "findings.json"
     whole = document(judged)
