@@ -206,8 +206,8 @@ def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterato
         values = unzip.Values()
         for archive, member in unzip.members(source.read(key)):
             if found := _FILE.fullmatch(member.name):
-                file = unzip.content(archive, member) if found[1] in kinds else b""
-                thing: Json = json.loads(values.counted(file)) if file else {}
+                wanted = found[1] in kinds
+                thing: Json = json.loads(values.counted(unzip.content(archive, member))) if wanted else {}
                 if not isinstance(thing, Mapping):
                     raise ValueError(f"{member.name} is no object")
                 yield found[1], found[2] or "", thing
@@ -250,12 +250,13 @@ def _chosen(
 
 def _newer(listing: Listing, chosen: str, schedule: str, unreadable: Iterable[str]) -> Iterator[str]:
     """The unreadable backups that were written after the chosen one; of a schedule, if it may be theirs by its name."""
-
-    def written(name: str) -> datetime:
-        return max(stored.modified for key, stored in listing.items() if key.startswith(f"backups/{name}/"))
-
+    written: dict[str, datetime] = {}
+    for key, stored in listing.items():
+        if key.startswith("backups/"):
+            name = key.split("/")[1]
+            written[name] = max(stored.modified, written.get(name, stored.modified))
     for name in unreadable:
-        if name.startswith(f"{schedule}-" if schedule else "") and written(name) >= written(chosen):
+        if name.startswith(f"{schedule}-" if schedule else "") and written[name] >= written[chosen]:
             yield name
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
+import tarfile
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -103,7 +105,15 @@ def no_json(bucket: Nightly) -> None:
     bucket.things[f"backups/{NAME}/velero-backup.json"] = b"{"
 
 
-@pytest.mark.parametrize("spoil", [cut, no_gzip, another, no_json])
+def empty_pod(bucket: Nightly) -> None:
+    """One pod of the archive has no content: it may be a database."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("resources/pods/namespaces/shop/db-0.json"))
+    bucket.things[f"backups/{NAME}/{NAME}.tar.gz"] = packed.getvalue()
+
+
+@pytest.mark.parametrize("spoil", [cut, no_gzip, another, no_json, empty_pod])
 def test_a_backup_whose_own_files_are_damaged_is_unknown_and_never_passed_over(
     spoil: Callable[[Nightly], None],
 ) -> None:

@@ -22,7 +22,7 @@ from fuzz import FUZZ, JSON, spoilt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.backups.bucket_reader import BucketReader
+from harness.backups.bucket_reader import BucketReader, StoredObject
 from harness.backups.velero_backup import read_backup
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.model import Json
@@ -117,8 +117,7 @@ def backup(files: dict[str, bytes], name: str = "nightly") -> None:
     folder = "backups/nightly/"
     kept = {folder + name: content for name, content in files.items()}
     source = cast("BucketReader", SimpleNamespace(read=kept.__getitem__, place=SimpleNamespace(name="the bucket")))
-    listing = {key: cast("object", None) for key in kept}
-    read_backup(source, listing, name)  # type: ignore[arg-type] # only the keys are read
+    read_backup(source, {key: StoredObject(len(content), "") for key, content in kept.items()}, name)
 
 
 def proved(files: dict[str, bytes]) -> None:
