@@ -322,7 +322,7 @@ def zipped(path: Path, *members: tuple[zipfile.ZipInfo | str, bytes], was: bytes
     """A zip file of these members, with some bytes replaced afterwards."""
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(path, "w") as file:
         for info, content in members:
-            file.writestr(info, content)  # it warns of a name that is there twice
+            file.writestr(info, content)  # zipfile warns about a duplicate name
     data = path.read_bytes()
     assert was in data
     path.write_bytes(data.replace(was, now) if was else data)

@@ -560,7 +560,7 @@ def test_a_hostile_bundle_is_refused_in_one_line(
     pack(run, bundle)
     info, content = HOSTILE[what]
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(bundle, "a") as file:
-        file.writestr(info, content)  # it warns of a name that is there twice
+        file.writestr(info, content)  # zipfile warns about a duplicate name
     assert cli.main(["verify", str(bundle), "--key", KEY.public_key.keyid]) == 2
     out, err = capsys.readouterr()
     assert out == ""
