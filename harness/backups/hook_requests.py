@@ -1,7 +1,5 @@
 """Which hooks a backup asks for: by the annotations of its pods, and by its own definition (`spec.hooks`)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

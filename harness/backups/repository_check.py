@@ -5,8 +5,6 @@ kopia-check (clusters/images/velero) reads the repository from outside the clust
 very library that Velero has, and its keys.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

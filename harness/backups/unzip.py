@@ -1,7 +1,5 @@
 """Unpacks zipped files of a bucket, bounded: what is small there can unpack to more than this machine holds."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import tarfile

@@ -4,8 +4,6 @@ No exit code of its CLI is trusted (`--wait` ends with 0 whatever the phase): ba
 that we create and read.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import json

@@ -1,7 +1,5 @@
 """What a bucket says of one of Velero's backups, before anything is restored."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """Installs Velero: applies the manifests that its CLI prints, tuned, and waits until it is ready."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,6 @@ of a run are trusted if a known key signed them; every other run is judged again
 known key signed other runs of the folder.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """A trend as one HTML page, as Markdown and as JSON."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ A check returns PASS only for what the run shows, and UNKNOWN for what it does n
 what a check raises into UNKNOWN.
 """
 
-from __future__ import annotations
-
 from harness.checks import (
     backup,
     cluster_reuse,

@@ -1,7 +1,5 @@
 """Whether the backup is complete, and everything in it was restored, whatever the backup tool reports."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A check, the findings that it makes, and what checks share to read events."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Whether a drill on a reused cluster began with the data that the earlier drill proved."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Whether the data, the indexes and the objects around the databases are equal to those before."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

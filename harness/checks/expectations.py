@@ -4,8 +4,6 @@ What the checks find of such a recovery makes no verdict. What must hold in ever
 no packet left the network, the self-test passed, the drill finished, and the evidence is unchanged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from harness.core.model import ExpectedFinding, Finding, Verdict

@@ -1,7 +1,5 @@
 """From a run to its verdict: every check asked, the worst answer wins. Needs no cluster, and may be repeated."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence

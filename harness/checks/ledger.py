@@ -1,7 +1,5 @@
 """What became of every write, and whether the balances match it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.checks.check import about, check, failed, few, latest, passed, unknown

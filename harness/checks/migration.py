@@ -1,7 +1,5 @@
 """What the checks of a migration judge: the target equals the source, and the source did not change."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from harness.checks.check import check, failed, few, latest, passed, unknown

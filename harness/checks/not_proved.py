@@ -1,7 +1,5 @@
 """What a proof or a migration does not prove, in words. Pure: from a run's facts and events."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

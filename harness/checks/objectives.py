@@ -1,7 +1,5 @@
 """Whether RTO, RPO, skew and a proved backup's age are within their objectives."""
 
-from __future__ import annotations
-
 import math
 import tomllib
 from collections.abc import Iterator, Mapping

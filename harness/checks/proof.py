@@ -1,7 +1,5 @@
 """What the checks of a proof, and of a migration's target, judge in addition to or instead of those of a drill."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 

@@ -4,8 +4,6 @@ Unlike in a drill nothing broke and no client wrote, and the former data are kno
 RPO are defined differently, and what is not proved is listed (see `harness.checks.not_proved`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

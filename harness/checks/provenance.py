@@ -1,7 +1,5 @@
 """Whether restored members answered, and not survivors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 from harness.checks.check import about, check, failed, latest, objects_of, passed, recorded, restarted_before, unknown

@@ -1,7 +1,5 @@
 """Did the events of the run happen in an order in which they prove something?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Whether the service works: its members are healthy, it takes writes, and people can log in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ A message may change with any release of its tool. Then its cause is no longer f
 fails: fix the pattern in tool_messages.toml. What drillproof itself observes has a reason where it is observed.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

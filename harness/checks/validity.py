@@ -1,7 +1,5 @@
 """Whether a run can be believed at all: it finished, broke something, stayed isolated, and its checks can fail."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Commands about one run: open it, judge it again, render it, verify it, share it."""
 
-from __future__ import annotations
-
 import webbrowser
 from pathlib import Path
 

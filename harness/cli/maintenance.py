@@ -1,7 +1,5 @@
 """Commands about this machine and the harness itself: `doctor`, `selftest` and `gc`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from harness.cli import options, output

@@ -1,7 +1,5 @@
 """`drillproof migrate`: plan a migration, run it with its proof, and finish it or go back."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Commands that send runs elsewhere, and get them back: `notify`, `upload` and `download`."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A cluster whose port-forwards stay open, for many queries: each forward is a process."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Iterator

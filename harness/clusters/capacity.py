@@ -1,7 +1,5 @@
 """Does what a drill or a migration creates fit into the namespace's quotas and onto the nodes?"""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal

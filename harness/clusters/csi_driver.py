@@ -5,8 +5,6 @@ A snapshot is on the node of its volume, and only that node's snapshotter knows 
 does not choose the node, so its pod starts only where the scheduler happens to pick it.
 """
 
-from __future__ import annotations
-
 from harness.clusters.images.images import files_of
 from harness.clusters.images.versions import Versions
 from harness.core import resources

@@ -1,7 +1,5 @@
 """Collects a cluster's logs, events and objects, within bounds, without the content of Secrets."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

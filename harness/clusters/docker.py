@@ -1,7 +1,5 @@
 """The docker command, bound to one engine. Everything that drillproof creates has its label."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator, Mapping

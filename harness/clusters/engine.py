@@ -1,7 +1,5 @@
 """The container engine: the machine's own Docker, or else a private one."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

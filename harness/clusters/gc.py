@@ -1,7 +1,5 @@
 """Removes what ended drills left: found by drillproof's label, by its firewall rules and by its state folder."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The environment on this machine: an engine, images, programs and disk space."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial

@@ -3,8 +3,6 @@
 Not the package filelock: it cannot name the holder, and falls back to a lock file that outlives a killed process.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """The object store: MinIO in its own container, with its own volume, so that it outlives the cluster."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import socket

@@ -5,8 +5,6 @@ Desktop's hidden machine is covered, too. The nodes have rules of their own (`cl
 cover what is not a node, and what removes a node's rules.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import dataclass

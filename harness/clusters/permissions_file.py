@@ -1,7 +1,5 @@
 """drillproof.toml: on which existing clusters the user allows drills, proofs and migrations; nothing else is."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Looks at what a run stands on: the API server, the nodes, the object store and the container engine."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ It needs no systemd. Its processes are found by where their programs lie, and it
 control group, so that a killed engine leaves nothing that cannot be found.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

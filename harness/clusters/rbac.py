@@ -3,8 +3,6 @@
 `harness.workflows.permissions` says which ones a workflow asks for.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

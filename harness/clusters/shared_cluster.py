@@ -1,7 +1,5 @@
 """An existing cluster on which others work: only the namespaces that drillproof creates are used, and removed again."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -5,8 +5,6 @@ Velero wants it: by a DeleteBackupRequest, which takes the backup's files and it
 the drill's namespace stays, without snapshots: it is Velero's, whose maintenance empties it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Collection, Mapping, Sequence

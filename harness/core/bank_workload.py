@@ -4,8 +4,6 @@ So a torn restore shows, with one table older than the other or half a transacti
 consistent point of the write history.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache

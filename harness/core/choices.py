@@ -1,7 +1,5 @@
 """Checks a user's value against the accepted ones, and suggests the closest."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Sequence

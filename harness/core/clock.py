@@ -1,7 +1,5 @@
 """The drill's one clock: monotonic seconds for every duration, wall clock for labels only."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Durations as a user writes them: `90d`, `6h`, `1w`."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

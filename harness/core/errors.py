@@ -3,8 +3,6 @@
 A recovery that went badly is not among them: it is a Finding (see `harness.core.model`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

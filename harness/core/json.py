@@ -3,8 +3,6 @@
 Each returns an empty value of its type where the shape is not as expected; `at` and `number` return None.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """kubectl: commands, objects and port-forwards. Nothing else in the harness starts kubectl."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

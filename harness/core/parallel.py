@@ -1,7 +1,5 @@
 """Runs several actions at once, in threads: the only place that starts threads for a step of a drill."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Where drillproof keeps its cache and state on this machine, and whether the disk has enough space."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

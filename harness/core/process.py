@@ -1,7 +1,5 @@
 """The only place that starts processes. Commands are argv lists, never shell strings."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

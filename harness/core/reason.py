@@ -4,8 +4,6 @@ Sentences may change with any release; scenarios, the self-test, tests and dashb
 precedence: of several reasons of one finding, the first one here is its `reason`, and the others are its `causes`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum, auto
 from typing import Self

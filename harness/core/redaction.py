@@ -7,8 +7,6 @@ Text that others wrote (logs, tracebacks) is searched for the plain secret, its 
 escapes of JSON, Go, Python, YAML, shells and HTML.
 """
 
-from __future__ import annotations
-
 import base64
 import functools
 import html

@@ -1,7 +1,5 @@
 """Finds the project's data: next to the package in a clone, inside it in an installed wheel."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]

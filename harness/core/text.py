@@ -1,7 +1,5 @@
 """Makes text from a cluster safe to show: nothing in it can control a terminal, a browser or a parser."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

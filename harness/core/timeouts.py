@@ -4,8 +4,6 @@ A deadline is not an objective: it is when waiting longer shows nothing new. All
 not mistaken for a bad backup.
 """
 
-from __future__ import annotations
-
 HEALTHY_S = 300.0  # nine members, from manifests to replication: 30 s on two idle cores, ten times that at worst
 SERVICE_S = 900.0  # Keycloak builds itself and starts: some 40 s on two idle cores, ten times that on busy ones
 BACKUP_S = 3600.0  # Velero's own limit for one volume is 4 h; a drill's data need far less

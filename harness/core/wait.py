@@ -1,7 +1,5 @@
 """The only place that waits: a deadline, and the last thing seen when it passes."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import time

@@ -5,8 +5,6 @@ is in no table of before_reasons.toml means nothing, and an unknown saying is re
 loosely than it was.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 import tomllib

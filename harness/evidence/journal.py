@@ -8,8 +8,6 @@ changed, taken out, put in or moved is found where it stands. The last event is 
 was killed, or lines were cut off. (A journal that was rewritten as a whole is detected by the signature only.)
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

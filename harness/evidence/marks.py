@@ -3,8 +3,6 @@
 All figures are differences on the drill's monotonic clock. Every text of marks.toml is printed in every report.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -6,8 +6,6 @@ ledger/         <store>.jsonl every write and its answer; <store>@<member>.jsonl
 findings.json   written last, from the others alone
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math

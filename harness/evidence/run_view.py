@@ -4,8 +4,6 @@ A run that broke off is shown as far as it came. The verdict is strict: evidence
 itself takes PASS away.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The bundle: logs and objects of the cluster, collected on every exit path, without the drill's secrets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 

@@ -7,8 +7,6 @@ left a trace. What differs from that state is a loss or a forgery, however whole
 `tests/support/reference_classification.py` is a slow, plain version; the tests compare the two.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

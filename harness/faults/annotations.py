@@ -1,7 +1,5 @@
 """Annotations of an object are changed, and with them what the object asks for."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What every fault shares: its name, what it needs, and how it waits for its damage."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Checkpoints happen while a database's live files are copied."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

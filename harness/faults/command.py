@@ -1,7 +1,5 @@
 """An administrator runs the wrong command, or rolls out the wrong configuration."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

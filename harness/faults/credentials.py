@@ -1,7 +1,5 @@
 """Passwords and keys change, in the application or for Velero, and the backup does not know of it."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

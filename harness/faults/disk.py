@@ -1,7 +1,5 @@
 """The disks that hold volumes are too small."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Files of a volume are damaged on their node, while the server that uses them runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Somebody deletes Kubernetes objects: the whole namespace, or everything of some kinds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The network fails: between a node and the object store, or around the whole cluster."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

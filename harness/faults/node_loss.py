@@ -1,7 +1,5 @@
 """Nodes are lost: the whole cluster, the control plane, or one worker with its disk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath

@@ -1,7 +1,5 @@
 """The object store is down."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

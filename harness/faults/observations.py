@@ -1,7 +1,5 @@
 """How faults observe damage: volumes that are gone, members that do not answer, a store that is not what it was."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping

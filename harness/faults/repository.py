@@ -1,7 +1,5 @@
 """A restic repository is left with a stale lock."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """An administrator destroys data with a statement, and every replica replays it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

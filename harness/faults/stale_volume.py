@@ -1,7 +1,5 @@
 """A member comes back with an older copy of its volume, as if it alone had been restored."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """All pods of a StatefulSet stop at once: for good, or to start again later."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Velero's own parts fail while they work, are misconfigured, or delete backups that have expired."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

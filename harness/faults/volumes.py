@@ -1,7 +1,5 @@
 """Volumes are lost, outlive their claims, or are of a kind that the backup tool does not read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

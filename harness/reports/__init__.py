@@ -4,8 +4,6 @@ report.html      for people            junit.xml       for CI systems
 allure-results/  for Allure            bundle/         logs and objects of the cluster, without secrets
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from harness.core.errors import Unreadable

@@ -1,7 +1,5 @@
 """Allure results, written with allure-python-commons, for every drill, however it was started."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

@@ -4,8 +4,6 @@ A control is supported only if every check that it needs has passed, in a drill 
 a finding, an UNKNOWN, or a missing objective leaves it unsupported, with the reason.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """All numbers of a run as CSV, one on each line, so that the files of several runs can be concatenated."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """Per store and member: what was read before the fault, and what was read after the recovery."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The report: one HTML file that opens offline, with the verdict at the top and the evidence below."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator, Mapping
 

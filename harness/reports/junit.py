@@ -1,7 +1,5 @@
 """JUnit XML for CI systems: one case for each finding; FAIL is a failure, UNKNOWN an error."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from xml.etree import ElementTree as ET
 

@@ -1,7 +1,5 @@
 """A run in Markdown, for a pull request or a job summary: verdict, figures, findings, members."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from harness.core.json import text

@@ -1,7 +1,5 @@
 """The figures at the top of every report, each compared with its objective."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ satisfied only if all its findings are PASS. The document of a run is always the
 from the evidence, and its times are the run's.
 """
 
-from __future__ import annotations
-
 import json
 import urllib.parse
 import uuid

@@ -1,7 +1,5 @@
 """The section "How do we know?": each check's question, its verdict, and what was seen."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

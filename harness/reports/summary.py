@@ -1,7 +1,5 @@
 """A run in a few lines of plain text: findings, verdict, figures, and where to read more."""
 
-from __future__ import annotations
-
 from harness.checks.not_proved import not_proved
 from harness.core.json import mapping, text
 from harness.core.text import one_line

@@ -1,7 +1,5 @@
 """The sentences of the reports: reports/templates/texts.toml as values."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """A run's steps, and its marks as bars over time: what tools report next to what was read."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Each store's writes over time, as columns: kept, lost, written after the restore, not acknowledged."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping

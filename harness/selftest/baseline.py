@@ -1,7 +1,5 @@
 """A run that passed, and mutated copies of it."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterable, Sequence

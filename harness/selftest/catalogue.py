@@ -13,8 +13,6 @@ A file has these tables:
     `first`: acts that are done before `mutate`.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache

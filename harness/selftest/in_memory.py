@@ -3,8 +3,6 @@
 A `World` stands for the cluster, its stores and its bucket. A `WorldChange` between two steps must change the verdict.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import hashlib

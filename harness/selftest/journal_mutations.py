@@ -10,8 +10,6 @@ mutation is left out if the run has none) and one change:
 - `change`: the name of a function of this module that takes the events.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Mutates the members of a drill that passed, while they still run, reads them again, and reverts the mutation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial

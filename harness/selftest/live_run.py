@@ -1,7 +1,5 @@
 """The live self-test: a drill on a cluster, then every mutation applied to what it restored."""
 
-from __future__ import annotations
-
 import contextlib
 from datetime import UTC, datetime
 from pathlib import Path

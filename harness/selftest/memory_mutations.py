@@ -10,8 +10,6 @@ Each table of the file is a mutation of one member. Its keys are those of `harne
 A mutation without such a key is a function in `CHANGES`.
 """
 
-from __future__ import annotations
-
 import copy
 import tomllib
 from collections.abc import Callable, Mapping

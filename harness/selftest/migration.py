@@ -1,7 +1,5 @@
 """A good migration, for the self-test to mutate."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A mutation: one small change that damages a good recovery, and the finding that must detect it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Mutates the Kubernetes objects around the databases of a drill that passed, and reverts each mutation."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -8,8 +8,6 @@ The in-memory self-test mutates a drill in memory, in seconds, before every dril
 drill has restored on a cluster, while the databases still run.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import time

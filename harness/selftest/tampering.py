@@ -4,8 +4,6 @@ Evidence that was rewritten as a whole and signed with another key is not here: 
 the right key, can detect that.
 """
 
-from __future__ import annotations
-
 import fnmatch
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Reads databases that drillproof did not fill, and records what they say. Decides nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 

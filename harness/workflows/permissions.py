@@ -1,7 +1,5 @@
 """The permissions that each workflow asks for on a shared cluster, as clusters/permissions.toml lists them."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping, Sequence
 

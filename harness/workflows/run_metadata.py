@@ -1,7 +1,5 @@
 """What run.json says of a run before it starts: what was requested, which code runs it, and on which machine."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform

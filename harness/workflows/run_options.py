@@ -1,7 +1,5 @@
 """The options that drills, proofs and migrations share, among them the user's commands at the steps of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

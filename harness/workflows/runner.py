@@ -1,7 +1,5 @@
 """One run from request to signed verdict, however it ends: run, sign the evidence, judge, render, sign the verdict."""
 
-from __future__ import annotations
-
 import contextlib
 import traceback
 from collections.abc import Iterator

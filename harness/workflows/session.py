@@ -1,7 +1,5 @@
 """What drills, proofs and migrations share around a run: its directory, journal, secrets, logs and cleanup."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from abc import ABC, abstractmethod

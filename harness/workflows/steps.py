@@ -1,7 +1,5 @@
 """Runs the steps of a workflow in order, with the user's hooks, and records each in the journal."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 

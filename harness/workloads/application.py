@@ -1,7 +1,5 @@
 """What a drill protects: an application with its stores. `workloads.custos` has the built-in one."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The built-in deployments: `custos` and `custos-shipped`, with their three datastores."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from harness.core import resources

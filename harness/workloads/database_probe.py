@@ -1,7 +1,5 @@
 """Reads a restored database with the script for its kind, run in the database's own container with its own client."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Deploys an application into one namespace: built-in stores from fixtures, or a user's own manifests."""
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets

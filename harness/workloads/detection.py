@@ -1,7 +1,5 @@
 """Detects which pods are databases, and what a pod needs to start."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass

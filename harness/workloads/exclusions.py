@@ -1,7 +1,5 @@
 """Everything that is not compared, and why. Everything else must be equal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from harness.workloads import object_digest

@@ -1,7 +1,5 @@
 """Database servers that run by a user's own manifests: where they are, and what recovers them after a restore."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 

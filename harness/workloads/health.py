@@ -1,7 +1,5 @@
 """What can be wrong with a member, each with its reason code."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

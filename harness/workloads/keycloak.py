@@ -1,7 +1,5 @@
 """Logins to Keycloak, which keeps everything in PostgreSQL, with one known realm, client and user."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

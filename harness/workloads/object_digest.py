@@ -4,8 +4,6 @@ A complete database behind a Service without endpoints, without its Secret, or b
 recovered. So everything that can be listed is compared, except by the rules in object_digest.toml.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hmac
 import json

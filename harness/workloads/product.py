@@ -3,8 +3,6 @@
 The words for it are in fixtures/detect/databases.toml.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 import tomllib

@@ -3,8 +3,6 @@
 The ledger and its accounts are the tables of `drillproof`, a database of MySQL and a schema of PostgreSQL.
 """
 
-from __future__ import annotations
-
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping

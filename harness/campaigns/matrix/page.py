@@ -1,7 +1,5 @@
 """A matrix as one HTML page, as Markdown and as JSON."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The plan of a matrix: every scenario with every strategy and engine that fits it."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The table of strategies, scenarios and stores, from run directories alone."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

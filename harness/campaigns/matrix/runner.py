@@ -4,8 +4,6 @@ Workers share the folder of the matrix and nothing else. A lock on a file claims
 worker ends, however it ends. Each finished cell has a file with its run, so an interrupted matrix continues there.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Callable, Iterator

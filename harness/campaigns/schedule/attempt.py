@@ -1,7 +1,5 @@
 """Attempts of a job: each start, with its outcome. Overlapping, missed and stuck attempts are found here."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ So a record that was edited, added or removed between others is found. One remov
 attempt is overdue.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ parsers (cronsim, croniter) accept what that refuses (weekday 7, L, #, seconds) 
 and weekday are both given, so their interval would be wrong.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import shutil

@@ -1,7 +1,5 @@
 """A job as a CronJob, with the least permissions that its command needs: clusters/existing/cronjob.yaml, filled in."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import timedelta
 

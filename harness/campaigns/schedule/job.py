@@ -4,8 +4,6 @@ Every attempt is recorded at its start and at its end, and reported. One that wa
 and attempts that were missed before it are named.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections import deque

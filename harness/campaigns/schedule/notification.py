@@ -1,7 +1,5 @@
 """The notification about an attempt or a run: one JSON document (reports/schema/message.schema.json)."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict

@@ -3,8 +3,6 @@
 A moment that never was is 0, so that an alert on its age fires; a figure that was not measured is left out.
 """
 
-from __future__ import annotations
-
 import os
 import tomllib
 from collections import Counter

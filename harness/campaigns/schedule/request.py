@@ -1,7 +1,5 @@
 """The options of a job, checked before anything starts. Misconfigured for the first one that makes no sense."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping, Sequence

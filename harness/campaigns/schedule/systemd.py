@@ -1,7 +1,5 @@
 """A job as a systemd service and timer: clusters/existing/drillproof.service and .timer, filled in."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

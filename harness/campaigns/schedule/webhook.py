@@ -1,7 +1,5 @@
 """A webhook: one HTTP POST of JSON. Its URL may be a secret, and is never printed."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """Builds programs, layers and images from their recipes, and keeps each under a key."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

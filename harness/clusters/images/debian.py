@@ -4,8 +4,6 @@ apt does the work, with its own configuration below one folder: it checks signat
 the machine's package state alone. No root is needed.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import shutil
 import time

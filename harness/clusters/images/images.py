@@ -1,7 +1,5 @@
 """Every image and program that a drill needs: cached, pulled or built; and the node image that contains them."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Image layers and image archives, written as plain tar files: no daemon, no root, the same bytes each time."""
 
-from __future__ import annotations
-
 import fnmatch
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """Reads `clusters/versions.toml`, key by key: every pin, and how each image is built."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields

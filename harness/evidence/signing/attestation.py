@@ -8,8 +8,6 @@ A migration also signs its *progress*, before it changes anything and after each
 back. The evidence replaces that: without evidence a run is never what was signed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

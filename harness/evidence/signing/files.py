@@ -3,8 +3,6 @@
 A bundle is a zip file that holds the files of one run below one folder, so that any tool can open it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

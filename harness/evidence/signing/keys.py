@@ -6,8 +6,6 @@ everybody else who is known. A key's name is its fingerprint, the SHA-256 of its
     openssl pkey -pubin -in own.pub -outform DER | sha256sum
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

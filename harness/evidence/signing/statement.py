@@ -4,8 +4,6 @@ Both are read strictly: an envelope that could have been written in another way 
 of it can be changed unseen.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

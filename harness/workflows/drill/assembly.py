@@ -1,7 +1,5 @@
 """Puts a drill together. The only module that knows all adapters by name."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace

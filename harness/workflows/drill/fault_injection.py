@@ -1,7 +1,5 @@
 """Injects the faults of a scenario, sees the damage, and undoes them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """The plan of a drill: its steps, the faults in them, and how long past runs took. Needs no cluster."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Reads the members of the stores and logs in to the services, and records what they show. Decides nothing."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass

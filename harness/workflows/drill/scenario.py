@@ -1,7 +1,5 @@
 """A scenario: a disaster as data. Scenario files are found by their names, without registration."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from dataclasses import asdict, dataclass, field, replace

@@ -1,7 +1,5 @@
 """Drills on a shared cluster: checks that they are allowed and possible, and puts them together."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

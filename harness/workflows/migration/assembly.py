@@ -1,7 +1,5 @@
 """Puts a migration together."""
 
-from __future__ import annotations
-
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """The inventory of one end of a migration. Read-only."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

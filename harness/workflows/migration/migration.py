@@ -1,7 +1,5 @@
 """Runs one migration, and records it for the checks."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, replace

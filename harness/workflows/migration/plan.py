@@ -1,7 +1,5 @@
 """The plan of a migration: its steps, its blockers and warnings. A pure function of two inventories."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

@@ -1,7 +1,5 @@
 """Stops the writers of an application, and starts them again. Each writer's annotations have its previous state."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass

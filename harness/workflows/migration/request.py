@@ -1,7 +1,5 @@
 """The options of a migration, checked before any cluster is asked."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """After a migration: start the target's writers, or go back to the source."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

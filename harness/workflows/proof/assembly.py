@@ -1,7 +1,5 @@
 """Puts a proof together from its parts."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Consul: three servers with their keys, ACLs, config entries, intentions and prepared queries."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import json

@@ -5,8 +5,6 @@ order does not matter. Each row's SHA-256 covers the whole row in an unambiguous
 boundaries are detected. Rows are also counted, so duplicate, lost and extra rows are detected.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

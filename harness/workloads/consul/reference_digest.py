@@ -1,7 +1,5 @@
 """A second way to digest the keys of a Consul server: plain HTTP, all in memory, each value hashed separately."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import http.client

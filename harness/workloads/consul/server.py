@@ -1,7 +1,5 @@
 """The HTTP API of one Consul server, through py-consul."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import json

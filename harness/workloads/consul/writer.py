@@ -1,7 +1,5 @@
 """The client that writes Consul's ledger, one transaction for each write with its transfer; and the format of both."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import json

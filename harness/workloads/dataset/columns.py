@@ -4,8 +4,6 @@ Values are a pure function of the column's seeded random and the row number. Col
 thousand values at once makes pure Python fast enough.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta

@@ -3,8 +3,6 @@
 They depend on a seed and a size alone, and are generated in a stream: memory does not grow with the size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal

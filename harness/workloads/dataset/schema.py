@@ -16,8 +16,6 @@
 bytes, `empty`: the ratio of rows with NULL, or with nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 A manifest may hold passwords, so an error names the file and the line, and what is wrong there.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator, Mapping

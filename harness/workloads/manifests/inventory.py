@@ -1,7 +1,5 @@
 """What manifests show before anything is deployed: databases, their logins, and what a backup copies."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

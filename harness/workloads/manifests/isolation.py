@@ -3,8 +3,6 @@
 Such a cluster has no network isolation by default, and production may run next to the drill, under the same names.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -3,8 +3,6 @@
 Every error that can be detected is reported here, in one line and before a cluster is created.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

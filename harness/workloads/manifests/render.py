@@ -1,7 +1,5 @@
 """Reads manifests, renders them where needed, and refuses objects that no backup of a namespace contains."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Which databases are one store: a primary and its replicas."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

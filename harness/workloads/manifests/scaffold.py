@@ -1,7 +1,5 @@
 """Proposes an application file from what manifests show. The user reads, completes and confirms it."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

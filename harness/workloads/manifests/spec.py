@@ -1,7 +1,5 @@
 """Reads an application file: TOML, strictly. `harness.workloads.manifests.load` combines it with the manifests."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

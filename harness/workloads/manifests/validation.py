@@ -1,7 +1,5 @@
 """What keeps one object from being drilled, as far as its manifest shows it."""
 
-from __future__ import annotations
-
 import functools
 import re
 import tomllib

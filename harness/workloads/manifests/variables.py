@@ -1,7 +1,5 @@
 """What a database's container is told by variables, Secrets, ConfigMaps and files: users, passwords, databases."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

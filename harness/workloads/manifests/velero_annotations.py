@@ -3,8 +3,6 @@
 A command may hold a password, so only its program is shown.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import re

@@ -8,8 +8,6 @@ Settings and channels belong to a member (`core.model.OWN`): they are compared w
 not with other members.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """Which of MySQL's errors mean that its data are damaged."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterator

@@ -12,8 +12,6 @@ Why no accident keeps the hash of a table's rows unchanged:
 - A warning of the server (a row too large to be concatenated) is an error, never a skipped row.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The health of a MySQL member and of its replication."""
 
-from __future__ import annotations
-
 from pymysql.cursors import Cursor
 
 from harness.core.model import Health

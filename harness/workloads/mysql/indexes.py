@@ -9,8 +9,6 @@ every lookup, and no scan reads it. CHECK TABLE alone is not enough, because it 
 with an outdated entry. It runs last, because it marks damage on the member's disk, or stops the server.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass

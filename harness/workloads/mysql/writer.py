@@ -1,7 +1,5 @@
 """The client that writes MySQL's ledger, one acknowledged commit at a time."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager

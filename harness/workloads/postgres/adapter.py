@@ -1,7 +1,5 @@
 """PostgreSQL with streaming: the built-in primary with two synchronous standbys, and servers of a user's manifests."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The queries that list everything of a PostgreSQL database that is not rows: see catalog.sql in this package."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Rows of Python values as PostgreSQL's COPY text format."""
 
-from __future__ import annotations
-
 import json
 from datetime import date, time
 from decimal import Decimal

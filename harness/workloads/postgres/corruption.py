@@ -1,7 +1,5 @@
 """Which of PostgreSQL's errors mean that its data are damaged."""
 
-from __future__ import annotations
-
 import re
 
 _DAMAGED = re.compile(r"XX...|58030|58P01")

@@ -19,8 +19,6 @@ Everything else (definitions, grants, roles, settings) is a sorted list of lines
 `harness.workloads.postgres.catalog`. `harness.workloads.postgres.indexes` checks the indexes.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

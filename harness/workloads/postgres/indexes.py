@@ -6,8 +6,6 @@ other kinds (GIN, GiST, BRIN, hash); for those the extension pg_prewarm reads ev
 and files that are missing or too short. In a database without the extensions no index is checked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import psycopg2

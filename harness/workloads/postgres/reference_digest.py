@@ -8,8 +8,6 @@ The binary form of an array, composite or range of a user-defined type contains 
 can change. So compare a member with itself, or members with each other.
 """
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 from collections.abc import Callable

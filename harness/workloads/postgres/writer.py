@@ -1,7 +1,5 @@
 """The client that writes PostgreSQL's ledger, one acknowledged commit at a time."""
 
-from __future__ import annotations
-
 import contextlib
 import select
 import time

@@ -1,7 +1,5 @@
 """The namespaces of a proof on a shared cluster, one of them with an object store, and kubectl for these only."""
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 import socket

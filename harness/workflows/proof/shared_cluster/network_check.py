@@ -1,7 +1,5 @@
 """Probes whether the cluster enforces the NetworkPolicies of the restored namespaces."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Every object that a proof makes on a cluster of others, but for Velero's kinds; each bears the proof's label."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from secrets import token_hex

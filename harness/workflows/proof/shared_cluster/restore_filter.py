@@ -1,7 +1,5 @@
 """Which objects of a backup are restored on a shared cluster, which are skipped, and which make it impossible."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass

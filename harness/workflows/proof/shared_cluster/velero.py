@@ -1,7 +1,5 @@
 """The proof's own Velero on a cluster of others: in its own namespace, and with no more permissions than it needs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 
