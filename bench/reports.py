@@ -22,7 +22,8 @@ from harness.core.model import Verdict
 from harness.evidence.run_directory import read_json
 from harness.evidence.signing import attestation, keys
 from harness.reports import render
-from harness.selftest.in_memory import MemoryStore, World, run_in_memory
+from harness.selftest import good_runs
+from harness.selftest.in_memory import MemoryStore, World
 from harness.workflows.runner import finish
 
 RUNS = 1000
@@ -61,7 +62,7 @@ def _sample(folder: Path, sample: Path | None) -> Path:
     if sample is not None:
         return Path(shutil.copytree(sample, folder / sample.name, ignore=shutil.ignore_patterns(attestation.FOLDER)))
     world = World()
-    run = run_in_memory(folder / "rehearsed", world, tuple(MemoryStore(store, world) for store in STORES)).run
+    run = good_runs.drill(folder / "rehearsed", world, [MemoryStore(store, world) for store in STORES])
     finish(run)
     return run
 

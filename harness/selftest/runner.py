@@ -18,9 +18,9 @@ from pathlib import Path
 from harness.core import parallel
 from harness.core.model import Json
 from harness.evidence import journal
-from harness.selftest import catalogue, journal_mutations, memory_mutations, migration, object_mutations, proof
+from harness.selftest import catalogue, good_runs, journal_mutations, memory_mutations, object_mutations
 from harness.selftest.baseline import Baseline, Outcome, outcome
-from harness.selftest.in_memory import World, run_in_memory
+from harness.selftest.in_memory import World
 from harness.selftest.live import LiveMutator, MutableStore
 from harness.selftest.tampering import EDITED, TAMPERINGS, Tampering
 from harness.workloads.deployment import Deployment
@@ -37,12 +37,12 @@ def in_memory_self_test() -> dict[str, Json]:
 
 def in_memory_self_test_of_proofs() -> dict[str, Json]:
     """The same for the checks of a proof."""
-    return _timed(lambda folder: _of_evidence(_good(folder, proof.good), "proof", proof.TAMPERINGS))
+    return _timed(lambda folder: _of_evidence(_good(folder, good_runs.proof), "proof", EDITED))
 
 
 def in_memory_self_test_of_migrations() -> dict[str, Json]:
     """The same for the checks of a migration."""
-    return _timed(lambda folder: _of_evidence(_good(folder, migration.good), "migration", EDITED))
+    return _timed(lambda folder: _of_evidence(_good(folder, good_runs.migration), "migration", EDITED))
 
 
 def _timed(outcomes: Callable[[Path], Iterable[Outcome]]) -> dict[str, Json]:
@@ -57,15 +57,12 @@ def _good(folder: Path, make: Callable[[Path], Path]) -> Baseline:
 
 
 def in_memory_outcomes(folder: Path) -> Iterator[Outcome]:
-    """Run a drill in memory, in `folder`, and apply every mutation to it."""
+    """Record a drill in memory, in `folder`, and apply every mutation to it."""
     world = World()
     stores = tuple(memory_mutations.MutableMemoryStore(name, world) for name in catalogue.STORES)
-    drill = run_in_memory(folder / "runs", world, stores)
-    base = Baseline(drill.run, folder / "mutated")
+    base = Baseline(good_runs.drill(folder / "runs", world, stores), folder / "mutated")
     for store in stores:
-        mutator = LiveMutator(
-            base, store, restart=drill.deployment.restart, shell=_no_shell, unhealthy_s=0.02, replicated_s=0.02
-        )
+        mutator = LiveMutator(base, store, restart=world.restart, shell=_no_shell, unhealthy_s=0.02, replicated_s=0.02)
         yield from mutator.outcomes(memory_mutations.catalogue(store.name))
     yield from _of_evidence(base)
 

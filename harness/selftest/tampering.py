@@ -185,5 +185,6 @@ TAMPERINGS = (
 EDITED = (
     altered("run.json truncated", RUN, lambda lines: lines[:-1]),
     altered("a digest edited", JOURNAL, lambda lines: [line.replace('"rows":20', '"rows":21') for line in lines]),
+    tampering("run.json lost", Why(Reason.EvidenceMissing, "run.json"), removed(RUN)),
 )
 """For proofs and migrations, whose good runs have a part of 20 rows."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, run_in_memory
 
 from harness.checks.cluster_reuse import left_by
 from harness.checks.judge import recheck
@@ -16,7 +17,6 @@ from harness.core.model import ExpectedFinding, Json, ReusableState, Verdict
 from harness.core.ports import Reach, Target
 from harness.core.reason import Reason
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemoryCluster, MemoryLoss, MemoryStore, World, run_in_memory
 from harness.selftest.runner import in_memory_self_test
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options, options

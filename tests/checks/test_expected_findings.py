@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 from excluded_volume import EXCLUSIONS, LeaveOut, left_out
+from in_memory import MemoryEngine, MemoryLoss, MemoryStore, World
 from judged import count, has
 from memory import Memory
 
@@ -19,7 +20,6 @@ from harness.core.ports import Reach, Target
 from harness.core.reason import Reason
 from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemoryEngine, MemoryLoss, MemoryStore, World
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
 from harness.workflows.progress import Progress
 from harness.workflows.run_options import Hook

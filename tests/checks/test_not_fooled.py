@@ -15,6 +15,8 @@ import pytest
 import sample_runs
 import shop
 import signed_runs
+from in_memory import MemoryStore, run_in_memory
+from in_memory import World as MemoryWorld
 from migrating import ALTERED, source, target
 from migration_runs import move as move  # noqa: PLC0414 # a fixture
 from nightly import NAME, claim, copy, good, pod
@@ -53,8 +55,6 @@ from harness.evidence.run_directory import Run, write_json
 from harness.evidence.signing import keys
 from harness.reports import summary
 from harness.reports.equality import stores
-from harness.selftest.in_memory import MemoryStore, run_in_memory
-from harness.selftest.in_memory import World as MemoryWorld
 from harness.workflows.runner import conclude
 from harness.workloads import detection
 from harness.workloads.database_probe import DatabaseProbe, InvalidOutput, lines, parts_of

@@ -15,7 +15,7 @@ from harness.core.model import Event, Finding, Verdict
 from harness.core.reason import Reason
 from harness.evidence import journal
 from harness.evidence.run_directory import Run
-from harness.selftest import migration, proof
+from harness.selftest import good_runs
 
 Good = Callable[[Path], Path]
 MILESTONES = ("step", "mark", "backup", "restore", "digest", "objects", "listing", "frozen", "sound")
@@ -51,7 +51,7 @@ def milestones(events: tuple[Event, ...]) -> Iterator[int]:
     return (n for n, event in enumerate(events) if event.kind in MILESTONES)
 
 
-@pytest.mark.parametrize("good", [drill, proof.good, migration.good])
+@pytest.mark.parametrize("good", [drill, good_runs.proof, good_runs.migration])
 def test_a_milestone_that_is_moved_to_another_step_is_found(good: Good, tmp_path: Path) -> None:
     run = good(tmp_path)
     events = journal.read(run / "journal.jsonl")
@@ -68,7 +68,7 @@ def test_a_milestone_that_is_moved_to_another_step_is_found(good: Good, tmp_path
     assert passed == []
 
 
-@pytest.mark.parametrize("good", [drill, proof.good, migration.good])
+@pytest.mark.parametrize("good", [drill, good_runs.proof, good_runs.migration])
 def test_a_mark_that_is_missing_is_found(good: Good, tmp_path: Path) -> None:
     run = good(tmp_path)
     events = journal.read(run / "journal.jsonl")
@@ -80,7 +80,7 @@ def test_a_mark_that_is_missing_is_found(good: Good, tmp_path: Path) -> None:
         assert finding.objects == (events[at].data["mark"],)
 
 
-@pytest.mark.parametrize("good", [drill, proof.good, migration.good])
+@pytest.mark.parametrize("good", [drill, good_runs.proof, good_runs.migration])
 def test_two_marks_that_change_places_are_found(good: Good, tmp_path: Path) -> None:
     run = good(tmp_path)
     events = journal.read(run / "journal.jsonl")

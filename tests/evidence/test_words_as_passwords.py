@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import MemoryStore, World, run_in_memory
 from schemas import schema
 
 from harness.checks.judge import judge
@@ -20,9 +21,8 @@ from harness.core.model import Event, Json
 from harness.core.redaction import redact_document
 from harness.evidence.journal import OWN_WORDS, Journal
 from harness.evidence.run_directory import Run
-from harness.selftest import journal_mutations, migration, proof
+from harness.selftest import good_runs, journal_mutations
 from harness.selftest.baseline import Baseline
-from harness.selftest.in_memory import MemoryStore, World, run_in_memory
 
 COMMON = ("postgres", "mysql", "Completed", "custos", "unchecked", "pass", "true", "0", "1", "after", "T0", "-", "e")
 
@@ -60,7 +60,7 @@ class Good:
 @pytest.fixture(scope="module", params=["drill", "proof", "migration"])
 def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Good:
     workflow = str(request.param)
-    make = {"drill": drill, "proof": proof.good, "migration": migration.good}[workflow]
+    make = {"drill": drill, "proof": good_runs.proof, "migration": good_runs.migration}[workflow]
     folder = tmp_path_factory.mktemp(workflow)
     (folder / "copies").mkdir()
     return Good(Baseline(make(folder / "runs"), folder / "copies"), folder / "copies", workflow)

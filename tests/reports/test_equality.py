@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sample_runs
+from in_memory import MemoryStore, World, run_in_memory
 
 from harness.checks.data import data_equal
 from harness.core import json
@@ -16,7 +17,6 @@ from harness.core.model import Event, Json, Verdict
 from harness.evidence import journal, run_view
 from harness.evidence.run_directory import Run
 from harness.reports.equality import stores
-from harness.selftest.in_memory import MemoryStore, World, run_in_memory
 
 Change = Callable[[Event], Event | None]
 STATES = {

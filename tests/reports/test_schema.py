@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+import in_memory
 import pytest
 import sample_runs
 import xmlschema
@@ -25,7 +26,6 @@ from harness.core import resources
 from harness.core.model import ExpectedFinding, Json
 from harness.core.reason import Reason
 from harness.evidence.journal import SCHEMA
-from harness.selftest import in_memory
 from harness.workflows.drill import request
 from harness.workflows.drill.scenario import Scenario
 from harness.workflows.run_metadata import of_drill

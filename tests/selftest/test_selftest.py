@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from in_memory import MemoryStore, World, run_in_memory
 
 from harness import checks
 from harness.core.errors import HarnessError
@@ -13,7 +14,6 @@ from harness.core.model import Finding, Verdict
 from harness.core.reason import Reason
 from harness.selftest import journal_mutations, memory_mutations, runner
 from harness.selftest.baseline import Baseline, outcome
-from harness.selftest.in_memory import MemoryStore, World, run_in_memory
 from harness.selftest.mutation import Expected, Why
 from harness.selftest.tampering import TAMPERINGS
 

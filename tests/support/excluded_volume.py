@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from in_memory import World
+
 from harness.core.errors import FaultHadNoEffect
 from harness.core.model import ExpectedFinding
 from harness.core.ports import Reach, Target
 from harness.core.reason import Reason
-from harness.selftest.in_memory import World
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 EXCLUSIONS = ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "mysql", objects=("volume dump",))

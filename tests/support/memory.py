@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from in_memory import MemoryLoss, MemoryStore, MutatingEngine, World, WorldChange, run_in_memory
+
 from harness.checks.judge import recheck
 from harness.core.model import Json
 from harness.core.ports import Fault
-from harness.selftest.in_memory import MemoryLoss, MemoryStore, MutatingEngine, World, WorldChange, run_in_memory
 from harness.workflows.drill.scenario import Scenario
 from harness.workflows.run_options import Hook
 

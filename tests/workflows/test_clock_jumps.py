@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from in_memory import MemoryEngine
 from memory import Memory
 
 from harness.core import clock
 from harness.core.clock import Clock
 from harness.core.model import ToolReport
-from harness.selftest.in_memory import MemoryEngine
 
 
 @pytest.mark.parametrize("method", ["backup", "restore"])

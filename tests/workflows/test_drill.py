@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from in_memory import MemoryLoss, MemoryStore, World
 from memory import Memory
 
 from harness.checks import judge
@@ -11,7 +12,7 @@ from harness.core import wait
 from harness.core.errors import Misconfigured
 from harness.core.model import Finding, Json, Objectives
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemberState, MemoryLoss, MemoryStore, World
+from harness.selftest.in_memory import MemberState
 from harness.workflows.drill.scenario import Scenario
 from harness.workflows.run_options import Hook, parse_hooks
 

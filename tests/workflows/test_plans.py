@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from in_memory import World
 from memory import Memory
 
 from harness.core import timeouts
@@ -15,7 +16,6 @@ from harness.core.kubernetes import delete_claims
 from harness.core.model import ExpectedFinding, Plan
 from harness.core.ports import Reach, Target
 from harness.core.reason import Reason
-from harness.selftest.in_memory import World
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
 from harness.workloads.deployment import Deployment
 

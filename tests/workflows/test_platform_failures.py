@@ -10,6 +10,7 @@ from typing import Any
 
 import proving
 import pytest
+from in_memory import MemoryEngine, MemoryLoss, MemoryStore, World
 from memory import Memory
 from proving import prove as prove  # noqa: PLC0414 # a fixture
 
@@ -17,7 +18,6 @@ from harness.core import wait
 from harness.core.model import Json, ToolReport
 from harness.core.ports import Reach, Target
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemoryEngine, MemoryLoss, MemoryStore, World
 from harness.workflows.drill.drill import Drill
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
@@ -181,7 +181,7 @@ def test_a_hiccup_ends_no_wait(memory: Memory, monkeypatch: pytest.MonkeyPatch) 
         looks.append(1)
         return "busy" if len(looks) % 2 else ""
 
-    monkeypatch.setattr("harness.selftest.in_memory.MemoryCluster.silence", silence)
+    monkeypatch.setattr("in_memory.MemoryCluster.silence", silence)
     until = time.monotonic() + 2
 
     def slowly(_: MemoryStore) -> None:

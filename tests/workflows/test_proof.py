@@ -28,8 +28,8 @@ from harness.evidence import run_view
 from harness.evidence.ledger import fingerprint
 from harness.reports import markdown, summary
 from harness.reports.texts import DEFINITIONS
-from harness.selftest import journal_mutations, runner
-from harness.selftest import proof as mutations
+from harness.selftest import good_runs, journal_mutations, runner
+from harness.selftest.tampering import EDITED
 from harness.workflows.proof import assembly
 from harness.workflows.proof import request as requests
 from harness.workflows.run_options import Hook
@@ -212,32 +212,34 @@ def test_the_source_is_listed_again_even_where_the_proof_broke(prove: Callable[.
     assert "source-unchanged" not in {each[0] for each in red(run)}
 
 
-def test_every_mutation_of_a_proof_is_detected(tmp_path: Path) -> None:
+def test_every_mutation_of_a_proof_is_detected() -> None:
     outcomes = runner.in_memory_self_test_of_proofs()
     assert outcomes["missed"] == []
-    assert outcomes["noticed"] == len(journal_mutations.mutations("proof")) + len(mutations.TAMPERINGS)
-    asked_for_all = mutations.good(tmp_path, asked="equal")
-    judge.recheck(asked_for_all)
-    assert [each[:2] for each in red(asked_for_all)] == [("data-equal", "unknown")]
+    assert outcomes["noticed"] == len(journal_mutations.mutations("proof")) + len(EDITED)
 
 
-@pytest.mark.parametrize("facts", [{"databases": []}, {"databases": [{}]}, {"steps": ["up"]}], ids=str)
-def test_a_proof_that_does_not_say_what_it_was_to_judge_is_unknown(tmp_path: Path, facts: dict[str, Json]) -> None:
-    run = mutations.good(tmp_path)
-    changed = {**json.loads((run / "run.json").read_text()), **facts}
-    (run / "run.json").write_text(json.dumps(changed))
-    events = (run / "journal.jsonl").read_text()
-    assert '"sha256"' in events
-    again = tmp_path / "again"
+def proof_with(facts: dict[str, Json], folder: Path) -> Path:
+    """A good proof, judged, with other facts in its run.json."""
+    run, again = good_runs.proof(folder), folder / "again"
     again.mkdir()
-    (again / "run.json").write_text(json.dumps(changed))
+    (again / "run.json").write_text(json.dumps({**json.loads((run / "run.json").read_text()), **facts}))
     noted = (
         replace(e, data={"name": "run.json", "sha256": fingerprint(again / "run.json")}) if e.kind == "file" else e
         for e in journals.read(run / "journal.jsonl")
     )
     journals.write(again / "journal.jsonl", noted)
     judge.recheck(again)
-    assert told(again)["verdict"] == "unknown"
+    return again
+
+
+def test_a_proof_that_was_asked_for_all_needs_all_fingerprints(tmp_path: Path) -> None:
+    asked_for_all = proof_with({"asked": "equal"}, tmp_path)
+    assert [each[:2] for each in red(asked_for_all)] == [("data-equal", "unknown")]
+
+
+@pytest.mark.parametrize("facts", [{"databases": []}, {"databases": [{}]}, {"steps": ["up"]}], ids=str)
+def test_a_proof_that_does_not_say_what_it_was_to_judge_is_unknown(tmp_path: Path, facts: dict[str, Json]) -> None:
+    assert told(proof_with(facts, tmp_path))["verdict"] == "unknown"
 
 
 # ---------------------------------------------------------------- what the scripts say
@@ -353,7 +355,7 @@ def test_the_words_of_a_proof_are_told_with_their_own_meaning(prove: Callable[..
 
 
 def test_a_proof_is_in_no_table_of_drills_unless_it_only_says_that_it_is_one(tmp_path: Path) -> None:
-    run = mutations.good(tmp_path)
+    run = good_runs.proof(tmp_path)
     judge.recheck(run)
     assert all_drills(tmp_path) == ()
     (run / "run.json").write_text((run / "run.json").read_text() + " ")

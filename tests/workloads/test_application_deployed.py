@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 import shop
+from in_memory import MemoryEngine, MemoryStore, World, run_in_memory
 
 from harness.checks.backup import backup_complete
 from harness.clusters.local import LocalEnvironment
@@ -19,7 +20,6 @@ from harness.core.model import Json, Protected, Verdict
 from harness.core.ports import Cluster
 from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemoryEngine, MemoryStore, World, run_in_memory
 from harness.selftest.runner import in_memory_self_test
 from harness.workflows.drill import assembly, request
 from harness.workflows.drill.request import Options

@@ -10,6 +10,7 @@ from typing import Self, cast
 import psycopg2
 import pymysql
 import pytest
+from in_memory import MemoryStore, World, run_in_memory
 from psycopg2.extensions import connection
 from pymysql.cursors import Cursor
 
@@ -18,7 +19,6 @@ from harness.core.errors import ToolFailed, Unreadable
 from harness.core.model import Verdict
 from harness.core.ports import Indexed
 from harness.evidence.run_directory import Run
-from harness.selftest.in_memory import MemoryStore, World, run_in_memory
 from harness.workloads.consul.adapter import Consul
 from harness.workloads.mysql import indexes as mysql_indexes
 from harness.workloads.mysql.adapter import MySQL
