@@ -19,9 +19,9 @@ from functools import cache
 from pathlib import Path
 
 from harness.core import json
-from harness.core.model import Json, Verdict
+from harness.core.model import ExpectedFinding, Json, Verdict
 from harness.core.reason import Reason
-from harness.selftest.mutation import Act, Expected, Mutation, Why
+from harness.selftest.mutation import Act, Expected, Mutation
 
 STORES = ("mysql", "postgres", "consul")
 EXPECTED_KEYS = {"check", "verdict", "reason", "objects", "causes", "member", "also"}
@@ -49,14 +49,17 @@ def expected(name: str, entry: Mapping[str, Json]) -> Expected:
     """What every mutation has. ValueError if `entry` has other keys; KeyError if it has no reason."""
     if unknown := entry.keys() - EXPECTED_KEYS:
         raise ValueError(f"mutation {name!r} has the unknown keys {sorted(unknown)}")
-    reasons = tuple(Reason[json.text(each)] for each in _listed(entry["reason"]))
-    causes = tuple(Reason[each] for each in _texts(entry, "causes"))
+    finding = ExpectedFinding(
+        json.text(entry, "check"),
+        tuple(Reason[json.text(each)] for each in _listed(entry["reason"])),
+        member=json.text(entry, "member"),
+        objects=_texts(entry, "objects"),
+        causes=tuple(Reason[each] for each in _texts(entry, "causes")),
+    )
     return Expected(
         name=name,
-        check=json.text(entry, "check"),
-        why=Why(reasons[0] if len(reasons) == 1 else reasons, *_texts(entry, "objects"), causes=causes),
+        finding=finding,
         verdict=Verdict[json.text(entry, "verdict") or "FAIL"],
-        member=json.text(entry, "member"),
         also=_texts(entry, "also"),
     )
 

@@ -1,26 +1,10 @@
 """A mutation: one small change that damages a good recovery, and the finding that must detect it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.core.model import Finding, Verdict
-from harness.core.reason import Reason
-
-
-@dataclass(frozen=True, init=False)
-class Why:
-    """The reason of a finding (or alternatives), as its own or as a cause, and the objects it must name."""
-
-    reason: Reason | tuple[Reason, ...]
-    objects: tuple[str, ...]
-    causes: tuple[Reason, ...]
-
-    def __init__(self, reason: Reason | tuple[Reason, ...], *objects: str, causes: tuple[Reason, ...] = ()) -> None:
-        """`objects` are the names of what was changed."""
-        object.__setattr__(self, "reason", reason)
-        object.__setattr__(self, "objects", objects)
-        object.__setattr__(self, "causes", causes)
+from harness.core.model import ExpectedFinding, Finding, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +12,8 @@ class Expected:
     """What was changed, and the finding that must detect it."""
 
     name: str  # what was done, in words: "one row gone on a replica"
-    check: str  # the check that must not pass
-    why: Why
+    finding: ExpectedFinding  # of the check that must not pass; its `objects` are the names of what was changed
     verdict: Verdict = Verdict.FAIL
-    member: str = ""  # the member that the finding must be about; "" for the whole store, or any member
     also: tuple[str, ...] = ()  # checks that may fail, too, because the change really breaks what they guarantee
 
     def missed(self, findings: Iterable[Finding]) -> str:
@@ -39,30 +21,13 @@ class Expected:
         bad = [finding for finding in findings if finding.verdict is not Verdict.PASS]
         if not bad:
             return "all checks passed"
-        if not any(self._is_expected(finding) for finding in bad):
-            return f"the expected finding ({self.check}) is missing; found: {_shown(bad)}"
-        wrong = [finding for finding in bad if finding.check not in (self.check, *self.also)]
+        if not any(map(self.is_met_by, bad)):
+            return f"the expected finding ({self.finding.check}) is missing; found: {_shown(bad)}"
+        wrong = [finding for finding in bad if finding.check not in (self.finding.check, *self.also)]
         return f"other checks failed, too: {_shown(wrong)}" if wrong else ""
 
-    def _is_expected(self, finding: Finding) -> bool:
-        return (
-            finding.check == self.check
-            and finding.verdict is self.verdict
-            and (not self.member or finding.member == self.member)
-            and self._has_reason(finding)
-        )
-
-    def _has_reason(self, finding: Finding) -> bool:
-        """Whether it has the expected reason and names what was changed. Its sentence does not count."""
-        reason = self.why.reason
-        return (
-            not finding.reasons.isdisjoint(reason if isinstance(reason, tuple) else (reason,))
-            and set(self.why.causes) <= set(finding.causes)
-            and self._names(finding.objects)
-        )
-
-    def _names(self, objects: Collection[str]) -> bool:
-        return set(self.why.objects) <= set(objects)
+    def is_met_by(self, finding: Finding) -> bool:
+        return finding.verdict is self.verdict and self.finding.is_met_by(finding)
 
 
 @dataclass(frozen=True)

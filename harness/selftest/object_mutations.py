@@ -1,19 +1,21 @@
 """Mutates the Kubernetes objects around the databases of a drill that passed, and reverts each mutation."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from harness.core import wait
 from harness.core.clock import Clock
 from harness.core.errors import HarnessError
 from harness.core.kubernetes import RunsKubectl
-from harness.core.model import Json, Part
-from harness.core.reason import Reason
+from harness.core.model import Part
 from harness.evidence.journal import Journal, read
+from harness.selftest import catalogue as live
 from harness.selftest.baseline import Baseline, Outcome, outcome
-from harness.selftest.mutation import Expected, Why
+from harness.selftest.mutation import Expected
 from harness.workloads import object_digest
 
 REVERTED_S = 60.0
@@ -24,38 +26,26 @@ REVERTED_S = 60.0
 class ObjectMutation(Expected):
     """A kubectl command. Its `target` is put back afterwards, or deleted if it did not exist."""
 
-    check: str = "objects-equal"
     command: tuple[str, ...]
     target: str  # as kubectl names it: `service/mysql-primary`
-    stdin: str | None = None
+    stdin: str | None
 
 
 def catalogue(namespace: str, store: str, service: str) -> tuple[ObjectMutation, ...]:
-    """The mutations of the objects around one store, which clients reach by `service`."""
-    secret, scripts = f"{store}-credentials", f"{store}-scripts"
-    deny: Json = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "deny-all"},
-        "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
-    }
-    return (
-        _patch("a Service leads elsewhere", f"service/{service}", {"spec": {"selector": {"who": "nobody"}}}),
-        _patch("a Service's port", f"service/{service}", {"spec": {"ports": [{"port": 1}]}}),
-        _gone("a Service gone", f"service/{service}"),
-        _patch("a Secret's value", f"secret/{secret}", {"stringData": {"another": "value"}}),
-        _gone("a Secret gone", f"secret/{secret}"),
-        _patch("a script changed", f"configmap/{scripts}", {"data": {"start.sh": "exit 0"}}),
-        _gone("the scripts gone", f"configmap/{scripts}"),
-        _patch("a label of the namespace", f"namespace/{namespace}", {"metadata": {"labels": {"who": "else"}}}),
-        _extra("an extra NetworkPolicy", "networkpolicy/deny-all", ("-f", "-"), json.dumps(deny)),
-        _extra("an extra Secret", "secret/stranger", ("secret", "generic", "stranger", "--from-literal=a=b")),
-        _extra("an extra ServiceAccount", "serviceaccount/stranger", ("serviceaccount", "stranger")),
-        _extra(
-            "an extra RoleBinding",
-            "rolebinding/stranger",
-            ("rolebinding", "stranger", "--clusterrole=admin", f"--serviceaccount={namespace}:default"),
-        ),
+    """The mutations of the objects around one store, which clients reach by `service`, from objects.toml."""
+    text = Path(__file__).with_name("objects.toml").read_text("utf-8")
+    for word, name in (("<namespace>", namespace), ("<store>", store), ("<service>", service)):
+        text = text.replace(word, name)
+    return tuple(
+        ObjectMutation(
+            **vars(
+                live.expected(name, {"check": "objects-equal", **{key: entry[key] for key in ("reason", "objects")}})
+            ),
+            command=tuple(entry["command"]),
+            target=entry["target"],
+            stdin=entry.get("stdin"),
+        )
+        for name, entry in tomllib.loads(text).items()
     )
 
 
@@ -94,31 +84,6 @@ def _revert(kubectl: RunsKubectl, target: str, where: str, saved: str) -> None:
         manifest["metadata"].pop(field, None)
     force = () if target.startswith("namespace/") else ("--force",)
     kubectl("replace", *force, "-f", "-", stdin=json.dumps(manifest))
-
-
-def _patch(name: str, target: str, change: Json) -> ObjectMutation:
-    command = ("patch", target, "--type=merge", "--patch", json.dumps(change))
-    return ObjectMutation(name=name, why=Why(Reason.ObjectDiffers, *_named(target)), command=command, target=target)
-
-
-def _gone(name: str, target: str) -> ObjectMutation:
-    command = ("delete", target)
-    return ObjectMutation(name=name, why=Why(Reason.ObjectMissing, *_named(target)), command=command, target=target)
-
-
-def _extra(name: str, target: str, what: tuple[str, ...], stdin: str | None = None) -> ObjectMutation:
-    return ObjectMutation(
-        name=name,
-        why=Why(Reason.ObjectUnexpected, *_named(target)),
-        command=("create", *what),
-        target=target,
-        stdin=stdin,
-    )
-
-
-def _named(target: str) -> tuple[str, ...]:
-    """The name of an object in `harness.workloads.object_digest.digest`, where the namespace has no name of its own."""
-    return ("namespace",) if target.startswith("namespace/") else (target.replace("/", " "),)
 
 
 def _require_same(good: dict[str, Part], kubectl: RunsKubectl, namespace: str) -> None:

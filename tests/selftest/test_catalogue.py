@@ -40,10 +40,10 @@ def test_every_mutation_can_be_done_and_reverted(store: str, mutation: Mutation)
 
 @each
 def test_every_mutation_is_detected_by_an_existing_check_for_one_reason(store: str, mutation: Mutation) -> None:
-    assert {mutation.check, *mutation.also} <= {check.name for check in ALL}
-    assert mutation.check not in mutation.also
-    assert mutation.member in ("", *MEMBERS[store])
-    assert mutation.why.reason not in {Reason.AsExpected, Reason.Unspecified}, "any finding would do"
+    assert {mutation.finding.check, *mutation.also} <= {check.name for check in ALL}
+    assert mutation.finding.check not in mutation.also
+    assert mutation.finding.member in ("", *MEMBERS[store])
+    assert not {Reason.AsExpected, Reason.Unspecified} & {*mutation.finding.reasons}, "any finding would do"
 
 
 @pytest.mark.parametrize(("store", "number"), [("mysql", 73), ("postgres", 85), ("consul", 78)])
@@ -78,7 +78,7 @@ def test_a_standby_gets_nothing_that_writes() -> None:
 
 
 def test_expected_objects_of_postgres_are_in_the_fixtures() -> None:
-    objects = " ".join(name for one in catalogue.mutations("postgres") for name in one.why.objects)
+    objects = " ".join(name for one in catalogue.mutations("postgres") for name in one.finding.objects)
     named = set(re.findall(r"(?:public|gateway)\.(\w+)", objects)) - {"stranger"}
     assert [name for name in named if not re.search(rf"\b{name}\b", schema("postgres"))] == []
 
@@ -94,7 +94,7 @@ def test_a_snapshot_that_is_restored_was_saved_first() -> None:
     assert len(reverted) > 60
     for one in reverted:
         assert SNAPSHOT.format("save") in one.mutate[0].text
-        assert not one.writes or one.check == "new-write", "the snapshot would revert the new write"
+        assert not one.writes or one.finding.check == "new-write", "the snapshot would revert the new write"
 
 
 def test_a_statement_of_consul_is_a_request_or_a_command() -> None:
@@ -116,7 +116,7 @@ def test_the_keys_that_are_mutated_are_known_data() -> None:
 
 
 def test_the_deleted_row_has_the_last_value_before_its_deletion() -> None:
-    (mutation,) = (one for one in CONSUL if one.why.reason is Reason.WriteResurrected)
+    (mutation,) = (one for one in CONSUL if Reason.WriteResurrected in one.finding.reasons)
     found = re.fullmatch(r"PUT kv/drillproof/ledger/(\w+) (.*)", mutation.mutate[1].text)
     assert found
     key, content = found[1], json.loads(found[2])

@@ -10,11 +10,11 @@ from in_memory import MemoryStore, World, run_in_memory
 
 from harness import checks
 from harness.core.errors import HarnessError
-from harness.core.model import Finding, Verdict
+from harness.core.model import ExpectedFinding, Finding, Verdict
 from harness.core.reason import Reason
 from harness.selftest import journal_mutations, memory_mutations, runner
 from harness.selftest.baseline import Baseline, outcome
-from harness.selftest.mutation import Expected, Why
+from harness.selftest.mutation import Expected
 from harness.selftest.tampering import TAMPERINGS
 
 
@@ -27,7 +27,7 @@ def test_every_mutation_of_a_good_recovery_is_detected_for_its_own_reason() -> N
 
 def test_every_check_has_a_mutation_that_it_must_detect() -> None:
     tried = {
-        each.check
+        each.finding.check
         for each in (*memory_mutations.catalogue("mysql"), *journal_mutations.mutations("drill"), *TAMPERINGS)
     }
     assert {check.name for check in checks.ALL} <= tried
@@ -63,8 +63,8 @@ def caused(reason: Reason, *causes: Reason) -> Finding:
     return Finding("data-equal", Verdict.FAIL, reason, "any words", "", "a", "a-0", ("table user",), causes)
 
 
-WHY = Why(GONE, "table user")
-ROW = Expected(name="a row gone", check="data-equal", why=WHY, member="a-0", also=("ledger-kept",))
+WANTED = ExpectedFinding("data-equal", GONE, member="a-0", objects=("table user",))
+ROW = Expected(name="a row gone", finding=WANTED, also=("ledger-kept",))
 
 
 @pytest.mark.parametrize(
