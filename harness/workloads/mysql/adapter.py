@@ -19,9 +19,9 @@ from harness.core.wait import NotYet
 from harness.workloads.external import PASSWORD, Server
 from harness.workloads.mysql import corruption, reference_digest
 from harness.workloads.mysql import indexes as mysql_indexes
-from harness.workloads.mysql.catalog import NO_ROWS
+from harness.workloads.mysql.catalog import QUERIES
 from harness.workloads.mysql.digest import HOST, digest, quoted
-from harness.workloads.mysql.health import ERRORS, primary_health, replica_health
+from harness.workloads.mysql.health import primary_health, replica_health
 from harness.workloads.mysql.load import load
 from harness.workloads.mysql.writer import MySQLWriter
 from harness.workloads.sql_store import SqlStore, one
@@ -29,10 +29,6 @@ from harness.workloads.sql_store import SqlStore, one
 OLDEST = (8, 4)
 """The oldest supported version: older ones have other catalogs."""
 
-_TABLES = f"""
-SELECT table_schema, table_name FROM information_schema.tables
-WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {NO_ROWS}
-"""  # noqa: S608 # constants of ours
 _CONNECT_S = 10
 _ANSWER_S = 900  # one statement: a scan of the largest table, or the load of one chunk
 
@@ -129,7 +125,7 @@ class MySQL(SqlStore["Connection[Cursor]", Cursor]):
 
     def _require_applied(self, member: str, position: str) -> None:
         with self.session(member) as sql:
-            missing, error = one(sql, f"SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed), {ERRORS}", position)
+            missing, error = one(sql, QUERIES["missing_transactions"], position)
         if missing:
             raise NotYet(f"{member} lacks {missing} {error}")
 
@@ -208,7 +204,7 @@ def _require_supported(sql: Cursor, name: str) -> None:
 
 def _filled(sql: Cursor) -> set[str]:
     """The databases that hold a row."""
-    sql.execute(_TABLES)
+    sql.execute(QUERIES["user_tables"])
     filled: set[str] = set()
     for database, table in sql.fetchall():
         if database not in filled:

@@ -25,13 +25,10 @@ from pymysql.cursors import Cursor
 from harness.core.errors import ToolFailed
 from harness.core.model import Part, Reading
 from harness.core.parallel import for_each
-from harness.workloads.mysql.catalog import NO_ROWS, SYSTEM_ROWS, catalog, counts
+from harness.workloads.mysql.catalog import QUERIES, catalog, counts
 from harness.workloads.sql_store import one
 
 T = TypeVar("T")
-
-HALVED_FROM = 5000
-"""Rows plus KiB, which take about the same time. One session reads a smaller table before a second could start."""
 
 ALL = "USE INDEX ()"
 """Makes MySQL read the table itself: otherwise it may read a smaller index with the same columns."""
@@ -168,32 +165,10 @@ def quoted_table(name: str) -> str:
     return ".".join(quoted(plain or quotes.replace('""', '"')) for quotes, plain in names)
 
 
-def named(schema: str, table: str) -> str:
-    """The SQL expression of `part_name` of the names in these two columns."""
-    schema, table = (
-        f"""IF({name} REGEXP '[."]', CONCAT('"', REPLACE({name}, '"', '""'), '"'), {name})"""
-        for name in (schema, table)
-    )
-    return f"CONCAT({schema}, '.', {table})"
-
-
 def tables(sql: Cursor) -> list[Table]:
     """Every table whose rows are compared, the largest first, so that the sessions end at about the same time."""
     sql.execute("SET SESSION information_schema_stats_expiry = 0")  # otherwise a table's size can be a day old
-    sql.execute(
-        f"SELECT {named('t.table_schema', 't.table_name')}, c.column_name, c.data_type, c.is_nullable,"  # noqa: S608 # constants of ours
-        # column_key is PRI also for another unique key where there is no primary key.
-        " COALESCE(c.character_set_name, ''), c.column_key = 'PRI',"
-        f" IF(t.table_rows + t.data_length / 1024 >= {HALVED_FROM}"
-        " AND t.create_options NOT LIKE '%partitioned%', t.table_rows, 0),"  # finding their middle takes long
-        " EXISTS (SELECT * FROM information_schema.statistics s WHERE s.table_schema = t.table_schema"
-        " AND s.table_name = t.table_name AND s.index_name = 'PRIMARY' AND s.seq_in_index = 1"
-        " AND s.column_name = c.column_name)"
-        " FROM information_schema.tables t JOIN information_schema.columns c USING (table_schema, table_name)"
-        f" WHERE t.table_type = 'BASE TABLE' AND t.table_schema NOT IN {NO_ROWS}"
-        f" OR (t.table_schema, t.table_name) IN {SYSTEM_ROWS}"
-        " ORDER BY t.data_length DESC, t.table_schema, t.table_name, c.ordinal_position"
-    )
+    sql.execute(QUERIES["tables"])
     columns: dict[str, list[Column]] = defaultdict(list)
     keyed: set[str] = set()
     halved: dict[str, tuple[str, int]] = {}

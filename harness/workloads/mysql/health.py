@@ -5,42 +5,16 @@ from pymysql.cursors import Cursor
 from harness.core.model import Health
 from harness.core.reason import Reason
 from harness.workloads.health import Problem, health_of
+from harness.workloads.mysql.catalog import QUERIES
 from harness.workloads.sql_store import one
 
 LAG_S = 2
 """Seconds that a healthy replica may take to apply what the primary has."""
 
-ERRORS = (
-    "(SELECT COALESCE(GROUP_CONCAT(NULLIF(last_error_message, '') SEPARATOR '; '), '') FROM ("
-    "SELECT last_error_message FROM performance_schema.replication_connection_status UNION ALL "
-    "SELECT last_error_message FROM performance_schema.replication_applier_status_by_coordinator UNION ALL "
-    "SELECT last_error_message FROM performance_schema.replication_applier_status_by_worker) e)"
-)
-"""An expression for the errors of a replica's replication; empty if there are none."""
-
-_CHANNELS = "(SELECT COUNT(*) FROM performance_schema.replication_connection_configuration)"
-_FILTERS = (
-    "(SELECT COALESCE(GROUP_CONCAT(filter_name, ' ', filter_rule SEPARATOR '; '), '') FROM ("
-    "SELECT filter_name, filter_rule FROM performance_schema.replication_applier_filters UNION "
-    "SELECT filter_name, filter_rule FROM performance_schema.replication_applier_global_filters) f"
-    " WHERE filter_rule <> '')"
-)
-# Prepared XA transactions without a session: they keep their locks until somebody ends them.
-_LEFT = "(SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = 0)"
-_PRIMARY = f"SELECT @@server_uuid, @@GLOBAL.read_only OR @@GLOBAL.super_read_only, {_CHANNELS}, {_FILTERS}, {_LEFT}"
-_REPLICA = (
-    "SELECT @@server_uuid, @@GLOBAL.super_read_only, @@GLOBAL.gtid_executed, "  # noqa: S608 # constants of ours
-    "COALESCE((SELECT MAX(service_state) FROM performance_schema.replication_connection_status), 'absent'), "
-    "COALESCE((SELECT MAX(service_state) FROM performance_schema.replication_applier_status), 'absent'), "
-    "COALESCE((SELECT MAX(source_uuid) FROM performance_schema.replication_connection_status), ''), "
-    "COALESCE((SELECT MAX(desired_delay) FROM performance_schema.replication_applier_configuration), 0), "
-    f"{_CHANNELS}, {_FILTERS}, {ERRORS}"
-)
-
 
 def primary_health(sql: Cursor) -> Health:
     """The primary takes writes, replicates from nobody, logs all databases, and has its events enabled."""
-    uuid, closed, channels, filters, left = map(str, one(sql, _PRIMARY))
+    uuid, closed, channels, filters, left = map(str, one(sql, QUERIES["primary_health"]))
     sql.execute("SHOW BINARY LOG STATUS")
     # The third and fourth column: the only databases in it, or those that are not.
     withheld = ", ".join(str(name) for row in sql.fetchall() for name in row[2:4] if name)
@@ -77,7 +51,7 @@ def replica_health(sql: Cursor, primary: Cursor) -> Health:
     """
     source, transactions = map(str, one(primary, "SELECT @@server_uuid, @@GLOBAL.gtid_executed"))
     late = one(sql, "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", transactions, LAG_S)[0]
-    told = map(str, one(sql, _REPLICA))
+    told = map(str, one(sql, QUERIES["replica_health"]))
     uuid, closed, executed, receives, applies, follows, delay, channels, filters, errors = told
     errant = one(primary, "SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", executed)[0]
     lacking = f"it lacks transactions that the primary had {LAG_S} s before: {transactions}"

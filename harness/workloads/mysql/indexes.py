@@ -19,8 +19,8 @@ from pymysql.cursors import Cursor
 from harness.core.errors import ToolFailed
 from harness.core.model import IndexReading
 from harness.core.reason import Reason
-from harness.workloads.mysql.catalog import NO_ROWS
-from harness.workloads.mysql.digest import ALL, HOST, Column, named, quoted, quoted_table, row_bytes, total_of
+from harness.workloads.mysql.catalog import QUERIES
+from harness.workloads.mysql.digest import ALL, HOST, Column, quoted, quoted_table, row_bytes, total_of
 
 EXCLUDED = (
     ("indexes of text (FULLTEXT) and of arrays", "the server cannot read them alone"),
@@ -31,18 +31,6 @@ EXCLUDED = (
 )
 """What of indexes is not compared, and why."""
 
-_INDEXES = f"""
-SELECT {named("s.table_schema", "s.table_name")}, s.index_name, c.column_name, c.data_type, c.is_nullable,
-    COALESCE(c.character_set_name, ''), s.sub_part IS NULL
-FROM information_schema.statistics s
-LEFT JOIN information_schema.columns c USING (table_schema, table_name, column_name)
-WHERE s.table_schema NOT IN {NO_ROWS} AND s.index_type = 'BTREE' AND COALESCE(s.expression NOT LIKE '% array)', TRUE)
-ORDER BY s.index_name <> 'PRIMARY', s.table_schema, s.table_name, s.index_name, s.seq_in_index
-"""  # noqa: S608 # constants of ours
-_TABLES = f"""
-SELECT {named("table_schema", "table_name")} FROM information_schema.tables
-WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {NO_ROWS} ORDER BY table_schema, table_name
-"""  # noqa: S608 # constants of ours
 _PRIMARY = "PRIMARY"
 _SOUND = ("status", "note", "info")
 _TYPE, _KEY, _EXTRA = 4, 6, 11  # columns of EXPLAIN
@@ -96,7 +84,7 @@ def _difference(entries: int, rows: int) -> tuple[str, Reason]:
 
 def _checked(sql: Cursor) -> dict[str, str]:
     """The problems that CHECK TABLE reports, by table."""
-    sql.execute(_TABLES)
+    sql.execute(QUERIES["indexed_tables"])
     against: dict[str, str] = {}
     for (table,) in sql.fetchall():
         said = _all(sql, f"table {table}", f"CHECK TABLE {quoted_table(table)}")
@@ -107,7 +95,7 @@ def _checked(sql: Cursor) -> dict[str, str]:
 
 def indexes(sql: Cursor) -> list[Index]:
     """Every secondary index that can be read alone."""
-    sql.execute(_INDEXES)
+    sql.execute(QUERIES["indexes"])
     columns: dict[tuple[str, str], dict[str, Column]] = defaultdict(dict)
     cut: set[tuple[str, str]] = set()
     for table, name, column, data_type, nullable, charset, whole in sql.fetchall():

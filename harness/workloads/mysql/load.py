@@ -16,6 +16,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from harness.core.errors import ToolFailed
+from harness.workloads.mysql.catalog import QUERIES
 from harness.workloads.mysql.digest import quoted_table
 from harness.workloads.sql_store import chunks
 
@@ -88,12 +89,7 @@ def _escaped(text: bytes) -> bytes:
 
 
 def _to_convert(sql: Cursor, table: str) -> frozenset[str]:
-    """The columns with another character set than the file: JSON, and text that is neither UTF-8 nor binary."""
-    sql.execute(
-        "SELECT column_name FROM information_schema.columns WHERE CONCAT(table_schema, '.', table_name) = %s"
-        " AND (data_type = 'json' OR character_set_name <> 'utf8mb4')",
-        (table,),
-    )
+    sql.execute(QUERIES["converted_columns"], (table,))
     return frozenset(str(name) for (name,) in sql.fetchall())
 
 

@@ -17,6 +17,7 @@ from harness.core.wait import NotYet
 from harness.workloads.external import PASSWORD, Server
 from harness.workloads.health import Problem, health_of
 from harness.workloads.postgres import indexes as postgres_indexes
+from harness.workloads.postgres.catalog import QUERIES
 from harness.workloads.postgres.copy import line
 from harness.workloads.postgres.corruption import is_damage
 from harness.workloads.postgres.digest import DATABASES, HOST, MAIN, digest, relations, settle
@@ -26,12 +27,6 @@ from harness.workloads.sql_store import SqlStore, chunks, no_answer, one
 
 OLDEST = 17
 """The oldest supported version: older ones have other catalogs."""
-
-_WHO = "SELECT current_setting('server_version_num')::int / 10000, rolsuper FROM pg_roles WHERE rolname = current_user"
-_IDENTITY = (
-    "SELECT system_identifier, timeline_id, CASE WHEN pg_is_in_recovery() THEN NULL "
-    "ELSE pg_current_wal_flush_lsn() END::text FROM pg_control_system(), pg_control_checkpoint()"
-)
 
 
 class Postgres(SqlStore[connection, cursor]):
@@ -107,12 +102,12 @@ class Postgres(SqlStore[connection, cursor]):
             return reference_digest(lambda database: self._connect(member, address, database), self.main)
 
     def _primary_health(self, sql: cursor) -> Health:
-        identity, _, _ = one(sql, _IDENTITY)
+        identity, _, _ = one(sql, QUERIES["identity"])
         return _primary_health(sql, str(identity), self._replicas, by_name=bool(self.sender))
 
     def _replica_health(self, member: str, primary: cursor) -> Health:
         """It must have replayed what the primary had on disk before it is asked, and no more than that has after."""
-        identity, timeline, flushed = one(primary, _IDENTITY)
+        identity, timeline, flushed = one(primary, QUERIES["identity"])
         if flushed is None:
             return no_answer(f"{self._primary} is a standby itself", Reason.RoleDiffers, (self._primary,))
         with self.session(member) as sql:
@@ -120,7 +115,7 @@ class Postgres(SqlStore[connection, cursor]):
 
     def _require_applied(self, member: str, position: str) -> None:
         with self.session(member) as sql:
-            done, seen = one(sql, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn, pg_last_wal_replay_lsn()", position)
+            done, seen = one(sql, QUERIES["replayed"], position)
         if not done:
             raise NotYet(f"{member} has replayed up to {seen} of {position}")
 
@@ -192,11 +187,7 @@ class ExternalPostgres(Postgres):
 
 
 def _primary_health(sql: cursor, identity: str, standbys: list[str], *, by_name: bool) -> Health:
-    recovering, closed, streaming = one(
-        sql,
-        "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool, "
-        "ARRAY(SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' ORDER BY 1)::text[]",
-    )
+    recovering, closed, streaming = one(sql, QUERIES["primary_health"])
     assert isinstance(streaming, list)
     missing = set(standbys) - set(streaming) if by_name else set(standbys[len(streaming) :])
     stopped = Reason.ReplicationStopped
@@ -216,18 +207,10 @@ def _standby_health(
     sql: cursor, on_primary: cursor, primary: tuple[str, str, str], sender: str = Postgres.sender
 ) -> Health:
     """`primary` is its system identifier, timeline and flushed position, read before."""
-    recovering, paused, replayed, position, status, timeline, host, identity = one(
-        sql,
-        "SELECT pg_is_in_recovery(), pg_is_in_recovery() AND pg_get_wal_replay_pause_state() <> 'not paused', "
-        "coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false), "
-        "pg_last_wal_replay_lsn(), r.status, r.received_tli::text, r.sender_host, c.system_identifier::text "
-        "FROM pg_control_system() c LEFT JOIN pg_stat_wal_receiver r ON true",
-        primary[2],
-    )
+    told = one(sql, QUERIES["standby_health"], primary[2])
+    recovering, paused, replayed, position, status, timeline, host, identity = told
     # A standby has WAL that its primary lacks on disk only if the primary came back from an older copy.
-    ahead, written = one(
-        on_primary, "SELECT %s::pg_lsn > pg_current_wal_flush_lsn(), pg_current_wal_flush_lsn()", position
-    )
+    ahead, written = one(on_primary, QUERIES["ahead"], position)
     beyond = f"it is ahead of its primary: it has replayed up to {position}, the primary has written up to {written}"
     foreign = f"it is of cluster {identity}, the primary of {primary[0]}"
     branched = f"it is on timeline {timeline}, the primary on {primary[1]}"
@@ -250,7 +233,7 @@ def _standby_health(
 
 
 def _require_supported(sql: cursor, name: str, user: str) -> None:
-    version, is_superuser = one(sql, _WHO)
+    version, is_superuser = one(sql, QUERIES["who"])
     if int(str(version)) < OLDEST:
         raise HarnessError(f"{name} is PostgreSQL {version}; the oldest supported version is {OLDEST}")
     if not is_superuser:

@@ -11,7 +11,7 @@ one is the row's. The hashes of the rows are added up, in addition to the row co
 - numbers: floats are printed so that they read back the same bit for bit, numerics with their scale;
 - large values: they are fetched from TOAST, byte for byte, and large objects are read whole.
 
-All settings that influence printing are set here. A change remains undetected with a probability of 2^-64. This takes
+All settings that influence printing are set. A change remains undetected with a probability of 2^-64. This takes
 about as long as `COPY table TO '/dev/null'` (see `bench.postgres_bench`); printing a whole row (`row::text`), with its
 quotes, takes more than twice as long.
 
@@ -31,7 +31,14 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from harness.core.model import OWN, Part, Reading
-from harness.workloads.postgres.catalog import DATABASE_QUERIES, OWN_QUERIES, RELATIONS, SERVER_QUERIES, STATEMENTS
+from harness.workloads.postgres.catalog import (
+    DATABASE_QUERIES,
+    OWN_QUERIES,
+    QUERIES,
+    RELATIONS,
+    SERVER_QUERIES,
+    STATEMENTS,
+)
 from harness.workloads.sql_store import part_name
 
 EXCLUDED = (  # of the main database; others may have tables of these names
@@ -51,26 +58,11 @@ Sequences: after `nextval` a standby shows a value up to 32 ahead of the primary
 MAIN = "keycloak"
 """The main database of the built-in deployment. Names of parts in other databases begin with `database <name>: `."""
 
-SESSION = """
-SET search_path = pg_catalog; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
-SET bytea_output = 'hex'; SET extra_float_digits = 1; SET lc_monetary = 'C'; SET quote_all_identifiers = off;
-SET row_security = off; SET jit = off; SET statement_timeout = 0; SET transaction_timeout = 0;
-SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s'
-"""
-"""The lock timeout limits the wait for a table that somebody keeps locked."""
-
-_ROWS = SQL("SELECT count(*), coalesce(sum({hash}), 0)::text FROM ONLY {table}")
-_LARGE_OBJECTS = SQL(
-    "SELECT count(*), coalesce(sum(hashtextextended("
-    "oid || ':' || encode(lo_get(oid), 'hex') COLLATE \"C\", 1)), 0)::text FROM pg_largeobject_metadata"
+HOST, DATABASES, SESSION = (QUERIES[name] for name in ("host", "databases", "session"))
+_ROWS, _LARGE_OBJECTS, _SEQUENCE, _SETTLE = (
+    SQL(QUERIES[name]) for name in ("rows", "large_objects", "sequence", "settle")
 )
-_SEQUENCE = SQL("SELECT {part}, last_value || ' ' || is_called FROM {sequence}")
-_SETTLE = SQL("SELECT setval({name}, last_value, is_called) FROM {sequence}")
-DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname"
-"""Those that accept connections: -2 marks a database whose DROP was interrupted."""
-
 _ALWAYS_THERE = "template1"
-HOST = "SELECT trim(E'\n' FROM pg_read_file('/etc/hostname'))"
 
 Connect = Callable[[str], AbstractContextManager[connection]]
 """Connects to one member's database of the given name."""

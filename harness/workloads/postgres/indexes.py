@@ -14,6 +14,7 @@ from psycopg2.sql import SQL, Identifier
 
 from harness.core.model import IndexReading
 from harness.core.reason import Reason
+from harness.workloads.postgres.catalog import QUERIES
 from harness.workloads.postgres.corruption import is_damage
 from harness.workloads.postgres.digest import DATABASES, HOST, MAIN, SESSION, Connect
 
@@ -22,18 +23,6 @@ EXCLUDED = (
     ("indexes of databases without the extension amcheck", "nothing else compares an index with its table"),
 )
 """What of indexes is not compared, and why."""
-
-_EXTENSIONS = """
-SELECT x.extname, n.nspname FROM pg_catalog.pg_extension x
-JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace WHERE x.extname IN ('amcheck', 'pg_prewarm')
-"""
-_INDEXES = """
-SELECT i.indexrelid, n.nspname || '.' || c.relname, a.amname = 'btree'
-FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-JOIN pg_catalog.pg_am a ON a.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'i' AND i.indisvalid AND i.indisready AND c.relpersistence = 'p' ORDER BY 2
-"""
-"""All that are in use, the system's included."""
 
 _CHECKED = SQL("SELECT {}.bt_index_check(%s::pg_catalog.regclass, true)")
 _READ = SQL("SELECT {}.pg_prewarm(%s::pg_catalog.regclass, 'buffer')")
@@ -62,11 +51,11 @@ def check_indexes(connect: Connect, main: str = MAIN) -> IndexReading:
 def _checked(sql: cursor) -> Iterator[tuple[str, str]]:
     """Each index that can be checked or read, with its problem, or ""."""
     sql.execute(SESSION)
-    sql.execute(_EXTENSIONS)
+    sql.execute(QUERIES["extensions"])
     schemas = dict(sql.fetchall())
     if "amcheck" not in schemas:
         return
-    sql.execute(_INDEXES)
+    sql.execute(QUERIES["indexes"])
     for oid, name, is_btree in sql.fetchall():
         extension, asked = ("amcheck", _CHECKED) if is_btree else ("pg_prewarm", _READ)
         if extension in schemas:
