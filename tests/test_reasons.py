@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.checks import tool_messages
-from harness.checks.check import RUN_AGAIN
-from harness.core.model import ExpectedFinding, Finding, Verdict
+from harness.checks import ledger, tool_messages
+from harness.checks.check import HINTS, RUN_AGAIN, failed, unknown
+from harness.core.model import DONE, ExpectedFinding, Finding, Verdict, of_phase
 from harness.core.reason import Reason, by_precedence, from_name
 
 ROOT = Path(__file__).parent.parent
@@ -134,13 +134,35 @@ def test_every_finding_has_a_reason_that_is_no_text() -> None:
         assert not isinstance(reason, ast.Constant | ast.JoinedStr), where
 
 
+OF_SORTS = (
+    *ledger._REASONS.values(),
+    *(of_phase(what, phase) for what in ("backup", "restore") for phase in ("Failed", "PartiallyFailed", DONE, "New")),
+    *(of_phase(what, "FailedValidation") for what in ("backup", "restore")),
+    *(Reason.VolumeBackupFailed, Reason.VolumePartlyBackedUp, Reason.VolumeBackedUpEmpty),
+    *(Reason.VolumeRestoreFailed, Reason.VolumeRestoreNotFinished, Reason.VolumePartlyRestored),
+    *(Reason.HookFailed, Reason.HookDidNotRun, Reason.HookUnexpected),
+    *(Reason.IndexDamaged, Reason.IndexIncomplete, Reason.IndexEntryUnexpected, Reason.IndexStale),
+    *(Reason.AccountMissing, Reason.AccountUnexpected, Reason.BalanceSumDiffers, Reason.BalanceDiffers),
+    *(Reason.NotLoggedIn, Reason.WrongPasswordAccepted, Reason.WrongPasswordUnclear),
+    *(Reason.SigningKeyChanged, Reason.TokenRejected, Reason.TokenNotTried),
+)
+"""The reasons of findings that have one of several."""
+
+
 def test_every_bad_finding_says_what_to_do() -> None:
     asked = [(where, node) for where, node in calls("failed", "unknown") if where.startswith("harness/checks/")]
     assert len(asked) > 80
     assert RUN_AGAIN
+    assert all(HINTS.values())
+    assert failed(Reason.ClaimMissing, "").hint == HINTS[Reason.ClaimMissing]
+    assert failed(Reason.ClaimMissing, "", "look").hint == "look"
+    assert unknown(Reason.NotRecorded, "").hint == RUN_AGAIN
+    assert set(OF_SORTS) <= HINTS.keys()
     for where, node in asked:
-        assert len(node.args) > (2 if called(node) == "failed" else 1), where  # `unknown` without a hint: RUN_AGAIN
-        assert not any(isinstance(hint, ast.Constant) and not hint.value for hint in node.args[2:3]), where
+        reason, hints = node.args[0], node.args[2:3]
+        if called(node) == "failed" and isinstance(reason, ast.Attribute):  # `unknown` without a hint: RUN_AGAIN
+            assert hints or Reason[reason.attr] in HINTS, where
+        assert not any(isinstance(hint, ast.Constant) and not hint.value for hint in hints), where
 
 
 def test_every_reason_is_used() -> None:

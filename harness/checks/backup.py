@@ -16,11 +16,6 @@ Report = Mapping[str, Json]
 _IN_PROGRESS = frozenset({"", "New", "Accepted", "Prepared", "InProgress"})
 """Phases of a volume's restore that may still end well."""
 
-_HINTS = {
-    "backup": "see the backup's log in bundle/ (velero backup logs)",
-    "restore": "see the restore's log in bundle/ (velero restore logs)",
-}
-
 
 @check("backup-complete")
 def backup_complete(run: Run) -> Iterator[Finding]:
@@ -60,11 +55,8 @@ def proved_backup_complete(run: Run) -> Iterator[Finding]:
         detail = f"hooks of the backup's definition ran in no pod: {few(idle)}"
         yield failed(Reason.HookDidNotRun, detail, hint, objects=idle)
     if newer := texts(backup.get("newer")):
-        hint = (
-            "look at them in the bucket (`velero backup get`, and the server's log); this proof is of an older backup"
-        )
         detail = f"newer backups are in the bucket, and cannot be read: {few(newer)}"
-        yield unknown(Reason.NewerBackupUnreadable, detail, hint, objects=newer)
+        yield unknown(Reason.NewerBackupUnreadable, detail, objects=newer)
     if not isinstance(missed, list):
         yield unknown(Reason.NotRecorded, "which volumes should be backed up is not recorded")
     elif missed:
@@ -115,7 +107,7 @@ def restore_complete(run: Run) -> Iterator[Finding]:
     yield _whole_report("restore", restore)
     if backup.get("name") != restore.get("of"):
         detail = f"the tool restored {restore.get('of') or 'an unnamed backup'} instead of {backup.get('name')}"
-        yield failed(Reason.WrongBackupRestored, detail, "check which backup the restore names, and restore again")
+        yield failed(Reason.WrongBackupRestored, detail)
     if hooks := restore.get("hooks_failed"):
         detail = f"{hooks} of {restore.get('hooks_attempted')} restore hooks failed"
         yield failed(Reason.HookFailed, detail, "see which in the restore's log; what the hook should do was not done")
@@ -131,14 +123,13 @@ def _whole_report(what: str, report: Report) -> Finding:
     if phase == DONE and errors == 0:
         return passed(f"the tool reports the {what} as {phase}, without errors")
     detail = f"the tool reports the {what} as {phase}, with {errors} errors. {few(items(messages), 3)}".strip()
-    return failed(of_phase(what, phase), detail, _HINTS[what], causes=causes(messages))
+    return failed(of_phase(what, phase), detail, causes=causes(messages))
 
 
 def _stored(stored: Report) -> Finding:
     objects, size = stored.get("objects"), stored.get("bytes")
     if not isinstance(objects, int) or not isinstance(size, int) or objects < 1 or size < 1:
-        hint = "check the backup storage location: bucket, prefix and credentials"
-        return failed(Reason.BackupNotStored, "the bucket holds nothing of this backup", hint)
+        return failed(Reason.BackupNotStored, "the bucket holds nothing of this backup")
     return passed(f"{objects} objects, {size} bytes found in the bucket")
 
 
@@ -147,12 +138,10 @@ def _repository(stored: Report) -> Finding:
     shown = few(items(damage), 3)
     if stored.get("checked") is not True:
         detail = f"the repository was not checked. {shown}".strip()
-        hint = "check that drillproof can open the repository, and drill again"
-        return unknown(Reason.RepositoryNotChecked, detail, hint, causes=causes(damage))
+        return unknown(Reason.RepositoryNotChecked, detail, causes=causes(damage))
     if damage:
         why = (*recorded(stored, "damage"), *causes(damage))
-        hint = "do not rely on backups in this repository; check the bucket's storage and start a new repository"
-        return failed(Reason.RepositoryDamaged, f"the repository is damaged: {shown}", hint, causes=why)
+        return failed(Reason.RepositoryDamaged, f"the repository is damaged: {shown}", causes=why)
     return passed("the repository passed its own check of all data")
 
 
@@ -174,8 +163,7 @@ def _hooks(wanted: int | None, report: Report, *, exact: bool) -> Finding:
         wrong = {Reason.HookFailed: bad != 0, Reason.HookDidNotRun: ran < wanted, Reason.HookUnexpected: ran > wanted}
     reason, *others = [each for each, is_so in wrong.items() if is_so]
     detail = f"{wanted} hooks requested, {ran} ran, {bad} failed"
-    hint = "fix the hook: without it the backup has an old dump, or files that the database was writing"
-    return failed(reason, detail, hint, causes=others)
+    return failed(reason, detail, causes=others)
 
 
 def _proved_hooks(backup: Report, report: Report) -> Finding:
@@ -196,8 +184,7 @@ def _volumes(run: Run, protected: Report, report: Report) -> Iterator[Finding]:
     wanted, found = objects_of(protected, "volumes"), _copies(report)
     for store in run.members:
         if store not in {text(each, "store") for each in wanted}:
-            hint = "annotate its pods with backup.velero.io/backup-volumes; without it nothing is backed up"
-            yield about(failed(Reason.VolumeNotProtected, "no volume of this store is in the backup", hint), store)
+            yield about(failed(Reason.VolumeNotProtected, "no volume of this store is in the backup"), store)
     for each in wanted:
         store, pod, volume = (text(each, name) for name in ("store", "pod", "volume"))
         yield about(_backed_up(volume, found.get((pod, volume)), least=1), store, pod)
@@ -207,8 +194,7 @@ def _backed_up(volume: str, copy: Report | None, *, least: int = 0) -> Finding:
     """Whether a volume was backed up completely, with at least so many bytes."""
     objects = [f"volume {volume}"]
     if not copy:
-        hint = "check that its pod runs, is annotated for the backup, and that the volume is no hostPath"
-        return failed(Reason.VolumeNotBackedUp, f"volume {volume} is not in the backup", hint, objects=objects)
+        return failed(Reason.VolumeNotBackedUp, f"volume {volume} is not in the backup", objects=objects)
     done, total, message = copy.get("bytes_done"), copy.get("bytes_total"), copy.get("message") or ""
     if copy.get("phase") != DONE:
         reason = Reason.VolumeBackupFailed
@@ -219,7 +205,7 @@ def _backed_up(volume: str, copy: Report | None, *, least: int = 0) -> Finding:
     else:
         return passed(f"volume {volume}: {done} bytes backed up", objects=objects)
     detail = f"volume {volume}: {copy.get('phase')}, {done} of {total} bytes. {message}".strip()
-    return failed(reason, detail, _HINTS["backup"], objects=objects, causes=causes(message))
+    return failed(reason, detail, objects=objects, causes=causes(message))
 
 
 def _restored(volume: str, copy: Report, restored: Report | None, *, own: bool) -> Finding:
@@ -230,8 +216,7 @@ def _restored(volume: str, copy: Report, restored: Report | None, *, own: bool) 
     objects = [f"volume {volume}"]
     if restored is None:
         detail = f"volume {volume} is in the backup and was not restored"
-        hint = "delete existing pods and claims before the restore; Velero skips them, and their data, silently"
-        return failed(Reason.VolumeNotRestored, detail, hint, objects=objects)
+        return failed(Reason.VolumeNotRestored, detail, objects=objects)
     phase, done, message = (restored.get(name) for name in ("phase", "bytes_done", "message"))
     total = copy.get("bytes_done")
     if phase == DONE and done == total:
@@ -244,7 +229,7 @@ def _restored(volume: str, copy: Report, restored: Report | None, *, own: bool) 
     else:
         reason = Reason.VolumeRestoreNotFinished if phase in _IN_PROGRESS else Reason.VolumeRestoreFailed
     detail = f"volume {volume}: {phase}, {done} of {total} bytes restored. {message or ''}".strip()
-    return failed(reason, detail, _HINTS["restore"], objects=objects, causes=causes(message))
+    return failed(reason, detail, objects=objects, causes=causes(message))
 
 
 def _copies(report: Report) -> dict[tuple[str, str], Report]:

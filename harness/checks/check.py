@@ -1,8 +1,10 @@
 """A check, the findings that it makes, and what checks share to read events."""
 
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from harness.core.json import items
 from harness.core.model import Finding, Json, Verdict
@@ -15,6 +17,13 @@ SHOWN = 5
 
 RUN_AGAIN = "run it again; the evidence is incomplete"
 """What to do where the run does not record what a check needs."""
+
+HINTS: Mapping[Reason, str] = {
+    Reason[name]: hint
+    for names, hint in tomllib.loads(Path(__file__).with_name("hints.toml").read_text("utf-8")).items()
+    for name in names.split()
+}
+"""What to do, by the reason of a finding."""
 
 DRILL = ""
 EVERY = (DRILL, PROOF, MOVE)
@@ -51,12 +60,13 @@ def _bad(
     verdict: Verdict,
     reason: Reason,
     detail: str,
-    hint: str = RUN_AGAIN,
+    hint: str = "",
     *,
     objects: Iterable[str] = (),
     causes: Iterable[Reason] = (),
 ) -> Finding:
-    """A finding that is no PASS. `hint` says what to do."""
+    """A finding that is no PASS. `hint` says what to do, if that is not what is mostly to do for this reason."""
+    hint = hint or HINTS.get(reason, RUN_AGAIN)
     why = by_precedence(set(causes) - {reason})
     return Finding("", verdict, reason, detail, hint, objects=tuple(objects), causes=why)
 

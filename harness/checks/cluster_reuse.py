@@ -26,8 +26,7 @@ def reused_state_unchanged(run: Run) -> Finding | tuple[()]:
     earlier = reused.get("run")
     if odd := differing(run, mapping(reused, "digests")):
         detail = f"differs from what drill {earlier} left: {', '.join(odd)}"
-        hint = "drill on a new cluster: with one scenario, or with --fresh"
-        return unknown(Reason.ReusedStateDiffers, detail, hint, objects=odd)
+        return unknown(Reason.ReusedStateDiffers, detail, objects=odd)
     return passed(f"all members began as drill {earlier} left them")
 
 

@@ -42,8 +42,7 @@ def data_equal(run: Run) -> Iterator[Finding]:
         before = {member: _parts(run, "digest", "before", store, member) or {} for member in members}
         if odd := disagreeing(before):
             detail = f"the members did not agree before the fault (see {', '.join(odd)})"
-            hint = "repair the replication of this store before the drill, and drill again"
-            no_reference = unknown(Reason.NoReference, detail, hint, objects=odd)
+            no_reference = unknown(Reason.NoReference, detail, objects=odd)
             yield from (about(no_reference, store, member) for member in members)
         else:
             yield from (about(_data(run, store, member, before[member]), store, member) for member in members)
@@ -98,7 +97,6 @@ def _indexes(run: Run, store: str, member: str) -> Finding:
     return failed(
         reasons[0],
         few(f"index {name} {what}" for name, what in wrong.items()),
-        "rebuild the index (REINDEX, or ALTER TABLE ... FORCE); queries that use it give wrong answers",
         objects=[f"index {name}" for name in wrong],
         causes=(*reasons[1:], *causes([*wrong.values()])),
     )
@@ -187,7 +185,6 @@ def corrupted(run: Run, what: str, store: str, member: str) -> Finding | None:
     return failed(
         Reason.DataCorrupted,
         f"reports that its data are damaged: {message}",
-        "restore an older backup; the copy of this volume is damaged, or was taken while the server wrote",
         objects=texts(damaged.get("objects")),
         causes=causes(message),
     )
@@ -195,9 +192,7 @@ def corrupted(run: Run, what: str, store: str, member: str) -> Finding | None:
 
 def answered_by_another(server: Json, when: str) -> Finding:
     who = str(server or "nobody")
-    hint = "check the Service and the addresses of this store; the answer must come from the member itself"
-    detail = f"when it was queried {when}, {who} answered instead"
-    return unknown(Reason.AnsweredByAnother, detail, hint, objects=[who])
+    return unknown(Reason.AnsweredByAnother, f"when it was queried {when}, {who} answered instead", objects=[who])
 
 
 def unread(run: Run, what: str, why: str | Unreadable, store: str, member: str) -> Finding:

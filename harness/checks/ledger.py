@@ -42,8 +42,7 @@ def writes_kept(run: Run) -> Iterator[Finding]:
             yield about(_kept(run, classes), store, member)
         if len(points) > 1:
             detail = f"members were restored to different moments: writes {', '.join(map(str, sorted(points)))}"
-            hint = "back up all members at the same moment, or restore one member and let the others replicate"
-            yield about(failed(Reason.MembersDiverge, detail, hint), store)
+            yield about(failed(Reason.MembersDiverge, detail), store)
 
 
 def _kept(run: Run, classes: Classes) -> Finding:
@@ -55,12 +54,9 @@ def _kept(run: Run, classes: Classes) -> Finding:
             for name in classes.wrong
         )
         first, *others = by_precedence(_REASONS[name] for name in classes.wrong)
-        hint = "look up these writes in ledger/; the restored state matches no moment of the write history"
-        return failed(first, detail, hint, causes=others)
+        return failed(first, detail, causes=others)
     if classes.kept == 0:
-        detail = f"all {classes.acknowledged} acknowledged writes are missing"
-        hint = "check that the backup was taken after the first write, and that it was restored"
-        return failed(Reason.AllWritesLost, detail, hint)
+        return failed(Reason.AllWritesLost, f"all {classes.acknowledged} acknowledged writes are missing")
     if missing := [mark for mark in ("T0", "T4") if mark not in run.marks]:
         detail = f"these times are not recorded: {' and '.join(MARKS[mark] for mark in missing)}"
         return unknown(Reason.NotRecorded, detail, objects=missing)
@@ -90,14 +86,12 @@ def _balances(run: Run, store: str, member: str) -> Finding:
         # The first reason alone: BalanceDiffers means that the sum is right, and no account too few or too many.
         reason, *_ = by_precedence(each.reason for each in found)
         detail = f"torn restore: {few(each.detail for each in found)}"
-        hint = "back up a consistent state; these balances match no consistent point of the write history"
-        return failed(reason, detail, hint, objects=[f"account {each.part}" for each in found if each.part])
+        return failed(reason, detail, objects=[f"account {each.part}" for each in found if each.part])
     return passed(f"{len(accounts)} balances match the writes up to the recovery point")
 
 
 def _no_write() -> Finding:
-    hint = "drill again, and let the clients write for longer before the fault"
-    return unknown(Reason.NoWriteAcknowledged, "no write was acknowledged before the fault", hint)
+    return unknown(Reason.NoWriteAcknowledged, "no write was acknowledged before the fault")
 
 
 def _differences(accounts: Mapping[str, Json], states: Sequence[Mapping[str, int]]) -> list[Difference]:

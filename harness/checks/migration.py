@@ -44,7 +44,7 @@ def source_unchanged(run: Run) -> Iterator[Finding]:
 def _quiesced(run: Run) -> Finding:
     quiesced = latest(run, "frozen")
     if quiesced is None:
-        return unknown(Reason.SourceNotQuiesced, "the source was never quiesced", "migrate again")
+        return unknown(Reason.SourceNotQuiesced, "the source was never quiesced")
     if run.of("thawed"):
         detail = "the source was resumed before the migration was complete"
         return unknown(Reason.SourceResumed, detail, "migrate again, and leave the source quiesced")
@@ -53,21 +53,18 @@ def _quiesced(run: Run) -> Finding:
         return unknown(Reason.NotRecorded, "whether the source's writers are still stopped is not recorded")
     if running:
         detail = f"writers of the source run again: {few(f'{name}: {text(running[name])}' for name in keys(running))}"
-        hint = "pause what starts them (GitOps, autoscalers) and migrate again: their writes are not at the target"
-        return failed(Reason.SourceResumed, detail, hint, objects=keys(running))
+        return failed(Reason.SourceResumed, detail, objects=keys(running))
     return passed(f"quiesced: {few(keys(quiesced, 'writers'))}")
 
 
 def _source(run: Run, database: Judged) -> Finding:
     before, end = (parts_of(run, when, database) for when in ("before", "end"))
     if not before or end is None:
-        hint = "compare source and target by hand, or migrate again"
-        return not_read(run, "source", database, Reason.SourceNotRead, "was not read at the end", hint=hint)
+        return not_read(run, "source", database, Reason.SourceNotRead, "was not read at the end")
     if found := differences(before, end):
         detail = f"the source was written to after it was quiesced: {few(each.detail for each in found)}"
-        hint = "find the writer, name it with --writer, and migrate again: its writes are not at the target"
         parts, why_reasons = [each.part for each in found], [each.reason for each in found]
-        return failed(Reason.SourceWritten, detail, hint, objects=parts, causes=why_reasons)
+        return failed(Reason.SourceWritten, detail, objects=parts, causes=why_reasons)
     return passed(f"{len(before)} parts of the source are unchanged since it was quiesced")
 
 
@@ -86,15 +83,14 @@ def _peers(run: Run, database: Judged, end: str) -> Finding:
     addresses = at(pods, "addresses")
     peers = at(latest(run, "peers", where=end, store=database.key), "addresses")
     if not isinstance(addresses, Mapping) or not isinstance(peers, list):
-        detail, hint = f"its replication peers at the {end} are unknown", "see its log in bundle/"
-        return not_read(run, "peers", database, Reason.PeersUnknown, detail, hint=hint, objects=[end])
+        detail = f"its replication peers at the {end} are unknown"
+        return not_read(run, "peers", database, Reason.PeersUnknown, detail, objects=[end])
     before = items(latest(run, "peers", where="before", store=database.key), "addresses")
     accepted = set(map(str, before)) if end == "source" else set()
     namespace = str(mapping(pods).get("namespace"))
     if foreign := sorted(p for p in set(map(str, peers)) - accepted if not _is_of(p, addresses, namespace)):
         detail = f"at the {end} it replicates with foreign peers: {few(foreign)}"
-        hint = "find where an address of the other end is configured, and isolate the two ends from each other"
-        return failed(Reason.PeerUnexpected, detail, hint, objects=[end, *foreign])
+        return failed(Reason.PeerUnexpected, detail, objects=[end, *foreign])
     return passed(f"at the {end} all {len(peers)} peers are its own pods", objects=[end])
 
 

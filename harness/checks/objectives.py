@@ -35,10 +35,9 @@ def objectives_met(run: Run) -> Iterator[Finding]:
 def _met(label: str, figure: float | None, limit: Json, hint: str) -> Finding:
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
         detail = f"the objective for {label} is not a number: {limit!r}"
-        return unknown(Reason.ObjectiveInvalid, detail, "set it to a number of seconds")
+        return unknown(Reason.ObjectiveInvalid, detail)
     if figure is None:
-        other = "see the other findings for why; the run ended before the figure could be measured"
-        return unknown(Reason.ObjectiveNotMeasured, f"{label} was not measured", other)
+        return unknown(Reason.ObjectiveNotMeasured, f"{label} was not measured")
     detail = f"{label} {figure:.1f} s, objective {limit:g} s"
     return failed(Reason.ObjectiveMissed, detail, hint) if figure > limit else passed(detail)
 

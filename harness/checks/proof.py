@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from harness.checks import proof_metrics
-from harness.checks.check import RUN_AGAIN, check, failed, few, latest, objects_of, passed, recorded, texts, unknown
+from harness.checks.check import check, failed, few, latest, objects_of, passed, recorded, texts, unknown
 from harness.checks.data import answered_by_another, differences, differing
 from harness.checks.proof_metrics import Judged
 from harness.checks.tool_messages import causes
@@ -45,9 +45,7 @@ def bucket_unchanged(run: Run) -> Finding:
     touched = texts(data.get("touched", data.get("changed")))
     if touched or (differs and "touched" not in data):
         detail = f"the backup changed in the bucket during the proof: {few(items(data, 'differences'))}"
-        return failed(
-            Reason.BucketChanged, detail, "find out what writes to it; drillproof only reads", objects=touched
-        )
+        return failed(Reason.BucketChanged, detail, objects=touched)
     detail = (
         f"the backup's objects are as before; others changed: {few(items(data, 'differences'))}"
         if differs
@@ -67,8 +65,7 @@ def claims_restored(run: Run) -> Finding:
     waiting = [claim for claim in texts(at(run.facts, "backup", "unmounted")) if claim in uids and not uids[claim]]
     if lacking := [claim for claim in map(str, wanted) if not uids.get(claim) and claim not in waiting]:
         detail = f"not restored, or without a volume: {', '.join(lacking)}"
-        hint = "check the storage classes of the target, and the restore's log in bundle/"
-        return failed(Reason.ClaimMissing, detail, hint, objects=[f"claim {claim}" for claim in lacking])
+        return failed(Reason.ClaimMissing, detail, objects=[f"claim {claim}" for claim in lacking])
     detail = f"all {len(wanted) - len(waiting)} mounted claims exist with their volumes"
     return passed(f"{detail}; mounted by no pod, so without a volume: {', '.join(waiting)}" if waiting else detail)
 
@@ -79,8 +76,7 @@ def databases_sound(run: Run) -> Iterator[Finding]:
     for each in read_databases(run):
         yield each.named(_no_answer(run, each) or _not_sound(run, each) or _user_data(run, each))
     if passed_over := texts(at(run.facts, "backup", "not_judged")):
-        hint = "name it with --database KIND=NAMESPACE/POD, or except it with --not-proved NAMESPACE/POD"
-        yield unknown(Reason.DatabaseNotJudged, f"not judged: {few(passed_over)}", hint, objects=passed_over)
+        yield unknown(Reason.DatabaseNotJudged, f"not judged: {few(passed_over)}", objects=passed_over)
 
 
 def _no_answer(run: Run, database: Judged) -> Finding | None:
@@ -96,9 +92,8 @@ def _no_answer(run: Run, database: Judged) -> Finding | None:
     if health.get("ok") is True:
         return None
     detail = health.get("detail")
-    hint = "see its log in bundle/; if its restore needs a manual step, add it with --after restore=CMD"
     why = (*recorded(health, "detail"), *causes(detail))
-    return failed(Reason.NotAnswering, f"does not answer: {detail}", hint, causes=why)
+    return failed(Reason.NotAnswering, f"does not answer: {detail}", causes=why)
 
 
 def _not_sound(run: Run, database: Judged) -> Finding | None:
@@ -108,22 +103,18 @@ def _not_sound(run: Run, database: Judged) -> Finding | None:
         if database.moved:
             reason = Reason.VolumeNotRestorable
             detail = "answers, but drillproof cannot restore the copy of its volume's snapshot (snapshotMoveData)"
-        hint = "annotate its pod for file-system backup; this database was created empty, whatever it holds now"
-        return unknown(reason, detail, hint)
+        return unknown(reason, detail)
     sound = latest(run, "sound", store=database.key)
-    hint = "see its log in bundle/, and run its check by hand"
     if sound is None:
-        return not_read(
-            run, "sound", database, Reason.IntegrityNotChecked, "its integrity check did not run", hint=hint
-        )
+        return not_read(run, "sound", database, Reason.IntegrityNotChecked, "its integrity check did not run")
     if damaged := sound.get("damaged"):
         detail, older = f"reports damaged data: {few(items(damaged))}", "restore an older backup, and prove it"
         return failed(Reason.DataCorrupted, detail, older, objects=texts(damaged), causes=causes(damaged))
     if unchecked := sound.get("unchecked"):
         detail = f"could not check: {few(items(unchecked))}"
-        return unknown(Reason.IntegrityNotChecked, detail, hint, objects=texts(unchecked))
+        return unknown(Reason.IntegrityNotChecked, detail, objects=texts(unchecked))
     if not integer(sound, "sound"):
-        return unknown(Reason.IntegrityNotChecked, "found nothing to check", hint)
+        return unknown(Reason.IntegrityNotChecked, "found nothing to check")
     return None
 
 
@@ -135,8 +126,7 @@ def _user_data(run: Run, database: Judged) -> Finding:
         return another
     rows = proof_metrics.rows(read)
     if not rows:
-        hint = "check what the backup copied of it; a newly created database looks like this"
-        return unknown(Reason.DatabaseEmpty, "answers, and holds no user data", hint)
+        return unknown(Reason.DatabaseEmpty, "answers, and holds no user data")
     notes = few(items(sound, "notes"))
     return passed(f"{integer(sound, 'sound')} parts sound, {rows} rows{notes and f'; {notes}'}")
 
@@ -155,14 +145,12 @@ def fingerprint_equal(run: Run) -> Iterator[Finding]:
 def _no_fingerprint(run: Run, database: Judged) -> Finding | None:
     """Why there is nothing to compare with; None if there is."""
     if not database.fingerprint:
-        hint = "take fingerprints with a hook (docs/how-to/prove.md), or prove less with --without-fingerprint"
-        return unknown(Reason.NoFingerprint, "no fingerprint of its data was taken", hint)
-    hint = "check that the fingerprint hook ran, and wrote to a volume that is backed up"
+        return unknown(Reason.NoFingerprint, "no fingerprint of its data was taken")
     if not parts_of(run, "before", database):
         detail = f"its fingerprint {database.fingerprint} was not read"
-        return not_read(run, "fingerprint", database, Reason.FingerprintUnreadable, detail, hint=hint)
+        return not_read(run, "fingerprint", database, Reason.FingerprintUnreadable, detail)
     doubt = _stale(run, database)
-    return unknown(Reason.FingerprintStale, doubt, hint) if doubt else None
+    return unknown(Reason.FingerprintStale, doubt) if doubt else None
 
 
 def _equality(run: Run, database: Judged) -> Finding:
@@ -223,7 +211,7 @@ def not_read(
     reason: Reason,
     detail: str,
     *,
-    hint: str = RUN_AGAIN,
+    hint: str = "",
     objects: Iterable[str] = (),
 ) -> Finding:
     """The UNKNOWN of a database of which `what` was not read, with the cause that its event names."""

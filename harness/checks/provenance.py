@@ -51,9 +51,8 @@ def _source(run: Run, store: str, member: str) -> Finding:
 def _members(run: Run) -> Finding:
     members = [member for _, member in run.each_member()]
     if running := [member for member in members if not _was_read_after_restart(run, member)]:
-        hint = "drill again; data in a server's memory say nothing about its disk"
         detail = f"not restarted before they were read: {', '.join(running)}"
-        return unknown(Reason.MemberNotRestarted, detail, hint, objects=running)
+        return unknown(Reason.MemberNotRestarted, detail, objects=running)
     return passed(f"all {len(members)} members were restarted before they were read")
 
 
@@ -67,9 +66,8 @@ def _volumes(run: Run) -> Finding:
     if not run.plan.restore:
         return _repaired(run, old, new)
     if survived := _same(new, old, new):
-        hint = "check that the fault deletes these volumes; a volume that survived proves no restore"
         detail = f"survived the fault: {', '.join(survived)}"
-        return unknown(Reason.VolumeSurvived, detail, hint, objects=_claims(survived))
+        return unknown(Reason.VolumeSurvived, detail, objects=_claims(survived))
     return _missing(old, new) or passed(f"all {len(new)} claims and their volumes are new")
 
 
@@ -82,8 +80,7 @@ def _missing(old: Volumes, new: Volumes) -> Finding | None:
 def _replaced(old: Volumes, new: Volumes, kept: Iterable[str]) -> Finding | None:
     claims = sorted(claim for claim in kept if new[claim] != old.get(claim))
     detail = f"replaced, although not lost: {', '.join(claims)}"
-    hint = "check what deleted these claims; the recovery must leave healthy volumes as they are"
-    return failed(Reason.VolumeReplaced, detail, hint, objects=_claims(claims)) if claims else None
+    return failed(Reason.VolumeReplaced, detail, objects=_claims(claims)) if claims else None
 
 
 def _repaired(run: Run, old: Volumes, new: Volumes) -> Finding:
@@ -95,8 +92,7 @@ def _repaired(run: Run, old: Volumes, new: Volumes) -> Finding:
     survived = _same(lost, old, new)
     if survived or not run.of("damage"):
         detail = f"these claims should be lost: {', '.join(sorted(lost))}; unchanged: {', '.join(survived)}"
-        hint = "check that the fault deletes these claims; a recovery proves nothing if nothing was lost"
-        return unknown(Reason.NothingLost, detail, hint, objects=_claims(survived))
+        return unknown(Reason.NothingLost, detail, objects=_claims(survived))
     detail = f"new: {', '.join(sorted(lost)) or 'none'}; all others are unchanged"
     return _missing(old, new) or _replaced(old, new, set(new) - lost) or passed(detail)
 

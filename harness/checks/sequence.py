@@ -81,12 +81,10 @@ def events_in_order(run: Run) -> Finding:
     first = {str(event.data.get("mark")): event.seq for event in reversed(run.of("mark"))}
     if wrong := tuple(dict.fromkeys((*_steps(run), *_misplaced(run, first), *_unordered(run, first)))):
         detail = f"recorded out of order: {', '.join(wrong)}"
-        hint = "the evidence was changed, or drillproof has a bug; drill again"
-        return unknown(Reason.EventsOutOfOrder, detail, hint, objects=wrong)
+        return unknown(Reason.EventsOutOfOrder, detail, objects=wrong)
     if missing := tuple(mark for mark in _expected_marks(run) if mark not in first):
         detail = f"the journal lacks the marks {', '.join(missing)}"
-        hint = "a time that was not recorded cannot be compared with an objective; drill again"
-        return unknown(Reason.MarkMissing, detail, hint, objects=missing)
+        return unknown(Reason.MarkMissing, detail, objects=missing)
     return passed(f"all {len(run.events)} events are in order")
 
 

@@ -21,8 +21,7 @@ def _health(run: Run, store: str, member: str) -> Finding:
     before = latest(run, "health", when="before", store=store, member=member) or {}
     after = latest(run, "health", when="after", store=store, member=member)
     if before.get("ok") is not True:
-        hint = "repair it before the drill, and drill again"
-        return unknown(Reason.NotHealthyBefore, "was not seen healthy before the fault", hint)
+        return unknown(Reason.NotHealthyBefore, "was not seen healthy before the fault")
     if after is None:
         return unknown(Reason.NotReadBack, "was not queried after the restore")
     detail = str(after.get("detail"))
@@ -46,11 +45,10 @@ def _write(run: Run, store: str, members: tuple[str, ...]) -> Finding:
     if write is None:
         return unknown(Reason.WriteNotTried, "no new write was tried after the restore")
     if write.get("committed") is not True:
-        detail = f"the new write was not committed: {write.get('detail')}"
-        return failed(Reason.WriteNotCommitted, detail, "see its log in bundle/")
+        return failed(Reason.WriteNotCommitted, f"the new write was not committed: {write.get('detail')}")
     if lacking := [member for member in members if member not in items(write, "seen_on")]:
         detail = f"the new write {write.get('n')} did not appear on {', '.join(lacking)}"
-        return failed(Reason.WriteNotReplicated, detail, "check the replication of these members", objects=lacking)
+        return failed(Reason.WriteNotReplicated, detail, objects=lacking)
     return passed(f"write {write.get('n')} was committed and read on all {len(members)} members")
 
 
@@ -69,15 +67,13 @@ def login(run: Run) -> Iterator[Finding]:
 def _login(run: Run, service: str, pods: tuple[str, ...]) -> Finding:
     before, after = (run.of("login", when=when, service=service) for when in ("before", "after"))
     if not before or list(_wrong(before[-1], None)):
-        detail, hint = f"no login to {service} succeeded before the fault", "check the user and password, run again"
-        return unknown(Reason.LoginNotSeenBefore, detail, hint)
+        return unknown(Reason.LoginNotSeenBefore, f"no login to {service} succeeded before the fault")
     if not after:
         return unknown(Reason.LoginNotTried, f"no login to {service} was tried after the restore")
     if wrong := list(_wrong(after[-1], before[-1])):
         first, *others = by_precedence(reason for reason, _ in wrong)
         detail = f"{service}: {'; '.join(said for _, said in wrong)}"
-        hint = "check that the service uses the restored database, and compare its tables with those before"
-        return failed(first, detail, hint, causes=others)
+        return failed(first, detail, causes=others)
     if running := [pod for pod in pods if not restarted_before(run, pod, after[-1].seq)]:
         detail = f"{service} was not restarted before the login: {', '.join(running)}"
         hint = "drill again; a pod that kept running may answer from memory"

@@ -33,10 +33,10 @@ def drill_finished(run: Run) -> Finding | tuple[Finding, ...]:
         return failures
     if not run.events or run.events[-1].kind != "end":
         detail = "the journal has no end: the run was killed, or lines were cut off"
-        return unknown(Reason.JournalTruncated, detail, "run it again")
+        return unknown(Reason.JournalTruncated, detail)
     if missing := [step for step in run.steps if not run.of("step", step=step, phase="end")]:
         detail, steps = f"steps without an end: {', '.join(missing)}", [f"step {step}" for step in missing]
-        return unknown(Reason.StepNotFinished, detail, "the run was killed; run it again", objects=steps)
+        return unknown(Reason.StepNotFinished, detail, objects=steps)
     return passed(f"all {len(run.steps)} steps finished")
 
 
@@ -45,7 +45,6 @@ def _failure(event: Event) -> Finding:
     finding = failed(
         Reason.RecoveryFailed,
         f"the recovery failed in step {event.data.get('step')}: {message}",
-        "see the logs of the pods and of the backup tool in bundle/",
         objects=texts(event.data.get("objects")) or before_reasons.objects(event.data),
         causes=(*recorded(event.data, "message"), *causes(message)),
     )
@@ -88,13 +87,11 @@ def self_test_passed(run: Run) -> Finding:
     result = latest(run, "selftest") or {}
     detected, missed = result.get("noticed"), result.get("missed")
     if not isinstance(detected, int) or detected < 1 or not isinstance(missed, list):
-        detail = "the self-test did not run before this drill"
-        return unknown(Reason.SelfTestNotRun, detail, "run it again without skipping the self-test")
+        return unknown(Reason.SelfTestNotRun, "the self-test did not run before this drill")
     if missed:
         names = [str(each.get("name") if isinstance(each, dict) else each) for each in missed]
         detail = f"{len(missed)} of {detected + len(missed)} mutations were missed, {names[0]!r} among them"
-        hint = "`drillproof selftest` shows them; please report this as a bug of drillproof"
-        return unknown(Reason.MutationMissed, detail, hint, objects=names)
+        return unknown(Reason.MutationMissed, detail, objects=names)
     return passed(f"all {detected} mutations of a good recovery were detected")
 
 
@@ -108,8 +105,7 @@ def _damage(run: Run, name: str, step: str) -> Finding:
     injected, damage = run.of("fault", name=name, phase="injected", step=step), run.of("damage", fault=name)
     seen = mapping(damage[-1].data, "what") if damage else {}
     if not injected or not seen or damage[-1].seq < injected[-1].seq:
-        hint = "check that the fault acts on the right target; a recovery proves nothing if nothing was lost"
-        return unknown(Reason.DamageNotSeen, f"{name}: no damage was seen", hint)
+        return unknown(Reason.DamageNotSeen, f"{name}: no damage was seen")
     if step == "break" and not any(e.data.get("mark") == "T3" and e.seq > damage[-1].seq for e in run.of("mark")):
         return unknown(Reason.DamageNotDated, f"{name}: the time at which its damage was seen is not recorded")
     return passed(f"{name}: {few((f'{key}: {text(value)}' for key, value in seen.items()), 3)}")
@@ -126,9 +122,7 @@ def network_isolated(run: Run) -> Finding | tuple[()]:
     counts = latest(run, "fence") or {}
     escaped = counts.get("escaped")
     if not isinstance(escaped, int):
-        hint = "check whether another program removed drillproof's firewall rules, and run it again"
-        return unknown(Reason.EgressNotMeasured, "packets that left the drill's network were not counted", hint)
+        return unknown(Reason.EgressNotMeasured, "packets that left the drill's network were not counted")
     if escaped:
-        hint = "check which firewall rules come before drillproof's (iptables -S DOCKER-USER)"
-        return failed(Reason.PacketEscaped, f"{escaped} packets left the drill's network", hint)
+        return failed(Reason.PacketEscaped, f"{escaped} packets left the drill's network")
     return passed(f"no packet left the network; {counts.get('stopped')} were blocked")
