@@ -57,8 +57,9 @@ class _Drill:
             "seed": self._seed,
             "write": self._write,
             "write anew": self._write_anew,
-            "end the writes": self._end_writes,
             "back up": self._back_up,
+            "break": self._break,
+            "end the writes": self._end_writes,
             "restore": self._restore,
             "restart": self._restart,
             "read before": lambda: observer.digests("before"),
@@ -88,6 +89,9 @@ class _Drill:
         with self._world.lock:
             self._backup = copy.deepcopy(self._world.members)
 
+    def _break(self) -> None:
+        self._world.alive = False
+
     def _end_writes(self) -> None:
         for writer in self._writers:
             writer.stop()
@@ -95,7 +99,7 @@ class _Drill:
         self._journal.append("mark", mark="T2", at_s=max(last))
 
     def _restore(self) -> None:
-        self._world.members = self._backup
+        self._world.members, self._world.alive = self._backup, True
 
     def _write_anew(self) -> None:
         written = [writer.write_one() for writer in self._writers]
