@@ -10,7 +10,7 @@ from harness.backups.object_store import ObjectStore
 from harness.core.errors import ToolFailed
 from harness.core.json import integer, text
 from harness.core.kubernetes import Object, RunsKubectl, objects
-from harness.core.model import Json
+from harness.core.objects import made, together
 from harness.core.process import run
 from harness.core.wait import NotYet, until
 
@@ -54,13 +54,7 @@ def map_storage_classes(kubectl: RunsKubectl, classes: Mapping[str, str]) -> Non
 
 def class_mapping(classes: Mapping[str, str], namespace: str = NAMESPACE) -> Object:
     """The ConfigMap that makes Velero map them."""
-    labels: Json = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "storage-classes", "namespace": namespace, "labels": labels},
-        "data": dict(classes),
-    }
+    return made("storage-classes", namespace=namespace, classes=dict(classes))
 
 
 def manifests(
@@ -88,8 +82,7 @@ def manifests(
 
 
 def _apply(kubectl: RunsKubectl, wanted: Sequence[Object]) -> None:
-    things: Json = {"apiVersion": "v1", "kind": "List", "items": list(wanted)}
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(things))
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=together(wanted))
 
 
 def ready(kubectl: RunsKubectl, namespace: str = NAMESPACE) -> None:

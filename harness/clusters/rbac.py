@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from harness.core.errors import HarnessError, Misconfigured, ToolFailed
 from harness.core.json import at, items, text
-from harness.core.kubernetes import LABEL, Object, RunsKubectl, documents
+from harness.core.kubernetes import Object, RunsKubectl, documents
 from harness.core.model import Json
+from harness.core.objects import made, together
 from harness.core.wait import NotYet, until
 
 RBAC = "rbac.authorization.k8s.io"
@@ -77,15 +78,9 @@ class NamespaceRole:
             without += not_granted(items(json.loads(role or "{}"), "rules"), wanted)
         return without, True
 
-    def binding(self, user: str, run: str) -> Json:
+    def binding(self, user: str, run: str) -> Object:
         """What gives a user the role."""
-        return {
-            "apiVersion": f"{RBAC}/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": "drillproof", "namespace": self.namespace, "labels": {LABEL: run}},
-            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": self.role},
-            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
-        }
+        return made("role-binding", namespace=self.namespace, role=self.role, user=user, run=run)
 
     def bind(self, kubectl: RunsKubectl, run: str, user: str = "") -> None:
         """Bind the role to `user`, if there is one, and return as soon as all permissions hold. TimedOut."""
@@ -129,8 +124,7 @@ def missing(kubectl: RunsKubectl, permissions: Sequence[Permission], user: str =
     """Those of them that the cluster does not allow us, or `user`."""
     if not permissions:
         return ()
-    reviews: list[Json] = [_review(permission, user) for permission in permissions]
-    wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
+    wanted = together(_review(permission, user) for permission in permissions)
     answers = documents(kubectl("create", "--validate=false", "-f", "-", "-o", "json", stdin=wanted))
     # By the question that each answer repeats, and not by its place among the answers.
     allowed = {_question(each): at(each, "status", "allowed") for each in answers}
@@ -153,7 +147,7 @@ def describe(permissions: Iterable[Permission]) -> str:
     return "; ".join(str(replace(permission, verb=", ".join(verbs))) for permission, verbs in together.items())
 
 
-def _review(permission: Permission, user: str) -> Json:
+def _review(permission: Permission, user: str) -> Object:
     resource, _, subresource = permission.resource.partition("/")
     asked = {**vars(permission), "resource": resource, "subresource": subresource}
     attributes = {key: value for key, value in asked.items() if value}

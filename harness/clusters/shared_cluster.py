@@ -19,6 +19,7 @@ from harness.core.errors import Misconfigured, TimedOut, ToolFailed
 from harness.core.json import text
 from harness.core.kubernetes import LABEL, Kubectl, Object, find_kubectl, get_object
 from harness.core.model import Json, Volume
+from harness.core.objects import made, together
 from harness.core.process import run
 
 ANSWER_S = 30.0
@@ -168,10 +169,9 @@ class SharedCluster(Generic[P]):
             "images from": mirror or "their own registries, as the cluster pulls them",
         }
 
-    def create(self, *things: Json) -> None:
+    def create(self, *things: Object) -> None:
         """Create objects that do not exist. ToolFailed if one does."""
-        together = things[0] if len(things) == 1 else {"apiVersion": "v1", "kind": "List", "items": list(things)}
-        self.api("create", "-f", "-", stdin=json.dumps(together))
+        self.api("create", "-f", "-", stdin=together(things))
 
     def up(self) -> None:
         """Creates nothing: the cluster exists. Misconfigured if another run of this machine is using it."""
@@ -260,11 +260,9 @@ class DrillCluster(SharedCluster[DrillPolicy]):
         self._labels.add(run)
         self.api("label", "--overwrite", "namespace", self.policy.namespace, f"{LABEL}={run}")
 
-    def namespace_object(self, run: str) -> Json:
-        """The namespace as it is created. The admission policy in clusters/existing/rbac.yaml demands its standard."""
-        labels: Json = {LABEL: run, "pod-security.kubernetes.io/enforce": "baseline"}
-        metadata: Json = {"name": self.policy.namespace, "labels": labels}
-        return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    def namespace_object(self, run: str) -> Object:
+        """The namespace as it is created."""
+        return made("drill-namespace", name=self.policy.namespace, run=run)
 
     def _other_leftovers(self) -> tuple[str, ...]:
         backups = shared_velero.list_backups(self.api, self.policy)

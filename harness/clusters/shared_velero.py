@@ -22,6 +22,7 @@ from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import items, text
 from harness.core.kubernetes import LABEL, Object, RunsKubectl, name_of, objects
 from harness.core.model import Json
+from harness.core.objects import made, together
 from harness.core.ports import Cluster
 from harness.core.wait import NotYet, until
 
@@ -87,7 +88,7 @@ class SharedVelero(VeleroEngine):
             return phase
 
         try:
-            kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
+            kubectl("create", "-f", "-", stdin=together(wanted))
             phase = until(ended, waited_for="the repository's check", within_s=timeouts.CHECK_S, every_s=1)
             said = kubectl("logs", name, here)
         finally:
@@ -100,28 +101,18 @@ class SharedVelero(VeleroEngine):
     def wanted_checks(self, repository: str, secret: str = "") -> tuple[Object, Object]:
         """The pod in which restic checks a repository, and the Secret with the keys for it; removed when it ends."""
         store = self._policy.store
-        labels: Json = {LABEL: self._run_name, "velero.io/exclude-from-backup": "true"}
-        name = f"drillproof-check-{token_hex(4)}"
-        metadata: Json = {"name": name, "namespace": self._policy.namespace, "labels": labels}
-        keys: Json = {
-            "AWS_ACCESS_KEY_ID": store.access_key,
-            "AWS_SECRET_ACCESS_KEY": store.secret_key,
-            "AWS_DEFAULT_REGION": store.region,
-            "RESTIC_PASSWORD": secret,
-        }
-        container: Json = {
-            "name": "restic",
+        values: dict[str, Json] = {
+            "name": f"drillproof-check-{token_hex(4)}",
+            "namespace": self._policy.namespace,
+            "run": self._run_name,
+            "access_key": store.access_key,
+            "secret_key": store.secret_key,
+            "region": store.region,
+            "password": secret,
             "image": self._release.server_image,
-            "imagePullPolicy": "IfNotPresent",
             "command": ["restic", *CHECK, "--no-cache", f"--repo={repository}"],
-            "envFrom": [{"secretRef": {"name": name}}],
-            "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
         }
-        spec: Json = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}
-        return (
-            {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": keys},
-            {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
-        )
+        return made("check-keys", **values), made("check", **values)
 
 
 def list_backups(kubectl: RunsKubectl, policy: DrillPolicy) -> tuple[Object, ...]:
@@ -141,14 +132,8 @@ def delete_backups(kubectl: RunsKubectl, policy: DrillPolicy, runs: Collection[s
 
 def deletion_manifest(policy: DrillPolicy, name: str, uid: str) -> Object:
     """What asks Velero to delete a backup."""
-    labels: Json = {"velero.io/backup-name": name, "velero.io/backup-uid": uid, NAMESPACE_LABEL: policy.namespace}
-    metadata: Json = {"generateName": f"{name}-", "namespace": policy.velero, "labels": labels}
-    return {
-        "apiVersion": "velero.io/v1",
-        "kind": "DeleteBackupRequest",
-        "metadata": metadata,
-        "spec": {"backupName": name},
-    }
+    where = {"velero": policy.velero, "namespace": policy.namespace}
+    return made("delete-backup", prefix=f"{name}-", backup=name, uid=uid, **where)
 
 
 def _remove(kubectl: RunsKubectl, policy: DrillPolicy, name: str) -> None:

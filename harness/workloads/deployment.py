@@ -11,9 +11,10 @@ from pathlib import Path
 
 from harness.core import kubernetes, timeouts, wait
 from harness.core.errors import Misconfigured, ToolFailed
-from harness.core.json import at, mapping, text
+from harness.core.json import at, text
 from harness.core.kubernetes import LABEL, Object, condition, describe_pod, documents, name_of, namespace_of, objects
 from harness.core.model import Json
+from harness.core.objects import labelled, together
 from harness.core.ports import Cluster
 from harness.core.reason import Reason
 
@@ -41,7 +42,7 @@ class Deployment:
         for thing in self.first:
             stages[0 if thing["kind"] in {_DEFINITION, "Namespace"} else 2 if thing["kind"] in new else 1].append(thing)
         for stage in filter(None, stages):
-            wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": stage})
+            wanted = together(stage)
 
             def applied(wanted: str = wanted) -> None:
                 try:  # on the server's side, since a definition is too long for an annotation
@@ -66,7 +67,7 @@ class Deployment:
             self.remove()
             self.install_first()
             self._apply(_object("Namespace", self.namespace, {LABEL: run}))
-        things = [_labelled(each, run) if each["kind"] == "Namespace" else each for each in self.manifests()]
+        things = [labelled(each, run) if each["kind"] == "Namespace" else each for each in self.manifests()]
         self._apply({"apiVersion": "v1", "kind": "List", "items": [*self.prerequisites(run), *things]})
 
     def prerequisites(self, run: str) -> tuple[Object, ...]:
@@ -161,12 +162,6 @@ def _object(kind: str, name: str, labels: Mapping[str, Json], namespace: str = "
     metadata: dict[str, Json] = {"name": name, "labels": labels}
     where: dict[str, Json] = {"namespace": namespace} if namespace else {}
     return {"apiVersion": "v1", "kind": kind, "metadata": {**metadata, **where}, **content}
-
-
-def _labelled(thing: Object, run: str) -> Object:
-    """An object with drillproof's label added."""
-    labels = {**mapping(thing, "metadata", "labels"), LABEL: run}
-    return {**thing, "metadata": {**mapping(thing, "metadata"), "labels": labels}}
 
 
 def _is_to_complete(item: Object) -> bool:

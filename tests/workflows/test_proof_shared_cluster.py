@@ -28,6 +28,7 @@ from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, text
 from harness.core.kubernetes import LABEL, Kubectl, Object
 from harness.core.model import Json
+from harness.core.objects import made
 from harness.workflows import permissions
 from harness.workflows.proof.proof import BackupInBucket
 from harness.workflows.proof.shared_cluster import objects, preflight, restore_filter
@@ -506,7 +507,7 @@ def test_a_policy_that_holds_no_more_is_told() -> None:
 
 
 def test_the_policy_lets_out_to_the_proofs_own_and_to_names_alone() -> None:
-    spec = objects.isolation("drillproof-prove-shop", "r")["spec"]
+    spec = made("isolation", namespace="drillproof-prove-shop", run="r")["spec"]
     assert at(spec, "podSelector") == {}
     assert at(spec, "policyTypes") == ["Ingress", "Egress"]
     ours = {"namespaceSelector": {"matchLabels": {LABEL: "r", "pod-security.kubernetes.io/enforce": "baseline"}}}
@@ -514,8 +515,8 @@ def test_the_policy_lets_out_to_the_proofs_own_and_to_names_alone() -> None:
     first, names = cast("list[Json]", at(spec, "egress"))
     assert first == {"to": [ours]}
     assert {at(port, "port") for port in cast("list[Json]", at(names, "ports"))} == {53}
-    made = objects.namespaces(THERE, ("shop",), "r")
-    enforced = {text(each, "metadata", "name"): text(each, "metadata", "labels", barrier_label()) for each in made}
+    found = objects.namespaces(THERE, ("shop",), "r")
+    enforced = {text(each, "metadata", "name"): text(each, "metadata", "labels", barrier_label()) for each in found}
     assert enforced == {"drillproof-prove": "privileged", "drillproof-prove-shop": "baseline"}
 
 

@@ -1,6 +1,5 @@
 """Puts a proof together from its parts."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from harness.core.choices import choose_all
 from harness.core.errors import Misconfigured
 from harness.core.kubernetes import address
 from harness.core.model import PROOF_STEPS, Json, Plan
+from harness.core.objects import made, together
 from harness.evidence import run_directory
 from harness.workflows import run_metadata
 from harness.workflows.progress import Progress
@@ -115,17 +115,9 @@ class _Engine(VeleroEngine):
 
     def install(self) -> None:
         if self._repository_password:
-            labels: Json = {"component": "velero"}
-            wanted: list[Json] = [
-                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}},
-                {
-                    "apiVersion": "v1",
-                    "kind": "Secret",
-                    "metadata": {"name": "velero-repo-credentials", "namespace": NAMESPACE},
-                    "stringData": {"repository-password": self._repository_password},
-                },
-            ]
-            self._kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
+            secret = made("repository-password", namespace=NAMESPACE, password=self._repository_password, run=self.name)
+            self._kubectl("create", "namespace", NAMESPACE)
+            self._kubectl("create", "-f", "-", stdin=together((secret,)))
         super().install()
         # The backup may have expired, and Velero would delete it; a copy needs no changes.
         only_read = ("--type=merge", '--patch={"spec": {"accessMode": "ReadOnly"}}')

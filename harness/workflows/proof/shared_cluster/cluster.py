@@ -17,6 +17,7 @@ from harness.clusters.shared_cluster import SharedCluster
 from harness.core.errors import HarnessError, ToolFailed
 from harness.core.json import text
 from harness.core.kubernetes import Kubectl, Object, condition, describe_pod, name_of, objects
+from harness.core.objects import made
 from harness.core.wait import NotYet, until
 from harness.workflows import permissions
 from harness.workflows.proof.shared_cluster import objects as wanted
@@ -97,7 +98,7 @@ class ProofCluster(SharedCluster[ProofPolicy]):
             permissions.proof_inside(name).bind(self.api, self.run, user)
             self.create(wanted.velero_binding(policy, name, self.run))
             if name != policy.namespace:
-                self.create(wanted.isolation(name, self.run))
+                self.create(made("isolation", namespace=name, run=self.run))
 
     def open(self, image: str, size: int) -> None:
         """Create the object store for a backup of `size` bytes, and in each namespace a pod that probes the network.
@@ -106,7 +107,7 @@ class ProofCluster(SharedCluster[ProofPolicy]):
         """
         policy, names = self.policy, tuple(self.kubectl.names.values())
         self.create(*wanted.store(policy, self.keys, image, size, self.run))
-        self.create(*(wanted.probe(policy, name, image, self.run) for name in names))
+        self.create(*(made("probe", namespace=name, image=policy.image(image), run=self.run) for name in names))
         for name in names:
             until(partial(self._pods_run, name), waited_for=f"pods in {name}", within_s=STARTED_S)
         until(self._create_bucket, waited_for="the proof's object store", within_s=60)

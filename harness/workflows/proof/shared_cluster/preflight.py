@@ -17,6 +17,7 @@ from harness.core.errors import Misconfigured
 from harness.core.json import at, items, text
 from harness.core.kubernetes import Kubectl, Object, cached_program, get_object, name_of
 from harness.core.model import Json
+from harness.core.objects import made
 from harness.core.process import run
 from harness.workflows import permissions
 from harness.workflows.proof.proof import BackupInBucket, Sandbox
@@ -89,9 +90,9 @@ class SharedProofs:
                 *objects.namespaces(policy, recorded.namespaces, label),
                 *(bindings if found.user else ()),
                 *(objects.velero_binding(policy, name, label) for name in every),
-                *(objects.isolation(name, label) for name in names),
+                *(made("isolation", namespace=name, run=label) for name in names),
                 *objects.store(policy, cluster.keys, image, backup.bytes_total, label),
-                *(objects.probe(policy, name, image, label) for name in every),
+                *(made("probe", namespace=name, image=policy.image(image), run=label) for name in every),
                 *found.crds,
                 *found.engine.manifests(),
                 found.engine.wanted_restore("proof-the-run", recorded.report.name, recorded.namespaces),

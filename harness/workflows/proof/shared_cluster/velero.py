@@ -11,6 +11,7 @@ from harness.core import timeouts
 from harness.core.json import mapping
 from harness.core.kubernetes import Object, name_of, namespace_of
 from harness.core.model import Json, ToolReport, VolumeCopy
+from harness.core.objects import made
 from harness.core.wait import until
 from harness.workflows.proof.shared_cluster import objects as wanted
 from harness.workflows.proof.shared_cluster.cluster import ProofCluster
@@ -55,7 +56,7 @@ class OwnVelero(VeleroEngine):
         policy, run, recorded = self._cluster.policy, self._cluster.run, self._recorded
         secret, services = self._repository_password, self.contents.services
         return (
-            *((wanted.repository_password(policy, secret, run),) if secret else ()),
+            *((made("repository-password", namespace=policy.namespace, password=secret, run=run),) if secret else ()),
             *wanted.velero(policy, self._cluster.keys, self.release, recorded.uploader, run),
             wanted.storage_classes(policy, (claim.storage_class for claim in recorded.claims), run),
             *(service(each, policy.renamed(namespace_of(each)), run) for each in services),
