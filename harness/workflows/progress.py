@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+
+from jinja2 import ChainableUndefined, Environment, Template, Undefined
 
 from harness.core import wait
 from harness.core.clock import Clock
@@ -82,43 +87,10 @@ class Progress:
 
 
 def words_of(event: Event) -> str:
-    """One event in words; nothing for what only a judge needs."""
-    data = event.data
-    words: dict[str, Callable[[], str]] = {
-        "mark": lambda: f"{text(data.get('mark'))}: {MARKS.get(text(data.get('mark')), '')}",
-        "digest": lambda: f"read {_who(data)}: {_parts(data)}",
-        "health": lambda: "" if data.get("ok") is True else f"{_who(data)} is not well: {text(data.get('detail'))}",
-        "backup": lambda: _tool(event),
-        "restore": lambda: _tool(event),
-        "protected": lambda: f"{_count(data, 'volumes', 'volume')} to be copied",
-        "stored": lambda: _stored(data),
-        "objects": lambda: f"read {_count(data, 'parts', 'object')} of the namespace",
-        "fault": lambda: f"fault {text(data.get('name'))}: {text(data.get('phase'))}",
-        "damage": lambda: f"damage seen: {damage_in_words(mapping(data.get('what')))}",
-        "restart": lambda: f"{text(data.get('member'))} restarted",
-        "indexes": lambda: f"indexes of {_who(data)}: {text(data.get('held'))} held against their tables",
-        "survivors": lambda: f"ledger of {_who(data)}: {text(data.get('rows'))} rows",
-        "balances": lambda: f"balances of {_who(data)}: {_count(data, 'accounts', 'account')}",
-        "source": lambda: f"{_who(data)} of the cluster that was left stays at write {text(data.get('newest'))}",
-        "corrupt": lambda: f"{_who(data)} says that its data are damaged: {text(data.get('message'))}",
-        "unread": lambda: f"{text(data.get('what'))} of {_who(data)} NOT read: {text(data.get('message'))}",
-        "fence": lambda: (
-            "this cluster has no network isolation; packets that left it were not counted"
-            if data.get("there") is False
-            else f"network isolation: {_count(data, 'stopped', 'packet')} stopped, {text(data.get('escaped'))} escaped"
-        ),
-        "selftest": lambda: f"self-test in memory: {detected(data)}",
-        "write": lambda: f"new write on {text(data.get('store'))} {'' if data.get('committed') else 'NOT '}committed",
-        "listing": lambda: f"the source holds {_count(data, 'objects', 'object')} ({text(data.get('when'))})",
-        "fetched": lambda: f"{_count(data, 'objects', 'object')}, {_size(data.get('bytes'))} fetched",
-        "fingerprint": lambda: f"fingerprint of {_who(data)}, taken {text(data.get('taken'))}",
-        "newest": lambda: f"newest row of {_who(data)}: {text(data.get('newest'))} ({text(data.get('column'))})",
-        "sound": lambda: f"{_who(data)} checked itself: {text(data.get('sound'))} parts sound",
-        "note": lambda: text(data, "text"),
-        "recovery-failed": lambda: f"the recovery failed: {text(data.get('message'))}",
-        "error": lambda: f"{text(data.get('type'))}: {text(data.get('message'))}",
-    }
-    return words[event.kind]() if event.kind in words else ""
+    """One event in words, as progress.toml has them; nothing for what only a judge needs."""
+    template, data = _templates().get(event.kind), event.data
+    who = text(data, "member") or text(data, "store")
+    return template.render(data, who=who, marks=MARKS, result=data) if template else ""
 
 
 @contextmanager
@@ -174,35 +146,27 @@ def _steps(progress: Progress) -> tuple[str, ...]:
     return PROOF_STEPS if "fetch" in progress.begun_s else STEPS
 
 
-def _count(data: Json, name: str, thing: str) -> str:
-    """How many things an event has: a number, or the length of a list or an object."""
-    value = mapping(data).get(name)
+@functools.cache
+def _templates() -> dict[str, Template]:
+    environment = Environment(undefined=ChainableUndefined, finalize=_shown, autoescape=False)  # noqa: S701 # no HTML
+    environment.filters |= {"rows_of": _rows, "counted": _counted, "size": _size, "detected": detected}
+    environment.filters["in_words"] = lambda damage: damage_in_words(mapping(damage))
+    words = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    return {kind: environment.from_string(each) for kind, each in words.items()}
+
+
+def _shown(value: Json | Undefined) -> str:
+    return "" if isinstance(value, Undefined) else text(value)
+
+
+def _rows(parts: Json) -> str:
+    rows = sum(number(part, "rows") or 0 for part in mapping(parts).values())
+    return f"{len(mapping(parts))} parts, {rows:,.0f} rows"
+
+
+def _counted(value: Json, thing: str) -> str:
+    """How many things it is: a number, or the length of a list or an object."""
     return plural(number(value) or len(items(value)) or len(mapping(value)), thing)
-
-
-def _stored(data: Json) -> str:
-    said = mapping(data)
-    seen = f"{text(said.get('objects'))} objects, {_size(said.get('bytes'))} seen in the bucket"
-    if damage := items(said, "damage"):
-        return f"{seen}; the repository is DAMAGED: {text(damage[0])}"
-    if "checked" not in said:
-        return seen
-    return f"{seen}; the repository {'passed its own check' if said['checked'] is True else 'was NOT checked'}"
-
-
-def _who(data: Json) -> str:
-    return text(data, "member") or text(data, "store")
-
-
-def _parts(data: Json) -> str:
-    parts = mapping(data, "parts")
-    rows = sum(number(part, "rows") or 0 for part in parts.values())
-    return f"{len(parts)} parts, {rows:,.0f} rows"
-
-
-def _tool(event: Event) -> str:
-    errors, warnings = text(event.data, "errors"), text(event.data, "warnings")
-    return f"the tool says of its {event.kind}: {text(event.data.get('phase'))}, {errors} errors, {warnings} warnings"
 
 
 def _size(value: Json) -> str:
