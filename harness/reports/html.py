@@ -1,7 +1,8 @@
 """The report: one HTML file that opens offline, with the verdict at the top and the evidence below."""
 
 import functools
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
 from markupsafe import Markup
@@ -55,15 +56,16 @@ def render(view: RunView) -> str:
 
 @functools.cache
 def template(name: str) -> Template:
-    """One of the project's templates, HTML or Markdown; every value in it is escaped."""
+    """One of the project's templates: HTML, Markdown or JSON; every value in it is escaped."""
     html = name.endswith(".html")
+    finalize: dict[str, Callable[[object], object]] = {"html": _visible, "md": _escaped, "json": json.dumps}
     environment = Environment(
         loader=FileSystemLoader(resources.folder("reports/templates")),
-        autoescape=html,  # noqa: S701 # Markdown is escaped by `finalize`
+        autoescape=html,  # noqa: S701 # Markdown and JSON are escaped by `finalize`
         undefined=ChainableUndefined,  # a run may lack anything
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible if html else _escaped,
+        finalize=finalize[name.rpartition(".")[2]],
     )
     environment.filters.update(duration=duration, plural=plural)
     return environment.get_template(name)
