@@ -14,8 +14,8 @@ from harness.core.model import Json
 
 
 def made(thing: str, /, **values: Json) -> Object:
-    """An object of clusters/objects.yaml by its name there; a string `$key` in it stands for the value of `key`."""
-    return cast("Object", _filled(_known()[thing], values))
+    """An object of clusters/objects.yaml by its name there, with `values` filled in."""
+    return cast("Object", filled(_known()[thing], values))
 
 
 def together(things: Iterable[Object]) -> str:
@@ -34,9 +34,10 @@ def _known() -> Mapping[str, Json]:
     return cast("Mapping[str, Json]", yaml.safe_load((resources.clusters() / "objects.yaml").read_text("utf-8")))
 
 
-def _filled(template: Json, values: Mapping[str, Json]) -> Json:
+def filled(template: Json, values: Mapping[str, Json]) -> Json:
+    """A template, in which a string `$key` stands for the value of `key`."""
     if isinstance(template, str) and template.startswith("$"):
         return values[template[1:]]
     if isinstance(template, Mapping):
-        return {key: _filled(value, values) for key, value in template.items()}
-    return [_filled(each, values) for each in template] if isinstance(template, list) else template
+        return {key: filled(value, values) for key, value in template.items()}
+    return [filled(each, values) for each in template] if isinstance(template, list) else template

@@ -9,6 +9,8 @@ from harness.campaigns.schedule.calendar import Calendar
 from harness.campaigns.schedule.job import GRACE_S
 from harness.campaigns.schedule.systemd import REPORT_S
 from harness.core import resources
+from harness.core.model import Json
+from harness.core.objects import filled
 
 # As in cronjob.yaml:
 NAME = "drillproof"  # of the namespace, and of the ServiceAccount that rbac.yaml gives the permissions
@@ -33,31 +35,27 @@ def render(
     `words` are the command; `config` is the content of the file that allows drills. `webhook`: the Secret named
     `secret` has the URL of one.
     """
+    values: dict[str, Json] = {
+        "job": name,
+        "called": f"drillproof-{name}",
+        "schedule": calendar.words,
+        "late_s": max(60, int(calendar.every.total_seconds() / 2)),
+        "within_s": int(within.total_seconds()) + GRACE_S + REPORT_S,
+        "grace_s": GRACE_S + REPORT_S,
+        "image": image,
+        "words": list(words),
+        "secret": secret,
+        "config": config,
+    }
     namespace, account, files, cronjob = yaml.safe_load_all(_manifest("cronjob.yaml"))
     rbac = yaml.safe_load_all(_manifest("rbac.yaml"))
     permissions = (each for each in rbac if each["kind"] not in {"Namespace", "ServiceAccount"})
-    files["data"]["drillproof.toml"] = config
-    spec = cronjob["spec"]
-    spec["schedule"] = calendar.words
-    spec["startingDeadlineSeconds"] = max(60, int(calendar.every.total_seconds() / 2))
-    job = spec["jobTemplate"]["spec"]
-    job["activeDeadlineSeconds"] = int(within.total_seconds()) + GRACE_S + REPORT_S
-    for each in (files, cronjob, spec["jobTemplate"], job["template"]):
-        each["metadata"]["labels"]["drillproof/job"] = name
-    files["metadata"]["name"] = cronjob["metadata"]["name"] = f"drillproof-{name}"
-    template = job["template"]["spec"]
-    template["terminationGracePeriodSeconds"] = GRACE_S + REPORT_S
-    (container,) = template["containers"]
-    container["args"] = list(words)
-    for each in (container, *template["initContainers"]):
-        each["image"] = image
     if webhook:
+        (container,) = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
         url = {"secretKeyRef": {"name": secret, "key": "webhook"}}
         container["env"].append({"name": "DRILLPROOF_WEBHOOK", "valueFrom": url})
-    volumes = {volume["name"]: volume for volume in template["volumes"]}
-    volumes["config"]["configMap"]["name"] = f"drillproof-{name}"
-    volumes["secrets"]["secret"]["secretName"] = secret
-    return yaml.safe_dump_all((namespace, account, *permissions, files, cronjob), sort_keys=False, width=120)
+    every = (namespace, account, *permissions, *(filled(each, values) for each in (files, cronjob)))
+    return yaml.safe_dump_all(every, sort_keys=False, width=120)
 
 
 def _manifest(name: str) -> str:
