@@ -15,39 +15,7 @@ from harness.core.errors import Misconfigured, ToolFailed
 
 _ROUTES = Path("/proc/net/route")
 
-_TABLES = """
-set -eu
-ip4=iptables-nft; ip6=ip6tables-nft
-if ! $ip4 -n -L DOCKER-USER >/dev/null 2>&1; then ip4=iptables-legacy; ip6=ip6tables-legacy; fi
-[ -e /proc/net/if_inet6 ] || ip6=true
-"""
-
-# Forwarded packets are refused before docker's own rules see them; packets for the host itself are refused too, since
-# a proxy there would pass them on. A packet that escapes all that still has the mark, and is counted.
-_UP = """
-lay() { table=$1 place=$2 chain=$3; shift 3
-  $ip4 -t $table -C $chain "$@" 2>/dev/null || $ip4 -t $table $place $chain "$@"; }
-lay mangle -A POSTROUTING -m mark --mark $mark ! -o $bridge -m comment --comment $tag
-lay mangle -A FORWARD -i $bridge ! -o $bridge -m comment --comment $tag -j MARK --set-mark $mark
-lay filter -I INPUT -i $bridge -m conntrack --ctstate NEW -m comment --comment $tag -j REJECT
-lay filter -I DOCKER-USER -i $bridge ! -o $bridge -m comment --comment $tag -j REJECT
-for chain in INPUT FORWARD; do
-  $ip6 -C $chain -i $bridge -m comment --comment $tag -j REJECT 2>/dev/null ||
-  $ip6 -I $chain -i $bridge -m comment --comment $tag -j REJECT
-done
-"""
-
-_DOWN = """
-for ip in $ip4 $ip6; do for table in filter mangle; do
-  [ $ip != true ] || continue
-  $ip-save -t $table | grep -E -- "--comment \\"?$tag\\"?( |\\$)" | sed 's/^-A/-D/; s/"//g' |
-    while read -r rule; do $ip -t $table $rule; done
-done; done
-"""
-
-_COUNT = '$ip4-save -c | grep -E -- "--comment \\"?$tag\\"?( |\\$)" || true'
-
-_LIST = f'($ip4-save; [ $ip6 = true ] || $ip6-save) | grep -oE "{LABEL}:[a-z0-9-]+" | sort -u || true'
+_SCRIPT = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
 
 
 @dataclass
@@ -132,7 +100,7 @@ class NetworkIsolation:
     def up(self) -> None:
         """Set the rules that are missing. Misconfigured if the engine's host does not take them."""
         try:
-            self._on_host(_UP)
+            self._on_host("up")
         except ToolFailed as error:
             raise Misconfigured(
                 f"network isolation cannot be set up: {error.tail}; use a Docker engine that may run privileged"
@@ -141,21 +109,20 @@ class NetworkIsolation:
 
     def down(self) -> None:
         """Remove our rules, and no others; there may be none."""
-        self._on_host(_DOWN)
+        self._on_host("down")
 
     def counts(self) -> PacketCounts:
         """What was stopped and what escaped since `up`. ToolFailed if a rule is missing."""
-        rules = re.findall(r"^\[(\d+):\d+\] -A (\S+) (.*)$", self._on_host(_COUNT), re.MULTILINE)
+        rules = re.findall(r"^\[(\d+):\d+\] -A (\S+) (.*)$", self._on_host("count"), re.MULTILINE)
         stopped = [int(packets) for packets, chain, rule in rules if " -j REJECT" in rule]
         escaped = [int(packets) for packets, chain, _ in rules if chain == "POSTROUTING"]
         if len(stopped) != 2 or len(escaped) != 1:  # noqa: PLR2004 # INPUT and DOCKER-USER
             raise ToolFailed(["iptables-save"], 1, f"the isolation of {self.network.name} lacks rules")
         return PacketCounts(sum(stopped), sum(escaped))
 
-    def _on_host(self, script: str) -> str:
-        network = self.network
-        variables = f"tag={LABEL}:{network.cluster}\nbridge={network.bridge}\nmark={network.mark}\n"
-        return _on_host(self.docker, self.image, variables + _TABLES + script)
+    def _on_host(self, function: str) -> str:
+        variables = f"tag={LABEL}:{self.network.cluster}\nbridge={self.network.bridge}\nmark={self.network.mark}\n"
+        return _on_host(self.docker, self.image, variables, function)
 
 
 def blocked_on_node(docker: Docker, node: str) -> int:
@@ -165,12 +132,13 @@ def blocked_on_node(docker: Docker, node: str) -> int:
     return sum(map(int, blocked))
 
 
-def _on_host(docker: Docker, image: str, script: str) -> str:
-    """Run an iptables script in the network of the engine's host."""
-    host = ("--rm", "--pull=never", "--privileged", "--network=host", "--entrypoint=bash")
-    return docker("run", *host, image, "-c", script)
-
-
 def isolated_clusters(docker: Docker, image: str) -> tuple[str, ...]:
     """The names of all clusters that have rules on the engine's host."""
-    return tuple(tag.partition(":")[2] for tag in _on_host(docker, image, _TABLES + _LIST).splitlines())
+    tags = _on_host(docker, image, f"tag={LABEL}\n", "clusters").splitlines()
+    return tuple(tag.partition(":")[2] for tag in tags)
+
+
+def _on_host(docker: Docker, image: str, variables: str, function: str) -> str:
+    """Call a function of network.sh in the network of the engine's host."""
+    host = ("--rm", "--pull=never", "--privileged", "--network=host", "--entrypoint=bash")
+    return docker("run", *host, image, "-c", f"{variables}{_SCRIPT}{function}\n")
