@@ -1,6 +1,7 @@
 """Reads databases that drillproof did not fill, and records what they say. Decides nothing."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from harness.checks.proof import NOT_LET_IN
@@ -43,57 +44,44 @@ class DatabaseReader:
 
     def digest(self, database: Database, when: str, what: str = "digest", form: str = "") -> None:
         """Record rows and hashes of all its parts, in a fingerprint's format; as `what` if it cannot be read."""
-
-        def digest(there: Database) -> None:
+        with self._reading(database, what) as there:
             self.record_digest(database, when, self.examiner.digest(there, form))
-
-        self._attempt(database, what, digest)
 
     def fingerprint(self, database: Database) -> str:
         """Record what its backup hook wrote, as the digest `before`; return its format, "" if it could not be read."""
-        form = ""
-
-        def fingerprint(there: Database) -> None:
-            nonlocal form
+        with self._reading(database, "fingerprint") as there:
             taken = self.examiner.fingerprint(there)
-            form = taken.format
             self._note("fingerprint", database, taken=taken.taken)
             self.record_digest(database, "before", taken.parts)
-
-        self._attempt(database, "fingerprint", fingerprint)
-        return form
+            return taken.format
+        return ""
 
     def newest(self, database: Database) -> None:
         """Record the time of its newest row, if a column says so."""
-
-        def newest(there: Database) -> None:
+        with self._reading(database, "newest") as there:
             if found := self.examiner.newest(there):
                 self._note("newest", database, newest=found[0], column=found[1])
 
-        self._attempt(database, "newest", newest)
-
     def check(self, database: Database) -> None:
         """Record its own integrity check. Call this last: a server may stop when it finds a damaged page."""
-        check = self.examiner.check
-        self._attempt(database, "sound", lambda there: self._note("sound", database, **asdict(check(there))))
+        with self._reading(database, "sound") as there:
+            self._note("sound", database, **asdict(self.examiner.check(there)))
 
     def peers(self, database: Database, where: str) -> None:
         """Record who replicates from it, and from whom it replicates."""
-
-        def peers(there: Database) -> None:
-            self._note("peers", database, where=where, addresses=list(self.examiner.peers(there)))
-
-        self._attempt(database, "peers", peers)
+        with self._reading(database, "peers") as there:
+            self._note("peers", database, where=where, addresses=self.examiner.peers(there))
 
     def record_digest(self, database: Database, when: str, parts: Digest) -> None:
         """Record a digest that was read already."""
         read: dict[str, Json] = {name: asdict(part) for name, part in parts.items()}
         self._note("digest", database, when=when, answered_by=database.pod, parts=read)
 
-    def _attempt(self, database: Database, what: str, read: Callable[[Database], None]) -> None:
-        """Read something of a database where it runs; record as `unread` what cannot be read."""
+    @contextlib.contextmanager
+    def _reading(self, database: Database, what: str) -> Iterator[Database]:
+        """The database where it runs; what the block cannot read is recorded as `unread`."""
         try:
-            read(self._there(database))
+            yield self._there(database)
         except HarnessError as error:
             self._unread(database, what, error)
 

@@ -31,6 +31,12 @@ ROOM = 3
 
 NAME = "prove"
 
+AS_RECORDED = (
+    *("format", "started", "completed", "namespaces", "left_out", "missed", "hooks_reported", "elsewhere", "moved"),
+    *("unreadable", "newer", "unasked", "schedule", "others"),
+)
+"""What run.json says of the backup as its record does."""
+
 _CLASS = "drill"
 """The StorageClass of our clusters; it replaces those of the backup."""
 
@@ -178,16 +184,6 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
     copied = {copy.pod for copy in recorded.report.volumes}
     copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
     moved = {pod for claim in recorded.claims if claim.address in recorded.moved for pod in claim.pods}
-    named: list[Json] = [
-        {
-            **asdict(each),
-            "key": each.key,
-            "place": each.place,
-            "copied": each.place in copied,
-            "moved": each.place in moved,
-        }
-        for each in databases
-    ]
     return {
         **run_metadata.common(options),
         **run_metadata.of_databases(databases),
@@ -201,33 +197,23 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
         "backup": {
             "name": recorded.report.name,
             "place": asdict(options.place),
-            "format": recorded.format,
-            "started": recorded.started,
-            "completed": recorded.completed,
-            "namespaces": list(recorded.namespaces),
-            "left_out": list(recorded.left_out),
-            "missed": list(recorded.missed),
+            **{name: getattr(recorded, name) for name in AS_RECORDED},
             "hooks": recorded.hooks.count,
-            "idle_hooks": list(recorded.hooks.idle),
-            "hooks_reported": recorded.hooks_reported,
+            "idle_hooks": recorded.hooks.idle,
             "claims": [claim.address for claim in recorded.claims],
             "uncopied": [
                 claim.address for claim in recorded.claims if not claim.copied and claim.address not in recorded.moved
             ],
             "unread": [claim.address for claim in recorded.claims if claim.copied and not places & {*claim.pods}],
-            "elsewhere": list(recorded.elsewhere),
-            "moved": list(recorded.moved),
             "unmounted": [claim.address for claim in recorded.claims if not claim.pods],
             "unstarted": list(detection.missing_secrets(recorded.pods, recorded.secrets)),
-            "unreadable": list(recorded.unreadable),
-            "newer": list(recorded.newer),
             "not_judged": [f"{pod} ({why})" for pod, why in passed_over.items() if pod not in options.not_proved],
-            "excepted": list(options.not_proved),
-            "unasked": list(recorded.unasked),
-            "schedule": recorded.schedule,
-            "others": list(recorded.others),
+            "excepted": options.not_proved,
         },
-        "databases": named,
+        "databases": [
+            {**asdict(d), "key": d.key, "place": d.place, "copied": d.place in copied, "moved": d.place in moved}
+            for d in databases
+        ],
         "versions": sandbox.versions,
         **sandbox.more,
     }
