@@ -92,11 +92,7 @@ class Steps:
     def _run_hooks(self, when: str) -> None:
         for hook in self._hooks:
             if (hook.when, hook.step) == (when, self.now):
-                printed = run_command(hook.command, {**self.env, "DRILLPROOF_STEP": self.now})
+                env = {**self.env, "DRILLPROOF_STEP": self.now}
+                output = process.run(["/bin/sh", "-c", hook.command], within_s=timeouts.HOOK_S, env=env)
+                printed = (output.stdout + output.stderr).strip()
                 self._journal.append("note", text=f"hook {when} {hook.step}: {hook.command}: {printed[-2000:]}")
-
-
-def run_command(command: str, env: Mapping[str, str]) -> str:
-    """Run a command of the user's in a shell, and return its output. ToolFailed, TimedOut."""
-    output = process.run(["/bin/sh", "-c", command], within_s=timeouts.HOOK_S, env=env)
-    return (output.stdout + output.stderr).strip()

@@ -1,6 +1,6 @@
 """One proof, from a bucket to a journal that can be judged."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 
@@ -146,15 +146,11 @@ class Proof:
         self._reader.newest(database)
         self._reader.check(database)
 
-    def _touched(self, listing: Listing) -> Iterator[str]:
-        """What of the backup changed, and what a restore of ours wrote."""
-        yield from self.backup.recorded.touched(self.backup.listing, listing)
-        yield from (key for key in listing if key.startswith(f"restores/{self._name}/"))
-
     def _note_source(self, when: str, listing: Listing) -> None:
         before = self.backup.listing
         differ = differences(before, listing)
         more = [f"and {len(differ) - MOST} more"] if len(differ) > MOST else []
+        ours = (key for key in listing if key.startswith(f"restores/{self._name}/"))
         self.journal.append(
             "listing",
             when=when,
@@ -163,5 +159,5 @@ class Proof:
             sha256=fingerprint(listing),
             differences=[*[*differ.values()][:MOST], *more],
             changed=[*differ][:MOST],
-            touched=[*self._touched(listing)][:MOST],
+            touched=[*self.backup.recorded.touched(before, listing), *ours][:MOST],
         )

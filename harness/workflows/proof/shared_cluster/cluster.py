@@ -46,16 +46,14 @@ class MappedKubectl:
         beyond = any(arg in {"-n", "--namespace", "--all-namespaces", "-A"} for arg in own)
         if beyond or (not any(arg.startswith(_OPTION) for arg in own) and args[:2] != ("get", "--raw")):
             raise HarnessError(f"a proof may use one namespace of its own at a time, not: {' '.join(args)[:200]}")
-        return self.kubectl(*map(self._renamed, own), *args[end:], stdin=stdin, within_s=within_s)
+        renamed = (_OPTION + self.of(arg.removeprefix(_OPTION)) if arg.startswith(_OPTION) else arg for arg in own)
+        return self.kubectl(*renamed, *args[end:], stdin=stdin, within_s=within_s)
 
     def of(self, namespace: str) -> str:
         """What a namespace is called here. HarnessError if it does not belong to this proof."""
         if namespace not in self.names:
             raise HarnessError(f"the namespace {namespace} does not belong to this proof")
         return self.names[namespace]
-
-    def _renamed(self, arg: str) -> str:
-        return f"{_OPTION}{self.of(arg.removeprefix(_OPTION))}" if arg.startswith(_OPTION) else arg
 
 
 class ProofCluster(SharedCluster[ProofPolicy]):
