@@ -38,8 +38,6 @@ _CREDENTIALS = (
 
 @dataclass(frozen=True)
 class BucketLocation:
-    """Where the backups are stored."""
-
     bucket: str
     prefix: str = ""  # as in Velero's BackupStorageLocation
     endpoint: str = ""  # a URL; "" for AWS itself
@@ -47,7 +45,6 @@ class BucketLocation:
 
     @property
     def name(self) -> str:
-        """Its name in messages and reports."""
         folder = f"/{self.prefix}" if self.prefix else ""
         return f"{self.bucket}{folder} at {self.endpoint or 'AWS'}"
 
@@ -59,8 +56,6 @@ class BucketLocation:
 
 @dataclass(frozen=True)
 class Credentials:
-    """The credentials of an S3 bucket."""
-
     access_key: str
     secret_key: str = field(repr=False)
     token: str = field(default="", repr=False)

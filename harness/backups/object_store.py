@@ -43,8 +43,6 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """Where backups go."""
-
     inside: str  # its URL for pods
     outside: str  # its URL for us
     bucket: str

@@ -100,7 +100,6 @@ def restic(kubectl: RunsKubectl, repository: str, *command: str, of: str = "depl
 
 
 def _combined(repositories: Iterable[CheckResult]) -> CheckResult:
-    """One result of the results for all repositories of a backup."""
     answers = tuple(repositories)
     if not answers:
         return CheckResult(checked=False, damage=("the backup names no repository",))

@@ -99,7 +99,6 @@ def status(series: Series) -> str:
 
 
 def against_objective(series: Series, figure: str) -> str:
-    """The newest drill's figure against its objective."""
     value, objective = series.newest.figures.get(figure), series.newest.objectives.get(figure)
     if value is None:
         return "not measured"

@@ -23,8 +23,6 @@ NAMESPACE = "kube-system"
 
 @dataclass(frozen=True)
 class ClusterIdentity:
-    """Which cluster a kubeconfig leads to."""
-
     uid: str
     server: str  # its URL, for messages: it may change, and several clusters may have had it
 
@@ -61,7 +59,6 @@ class ClusterPin:
             )
 
     def _read(self) -> ClusterIdentity | None:
-        """What the first use recorded; None before it. Misconfigured if that cannot be read."""
         accept = f"delete it, and the next use of the context {self.policy.context} pins the cluster again"
         try:
             kept: Json = json.loads(self.file.read_text(encoding="utf-8"))

@@ -18,8 +18,6 @@ LABEL = "drillproof"
 
 @dataclass(frozen=True)
 class Docker:
-    """docker, bound to one engine."""
-
     binary: Path
     host: str = ""  # of the engine, as in DOCKER_HOST; "" where docker finds it by itself
     private: bool = False  # drillproof's own engine, not the machine's

@@ -21,12 +21,10 @@ class EnvironmentCluster(Cluster, Protocol):
         """Leads users' hooks to this cluster only."""
 
     @property
-    def store(self) -> ObjectStore:
-        """The object store; available after `up`."""
+    def store(self) -> ObjectStore: ...
 
     @property
-    def machines(self) -> Machines:
-        """Its nodes and object store."""
+    def machines(self) -> Machines: ...
 
     @property
     def second(self) -> EnvironmentCluster:
@@ -49,8 +47,7 @@ class Environment(Protocol):
     """Provides clusters: on this machine (`clusters.local`) or by a context (`workflows.drill.shared_cluster`)."""
 
     @property
-    def kubectl(self) -> Path:
-        """The program."""
+    def kubectl(self) -> Path: ...
 
     @property
     def isolated(self) -> bool:
@@ -59,11 +56,9 @@ class Environment(Protocol):
     def cluster(self, name: str) -> EnvironmentCluster:
         """The cluster of this name; not created yet."""
 
-    def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> VeleroEngine:
-        """The backup engine of a run."""
+    def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> VeleroEngine: ...
 
     def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:
         """The deployment as this cluster needs it."""
 
-    def facts(self) -> dict[str, Json]:
-        """What run.json says of the environment."""
+    def facts(self) -> dict[str, Json]: ...

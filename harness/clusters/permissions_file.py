@@ -42,14 +42,11 @@ class ContextPolicy:
         return (self.namespace,)
 
     def image(self, official: str) -> str:
-        """Where the cluster pulls an image from."""
         return f"{self.mirror}/{official.partition('/')[2]}" if self.mirror else official
 
 
 @dataclass(frozen=True)
 class DrillPolicy(ContextPolicy):
-    """What a drill may use."""
-
     velero: str  # the namespace of the existing Velero
     location: str  # its BackupStorageLocation
     store: ObjectStore
@@ -58,18 +55,14 @@ class DrillPolicy(ContextPolicy):
 
 @dataclass(frozen=True)
 class ProofPolicy(ContextPolicy):
-    """What a proof may do."""
-
     namespaces: tuple[str, ...]  # those of a backup that may be restored, under other names
     without_fence: bool = False  # also where the cluster enforces no NetworkPolicy
     makes_crds: bool = False  # may create Velero's CRDs
 
     def renamed(self, namespace: str) -> str:
-        """The name of one of a backup's namespaces on this cluster."""
         return f"{self.namespace}-{namespace}"
 
     def places(self, namespaces: tuple[str, ...]) -> dict[str, str]:
-        """The names of these namespaces of a backup on this cluster."""
         return {each: self.renamed(each) for each in namespaces}
 
     @property

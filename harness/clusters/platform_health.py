@@ -30,8 +30,6 @@ class Failure:
 
 
 class Platform(Protocol):
-    """What can be looked at below a run."""
-
     @property
     def kubectl(self) -> RunsKubectl: ...
 

@@ -39,8 +39,6 @@ class EngineUnresponsive(Misconfigured):
 
 @dataclass
 class Home:
-    """The engine's folder and what lies in it."""
-
     root: Path
 
     def __post_init__(self) -> None:

@@ -61,7 +61,6 @@ class NamespaceRole:
 
     @property
     def to_bind(self) -> tuple[Permission, ...]:
-        """The permissions that binding the role takes."""
         return (
             Permission("create", "rolebindings", RBAC, namespace=self.namespace),
             *permissions("get bind", "clusterroles", RBAC, self.role),
@@ -79,7 +78,6 @@ class NamespaceRole:
         return without, True
 
     def binding(self, user: str, run: str) -> Object:
-        """What gives a user the role."""
         return made("role-binding", namespace=self.namespace, role=self.role, user=user, run=run)
 
     def bind(self, kubectl: RunsKubectl, run: str, user: str = "") -> None:
@@ -157,7 +155,6 @@ def _review(permission: Permission, user: str) -> Object:
 
 
 def _question(review: Json) -> tuple[Permission, str]:
-    """What a review asks, and of which user."""
     asked = {name: text(review, "spec", "resourceAttributes", name) for name in vars(Permission("", ""))}
     subresource = text(review, "spec", "resourceAttributes", "subresource")
     asked["resource"] += f"/{subresource}" if subresource else ""

@@ -217,7 +217,6 @@ class SharedCluster(Generic[P]):
         return namespace
 
     def _other_leftovers(self) -> tuple[str, ...]:
-        """What else other runs left, in words."""
         return ()
 
     def _before_removal(self, namespaces: Collection[str]) -> None:
@@ -261,7 +260,6 @@ class DrillCluster(SharedCluster[DrillPolicy]):
         self.api("label", "--overwrite", "namespace", self.policy.namespace, f"{LABEL}={run}")
 
     def namespace_object(self, run: str) -> Object:
-        """The namespace as it is created."""
         return made("drill-namespace", name=self.policy.namespace, run=run)
 
     def _other_leftovers(self) -> tuple[str, ...]:

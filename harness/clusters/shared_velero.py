@@ -131,7 +131,6 @@ def delete_backups(kubectl: RunsKubectl, policy: DrillPolicy, runs: Collection[s
 
 
 def deletion_manifest(policy: DrillPolicy, name: str, uid: str) -> Object:
-    """What asks Velero to delete a backup."""
     where = {"velero": policy.velero, "namespace": policy.namespace}
     return made("delete-backup", prefix=f"{name}-", backup=name, uid=uid, **where)
 

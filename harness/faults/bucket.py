@@ -21,8 +21,6 @@ _PROBE = "drillproof-probe"
 
 
 class ObjectDamage(Enum):
-    """What happens to an object."""
-
     CUT = "cut"  # its second half is gone
     FLIPPED = "flipped"  # one byte in its middle changes; its length stays
     MISSING = "missing"
@@ -195,7 +193,6 @@ def _read(client: S3Client, bucket: str, key: str) -> bytes | None:
 
 
 def _listed(client: S3Client, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-    """Each listed object's key and size in bytes."""
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         yield from ((thing["Key"], thing["Size"]) for thing in page.get("Contents", ()))
 

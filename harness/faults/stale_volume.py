@@ -86,6 +86,5 @@ class TurnBack(BaseFault):
         return store, others
 
     def _places(self, target: Target) -> list[tuple[str, str]]:
-        """The node and the path of each of its local volumes."""
         mine = of_pods(target.cluster.volumes(target.namespace), (self._pod,))
         return [(volume.node, volume.path) for volume in mine if volume.kind == "local"]

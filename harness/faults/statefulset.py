@@ -31,7 +31,6 @@ def start(target: Target, name: str) -> None:
 
 
 def restart(target: Target, name: str) -> None:
-    """Stop all pods, and start them again."""
     stop(target, name)
     start(target, name)
 

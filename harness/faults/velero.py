@@ -96,7 +96,6 @@ class SlowNodeAgent(BaseFault):
         self._limit(target, self.cpu)
 
     def damage(self, target: Target) -> Mapping[str, str]:
-        """The limit of every running pod."""
         pods = objects(target.cluster.kubectl, "pods", f"--namespace={NAMESPACE}", "--selector=name=node-agent")
         limits = {
             name_of(pod): text(container, "resources", "limits", "cpu")

@@ -58,7 +58,6 @@ class RetainVolumes(BaseFault):
         _set_policy(target, volumes, "Retain")
 
     def damage(self, target: Target) -> Mapping[str, str]:
-        """The reclaim policy of each volume."""
         policies = {
             text(each, "metadata", "uid"): text(each, "spec", "persistentVolumeReclaimPolicy")
             for each in objects(target.cluster.kubectl, "persistentvolumes")

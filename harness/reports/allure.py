@@ -28,7 +28,6 @@ ATTACHED = {
     "journal.jsonl": AttachmentType.TEXT,
     "error.txt": AttachmentType.TEXT,
 }
-"""The attached files of a run."""
 
 ENVIRONMENT = ("versions", "host", "commit")  # the keys of run.json that describe the environment
 _NOT_IN_KEYS = re.compile(r"[^\w.-]")

@@ -83,7 +83,6 @@ CHECKS: Mapping[str, Shows] = {
     name: Shows(**{**each, "controls": tuple(each["controls"]) or _NAMES, "kinds": tuple(each["kinds"])})
     for name, each in _FILE["check"].items()
 }
-"""Every check by its name."""
 
 NOT_SHOWN: tuple[str, ...] = tuple(_FILE["not_shown"])  # what auditors may look for, and no check supports
 UNMAPPED = Shows("Unknown.", "Everything.", _NAMES, ())  # a check that is not in the file counts for all controls

@@ -62,7 +62,6 @@ class Store:
         return self.members[0].before if self.members else {}
 
     def equal_on(self, part: str) -> int:
-        """How many members hold `part` unchanged."""
         return sum(m.state in {"equal", "different"} and part not in m.differences for m in self.members)
 
 

@@ -17,7 +17,6 @@ from harness.workloads.detection import Database
 
 
 def examiner(kubectl: RunsKubectl) -> DatabaseProbe:
-    """Asks the databases of one cluster."""
     return DatabaseProbe(kubectl, resources.fixtures() / "prove")
 
 
@@ -73,7 +72,6 @@ class DatabaseReader:
             self._note("peers", database, where=where, addresses=self.examiner.peers(there))
 
     def record_digest(self, database: Database, when: str, parts: Digest) -> None:
-        """Record a digest that was read already."""
         read: dict[str, Json] = {name: asdict(part) for name, part in parts.items()}
         self._note("digest", database, when=when, answered_by=database.pod, parts=read)
 

@@ -48,7 +48,6 @@ def of_databases(databases: Sequence[Database]) -> dict[str, Json]:
 
 
 def of_drill(options: Options, application: Application, environment: Environment) -> dict[str, Json]:
-    """All that run.json says of a drill."""
     scenario, brought = options.scenario, application.by_manifests
     kinds = {name: application.kind(name) for name in options.stores}
     left_out: dict[str, Json] = {name: dict(application.exclusions.get(name, ())) for name in options.stores}
@@ -96,7 +95,6 @@ def commit() -> str:
 
 
 def _last_self_test() -> Json:
-    """The result of the last live self-test on this machine; None if there is none."""
     try:
         return read_json(paths.cache() / "selftest.json")
     except HarnessError:

@@ -33,8 +33,6 @@ def parse_hooks(before: Sequence[str], after: Sequence[str], steps: Sequence[str
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """The options of every run."""
-
     hooks: tuple[Hook, ...] = ()
     runs: Path = Path("reports/runs")
     key: Path | None = None  # the private key that signs; the user's own if None

@@ -80,7 +80,6 @@ def keep_traceback(folder: Path, secrets: frozenset[str] = frozenset()) -> str:
 
 
 def _rendered(run: Path, signer: PrivateKey | None) -> RunView:
-    """Render the reports, and sign the verdict if there is a key."""
     view = reports.render(run)
     if signer is not None:
         figures = {name: view.judged.get(name) for name in ("rto_s", "rpo_s", "rpo_writes")}

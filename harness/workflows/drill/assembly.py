@@ -36,7 +36,6 @@ DrillSecrets = tuple[Secrets, Secrets]
 
 
 def _new_cluster(options: Options, say: Callable[[str], None]) -> Environment:
-    """New local clusters, with the images of the user's application, if there is one."""
     needed = _known_data(options).bytes_estimate() * ROOM
     paths.require_disk_space(needed, f"known data of the size {options.size}", "choose a smaller --size")
     application = _application(options)
@@ -109,7 +108,6 @@ class DrillSession(Session[Options]):
             self._cluster = None
 
     def secrets(self) -> frozenset[str]:
-        """What no file of a run may contain: also the credentials of the stores."""
         return super().secrets() | {value for values in self._credentials.values() for value in values.values()}
 
     def _reuse(self, options: Options) -> ReusableState | None:
@@ -206,7 +204,6 @@ def _parts(
 def deployment_on(
     environment: Environment, cluster: EnvironmentCluster, options: Options, namespace: str, secrets: DrillSecrets
 ) -> Deployment:
-    """What a drill deploys in a namespace of a cluster."""
     application, (credentials, generated) = _application(options), secrets
     deployment = Deployment(cluster, namespace, options.strategy, application.fixtures, credentials)
     if application.by_manifests:

@@ -63,7 +63,6 @@ class Drill:
     """Runs one drill and decides nothing: it appends to the journal, and `harness.checks.judge` reads that."""
 
     def __init__(self, parts: Parts, run: Path, journal: Journal) -> None:
-        """`run` is the drill's own run directory."""
         self._parts = parts
         self._run = run
         self._journal = journal
@@ -193,7 +192,6 @@ class Drill:
             self._check_backup(self._parts.engine.stored(self._backup))
 
     def _more_writes(self) -> None:
-        """Return once every store has acknowledged some more writes."""
         goals = {name: writer.acknowledged + WRITES_EACH_SIDE for name, writer in self._writers.items()}
 
         def enough() -> None:

@@ -77,7 +77,6 @@ IN_WORDS = {
     "restore": "recover",
     "readback": "read everything from every member, write, restart all members, read everything again",
 }
-"""What each step of a drill is for."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,6 @@ class Step:
 
 @dataclass(frozen=True)
 class DrillPlan:
-    """One drill, before it runs."""
-
     options: Options
     steps: tuple[Step, ...]
     runs: int  # past runs of the same kind

@@ -142,8 +142,6 @@ def strategies(fixtures: Path, stores: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Options(NewClusterOptions):
-    """The options of one drill, checked."""
-
     scenario: Scenario
     stores: tuple[str, ...]
     strategy: str

@@ -75,8 +75,6 @@ class Found:
 
 @dataclass(frozen=True)
 class SharedDrills:
-    """Drills on a shared cluster, as the configuration allows them."""
-
     policy: DrillPolicy
     kubeconfig: Path | None = None  # kubectl's own if None
 
@@ -163,7 +161,6 @@ def look(place: SharedDrills, application: Application | None = None) -> Found:
 
 
 def role_in(policy: DrillPolicy) -> rbac.NamespaceRole:
-    """What every drill needs in its namespace."""
     return rbac.NamespaceRole(
         policy.namespace, policy.role, permissions.listed("drill-inside", namespace=policy.namespace)
     )

@@ -48,8 +48,6 @@ NAME = "migrate"
 
 @dataclass(frozen=True)
 class Looked:
-    """Both ends, and the plan that follows."""
-
     source: Inventory
     target: Inventory
     plan: MigrationPlan
@@ -201,7 +199,6 @@ def environment(kubeconfig: Path, run: Path, source: Place, target: Place) -> di
 
 
 def ends_of(kubeconfig: Path, run: Path, source: Place, target: Place) -> tuple[End, End]:
-    """Both ends, to be read and changed."""
     env = environment(kubeconfig, run, source, target)
 
     def command(line: str) -> None:

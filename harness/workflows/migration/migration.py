@@ -34,8 +34,6 @@ SETTLE_S = 120.0
 
 @dataclass(frozen=True)
 class End:
-    """One end of a migration, to be read and changed."""
-
     place: Place
     kubectl: Kubectl
     engine: VeleroEngine  # restores under the names of the target
@@ -45,7 +43,6 @@ class End:
 
     @property
     def probe(self) -> DatabaseProbe:
-        """Queries its databases."""
         return examiner(self.kubectl)
 
 

@@ -22,8 +22,6 @@ EXCLUDE = "velero.io/exclude-from-backup"
 
 @dataclass(frozen=True)
 class Step:
-    """One step with its actions."""
-
     name: str
     does: tuple[str, ...]
 

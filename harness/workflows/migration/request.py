@@ -32,8 +32,6 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationOptions(RunOptions):
-    """The options of one migration, checked."""
-
     kubeconfig: Path
     source: Place
     target: Place

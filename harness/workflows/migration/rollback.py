@@ -131,7 +131,6 @@ def _resume(run: MigratedRun, end: End, say: Callable[[str], None], command: str
 
 
 def _refuse(run: MigratedRun, doubts: Sequence[str]) -> None:
-    """Misconfigured if there are doubts."""
     if doubts:
         raise Misconfigured(
             f"{run.target.name} may have writes that {run.source.name} lacks, so it is not deleted: "
@@ -209,7 +208,6 @@ def _unread_volumes(run: MigratedRun, target: End) -> Iterator[str]:
 
 
 def _running(run: MigratedRun, end: End) -> Iterator[str]:
-    """Those of the writers that run at this end."""
     for writer, seen in end.quiescer.running_writers(run.writers).items():
         yield f"{writer}: {seen}"
 
@@ -246,7 +244,6 @@ def _write(source: End, members: Iterable[Database]) -> str:
 
 
 def _digests(run: Run, when: str) -> dict[str, Mapping[str, Json]]:
-    """The last digest of each database."""
     read = {str(event.data.get("store")): event.data.get("parts") for event in run.of("digest", when=when)}
     return {key: parts for key, parts in read.items() if isinstance(parts, Mapping)}
 

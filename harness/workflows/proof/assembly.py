@@ -42,8 +42,6 @@ _CLASS = "drill"
 
 
 class ProofSession(Session[ProofOptions]):
-    """Proves a backup."""
-
     def __init__(self, self_test: SelfTest, provider: SandboxProvider) -> None:
         """Creates nothing yet. The backup is restored in a sandbox of the `provider`."""
         super().__init__(self_test)
@@ -112,8 +110,6 @@ def new_cluster(options: ProofOptions, backup: BackupInBucket, say: Callable[[st
 
 
 class _Engine(VeleroEngine):
-    """Velero on a new cluster."""
-
     def __init__(self, cluster: KindCluster, release: Release, uploader: str, repository_password: str) -> None:
         """Without a `repository_password` the repositories have Velero's default one."""
         super().__init__(cluster.kubectl, lambda: cluster.store, release, uploader=uploader, with_namespace=True)
@@ -170,7 +166,6 @@ def _is_whole(recorded: BackupRecord, databases: Sequence[Database]) -> None:
 
 
 def _prepare(cluster: KindCluster, recorded: BackupRecord) -> None:
-    """Provide a StorageClass for every claim."""
     default = "storageclass.kubernetes.io/is-default-class=true"
     cluster.kubectl("annotate", "--overwrite", "storageclass", _CLASS, default)
     others = {claim.storage_class for claim in recorded.claims} - {"", _CLASS}

@@ -34,7 +34,6 @@ class BackupInBucket:
 
     @property
     def bytes_total(self) -> int:
-        """Bytes that belong to the backup."""
         return sum(self.listing[key].size for key in self.recorded.keys(self.listing))
 
 

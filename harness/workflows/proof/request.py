@@ -89,8 +89,6 @@ def _password(file: Path | None) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ProofOptions(NewClusterOptions):
-    """The options of one proof, checked."""
-
     place: BucketLocation
     credentials: Credentials
     backup: str  # its name, or `newest`

@@ -57,8 +57,6 @@ class MappedKubectl:
 
 
 class ProofCluster(SharedCluster[ProofPolicy]):
-    """The namespaces of a proof."""
-
     purpose = folder = "proof"
     manifest = "clusters/prove/rbac.yaml"
 
@@ -111,7 +109,6 @@ class ProofCluster(SharedCluster[ProofPolicy]):
         until(self._create_bucket, waited_for="the proof's object store", within_s=60)
 
     def address(self) -> str:
-        """The IP address of the store's pod."""
         (pod,) = self._pods(self.policy.namespace, wanted.STORE)
         return text(pod, "status", "podIP")
 
@@ -120,17 +117,14 @@ class ProofCluster(SharedCluster[ProofPolicy]):
         self.api("get", "--raw", "/readyz")
 
     def down(self, *, keep_store: bool = False) -> None:
-        """Remove what this proof created, and nothing else. May be called twice."""
         self._forward.close()
         super().down(keep_store=keep_store)
 
     def release(self) -> None:
-        """Leave the namespaces where they are; `gc` finds them."""
         self._forward.close()
         super().release()
 
     def collect(self, into: Path) -> None:
-        """Write logs, events and objects of the namespaces below `into`; never raises for what is not available."""
         for name in self.kubectl.names.values():
             diagnostics.collect_namespace(self.api, name, into / name)
 

@@ -44,7 +44,6 @@ class ProbeResult:
 
     @property
     def held(self) -> bool:
-        """Whether all targets were blocked."""
         return bool(self.stopped) and not self.reached
 
     def __str__(self) -> str:
@@ -53,7 +52,6 @@ class ProbeResult:
         return f"NetworkPolicies are NOT enforced, which the configuration allows: reached {'; '.join(self.reached)}"
 
     def facts(self) -> dict[str, Json]:
-        """As run.json has it."""
         return {"held": self.held, "reached": list(self.reached), "stopped": list(self.stopped)}
 
 

@@ -32,8 +32,6 @@ _NO_KEYS = ObjectStore("http://nowhere", "", "velero", "-", "-")
 
 @dataclass(frozen=True)
 class SharedProofs:
-    """Proofs on a shared cluster, as the configuration allows them."""
-
     policy: ProofPolicy
     kubeconfig: Path | None = None  # kubectl's own if None
 
@@ -127,8 +125,6 @@ class SharedProofs:
 
 @dataclass(frozen=True)
 class Found:
-    """A shared cluster that has everything that a proof needs."""
-
     cluster: ProofCluster
     engine: OwnVelero
     crds: tuple[Object, ...]  # of Velero, to create

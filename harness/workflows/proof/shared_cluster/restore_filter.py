@@ -34,8 +34,6 @@ _PORT = ("name", "port", "protocol", "appProtocol", "targetPort")
 
 @dataclass(frozen=True)
 class Contents:
-    """The relevant objects of a backup."""
-
     services: tuple[Object, ...]
     left_out: tuple[str, ...]  # in words: kinds with their number, and Services with their type
 
