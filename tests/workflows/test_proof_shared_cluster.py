@@ -31,10 +31,10 @@ from harness.core.model import Json
 from harness.core.objects import made
 from harness.workflows import permissions
 from harness.workflows.proof.proof import BackupInBucket
-from harness.workflows.proof.shared_cluster import objects, preflight, restore_filter
+from harness.workflows.proof.shared_cluster import preflight, restore_filter
 from harness.workflows.proof.shared_cluster.cluster import MappedKubectl, ProofCluster
 from harness.workflows.proof.shared_cluster.network_check import EgressProbe, ProbeResult, Target
-from harness.workflows.proof.shared_cluster.velero import OwnVelero
+from harness.workflows.proof.shared_cluster.velero import OwnVelero, mapped_classes
 from harness.workloads import detection
 
 RBAC = resources.clusters() / "prove" / "rbac.yaml"
@@ -506,7 +506,7 @@ def test_a_policy_that_holds_no_more_is_told() -> None:
         tries.run_again(TARGETS, before)
 
 
-def test_the_policy_lets_out_to_the_proofs_own_and_to_names_alone() -> None:
+def test_the_policy_lets_out_to_the_proofs_own_and_to_names_alone(tmp_path: Path) -> None:
     spec = made("isolation", namespace="drillproof-prove-shop", run="r")["spec"]
     assert at(spec, "podSelector") == {}
     assert at(spec, "policyTypes") == ["Ingress", "Egress"]
@@ -515,7 +515,7 @@ def test_the_policy_lets_out_to_the_proofs_own_and_to_names_alone() -> None:
     first, names = cast("list[Json]", at(spec, "egress"))
     assert first == {"to": [ours]}
     assert {at(port, "port") for port in cast("list[Json]", at(names, "ports"))} == {53}
-    found = objects.namespaces(THERE, ("shop",), "r")
+    found = ProofCluster(THERE, Api({}), tmp_path / "home").namespaces(("shop",))
     enforced = {text(each, "metadata", "name"): text(each, "metadata", "labels", barrier_label()) for each in found}
     assert enforced == {"drillproof-prove": "privileged", "drillproof-prove-shop": "baseline"}
 
@@ -673,7 +673,7 @@ def test_a_proof_beside_others_never_says_that_a_fence_held(prove: Callable[...,
 
 
 def test_claims_get_the_storage_class_that_is_allowed() -> None:
-    made = objects.storage_classes(THERE, ("slow", "", "fast", "slow"), "r")
+    made = mapped_classes(THERE, ("slow", "", "fast", "slow"))
     assert made["data"] == {"slow": "fast"}
     assert text(made, "metadata", "namespace") == "drillproof-prove"
     assert claim(storage_class="slow")

@@ -1,16 +1,17 @@
 """The namespaces of a proof on a shared cluster, one of them with an object store, and kubectl for these only."""
 
 import contextlib
+import math
 import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.backups.object_store import ObjectStore
+from harness.backups.object_store import BUCKET, ObjectStore
 from harness.clusters import diagnostics
 from harness.clusters.permissions_file import ProofPolicy
 from harness.clusters.shared_cluster import SharedCluster
@@ -20,12 +21,17 @@ from harness.core.kubernetes import Kubectl, Object, condition, describe_pod, na
 from harness.core.objects import made
 from harness.core.wait import NotYet, until
 from harness.workflows import permissions
-from harness.workflows.proof.shared_cluster import objects as wanted
+
+STORE, PROBE = "store", "probe"
+PORT = 9000
+REGION = "minio"
 
 STARTED_S = 300.0
 """A pod with a small image and a new volume starts within this, also if the image must be pulled."""
 
 _OPTION = "--namespace="
+_ROOM = 1.25
+"""Of the store's volume for each byte of the backup; and 1 GiB: what Velero writes, and what MinIO keeps free."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class ProofCluster(SharedCluster[ProofPolicy]):
         super().__init__(policy, api, home)
         self.kubectl = MappedKubectl(api, {policy.namespace: policy.namespace})
         self.run = f"proof-{secrets.token_hex(4)}"
-        self.keys = wanted.object_store(policy)
+        inside = f"http://{STORE}.{policy.namespace}.svc:{PORT}"
+        self.keys = ObjectStore(inside, "", BUCKET, secrets.token_hex(8), secrets.token_hex(20), REGION)
         self._forward = contextlib.ExitStack()
         self._store: ObjectStore | None = None
 
@@ -75,7 +82,7 @@ class ProofCluster(SharedCluster[ProofPolicy]):
             raise HarnessError(f"there is no object store in {self.policy.namespace} of {self.name} yet")
         if self._store is None or not _answers(self._store):
             self._forward.close()
-            forward = self.api.forward(self.policy.namespace, wanted.STORE, wanted.PORT)
+            forward = self.api.forward(self.policy.namespace, STORE, PORT)
             host, port = self._forward.enter_context(forward)
             self._store = replace(self.keys, outside=f"http://{host}:{port}")
         return self._store
@@ -85,32 +92,60 @@ class ProofCluster(SharedCluster[ProofPolicy]):
 
         `user` is our name on the cluster, "" if no role must be bound. ToolFailed if a namespace exists by now.
         """
-        policy = self.policy
-        self.kubectl = MappedKubectl(self.api, {policy.namespace: policy.namespace, **policy.places(restored)})
+        own = self.policy.namespace
+        self.kubectl = MappedKubectl(self.api, {own: own, **self.policy.places(restored)})
         self._labels.add(self.run)
-        for thing in wanted.namespaces(policy, restored, self.run):
+        for thing in self.namespaces(restored):
             self.create(thing)
         for name in self.kubectl.names.values():
             permissions.proof_inside(name).bind(self.api, self.run, user)
-            self.create(wanted.velero_binding(policy, name, self.run))
-            if name != policy.namespace:
-                self.create(made("isolation", namespace=name, run=self.run))
+            for thing in self.first(name):
+                self.create(thing)
 
     def open(self, image: str, size: int) -> None:
         """Create the object store for a backup of `size` bytes, and in each namespace a pod that probes the network.
 
         TimedOut, with what the pods report.
         """
-        policy, names = self.policy, tuple(self.kubectl.names.values())
-        self.create(*wanted.store(policy, self.keys, image, size, self.run))
-        self.create(*(made("probe", namespace=name, image=policy.image(image), run=self.run) for name in names))
+        names = tuple(self.kubectl.names.values())
+        self.create(*self.minio(image, size))
+        self.create(*(self.probe(name, image) for name in names))
         for name in names:
             until(partial(self._pods_run, name), waited_for=f"pods in {name}", within_s=STARTED_S)
         until(self._create_bucket, waited_for="the proof's object store", within_s=60)
 
     def address(self) -> str:
-        (pod,) = self._pods(self.policy.namespace, wanted.STORE)
+        (pod,) = self._pods(self.policy.namespace, STORE)
         return text(pod, "status", "podIP")
+
+    def namespaces(self, restored: Iterable[str]) -> tuple[Object, ...]:
+        """The proof's own, in which Velero's node agents may see the nodes' volumes, and those of the backup."""
+        levels = {self.policy.namespace: "privileged", **dict.fromkeys(map(self.policy.renamed, restored), "baseline")}
+        return tuple(made("proof-namespace", name=name, level=each, run=self.run) for name, each in levels.items())
+
+    def first(self, namespace: str) -> tuple[Object, ...]:
+        """What is created in one of the namespaces before anything else: it lets Velero in, and isolates the rest."""
+        whose = {"role": permissions.PROOF_VELERO_ROLE, "account": permissions.PROOF_ACCOUNT}
+        binding = made("velero-binding", namespace=namespace, velero=self.policy.namespace, run=self.run, **whose)
+        isolation = made("isolation", namespace=namespace, run=self.run)
+        return (binding,) if namespace == self.policy.namespace else (binding, isolation)
+
+    def minio(self, image: str, size: int) -> tuple[Object, ...]:
+        """The object store, with a volume for a backup of `size` bytes."""
+        values = {
+            "namespace": self.policy.namespace,
+            "run": self.run,
+            "access_key": self.keys.access_key,
+            "secret_key": self.keys.secret_key,
+            "storage_class": self.policy.storage_class,
+            "storage": f"{math.ceil(1 + _ROOM * size / 2**30)}Gi",
+            "image": self.policy.image(image),
+        }
+        return tuple(made(name, **values) for name in ("store-keys", "store-claim", "store-service", STORE))
+
+    def probe(self, namespace: str, image: str) -> Object:
+        """A pod that tries what its namespace lets out."""
+        return made(PROBE, namespace=namespace, image=self.policy.image(image), run=self.run)
 
     def up(self) -> None:
         """Creates nothing: the namespaces were claimed."""

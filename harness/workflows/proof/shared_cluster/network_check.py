@@ -10,7 +10,7 @@ from harness.core.errors import HarnessError, TimedOut
 from harness.core.kubernetes import RunsKubectl
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
-from harness.workflows.proof.shared_cluster.objects import PROBE
+from harness.workflows.proof.shared_cluster.cluster import PROBE
 
 SETTLE_S = 30.0
 """A cluster that enforces policies enforces a new one within this."""

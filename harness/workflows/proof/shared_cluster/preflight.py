@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.backups import velero_install
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
 from harness.clusters import rbac
@@ -17,13 +18,12 @@ from harness.core.errors import Misconfigured
 from harness.core.json import at, items, text
 from harness.core.kubernetes import Kubectl, Object, cached_program, get_object, name_of
 from harness.core.model import Json
-from harness.core.objects import made
 from harness.core.process import run
 from harness.workflows import permissions
 from harness.workflows.proof.proof import BackupInBucket, Sandbox
 from harness.workflows.proof.request import ProofOptions
-from harness.workflows.proof.shared_cluster import objects, restore_filter
-from harness.workflows.proof.shared_cluster.cluster import ProofCluster
+from harness.workflows.proof.shared_cluster import restore_filter
+from harness.workflows.proof.shared_cluster.cluster import PORT, ProofCluster
 from harness.workflows.proof.shared_cluster.network_check import EgressProbe, ProbeResult
 from harness.workflows.proof.shared_cluster.velero import OwnVelero
 
@@ -47,7 +47,7 @@ class SharedProofs:
             behind = tuple(name for name in cluster.kubectl.names.values() if name != policy.namespace)
             probe = EgressProbe(cluster.api, policy.namespace, behind)
             # The address for pods: a loopback address would only work on this machine.
-            targets = probe.targets(cluster.address(), objects.PORT, options.place.endpoint)
+            targets = probe.targets(cluster.address(), PORT, options.place.endpoint)
             tried = probe.run(targets)
             _holds(policy, tried)
             say(str(tried))
@@ -81,16 +81,14 @@ class SharedProofs:
         cluster, label, image = found.cluster, "the-proof", _image("minio")
         try:
             cluster.run = label
-            names = tuple(policy.places(recorded.namespaces).values())
-            every = (policy.namespace, *names)
+            every = (policy.namespace, *policy.places(recorded.namespaces).values())
             bindings = (permissions.proof_inside(name).binding(found.user, label) for name in every)
             things = (
-                *objects.namespaces(policy, recorded.namespaces, label),
+                *cluster.namespaces(recorded.namespaces),
                 *(bindings if found.user else ()),
-                *(objects.velero_binding(policy, name, label) for name in every),
-                *(made("isolation", namespace=name, run=label) for name in names),
-                *objects.store(policy, cluster.keys, image, backup.bytes_total, label),
-                *(made("probe", namespace=name, image=policy.image(image), run=label) for name in every),
+                *(thing for name in every for thing in cluster.first(name)),
+                *cluster.minio(image, backup.bytes_total),
+                *(cluster.probe(name, image) for name in every),
                 *found.crds,
                 *found.engine.manifests(),
                 found.engine.wanted_restore("proof-the-run", recorded.report.name, recorded.namespaces),
@@ -168,7 +166,8 @@ def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
 
 def _missing_crds(kubectl: Kubectl, policy: ProofPolicy, release: Release, uploader: str) -> tuple[Object, ...]:
     """Velero's CRDs to create. Misconfigured if they differ, or are missing and may not be created."""
-    ours = {name_of(kind): kind for kind in objects.crds(_NO_KEYS, release, uploader)}
+    manifests = velero_install.manifests(_NO_KEYS, release, uploader)
+    ours = {name_of(thing): thing for thing in manifests if thing["kind"] == "CustomResourceDefinition"}
     served = {name: get_object(kubectl, "customresourcedefinition", name) for name in ours}
     found = {name: kind for name, kind in served.items() if kind is not None}
     if other := [name for name, kind in found.items() if _schemas(kind) != _schemas(ours[name])]:

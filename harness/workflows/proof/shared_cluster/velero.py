@@ -1,19 +1,19 @@
 """The proof's own Velero on a cluster of others: in its own namespace, and with no more permissions than it needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from harness.backups import velero_install
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import BackupRecord
 from harness.backups.velero_install import READY_S, Release
+from harness.clusters.permissions_file import ProofPolicy
 from harness.core import timeouts
 from harness.core.json import mapping
 from harness.core.kubernetes import Object, name_of, namespace_of
 from harness.core.model import Json, ToolReport, VolumeCopy
-from harness.core.objects import made
+from harness.core.objects import labelled, made
 from harness.core.wait import until
-from harness.workflows.proof.shared_cluster import objects as wanted
 from harness.workflows.proof.shared_cluster.cluster import ProofCluster
 from harness.workflows.proof.shared_cluster.restore_filter import OF_LEFT_OUT, RESTORED, Contents, service
 
@@ -57,10 +57,21 @@ class OwnVelero(VeleroEngine):
         secret, services = self._repository_password, self.contents.services
         return (
             *((made("repository-password", namespace=policy.namespace, password=secret, run=run),) if secret else ()),
-            *wanted.velero(policy, self._cluster.keys, self.release, recorded.uploader, run),
-            wanted.storage_classes(policy, (claim.storage_class for claim in recorded.claims), run),
+            *(labelled(each, run) for each in self._velero()),
+            labelled(mapped_classes(policy, (claim.storage_class for claim in recorded.claims)), run),
             *(service(each, policy.renamed(namespace_of(each)), run) for each in services),
         )
+
+    def _velero(self) -> Iterator[Object]:
+        """What `velero install` would create in the proof's namespace, but for what holds in the whole cluster."""
+        keys, namespace = self._cluster.keys, self._cluster.policy.namespace
+        options = (keys, self.release, self._recorded.uploader, namespace, "--disable-informer-cache")
+        for thing in velero_install.manifests(*options):
+            if thing["kind"] == "BackupStorageLocation":
+                # The backup may have expired, and Velero would delete it; a copy needs no changes.
+                yield {**thing, "spec": {**mapping(thing, "spec"), "accessMode": "ReadOnly"}}
+            elif thing["kind"] not in {"CustomResourceDefinition", "ClusterRoleBinding", "Namespace"}:
+                yield thing
 
     def install(self) -> None:
         """Install it; return when it is ready. TimedOut."""
@@ -86,3 +97,9 @@ class OwnVelero(VeleroEngine):
 
         volumes = sorted(map(as_in_backup, report.volumes), key=lambda copy: (copy.pod, copy.volume))
         return replace(report, volumes=tuple(volumes))
+
+
+def mapped_classes(policy: ProofPolicy, classes: Iterable[str]) -> Object:
+    """The mapping of all these storage classes to the one that is allowed."""
+    others = dict.fromkeys(sorted(set(classes) - {"", policy.storage_class}), policy.storage_class)
+    return velero_install.class_mapping(others, policy.namespace)
