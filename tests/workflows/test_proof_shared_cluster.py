@@ -18,7 +18,7 @@ from proving import OPTIONS, red, told
 from proving import prove as prove  # noqa: PLC0414 # a fixture
 from schemas import wrong
 
-from harness.backups import velero_backup
+from harness.backups import velero_backup, velero_install
 from harness.backups.velero_install import Release
 from harness.clusters.permissions_file import ProofPolicy, allowed_drill, allowed_proof
 from harness.clusters.rbac import Permission
@@ -127,7 +127,8 @@ def test_kinds_are_made_only_by_whoever_may_make_them() -> None:
 
 def kind(name: str, words: str) -> Object:
     schema: Json = {"openAPIV3Schema": {"description": words}}
-    return {"metadata": {"name": name}, "spec": {"versions": [{"name": "v1", "schema": schema}]}}
+    versions: Json = [{"name": "v1", "schema": schema}]
+    return {"kind": "CustomResourceDefinition", "metadata": {"name": name}, "spec": {"versions": versions}}
 
 
 def served(*kinds: Object) -> Callable[..., str]:
@@ -138,7 +139,7 @@ def served(*kinds: Object) -> Callable[..., str]:
 
 def test_velero_s_kinds_are_the_same_or_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = (kind("backups.velero.io", "1.16"), kind("restores.velero.io", "1.16"))
-    monkeypatch.setattr(objects, "crds", lambda *_: ours)
+    monkeypatch.setattr(velero_install, "manifests", lambda *_: ours)
     release = Release(Path("velero"), "velero:v1.16.2", "", Path)
 
     def lacking(there: ProofPolicy, *kinds: Object) -> tuple[Object, ...]:
