@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 
+import csi_driver
 import pytest
 import yaml
 
-from harness.clusters import csi_driver
 from harness.clusters.images.versions import load
 from harness.core import resources
 from harness.core.model import Json

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from csi_driver import files_of
 from fakes import RememberedDocker
 
 from harness.clusters.images import images as module
-from harness.clusters.images.images import ImageProvider, PreparedImages, Tools, files_of
+from harness.clusters.images.images import ImageProvider, PreparedImages, Tools
 from harness.clusters.images.layers import OciImage
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe, Versions, load
 from harness.core.errors import Misconfigured, ToolFailed

@@ -5,7 +5,6 @@ import hashlib
 import json
 import shutil
 import socket
-import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,13 +71,6 @@ def compiled(versions: Versions, name: str) -> Path:
         except Misconfigured as error:
             raise Misconfigured(f"{name} is in no image and must be compiled: {error}") from error
     return builder.program(name)
-
-
-def files_of(versions: Versions, layer: str) -> Mapping[str, bytes]:
-    """The files of a layer that is in no image, by path; made now if it is not cached."""
-    builder = ImageBuilder(versions)
-    with build_lock(builder.cache).waiting(), tarfile.open(builder.assemble(versions.layers[layer]).path) as tar:
-        return {f"/{member.name}": file.read() for member in tar if (file := tar.extractfile(member))}
 
 
 def build_lock(cache: Path) -> Lock:

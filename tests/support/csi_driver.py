@@ -5,7 +5,11 @@ A snapshot is on the node of its volume, and only that node's snapshotter knows 
 does not choose the node, so its pod starts only where the scheduler happens to pick it.
 """
 
-from harness.clusters.images.images import files_of
+import tarfile
+from collections.abc import Mapping
+
+from harness.clusters.images.builder import ImageBuilder
+from harness.clusters.images.images import build_lock
 from harness.clusters.images.versions import Versions
 from harness.core import resources
 from harness.core.json import integer, items, text
@@ -59,3 +63,10 @@ def ready(kubectl: RunsKubectl) -> None:
         missing.append(name_of(controller))
     if missing or not workers:
         raise NotYet(f"not ready: {', '.join(missing) or 'no worker'}")
+
+
+def files_of(versions: Versions, layer: str) -> Mapping[str, bytes]:
+    """The files of a layer that is in no image, by path; made now if it is not cached."""
+    builder = ImageBuilder(versions)
+    with build_lock(builder.cache).waiting(), tarfile.open(builder.assemble(versions.layers[layer]).path) as tar:
+        return {f"/{member.name}": file.read() for member in tar if (file := tar.extractfile(member))}
