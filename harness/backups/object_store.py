@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -22,22 +24,7 @@ if TYPE_CHECKING:
 BUCKET = "velero"
 _MAX_DELETED = 1000  # objects of one request, as S3 allows
 
-LAYOUTS: Mapping[str, Mapping[str, str]] = {
-    "restic": {
-        "packs": "restic/{namespace}/data/",
-        "index": "restic/{namespace}/index/",
-        "snapshots": "restic/{namespace}/snapshots/",
-        "keys": "restic/{namespace}/keys/",
-        "locks": "restic/{namespace}/locks/",
-    },
-    # kopia has separate packs for metadata (snapshots and directories), and takes no locks.
-    "kopia": {
-        "packs": "kopia/{namespace}/p",
-        "index": "kopia/{namespace}/x",
-        "snapshots": "kopia/{namespace}/q",
-        "keys": "kopia/{namespace}/kopia.repository",
-    },
-}
+LAYOUTS: Mapping[str, Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("layouts.toml").read_text("utf-8"))
 """How the keys begin of all objects of a part, by uploader and part."""
 
 

@@ -65,7 +65,12 @@ def shortages(wanted: Iterable[Object], nodes: Iterable[Object], running: Iterab
 
     Compares sums: whether one node has room for a single large pod is for the scheduler to find out.
     """
-    usable = {name_of(node): node for node in nodes if not _is_tainted(node)}
+    kept_free = {"NoSchedule", "NoExecute"}
+    usable = {
+        name_of(node): node
+        for node in nodes
+        if not any(text(taint, "effect") in kept_free for taint in items(node, "spec", "taints"))
+    }
     placed = [
         pod
         for pod in running
@@ -107,11 +112,6 @@ def _total(containers: Iterable[Json], sort: str, what: str, owner: str) -> Deci
 
 def _name(thing: Object) -> str:
     return f"{text(thing, 'kind')} {text(thing, 'metadata', 'name')}".strip()
-
-
-def _is_tainted(node: Object) -> bool:
-    taints = items(node, "spec", "taints")
-    return any(text(taint, "effect") in {"NoSchedule", "NoExecute"} for taint in taints)
 
 
 def _readable(amount: Decimal, what: str) -> str:

@@ -54,12 +54,15 @@ class Minio:
     def _create(self) -> None:
         mine = f"--label={LABEL}={self.network.cluster}"
         self.docker("volume", "create", mine, self.volume)
+        # Chosen here and not by the engine, which would choose another one whenever the container is started again.
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
         keys = {"MINIO_ROOT_USER": secrets.token_hex(8), "MINIO_ROOT_PASSWORD": secrets.token_hex(20)}
         # No resolver and no updates: it needs nothing outside.
         self.docker(
             *("run", "--detach", "--pull=never", "--name", self.name, mine, "--dns=127.0.0.1"),
             *(f"--network={self.network.name}", f"--ip={self.network.address(_ADDRESS)}"),
-            f"--publish=127.0.0.1:{_free_port()}:9000",
+            f"--publish=127.0.0.1:{port}:9000",
             *("--volume", f"{self.volume}:/data", "--env=MINIO_ROOT_USER", "--env=MINIO_ROOT_PASSWORD"),
             *("--env=MINIO_UPDATE=off", "--env=MINIO_BROWSER=off", "--entrypoint=minio", self.image),
             *("server", "/data"),
@@ -77,12 +80,6 @@ class Minio:
             access_key=env["MINIO_ROOT_USER"],
             secret_key=env["MINIO_ROOT_PASSWORD"],
         )
-
-
-def _free_port() -> int:
-    # Chosen here and not by the engine, which would choose another one whenever the container is started again.
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _make_bucket(store: ObjectStore) -> None:

@@ -49,7 +49,7 @@ class PlatformHealth:
         self._cluster: Platform | None = None
         self._namespaces: tuple[str, ...] = ()
         self._excused: set[Reason] = set()
-        self._began = False
+        self.namespaces_exist = False  # from when they do, until a fault is injected, a missing one is a failure
         self._seen: dict[str, Failure] = {}
         self._looked_s = 0.0
         self._looking = threading.Lock()
@@ -61,13 +61,9 @@ class PlatformHealth:
         """
         self._cluster, self._namespaces, self._seen = cluster, namespaces, {}
 
-    def expect_namespaces(self) -> None:
-        """The namespaces exist from now on, until a fault is injected."""
-        self._began = True
-
     def excuse(self, reach: Reach | None) -> None:
         """A fault of this reach is injected: what it may have broken is not reported. None: it may break anything."""
-        self._began = False
+        self.namespaces_exist = False
         self._excused.update(tuple(Reason) if reach is None else _EXCUSED.get(reach, ()))
 
     def look(self) -> None:
@@ -116,7 +112,7 @@ class PlatformHealth:
                 if status != "True" and (cluster.machines.object_store or name in self._our_nodes(cluster)):
                     said = f"is not Ready (its condition Ready is {status or 'not set'})"
                     yield Failure(f"node {name}", said, Reason.NodeNotReady)
-            for namespace in self._namespaces if self._began else ():
+            for namespace in self._namespaces if self.namespaces_exist else ():
                 asked = ("get", "namespace", namespace, "--ignore-not-found", "-o", "name")
                 if not cluster.kubectl(*asked, within_s=_ANSWER_S).strip():
                     yield Failure(f"namespace {namespace}", "is gone", Reason.NamespaceMissing)

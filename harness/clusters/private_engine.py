@@ -197,7 +197,8 @@ def _clear(home: Home) -> None:
             raise NotYet(f"processes {living}")
 
     def ended() -> None:
-        if living := [*_contained(home), *_processes(home)]:
+        contained = (each for each in _all_processes() if f"/{home.cgroup}/" in _read(f"/proc/{each}/cgroup"))
+        if living := [*contained, *_processes(home)]:
             _signal(living, signal.SIGKILL)
             raise NotYet(f"processes {living}")
 
@@ -224,11 +225,6 @@ def _daemons(home: Home) -> list[int]:
 def _processes(home: Home) -> list[int]:
     """The engine's own processes: those whose program is one of its."""
     return [process for process in _all_processes() if _program(process).parent == home.bin]
-
-
-def _contained(home: Home) -> list[int]:
-    """The processes in its containers, whatever their parents are."""
-    return [process for process in _all_processes() if f"/{home.cgroup}/" in _read(f"/proc/{process}/cgroup")]
 
 
 def _all_processes() -> Iterator[int]:

@@ -15,7 +15,7 @@ from harness.cli import app as cli
 from harness.cli import options
 from harness.core.model import STEPS, Verdict
 from harness.evidence import run_view
-from harness.workflows.drill import plan
+from harness.workflows.drill.scenario import WORDS
 
 COMMANDS = typer.main.get_group(cli.app)
 """Every command of ours."""
@@ -107,7 +107,7 @@ def test_every_scenario_can_be_planned(capsys: pytest.CaptureFixture[str]) -> No
     planned = json.loads(capsys.readouterr().out)
     assert [each["scenario"] for each in planned] == names
     assert all(any(step["breaks"] for step in each["steps"]) for each in planned)
-    assert set(plan.IN_WORDS) == set(STEPS)
+    assert set(WORDS["steps"]) == set(STEPS)
 
 
 @pytest.mark.parametrize("name", COMMANDS.commands)

@@ -105,7 +105,9 @@ def _found(
 def _unlinked(found: Mapping[str, _Record]) -> dict[str, str]:
     """Records that others follow and that are missing or changed, by name."""
     wrong: dict[str, str] = {}
-    forgotten = max((_cutoff(each.attempt) for each in found.values()), default="")
+    begun = ((each.attempt.began, each.attempt.kept_s) for each in found.values())
+    # Files with smaller names were deleted with one of the attempts, because they expired.
+    forgotten = max((attempts.stamp(began - timedelta(seconds=kept)) for began, kept in begun if kept), default="")
     links = ((each.attempt, *link) for each in found.values() for link in each.attempt.after.items())
     for by, name, sha256 in links:
         if name not in found and name >= forgotten:
@@ -141,12 +143,6 @@ def _signed_by(data: bytes) -> str:
         case {"signatures": [{"keyid": str(keyid)}]}:
             return keyid
     return ""
-
-
-def _cutoff(attempt: Attempt) -> str:
-    """Files with smaller names were deleted with this attempt, because they expired."""
-    kept = attempt.kept_s
-    return attempts.stamp(attempt.began - timedelta(seconds=kept)) if kept else ""
 
 
 def _bytes(path: Path) -> bytes:

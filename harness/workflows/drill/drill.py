@@ -139,7 +139,7 @@ class Drill:
             wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=timeouts.SERVICE_S)
         if not left:
             self._parts.deployment.forbid_first_start()
-        self._platform.expect_namespaces()
+        self._platform.namespaces_exist = True
 
     def _seed(self) -> None:
         parts = self._parts

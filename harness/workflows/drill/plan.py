@@ -12,7 +12,7 @@ from harness.core.json import keys
 from harness.core.model import Json, Plan
 from harness.evidence import journal, run_directory
 from harness.workflows.drill.request import Options
-from harness.workflows.drill.scenario import Scenario
+from harness.workflows.drill.scenario import WORDS, Scenario
 
 NEWEST = 20
 """The number of runs to read: older ones may come from another machine or version."""
@@ -67,18 +67,6 @@ def _steps(path: Path) -> Iterator[tuple[str, float]]:
                         yield step, at_s - begun[step]
 
 
-IN_WORDS = {
-    "up": "create a cluster with an object store, network isolation and the backup engine",
-    "deploy": "deploy the stores; wait until all members are healthy and replicate",
-    "seed": "load generated data; start the ledger of writes outside the cluster",
-    "backup": "digest all data of every member; take the backup",
-    "write": "continue to write: data that the backup cannot have",
-    "break": "inject the fault, and see the damage",
-    "restore": "recover",
-    "readback": "read everything from every member, write, restart all members, read everything again",
-}
-
-
 @dataclass(frozen=True)
 class Step:
     name: str
@@ -116,7 +104,7 @@ def plan_drill(options: Options) -> DrillPlan:
 
 def _step(each: Scenario, name: str, before: DurationEstimate) -> Step:
     breaks = tuple(injected.fault.name for injected in each.injections if injected.step == name)
-    does = "; ".join(_restore(each.plan)) if name == "restore" else IN_WORDS[name]
+    does = "; ".join(_restore(each.plan)) if name == "restore" else WORDS["steps"][name]
     return Step(name, does, breaks, before.steps_s.get(name))
 
 

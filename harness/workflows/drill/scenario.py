@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -14,21 +16,7 @@ STORES = ("mysql", "postgres", "consul")
 """The stores of the deployment `custos`, in the order in which they are named everywhere."""
 
 
-RENAMED = {
-    "harness.scenario": "harness.workflows.drill.scenario",
-    "harness.model": "harness.core.model",
-    "harness.ports": "harness.core.ports",
-    "harness.errors": "harness.core.errors",
-    "noticed_by=": "expected_findings=",
-    "Notice(": "ExpectedFinding(",
-    "troubles=": "secondary_faults=",
-    "Trouble(": "SecondaryFault(",
-    "make_way=": "delete_namespace_first=",
-    "discard_lost=": "recreate_lost_pvcs=",
-    "again=": "retry_restore=",
-    "mend=": "repair_stores=",
-}
-"""What scenario files of earlier versions called otherwise; CHANGELOG.md has the faults' modules, too."""
+WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -156,6 +144,7 @@ def _module(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        renamed = "".join(f"; `{was}` is now `{now}`" for was, now in RENAMED.items() if was in file.read_text("utf-8"))
+        code = file.read_text("utf-8")
+        renamed = "".join(f"; `{was}` is now `{now}`" for was, now in WORDS["renamed"].items() if was in code)
         raise Misconfigured(f"{file} does not load: {type(error).__name__}: {error}{renamed}") from error
     return module
