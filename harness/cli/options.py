@@ -166,10 +166,7 @@ class Job(Retention, Archive, JobFolder):
 
 
 def application(file: Path | None, place: SharedDrills | None = None) -> Application | None:
-    """The user's application that a file describes; None where no file is named.
-
-    `place` is the existing cluster to drill it on, if any.
-    """
+    """The user's application that a file describes, if one is named; `place` is the existing cluster, if any."""
     if file is None:
         return None
     from harness.workloads.manifests.load import OWN_CLUSTER, TargetCluster, load

@@ -13,10 +13,7 @@ _COMPUTE = tuple((sort, what) for sort in ("requests", "limits") for what in ("c
 
 
 def parse_quantity(value: Json, of: str) -> Decimal:
-    """A Kubernetes quantity (`100m`, `2`, `1Gi`, `1e3`) as a number; 0 for None. `of` names it in the error.
-
-    Misconfigured if it is invalid.
-    """
+    """A Kubernetes quantity (`100m`, `2`, `1Gi`, `1e3`) as a number; 0 for None. Misconfigured, naming `of`."""
     from kubernetes.utils import quantity  # noqa: PLC0415 # takes 0.3 s, which most commands need not wait for
 
     try:

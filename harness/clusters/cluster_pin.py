@@ -88,10 +88,7 @@ class ClusterPin:
 
 
 def identify(kubectl: RunsKubectl, context: str, manifest: str, within_s: float) -> ClusterIdentity:
-    """Which cluster this is. ToolFailed, TimedOut.
-
-    Misconfigured if we may not read that; `manifest` grants it.
-    """
+    """Which cluster this is. ToolFailed, TimedOut; Misconfigured if we may not read that, which `manifest` grants."""
     try:
         found = kubectl("get", "namespace", NAMESPACE, "-o", "json", within_s=within_s)
     except ToolFailed as error:

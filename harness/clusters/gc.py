@@ -91,10 +91,7 @@ def leftovers(docker: Docker, state: Path, image: str = "") -> tuple[Leftover, .
 
 
 def remove_cluster(docker: Docker, state: Path, name: str, image: str = "") -> str:
-    """Remove one cluster; a drill that uses it is ended first. Returns what it was, in words.
-
-    Misconfigured for one that drillproof did not create.
-    """
+    """As `gc_cluster`; a drill that uses it is ended first. Misconfigured for one that drillproof did not create."""
     known = [leftover.cluster for leftover in leftovers(docker, state, image)]
     if name not in known:
         ours = f"its clusters are: {', '.join(known)}" if known else "it has no cluster"

@@ -78,10 +78,7 @@ def prepare(mode: str, mirror: str | None, say: Callable[[str], None], extras: S
 
 
 def with_images(environment: LocalEnvironment, wanted: Mapping[str, str]) -> LocalEnvironment:
-    """The environment with every `wanted` image on its nodes; each is given with the pod that needs it.
-
-    Misconfigured as `pull_missing`.
-    """
+    """The environment with every `wanted` image on its nodes; each is given with a pod that needs it. Misconfigured."""
     included = [ref for image in environment.versions.images.values() for ref in (image.ref, *image.also)]
     return replace(environment, extra_images=pull_missing(environment.docker, wanted, included))
 

@@ -73,10 +73,7 @@ def start(cache: Path) -> Home:
 
 
 def stop(cache: Path) -> None:
-    """Stop the engine below `cache` with all its containers; its images and volumes stay.
-
-    Misconfigured while drills use its clusters.
-    """
+    """Stop the engine with all its containers; images and volumes stay. Misconfigured while drills use its clusters."""
     home = Home(cache / "engine")
     if home.root.exists():
         with home.locked():

@@ -50,7 +50,10 @@ class Session(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def drill(self, options: OptionsT, progress: Progress) -> Path:
-        """Make one run, and return its directory. Misconfigured if it is impossible; then nothing was created."""
+        """Make one run, and return its directory, whose journal says how it went.
+
+        Misconfigured if it is impossible; then nothing was created or changed.
+        """
 
     def settle(self, run: Path, verdict: Verdict) -> None:  # only drills reuse a cluster
         """Take the verdict of the last run: it decides whether the next one may reuse the cluster."""

@@ -104,10 +104,7 @@ def interval(attempts: Iterable[Attempt]) -> timedelta | None:
 
 
 def standing(attempts: Sequence[Attempt], now: datetime, doubt: str = "") -> tuple[Verdict, str]:
-    """The status of a job, and why: its last verdict; UNKNOWN at best if it is overdue, or `doubt` is given.
-
-    The same if its newest attempt ended in the future.
-    """
+    """The status of a job, and why: its last verdict; UNKNOWN at best if late, in doubt, or ended in the future."""
     last = newest_ended(attempts)
     late = overdue(attempts, interval(attempts), now)
     if last and ahead(last, now):

@@ -70,11 +70,7 @@ class DrillSession(Session[Options]):
     def drill(
         self, options: Options, progress: Progress, afterwards: Callable[[Parts, Path], None] | None = None
     ) -> Path:
-        """Run one drill and return its run directory; the journal in it says how the drill went.
-
-        `afterwards` works on what was restored. Misconfigured if this drill is impossible; then nothing was created.
-        The next drill reuses nothing unless `settle` is called first.
-        """
+        """`afterwards` works on what was restored. The next drill reuses nothing unless `settle` is called first."""
         known = _known_data(options)
         self._keep = options.keep
         environment = self._environment(options, progress.say)

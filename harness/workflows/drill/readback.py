@@ -52,10 +52,7 @@ class Observer:
             self._journal.append("health", when=when, **member.named, **asdict(health))
 
     def digests(self, when: str) -> Mapping[str, str]:
-        """Record the digest of every member; as `unread` or `corrupt` if it cannot be read.
-
-        Returns those that cannot be read, with the error.
-        """
+        """Record the digest of every member, or `unread` or `corrupt`; return the unread members with the errors."""
 
         def digest(member: Member) -> dict[str, Json]:
             read = member.store.digest(member.name)
@@ -141,10 +138,6 @@ class Observer:
         *,
         what: str = "",
     ) -> Mapping[str, str]:
-        """Record as an event of this kind what `read` returns of each member; as `what` where it cannot be read.
-
-        Returns the members that could not be read, each with the error.
-        """
         errors: dict[str, str] = {}
 
         def attempt(member: Member) -> None:
@@ -170,10 +163,7 @@ class Logins:
         self._tokens: dict[str, str] = {}
 
     def note(self, when: str, services: Sequence[Service], *, within_s: float) -> None:
-        """Record the result, `before` the fault or `after` the restore.
-
-        A service may have just started: it is asked again until it issues a token, or the time is up.
-        """
+        """Record the result, `before` the fault or `after` the restore. Asks until it has a token, or the time is up."""
 
         def note(service: Service) -> None:
             earlier = self._tokens.get(service.name, "") if when == "after" else ""

@@ -111,10 +111,7 @@ def names(folder: Path) -> tuple[str, ...]:
 
 
 def load(folder: Path, known: tuple[str, ...] = STORES) -> dict[str, Scenario]:
-    """Every scenario of a folder by name, for an application with the stores `known`.
-
-    Misconfigured, with its name, for a file that is no scenario.
-    """
+    """Every scenario of a folder by name, for an application with the stores `known`. Misconfigured names a bad one."""
     scenarios: dict[str, Scenario] = {}
     for name in names(folder):
         file = folder / f"{name}.py"

@@ -112,10 +112,7 @@ class SharedDrills:
         return found
 
     def planned(self, options: Options) -> tuple[Object, ...]:
-        """Every object that a drill would create, without the values of its Secrets; nothing is created.
-
-        Misconfigured as for the drill itself.
-        """
+        """Every object that a drill would create, Secrets without values. Misconfigured as for the drill itself."""
         found = look(self, options.application)
         brought = _brought(options.application)
         try:

@@ -104,10 +104,6 @@ class MigrationSession(Session[MigrationOptions]):
     """Runs one migration. Neither cluster belongs to drillproof, so none is removed."""
 
     def drill(self, options: MigrationOptions, progress: Progress) -> Path:
-        """Migrate, and return the run directory; the journal in it says how the migration went.
-
-        Misconfigured if it is impossible; then nothing was changed.
-        """
         looked = look(options)
         if looked.plan.blockers:
             raise Misconfigured(f"this migration is impossible: {'; '.join(looked.plan.blockers)}")

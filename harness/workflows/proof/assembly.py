@@ -48,10 +48,6 @@ class ProofSession(Session[ProofOptions]):
         self._provider = provider
 
     def drill(self, options: ProofOptions, progress: Progress) -> Path:
-        """Prove one backup and return its run directory; the journal in it says how the proof went.
-
-        Misconfigured for a bucket or a backup that cannot be proved; then nothing was created.
-        """
         backup = find(options)
         for line in _told(backup):
             progress.say(line)

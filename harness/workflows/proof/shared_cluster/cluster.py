@@ -103,10 +103,7 @@ class ProofCluster(SharedCluster[ProofPolicy]):
                 self.create(thing)
 
     def open(self, image: str, size: int) -> None:
-        """Create the object store for a backup of `size` bytes, and in each namespace a pod that probes the network.
-
-        TimedOut, with what the pods report.
-        """
+        """Create the object store for a backup of `size` bytes, and a probe in each namespace. TimedOut."""
         names = tuple(self.kubectl.names.values())
         self.create(*self.minio(image, size))
         self.create(*(self.probe(name, image) for name in names))
