@@ -163,7 +163,7 @@ class Logins:
         self._tokens: dict[str, str] = {}
 
     def note(self, when: str, services: Sequence[Service], *, within_s: float) -> None:
-        """Record the result, `before` the fault or `after` the restore. Asks until it has a token, or the time is up."""
+        """Record the result, `before` the fault or `after` the restore; asks until it has a token, or time is up."""
 
         def note(service: Service) -> None:
             earlier = self._tokens.get(service.name, "") if when == "after" else ""
