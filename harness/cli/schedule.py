@@ -1,4 +1,4 @@
-"""Commands for drills and proofs that run unattended: `schedule` and `job`."""
+"""Commands for drills and proofs that run unattended: `schedule`, `job` and `notify`."""
 
 from __future__ import annotations
 
@@ -128,6 +128,33 @@ def job_status(job: options.JobFolder, archive: options.Archive, as_json: bool =
     lines = [*map(_line, history.attempts), *(one_line(f"not trusted: {each}") for each in history.problems)]
     output.result(document, [*lines, one_line(f"{verdict.name} {name}: {why}")], as_json=as_json)
     return output.EXIT_CODES[verdict]
+
+
+@options.command("notify")
+def notify(
+    webhook: options.Webhook, run: str = "latest", runs: Path = options.RUNS, prometheus: Path | None = None
+) -> int:
+    from harness.campaigns import trend
+    from harness.campaigns.schedule import prometheus as metrics
+    from harness.campaigns.schedule import webhook as webhooks
+    from harness.campaigns.schedule.notification import message
+    from harness.checks.trust import believed
+    from harness.evidence import run_directory
+    from harness.evidence.signing import keys
+
+    hook = webhooks.parse(**vars(webhook))
+    if not hook and not prometheus:
+        raise Misconfigured("name a webhook with --webhook, or a file with --prometheus")
+    if prometheus:
+        metrics.require_writable(prometheus)
+    path = run_directory.find(runs, run)
+    judged = believed(path)
+    if prometheus:
+        found = trend.trend(path.parent, keys.known(), scenarios=())
+        metrics.write(prometheus, metrics.Metrics(found))
+    if hook:
+        hook.send(message([judged]))
+    return output.EXIT_CODES[judged.verdict]
 
 
 def _line(attempt: Attempt) -> str:
