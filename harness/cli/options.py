@@ -24,7 +24,7 @@ from harness.core.errors import Misconfigured
 if TYPE_CHECKING:
     from harness.campaigns.schedule.archive import Archive as BucketArchive
     from harness.campaigns.schedule.job import Job as ScheduledJob
-    from harness.campaigns.schedule.webhook import Webhook as JobWebhook
+    from harness.campaigns.schedule.notification import Webhook as JobWebhook
     from harness.workflows.drill.shared_cluster import SharedDrills
     from harness.workloads.application import Application
 

@@ -104,9 +104,9 @@ def _write(files: dict[str, str], into: Path | None) -> None:
 @options.command("job run")
 def run_job(command: list[str], job: options.Job, webhook: options.Webhook, every: str | None = None) -> int:
     from harness.campaigns.schedule import job as jobs
-    from harness.campaigns.schedule import webhook as webhooks
+    from harness.campaigns.schedule import notification
 
-    asked = job.checked(command, every, webhooks.parse(webhook.webhook or None, webhook.webhook_secret))
+    asked = job.checked(command, every, notification.parse(webhook.webhook or None, webhook.webhook_secret))
     return jobs.exit_code(jobs.attempt(asked, lambda line: typer.echo(line, err=True)))
 
 
@@ -135,14 +135,13 @@ def notify(
     webhook: options.Webhook, run: str = "latest", runs: Path = options.RUNS, prometheus: Path | None = None
 ) -> int:
     from harness.campaigns import trend
+    from harness.campaigns.schedule import notification
     from harness.campaigns.schedule import prometheus as metrics
-    from harness.campaigns.schedule import webhook as webhooks
-    from harness.campaigns.schedule.notification import message
     from harness.checks.trust import believed
     from harness.evidence import run_directory
     from harness.evidence.signing import keys
 
-    hook = webhooks.parse(**vars(webhook))
+    hook = notification.parse(**vars(webhook))
     if not hook and not prometheus:
         raise Misconfigured("name a webhook with --webhook, or a file with --prometheus")
     if prometheus:
@@ -153,7 +152,7 @@ def notify(
         found = trend.trend(path.parent, keys.known(), scenarios=())
         metrics.write(prometheus, metrics.Metrics(found))
     if hook:
-        hook.send(message([judged]))
+        hook.send(notification.message([judged]))
     return output.EXIT_CODES[judged.verdict]
 
 

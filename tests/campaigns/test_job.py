@@ -24,7 +24,7 @@ from harness.campaigns.schedule import attempt_log
 from harness.campaigns.schedule import job as jobs
 from harness.campaigns.schedule.archive import Archive
 from harness.campaigns.schedule.job import Job
-from harness.campaigns.schedule.webhook import Webhook
+from harness.campaigns.schedule.notification import Webhook
 from harness.cli import app as cli
 from harness.clusters.lock import Lock
 from harness.core import process

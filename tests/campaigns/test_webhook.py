@@ -13,8 +13,7 @@ from receiver import Receiver
 from receiver import receiver as receiver  # noqa: PLC0414 # a fixture
 from schemas import wrong
 
-from harness.campaigns.schedule.notification import message
-from harness.campaigns.schedule.webhook import Webhook, parse, signature
+from harness.campaigns.schedule.notification import Webhook, message, parse, signature
 from harness.checks.trust import believed
 from harness.cli import app as cli
 from harness.core.errors import HarnessError, Misconfigured

@@ -18,8 +18,7 @@ from harness.campaigns.schedule import attempt_log, prometheus
 from harness.campaigns.schedule.archive import Archive
 from harness.campaigns.schedule.attempt import Attempt
 from harness.campaigns.schedule.attempt_log import Files, History
-from harness.campaigns.schedule.notification import headline, message, why
-from harness.campaigns.schedule.webhook import Webhook
+from harness.campaigns.schedule.notification import Webhook, headline, message, why
 from harness.clusters.lock import Lock
 from harness.core import durations, paths, process
 from harness.core.errors import HarnessError, Interrupted
