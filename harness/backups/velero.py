@@ -28,15 +28,8 @@ from harness.core.wait import NotYet, until
 
 RUNNING = frozenset(
     {
-        "",
-        "New",
-        "Queued",
-        "ReadyToStart",
-        "InProgress",
-        "WaitingForPluginOperations",
-        "WaitingForPluginOperationsPartiallyFailed",
-        "Finalizing",
-        "FinalizingPartiallyFailed",
+        *("", "New", "Queued", "ReadyToStart", "InProgress", "Finalizing", "FinalizingPartiallyFailed"),
+        *("WaitingForPluginOperations", "WaitingForPluginOperationsPartiallyFailed"),
     }
 )
 """Phases of a backup or a restore after which another one comes."""
@@ -269,18 +262,9 @@ class VeleroEngine:
         return tool_report(done, (*_said(done), *self._results(results))[:MAX_MESSAGES], volumes)
 
     def _records(self, kind: str, label: str, name: str) -> tuple[VolumeCopy, ...]:
-        found = objects(
-            self._kubectl,
-            f"{kind}.velero.io",
-            self._here,
-            f"--selector=velero.io/{label}={name}",
-        )
-        return tuple(
-            sorted(
-                (volume_copy(each, with_namespace=self._with_namespace) for each in found),
-                key=lambda copy: (copy.pod, copy.volume),
-            )
-        )
+        found = objects(self._kubectl, f"{kind}.velero.io", self._here, f"--selector=velero.io/{label}={name}")
+        copies = (volume_copy(each, with_namespace=self._with_namespace) for each in found)
+        return tuple(sorted(copies, key=lambda copy: (copy.pod, copy.volume)))
 
     def _results(self, key: str) -> Iterator[str]:
         """The errors and warnings that Velero keeps in the bucket, errors first."""

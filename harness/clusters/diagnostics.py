@@ -27,20 +27,9 @@ def collect(kubectl: Kubectl, docker: Docker, nodes: Sequence[str], home: Path, 
         "kind.log": lambda: (home / "kind.log").read_text(errors="replace"),
     }
     for node in nodes:
-        journal = ("journalctl", "--no-pager", "--lines=3000", "--unit=kubelet", "--unit=containerd")
+        journal = ["journalctl", "--no-pager", "--lines=3000", "--unit=kubelet", "--unit=containerd"]
         # The end of each container's log, the one before its last start as well; also where no API server answers.
-        pods = (
-            "find",
-            "/var/log/pods",
-            "-name",
-            "*.log",
-            "-exec",
-            "tail",
-            "--verbose",
-            f"--bytes={POD_BYTES}",
-            "{}",
-            "+",
-        )
+        pods = f"find /var/log/pods -name *.log -exec tail --verbose --bytes={POD_BYTES} {{}} +".split()
         sources |= {
             f"{node}.log": partial(docker, "exec", node, *journal, within_s=30),
             f"{node}-pods.log": partial(docker, "exec", node, *pods, within_s=30),
