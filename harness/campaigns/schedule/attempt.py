@@ -121,22 +121,9 @@ def _ended(last: Attempt | None) -> str:
 
 
 def document(attempt: Attempt) -> dict[str, Json]:
-    return {
-        "schema": 1,
-        "job": attempt.job,
-        "attempt": attempt.name,
-        "began": attempt.began.isoformat(),
-        "ended": attempt.ended.isoformat() if attempt.ended else None,
-        "every_s": attempt.every_s,
-        "kept_s": attempt.kept_s,
-        "how": attempt.how,
-        "verdict": attempt.verdict.value,
-        "exit_code": attempt.exit_code,
-        "detail": attempt.detail,
-        "missed": attempt.missed,
-        "runs": list(attempt.runs),
-        "troubles": list(attempt.troubles),
-    }
+    plain = {name: value for name, value in vars(attempt).items() if name not in {"name", "after"}}
+    moments = {"began": attempt.began.isoformat(), "ended": attempt.ended.isoformat() if attempt.ended else None}
+    return {"schema": 1, **plain, "attempt": attempt.name, "verdict": attempt.verdict.value, **moments}
 
 
 def parse(document: Mapping[str, Json]) -> Attempt:
