@@ -25,14 +25,13 @@ def systemd(
     environment: Path | None = None,
     into: Path | None = None,
 ) -> int:
-    from harness.campaigns.schedule import calendar, request
-    from harness.campaigns.schedule import systemd as units
+    from harness.campaigns.schedule import calendar, request, units
 
     when = calendar.systemd(every)
     limit = job.checked(command).within
     request.require_fit(limit, when)
     words = request.words(when, command, vars(job))
-    files = units.units(job.name, when, limit, (*units.program(), *words), environment=environment)
+    files = units.systemd(job.name, when, limit, (*units.program(), *words), environment=environment)
     _write(files, into)
     if into:
         unit = f"drillproof-{job.name}"
@@ -57,7 +56,7 @@ def cronjob(
     config: Path = Path("drillproof.toml"),
     into: Path | None = None,
 ) -> int:
-    from harness.campaigns.schedule import calendar, cronjob, request
+    from harness.campaigns.schedule import calendar, request, units
     from harness.workflows.proof.request import place
 
     if not archive.archive:
@@ -73,17 +72,17 @@ def cronjob(
         raise Misconfigured("--webhook-secret needs --webhook: it signs what the webhook gets")
     words = request.words(
         when,
-        (*command, "--config", cronjob.CONFIG),
+        (*command, "--config", units.CONFIG),
         {
             "name": name,
             "within": within,
             **vars(archive),
-            "archive_credentials": cronjob.CREDENTIALS,
+            "archive_credentials": units.CREDENTIALS,
             **vars(retention),
-            "webhook_secret": cronjob.WEBHOOK_SECRET if webhook_secret else None,
+            "webhook_secret": units.WEBHOOK_SECRET if webhook_secret else None,
         },
     )
-    yaml = cronjob.render(
+    yaml = units.cronjob(
         name, when, limit, words, image=image, secret=secret_name, config=request.text(config), webhook=webhook
     )
     _write({f"drillproof-{name}.yaml": yaml}, into)

@@ -18,7 +18,7 @@ from harness.core.model import Event, Verdict
 from harness.core.text import one_line, visible
 from harness.evidence.run_view import RunView
 from harness.reports.junit import bad, label, sentence
-from harness.reports.timeline import steps
+from harness.reports.pictures import steps
 
 _STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.UNKNOWN: Status.BROKEN}
 ATTACHED = {

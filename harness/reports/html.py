@@ -15,12 +15,11 @@ from harness.evidence.marks import DEFINITIONS, LEGS, MARKS
 from harness.evidence.run_view import RunView
 from harness.reports.equality import BAD, stores
 from harness.reports.metrics import figures
+from harness.reports.pictures import steps, timeline, writes
 from harness.reports.questions import answers
 from harness.reports.summary import says
 from harness.reports.texts import DEFINITIONS as OF_KIND
 from harness.reports.texts import WRITES
-from harness.reports.timeline import steps, timeline
-from harness.reports.writes import writes
 
 SHOWN_ELSEWHERE = ("selftest", "left_out", "versions")  # the keys of run.json that are not shown among the settings
 

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.campaigns.schedule import calendar, cronjob, systemd
+from harness.campaigns.schedule import calendar, units
 from harness.cli import app as cli
 from harness.core import durations, process, resources
 from harness.core.errors import Misconfigured
@@ -143,7 +143,7 @@ def test_a_unit_has_deadlines_and_makes_up_for_what_was_missed(tmp_path: Path) -
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="\r\0\x0b\x0c"), min_size=1))
 def test_a_word_is_what_systemd_makes_of_it(word: str) -> None:
-    quoted = systemd._word(word)
+    quoted = units._word(word)
     plain = quoted[1:-1] if quoted.startswith('"') else quoted
     plain = re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), plain)
     assert plain.replace("%%", "%").replace("$$", "$") == word
@@ -267,7 +267,7 @@ def test_its_rights_are_those_that_are_documented_and_no_others(made: dict[str, 
     ]
     for each in made.values():
         if each["kind"].endswith("Binding") and "subjects" in each:
-            assert [subject["name"] for subject in each["subjects"]] == [cronjob.NAME]
+            assert [subject["name"] for subject in each["subjects"]] == [units.NAME]
 
 
 def test_its_kubeconfig_leads_to_where_it_runs(made: dict[str, Any]) -> None:

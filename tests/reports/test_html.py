@@ -18,7 +18,7 @@ from harness.evidence import run_view
 from harness.evidence.marks import DEFINITIONS, MARKS
 from harness.reports import html, summary
 from harness.reports.equality import stores
-from harness.reports.timeline import timeline
+from harness.reports.pictures import timeline
 
 
 class Page(HTMLParser):

@@ -14,8 +14,8 @@ import sample_runs
 from harness.core.model import Json
 from harness.evidence import run_view
 from harness.reports import render
+from harness.reports.pictures import Plot, writes
 from harness.reports.texts import WRITES
-from harness.reports.writes import Plot, writes
 
 T0, T2, T4, T8 = (sample_runs.MARKS_S[n] for n in (0, 2, 4, 8))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from harness.backups.bucket_reader import read_credentials
 from harness.campaigns.schedule.archive import LOCKS, Archive
 from harness.campaigns.schedule.calendar import Calendar
-from harness.campaigns.schedule.cronjob import CONTEXT
 from harness.campaigns.schedule.job import COMMANDS
+from harness.campaigns.schedule.units import CONTEXT
 from harness.core import durations
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
