@@ -171,7 +171,7 @@ class SharedCluster(Generic[P]):
 
     def create(self, *things: Object) -> None:
         """Create objects that do not exist. ToolFailed if one does."""
-        self.api("create", "-f", "-", stdin=together(things))
+        self.api("create", "-f", "-", stdin=json.dumps(things[0]) if len(things) == 1 else together(things))
 
     def up(self) -> None:
         """Creates nothing: the cluster exists. Misconfigured if another run of this machine is using it."""
