@@ -128,8 +128,6 @@ class BucketReader:
 
 
 class _Counted:
-    """A stream that counts what is read of it."""
-
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.bytes = 0

@@ -55,7 +55,6 @@ def _any(patterns: Sequence[str], names: frozenset[str] | set[str]) -> bool:
 
 
 def _matches(labels: Mapping[str, Json], hook: Json) -> Iterator[bool]:
-    """Whether the labels meet each requirement of the hook's label selector."""
     for key, value in mapping(hook, "labelSelector", "matchLabels").items():
         yield labels.get(key) == value
     for each in items(hook, "labelSelector", "matchExpressions"):

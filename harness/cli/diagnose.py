@@ -48,7 +48,6 @@ def diagnose() -> Iterator[Diagnosis]:
 
 
 def _engine(cache: Path) -> tuple[Docker | None, Answer]:
-    """The engine that answers, and what `drillproof run` would do: use it, start one, or refuse."""
     try:
         engine = find_engine(cache)
         if engine is None:
@@ -77,7 +76,6 @@ def _isolation(docker: Docker | None) -> Answer:
 
 
 def _permissions(cache: Path) -> Answer:
-    """Whether the folders of images, programs and runs are writable; creates nothing."""
     for folder in (cache, Path.cwd()):
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not os.access(existing, os.W_OK):

@@ -68,7 +68,6 @@ def _write_all(sources: Mapping[str, Callable[[], str]], into: Path) -> None:
 
 
 def _write(path: Path, source: Callable[[], str]) -> str:
-    """Write what `source` gives; return what went wrong, "" if nothing did."""
     try:
         path.write_bytes(source().encode()[-MAX_BYTES:])
     except (HarnessError, OSError) as error:

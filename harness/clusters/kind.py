@@ -188,7 +188,6 @@ class KindCluster:
                 )
 
     def _recipe(self) -> str:
-        """A hash of everything that the nodes are created from."""
         files = sorted(path for folder in ("node", "platform") for path in (self.topology / folder).iterdir())
         parts = [self.images.node.encode(), *(path.read_bytes() for path in (self.topology / "kind.yaml", *files))]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
@@ -235,7 +234,6 @@ class KindCluster:
         made.write_text(self._recipe())
 
     def _ready(self) -> None:
-        """Return if pods can run, with names and volumes; else NotYet."""
         found = objects(self.kubectl, "nodes,deployments", "--all-namespaces", within_s=10)
         nodes = [thing for thing in found if thing["kind"] == "Node"]
         waiting = [name_of(node) for node in nodes if condition(node, "Ready") != "True"]

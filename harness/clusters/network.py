@@ -139,6 +139,5 @@ def isolated_clusters(docker: Docker, image: str) -> tuple[str, ...]:
 
 
 def _on_host(docker: Docker, image: str, variables: str, function: str) -> str:
-    """Call a function of network.sh in the network of the engine's host."""
     host = ("--rm", "--pull=never", "--privileged", "--network=host", "--entrypoint=bash")
     return docker("run", *host, image, "-c", f"{variables}{_SCRIPT}{function}\n")

@@ -146,7 +146,6 @@ def allowed_proof(context: str, config: Path | None) -> ProofPolicy:
 
 
 def _policy(keys: Keys, context: str, file: Path, namespace: str) -> ContextPolicy:
-    """What the file says of drills and proofs alike; `namespace` is the default."""
     return ContextPolicy(
         context=context,
         namespace=_name(keys, "namespace", namespace),

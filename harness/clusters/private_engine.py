@@ -124,7 +124,6 @@ def trust(docker: Docker, registry: str) -> None:
 
 
 def _install(home: Home, cache: Path) -> None:
-    """Unpack the packages, and keep them only once all are there."""
     if not shutil.which("iptables"):
         run(["apt-get", "update"], within_s=300)
         environment = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -165,8 +164,6 @@ def _launch(home: Home, cache: Path) -> None:
 
 
 def _await_answer(home: Home) -> None:
-    """Wait until the engine answers. EngineUnresponsive if it runs and does not; HarnessError if it ended."""
-
     def answers() -> None:
         try:
             require_answer(home.docker)
@@ -220,7 +217,6 @@ def _daemons(home: Home) -> list[int]:
 
 
 def _processes(home: Home) -> list[int]:
-    """The engine's own processes: those whose program is one of its."""
     return [process for process in _all_processes() if _program(process).parent == home.bin]
 
 
@@ -241,7 +237,6 @@ def _program(process: int) -> Path:
 
 
 def _mounts(home: Home) -> list[str]:
-    """What is mounted below the engine's folder, the innermost first."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     places = [line.split()[4].replace("\\040", " ") for line in lines]
     return sorted((place for place in places if place.startswith(f"{home.root}/")), reverse=True)

@@ -163,7 +163,6 @@ class DeleteEverything(BaseFault):
 
 
 def _damaged(whole: bytes, how: ObjectDamage) -> bytes | None:
-    """The object's new content; None if it is deleted."""
     middle = len(whole) // 2
     if how is ObjectDamage.MISSING:
         return None

@@ -125,7 +125,6 @@ class FlipBits(BaseFault):
 
 
 def _restart(target: Target, store: Datastore, member: str) -> None:
-    """Delete a member's pod, and return when its new pod is ready and healthy."""
     old, _ = _pod(target, member)
     target.cluster.kubectl("delete", "pod", member, "-n", target.namespace, "--wait=false")
 
@@ -151,7 +150,6 @@ def _pod(target: Target, name: str) -> tuple[str, str]:
 
 
 def _volume(volumes: Iterable[Volume], claim: str) -> Volume:
-    """The volume of one claim, which must be on a node."""
     found = next((volume for volume in volumes if volume.claim == claim and volume.node and volume.path), None)
     if found is None:
         raise FaultHadNoEffect(f"no claim {claim} with files on a node")

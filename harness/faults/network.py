@@ -152,7 +152,6 @@ def _one(pattern: str, output: str, what: str) -> str:
 
 
 def _dropped(target: Target, node: str) -> Iterator[int]:
-    """The number of packets that each of our rules on a node has dropped."""
     for line in target.machines.on_node(node, "iptables-save", "-c", "-t", "mangle").splitlines():
         if _TAG in line and (found := re.match(r"\[(\d+):", line)):
             yield int(found[1])

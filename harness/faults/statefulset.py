@@ -119,7 +119,6 @@ def _set(target: Target, name: str) -> Object:
 
 
 def _addresses(target: Target, name: str) -> dict[str, str]:
-    """The address of every pod of a StatefulSet; "" for a pod that has none yet."""
     pods = objects(target.cluster.kubectl, "pods", f"--namespace={target.namespace}")
     mine = (pod for pod in pods if name_of(pod).rpartition("-")[0] == name)
     return {name_of(pod): text(pod, "status", "podIP") for pod in mine}

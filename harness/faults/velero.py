@@ -229,8 +229,6 @@ def _mark(target: Target, task: str, phases: Collection[str]) -> None:
 
 
 def _ended(target: Target, task: str) -> Mapping[str, str]:
-    """The labelled tasks with the phases in which they ended, once all have. TimedOut."""
-
     def ended() -> Mapping[str, str]:
         phases = {name_of(each): _phase(each) for each in _tasks(target, task, _MARKED)}
         if going := [name for name, phase in phases.items() if phase not in _ENDED]:

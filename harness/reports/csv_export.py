@@ -56,6 +56,5 @@ def _reasons(view: RunView) -> Iterator[tuple[str, str, float]]:
 
 
 def _harmless(words: str) -> str:
-    """Text that no spreadsheet interprets as a formula."""
     plain = one_line(words)
     return f"'{plain}" if re.match(r"[=+\-@]", plain) else plain

@@ -92,7 +92,6 @@ def _report(event: Event) -> Mapping[str, object]:
 
 
 def _versions(versions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    """Every version by name; an image with its source and digest on one line."""
     for name, value in versions.items():
         if name == "images":
             yield from ((image, ", ".join(seen for _, seen in flat(each))) for image, each in mapping(value).items())

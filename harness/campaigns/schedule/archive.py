@@ -239,7 +239,6 @@ class Archive:
         return ""
 
     def _list(self, folder: str) -> Iterator[str]:
-        """The keys below a folder, without the prefix."""
         prefix = self.place.folder + folder
         with self._asked("be listed"):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.place.bucket, Prefix=prefix):

@@ -134,7 +134,6 @@ def _read(job: str, name: str, data: bytes, known: Mapping[str, PublicKey]) -> A
 
 
 def _signed_by(data: bytes) -> str:
-    """The fingerprint of the key that claims to have signed it; "" for none."""
     try:
         told = orjson.loads(data) if len(data) <= MAX_BYTES else None
     except ValueError:

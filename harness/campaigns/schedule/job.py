@@ -87,7 +87,6 @@ def exit_code(made: Attempt) -> int:
 
 
 def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
-    """The attempt, while no other of this job runs on this machine."""
     here = attempt_log.files(job.attempts)
     noted = {made.file: _save(job, made)}
     theirs: Files = {}
@@ -177,7 +176,6 @@ def _judged(made: Attempt, left: Sequence[RunView], said: str) -> Attempt:
 
 
 def _end(job: Job, made: Attempt, left: Sequence[RunView], say: Callable[[str], None]) -> Attempt:
-    """Archive the runs, record how the attempt ended, and report it."""
     made = replace(made, ended=datetime.now(UTC))
     if job.archive and made.how not in (attempts.SKIPPED, attempts.REFUSED):
         made = replace(made, troubles=tuple(_keep(job, job.archive, made, left)))
@@ -235,7 +233,6 @@ def _known(job: Job) -> Mapping[str, PublicKey]:
 
 
 def _metrics(job: Job) -> tuple[str, ...]:
-    """Write the metrics, if they are wanted. Returns the problem, if there is one."""
     if job.prometheus:
         job.runs.mkdir(parents=True, exist_ok=True)
         try:
@@ -247,7 +244,6 @@ def _metrics(job: Job) -> tuple[str, ...]:
 
 
 def _env(job: Job) -> dict[str, str]:
-    """The environment of the command: this drillproof, the folder of its runs, who signs them."""
     ours = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     signer = {"DRILLPROOF_KEY": str(job.key.resolve())} if job.key else {}
     return {**ours, **signer, "DRILLPROOF_RUNS": str(job.runs.resolve()), "DRILLPROOF_WEBHOOK": ""}

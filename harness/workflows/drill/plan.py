@@ -55,7 +55,6 @@ def _alike(options: Options) -> Iterator[Path]:
 
 
 def _steps(path: Path) -> Iterator[tuple[str, float]]:
-    """Each completed step with its seconds, as far as the journal is readable."""
     begun: dict[str, float] = {}
     with contextlib.suppress(Unreadable):
         for _, line in journal.json_lines(path):

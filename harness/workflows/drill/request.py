@@ -81,7 +81,6 @@ def options(
 
 
 def _is_not_of_ours(each: Scenario, known: Sequence[str]) -> None:
-    """Misconfigured for a scenario that breaks a store of custos, if another application is drilled."""
     needed = {need for fault in each.faults for need in fault.needs} | set(each.stores)
     if ours := sorted(needed & (set(STORES) - set(known))):
         raise Misconfigured(
@@ -90,7 +89,6 @@ def _is_not_of_ours(each: Scenario, known: Sequence[str]) -> None:
 
 
 def _with_objectives(each: Scenario, own: Objectives) -> Scenario:
-    """A scenario with the objectives of the application; a detection scenario has none."""
     if each.expected_findings:
         return each
     said = {name: limit for name, limit in asdict(own).items() if limit is not None}
@@ -114,7 +112,6 @@ def at_least_once(repeat: int) -> int:
 
 
 def _require_targets(fault: Fault, scenario: str, stores: Sequence[str], engine: str, known: Sequence[str]) -> None:
-    """Misconfigured if what the fault breaks is not part of the drill."""
     lacking = set(fault.needs) - set(stores) - ENGINES[engine]
     if needed := sorted(lacking & set(known)):
         raise Misconfigured(f"{scenario} needs {', '.join(needed)} ({fault.name}); add it to --stores")

@@ -203,7 +203,6 @@ def knows_velero(kubectl: RunsKubectl, policy: DrillPolicy) -> None:
 
 
 def _has_permissions(kubectl: Kubectl, policy: DrillPolicy, role: rbac.NamespaceRole) -> bool:
-    """Whether the role must be bound to us first. Misconfigured names all missing permissions."""
     outside = permissions.listed("drill-outside", namespace=policy.namespace, velero=policy.velero)
     missing, binds = rbac.missing_of(kubectl, outside, (role,))
     own = set(role.permissions) - set(role_in(policy).permissions)  # of the user's application

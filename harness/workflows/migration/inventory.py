@@ -155,7 +155,6 @@ def _velero(kubectl: RunsKubectl) -> Velero:
 
 
 def _image(deployment: Object) -> str:
-    """The image of Velero's server; "" for any other deployment."""
     containers = items(deployment, "spec", "template", "spec", "containers")
     return next((text(each, "image") for each in containers if text(each, "name") == "velero"), "")
 

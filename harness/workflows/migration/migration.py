@@ -157,7 +157,6 @@ class Migration:
         self.journal.mark("T5")
 
     def _source_namespace(self) -> Object:
-        """The source's namespace. HarnessError if it does not exist any more, or is being deleted."""
         found = find(self.source.kubectl, "namespaces", self.source.place.namespace)
         if not found or at(found, "metadata", "deletionTimestamp"):
             how = "is being deleted" if found else "does not exist any more"
@@ -196,7 +195,6 @@ class Migration:
         self._source_reader.peers(database, "source")
 
     def _note_pods(self, end: End, where: str) -> None:
-        """Note which addresses are those of the namespace's own pods."""
         pods = objects(end.kubectl, "pods", f"--namespace={end.place.namespace}")
         addresses: dict[str, Json] = {name_of(pod): text(pod, "status", "podIP") for pod in pods}
         self.journal.append("pods", where=where, namespace=end.place.namespace, addresses=addresses)

@@ -108,7 +108,6 @@ class Quiescer:
         self.kubectl("patch", writer, f"--namespace={self.namespace}", "--type=merge", f"--patch={patch}")
 
     def _gone(self, writer: str) -> None:
-        """Return if nothing of a stopped writer runs; otherwise NotYet."""
         thing = self._get(writer)
         if active := items(thing, "status", "active"):
             raise NotYet(f"{len(active)} of its jobs run")
@@ -150,7 +149,6 @@ _OPERATORS = {
 
 
 def _selectors(selector: Json) -> Iterator[str]:
-    """The requirements of a selector, as the API takes them in a query. HarnessError for an unknown operator."""
     yield from (f"{key}={value}" for key, value in mapping(selector, "matchLabels").items())
     for each in items(selector, "matchExpressions"):
         operator = text(each, "operator")

@@ -150,7 +150,6 @@ def _doubts(*readings: Callable[[], Iterable[str]]) -> tuple[str, ...]:
 
 
 def _started(run: MigratedRun, target: End) -> Iterator[str]:
-    """Whether the target's writers may have run since the migration."""
     marked = target.quiescer.marked(run.name)
     if free := [writer for writer in run.writers if writer not in marked]:
         yield f"{', '.join(free)}: started since the migration, or deleted"
@@ -181,7 +180,6 @@ def _stopped(run: MigratedRun, target: End) -> Iterator[tuple[str, ...]]:
 
 
 def _restart(held: Mapping[str, Json], target: End) -> None:
-    """Start writers again. HarnessError names those that stay stopped."""
     failed = []
     for writer, spec in held.items():
         try:
@@ -213,8 +211,6 @@ def _running(run: MigratedRun, end: End) -> Iterator[str]:
 
 
 def _changed(run: MigratedRun, recorded: Mapping[str, Mapping[str, Json]], end: End) -> Iterator[str]:
-    """Those of the databases at this end whose data differ from the recorded ones, or about which this is not known."""
-
     def changed(database: Database) -> str:
         here = replace(database, namespace=end.place.namespace)
         known = recorded.get(database.key)

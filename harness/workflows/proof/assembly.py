@@ -123,7 +123,6 @@ class _Engine(VeleroEngine):
 
 
 def _told(backup: BackupInBucket) -> tuple[str, ...]:
-    """What will be proved, so that the user can stop it."""
     recorded, report = backup.recorded, backup.recorded.report
     copied = f"{len(report.volumes)} volumes copied with {recorded.uploader}, of {', '.join(recorded.namespaces)}"
     return (
@@ -151,7 +150,6 @@ def _is_new(cluster: KindCluster) -> None:
 
 
 def _is_whole(recorded: BackupRecord, databases: Sequence[Database]) -> None:
-    """Misconfigured if a database cannot start; what else does not is named as not proved."""
     places = {each.place for each in databases}
     pods = (pod for pod in recorded.pods if address(pod) in places)
     if missing := detection.missing_secrets(pods, recorded.secrets):

@@ -165,7 +165,6 @@ def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
 
 
 def _missing_crds(kubectl: Kubectl, policy: ProofPolicy, release: Release, uploader: str) -> tuple[Object, ...]:
-    """Velero's CRDs to create. Misconfigured if they differ, or are missing and may not be created."""
     manifests = velero_install.manifests(_NO_KEYS, release, uploader)
     ours = {name_of(thing): thing for thing in manifests if thing["kind"] == "CustomResourceDefinition"}
     served = {name: get_object(kubectl, "customresourcedefinition", name) for name in ours}
@@ -190,7 +189,6 @@ def _schemas(kind: Object) -> Mapping[str, Json]:
 
 
 def _is_removed(storage_class: Object, policy: ProofPolicy) -> None:
-    """Misconfigured if volumes of the StorageClass outlive their claims."""
     if (reclaim := text(storage_class, "reclaimPolicy")) not in {"", "Delete"}:
         raise Misconfigured(
             f"the StorageClass {policy.storage_class} of the context {policy.context} has the reclaimPolicy "
@@ -199,7 +197,6 @@ def _is_removed(storage_class: Object, policy: ProofPolicy) -> None:
 
 
 def _release(policy: ProofPolicy) -> Release:
-    """The Velero to install, and the program that generates its manifests. Misconfigured if that is missing."""
     found = cached_program("velero") or shutil.which("velero")
     pinned = versions.load().go["velero"].pins["github.com/vmware-tanzu/velero"]
     if not found or pinned not in run([found, "version", "--client-only"]).stdout:

@@ -108,21 +108,18 @@ def _may_be_there(recorded: BackupRecord, volumes: Collection[Object], makers: C
 
 
 def _beyond(thing: Object) -> Iterator[str]:
-    """Why a pod, or the pods that an object makes, reach beyond their namespace."""
     yield from reach_beyond(thing)
     if integer(at(thing, "spec"), "priority") > 0:
         yield "has a priority that preempts other pods"
 
 
 def _leads_away(thing: Object) -> str:
-    """Why a Service is none of pods that are restored."""
     if text(thing, "spec", "type") == "ExternalName":
         return f"leads to {text(thing, 'spec', 'externalName')}"
     return "" if keys(thing, "spec", "selector") else "has no selector, and so leads elsewhere"
 
 
 def _reached_by(thing: Object) -> str:
-    """How a Service is reached from outside the cluster; "" if it is not."""
     if items(thing, "spec", "externalIPs"):
         return "externalIPs"
     kind = text(thing, "spec", "type")
