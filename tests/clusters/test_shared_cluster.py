@@ -29,7 +29,6 @@ from harness.core.ports import Cluster, Reach
 from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
-from harness.workflows import permissions
 from harness.workflows.drill import scenario
 from harness.workflows.drill.shared_cluster import adapted, knows_velero, role_in
 
@@ -132,12 +131,12 @@ def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
 
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants() -> None:
     asked = {
-        *permissions.listed("drill-outside", namespace="drillproof-custos", velero="velero"),
+        *rbac.listed("drill-outside", namespace="drillproof-custos", velero="velero"),
         *rbac.NamespaceRole("", "drillproof-inside", ()).to_bind,
     }
     given = granted("ClusterRole", "drillproof-outside", "") | granted("Role", "drillproof", "velero")
     assert given == asked
-    inside = permissions.listed("drill-inside", namespace="drillproof-custos")
+    inside = rbac.listed("drill-inside", namespace="drillproof-custos")
     assert granted("ClusterRole", "drillproof-inside", "drillproof-custos") == set(inside)
     assert len(set(inside)) == len(inside)
 

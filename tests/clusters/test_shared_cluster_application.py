@@ -23,7 +23,6 @@ from harness.core.errors import Misconfigured
 from harness.core.json import items, text
 from harness.core.kubernetes import Kubectl, Object
 from harness.core.model import Json
-from harness.workflows import permissions
 from harness.workflows.drill import request, shared_cluster
 from harness.workflows.drill.shared_cluster import Found, SharedDrills, role_in
 from harness.workloads.application import Application
@@ -161,7 +160,7 @@ def discovery(*args: str, stdin: str | None = None, within_s: float = 60) -> str
 
 
 def needed(*things: Object) -> str:
-    known = permissions.listed("drill-inside", namespace="shop-drill")
+    known = rbac.listed("drill-inside", namespace="shop-drill")
     return rbac.describe(rbac.needed_for(discovery, things, "shop-drill", known))
 
 

@@ -22,6 +22,7 @@ from schemas import lines, wrong
 from harness.campaigns.matrix.results import all_drills
 from harness.checks import MOVE
 from harness.cli.app import main
+from harness.clusters import rbac
 from harness.clusters.cluster_pin import NAMESPACE as CLUSTER
 from harness.clusters.rbac import Permission
 from harness.core import resources
@@ -38,7 +39,6 @@ from harness.reports import summary
 from harness.reports.texts import QUESTIONS
 from harness.selftest import journal_mutations, runner
 from harness.selftest.tampering import EDITED
-from harness.workflows import permissions
 from harness.workflows.migration import assembly, rollback
 from harness.workflows.migration.inventory import OF_SOURCE, OF_TARGET
 from harness.workflows.migration.migration import End, Migration
@@ -297,14 +297,14 @@ EVERY_KIND = ("deployment/", "statefulset/", "cronjob/")
 @pytest.mark.parametrize(
     ("end", "asked"),
     [
-        ("source", permissions.migration_source(("shop", CLUSTER), OF_SOURCE)),
-        ("target", permissions.migration_target("shop", CLUSTER, OF_TARGET, maps_classes=True)),
+        ("source", rbac.migration_source(("shop", CLUSTER), OF_SOURCE)),
+        ("target", rbac.migration_target("shop", CLUSTER, OF_TARGET, maps_classes=True)),
     ],
 )
 def test_the_rights_that_are_asked_for_are_those_that_the_files_grant(end: str, asked: tuple[Permission, ...]) -> None:
     file, name = resources.clusters() / "migrate" / f"{end}.yaml", f"drillproof-migrate-{end}"
     given = granted("ClusterRole", name, "", file) | granted("Role", name, "velero", file)
-    role = permissions.migration_inside("shop", EVERY_KIND)
+    role = rbac.migration_inside("shop", EVERY_KIND)
     entry = {replace(permission, namespace="") for permission in role.to_bind} if end == "target" else set()
     assert given == {*asked, *entry}
     within = role.permissions

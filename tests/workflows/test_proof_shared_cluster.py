@@ -20,6 +20,7 @@ from schemas import wrong
 
 from harness.backups import velero_backup, velero_install
 from harness.backups.velero_install import Release
+from harness.clusters import rbac
 from harness.clusters.permissions_file import ProofPolicy, allowed_drill, allowed_proof
 from harness.clusters.rbac import Permission
 from harness.clusters.shared_cluster import SharedCluster
@@ -29,7 +30,6 @@ from harness.core.json import at, text
 from harness.core.kubernetes import LABEL, Kubectl, Object
 from harness.core.model import Json
 from harness.core.objects import made
-from harness.workflows import permissions
 from harness.workflows.proof.proof import BackupInBucket
 from harness.workflows.proof.shared_cluster import preflight, restore_filter
 from harness.workflows.proof.shared_cluster.cluster import MappedKubectl, ProofCluster
@@ -109,10 +109,10 @@ def granted(name: str, namespace: str = "") -> set[Permission]:
 @pytest.mark.parametrize(
     ("role", "asked"),
     [
-        ("drillproof-prove", permissions.proof_outside(THERE)),
-        (permissions.PROOF_ROLE, permissions.proof_inside("n").permissions),
-        ("drillproof-prove-velero", permissions.listed("proof-velero-outside")),
-        (permissions.PROOF_VELERO_ROLE, permissions.listed("proof-velero-inside", namespace="n")),
+        ("drillproof-prove", rbac.proof_outside(THERE)),
+        (rbac.PROOF_ROLE, rbac.proof_inside("n").permissions),
+        ("drillproof-prove-velero", rbac.listed("proof-velero-outside")),
+        (rbac.PROOF_VELERO_ROLE, rbac.listed("proof-velero-inside", namespace="n")),
     ],
 )
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants(role: str, asked: tuple[Permission, ...]) -> None:
@@ -121,7 +121,7 @@ def test_the_rights_that_are_asked_for_are_those_that_the_file_grants(role: str,
 
 
 def test_kinds_are_made_only_by_whoever_may_make_them() -> None:
-    more = set(permissions.proof_outside(replace(THERE, makes_crds=True))) - set(permissions.proof_outside(THERE))
+    more = set(rbac.proof_outside(replace(THERE, makes_crds=True))) - set(rbac.proof_outside(THERE))
     assert more == {Permission("create", "customresourcedefinitions", "apiextensions.k8s.io")}
 
 

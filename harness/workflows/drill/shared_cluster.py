@@ -21,7 +21,6 @@ from harness.core.json import integer, items, text
 from harness.core.kubernetes import Kubectl, Object, RunsKubectl, get_object
 from harness.core.model import Json
 from harness.core.redaction import redact_document
-from harness.workflows import permissions
 from harness.workflows.drill import assembly
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import beyond
@@ -158,9 +157,7 @@ def look(place: SharedDrills, application: Application | None = None) -> Found:
 
 
 def role_in(policy: DrillPolicy) -> rbac.NamespaceRole:
-    return rbac.NamespaceRole(
-        policy.namespace, policy.role, permissions.listed("drill-inside", namespace=policy.namespace)
-    )
+    return rbac.NamespaceRole(policy.namespace, policy.role, rbac.listed("drill-inside", namespace=policy.namespace))
 
 
 def adapted(policy: DrillPolicy, thing: Object) -> Object:
@@ -203,7 +200,7 @@ def knows_velero(kubectl: RunsKubectl, policy: DrillPolicy) -> None:
 
 
 def _has_permissions(kubectl: Kubectl, policy: DrillPolicy, role: rbac.NamespaceRole) -> bool:
-    outside = permissions.listed("drill-outside", namespace=policy.namespace, velero=policy.velero)
+    outside = rbac.listed("drill-outside", namespace=policy.namespace, velero=policy.velero)
     missing, binds = rbac.missing_of(kubectl, outside, (role,))
     own = set(role.permissions) - set(role_in(policy).permissions)  # of the user's application
     add = f", and what your own kinds need you add to {policy.role} there" if own & set(missing) else ""

@@ -23,7 +23,7 @@ from harness.core.model import MOVE_STEPS, Json, Plan, Verdict
 from harness.core.wait import NotYet
 from harness.evidence import run_directory
 from harness.evidence.signing import attestation, keys
-from harness.workflows import permissions, run_metadata
+from harness.workflows import run_metadata
 from harness.workflows.database_reader import examiner
 from harness.workflows.migration import plan as plans
 from harness.workflows.migration.inventory import (
@@ -79,10 +79,10 @@ def _has_permissions(options: MigrationOptions, source: RunsKubectl, target: Run
     plan says so.
     """
     ends, writers = (options.source, options.target), options.writers
-    one, other = (permissions.migration_inside(end.namespace, writers) for end in ends)
+    one, other = (rbac.migration_inside(end.namespace, writers) for end in ends)
     maps = bool(options.storage_classes)
-    before = permissions.migration_source((one.namespace, CLUSTER), OF_SOURCE)
-    after = permissions.migration_target(other.namespace, CLUSTER, OF_TARGET, maps_classes=maps)
+    before = rbac.migration_source((one.namespace, CLUSTER), OF_SOURCE)
+    after = rbac.migration_target(other.namespace, CLUSTER, OF_TARGET, maps_classes=maps)
     of_source, _ = _missing(options.source, source, (*before, *one.permissions))
     of_target, binds = _missing(options.target, target, after, other)
     missing = ((options.source.context, of_source), (options.target.context, of_target))

@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, asdict, dataclass, replace
 
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import NAMESPACE, map_storage_classes
+from harness.clusters import rbac
 from harness.clusters.platform_health import PlatformHealth
 from harness.clusters.shared_cluster import NoMachines
 from harness.core import parallel, timeouts
@@ -15,7 +16,6 @@ from harness.core.kubernetes import LABEL, Kubectl, Object, find, name_of, objec
 from harness.core.model import MOVE_STEPS, Digest, Json
 from harness.core.wait import NotYet, until
 from harness.evidence.journal import Journal
-from harness.workflows import permissions
 from harness.workflows.database_reader import DatabaseReader, examiner, record_state
 from harness.workflows.migration.quiesce import Quiescer
 from harness.workflows.migration.request import MigrationOptions, Place
@@ -141,7 +141,7 @@ class Migration:
         self._asked = True
         self._platform.watch(target, namespace)
         self._make_namespace(found)
-        permissions.migration_inside(namespace, self.options.writers).bind(kubectl, self._run, self.user)
+        rbac.migration_inside(namespace, self.options.writers).bind(kubectl, self._run, self.user)
         if classes:
             map_storage_classes(kubectl, classes)
         try:

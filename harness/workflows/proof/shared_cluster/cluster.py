@@ -12,7 +12,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups.object_store import BUCKET, ObjectStore
-from harness.clusters import diagnostics
+from harness.clusters import diagnostics, rbac
 from harness.clusters.permissions_file import ProofPolicy
 from harness.clusters.shared_cluster import SharedCluster
 from harness.core.errors import HarnessError, ToolFailed
@@ -20,7 +20,6 @@ from harness.core.json import text
 from harness.core.kubernetes import Kubectl, Object, condition, describe_pod, name_of, objects
 from harness.core.objects import made
 from harness.core.wait import NotYet, until
-from harness.workflows import permissions
 
 STORE, PROBE = "store", "probe"
 PORT = 9000
@@ -98,7 +97,7 @@ class ProofCluster(SharedCluster[ProofPolicy]):
         for thing in self.namespaces(restored):
             self.create(thing)
         for name in self.kubectl.names.values():
-            permissions.proof_inside(name).bind(self.api, self.run, user)
+            rbac.proof_inside(name).bind(self.api, self.run, user)
             for thing in self.first(name):
                 self.create(thing)
 
@@ -122,7 +121,7 @@ class ProofCluster(SharedCluster[ProofPolicy]):
 
     def first(self, namespace: str) -> tuple[Object, ...]:
         """What is created in one of the namespaces before anything else: it lets Velero in, and isolates the rest."""
-        whose = {"role": permissions.PROOF_VELERO_ROLE, "account": permissions.PROOF_ACCOUNT}
+        whose = {"role": rbac.PROOF_VELERO_ROLE, "account": rbac.PROOF_ACCOUNT}
         binding = made("velero-binding", namespace=namespace, velero=self.policy.namespace, run=self.run, **whose)
         isolation = made("isolation", namespace=namespace, run=self.run)
         return (binding,) if namespace == self.policy.namespace else (binding, isolation)

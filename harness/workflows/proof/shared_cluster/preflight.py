@@ -19,7 +19,6 @@ from harness.core.json import at, items, text
 from harness.core.kubernetes import Kubectl, Object, cached_program, get_object, name_of
 from harness.core.model import Json
 from harness.core.process import run
-from harness.workflows import permissions
 from harness.workflows.proof.proof import BackupInBucket, Sandbox
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.proof.shared_cluster import restore_filter
@@ -82,7 +81,7 @@ class SharedProofs:
         try:
             cluster.run = label
             every = (policy.namespace, *policy.places(recorded.namespaces).values())
-            bindings = (permissions.proof_inside(name).binding(found.user, label) for name in every)
+            bindings = (rbac.proof_inside(name).binding(found.user, label) for name in every)
             things = (
                 *cluster.namespaces(recorded.namespaces),
                 *(bindings if found.user else ()),
@@ -152,13 +151,13 @@ def _holds(policy: ProofPolicy, tried: ProbeResult) -> None:
 def _has_permissions(kubectl: Kubectl, policy: ProofPolicy) -> bool:
     """Whether roles must be bound to us first. Misconfigured names all that is missing, also for the own Velero."""
     hint = "clusters/prove/rbac.yaml grants all (docs/how-to/prove-shared-cluster.md)"
-    roles = map(permissions.proof_inside, policy.all)
-    missing, binds = rbac.missing_of(kubectl, permissions.proof_outside(policy), roles)
+    roles = map(rbac.proof_inside, policy.all)
+    missing, binds = rbac.missing_of(kubectl, rbac.proof_outside(policy), roles)
     rbac.refuse([(policy.context, missing)], hint)
-    account = f"system:serviceaccount:{policy.namespace}:{permissions.PROOF_ACCOUNT}"
-    of_velero = rbac.missing(kubectl, permissions.listed("proof-velero-outside"), account)
-    role = get_object(kubectl, "clusterrole", permissions.PROOF_VELERO_ROLE)
-    inside = permissions.listed("proof-velero-inside", namespace=policy.namespace)
+    account = f"system:serviceaccount:{policy.namespace}:{rbac.PROOF_ACCOUNT}"
+    of_velero = rbac.missing(kubectl, rbac.listed("proof-velero-outside"), account)
+    role = get_object(kubectl, "clusterrole", rbac.PROOF_VELERO_ROLE)
+    inside = rbac.listed("proof-velero-inside", namespace=policy.namespace)
     of_velero += rbac.not_granted(items(role, "rules"), inside)
     rbac.refuse([(policy.context, of_velero)], hint, "of the proof's own Velero ")
     return binds
