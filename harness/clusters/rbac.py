@@ -1,4 +1,4 @@
-"""Permissions on a cluster: which each workflow needs (clusters/permissions.toml), which are missing, and their roles."""
+"""Permissions on a cluster: those that a workflow needs (clusters/permissions.toml), those that are missing, and roles."""
 
 import contextlib
 import json
