@@ -16,10 +16,10 @@ from pathlib import Path
 
 import yaml
 
+from docs.tables import line
 from harness.core.errors import Misconfigured
 from harness.core.json import mapping
 from harness.core.model import Json
-from harness.reports.markdown import line
 from harness.workloads.manifests import inventory, render, scaffold
 from harness.workloads.manifests.inventory import DetectedDatabase
 from harness.workloads.manifests.scaffold import DetectedApplication

@@ -22,15 +22,19 @@ from harness.core import resources
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Json, Verdict
-from harness.core.text import plural
+from harness.core.text import escaped, plural
 from harness.evidence.run_directory import read_json
-from harness.reports.markdown import line
 from harness.workflows.drill import scenario
 from harness.workflows.drill.scenario import STORES
 
 _MARKED = re.compile(r"(<!-- table: (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 Rows = Sequence[Mapping[str, Json]]
+
+
+def line(cells: Iterable[str]) -> str:
+    """One line of a table."""
+    return f"| {' | '.join(map(escaped, cells))} |"
 
 
 def _recoveries(rows: Rows) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Permissions on a cluster: those that a workflow needs (clusters/permissions.toml), those that are missing, and roles."""
+"""Permissions on a cluster: those that each workflow needs (clusters/permissions.toml), those that lack, and roles."""
 
 import contextlib
 import json

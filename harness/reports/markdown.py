@@ -1,10 +1,7 @@
 """A run in Markdown, for a pull request or a job summary: verdict, figures, findings, members."""
 
-from collections.abc import Iterable
-
 from harness.core.json import text
 from harness.core.model import Verdict
-from harness.core.text import escaped
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.reports.equality import stores
@@ -39,10 +36,6 @@ def render(view: RunView) -> str:
 def page(name: str, view: RunView, **values: object) -> str:
     known = {"view": view, "says": says(view), "signs": SIGNS, "label": label, "short": _short, "most": MOST}
     return template(name).render(known, **values).rstrip("\n") + "\n"
-
-
-def line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(map(escaped, cells))} |"
 
 
 def _short(words: str) -> str:
