@@ -14,7 +14,6 @@ An object without such a signature by a known key is never deleted and never tru
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import tempfile
@@ -33,6 +32,7 @@ from harness.campaigns.trend import SeriesKey, key_of, verdict_of
 from harness.core.errors import HarnessError, Misconfigured, Unreadable
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Json, Verdict
+from harness.evidence.ledger import fingerprint
 from harness.evidence.run_directory import read_json
 from harness.evidence.signing import attestation, keys
 from harness.evidence.signing.files import Bundle
@@ -120,7 +120,7 @@ class Archive:
             if doubt := found.doubt(run, dict.fromkeys(self._known, "")):
                 raise HarnessError(f"not archived: {doubt}")
             paths = {_BUNDLE: bundle, _FINDINGS: run / _FINDINGS}
-            files = {name: _sha256(path) for name, path in paths.items()}
+            files = {name: fingerprint(path) for name, path in paths.items()}
             there = self._entry(run.name) if self._get(folder + _MANIFEST) is not None else None
             if there:
                 if there.files == files:
@@ -181,7 +181,7 @@ class Archive:
         with tempfile.TemporaryDirectory(dir=into) as scratch:
             bundle = Path(scratch, f"{entry.run}.zip")
             self._download(f"runs/{entry.run}/{_BUNDLE}", entry.kept[_BUNDLE], bundle)
-            if _sha256(bundle) != entry.files[_BUNDLE]:
+            if fingerprint(bundle) != entry.files[_BUNDLE]:
                 raise HarnessError(f"{entry.run}: its bundle differs from what was archived")
             files = Bundle(bundle)
             found = attestation.verify(files)
@@ -301,11 +301,6 @@ def _versioned(version: str) -> _Version:
 
 def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parsed(run: str, statement: Statement, path: Path) -> Entry:
