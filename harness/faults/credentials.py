@@ -11,12 +11,12 @@ from harness.backups.velero_install import NAMESPACE
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, ToolFailed
 from harness.core.json import at, text
-from harness.core.kubernetes import Object, find, name_of, objects
+from harness.core.kubernetes import Object, find, name_of
 from harness.core.model import Json
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until
 from harness.faults.base import BaseFault
-from harness.faults.velero import kill
+from harness.faults.velero import kill, records
 
 _OLD_HASH = "drillproof.dev/before"
 """Saves the hash of the old value on the Secret itself. The value is random, so the hash does not reveal it."""
@@ -146,7 +146,7 @@ class RefuseCredentials(BaseFault):
         """Velero itself was refused: its pods see the new Secret, and check the bucket, within a minute each."""
 
         def refused() -> Mapping[str, str]:
-            found = objects(target.cluster.kubectl, "backupstoragelocations.velero.io", f"--namespace={NAMESPACE}")
+            found = records(target, "backupstoragelocations")
             if not found or any(text(location, "status", "phase") != "Unavailable" for location in found):
                 raise NotYet("a location is available" if found else "no BackupStorageLocation exists")
             return {f"location {name_of(each)}": text(each, "status", "message") for each in found}

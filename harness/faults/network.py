@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from harness.backups.velero_install import NAMESPACE
 from harness.core.errors import FaultHadNoEffect, ToolFailed
 from harness.core.json import text
-from harness.core.kubernetes import find, objects
+from harness.core.kubernetes import find
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet
 from harness.faults.base import BaseFault, damaged
 from harness.faults.observations import newest
+from harness.faults.velero import records
 
 # A route for the store's address, which the node's pods use as well. A timer on the node removes it in the end, in case
 # the harness is killed.
@@ -120,8 +120,8 @@ def _bash(script: str) -> tuple[str, ...]:
 
 def _store(target: Target) -> SplitResult:
     """The object store's URL as Velero uses it."""
-    locations = objects(target.cluster.kubectl, "backupstoragelocations.velero.io", f"--namespace={NAMESPACE}")
-    urls = [url for location in locations if (url := text(location, "spec", "config", "s3Url"))]
+    found = records(target, "backupstoragelocations")
+    urls = [url for location in found if (url := text(location, "spec", "config", "s3Url"))]
     if not urls:
         raise FaultHadNoEffect("no BackupStorageLocation has an s3Url")
     return urlsplit(urls[0])

@@ -7,14 +7,13 @@ from functools import partial
 from threading import Event
 
 from harness.backups import repository_check
-from harness.backups.velero_install import NAMESPACE
 from harness.core import parallel, timeouts
 from harness.core.errors import FaultHadNoEffect
 from harness.core.json import text
-from harness.core.kubernetes import objects
 from harness.core.ports import Reach, Target
 from harness.core.wait import NotYet, until
 from harness.faults.base import BaseFault
+from harness.faults.velero import records
 
 _OURS = {"drillproof": "stale"}
 """Metadata that marks an object as a lock left by this fault."""
@@ -89,8 +88,7 @@ def _locks(target: Target) -> list[str]:
 
 def _repository(target: Target) -> str:
     """The URL of the namespace's repository, as Velero uses it."""
-    known = objects(target.cluster.kubectl, "backuprepositories.velero.io", f"--namespace={NAMESPACE}")
-    urls = [text(each, "spec", "resticIdentifier") for each in known]
+    urls = [text(each, "spec", "resticIdentifier") for each in records(target, "backuprepositories")]
     for url in urls:
         if url.endswith(f"/{target.bucket.bucket}/restic/{target.namespace}"):
             return url

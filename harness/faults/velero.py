@@ -152,7 +152,8 @@ class ReadOnlyLocation(BaseFault):
         self._set_mode(target, "ReadOnly")
 
     def damage(self, target: Target) -> Mapping[str, str]:
-        modes = {f"location {name_of(each)}": text(each, "spec", "accessMode") for each in self._locations(target)}
+        found = records(target, "backupstoragelocations")
+        modes = {f"location {name_of(each)}": text(each, "spec", "accessMode") for each in found}
         if set(modes.values()) != {"ReadOnly"}:
             raise FaultHadNoEffect(f"not every location is ReadOnly: {modes or 'there is none'}")
         return modes
@@ -163,11 +164,8 @@ class ReadOnlyLocation(BaseFault):
     def _set_mode(self, target: Target, mode: str) -> None:
         patch = json.dumps({"spec": {"accessMode": mode}})
         command = ("patch", "backupstoragelocations.velero.io", f"--namespace={NAMESPACE}", "--type=merge")
-        for location in self._locations(target):
+        for location in records(target, "backupstoragelocations"):
             target.cluster.kubectl(*command, f"--patch={patch}", name_of(location))
-
-    def _locations(self, target: Target) -> tuple[Object, ...]:
-        return objects(target.cluster.kubectl, "backupstoragelocations.velero.io", f"--namespace={NAMESPACE}")
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ class ExpireBackups(BaseFault):
 
     def inject(self, target: Target) -> None:
         """Set their expiration to the past, and restart Velero: it then looks at once instead of once an hour."""
-        backups = list(map(name_of, _tasks(target, "backups")))
+        backups = list(map(name_of, records(target, "backups")))
         if not backups:
             raise FaultHadNoEffect("no backup could expire: there is none")
         past = json.dumps({"status": {"expiration": _PAST}})
@@ -194,7 +192,7 @@ class ExpireBackups(BaseFault):
         def gone() -> Mapping[str, str]:
             bucket = target.bucket
             stored = bucket.client().list_objects_v2(Bucket=bucket.bucket, Prefix="backups/").get("KeyCount", 0)
-            backups = [text(backup, "status", "expiration") for backup in _tasks(target, "backups")]
+            backups = [text(backup, "status", "expiration") for backup in records(target, "backups")]
             if (listed := backups.count(_PAST)) or stored:
                 raise NotYet(
                     f"{listed} expired backups are left in the cluster, {stored} objects of backups in the bucket"
@@ -214,7 +212,7 @@ def _mark(target: Target, task: str, phases: Collection[str]) -> None:
     """Wait for tasks of this kind in one of these phases, and label them. TimedOut if none starts."""
 
     def found() -> tuple[str, ...]:
-        names = tuple(name_of(each) for each in _tasks(target, task) if _phase(each) in phases)
+        names = tuple(name_of(each) for each in records(target, task) if _phase(each) in phases)
         if not names:
             raise NotYet("none")
         return names
@@ -223,14 +221,14 @@ def _mark(target: Target, task: str, phases: Collection[str]) -> None:
     names = until(found, waited_for=f"{task} to be under way", within_s=timeouts.DAMAGE_S, every_s=0.1)
     label = ("label", f"{task}.velero.io", f"--namespace={NAMESPACE}")
     target.cluster.kubectl(*label, *names, f"{_MARK}=yes")
-    earlier = {name_of(each) for each in _tasks(target, task, _MARKED)} - set(names)
+    earlier = {name_of(each) for each in records(target, task, _MARKED)} - set(names)
     if earlier:  # from another drill in this cluster
         target.cluster.kubectl(*label, *sorted(earlier), f"{_MARK}-")
 
 
 def _ended(target: Target, task: str) -> Mapping[str, str]:
     def ended() -> Mapping[str, str]:
-        phases = {name_of(each): _phase(each) for each in _tasks(target, task, _MARKED)}
+        phases = {name_of(each): _phase(each) for each in records(target, task, _MARKED)}
         if going := [name for name, phase in phases.items() if phase not in _ENDED]:
             raise NotYet(f"in progress: {', '.join(going)}")
         return phases
@@ -245,8 +243,8 @@ def _not_completed(target: Target, task: str) -> Mapping[str, str]:
     return found
 
 
-def _tasks(target: Target, task: str, *selector: str) -> tuple[Object, ...]:
-    return objects(target.cluster.kubectl, f"{task}.velero.io", f"--namespace={NAMESPACE}", *selector)
+def records(target: Target, kind: str, *selector: str) -> tuple[Object, ...]:
+    return objects(target.cluster.kubectl, f"{kind}.velero.io", f"--namespace={NAMESPACE}", *selector)
 
 
 def _phase(task: Object) -> str:
