@@ -36,18 +36,15 @@ def gone(target: Target, volumes: Iterable[Volume], *, retained: bool = False) -
         if left := uids & set(listing.split()):
             raise NotYet(f"not deleted: {', '.join(sorted(left))}")
         if retained:
-            _require_released(target, lost)
+            volumes = objects(target.cluster.kubectl, "pv")
+            released = {text(v, "metadata", "uid") for v in volumes if text(v, "status", "phase") == "Released"}
+            if other := [volume.claim for volume in lost if volume.volume_uid not in released]:
+                raise NotYet(f"not Released: {', '.join(other)}")
 
     damaged(look, waiting_for="the old claims and volumes to be deleted")
     left = "is retained" if retained else "are gone"
     claim = "is gone, and volume" if retained else "and volume"
     return {f"{LOST}{v.claim}": f"claim {v.claim_uid} {claim} {v.volume_uid} {left}" for v in lost}
-
-
-def _require_released(target: Target, volumes: Iterable[Volume]) -> None:
-    phases = {text(pv, "metadata", "uid"): text(pv, "status", "phase") for pv in objects(target.cluster.kubectl, "pv")}
-    if other := [volume.claim for volume in volumes if phases.get(volume.volume_uid) != "Released"]:
-        raise NotYet(f"not Released: {', '.join(other)}")
 
 
 def of_pods(volumes: Iterable[Volume], pods: Iterable[str]) -> tuple[Volume, ...]:

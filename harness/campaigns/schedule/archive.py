@@ -180,7 +180,9 @@ class Archive:
             return False
         with tempfile.TemporaryDirectory(dir=into) as scratch:
             bundle = Path(scratch, f"{entry.run}.zip")
-            self._download(f"runs/{entry.run}/{_BUNDLE}", entry.kept[_BUNDLE], bundle)
+            key, version = f"runs/{entry.run}/{_BUNDLE}", dict(_versioned(entry.kept[_BUNDLE].version))
+            with self._asked(f"give {key}"), bundle.open("xb") as file:
+                self._client.download_fileobj(self.place.bucket, self.place.folder + key, file, ExtraArgs=version)
             if fingerprint(bundle) != entry.files[_BUNDLE]:
                 raise HarnessError(f"{entry.run}: its bundle differs from what was archived")
             files = Bundle(bundle)
@@ -254,11 +256,6 @@ class Archive:
                 if _code(error) not in _GONE:
                     raise
                 return None
-
-    def _download(self, key: str, kept: Kept, path: Path) -> None:
-        version = dict(_versioned(kept.version))
-        with self._asked(f"give {key}"), path.open("xb") as file:
-            self._client.download_fileobj(self.place.bucket, self.place.folder + key, file, ExtraArgs=version)
 
     def _put(self, key: str, data: bytes | Path, until: datetime | None = None, lock: str = "") -> Kept:
         size = data.stat().st_size if isinstance(data, Path) else len(data)

@@ -145,7 +145,13 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
             within_s=job.within.total_seconds(),
             grace_s=job.grace_s,
             listen=listen,
-            env=_env(job),
+            # This drillproof, the folder of its runs, and who signs them.
+            env={
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                "DRILLPROOF_RUNS": str(job.runs.resolve()),
+                "DRILLPROOF_WEBHOOK": "",
+                **({"DRILLPROOF_KEY": str(job.key.resolve())} if job.key else {}),
+            },
         )
     except KeyboardInterrupt:
         interrupted = True
@@ -241,12 +247,6 @@ def _metrics(job: Job) -> tuple[str, ...]:
         except HarnessError as error:
             return (f"metrics not written: {error}",)
     return ()
-
-
-def _env(job: Job) -> dict[str, str]:
-    ours = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    signer = {"DRILLPROOF_KEY": str(job.key.resolve())} if job.key else {}
-    return {**ours, **signer, "DRILLPROOF_RUNS": str(job.runs.resolve()), "DRILLPROOF_WEBHOOK": ""}
 
 
 def _runs(folder: Path) -> tuple[Path, ...]:
