@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from docs import tables
 from harness.cli import app as cli
 from harness.core.model import Json
 from harness.core.text import escaped, one_line
@@ -156,7 +157,7 @@ def test_any_text_is_but_text(words: str) -> None:
 @given(st.lists(st.text(st.sampled_from("ab_*`|\\ <"), max_size=12), min_size=3, max_size=3))
 def test_any_text_stays_in_its_cell(words: list[str]) -> None:
     cells = [f"x{word}y" for word in words]
-    table = f"| a | b | c |\n|---|---|---|\n{markdown.line(cells)}\n"
+    table = f"| a | b | c |\n|---|---|---|\n{tables.line(cells)}\n"
     found = [token for token in PARSER.parse(table) if token.type == "inline"][3:]
     assert ["".join(child.content for child in token.children or ()) for token in found] == list(map(one_line, cells))
 
