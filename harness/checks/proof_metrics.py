@@ -23,8 +23,6 @@ _OF_USERS = re.compile(r"(.*: )?table |keys$")
 
 @dataclass(frozen=True)
 class Judged:
-    """One database that a proof has to read."""
-
     key: str
     kind: str
     place: str  # namespace/pod

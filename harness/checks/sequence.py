@@ -1,10 +1,12 @@
 """Did the events of the run happen in an order in which they prove something?"""
 
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
-from harness.checks.check import EVERY, check, passed, unknown
+from harness.checks.check import DRILL, EVERY, check, passed, unknown
 from harness.core.model import Event, Finding, Json
 from harness.core.reason import Reason
 from harness.evidence.run_directory import MOVE, PROOF, Run
@@ -18,7 +20,7 @@ class _Place:
     """The steps in which events of one kind belong, and the marks that they must follow or precede."""
 
     kind: str
-    steps: tuple[str, ...]
+    steps: Sequence[str]
     data: Mapping[str, Json] = field(default_factory=dict)
     after: str = ""
     before: str = ""
@@ -28,47 +30,14 @@ class _Place:
         return " ".join((self.kind, *map(str, self.data.values())))
 
 
-def _marks(**steps: str) -> tuple[_Place, ...]:
-    return tuple(_Place("mark", (step,), {"mark": mark}) for mark, step in steps.items())
-
-
-_BEFORE, _AFTER = {"when": "before"}, {"when": "after"}
-_READ = ("restore", "readback", "")
-"""A recovery that failed is read where it failed, and the live self-test reads once all steps have ended."""
-
-_DRILL = (
-    *_marks(T0="backup", T1="backup", T2="break", T3="break", T4="restore", T5="restore", T6="restore"),
-    *_marks(T7="readback", T8="readback", T9="readback"),
-    _Place("digest", ("backup",), _BEFORE, before="T0"),
-    _Place("objects", ("backup",), _BEFORE, before="T0"),
-    _Place("protected", ("backup",), before="T0"),
-    _Place("backup", ("backup",), after="T0"),
-    _Place("stored", ("backup", "write"), after="T0"),
-    _Place("health", ("break",), _BEFORE, before="T3"),
-    _Place("volumes", ("break",), _BEFORE, before="T3"),
-    _Place("restore", ("restore",), after="T4"),
-    _Place("write", ("readback", ""), after="T7"),
-    *(_Place(kind, _READ, _AFTER, after="T4") for kind in ("digest", "objects", "health", "volumes")),
-    *(_Place(kind, _READ, after="T4") for kind in ("restart", "survivors", "balances", "indexes")),
-)
-_PROOF = (
-    *_marks(T4="restore", T5="restore", T7="readback", T9="readback"),
-    _Place("backup", ("restore",), before="T4"),
-    _Place("restore", ("restore",), after="T4"),
-    _Place("listing", ("", "up", "fetch"), _BEFORE, before="T4"),
-    _Place("listing", ("", "readback"), _AFTER, after="T4"),
-    *(_Place(kind, ("readback",), after="T5") for kind in ("health", "digest", "fingerprint", "sound", "newest")),
-)
-_MIGRATION = (
-    *_marks(T0="backup", T4="restore", T5="restore", T7="readback", T9="readback"),
-    _Place("frozen", ("freeze",)),
-    _Place("digest", ("freeze",), _BEFORE, before="T0"),
-    _Place("backup", ("backup",), after="T0"),
-    _Place("restore", ("restore",), after="T4"),
-    *(_Place("digest", ("readback",), {"when": when}, after="T5") for when in ("after", "end")),
-    *(_Place(kind, ("readback",), after="T5") for kind in ("sound", "still-frozen")),
-)
-_OF_KIND = {PROOF: _PROOF, MOVE: _MIGRATION}
+_FILE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_PLACES: Mapping[str, Sequence[_Place]] = {
+    kind: (
+        *(_Place("mark", (step,), {"mark": mark}) for mark, step in _FILE[name]["marks"].items()),
+        *(_Place(**row) for row in _FILE[name]["events"]),
+    )
+    for kind, name in ((DRILL, "drill"), (PROOF, "proof"), (MOVE, "migration"))
+}
 
 
 @check("events-in-order", *EVERY)
@@ -105,7 +74,7 @@ def _steps(run: Run) -> Iterator[str]:
 def _misplaced(run: Run, first: Mapping[str, int]) -> Iterator[str]:
     """The events that are in a step, or on a side of a mark, where they do not belong."""
     for event, step in _within_steps(run):
-        for place in _OF_KIND.get(run.kind, _DRILL):
+        for place in _PLACES.get(run.kind, _PLACES[DRILL]):
             if event.kind != place.kind or any(event.data.get(key) != value for key, value in place.data.items()):
                 continue
             early = place.after in first and event.seq < first[place.after]
@@ -139,7 +108,7 @@ def _expected_marks(run: Run) -> tuple[str, ...]:
     """The marks of a run that neither failed nor was meant to; another check names what is missing there."""
     if run.of("recovery-failed") or run.of("error") or (run.kind == "" and run.expected_findings):
         return ()
-    if run.kind in _OF_KIND:
-        return tuple(str(place.data["mark"]) for place in _OF_KIND[run.kind] if place.kind == "mark")
+    if run.kind in {PROOF, MOVE}:
+        return tuple(str(place.data["mark"]) for place in _PLACES[run.kind] if place.kind == "mark")
     after = (*(("T5",) if run.plan.restore else ()), "T6", "T7", "T8", "T9")
     return ("T0", "T1", *(("T2", "T3", "T4", *after) if "break" in run.steps else ()))

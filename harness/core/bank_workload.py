@@ -39,7 +39,6 @@ def opening_balances() -> dict[str, int]:
 
 
 def balances_after(balances: Mapping[str, int], writes: Iterable[int]) -> dict[str, int]:
-    """All accounts once the transfers of these writes were made."""
     left, came = [0] * ACCOUNTS, [0] * ACCOUNTS
     for n in writes:
         made = transfer(n)

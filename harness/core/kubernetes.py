@@ -193,7 +193,6 @@ def address(thing: Json) -> str:
 
 
 def containers(pod: Json) -> tuple[Json, ...]:
-    """A pod's containers, those for its initialization first."""
     return (*items(pod, "spec", "initContainers"), *items(pod, "spec", "containers"))
 
 

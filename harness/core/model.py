@@ -183,8 +183,6 @@ class ToolReport:
 
 @dataclass(frozen=True)
 class Stored:
-    """What the bucket holds of one backup."""
-
     objects: int
     bytes: int
     damage: tuple[str, ...] = ()  # what the repository's own check of all its data found wrong
@@ -237,8 +235,6 @@ class ExpectedFinding:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done about the disaster."""
-
     restore: bool = True  # False: the stores recover by themselves, from the remaining members
     repair_stores: bool = False  # without a restore: the stores' own repair procedure, from the existing volumes
     delete_namespace_first: bool = False  # a restore skips existing objects

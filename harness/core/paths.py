@@ -14,7 +14,6 @@ def cache() -> Path:
 
 
 def state() -> Path:
-    """The folder with the state of all clusters of this user."""
     return cache() / "clusters"
 
 

@@ -25,7 +25,6 @@ _NAMED = {"\n": "n", "\r": "r", "\t": "t", "\a": "a", "\b": "b", "\f": "f", "\v"
 
 
 def redact_bytes(text: bytes, secrets: frozenset[str]) -> bytes:
-    """`text` without `secrets`."""
     for form in _searched(secrets):
         text = text.replace(form, REDACTED) if isinstance(form, bytes) else form.sub(REDACTED, text)
     return text

@@ -129,7 +129,6 @@ class LedgerWriter:
             raise HarnessError(f"the ledger's writer of {self.store} broke: {self.failure}") from self.failure
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
         self._file.close()
 
     @property

@@ -24,8 +24,6 @@ WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 
 @dataclass(frozen=True)
 class RunView:
-    """One run as it can be shown."""
-
     run: Path
     facts: Mapping[str, Json]  # run.json
     judged: Mapping[str, Json]  # findings.json
@@ -57,7 +55,6 @@ class RunView:
 
     @property
     def marks(self) -> Mapping[str, float]:
-        """Seconds of each mark that was reached, T0 to T9."""
         return objectives.marks(self.events)
 
     @property

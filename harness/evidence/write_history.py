@@ -56,7 +56,6 @@ class History:
         self._replayed: dict[int, array[int]] = {}
 
     def value(self, n: int) -> str:
-        """The value that write n gave to its key."""
         return self._text[self._end[n - 1] : self._end[n]].decode()
 
     def gave(self, n: int, place: int, value: str) -> bool:

@@ -54,7 +54,6 @@ class Baseline:
 
 
 def not_passed(run: Run) -> tuple[Finding, ...]:
-    """The findings of a run that are not PASS."""
     return tuple(finding for finding in judge(run) if finding.verdict is not Verdict.PASS)
 
 

@@ -14,7 +14,7 @@ A file has these tables:
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +30,6 @@ LIVE_KEYS = {"mutate", "revert", "self_inverse", "first", "on", "writes", "resta
 
 @cache
 def mutations(store: str) -> tuple[Mutation, ...]:
-    """Every live mutation of a store, in order."""
     return parse((Path(__file__).parent / f"{store}.toml").read_text("utf-8"))
 
 
@@ -45,9 +44,9 @@ def parse(text: str) -> tuple[Mutation, ...]:
     )
 
 
-def expected(name: str, entry: Mapping[str, Json]) -> Expected:
-    """What every mutation has. ValueError if `entry` has other keys; KeyError if it has no reason."""
-    if unknown := entry.keys() - EXPECTED_KEYS:
+def expected(name: str, entry: Mapping[str, Json], besides: Collection[str]) -> Expected:
+    """What every mutation has. ValueError if `entry` has keys other than that and `besides`; KeyError if no reason."""
+    if unknown := entry.keys() - EXPECTED_KEYS - {*besides}:
         raise ValueError(f"mutation {name!r} has the unknown keys {sorted(unknown)}")
     finding = ExpectedFinding(
         json.text(entry, "check"),
@@ -69,7 +68,7 @@ def _mutation(name: str, entry: Mapping[str, Json], sessions: Mapping[str, Json]
         return tuple(_act(each, json.text(entry, "on"), sessions) for each in _listed(entry.get(key)))
 
     return Mutation(
-        **vars(expected(name, {key: value for key, value in entry.items() if key not in LIVE_KEYS})),
+        **vars(expected(name, entry, LIVE_KEYS)),
         mutate=acts("first") + acts("mutate"),
         revert=acts("mutate" if entry.get("self_inverse") else "revert"),
         writes=entry.get("writes") is True,

@@ -13,8 +13,6 @@ from harness.core.reason import Reason
 
 @dataclass
 class MemberState:
-    """What one member holds."""
-
     tables: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
     ledger: list[Row] = field(default_factory=list)
     healthy: bool = True
@@ -82,8 +80,6 @@ DEFINITIONS = (
 
 
 class MemoryStore:
-    """A store of three members."""
-
     def __init__(self, name: str, world: World) -> None:
         self.name = name
         self.members = tuple(f"{name}-{n}" for n in range(3))

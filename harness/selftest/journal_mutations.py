@@ -48,7 +48,6 @@ def changed(kind: str, data: Data, where: Data = NOTHING) -> Change:
 
 
 def added(kind: str, data: Data) -> Change:
-    """The same drill, with one more event at its end."""
     return lambda events: (*events, replace(events[-1], kind=kind, data=data))
 
 
@@ -72,7 +71,7 @@ def first_volume(kind: str, key: str, data: Data = NOTHING) -> Change:
         first, *others = listed
         assert isinstance(first, dict)
         volumes: list[Json] = [{**first, **data}, *others] if data else list(others)
-        return (*events[:at], replace(events[at], data={**events[at].data, key: volumes}), *events[at + 1 :])
+        return _with(events, at, {key: volumes})
 
     return change
 
@@ -84,7 +83,6 @@ def surviving_volumes(events: Events) -> Events:
 
 
 def one_surviving_volume(events: Events) -> Events:
-    """One volume of after the restore is one of before the fault."""
     before = next(event for event in events if _is(event, "volumes", {"when": "before"}))
     listed = before.data["volumes"]
     assert isinstance(listed, list)
@@ -97,7 +95,7 @@ def one_member(kind: str, data: Data) -> Change:
 
     def change(events: Events) -> Events:
         at = next(n for n, event in enumerate(events) if event.kind == kind and event.data.get("when") != "before")
-        return (*events[:at], replace(events[at], data={**events[at].data, **data}), *events[at + 1 :])
+        return _with(events, at, data)
 
     return change
 
@@ -113,7 +111,6 @@ def one_without(kind: str, data: Data = NOTHING) -> Change:
 
 
 def not_read_again(events: Events) -> Events:
-    """No member was read again after the restart."""
     last = max(number for number, event in enumerate(events) if event.kind == "restart")
     return (*events[:last], *(event for event in events[last:] if event.kind != "digest"))
 
@@ -150,20 +147,17 @@ def moved_before(kind: str, before: str) -> Change:
 
 
 def no_rows_read_back(events: Events) -> Events:
-    """No member's rows of the ledger were read back."""
     return tuple(event for event in events if not (event.kind == "file" and "@" in str(event.data.get("name"))))
 
 
-def no_isolation(events: Events) -> Events:
-    """There was no network isolation."""
-    return changed("fence", {"there": False, "escaped": None})(events)
-
-
 def requested_in_2999(events: Events) -> Events:
-    """The restore was requested in another year."""
     return tuple(
         replace(event, at=f"2999{event.at[4:]}") if event.data.get("mark") == "T4" else event for event in events
     )
+
+
+def _with(events: Events, at: int, data: Data) -> Events:
+    return (*events[:at], replace(events[at], data={**events[at].data, **data}), *events[at + 1 :])
 
 
 def _is(event: Event, kind: str, data: Data) -> bool:
@@ -182,7 +176,7 @@ FUNCTIONS: Mapping[str, Change] = {
     change.__name__: change
     for change in (
         *(surviving_volumes, one_surviving_volume, not_read_again, one_not_read_again),
-        *(no_rows_read_back, no_isolation, requested_in_2999),
+        *(no_rows_read_back, requested_in_2999),
     )
 }
 """By the values of the key `change`."""
@@ -190,7 +184,6 @@ FUNCTIONS: Mapping[str, Change] = {
 
 @cache
 def mutations(workflow: str) -> tuple[JournalMutation, ...]:
-    """The mutations of a `drill`, a `proof` or a `migration`."""
     text = (Path(__file__).parent / f"journal-{workflow}.toml").read_text("utf-8")
     return tuple(_mutation(name, json.mapping(entry)) for name, entry in tomllib.loads(text).items())
 
@@ -198,5 +191,5 @@ def mutations(workflow: str) -> tuple[JournalMutation, ...]:
 def _mutation(name: str, entry: Data) -> JournalMutation:
     (key,) = entry.keys() & {*CHANGES, "change"}
     change = FUNCTIONS[json.text(entry, key)] if key == "change" else CHANGES[key](**json.mapping(entry, key))
-    fields = {field: value for field, value in entry.items() if field not in {key, "needs"}}
-    return JournalMutation(**vars(catalogue.expected(name, fields)), change=change, needs=json.text(entry, "needs"))
+    fields = vars(catalogue.expected(name, entry, {key, "needs"}))
+    return JournalMutation(**fields, change=change, needs=json.text(entry, "needs"))

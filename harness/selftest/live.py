@@ -32,8 +32,6 @@ Shell = Callable[[str, str], object]
 
 
 class LiveMutator:
-    """Mutates one store, and reverts each mutation."""
-
     def __init__(
         self,
         base: Baseline,
@@ -69,7 +67,6 @@ class LiveMutator:
         yield Outcome("live", self._store.name, "all mutations reverted", self._differences())
 
     def _differences(self) -> str:
-        """What of the store is not as it was."""
         try:
             found = not_passed(Run(self._read("all reverted", writes=True, restarts=True)))
         except HarnessError as error:

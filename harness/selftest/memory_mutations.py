@@ -138,7 +138,7 @@ def catalogue(store: str) -> tuple[Mutation, ...]:
     member = f"{store}-2"
     return tuple(
         Mutation(
-            **vars(live.expected(name, {key: value for key, value in entry.items() if key not in OWN_KEYS})),
+            **vars(live.expected(name, entry, OWN_KEYS)),
             mutate=(Act(member, name),),
             revert=(Act(member, REVERT),),
             writes=entry.get("writes") is True,

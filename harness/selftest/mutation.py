@@ -9,8 +9,6 @@ from harness.core.model import ExpectedFinding, Finding, Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What was changed, and the finding that must detect it."""
-
     name: str  # what was done, in words: "one row gone on a replica"
     finding: ExpectedFinding  # of the check that must not pass; its `objects` are the names of what was changed
     verdict: Verdict = Verdict.FAIL

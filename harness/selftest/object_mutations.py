@@ -38,9 +38,7 @@ def catalogue(namespace: str, store: str, service: str) -> tuple[ObjectMutation,
         text = text.replace(word, name)
     return tuple(
         ObjectMutation(
-            **vars(
-                live.expected(name, {"check": "objects-equal", **{key: entry[key] for key in ("reason", "objects")}})
-            ),
+            **vars(live.expected(name, {"check": "objects-equal", **entry}, {"command", "target", "stdin"})),
             command=tuple(entry["command"]),
             target=entry["target"],
             stdin=entry.get("stdin"),
@@ -52,7 +50,6 @@ def catalogue(namespace: str, store: str, service: str) -> tuple[ObjectMutation,
 def outcomes(
     base: Baseline, kubectl: RunsKubectl, namespace: str, mutations: tuple[ObjectMutation, ...]
 ) -> Iterator[Outcome]:
-    """Do all mutations, one at a time."""
     good = object_digest.digest(kubectl, namespace)
     clock = Clock(base.events[-1].at_s)
     where = f"--namespace={namespace}"

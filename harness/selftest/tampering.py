@@ -84,9 +84,8 @@ def _tampering(name: str, entry: Mapping[str, Json]) -> Tampering:
             lines = file.read_text("utf-8").splitlines(keepends=True)
             file.write_text("".join(_ranges(lines, entry) if "lines" in entry else _replaced(lines, entry)), "utf-8")
 
-    told = {key: value for key, value in entry.items() if key in catalogue.EXPECTED_KEYS}
-    default: dict[str, Json] = {"verdict": Verdict.UNKNOWN.name, "objects": [Path(pattern).name]}
-    return Tampering(**vars(catalogue.expected(name, {**default, **told})), edit=edit)
+    told: dict[str, Json] = {"verdict": Verdict.UNKNOWN.name, "objects": [Path(pattern).name], **entry}
+    return Tampering(**vars(catalogue.expected(name, told, ("file", "signed", "replace", "lines", "edit"))), edit=edit)
 
 
 def _ranges(lines: list[str], entry: Mapping[str, Json]) -> Iterable[str]:

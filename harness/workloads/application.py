@@ -32,16 +32,12 @@ class Kind(Protocol[Made_co]):
 
 
 class StoreKind(Kind[Datastore], Protocol):
-    """The class of a datastore."""
-
     @property
     def members(self) -> tuple[str, ...]:
         """The pods that hold its data."""
 
 
 class ServiceKind(Kind[Service], Protocol):
-    """The class of a service."""
-
     @property
     def store(self) -> str:
         """The store that it keeps its data in; without this store it is not deployed."""

@@ -43,8 +43,6 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class IntegrityCheck:
-    """The result of a database's own check of its integrity."""
-
     sound: int  # how many parts
     damaged: tuple[str, ...]
     unchecked: tuple[str, ...]
@@ -88,7 +86,6 @@ class DatabaseProbe:
         raise InvalidOutput(f"not a time and a column: {' '.join(output[0])[:200]}")
 
     def check(self, database: Database) -> IntegrityCheck:
-        """Let it check its own integrity."""
         return integrity_of(lines(self._run(database, "check")))
 
     def peers(self, database: Database) -> tuple[str, ...]:
@@ -103,7 +100,6 @@ class DatabaseProbe:
         self._do(database, "probe")
 
     def fingerprint(self, database: Database) -> Fingerprint:
-        """The fingerprint that its hook wrote."""
         read = self.kubectl(*_in(database), "cat", database.fingerprint, within_s=timeouts.READ_S)
         first, _, rest = read.partition("\n")
         word, form, kind, taken = (*first.split("\t"), "", "", "", "")[:4]
@@ -144,7 +140,6 @@ def parts_of(output: tuple[Line, ...]) -> Digest:
 
 
 def integrity_of(output: tuple[Line, ...]) -> IntegrityCheck:
-    """A script's output of the database's own check."""
     found: dict[str, list[str]] = {"sound": [], "damaged": [], "unchecked": [], "note": []}
     for word, *rest in output:
         if word not in found:

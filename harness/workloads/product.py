@@ -37,7 +37,6 @@ class Sighting:
 
 @functools.cache
 def vocabulary() -> Mapping[str, Json]:
-    """The content of databases.toml."""
     return tomllib.loads((resources.fixtures() / "detect" / "databases.toml").read_text("utf-8"))
 
 

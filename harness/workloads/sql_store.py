@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from harness.core.bank_workload import TABLES, opening_balances, transfer
@@ -18,18 +19,9 @@ from harness.core.ports import ClusterAccess, Corrupt
 from harness.core.reason import Reason
 from harness.core.wait import until
 from harness.workloads.external import Server
+from harness.workloads.queries import sections
 
-_OPERATIONS = {
-    "put": "INSERT INTO drillproof.ledger (n, k, v) VALUES (%(n)s, %(key)s, %(value)s)",
-    "update": "UPDATE drillproof.ledger SET n = %(n)s, v = %(value)s WHERE k = %(key)s",
-    "delete": "DELETE FROM drillproof.ledger WHERE k = %(key)s",
-}
-_TRANSFER = (
-    f"UPDATE drillproof.{TABLES[0]} SET balance = balance - %(amount)s WHERE id = %(source)s",  # noqa: S608 # our own names
-    f"UPDATE drillproof.{TABLES[1]} SET balance = balance + %(amount)s WHERE id = %(target)s",  # noqa: S608 # our own names
-)
-_LEDGER = "SELECT n, k, v FROM drillproof.ledger ORDER BY id"
-_BALANCES = " UNION ALL ".join(f"SELECT '{table}', id, balance FROM drillproof.{table}" for table in TABLES)  # noqa: S608 # our own names
+_SQL = sections(Path(__file__).with_suffix(".sql"), tables=TABLES)
 
 
 def part_name(*names: str) -> str:
@@ -38,8 +30,6 @@ def part_name(*names: str) -> str:
 
 
 class Cursor(Protocol):
-    """As the drivers of both databases have it."""
-
     def execute(self, statement: str, parameters: tuple[object, ...] | None = None, /) -> object: ...
     def fetchone(self) -> tuple[object, ...] | None: ...
     def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
@@ -89,12 +79,11 @@ class SqlStore(ABC, Generic[C, S]):
             return no_answer(str(error), Reason.DataCorrupted, error.objects)
 
     def ledger(self, member: str) -> Iterator[Row]:
-        """The ledger's rows on this member, in insertion order."""
-        return (Row(*row) for row in self._rows(member, _LEDGER))
+        return (Row(*row) for row in self._rows(member, _SQL["rows"]))
 
     def balances(self, member: str) -> Mapping[str, int]:
         """Every account with its balance on this member, from one statement and thus one snapshot."""
-        return {f"{table}/{number}": int(balance) for table, number, balance in self._rows(member, _BALANCES)}
+        return {f"{table}/{number}": int(balance) for table, number, balance in self._rows(member, _SQL["balances"])}
 
     def recover(self) -> None:
         """Run the command after Velero's restore, once the primary's container runs."""
@@ -155,12 +144,10 @@ class SqlStore(ABC, Generic[C, S]):
 
 
 def no_answer(detail: str, reason: Reason, objects: tuple[str, ...] = ()) -> Health:
-    """The health of a member that could not be asked."""
     return Health(ok=False, detail=detail, role="unknown", identity="", reasons=(reason,), objects=objects)
 
 
 def one(sql: Cursor, statement: str, *parameters: object) -> tuple[object, ...]:
-    """The only row of a statement's result."""
     sql.execute(statement, parameters)
     row = sql.fetchone()
     assert row is not None  # each of these statements gives one row
@@ -187,4 +174,4 @@ def write(operation: Operation) -> tuple[tuple[str, str, str], dict[str, object]
     Each must change a row; else none may.
     """
     parameters = {**asdict(operation), **asdict(transfer(operation.n))}
-    return (_OPERATIONS[operation.verb], *_TRANSFER), parameters
+    return (_SQL[operation.verb], _SQL["take"], _SQL["give"]), parameters

@@ -38,8 +38,6 @@ _BETWEEN = b'},{"LockIndex":'
 
 @dataclass(frozen=True)
 class AgentInfo:
-    """What a server reports about itself."""
-
     node: str
     node_id: str
     address: str
@@ -80,7 +78,6 @@ class Server:
             raise ToolFailed((self.member, what), 1, str(error)) from error
 
     def close(self) -> None:
-        """Close its connections; may be called twice."""
         self._session.close()
 
     def agent_info(self) -> AgentInfo:
@@ -147,7 +144,6 @@ class Server:
         return str(said["AccessorID"])
 
     def submit(self, verb: str, path: str, body: object) -> None:
-        """Send a definition from a file."""
         with self.asked(f"{verb} {path}"):
             send = getattr(self.client.http, verb)
             send(CB.json(allow_404=False), f"/v1/{path}", data=json.dumps(body))

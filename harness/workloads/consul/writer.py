@@ -75,12 +75,10 @@ class ConsulWriter:
             raise Unanswered(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
-        """Close the connection and the forward; may be called twice."""
         self._open.close()
 
 
 def entry(n: int, value: str) -> str:
-    """The value of a key of the ledger."""
     return json.dumps({"n": n, "value": value})
 
 

@@ -21,8 +21,6 @@ _FRACTION = (1 << _FRACTION_BITS) - 1
 
 @dataclass(frozen=True)
 class Column:
-    """Generates the values of a column."""
-
     make: Callable[[SeededRandom, range], Sequence[object]]  # the values of these rows; the random is of this chunk
     at: Callable[[int], object] | None = None  # of a key, which other tables can refer to: the value of one row, from 0
     widest: int = 32  # about how many bytes its largest value has
@@ -220,7 +218,6 @@ def _lengths(words: Sequence[int], low: int, high: int, rows: range) -> list[int
 
 
 def _integer(keys: Keys, _: Place) -> Column:
-    """From `min` to `max`, both included."""
     low, high = keys.span(0, 1 << 31, least=-(1 << 63), most=(1 << 63) - 1)
     span = high - low + 1
     return _by_chance(lambda words: [low + word % span for word in words])
@@ -242,7 +239,6 @@ def _float(_: Keys, __: Place) -> Column:
 
 
 def _date(keys: Keys, _: Place) -> Column:
-    """Days from 1 January of a year to 31 December of another."""
     first, last = (day.toordinal() for day in _years(keys))
     return _by_chance(lambda words: [date.fromordinal(first + word % (last - first)) for word in words])
 

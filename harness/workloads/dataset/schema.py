@@ -31,7 +31,6 @@ _CHUNK_ROWS = 1024
 
 
 def read_words(path: Path) -> Words:
-    """Read `words.toml`."""
     keys = Keys.of(path)
     world, plain = keys.strings("world"), keys.strings("ascii")
     names: list[str] = []

@@ -30,8 +30,6 @@ _HTTPS_ONLY = re.compile(r"http\W+-1\b")
 
 @dataclass(frozen=True)
 class DetectedDatabase:
-    """One database, as its pod's manifest shows it."""
-
     database: Database
     controller: str  # kind and name of what creates the pod
     user: str | Reference
@@ -63,7 +61,6 @@ def controller(pod: Object) -> str:
 
 
 def databases(objects: Iterable[Object], namespace: str) -> tuple[DetectedDatabase, ...]:
-    """Every database that is detected."""
     listed = tuple(objects)
     by_name = {name_of(pod): pod for pod in pods(listed, namespace)}
     known = secrets(listed)

@@ -40,8 +40,6 @@ _AT_INSTALL = frozenset({"pre-install", "post-install"})
 
 @dataclass(frozen=True)
 class Manifests:
-    """The objects of an application."""
-
     namespace: str  # "" if none is known
     objects: tuple[Object, ...]  # that an install creates
     later: tuple[Object, ...] = ()  # of other Helm hooks: tests, upgrades, deletions
@@ -50,7 +48,6 @@ class Manifests:
 
 
 def is_chart(path: Path) -> bool:
-    """Whether a folder is a Helm chart."""
     return (path / "Chart.yaml").is_file()
 
 

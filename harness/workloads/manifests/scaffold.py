@@ -23,8 +23,6 @@ from harness.workloads.manifests.spec import UNKNOWN, USERS, Reference
 
 @dataclass(frozen=True)
 class DetectedApplication:
-    """What manifests show of an application."""
-
     place: str  # of the manifests, as the user named it
     namespace: str
     stores: tuple[tuple[DetectedDatabase, ...], ...]  # the members of each, the primary's first
@@ -99,7 +97,6 @@ def lines(found: DetectedApplication) -> Iterator[str]:
 
 
 def document(found: DetectedApplication) -> Json:
-    """The same for scripts."""
     return {
         "manifests": found.place,
         "namespace": found.namespace,

@@ -24,8 +24,6 @@ _NAME = re.compile(rf"[a-z0-9]([a-z0-9-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
 
 
 class Reference(NamedTuple):
-    """One key of a Secret."""
-
     secret: str
     key: str
 

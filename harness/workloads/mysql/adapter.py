@@ -83,7 +83,6 @@ class MySQL(SqlStore["Connection[Cursor]", Cursor]):
             return mysql_indexes.check_indexes(sql)
 
     def writer(self) -> MySQLWriter:
-        """Connect to the primary as a client would."""
         return MySQLWriter(lambda: self._forward(self._primary), self._password, user=self.server.user)
 
     def execute(self, member: str, statement: str) -> None:
@@ -203,7 +202,6 @@ def _require_supported(sql: Cursor, name: str) -> None:
 
 
 def _filled(sql: Cursor) -> set[str]:
-    """The databases that hold a row."""
     sql.execute(QUERIES["user_tables"])
     filled: set[str] = set()
     for database, table in sql.fetchall():

@@ -92,7 +92,6 @@ _EXCLUDED = frozenset((kind, name) for kind, name, _ in EXCLUDED)
 
 
 def counts(kind: str, name: str) -> bool:
-    """Whether this is compared."""
     return (kind, name) not in _EXCLUDED
 
 

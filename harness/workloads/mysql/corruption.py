@@ -42,5 +42,4 @@ def line_of_corruption(log: str) -> str:
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """Whether this error means damaged data."""
     return isinstance(error, pymysql.MySQLError) and bool(error.args) and error.args[0] in _DAMAGE

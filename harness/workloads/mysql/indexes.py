@@ -38,8 +38,6 @@ _TYPE, _KEY, _EXTRA = 4, 6, 11  # columns of EXPLAIN
 
 @dataclass(frozen=True)
 class Index:
-    """One secondary index."""
-
     table: str  # schema.table
     name: str
     columns: tuple[Column, ...]  # those that its entries contain completely, including the primary key's

@@ -54,7 +54,6 @@ def statement(file: Path, table: str, columns: Sequence[str], to_convert: frozen
 
 
 def line(row: Sequence[object]) -> bytes:
-    """One row in LOAD DATA's default format."""
     return b"\t".join(map(field, row)) + b"\n"
 
 

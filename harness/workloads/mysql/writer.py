@@ -80,7 +80,6 @@ class MySQLWriter:
             raise Unanswered(str(error)) from error
 
     def close(self) -> None:
-        """Close the connection and the forward; may be called twice."""
         self._open.close()
 
     def _roll_back(self) -> None:

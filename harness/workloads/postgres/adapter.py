@@ -87,7 +87,6 @@ class Postgres(SqlStore[connection, cursor]):
             return postgres_indexes.check_indexes(lambda database: self._connect(member, address, database), self.main)
 
     def writer(self) -> PostgresWriter:
-        """Connect to the primary as a client would."""
         return PostgresWriter(lambda: self._forward(self._primary), self.main, self._password, user=self.server.user)
 
     def execute(self, member: str, statement: str) -> None:
@@ -241,7 +240,6 @@ def _require_supported(sql: cursor, name: str, user: str) -> None:
 
 
 def _is_filled(sql: cursor) -> bool:
-    """Whether any table of the session's database holds a row."""
     for relation in relations(sql):
         if relation.kind != "S":
             sql.execute(SQL("SELECT 1 FROM ONLY {} LIMIT 1").format(Identifier(relation.schema, relation.name)))

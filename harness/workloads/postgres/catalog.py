@@ -18,7 +18,6 @@ EXCLUDED: Mapping[str, str] = _FILE["excluded"]
 
 
 def _sections() -> dict[str, tuple[str, ...]]:
-    """The statements of each section."""
     read = sections(
         Path(__file__).with_suffix(".sql"),
         own=OWN,

@@ -31,14 +31,8 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from harness.core.model import OWN, Part, Reading
-from harness.workloads.postgres.catalog import (
-    DATABASE_QUERIES,
-    OWN_QUERIES,
-    QUERIES,
-    RELATIONS,
-    SERVER_QUERIES,
-    STATEMENTS,
-)
+from harness.workloads.postgres import catalog
+from harness.workloads.postgres.catalog import QUERIES
 from harness.workloads.sql_store import part_name
 
 EXCLUDED = (  # of the main database; others may have tables of these names
@@ -72,10 +66,10 @@ def digest(connect: Connect, main: str = MAIN) -> Reading:
     """Every part of every database, and of the server itself, on one member; rows first."""
     with connect(_ALWAYS_THERE) as database:
         with _snapshot(database) as sql:
-            own = listed(row for query in OWN_QUERIES for row in _all(sql, query))
+            own = listed(row for query in catalog.OWN_QUERIES for row in _all(sql, query))
         with _snapshot(database) as sql:
             sql.execute(SESSION)
-            server = listed(_lines(sql, SERVER_QUERIES, shared=True))
+            server = listed(_lines(sql, catalog.SERVER_QUERIES, shared=True))
             names = [str(name) for (name,) in _all(sql, DATABASES)]
     hosts, parts = set(), dict[str, Part]()
     for name in names:
@@ -102,7 +96,6 @@ class Relation:
 
     @property
     def part(self) -> str:
-        """The name of its part."""
         kind = "sequence value" if self.kind == "S" else "table"
         return f"{OWN if self.unlogged else ''}{kind} {part_name(self.schema, self.name)}"
 
@@ -114,7 +107,7 @@ class Relation:
 def relations(sql: cursor) -> list[Relation]:
     """All that have rows or a value, as far as this member can read them. `values` requires the settings of SESSION."""
     found = []
-    for schema, name, kind, unlogged, values in _all(sql, RELATIONS):
+    for schema, name, kind, unlogged, values in _all(sql, catalog.RELATIONS):
         assert isinstance(values, list)  # the query says so
         found.append(Relation(str(schema), str(name), str(kind), bool(unlogged), tuple(values)))
     return found
@@ -139,13 +132,12 @@ def row_hash(values: Sequence[str]) -> str:
 
 
 def rows_query(relation: Relation) -> Composable:
-    """The query for the row count and the hash of a table's rows."""
     return _ROWS.format(hash=SQL(row_hash(relation.values)), table=relation.sql)
 
 
 def _lines(sql: cursor, queries: Iterable[str], *, shared: bool) -> Iterator[tuple[object, ...]]:
     """Lines of a database, or of what all databases of the server share."""
-    statements = [str(statement) for is_shared, statement in _all(sql, STATEMENTS) if is_shared == shared]
+    statements = [str(statement) for is_shared, statement in _all(sql, catalog.STATEMENTS) if is_shared == shared]
     yield from (row for query in (*queries, *statements) for row in _all(sql, query))
 
 
@@ -160,7 +152,7 @@ def _database_parts(sql: cursor, exclusions: Iterable[tuple[str, str]]) -> dict[
         else:
             parts[relation.part] = _hashed(sql, rows_query(relation))
     parts["large objects"] = _hashed(sql, _LARGE_OBJECTS)
-    return parts | listed(_lines(sql, DATABASE_QUERIES, shared=False))
+    return parts | listed(_lines(sql, catalog.DATABASE_QUERIES, shared=False))
 
 
 def _prefixed(prefix: str, part: str) -> str:

@@ -78,7 +78,6 @@ class PostgresWriter:
             raise Unanswered(str(error).strip()) from error
 
     def close(self) -> None:
-        """Close the connection and the forward; may be called twice."""
         self._open.close()
 
 
