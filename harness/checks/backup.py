@@ -146,7 +146,6 @@ def _repository(stored: Report) -> Finding:
 
 
 def _wanted_hooks(protected: Report) -> int | None:
-    """How many hooks the pods request; None if that is not recorded."""
     counts = protected.get("hooks")
     return sum(n for n in counts.values() if isinstance(n, int)) if isinstance(counts, Mapping) else None
 
@@ -233,5 +232,4 @@ def _restored(volume: str, copy: Report, restored: Report | None, *, own: bool) 
 
 
 def _copies(report: Report) -> dict[tuple[str, str], Report]:
-    """The records of volumes, by (pod, volume)."""
     return {(text(each, "pod"), text(each, "volume")): each for each in objects_of(report, "volumes")}

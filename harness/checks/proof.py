@@ -80,7 +80,6 @@ def databases_sound(run: Run) -> Iterator[Finding]:
 
 
 def _no_answer(run: Run, database: Judged) -> Finding | None:
-    """Why a database did not answer; None if it did."""
     if (unread := latest(run, "unread", what="health", store=database.key)) is not None:
         message = unread.get("message")
         why = causes(message)
@@ -143,7 +142,6 @@ def fingerprint_equal(run: Run) -> Iterator[Finding]:
 
 
 def _no_fingerprint(run: Run, database: Judged) -> Finding | None:
-    """Why there is nothing to compare with; None if there is."""
     if not database.fingerprint:
         return unknown(Reason.NoFingerprint, "no fingerprint of its data was taken")
     if not parts_of(run, "before", database):

@@ -98,7 +98,6 @@ def _repaired(run: Run, old: Volumes, new: Volumes) -> Finding:
 
 
 def _same(claims: Iterable[str], old: Volumes, new: Volumes) -> list[str]:
-    """Those of the claims that share a UID before and after."""
     return sorted(claim for claim in claims if set(new.get(claim, ())) & set(old.get(claim, ())))
 
 

@@ -58,7 +58,6 @@ def events_in_order(run: Run) -> Finding:
 
 
 def _steps(run: Run) -> Iterator[str]:
-    """The steps that began or ended out of order, or twice."""
     wanted = [(step, phase) for step in run.steps for phase in ("start", "end")]
     position = -1
     for event in run.of("step"):
@@ -96,7 +95,6 @@ def _within_steps(run: Run) -> Iterator[tuple[Event, str]]:
 
 
 def _unordered(run: Run, first: Mapping[str, int]) -> Iterator[str]:
-    """The marks that were reached before one that comes earlier."""
     for earlier, later in pairwise(mark for mark in _IN_ORDER if mark in first):
         if first[later] < first[earlier]:
             yield f"mark {later}"

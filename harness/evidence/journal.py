@@ -148,7 +148,6 @@ def _unbroken(path: Path) -> None:
 
 
 def _line(chain: str, event: Event) -> tuple[str, str]:
-    """The chain that ends in an event, and its line."""
     line = {"seq": event.seq, "at_s": event.at_s, "at": event.at, "kind": event.kind, "data": event.data}
     body = json.dumps(line, ensure_ascii=False, separators=(",", ":"))[:-1]
     chain = _link(chain, body)

@@ -101,7 +101,6 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, Json]:
 
 
 def _baseline(run: Path) -> Baseline:
-    """What the drill has recorded so far, as a run that ends here."""
     good = run / "selftest" / "good"
     shutil.copytree(run / "ledger", good / "ledger")
     shutil.copyfile(run / "run.json", good / "run.json")

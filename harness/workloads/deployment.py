@@ -165,11 +165,9 @@ def _object(kind: str, name: str, labels: Mapping[str, Json], namespace: str = "
 
 
 def _is_to_complete(item: Object) -> bool:
-    """Whether it is a Job of the manifests that is not Complete."""
     is_job = item["kind"] == "Job" and not at(item, "metadata", "ownerReferences")
     return is_job and at(item, "spec", "suspend") is not True and condition(item, "Complete") != "True"
 
 
 def _is_to_run(item: Object) -> bool:
-    """Whether it is a pod that has not Succeeded."""
     return item["kind"] == "Pod" and text(item, "status", "phase") != "Succeeded"

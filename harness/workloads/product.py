@@ -237,5 +237,4 @@ def _kind(product: str) -> str:
 
 
 def _name(image: str) -> str:
-    """An image's name without registry, folder, tag and digest."""
     return image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0].lower()

@@ -123,7 +123,6 @@ def _gossip_keys(server: Server) -> Iterable[object]:
 
 
 def _catalog(server: Server, servers: Sequence[str]) -> dict[str, Iterable[object]]:
-    """One part for every registered node: the node, its services and their checks."""
     parts: dict[str, Iterable[object]] = {}
     with server.asked("catalog"):
         catalog, health = server.client.catalog, server.client.health

@@ -59,7 +59,6 @@ class KnownData:
             yield zip(*(column.make(chance.named(first), rows) for chance, column in columns), strict=True)
 
     def _mean_bytes(self, store: str, table: Table) -> int:
-        """The bytes of as many rows as `_SAMPLE_ROWS`."""
         sample = list(chain.from_iterable(self._chunks(store, replace(table, rows=min(table.rows, _SAMPLE_ROWS)))))
         return sum(_width(value) for row in sample for value in row) * _SAMPLE_ROWS // len(sample)
 

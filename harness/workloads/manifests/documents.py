@@ -110,7 +110,6 @@ _Loader.add_implicit_resolver(
 
 
 def _json(value: object) -> Json:
-    """A parsed value as JSON has it. ValueError for what JSON cannot express."""
     match value:
         case None | bool() | str() | int():
             return value

@@ -63,7 +63,6 @@ def require_isolation(file: Path, objects: Iterable[Object], secrets: Secrets, n
 
 
 def _violations(thing: Object, secrets: Secrets, namespace: str) -> Iterator[str]:
-    """How one object reaches outside the namespace."""
     kind = text(thing, "kind")
     # A Secret's own data are base64.
     written = json.dumps([thing, dict(secrets.get(name_of(thing), {})) if kind == "Secret" else {}])
@@ -81,7 +80,6 @@ def _violations(thing: Object, secrets: Secrets, namespace: str) -> Iterator[str
 
 
 def _elsewhere(volume: Json) -> Iterator[str]:
-    """The kinds of a volume that are not allowed, with its name."""
     if not isinstance(volume, Mapping):
         return
     kinds = {key for key in volume.keys() - {"name"} if volume[key] is not None}

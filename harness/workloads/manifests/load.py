@@ -186,7 +186,6 @@ def _require_all_named(described: Description, pods: Mapping[str, Object], unjud
 
 
 def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterator[tuple[str, str]]:
-    """What is in no digest, and why."""
     members = {member for store in described.stores for member in store.server.members}
     for name in set(described.not_drilled) - set(pods):
         yield name, "excluded by `not_drilled` in the application file"
@@ -202,7 +201,6 @@ def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterato
 
 
 def _images(pods: Sequence[Object], namespace: str) -> dict[str, str]:
-    """Every image that the pods need, also after a restore, with a pod that uses it."""
     added = {velero_annotations.init_image(pod): f"{namespace}/{name_of(pod)}" for pod in pods}
     return {**detection.images_of(pods), **{detection.full_name(image): pod for image, pod in added.items() if image}}
 

@@ -237,7 +237,6 @@ def _rendered(path: Path, command: list[str]) -> bytes:
 
 
 def _listed(document: Json) -> Iterator[Json]:
-    """The object of a document, or those of a list; an empty document has none."""
     if isinstance(at(document, "items"), list) and text(document, "kind").endswith("List"):
         for each in items(document, "items"):
             yield from _listed(each)

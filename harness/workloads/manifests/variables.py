@@ -82,7 +82,6 @@ class Variables:
             yield name, value
 
     def _in_file(self, path: str) -> Iterator[Reference]:
-        """The Secret's key that a path shows in the container."""
         for mount in items(self.container, "volumeMounts"):
             base = text(mount, "mountPath").rstrip("/")
             inside = path.startswith(f"{base}/")

@@ -81,7 +81,6 @@ def _difference(entries: int, rows: int) -> tuple[str, Reason]:
 
 
 def _checked(sql: Cursor) -> dict[str, str]:
-    """The problems that CHECK TABLE reports, by table."""
     sql.execute(QUERIES["indexed_tables"])
     against: dict[str, str] = {}
     for (table,) in sql.fetchall():
