@@ -18,7 +18,7 @@ test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 	@$(VENV)/bin/pytest -q -n 2 $(ARGS)
 
 test-real: $(VENV)/.ready $(ALLURE)/node_modules/.ready ## the pull path, against a registry of our own, kopia-check, the CSI driver, Allure: minutes, needs what `make drill` needs
-	@cd clusters/images/velero && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false ./cmd/kopia-check
+	@cd clusters/images/kopia-check && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false .
 	@cd clusters/images/csi-btrfs && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false .
 	@$(VENV)/bin/pytest -q -s tests/real/real_permissions.py tests/real/real_allure.py tests/real/real_csi_control.py tests/real/real_pull.py tests/real/real_existing_cluster.py tests/real/real_existing_cluster_application.py
 

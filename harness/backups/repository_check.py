@@ -1,8 +1,8 @@
 """Checks all data of a backup's repositories, with restic or kopia, whichever copied the volumes.
 
 restic runs in Velero's pod: with its program, its access and its keys. Velero's image holds no kopia program, so our
-kopia-check (clusters/images/velero) reads the repository from outside the cluster, straight from the bucket, with the
-very library that Velero has, and its keys.
+kopia-check (clusters/images/kopia-check) reads the repository from outside the cluster, straight from the bucket, with
+Velero's keys and the library of the newest lane, which reads the repositories of all.
 """
 
 import base64

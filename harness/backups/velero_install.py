@@ -26,6 +26,15 @@ _TUNING = (
     *("--velero-pod-mem-limit=0", "--node-agent-pod-cpu-request=20m", "--node-agent-pod-mem-request=64Mi"),
 )
 
+_NOWHERE: Json = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [{"name": "none", "cluster": {"server": "http://127.0.0.1:9"}}],
+    "contexts": [{"name": "none", "context": {"cluster": "none", "user": ""}}],
+    "current-context": "none",
+}
+"""A kubeconfig. Velero 1.18 reads one even if it only prints, and the user's own is not for it."""
+
 
 @dataclass(frozen=True)
 class Release:
@@ -61,17 +70,21 @@ def manifests(
     store: ObjectStore, release: Release, uploader: str, namespace: str = NAMESPACE, *more: str
 ) -> tuple[Object, ...]:
     """What `velero install` would create, with these options `more`."""
-    with tempfile.NamedTemporaryFile("w", suffix=".credentials") as secret:
-        secret.write(f"[default]\naws_access_key_id={store.access_key}\naws_secret_access_key={store.secret_key}\n")
-        secret.flush()
+    with tempfile.TemporaryDirectory() as folder:
+        secret, nowhere = Path(folder, "credentials"), Path(folder, "kubeconfig")
+        secret.write_text(
+            f"[default]\naws_access_key_id={store.access_key}\naws_secret_access_key={store.secret_key}\n"
+        )
+        nowhere.write_text(json.dumps(_NOWHERE))
         printed = run(
             [
                 *(release.cli, "install", "--dry-run", "--output=json", f"--namespace={namespace}"),
                 *("--provider=aws", f"--image={release.server_image}", f"--plugins={release.plugin_image}"),
-                *(f"--bucket={store.bucket}", f"--secret-file={secret.name}"),
+                *(f"--bucket={store.bucket}", f"--secret-file={secret}"),
                 f"--backup-location-config=region=minio,s3ForcePathStyle=true,s3Url={store.inside}",
                 *("--use-node-agent", "--use-volume-snapshots=false", f"--uploader-type={uploader}", *_TUNING, *more),
-            ]
+            ],
+            env={"KUBECONFIG": str(nowhere)},
         ).stdout
     start = printed.find("{")  # a warning that restic is deprecated may come before
     try:

@@ -11,6 +11,7 @@ from csi_driver import files_of
 from fakes import RememberedDocker
 
 from harness.clusters.images import images as module
+from harness.clusters.images.builder import ImageBuilder
 from harness.clusters.images.images import ImageProvider, PreparedImages, Tools
 from harness.clusters.images.layers import OciImage
 from harness.clusters.images.versions import GoBuild, Image, LayerRecipe, Versions, load
@@ -111,6 +112,39 @@ def test_what_cannot_be_pulled_is_built_or_an_error(prepare: Prepare) -> None:
     assert made.provider.with_extras(["sidecar", "other"]).images == ready.images
     with pytest.raises(Misconfigured, match=OTHER.ref):
         prepare("pull", [OTHER.ref]).provider.with_extras(["sidecar", "other"])
+
+
+@pytest.mark.parametrize("mode", ["pull", "build"])
+def test_the_velero_of_another_lane_is_an_extra_whose_program_is_taken_along(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    made = prepare(mode)
+    extra = Image("velero-2", "registry.example.org/velero:v2", ("top",))
+    build = GoBuild("velero-2", "tool", {}, {"velero": "."})
+    pinned = replace(
+        made.provider.versions,
+        extras={"velero-2": extra},
+        lane="1",
+        go={**made.provider.versions.go, "velero-2": build},
+    )
+    provider = replace(made.provider, versions=pinned)
+    vars(provider)["ready"] = READY
+    compiled: list[str] = []
+    monkeypatch.setattr(ImageBuilder, "compile", lambda _, each: compiled.append(each.name))
+    monkeypatch.setattr(ImageProvider, "_copy_tool", lambda _, image, inside, to: to.write_text(f"{image}{inside}"))
+    record = provider.cache / "record"
+    record.mkdir(parents=True)
+    vars(provider)["ready"] = replace(READY, tools=Tools(*[record / "tool"] * 3))
+
+    assert provider.with_extras([], "1").tools == provider.ready.tools
+    found = provider.with_extras([], "2")
+
+    assert found.images["velero-2"].ref == extra.ref
+    assert (found.tools.kubectl, found.tools.velero != found.tools.kubectl) == (record / "tool", True)
+    assert compiled == (["velero-2"] if mode == "build" else [])
+    if mode == "pull":
+        assert found.tools.velero.read_text().endswith("/velero")
+        assert provider.with_extras([], "2").tools == found.tools
 
 
 def test_a_failed_build_leaves_no_node_image(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,17 +42,13 @@ def test_a_changed_module_changes_every_key_above_it(builder: ImageBuilder) -> N
     assert builder.layer_key(layer) != before[1]
 
 
-def test_a_program_that_is_in_no_image_changes_no_image(builder: ImageBuilder) -> None:
-    checker = GoBuild("checker", "tool", {}, {"checker": "./cmd/checker"})
-    builder = replace(builder, versions=replace(builder.versions, go={**builder.versions.go, "checker": checker}))
-    image, before = builder.versions.images["tool"], builder.build_key(checker)
-    key = builder.image_key(image)
-    for name in ("checker", "tool"):
-        (builder.recipes / "tool/cmd" / name).mkdir(parents=True)
-    (builder.recipes / "tool/cmd/checker/main.go").write_text("package main")
-    assert (builder.image_key(image), builder.build_key(checker) == before) == (key, False)
-    (builder.recipes / "tool/cmd/tool/main.go").write_text("package main")
-    assert builder.image_key(image) != key
+def test_a_program_of_several_builds_is_named_with_its_build(builder: ImageBuilder) -> None:
+    other = GoBuild("other", "tool", {}, {"tool": "./cmd/other"})
+    builder = replace(builder, versions=replace(builder.versions, go={**builder.versions.go, "other": other}))
+    assert builder.program("tool/tool") == builder.program("tool")
+    assert builder.program("other/tool") == builder.cache / "bin" / builder.build_key(other) / "tool"
+    layer = replace(builder.versions.layers["top"], programs={"/usr/bin/tool": "other/tool"})
+    assert builder.layer_key(layer) != builder.layer_key(builder.versions.layers["top"])
 
 
 def test_a_changed_recipe_changes_its_key(builder: ImageBuilder) -> None:

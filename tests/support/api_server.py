@@ -103,7 +103,7 @@ def kubeconfig(file: Path, server: str, token: str) -> Path:
 
 
 def _velero(pinned: versions.Versions) -> list[Json]:
-    release = velero_install.Release(compiled(pinned, "velero"), "server", "plugin", Path)
+    release = velero_install.Release(compiled(pinned, f"velero-{pinned.lane}/velero"), "server", "plugin", Path)
     store = ObjectStore("http://127.0.0.1:9", "http://127.0.0.1:9", "velero", "access", "secret")
     found = velero_install.manifests(store, release, "kopia")
     return [each for each in found if each["kind"] in {"CustomResourceDefinition", "Namespace"}]

@@ -47,23 +47,8 @@ class ImageBuilder:
     def build_key(self, build: GoBuild) -> str:
         """Changes with the module's files, the flags and the packages."""
         folder = self.recipes / build.module
-        apart = [folder / package for package in self._in_no_image() - set(build.programs.values())]
-        files = {
-            str(file.relative_to(folder)): digest_of(file)
-            for file in sorted(folder.rglob("*"))
-            if file.is_file() and file.parent not in apart
-        }
+        files = {str(file.relative_to(folder)): digest_of(file) for file in sorted(folder.rglob("*")) if file.is_file()}
         return _key("go", architecture(), vars(build), files)
-
-    def _in_no_image(self) -> set[str]:
-        """Packages whose programs are in no layer: a change of them does not change the images."""
-        used = {program for layer in self.versions.layers.values() for program in layer.programs.values()}
-        return {
-            package
-            for build in self.versions.go.values()
-            for program, package in build.programs.items()
-            if program not in used
-        }
 
     def layer_key(self, recipe: LayerRecipe) -> str:
         """Changes with the recipe and the programs in it."""
@@ -78,7 +63,7 @@ class ImageBuilder:
 
     def program(self, name: str) -> Path:
         """Where the program is once its build is done."""
-        return self.cache / "bin" / self.build_key(self.versions.build_of(name)) / name
+        return self.cache / "bin" / self.build_key(self.versions.build_of(name)) / name.rpartition("/")[2]
 
     def layer(self, recipe: LayerRecipe) -> Layer | None:
         """The finished layer, or None."""

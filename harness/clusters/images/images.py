@@ -102,13 +102,21 @@ class ImageProvider:
         with self._locked():
             return self._found() or self._prepare()
 
-    def with_extras(self, names: Sequence[str]) -> PreparedImages:
-        """The same, with further images in the node image, pulled or built now if they are not cached."""
-        ready = self.ready
-        if not names:
+    def with_extras(self, names: Sequence[str], lane: str = "") -> PreparedImages:
+        """The same, with further images in the node image, pulled or built now if they are not cached.
+
+        Among them Velero's of a `lane` that is not the default one, with its program on the host.
+        """
+        ready, other = self.ready, lane not in {"", self.versions.lane}
+        wanted = {*names, *([self.versions.velero_image(lane).name] if other else [])}
+        if not wanted:
             return ready
         with self._locked():
-            return self._with(ready, [self.versions.extras[name] for name in sorted(set(names))])
+            prepared = self._with(ready, [self.versions.extras[name] for name in sorted(wanted)])
+            if other:
+                tool = self._velero(lane, prepared, ready.tools.velero.parent)
+                prepared = replace(prepared, tools=replace(prepared.tools, velero=tool))
+            return prepared
 
     def _locked(self) -> contextlib.AbstractContextManager[None]:
         waiting = partial(self.say, "images: waiting for another drillproof, which builds them")
@@ -331,13 +339,31 @@ class ImageProvider:
         shutil.rmtree(record, ignore_errors=True)
         record.mkdir(parents=True)
         (record / "kind").symlink_to(self._installed_kind() or self._builder.program("kind"))
-        for tool, image, inside in (("kubectl", "node", "/usr/bin/kubectl"), ("velero", "velero", "/velero")):
-            if image not in pulled:
-                (record / tool).symlink_to(self._builder.program(tool))
-                continue
-            with self.docker.container_of(pulled[image]) as container:
-                self.docker("cp", "--follow-link", f"{container}:{inside}", record / tool)
-            run([record / tool, "--help"], within_s=30)  # it must run on this machine
+        velero = f"velero-{self.versions.lane}/velero"
+        for program, image, inside in (("kubectl", "node", "/usr/bin/kubectl"), (velero, "velero", "/velero")):
+            tool = record / inside.rpartition("/")[2]
+            if image in pulled:
+                self._copy_tool(pulled[image], inside, tool)
+            else:
+                tool.symlink_to(self._builder.program(program))
+
+    def _velero(self, lane: str, prepared: PreparedImages, record: Path) -> Path:
+        """The program of a lane that is not the default one: compiled, or copied from its image into the record."""
+        extra = self.versions.velero_image(lane)
+        if (image := prepared.images[extra.name]).source == "built":
+            program = f"{extra.name}/velero"
+            self._builder.compile(self.versions.build_of(program))
+            return self._builder.program(program)
+        tool = record / f"{extra.name}-{self._extra(extra)}"
+        if not tool.exists():
+            self._copy_tool(image.id, "/velero", new := tool.with_suffix(".new"))
+            new.replace(tool)
+        return tool
+
+    def _copy_tool(self, image: str, inside: str, to: Path) -> None:
+        with self.docker.container_of(image) as container:
+            self.docker("cp", "--follow-link", f"{container}:{inside}", to)
+        run([to, "--help"], within_s=30)  # it must run on this machine
 
     def _installed_kind(self) -> Path | None:
         """The user's kind, if it has the pinned version; it is in no image, so otherwise it is compiled."""

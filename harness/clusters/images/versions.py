@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 
+from harness.backups.velero_lane import Lane
 from harness.core import resources
 from harness.core.errors import Misconfigured
 from harness.core.toml import Keys
@@ -16,6 +17,8 @@ FORMAT = 1
 Texts = tuple[str, ...]
 Table = Mapping[str, str]
 Numbers = Mapping[str, int]
+
+_VELERO = "github.com/vmware-tanzu/velero"
 
 _MAVEN = {"maven", "sha256", "from", "run", "to", "owner"}
 """A layer's archive from Maven: its coordinates, its hash, the folder in it, the command that runs there once, the
@@ -84,12 +87,20 @@ class Versions:
     layers: Mapping[str, LayerRecipe]
     images: Mapping[str, Image]
     extras: Mapping[str, Image] = field(default_factory=dict)  # pulled or built only for deployments that need them
+    lanes: Mapping[str, Lane] = field(default_factory=dict)
+    lane: str = ""  # the name of the default one
 
     def build_of(self, program: str) -> GoBuild:
-        return next(build for build in self.go.values() if program in build.programs)
+        """What makes a program, given as BUILD/PROGRAM where several builds make one of that name."""
+        build, _, name = program.rpartition("/")
+        return self.go[build] if build else next(each for each in self.go.values() if name in each.programs)
+
+    def velero_image(self, lane: str) -> Image:
+        """The image of a lane's server."""
+        return self.images["velero"] if lane == self.lane else self.extras[f"velero-{lane}"]
 
 
-Entry = TypeVar("Entry", GoBuild, LayerRecipe, Image)
+Entry = TypeVar("Entry", GoBuild, LayerRecipe, Image, Lane)
 
 
 def load(path: Path | None = None) -> Versions:
@@ -99,20 +110,53 @@ def load(path: Path | None = None) -> Versions:
     if top.take("format", int) != FORMAT:
         top.fail(f"key `format` must be {FORMAT}, which is what this version of drillproof reads")
     kubernetes = top.table("kubernetes", str)["version"]
-    go, layers = _section(path, top, "go", GoBuild), _section(path, top, "layers", LayerRecipe)
-    images, extras = _section(path, top, "images", Image), _section(path, top, "extras", Image)
+    go, layers = _section(top, "go", GoBuild), _section(top, "layers", LayerRecipe)
+    images, extras = _section(top, "images", Image), _section(top, "extras", Image)
+    velero = Keys(f"{path}: velero", top.take("velero", dict))
+    ref, lanes = velero.take("ref", str), _section(velero, "lanes", Lane)
+    default = velero.one_of("default", tuple(lanes))
+    velero.done()
     top.done()
-    versions = Versions(kubernetes, go, layers, images, extras)
+    for lane in lanes.values():
+        build, layer, image = _velero(lane, ref)
+        go, layers = {**go, build.name: build}, {**layers, layer.name: layer}
+        if lane.name == default:
+            images = {**images, "velero": replace(image, name="velero")}
+        else:
+            extras = {**extras, image.name: image}
+    versions = Versions(kubernetes, go, layers, images, extras, lanes, default)
     _check(versions, path)
     return versions
 
 
-def _section(path: Path, top: Keys, name: str, kind: type[Entry]) -> Mapping[str, Entry]:
+def _velero(lane: Lane, ref: str) -> tuple[GoBuild, LayerRecipe, Image]:
+    """A lane's server, the program that generates its manifests and what prepares volumes: from one Go module."""
+    name, inside = f"velero-{lane.name}", ("velero", "velero-restore-helper")
+    pins = {_VELERO: lane.version, "github.com/kopia/kopia": lane.kopia}
+    programs = {program: f"{_VELERO}/cmd/{program}" for program in inside}
+    build = GoBuild(name, name, pins, programs, {f"{_VELERO}/pkg/buildinfo.Version": lane.version})
+    files = {f"/{program}": f"{name}/{program}" for program in inside}
+    restic = ("restic",) if "restic" in lane.restores else ()
+    return (
+        build,
+        LayerRecipe(name, programs=files, links={"/usr/bin/velero": "/velero"}),
+        Image(
+            name,
+            f"{ref}:{lane.version}",
+            ("busybox", *restic, name),
+            entrypoint=("/velero",),
+            programs=(*files, *restic),
+            node=True,
+        ),
+    )
+
+
+def _section(top: Keys, name: str, kind: type[Entry]) -> Mapping[str, Entry]:
     """The tables of a section, each as a `kind`, whose fields name the keys with their types and defaults."""
     types = get_type_hints(kind)
     read = {}
     for entry, raw in top.take(name, dict).items():
-        keys = Keys(f"{path}: {name}.{entry}", raw)
+        keys = Keys(f"{top.where}: {name}.{entry}", raw)
         values = {each.name: _value(keys, each, types[each.name]) for each in fields(kind) if each.name != "name"}
         read[entry] = kind(entry, **values)  # type: ignore[arg-type] # each was read as its field's type
         keys.done()
@@ -132,7 +176,9 @@ def _value(keys: Keys, key: Field[object], kind: object) -> object:
 
 def _check(versions: Versions, path: Path) -> None:
     """Everything that is named must exist."""
-    made = {program for build in versions.go.values() for program in build.programs}
+    made = {
+        name for build in versions.go.values() for each in build.programs for name in (each, f"{build.name}/{each}")
+    }
     for layer in versions.layers.values():
         where = f"{path}: layers.{layer.name}"
         for program in sorted(set(layer.programs.values()) - made):

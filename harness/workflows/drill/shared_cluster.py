@@ -29,7 +29,6 @@ from harness.workloads import custos
 from harness.workloads.application import Application, ManifestApplication
 from harness.workloads.deployment import Deployment
 
-_VELERO = "github.com/vmware-tanzu/velero"
 _TAG = re.compile(r":v?(\d+\.\d+)\.\d+[^/]*$")
 _UPLOADER = "--uploader-type="
 
@@ -225,9 +224,7 @@ def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
         )
     container: Json = next(iter(items(server, "spec", "template", "spec", "containers")), None)
     image = text(container, "image")
-    pinned = versions.load().go["velero"].pins[_VELERO].removeprefix("v")
-    tag = _TAG.search(image)
-    known = pinned.rpartition(".")[0]
+    tag, known = _TAG.search(image), versions.load().lane
     if tag is None or tag[1] != known:
         raise Misconfigured(f"Velero {where} is {image}, and drillproof supports {known} only")
     ready, wanted = (integer(agents, "status", key) for key in ("numberReady", "desiredNumberScheduled"))

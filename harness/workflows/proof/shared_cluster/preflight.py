@@ -197,7 +197,8 @@ def _is_removed(storage_class: Object, policy: ProofPolicy) -> None:
 
 def _release(policy: ProofPolicy) -> Release:
     found = cached_program("velero") or shutil.which("velero")
-    pinned = versions.load().go["velero"].pins["github.com/vmware-tanzu/velero"]
+    known = versions.load()
+    pinned = known.lanes[known.lane].version
     if not found or pinned not in run([found, "version", "--client-only"]).stdout:
         raise Misconfigured(f"there is no `velero` {pinned} in the PATH, which generates the manifests; install it")
     server, plugin = (policy.image(_image(name)) for name in ("velero", "velero-plugin-for-aws"))

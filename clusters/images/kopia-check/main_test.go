@@ -20,7 +20,7 @@ import (
 	"github.com/kopia/kopia/repo/manifest"
 	"github.com/kopia/kopia/snapshot"
 	"github.com/kopia/kopia/snapshot/policy"
-	"github.com/kopia/kopia/snapshot/snapshotfs"
+	"github.com/kopia/kopia/snapshot/upload"
 )
 
 const password = "static"
@@ -137,7 +137,7 @@ var repository = sync.OnceValues(func() (map[blob.ID][]byte, manifest.ID) {
 		source, err := localfs.Directory(filepath.Join(folder, "data"))
 		must(err)
 		at := snapshot.SourceInfo{Host: "pod", UserName: "velero", Path: "/data"}
-		taken, err := snapshotfs.NewUploader(w).Upload(ctx, source, policy.BuildTree(nil, policy.DefaultPolicy), at)
+		taken, err := upload.NewUploader(w).Upload(ctx, source, policy.BuildTree(nil, policy.DefaultPolicy), at)
 		must(err)
 		id, err = snapshot.SaveSnapshot(ctx, w, taken)
 		return err
