@@ -20,7 +20,7 @@ from harness.core.json import flat, items, mapping, number, numbers, text
 from harness.core.model import Json, Verdict, worst
 from harness.core.reason import Reason, from_name
 from harness.evidence.before_reasons import expects_findings
-from harness.evidence.run_directory import began, inside, read_json
+from harness.evidence.run_directory import FIRST_LANE, began, inside, lane_of, made_with, read_json
 from harness.evidence.run_view import WORST_FIRST
 from harness.evidence.signing import attestation
 
@@ -45,11 +45,16 @@ class SeriesKey:
     engine: str
     stores: tuple[str, ...]
     of: str = ""  # the application, bucket or existing cluster; "" for drillproof's own
+    lane: str = ""  # of Velero; "" for 1.16, the first one, and for runs that do not choose it
+
+    @property
+    def made_with(self) -> str:
+        return made_with(self.engine, self.lane)
 
     @property
     def variant(self) -> str:
         """All but the scenario, in words. A proof has no strategy."""
-        return ", ".join(filter(None, (self.strategy, self.engine, " ".join(self.stores), self.of)))
+        return ", ".join(filter(None, (self.strategy, self.made_with, " ".join(self.stores), self.of)))
 
 
 @dataclass(frozen=True)
@@ -273,7 +278,9 @@ def _bad(run: Path) -> Counter[tuple[str, str, str]]:
 
 def key_of(facts: Mapping[str, Json]) -> SeriesKey:
     scenario, strategy, engine = (text(facts.get(name)) for name in ("scenario", "strategy", "engine"))
-    return SeriesKey(scenario, strategy, engine, tuple(mapping(facts, "stores")), ", ".join(filter(None, _of(facts))))
+    of, lane = ", ".join(filter(None, _of(facts))), lane_of(facts)
+    lane = "" if lane == FIRST_LANE else lane
+    return SeriesKey(scenario, strategy, engine, tuple(mapping(facts, "stores")), of, lane)
 
 
 def _of(facts: Mapping[str, Json]) -> Iterator[str]:

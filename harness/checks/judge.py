@@ -12,7 +12,7 @@ from harness.checks.check import Check, texts
 from harness.checks.not_proved import not_proved
 from harness.checks.objectives import figures
 from harness.core.errors import HarnessError, Unreadable
-from harness.core.json import at, items
+from harness.core.json import at, items, text
 from harness.core.model import Finding, Json, Verdict, worst
 from harness.core.reason import Reason
 from harness.evidence.marks import legs
@@ -139,8 +139,10 @@ def _verdict(run: Run, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...],
 
 
 def _facts(run: Run) -> dict[str, Json]:
+    lane = text(run.facts.get("lane"))
     return {
         "scenario": run.scenario,
+        **({"lane": lane} if lane else {}),
         "objectives": run.facts.get("objectives"),
         "marks": dict(run.marks),
         "legs": dict(legs(run.marks)),

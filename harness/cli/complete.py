@@ -52,6 +52,12 @@ def strategies() -> Iterable[str]:
     return sorted({name for store in scenario.STORES for name in request.strategies(resources.fixtures(), [store])})
 
 
+def lanes() -> Iterable[str]:
+    from harness.clusters.images import versions
+
+    return versions.load().lanes
+
+
 def runs() -> Iterable[str]:
     """Names of runs: `latest`, then the newest first."""
     folder = Path(os.environ.get("DRILLPROOF_RUNS", RUNS))

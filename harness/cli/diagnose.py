@@ -86,12 +86,16 @@ def _permissions(cache: Path) -> Answer:
 def _versions() -> str:
     pins = versions.load()
     ours = f"drillproof {metadata.version('drillproof')}, Python {platform.python_version()}"
-    return f"{ours}; a drill runs Kubernetes {pins.kubernetes} and {len(pins.images)} pinned images"
+    velero = f"Velero {pins.lanes[pins.lane].version} (--velero: {', '.join(pins.lanes)})"
+    return f"{ours}; a drill runs Kubernetes {pins.kubernetes}, {velero} and {len(pins.images)} pinned images"
 
 
 def _go() -> str:
-    for module in sorted((resources.clusters() / "images").glob("*/go.mod")):
-        ensure_go(module)
+    pins = versions.load()
+    others = {f"velero-{lane}" for lane in pins.lanes if lane != pins.lane}
+    for build in pins.go.values():
+        if build.name not in others:
+            ensure_go(resources.clusters() / "images" / build.module / "go.mod")
     return shutil.which("go") or ""
 
 

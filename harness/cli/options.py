@@ -42,7 +42,14 @@ class Drill:
     stores: list[str] = field(default_factory=list)
     strategy: str | None = None
     engine: str | None = None
+    velero: str | None = None
     size: str = "small"
+
+    def on_existing(self, engine: Callable[[], str]) -> dict[str, object]:
+        """The options for an existing cluster, with its Velero and the `engine` of that. Misconfigured."""
+        if self.velero:
+            raise Misconfigured("--velero excludes --context: an existing cluster has its own Velero")
+        return {**vars(self), "engine": self.engine or engine(), "velero": ""}
 
 
 @dataclass(frozen=True, kw_only=True)

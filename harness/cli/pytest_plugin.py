@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     option("strategy", "how data gets into the backup")
     option("engine", "backup engine")
+    option("velero", "Velero's version, as 1.18")
     option("mirror", "registry that mirrors the official image names")
     option("seed", "random seed for the generated test data", 1, int)
     option("rate", "writes per second to each datastore", 20, float)
@@ -115,7 +116,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def _options(request: pytest.FixtureRequest, application: Application | None) -> Options:
     from harness.workflows.drill import request as words  # as above
 
-    names = ("stores", "strategy", "engine", "seed", "size", "rate", "keep", "before", "after", "images", "mirror")
+    names = (
+        "stores",
+        "strategy",
+        "engine",
+        "velero",
+        "seed",
+        "size",
+        "rate",
+        "keep",
+        "before",
+        "after",
+        "images",
+        "mirror",
+    )
     asked = {name: request.config.getoption(f"drillproof_{name}") for name in (*names, "runs", "key")}
     # Each pytest-xdist worker has its own cluster; two drills on one would break each other.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")

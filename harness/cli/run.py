@@ -106,10 +106,9 @@ def run(
     if place:
         new.require_defaults()
     protected = custos.deployment(deployment) if deployment else options.application(application, place)
-    engine = drill.engine or (place.engine(protected) if place else None)
     asked = request.options(
         scenarios or (),
-        **{**vars(drill), "engine": engine},
+        **(drill.on_existing(partial(place.engine, protected)) if place else vars(drill)),
         **vars(load),
         **vars(new),
         **vars(hooks),
@@ -186,6 +185,7 @@ def matrix(
     scenarios: list[str] | None = None,
     strategy: list[str] | None = None,
     engine: list[str] | None = None,
+    velero: list[str] | None = None,
     stores: list[str] | None = None,
     repeat: int = 1,
     workers: int = 1,
@@ -207,6 +207,7 @@ def matrix(
             scenarios or (),
             strategies=strategy or (),
             engines=engine or (),
+            lanes=velero or (),
             stores=stores or (),
             repeat=repeat,
             asked=plan.DrillOptions(load.seed, size, load.rate, new.images, new.mirror),
@@ -240,6 +241,7 @@ def _document(planned: DrillPlan) -> Json:
         "stores": list(asked.stores),
         "strategy": asked.strategy,
         "engine": asked.engine,
+        "lane": asked.lane,
         "size": asked.size,
         "steps": [
             {"step": each.name, "does": each.does, "breaks": list(each.breaks), "usual_s": each.usual_s}
@@ -254,7 +256,7 @@ def _document(planned: DrillPlan) -> Json:
 
 def _lines(planned: DrillPlan) -> Iterator[str]:
     asked = planned.options
-    yield f"{asked.scenario.name}: {', '.join((*asked.stores, asked.strategy, asked.engine, asked.size))}"
+    yield f"{asked.scenario.name}: {', '.join((*asked.stores, asked.strategy, asked.made_with, asked.size))}"
     if asked.application and (brought := asked.application.by_manifests):
         yield from (f"  {line}" for line in brought.summary)
     for number, each in enumerate(planned.steps, 1):
@@ -271,6 +273,6 @@ def _lines(planned: DrillPlan) -> Iterator[str]:
 def _cells(planned: Matrix) -> Iterator[str]:
     for cell in planned.cells:
         again = f" ({cell.repeat})" if cell.repeat > 1 else ""
-        yield f"{cell.scenario}{again}: {cell.strategy}, {cell.engine}, {' '.join(cell.stores)}"
+        yield f"{cell.scenario}{again}: {cell.strategy}, {cell.made_with}, {' '.join(cell.stores)}"
     for each in planned.left_out:
-        yield f"not drilled: {each.scenario}, {each.strategy}, {each.engine}: {each.why}"
+        yield f"not drilled: {each.scenario}, {each.strategy}, {each.made_with}: {each.why}"

@@ -32,6 +32,7 @@ class LocalEnvironment:
     docker: Docker  # of the engine
     versions: versions.Versions
     ready: PreparedImages
+    lane: str  # of Velero
     extra_images: tuple[str, ...] = ()  # of the engine, loaded onto the nodes
 
     @property
@@ -44,9 +45,9 @@ class LocalEnvironment:
 
     @property
     def release(self) -> Release:
-        refs = {name: image.ref for name, image in self.versions.images.items()}
+        server, plugin = self.versions.velero_image(self.lane), self.versions.images["velero-plugin-for-aws"]
         checker = partial(compiled, self.versions, "kopia-check")
-        return Release(self.ready.tools.velero, refs["velero"], refs["velero-plugin-for-aws"], checker)
+        return Release(self.ready.tools.velero, server.ref, plugin.ref, checker)
 
     def cluster(self, name: str) -> KindCluster:
         return KindCluster(name, self.docker, self.ready, self.extra_images)
@@ -63,18 +64,26 @@ class LocalEnvironment:
         owner = "private" if self.docker.private else "the machine's own"
         return {
             "kubernetes": self.versions.kubernetes,
+            "velero": self.versions.lanes[self.lane].version,
             "docker": f"{version} ({owner})",
             "node image": self.ready.node,
             "images": {name: asdict(image) for name, image in self.ready.images.items()},
         }
 
 
-def prepare(mode: str, mirror: str | None, say: Callable[[str], None], extras: Sequence[str] = ()) -> LocalEnvironment:
-    """Prepare all of it, with these `extras` of versions.toml. Misconfigured where the user has to do something."""
+def prepare(
+    mode: str, mirror: str | None, say: Callable[[str], None], extras: Sequence[str] = (), lane: str = ""
+) -> LocalEnvironment:
+    """Prepare all of it, with these `extras` of versions.toml and this lane of Velero ("" for the default one).
+
+    Misconfigured where the user has to do something.
+    """
     pinned = versions.load()
+    lane = lane or pinned.lane
     require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
     docker = ensure_engine(cache())
-    return LocalEnvironment(docker, pinned, ImageProvider(docker, pinned, mode, mirror or "", say).with_extras(extras))
+    images = ImageProvider(docker, pinned, mode, mirror or "", say).with_extras(extras, lane)
+    return LocalEnvironment(docker, pinned, images, lane)
 
 
 def with_images(environment: LocalEnvironment, wanted: Mapping[str, str]) -> LocalEnvironment:

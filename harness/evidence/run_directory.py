@@ -20,7 +20,7 @@ from typing import TypeVar, cast
 
 from harness.core import paths
 from harness.core.errors import Misconfigured, Unreadable
-from harness.core.json import at, items, mapping
+from harness.core.json import at, items, mapping, text
 from harness.core.model import MOVE_STEPS, PROOF_STEPS, STEPS, Event, ExpectedFinding, Json, Plan
 from harness.core.reason import Reason, from_name
 from harness.evidence import before_reasons, journal, ledger
@@ -33,6 +33,8 @@ V = TypeVar("V")
 _START = "%Y%m%dT%H%M%SZ"
 PROOF = "proof"  # what run.json calls a run that proves a backup; a drill has no kind
 MOVE = "move"  # what it calls one that moves an application for good
+FIRST_LANE = "1.16"
+"""The lane of Velero of every drill before run.json named one."""
 
 
 def create(runs: Path, scenario: str, facts: Mapping[str, Json]) -> Path:
@@ -73,6 +75,17 @@ def began(run: Path) -> datetime | None:
         return datetime.strptime(run.name.partition("-")[0], _START).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def lane_of(facts: Mapping[str, Json]) -> str:
+    """The lane of Velero that a drill installed; "" for a run that did not choose one."""
+    chosen = not facts.get("kind") and facts.get("fenced") is not False
+    return text(facts.get("lane")) or FIRST_LANE if chosen else ""
+
+
+def made_with(engine: str, lane: str) -> str:
+    """An engine, with its lane of Velero where that is not the first one."""
+    return engine if lane in {"", FIRST_LANE} else f"{engine}, Velero {lane}"
 
 
 def write_json(path: Path, value: Json) -> None:

@@ -63,6 +63,7 @@ def of_drill(options: Options, application: Application, environment: Environmen
         "objectives": asdict(scenario.objectives),
         "strategy": options.way,
         "engine": options.engine,
+        **({"lane": options.lane} if options.lane else {}),
         "stores": {name: list(kind.members) for name, kind in kinds.items()},
         "services": {
             kind.name: {"store": kind.store, "pods": list(kind.pods)} for kind in application.on(options.stores)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,27 @@ class TestPlan:
             "namespace_loss", "frozen-one-shot", "velero-restic", "consul has no strategy frozen-one-shot"
         ) in (found.left_out)
 
+    def test_lanes_are_a_dimension_and_what_one_lacks_is_left_out(self) -> None:
+        both = partial(plan.plan, ["namespace_loss"], stores=["consul"], lanes=["1.18,1.16"])
+        each_with_its_own = both()
+        assert [(each.lane, each.engine) for each in each_with_its_own.cells] == [
+            ("1.16", "velero-restic"),
+            ("1.18", "velero-kopia"),
+        ]
+        asked = both(engines=["velero-restic"])
+        assert [each.lane for each in asked.cells] == ["1.16"]
+        (left,) = asked.left_out
+        assert (left.lane, left.made_with) == ("1.18", "velero-restic, Velero 1.18")
+
+    def test_a_plan_of_before_lanes_goes_on_with_the_first_one(self, tmp_path: Path) -> None:
+        plan.write(tmp_path, plan.plan(["namespace_loss"]))
+        document = json.loads((tmp_path / plan.FILE).read_text())
+        for each in document["cells"]:
+            del each["lane"]
+        (tmp_path / plan.FILE).write_text(json.dumps(document))
+        (cell,) = plan.read(tmp_path).cells
+        assert plan.read(tmp_path).options(cell, tmp_path, "x").lane == "1.16"
+
     def test_where_nothing_is_left_to_drill_it_says_why(self) -> None:
         with pytest.raises(Misconfigured, match=r"rows_deleted: .*needs postgres"):
             plan.plan(["rows_deleted"], stores=["consul"])
@@ -61,6 +83,7 @@ class TestPlan:
             ({"names": ["namespace_los"]}, "did you mean namespace_loss"),
             ({"strategies": ["dumb"]}, "did you mean dump"),
             ({"engines": ["borg"]}, "unknown engine 'borg'"),
+            ({"lanes": ["1.15"]}, r"unknown Velero lane '1\.15'"),
             ({"stores": ["redis"]}, "unknown store 'redis'"),
             ({"repeat": 0}, "--repeat .* 0"),
             ({"asked": DrillOptions(rate=0)}, "--rate .* 0"),

@@ -86,6 +86,15 @@ def test_a_scenario_that_the_engine_has_no_like_of_is_refused(
         request.options(["odd"], folder=tmp_path, engine=engine)
 
 
+def test_a_lane_without_the_engine_of_a_scenario_is_drilled_with_its_own() -> None:
+    engines = {lane: request.options(["namespace_loss"], velero=lane)[0].engine for lane in ("1.16", "1.17", "1.18")}
+    assert engines == {"1.16": "velero-restic", "1.17": "velero-kopia", "1.18": "velero-kopia"}
+    with pytest.raises(Misconfigured, match=r"1\.17 takes no backups with restic; lanes that do: 1\.16$"):
+        request.options(["namespace_loss"], velero="1.17", engine="velero-restic")
+    with pytest.raises(Misconfigured, match=r"stale_lock is impossible with velero-kopia"):
+        request.options(["stale_lock"], velero="1.18")
+
+
 def test_a_scenario_of_a_store_that_is_not_drilled_is_refused() -> None:
     with pytest.raises(Misconfigured, match=r"replica_volume_lost needs mysql .* add it to --stores"):
         request.options(["replica_volume_lost"], stores=["consul"])

@@ -13,7 +13,9 @@ import shop
 from in_memory import MemoryEngine, MemoryStore, World, run_in_memory
 
 from harness.checks.backup import backup_complete
+from harness.clusters.environment import Environment, EnvironmentCluster
 from harness.clusters.local import LocalEnvironment
+from harness.core.errors import Misconfigured
 from harness.core.json import at, items, text
 from harness.core.kubernetes import LABEL
 from harness.core.model import Json, Protected, Verdict
@@ -23,6 +25,7 @@ from harness.evidence.run_directory import Run
 from harness.selftest.runner import in_memory_self_test
 from harness.workflows.drill import assembly, request
 from harness.workflows.drill.request import Options
+from harness.workflows.progress import Progress
 from harness.workflows.run_metadata import of_drill
 from harness.workloads.deployment import Deployment
 from harness.workloads.manifests.load import load
@@ -121,6 +124,25 @@ def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options
     assert site.secrets() == {"correct-horse", "till-clerk", first["token"]}
     site._reuse(options)
     assert site._generated["more"] != first
+
+
+def test_a_cluster_with_another_lane_of_velero_is_not_used_again(options: Options) -> None:
+    removed: list[str] = []
+
+    class Old:
+        def down(self) -> None:
+            removed.append("down")
+
+    def refuse(*_: object) -> Environment:
+        raise Misconfigured("enough")
+
+    site = assembly.DrillSession(in_memory_self_test, environment=refuse)
+    site._cluster, site._lane = cast("EnvironmentCluster", Old()), "1.16"
+    for lane in ("1.16", "1.18"):
+        with pytest.raises(Misconfigured, match="enough"):
+            site.drill(replace(options, lane=lane), Progress(lambda _: None))
+    assert removed == ["down"]
+    assert not site._cluster
 
 
 def test_a_run_says_what_was_drilled_and_what_was_not_compared(options: Options) -> None:

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from harness.clusters.images import versions
 from harness.core import choices, resources
 from harness.core.errors import Misconfigured, Unreadable
 from harness.core.model import Json
 from harness.evidence import run_directory
+from harness.evidence.run_directory import FIRST_LANE, made_with
 from harness.workflows.drill import request, scenario
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import STORES, Scenario
@@ -27,6 +29,11 @@ class Cell:
     engine: str
     stores: tuple[str, ...]
     repeat: int  # counts from 1
+    lane: str = FIRST_LANE  # a plan of before lanes names none
+
+    @property
+    def made_with(self) -> str:
+        return made_with(self.engine, self.lane)
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,11 @@ class Exclusion:
     strategy: str
     engine: str
     why: str
+    lane: str = FIRST_LANE
+
+    @property
+    def made_with(self) -> str:
+        return made_with(self.engine, self.lane)
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class Plan:
             stores=cell.stores,
             strategy=cell.strategy,
             engine=cell.engine,
+            velero=cell.lane,
             runs=runs,
             cluster=cluster,
             **asdict(self.asked),
@@ -71,6 +84,7 @@ def plan(
     *,
     strategies: Sequence[str] = (),
     engines: Sequence[str] = (),
+    lanes: Sequence[str] = (),
     stores: Sequence[str] = (),
     repeat: int = 1,
     asked: DrillOptions | None = None,
@@ -86,24 +100,27 @@ def plan(
     stores = choices.choose_all("store", stores, STORES)
     strategies = choices.choose_all("strategy", strategies, sorted(set().union(*known_strategies.values())))
     engines = choices.choose_all("engine", engines, tuple(request.ENGINES))
+    pinned = versions.load()
+    lanes = choices.choose_all("Velero lane", lanes, tuple(pinned.lanes)) or (pinned.lane,)
     asked = asked or DrillOptions()
     request.at_least_once(repeat)
     drilled: list[Options] = []
     left_out: list[Exclusion] = []
     for each in wanted:
-        for strategy, engine in itertools.product(strategies or (each.strategy,), engines or (each.engine,)):
-            exclusion = partial(Exclusion, each.name, strategy, engine)
+        parts = (strategies or (each.strategy,), engines or (None,), lanes)
+        for strategy, engine, lane in itertools.product(*parts):
+            exclusion = partial(Exclusion, each.name, strategy, engine or each.engine, lane=lane)
             fitting = [store for store in stores or each.stores if strategy in known_strategies[store]]
             without = [store for store in stores or each.stores if store not in fitting]
-            left_out += [exclusion(f"{store} has no strategy {strategy}") for store in without]
+            left_out += [exclusion(why=f"{store} has no strategy {strategy}") for store in without]
             if not fitting:
                 continue
             try:
                 drilled += request.options(
-                    (each.name,), stores=fitting, strategy=strategy, engine=engine, **asdict(asked)
+                    (each.name,), stores=fitting, strategy=strategy, engine=engine, velero=lane, **asdict(asked)
                 )
             except Misconfigured as error:
-                left_out.append(exclusion(str(error)))
+                left_out.append(exclusion(why=str(error)))
     if not drilled:
         why = "; ".join(sorted({f"{each.scenario}: {each.why}" for each in left_out}))
         raise Misconfigured(f"nothing can be drilled: {why}")
@@ -114,13 +131,13 @@ def _cells(drilled: Sequence[Options], repeat: int) -> Iterator[Cell]:
     """In an order in which many drills can reuse the cluster of the previous one."""
 
     def order(options: Options) -> tuple[object, ...]:
-        parts = (options.strategy, options.engine, *options.stores)
+        parts = (options.lane, options.strategy, options.engine, *options.stores)
         return parts, _damage(options.scenario), options.scenario.name
 
     numbers = itertools.count(1)
     for each in sorted(drilled, key=order):
         for turn in range(1, repeat + 1):
-            yield Cell(next(numbers), each.scenario.name, each.strategy, each.engine, each.stores, turn)
+            yield Cell(next(numbers), each.scenario.name, each.strategy, each.engine, each.stores, turn, each.lane)
 
 
 def _damage(each: Scenario) -> int:

@@ -13,7 +13,7 @@ from harness.core.json import number, text
 from harness.core.model import Verdict, worst
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.marks import legs
-from harness.evidence.run_directory import Run, inside
+from harness.evidence.run_directory import Run, inside, lane_of, made_with
 from harness.reports import RunView
 from harness.workflows.drill.scenario import STORES
 
@@ -40,6 +40,7 @@ class Drilled:
     took_s: float
     ended: datetime | None  # wall clock, from the journal
     doubt: str  # why its findings are not trusted, if so
+    lane: str = ""  # of Velero; "" where the drill did not choose it
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Row:
     took_s: float
     runs: tuple[Path, ...]
     doubts: tuple[str, ...]  # each begins with the name of a run
+    lane: str = ""
+
+    @property
+    def made_with(self) -> str:
+        return made_with(self.engine, self.lane)
 
 
 def drilled(run: Path, origin_doubt: str = "") -> Drilled:
@@ -113,6 +119,7 @@ def drilled(run: Path, origin_doubt: str = "") -> Drilled:
         view.events[-1].at_s if view.events else 0.0,
         time_of(view.events[-1].at) if view.events else None,
         doubt,
+        lane_of(view.facts),
     )
 
 
@@ -142,10 +149,10 @@ def survival(verdicts: Iterable[Verdict]) -> Survival:
 
 
 def rows(drills: Iterable[Drilled]) -> tuple[Row, ...]:
-    """One row for each scenario, strategy and engine; recoveries first, then detections."""
-    alike: dict[tuple[bool, str, str, str], list[Drilled]] = {}
+    """One row for each scenario, strategy, engine and lane; recoveries first, then detections."""
+    alike: dict[tuple[bool, str, str, str, str], list[Drilled]] = {}
     for each in drills:
-        alike.setdefault((each.detection, each.scenario, each.strategy, each.engine), []).append(each)
+        alike.setdefault((each.detection, each.scenario, each.strategy, each.engine, each.lane), []).append(each)
     return tuple(_row(alike[key]) for key in sorted(alike))
 
 
@@ -164,6 +171,7 @@ def _row(same: Sequence[Drilled]) -> Row:
         sum(each.took_s for each in same),
         tuple(each.run for each in same),
         tuple(f"{each.run.name}: {each.doubt}" for each in same if each.doubt),
+        first.lane,
     )
 
 

@@ -56,7 +56,7 @@ def drill(
         def one(cell: Cell) -> RunView:
             with watch() as progress:
                 view = execute(planned.options(cell, folder / RUNS, cluster), progress, site)
-                progress.say(f"{view.verdict.name} {cell.scenario} ({cell.strategy}, {cell.engine}): {view.run}")
+                progress.say(f"{view.verdict.name} {cell.scenario} ({cell.strategy}, {cell.made_with}): {view.run}")
             return view
 
         drill_cells(folder, planned, position, one)

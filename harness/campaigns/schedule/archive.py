@@ -311,7 +311,9 @@ def _parsed(run: str, statement: Statement, path: Path) -> Entry:
     scenario, strategy, engine = (text(make.get(name)) for name in ("scenario", "strategy", "engine"))
     return Entry(
         run,
-        SeriesKey(scenario, strategy, engine, tuple(map(text, items(make, "stores"))), text(make, "of")),
+        SeriesKey(
+            scenario, strategy, engine, tuple(map(text, items(make, "stores"))), text(make, "of"), text(make, "lane")
+        ),
         verdict_of(said.get("verdict")),
         ended,
         time_of(until) if until else None,

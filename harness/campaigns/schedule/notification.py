@@ -88,6 +88,7 @@ def _run(run: RunView) -> dict[str, Json]:
         "scenario": run.scenario,
         "strategy": text(run.facts, "strategy"),
         "engine": text(run.facts, "engine"),
+        "lane": text(run.facts, "lane"),
         "stores": list(mapping(run.facts, "stores")),
         "verdict": run.verdict.value,
         **figures,

@@ -90,7 +90,7 @@ def _of_runs(runs: Trend, labels: Labels) -> Samples:
     for series in runs.series:
         key = series.key
         about = {"scenario": key.scenario, "strategy": key.strategy, "engine": key.engine}
-        of = {"of": key.of} if key.of else {}
+        of = {name: value for name, value in (("of", key.of), ("lane", key.lane)) if value}
         yield from _of_series(series, {**labels, **about, "stores": " ".join(key.stores), **of})
     yield "runs_not_believed", labels, len(runs.problems)
 

@@ -41,10 +41,11 @@ def _new_cluster(options: Options, say: Callable[[str], None]) -> Environment:
     application = _application(options)
     brought, extras = application.by_manifests, application.images if application.on(options.stores) else ()
     if not brought:
-        return local.prepare(options.images, options.mirror, say, extras)
+        return local.prepare(options.images, options.mirror, say, extras, options.lane)
     for line in brought.summary:
         say(line)
-    return local.with_images(local.prepare(options.images, options.mirror, say), dict(brought.images))
+    prepared = local.prepare(options.images, options.mirror, say, lane=options.lane)
+    return local.with_images(prepared, dict(brought.images))
 
 
 class DrillSession(Session[Options]):
@@ -62,6 +63,7 @@ class DrillSession(Session[Options]):
         self._fresh = fresh
         self._environment = environment
         self._made_of: Basis | None = None
+        self._lane = ""  # of Velero, on the nodes of the cluster
         self._credentials: Secrets = {}
         self._generated: Secrets = {}  # Secrets of the user's application that are generated for each drill
         self._left: ReusableState | None = None
@@ -73,6 +75,10 @@ class DrillSession(Session[Options]):
         """`afterwards` works on what was restored. The next drill reuses nothing unless `settle` is called first."""
         known = _known_data(options)
         self._keep = options.keep
+        if self._cluster and options.lane != self._lane:
+            self._cluster.down()
+            self._cluster = None
+        self._lane = options.lane
         environment = self._environment(options, progress.say)
         left = self._reuse(options)
         cluster = self._cluster = self._cluster or environment.cluster(options.cluster)
@@ -153,7 +159,8 @@ def _basis(options: Options) -> Basis | None:
     if options.hooks:
         return None
     namespace = _application(options).namespace
-    return (options.cluster, namespace, options.stores, options.strategy, options.engine, options.seed, options.size)
+    engine = (options.engine, options.lane)
+    return (options.cluster, namespace, options.stores, options.strategy, *engine, options.seed, options.size)
 
 
 def _parts(

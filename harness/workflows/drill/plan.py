@@ -50,7 +50,11 @@ def _alike(options: Options) -> Iterator[Path]:
             continue
         with contextlib.suppress(Unreadable):
             facts = run_directory.read_json(file)
-            if wanted.items() <= facts.items() and set(keys(facts, "stores")) == set(options.stores):
+            if (
+                wanted.items() <= facts.items()
+                and run_directory.lane_of(facts) == options.lane
+                and set(keys(facts, "stores")) == set(options.stores)
+            ):
                 yield file.parent
 
 

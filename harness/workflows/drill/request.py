@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Unpack
 
 from harness.backups.object_store import LAYOUTS
+from harness.backups.velero_lane import uploader_in
+from harness.clusters.images import versions
 from harness.core import resources
 from harness.core.choices import choose, choose_all
 from harness.core.errors import Misconfigured
 from harness.core.model import Objectives
 from harness.core.ports import Fault
+from harness.evidence.run_directory import made_with
 from harness.workflows.drill import scenario
 from harness.workflows.drill.scenario import STORES, Scenario
 from harness.workflows.run_options import NewClusterOptions, NewClusterWords, parse_hooks
@@ -41,6 +44,7 @@ def options(
     stores: Sequence[str] = (),
     strategy: str | None = None,
     engine: str | None = None,
+    velero: str | None = None,
     before: Sequence[str] = (),
     after: Sequence[str] = (),
     application: Application | None = None,
@@ -48,18 +52,21 @@ def options(
 ) -> tuple[Options, ...]:
     """The options of one drill for each scenario named. Misconfigured for the first invalid option.
 
-    `folder` has the scenarios; `application` is what they break (default: custos). The scenario has the defaults.
+    `folder` has the scenarios; `application` is what they break (default: custos). `velero` is a lane, or "" for the
+    Velero of an existing cluster. The scenario has the defaults.
     """
     asked = []
     known, fixtures = (application.stores, application.fixtures) if application else (STORES, resources.fixtures())
     brought = application.by_manifests if application else None
     if brought and (size := others.get("size", "small")) != "small":
         raise Misconfigured(f"--size {size} applies to generated data; {brought.name} has its own data")
+    pinned = versions.load()
     for found in scenarios(names, scenario.load(folder or resources.scenarios(), known)):
         _is_not_of_ours(found, known)
         each = _with_objectives(found, brought.objectives) if brought else found
         chosen = choose_all("store", stores, known) or each.stores
-        chosen_engine = choose("engine", engine or each.engine, ENGINES)
+        lane = pinned.lane if velero is None else velero
+        chosen_engine = _engine(pinned, lane, engine, each.engine) if lane else choose("engine", engine or "", ENGINES)
         for fault in each.faults:
             _require_targets(fault, each.name, chosen, chosen_engine, known)
         asked.append(
@@ -72,6 +79,7 @@ def options(
                     else _strategy(each, strategy or each.strategy, strategies(fixtures, chosen))
                 ),
                 engine=chosen_engine,
+                lane=lane,
                 hooks=parse_hooks(before, after),
                 application=application,
                 **others,
@@ -93,6 +101,14 @@ def _with_objectives(each: Scenario, own: Objectives) -> Scenario:
         return each
     said = {name: limit for name, limit in asdict(own).items() if limit is not None}
     return replace(each, objectives=replace(each.objectives, **said))
+
+
+def _engine(pinned: versions.Versions, lane: str, word: str | None, usual: str) -> str:
+    """The engine of a drill with this lane of Velero. Misconfigured if the lane lacks the one that is asked for."""
+    asked, default = (
+        choose("engine", each, ENGINES).removeprefix("velero-") if each else None for each in (word, usual)
+    )
+    return f"velero-{uploader_in(pinned.lanes, lane, asked, default or '')}"
 
 
 def _strategy(each: Scenario, word: str, known: Iterable[str]) -> str:
@@ -143,6 +159,7 @@ class Options(NewClusterOptions):
     stores: tuple[str, ...]
     strategy: str
     engine: str
+    lane: str = ""  # of Velero; "" for the Velero of an existing cluster
     seed: int = 1
     size: str = "small"
     cluster: str = "drillproof"
@@ -154,6 +171,11 @@ class Options(NewClusterOptions):
         choose("size", self.size, SIZES)
         if not 1 <= self.rate <= MAX_RATE:
             raise Misconfigured(f"--rate must be between 1 and {MAX_RATE} writes per second, not {self.rate:g}")
+
+    @property
+    def made_with(self) -> str:
+        """The engine, with its lane where that is not the first one."""
+        return made_with(self.engine, self.lane)
 
     @property
     def way(self) -> str:
