@@ -1,10 +1,15 @@
 """A lane: one pinned Velero, and what it can do. Code asks a lane for what it can, and never compares versions."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
+from harness.core.json import at, mapping
+from harness.core.model import Json
+
+_TAG = re.compile(r":v?(\d+\.\d+)\.\d+[^/]*$")
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,23 @@ class Lane:
     kopia: str  # the version of Velero's fork
     backs_up: tuple[str, ...]  # the uploaders with which it copies volumes; the first is the default
     restores: tuple[str, ...]  # the uploaders whose copies it restores
+
+
+def of_image(image: str) -> str:
+    """The lane of a server by its image's tag; "" if that does not say."""
+    tag = _TAG.search(image)
+    return tag[1] if tag else ""
+
+
+def lacking(needs: Iterable[str], api: Json) -> tuple[str, ...]:
+    """Those of the fields, KIND.PATH, that an API has not, by its OpenAPI document (version 3)."""
+    kinds = {name.rpartition(".")[2]: schema for name, schema in mapping(api, "components", "schemas").items()}
+
+    def has(need: str) -> bool:
+        kind, *path = need.split(".")
+        return at(kinds.get(kind), *(word for name in path for word in ("properties", name))) is not None
+
+    return tuple(need for need in needs if not has(need))
 
 
 def uploader_in(lanes: Mapping[str, Lane], name: str, uploader: str | None, usual: str) -> str:

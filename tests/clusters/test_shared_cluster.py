@@ -15,6 +15,7 @@ from harness.backups.object_store import ObjectStore
 from harness.backups.velero_install import Release
 from harness.checks.validity import network_isolated
 from harness.clusters import rbac, shared_velero
+from harness.clusters.images.versions import load
 from harness.clusters.permissions_file import DrillPolicy, allowed_drill
 from harness.clusters.rbac import Permission
 from harness.clusters.shared_cluster import DrillCluster
@@ -30,7 +31,7 @@ from harness.evidence import run_directory
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import fingerprint
 from harness.workflows.drill import scenario
-from harness.workflows.drill.shared_cluster import adapted, knows_velero, role_in
+from harness.workflows.drill.shared_cluster import adapted, find_velero, knows_velero, role_in
 
 STORE = ObjectStore("", "http://objects", "backups", "key", "other-secret", "eu", "a/")
 THERE = DrillPolicy("staging", "drillproof-custos", "fast", "", "velero", "default", STORE, "drillproof-inside")
@@ -224,6 +225,59 @@ def test_a_cluster_without_velero_is_told_apart_from_one_without_rights() -> Non
     knows_velero(lambda *_, **__: "v1\nvelero.io/v1\n", THERE)
     with pytest.raises(Misconfigured, match="there is no Velero on the context staging"):
         knows_velero(lambda *_, **__: "v1\nvelero.io/v2\n", THERE)
+
+
+class Velero:
+    """A cluster with a Velero of this image, and an API that lacks some fields."""
+
+    def __init__(self, image: str, *lacks: str, arg: str = "--uploader-type=restic") -> None:
+        container: Json = {"image": image, "args": ["server", arg]}
+        spec: Json = {"template": {"spec": {"containers": [container]}}}
+        self.objects: dict[str, Json] = {
+            "deployment": {"spec": spec, "status": {"availableReplicas": 1}},
+            "daemonset": {"status": {"numberReady": 3, "desiredNumberScheduled": 3}},
+        }
+        fields: dict[str, dict[str, dict[str, Json]]] = {}
+        for kind, part, name in (need.split(".") for need in load().needs if need not in lacks):
+            fields.setdefault(kind, {}).setdefault(part, {})[name] = {}
+        self.schemas: Json = {
+            f"io.velero.v1.{kind}": {"properties": {part: {"properties": has} for part, has in parts.items()}}
+            for kind, parts in fields.items()
+        }
+        self.kubectl = cast("Kubectl", self.answer)
+        self.asked: list[str] = []
+
+    def answer(self, *args: str, **_: object) -> str:
+        self.asked.append(args[1])
+        if args[1] == "--raw":
+            return json.dumps({"components": {"schemas": self.schemas}})
+        return json.dumps(self.objects[args[1]])
+
+
+@pytest.mark.parametrize("lane", load().lanes)
+def test_a_velero_of_any_lane_is_drilled_with_its_own_uploader(lane: str) -> None:
+    there = Velero(f"mirror:5000/velero/velero:v{lane}.9")
+    assert find_velero(there.kubectl, THERE) == (f"mirror:5000/velero/velero:v{lane}.9", "restic", False)
+    assert "--raw" not in there.asked
+    assert find_velero(Velero(f"velero:v{lane}.0", arg="").kubectl, THERE)[1] == "kopia"
+
+
+@pytest.mark.parametrize(
+    "image", ["velero/velero:v1.15.2", "velero/velero:v2.0.0", "own/velero:main", "own/velero@sha256:0"]
+)
+def test_a_velero_of_no_lane_is_drilled_if_its_api_has_all_that_is_needed(image: str) -> None:
+    assert find_velero(Velero(image).kubectl, THERE) == (image, "restic", True)
+    lacks = ("Backup.spec.ttl", "PodVolumeBackup.status.snapshotID")
+    with pytest.raises(
+        Misconfigured, match=r"is none of 1\.16, .* lacks .*: Backup\.spec\.ttl, PodVolumeBackup.status.snap"
+    ):
+        find_velero(Velero(image, *lacks).kubectl, THERE)
+
+
+def test_a_velero_of_no_lane_whose_api_cannot_be_read_is_refused() -> None:
+    there = Velero("own/velero:main")
+    with pytest.raises(Misconfigured, match="its API cannot be read"):
+        find_velero(cast("Kubectl", lambda *args: "no" if args[1] == "--raw" else there.answer(*args)), THERE)
 
 
 # ---------------------------------------------------------------- manifests

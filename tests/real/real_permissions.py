@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -17,13 +18,15 @@ import yaml
 from api_server import api_server, as_account
 
 from harness.clusters import rbac
+from harness.clusters.images.versions import load
 from harness.clusters.rbac import RBAC, Permission
 from harness.core import resources
-from harness.core.errors import ToolFailed
+from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.json import items, text
 from harness.core.kubernetes import Kubectl
 from harness.core.model import Json
 from harness.core.wait import NotYet, until
+from harness.workflows.drill.shared_cluster import serves_needs
 
 OWN, VELERO, PRODUCTION = "drillproof-custos", "velero", "bank"
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -66,6 +69,13 @@ def refusal(kubectl: Kubectl, thing: Json) -> str:
     with pytest.raises(ToolFailed) as refused:
         create(kubectl, thing)
     return refused.value.tail
+
+
+def test_the_account_of_drills_sees_what_the_api_of_a_real_velero_has(drill: Kubectl) -> None:
+    pinned = load()
+    serves_needs(drill, pinned, "Velero")
+    with pytest.raises(Misconfigured, match=r"lacks what a drill needs: Backup\.spec\.odd, Odd\.spec$"):
+        serves_needs(drill, replace(pinned, needs=("Backup.spec.odd", "Odd.spec", *pinned.needs)), "Velero")
 
 
 # ---------------------------------------------------------------- roles: nothing but the documented permissions

@@ -89,6 +89,7 @@ class Versions:
     extras: Mapping[str, Image] = field(default_factory=dict)  # pulled or built only for deployments that need them
     lanes: Mapping[str, Lane] = field(default_factory=dict)
     lane: str = ""  # the name of the default one
+    needs: Texts = ()  # fields of Velero's API, KIND.PATH, that a drill on an existing cluster needs
 
     def build_of(self, program: str) -> GoBuild:
         """What makes a program, given as BUILD/PROGRAM where several builds make one of that name."""
@@ -114,7 +115,7 @@ def load(path: Path | None = None) -> Versions:
     images, extras = _section(top, "images", Image), _section(top, "extras", Image)
     velero = Keys(f"{path}: velero", top.take("velero", dict))
     ref, lanes = velero.take("ref", str), _section(velero, "lanes", Lane)
-    default = velero.one_of("default", tuple(lanes))
+    default, needs = velero.one_of("default", tuple(lanes)), velero.strings("needs")
     velero.done()
     top.done()
     for lane in lanes.values():
@@ -124,7 +125,7 @@ def load(path: Path | None = None) -> Versions:
             images = {**images, "velero": replace(image, name="velero")}
         else:
             extras = {**extras, image.name: image}
-    versions = Versions(kubernetes, go, layers, images, extras, lanes, default)
+    versions = Versions(kubernetes, go, layers, images, extras, lanes, default, needs)
     _check(versions, path)
     return versions
 

@@ -1,6 +1,6 @@
 """Drills on a shared cluster: checks that they are allowed and possible, and puts them together."""
 
-import re
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.backups import velero_lane
 from harness.backups.velero_install import Release
 from harness.clusters import capacity, rbac, shared_velero
 from harness.clusters.environment import EnvironmentCluster
@@ -16,7 +17,7 @@ from harness.clusters.images.images import compiled
 from harness.clusters.permissions_file import DrillPolicy
 from harness.clusters.shared_cluster import DrillCluster, without_values
 from harness.clusters.shared_velero import SharedVelero
-from harness.core.errors import Misconfigured
+from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import integer, items, text
 from harness.core.kubernetes import Kubectl, Object, RunsKubectl, get_object
 from harness.core.model import Json
@@ -29,7 +30,6 @@ from harness.workloads import custos
 from harness.workloads.application import Application, ManifestApplication
 from harness.workloads.deployment import Deployment
 
-_TAG = re.compile(r":v?(\d+\.\d+)\.\d+[^/]*$")
 _UPLOADER = "--uploader-type="
 
 
@@ -43,6 +43,7 @@ class Found:
     kubernetes: str
     velero_image: str
     uploader: str
+    unknown: bool = False  # whether it is of no lane, and its API has all that a drill needs
     brought: bool = False  # the user's application, whose manifests say where its images come from
 
     @property
@@ -68,7 +69,13 @@ class Found:
 
     def facts(self) -> dict[str, Json]:
         mirror = "" if self.brought else self.shared.policy.mirror
-        return self.shared.facts(self.kubernetes, f"{self.velero_image}, copying with {self.uploader}", mirror)
+        return self.shared.facts(self.kubernetes, f"{self.velero}, copying with {self.uploader}", mirror)
+
+    @property
+    def velero(self) -> str:
+        """Its image, with a note if drillproof has no lane like it."""
+        note = " (no version that drillproof knows; its API has all that a drill needs)" if self.unknown else ""
+        return f"{self.velero_image}{note}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class SharedDrills:
             _copies_with(found, options.engine)
             for line in brought.summary if (brought := _brought(options.application)) else ():
                 say(line)
-            say(f"the context {context}: {found.kubernetes}, {found.velero_image}; no network isolation around it")
+            say(f"the context {context}: {found.kubernetes}, {found.velero}; no network isolation around it")
             found.shared.claim(found.role, found.user)
             quotas = capacity.list_quotas(found.shared.api, self.policy.namespace)
             capacity.require_quota(quotas, _deployment(found, options).manifests())
@@ -149,10 +156,10 @@ def look(place: SharedDrills, application: Application | None = None) -> Found:
         binds = _has_permissions(kubectl, policy, role)
         shared.require_free()
         shared.require_storage_class()
-        image, uploader = _has_velero(kubectl, policy)
+        image, uploader, unknown = find_velero(kubectl, policy)
         _has_location(kubectl, policy)
         _opens_bucket(policy)
-    return Found(shared, role, user if binds else "", kubernetes, image, uploader, brought is not None)
+    return Found(shared, role, user if binds else "", kubernetes, image, uploader, unknown, brought is not None)
 
 
 def role_in(policy: DrillPolicy) -> rbac.NamespaceRole:
@@ -208,8 +215,8 @@ def _has_permissions(kubectl: Kubectl, policy: DrillPolicy, role: rbac.Namespace
     return binds
 
 
-def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
-    """Its image and uploader. Misconfigured if it is missing, unsupported or not ready."""
+def find_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str, bool]:
+    """Its image and uploader, and whether it is of no lane. Misconfigured if it is missing, unfit or not ready."""
     where = f"in the namespace {policy.velero} of the context {policy.context}"
     here = f"--namespace={policy.velero}"
     server, agents = (
@@ -224,9 +231,9 @@ def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
         )
     container: Json = next(iter(items(server, "spec", "template", "spec", "containers")), None)
     image = text(container, "image")
-    tag, known = _TAG.search(image), versions.load().lane
-    if tag is None or tag[1] != known:
-        raise Misconfigured(f"Velero {where} is {image}, and drillproof supports {known} only")
+    pinned = versions.load()
+    if unknown := velero_lane.of_image(image) not in pinned.lanes:
+        serves_needs(kubectl, pinned, f"Velero {where} is {image}")
     ready, wanted = (integer(agents, "status", key) for key in ("numberReady", "desiredNumberScheduled"))
     if not integer(server, "status", "availableReplicas") or not wanted or ready < wanted:
         raise Misconfigured(
@@ -234,7 +241,18 @@ def _has_velero(kubectl: Kubectl, policy: DrillPolicy) -> tuple[str, str]:
         )
     words = [str(word) for word in (*items(container, "args"), *items(container, "command"))]
     said = [word.removeprefix(_UPLOADER) for word in words if word.startswith(_UPLOADER)]
-    return image, said[0] if said else "kopia"  # its own default
+    return image, said[0] if said else "kopia", unknown  # its own default
+
+
+def serves_needs(kubectl: Kubectl, pinned: versions.Versions, what: str) -> None:
+    """Misconfigured unless the API of a Velero of no lane has all that a drill needs."""
+    told = f"{what}, which is none of {', '.join(pinned.lanes)}"
+    try:
+        api: Json = json.loads(kubectl("get", "--raw", "/openapi/v3/apis/velero.io/v1"))
+    except (HarnessError, ValueError) as error:
+        raise Misconfigured(f"{told}, and its API cannot be read: {error}") from error
+    if lacks := velero_lane.lacking(pinned.needs, api):
+        raise Misconfigured(f"{told}, and its API lacks what a drill needs: {', '.join(lacks)}")
 
 
 def _has_location(kubectl: Kubectl, policy: DrillPolicy) -> None:
