@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from harness.backups import unzip
+from harness.backups import unzip, velero_lane
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.hook_requests import HookRequests, hook_requests
 from harness.backups.object_store import LAYOUTS
@@ -86,6 +86,7 @@ class BackupRecord:
     newer: tuple[str, ...]  # those of them that were written later than this one, which should be the newest
     left_out: tuple[str, ...]  # namespaces of the cluster itself, which are not restored
     unasked: tuple[str, ...]  # namespaces that the user does not ask for
+    fields: frozenset[str] = field(repr=False)  # of its records, by which the Velero that made it is known
     secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
 
     def keys(self, listing: Listing) -> tuple[str, ...]:
@@ -190,6 +191,7 @@ def read_backup(
         newer=newer,
         left_out=tuple(sorted({namespace_of(thing) for thing in held} & SYSTEM)),
         unasked=tuple(sorted(every - asked)),
+        fields=velero_lane.fields_of(backup, copies),
         secret_values=frozenset(secret_values(objects)),
     )
 

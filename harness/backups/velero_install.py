@@ -44,6 +44,7 @@ class Release:
     server_image: str
     plugin_image: str
     kopia_check: Callable[[], Path]  # builds the program unless it exists. Misconfigured
+    backs_up: tuple[str, ...] = ()  # its uploaders; () if all can be asked for
 
 
 def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader: str) -> None:
@@ -69,7 +70,11 @@ def class_mapping(classes: Mapping[str, str], namespace: str = NAMESPACE) -> Obj
 def manifests(
     store: ObjectStore, release: Release, uploader: str, namespace: str = NAMESPACE, *more: str
 ) -> tuple[Object, ...]:
-    """What `velero install` would create, with these options `more`."""
+    """What `velero install` would create, with these options `more`.
+
+    With its own uploader, where it only restores what `uploader` copied.
+    """
+    own = uploader if uploader in release.backs_up else next(iter(release.backs_up), uploader)
     with tempfile.TemporaryDirectory() as folder:
         secret, nowhere = Path(folder, "credentials"), Path(folder, "kubeconfig")
         secret.write_text(
@@ -82,7 +87,7 @@ def manifests(
                 *("--provider=aws", f"--image={release.server_image}", f"--plugins={release.plugin_image}"),
                 *(f"--bucket={store.bucket}", f"--secret-file={secret}"),
                 f"--backup-location-config=region=minio,s3ForcePathStyle=true,s3Url={store.inside}",
-                *("--use-node-agent", "--use-volume-snapshots=false", f"--uploader-type={uploader}", *_TUNING, *more),
+                *("--use-node-agent", "--use-volume-snapshots=false", f"--uploader-type={own}", *_TUNING, *more),
             ],
             env={"KUBECONFIG": str(nowhere)},
         ).stdout

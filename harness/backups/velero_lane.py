@@ -1,12 +1,13 @@
 """A lane: one pinned Velero, and what it can do. Code asks a lane for what it can, and never compares versions."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
 from harness.core.json import at, mapping
+from harness.core.kubernetes import Object
 from harness.core.model import Json
 
 _TAG = re.compile(r":v?(\d+\.\d+)\.\d+[^/]*$")
@@ -21,6 +22,7 @@ class Lane:
     kopia: str  # the version of Velero's fork
     backs_up: tuple[str, ...]  # the uploaders with which it copies volumes; the first is the default
     restores: tuple[str, ...]  # the uploaders whose copies it restores
+    marks: tuple[str, ...] = ()  # fields, KIND.PART.NAME, that it writes into a backup, and older ones do not
 
 
 def of_image(image: str) -> str:
@@ -38,6 +40,32 @@ def lacking(needs: Iterable[str], api: Json) -> tuple[str, ...]:
         return at(kinds.get(kind), *(word for name in path for word in ("properties", name))) is not None
 
     return tuple(need for need in needs if not has(need))
+
+
+def fields_of(backup: Object, copies: Iterable[Object]) -> frozenset[str]:
+    """The fields, as marks have them, of a Backup and of its PodVolumeBackups."""
+    kinds = (("Backup", backup), *(("PodVolumeBackup", copy) for copy in copies))
+    return frozenset(
+        f"{kind}.{part}.{name}" for kind, thing in kinds for part in ("spec", "status") for name in mapping(thing, part)
+    )
+
+
+def made_by(lanes: Mapping[str, Lane], fields: Collection[str]) -> tuple[Lane, str]:
+    """The lane that made a backup with these fields, or the nearest newer one; and the mark that says so.
+
+    The oldest lane, without a mark, for a backup that has none: that or an older Velero made it.
+    """
+    found = [(lane, mark) for lane in lanes.values() for mark in lane.marks if mark in fields]
+    return found[-1] if found else (next(iter(lanes.values())), "")
+
+
+def to_restore(lanes: Mapping[str, Lane], name: str, uploader: str) -> Lane:
+    """The lane of this name. Misconfigured, with the lanes that would do, if it cannot restore such copies."""
+    lane = lanes[choose("Velero lane", name, lanes)]
+    if uploader not in lane.restores:
+        able = ", ".join(each.name for each in lanes.values() if uploader in each.restores) or "none"
+        raise Misconfigured(f"Velero {name} restores nothing that {uploader} copied; lanes that do: {able}")
+    return lane
 
 
 def uploader_in(lanes: Mapping[str, Lane], name: str, uploader: str | None, usual: str) -> str:

@@ -15,6 +15,7 @@ class NewCluster(options.NewCluster):
 @dataclass(frozen=True, kw_only=True)
 class Proof:
     schedule: str = ""
+    velero: str | None = None
     namespaces: list[str] = field(default_factory=list)
     databases: list[str] = field(default_factory=list)
     not_proved: list[str] = field(default_factory=list)
@@ -52,6 +53,8 @@ def prove(
         raise Misconfigured("--dry-run needs --context: on a new cluster, a proof creates everything")
     if place:
         new.require_defaults()
+        if proof.velero:
+            raise Misconfigured("--velero excludes --context: clusters/prove/rbac.yaml is for one version of Velero")
     asked = request.options(
         backup, **vars(bucket), **vars(proof), keep=keep, **vars(new), **vars(hooks), **vars(evidence)
     )

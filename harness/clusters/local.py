@@ -47,7 +47,8 @@ class LocalEnvironment:
     def release(self) -> Release:
         server, plugin = self.versions.velero_image(self.lane), self.versions.images["velero-plugin-for-aws"]
         checker = partial(compiled, self.versions, "kopia-check")
-        return Release(self.ready.tools.velero, server.ref, plugin.ref, checker)
+        backs_up = self.versions.lanes[self.lane].backs_up
+        return Release(self.ready.tools.velero, server.ref, plugin.ref, checker, backs_up)
 
     def cluster(self, name: str) -> KindCluster:
         return KindCluster(name, self.docker, self.ready, self.extra_images)

@@ -537,6 +537,22 @@ def test_the_manifests_are_veleros_own_and_show_no_secret(tmp_path: Path) -> Non
     assert "much-secret" not in asked
 
 
+def test_a_velero_that_only_restores_what_restic_copied_is_installed_with_its_own_uploader(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    for backs_up, said in ((("kopia",), "kopia"), (("kopia", "restic"), "restic")):
+        manifests(STORE, replace(printing(tmp_path, PRINTED), backs_up=backs_up), "restic")
+        assert f"--uploader-type={said}" in asked.read_text()
+
+
+def test_the_manifests_are_made_without_the_users_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/the/users")
+    release = printing(tmp_path, PRINTED)
+    release.cli.write_text(f'{release.cli.read_text()}cp "$KUBECONFIG" {tmp_path}/used\n')
+    manifests(STORE, release, "kopia")
+    used = json.loads((tmp_path / "used").read_text())
+    assert [each["cluster"]["server"] for each in used["clusters"]] == ["http://127.0.0.1:9"]
+
+
 def test_manifests_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ToolFailed, match="no such flag"):
         manifests(STORE, printing(tmp_path, "no such flag"), "restic")

@@ -2,13 +2,46 @@
 
 import pytest
 
-from harness.backups.velero_lane import Lane, uploader_in
+from harness.backups.velero_lane import Lane, fields_of, made_by, to_restore, uploader_in
+from harness.clusters.images.versions import load
 from harness.core.errors import Misconfigured
+from harness.core.kubernetes import Object
 
 LANES = {
     "1.16": Lane("1.16", "v1.16.2", "", ("kopia", "restic"), ("kopia", "restic")),
     "1.18": Lane("1.18", "v1.18.3", "", ("kopia",), ("kopia", "restic")),
+    "1.19": Lane("1.19", "v1.19.0", "", ("kopia",), ("kopia",)),
 }
+
+GROUP = "volumeGroupSnapshotLabelKey"
+OLD: Object = {"spec": {"ttl": "1h"}, "status": {"phase": "Completed"}}
+NEWER: Object = {"spec": {GROUP: "velero.io/volume-group"}, "status": {}}
+COPY: Object = {"spec": {"node": "one"}, "status": {"snapshotID": "aa"}}
+MOVED: Object = {**COPY, "status": {"snapshotID": "aa", "acceptedTimestamp": "2026-01-02T03:00:00Z"}}
+GREW: Object = {**COPY, "status": {"incrementalBytes": 1}}
+
+
+@pytest.mark.parametrize(
+    ("backup", "copies", "lane", "mark"),
+    [
+        (OLD, [COPY], "1.16", ""),
+        (OLD, [], "1.16", ""),
+        (NEWER, [COPY], "1.17", f"Backup.spec.{GROUP}"),
+        (OLD, [COPY, MOVED], "1.17", "PodVolumeBackup.status.acceptedTimestamp"),
+        (NEWER, [MOVED, GREW], "1.18", "PodVolumeBackup.status.incrementalBytes"),
+    ],
+)
+def test_the_lane_that_made_a_backup_is_read_from_it(
+    backup: Object, copies: list[Object], lane: str, mark: str
+) -> None:
+    found, by = made_by(load().lanes, fields_of(backup, copies))
+    assert (found.name, by) == (lane, mark)
+
+
+def test_a_lane_restores_what_it_can_and_no_more() -> None:
+    assert to_restore(LANES, "1.18", "restic").version == "v1.18.3"
+    with pytest.raises(Misconfigured, match=r"^Velero 1\.19 restores nothing that restic copied; .*: 1\.16, 1\.18$"):
+        to_restore(LANES, "1.19", "restic")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +64,7 @@ def test_a_lane_backs_up_with_what_is_asked_for_or_with_the_usual_one(
     [
         ("1.18", "restic", r"^Velero 1\.18 takes no backups with restic; lanes that do: 1\.16$"),
         ("1.18", "borg", r"with borg; lanes that do: none$"),
-        ("1.19", None, r"unknown Velero lane '1\.19'; .*known: 1\.16, 1\.18$"),
+        ("1.20", None, r"unknown Velero lane '1\.20'; .*known: 1\.16, 1\.18, 1\.19$"),
     ],
 )
 def test_what_no_lane_has_is_refused_in_one_line_with_the_lanes_that_would_do(

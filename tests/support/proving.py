@@ -189,6 +189,7 @@ def prove(tmp_path: Path) -> Callable[..., Path]:
             engine=cast("VeleroEngine", world),
             kubectl=Path(),
             namespace="",
+            lane="1.16",
             versions=VERSIONS,
             more=more or {},
         )

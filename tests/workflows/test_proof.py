@@ -84,6 +84,11 @@ def test_all_that_it_leaves_is_as_the_schemas_say(prove: Callable[..., Path]) ->
     assert wrong("findings", told(run)) == []
 
 
+def test_it_says_which_velero_made_the_backup_and_which_restored_it(prove: Callable[..., Path]) -> None:
+    facts = json.loads((prove() / "run.json").read_text())
+    assert (facts["lane"], facts["backup"]["made_by"]) == ("1.16", {"lane": "1.16", "mark": ""})
+
+
 def test_without_a_fingerprint_it_is_unknown_whether_the_data_are_what_they_were(prove: Callable[..., Path]) -> None:
     run = prove(World(good(pods=[bare()])))
     assert red(run) == [("data-equal", "unknown", {"NoFingerprint"})]

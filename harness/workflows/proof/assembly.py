@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.backups import velero_backup
+from harness.backups import velero_backup, velero_lane
 from harness.backups.bucket_reader import BucketReader
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import BackupRecord
 from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
+from harness.backups.velero_lane import Lane
 from harness.clusters import local
+from harness.clusters.images import versions
 from harness.clusters.kind import KindCluster
 from harness.core import paths
 from harness.core.choices import choose_all
@@ -49,7 +51,7 @@ class ProofSession(Session[ProofOptions]):
 
     def drill(self, options: ProofOptions, progress: Progress) -> Path:
         backup = find(options)
-        for line in _told(backup):
+        for line in _told(backup, _maker(backup)):
             progress.say(line)
         credentials = options.credentials
         self._hidden = backup.recorded.secret_values | {
@@ -91,7 +93,9 @@ def new_cluster(options: ProofOptions, backup: BackupInBucket, say: Callable[[st
     paths.require_disk_space(
         backup.bytes_total + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it"
     )
-    supplied = local.prepare(options.images, options.mirror, say)
+    pinned = versions.load()
+    lane = velero_lane.to_restore(pinned.lanes, options.lane or _maker(backup)[0].name, recorded.uploader)
+    supplied = local.prepare(options.images, options.mirror, say, lane=lane.name)
     supplied = local.with_images(supplied, detection.images_of(recorded.pods))
     cluster = supplied.cluster(options.cluster)
     _is_new(cluster)
@@ -100,6 +104,7 @@ def new_cluster(options: ProofOptions, backup: BackupInBucket, say: Callable[[st
         engine=_Engine(cluster, supplied.release, recorded.uploader, options.repository_password),
         kubectl=supplied.kubectl,
         namespace=next(iter(recorded.namespaces), ""),
+        lane=lane.name,
         versions=supplied.facts(),
         prepare=lambda: _prepare(cluster, recorded),
     )
@@ -122,11 +127,19 @@ class _Engine(VeleroEngine):
         self._kubectl("patch", "backupstoragelocations.velero.io", "default", f"--namespace={NAMESPACE}", *only_read)
 
 
-def _told(backup: BackupInBucket) -> tuple[str, ...]:
+def _maker(backup: BackupInBucket) -> tuple[Lane, str]:
+    """The lane that made the backup, or the nearest newer one; and the mark of it in the backup."""
+    return velero_lane.made_by(versions.load().lanes, backup.recorded.fields)
+
+
+def _told(backup: BackupInBucket, maker: tuple[Lane, str]) -> tuple[str, ...]:
     recorded, report = backup.recorded, backup.recorded.report
     copied = f"{len(report.volumes)} volumes copied with {recorded.uploader}, of {', '.join(recorded.namespaces)}"
+    lane, mark = maker
+    known = f"as its {mark} says" if mark else "or an older one, as nothing in it is of a newer one"
     return (
         f"the backup {report.name}, begun {recorded.started}: {report.phase}, {copied}",
+        f"made by Velero {lane.name}, {known}",
         *(f"skipped the backup {each}" for each in recorded.unreadable),
         *(
             f"database {each.key}, container {each.container}: {each.why}; "
@@ -173,6 +186,7 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
     copied = {copy.pod for copy in recorded.report.volumes}
     copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
     moved = {pod for claim in recorded.claims if claim.address in recorded.moved for pod in claim.pods}
+    maker, mark = _maker(backup)
     return {
         **run_metadata.common(options),
         **run_metadata.of_databases(databases),
@@ -181,12 +195,14 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
         "steps": list(PROOF_STEPS),
         "plan": Plan(new_cluster=True).recorded,
         "engine": f"velero-{recorded.uploader}",
+        "lane": sandbox.lane,
         "asked": options.asked,
         "objectives": {**asdict(options.objectives), "age_s": options.age_s},
         "backup": {
             "name": recorded.report.name,
             "place": asdict(options.place),
             **{name: getattr(recorded, name) for name in AS_RECORDED},
+            "made_by": {"lane": maker.name, "mark": mark},
             "hooks": recorded.hooks.count,
             "idle_hooks": recorded.hooks.idle,
             "claims": [claim.address for claim in recorded.claims],

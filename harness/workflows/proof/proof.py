@@ -45,6 +45,7 @@ class Sandbox:
     engine: VeleroEngine  # its reports name pods as NAMESPACE/POD
     kubectl: Path
     namespace: str  # that users' hooks get
+    lane: str  # of the Velero that restores
     versions: dict[str, Json]  # for run.json
     prepare: Callable[[], None] = lambda: None  # what the restored pods need of the cluster: storage classes
     afterwards: Callable[[], str] = lambda: ""  # a last question after all reading; the answer in words. HarnessError

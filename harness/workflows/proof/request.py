@@ -12,6 +12,8 @@ from typing import Unpack
 from harness.backups.bucket_reader import BucketLocation, Credentials, read_credentials
 from harness.backups.velero_backup import NEWEST
 from harness.checks import proof_metrics
+from harness.clusters.images import versions
+from harness.core.choices import choose
 from harness.core.errors import Misconfigured
 from harness.core.model import PROOF_STEPS, Objectives
 from harness.workflows.run_options import NewClusterOptions, NewClusterWords, parse_hooks
@@ -24,6 +26,7 @@ def options(
     *,
     bucket: str,
     schedule: str = "",
+    velero: str | None = None,
     endpoint: str = "",
     region: str = "us-east-1",
     credentials: Path | None = None,
@@ -53,6 +56,7 @@ def options(
         credentials=read_credentials(credentials, os.environ),
         backup=backup,
         schedule=schedule,
+        lane=choose("Velero lane", velero, versions.load().lanes) if velero else "",
         namespaces=tuple(namespaces),
         databases=tuple(databases),
         not_proved=tuple(not_proved),
@@ -96,6 +100,7 @@ class ProofOptions(NewClusterOptions):
     databases: tuple[str, ...]  # named by the user, in addition to the detected ones
     namespaces: tuple[str, ...] = ()  # of the backup that are proved; () for all
     not_proved: tuple[str, ...] = ()  # NAMESPACE/POD of what looks like a database and need not be judged
+    lane: str = ""  # of the Velero that restores it; "" for the one that made it
     asked: str  # see `harness.checks.proof_metrics`
     objectives: Objectives
     age_s: float | None  # how old the backup may be

@@ -56,6 +56,7 @@ class SharedProofs:
                 engine=found.engine,
                 kubectl=cluster.api.binary,
                 namespace=policy.renamed(restored[0]),
+                lane=versions.load().lane,
                 versions=cluster.facts(found.kubernetes, velero, policy.mirror),
                 more={
                     "fenced": False,
