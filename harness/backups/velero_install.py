@@ -26,7 +26,7 @@ _TUNING = (
     *("--velero-pod-mem-limit=0", "--node-agent-pod-cpu-request=20m", "--node-agent-pod-mem-request=64Mi"),
 )
 
-_NOWHERE: Json = {
+_NOWHERE = {
     "apiVersion": "v1",
     "kind": "Config",
     "clusters": [{"name": "none", "cluster": {"server": "http://127.0.0.1:9"}}],
