@@ -157,6 +157,15 @@ def differences(before: Parts, after: Parts) -> list[Difference]:
     ]
 
 
+def tables_as_before(run: Run, store: str, member: str) -> tuple[int, int]:
+    """How many tables (of a key-value store: folders) with rows are as before on a member, and how many there were."""
+    before, after = (_parts(run, "digest", when, store, member) for when in ("before", "after"))
+    if not before or after is None:
+        return 0, 0
+    tables = [part for part, each in before.items() if _OF_ROWS.match(part) and integer(each, "rows")]
+    return sum(after.get(part) == before[part] for part in tables), len(tables)
+
+
 def _difference(part: str, rows: int, now: int) -> Difference:
     if not _OF_ROWS.match(part):
         reason = Reason.DefinitionDiffers

@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.checks.check import about, check, failed, few, latest, passed, unknown
-from harness.checks.data import Difference, unread
+from harness.checks.data import Difference, tables_as_before, unread
+from harness.checks.tool_messages import causes
 from harness.core.bank_workload import ACCOUNTS, OPENING, TABLES
 from harness.core.errors import Unreadable
 from harness.core.json import at
 from harness.core.model import Finding, Json
 from harness.core.reason import Reason, by_precedence
+from harness.core.text import plural
+from harness.evidence.ledger import ACKNOWLEDGED
 from harness.evidence.marks import MARKS
 from harness.evidence.run_directory import Run
 from harness.evidence.write_classification import Classes
@@ -23,6 +26,9 @@ _REASONS = {
 }
 """By the classes of `harness.evidence.write_classification` that are always wrong."""
 
+    "check that the backup was taken after the first write and has this volume, and that the start scripts loaded it"
+)
+
 
 @check("ledger-kept")
 def writes_kept(run: Run) -> Iterator[Finding]:
@@ -36,27 +42,31 @@ def writes_kept(run: Run) -> Iterator[Finding]:
             try:
                 classes = run.kept(store, member).classes
             except Unreadable as error:
-                yield about(unread(run, "ledger", error, store, member), store, member)
+                yield about(_unread(run, error, store, member), store, member)
                 continue
             points.add(classes.recovery_point_n)
-            yield about(_kept(run, classes), store, member)
+            yield about(_kept(run, classes, store, member), store, member)
         if len(points) > 1:
             detail = f"members were restored to different moments: writes {', '.join(map(str, sorted(points)))}"
             yield about(failed(Reason.MembersDiverge, detail), store)
 
 
-def _kept(run: Run, classes: Classes) -> Finding:
+def _unread(run: Run, error: Unreadable, store: str, member: str) -> Finding:
+    said = at(latest(run, "unread", what="ledger", store=store, member=member), "message")
+    if Reason.LedgerMissing in causes(said):
+        return _without_writes(run, Reason.LedgerMissing, f"none of the drill's writes is there: {said}", store, member)
+    return unread(run, "ledger", error, store, member)
+
+
+def _kept(run: Run, classes: Classes, store: str, member: str) -> Finding:
     if classes.acknowledged == 0:
         return _no_write()
+    if classes.kept == 0 and {*classes.wrong} <= {"lost_before"}:
+        lost = f"all {classes.acknowledged} acknowledged writes are missing"
+        reason = Reason.AcknowledgedWriteLost if classes.wrong else Reason.AllWritesLost
+        return _without_writes(run, reason, lost, store, member)
     if classes.wrong:
-        detail = "; ".join(
-            f"{getattr(classes, name)} {name.replace('_', ' ')} ({', '.join(classes.examples.get(name, ()))})"
-            for name in classes.wrong
-        )
-        first, *others = by_precedence(_REASONS[name] for name in classes.wrong)
-        return failed(first, detail, causes=others)
-    if classes.kept == 0:
-        return failed(Reason.AllWritesLost, f"all {classes.acknowledged} acknowledged writes are missing")
+        return _older_state(run, classes, store) or _wrong(classes)
     if missing := [mark for mark in ("T0", "T4") if mark not in run.marks]:
         detail = f"these times are not recorded: {' and '.join(MARKS[mark] for mark in missing)}"
         return unknown(Reason.NotRecorded, detail, objects=missing)
@@ -64,6 +74,46 @@ def _kept(run: Run, classes: Classes) -> Finding:
         f"{classes.kept} of {classes.acknowledged} acknowledged writes kept, {classes.lost_after} lost after "
         f"the recovery point (write {classes.recovery_point_n}), {classes.indeterminate} never answered"
     )
+
+
+def _wrong(classes: Classes) -> Finding:
+    detail = "; ".join(
+        f"{getattr(classes, name)} {name.replace('_', ' ')} ({', '.join(classes.examples.get(name, ()))})"
+        for name in classes.wrong
+    )
+    first, *others = by_precedence(_REASONS[name] for name in classes.wrong)
+    return failed(first, detail, causes=others)
+
+
+def _older_state(run: Run, classes: Classes, store: str) -> Finding | None:
+    """The FAIL of a member that holds exactly the state of a moment before T0; None if it does not."""
+    t0_s, point_s = run.marks.get("T0"), classes.recovery_point_s
+    if t0_s is None or point_s is None or classes.wrong != ("lost_before",):
+        return None
+    late = [
+        attempt.n
+        for attempt in run.attempts(store)
+        if attempt.n > classes.recovery_point_n and attempt.answer == ACKNOWLEDGED and (attempt.answered_s or 0) < t0_s
+    ]
+    if len(late) != classes.lost_before:
+        return None
+    detail = (
+        f"holds the state after write {classes.recovery_point_n}, sent {t0_s - point_s:.1f} s before the backup began "
+        f"(T0): {plural(len(late), 'acknowledged write')} from in between missing"
+    )
+    return failed(Reason.OlderStateRestored, detail, causes=[Reason.AcknowledgedWriteLost])
+
+
+def _without_writes(run: Run, reason: Reason, lost: str, store: str, member: str) -> Finding:
+    """The FAIL of a member that holds none of the drill's writes, with the state that it was restored to if known."""
+    equal, tables = tables_as_before(run, store, member)
+    if tables and equal == tables:
+        detail = f"holds a state from before the drill's first write: all {tables} tables are as before, but {lost}"
+        return failed(Reason.OlderStateRestored, detail, causes=[reason])
+    if tables:
+        detail = f"was initialised again: {equal} of {tables} tables are as before, and {lost}"
+        return failed(Reason.DatabaseReinitialised, detail, causes=[reason])
+    return failed(reason, lost)
 
 
 @check("transfers-whole")

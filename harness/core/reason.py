@@ -140,6 +140,8 @@ class Reason(StrEnum):
     NoFingerprint = auto(), "No fingerprint of the data was taken with the backup."
     FingerprintUnreadable = auto(), "The fingerprint of the data could not be read."
     FingerprintStale = auto(), "The fingerprint was not taken with this backup."
+    DatabaseReinitialised = auto(), "A database was initialised again: nothing that it held before is there."
+    OlderStateRestored = auto(), "A database holds the state of a moment before the recovery point."
     PartMissing = auto(), "A table, definition or other part of the data is missing."
     PartEmptied = auto(), "A part that had rows is empty."
     RowsMissing = auto(), "A part has fewer rows than before."
@@ -158,6 +160,7 @@ class Reason(StrEnum):
 
     # The writes.
     AcknowledgedWriteLost = auto(), "A write acknowledged before the recovery point is missing."
+    LedgerMissing = auto(), "A database answers, and has no table of the drill's writes."
     AllWritesLost = auto(), "All acknowledged writes are missing."
     WriteLostAgain = auto(), "A write acknowledged after the restore is missing."
     WriteResurrected = auto(), "A deleted row exists again."

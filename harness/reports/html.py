@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Template
 from markupsafe import Markup
 
+from harness.checks.explanation import explain
 from harness.core import resources
 from harness.core.json import flat, items, mapping, number, text
 from harness.core.model import Event, Json, Verdict
@@ -16,8 +17,9 @@ from harness.evidence.run_view import RunView
 from harness.reports.equality import BAD, stores
 from harness.reports.metrics import figures
 from harness.reports.pictures import steps, timeline, writes
+from harness.reports.printed import printed
 from harness.reports.questions import answers
-from harness.reports.summary import says
+from harness.reports.summary import following, says
 from harness.reports.texts import DEFINITIONS as OF_KIND
 from harness.reports.texts import WRITES
 
@@ -40,7 +42,11 @@ def render(view: RunView) -> str:
         kinds=WRITES,
         stores=read_back,
         bad_states=BAD,
-        bad=[finding for finding in view.findings if finding.verdict is not Verdict.PASS],
+        causes=explain(view.findings),
+        recovery=explain(view.recovery),
+        detected=[each.detail for each in view.findings if each.check == "noticed" and each.verdict is Verdict.PASS],
+        following=following,
+        printed=printed(view) if view.verdict is not Verdict.PASS or view.recovery else (),
         answers=answers(view),
         damage=[pair for event in view.of("damage") for pair in flat(event.data.get("what"))],
         protected=[mapping(each) for event in view.of("protected") for each in items(event.data, "volumes")],

@@ -3,6 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from harness.checks.explanation import Cause, explain
 from harness.core.json import number
 from harness.core.model import Finding, Verdict
 from harness.core.reason import Reason
@@ -54,6 +55,11 @@ def sentence(finding: Finding) -> str:
     return one_line(f"{finding.verdict.name} {label(finding)}: {finding.detail}")
 
 
+def causes(view: RunView) -> tuple[Cause, ...]:
+    """The findings that did not pass and the problems of the evidence, each below what explains it."""
+    return explain((*view.findings, *view.doubts))
+
+
 def bad(view: RunView) -> tuple[Finding, ...]:
-    """The findings that did not pass, worst first, and the problems of the evidence."""
-    return (*(finding for finding in view.findings if finding.verdict is not Verdict.PASS), *view.doubts)
+    """The same in one list: every cause, then what follows from it."""
+    return tuple(finding for cause in causes(view) for finding in (cause.finding, *cause.follows))

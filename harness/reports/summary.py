@@ -1,13 +1,16 @@
 """A run in a few lines of plain text: findings, verdict, figures, and where to read more."""
 
+from collections.abc import Iterator
+
+from harness.checks.explanation import Cause
 from harness.checks.not_proved import not_proved
 from harness.core.json import mapping, text
-from harness.core.text import one_line
+from harness.core.text import one_line, plural
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_directory import MOVE, PROOF
 from harness.evidence.run_view import RunView
 from harness.reports.equality import stores
-from harness.reports.junit import bad, sentence
+from harness.reports.junit import causes, sentence
 from harness.reports.metrics import figures
 from harness.reports.texts import VERDICTS
 
@@ -31,13 +34,28 @@ def says(view: RunView) -> str:
 
 
 def lines(view: RunView) -> tuple[str, ...]:
-    """What a terminal shows at the end of a run: findings that did not pass, verdict, figures, the report's path."""
+    """What a terminal shows at the end of a run: causes and what to do, verdict, figures, the report's path."""
     return (
-        *map(sentence, bad(view)),
+        *(line for cause in causes(view) for line in _cause(cause)),
         one_line(f"{view.verdict.name}  {view.scenario}: {says(view)}"),
         *(f"{each.name} {each.value} ({each.note})" for each in figures(view, stores(view))),
         f"report: {view.run / 'report.html'}",
     )
+
+
+def _cause(cause: Cause) -> Iterator[str]:
+    yield sentence(cause.finding)
+    if cause.finding.hint:
+        yield one_line(f"  What to do: {cause.finding.hint}")
+    if cause.follows:
+        yield f"  {following(cause)}"
+
+
+def following(cause: Cause) -> str:
+    """How many findings follow from a cause, and from which checks they are."""
+    checks = ", ".join(dict.fromkeys(each.check for each in cause.follows))
+    verb = "follows" if len(cause.follows) == 1 else "follow"
+    return f"{plural(len(cause.follows), 'more finding')} {verb}: {checks}"
 
 
 def _end(view: RunView, which: str) -> str:

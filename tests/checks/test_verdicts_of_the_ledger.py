@@ -60,6 +60,62 @@ def test_all_writes_after_the_backup_may_be_lost_but_not_all_there_are(tmp_path:
     assert kept(shown(tmp_path, [], marks=early)) == [(FAILED, "AllWritesLost", "db-0")]
 
 
+def test_a_state_older_than_the_backup_is_named(tmp_path: Path) -> None:
+    older = (FAILED, "OlderStateRestored", "db-0", "AcknowledgedWriteLost")
+    assert kept(shown(tmp_path, rows("a1"))) == [older]
+    assert kept(shown(tmp_path, rows("a1", "b2"))) == [older]
+    # One write of the past alone is missing, or a later one survived: no moment looked so.
+    assert kept(shown(tmp_path, rows("b2"))) == [(FAILED, "AcknowledgedWriteLost", "db-0")]
+    assert kept(shown(tmp_path, rows("a1", "c3"))) == [(FAILED, "AcknowledgedWriteLost", "db-0")]
+    assert kept(shown(tmp_path, [*rows("a1"), Row(9, "x", "odd")])) != [older]
+
+
+EARLY = (mark("T0", 0.1), mark("T4", 20.0))
+TABLES: dict[str, Json] = {
+    "table a": {"rows": 3, "hash": "1"},
+    "table b": {"rows": 4, "hash": "2"},
+    "grants": {"rows": 1},
+}
+
+
+def digests(after: Json) -> tuple[Event, ...]:
+    about: dict[str, Json] = {"store": "db", "member": "db-0", "answered_by": "db-0"}
+    return ("digest", {**about, "when": "before", "parts": TABLES}), (
+        "digest",
+        {**about, "when": "after", "parts": after},
+    )
+
+
+def test_a_database_without_any_write_is_old_or_new(tmp_path: Path) -> None:
+    def of(after: Json) -> list[tuple[str, ...]]:
+        return kept(shown(tmp_path, [], marks=(*EARLY, *digests(after))))
+
+    assert of(TABLES) == [(FAILED, "OlderStateRestored", "db-0", "AllWritesLost")]
+    other = {**TABLES, "grants": {"rows": 2, "hash": "4"}}
+    assert of(other) == [(FAILED, "OlderStateRestored", "db-0", "AllWritesLost")]
+    assert of({}) == [(FAILED, "DatabaseReinitialised", "db-0", "AllWritesLost")]
+    assert of({"table a": TABLES["table a"]}) == [(FAILED, "DatabaseReinitialised", "db-0", "AllWritesLost")]
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ('UndefinedTable: relation "drillproof.ledger" does not exist', "DatabaseReinitialised"),
+        ("ProgrammingError: (1146, \"Table 'drillproof.ledger' doesn't exist\")", "DatabaseReinitialised"),
+        ("OperationalError: (1049, \"Unknown database 'drillproof'\")", "DatabaseReinitialised"),
+        ("OperationalError: server closed the connection unexpectedly", "EvidenceMissing"),
+    ],
+)
+def test_a_database_without_a_ledger_is_new_and_one_that_does_not_answer_is_unknown(
+    tmp_path: Path, message: str, reason: str
+) -> None:
+    unread = ("unread", {"what": "ledger", "store": "db", "member": "db-0", "message": message})
+    drill = shown(tmp_path, [], marks=(*EARLY, *digests({}), unread))
+    (drill.path / "ledger" / "db@db-0.jsonl").unlink()
+    (found,) = kept(drill)
+    assert found[:2] == (UNKNOWN if reason == "EvidenceMissing" else FAILED, reason)
+
+
 def test_one_acknowledged_write_is_enough_and_none_is_not(tmp_path: Path) -> None:
     assert kept(shown(tmp_path, rows("a1"), writes=ledger("put a"))) == [(*FINE, "db-0")]
     assert kept(shown(tmp_path, rows("a1"), writes=ledger("put a?"))) == [(UNKNOWN, "NoWriteAcknowledged", "db-0")]
