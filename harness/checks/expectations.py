@@ -45,7 +45,7 @@ def _one_detected(expected: ExpectedFinding, found: Sequence[Finding], *, sound:
     asked = [each for each in found if each.check == expected.check and expected.store in {"", each.store}]
     failed = [each for each in asked if each.verdict is Verdict.FAIL]
     for finding in filter(expected.is_met_by, failed):
-        detail = f"{expected.check} detected it: {finding.detail}"
+        detail = f"detected by {expected.check}: {finding.detail}"
         objects = (f"{BY}{finding.check}", *finding.objects)
         whose, why = (finding.store, finding.member, objects), by_precedence(finding.reasons)
         return Finding("noticed", Verdict.PASS, Reason.AsExpected, detail, "", *whose, why)

@@ -23,22 +23,26 @@ class Steps:
         env: Mapping[str, str],
         ended: Callable[[], None] = lambda: None,
         platform: PlatformHealth | None = None,
+        *,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         """`env` is the environment of the hooks; it may change between steps. `ended` is called after each step.
 
-        What fails of the `platform` ends the steps at once: no check may take that for a bad recovery.
+        What fails of the `platform` ends the steps at once: no check may take that for a bad recovery. `look` is called
+        during waits, too; what it raises ends the wait.
         """
         self._ended = ended
         self.now = ""
         self._journal = journal
         self._hooks = hooks
         self._platform = platform or PlatformHealth()
+        self._look = look
         self.env = env
 
     def take(self, actions: Mapping[str, Callable[[], None]]) -> None:
         """Run all of them in order. Every error gets into the journal; only an interruption is raised."""
         try:
-            with wait.watched(self._platform.look):
+            with wait.watched(self._look_around):
                 for self.now, act in actions.items():
                     self._take(act)
         except BrokeOff:
@@ -55,6 +59,10 @@ class Steps:
         except BaseException as error:
             self.broke(error)
             raise
+
+    def _look_around(self) -> None:
+        self._platform.look()
+        self._look()
 
     def _take(self, act: Callable[[], None]) -> None:
         self._journal.append("step", step=self.now, phase="start")

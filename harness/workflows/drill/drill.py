@@ -32,6 +32,7 @@ from harness.workflows.drill.scenario import Scenario
 from harness.workflows.run_options import Hook
 from harness.workflows.steps import BrokeOff, Steps
 from harness.workloads import object_digest
+from harness.workloads.crash_loops import CrashWatch
 from harness.workloads.deployment import Deployment
 
 WRITES_EACH_SIDE = 20
@@ -39,6 +40,10 @@ WRITES_EACH_SIDE = 20
 
 AGAIN_S = 10.0
 """Between two restores where one is asked for again: Velero looks only once a minute whether its bucket is back."""
+
+
+_PODS_START = {"deploy", "restore", "readback"}
+"""The steps in which pods start, and a container that crashes again and again is not a fault's doing."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ class Drill:
         self._observer = Observer(journal, run, parts.stores)
         self._logins = Logins(journal)
         self._platform = PlatformHealth()
-        self._steps = Steps(journal, parts.hooks, parts.env, platform=self._platform)
+        self._crashes = CrashWatch(self._note)
+        self._steps = Steps(journal, parts.hooks, parts.env, platform=self._platform, look=self._look)
         faults = parts.scenario.secondary_faults
         self._injector = FaultInjector(journal, self._steps, faults, self._target, self._platform.excuse)
         self._backup = f"drill-{run.name.lower().replace('_', '-')}"
@@ -126,6 +132,13 @@ class Drill:
         self._platform.watch(None)  # nodes that start are not Ready
         self._parts.cluster.up()
         self._platform.watch(self._parts.cluster, self._parts.deployment.namespace)
+
+    def _note(self, line: str) -> None:
+        self._journal.append("note", text=line)
+
+    def _look(self) -> None:
+        if self._steps.now in _PODS_START:
+            self._crashes.look(self._parts.cluster.kubectl, self._parts.deployment.namespace)
 
     def _deploy(self) -> None:
         left = self._parts.left
@@ -301,7 +314,7 @@ class Drill:
     def _ask_for_restore(self, name: str) -> ToolReport:
         if self._scenario.plan.rewind and self._stored_at:
             back = rewind(self._parts.cluster.store, self._stored)
-            self._journal.append("note", text=f"{back} objects were brought back to {self._stored_at}")
+            self._note(f"{back} objects were brought back to {self._stored_at}")
         report = self._parts.engine.restore(name, self._backup, within_s=self._recover_within_s())
         self._believe(report)
         self._journal.append("restore", engine=self._parts.engine.name, **asdict(report))
