@@ -19,7 +19,7 @@ from harness.reports.metrics import figures
 from harness.reports.pictures import steps, timeline, writes
 from harness.reports.printed import printed
 from harness.reports.questions import answers
-from harness.reports.summary import following, says
+from harness.reports.summary import about, following, says
 from harness.reports.texts import DEFINITIONS as OF_KIND
 from harness.reports.texts import WRITES
 
@@ -32,6 +32,7 @@ def render(view: RunView) -> str:
         view=view,
         verdict=view.verdict.name,
         says=says(view),
+        about=about(view),
         figures=figures(view, read_back),
         line=timeline(view.marks),
         marks=MARKS,

@@ -39,8 +39,12 @@ def figures(view: RunView, read_back: tuple[Store, ...]) -> tuple[Figure, ...]:
 def _of_drill(view: RunView, read_back: tuple[Store, ...]) -> Iterator[Figure]:
     writes, ticks = number(view.judged, "rpo_writes"), number(view.judged, "skew_ticks")
     lost = "" if writes is None else f"{plural(writes, 'write')} lost"
-    yield _timed(view, "RTO", "out of service", "rto_s")
-    yield _timed(view, "RPO", "data lost", "rpo_s", lost)
+    yield _timed(view, "RTO", "from the damage seen to the first new write", "rto_s")
+    yield Figure("Outage", "as clients saw it", duration(_between(view, "T2", "T8")), "no write acknowledged", "open")
+    yield _timed(view, "RPO", "data lost in this drill", "rpo_s", lost)
+    if (backup_s := _between(view, "T0", "T1")) is not None:
+        note = "the most that a schedule of such backups can lose: its interval and the duration of a backup"
+        yield Figure("RPO of a schedule", "not of this drill", f"interval + {duration(backup_s)}", note, "open")
     if len(read_back) != 1 or "skew_s" in _objectives(view):  # one store has no skew
         yield _timed(view, "Skew", "between stores", "skew_s", "" if ticks is None else plural(ticks, "tick"))
     yield _equal(read_back)
@@ -85,6 +89,11 @@ def _objectives(view: RunView) -> dict[str, float]:
 def _timed(view: RunView, name: str, meaning: str, field: str, more: str = "") -> Figure:
     value = number(view.judged, field)
     return Figure(name, meaning, duration(value), *_against(value, _objectives(view).get(field), more))
+
+
+def _between(view: RunView, begin: str, end: str) -> float | None:
+    """Seconds between two marks; None if one was not reached."""
+    return view.marks[end] - view.marks[begin] if {begin, end} <= {*view.marks} else None
 
 
 def _against(value: float | None, objective: float | None, more: str = "") -> tuple[str, str]:

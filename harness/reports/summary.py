@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from harness.checks.explanation import Cause
 from harness.checks.not_proved import not_proved
 from harness.core.json import mapping, text
-from harness.core.text import one_line, plural
+from harness.core.text import duration, one_line, plural
+from harness.evidence import run_directory
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_directory import MOVE, PROOF
 from harness.evidence.run_view import RunView
@@ -41,6 +42,27 @@ def lines(view: RunView) -> tuple[str, ...]:
         *(f"{each.name} {each.value} ({each.note})" for each in figures(view, stores(view))),
         f"report: {view.run / 'report.html'}",
     )
+
+
+def about(view: RunView) -> str:
+    """What was drilled, where, when and for how long, on one line."""
+    began, last = run_directory.began(view.run), view.events[-1:]
+    return " · ".join(
+        filter(
+            None,
+            (
+                text(view.facts, "application") or ", ".join(view.members),
+                _where(view),
+                f"{began:%Y-%m-%d %H:%M} UTC" if began else "",
+                f"took {duration(last[0].at_s)}" if last else "",
+            ),
+        )
+    )
+
+
+def _where(view: RunView) -> str:
+    shared = text(view.facts, "versions", "context") or text(view.facts, "place", "context")
+    return f"cluster {shared}" if shared else "a kind cluster of its own" if view.fenced else "a shared cluster"
 
 
 def _cause(cause: Cause) -> Iterator[str]:

@@ -91,7 +91,7 @@ def test_a_database_without_any_write_is_old_or_new(tmp_path: Path) -> None:
         return kept(shown(tmp_path, [], marks=(*EARLY, *digests(after))))
 
     assert of(TABLES) == [(FAILED, "OlderStateRestored", "db-0", "AllWritesLost")]
-    other = {**TABLES, "grants": {"rows": 2, "hash": "4"}}
+    other: dict[str, Json] = {**TABLES, "grants": {"rows": 2, "hash": "4"}}
     assert of(other) == [(FAILED, "OlderStateRestored", "db-0", "AllWritesLost")]
     assert of({}) == [(FAILED, "DatabaseReinitialised", "db-0", "AllWritesLost")]
     assert of({"table a": TABLES["table a"]}) == [(FAILED, "DatabaseReinitialised", "db-0", "AllWritesLost")]

@@ -52,7 +52,7 @@ def test_the_verdict_comes_first_then_what_it_means_and_the_numbers(tmp_path: Pa
     assert lines[0] == f"## {head} namespace_loss"
     assert not any(other in "\n".join(lines[:3]) for other in {"PASS", "FAIL", "UNKNOWN"} - {head.split()[1]})
     assert lines[6].startswith("| RTO |")
-    assert lines[7].startswith("| RPO |")
+    assert lines[7].startswith("| Outage |") and lines[8].startswith("| RPO |")
 
 
 def test_findings_are_told_with_their_hints_and_members_with_their_state(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
     assert not kinds & {"html_inline", "html_block", "link_open", "image", "code_inline", "fence", "s_open"}
     rows = [token for token in tokens(text) if token.type == "tr_open"]
     cells = [token for token in tokens(text) if token.type in {"td_open", "th_open"}]
-    assert len(cells) == 3 * (1 + 3) + 4 * 2  # the figures, and one member
-    assert len(rows) == 4 + 2
+    assert len(cells) == 3 * (1 + 5) + 4 * 2  # the figures, and one member
+    assert len(rows) == 6 + 2
     assert one_line(sample_runs.HOSTILE) in shown(text)
     assert "[click](javascript:alert(1)) ![x](http://evil) | @everyone" in shown(text)
     assert "@everyone" not in text

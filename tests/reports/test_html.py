@@ -216,7 +216,8 @@ def test_summary_ends_with_verdict_numbers_and_path(tmp_path: Path) -> None:
     run = sample_runs.failed(tmp_path / "run")
     lines = summary.lines(run_view.read(run))
     assert lines[0].startswith("FAIL data-equal[mysql/mysql-2]: table core_iam.client")
-    assert lines[-6].startswith("FAIL namespace_loss: ")
+    assert lines[1].startswith("  What to do: ")
+    assert lines[-8].startswith("FAIL namespace_loss: ")
     assert lines[-5:-1] == (
         "RTO 57.1 s (objective: at most 45.0 s: missed)",
         "RPO 29.4 s (29 writes lost; no objective)",

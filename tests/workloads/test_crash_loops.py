@@ -33,7 +33,7 @@ class Cluster:
     def __init__(self, *looks: Iterable[Json]) -> None:
         self.looks = [list(pods) for pods in looks]
 
-    def __call__(self, *args: str, stdin: str = "", within_s: float = 60) -> str:
+    def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
         if args[0] == "logs":
             return "cannot open data\ngave up\n"
         pods = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
