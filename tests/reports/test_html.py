@@ -218,12 +218,15 @@ def test_summary_ends_with_verdict_numbers_and_path(tmp_path: Path) -> None:
     assert lines[0].startswith("FAIL data-equal[mysql/mysql-2]: table core_iam.client")
     assert lines[1].startswith("  What to do: ")
     assert lines[-8].startswith("FAIL namespace_loss: ")
-    assert lines[-5:-1] == (
+    assert lines[-7:-1] == (
         "RTO 57.1 s (objective: at most 45.0 s: missed)",
+        "Outage 82.4 s (no write acknowledged)",
         "RPO 29.4 s (29 writes lost; no objective)",
+        lines[-4],
         "Skew 1.2 s (25 ticks; no objective)",
         "Members equal 5 of 9 (4 different)",
     )
+    assert "interval + " in lines[-4]
     assert lines[-1] == f"report: {run / 'report.html'}"
 
 
