@@ -68,7 +68,7 @@ def _where(view: RunView) -> str:
 def _cause(cause: Cause) -> Iterator[str]:
     yield sentence(cause.finding)
     if cause.finding.hint:
-        yield one_line(f"  What to do: {cause.finding.hint}")
+        yield f"  What to do: {one_line(cause.finding.hint)}"
     if cause.follows:
         yield f"  {following(cause)}"
 
