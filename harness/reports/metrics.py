@@ -43,7 +43,7 @@ def _of_drill(view: RunView, read_back: tuple[Store, ...]) -> Iterator[Figure]:
     yield Figure("Outage", "as clients saw it", duration(_between(view, "T2", "T8")), "no write acknowledged", "open")
     yield _timed(view, "RPO", "data lost in this drill", "rpo_s", lost)
     if (backup_s := _between(view, "T0", "T1")) is not None:
-        note = "the most that a schedule of such backups can lose: its interval and the duration of a backup"
+        note = "the most that a schedule of such backups can lose"
         yield Figure("RPO of a schedule", "not of this drill", f"interval + {duration(backup_s)}", note, "open")
     if len(read_back) != 1 or "skew_s" in _objectives(view):  # one store has no skew
         yield _timed(view, "Skew", "between stores", "skew_s", "" if ticks is None else plural(ticks, "tick"))

@@ -52,7 +52,8 @@ def test_the_verdict_comes_first_then_what_it_means_and_the_numbers(tmp_path: Pa
     assert lines[0] == f"## {head} namespace_loss"
     assert not any(other in "\n".join(lines[:3]) for other in {"PASS", "FAIL", "UNKNOWN"} - {head.split()[1]})
     assert lines[6].startswith("| RTO |")
-    assert lines[7].startswith("| Outage |") and lines[8].startswith("| RPO |")
+    assert lines[7].startswith("| Outage |")
+    assert lines[8].startswith("| RPO |")
 
 
 def test_findings_are_told_with_their_hints_and_members_with_their_state(tmp_path: Path) -> None:

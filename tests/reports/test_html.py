@@ -222,8 +222,7 @@ def test_summary_ends_with_verdict_numbers_and_path(tmp_path: Path) -> None:
         "RTO 57.1 s (objective: at most 45.0 s: missed)",
         "Outage 82.4 s (no write acknowledged)",
         "RPO 29.4 s (29 writes lost; no objective)",
-        "RPO of a schedule interval + 29.2 s (the most that a schedule of such backups can lose: "
-        "its interval and the duration of a backup)",
+        "RPO of a schedule interval + 29.2 s (the most that a schedule of such backups can lose)",
         "Skew 1.2 s (25 ticks; no objective)",
         "Members equal 5 of 9 (4 different)",
     )
