@@ -6,20 +6,14 @@ not when it is needed.
 
 from harness.core.model import ExpectedFinding
 from harness.core.reason import Reason
-from harness.faults.annotations import Annotate
+from harness.faults.annotations import ANY, Annotate
 from harness.workflows.drill.scenario import Scenario, SecondaryFault
 
 SCENARIO = Scenario(
     secondary_faults=(
-        SecondaryFault(
-            Annotate(
-                "lost-annotation", "consul-backup-0", {"backup.velero.io/backup-volumes": None}, needs=("consul",)
-            ),
-            "backup",
-        ),
+        SecondaryFault(Annotate("lost-annotation", ANY, {"backup.velero.io/backup-volumes": None}), "backup"),
     ),
+    stores=("consul",),
     strategies=("dump", "physical"),
-    expected_findings=(
-        ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp, "consul", objects=("volume dump",)),
-    ),
+    expected_findings=(ExpectedFinding("backup-complete", Reason.VolumeNotBackedUp),),
 )

@@ -26,9 +26,6 @@ _REASONS = {
 }
 """By the classes of `harness.evidence.write_classification` that are always wrong."""
 
-    "check that the backup was taken after the first write and has this volume, and that the start scripts loaded it"
-)
-
 
 @check("ledger-kept")
 def writes_kept(run: Run) -> Iterator[Finding]:

@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("images", "auto, pull or build", "auto")
     option("runs", "folder of the run directories", Path("reports/runs"), Path)
     option("cluster", "name of the kind cluster", "drillproof")
+    option("application", "file that describes your own application; see `drillproof detect`", None, Path)
     option("key", "private key that signs the run; default: your own", None, Path)
     group.addoption("--drillproof-keep", action="store_true", help="keep the cluster after the run")
     for name, text in {"stores": "only these datastores", "before": "STEP=CMD", "after": "STEP=CMD"}.items():
@@ -45,17 +46,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each scenario in the folder of the test file."""
+    """One test for each scenario in the folder of the test file; without any, for each that fits your application."""
     if FIXTURE not in metafunc.fixturenames:
         return
     from harness.core.errors import Misconfigured  # as above
     from harness.workflows.drill import scenario  # loaded only when needed, for other projects' sake
 
     try:
-        names = sorted(scenario.load(metafunc.definition.path.parent))
+        names = scenario.names(metafunc.definition.path.parent) or _fitting(metafunc.config)
+        scenario.load(metafunc.definition.path.parent)
     except Misconfigured as error:
         raise pytest.UsageError(str(error)) from error
     metafunc.parametrize(FIXTURE, names, indirect=True, ids=names)
+
+
+def _fitting(config: pytest.Config) -> tuple[str, ...]:
+    from harness.cli import options  # as above
+    from harness.core import resources
+    from harness.workflows.drill import request, scenario
+
+    application = options.application(config.getoption("drillproof_application"))
+    known = scenario.load(resources.scenarios())
+    return tuple(name for name, why in request.fitting(application, known).items() if not why) if application else ()
 
 
 @pytest.fixture(scope="session")
@@ -69,9 +81,12 @@ def drillproof_session() -> Iterator[DrillSession]:
 
 
 @pytest.fixture(scope="session")
-def drillproof_application() -> Application | None:
-    """The application to drill; None for the built-in one. Override this fixture in your conftest.py."""
-    return None
+def drillproof_application(pytestconfig: pytest.Config) -> Application | None:
+    """The application of --drillproof-application, else the built-in one. You may override it in your conftest.py."""
+    from harness.cli import options  # as above
+
+    file = pytestconfig.getoption("drillproof_application")
+    return options.application(file)
 
 
 @pytest.fixture
@@ -134,9 +149,8 @@ def _options(request: pytest.FixtureRequest, application: Application | None) ->
     # Each pytest-xdist worker has its own cluster; two drills on one would break each other.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     cluster = request.config.getoption("drillproof_cluster") + (f"-{worker}" if worker else "")
-    (options,) = words.options(
-        (request.param,), folder=request.path.parent, cluster=cluster, application=application, **asked
-    )
+    folder = request.path.parent if (request.path.parent / f"{request.param}.py").is_file() else None
+    (options,) = words.options((request.param,), folder=folder, cluster=cluster, application=application, **asked)
     return options
 
 

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 
 @options.command("list")
-def list_(as_json: bool = False) -> int:
-    from harness.workflows.drill import scenario
+def list_(application: Path | None = None, as_json: bool = False) -> int:
+    from harness.workflows.drill import request, scenario
 
     known = scenario.load(resources.scenarios())
+    own = options.application(application)
+    unfit = request.fitting(own, known) if own else dict.fromkeys(known, "")
     rows: list[dict[str, Json]] = [
         {
             "scenario": each.name,
@@ -37,16 +39,22 @@ def list_(as_json: bool = False) -> int:
             "strategy": each.strategy,
             "engine": each.engine,
             "objectives": {"rto_s": each.objectives.rto_s, "rpo_s": each.objectives.rpo_s},
+            **({"fits": not unfit[each.name], "why_not": unfit[each.name]} if own else {}),
         }
         for each in known.values()
     ]
-    width = max((len(name) for name in known), default=0)
+    shown = {name: each for name, each in known.items() if not unfit[name]}
+    width = max(map(len, shown), default=0)
     lines: list[str] = []
-    for each in known.values():
+    for each in shown.values():
         summary, _, _ = each.summary.partition("\n\n")
         faults, stores = (", ".join(words) for words in ([fault.name for fault in each.faults], each.stores))
         lines.append(f"{each.name:{width}}  {' '.join(summary.split())}")
-        lines.append(f"{'':{width}}  {faults}; {stores}; {each.strategy}, {each.engine}")
+        lines.append(
+            f"{'':{width}}  {faults}" if own else f"{'':{width}}  {faults}; {stores}; {each.strategy}, {each.engine}"
+        )
+    if own:
+        lines += [f"{len(shown)} of {len(known)} scenarios fit; the others:", *sorted(filter(None, unfit.values()))]
     output.result(rows, lines, as_json=as_json)
     return 0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.core.errors import FaultHadNoEffect
 from harness.core.json import at, text
-from harness.core.kubernetes import find
+from harness.core.kubernetes import Object, find, name_of, objects
 from harness.core.model import Json
 from harness.core.ports import Reach, Target
 from harness.faults.base import BaseFault
@@ -14,13 +14,16 @@ from harness.faults.base import BaseFault
 _SAVED = "drillproof.dev/annotations-before"
 """Saves the old values on the object itself, so that `undo` works even if the harness was killed."""
 
+ANY = "any pod"
+"""For `which`: the first pod that has all these annotations, whatever its name."""
+
 
 @dataclass(frozen=True)
 class Annotate(BaseFault):
     """Sets annotations of one object, or removes those whose new value is None. A pod keeps running."""
 
     what: str  # for the fault's name
-    which: str  # the object's name
+    which: str  # the object's name, or ANY
     to: Mapping[str, str | None] = field(hash=False)
     needs: tuple[str, ...] = ()
     kind: str = "pods"
@@ -48,11 +51,22 @@ class Annotate(BaseFault):
             self._patch(target, {**json.loads(saved), _SAVED: None})
 
     def _annotations(self, target: Target) -> Json:
-        found = find(target.cluster.kubectl, self.kind, self.which, target.namespace)
-        if not found:
+        return at(self._object(target), "metadata", "annotations") or {}
+
+    def _object(self, target: Target) -> Object:
+        kubectl, namespace = target.cluster.kubectl, target.namespace
+        if self.which != ANY:
+            if found := find(kubectl, self.kind, self.which, namespace):
+                return found
             raise FaultHadNoEffect(f"{self.kind} {self.which} not found")
-        return at(found, "metadata", "annotations") or {}
+        pods = sorted(objects(kubectl, "pods", "-n", namespace), key=name_of)
+        for wanted in ({_SAVED}, {*self.to}):  # the one that was changed, else one to change
+            for pod in pods:
+                if all(text(pod, "metadata", "annotations", key) for key in wanted):
+                    return pod
+        raise FaultHadNoEffect(f"no pod has the annotations {', '.join(self.to)}")
 
     def _patch(self, target: Target, annotations: Mapping[str, str | None]) -> None:
         patch = json.dumps({"metadata": {"annotations": dict(annotations)}})
-        target.cluster.kubectl("patch", self.kind, self.which, "-n", target.namespace, "--type=merge", "-p", patch)
+        which = name_of(self._object(target))
+        target.cluster.kubectl("patch", self.kind, which, "-n", target.namespace, "--type=merge", "-p", patch)

@@ -11,7 +11,7 @@ import pytest
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut
 from harness.core.ports import Reach, Target
-from harness.faults.annotations import Annotate
+from harness.faults.annotations import ANY, Annotate
 from harness.faults.velero import ExpireBackups, KillWhileWorking, ReadOnlyLocation, SecondServer, SlowNodeAgent, While
 
 
@@ -85,6 +85,18 @@ def test_annotations_that_are_what_they_were_are_no_damage(cluster: Cluster) -> 
 def test_a_pod_that_is_not_there_cannot_be_changed() -> None:
     with pytest.raises(FaultHadNoEffect, match="pods b"):
         Annotate("x", "b", {"k": "v"}).inject(target(Cluster()))
+
+
+def test_any_pod_with_the_annotations_is_changed_and_put_back() -> None:
+    lost = Annotate("lost", ANY, {"backup": None})
+    cluster = Cluster({"backup": "dump"})
+    lost.inject(target(cluster))
+    assert "backup" not in cluster.annotations
+    assert lost.damage(target(cluster)) == {"backup": "was dump, is gone"}
+    lost.undo(target(cluster))
+    assert cluster.annotations == {"backup": "dump"}
+    with pytest.raises(FaultHadNoEffect, match="backup"):
+        lost.inject(target(Cluster({"other": "x"})))
 
 
 KILL = KillWhileWorking("velero", "backups")

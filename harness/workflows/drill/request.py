@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Unpack
@@ -64,7 +64,7 @@ def options(
     for found in scenarios(names, scenario.load(folder or resources.scenarios(), known)):
         _is_not_of_ours(found, known)
         each = _with_objectives(found, brought.objectives) if brought else found
-        chosen = choose_all("store", stores, known) or each.stores
+        chosen = choose_all("store", stores, known) or (each.stores if {*each.stores} <= {*known} else tuple(known))
         lane = pinned.lane if velero is None else velero
         chosen_engine = _engine(pinned, lane, engine, each.engine) if lane else choose("engine", engine or "", ENGINES)
         for fault in each.faults:
@@ -88,8 +88,21 @@ def options(
     return tuple(asked)
 
 
+def fitting(application: Application, known: Mapping[str, Scenario]) -> dict[str, str]:
+    """By scenario, why the application cannot be drilled with it; "" if it can."""
+    why: dict[str, str] = {}
+    for name in known:
+        try:
+            options((name,), application=application)
+        except Misconfigured as error:
+            why[name] = str(error)
+        else:
+            why[name] = ""
+    return why
+
+
 def _is_not_of_ours(each: Scenario, known: Sequence[str]) -> None:
-    needed = {need for fault in each.faults for need in fault.needs} | set(each.stores)
+    needed = {need for fault in each.faults for need in fault.needs} | {find.store for find in each.expected_findings}
     if ours := sorted(needed & (set(STORES) - set(known))):
         raise Misconfigured(
             f"{each.name} breaks {', '.join(ours)} of drillproof's own deployment, and cannot break {', '.join(known)}"
