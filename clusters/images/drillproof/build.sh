@@ -15,15 +15,14 @@ root=$(cd "$here/../../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Every package is checked against its hash in requirements.lock, also those that build drillproof. Only wheels: to build
+# Every package is checked against its hash in runtime.lock, also those that build drillproof. Only wheels: to build
 # another package, pip would fetch what builds it without a hash. The last step warns of the folder site/bin: be quiet.
-lock="$root/requirements.lock"
+lock="$root/runtime.lock"
 "${PYTHON:-python3}" -m venv "$work/venv"
 install() { "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "$@"; }
 install --require-hashes --only-binary :all: --requirement "$lock"
 install --no-deps --no-build-isolation "$root"
-"$work/venv/bin/python" "$here/runtime_lock.py" "$lock" > "$work/runtime.lock"
-install --require-hashes --only-binary :all: --target "$work/image/site" --requirement "$work/runtime.lock"
+install --require-hashes --only-binary :all: --target "$work/image/site" --requirement "$lock"
 install --quiet --no-deps --no-build-isolation --target "$work/image/site" "$root"
 cp "$(command -v kubectl)" "$work/image/kubectl"
 docker build --quiet --tag "$ref" --build-arg "BASE=$base" --file "$here/Containerfile" "$work/image"
