@@ -40,7 +40,9 @@ def _of_drill(view: RunView, read_back: tuple[Store, ...]) -> Iterator[Figure]:
     writes, ticks = number(view.judged, "rpo_writes"), number(view.judged, "skew_ticks")
     lost = "" if writes is None else f"{plural(writes, 'write')} lost"
     yield _timed(view, "RTO", "from the damage seen to the first new write", "rto_s")
-    yield Figure("Outage", "as clients saw it", duration(_between(view, "T2", "T8")), "no write acknowledged", "open")
+    outage_s = _between(view, "T2", "T8")
+    seen = "not measured" if outage_s is None else "no write acknowledged"
+    yield Figure("Outage", "as clients saw it", duration(outage_s), seen, "open")
     yield _timed(view, "RPO", "data lost in this drill", "rpo_s", lost)
     if (backup_s := _between(view, "T0", "T1")) is not None:
         note = "the most that a schedule of such backups can lose"

@@ -56,6 +56,13 @@ def test_one_store_explains_no_object_of_the_namespace() -> None:
     ) == [("VolumeNotBackedUp", []), ("ObjectMissing", [])]
 
 
+def test_data_that_differ_say_more_than_a_recovery_that_did_not_end_and_that_more_than_silence() -> None:
+    recovery, silent = finding("drill-finished", Reason.RecoveryFailed), finding("h", Reason.NotAnswering, "a", "a-0")
+    differs = finding("data-equal", Reason.DefinitionDiffers, "a", "a-0")
+    assert outline(silent, recovery, differs) == [("DefinitionDiffers", ["RecoveryFailed", "NotAnswering"])]
+    assert outline(silent, recovery) == [("RecoveryFailed", ["NotAnswering"])]
+
+
 def test_what_failed_comes_before_what_is_unknown() -> None:
     assert outline(
         finding("evidence-signed", Reason.EvidenceMissing, verdict=UNKNOWN),
