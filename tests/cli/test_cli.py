@@ -127,7 +127,7 @@ def test_run_ends_with_the_verdict_the_numbers_and_the_path(
 ) -> None:
     assert cli.main(["run"]) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines()[-6].startswith("PASS namespace_loss: ")
+    assert out.splitlines()[-8].startswith("PASS namespace_loss: ")
     assert out.splitlines()[-1] == "report: reports/runs/namespace_loss/report.html"
     assert Path("reports/runs/namespace_loss/report.html").is_file()
     assert err.splitlines()[0].endswith("s] prepare: building image 1 of 9")
