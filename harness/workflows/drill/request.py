@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Unpack
+from typing import TypedDict, Unpack
 
 from harness.backups.object_store import LAYOUTS
 from harness.backups.velero_lane import uploader_in
@@ -55,49 +55,64 @@ def options(
     `folder` has the scenarios; `application` is what they break (default: custos). `velero` is a lane, or "" for the
     Velero of an existing cluster. The scenario has the defaults.
     """
-    asked = []
-    known, fixtures = (application.stores, application.fixtures) if application else (STORES, resources.fixtures())
     brought = application.by_manifests if application else None
     if brought and (size := others.get("size", "small")) != "small":
         raise Misconfigured(f"--size {size} applies to generated data; {brought.name} has its own data")
-    pinned = versions.load()
-    for found in scenarios(names, scenario.load(folder or resources.scenarios(), known)):
-        _is_not_of_ours(found, known)
-        each = _with_objectives(found, brought.objectives) if brought else found
-        chosen = choose_all("store", stores, known) or (each.stores if {*each.stores} <= {*known} else tuple(known))
-        lane = pinned.lane if velero is None else velero
-        chosen_engine = _engine(pinned, lane, engine, each.engine) if lane else choose("engine", engine or "", ENGINES)
-        for fault in each.faults:
-            _require_targets(fault, each.name, chosen, chosen_engine, known)
-        asked.append(
-            Options(
-                scenario=each,
-                stores=chosen,
-                strategy=(
-                    _strategy(each, strategy or brought.strategy, (brought.strategy,))
-                    if brought
-                    else _strategy(each, strategy or each.strategy, strategies(fixtures, chosen))
-                ),
-                engine=chosen_engine,
-                lane=lane,
-                hooks=parse_hooks(before, after),
-                application=application,
-                **others,
-            )
+    known, pinned = application.stores if application else STORES, versions.load()
+    return tuple(
+        Options(
+            **_fitted(found, application, pinned, stores=stores, strategy=strategy, engine=engine, velero=velero),
+            hooks=parse_hooks(before, after),
+            application=application,
+            **others,
         )
-    return tuple(asked)
+        for found in scenarios(names, scenario.load(folder or resources.scenarios(), known))
+    )
+
+
+class _Fitted(TypedDict):
+    scenario: Scenario
+    stores: tuple[str, ...]
+    strategy: str
+    engine: str
+    lane: str
+
+
+def _fitted(
+    found: Scenario,
+    application: Application | None,
+    pinned: versions.Versions,
+    *,
+    stores: Sequence[str] = (),
+    strategy: str | None = None,
+    engine: str | None = None,
+    velero: str | None = None,
+) -> _Fitted:
+    """What of the options depends on the scenario. Misconfigured if it cannot be drilled so."""
+    known, fixtures = (application.stores, application.fixtures) if application else (STORES, resources.fixtures())
+    brought = application.by_manifests if application else None
+    _is_not_of_ours(found, known)
+    each = _with_objectives(found, brought.objectives) if brought else found
+    chosen = choose_all("store", stores, known) or (each.stores if {*each.stores} <= {*known} else tuple(known))
+    lane = pinned.lane if velero is None else velero
+    chosen_engine = _engine(pinned, lane, engine, each.engine) if lane else choose("engine", engine or "", ENGINES)
+    for fault in each.faults:
+        _require_targets(fault, each.name, chosen, chosen_engine, known)
+    if brought:
+        chosen_strategy = _strategy(each, strategy or brought.strategy, (brought.strategy,))
+    else:
+        chosen_strategy = _strategy(each, strategy or each.strategy, strategies(fixtures, chosen))
+    return _Fitted(scenario=each, stores=chosen, strategy=chosen_strategy, engine=chosen_engine, lane=lane)
 
 
 def fitting(application: Application, known: Mapping[str, Scenario]) -> dict[str, str]:
     """By scenario, why the application cannot be drilled with it; "" if it can."""
-    why: dict[str, str] = {}
-    for name in known:
+    why, pinned = dict.fromkeys(known, ""), versions.load()
+    for name, each in known.items():
         try:
-            options((name,), application=application)
+            _fitted(each, application, pinned)
         except Misconfigured as error:
             why[name] = str(error)
-        else:
-            why[name] = ""
     return why
 
 
