@@ -4,9 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
+from harness.core.errors import Unreadable
 from harness.evidence.run_view import RunView
+from harness.evidence.signing.files import Directory
 
 _HOOK = re.compile(
     r'msg="(?P<stream>stdout|stderr): (?P<text>(?:[^"\\]|\\.)*)".* hookCommand="(?P<command>(?:[^"\\]|\\.)*)"'
@@ -15,6 +17,7 @@ _HOOK = re.compile(
 """A line of Velero's log of a backup or a restore."""
 
 _MOST_BYTES = 20_000_000  # of a file that is read
+_MOST_SHOWN = 20_000  # characters of one hook's output
 _FIRST, _LAST = 15, 10  # lines of a container's log: how it started, and how it ended
 
 
@@ -27,32 +30,46 @@ class Printed:
 
 
 def printed(view: RunView) -> tuple[Printed, ...]:
-    """The output of every hook that printed something, and the logs of the members of stores that did not pass."""
+    """The output of every hook that printed something, and the logs of the members of stores that did not pass.
+
+    A run may come from anybody: links and pipes in its bundle are not read.
+    """
     bad = {finding.store for finding in (*view.findings, *view.recovery) if finding.verdict.value != "pass"}
-    members = [name for store, names in view.members.items() if store in bad for name in names]
-    return (*_hooks(view.run / "bundle" / "tool"), *_pods(view.run / "bundle" / "cluster" / "dump", members))
+    members = {name for store, names in view.members.items() if store in bad for name in names}
+    bundle = Directory(view.run / "bundle")
+    try:
+        return tuple(_printed(bundle, members))
+    except Unreadable:  # there is no bundle, or it cannot be listed
+        return ()
 
 
-def _hooks(folder: Path) -> Iterator[Printed]:
-    for file in sorted(folder.glob("*-logs")):
-        for found in _HOOK.finditer(_read(file)):
-            if text := _unquoted(found["text"]).strip():
-                yield Printed(f"hook in {found['container']}, {found['stream']}: {_unquoted(found['command'])}", text)
-
-
-def _pods(folder: Path, members: list[str]) -> Iterator[Printed]:
-    for member in members:
-        for file in sorted(folder.glob("*/*/logs.txt")):
-            lines = _read(file).strip().splitlines() if file.parent.name == member else []
+def _printed(bundle: Directory, members: set[str]) -> Iterator[Printed]:
+    for name in sorted(bundle.names(), reverse=True):  # `tool` before `cluster`
+        path = PurePosixPath(name)
+        if path.match("tool/*-logs"):
+            yield from _hooks(_read(bundle, name))
+        elif path.match("cluster/dump/*/*/logs.txt") and path.parent.name in members:
+            lines = _read(bundle, name).strip().splitlines()
             if len(lines) > _FIRST + _LAST:
-                lines = [*lines[:_FIRST], f"[{len(lines) - _FIRST - _LAST} lines more in {file}]", *lines[-_LAST:]]
+                lines = [
+                    *lines[:_FIRST],
+                    f"[{len(lines) - _FIRST - _LAST} lines more in bundle/{name}]",
+                    *lines[-_LAST:],
+                ]
             if lines:
-                yield Printed(f"pod {member}", "\n".join(lines))
+                yield Printed(f"pod {path.parent.name}", "\n".join(lines))
 
 
-def _read(file: Path) -> str:
-    with file.open(encoding="utf-8", errors="replace") as opened:
-        return opened.read(_MOST_BYTES)
+def _hooks(log: str) -> Iterator[Printed]:
+    for found in _HOOK.finditer(log):
+        if text := _unquoted(found["text"]).strip():
+            source = f"hook in {found['container']}, {found['stream']}: {_unquoted(found['command'])}"
+            yield Printed(source, text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} …")
+
+
+def _read(bundle: Directory, name: str) -> str:
+    with bundle.open(name) as file:
+        return file.read(_MOST_BYTES).decode(errors="replace")
 
 
 def _unquoted(text: str) -> str:
