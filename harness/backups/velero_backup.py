@@ -28,6 +28,8 @@ FORMAT = (1, 1)
 """The newest format of a backup that the Velero here reads: major and minor."""
 
 IN_PART = "PartiallyFailed"
+FAILED = frozenset({"Failed", "FailedValidation"})
+"""Phases of a backup that has ended and cannot be restored: there is nothing to try, and the proof fails."""
 
 SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "velero", "local-path-storage"})
 """Namespaces of a cluster itself. The one in which a backup is proved has its own; to restore them would break it."""
@@ -89,6 +91,11 @@ class BackupRecord:
     fields: frozenset[str] = field(repr=False)  # of its records, by which the Velero that made it is known
     secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
 
+    @property
+    def failed(self) -> bool:
+        """Whether Velero says that there is nothing to restore."""
+        return self.report.phase in FAILED
+
     def keys(self, listing: Listing) -> tuple[str, ...]:
         """Every object of the bucket that it takes to restore this backup."""
         beginnings = (f"backups/{self.report.name}/", *self.repositories)
@@ -121,18 +128,22 @@ def read_backup(
 ) -> BackupRecord:
     """The backup of this name, or the newest one: of all, or of one schedule. Of it, all `namespaces`, or only these.
 
-    Misconfigured if it is none that could be restored; HarnessError where its own files are damaged.
+    Of a backup that failed, the objects are not read. Misconfigured if it is still running, or of a newer format;
+    HarnessError where its own files are damaged.
     """
     backup, others, unreadable = _chosen(source, listing, name, schedule)
     newer = tuple(_newer(listing, name_of(backup), schedule, unreadable))
-    _can_be_restored(source, backup)
+    failed = text(backup, "status", "phase") in FAILED
+    if not failed:
+        _can_be_restored(backup)
     name = name_of(backup)
     folder = f"backups/{name}/{name}"
     copies = tuple(_list(source, listing, f"{folder}-podvolumebackups.json.gz"))
     # The items of a list do not name their kind; the folder does.
-    held = tuple({**thing, "kind": _KINDS[kind]} for kind, _, thing in archived(source, name, _KINDS) if thing)
+    archive = () if failed else archived(source, name, _KINDS)
+    held = tuple({**thing, "kind": _KINDS[kind]} for kind, _, thing in archive if thing)
     every = {namespace_of(thing) for thing in held} - SYSTEM
-    asked = frozenset(choose_all("namespace", tuple(namespaces), sorted(every))) or every
+    asked = every if failed else frozenset(choose_all("namespace", tuple(namespaces), sorted(every))) or every
     kept = tuple(
         copy
         for copy in copies
@@ -164,7 +175,12 @@ def read_backup(
     return BackupRecord(
         report=tool_report(
             backup,
-            tuple(map(str, items(backup, "status", "validationErrors"))),
+            tuple(
+                filter(
+                    None,
+                    (text(backup, "status", "failureReason"), *map(str, items(backup, "status", "validationErrors"))),
+                )
+            ),
             tuple(volume_copy(copy, with_namespace=True) for copy in kept),
         ),
         format=text(backup, "status", "formatVersion"),
@@ -275,18 +291,12 @@ def _backup(source: BucketReader, name: str) -> Object:
     return found
 
 
-def _can_be_restored(source: BucketReader, backup: Object) -> None:
+def _can_be_restored(backup: Object) -> None:
     name, phase = name_of(backup), text(backup, "status", "phase")
     if phase in RUNNING:
         raise Misconfigured(f"the backup {name} is still running ({phase or 'no phase yet'}); wait for its end")
     if phase not in {DONE, IN_PART}:
-        why = text(backup, "status", "failureReason") or "; ".join(
-            map(str, items(backup, "status", "validationErrors"))
-        )
-        raise Misconfigured(
-            f"the backup {name} ended as {phase}, so it holds nothing to restore{f' ({why})' if why else ''}; "
-            f"fix the backups in {source.place.name}, or name an older one"
-        )
+        raise Misconfigured(f"the backup {name} is in the phase {phase}, so it cannot be restored; name another backup")
     version = text(backup, "status", "formatVersion")
     form = re.match(r"(\d+)\.(\d+)", version)
     if not form or tuple(map(int, form.groups())) > FORMAT:

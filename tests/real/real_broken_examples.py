@@ -71,7 +71,7 @@ def drilled(tmp_path: Path) -> Drilled:
             "run",
             "namespace_loss",
             f"--application={shop / 'shop.toml'}",
-            "--stores=postgres",
+            "--stores=shop-postgres",
             "--keep",
             "--quiet",
         )
@@ -129,6 +129,7 @@ def test_a_volume_that_is_not_in_the_backup_is_refused_before_a_cluster_is_made(
     result = drilled((POSTGRES, "        backup.velero.io/backup-volumes: dump\n", ""))
     assert result.exit_code == 64
     assert result.view is None
+    assert "dump" in result.output
 
 
 def test_a_container_that_crashes_after_the_restore(drilled: Drilled) -> None:

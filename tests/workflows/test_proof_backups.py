@@ -8,18 +8,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from nightly import NAME, WRITTEN, Nightly, claim, copy, good, pod, secret
 from proving import OPTIONS, World, red, told
 from proving import prove as prove  # noqa: PLC0414 # a fixture
+from schemas import lines, wrong
 
 from harness.backups import velero_backup
+from harness.checks.explanation import explain
 from harness.core.errors import Misconfigured
 from harness.core.kubernetes import name_of
-from harness.core.model import Json, ToolReport
+from harness.core.model import Json, ToolReport, Verdict
+from harness.workflows.progress import Progress
 from harness.workflows.proof import assembly
+from harness.workflows.runner import execute
 from harness.workloads import detection
 from harness.workloads.detection import unjudged
 
@@ -361,3 +365,24 @@ def test_a_database_that_refuses_the_login_is_unknown_and_says_what_to_do(prove:
     assert told(run)["verdict"] == "unknown"
     (reasons,) = [each[2] for each in red(run) if each[0] == "databases-sound"]
     assert reasons in ({"NotReadBack", "CredentialsRejected"}, {"NotReadBack", "ClientMissing"})
+
+
+@pytest.mark.parametrize(("phase", "reason"), [("Failed", "BackupFailed"), ("FailedValidation", "BackupRefused")])
+def test_a_backup_that_failed_fails_its_proof_before_a_cluster_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: str, reason: str
+) -> None:
+    bucket = good().backup("later", "2026-01-03T03:00:00Z", phase=phase, failureReason="no disk")
+    monkeypatch.setattr(assembly, "BucketReader", lambda *_: bucket)
+    options = replace(OPTIONS, runs=tmp_path, namespaces=("shop",), not_proved=("shop/web-0",))
+
+    def provider(*_: object) -> NoReturn:
+        raise AssertionError("no sandbox is needed")
+
+    with assembly.ProofSession(lambda: {"noticed": 1, "missed": [], "seconds": 0.1}, provider) as session:
+        view = execute(options, Progress(print), session)
+    assert view.verdict is Verdict.FAIL
+    first, *_ = explain(view.findings)
+    assert (first.finding.check, first.finding.reason) == ("backup-complete", reason)
+    assert "no disk" in first.finding.detail
+    assert [problem for line in lines(view.run) for problem in wrong("journal", line)] == []
+    assert wrong("run", json.loads((view.run / "run.json").read_text())) == []

@@ -22,7 +22,7 @@ from harness.core.objects import made, together
 from harness.evidence import run_directory
 from harness.workflows import run_metadata
 from harness.workflows.progress import Progress
-from harness.workflows.proof.proof import BackupInBucket, Proof, Sandbox, SandboxProvider
+from harness.workflows.proof.proof import BackupInBucket, Proof, Sandbox, SandboxProvider, record_failure
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads import detection
@@ -57,6 +57,10 @@ class ProofSession(Session[ProofOptions]):
         self._hidden = backup.recorded.secret_values | {
             *(credentials.secret_key, credentials.token, options.repository_password)
         }
+        if backup.recorded.failed:
+            with self.record(options.runs, NAME, _facts(options, None, backup), progress) as journal:
+                record_failure(backup, journal)
+            return journal.path.parent
         self._keep = options.keep
         sandbox = self._provider(options, backup, progress.say)
         cluster = self._cluster = sandbox.cluster
@@ -79,6 +83,8 @@ def find_in(source: BucketReader, options: ProofOptions) -> BackupInBucket:
     """The same, of a bucket that is opened."""
     listing = source.listing()
     recorded = velero_backup.read_backup(source, listing, options.backup, options.schedule, options.namespaces)
+    if recorded.failed:
+        return BackupInBucket(source, listing, recorded, ())
     excepted = set(choose_all("pod", options.not_proved, sorted(map(address, recorded.pods))))
     kept = (pod for pod in recorded.pods if address(pod) not in excepted)
     databases = detection.databases(kept, options.databases)
@@ -134,6 +140,8 @@ def _maker(backup: BackupInBucket) -> tuple[Lane, str]:
 
 def _told(backup: BackupInBucket, maker: tuple[Lane, str]) -> tuple[str, ...]:
     recorded, report = backup.recorded, backup.recorded.report
+    if recorded.failed:
+        return (f"the backup {report.name}, begun {recorded.started}: {report.phase}, so there is nothing to restore",)
     copied = f"{len(report.volumes)} volumes copied with {recorded.uploader}, of {', '.join(recorded.namespaces)}"
     lane, mark = maker
     known = f"as its {mark} says" if mark else "or an older one, as nothing in it is of a newer one"
@@ -179,7 +187,7 @@ def _prepare(cluster: KindCluster, recorded: BackupRecord) -> None:
     map_storage_classes(cluster.kubectl, dict.fromkeys(sorted(others), _CLASS))
 
 
-def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> dict[str, Json]:
+def _facts(options: ProofOptions, sandbox: Sandbox | None, backup: BackupInBucket) -> dict[str, Json]:
     recorded, databases = backup.recorded, backup.databases
     passed_over = detection.unjudged(recorded.pods, databases)
     places = {each.place for each in databases}
@@ -195,7 +203,7 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
         "steps": list(PROOF_STEPS),
         "plan": Plan(new_cluster=True).recorded,
         "engine": f"velero-{recorded.uploader}",
-        "lane": sandbox.lane,
+        **({"lane": sandbox.lane} if sandbox else {}),
         "asked": options.asked,
         "objectives": {**asdict(options.objectives), "age_s": options.age_s},
         "backup": {
@@ -219,6 +227,6 @@ def _facts(options: ProofOptions, sandbox: Sandbox, backup: BackupInBucket) -> d
             {**asdict(d), "key": d.key, "place": d.place, "copied": d.place in copied, "moved": d.place in moved}
             for d in databases
         ],
-        "versions": sandbox.versions,
-        **sandbox.more,
+        "versions": sandbox.versions if sandbox else {},
+        **(sandbox.more if sandbox else {}),
     }

@@ -11,7 +11,7 @@ from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.platform_health import PlatformHealth
 from harness.core import parallel, timeouts
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
-from harness.core.model import DONE, PROOF_STEPS, Json
+from harness.core.model import DONE, PROOF_STEPS, Json, of_phase
 from harness.evidence.journal import Journal
 from harness.workflows.database_reader import DatabaseReader, examiner, record_state
 from harness.workflows.proof.request import ProofOptions
@@ -161,3 +161,11 @@ class Proof:
             changed=[*differ][:MOST],
             touched=[*self.backup.recorded.touched(before, listing), *ours][:MOST],
         )
+
+
+def record_failure(backup: BackupInBucket, journal: Journal) -> None:
+    """Write the journal of a proof that ends before it starts: Velero itself says that the backup failed."""
+    report, steps = backup.recorded.report, Steps(journal, (), {})
+    journal.append("backup", engine=f"velero-{backup.recorded.uploader}", **asdict(report))
+    why = f"the backup {report.name} is {report.phase}, so it holds nothing to restore"
+    steps.take({PROOF_STEPS[0]: lambda: steps.fail(why, reasons=[of_phase("backup", report.phase)])})
