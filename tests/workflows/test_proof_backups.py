@@ -383,6 +383,6 @@ def test_a_backup_that_failed_fails_its_proof_before_a_cluster_is_made(
     assert view.verdict is Verdict.FAIL
     first, *_ = explain(view.findings)
     assert (first.finding.check, first.finding.reason) == ("backup-complete", reason)
-    assert "no disk" in first.finding.detail
+    assert [event.data["messages"] for event in view.of("backup")] == [["no disk"]]
     assert [problem for line in lines(view.run) for problem in wrong("journal", line)] == []
     assert wrong("run", json.loads((view.run / "run.json").read_text())) == []
