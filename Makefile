@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-migrate test-disturbed test-browser report example example-by-file example-broken custos matrix selftest check docs site fuzz mutants bench bench-catalogue bench-prove bench-reports pin gc clean
+.PHONY: help drill test test-real test-migrate test-disturbed test-versions test-browser report example example-by-file example-broken custos matrix selftest check docs site fuzz mutants bench bench-catalogue bench-prove bench-reports pin gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,11 @@ report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with ho
 	@found=$$(ls -d "$(abspath $(RUNS))"/*-*/allure-results 2>/dev/null); \
 	  [ -n "$$found" ] || { echo "no run in $(RUNS) has allure-results; \`make drill\` makes one, \`drillproof report RUN\` renders an old one" >&2; exit 64; }; \
 	  cd $(ALLURE) && rm -rf html && node_modules/.bin/allure generate $$found && echo "report: $(ALLURE)/html/index.html"
+
+test-versions: $(VENV)/.ready tests/versions/node_modules/.ready ## the PostgreSQL layer and its fingerprints against a real server of each version; ten minutes, no cluster
+	@$(VENV)/bin/pytest -q tests/real/real_versions.py $(ARGS)
+	@for programs in $(CURDIR)/tests/versions/node_modules/postgres-*/native/bin; do echo "$$programs" | grep -o 'postgres-[0-9]*'; \
+	  PATH=$$programs:$$PATH $(VENV)/bin/pytest -q tests/workloads/test_postgres_probe.py || exit 1; done
 
 test-browser: $(VENV)/.ready ## the pages in a real Chromium, judged by axe-core too: minutes; needs Chromium (root on Debian gets it) and npm
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
@@ -114,10 +119,11 @@ $(VENV)/.mutants: tests/mutants.lock $(VENV)/.ready
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r tests/mutants.lock
 	@touch $@
 
-$(ALLURE)/node_modules/.ready: $(ALLURE)/package-lock.json
+$(ALLURE)/node_modules/.ready: NPM := --ignore-scripts
+%/node_modules/.ready: %/package-lock.json
 	@if ! command -v npm >/dev/null; then if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends npm >/dev/null; \
-	  else echo "make report needs Node.js 20 or newer with npm; install it and try again" >&2; exit 64; fi; fi
-	@echo "installing the locked Allure"
-	@cd $(ALLURE) && npm ci --silent --ignore-scripts --no-audit --no-fund
+	  else echo "this needs Node.js 20 or newer with npm; install it and try again" >&2; exit 64; fi; fi
+	@echo "installing the locked packages of $*"
+	@cd $* && npm ci --silent $(NPM) --no-audit --no-fund
 	@touch $@

@@ -36,7 +36,7 @@ def explain(findings: Iterable[Finding]) -> tuple[Cause, ...]:
     """
     bad = [each for each in findings if each.verdict is not Verdict.PASS]
     causes: list[tuple[Finding, list[Finding]]] = []
-    for finding in sorted(bad, key=lambda each: (each.verdict is not Verdict.FAIL, LAYER[each.reason])):
+    for finding in sorted(bad, key=lambda each: (each.verdict is not Verdict.FAIL, _layer(each))):
         for cause, follows in causes:
             if _explains(cause, finding):
                 follows.append(finding)
@@ -46,9 +46,14 @@ def explain(findings: Iterable[Finding]) -> tuple[Cause, ...]:
     return tuple(Cause(cause, tuple(follows)) for cause, follows in causes)
 
 
+def _layer(finding: Finding) -> int:
+    """That of the first of its causes: a recovery that did not end because a container crashes is about the crash."""
+    return min(LAYER[reason] for reason in (finding.reason, *finding.causes))
+
+
 def _explains(cause: Finding, finding: Finding) -> bool:
     same_store = cause.store in {"", finding.store}
-    layer, later = LAYER[cause.reason], LAYER[finding.reason]
+    layer, later = _layer(cause), _layer(finding)
     if layer == later:  # the same on another member
         return same_store and cause.check == finding.check and cause.reason is finding.reason
-    return layer < later and (same_store or (not finding.store and later in _ABOUT_THE_RUN))
+    return layer < later and (same_store or (not finding.store and LAYER[finding.reason] in _ABOUT_THE_RUN))

@@ -1,7 +1,7 @@
 """The environment on this machine: an engine, images, programs and disk space."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -73,24 +73,28 @@ class LocalEnvironment:
 
 
 def prepare(
-    mode: str, mirror: str | None, say: Callable[[str], None], extras: Sequence[str] = (), lane: str = ""
+    mode: str,
+    mirror: str | None,
+    say: Callable[[str], None],
+    extras: Sequence[str] = (),
+    lane: str = "",
+    *,
+    wanted: Mapping[str, str] | None = None,
 ) -> LocalEnvironment:
     """Prepare all of it, with these `extras` of versions.toml and this lane of Velero ("" for the default one).
 
-    Misconfigured where the user has to do something.
+    Every `wanted` image, each given with a pod that needs it, gets on the nodes, too: as one of `extras` if it is one,
+    else from the engine or a registry. Misconfigured where the user has to do something.
     """
-    pinned = versions.load()
+    pinned, wanted = versions.load(), wanted or {}
+    extras = (*extras, *(image.name for image in pinned.extras.values() if not image.ours and image.ref in wanted))
     lane = lane or pinned.lane
     require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
     docker = ensure_engine(cache())
     images = ImageProvider(docker, pinned, mode, mirror or "", say).with_extras(extras, lane)
-    return LocalEnvironment(docker, pinned, images, lane)
-
-
-def with_images(environment: LocalEnvironment, wanted: Mapping[str, str]) -> LocalEnvironment:
-    """The environment with every `wanted` image on its nodes; each is given with a pod that needs it. Misconfigured."""
-    included = [ref for image in environment.versions.images.values() for ref in (image.ref, *image.also)]
-    return replace(environment, extra_images=pull_missing(environment.docker, wanted, included))
+    names = [*pinned.images.values(), *(pinned.extras[name] for name in extras)]
+    included = [ref for image in names for ref in (image.ref, *image.also)]
+    return LocalEnvironment(docker, pinned, images, lane, pull_missing(docker, wanted, included))
 
 
 def pull_missing(docker: Docker, images: Mapping[str, str], included: Collection[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from harness.checks.explanation import explain
@@ -42,6 +43,14 @@ def test_stores_have_causes_of_their_own() -> None:
         finding("backup-complete", Reason.VolumeBackedUpEmpty, "b"),
         finding("data-equal", Reason.PartMissing, "b", "b-0"),
     ) == [("VolumeBackedUpEmpty", ["PartMissing"]), ("RowsDiffer", ["RowsDiffer"])]
+
+
+def test_a_recovery_that_did_not_end_since_a_container_crashes_explains_what_the_crash_did_to_objects() -> None:
+    recovery = replace(finding("drill-finished", Reason.RecoveryFailed), causes=(Reason.CrashLooping,))
+    endpoints = finding("objects-equal", Reason.ObjectDiffers)
+    assert outline(endpoints, recovery) == [("RecoveryFailed", ["ObjectDiffers"])]
+    not_copied = finding("backup-complete", Reason.VolumeNotBackedUp, "a")
+    assert outline(recovery, not_copied) == [("VolumeNotBackedUp", ["RecoveryFailed"])]
 
 
 def test_a_cause_of_the_whole_run_explains_every_store() -> None:

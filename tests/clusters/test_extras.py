@@ -10,6 +10,7 @@ import pytest
 from csi_driver import files_of
 from fakes import RememberedDocker
 
+from harness.clusters import local
 from harness.clusters.images import images as module
 from harness.clusters.images.builder import ImageBuilder
 from harness.clusters.images.images import ImageProvider, PreparedImages, Tools
@@ -184,3 +185,16 @@ def test_the_files_of_a_layer_that_is_in_no_image(tmp_path: Path, monkeypatch: p
     found = files_of(Versions("v1", {}, {"files": layer}, {}), "files")
     assert sorted(found) == ["/etc/group", "/etc/passwd"]
     assert b"one:x:1:1:" in found["/etc/passwd"]
+
+
+def test_an_image_of_an_application_that_is_one_of_the_extras_is_prepared_as_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, asked = Engine(here={"registry.example.org/shop:1"}), list[Sequence[str]]()
+    monkeypatch.setattr(local, "ensure_engine", lambda _: engine)
+    monkeypatch.setattr(local, "require_disk_space", lambda *_: None)
+    monkeypatch.setattr(ImageProvider, "with_extras", lambda _, names, __: asked.append(names) or READY)
+    wanted = {"docker.io/library/postgres:15": "db-0", "docker.io/library/postgres:17": "db-1"}
+    found = local.prepare("build", None, print, wanted={**wanted, "registry.example.org/shop:1": "web-0"})
+    assert asked == [("postgres-15",)]
+    assert found.extra_images == ("registry.example.org/shop:1",)

@@ -139,19 +139,20 @@ def test_a_container_that_crashes_after_the_restore(drilled: Drilled) -> None:
         (START, 'echo "start.sh: an empty volume; loading the dump" >&2', "echo 'cannot load' >&2; exit 7")
     )
     assert result.exit_code == 1
-    assert "CrashLooping" in result.causes[0].finding.reasons
-    said = [event for event in result.view.of("note") if "cannot load" in str(event.data)] if result.view else []
-    assert said
-    assert result.view is not None
-    assert said[0].at_s - result.view.marks["T4"] < 45  # the restore itself takes some 20 s of it
+    assert_named(result, "cannot load", "restore")
 
 
 def test_a_container_that_crashes_from_the_start(drilled: Drilled) -> None:
     result = drilled((START, "chown postgres:postgres /data /dump\n", "echo 'no licence' >&2; exit 9\n"))
     assert result.exit_code == 2
+    assert_named(result, "no licence", "deploy")
+
+
+def assert_named(result: Result, printed: str, step: str) -> None:
+    """The crash leads, was named with what its container printed, and was not waited out."""
     assert "CrashLooping" in result.causes[0].finding.reasons
     assert result.view is not None
-    said = [event for event in result.view.of("note") if "no licence" in str(event.data)]
-    started = next(event.at_s for event in result.view.of("step") if event.data["step"] == "deploy")
-    assert said
-    assert said[0].at_s - started < 30
+    named = next(event for event in result.view.of("note") if printed in str(event.data))
+    start, end = (event.at_s for event in result.view.of("step") if event.data["step"] == step)
+    sys.stdout.write(f"named {named.at_s - start:.0f} s after the step began, which ended after {end - start:.0f} s\n")
+    assert end - start < 120  # the shortest deadline of such a wait is 150 s

@@ -65,7 +65,10 @@ def test_only_the_ledger_and_its_accounts_are_excluded_each_with_its_reason() ->
 def test_a_users_table_named_as_the_ledger_is_compared_in_every_other_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server with two databases, each with a table and a sequence of the ledger's names."""
     answers: dict[str, Sequence[tuple[object, ...]]] = {
-        catalog.RELATIONS: [("drillproof", "ledger", "r", False, []), ("drillproof", "ledger_id_seq", "S", False, [])],
+        catalog.of_version(17).relations: [
+            ("drillproof", "ledger", "r", False, []),
+            ("drillproof", "ledger_id_seq", "S", False, []),
+        ],
         DATABASES: [("keycloak",), ("shop",)],
         HOST: [("db",)],
     }
@@ -76,7 +79,9 @@ def test_a_users_table_named_as_the_ledger_is_compared_in_every_other_database(m
 
     monkeypatch.setattr("harness.workloads.postgres.digest._all", ask)
     monkeypatch.setattr("harness.workloads.postgres.digest._hashed", lambda *_: Part(1, "x"))
-    read = digest(lambda _: contextlib.nullcontext(MagicMock()), "keycloak").parts
+    server = MagicMock()
+    server.cursor().__enter__().connection.server_version = 170000
+    read = digest(lambda _: contextlib.nullcontext(server), "keycloak").parts
     assert {name for name in read if "ledger" in name} == {
         "database shop: table drillproof.ledger",
         "database shop: sequence value drillproof.ledger_id_seq",
@@ -167,16 +172,11 @@ def test_two_tables_never_share_a_part() -> None:
 
 def test_no_statement_of_the_catalog_is_lost() -> None:
     source = Path(catalog.__file__).with_suffix(".sql").read_text("utf-8")
-    queries = (
-        catalog.RELATIONS,
-        catalog.STATEMENTS,
-        *catalog.DATABASE_QUERIES,
-        *catalog.SERVER_QUERIES,
-        *catalog.OWN_QUERIES,
-    )
+    asked = catalog.of_version(17)
+    queries = (asked.relations, asked.statements, *asked.database, *asked.server, *asked.own)
     assert len(queries) == source.count(";\n") == 27
     assert all(re.search("^SELECT ", query, re.MULTILINE) and "{" not in query for query in queries)
-    assert [len(catalog.SERVER_QUERIES), len(catalog.OWN_QUERIES)] == [5, 3]
+    assert [len(asked.server), len(asked.own)] == [5, 3]
 
 
 class Server:

@@ -44,8 +44,7 @@ def _new_cluster(options: Options, say: Callable[[str], None]) -> Environment:
         return local.prepare(options.images, options.mirror, say, extras, options.lane)
     for line in brought.summary:
         say(line)
-    prepared = local.prepare(options.images, options.mirror, say, lane=options.lane)
-    return local.with_images(prepared, dict(brought.images))
+    return local.prepare(options.images, options.mirror, say, lane=options.lane, wanted=dict(brought.images))
 
 
 class DrillSession(Session[Options]):

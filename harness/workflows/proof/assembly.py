@@ -101,8 +101,8 @@ def new_cluster(options: ProofOptions, backup: BackupInBucket, say: Callable[[st
     )
     pinned = versions.load()
     lane = velero_lane.to_restore(pinned.lanes, options.lane or _maker(backup)[0].name, recorded.uploader)
-    supplied = local.prepare(options.images, options.mirror, say, lane=lane.name)
-    supplied = local.with_images(supplied, detection.images_of(recorded.pods))
+    wanted = detection.images_of(recorded.pods)
+    supplied = local.prepare(options.images, options.mirror, say, lane=lane.name, wanted=wanted)
     cluster = supplied.cluster(options.cluster)
     _is_new(cluster)
     return Sandbox(

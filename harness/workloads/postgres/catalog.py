@@ -3,6 +3,8 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from harness.core.model import OWN
@@ -17,27 +19,37 @@ EXCLUDED: Mapping[str, str] = _FILE["excluded"]
 """What is not compared, and why: a catalog, a column, or an option of a column."""
 
 
-def _sections() -> dict[str, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Catalog:
+    """The queries of catalog.sql as a server of one major version understands them."""
+
+    relations: str
+    statements: str
+    database: tuple[str, ...]
+    server: tuple[str, ...]
+    own: tuple[str, ...]
+
+
+@cache
+def of_version(version: int) -> Catalog:
+    """`version` is PostgreSQL's major version."""
     read = sections(
         Path(__file__).with_suffix(".sql"),
+        version=version,
         own=OWN,
         compared=", ".join(f"('{catalog}', '{part}')" for catalog, part in COMPARED.items()),
         excluded=", ".join(f"'{name.translate(_LIKE)}'" for name in EXCLUDED),
         excluded_options="|".join(option for _, _, option in (name.partition("=") for name in EXCLUDED) if option),
     )
-    return {
+    queries = {
         name: tuple(filter(None, map(str.strip, re.split(";$", body, flags=re.MULTILINE))))
         for name, body in read.items()
     }
+    (relations,), (statements,) = queries["relations"], queries["statements"]
+    return Catalog(relations, statements, queries["database"], queries["server"], queries["own"])
 
 
 QUERIES = sections(Path(__file__).with_name("queries.sql"))
 """What is asked besides: queries.sql in this package."""
 
 _LIKE = str.maketrans({"*": "%", "_": "\\_"})
-_LISTS = _sections()
-(RELATIONS,) = _LISTS["relations"]
-(STATEMENTS,) = _LISTS["statements"]
-DATABASE_QUERIES = _LISTS["database"]
-SERVER_QUERIES = _LISTS["server"]
-OWN_QUERIES = _LISTS["own"]

@@ -9,6 +9,10 @@ all its functions. `row(...)::text` keeps the boundaries of values unambiguous.
 Catalogs of the rarer kinds (operators, publications, foreign servers, ...) are compared column by column, whatever
 columns a version has: see `statements`. catalogs.toml in this package lists them, and what is not compared.
 #}
+{# What servers before `first` do not have. #}
+{% macro since(first, column) -%}
+    {{ column if version >= first else "NULL" }}
+{%- endmacro %}
 {% set first_own_oid = 16384 %}{# lower ones are of initdb, as PostgreSQL's headers define #}
 {% set lasting = "coalesce(i.schema, i.identity) !~ '^pg_(toast_)?temp'" %}
 {# Not by the schema's name: a superuser can add a function to pg_catalog, where it is found first. #}
@@ -239,19 +243,22 @@ SELECT 'role ' || rolname, row(rolsuper, rolinherit, rolcreaterole, rolcreatedb,
 FROM pg_authid WHERE rolname !~ '^pg_';
 
 SELECT 'memberships', row(pg_get_userbyid(roleid), pg_get_userbyid(member), pg_get_userbyid(grantor), admin_option,
-    inherit_option, set_option)::text
+    {{ since(16, "inherit_option") }}, {{ since(16, "set_option") }})::text
 FROM pg_auth_members;
 
-SELECT 'database ' || datname, row(pg_encoding_to_char(encoding), datlocprovider, datcollate, datctype, datlocale,
-    daticurules, datistemplate, datallowconn, datconnlimit, t.spcname, pg_get_userbyid(datdba))::text
+SELECT 'database ' || datname, row(pg_encoding_to_char(encoding), {{ since(15, "datlocprovider") }}, datcollate, datctype,
+    {{ since(15, "datlocale" if version >= 17 else "daticulocale") }}, {{ since(16, "daticurules") }}, datistemplate, datallowconn, datconnlimit, t.spcname, pg_get_userbyid(datdba))::text
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
 UNION ALL
 SELECT 'grants database ' || datname, line
 FROM pg_database, LATERAL unnest({{ grants("coalesce(datacl, acldefault('d', datdba))") }}) line
 UNION ALL
 SELECT 'tablespaces', row(spcname, pg_get_userbyid(spcowner), spcoptions, spcacl)::text FROM pg_tablespace
+{% if version >= 15 %}
 UNION ALL
-SELECT 'grants parameters', row(parname, line)::text FROM pg_parameter_acl, LATERAL unnest({{ grants("paracl") }}) line;
+SELECT 'grants parameters', row(parname, line)::text FROM pg_parameter_acl, LATERAL unnest({{ grants("paracl") }}) line
+{% endif %}
+;
 
 SELECT 'settings of roles and databases', row(coalesce(d.datname, '*'), {{ role("s.setrole") }}, line)::text
 FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase, LATERAL unnest(s.setconfig) line;
@@ -275,12 +282,14 @@ SELECT '{{ own }}settings in files', row(f.name, f.setting, f.sourcefile, f.appl
 FROM pg_file_settings f
 UNION ALL
 SELECT '{{ own }}hba', row(r.*)::text FROM pg_hba_file_rules r
+{% if version >= 15 %}
 UNION ALL
 SELECT '{{ own }}ident', row(r.*)::text FROM pg_ident_file_mappings r
+{% endif %}
 UNION ALL
 SELECT '{{ own }}signal files', name FROM pg_ls_dir('.') name WHERE name LIKE '%.signal';
 
 -- Without whether a slot is in use: `health` checks the standbys.
 SELECT '{{ own }}replication slots', row(slot_name, slot_type, plugin, database, wal_status = 'lost', two_phase,
-    failover)::text
+    {{ since(17, "failover") }})::text
 FROM pg_replication_slots WHERE NOT temporary;

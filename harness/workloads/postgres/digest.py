@@ -32,7 +32,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from harness.core.model import OWN, Part, Reading
 from harness.workloads.postgres import catalog
-from harness.workloads.postgres.catalog import QUERIES
+from harness.workloads.postgres.catalog import QUERIES, Catalog
 from harness.workloads.sql_store import part_name
 
 EXCLUDED = (  # of the main database; others may have tables of these names
@@ -66,10 +66,10 @@ def digest(connect: Connect, main: str = MAIN) -> Reading:
     """Every part of every database, and of the server itself, on one member; rows first."""
     with connect(_ALWAYS_THERE) as database:
         with _snapshot(database) as sql:
-            own = listed(row for query in catalog.OWN_QUERIES for row in _all(sql, query))
+            own = listed(row for query in _catalog(sql).own for row in _all(sql, query))
         with _snapshot(database) as sql:
             sql.execute(SESSION)
-            server = listed(_lines(sql, catalog.SERVER_QUERIES, shared=True))
+            server = listed(_lines(sql, _catalog(sql).server, shared=True))
             names = [str(name) for (name,) in _all(sql, DATABASES)]
     hosts, parts = set(), dict[str, Part]()
     for name in names:
@@ -107,7 +107,7 @@ class Relation:
 def relations(sql: cursor) -> list[Relation]:
     """All that have rows or a value, as far as this member can read them. `values` requires the settings of SESSION."""
     found = []
-    for schema, name, kind, unlogged, values in _all(sql, catalog.RELATIONS):
+    for schema, name, kind, unlogged, values in _all(sql, _catalog(sql).relations):
         assert isinstance(values, list)  # the query says so
         found.append(Relation(str(schema), str(name), str(kind), bool(unlogged), tuple(values)))
     return found
@@ -135,9 +135,13 @@ def rows_query(relation: Relation) -> Composable:
     return _ROWS.format(hash=SQL(row_hash(relation.values)), table=relation.sql)
 
 
+def _catalog(sql: cursor) -> Catalog:
+    return catalog.of_version(sql.connection.server_version // 10000)
+
+
 def _lines(sql: cursor, queries: Iterable[str], *, shared: bool) -> Iterator[tuple[object, ...]]:
     """Lines of a database, or of what all databases of the server share."""
-    statements = [str(statement) for is_shared, statement in _all(sql, catalog.STATEMENTS) if is_shared == shared]
+    statements = [str(statement) for is_shared, statement in _all(sql, _catalog(sql).statements) if is_shared == shared]
     yield from (row for query in (*queries, *statements) for row in _all(sql, query))
 
 
@@ -152,7 +156,7 @@ def _database_parts(sql: cursor, exclusions: Iterable[tuple[str, str]]) -> dict[
         else:
             parts[relation.part] = _hashed(sql, rows_query(relation))
     parts["large objects"] = _hashed(sql, _LARGE_OBJECTS)
-    return parts | listed(_lines(sql, catalog.DATABASE_QUERIES, shared=False))
+    return parts | listed(_lines(sql, _catalog(sql).database, shared=False))
 
 
 def _prefixed(prefix: str, part: str) -> str:

@@ -12,10 +12,12 @@ SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER 
 
 -- section: session
 {# All settings that influence printing. The lock timeout limits the wait for a table that somebody keeps locked. #}
-SET search_path = pg_catalog; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
-SET bytea_output = 'hex'; SET extra_float_digits = 1; SET lc_monetary = 'C'; SET quote_all_identifiers = off;
-SET row_security = off; SET jit = off; SET statement_timeout = 0; SET transaction_timeout = 0;
-SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s'
+SELECT set_config(name, value, false) FROM (VALUES
+    ('search_path', 'pg_catalog'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'),
+    ('bytea_output', 'hex'), ('extra_float_digits', '1'), ('lc_monetary', 'C'), ('quote_all_identifiers', 'off'),
+    ('row_security', 'off'), ('jit', 'off'), ('statement_timeout', '0'), ('transaction_timeout', '0'),
+    ('idle_in_transaction_session_timeout', '0'), ('lock_timeout', '60s')) settings (name, value)
+WHERE name <> 'transaction_timeout' OR current_setting('server_version_num')::int >= 170000
 
 -- section: rows
 SELECT count(*), coalesce(sum({hash}), 0)::text FROM ONLY {table}
