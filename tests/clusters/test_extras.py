@@ -193,7 +193,12 @@ def test_an_image_of_an_application_that_is_one_of_the_extras_is_prepared_as_tha
     engine, asked = Engine(here={"registry.example.org/shop:1"}), list[Sequence[str]]()
     monkeypatch.setattr(local, "ensure_engine", lambda _: engine)
     monkeypatch.setattr(local, "require_disk_space", lambda *_: None)
-    monkeypatch.setattr(ImageProvider, "with_extras", lambda _, names, __: asked.append(names) or READY)
+
+    def with_extras(_: ImageProvider, names: Sequence[str], __: str) -> PreparedImages:
+        asked.append(names)
+        return READY
+
+    monkeypatch.setattr(ImageProvider, "with_extras", with_extras)
     wanted = {"docker.io/library/postgres:15": "db-0", "docker.io/library/postgres:17": "db-1"}
     found = local.prepare("build", None, print, wanted={**wanted, "registry.example.org/shop:1": "web-0"})
     assert asked == [("postgres-15",)]
