@@ -84,13 +84,17 @@ def _wrong(classes: Classes) -> Finding:
 
 def _older_state(run: Run, classes: Classes, store: str) -> Finding | None:
     """The FAIL of a member that holds exactly the state of a moment before T0; None if it does not."""
-    t0_s, point_s = run.marks.get("T0"), classes.recovery_point_s
-    if t0_s is None or point_s is None or classes.wrong != ("lost_before",):
+    if classes.wrong != ("lost_before",):
         return None
+    t0_s, point_s = run.marks["T0"], classes.recovery_point_s
+    assert point_s is not None  # some write was kept
     late = [
         attempt.n
         for attempt in run.attempts(store)
-        if attempt.n > classes.recovery_point_n and attempt.answer == ACKNOWLEDGED and (attempt.answered_s or 0) < t0_s
+        if attempt.n > classes.recovery_point_n
+        and attempt.answer == ACKNOWLEDGED
+        and attempt.answered_s is not None
+        and attempt.answered_s < t0_s
     ]
     if len(late) != classes.lost_before:
         return None

@@ -70,6 +70,14 @@ def test_a_state_older_than_the_backup_is_named(tmp_path: Path) -> None:
     assert kept(shown(tmp_path, [*rows("a1"), Row(9, "x", "odd")])) != [older]
 
 
+def test_what_was_not_acknowledged_before_the_backup_began_belongs_to_no_older_state(tmp_path: Path) -> None:
+    older = (FAILED, "OlderStateRestored", "db-0", "AcknowledgedWriteLost")
+    as_the_third_was_answered = (mark("T0", 3.5), mark("T4", 20.0))
+    assert kept(shown(tmp_path / "1", rows("a1"), marks=as_the_third_was_answered)) == [older]
+    refused = ledger("put a", "put b!", "put c", "put d")
+    assert kept(shown(tmp_path / "2", rows("a1"), writes=refused)) == [older]
+
+
 EARLY = (mark("T0", 0.1), mark("T4", 20.0))
 TABLES: dict[str, Json] = {
     "table a": {"rows": 3, "hash": "1"},
@@ -91,6 +99,8 @@ def test_a_database_without_any_write_is_old_or_new(tmp_path: Path) -> None:
         return kept(shown(tmp_path, [], marks=(*EARLY, *digests(after))))
 
     assert of(TABLES) == [(FAILED, "OlderStateRestored", "db-0", "AllWritesLost")]
+    after_all_writes = shown(tmp_path, [], marks=(*MARKS, *digests(TABLES)))
+    assert kept(after_all_writes) == [(FAILED, "OlderStateRestored", "db-0", "AcknowledgedWriteLost")]
     other: dict[str, Json] = {**TABLES, "grants": {"rows": 2, "hash": "4"}}
     assert of(other) == [(FAILED, "OlderStateRestored", "db-0", "AllWritesLost")]
     assert of({}) == [(FAILED, "DatabaseReinitialised", "db-0", "AllWritesLost")]
