@@ -32,7 +32,7 @@ def running(programs: Path, *settings: str) -> Iterator[int]:
     initdb = ("--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "--pgdata", data)
     process.run([*as_nobody, programs / "initdb", *initdb])
     options = [word for setting in settings for word in ("-c", setting)]
-    server = [*as_nobody, programs / "postgres", "-D", data, "-p", str(port), "-k", "", "-F", *options]
+    server = [*as_nobody, programs / "postgres", "-D", data, "-p", str(port), "-k", "", *options]
 
     def answers() -> None:
         try:
