@@ -14,7 +14,8 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.backups import repository_check, velero_install
+from harness.backups import archive, data_mover, repository_check, velero_install
+from harness.backups.data_mover import Snapshots
 from harness.backups.object_store import LAYOUTS, ObjectStore, empty
 from harness.backups.repository_check import CheckResult
 from harness.backups.velero_install import NAMESPACE, Release
@@ -23,6 +24,7 @@ from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import integer, items, keys, text
 from harness.core.kubernetes import Object, RunsKubectl, find, name_of, objects
 from harness.core.model import Json, Protected, Stored, ToolReport, VolumeCopy
+from harness.core.objects import made
 from harness.core.reason import Reason, by_precedence
 from harness.core.wait import NotYet, until
 
@@ -53,6 +55,14 @@ UNREADABLE = (BotoCoreError, ClientError, OSError, EOFError, zlib.error, ValueEr
 """What reading a zipped file from the bucket may raise: no bucket, no such file, truncated, damaged, not JSON."""
 
 _OF_BACKUPS = ("backups", "restores", "podvolumebackups", "podvolumerestores", "backuprepositories")
+_LOCATIONS = "backupstoragelocations"
+
+_MOVED: Mapping[str, Json] = {
+    "snapshotVolumes": True,
+    "snapshotMoveData": True,
+    "resourcePolicy": {"kind": "configmap", "name": "snapshots"},
+}
+"""What a backup asks for where the data mover copies. The policy takes snapshots where annotations ask for files."""
 
 
 class VeleroEngine:
@@ -65,18 +75,21 @@ class VeleroEngine:
         release: Release,
         *,
         uploader: str = "restic",
+        snapshots: Snapshots | None = None,
         namespace: str = NAMESPACE,
         with_namespace: bool = False,
     ) -> None:
         """`store` gives the object store when the cluster is up; `uploader` is restic or kopia.
 
-        `namespace` is Velero's own. `with_namespace`: reports name pods as `NAMESPACE/POD`.
+        With `snapshots` the data mover copies these, by kopia. `namespace` is Velero's own. `with_namespace`: reports
+        name pods as `NAMESPACE/POD`.
         """
-        self.name = f"velero-{uploader}"
+        self.name = data_mover.ENGINE if snapshots else f"velero-{uploader}"
         self._kubectl = kubectl
         self._store = store
         self._release = release
         self._uploader = uploader
+        self._snapshots = snapshots
         self._namespace = namespace
         self._with_namespace = with_namespace
         self._here = f"--namespace={namespace}"
@@ -92,7 +105,13 @@ class VeleroEngine:
         if self._uploader == repository_check.KOPIA:
             with contextlib.suppress(Misconfigured):  # reported where it is needed; everything else can be judged
                 self._release.kopia_check()  # built now, and not while a backup is timed
-        velero_install.install(self._kubectl, self._store(), self._release, self._uploader)
+        more = (data_mover.OPTION,) if self._snapshots else ()
+        if self._snapshots:
+            self._snapshots.install()
+        velero_install.install(self._kubectl, self._store(), self._release, self._uploader, *more)
+        if self._snapshots:
+            policy = made("snapshot-policy", namespace=self._namespace, policy=_policy(self._snapshots.storage_class))
+            self._kubectl("apply", "-f", "-", stdin=json.dumps(policy))
         if self._storage_classes:
             velero_install.map_storage_classes(self._kubectl, self._storage_classes)
 
@@ -121,7 +140,7 @@ class VeleroEngine:
     def backup(self, name: str, namespace: str) -> ToolReport:
         """Take a backup of the namespace, copying the volumes that its pods' annotations name."""
         done = self._run(self.wanted_backup(name, namespace), timeouts.BACKUP_S)
-        copies = self._records("podvolumebackups", "backup-name", name)
+        copies = self._records("backup", name)
         return self._report(done, copies, f"backups/{name}/{name}-results.gz")
 
     def restore(
@@ -130,7 +149,7 @@ class VeleroEngine:
         """Restore `backup`, volumes included, once Velero has found it in the bucket: all, or these namespaces."""
         self._until_known(backup)
         done = self._run(self.wanted_restore(name, backup, namespaces), within_s)
-        copies = self._records("podvolumerestores", "restore-name", name)
+        copies = self._records("restore", name)
         return self._report(done, copies, f"restores/{name}/restore-{name}-results.gz")
 
     def resync(self, backup: str) -> None:
@@ -156,6 +175,7 @@ class VeleroEngine:
             "includedNamespaces": [namespace],
             "defaultVolumesToFsBackup": False,
             "snapshotVolumes": False,
+            **(_MOVED if self._snapshots else {}),
             **self._asked(),
         }
         return self._wanted("Backup", name, spec)
@@ -226,7 +246,7 @@ class VeleroEngine:
     def collect(self, into: Path) -> None:
         """Write Velero's records, and the logs that it keeps in the bucket; never raises for what is not available."""
         into.mkdir(parents=True, exist_ok=True)
-        for kind in (*_OF_BACKUPS, "backupstoragelocations"):
+        for kind in (*_OF_BACKUPS, *(("datauploads", "datadownloads") if self._snapshots else ()), _LOCATIONS):
             with contextlib.suppress(HarnessError):
                 listing = self._kubectl("get", f"{kind}.velero.io", self._here, "-o", "yaml")
                 (into / f"{kind}.yaml").write_text(listing)
@@ -261,8 +281,14 @@ class VeleroEngine:
     def _report(self, done: Object, volumes: tuple[VolumeCopy, ...], results: str) -> ToolReport:
         return tool_report(done, (*_said(done), *self._results(results))[:MAX_MESSAGES], volumes)
 
-    def _records(self, kind: str, label: str, name: str) -> tuple[VolumeCopy, ...]:
-        found = objects(self._kubectl, f"{kind}.velero.io", self._here, f"--selector=velero.io/{label}={name}")
+    def _records(self, what: str, name: str) -> tuple[VolumeCopy, ...]:
+        """The volumes of a `backup` or `restore`, in order."""
+        asked = (self._here, f"--selector=velero.io/{what}-name={name}")
+        found = objects(self._kubectl, f"podvolume{what}s.velero.io", *asked)
+        if self._snapshots:
+            used = data_mover.mounts(objects(self._kubectl, "pods", "--all-namespaces"))
+            kind = data_mover.UPLOADS if what == "backup" else data_mover.DOWNLOADS
+            found = (*found, *(data_mover.as_copy(each, used) for each in objects(self._kubectl, kind, *asked)))
         copies = (volume_copy(each, with_namespace=self._with_namespace) for each in found)
         return tuple(sorted(copies, key=lambda copy: (copy.pod, copy.volume)))
 
@@ -280,12 +306,20 @@ class VeleroEngine:
                 yield from (f"{level}: {namespace}: {line}" for line in items(kept, level, "namespaces", namespace))
 
     def _copies(self, name: str) -> tuple[Object, ...]:
-        """The volume copies of this backup, as its own file in the bucket says."""
+        """The volume copies of this backup, as its own files in the bucket say."""
         key = f"backups/{name}/{name}-podvolumebackups.json.gz"
         try:
-            return tuple(json.loads(self._read(key)) or ())
-        except UNREADABLE as error:
+            copies = tuple(json.loads(self._read(key)) or ())
+            if self._snapshots:
+                key = f"backups/{name}/{name}.tar.gz"
+                held = tuple(archive.objects_in(self._packed(key), {"pods", data_mover.UPLOADS}))
+                used = data_mover.mounts(thing for kind, _, thing in held if kind == "pods")
+                copies += tuple(
+                    data_mover.as_copy(thing, used) for kind, _, thing in held if kind == data_mover.UPLOADS
+                )
+        except (*UNREADABLE, *archive.UNREADABLE) as error:
             raise HarnessError(f"{key} cannot be read: {error}") from error
+        return copies
 
     def _unreadable(self, key: str) -> Iterator[str]:
         """What is wrong with a zipped file, to its last byte; nothing if it is whole."""
@@ -305,8 +339,11 @@ class VeleroEngine:
             raise HarnessError(f"the bucket cannot be listed: {error}") from error
 
     def _read(self, key: str) -> bytes:
+        return gzip.decompress(self._packed(key))
+
+    def _packed(self, key: str) -> bytes:
         store = self._store()
-        return gzip.decompress(store.client().get_object(Bucket=store.bucket, Key=store.folder + key)["Body"].read())
+        return store.client().get_object(Bucket=store.bucket, Key=store.folder + key)["Body"].read()
 
     def _end_of(self, key: str) -> bytes:
         """The last MAX_LOG_BYTES of a zipped file, however much it unpacks to."""
@@ -355,6 +392,12 @@ def volumes_to_copy(pod: Object, annotation: str = ANNOTATION) -> tuple[str, ...
 def hook_count(pod: Object) -> int:
     """How many of its two hooks a pod's annotations ask for."""
     return sum(any(text(pod, "metadata", "annotations", name) for name in names) for names in HOOKS)
+
+
+def _policy(storage_class: str) -> str:
+    """What Velero does with volumes: JSON is YAML. Without a policy an annotation of a pod would ask for its files."""
+    wanted: Json = {"conditions": {"storageClass": [storage_class]}, "action": {"type": "snapshot"}}
+    return json.dumps({"version": "v1", "volumePolicies": [wanted]})
 
 
 def _said(done: Object) -> Iterator[str]:

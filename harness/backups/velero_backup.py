@@ -4,13 +4,11 @@ import base64
 import contextlib
 import json
 import re
-import tarfile
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from harness.backups import unzip, velero_lane
+from harness.backups import archive, data_mover, unzip, velero_lane
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.hook_requests import HookRequests, hook_requests
 from harness.backups.object_store import LAYOUTS
@@ -39,8 +37,6 @@ SHORTEST_SECRET = 8
 """Characters of the shortest secret that is hidden in the evidence: a shorter one would occur in ordinary words."""
 
 _KINDS = {"pods": "Pod", "secrets": "Secret", "persistentvolumeclaims": "PersistentVolumeClaim"}
-_FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/[^/]+\.json")
-_UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError)
 _BY_FILES = "PodVolumeBackup"
 _SCHEDULE = ("metadata", "labels", "velero.io/schedule-name")
 _STARTED = ("status", "startTimestamp")
@@ -78,7 +74,8 @@ class BackupRecord:
     claims: tuple[Claim, ...]
     secrets: frozenset[str]  # namespace/name
     elsewhere: tuple[str, ...]  # volumes that were backed up, and not into this bucket
-    moved: tuple[str, ...]  # claims whose snapshots Velero's data mover copied into this bucket
+    mover: bool  # whether the data mover copied snapshots into this bucket
+    moved: tuple[str, ...]  # claims of which it did so, and whose DataUploads, without which none is restored, lack
     missed: tuple[str, ...]  # volumes that pods ask to have copied, and that were not
     hooks: HookRequests
     hooks_reported: bool  # False if a Velero before 1.13 took it, which does not count hooks
@@ -95,6 +92,11 @@ class BackupRecord:
     def failed(self) -> bool:
         """Whether Velero says that there is nothing to restore."""
         return self.report.phase in FAILED
+
+    @property
+    def copied_with(self) -> str:
+        """The uploader, or the data mover if that copied any of the volumes."""
+        return data_mover.NAME if self.mover else self.uploader
 
     def keys(self, listing: Listing) -> tuple[str, ...]:
         """Every object of the bucket that it takes to restore this backup."""
@@ -138,10 +140,14 @@ def read_backup(
         _can_be_restored(backup)
     name = name_of(backup)
     folder = f"backups/{name}/{name}"
-    copies = tuple(_list(source, listing, f"{folder}-podvolumebackups.json.gz"))
     # The items of a list do not name their kind; the folder does.
-    archive = () if failed else archived(source, name, _KINDS)
-    held = tuple({**thing, "kind": _KINDS[kind]} for kind, _, thing in archive if thing)
+    wanted = {*_KINDS, data_mover.UPLOADS}
+    found = () if failed else tuple((kind, thing) for kind, _, thing in archived(source, name, wanted) if thing)
+    held = tuple({**thing, "kind": _KINDS[kind]} for kind, thing in found if kind in _KINDS)
+    uploads = tuple(thing for kind, thing in found if kind == data_mover.UPLOADS)
+    used = data_mover.mounts(filter(_may_run, (thing for thing in held if thing["kind"] == "Pod")))
+    by_files = _list(source, listing, f"{folder}-podvolumebackups.json.gz")
+    copies = (*by_files, *(data_mover.as_copy(each, used) for each in uploads))
     every = {namespace_of(thing) for thing in held} - SYSTEM
     asked = every if failed else frozenset(choose_all("namespace", tuple(namespaces), sorted(every))) or every
     kept = tuple(
@@ -169,9 +175,10 @@ def read_backup(
     infos = tuple(
         each for each in _list(source, listing, f"{folder}-volumeinfo.json.gz") if text(each, "pvcNamespace") in asked
     )
-    elsewhere, moved = tuple(_elsewhere(infos)), tuple(_moved(infos))
+    elsewhere, moved = tuple(_elsewhere(infos)), set(_moved(infos))
     if not infos and at(backup, "spec", "snapshotMoveData") is True:  # a Velero before 1.13 lists no volumes
-        moved = tuple(claim.address for claim in claims if not claim.copied)
+        moved = {claim.address for claim in claims if not claim.copied}
+    moved -= {f"{text(each, 'spec', 'sourceNamespace')}/{text(each, 'spec', 'sourcePVC')}" for each in uploads}
     return BackupRecord(
         report=tool_report(
             backup,
@@ -193,7 +200,8 @@ def read_backup(
         claims=claims,
         secrets=frozenset(address(thing) for thing in objects if thing.get("kind") == "Secret"),
         elsewhere=elsewhere,
-        moved=moved,
+        mover=any(text(each, "spec", "sourceNamespace") in asked for each in uploads),
+        moved=tuple(sorted(moved)),
         missed=(
             *_missed(pods, copies),
             *(_passed_over(all_pods, copies, (*elsewhere, *moved)) if asks_for_all else _ended_amiss(all_pods, claims)),
@@ -207,7 +215,7 @@ def read_backup(
         newer=newer,
         left_out=tuple(sorted({namespace_of(thing) for thing in held} & SYSTEM)),
         unasked=tuple(sorted(every - asked)),
-        fields=velero_lane.fields_of(backup, copies),
+        fields=velero_lane.fields_of(backup, by_files, uploads),
         secret_values=frozenset(secret_values(objects)),
     )
 
@@ -219,15 +227,8 @@ def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterato
     """
     key = f"backups/{name}/{name}.tar.gz"
     try:
-        values = unzip.Values()
-        for archive, member in unzip.members(source.read(key)):
-            if found := _FILE.fullmatch(member.name):
-                wanted = found[1] in kinds
-                thing: Json = json.loads(values.counted(unzip.content(archive, member))) if wanted else {}
-                if not isinstance(thing, Mapping):
-                    raise ValueError(f"{member.name} is no object")
-                yield found[1], found[2] or "", thing
-    except _UNREADABLE as error:
+        yield from archive.objects_in(source.read(key), kinds)
+    except archive.UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
 
 
@@ -372,7 +373,7 @@ def _claims(objects: tuple[Object, ...], pods: tuple[Object, ...], copies: tuple
                 namespace_of(thing),
                 name_of(thing),
                 text(thing, "spec", "storageClassName"),
-                copied=any(mount in copied for mount in mine),
+                copied=any(mount in copied for mount in mine or [(f"{namespace_of(thing)}/", name_of(thing))]),
                 pods=tuple(pod for pod, _ in mine),
             )
 
@@ -404,7 +405,7 @@ def _list(source: BucketReader, listing: Listing, key: str) -> tuple[Object, ...
         return ()
     try:
         found: Json = json.loads(unzip.Values().counted(unzip.unzip(source.read(key)))) or []
-    except _UNREADABLE as error:
+    except archive.UNREADABLE as error:
         raise HarnessError(f"{key} cannot be read: {error}; this backup cannot be restored") from error
     if not isinstance(found, list):
         raise HarnessError(f"{key} is no list; this backup cannot be restored")

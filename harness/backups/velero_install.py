@@ -47,9 +47,12 @@ class Release:
     backs_up: tuple[str, ...] = ()  # its uploaders; () if all can be asked for
 
 
-def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader: str) -> None:
-    """Apply it all and return when the server, an agent on every worker and the bucket are available. TimedOut."""
-    wanted = manifests(store, release, uploader)
+def install(kubectl: RunsKubectl, store: ObjectStore, release: Release, uploader: str, *more: str) -> None:
+    """Apply it all and return when the server, an agent on every worker and the bucket are available. TimedOut.
+
+    `more` are further options of `velero install`.
+    """
+    wanted = manifests(store, release, uploader, NAMESPACE, *more)
     kinds = [thing for thing in wanted if thing["kind"] == "CustomResourceDefinition"]
     _apply(kubectl, kinds)
     kubectl("wait", "--for=condition=Established", "crd", "--selector=component=velero", "--timeout=30s")

@@ -42,9 +42,10 @@ def lacking(needs: Iterable[str], api: Json) -> tuple[str, ...]:
     return tuple(need for need in needs if not has(need))
 
 
-def fields_of(backup: Object, copies: Iterable[Object]) -> frozenset[str]:
-    """The fields, as marks have them, of a Backup and of its PodVolumeBackups."""
-    kinds = (("Backup", backup), *(("PodVolumeBackup", copy) for copy in copies))
+def fields_of(backup: Object, copies: Iterable[Object], uploads: Iterable[Object] = ()) -> frozenset[str]:
+    """The fields, as marks have them, of a Backup, of its PodVolumeBackups and of its DataUploads."""
+    kinds = [("Backup", backup), *(("PodVolumeBackup", copy) for copy in copies)]
+    kinds += [("DataUpload", upload) for upload in uploads]
     return frozenset(
         f"{kind}.{part}.{name}" for kind, thing in kinds for part in ("spec", "status") for name in mapping(thing, part)
     )
@@ -66,6 +67,12 @@ def to_restore(lanes: Mapping[str, Lane], name: str, uploader: str) -> Lane:
         able = ", ".join(each.name for each in lanes.values() if uploader in each.restores) or "none"
         raise Misconfigured(f"Velero {name} restores nothing that {uploader} copied; lanes that do: {able}")
     return lane
+
+
+def with_uploader(lanes: Mapping[str, Lane], usual: str, uploader: str) -> str:
+    """The lane that backs up where none is asked for: the `usual` one, or the first that has the uploader."""
+    able = [name for name, lane in lanes.items() if uploader in lane.backs_up]
+    return usual if usual in able or not able else able[0]
 
 
 def uploader_in(lanes: Mapping[str, Lane], name: str, uploader: str | None, usual: str) -> str:

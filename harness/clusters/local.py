@@ -5,8 +5,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from harness.backups import data_mover
+from harness.backups.data_mover import Snapshots
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import Release
+from harness.clusters import csi_driver
 from harness.clusters.docker import Docker
 from harness.clusters.engine import ensure_engine
 from harness.clusters.environment import EnvironmentCluster
@@ -33,6 +36,7 @@ class LocalEnvironment:
     versions: versions.Versions
     ready: PreparedImages
     lane: str  # of Velero
+    snapshots: bool = False  # whether volumes that are backed up are on storage with snapshots
     extra_images: tuple[str, ...] = ()  # of the engine, loaded onto the nodes
 
     @property
@@ -54,11 +58,18 @@ class LocalEnvironment:
         return KindCluster(name, self.docker, self.ready, self.extra_images)
 
     def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> VeleroEngine:  # noqa: ARG002 # all of its backups are the run's
-        return VeleroEngine(cluster.kubectl, lambda: cluster.store, self.release, uploader=uploader)
+        if uploader != data_mover.NAME:
+            return VeleroEngine(cluster.kubectl, lambda: cluster.store, self.release, uploader=uploader)
+        driver = Snapshots(partial(csi_driver.install, cluster.kubectl, self.versions), csi_driver.CLASS)
+        kopia = data_mover.KOPIA
+        return VeleroEngine(cluster.kubectl, lambda: cluster.store, self.release, uploader=kopia, snapshots=driver)
 
     def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # of the seam
-        """Unchanged: the cluster was created for it."""
-        return deployment
+        """Unchanged, but for the storage of what is backed up: the cluster was created for it."""
+        if not self.snapshots:
+            return deployment
+        claims = csi_driver.claims_to_copy(deployment.objects)
+        return replace(deployment, adapt=partial(csi_driver.with_snapshots, claims))
 
     def facts(self) -> dict[str, Json]:
         version = self.docker("version", "--format", "{{.Server.Version}}")
@@ -80,21 +91,24 @@ def prepare(
     lane: str = "",
     *,
     wanted: Mapping[str, str] | None = None,
+    snapshots: bool = False,
 ) -> LocalEnvironment:
     """Prepare all of it, with these `extras` of versions.toml and this lane of Velero ("" for the default one).
 
     Every `wanted` image, each given with a pod that needs it, gets on the nodes, too: as one of `extras` if it is one,
-    else from the engine or a registry. Misconfigured where the user has to do something.
+    else from the engine or a registry. With `snapshots`, also storage that has them. Misconfigured where the user has
+    to do something.
     """
     pinned, wanted = versions.load(), wanted or {}
     extras = (*extras, *(image.name for image in pinned.extras.values() if not image.ours and image.ref in wanted))
     lane = lane or pinned.lane
     require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
     docker = ensure_engine(cache())
+    extras = (*extras, *csi_driver.IMAGES) if snapshots else extras
     images = ImageProvider(docker, pinned, mode, mirror or "", say).with_extras(extras, lane)
     names = [*pinned.images.values(), *(pinned.extras[name] for name in extras)]
     included = [ref for image in names for ref in (image.ref, *image.also)]
-    return LocalEnvironment(docker, pinned, images, lane, pull_missing(docker, wanted, included))
+    return LocalEnvironment(docker, pinned, images, lane, snapshots, pull_missing(docker, wanted, included))
 
 
 def pull_missing(docker: Docker, images: Mapping[str, str], included: Collection[str]) -> tuple[str, ...]:

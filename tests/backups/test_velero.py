@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from typing import cast
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from harness.backups import velero_install
+from harness.backups.data_mover import Snapshots, as_copy, mounts
 from harness.backups.object_store import ObjectStore
 from harness.backups.velero import ENDED, RUNNING, VeleroEngine
 from harness.backups.velero_install import MAX_LOG_BYTES, Release, install, manifests, map_storage_classes
@@ -22,6 +25,7 @@ from harness.core import wait
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.core.model import Json, Protected, Stored, Volume, VolumeCopy
 from harness.core.ports import BackupEngine
+from harness.workflows.drill.request import ENGINES
 
 
 def no_go() -> Path:
@@ -654,3 +658,138 @@ def test_a_bucket_that_cannot_be_emptied_is_no_beginning() -> None:
     with pytest.raises(HarnessError, match=r"cannot be emptied: .*AccessDenied"):
         engine(server, server.bucket).forget()
     assert server.deleted == []
+
+
+# ---------------------------------------------------------------- the data mover
+
+
+def user(name: str = "db-0", claim: str = "data-db-0") -> dict[str, Json]:
+    volumes: Json = [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]
+    return {"metadata": {"name": name, "namespace": "shop"}, "spec": {"volumes": volumes}}
+
+
+def upload(phase: str = "Completed", size: int = 7, **more: Json) -> dict[str, Json]:
+    spec: Json = {"sourceNamespace": "shop", "sourcePVC": "data-db-0", **more}
+    progress: Json = {"bytesDone": size, "totalBytes": 7}
+    status: Json = {"phase": phase, "snapshotID": "9f86", "progress": progress, "message": ""}
+    return {"metadata": {"name": "b-x1", "namespace": "velero"}, "spec": spec, "status": status}
+
+
+def download(phase: str = "Completed", message: str = "") -> dict[str, Json]:
+    target: Json = {"pvc": "data-db-0", "pv": "", "namespace": "shop"}
+    status: Json = {"phase": phase, "message": message, "progress": {"bytesDone": 7, "totalBytes": 7}}
+    return {"metadata": {"name": "r-x1"}, "spec": {"sourceNamespace": "old", "targetVolume": target}, "status": status}
+
+
+def mover(server: Server, bucket: Bucket | None = None, release: Release = RELEASE) -> VeleroEngine:
+    storage = Snapshots(lambda: None, "atomic")
+    return VeleroEngine(
+        *(server.kubectl, lambda: cast("ObjectStore", bucket or Bucket()), release), uploader="kopia", snapshots=storage
+    )
+
+
+def test_it_is_an_engine_with_kopias_repository() -> None:
+    assert mover(Server()).name in ENGINES
+    assert ENGINES["velero-datamover"] == ENGINES["velero-kopia"] == set(mover(Server()).layout("shop"))
+
+
+def test_a_backup_asks_for_moved_snapshots_of_the_volumes_that_annotations_name() -> None:
+    server = Server()
+    mover(server).backup("b", "shop")
+    (asked,) = server.created
+    assert asked["spec"] == {
+        "includedNamespaces": ["shop"],
+        "defaultVolumesToFsBackup": False,
+        "snapshotVolumes": True,
+        "snapshotMoveData": True,
+        "resourcePolicy": {"kind": "configmap", "name": "snapshots"},
+        "storageLocation": "default",
+    }
+
+
+def test_it_is_installed_after_its_storage_with_the_feature_and_the_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(velero_install, "until", lambda *_, **__: None)
+    release, done = printing(tmp_path, PRINTED), list[str]()
+
+    def kubectl(*words: str, stdin: str | None = None, within_s: float = 60) -> str:  # as the seam has it
+        done.append(f"{words[0]} {json.loads(stdin)['kind'] if stdin else ''}".strip())
+        if done[-1] == "apply ConfigMap":
+            policy = json.loads(json.loads(stdin or "")["data"]["policy"])
+            assert policy["volumePolicies"] == [
+                {"conditions": {"storageClass": ["atomic"]}, "action": {"type": "snapshot"}}
+            ]
+        return ""
+
+    storage = Snapshots(lambda: done.append("storage"), "atomic")
+    VeleroEngine(kubectl, lambda: STORE, release, uploader="kopia", snapshots=storage).install()
+    assert done == ["storage", "apply List", "wait", "apply List", "apply ConfigMap"]
+    assert "--features=EnableCSI" in (tmp_path / "asked").read_text()
+
+
+@pytest.mark.parametrize(("phase", "size"), [("Completed", 7), ("Failed", 3), ("Canceled", 0)])
+def test_an_upload_is_reported_as_the_copy_of_a_pods_volume(phase: str, size: int) -> None:
+    server = Server(records={"datauploads": [upload(phase, size)], "pods": [user()]})
+    assert mover(server).backup("b", "shop").volumes == (VolumeCopy("db-0", "data", phase, size, 7, "", "kopia"),)
+
+
+def test_a_download_is_reported_where_it_was_restored_with_its_reason() -> None:
+    by_files: Json = {"spec": {"pod": {"name": "a-0"}, "volume": "dump"}}
+    records: dict[str, list[Json]] = {"datadownloads": [download("Failed", "no space")], "pods": [user()]}
+    server = Server(records={**records, "podvolumerestores": [by_files]})
+    assert mover(server).restore("r", "b").volumes == (
+        VolumeCopy("a-0", "dump", "", 0, 0, ""),
+        VolumeCopy("db-0", "data", "Failed", 7, 7, "no space", "kopia"),
+    )
+
+
+def test_a_claim_that_no_pod_uses_is_none_of_a_pods_volumes() -> None:
+    assert mounts([user("db-1", "shared"), user("db-0", "shared")]) == {("shop", "shared"): ("db-0", "data")}
+    assert as_copy(upload(), {})["spec"] == {
+        "pod": {"namespace": "shop", "name": ""},
+        "volume": "data-db-0",
+        "uploaderType": "kopia",
+    }
+    assert cast("dict[str, Json]", as_copy(upload(datamover="theirs"), {})["spec"])["uploaderType"] == "theirs"
+
+
+def packed(*things: tuple[str, dict[str, Json]]) -> bytes:
+    into = io.BytesIO()
+    with tarfile.open(fileobj=into, mode="w:gz") as archive:
+        for kind, thing in things:
+            metadata, data = cast("dict[str, Json]", thing["metadata"]), json.dumps(thing).encode()
+            info = tarfile.TarInfo(f"resources/{kind}/namespaces/{metadata['namespace']}/{metadata['name']}.json")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return into.getvalue()
+
+
+def moved_into(*things: tuple[str, dict[str, Json]]) -> Bucket:
+    made = Bucket({"backups/b/velero-backup.json": b"12345", "kopia/shop/p1": b"1", "kopia/other/p1": b"1"})
+    made.put("backups/b/b-podvolumebackups.json.gz", None)
+    made.things["backups/b/b.tar.gz"] = packed(*things)
+    return made
+
+
+def test_the_repository_is_checked_for_the_snapshots_that_the_backups_own_uploads_name(tmp_path: Path) -> None:
+    held = moved_into(("datauploads.velero.io", upload()), ("pods", user()))
+    it = mover(Server(), held, Kopia(tmp_path, '{"lost": ["9f86"], "damage": [], "trouble": []}').release())
+    stored = it.stored("b")
+    assert stored.objects == len(held.things) - 1  # not the other namespace's
+    stored = it.check("b", stored)
+    asked = json.loads((tmp_path / "asked").read_text())
+    assert (asked["prefix"], asked["snapshots"]) == ("kopia/shop/", ["9f86"])
+    assert stored.damage == ("the snapshot 9f86 of db-0, volume data is not in the repository",)
+
+
+def test_a_backup_whose_uploads_are_gone_names_no_repository(tmp_path: Path) -> None:
+    stored = checked(mover(Server(), moved_into(("pods", user())), Kopia(tmp_path).release()))
+    assert (stored.checked, stored.damage) == (False, ("the backup names no repository",))
+
+
+def test_an_archive_that_cannot_be_read_is_an_error_with_its_name() -> None:
+    damaged = moved_into(("pods", user()))
+    damaged.things["backups/b/b.tar.gz"] = damaged.things["backups/b/b.tar.gz"][:-20]
+    with pytest.raises(HarnessError, match=r"backups/b/b\.tar\.gz cannot be read"):
+        mover(Server(), damaged).stored("b")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.backups.velero_lane import Lane, fields_of, made_by, to_restore, uploader_in
+from harness.backups.velero_lane import Lane, fields_of, made_by, to_restore, uploader_in, with_uploader
 from harness.clusters.images.versions import load
 from harness.core.errors import Misconfigured
 from harness.core.kubernetes import Object
@@ -72,3 +72,27 @@ def test_what_no_lane_has_is_refused_in_one_line_with_the_lanes_that_would_do(
 ) -> None:
     with pytest.raises(Misconfigured, match=said):
         uploader_in(LANES, lane, asked, "restic")
+
+
+@pytest.mark.parametrize(
+    ("uploader", "lane"), [("kopia", "1.16"), ("restic", "1.16"), ("datamover", "1.18"), ("borg", "1.16")]
+)
+def test_without_a_lane_the_usual_one_is_taken_unless_only_others_have_the_engine(uploader: str, lane: str) -> None:
+    pinned = load()
+    assert with_uploader(pinned.lanes, pinned.lane, uploader) == lane
+
+
+def test_an_older_lane_cannot_copy_snapshots_made_on_nodes_and_every_lane_restores_the_copies() -> None:
+    lanes = load().lanes
+    for name in ("1.16", "1.17"):
+        with pytest.raises(
+            Misconfigured, match=rf"^Velero {name} takes no backups with datamover; lanes that do: 1\.18$"
+        ):
+            uploader_in(lanes, name, "datamover", "restic")
+    assert all("datamover" in lane.restores for lane in lanes.values())
+
+
+def test_the_lane_of_a_backup_of_snapshots_is_read_from_its_uploads() -> None:
+    pinned = load().lanes
+    assert made_by(pinned, fields_of(OLD, [], [MOVED]))[0].name == "1.16"  # every lane writes when one was accepted
+    assert made_by(pinned, fields_of(OLD, [], [GREW])) == (pinned["1.18"], "DataUpload.status.incrementalBytes")

@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 
-import csi_driver
 import pytest
 import yaml
 
+from harness.clusters import csi_driver
 from harness.clusters.images.versions import load
 from harness.core import resources
 from harness.core.model import Json
@@ -122,3 +122,30 @@ def test_kinds_are_there_before_what_is_of_them(monkeypatch: pytest.MonkeyPatch)
     assert text.split("\n---\n") == [f"kind of {kind}" for kind in kinds]
     assert waited.startswith("wait --for=condition=Established crd/volumesnapshotclasses.snapshot.storage.k8s.io")
     assert (then, manifest) == ("apply -f -", MANIFEST)
+
+
+def claim(name: str, storage_class: str = "drill") -> dict[str, Json]:
+    spec: Json = {"storageClassName": storage_class, "accessModes": ["ReadWriteOnce"]}
+    return {"kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+
+
+def test_what_is_copied_and_nothing_else_is_on_storage_with_snapshots() -> None:
+    annotations: Json = {"backup.velero.io/backup-volumes": "data, more"}
+    volumes: Json = [
+        {"name": name, "persistentVolumeClaim": {"claimName": f"the-{name}"}} for name in ("data", "cache")
+    ]
+    template: Json = {"metadata": {"annotations": annotations}, "spec": {"volumes": volumes}}
+    deployment: dict[str, Json] = {"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": template}}
+    pod: dict[str, Json] = {"kind": "Pod", **template}  # type: ignore[dict-item] # an object
+    for user in (deployment, pod):
+        claims = csi_driver.claims_to_copy([user, claim("the-data"), claim("the-cache")])
+        assert claims == {"the-data"}
+        assert csi_driver.with_snapshots(claims, user) == user
+    assert csi_driver.with_snapshots(claims, claim("the-data")) == claim("the-data", csi_driver.CLASS)
+    assert csi_driver.with_snapshots(claims, claim("the-cache")) == claim("the-cache")
+    templates: Json = [claim("data"), claim("cache")]
+    spec: Json = {"replicas": 3, "template": template, "volumeClaimTemplates": templates}
+    members: dict[str, Json] = {"kind": "StatefulSet", "metadata": {"name": "db"}, "spec": spec}
+    changed = csi_driver.with_snapshots((), members)
+    wanted: Json = [claim("data", csi_driver.CLASS), claim("cache")]
+    assert changed == {**members, "spec": {**spec, "volumeClaimTemplates": wanted}}  # type: ignore[dict-item] # an object

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from csi_driver import files_of
 from fakes import RememberedDocker
 
 from harness.clusters import local
+from harness.clusters.csi_driver import files_of
 from harness.clusters.images import images as module
 from harness.clusters.images.builder import ImageBuilder
 from harness.clusters.images.images import ImageProvider, PreparedImages, Tools

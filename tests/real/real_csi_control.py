@@ -17,11 +17,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import csi_driver
 import pytest
 import yaml
 from api_server import api_server, as_account
 
+from harness.clusters import csi_driver
 from harness.clusters.images import versions
 from harness.clusters.images.images import compiled
 from harness.core.errors import TimedOut

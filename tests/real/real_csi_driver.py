@@ -12,10 +12,9 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 
-import csi_driver
 import pytest
 
-from harness.clusters import local
+from harness.clusters import csi_driver, local
 from harness.clusters.kind import KindCluster
 from harness.core.json import text
 from harness.core.kubernetes import Object, find, objects

@@ -49,6 +49,13 @@ def copy(pod: str = "db-0", namespace: str = "shop", size: int = 500, snapshot: 
     return {"spec": spec, "status": status}
 
 
+def upload(claim: str = "data-db-0", namespace: str = "shop", size: int = 500, **more: Json) -> Document:
+    """The record of one snapshot that Velero's data mover copied."""
+    status: Json = {"phase": "Completed", "snapshotID": "k1", "progress": {"bytesDone": size, "totalBytes": size}}
+    spec: Json = {"sourceNamespace": namespace, "sourcePVC": claim, **more}
+    return {"metadata": {"name": f"{NAME}-x1", "namespace": "velero"}, "spec": spec, "status": status}
+
+
 @dataclass
 class Nightly(BucketReader):
     """The objects of the bucket by key; `Source` as `harness.workflows.proof` wants it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from nightly import NAME, WRITTEN, Nightly, claim, copy, good, pod, secret
+from nightly import NAME, WRITTEN, Nightly, claim, copy, good, pod, secret, upload
 from proving import OPTIONS, World, red, told
 from proving import prove as prove  # noqa: PLC0414 # a fixture
 from schemas import lines, wrong
@@ -198,6 +198,35 @@ def test_a_snapshot_that_was_moved_into_the_bucket_is_no_missing_copy(prove: Pro
     assert all("VolumeNotRestorable" in each[2] for each in found)
     assert "snapshotMoveData" in not_proved(run)
     assert "has no copy" not in not_proved(run)
+
+
+def test_a_moved_snapshot_with_its_upload_is_proved_as_any_copy(prove: Prove) -> None:
+    bucket = moved(good(copies=[], **{"datauploads.velero.io": [upload()]}))
+    recorded = velero_backup.read_backup(bucket, bucket.listing(), NAME)
+    assert (recorded.copied_with, recorded.uploader, recorded.moved) == ("datamover", "kopia", ())
+    assert recorded.repositories == ("kopia/shop/",)
+    assert recorded.left_out == ()  # Velero's own records are nothing of the cluster that was not restored
+    (copied,) = recorded.report.volumes
+    assert (copied.pod, copied.volume, copied.bytes_done) == ("shop/db-0", "data", 500)
+    assert recorded.claims[0].copied
+    run = prove(World(bucket))
+    assert red(run) == []
+    assert "snapshotMoveData" not in not_proved(run)
+    assert json.loads((run / "run.json").read_text())["engine"] == "velero-datamover"
+
+
+def test_what_another_data_mover_copied_is_refused_by_its_name() -> None:
+    bucket = moved(good(copies=[], **{"datauploads.velero.io": [upload(datamover="vendor-mover")]}))
+    with pytest.raises(Misconfigured, match="made with vendor-mover"):
+        velero_backup.read_backup(bucket, bucket.listing(), NAME)
+
+
+def test_an_upload_for_a_claim_that_no_pod_mounts_is_its_copy() -> None:
+    bucket = good(
+        persistentvolumeclaims=[claim(), claim("spare")], **{"datauploads.velero.io": [upload("spare")]}, copies=[]
+    )
+    recorded = velero_backup.read_backup(bucket, bucket.listing(), NAME)
+    assert {each.name: each.copied for each in recorded.claims} == {"data-db-0": False, "spare": True}
 
 
 def test_a_snapshot_of_the_storage_is_not_taken_for_a_missing_copy(prove: Prove) -> None:

@@ -12,6 +12,7 @@ import pytest
 import shop
 from in_memory import MemoryEngine, MemoryStore, World, run_in_memory
 
+from harness.backups.data_mover import ENGINE as SNAPSHOTS
 from harness.checks.backup import backup_complete
 from harness.clusters.environment import Environment, EnvironmentCluster
 from harness.clusters.local import LocalEnvironment
@@ -126,7 +127,7 @@ def test_its_secrets_are_made_anew_for_each_drill_and_are_in_no_evidence(options
     assert site._generated["more"] != first
 
 
-def test_a_cluster_with_another_lane_of_velero_is_not_used_again(options: Options) -> None:
+def test_a_cluster_with_another_lane_of_velero_or_other_storage_is_not_used_again(options: Options) -> None:
     removed: list[str] = []
 
     class Old:
@@ -137,12 +138,13 @@ def test_a_cluster_with_another_lane_of_velero_is_not_used_again(options: Option
         raise Misconfigured("enough")
 
     site = assembly.DrillSession(in_memory_self_test, environment=refuse)
-    site._cluster, site._lane = cast("EnvironmentCluster", Old()), "1.16"
-    for lane in ("1.16", "1.18"):
+    for lane, engine, are_removed in (("1.16", "velero-kopia", 0), ("1.18", "velero-kopia", 1), ("1.18", SNAPSHOTS, 1)):
+        site._cluster, site._nodes = cast("EnvironmentCluster", Old()), (site._nodes[0] or "1.16", site._nodes[1])
         with pytest.raises(Misconfigured, match="enough"):
-            site.drill(replace(options, lane=lane), Progress(lambda _: None))
-    assert removed == ["down"]
-    assert not site._cluster
+            site.drill(replace(options, lane=lane, engine=engine), Progress(lambda _: None))
+        assert len(removed) == are_removed
+        assert bool(site._cluster) is not bool(are_removed)
+        removed.clear()
 
 
 def test_a_run_says_what_was_drilled_and_what_was_not_compared(options: Options) -> None:

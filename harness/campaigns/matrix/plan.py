@@ -101,15 +101,15 @@ def plan(
     strategies = choices.choose_all("strategy", strategies, sorted(set().union(*known_strategies.values())))
     engines = choices.choose_all("engine", engines, tuple(request.ENGINES))
     pinned = versions.load()
-    lanes = choices.choose_all("Velero lane", lanes, tuple(pinned.lanes)) or (pinned.lane,)
+    lanes = choices.choose_all("Velero lane", lanes, tuple(pinned.lanes))
     asked = asked or DrillOptions()
     request.at_least_once(repeat)
     drilled: list[Options] = []
     left_out: list[Exclusion] = []
     for each in wanted:
-        parts = (strategies or (each.strategy,), engines or (None,), lanes)
+        parts = (strategies or (each.strategy,), engines or (None,), lanes or (None,))
         for strategy, engine, lane in itertools.product(*parts):
-            exclusion = partial(Exclusion, each.name, strategy, engine or each.engine, lane=lane)
+            exclusion = partial(Exclusion, each.name, strategy, engine or each.engine, lane=lane or pinned.lane)
             fitting = [store for store in stores or each.stores if strategy in known_strategies[store]]
             without = [store for store in stores or each.stores if store not in fitting]
             left_out += [exclusion(why=f"{store} has no strategy {strategy}") for store in without]

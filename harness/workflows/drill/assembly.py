@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from harness.backups import data_mover
 from harness.checks.cluster_reuse import left_by
 from harness.clusters import local
 from harness.clusters.environment import Environment, EnvironmentCluster
@@ -40,11 +41,10 @@ def _new_cluster(options: Options, say: Callable[[str], None]) -> Environment:
     paths.require_disk_space(needed, f"known data of the size {options.size}", "choose a smaller --size")
     application = _application(options)
     brought, extras = application.by_manifests, application.images if application.on(options.stores) else ()
-    if not brought:
-        return local.prepare(options.images, options.mirror, say, extras, options.lane)
-    for line in brought.summary:
+    for line in brought.summary if brought else ():
         say(line)
-    return local.prepare(options.images, options.mirror, say, lane=options.lane, wanted=dict(brought.images))
+    snapshots, images = options.engine == data_mover.ENGINE, dict(brought.images) if brought else {}
+    return local.prepare(options.images, options.mirror, say, extras, options.lane, wanted=images, snapshots=snapshots)
 
 
 class DrillSession(Session[Options]):
@@ -62,7 +62,7 @@ class DrillSession(Session[Options]):
         self._fresh = fresh
         self._environment = environment
         self._made_of: Basis | None = None
-        self._lane = ""  # of Velero, on the nodes of the cluster
+        self._nodes = ("", False)  # what the nodes of the cluster have: the lane of Velero, storage with snapshots
         self._credentials: Secrets = {}
         self._generated: Secrets = {}  # Secrets of the user's application that are generated for each drill
         self._left: ReusableState | None = None
@@ -74,10 +74,11 @@ class DrillSession(Session[Options]):
         """`afterwards` works on what was restored. The next drill reuses nothing unless `settle` is called first."""
         known = _known_data(options)
         self._keep = options.keep
-        if self._cluster and options.lane != self._lane:
+        nodes = (options.lane, options.engine == data_mover.ENGINE)
+        if self._cluster and nodes != self._nodes:
             self._cluster.down()
             self._cluster = None
-        self._lane = options.lane
+        self._nodes = nodes
         environment = self._environment(options, progress.say)
         left = self._reuse(options)
         cluster = self._cluster = self._cluster or environment.cluster(options.cluster)

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from harness.backups import data_mover
 from harness.backups.object_store import LAYOUTS
-from harness.backups.velero_lane import uploader_in
+from harness.backups.velero_lane import uploader_in, with_uploader
 from harness.clusters.images import versions
 from harness.core import resources
 from harness.core.choices import choose, choose_all
@@ -26,6 +27,7 @@ MAX_RATE = 1000
 """Writes per second: one client writes to each store, and waits for each answer."""
 
 ENGINES = {f"velero-{uploader}": frozenset(parts) for uploader, parts in LAYOUTS.items()}
+ENGINES[data_mover.ENGINE] = frozenset(LAYOUTS[data_mover.KOPIA])
 """The backup engines, each with the parts of its repositories."""
 
 
@@ -94,7 +96,8 @@ def _fitted(
     _is_not_of_ours(found, known)
     each = _with_objectives(found, brought.objectives) if brought else found
     chosen = choose_all("store", stores, known) or (each.stores if {*each.stores} <= {*known} else tuple(known))
-    lane = pinned.lane if velero is None else velero
+    uploader = (engine or each.engine).removeprefix("velero-")
+    lane = with_uploader(pinned.lanes, pinned.lane, uploader) if velero is None else velero
     chosen_engine = _engine(pinned, lane, engine, each.engine) if lane else choose("engine", engine or "", ENGINES)
     for fault in each.faults:
         _require_targets(fault, each.name, chosen, chosen_engine, known)

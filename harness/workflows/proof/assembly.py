@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.backups import velero_backup, velero_lane
 from harness.backups.bucket_reader import BucketReader
+from harness.backups.data_mover import Snapshots
 from harness.backups.velero import VeleroEngine
 from harness.backups.velero_backup import BackupRecord
 from harness.backups.velero_install import NAMESPACE, Release, map_storage_classes
@@ -100,14 +101,14 @@ def new_cluster(options: ProofOptions, backup: BackupInBucket, say: Callable[[st
         backup.bytes_total + ROOM * restored, f"the backup {recorded.report.name} and what is restored of it"
     )
     pinned = versions.load()
-    lane = velero_lane.to_restore(pinned.lanes, options.lane or _maker(backup)[0].name, recorded.uploader)
+    lane = velero_lane.to_restore(pinned.lanes, options.lane or _maker(backup)[0].name, recorded.copied_with)
     wanted = detection.images_of(recorded.pods)
     supplied = local.prepare(options.images, options.mirror, say, lane=lane.name, wanted=wanted)
     cluster = supplied.cluster(options.cluster)
     _is_new(cluster)
     return Sandbox(
         cluster=cluster,
-        engine=_Engine(cluster, supplied.release, recorded.uploader, options.repository_password),
+        engine=_Engine(cluster, supplied.release, recorded, options.repository_password),
         kubectl=supplied.kubectl,
         namespace=next(iter(recorded.namespaces), ""),
         lane=lane.name,
@@ -117,9 +118,17 @@ def new_cluster(options: ProofOptions, backup: BackupInBucket, say: Callable[[st
 
 
 class _Engine(VeleroEngine):
-    def __init__(self, cluster: KindCluster, release: Release, uploader: str, repository_password: str) -> None:
+    def __init__(
+        self, cluster: KindCluster, release: Release, recorded: BackupRecord, repository_password: str
+    ) -> None:
         """Without a `repository_password` the repositories have Velero's default one."""
-        super().__init__(cluster.kubectl, lambda: cluster.store, release, uploader=uploader, with_namespace=True)
+        super().__init__(
+            *(cluster.kubectl, lambda: cluster.store, release),
+            uploader=recorded.uploader,
+            # The data mover restores onto any storage; only a backup by it needs a driver with snapshots.
+            snapshots=Snapshots(lambda: None, _CLASS) if recorded.mover else None,
+            with_namespace=True,
+        )
         self._repository_password = repository_password
 
     def install(self) -> None:
@@ -142,7 +151,7 @@ def _told(backup: BackupInBucket, maker: tuple[Lane, str]) -> tuple[str, ...]:
     recorded, report = backup.recorded, backup.recorded.report
     if recorded.failed:
         return (f"the backup {report.name}, begun {recorded.started}: {report.phase}, so there is nothing to restore",)
-    copied = f"{len(report.volumes)} volumes copied with {recorded.uploader}, of {', '.join(recorded.namespaces)}"
+    copied = f"{len(report.volumes)} volumes copied with {recorded.copied_with}, of {', '.join(recorded.namespaces)}"
     lane, mark = maker
     known = f"as its {mark} says" if mark else "or an older one, as nothing in it is of a newer one"
     return (
@@ -202,7 +211,7 @@ def _facts(options: ProofOptions, sandbox: Sandbox | None, backup: BackupInBucke
         "summary": f"Proves the backup {recorded.report.name} from the bucket {options.place.name}.",
         "steps": list(PROOF_STEPS),
         "plan": Plan(new_cluster=True).recorded,
-        "engine": f"velero-{recorded.uploader}",
+        "engine": f"velero-{recorded.copied_with}",
         **({"lane": sandbox.lane} if sandbox else {}),
         "asked": options.asked,
         "objectives": {**asdict(options.objectives), "age_s": options.age_s},

@@ -41,6 +41,11 @@ class Contents:
 def read(source: BucketReader, recorded: BackupRecord) -> Contents:
     """The contents of the backup. Misconfigured, with all of them, for pods or volumes that affect others."""
     name, kinds = recorded.report.name, Counter[str]()
+    if recorded.mover:
+        raise Misconfigured(
+            f"volumes of the backup {name} were copied from snapshots by Velero's data mover, which is proved on a "
+            "cluster of drillproof's own only; prove it without --context"
+        )
     services, volumes, makers = list[Object](), list[Object](), list[Object]()
     wanted = {"services": services, "persistentvolumes": volumes, **dict.fromkeys(_MAKES_PODS, makers)}
     for kind, namespace, thing in archived(source, name, wanted):

@@ -6,14 +6,16 @@ does not choose the node, so its pod starts only where the scheduler happens to 
 """
 
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from harness.backups.velero import volumes_to_copy
 from harness.clusters.images.builder import ImageBuilder
 from harness.clusters.images.images import build_lock
 from harness.clusters.images.versions import Versions
 from harness.core import resources
-from harness.core.json import integer, items, text
-from harness.core.kubernetes import RunsKubectl, name_of, objects
+from harness.core.json import integer, items, mapping, text
+from harness.core.kubernetes import Object, RunsKubectl, claims_of, name_of, objects
+from harness.core.model import Json
 from harness.core.wait import NotYet, until
 
 IMAGES = ("csi-btrfs", "csi-provisioner", "csi-snapshotter", "snapshot-controller")
@@ -70,3 +72,28 @@ def files_of(versions: Versions, layer: str) -> Mapping[str, bytes]:
     builder = ImageBuilder(versions)
     with build_lock(builder.cache).waiting(), tarfile.open(builder.assemble(versions.layers[layer]).path) as tar:
         return {f"/{member.name}": file.read() for member in tar if (file := tar.extractfile(member))}
+
+
+def claims_to_copy(manifests: Iterable[Object]) -> frozenset[str]:
+    """The claims whose volumes the annotations of the manifests' pods ask to have copied."""
+    pods = map(_pod_of, manifests)
+    return frozenset(claim for pod in pods for name, claim in claims_of(pod).items() if name in volumes_to_copy(pod))
+
+
+def with_snapshots(claims: Collection[str], manifest: Object) -> Object:
+    """A manifest in which these claims, and the templates of those that are copied, are of our class."""
+    if manifest["kind"] == "PersistentVolumeClaim" and name_of(manifest) in claims:
+        return _of_our_class(manifest)
+    templates, copied = items(manifest, "spec", "volumeClaimTemplates"), volumes_to_copy(_pod_of(manifest))
+    if not templates:
+        return manifest
+    changed: Json = [_of_our_class(each) if name_of(each) in copied else each for each in templates]
+    return {**manifest, "spec": {**mapping(manifest, "spec"), "volumeClaimTemplates": changed}}
+
+
+def _pod_of(manifest: Object) -> Object:
+    return manifest if manifest["kind"] == "Pod" else mapping(manifest, "spec", "template")
+
+
+def _of_our_class(claim: Json) -> Object:
+    return {**mapping(claim), "spec": {**mapping(claim, "spec"), "storageClassName": CLASS}}
