@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.backups.data_mover import UPLOADS, as_copy, mounts
 from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect
 from harness.core.json import text
@@ -67,9 +68,12 @@ class CheckpointsDuringCopy(BaseFault):
 
     def _copies(self, target: Target) -> list[Object]:
         member = target.store(self.store).members[0]
+        # All with one command: a small copy is over within seconds.
+        found = objects(target.cluster.kubectl, f"pods,podvolumebackups.velero.io,{UPLOADS}", "--all-namespaces")
+        used = mounts(each for each in found if each["kind"] == "Pod")
         return [
             copy
-            for copy in objects(target.cluster.kubectl, "podvolumebackups.velero.io", "--all-namespaces")
+            for copy in (as_copy(each, used) if each["kind"] == "DataUpload" else each for each in found)
             if (text(copy, "spec", "pod", "name"), text(copy, "spec", "volume")) == (member, self.volume)
         ]
 
