@@ -16,6 +16,7 @@ from harness.faults.base import BaseFault
 
 _MARK = "drillproof.dev/killed"
 _MARKED = f"--selector={_MARK}=yes"
+_UPLOADS = "datauploads"
 _PAST = "2000-01-01T00:00:00Z"
 _TO_DO = frozenset({"", "New", "Accepted", "Prepared", "InProgress"})
 _ENDED = frozenset({DONE, "PartiallyFailed", "Failed", "FailedValidation", "Canceled"})
@@ -48,6 +49,25 @@ class KillWhileWorking(BaseFault):
     def damage(self, target: Target) -> Mapping[str, str]:
         """The marked tasks that did not end as Completed, with their phases."""
         return _not_completed(target, self.task)
+
+
+@dataclass(frozen=True)
+class CancelUploads(BaseFault):
+    """Every copy of a snapshot is cancelled before it ends, as Velero itself does when one takes too long."""
+
+    title = "cancel-data-uploads"
+    reach = Reach.TOOL
+
+    def inject(self, target: Target) -> None:
+        """Wait for uploads, mark them, and cancel them. TimedOut if none starts."""
+        _mark(target, _UPLOADS, _TO_DO)
+        patch = ("patch", f"{_UPLOADS}.velero.io", f"--namespace={NAMESPACE}", "--type=merge")
+        for upload in records(target, _UPLOADS, _MARKED):
+            target.cluster.kubectl(*patch, '--patch={"spec": {"cancel": true}}', name_of(upload))
+
+    def damage(self, target: Target) -> Mapping[str, str]:
+        """The marked uploads that did not end as Completed, with their phases."""
+        return _not_completed(target, _UPLOADS)
 
 
 @dataclass(frozen=True)

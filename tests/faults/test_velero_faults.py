@@ -12,7 +12,15 @@ from harness.core import timeouts
 from harness.core.errors import FaultHadNoEffect, HarnessError, TimedOut
 from harness.core.ports import Reach, Target
 from harness.faults.annotations import ANY, Annotate
-from harness.faults.velero import ExpireBackups, KillWhileWorking, ReadOnlyLocation, SecondServer, SlowNodeAgent, While
+from harness.faults.velero import (
+    CancelUploads,
+    ExpireBackups,
+    KillWhileWorking,
+    ReadOnlyLocation,
+    SecondServer,
+    SlowNodeAgent,
+    While,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +42,10 @@ class Cluster:
     deaf: bool = False
 
     def kubectl(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
-        if args[0] == "patch" and not self.deaf:
+        if args[0] == "patch" and args[1].startswith("datauploads"):
+            assert '--patch={"spec": {"cancel": true}}' in args
+            self.tasks[args[-1]] = self.then
+        elif args[0] == "patch" and not self.deaf:
             for key, value in json.loads(args[-1])["metadata"]["annotations"].items():
                 self.annotations.pop(key, None)
                 self.annotations |= {} if value is None else {key: value}
@@ -114,6 +125,17 @@ def test_a_part_is_killed_by_the_label_that_its_pods_bear_and_only_if_it_has_som
     KillWhileWorking(part, "backups").inject(target(Cluster(tasks={"mine": "InProgress"})))
     with pytest.raises(FaultHadNoEffect, match=part):
         KillWhileWorking(part, "backups").inject(target(Cluster(tasks={"mine": "InProgress"}, pods=())))
+
+
+def test_uploads_are_cancelled_and_one_that_ended_first_is_no_damage() -> None:
+    cluster = Cluster(tasks={"old": "Completed", "mine": "Accepted"}, then="Canceled")
+    CancelUploads().inject(target(cluster))
+    assert cluster.tasks["old"] == "Completed"
+    assert CancelUploads().damage(target(cluster)) == {"datauploads mine": "Canceled"}
+    late = Cluster(tasks={"mine": "InProgress"}, then="Completed")
+    CancelUploads().inject(target(late))
+    with pytest.raises(FaultHadNoEffect, match="datauploads"):
+        CancelUploads().damage(target(late))
 
 
 def test_a_task_that_came_to_a_good_end_all_the_same_is_no_damage() -> None:
