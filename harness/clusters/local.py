@@ -1,7 +1,7 @@
 """The environment on this machine: an engine, images, programs and disk space."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
