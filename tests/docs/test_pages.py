@@ -34,7 +34,7 @@ def test_the_tables_are_made_from_the_committed_evidence() -> None:
         )
         assert made == text, f"{page}: `make docs` writes it"
     marks = set(re.findall(r"<!-- table: (.*?) -->", "".join(pages.values())))
-    assert marks == {*tables.TABLES, "recoveries from custos", "noticed from custos"}
+    assert marks == {*tables.TABLES, "recoveries from custos", "noticed from custos", "recoveries from snapshots"}
 
 
 def test_every_scenario_is_listed_once_by_its_kind() -> None:
