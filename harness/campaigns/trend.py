@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from harness.campaigns.matrix.results import drilled, time_of
+from harness.campaigns.matrix.results import cut_off, drilled, time_of
 from harness.checks.trust import Provenance
 from harness.core import durations
 from harness.core.errors import HarnessError
@@ -20,15 +20,24 @@ from harness.core.json import flat, items, mapping, number, numbers, text
 from harness.core.model import Json, Verdict, worst
 from harness.core.reason import Reason, from_name
 from harness.evidence.before_reasons import expects_findings
-from harness.evidence.run_directory import FIRST_LANE, began, inside, lane_of, made_with, read_json
+from harness.evidence.run_directory import (
+    FIRST_LANE,
+    began,
+    fingerprint_of,
+    inside,
+    lane_of,
+    made_with,
+    manifests_of,
+    read_json,
+)
 from harness.evidence.run_view import WORST_FIRST
 from harness.evidence.signing import attestation
 
 FIGURES = {"rto_s": "RTO", "rpo_s": "RPO"}  # the figures that are followed, with their headings
 ENOUGH, MOST = 5, 20  # a band needs at least, and takes at most, so many earlier drills that passed; the newest ones
 BAND = (
-    f"The band shows usual values: the median of the last {ENOUGH} to {MOST} earlier drills of the same series and "
-    "size that passed, plus and minus three times their median absolute deviation (x 1.4826, as for a normal "
+    f"The band shows usual values: the median of the last {ENOUGH} to {MOST} earlier drills of the same series, size "
+    "and manifests that passed, plus and minus three times their median absolute deviation (x 1.4826, as for a normal "
     "distribution), but at least 5 % of the median. It does not change the verdict; the objectives do."
 )
 
@@ -68,6 +77,7 @@ class Point:
     objectives: Mapping[str, float]
     doubt: str = ""  # why its findings are not trusted, if so
     findings: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by check, verdict and reason; no PASS
+    manifests: str = ""  # a fingerprint of those of the user's application
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,7 @@ class Trend:
     made: datetime
     every: timedelta | None = None  # the expected interval of each series
     job: Job | None = None
+    not_judged: tuple[str, ...] = ()  # runs that still run, or were killed; one line each
 
     @property
     def verdict(self) -> Verdict:
@@ -191,7 +202,7 @@ def trend(
     """
     made = now or datetime.now(UTC)
     often = every or (job.every if job else None)
-    points, problems = _points(runs, frozenset(known), made)
+    points, problems, not_judged = _points(runs, frozenset(known), made)
     wanted = [point for point in points if not asked or point.key.scenario in asked]
     by_key: dict[SeriesKey, list[Point]] = {}
     for point in sorted(wanted, key=lambda point: (point.ended, point.run.name)):
@@ -200,15 +211,20 @@ def trend(
     never = tuple(name for name in asked or scenarios if name not in seen)
     series = [_series(key, by_key[key], timedelta(days=expiry_days), often, made) for key in sorted(by_key)]
     series.sort(key=lambda each: WORST_FIRST.index(each.verdict))
-    return Trend(tuple(series), never, never if asked else (), tuple(problems), expiry_days, made, often, job)
+    required = never if asked else ()
+    return Trend(tuple(series), never, required, tuple(problems), expiry_days, made, often, job, tuple(not_judged))
 
 
-def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Point], list[str]]:
+def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Point], list[str], list[str]]:
     points: list[Point] = []
     problems: list[str] = []
+    not_judged: list[str] = []
     origin = Provenance.of_folder(runs, known)
     first: dict[str, str] = {}  # the run that came first with each signed drill
     for run in inside(runs):
+        if why := cut_off(run):
+            not_judged.append(f"{run.name}: {why}")
+            continue
         try:
             point, drill = _point(run, origin)
         except (HarnessError, OSError) as error:
@@ -221,7 +237,7 @@ def _points(runs: Path, known: frozenset[str], now: datetime) -> tuple[list[Poin
             problems.append(f"{run.name}: ended in the future ({point.ended:%Y-%m-%d %H:%M}); check the clock")
         else:
             points.append(point)
-    return points, problems
+    return points, problems, not_judged
 
 
 def _point(run: Path, origin: Provenance) -> tuple[Point, str]:
@@ -235,6 +251,7 @@ def _point(run: Path, origin: Provenance) -> tuple[Point, str]:
         Verdict.UNKNOWN,
         {},
         numbers(facts.get("objectives")),
+        manifests=fingerprint_of(manifests_of(facts)),
     )
     if not attestation.is_signed(run):
         return _judged(point, origin.doubt(run)), ""
@@ -257,7 +274,7 @@ def _judged(point: Point, doubt: str) -> Point:
     """A run whose findings no known key signed, as its evidence says; `doubt` of its origin is kept."""
     if not (point.run / "findings.json").exists():
         hint = f"`drillproof recheck {point.run.name}` judges it"
-        return replace(point, doubt=f"was not judged: it was interrupted, or still runs; {hint}")
+        return replace(point, doubt=f"has no verdict, although it ended; {hint}")
     found = drilled(point.run, doubt)
     return replace(
         point,
@@ -320,7 +337,7 @@ def _series(
 ) -> Series:
     *earlier, newest = points
     green = [point for point in earlier if point.verdict is Verdict.PASS]
-    alike = [point for point in green if point.size == newest.size]
+    alike = [point for point in green if (point.size, point.manifests) == (newest.size, newest.manifests)]
     proved = newest if newest.verdict is Verdict.PASS else green[-1] if green else None
     expires = proved.ended + expiry if proved else None
     return Series(

@@ -78,6 +78,7 @@ def headline(trend: Trend) -> str:
         "not drilled as often as expected": sum(bool(each.late) for each in trend.series),
         "with a run that is not trusted": len(trend.problems),
         "required and never drilled": len(trend.required),
+        "still running or killed, not counted": len(trend.not_judged),
     }
     named = [f"{count} {what}" for what, count in doubts.items() if count]
     drills = f"{plural(sum(len(each.points) for each in trend.series), 'drill')} in {len(trend.series)} series"
@@ -163,6 +164,7 @@ def document(trend: Trend, folder: Path) -> Mapping[str, Json]:
             for each in trend.coverage
         ],
         "doubts": list(trend.doubts),
+        "not_judged": list(trend.not_judged),
     }
 
 
@@ -184,6 +186,7 @@ def _document(series: Series, folder: Path) -> dict[str, Json]:
                 "verdict": point.verdict.value,
                 **{figure: point.figures.get(figure) for figure in FIGURES},
                 "size": point.size,
+                **({"manifests": point.manifests} if point.manifests else {}),
             }
             for point in series.points
         ],

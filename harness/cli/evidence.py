@@ -106,13 +106,16 @@ def runs(runs: Path = options.RUNS, as_json: bool = False) -> int:
 @options.command("compare")
 def compare(runs: Path = options.RUNS, as_json: bool = False) -> int:
     from harness.campaigns.matrix import page as pages
-    from harness.campaigns.matrix.results import all_drills, drilled, rows
+    from harness.campaigns.matrix.results import all_drills, cut_off, drilled, rows
     from harness.checks.trust import Provenance
     from harness.evidence.signing import keys
 
     origin = Provenance.of_folder(runs, keys.known())
-    found = rows(drilled(run, origin.doubt(run)) for run in all_drills(runs))
-    output.result(pages.document(runs, found, (), 0), pages.markdown(found, (), 0).splitlines(), as_json=as_json)
+    drills = {run: cut_off(run) for run in all_drills(runs)}
+    found = rows(drilled(run, origin.doubt(run)) for run, why in drills.items() if not why)
+    not_judged = tuple(f"{run.name}: {why}" for run, why in drills.items() if why)
+    lines = pages.markdown(found, (), 0, not_judged).splitlines()
+    output.result(pages.document(runs, found, (), 0, not_judged), lines, as_json=as_json)
     return output.EXIT_CODES[pages.overall(found, 0)]
 
 

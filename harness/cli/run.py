@@ -194,6 +194,7 @@ def matrix(
     strategy: list[str] | None = None,
     engine: list[str] | None = None,
     velero: list[str] | None = None,
+    application: Path | None = None,
     stores: list[str] | None = None,
     repeat: int = 1,
     workers: int = 1,
@@ -211,6 +212,8 @@ def matrix(
     if resume is not None:
         planned = plan.read(resume)
     else:
+    if resume is not None and application is not None:
+        raise Misconfigured("--application excludes --resume: a matrix goes on with the application that it began with")
         planned = plan.plan(
             scenarios or (),
             strategies=strategy or (),
@@ -222,6 +225,7 @@ def matrix(
         )
     if only_plan:
         output.result({"cells": planned.cells, "left_out": planned.left_out}, _cells(planned), as_json=as_json)
+            application=options.application(application),
         return 0
     if workers < 1:
         raise Misconfigured(f"--workers must be 1 or more, not {workers}")

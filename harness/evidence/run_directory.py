@@ -7,6 +7,7 @@ findings.json   written last, from the others alone
 """
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -81,6 +82,21 @@ def lane_of(facts: Mapping[str, Json]) -> str:
     """The lane of Velero that a drill installed; "" for a run that did not choose one."""
     chosen = not facts.get("kind") and facts.get("fenced") is not False
     return text(facts.get("lane")) or FIRST_LANE if chosen else ""
+
+
+def manifests_of(facts: Mapping[str, Json]) -> dict[str, str]:
+    """By object and store of the user's application: a digest of what was deployed. None in runs of before that."""
+    return {name: str(digest) for name, digest in mapping(facts, "manifests").items()}
+
+
+def fingerprint_of(manifests: Mapping[str, str]) -> str:
+    """One short word for all of these manifests; "" if there are none."""
+    return hashlib.sha256(json.dumps(manifests, sort_keys=True).encode()).hexdigest()[:8] if manifests else ""
+
+
+def changed_manifests(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """The objects and stores that differ, are new, or are gone."""
+    return tuple(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
 
 
 def made_with(engine: str, lane: str) -> str:

@@ -15,9 +15,10 @@ from harness.core.ports import Indexed
 from harness.evidence.run_directory import read_json
 from harness.reports.texts import NOT_IN_FINGERPRINT
 from harness.workflows.drill.request import Options
+from harness.workflows.drill.scenario import Scenario
 from harness.workflows.drill.scenario import facts as of_scenario
 from harness.workflows.run_options import RunOptions
-from harness.workloads.application import Application, StoreKind
+from harness.workloads.application import Application, ManifestApplication, StoreKind
 from harness.workloads.detection import Database
 from harness.workloads.exclusions import EXCLUSIONS
 from harness.workloads.external import ExternalKind
@@ -61,6 +62,7 @@ def of_drill(options: Options, application: Application, environment: Environmen
         **of_scenario(scenario),
         "summary": scenario.summary,
         "objectives": asdict(scenario.objectives),
+        "objectives_of": _objectives_of(scenario, brought),
         "strategy": options.way,
         "engine": options.engine,
         **({"lane": options.lane} if options.lane else {}),
@@ -76,7 +78,17 @@ def of_drill(options: Options, application: Application, environment: Environmen
         "versions": environment.facts(),
         "selftest": _last_self_test(),
         **({} if environment.isolated else {"fenced": False}),
-        **({"application": brought.name} if brought else {}),
+        **({"application": brought.name, "manifests": dict(brought.contents)} if brought else {}),
+    }
+
+
+def _objectives_of(scenario: Scenario, brought: ManifestApplication | None) -> dict[str, Json]:
+    """By objective: whether the application's file or the scenario set it."""
+    own = asdict(brought.objectives) if brought and not scenario.expected_findings else {}
+    return {
+        name: "scenario" if own.get(name) is None else "application"
+        for name, limit in asdict(scenario.objectives).items()
+        if limit is not None
     }
 
 

@@ -64,6 +64,8 @@ class ManifestApplication:
     changes: tuple[str, ...]  # lines for people: how the deployed objects differ from the manifests
     first: tuple[Object, ...] = field(default=(), repr=False)  # installed before: definitions of kinds, operators
 
+    file: Path = Path()  # that describes it
+    contents: Mapping[str, str] = field(default_factory=dict)  # by object and store: a digest of what is deployed
     def credentials(self, generated: Secrets) -> Secrets:
         """The password of each store, by the store's name."""
         secrets = {**self.secrets, **generated}

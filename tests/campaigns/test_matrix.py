@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,19 +13,25 @@ from pathlib import Path
 
 import pytest
 import sample_runs
+from schemas import wrong
 
 from harness.campaigns.matrix import page as pages
 from harness.campaigns.matrix import plan, results, runner
 from harness.campaigns.matrix.plan import Cell, DrillOptions, Exclusion, Plan
+from harness.cli import app as cli
 from harness.clusters.lock import Lock
 from harness.core import process, resources
 from harness.core.errors import Misconfigured
 from harness.core.model import Verdict
 from harness.core.wait import NotYet, until
+from harness.evidence.run_directory import fingerprint_of
 from harness.evidence.run_view import read
 from harness.reports import RunView
-from harness.workflows.drill import scenario
+from harness.workflows.drill import request, scenario
 from harness.workflows.drill.scenario import STORES
+from harness.workloads.manifests.load import load
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "application-by-file" / "shop.toml"
 
 
 def cell(number: int, name: str = "namespace_loss") -> Cell:
@@ -72,6 +79,38 @@ class TestPlan:
         (tmp_path / plan.FILE).write_text(json.dumps(document))
         (cell,) = plan.read(tmp_path).cells
         assert plan.read(tmp_path).options(cell, tmp_path, "x").lane == "1.16"
+
+    def test_an_application_has_its_own_stores_and_strategy_and_the_scenarios_that_fit(self, tmp_path: Path) -> None:
+        own = load(EXAMPLE)
+        found = plan.plan((), application=own)
+        fits = request.fitting(own, scenario.load(resources.scenarios(), own.stores))
+        assert {each.scenario for each in found.cells} == {name for name, why in fits.items() if not why}
+        assert {each.scenario: each.why for each in found.left_out} == {name: why for name, why in fits.items() if why}
+        assert {(each.strategy, each.stores) for each in found.cells} == {("dump", ("shop-mysql", "shop-postgres"))}
+        plan.write(tmp_path, found)
+        again = plan.read(tmp_path)
+        options = again.options(again.cells[0], tmp_path, "x")
+        assert (again, options.application and options.application.stores) == (found, own.stores)
+        only = plan.plan(["namespace_loss"], stores=["shop-postgres"], application=own)
+        assert [each.stores for each in only.cells] == [("shop-postgres",)]
+
+    def test_a_matrix_goes_on_only_with_the_manifests_that_it_began_with(self, tmp_path: Path) -> None:
+        own = Path(shutil.copytree(EXAMPLE.parent, tmp_path / "shop"))
+        (tmp_path / "matrix").mkdir()
+        plan.write(tmp_path / "matrix", plan.plan(["namespace_loss"], application=load(own / "shop.toml")))
+        script = own / "manifests" / "postgres" / "backup.sh"
+        script.write_text(script.read_text() + "# changed\n")
+        planned = plan.read(tmp_path / "matrix")
+        with pytest.raises(Misconfigured, match=r"changed since this matrix began: .*StatefulSet stock-db; begin"):
+            planned.options(planned.cells[0], tmp_path, "x")
+
+    def test_a_scenario_that_an_application_does_not_fit_is_refused_with_the_reason(self) -> None:
+        with pytest.raises(Misconfigured, match="torn_mysql breaks mysql of drillproof's own deployment"):
+            plan.plan(["torn_mysql"], application=load(EXAMPLE))
+        with pytest.raises(Misconfigured, match="--size large applies to generated data"):
+            plan.plan([], application=load(EXAMPLE), asked=DrillOptions(size="large"))
+        with pytest.raises(Misconfigured, match="unknown store 'mysql'"):
+            plan.plan([], application=load(EXAMPLE), stores=["mysql"])
 
     def test_where_nothing_is_left_to_drill_it_says_why(self) -> None:
         with pytest.raises(Misconfigured, match=r"rows_deleted: .*needs postgres"):
@@ -203,6 +242,48 @@ class TestTable:
         (row,) = rows(sample_runs.passed(tmp_path / "one"), sample_runs.failed(tmp_path / "two"))
         assert (row.survival.passed, row.survival.failed, row.verdict) == (1, 1, Verdict.FAIL)
         assert "1 of 2 came back" in pages.markdown((row,), (), 0)
+
+    def test_an_application_has_a_row_for_each_content_of_its_manifests(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("harness.checks.judge.is_current", lambda _: True)
+        contents = ({"Job load": "a", "Secret x": "b"}, {"Job load": "c", "Secret x": "b"})
+        for number, manifests in enumerate((*contents, contents[1])):
+            run = sample_runs.passed(tmp_path / f"run-{number}")
+            facts = json.loads((run / "run.json").read_text())
+            own = {"application": "shop", "manifests": manifests, "stores": {"shop-mysql": ["mysql-0"]}}
+            (run / "run.json").write_text(json.dumps({**facts, **own}))
+        found = rows(*(tmp_path / f"run-{number}" for number in range(3)))
+        before, after = map(fingerprint_of, contents)
+        assert sorted((len(row.runs), row.of) for row in found) == [(1, f"shop {before}"), (2, f"shop {after}")]
+        text = pages.markdown(found, (), 0)
+        assert "| shop-mysql |" in text
+        assert f"- changed manifests: shop {before} became {after} with run-1: Job load" in text
+        pages.write(tmp_path, found, (), 0)
+        told = json.loads((tmp_path / "matrix.json").read_text())
+        assert [each["manifests"] for each in told["rows"] if len(each["runs"]) == 1] == [contents[0]]
+        assert wrong("matrix", told) == []
+        assert "Job load" in (tmp_path / "matrix.html").read_text()
+
+    def test_a_drill_that_still_runs_or_was_killed_is_named_and_does_not_count(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("harness.checks.judge.is_current", lambda _: True)
+        sample_runs.passed(tmp_path / "good")
+        for name in ("killed", "torn"):
+            run = sample_runs.passed(tmp_path / name)
+            (run / "findings.json").unlink()
+            lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+            (run / "journal.jsonl").write_text("".join(lines[:-1]) + (lines[-1][:9] if name == "torn" else ""))
+        assert cli.main(["compare", "--runs", str(tmp_path), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert [each.partition(":")[0] for each in told["not_judged"]] == ["killed", "torn"]
+        assert wrong("matrix", told) == []
+        assert cli.main(["compare", "--runs", str(tmp_path)]) == 0
+        assert "- not judged: killed: still runs, or was killed" in capsys.readouterr().out
+        ended = sample_runs.passed(tmp_path / "ended")  # it has an end, so somebody took its verdict
+        (ended / "findings.json").unlink()
+        assert cli.main(["compare", "--runs", str(tmp_path)]) == 2
 
     def test_a_matrix_that_is_not_whole_is_never_green(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("harness.checks.judge.is_current", lambda _: True)

@@ -395,6 +395,39 @@ def test_a_run_that_was_never_judged_is_newer_than_what_was_proved_before(folder
     assert f"`drillproof recheck {run.name}`" in found.doubts[0]
 
 
+def test_a_run_that_still_runs_or_was_killed_does_not_count(folder: Folder, good: Path) -> None:
+    folder.add(1)
+    run = Path(shutil.copytree(good, folder.runs / f"{NOW:%Y%m%dT%H%M%SZ}-memory_loss"))
+    (run / "findings.json").unlink()
+    lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+    (run / "journal.jsonl").write_text("".join(lines[:-1]))
+    found = folder.trend()
+    assert (found.verdict, [len(line.points) for line in found.series], found.doubts) == (Verdict.PASS, [1], ())
+    assert found.not_judged == (
+        f"{run.name}: still runs, or was killed; `drillproof recheck {run.name}` judges what there is",
+    )
+    assert f"- {run.name}: still runs" in pages.markdown(found)
+    assert "1 still running or killed" in pages.headline(found)
+    told = json.loads(json.dumps(pages.document(found, folder.runs)))
+    assert (told["not_judged"], wrong("trend", told)) == (list(found.not_judged), [])
+    shutil.rmtree(folder.runs / "latest", ignore_errors=True)
+    alone = trend(folder.runs, {OTHER.public_key.keyid}, scenarios=SCENARIOS, asked=("worker_lost",), now=NOW)
+    assert alone.verdict is Verdict.UNKNOWN  # it was asked for, and nothing else was drilled
+
+
+def test_changed_manifests_are_named_and_what_was_usual_before_is_not_usual_now(folder: Folder) -> None:
+    for day in range(7, 1, -1):
+        folder.add(day, application="shop", manifests={"Job load": "a" * 12})
+    assert folder.trend().series[0].bands
+    folder.add(1, verdict="fail", application="shop", manifests={"Job load": "b" * 12})
+    (series,) = folder.trend().series
+    assert (series.key.of, dict(series.bands)) == ("shop", {})
+    assert ("manifests.Job load", "a" * 12, "b" * 12) in series.changes
+    told = json.loads(json.dumps(pages.document(folder.trend(), folder.runs)))
+    assert len({each["manifests"] for each in told["series"][0]["drills"]}) == 2
+    assert wrong("trend", told) == []
+
+
 def test_json_says_the_same(folder: Folder) -> None:
     run = folder.add(1, rto_s=12)
     told = json.loads(json.dumps(pages.document(folder.trend(), folder.runs)))

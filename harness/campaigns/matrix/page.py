@@ -8,11 +8,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.campaigns.matrix.plan import Exclusion
-from harness.campaigns.matrix.results import FIGURES, Row
+from harness.campaigns.matrix.results import FIGURES, Row, changed, ordered
 from harness.core.model import Json, Verdict, worst
 from harness.core.text import duration, visible
 from harness.reports.html import template
-from harness.workflows.drill.scenario import STORES
 
 SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?"}
 
@@ -25,8 +24,10 @@ def write(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], mis
     (folder / "matrix.html").write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
-def markdown(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> str:
-    return template("matrix.md").render(_context(table, left_out, missing)).rstrip() + "\n"
+def markdown(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int, not_judged: Sequence[str] = ()) -> str:
+    """`not_judged` has a line for each run that still runs, or was killed."""
+    context = {**_context(table, left_out, missing), "not_judged": not_judged}
+    return template("matrix.md").render(context).rstrip() + "\n"
 
 
 def _context(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> dict[str, object]:
@@ -34,7 +35,9 @@ def _context(table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) 
     return {
         "verdict": overall(table, missing).name,
         "kinds": [(title, [row for row in table if row.detection is kind]) for title, kind in kinds.items()],
-        "stores": STORES,
+        "stores": ordered(store for row in table for store in row.by_store),
+        "of": any(row.of for row in table),
+        "changed": tuple(changed(table)),
         "figures": FIGURES,
         "figure": figure,
         "signs": SIGNS,
@@ -78,7 +81,9 @@ def figure(name: str, value: float | None) -> str:
     return duration(value)
 
 
-def document(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], missing: int) -> Mapping[str, Json]:
+def document(
+    folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], missing: int, not_judged: Sequence[str] = ()
+) -> Mapping[str, Json]:
     """The same for scripts; paths of runs are relative to `folder`."""
     return {
         "schema": 1,
@@ -90,6 +95,7 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], 
                 "strategy": row.strategy,
                 "engine": row.engine,
                 "lane": row.lane,
+                **({"application": row.application, "manifests": dict(row.manifests)} if row.application else {}),
                 "must": "be noticed" if row.detection else "recover",
                 "verdict": row.verdict.value,
                 "stores": {store: verdict.value for store, verdict in row.by_store.items()},
@@ -102,5 +108,6 @@ def document(folder: Path, table: Sequence[Row], left_out: Sequence[Exclusion], 
             for row in table
         ],
         "doubts": list(doubts(table)),
+        "not_judged": list(not_judged),
         "left_out": list(map(asdict, left_out)),
     }

@@ -1,7 +1,8 @@
 """The plan of a matrix: every scenario with every strategy and engine that fits it."""
 
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,8 @@ from harness.evidence.run_directory import FIRST_LANE, made_with
 from harness.workflows.drill import request, scenario
 from harness.workflows.drill.request import Options
 from harness.workflows.drill.scenario import STORES, Scenario
+from harness.workloads.application import Application
+from harness.workloads.manifests import load
 
 SCHEMA = 1
 FILE = "plan.json"
@@ -59,10 +62,32 @@ class DrillOptions:
 
 
 @dataclass(frozen=True)
+class OwnApplication:
+    """The user's application that a matrix drills, as it was when the matrix began."""
+
+    file: str  # an absolute path
+    manifests: Mapping[str, str]  # digests, see `harness.workloads.manifests.contents`
+
+
+@dataclass(frozen=True)
 class Plan:
     asked: DrillOptions
     cells: tuple[Cell, ...]
     left_out: tuple[Exclusion, ...]
+    own: OwnApplication | None = None
+
+    @functools.cached_property
+    def application(self) -> Application | None:
+        """What is drilled; custos if None. Misconfigured if it changed since the matrix began."""
+        if self.own is None:
+            return None
+        found = load.load(Path(self.own.file))
+        now = found.by_manifests.contents if found.by_manifests else {}
+        if changed := run_directory.changed_manifests(self.own.manifests, now):
+            raise Misconfigured(
+                f"{self.own.file}: changed since this matrix began: {', '.join(changed)}; begin a new matrix"
+            )
+        return found
 
     def options(self, cell: Cell, runs: Path, cluster: str) -> Options:
         """The drill of one cell. Misconfigured if it is no longer possible."""
@@ -74,6 +99,7 @@ class Plan:
             velero=cell.lane,
             runs=runs,
             cluster=cluster,
+            application=self.application,
             **asdict(self.asked),
         )
         return options
@@ -88,43 +114,60 @@ def plan(
     stores: Sequence[str] = (),
     repeat: int = 1,
     asked: DrillOptions | None = None,
+    application: Application | None = None,
 ) -> Plan:
     """Every drill of these scenarios, by default of all. Misconfigured for an unknown name.
 
     Each scenario has defaults. A store without a strategy, and a scenario that lacks what it needs, are excluded, with
     the reason.
     """
-    known = scenario.load(resources.scenarios())
+    brought = application.by_manifests if application else None
+    known_stores = application.stores if application else STORES
+    known = scenario.load(resources.scenarios(), known_stores)
     wanted = request.scenarios(names, known) if names else tuple(known.values())
-    known_strategies = {store: request.strategies(resources.fixtures(), [store]) for store in STORES}
-    stores = choices.choose_all("store", stores, STORES)
+    known_strategies = {
+        store: (brought.strategy,) if brought else request.strategies(resources.fixtures(), [store])
+        for store in known_stores
+    }
+    stores = choices.choose_all("store", stores, known_stores)
     strategies = choices.choose_all("strategy", strategies, sorted(set().union(*known_strategies.values())))
     engines = choices.choose_all("engine", engines, tuple(request.ENGINES))
     pinned = versions.load()
     lanes = choices.choose_all("Velero lane", lanes, tuple(pinned.lanes))
     asked = asked or DrillOptions()
+    request.require_own_data(application, asked.size)
     request.at_least_once(repeat)
     drilled: list[Options] = []
     left_out: list[Exclusion] = []
     for each in wanted:
-        parts = (strategies or (each.strategy,), engines or (None,), lanes or (None,))
+        usual = (brought.strategy,) if brought else (each.strategy,)
+        parts = (strategies or usual, engines or (None,), lanes or (None,))
         for strategy, engine, lane in itertools.product(*parts):
             exclusion = partial(Exclusion, each.name, strategy, engine or each.engine, lane=lane or pinned.lane)
-            fitting = [store for store in stores or each.stores if strategy in known_strategies[store]]
-            without = [store for store in stores or each.stores if store not in fitting]
+            wished = stores or [store for store in each.stores if store in known_stores] or known_stores
+            fitting = [store for store in wished if strategy in known_strategies[store]]
+            without = [store for store in wished if store not in fitting]
             left_out += [exclusion(why=f"{store} has no strategy {strategy}") for store in without]
             if not fitting:
                 continue
             try:
                 drilled += request.options(
-                    (each.name,), stores=fitting, strategy=strategy, engine=engine, velero=lane, **asdict(asked)
+                    (each.name,),
+                    loaded=known,
+                    stores=fitting,
+                    strategy=strategy,
+                    engine=engine,
+                    velero=lane,
+                    application=application,
+                    **asdict(asked),
                 )
             except Misconfigured as error:
                 left_out.append(exclusion(why=str(error)))
     if not drilled:
         why = "; ".join(sorted({f"{each.scenario}: {each.why}" for each in left_out}))
         raise Misconfigured(f"nothing can be drilled: {why}")
-    return Plan(asked, tuple(_cells(drilled, repeat)), tuple(left_out))
+    own = OwnApplication(str(brought.file.resolve()), brought.contents) if brought else None
+    return Plan(asked, tuple(_cells(drilled, repeat)), tuple(left_out), own)
 
 
 def _cells(drilled: Sequence[Options], repeat: int) -> Iterator[Cell]:
@@ -166,6 +209,7 @@ def read(folder: Path) -> Plan:
                 for each in cast("Sequence[dict[str, str]]", document["cells"])
             ),
             tuple(Exclusion(**each) for each in cast("Sequence[dict[str, str]]", document["left_out"])),
+            OwnApplication(**cast("dict[str, str]", own)) if (own := document.get("own")) else None,  # type: ignore[arg-type] # as above
         )
     except (Unreadable, KeyError, TypeError) as error:
         raise Misconfigured(f"{folder} has no matrix to resume: {error}") from error

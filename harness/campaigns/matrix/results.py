@@ -1,19 +1,31 @@
 """The table of strategies, scenarios and stores, from run directories alone."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist, median
 
 from harness.checks.trust import believed
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, Unreadable
 from harness.core.json import number, text
 from harness.core.model import Verdict, worst
+from harness.core.reason import Reason
+from harness.evidence import journal
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.marks import legs
-from harness.evidence.run_directory import Run, inside, lane_of, made_with
+from harness.evidence.run_directory import (
+    Run,
+    changed_manifests,
+    fingerprint_of,
+    inside,
+    lane_of,
+    made_with,
+    manifests_of,
+)
+from harness.evidence.signing import attestation
 from harness.reports import RunView
 from harness.workflows.drill.scenario import STORES
 
@@ -41,6 +53,8 @@ class Drilled:
     ended: datetime | None  # wall clock, from the journal
     doubt: str  # why its findings are not trusted, if so
     lane: str = ""  # of Velero; "" where the drill did not choose it
+    application: str = ""  # the user's; "" for drillproof's own
+    manifests: Mapping[str, str] = field(default_factory=dict)  # digests of what it consists of
 
 
 @dataclass(frozen=True)
@@ -90,10 +104,17 @@ class Row:
     runs: tuple[Path, ...]
     doubts: tuple[str, ...]  # each begins with the name of a run
     lane: str = ""
+    application: str = ""
+    manifests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def made_with(self) -> str:
         return made_with(self.engine, self.lane)
+
+    @property
+    def of(self) -> str:
+        """The user's application and what its manifests contain; "" for drillproof's own."""
+        return " ".join(filter(None, (self.application, fingerprint_of(self.manifests))))
 
 
 def drilled(run: Path, origin_doubt: str = "") -> Drilled:
@@ -104,8 +125,7 @@ def drilled(run: Path, origin_doubt: str = "") -> Drilled:
     unknown = [Verdict.UNKNOWN] if doubt else []
     by_store = {
         store: worst([*(finding.verdict for finding in view.findings if finding.store in {"", store}), *unknown])
-        for store in STORES
-        if store in view.members
+        for store in ordered(view.members)
     }
     return Drilled(
         run,
@@ -120,7 +140,15 @@ def drilled(run: Path, origin_doubt: str = "") -> Drilled:
         time_of(view.events[-1].at) if view.events else None,
         doubt,
         lane_of(view.facts),
+        text(view.facts, "application"),
+        manifests_of(view.facts),
     )
+
+
+def ordered(stores: Iterable[str]) -> list[str]:
+    """Each store once: drillproof's own in their usual order, then those of users' applications."""
+    known = dict.fromkeys(stores)
+    return [*(store for store in STORES if store in known), *(store for store in known if store not in STORES)]
 
 
 def time_of(label: str) -> datetime | None:
@@ -149,16 +177,32 @@ def survival(verdicts: Iterable[Verdict]) -> Survival:
 
 
 def rows(drills: Iterable[Drilled]) -> tuple[Row, ...]:
-    """One row for each scenario, strategy, engine and lane; recoveries first, then detections."""
-    alike: dict[tuple[bool, str, str, str, str], list[Drilled]] = {}
+    """One row for each scenario, strategy, engine, lane and content of an application; recoveries first."""
+    alike: dict[tuple[bool, str, str, str, str, str, str], list[Drilled]] = {}
     for each in drills:
-        alike.setdefault((each.detection, each.scenario, each.strategy, each.engine, each.lane), []).append(each)
+        of = (each.application, fingerprint_of(each.manifests))
+        key = (each.detection, each.scenario, each.strategy, each.engine, each.lane, *of)
+        alike.setdefault(key, []).append(each)
     return tuple(_row(alike[key]) for key in sorted(alike))
+
+
+def changed(table: Iterable[Row]) -> Iterator[str]:
+    """What became different in the manifests of an application from drill to drill; one line for each change."""
+    contents: dict[str, dict[str, tuple[str, Mapping[str, str]]]] = {}  # by application and fingerprint: the first run
+    for row in table:
+        if row.manifests:
+            of, fingerprint = contents.setdefault(row.application, {}), fingerprint_of(row.manifests)
+            first, _ = of.get(fingerprint, (row.runs[0].name, {}))
+            of[fingerprint] = min(first, *(run.name for run in row.runs)), row.manifests
+    for application, by_fingerprint in sorted(contents.items()):
+        in_time = sorted(by_fingerprint.items(), key=lambda each: each[1][0])
+        for (was, (_, before)), (now, (run, after)) in itertools.pairwise(in_time):
+            yield f"{application} {was} became {now} with {run}: {', '.join(changed_manifests(before, after))}"
 
 
 def _row(same: Sequence[Drilled]) -> Row:
     first = same[0]
-    stores = [store for store in STORES if any(store in each.by_store for each in same)]
+    stores = ordered(store for each in same for store in each.by_store)
     return Row(
         first.scenario,
         first.strategy,
@@ -172,6 +216,8 @@ def _row(same: Sequence[Drilled]) -> Row:
         tuple(each.run for each in same),
         tuple(f"{each.run.name}: {each.doubt}" for each in same if each.doubt),
         first.lane,
+        first.application,
+        first.manifests,
     )
 
 
@@ -183,9 +229,20 @@ def _median(figures: Iterable[float | None]) -> float | None:
 def all_drills(runs: Path) -> tuple[Path, ...]:
     """The drills of a folder, oldest first; no proofs or migrations. Misconfigured if there is no such folder.
 
-    A drill that was not judged, because it was killed or still runs, is included, and UNKNOWN.
+    A drill that still runs, or was killed, is included: see `cut_off`.
     """
     return tuple(run for run in inside(runs) if any((run / name).exists() for name in _RUN_FILES) and _is_drill(run))
+
+
+def cut_off(run: Path) -> str:
+    """Why a run says nothing about a recovery: it still runs, or was killed before its end. "" if it ended."""
+    if (run / "findings.json").exists() or attestation.is_signed(run):
+        return ""
+    try:
+        ended = journal.read(run / "journal.jsonl")[-1].kind == "end"
+    except Unreadable as error:
+        ended = error.reason is not Reason.JournalTruncated
+    return "" if ended else f"still runs, or was killed; `drillproof recheck {run.name}` judges what there is"
 
 
 def _is_drill(run: Path) -> bool:

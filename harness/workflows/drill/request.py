@@ -43,6 +43,7 @@ def options(
     names: Sequence[str],
     *,
     folder: Path | None = None,
+    loaded: Mapping[str, Scenario] | None = None,
     stores: Sequence[str] = (),
     strategy: str | None = None,
     engine: str | None = None,
@@ -54,13 +55,12 @@ def options(
 ) -> tuple[Options, ...]:
     """The options of one drill for each scenario named. Misconfigured for the first invalid option.
 
-    `folder` has the scenarios; `application` is what they break (default: custos). `velero` is a lane, or "" for the
-    Velero of an existing cluster. The scenario has the defaults.
+    `folder` has the scenarios, unless they are `loaded` already; `application` is what they break (default: custos).
+    `velero` is a lane, or "" for the Velero of an existing cluster. The scenario has the defaults.
     """
-    brought = application.by_manifests if application else None
-    if brought and (size := others.get("size", "small")) != "small":
-        raise Misconfigured(f"--size {size} applies to generated data; {brought.name} has its own data")
-    known, pinned = application.stores if application else STORES, versions.load()
+    require_own_data(application, others.get("size", "small"))
+    stores_known, pinned = application.stores if application else STORES, versions.load()
+    known = dict(loaded) if loaded else scenario.load(folder or resources.scenarios(), stores_known)
     return tuple(
         Options(
             **_fitted(found, application, pinned, stores=stores, strategy=strategy, engine=engine, velero=velero),
@@ -68,8 +68,15 @@ def options(
             application=application,
             **others,
         )
-        for found in scenarios(names, scenario.load(folder or resources.scenarios(), known))
+        for found in scenarios(names, known)
     )
+
+
+def require_own_data(application: Application | None, size: str) -> None:
+    """Misconfigured where a size of generated data is asked for, and the application has its own data."""
+    brought = application.by_manifests if application else None
+    if brought and size != "small":
+        raise Misconfigured(f"--size {size} applies to generated data; {brought.name} has its own data")
 
 
 class _Fitted(TypedDict):

@@ -24,6 +24,7 @@ from harness.workloads.detection import Database
 from harness.workloads.exclusions import EXCLUSIONS
 from harness.workloads.external import ExternalKind, Server
 from harness.workloads.manifests import inventory, isolation, render, spec, validation, velero_annotations
+from harness.workloads.manifests.contents import contents
 from harness.workloads.manifests.spec import Description, Reference, Store
 from harness.workloads.mysql.adapter import ExternalMySQL
 from harness.workloads.postgres.adapter import ExternalPostgres
@@ -88,6 +89,8 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
         by_manifests=ManifestApplication(
             name=described.name,
             objects=things,
+            file=described.file,
+            contents=contents((*before, *things), servers, hidden),
             strategy=described.strategy,
             objectives=described.objectives,
             secrets=secrets,
