@@ -25,12 +25,12 @@ def systemd(
     environment: Path | None = None,
     into: Path | None = None,
 ) -> int:
-    from harness.campaigns.schedule import calendar, request, units
+    from harness.campaigns.schedule import application, calendar, request, units
 
     when = calendar.systemd(every)
     limit = job.checked(command).within
     request.require_fit(limit, when)
-    words = request.words(when, command, vars(job))
+    words = request.words(when, application.by_path(command), vars(job))
     files = units.systemd(job.name, when, limit, (*units.program(), *words), environment=environment)
     _write(files, into)
     if into:
@@ -56,7 +56,7 @@ def cronjob(
     config: Path = Path("drillproof.toml"),
     into: Path | None = None,
 ) -> int:
-    from harness.campaigns.schedule import calendar, request, units
+    from harness.campaigns.schedule import application, calendar, request, units
     from harness.workflows.proof.request import place
 
     if not archive.archive:
@@ -70,9 +70,10 @@ def cronjob(
     request.require_fit(limit, when)
     if webhook_secret and not webhook:
         raise Misconfigured("--webhook-secret needs --webhook: it signs what the webhook gets")
+    drilled, own = application.shipped(command, config)
     words = request.words(
         when,
-        (*command, "--config", units.CONFIG),
+        (*drilled, "--config", units.CONFIG),
         {
             "name": name,
             "within": within,
@@ -83,7 +84,15 @@ def cronjob(
         },
     )
     yaml = units.cronjob(
-        name, when, limit, words, image=image, secret=secret_name, config=request.text(config), webhook=webhook
+        name,
+        when,
+        limit,
+        words,
+        image=image,
+        secret=secret_name,
+        config=request.text(config),
+        webhook=webhook,
+        application=own,
     )
     _write({f"drillproof-{name}.yaml": yaml}, into)
     return 0

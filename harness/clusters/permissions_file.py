@@ -100,6 +100,13 @@ class PermissionsFile:
         return Keys(f'{self.file}, {table} "{context}"', listed[context])
 
 
+def drill_place(context: str, config: Path | None) -> ContextPolicy:
+    """Where drills on a context run, without a look at bucket and credentials. Misconfigured if nothing allows any."""
+    what = f"drills on the context {context}"
+    found = PermissionsFile.read(config, what, "as docs/how-to/existing-cluster.md says")
+    return _policy(found.keys("context", found.drills, context, what), context, found.file, DRILL_NAMESPACE)
+
+
 def allowed_drill(context: str, config: Path | None) -> DrillPolicy:
     """What the file allows drills on a context. Misconfigured if that is nothing."""
     what = f"drills on the context {context}"

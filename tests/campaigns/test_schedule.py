@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import shlex
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shop
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,8 @@ from harness.campaigns.schedule import calendar, units
 from harness.cli import app as cli
 from harness.core import durations, process, resources
 from harness.core.errors import Misconfigured
+from harness.workloads.manifests import package
+from harness.workloads.manifests.load import TargetCluster, load
 
 DAY = timedelta(days=1)
 
@@ -149,6 +153,23 @@ def test_a_word_is_what_systemd_makes_of_it(word: str) -> None:
     assert plain.replace("%%", "%").replace("$$", "$") == word
 
 
+@pytest.mark.parametrize("words", [["--application", "{}"], ["--application={}"]])
+def test_a_unit_names_the_application_by_its_absolute_path(
+    tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = shop.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = [word.format("shop.toml") for word in words]
+    unit = read(written(tmp_path / "units", "--", "run", *said)[".service"])["Service"]
+    assert unit["ExecStart"].endswith(f"-- run {' '.join(word.format(file) for word in words)}")
+    file.write_text(shop.FILE.replace("strategy", "strategies"))
+    capsys.readouterr()
+    assert cli.main(["schedule", "systemd", "--", "run", *said]) == 64
+    assert "strategies" in capsys.readouterr().err
+    assert cli.main(["schedule", "systemd", "--", "run", "--context", "x", "--application", "none.toml"]) == 64
+    assert "none.toml does not exist" in capsys.readouterr().err
+
+
 def test_no_webhook_is_written_into_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRILLPROOF_WEBHOOK", "https://hooks.example.org/hush")
     files = written(tmp_path / "units", "--environment", str(tmp_path / "env"), "--", "run")
@@ -268,6 +289,69 @@ def test_its_rights_are_those_that_are_documented_and_no_others(made: dict[str, 
     for each in made.values():
         if each["kind"].endswith("Binding") and "subjects" in each:
             assert [subject["name"] for subject in each["subjects"]] == [units.NAME]
+
+
+def with_application(folder: Path, file: Path, *options: str) -> int:
+    (folder / "allowed.toml").write_text('[context.in-cluster]\nstorage_class = "fast"\nnamespace = "shop-drill"\n')
+    words = ["--image", "x", "--archive", "evidence", "--config", str(folder / "allowed.toml"), *options]
+    return cli.main(["schedule", "cronjob", *words, "--", "run", "--context=in-cluster", "--application", str(file)])
+
+
+@pytest.mark.parametrize("in_secret", [True, False])
+def test_a_cronjob_ships_the_application(tmp_path: Path, in_secret: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    generated = '[[generate]]\nsecret = "db"\nkeys = ["root-password"]\n'
+    named = {} if in_secret else {"secret": "", "file": shop.FILE + generated}
+    file = shop.write(tmp_path, **named)
+    assert with_application(tmp_path, file) == 0
+    things = {each["kind"]: each for each in yaml.safe_load_all(capsys.readouterr().out)}
+    pod = things["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["args"][-4:] == ["--application", "/application/application.toml", "--config", units.CONFIG]
+    assert {"name": "application", "mountPath": "/application", "readOnly": True} in container["volumeMounts"]
+    name = "drillproof-drillproof-application"
+    holds = {"secretName": name, "defaultMode": 0o440} if in_secret else {"name": name}
+    assert {"name": "application", "secret" if in_secret else "configMap": holds} in pod["volumes"]
+    shipped = things["Secret"]["stringData"] if in_secret else things["ConfigMap"]["data"]
+    assert ("correct-horse" in str(things)) is in_secret
+    there = tmp_path / "there"
+    there.mkdir()
+    for key, content in shipped.items():
+        (there / key).write_text(content)
+    where = TargetCluster("fast", "shop-drill", pulls=True)
+    here, again = load(file, where).by_manifests, load(there / "application.toml", where).by_manifests
+    assert here
+    assert again
+    assert (again.contents, again.objectives, again.passwords) == (here.contents, here.objectives, here.passwords)
+
+
+def test_a_chart_is_shipped_as_it_is_rendered(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "application-by-file" / "shop.toml"
+    packed = package.package(example, TargetCluster("fast", "shop", pulls=True))
+    assert (sorted(packed.files), packed.secret) == (["application.toml", "manifests.json"], False)
+    for key, content in packed.files.items():
+        (tmp_path / key).write_text(content)
+    assert {each.name for each in load(tmp_path / "application.toml").kinds} == {"shop-mysql", "shop-postgres"}
+
+
+def test_an_application_that_cannot_be_shipped_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}, "data": {"x": "y" * 2**20}})
+    file = shop.write(tmp_path, big=big)
+    assert with_application(tmp_path, file) == 64
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "and a ConfigMap holds 1,048,576; leave out what the drill does not need" in err
+    (tmp_path / "manifests" / "big.yaml").unlink()
+    file.write_text(f'namespace = "prod"\n{shop.FILE}')
+    assert with_application(tmp_path, file) == 64
+    assert "drills on this context may only use shop-drill" in capsys.readouterr().err
+    assert with_application(tmp_path, tmp_path / "none.toml") == 64
+    assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.chdir(tmp_path)
+    command = ["--", "run", "--context", "in-cluster", "--application", str(file)]
+    assert cli.main(["schedule", "cronjob", "--image", "x", "--archive", "evidence", *command]) == 64
+    assert "no file drillproof.toml allows drills" in capsys.readouterr().err
 
 
 def test_its_kubeconfig_leads_to_where_it_runs(made: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from harness.campaigns.schedule.job import GRACE_S
 from harness.core import resources
 from harness.core.model import Json
 from harness.core.objects import filled
+from harness.workloads.manifests.package import Package
 
 REPORT_S = 1800  # time to archive and report, after the command ended
 _MOST_DELAY = timedelta(hours=1)
@@ -22,6 +23,7 @@ _MOST_DELAY = timedelta(hours=1)
 NAME = "drillproof"  # of the namespace, and of the ServiceAccount that rbac.yaml gives the permissions
 CONTEXT = "in-cluster"  # of the pod's kubeconfig: its own cluster
 CONFIG = "/config/drillproof.toml"  # the file that allows drills there
+APPLICATION = "/application"  # the folder of the user's application
 CREDENTIALS, WEBHOOK_SECRET = "/secrets/archive", "/secrets/webhook-secret"  # keys of the Secret, as files
 
 
@@ -77,11 +79,12 @@ def cronjob(
     secret: str,
     config: str,
     webhook: bool,
+    application: Package | None = None,
 ) -> str:
     """All objects but the Secret as YAML, in the order to create them.
 
     `words` are the command; `config` is the content of the file that allows drills. `webhook`: the Secret named
-    `secret` has the URL of one.
+    `secret` has the URL of one. The `application` is shipped in a ConfigMap, or in a Secret if one is part of it.
     """
     values: dict[str, Json] = {
         "job": name,
@@ -102,8 +105,27 @@ def cronjob(
         (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
         url = {"secretKeyRef": {"name": secret, "key": "webhook"}}
         container["env"].append({"name": "DRILLPROOF_WEBHOOK", "valueFrom": url})
-    every = (namespace, account, *permissions, *(filled(each, values) for each in (files, job)))
+    own: list[Json] = []
+    if application:
+        held, volume = _shipped(f"{values['called']}-application", application)
+        pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        pod["volumes"].append(volume)
+        pod["containers"][0]["volumeMounts"].append({"name": "application", "mountPath": APPLICATION, "readOnly": True})
+        own.append(held)
+    every = (namespace, account, *permissions, *(filled(each, values) for each in (files, *own, job)))
     return yaml.safe_dump_all(every, sort_keys=False, width=120)
+
+
+def _shipped(name: str, application: Package) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The object `name` that holds the application, and the volume that it is in the pod."""
+    kind, field = ("Secret", "stringData") if application.secret else ("ConfigMap", "data")
+    labels: Json = {"app.kubernetes.io/name": NAME, "drillproof/job": "$job"}
+    metadata: Json = {"name": name, "namespace": NAME, "labels": labels}
+    source: dict[str, Json] = (
+        {"secret": {"secretName": name, "defaultMode": 0o440}} if application.secret else {"configMap": {"name": name}}
+    )
+    holds: Json = dict(application.files)
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, field: holds}, {"name": "application", **source}
 
 
 def _read(name: str) -> str:

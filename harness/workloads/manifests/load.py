@@ -55,15 +55,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     """The application that a file describes. Misconfigured if it cannot be drilled like that."""
     described = spec.read(path, where.namespace)
     first = render.read_first(described.install_first)
-    manifests = render.read(
-        described.manifests,
-        described.namespace,
-        chart=described.is_chart,
-        release=described.name,
-        values=described.values,
-        leave_out=described.leave_out,
-        added=None if where.namespace else validation.defined_kinds(first),
-    )
+    manifests = rendered(described, None if where.namespace else validation.defined_kinds(first))
     objects = manifests.objects
     secrets = inventory.secrets(objects)
     if where.namespace:
@@ -107,6 +99,19 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
 
 
 def _server(described: Description, store: Store, pods: Mapping[str, Object], secrets: Secrets) -> Server:
+def rendered(described: Description, added: frozenset[tuple[str, str]] | None) -> render.Manifests:
+    """Its manifests; for `added` see `validation.problems`. Misconfigured."""
+    return render.read(
+        described.manifests,
+        described.namespace,
+        chart=described.is_chart,
+        release=described.name,
+        values=described.values,
+        leave_out=described.leave_out,
+        added=added,
+    )
+
+
     named, where = store.server, f"{described.file}: {store.server.name}"
     for member in named.members:
         if member not in pods:
