@@ -30,6 +30,8 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a test tried to start a container engine")
 
     monkeypatch.setattr("harness.clusters.local.ensure_engine", refuse)
+    monkeypatch.setattr("harness.clusters.local.find_engine", lambda _: None)  # whatever runs here
+    monkeypatch.setattr("harness.clusters.local.require_startable", lambda _: None)
 
 
 @pytest.fixture

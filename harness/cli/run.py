@@ -62,18 +62,21 @@ def list_(application: Path | None = None, as_json: bool = False) -> int:
 @options.command("plan")
 def plan(
     drill: options.Drill,
+    new: options.NewCluster,
     scenarios: list[str] | None = None,
     application: Path | None = None,
     runs: Path = options.RUNS,
     as_json: bool = False,
 ) -> int:
-    from harness.workflows.drill import request
+    from harness.workflows.drill import preflight, request
     from harness.workflows.drill.plan import plan_drill
 
-    asked = request.options(scenarios or (), **vars(drill), runs=runs, application=options.application(application))
+    own = options.application(application)
+    asked = request.options(scenarios or (), **vars(drill), **vars(new), runs=runs, application=own)
+    images = preflight.require_possible(asked)
     planned = [plan_drill(each) for each in asked]
-    lines = ("\n\n".join("\n".join(_lines(each)) for each in planned),)
-    output.result([_document(each) for each in planned], lines, as_json=as_json)
+    lines = ("\n\n".join("\n".join(_lines(each, images)) for each in planned),)
+    output.result([_document(each, images) for each in planned], lines, as_json=as_json)
     return 0
 
 
@@ -191,10 +194,10 @@ def matrix(
     load: options.Load,
     new: options.NewCluster,
     scenarios: list[str] | None = None,
+    application: Path | None = None,
     strategy: list[str] | None = None,
     engine: list[str] | None = None,
     velero: list[str] | None = None,
-    application: Path | None = None,
     stores: list[str] | None = None,
     repeat: int = 1,
     workers: int = 1,
@@ -209,11 +212,11 @@ def matrix(
     from harness.campaigns.matrix import page as pages
     from harness.campaigns.matrix import plan, runner
 
+    if resume is not None and application is not None:
+        raise Misconfigured("--application excludes --resume: a matrix goes on with the application that it began with")
     if resume is not None:
         planned = plan.read(resume)
     else:
-    if resume is not None and application is not None:
-        raise Misconfigured("--application excludes --resume: a matrix goes on with the application that it began with")
         planned = plan.plan(
             scenarios or (),
             strategies=strategy or (),
@@ -222,10 +225,10 @@ def matrix(
             stores=stores or (),
             repeat=repeat,
             asked=plan.DrillOptions(load.seed, size, load.rate, new.images, new.mirror),
+            application=options.application(application),
         )
     if only_plan:
         output.result({"cells": planned.cells, "left_out": planned.left_out}, _cells(planned), as_json=as_json)
-            application=options.application(application),
         return 0
     if workers < 1:
         raise Misconfigured(f"--workers must be 1 or more, not {workers}")
@@ -245,7 +248,7 @@ def matrix(
     return output.EXIT_CODES[pages.overall(found, missing)]
 
 
-def _document(planned: DrillPlan) -> Json:
+def _document(planned: DrillPlan, images: tuple[str, ...]) -> Json:
     asked = planned.options
     brought = asked.application and asked.application.by_manifests
     return {
@@ -262,15 +265,15 @@ def _document(planned: DrillPlan) -> Json:
         "expects": list(planned.expects),
         "past_runs": planned.runs,
         "usual_s": planned.usual_s,
-        **({"application": list(brought.summary)} if brought else {}),
+        **({"application": list(brought.summary), "images": list(images)} if brought else {}),
     }
 
 
-def _lines(planned: DrillPlan) -> Iterator[str]:
+def _lines(planned: DrillPlan, images: tuple[str, ...]) -> Iterator[str]:
     asked = planned.options
     yield f"{asked.scenario.name}: {', '.join((*asked.stores, asked.strategy, asked.made_with, asked.size))}"
     if asked.application and (brought := asked.application.by_manifests):
-        yield from (f"  {line}" for line in brought.summary)
+        yield from (f"  {line}" for line in (*brought.summary, *images))
     for number, each in enumerate(planned.steps, 1):
         usual = "" if each.usual_s is None else duration(each.usual_s)
         yield f"  {number}. {each.name:<9}{usual:>12}  {each.does}"

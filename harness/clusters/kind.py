@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from harness.clusters.lock import Lock
 from harness.clusters.minio import Minio
 from harness.clusters.network import Network, NetworkIsolation, PacketCounts, blocked_on_node
 from harness.core import parallel, paths, resources
+from harness.core.choices import cluster_name
 from harness.core.errors import HarnessError, Misconfigured, TimedOut, ToolFailed
 from harness.core.json import integer
 from harness.core.kubernetes import Kubectl, condition, name_of, objects
@@ -32,7 +32,6 @@ NODES = ("control-plane", "worker", "worker2", "worker3")
 LOAD_S = 900.0
 """To load one image onto all nodes: a minute for a gigabyte."""
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -78,10 +77,7 @@ class KindCluster:
     state: Path = field(default_factory=paths.state)  # the folder with the state of all clusters
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise Misconfigured(
-                f"{self.name!r} is not a valid cluster name: use up to 32 of a-z, 0-9 and -, no - at the ends"
-            )
+        cluster_name(self.name)
         self.home = self.state / self.name
         self._processes = self.home / paths.PROCESSES
         self.kubectl = Kubectl(self.images.tools.kubectl, self.home / "kubeconfig", register=self._processes)

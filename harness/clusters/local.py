@@ -11,10 +11,11 @@ from harness.backups.velero import VeleroEngine
 from harness.backups.velero_install import Release
 from harness.clusters import csi_driver
 from harness.clusters.docker import Docker
-from harness.clusters.engine import ensure_engine
+from harness.clusters.engine import ensure_engine, find_engine, require_startable
 from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.images import versions
-from harness.clusters.images.images import ImageProvider, PreparedImages, compiled
+from harness.clusters.images.images import ImageProvider, PreparedImages, compiled, registry_answers
+from harness.clusters.images.versions import Image
 from harness.clusters.kind import KindCluster
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.model import Json
@@ -100,15 +101,75 @@ def prepare(
     to do something.
     """
     pinned, wanted = versions.load(), wanted or {}
-    extras = (*extras, *(image.name for image in pinned.extras.values() if not image.ours and image.ref in wanted))
+    extras = (*extras, *(image.name for image in on_nodes(pinned, wanted).values() if image.name in pinned.extras))
     lane = lane or pinned.lane
     require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
     docker = ensure_engine(cache())
     extras = (*extras, *csi_driver.IMAGES) if snapshots else extras
     images = ImageProvider(docker, pinned, mode, mirror or "", say).with_extras(extras, lane)
-    names = [*pinned.images.values(), *(pinned.extras[name] for name in extras)]
-    included = [ref for image in names for ref in (image.ref, *image.also)]
+    included = on_nodes(pinned, wanted)
     return LocalEnvironment(docker, pinned, images, lane, snapshots, pull_missing(docker, wanted, included))
+
+
+def require_possible(
+    mode: str, mirror: str | None, wanted: Mapping[str, str], by_entrypoint: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Where each `wanted` image will come from, in a line. Misconfigured if a drill could not begin.
+
+    Takes seconds: it pulls, builds and starts nothing. For `by_entrypoint` see `require_entrypoints`.
+    """
+    require_disk_space(IMAGES_BYTES, "a drill's images and nodes")
+    docker = find_engine(cache())
+    if docker is None:
+        require_startable(cache())
+        return tuple(f"image {ref} (of {pod}): looked for once the engine runs" for ref, pod in sorted(wanted.items()))
+    if not wanted:
+        return ()
+    pinned = versions.load()
+    sources = ImageProvider(docker, pinned, mode, mirror or "").sources()
+    require_entrypoints(pinned, sources, by_entrypoint)
+    return tuple(_supply(docker, pinned, sources, ref, pod) for ref, pod in sorted(wanted.items()))
+
+
+def require_entrypoints(
+    pinned: versions.Versions, sources: Mapping[str, str], by_entrypoint: Mapping[str, str]
+) -> None:
+    """Misconfigured if a container starts by the entrypoint of an image that is built here, and so has none.
+
+    `sources` says by image whether it is built; `by_entrypoint` has such a container, by the image's full name.
+    """
+    for image in on_nodes(pinned, by_entrypoint).values():
+        if image.ref in by_entrypoint and sources.get(image.name) == "built" and not image.entrypoint:
+            raise Misconfigured(
+                f"{by_entrypoint[image.ref]} starts by the entrypoint of {image.ref}, which is built here and has "
+                "none; write a `command` that needs no docker-entrypoint.sh, or name a registry with --mirror HOST"
+            )
+
+
+def on_nodes(pinned: versions.Versions, wanted: Collection[str]) -> dict[str, Image]:
+    """The images that the nodes include, by their full names: those of each drill, and the extras that are `wanted`."""
+    every = [image for image in pinned.images.values() if image.name not in {"node", "minio"}]
+    every += [image for image in pinned.extras.values() if not image.ours and image.ref in wanted]
+    return {ref: image for image in every for ref in (image.ref, *image.also)}
+
+
+def _supply(docker: Docker, pinned: versions.Versions, sources: Mapping[str, str], ref: str, pod: str) -> str:
+    """Where an image comes from. Misconfigured if that is from nowhere."""
+    if image := on_nodes(pinned, [ref]).get(ref):
+        built = sources.get(image.name) == "built"
+        lacks = "" if image.entrypoint else ", which has no docker-entrypoint.sh and runs as root"
+        how = f"built here, not the official one{lacks}" if built else "the official one"
+    elif docker.image_id(ref):
+        how = "of the engine"
+    elif registry_answers(docker, ref):
+        how = "will be pulled"
+    else:
+        raise Misconfigured(lacking(ref, pod, f"{ref.partition('/')[0]} does not answer"))
+    return f"image {ref} (of {pod}): {how}"
+
+
+def lacking(ref: str, pod: str, why: str) -> str:
+    return f"the engine lacks the image {ref} (of {pod}) and cannot pull it: {why}; load it with `docker load`"
 
 
 def pull_missing(docker: Docker, images: Mapping[str, str], included: Collection[str]) -> tuple[str, ...]:
@@ -120,8 +181,5 @@ def pull_missing(docker: Docker, images: Mapping[str, str], included: Collection
         try:
             docker("pull", "--quiet", image, within_s=PULL_S)
         except HarnessError as error:
-            raise Misconfigured(
-                f"the engine lacks the image {image} (of {images[image]}) and cannot pull it: "
-                f"{str(error).splitlines()[-1]}; load it with `docker load`"
-            ) from error
+            raise Misconfigured(lacking(image, images[image], str(error).splitlines()[-1])) from error
     return missing

@@ -8,6 +8,8 @@ from harness.core.errors import Misconfigured
 
 IMAGES = ("auto", "pull", "build")
 
+_CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
 _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")
 
 
@@ -25,6 +27,13 @@ def choose_all(what: str, words: Sequence[str], known: Sequence[str]) -> tuple[s
     """The accepted words of a list, whose items may be comma-separated lists, in the order of `known`."""
     asked = {choose(what, word.strip(), known) for each in words for word in each.split(",")}
     return tuple(name for name in known if name in asked)
+
+
+def cluster_name(name: str) -> str:
+    """`name` if a kind cluster of drillproof may have it; else Misconfigured."""
+    if not _CLUSTER.fullmatch(name):
+        raise Misconfigured(f"{name!r} is not a valid cluster name: use up to 32 of a-z, 0-9 and -, no - at the ends")
+    return name
 
 
 def registry(host: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from harness.core.choices import IMAGES, choose, registry
+from harness.core.choices import IMAGES, choose, cluster_name, registry
 from harness.core.errors import Misconfigured
 from harness.core.model import STEPS
 
@@ -48,6 +48,7 @@ class NewClusterOptions(RunOptions):
     mirror: str | None = None
 
     def __post_init__(self) -> None:
+        cluster_name(self.cluster)
         choose("source of images", self.images, IMAGES)
         if self.mirror is not None:
             registry(self.mirror)

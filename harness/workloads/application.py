@@ -60,12 +60,13 @@ class ManifestApplication:
     given: Secrets  # by generated Secret: the values of keys that are not secret
     hidden: frozenset[str] = field(repr=False)  # values that must not be in the evidence
     images: Mapping[str, str]  # by every image of its pods: a pod that uses it
+    by_entrypoint: Mapping[str, str]  # by image: a container that starts by what the image brings for that
     summary: tuple[str, ...]  # lines for people: what the drill does
     changes: tuple[str, ...]  # lines for people: how the deployed objects differ from the manifests
     first: tuple[Object, ...] = field(default=(), repr=False)  # installed before: definitions of kinds, operators
-
     file: Path = Path()  # that describes it
     contents: Mapping[str, str] = field(default_factory=dict)  # by object and store: a digest of what is deployed
+
     def credentials(self, generated: Secrets) -> Secrets:
         """The password of each store, by the store's name."""
         secrets = {**self.secrets, **generated}

@@ -24,7 +24,7 @@ from harness.core.ports import Cluster
 from harness.core.wait import NotYet
 from harness.evidence.run_directory import Run
 from harness.selftest.runner import in_memory_self_test
-from harness.workflows.drill import assembly, request
+from harness.workflows.drill import assembly, preflight, request
 from harness.workflows.drill.request import Options
 from harness.workflows.progress import Progress
 from harness.workflows.run_metadata import of_drill
@@ -185,5 +185,5 @@ def test_a_members_volume_is_its_stores_whatever_its_labels_say(tmp_path: Path) 
 
 
 def test_nothing_is_seeded_into_it_but_the_ledger(options: Options) -> None:
-    known = assembly._known_data(options)
+    known = preflight.known_data(options)
     assert (known.stores, known.bytes_estimate()) == ((), 0)

@@ -296,7 +296,7 @@ class ImageProvider:
         tags = {image.name: self._tag(image.name, "official") for image in wanted}
         missing = [image for image in wanted if not self.docker.image_id(tags[image.name])]
         where = self.mirror or "the official registries"
-        if missing and not self._registry_answers(missing[0]):
+        if missing and not registry_answers(self.docker, self.mirror or missing[0].ref):
             if self.mode == "pull":
                 raise Misconfigured(
                     f"{where} cannot be reached; name a registry that mirrors them with --mirror HOST, or build the "
@@ -323,16 +323,17 @@ class ImageProvider:
         failed = {image.name for image, done in zip(missing, for_each(missing, pull), strict=True) if not done}
         return {name: tag for name, tag in tags.items() if name not in failed}
 
-    def _registry_answers(self, image: Image) -> bool:
-        """Whether the registry of `image` can be reached; takes seconds."""
-        if self.docker("info", "--format", "{{.HTTPProxy}}{{.HTTPSProxy}}"):
-            return True  # the engine uses a proxy, so only a pull shows it
-        host, _, port = (self.mirror or image.ref).partition("/")[0].partition(":")
-        try:
-            with socket.create_connection((host, int(port or 443)), ANSWER_WITHIN_S):
-                return True
-        except OSError:
-            return False
+    def sources(self) -> dict[str, str]:
+        """By image: whether a drill gets it pulled or built, as far as that is known before; does neither."""
+        found = self._found()
+        known = {name: image.source for name, image in found.images.items()} if found else {}
+        pulls = self.mode == "pull" or (
+            self.mode == "auto" and registry_answers(self.docker, self.mirror or self.versions.images["node"].ref)
+        )
+        return {
+            **dict.fromkeys((*self.versions.images, *self.versions.extras), "pulled" if pulls else "built"),
+            **known,
+        }
 
     def _link_tools(self, record: Path, pulled: Mapping[str, str]) -> None:
         """Put the host's programs into a record: links to those that were compiled, copies of those in images."""
@@ -372,6 +373,18 @@ class ImageProvider:
         if installed and pinned in run([installed, "version"], check=False).stdout.split():
             return Path(installed)
         return None
+
+
+def registry_answers(docker: Docker, ref: str) -> bool:
+    """Whether the registry of the image `ref` can be reached; takes seconds."""
+    if docker("info", "--format", "{{.HTTPProxy}}{{.HTTPSProxy}}"):
+        return True  # the engine uses a proxy, so only a pull shows it
+    host, _, port = ref.partition("/")[0].partition(":")
+    try:
+        with socket.create_connection((host, int(port or 443)), ANSWER_WITHIN_S):
+            return True
+    except OSError:
+        return False
 
 
 def _hash(content: bytes) -> str:

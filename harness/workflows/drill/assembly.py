@@ -9,7 +9,6 @@ from harness.backups import data_mover
 from harness.checks.cluster_reuse import left_by
 from harness.clusters import local
 from harness.clusters.environment import Environment, EnvironmentCluster
-from harness.core import paths
 from harness.core.errors import HarnessError
 from harness.core.json import text
 from harness.core.kubernetes import objects
@@ -18,17 +17,14 @@ from harness.core.ports import Reusable
 from harness.evidence.run_directory import Run
 from harness.workflows import run_metadata
 from harness.workflows.drill.drill import Drill, Parts
+from harness.workflows.drill.preflight import known_data, require_possible
 from harness.workflows.drill.request import Options
 from harness.workflows.progress import Progress
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
 from harness.workloads.application import Application, Secrets, ServiceKind, StoreKind
 from harness.workloads.custos import CUSTOS
 from harness.workloads.dataset import dataset
-from harness.workloads.deployment import Deployment, generate, overlay
-
-ROOM = 12
-"""Bytes of disk for each byte of known data: three members, their logs, dump and repository, and all that restored."""
-
+from harness.workloads.deployment import Deployment, generate
 
 Basis = tuple[Json, ...]
 
@@ -37,14 +33,18 @@ DrillSecrets = tuple[Secrets, Secrets]
 
 
 def _new_cluster(options: Options, say: Callable[[str], None]) -> Environment:
-    needed = _known_data(options).bytes_estimate() * ROOM
-    paths.require_disk_space(needed, f"known data of the size {options.size}", "choose a smaller --size")
+    supply = require_possible((options,))
     application = _application(options)
     brought, extras = application.by_manifests, application.images if application.on(options.stores) else ()
-    for line in brought.summary if brought else ():
+    for line in (*brought.summary, *supply) if brought else ():
         say(line)
     snapshots, images = options.engine == data_mover.ENGINE, dict(brought.images) if brought else {}
-    return local.prepare(options.images, options.mirror, say, extras, options.lane, wanted=images, snapshots=snapshots)
+    prepared = local.prepare(
+        options.images, options.mirror, say, extras, options.lane, wanted=images, snapshots=snapshots
+    )
+    sources = {name: image.source for name, image in prepared.ready.images.items()}
+    local.require_entrypoints(prepared.versions, sources, brought.by_entrypoint if brought else {})
+    return prepared
 
 
 class DrillSession(Session[Options]):
@@ -72,7 +72,7 @@ class DrillSession(Session[Options]):
         self, options: Options, progress: Progress, afterwards: Callable[[Parts, Path], None] | None = None
     ) -> Path:
         """`afterwards` works on what was restored. The next drill reuses nothing unless `settle` is called first."""
-        known = _known_data(options)
+        known = known_data(options)
         self._keep = options.keep
         nodes = (options.lane, options.engine == data_mover.ENGINE)
         if self._cluster and nodes != self._nodes:
@@ -142,16 +142,6 @@ def new_secrets(options: Options) -> DrillSecrets:
     kinds: list[StoreKind | ServiceKind] = [application.kind(name) for name in options.stores]
     kinds += application.on(options.stores)
     return {kind.name: generate(kind.secret_keys, getattr(kind, "secret_kinds", {})) for kind in kinds}, {}
-
-
-def _known_data(options: Options) -> dataset.KnownData:
-    """What is loaded into the stores; nothing into those of an application of the user's, which has its own."""
-    application = _application(options)
-    if application.by_manifests:
-        return dataset.KnownData(options.seed, options.size, {})
-    for store in options.stores:
-        overlay(application.fixtures, store, options.strategy)
-    return dataset.load(application.fixtures, options.seed, options.size)
 
 
 def _basis(options: Options) -> Basis | None:

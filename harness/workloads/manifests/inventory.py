@@ -10,7 +10,7 @@ from typing import cast
 from harness.backups.velero import volumes_to_copy
 from harness.core.errors import Misconfigured
 from harness.core.json import at, integer, items, mapping, text
-from harness.core.kubernetes import Object, claims_of, name_of
+from harness.core.kubernetes import Object, claims_of, containers, name_of
 from harness.core.model import Json
 from harness.workloads import detection, product
 from harness.workloads.application import Secrets
@@ -25,6 +25,7 @@ STATEFUL = "StatefulSet"
 """The only kind whose pods keep their names, so that a member can be identified after a restore."""
 
 _OLDEST = {"mysql": mysql.OLDEST, "postgres": (postgres.OLDEST,)}
+_ENTRYPOINT = "docker-entrypoint.sh"  # of official images
 _HTTPS_ONLY = re.compile(r"http\W+-1\b")
 
 
@@ -53,6 +54,18 @@ class DetectedDatabase:
 def pods(objects: Iterable[Object], namespace: str) -> tuple[Object, ...]:
     """The pods that controllers will create from the objects; one `NAME-*` where the names are not predictable."""
     return tuple(pod for thing in objects for pod in _pods_of(thing, namespace))
+
+
+def by_entrypoint(pods: Iterable[Object]) -> dict[str, str]:
+    """By image: the first container that starts by the entrypoint of it, with its pod."""
+    found: dict[str, str] = {}
+    for pod in pods:
+        for each in containers(pod):
+            words = (*items(each, "command"), *items(each, "args"))
+            if not items(each, "command") or any(_ENTRYPOINT in str(word) for word in words):
+                name = f"the container {text(each, 'name')} of {name_of(pod)}"
+                found.setdefault(detection.full_name(text(each, "image")), name)
+    return found
 
 
 def controller(pod: Object) -> str:

@@ -81,8 +81,6 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
         by_manifests=ManifestApplication(
             name=described.name,
             objects=things,
-            file=described.file,
-            contents=contents((*before, *things), servers, hidden),
             strategy=described.strategy,
             objectives=described.objectives,
             secrets=secrets,
@@ -91,14 +89,16 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             passwords={store.server.name: store.password for store in described.stores if store.password},
             hidden=hidden,
             first=before,
+            file=described.file,
+            contents=contents((*before, *things), servers, hidden),
             images=_images((*pods.values(), *inventory.pods(first, "")), described.namespace),
+            by_entrypoint=inventory.by_entrypoint((*pods.values(), *inventory.pods(first, ""))),
             summary=tuple(_summary(described, servers, pods, manifests)),
             changes=tuple(dict.fromkeys(changes)),
         ),
     )
 
 
-def _server(described: Description, store: Store, pods: Mapping[str, Object], secrets: Secrets) -> Server:
 def rendered(described: Description, added: frozenset[tuple[str, str]] | None) -> render.Manifests:
     """Its manifests; for `added` see `validation.problems`. Misconfigured."""
     return render.read(
@@ -112,6 +112,7 @@ def rendered(described: Description, added: frozenset[tuple[str, str]] | None) -
     )
 
 
+def _server(described: Description, store: Store, pods: Mapping[str, Object], secrets: Secrets) -> Server:
     named, where = store.server, f"{described.file}: {store.server.name}"
     for member in named.members:
         if member not in pods:

@@ -1,0 +1,38 @@
+"""What stops a drill before its cluster exists: `plan` and `run` refuse the same, with the same words."""
+
+from collections.abc import Sequence
+
+from harness.clusters import local
+from harness.core import paths
+from harness.workflows.drill.request import Options
+from harness.workloads.custos import CUSTOS
+from harness.workloads.dataset import dataset
+from harness.workloads.deployment import overlay
+
+ROOM = 12
+"""Bytes of disk for each byte of known data: three members, their logs, dump and repository, and all that restored."""
+
+
+def require_possible(drills: Sequence[Options]) -> tuple[str, ...]:
+    """Where the images of the user's application will come from, in lines for people.
+
+    `drills` differ by their scenarios. Misconfigured if one could not begin on a new cluster. Takes seconds, and
+    changes nothing.
+    """
+    for each in drills:
+        needed = known_data(each).bytes_estimate() * ROOM
+        paths.require_disk_space(needed, f"known data of the size {each.size}", "choose a smaller --size")
+    asked = drills[0]
+    brought = asked.application.by_manifests if asked.application else None
+    images, by_entrypoint = (brought.images, brought.by_entrypoint) if brought else ({}, {})
+    return local.require_possible(asked.images, asked.mirror, images, by_entrypoint)
+
+
+def known_data(options: Options) -> dataset.KnownData:
+    """What is loaded into the stores; nothing into those of an application of the user's, which has its own."""
+    application = options.application or CUSTOS
+    if application.by_manifests:
+        return dataset.KnownData(options.seed, options.size, {})
+    for store in options.stores:
+        overlay(application.fixtures, store, options.strategy)
+    return dataset.load(application.fixtures, options.seed, options.size)
