@@ -1,17 +1,18 @@
 """Which controls a run supports: for each the worst of its findings, and the reasons against it.
 
 A control is supported only if every check that it needs has passed, in a drill with complete evidence. A check without
-a finding, an UNKNOWN, or a missing objective leaves it unsupported, with the reason.
+a finding, an UNKNOWN, or a missing objective leaves it unsupported, with the reason. A check that cannot apply to a run
+(a login, where nobody can log in) is listed as not applicable.
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
 from harness.core import resources
-from harness.core.json import mapping, number
+from harness.core.json import mapping, number, text
 from harness.core.model import Finding, Json, Verdict, worst
 from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
@@ -27,6 +28,7 @@ NIST = "NIST SP 800-53 Rev. 5"
 LIMITS = "A drill supports a control; it does not certify an organization."
 
 _OBJECTIVES = {"rto_s": "RTO", "rpo_s": "RPO"}
+_WHOSE = {"application": "yours, by the application file", "scenario": "the scenario's, not yours"}
 _WORDS = {Verdict.PASS: "supported", Verdict.FAIL: "not satisfied", Verdict.UNKNOWN: "not satisfied: not shown"}
 
 
@@ -47,7 +49,8 @@ class Shows:
     controls: tuple[str, ...]  # the names of those that it counts for
     kinds: tuple[str, ...]  # the kinds of events that it reads
     ledger: bool = False  # whether it reads ledger/, too
-    silent: bool = False  # whether some good drills have no finding of it
+    applies: str = ""  # to what runs, see `_APPLIES`; "" for all
+    otherwise: str = ""  # why it applies to no other
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Support:
     verdict: Verdict
     findings: tuple[Finding, ...]
     reasons: tuple[str, ...]  # why it is not supported; empty if it is
+    not_applicable: tuple[str, ...]  # checks that this run has no use for, and why
 
     @property
     def result(self) -> str:
@@ -86,6 +90,26 @@ CHECKS: Mapping[str, Shows] = {
 
 NOT_SHOWN: tuple[str, ...] = tuple(_FILE["not_shown"])  # what auditors may look for, and no check supports
 UNMAPPED = Shows("Unknown.", "Everything.", _NAMES, ())  # a check that is not in the file counts for all controls
+
+
+_APPLIES: Mapping[str, Callable[[RunView], bool]] = {
+    "": lambda _: True,
+    "taken over": lambda view: bool(view.of("taken-over")),
+    "detection": lambda view: expects_findings(view.facts),
+    "indexes": lambda view: view.facts.get("indexed") != [],
+    "services": lambda view: view.facts.get("services", {}) != {},
+}
+
+
+def objectives(view: RunView) -> tuple[str, ...]:
+    """Each objective of a run, and whose it is: the user's, or a default of drillproof."""
+    whose = mapping(view.facts, "objectives_of")
+    limits = mapping(view.judged, "objectives") or mapping(view.facts, "objectives")
+    return tuple(
+        f"{word} at most {limit:g} s: {_WHOSE.get(text(whose.get(name)), 'set by the run')}"
+        for name, word in _OBJECTIVES.items()
+        if (limit := number(limits.get(name))) is not None
+    )
 
 
 def support(view: RunView) -> tuple[Support, ...]:
@@ -126,6 +150,7 @@ def document(view: RunView) -> dict[str, Json]:
         "scenario": view.scenario,
         "verdict": view.verdict.value,
         "limits": LIMITS,
+        "objectives": list(objectives(view)),
         "controls": [
             {
                 "framework": each.control.framework,
@@ -134,6 +159,7 @@ def document(view: RunView) -> dict[str, Json]:
                 "satisfied": each.verdict is Verdict.PASS,
                 "verdict": each.verdict.value,
                 "reasons": list(each.reasons),
+                "not_applicable": list(each.not_applicable),
                 "limits": each.control.lacks,
                 "findings": [_finding(view, finding, known) for finding in each.findings],
             }
@@ -158,22 +184,25 @@ def render(view: RunView) -> str:
         }
         for name, findings in found
     ]
-    values = {"found": support(view), "checks": checks, "files": hashes(view)}
+    values = {"found": support(view), "objectives": objectives(view), "checks": checks, "files": hashes(view)}
     return page("controls.md", view, limits=LIMITS, not_shown=NOT_SHOWN, **values)
 
 
 def _support(view: RunView, control: Control) -> Support:
     relevant = [each for each in view.findings if control.name in CHECKS.get(each.check, UNMAPPED).controls]
     judged = {finding.check for finding in relevant}
-    silent = [
+    silent = {check: shows for check, shows in CHECKS.items() if check not in judged and control.name in shows.controls}
+    unused = {check: shows for check, shows in silent.items() if not _APPLIES[shows.applies](view)}
+    not_shown = [
         f"{check} has no finding, so this is not shown: {shows.shows}"
-        for check, shows in CHECKS.items()
-        if not shows.silent and check not in judged and control.name in shows.controls
+        for check, shows in silent.items()
+        if check not in unused
     ]
     against = [sentence(finding) for finding in relevant if finding.verdict is not Verdict.PASS]
-    doubts = [*view.problems, *_missing(view, control), *silent]
+    doubts = [*view.problems, *_missing(view, control), *not_shown]
     verdict = worst([*(finding.verdict for finding in relevant), *(Verdict.UNKNOWN for _ in doubts)])
-    return Support(control, verdict, tuple(relevant), (*against, *doubts))
+    not_applicable = tuple(f"{check}: {shows.otherwise}" for check, shows in unused.items())
+    return Support(control, verdict, tuple(relevant), (*against, *doubts), not_applicable)
 
 
 def _missing(view: RunView, control: Control) -> Iterator[str]:

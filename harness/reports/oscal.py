@@ -14,7 +14,17 @@ from harness.core.errors import Unreadable
 from harness.core.model import Json
 from harness.core.text import one_line
 from harness.evidence.run_view import RunView
-from harness.reports.controls import LIMITS, NIST, NOT_SHOWN, SIGNED, Support, hashes, places, support
+from harness.reports.controls import (
+    LIMITS,
+    NIST,
+    NOT_SHOWN,
+    SIGNED,
+    Support,
+    hashes,
+    objectives,
+    places,
+    support,
+)
 from harness.reports.html import template
 from harness.reports.junit import label
 from harness.reports.summary import says
@@ -46,9 +56,16 @@ def render(view: RunView) -> str:
     for each in found:
         reviewed[each.control.framework].append({"control-id": each.control.statement.partition("_smt")[0]})
     functions = {"id": id_of, "related": related, "property": _property, "places": places, "label": label}
-    functions |= {"line": _line, "address": urllib.parse.quote}
+    functions |= {"line": _line, "address": urllib.parse.quote, "not_applicable": _not_applicable}
     constants = {"version": VERSION, "limits": LIMITS, "nist": NIST, "not_shown": list(NOT_SHOWN)}
-    values = {"found": found, "reviewed": reviewed, "begun": begun, "ended": ended, "says": says(view)}
+    values = {
+        "found": found,
+        "objectives": objectives(view),
+        "reviewed": reviewed,
+        "begun": begun,
+        "ended": ended,
+        "says": says(view),
+    }
     page = template("oscal.json").render(functions, view=view, files=files, **constants, **values)
     return json.dumps(json.loads(page), ensure_ascii=False, indent=2) + "\n"
 
@@ -59,6 +76,10 @@ def _times(view: RunView) -> tuple[str, str]:
     except (IndexError, ValueError) as error:
         raise Unreadable(view.run / "journal.jsonl", "does not record when the drill ran", line=1) from error
     return first.isoformat(), last.isoformat()
+
+
+def _not_applicable(each: Support) -> list[str]:
+    return [f"Not applicable: {check}" for check in each.not_applicable]
 
 
 def _line(words: str) -> str:
