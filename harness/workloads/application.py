@@ -61,6 +61,7 @@ class ManifestApplication:
     hidden: frozenset[str] = field(repr=False)  # values that must not be in the evidence
     images: Mapping[str, str]  # by every image of its pods: a pod that uses it
     by_entrypoint: Mapping[str, str]  # by image: a container that starts by what the image brings for that
+    uncopied: Mapping[str, str]  # by store of which Velero copies nothing: its pods with the volumes that it could copy
     summary: tuple[str, ...]  # lines for people: what the drill does
     changes: tuple[str, ...]  # lines for people: how the deployed objects differ from the manifests
     first: tuple[Object, ...] = field(default=(), repr=False)  # installed before: definitions of kinds, operators

@@ -58,6 +58,11 @@ BAD: tuple[tuple[dict[str, str], tuple[str, ...], str], ...] = (
         (),
         "docker.io does not answer; load it with `docker load`",
     ),
+    (
+        {"database": STARTED.replace("backup.velero.io/backup-volumes: dump", "own: note")},
+        (),
+        "copies nothing of shop-mysql, so nothing could bring it back: annotate its pods with backup.velero.io/backup-v",
+    ),
     ({"secret": ""}, (), "the manifests have no Secret db"),
     ({"file": shop.FILE + "odd = 1\n"}, (), "odd"),
     ({"file": shop.FILE.replace("db-0", "db-1")}, (), "the manifests have no pod db-1"),

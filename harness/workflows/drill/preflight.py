@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from harness.backups.velero import ANNOTATION
 from harness.clusters import local
 from harness.core import paths
+from harness.core.errors import Misconfigured
 from harness.workflows.drill.request import Options
 from harness.workloads.custos import CUSTOS
 from harness.workloads.dataset import dataset
@@ -24,6 +26,12 @@ def require_possible(drills: Sequence[Options]) -> tuple[str, ...]:
         paths.require_disk_space(needed, f"known data of the size {each.size}", "choose a smaller --size")
     asked = drills[0]
     brought = asked.application.by_manifests if asked.application else None
+    for store in asked.stores if brought else ():
+        if brought and (pods := brought.uncopied.get(store)):
+            raise Misconfigured(
+                f"Velero copies nothing of {store}, so nothing could bring it back: annotate its pods with "
+                f"{ANNOTATION} and the names of volumes; they are: {pods}"
+            )
     images, by_entrypoint = (brought.images, brought.by_entrypoint) if brought else ({}, {})
     return local.require_possible(asked.images, asked.mirror, images, by_entrypoint)
 

@@ -93,6 +93,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             contents=contents((*before, *things), servers, hidden),
             images=_images((*pods.values(), *inventory.pods(first, "")), described.namespace),
             by_entrypoint=inventory.by_entrypoint((*pods.values(), *inventory.pods(first, ""))),
+            uncopied=_uncopied(servers, pods),
             summary=tuple(_summary(described, servers, pods, manifests)),
             changes=tuple(dict.fromkeys(changes)),
         ),
@@ -212,6 +213,16 @@ def _not_compared(described: Description, pods: Mapping[str, Object]) -> Iterato
 def _images(pods: Sequence[Object], namespace: str) -> dict[str, str]:
     added = {velero_annotations.init_image(pod): f"{namespace}/{name_of(pod)}" for pod in pods}
     return {**detection.images_of(pods), **{detection.full_name(image): pod for image, pod in added.items() if image}}
+
+
+def _uncopied(servers: Sequence[Server], pods: Mapping[str, Object]) -> dict[str, str]:
+    return {
+        server.name: ", ".join(
+            f"{member} ({' '.join(claims_of(pods[member])) or 'no claim'})" for member in server.members
+        )
+        for server in servers
+        if not any(volumes_to_copy(pods[member]) for member in server.members)
+    }
 
 
 def _summary(
