@@ -6,7 +6,7 @@ ARGS ?=
 RUNS ?= reports/runs
 ALLURE := reports/allure
 
-.PHONY: help drill test test-real test-migrate test-disturbed test-versions test-browser report example example-by-file example-broken custos matrix selftest check docs site fuzz mutants bench bench-catalogue bench-prove bench-reports pin gc clean
+.PHONY: help drill test test-real test-migrate test-disturbed test-versions test-browser report example example-by-file example-broken tutorial custos matrix selftest check docs site fuzz mutants bench bench-catalogue bench-prove bench-reports pin gc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,9 @@ example: $(VENV)/.ready ## a drill of somebody else's application, as in example
 
 example-by-file: $(VENV)/.ready ## a drill of somebody else's application that a file describes: minutes, needs what `make drill` needs
 	@$(VENV)/bin/drillproof run namespace_loss --application examples/application-by-file/shop.toml $(ARGS)
+
+tutorial: $(VENV)/.ready ## the tutorial "drill your own PostgreSQL", word for word: some five minutes, needs what `make drill` needs
+	@$(VENV)/bin/pytest -q -s tests/real/real_tutorial.py $(ARGS)
 
 example-broken: $(VENV)/.ready ## break the backup of an example in the ways that people do: each report must lead with the cause; some 15 minutes
 	@$(VENV)/bin/pytest -q -s tests/real/real_broken_examples.py $(ARGS)

@@ -6,7 +6,7 @@ Nothing in the site comes from another host, so its folder can be read from disk
 from sphinx.application import Sphinx
 
 NAVIGATION = {
-    "Tutorials": ("tutorial/first-drill", "tutorial/first-proof"),
+    "Tutorials": ("tutorial/first-drill", "tutorial/own-postgres", "tutorial/first-proof"),
     "How-to guides": (
         "how-to/read-a-fail",
         "how-to/application",

@@ -13,6 +13,7 @@ from typing import get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from harness.checks.check import HINTS
 from harness.cli import app as cli
 from harness.core.model import Finding
 from harness.workloads.exclusions import EXCLUSIONS
@@ -64,8 +65,8 @@ def commands_page() -> str:
 def checks_page(page: str) -> str:
     """The page of checks with its tables of reason codes, in their order, and of what `objects-equal` leaves out."""
     kind = get_type_hints(Finding).get("reason", ())  # none before findings have reasons
-    rows = [f"| `{reason.value}` | {reason.meaning} |\n" for reason in kind]
-    table = "".join(("\n| Reason | Meaning |\n|---|---|\n", *rows, "\n")) if rows else ""
+    rows = [f"| `{reason.value}` | {reason.meaning} | {HINTS.get(reason, '')} |\n" for reason in kind]
+    table = "".join(("\n| Reason | Meaning | What to do |\n|---|---|---|\n", *rows, "\n")) if rows else ""
     rules = "".join(f"| `{what}` | {why} |\n" for what, why in EXCLUSIONS["objects"])
     page = _OBJECTS.sub(lambda _: f"\n| Not compared | Why |\n|---|---|\n{rules}\n", page)
     return _REASONS.sub(lambda _: table, page)

@@ -126,7 +126,8 @@ def require_possible(
     if not wanted:
         return ()
     pinned = versions.load()
-    sources = ImageProvider(docker, pinned, mode, mirror or "").sources()
+    names = {image.name for image in on_nodes(pinned, wanted).values()}
+    sources = ImageProvider(docker, pinned, mode, mirror or "").sources(names)
     require_entrypoints(pinned, sources, by_entrypoint)
     return tuple(_supply(docker, pinned, sources, ref, pod) for ref, pod in sorted(wanted.items()))
 

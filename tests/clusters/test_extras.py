@@ -56,7 +56,7 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
     built: list[str] = []
     baked: list[str] = []
     monkeypatch.setattr(module, "build_missing", lambda _, __, images: built.extend(image.name for image in images))
-    monkeypatch.setattr(ImageProvider, "_registry_answers", lambda *_: True)
+    monkeypatch.setattr(module, "registry_answers", lambda *_: True)
     monkeypatch.setattr(ImageProvider, "_oci_image", lambda *_: OciImage((), ()))
 
     def bake(provider: ImageProvider, _base: str, _archive: Path, tag: str) -> None:

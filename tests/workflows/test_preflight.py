@@ -61,7 +61,7 @@ BAD: tuple[tuple[dict[str, str], tuple[str, ...], str], ...] = (
     (
         {"database": STARTED.replace("backup.velero.io/backup-volumes: dump", "own: note")},
         (),
-        "copies nothing of shop-mysql, so nothing could bring it back: annotate its pods with backup.velero.io/backup-v",
+        "copies nothing of shop-mysql, so nothing could bring it back: annotate its pods with backup.velero",
     ),
     ({"secret": ""}, (), "the manifests have no Secret db"),
     ({"file": shop.FILE + "odd = 1\n"}, (), "odd"),

@@ -6,7 +6,7 @@ import json
 import shutil
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -323,17 +323,16 @@ class ImageProvider:
         failed = {image.name for image, done in zip(missing, for_each(missing, pull), strict=True) if not done}
         return {name: tag for name, tag in tags.items() if name not in failed}
 
-    def sources(self) -> dict[str, str]:
-        """By image: whether a drill gets it pulled or built, as far as that is known before; does neither."""
+    def sources(self, names: Iterable[str]) -> dict[str, str]:
+        """By these names: whether a drill gets the image pulled or built, as far as is known before; does neither."""
         found = self._found()
         known = {name: image.source for name, image in found.images.items()} if found else {}
-        pulls = self.mode == "pull" or (
-            self.mode == "auto" and registry_answers(self.docker, self.mirror or self.versions.images["node"].ref)
-        )
-        return {
-            **dict.fromkeys((*self.versions.images, *self.versions.extras), "pulled" if pulls else "built"),
-            **known,
-        }
+        if missing := [name for name in names if name not in known]:
+            pulls = self.mode == "pull" or (
+                self.mode == "auto" and registry_answers(self.docker, self.mirror or self.versions.images["node"].ref)
+            )
+            known |= dict.fromkeys(missing, "pulled" if pulls else "built")
+        return known
 
     def _link_tools(self, record: Path, pulled: Mapping[str, str]) -> None:
         """Put the host's programs into a record: links to those that were compiled, copies of those in images."""
