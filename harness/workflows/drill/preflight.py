@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from harness.backups import data_mover
 from harness.backups.velero import ANNOTATION
 from harness.clusters import local
 from harness.core import paths
@@ -26,12 +27,13 @@ def require_possible(drills: Sequence[Options]) -> tuple[str, ...]:
         paths.require_disk_space(needed, f"known data of the size {each.size}", "choose a smaller --size")
     asked = drills[0]
     brought = asked.application.by_manifests if asked.application else None
-    for store in asked.stores if brought else ():
-        if brought and (pods := brought.uncopied.get(store)):
-            raise Misconfigured(
-                f"Velero copies nothing of {store}, so nothing could bring it back: annotate its pods with "
-                f"{ANNOTATION} and the names of volumes; they are: {pods}"
-            )
+    annotated = [each for each in drills if each.engine != data_mover.ENGINE]  # that one needs no annotation
+    uncopied = brought.uncopied if brought else {}
+    for store in (store for each in annotated for store in each.stores if store in uncopied):
+        raise Misconfigured(
+            f"Velero copies nothing of {store}, so nothing could bring it back: annotate its pods with {ANNOTATION} "
+            f"and the names of volumes; they are: {uncopied[store]}"
+        )
     images, by_entrypoint = (brought.images, brought.by_entrypoint) if brought else ({}, {})
     return local.require_possible(asked.images, asked.mirror, images, by_entrypoint)
 
