@@ -10,6 +10,7 @@ NAVIGATION = {
     "How-to guides": (
         "how-to/read-a-fail",
         "how-to/application",
+        "how-to/backup-definition",
         "how-to/existing-cluster",
         "how-to/prove",
         "how-to/prove-shared-cluster",

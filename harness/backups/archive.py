@@ -13,11 +13,11 @@ from harness.core.model import Json
 UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError)
 """What reading it may raise."""
 
-_FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/[^/]+\.json")
+_FILE = re.compile(r"resources/([^/]+)/(?:namespaces/([^/]+)|cluster)/([^/]+)\.json")
 
 
-def objects_in(packed: bytes, kinds: Collection[str]) -> Iterator[tuple[str, str, Object]]:
-    """Each object: the plural of its kind, its namespace, and its content, {} for other kinds than these.
+def objects_in(packed: bytes, kinds: Collection[str]) -> Iterator[tuple[str, str, str, Object]]:
+    """Each object: the plural of its kind, its namespace, its name, and its content, {} for other kinds than these.
 
     UNREADABLE if the archive is damaged.
     """
@@ -27,4 +27,4 @@ def objects_in(packed: bytes, kinds: Collection[str]) -> Iterator[tuple[str, str
             thing: Json = json.loads(values.counted(unzip.content(archive, member))) if found[1] in kinds else {}
             if not isinstance(thing, Mapping):
                 raise ValueError(f"{member.name} is no object")
-            yield found[1], found[2] or "", thing
+            yield found[1], found[2] or "", found[3], thing

@@ -15,13 +15,16 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups import archive, data_mover, repository_check, velero_install
+from harness.backups.backup_definition import Definition
+from harness.backups.backup_selection import Selection
 from harness.backups.data_mover import Snapshots
+from harness.backups.hook_requests import hook_requests
 from harness.backups.object_store import LAYOUTS, ObjectStore, empty
 from harness.backups.repository_check import CheckResult
 from harness.backups.velero_install import NAMESPACE, Release
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.json import integer, items, keys, text
+from harness.core.json import at, integer, items, keys, text
 from harness.core.kubernetes import Object, RunsKubectl, find, name_of, objects
 from harness.core.model import Json, Protected, Stored, ToolReport, VolumeCopy
 from harness.core.objects import made
@@ -39,20 +42,14 @@ RUNNING = frozenset(
 ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
 """Final phases. A phase in neither set is unknown to this module: an error."""
 
-ANNOTATION = "backup.velero.io/backup-volumes"
-"""A pod's list of the volumes to copy."""
-
-HOOKS = (
-    ("pre.hook.backup.velero.io/command", "hook.backup.velero.io/command"),
-    ("post.hook.backup.velero.io/command",),
-)
-"""A pod's own commands, each with the names that its annotation may have: before the pod is copied, and after."""
-
 STORE_LABEL = "app.kubernetes.io/name"
 
 MAX_MESSAGES = 200
 UNREADABLE = (BotoCoreError, ClientError, OSError, EOFError, zlib.error, ValueError)
 """What reading a zipped file from the bucket may raise: no bucket, no such file, truncated, damaged, not JSON."""
+
+_DEFAULT: Mapping[str, Json] = {"defaultVolumesToFsBackup": False, "snapshotVolumes": False}
+"""Of the spec of a backup that no user defines."""
 
 _OF_BACKUPS = ("backups", "restores", "podvolumebackups", "podvolumerestores", "backuprepositories")
 _LOCATIONS = "backupstoragelocations"
@@ -95,10 +92,16 @@ class VeleroEngine:
         self._here = f"--namespace={namespace}"
         self._namespaces: Mapping[str, str] = {}
         self._storage_classes: Mapping[str, str] = {}
+        self._definition: Definition | None = None
+        self._own = ""  # the application's namespace in the definition
 
     def rename(self, *, namespaces: Mapping[str, str], storage_classes: Mapping[str, str]) -> None:
         """Map names at every restore; called before `install`."""
         self._namespaces, self._storage_classes = namespaces, storage_classes
+
+    def follow(self, definition: Definition, own: str) -> None:
+        """Take backups as a user's `definition` has it, whose `own` namespace a drill's stands for."""
+        self._definition, self._own = definition, own
 
     def install(self) -> None:
         """Install it, or update an earlier installation; return when it can take backups."""
@@ -114,6 +117,10 @@ class VeleroEngine:
             self._kubectl("apply", "-f", "-", stdin=json.dumps(policy))
         if self._storage_classes:
             velero_install.map_storage_classes(self._kubectl, self._storage_classes)
+        if self._definition and self._definition.config_map:
+            config = self._definition.config_map
+            metadata: Json = {"name": name_of(config), "namespace": self._namespace}
+            self._kubectl("apply", "-f", "-", stdin=json.dumps({**config, "metadata": metadata}))
 
     def forget(self) -> None:
         """Empty the bucket, then remove Velero's records of what was in it. HarnessError if one cannot be removed."""
@@ -123,19 +130,28 @@ class VeleroEngine:
         self._kubectl("delete", ",".join(f"{kind}.velero.io" for kind in _OF_BACKUPS), "--all", self._here)
 
     def protected(self, namespace: str) -> tuple[Protected, ...]:
-        """Every volume that a pod's annotation asks Velero to copy."""
-        pods = objects(self._kubectl, "pods", f"--namespace={namespace}")
+        """Every volume that a backup taken now should copy: by its spec, and by the annotations of its pods."""
+        here = f"--namespace={namespace}"
+        found = objects(self._kubectl, "pods,pvc,pv" if self._definition else "pods", here)
+        pods, claims, volumes = (
+            [each for each in found if text(each, "kind") in kinds]
+            for kinds in ({"Pod", ""}, {"PersistentVolumeClaim"}, {"PersistentVolume"})
+        )
+        selection = self._definition.selection(claims, volumes) if self._definition else Selection(_DEFAULT)
         return tuple(
-            Protected(text(pod, "metadata", "labels", STORE_LABEL), name_of(pod), volume)
+            Protected(text(pod, "metadata", "labels", STORE_LABEL), name_of(pod), each.volume, not each.by_name)
             for pod in pods
-            for volume in volumes_to_copy(pod)
+            if not selection.why_not({"apiVersion": "v1", "kind": "Pod", **pod})
+            for each in selection.choices(pod)
+            if each.copied
         )
 
     def hooks(self, namespace: str) -> Mapping[str, int]:
-        """How many of its two hooks each pod's annotations ask for, as Velero counts them in `status.hookStatus`."""
-        pods = objects(self._kubectl, "pods", f"--namespace={namespace}")
-        asked = {name_of(pod): hook_count(pod) for pod in pods}
-        return {pod: count for pod, count in asked.items() if count}
+        """The hooks that a backup taken now should run, by pod: by its spec, and by the annotations of its pods."""
+        backup, found = self.wanted_backup("", namespace), objects(self._kubectl, "pods", f"--namespace={namespace}")
+        selection = Selection(at(backup, "spec"))
+        pods = [pod for pod in found if not selection.why_not({"apiVersion": "v1", "kind": "Pod", **pod})]
+        return {pod.rpartition("/")[2]: count for pod, count in hook_requests(backup, pods).by_pod.items()}
 
     def backup(self, name: str, namespace: str) -> ToolReport:
         """Take a backup of the namespace, copying the volumes that its pods' annotations name."""
@@ -171,13 +187,11 @@ class VeleroEngine:
 
     def wanted_backup(self, name: str, namespace: str) -> Object:
         """A backup as it is asked for."""
-        spec: Json = {
-            "includedNamespaces": [namespace],
-            "defaultVolumesToFsBackup": False,
-            "snapshotVolumes": False,
-            **(_MOVED if self._snapshots else {}),
-            **self._asked(),
-        }
+        asked = self._asked()
+        spec = {"includedNamespaces": [namespace], **_DEFAULT, **(_MOVED if self._snapshots else {}), **asked}
+        if self._definition:
+            location = text(asked, "storageLocation")
+            spec = {**self._definition.asked(self._own, namespace, location, shared=bool(self._marks())), **asked}
         return self._wanted("Backup", name, spec)
 
     def wanted_restore(self, name: str, backup: str, namespaces: Sequence[str] = ()) -> Object:
@@ -313,9 +327,9 @@ class VeleroEngine:
             if self._snapshots:
                 key = f"backups/{name}/{name}.tar.gz"
                 held = tuple(archive.objects_in(self._packed(key), {"pods", data_mover.UPLOADS}))
-                used = data_mover.mounts(thing for kind, _, thing in held if kind == "pods")
+                used = data_mover.mounts(thing for kind, _, _, thing in held if kind == "pods")
                 copies += tuple(
-                    data_mover.as_copy(thing, used) for kind, _, thing in held if kind == data_mover.UPLOADS
+                    data_mover.as_copy(thing, used) for kind, _, _, thing in held if kind == data_mover.UPLOADS
                 )
         except (*UNREADABLE, *archive.UNREADABLE) as error:
             raise HarnessError(f"{key} cannot be read: {error}") from error
@@ -382,16 +396,6 @@ def volume_copy(record: Object, *, with_namespace: bool = False) -> VolumeCopy:
         message=text(record, "status", "message"),
         uploader=text(record, "spec", "uploaderType"),
     )
-
-
-def volumes_to_copy(pod: Object, annotation: str = ANNOTATION) -> tuple[str, ...]:
-    """The volumes that a pod's annotation lists."""
-    return tuple(filter(None, map(str.strip, text(pod, "metadata", "annotations", annotation).split(","))))
-
-
-def hook_count(pod: Object) -> int:
-    """How many of its two hooks a pod's annotations ask for."""
-    return sum(any(text(pod, "metadata", "annotations", name) for name in names) for names in HOOKS)
 
 
 def _policy(storage_class: str) -> str:

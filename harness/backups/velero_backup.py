@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from harness.backups import archive, data_mover, unzip, velero_lane
+from harness.backups.backup_selection import Selection, volumes_to_copy
 from harness.backups.bucket_reader import BucketReader, Listing
 from harness.backups.hook_requests import HookRequests, hook_requests
 from harness.backups.object_store import LAYOUTS
-from harness.backups.velero import RUNNING, tool_report, volume_copy, volumes_to_copy
+from harness.backups.velero import RUNNING, tool_report, volume_copy
 from harness.core.choices import choose, choose_all
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.json import at, integer, items, text
+from harness.core.json import at, integer, items, mapping, text
 from harness.core.kubernetes import Object, address, claims_of, name_of, namespace_of
 from harness.core.model import DONE, Json, ToolReport
 
@@ -40,7 +41,6 @@ _KINDS = {"pods": "Pod", "secrets": "Secret", "persistentvolumeclaims": "Persist
 _BY_FILES = "PodVolumeBackup"
 _SCHEDULE = ("metadata", "labels", "velero.io/schedule-name")
 _STARTED = ("status", "startTimestamp")
-_EXCLUDED = "backup.velero.io/backup-volumes-excludes"
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,10 @@ class BackupRecord:
     newer: tuple[str, ...]  # those of them that were written later than this one, which should be the newest
     left_out: tuple[str, ...]  # namespaces of the cluster itself, which are not restored
     unasked: tuple[str, ...]  # namespaces that the user does not ask for
+    spec: Mapping[str, Json] = field(repr=False)  # as it was asked for
+    names: frozenset[tuple[str, str, str]] = field(
+        repr=False
+    )  # of all its objects: plural of the kind, namespace, name
     fields: frozenset[str] = field(repr=False)  # of its records, by which the Velero that made it is known
     secret_values: frozenset[str] = field(repr=False)  # what must be in no file of a run
 
@@ -142,7 +146,8 @@ def read_backup(
     folder = f"backups/{name}/{name}"
     # The items of a list do not name their kind; the folder does.
     wanted = {*_KINDS, data_mover.UPLOADS}
-    found = () if failed else tuple((kind, thing) for kind, _, thing in archived(source, name, wanted) if thing)
+    listed = () if failed else tuple(archived(source, name, wanted))
+    found = tuple((kind, thing) for kind, _, _, thing in listed if thing)
     held = tuple({**thing, "kind": _KINDS[kind]} for kind, thing in found if kind in _KINDS)
     uploads = tuple(thing for kind, thing in found if kind == data_mover.UPLOADS)
     used = data_mover.mounts(filter(_may_run, (thing for thing in held if thing["kind"] == "Pod")))
@@ -171,7 +176,7 @@ def read_backup(
         raise Misconfigured(f"the backup {name} was made with {' and '.join(uploaders)}; one of {', '.join(LAYOUTS)}")
     claims = tuple(_claims(objects, pods, kept))
     # Unknown, so False, with a policy that may leave some volumes out.
-    asks_for_all = at(backup, "spec", "defaultVolumesToFsBackup") is True and not at(backup, "spec", "resourcePolicy")
+    asks_for_all = Selection(at(backup, "spec")).copies_all and not at(backup, "spec", "resourcePolicy")
     infos = tuple(
         each for each in _list(source, listing, f"{folder}-volumeinfo.json.gz") if text(each, "pvcNamespace") in asked
     )
@@ -215,13 +220,15 @@ def read_backup(
         newer=newer,
         left_out=tuple(sorted({namespace_of(thing) for thing in held} & SYSTEM)),
         unasked=tuple(sorted(every - asked)),
+        spec=mapping(backup, "spec"),
+        names=frozenset(each[:3] for each in listed),
         fields=velero_lane.fields_of(backup, by_files, uploads),
         secret_values=frozenset(secret_values(objects)),
     )
 
 
-def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterator[tuple[str, str, Object]]:
-    """Each object of a backup: the plural of its kind, its namespace, and its content, {} for other kinds than these.
+def archived(source: BucketReader, name: str, kinds: Collection[str]) -> Iterator[tuple[str, str, str, Object]]:
+    """Each object of a backup: the plural of its kind, namespace, name, and content, {} for other kinds than these.
 
     HarnessError if the backup's file is damaged.
     """
@@ -345,7 +352,8 @@ def _passed_over(pods: tuple[Object, ...], copies: tuple[Object, ...], elsewhere
     copied = _copied(copies)
     done = {each.partition(" ")[0] for each in elsewhere}
     done |= {claim for claim, pod, volume in _mounts(asking) if (pod, volume) in copied}
-    excluded = {(address(pod), volume) for pod in asking for volume in volumes_to_copy(pod, _EXCLUDED)}
+    all_of_them = Selection({"defaultVolumesToFsBackup": True})
+    excluded = {(address(pod), each.volume) for pod in asking for each in all_of_them.choices(pod) if each.opted_out}
     for claim, pod, volume in _mounts(asking):
         if claim not in done and (pod, volume) not in excluded:
             yield f"{volume} of {pod}"

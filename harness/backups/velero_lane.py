@@ -22,6 +22,7 @@ class Lane:
     kopia: str  # the version of Velero's fork
     backs_up: tuple[str, ...]  # the uploaders with which it copies volumes; the first is the default
     restores: tuple[str, ...]  # the uploaders whose copies it restores
+    definitions: tuple[str, ...] = ()  # what the definition of a backup may ask for that the oldest lane does not know
     marks: tuple[str, ...] = ()  # fields, KIND.PART.NAME, that it writes into a backup, and older ones do not
 
 

@@ -33,6 +33,7 @@ def backup_complete(run: Run) -> Iterator[Finding]:
     if report is None or protected is None or stored is None:
         yield unknown(Reason.NotRecorded, "no finished backup is recorded")
         return
+    yield from _definition(run, protected)
     yield _whole_report("backup", report)
     yield _stored(stored)
     yield _repository(stored)
@@ -63,6 +64,12 @@ def proved_backup_complete(run: Run) -> Iterator[Finding]:
         hint = "check that their pods ran at backup time, and that no volume is a hostPath"
         detail = f"requested, and not in the backup: {few(missed)}"
         yield failed(Reason.VolumeNotBackedUp, detail, hint, objects=texts(missed))
+    if lacking := texts(backup.get("absent")):
+        hint = (
+            "correct the filters of the Schedule or Backup, so that it includes them; what refers to them cannot start"
+        )
+        detail = f"the backup lacks what it was asked for, or what its own pods need: {few(lacking)}"
+        yield failed(Reason.LeftOutByDefinition, detail, hint, objects=lacking)
     if not found:
         hint = "annotate the volumes for file-system backup; drillproof cannot prove volume snapshots"
         if others := (*texts(backup.get("moved")), *texts(backup.get("elsewhere"))):
@@ -111,8 +118,10 @@ def restore_complete(run: Run) -> Iterator[Finding]:
     if hooks := restore.get("hooks_failed"):
         detail = f"{hooks} of {restore.get('hooks_attempted')} restore hooks failed"
         yield failed(Reason.HookFailed, detail, "see which in the restore's log; what the hook should do was not done")
-    restored = _copies(restore)
+    restored, empty = _copies(restore), _may_be_empty(latest(run, "protected"))
     for (pod, volume), copy in _copies(backup).items():
+        if (pod, volume) in empty and copy.get("phase") == DONE and copy.get("bytes_total") == 0:
+            continue  # Velero keeps no snapshot of it
         # The data of drills have no hard links; the data of others may.
         yield about(_restored(volume, copy, restored.get((pod, volume)), own=run.kind in {PROOF, MOVE}), "", pod)
 
@@ -184,9 +193,42 @@ def _volumes(run: Run, protected: Report, report: Report) -> Iterator[Finding]:
     for store in run.members:
         if store not in {text(each, "store") for each in wanted}:
             yield about(failed(Reason.VolumeNotProtected, "no volume of this store is in the backup"), store)
+    sizes: dict[str, int] = {}
+    for each in wanted:
+        size = found.get((text(each, "pod"), text(each, "volume")), {}).get("bytes_done")
+        sizes[text(each, "store")] = sizes.get(text(each, "store"), 0) + (size if isinstance(size, int) else 0)
     for each in wanted:
         store, pod, volume = (text(each, name) for name in ("store", "pod", "volume"))
-        yield about(_backed_up(volume, found.get((pod, volume)), least=1), store, pod)
+        # Where all volumes are asked for, one may be empty, but not all of a store's.
+        may_be_empty = each.get("unnamed") is True and (store not in run.members or sizes[store])
+        yield about(_backed_up(volume, found.get((pod, volume)), least=0 if may_be_empty else 1), store, pod)
+
+
+def _definition(run: Run, protected: Report) -> Iterator[Finding]:
+    """What of the application the user's own definition of the backup leaves out; nothing without a definition."""
+    asked = mapping(run.facts, "backup_definition")
+    if not asked:
+        return
+    called = f"the {text(asked, 'kind')} {text(asked, 'name')}"
+    if not isinstance(protected.get("left_out"), list):
+        yield unknown(Reason.NotRecorded, f"what {called} leaves out is not recorded")
+        return
+    left = objects_of(protected, "left_out")
+    missing = [each for each in left if each.get("judged") is not False]
+    for store in sorted({text(each, "store") for each in missing}):
+        mine = [each for each in missing if text(each, "store") == store]
+        said = few(f"{text(each, 'what')} ({text(each, 'why')})" for each in mine)
+        objects = [text(each, "what") for each in mine]
+        yield about(failed(Reason.LeftOutByDefinition, f"{called} leaves out {said}", objects=objects), store)
+    if not missing:
+        others = few(text(each, "what") for each in left)
+        yield passed(f"{called} includes the application" + (f"; not copied: {others}" if others else ""))
+
+
+def _may_be_empty(protected: Report | None) -> frozenset[tuple[str, str]]:
+    """The volumes that were asked for only because all are."""
+    listed = objects_of(protected, "volumes")
+    return frozenset((text(each, "pod"), text(each, "volume")) for each in listed if each.get("unnamed") is True)
 
 
 def _backed_up(volume: str, copy: Report | None, *, least: int = 0) -> Finding:

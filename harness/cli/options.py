@@ -10,7 +10,7 @@ import functools
 import inspect
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, get_type_hints
 
@@ -22,6 +22,7 @@ from harness.core import durations
 from harness.core.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from harness.backups.backup_definition import Definition
     from harness.campaigns.schedule.archive import Archive as BucketArchive
     from harness.campaigns.schedule.job import Job as ScheduledJob
     from harness.campaigns.schedule.notification import Webhook as JobWebhook
@@ -79,6 +80,33 @@ class ExistingCluster:
     def __post_init__(self) -> None:
         if self.context is None and (self.kubeconfig or self.config):
             raise Misconfigured("--kubeconfig and --config need --context")
+
+    def place(self) -> SharedDrills | None:
+        """The cluster, if one is named. Misconfigured if no drills are allowed there."""
+        if self.context is None:
+            return None
+        from harness.clusters.permissions_file import allowed_drill
+        from harness.workflows.drill.shared_cluster import SharedDrills
+
+        return SharedDrills(allowed_drill(self.context, self.config), self.kubeconfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupDefinition:
+    backup_definition: Path | None = None
+
+    def read(self, schedule: str | None = None, place: SharedDrills | None = None) -> Definition | None:
+        """The user's own definition of the backup, if one is named. Misconfigured."""
+        if schedule:
+            if place is None or self.backup_definition:
+                raise Misconfigured("--schedule needs the cluster of --context, and excludes --backup-definition")
+            return place.schedule(schedule)
+        if self.backup_definition is None:
+            return None
+        from harness.backups.backup_definition import read
+
+        found = read(self.backup_definition)
+        return place.with_defaults(found) if place else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,14 +200,17 @@ class Job(Retention, Archive, JobFolder):
         )
 
 
-def application(file: Path | None, place: SharedDrills | None = None) -> Application | None:
+def application(
+    file: Path | None, place: SharedDrills | None = None, definition: Definition | None = None
+) -> Application | None:
     """The user's application that a file describes, if one is named; `place` is the existing cluster, if any."""
     if file is None:
         return None
     from harness.workloads.manifests.load import OWN_CLUSTER, TargetCluster, load
 
     allowed = place.policy if place else None
-    return load(file, TargetCluster(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OWN_CLUSTER)
+    target = TargetCluster(allowed.storage_class, allowed.namespace, pulls=True) if allowed else OWN_CLUSTER
+    return load(file, replace(target, definition=definition))
 
 
 class Texts(TypedDict):

@@ -63,6 +63,7 @@ def list_(application: Path | None = None, as_json: bool = False) -> int:
 def plan(
     drill: options.Drill,
     new: options.NewCluster,
+    definition: options.BackupDefinition,
     scenarios: list[str] | None = None,
     application: Path | None = None,
     runs: Path = options.RUNS,
@@ -71,8 +72,10 @@ def plan(
     from harness.workflows.drill import preflight, request
     from harness.workflows.drill.plan import plan_drill
 
-    own = options.application(application)
-    asked = request.options(scenarios or (), **vars(drill), **vars(new), runs=runs, application=own)
+    backup = definition.read()
+    own = options.application(application, definition=backup)
+    words = {**vars(drill), **vars(new), "runs": runs}
+    asked = request.options(scenarios or (), **words, application=own, definition=backup)
     images = preflight.require_possible(asked)
     planned = [plan_drill(each) for each in asked]
     lines = ("\n\n".join("\n".join(_lines(each, images)) for each in planned),)
@@ -86,11 +89,13 @@ def run(
     load: options.Load,
     new: options.NewCluster,
     existing: options.ExistingCluster,
+    definition: options.BackupDefinition,
     hooks: options.Hooks,
     evidence: options.Evidence,
     scenarios: list[str] | None = None,
     application: Path | None = None,
     deployment: str | None = None,
+    schedule: str | None = None,
     dry_run: bool = False,
     keep: bool = False,
     fresh: bool = False,
@@ -104,19 +109,15 @@ def run(
     from harness.workflows.runner import execute
     from harness.workloads import custos
 
-    place = None
-    if existing.context is not None:
-        from harness.clusters.permissions_file import allowed_drill
-        from harness.workflows.drill.shared_cluster import SharedDrills
-
-        place = SharedDrills(allowed_drill(existing.context, existing.config), existing.kubeconfig)
+    place = existing.place()
     if place is None and dry_run:
         raise Misconfigured("--dry-run needs --context; use `drillproof plan` for a drill on a new cluster")
     if deployment and (application or place):
         raise Misconfigured("--deployment needs a new cluster, and excludes --application and --context")
     if place:
         new.require_defaults()
-    protected = custos.deployment(deployment) if deployment else options.application(application, place)
+    backup = definition.read(schedule, place)
+    protected = custos.deployment(deployment) if deployment else options.application(application, place, backup)
     asked = request.options(
         scenarios or (),
         **(drill.on_existing(partial(place.engine, protected)) if place else vars(drill)),
@@ -126,6 +127,7 @@ def run(
         **vars(evidence),
         keep=keep,
         application=protected,
+        definition=backup,
     )
     request.at_least_once(repeat)
     if place:
@@ -193,6 +195,7 @@ def detect(
 def matrix(
     load: options.Load,
     new: options.NewCluster,
+    definition: options.BackupDefinition,
     scenarios: list[str] | None = None,
     application: Path | None = None,
     strategy: list[str] | None = None,
@@ -224,8 +227,11 @@ def matrix(
             lanes=velero or (),
             stores=stores or (),
             repeat=repeat,
-            asked=plan.DrillOptions(load.seed, size, load.rate, new.images, new.mirror),
-            application=options.application(application),
+            asked=plan.DrillOptions(
+                *(load.seed, size, load.rate, new.images, new.mirror),
+                backup_definition=str(definition.backup_definition.resolve()) if definition.backup_definition else "",
+            ),
+            application=options.application(application, definition=definition.read()),
         )
     if only_plan:
         output.result({"cells": planned.cells, "left_out": planned.left_out}, _cells(planned), as_json=as_json)
@@ -266,12 +272,15 @@ def _document(planned: DrillPlan, images: tuple[str, ...]) -> Json:
         "past_runs": planned.runs,
         "usual_s": planned.usual_s,
         **({"application": list(brought.summary), "images": list(images)} if brought else {}),
+        **({"backup_definition": list(asked.coverage.lines)} if asked.coverage else {}),
     }
 
 
 def _lines(planned: DrillPlan, images: tuple[str, ...]) -> Iterator[str]:
     asked = planned.options
     yield f"{asked.scenario.name}: {', '.join((*asked.stores, asked.strategy, asked.made_with, asked.size))}"
+    if coverage := asked.coverage:
+        yield from (f"  {line}" for line in coverage.lines)
     if asked.application and (brought := asked.application.by_manifests):
         yield from (f"  {line}" for line in (*brought.summary, *images))
     for number, each in enumerate(planned.steps, 1):

@@ -8,7 +8,7 @@ does not choose the node, so its pod starts only where the scheduler happens to 
 import tarfile
 from collections.abc import Collection, Iterable, Mapping
 
-from harness.backups.velero import volumes_to_copy
+from harness.backups.backup_selection import volumes_to_copy
 from harness.clusters.images.builder import ImageBuilder
 from harness.clusters.images.images import build_lock
 from harness.clusters.images.versions import Versions

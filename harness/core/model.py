@@ -137,6 +137,7 @@ class Protected:
     store: str  # the pod's label app.kubernetes.io/name
     pod: str
     volume: str  # the pod's volume name
+    unnamed: bool = False  # asked for because all volumes are, so that it may be empty
 
 
 @dataclass(frozen=True)

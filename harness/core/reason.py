@@ -69,6 +69,7 @@ class Reason(StrEnum):
     NewerBackupUnreadable = auto(), "A newer backup than the proved one is in the bucket and cannot be read."
     RepositoryDamaged = auto(), "The repository's own full check found damage."
     RepositoryNotChecked = auto(), "The repository check did not run, or did not finish."
+    LeftOutByDefinition = auto(), "The definition of the backup leaves out a part of the application."
     VolumeNotProtected = auto(), "No volume of the store is annotated for the backup."
     VolumeNotBackedUp = auto(), "The backup has no copy of a volume that it should contain."
     VolumeNotRestorable = auto(), "The backup has a copy of a volume that drillproof cannot restore."

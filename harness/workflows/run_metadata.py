@@ -79,6 +79,7 @@ def of_drill(options: Options, application: Application, environment: Environmen
         "selftest": _last_self_test(),
         **({} if environment.isolated else {"fenced": False}),
         **({"application": brought.name, "manifests": dict(brought.contents)} if brought else {}),
+        **({"backup_definition": coverage.facts} if (coverage := options.coverage) else {}),
     }
 
 

@@ -64,6 +64,7 @@ class ManifestApplication:
     uncopied: Mapping[str, str]  # by store of which Velero copies nothing: its pods with the volumes that it could copy
     summary: tuple[str, ...]  # lines for people: what the drill does
     changes: tuple[str, ...]  # lines for people: how the deployed objects differ from the manifests
+    not_drilled: tuple[str, ...] = ()  # pods, or `Kind name`: what is not judged on purpose
     first: tuple[Object, ...] = field(default=(), repr=False)  # installed before: definitions of kinds, operators
     file: Path = Path()  # that describes it
     contents: Mapping[str, str] = field(default_factory=dict)  # by object and store: a digest of what is deployed
@@ -101,6 +102,7 @@ class Application:
     by_manifests: ManifestApplication | None = None  # used in place of the fixtures
     services: tuple[ServiceKind, ...] = ()
     images: tuple[str, ...] = ()  # those of versions.toml's `extras` that its pods need
+    original: str = ""  # its namespace in the user's cluster, by which a definition of a backup knows it
 
     @property
     def stores(self) -> tuple[str, ...]:

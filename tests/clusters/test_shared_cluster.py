@@ -133,6 +133,7 @@ def test_a_fault_that_does_not_say_how_far_it_reaches_is_refused() -> None:
 def test_the_rights_that_are_asked_for_are_those_that_the_file_grants() -> None:
     asked = {
         *rbac.listed("drill-outside", namespace="drillproof-custos", velero="velero"),
+        *rbac.listed("drill-definition", velero="velero"),
         *rbac.NamespaceRole("", "drillproof-inside", ()).to_bind,
     }
     given = granted("ClusterRole", "drillproof-outside", "") | granted("Role", "drillproof", "velero")

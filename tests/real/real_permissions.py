@@ -115,7 +115,7 @@ IN_PRODUCTION = {
 IN_VELERO = {
     "drillproof": {
         *("list backups", "list restores", "list deletebackuprequests", "list podvolumebackups"),
-        *("list podvolumerestores", "get backupstoragelocations"),
+        *("list podvolumerestores", "get backupstoragelocations", "list schedules", "get configmaps"),
         *("create backups", "create restores", "create deletebackuprequests"),
     },
     "prove": set(),
@@ -203,6 +203,16 @@ DRILL_ALLOWED = {
     "a backup": _velero(
         "Backup", "drill-1", includedNamespaces=[OWN], storageLocation="default", snapshotVolumes=False
     ),
+    "a backup by a user's definition": _velero(
+        "Backup",
+        "drill-1",
+        includedNamespaces=[OWN],
+        labelSelector={"matchLabels": {"app": "db"}},
+        defaultVolumesToFsBackup=True,
+        resourcePolicy={"kind": "ConfigMap", "name": "policy"},
+        hooks={"resources": [{"name": "dump", "pre": [{"exec": {"command": ["true"]}}]}]},
+        itemOperationTimeout="1h",
+    ),
     "a restore": _velero("Restore", "drill-1-1", backupName="drill-1", includedNamespaces=[OWN], restorePVs=True),
     "a deletion": _velero("DeleteBackupRequest", "drill-1-x", backupName="drill-1"),
 }
@@ -215,6 +225,9 @@ DRILL_DENIED = {
     "a backup of production, too": _velero("Backup", "drill-1", includedNamespaces=[OWN, PRODUCTION]),
     "a backup of everything": _velero("Backup", "drill-1", includedNamespaces=["*"]),
     "a backup without namespaces": _velero("Backup", "drill-1"),
+    "a backup of another namespace's definition": _velero(
+        "Backup", "drill-1", includedNamespaces=[PRODUCTION], defaultVolumesToFsBackup=True
+    ),
     "a backup by another name": _velero("Backup", "nightly", includedNamespaces=[OWN]),
     "a backup of cluster-scoped objects": _velero("Backup", "drill-1", includeClusterResources=True, **MINE),
     "a backup of some cluster-scoped objects": _velero(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.backups.velero import hook_count, volumes_to_copy
+from harness.backups.backup_selection import volumes_to_copy
+from harness.backups.hook_requests import hook_requests
 from harness.core.errors import ToolFailed
 from harness.core.model import Protected, ToolReport, Volume, VolumeCopy
 
@@ -223,7 +224,9 @@ class Side:
         return tuple(Protected("", each["metadata"]["name"], name) for each in pods for name in volumes_to_copy(each))
 
     def hooks(self, namespace: str) -> dict[str, int]:
-        return {each["metadata"]["name"]: hook_count(each) for each in self._found("pods", namespace, ())}
+        return {
+            each["metadata"]["name"]: hook_requests({}, [each]).count for each in self._found("pods", namespace, ())
+        }
 
     def backup(self, name: str, namespace: str) -> ToolReport:
         if self.fails == "backup":

@@ -3,11 +3,12 @@
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from harness.backups.backup_definition import read as read_definition
 from harness.clusters.images import versions
 from harness.core import choices, resources
 from harness.core.errors import Misconfigured, Unreadable
@@ -59,6 +60,14 @@ class DrillOptions:
     rate: float = 20.0
     images: str = "auto"
     mirror: str | None = None
+    backup_definition: str = ""  # its file
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """As `request.options` takes them. Misconfigured for a definition that cannot be read."""
+        words = {**vars(self)}
+        file = words.pop("backup_definition")
+        return {**words, "definition": read_definition(Path(file)) if file else None}
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Plan:
         """What is drilled; custos if None. Misconfigured if it changed since the matrix began."""
         if self.own is None:
             return None
-        found = load.load(Path(self.own.file))
+        found = load.load(Path(self.own.file), replace(load.OWN_CLUSTER, definition=self.asked.words["definition"]))
         now = found.by_manifests.contents if found.by_manifests else {}
         if changed := run_directory.changed_manifests(self.own.manifests, now):
             raise Misconfigured(
@@ -100,7 +109,7 @@ class Plan:
             runs=runs,
             cluster=cluster,
             application=self.application,
-            **asdict(self.asked),
+            **self.asked.words,
         )
         return options
 
@@ -159,7 +168,7 @@ def plan(
                     engine=engine,
                     velero=lane,
                     application=application,
-                    **asdict(asked),
+                    **asked.words,
                 )
             except Misconfigured as error:
                 left_out.append(exclusion(why=str(error)))

@@ -25,6 +25,7 @@ from harness.workloads.application import Application, Secrets, ServiceKind, Sto
 from harness.workloads.custos import CUSTOS
 from harness.workloads.dataset import dataset
 from harness.workloads.deployment import Deployment, generate
+from harness.workloads.manifests.load import assigned_secrets
 
 Basis = tuple[Json, ...]
 
@@ -79,6 +80,9 @@ class DrillSession(Session[Options]):
             self._cluster.down()
             self._cluster = None
         self._nodes = nodes
+        coverage = options.coverage
+        for line in coverage.lines if coverage else ():
+            progress.say(line)
         environment = self._environment(options, progress.say)
         left = self._reuse(options)
         cluster = self._cluster = self._cluster or environment.cluster(options.cluster)
@@ -125,6 +129,8 @@ class DrillSession(Session[Options]):
         self._credentials, self._generated = new_secrets(options)
         if brought := application.by_manifests:
             self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}
+        if options.definition:
+            self._hidden |= {*assigned_secrets(dict(options.definition.spec))}
         self._made_of = made_of
         return None
 
@@ -168,6 +174,8 @@ def _parts(
     application, plan, (credentials, _) = _application(options), options.scenario.plan, secrets
     namespace = (source and plan.namespace) or application.namespace
     engine = environment.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name)
+    if coverage := options.coverage:
+        engine.follow(coverage.definition, coverage.own)
     if source:
         asked = ("persistentvolumeclaims", f"--namespace={application.namespace}")
         claims = objects(source.kubectl, *asked) if plan.storage_class else ()
@@ -190,6 +198,7 @@ def _parts(
         ),
         writes_per_s=options.rate,
         left=left,
+        left_out=coverage.left_out if coverage else None,
         services=tuple(kind(cluster, namespace, credentials[kind.name]) for kind in application.on(options.stores)),
     )
 

@@ -26,6 +26,7 @@ from harness.core.ports import (
 )
 from harness.evidence.journal import Journal
 from harness.evidence.ledger import LedgerWriter, Ticker
+from harness.workflows.drill.definition import LeftOut
 from harness.workflows.drill.fault_injection import FaultInjector
 from harness.workflows.drill.readback import Logins, Observer
 from harness.workflows.drill.scenario import Scenario
@@ -62,6 +63,7 @@ class Parts:
     writes_per_s: float = 20.0
     left: ReusableState | None = None  # stores of an earlier drill that are reused
     services: tuple[Service, ...] = ()  # what people log in to
+    left_out: tuple[LeftOut, ...] | None = None  # by the user's definition of the backup, if there is one
 
 
 class Drill:
@@ -180,7 +182,9 @@ class Drill:
         whose = {member.name: member.store.name for member in self._observer.members}  # whatever their labels say
         volumes = (replace(v, store=whose.get(v.pod, v.store)) for v in engine.protected(namespace))
         protected = [asdict(volume) for volume in volumes]
-        self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)))
+        left_out = self._parts.left_out
+        by_definition = {} if left_out is None else {"left_out": [each.recorded for each in left_out]}
+        self._journal.append("protected", volumes=protected, hooks=dict(engine.hooks(namespace)), **by_definition)
         report = self._injector.during("backup", "T0", lambda: engine.backup(self._backup, namespace))
         self._believe(report)
         self._journal.append("backup", engine=engine.name, **asdict(report))

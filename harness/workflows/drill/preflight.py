@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.backups import data_mover
-from harness.backups.velero import ANNOTATION
+from harness.backups.backup_selection import ANNOTATION
 from harness.clusters import local
 from harness.core import paths
 from harness.core.errors import Misconfigured
@@ -27,7 +27,8 @@ def require_possible(drills: Sequence[Options]) -> tuple[str, ...]:
         paths.require_disk_space(needed, f"known data of the size {each.size}", "choose a smaller --size")
     asked = drills[0]
     brought = asked.application.by_manifests if asked.application else None
-    annotated = [each for each in drills if each.engine != data_mover.ENGINE]  # that one needs no annotation
+    # The data mover needs no annotation, and what a user's own definition leaves out is said and judged.
+    annotated = [each for each in drills if each.engine != data_mover.ENGINE and not each.definition]
     uncopied = brought.uncopied if brought else {}
     for store in (store for each in annotated for store in each.stores if store in uncopied):
         raise Misconfigured(

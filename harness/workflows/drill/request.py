@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Self, TypedDict, Unpack
 
 from harness.backups import data_mover
+from harness.backups.backup_definition import Definition
 from harness.backups.object_store import LAYOUTS
 from harness.backups.velero_lane import uploader_in, with_uploader
 from harness.clusters.images import versions
@@ -18,9 +19,11 @@ from harness.core.model import Objectives
 from harness.core.ports import Fault
 from harness.evidence.run_directory import made_with
 from harness.workflows.drill import scenario
+from harness.workflows.drill.definition import Coverage, cover
 from harness.workflows.drill.scenario import STORES, Scenario
 from harness.workflows.run_options import NewClusterOptions, NewClusterWords, parse_hooks
 from harness.workloads.application import Application
+from harness.workloads.custos import CUSTOS
 from harness.workloads.dataset.schema import SIZES
 
 MAX_RATE = 1000
@@ -51,6 +54,7 @@ def options(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
     application: Application | None = None,
+    definition: Definition | None = None,
     **others: Unpack[OtherWords],
 ) -> tuple[Options, ...]:
     """The options of one drill for each scenario named. Misconfigured for the first invalid option.
@@ -66,8 +70,9 @@ def options(
             **_fitted(found, application, pinned, stores=stores, strategy=strategy, engine=engine, velero=velero),
             hooks=parse_hooks(before, after),
             application=application,
+            definition=definition,
             **others,
-        )
+        ).require_definition(pinned)
         for found in scenarios(names, known)
     )
 
@@ -203,6 +208,7 @@ class Options(NewClusterOptions):
     cluster: str = "drillproof"
     rate: float = 20.0  # writes a second to each store, as far as it keeps up
     application: Application | None = None  # what is protected; our own if None
+    definition: Definition | None = None  # of the backup; drillproof's own if None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -218,6 +224,25 @@ class Options(NewClusterOptions):
     @property
     def way(self) -> str:
         """The strategy that identifies the series; with the namespace of a deployment that is not the default one."""
-        if self.application and self.application.services:
-            return f"{self.strategy} of {self.application.namespace}"
-        return self.strategy
+        of = f" of {self.application.namespace}" if self.application and self.application.services else ""
+        by = f" by {self.definition.name}" if self.definition else ""
+        return f"{self.strategy}{of}{by}"
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """The definition of the backup, held against what is drilled. Misconfigured if it cannot be drilled."""
+        if self.definition is None:
+            return None
+        application = self.application or CUSTOS
+        return cover(self.definition, application, self.strategy, self.stores, shared=not self.lane)
+
+    def require_definition(self, pinned: versions.Versions) -> Self:
+        """Misconfigured if the definition of the backup cannot be drilled on a new cluster, if it is to be one."""
+        if self.definition and self.engine == data_mover.ENGINE:
+            raise Misconfigured(
+                f"--backup-definition excludes --engine {self.engine}, which takes snapshots by a policy of its own"
+            )
+        if self.definition and self.lane and (coverage := self.coverage):
+            self.definition.require(coverage.own, pinned.lanes[self.lane])
+            self.definition.require_local()
+        return self

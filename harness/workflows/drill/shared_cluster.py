@@ -9,6 +9,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.backups import velero_lane
+from harness.backups.backup_definition import Definition
+from harness.backups.backup_definition import of as definition_of
 from harness.backups.velero_install import Release
 from harness.clusters import capacity, rbac, shared_velero
 from harness.clusters.environment import EnvironmentCluster
@@ -17,9 +19,10 @@ from harness.clusters.images.images import compiled
 from harness.clusters.permissions_file import DrillPolicy
 from harness.clusters.shared_cluster import DrillCluster, without_values
 from harness.clusters.shared_velero import SharedVelero
+from harness.core.choices import choose
 from harness.core.errors import HarnessError, Misconfigured
-from harness.core.json import integer, items, text
-from harness.core.kubernetes import Kubectl, Object, RunsKubectl, get_object
+from harness.core.json import at, integer, items, text
+from harness.core.kubernetes import Kubectl, Object, RunsKubectl, get_object, name_of, objects
 from harness.core.model import Json
 from harness.core.redaction import redact_document
 from harness.workflows.drill import assembly
@@ -29,8 +32,9 @@ from harness.workflows.session import SelfTest
 from harness.workloads import custos
 from harness.workloads.application import Application, ManifestApplication
 from harness.workloads.deployment import Deployment
+from harness.workloads.manifests.load import assigned_secrets
 
-_UPLOADER = "--uploader-type="
+_UPLOADER, _COPIES_ALL = "--uploader-type=", "--default-volumes-to-fs-backup"
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,36 @@ class SharedDrills:
                 f"{options.scenario.name} is impossible on a cluster that drillproof did not create: {why}; "
                 "run it without --context"
             )
-        application = replace(options.application or custos.CUSTOS, namespace=self.policy.namespace)
+        application = options.application or custos.CUSTOS
+        original = application.original or application.namespace
+        application = replace(application, namespace=self.policy.namespace, original=original)
         return replace(options, application=application, cluster=self.policy.context)
+
+    def schedule(self, name: str) -> Definition:
+        """A Schedule of the cluster. Misconfigured, with those that exist, if it is not there."""
+        policy, cluster = self.policy, DrillCluster.enter(self.policy, self.kubeconfig)
+        try:
+            knows_velero(cluster.api, policy)
+            _may_read_definitions(cluster.api, policy)
+            here = f"--namespace={policy.velero}"
+            found = {name_of(each): each for each in objects(cluster.api, "schedules.velero.io", here)}
+            choose(f"Schedule in {policy.velero} of the context {policy.context}", name, sorted(found))
+            config = text(found[name], "spec", "template", "resourcePolicy", "name")
+            maps = {config: known} if config and (known := get_object(cluster.api, "configmap", config, here)) else {}
+            # Its status, and what the API server adds, are no part of the definition.
+            thing = {key: found[name][key] for key in ("apiVersion", "kind", "metadata", "spec")}
+            definition = definition_of(thing, maps, f"the context {policy.context}")
+            return _with_defaults(cluster.api, policy, definition)
+        finally:
+            cluster.down()
+
+    def with_defaults(self, definition: Definition) -> Definition:
+        """A definition of a file, with what the Velero of the cluster has for what it does not say. Misconfigured."""
+        cluster = DrillCluster.enter(self.policy, self.kubeconfig)
+        try:
+            return _with_defaults(cluster.api, self.policy, definition)
+        finally:
+            cluster.down()
 
     def site(self, self_test: SelfTest) -> assembly.DrillSession:
         """Runs drills one after the other, each in a new namespace."""
@@ -108,6 +140,7 @@ class SharedDrills:
         found, context = look(self, options.application), self.policy.context
         with found.shared.removed_on_error():
             _copies_with(found, options.engine)
+            require_definition(found, options)
             for line in brought.summary if (brought := _brought(options.application)) else ():
                 say(line)
             say(f"the context {context}: {found.kubernetes}, {found.velero}; no network isolation around it")
@@ -122,17 +155,21 @@ class SharedDrills:
         brought = _brought(options.application)
         try:
             _copies_with(found, options.engine)
+            require_definition(found, options)
             run, backup = "the-run", "drill-the-run"
             deployment = _deployment(found, options)
             engine = found.backup_engine(found.shared, found.uploader, run)
+            if coverage := options.coverage:
+                engine.follow(coverage.definition, coverage.own)
             restic = engine.wanted_checks("the-repository") if found.uploader == "restic" else ()
             restore = (engine.wanted_restore(backup, backup),) if options.scenario.plan.restore else ()
+            asked = engine.wanted_backup(backup, self.policy.namespace)
             made = (*deployment.prerequisites(run), *deployment.manifests())
             return (
                 found.shared.namespace_object(run),
                 *((found.role.binding(found.user, run),) if found.user else ()),
                 *(redact_document(without_values(thing), brought.hidden if brought else ()) for thing in made),
-                engine.wanted_backup(backup, self.policy.namespace),
+                redact_document(asked, assigned_secrets(asked)),
                 *map(without_values, restic),
                 *(restore if options.scenario.fault else ()),
                 shared_velero.deletion_manifest(self.policy, backup, "its-uid"),
@@ -197,6 +234,46 @@ def _copies_with(found: Found, engine: str) -> None:
             f"the Velero of the context {found.shared.name} copies with {found.uploader}, and drillproof does not "
             f"change that; use --engine velero-{found.uploader}"
         )
+
+
+def require_definition(found: Found, options: Options) -> None:
+    """Misconfigured if the user's definition of the backup cannot be drilled there."""
+    coverage, policy, pinned = options.coverage, found.shared.policy, versions.load()
+    if coverage is None:
+        return
+    definition = coverage.definition
+    known = velero_lane.of_image(found.velero_image)
+    definition.require(coverage.own, pinned.lanes.get(known, [*pinned.lanes.values()][-1]))
+    definition.require_local((policy.storage_class,))
+    if (location := text(definition.spec, "storageLocation")) not in {"", policy.location}:
+        raise Misconfigured(
+            f"{definition.origin}: the {definition.called} stores in {location}, and the configuration allows "
+            f"{policy.location}; set `location` and `bucket` in {policy.file}, or use another definition"
+        )
+    if config := definition.config_map:
+        _may_read_definitions(found.shared.api, policy)
+        there = get_object(found.shared.api, "configmap", name_of(config), f"--namespace={policy.velero}")
+        if there is None or at(there, "data") != at(config, "data"):
+            raise Misconfigured(
+                f"{definition.origin}: the resource policy {name_of(config)} is {'other' if there else 'not'} in "
+                f"{policy.velero} of the context {policy.context}, and drillproof writes nothing there; apply it first"
+            )
+
+
+def _with_defaults(kubectl: Kubectl, policy: DrillPolicy, definition: Definition) -> Definition:
+    server = get_object(kubectl, "deployment", "velero", f"--namespace={policy.velero}")
+    container: Json = next(iter(items(server, "spec", "template", "spec", "containers")), None)
+    words = {str(word) for key in ("args", "command") for word in items(container, key)}
+    copies_all = bool({_COPIES_ALL, f"{_COPIES_ALL}=true"} & words)
+    if not copies_all or at(definition.spec, "defaultVolumesToFsBackup") is not None:
+        return definition
+    return replace(definition, spec={**definition.spec, "defaultVolumesToFsBackup": True})
+
+
+def _may_read_definitions(kubectl: Kubectl, policy: DrillPolicy) -> None:
+    missing = rbac.missing(kubectl, rbac.listed("drill-definition", velero=policy.velero))
+    hint = "clusters/existing/rbac.yaml grants all (docs/how-to/backup-definition.md)"
+    rbac.refuse([(policy.context, missing)], hint)
 
 
 def knows_velero(kubectl: RunsKubectl, policy: DrillPolicy) -> None:

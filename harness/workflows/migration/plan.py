@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.backups.velero import ANNOTATION, hook_count, volumes_to_copy
+from harness.backups.backup_selection import ANNOTATION, volumes_to_copy
+from harness.backups.hook_requests import hook_requests
 from harness.backups.velero_install import NAMESPACE
 from harness.checks.check import few
 from harness.clusters.capacity import shortages
@@ -66,7 +67,7 @@ def _steps(
     asked = [f"{volume} of {name_of(pod)}" for pod in source.pods for volume in volumes_to_copy(pod)]
     bases = [f"{each.key}, container {each.container} ({each.why})" for each in found]
     content = f"{len(asked)} volumes ({few(asked, separator=', ') or 'none'})"
-    hooks = f"{sum(map(hook_count, source.pods))} hooks"
+    hooks = f"{hook_requests({}, source.pods).count} hooks"
     backup = f"a Backup in {NAMESPACE} of the namespace {source.place.namespace}, with {content} and {hooks}"
     there = target.place.context
     steps = {

@@ -23,6 +23,7 @@ from harness.core.objects import made, together
 from harness.evidence import run_directory
 from harness.workflows import run_metadata
 from harness.workflows.progress import Progress
+from harness.workflows.proof.absent import absent
 from harness.workflows.proof.proof import BackupInBucket, Proof, Sandbox, SandboxProvider, record_failure
 from harness.workflows.proof.request import ProofOptions
 from harness.workflows.session import SelfTest, Session, hook_environment, with_program
@@ -223,6 +224,7 @@ def _facts(options: ProofOptions, sandbox: Sandbox | None, backup: BackupInBucke
             "hooks": recorded.hooks.count,
             "idle_hooks": recorded.hooks.idle,
             "claims": [claim.address for claim in recorded.claims],
+            "absent": list(absent(recorded)),
             "uncopied": [
                 claim.address for claim in recorded.claims if not claim.copied and claim.address not in recorded.moved
             ],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from harness.backups.velero import volumes_to_copy
+from harness.backups.backup_selection import volumes_to_copy
 from harness.core.errors import Misconfigured
 from harness.core.json import at, integer, items, mapping, text
 from harness.core.kubernetes import Object, claims_of, containers, name_of
@@ -66,6 +66,24 @@ def by_entrypoint(pods: Iterable[Object]) -> dict[str, str]:
                 name = f"the container {text(each, 'name')} of {name_of(pod)}"
                 found.setdefault(detection.full_name(text(each, "image")), name)
     return found
+
+
+def claims(objects: Iterable[Object], namespace: str) -> tuple[Object, ...]:
+    """The claims among the objects, and those that StatefulSets will create of their templates."""
+    found: list[Object] = []
+    for thing in objects:
+        if text(thing, "kind") == "PersistentVolumeClaim":
+            found.append({**thing, "metadata": {**mapping(thing, "metadata"), "namespace": namespace}})
+        for template in items(thing, "spec", "volumeClaimTemplates"):
+            # Kubernetes adds the labels by which a StatefulSet knows its pods.
+            labels = {**mapping(template, "metadata", "labels"), **mapping(thing, "spec", "selector", "matchLabels")}
+            found += [
+                {**mapping(template), "metadata": {"name": claim, "namespace": namespace, "labels": labels}}
+                for pod in _pods_of(thing, namespace)
+                for volume, claim in claims_of(pod).items()
+                if volume == name_of(template)
+            ]
+    return tuple(found)
 
 
 def controller(pod: Object) -> str:

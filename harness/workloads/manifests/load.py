@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from harness.backups.velero import volumes_to_copy
+from harness.backups.backup_definition import Definition
+from harness.backups.backup_selection import Selection, volumes_to_copy
 from harness.backups.velero_backup import SECRET_NAME, SHORTEST_SECRET
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
 from harness.core.json import items, text
 from harness.core.kubernetes import Object, claims_of, containers, name_of
 from harness.core.model import Json
+from harness.core.objects import made
 from harness.workloads import detection
 from harness.workloads.application import Application, ManifestApplication, Secrets
 from harness.workloads.consul.adapter import ExternalConsul
@@ -46,6 +48,19 @@ class TargetCluster:
     storage_class: str = "drill"  # for every claim
     namespace: str = ""  # the only one allowed on a shared cluster; "" on drillproof's own
     pulls: bool = False  # whether its nodes can pull images
+    definition: Definition | None = None  # of the backup, as the user has it
+
+    @property
+    def keeps_classes(self) -> bool:
+        """Whether claims keep the StorageClass that they name, which is created: a policy decides by it."""
+        return not self.namespace and self.definition is not None and self.definition.decides_by_class
+
+    def copied(self, objects: Iterable[Object], namespace: str, pods: Iterable[Object]) -> tuple[str, ...]:
+        """The volumes of these pods that Velero copies."""
+        claims = inventory.claims(objects, namespace)
+        selection = self.definition.selection(claims) if self.definition else Selection({})
+        included = (pod for pod in pods if not selection.why_not({"apiVersion": "v1", "kind": "Pod", **pod}))
+        return tuple(sorted({each.volume for pod in included for each in selection.choices(pod) if each.copied}))
 
 
 OWN_CLUSTER = TargetCluster()
@@ -88,15 +103,17 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             given=described.given,
             passwords={store.server.name: store.password for store in described.stores if store.password},
             hidden=hidden,
-            first=before,
+            first=(*before, *(_storage_classes(things) if where.keeps_classes else ())),
             file=described.file,
             contents=contents((*before, *things), servers, hidden),
             images=_images((*pods.values(), *inventory.pods(first, "")), described.namespace),
             by_entrypoint=inventory.by_entrypoint((*pods.values(), *inventory.pods(first, ""))),
             uncopied=_uncopied(servers, pods),
-            summary=tuple(_summary(described, servers, pods, manifests)),
+            summary=tuple(_summary(described, servers, pods, manifests, where)),
             changes=tuple(dict.fromkeys(changes)),
+            not_drilled=described.not_drilled,
         ),
+        original=described.original,
     )
 
 
@@ -226,11 +243,16 @@ def _uncopied(servers: Sequence[Server], pods: Mapping[str, Object]) -> dict[str
 
 
 def _summary(
-    described: Description, servers: Sequence[Server], pods: Mapping[str, Object], manifests: render.Manifests
+    described: Description,
+    servers: Sequence[Server],
+    pods: Mapping[str, Object],
+    manifests: render.Manifests,
+    where: TargetCluster,
 ) -> Iterator[str]:
     yield f"application {described.name} of {described.file}: strategy {described.strategy}"
     for server in servers:
-        copies = ", ".join(sorted({volume for member in server.members for volume in volumes_to_copy(pods[member])}))
+        members = [pods[member] for member in server.members]
+        copies = ", ".join(where.copied(manifests.objects, described.namespace, members))
         alone = "" if len(server.members) > 1 else "; it has one member, so the drill proves nothing about replication"
         yield (
             f"{server.name}: {server.kind} in {', '.join(server.members)}, databases "
@@ -246,6 +268,13 @@ def _summary(
         yield f"not deployed: {text(thing, 'kind')} {name_of(thing)}, which Helm creates at {events}"
 
 
+def _storage_classes(objects: Iterable[Object]) -> Iterator[Object]:
+    """A StorageClass of each name that claims have, so that a policy may decide by it."""
+    named = {text(claim, "spec", "storageClassName") for claim in inventory.claims(objects, "")}
+    for name in sorted(named - {"", OWN_CLUSTER.storage_class}):
+        yield made("storage-class", name=name)
+
+
 def _adapted(thing: Json, kind: str, where: TargetCluster, changes: list[str]) -> Json:
     """An object as the cluster can run it. Appends a line to `changes` for each change."""
     if isinstance(thing, list | tuple):
@@ -255,7 +284,10 @@ def _adapted(thing: Json, kind: str, where: TargetCluster, changes: list[str]) -
     if kind in {"ConfigMap", "Secret"}:
         return thing
     result = {key: _adapted(value, kind, where, changes) for key, value in thing.items()}
-    if "accessModes" in result and "resources" in result and result.get("storageClassName") != where.storage_class:
+    named = result.get("storageClassName")
+    if "accessModes" in result and "resources" in result and named != where.storage_class:
+        if where.keeps_classes and named:
+            return result
         changes.append(f"storage class {result.get('storageClassName', 'not named')} became {where.storage_class}")
         result["storageClassName"] = where.storage_class
     if not where.pulls and "image" in result and "name" in result and _is_pulled(result):
@@ -268,6 +300,13 @@ def _is_pulled(container: Mapping[str, Json]) -> bool:
     """Whether Kubernetes would pull even an existing image, which is the default for the tag `latest`."""
     policy = container.get("imagePullPolicy")
     return policy == "Always" or (policy is None and detection.full_name(str(container["image"])).endswith(":latest"))
+
+
+def assigned_secrets(thing: Object) -> Iterator[str]:
+    """The values of variables with names of secrets that commands of an object assign."""
+    for match in _ASSIGNED.finditer(json.dumps(thing)):
+        if SECRET_NAME.search(match["name"]) and len(match["value"]) >= SHORTEST_SECRET:
+            yield match["value"]
 
 
 def _hidden(
@@ -294,12 +333,7 @@ def _hidden(
                 "such a password cannot be removed from the evidence"
             )
     found = [value for values in secrets.values() for value in values.values()]
-    found += [
-        match["value"]
-        for pod in pods
-        for match in _ASSIGNED.finditer(json.dumps(pod))
-        if SECRET_NAME.search(match["name"])
-    ]
+    found += [value for pod in pods for value in assigned_secrets(pod)]
     found += [
         text(variable, "value")
         for pod in pods

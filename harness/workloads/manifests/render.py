@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.core import kubernetes
+from harness.core.documents import MAX_BYTES, Documents
 from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.json import at, items, text
 from harness.core.kubernetes import Object, name_of, namespace_of
@@ -17,7 +18,6 @@ from harness.core.model import Json
 from harness.core.process import run
 from harness.core.text import one_line
 from harness.workloads.manifests import validation
-from harness.workloads.manifests.documents import MAX_BYTES, Documents
 
 RENDER_S = 120.0
 MAX_FILES = 20_000

@@ -55,6 +55,7 @@ class Description:
     generate: Mapping[str, tuple[str, ...]]  # by Secret: the keys whose values are generated for each drill
     given: Mapping[str, Mapping[str, str]]  # by such a Secret: the values of its other keys, which are not secret
     not_drilled: tuple[str, ...]  # pods, or `Kind name` of custom resources: databases that are not judged on purpose
+    original: str  # its namespace in the user's cluster
 
 
 def read(path: Path, only: str = "") -> Description:
@@ -74,6 +75,7 @@ def read(path: Path, only: str = "") -> Description:
             "the same namespace in drillproof.toml and in the permissions file"
         )
     namespace = only or _named(keys, "namespace", namespace)
+    original = _named(keys, "original_namespace", keys.take("original_namespace", str, name if only else namespace))
     manifests, chart = (keys.take(key, str, "") for key in ("manifests", "chart"))
     values = keys.strings("values", []) if chart else ()
     if bool(manifests) == bool(chart):
@@ -110,6 +112,7 @@ def read(path: Path, only: str = "") -> Description:
         generate={secret: made for secret, made, _ in generated},
         given={secret: values for secret, _, values in generated},
         not_drilled=not_drilled,
+        original=original,
     )
 
 

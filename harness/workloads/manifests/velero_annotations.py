@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from harness.backups.velero import ANNOTATION, volumes_to_copy
+from harness.backups.backup_selection import ANNOTATION, EXCLUDED, volumes_to_copy
 from harness.core.json import at, items, mapping, text
 from harness.core.kubernetes import Object, containers
 from harness.core.model import Json
@@ -74,7 +74,7 @@ def problems(thing: Object, pod: Object) -> Iterator[str]:
 def _volume_problems(pod: Object) -> Iterator[str]:
     volumes = {text(each, "name"): each for each in items(pod, "spec", "volumes")}
     mounted = {text(mount, "name") for one in containers(pod) for mount in items(one, "volumeMounts")}
-    for key in (ANNOTATION, f"{ANNOTATION}-excludes"):
+    for key in (ANNOTATION, EXCLUDED):
         for name in volumes_to_copy(pod, key):
             if name not in volumes:
                 yield f"has the annotation {key} with {name}, which is no volume of its pods; {_have(volumes)}"

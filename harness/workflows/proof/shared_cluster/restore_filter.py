@@ -48,7 +48,7 @@ def read(source: BucketReader, recorded: BackupRecord) -> Contents:
         )
     services, volumes, makers = list[Object](), list[Object](), list[Object]()
     wanted = {"services": services, "persistentvolumes": volumes, **dict.fromkeys(_MAKES_PODS, makers)}
-    for kind, namespace, thing in archived(source, name, wanted):
+    for kind, namespace, _, thing in archived(source, name, wanted):
         if namespace and namespace not in recorded.namespaces:
             continue
         if thing:

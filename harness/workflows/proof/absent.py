@@ -1,0 +1,45 @@
+"""What a backup should hold, by its own spec and by its own objects, and does not: it cannot come back."""
+
+from collections.abc import Iterator
+
+from harness.backups.backup_selection import Selection, names_of
+from harness.backups.velero_backup import BackupRecord
+from harness.core.json import at, items, text
+from harness.core.kubernetes import Object, address, claims_of, namespace_of
+from harness.workloads.detection import needed
+
+_CONTROLLERS = frozenset({"StatefulSet", "ReplicaSet", "DaemonSet", "Job", "ReplicationController"})
+"""What creates pods again; others may belong to the whole cluster, or be of a kind whose plural is not known."""
+
+_EVERYWHERE = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"})
+"""ConfigMaps that a cluster creates in each namespace."""
+
+
+def absent(recorded: BackupRecord) -> tuple[str, ...]:
+    """Each in words, with what needs it, and with what of the spec leaves it out. Nothing of a backup that failed."""
+    if recorded.failed:
+        return ()
+    found = (each for pod in recorded.pods for each in _needed(pod, recorded))
+    return tuple(dict.fromkeys((*_namespaces(recorded), *found)))
+
+
+def _namespaces(recorded: BackupRecord) -> Iterator[str]:
+    held = {name if kind == "namespaces" else namespace for kind, namespace, name in recorded.names}
+    for name in map(str, items(recorded.spec, "includedNamespaces")):
+        if "*" not in name and name not in held:
+            yield f"namespace {name} (asked for by includedNamespaces)"
+
+
+def _needed(pod: Object, recorded: BackupRecord) -> Iterator[str]:
+    namespace = namespace_of(pod)
+    needs = [("PersistentVolumeClaim", "v1", claim, "mounted by") for claim in claims_of(pod).values()]
+    needs += [("ConfigMap", "v1", name, "needed by") for name in needed(pod, "ConfigMap") if name not in _EVERYWHERE]
+    needs += [
+        (text(owner, "kind"), text(owner, "apiVersion"), text(owner, "name"), "creates")
+        for owner in items(pod, "metadata", "ownerReferences")
+        if text(owner, "kind") in _CONTROLLERS and at(owner, "controller") is True
+    ]
+    for kind, version, name, how in needs:
+        if not any((each, namespace, name) in recorded.names for each in names_of(kind, version)):
+            why = Selection(recorded.spec).without(kind, version)
+            yield f"{kind} {namespace}/{name} ({how} {address(pod)}{why and f'; {why}'})"
