@@ -207,11 +207,13 @@ def test_no_edit_of_the_shape_of_an_event_is_allowed(memory: Memory) -> None:
     told = {line["kind"]: line for line in lines(memory.path)}
     for kind, line in told.items():
         rest = [what for what, edited in edits(line, free) if not wrong("journal", edited)]
-        # A mark may say when it was; older runs name no reasons, fields and uploaders.
+        # A mark may say when it was; older runs name no reasons, fields and uploaders, and no volume is unnamed there.
         assert all(
             ("without at_s" in what and kind == "mark")
             or "'fields', " in what  # whose names are data, two levels deep
-            or what.endswith(("without reasons", "without objects", "without fields", "without uploader"))
+            or what.endswith(
+                ("without reasons", "without objects", "without fields", "without uploader", "without unnamed")
+            )
             for what in rest
         ), (kind, rest)
         assert wrong("journal", {**line, "kind": "other"})
