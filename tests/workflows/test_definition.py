@@ -353,7 +353,7 @@ def test_a_policy_in_a_file_must_be_that_of_the_cluster(there: Callable[..., Sha
         )
     ]
     found = Found(DrillCluster.enter(THERE, None), role_in(THERE), "", "v1", "velero:v1.18.3", "kopia")
-    with pytest.raises(Misconfigured, match="the resource policy policy is other in velero of the context staging"):
+    with pytest.raises(Misconfigured, match="the resource policy policy is different in velero of the context staging"):
         shared_cluster.require_definition(found, place.settled(options[1]))
     with pytest.raises(Misconfigured, match="does not back up the namespace custos"):
         shared_cluster.require_definition(found, place.settled(options[0]))
