@@ -255,8 +255,8 @@ def require_definition(found: Found, options: Options) -> None:
         there = get_object(found.shared.api, "configmap", name_of(config), f"--namespace={policy.velero}")
         if there is None or at(there, "data") != at(config, "data"):
             raise Misconfigured(
-                f"{definition.origin}: the resource policy {name_of(config)} is {'different' if there else 'missing'} in "
-                f"{policy.velero} of the context {policy.context}, and drillproof writes nothing there; apply it first"
+                f"{definition.origin}: the resource policy {name_of(config)} is {'different' if there else 'missing'} "
+                f"in {policy.velero} of the context {policy.context}, where drillproof writes nothing; apply it first"
             )
 
 
