@@ -36,7 +36,7 @@ def explain(findings: Iterable[Finding]) -> tuple[Cause, ...]:
     """
     bad = [each for each in findings if each.verdict is not Verdict.PASS]
     causes: list[tuple[Finding, list[Finding]]] = []
-    for finding in sorted(bad, key=lambda each: (each.verdict is not Verdict.FAIL, _layer(each))):
+    for finding in sorted(bad, key=lambda each: (each.verdict is not Verdict.FAIL, _layer(each), LAYER[each.reason])):
         for cause, follows in causes:
             if _explains(cause, finding):
                 follows.append(finding)
@@ -54,6 +54,7 @@ def _layer(finding: Finding) -> int:
 def _explains(cause: Finding, finding: Finding) -> bool:
     same_store = cause.store in {"", finding.store}
     layer, later = _layer(cause), _layer(finding)
-    if layer == later:  # the same on another member
-        return same_store and cause.check == finding.check and cause.reason is finding.reason
+    if layer == later:  # the same on another member, or what it brought about
+        again = cause.check == finding.check and cause.reason is finding.reason
+        return same_store and (again or cause.reason in finding.causes)
     return layer < later and (same_store or (not finding.store and LAYER[finding.reason] in _ABOUT_THE_RUN))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from psycopg2.sql import SQL, Composed, Identifier
 
 from bench.postgres_bench import seconds
@@ -9,6 +11,8 @@ from bench.postgres_bench import seconds
 
 class Sql:
     """A cursor that answers what relations there are, and keeps what it was asked."""
+
+    connection = SimpleNamespace(server_version=170000)
 
     def __init__(self) -> None:
         self.asked: list[str] = []
