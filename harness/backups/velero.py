@@ -235,6 +235,9 @@ class VeleroEngine:
         return replace(stored, damage=damage, checked=answer.checked, reasons=reasons)
 
     def _checked(self, copies: tuple[Object, ...]) -> CheckResult:
+        ended = any(text(copy, "status", "snapshotID") for copy in copies)
+        if copies and not ended and not any(self._listed(f"{self._uploader}/")):
+            return CheckResult(checked=False, damage=("no copy of a volume ended, so no repository was created",))
         if self._uploader == repository_check.KOPIA:
             program = self._release.kopia_check
             return repository_check.check_kopia(self._kubectl, program, self._store(), copies, self._namespace)

@@ -459,6 +459,14 @@ def test_each_uploader_says_where_its_repository_lies() -> None:
     assert set(restic) - set(kopia) == {"locks"}
 
 
+def test_where_no_copy_ended_a_repository_that_was_never_created_is_not_damaged(bucket: Bucket) -> None:
+    failed: Json = {**cast("dict[str, Json]", COPY), "status": {"phase": "Failed"}}
+    bucket.put("backups/b/b-podvolumebackups.json.gz", [failed])
+    assert checked(engine(Server(), bucket)).checked  # what is there is checked
+    bucket.things = {key: thing for key, thing in bucket.things.items() if not key.startswith("restic/")}
+    assert not checked(engine(Server(), bucket)).checked
+
+
 @pytest.mark.parametrize("none", [None, []])  # Velero writes null
 def test_a_backup_that_copied_no_volume_has_no_repository_to_check(bucket: Bucket, none: object) -> None:
     bucket.put("backups/b/b-podvolumebackups.json.gz", none)
