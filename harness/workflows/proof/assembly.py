@@ -199,7 +199,7 @@ def _prepare(cluster: KindCluster, recorded: BackupRecord) -> None:
 
 def _facts(options: ProofOptions, sandbox: Sandbox | None, backup: BackupInBucket) -> dict[str, Json]:
     recorded, databases = backup.recorded, backup.databases
-    passed_over = detection.unjudged(recorded.pods, databases)
+    passed_over, lacking = detection.unjudged(recorded.pods, databases), absent(recorded)
     places = {each.place for each in databases}
     copied = {copy.pod for copy in recorded.report.volumes}
     copied |= {pod for claim in recorded.claims if claim.copied for pod in claim.pods}
@@ -224,7 +224,8 @@ def _facts(options: ProofOptions, sandbox: Sandbox | None, backup: BackupInBucke
             "hooks": recorded.hooks.count,
             "idle_hooks": recorded.hooks.idle,
             "claims": [claim.address for claim in recorded.claims],
-            "absent": list(absent(recorded)),
+            "absent": list(lacking.needed),
+            "created_elsewhere": list(lacking.controllers),
             "uncopied": [
                 claim.address for claim in recorded.claims if not claim.copied and claim.address not in recorded.moved
             ],
