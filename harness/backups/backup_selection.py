@@ -102,6 +102,10 @@ class Selection:
             return f"its labels do not match the {'labelSelector' if selectors[0] else 'orLabelSelectors'}"
         return ""
 
+    def why_no_pod(self, pod: Object) -> str:
+        """The same of a pod, which as an item of a list, or of a template, does not name its kind."""
+        return self.why_not({"apiVersion": "v1", "kind": "Pod", **pod})
+
     def without(self, kind: str, version: str = "v1") -> str:
         """Why the backup has no objects of a namespaced kind; "" if it has them."""
         names = names_of(kind, version)

@@ -141,7 +141,7 @@ class VeleroEngine:
         return tuple(
             Protected(text(pod, "metadata", "labels", STORE_LABEL), name_of(pod), each.volume, not each.by_name)
             for pod in pods
-            if not selection.why_not({"apiVersion": "v1", "kind": "Pod", **pod})
+            if not selection.why_no_pod(pod)
             for each in selection.choices(pod)
             if each.copied
         )
@@ -150,7 +150,7 @@ class VeleroEngine:
         """The hooks that a backup taken now should run, by pod: by its spec, and by the annotations of its pods."""
         backup, found = self.wanted_backup("", namespace), objects(self._kubectl, "pods", f"--namespace={namespace}")
         selection = Selection(at(backup, "spec"))
-        pods = [pod for pod in found if not selection.why_not({"apiVersion": "v1", "kind": "Pod", **pod})]
+        pods = [pod for pod in found if not selection.why_no_pod(pod)]
         return {pod.rpartition("/")[2]: count for pod, count in hook_requests(backup, pods).by_pod.items()}
 
     def backup(self, name: str, namespace: str) -> ToolReport:

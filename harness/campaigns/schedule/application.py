@@ -57,6 +57,6 @@ def _replaced(words: Sequence[str], file: str) -> tuple[str, ...]:
 
 
 def _places(words: Sequence[str]) -> list[int]:
-    """Where the command names the file, as a word of its own or after `=`."""
+    """The indexes of the words that name the file: after `--application`, or in `--application=FILE`."""
     after = [place + 1 for place, word in enumerate(words[:-1]) if word == _OPTION]
     return sorted([*after, *(place for place, word in enumerate(words) if word.startswith(f"{_OPTION}="))])

@@ -15,8 +15,6 @@ from harness.workloads.application import Application
 from harness.workloads.deployment import overlay
 from harness.workloads.manifests import inventory, render
 
-_POD: Mapping[str, Json] = {"apiVersion": "v1", "kind": "Pod"}
-
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -112,7 +110,7 @@ def _left_out(
     things, (own, drilled) = tuple(objects), namespaces
     selection = definition.selection(inventory.claims(things, drilled))
     pods = inventory.pods(things, drilled)
-    out = {name_of(pod): why for pod in pods if (why := selection.why_not({**_POD, **pod}))}
+    out = {name_of(pod): why for pod in pods if (why := selection.why_no_pod(pod))}
     kept = tuple(pod for pod in pods if name_of(pod) not in out)
     choices = {name_of(pod): selection.choices(pod) for pod in kept}
     _require_no_snapshots(definition, choices)

@@ -30,7 +30,7 @@ def require_possible(drills: Sequence[Options]) -> tuple[str, ...]:
     # The data mover needs no annotation, and what a user's own definition leaves out is said and judged.
     annotated = [each for each in drills if each.engine != data_mover.ENGINE and not each.definition]
     uncopied = brought.uncopied if brought else {}
-    for store in (store for each in annotated for store in each.stores if store in uncopied):
+    if store := next((store for each in annotated for store in each.stores if store in uncopied), ""):
         raise Misconfigured(
             f"Velero copies nothing of {store}, so nothing could bring it back: annotate its pods with {ANNOTATION} "
             f"and the names of volumes; they are: {uncopied[store]}"

@@ -59,7 +59,7 @@ class TargetCluster:
         """The volumes of these pods that Velero copies."""
         claims = inventory.claims(objects, namespace)
         selection = self.definition.selection(claims) if self.definition else Selection({})
-        included = (pod for pod in pods if not selection.why_not({"apiVersion": "v1", "kind": "Pod", **pod}))
+        included = (pod for pod in pods if not selection.why_no_pod(pod))
         return tuple(sorted({each.volume for pod in included for each in selection.choices(pod) if each.copied}))
 
 
