@@ -19,6 +19,7 @@ NAVIGATION = {
         "how-to/ci",
         "how-to/matrix",
         "how-to/evidence",
+        "how-to/after-action",
         "how-to/back-up-databases",
         "how-to/snapshots",
         "how-to/doubt",

@@ -41,7 +41,7 @@ BAND = (
     "distribution), but at least 5 % of the median. It does not change the verdict; the objectives do."
 )
 
-_NOT_COMPARED = ("summary", "left_out", "selftest", "schema")
+_NOT_COMPARED = ("about", "summary", "left_out", "selftest", "schema")
 """Keys of run.json that say nothing about what was drilled."""
 
 

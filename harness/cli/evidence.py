@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,9 @@ from harness.core.text import duration, one_line
 
 if TYPE_CHECKING:
     from harness.campaigns.trend import Job
-    from harness.evidence.run_view import Entry
+    from harness.evidence.run_view import Entry, RunView
 
-FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal")
+FORMATS = ("text", "json", "markdown", "csv", "controls", "oscal", "after-action", "poam")
 
 
 @options.command("open")
@@ -42,21 +43,56 @@ def recheck(run: str, evidence: options.Evidence, as_json: bool = False) -> int:
 
 
 @options.command("report")
-def report(evidence: options.Evidence, run: str = "latest", form: str = "text", as_json: bool = False) -> int:
+def report(
+    evidence: options.Evidence,
+    run: str = "latest",
+    form: str = "text",
+    out: Path | None = None,
+    as_json: bool = False,
+) -> int:
     from harness.evidence import run_directory
-    from harness.reports import controls, csv_export, markdown, oscal
+    from harness.evidence.signing import keys
+    from harness.reports import after_action, controls, csv_export, markdown, oscal, poam
     from harness.workflows.runner import finish
 
-    pages = {"markdown": markdown.render, "csv": csv_export.render, "controls": controls.render, "oscal": oscal.render}
+    pages: dict[str, Callable[[RunView], str]] = {
+        "markdown": markdown.render,
+        "csv": csv_export.render,
+        "controls": controls.render,
+        "oscal": oscal.render,
+        "after-action": lambda view: after_action.render(after_action.read(view, keys.known())),
+        "poam": lambda view: poam.render(view, keys.known()),
+    }
     choices.choose("format", form, FORMATS)
+    if out and form not in pages:
+        raise Misconfigured(f"--out needs --format: one of {', '.join(pages)}")
     view = finish(run_directory.find(evidence.runs, run), evidence.key, require_current=True)
-    if form == "controls" and as_json:
+    if out:
+        word = form == "after-action" and out.suffix == ".docx"
+        made = after_action.docx(after_action.read(view, keys.known())) if word else pages[form](view).encode()
+        with paths.writing(out, "--out"):
+            out.write_bytes(made)
+        output.result({"report": out}, (f"report: {out}",), as_json=as_json)
+    elif form == "controls" and as_json:
         output.document(controls.document(view))
     elif form in pages:
         typer.echo(pages[form](view), nl=False)
     else:
         output.outcome(view, as_json=as_json or form == "json")
     return output.EXIT_CODES[view.verdict]
+
+
+@options.command("review")
+def review(run: str, file: Path, evidence: options.Evidence, as_json: bool = False) -> int:
+    from harness.evidence import human, run_directory
+    from harness.evidence.signing import attestation, keys
+
+    path = run_directory.find(evidence.runs, run)
+    said = human.review(file)
+    name = attestation.sign_review(path, keys.signer(evidence.key), said, keys.known())
+    line = f"{path.name}: signed {name} of it; `drillproof report {run} --format after-action` shows it"
+    output.result({"run": path.name, "review": name, "said": said}, (line,), as_json=as_json)
+    return 0
 
 
 @options.command("verify")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, get_type_hints
@@ -20,6 +20,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from harness.cli import complete, output
 from harness.core import durations
 from harness.core.errors import Misconfigured
+from harness.core.model import Json
 
 if TYPE_CHECKING:
     from harness.backups.backup_definition import Definition
@@ -119,6 +120,27 @@ class Hooks:
 class Evidence:
     key: Path | None = None
     runs: Path = RUNS
+
+
+class EvidenceWords(TypedDict):
+    """As the requests of runs take them."""
+
+    key: Path | None
+    runs: Path
+    about: Mapping[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRun(Evidence):
+    """The evidence of a run that is to be made."""
+
+    about: Path | None = None
+
+    def said(self) -> EvidenceWords:
+        """These options, with the content of the file. Misconfigured."""
+        from harness.evidence import human
+
+        return {"key": self.key, "runs": self.runs, "about": human.about(self.about) if self.about else {}}
 
 
 @dataclass(frozen=True, kw_only=True)

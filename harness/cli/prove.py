@@ -33,7 +33,7 @@ def prove(
     new: NewCluster,
     existing: options.ExistingCluster,
     hooks: options.Hooks,
-    evidence: options.Evidence,
+    evidence: options.NewRun,
     backup: str = "newest",
     dry_run: bool = False,
     keep: bool = False,
@@ -56,7 +56,7 @@ def prove(
         if proof.velero:
             raise Misconfigured("--velero excludes --context: clusters/prove/rbac.yaml is for one version of Velero")
     asked = request.options(
-        backup, **vars(bucket), **vars(proof), keep=keep, **vars(new), **vars(hooks), **vars(evidence)
+        backup, **vars(bucket), **vars(proof), keep=keep, **vars(new), **vars(hooks), **evidence.said()
     )
     if place and dry_run:
         output.manifests(place.planned(asked, assembly.find(asked)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from datetime import date
 from math import inf
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -76,6 +77,10 @@ class Keys:
         if value is not None and not 0 < found < inf:
             self.fail(f"key `{key}` must be a number of seconds above 0, not {value!r}")
         return None if value is None else float(found)
+
+    def day(self, key: str) -> str:
+        """A date without quotes, as 2026-12-31; "" if the key is missing."""
+        return self.take(key, date).isoformat() if key in self._left else self.take(key, str, "")
 
     def span(self, low: int, high: int, *, least: int | None = None, most: int | None = None) -> tuple[int, int]:
         """The values of `min` and `max`, with their defaults."""

@@ -31,6 +31,7 @@ def common(options: RunOptions) -> dict[str, Json]:
         "hooks": [asdict(hook) for hook in options.hooks],
         "commit": commit(),
         "selftest": None,
+        **({"about": options.about} if options.about else {}),
         "host": {
             "system": platform.platform(),
             "python": platform.python_version(),

@@ -1,13 +1,13 @@
 """The options that drills, proofs and migrations share, among them the user's commands at the steps of a run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
 from harness.core.choices import IMAGES, choose, cluster_name, registry
 from harness.core.errors import Misconfigured
-from harness.core.model import STEPS
+from harness.core.model import STEPS, Json
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class RunOptions:
     hooks: tuple[Hook, ...] = ()
     runs: Path = Path("reports/runs")
     key: Path | None = None  # the private key that signs; the user's own if None
+    about: Mapping[str, Json] = field(default_factory=dict)  # what people say of the run before it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ class NewClusterWords(TypedDict, total=False):
 
     runs: Path
     key: Path | None
+    about: Mapping[str, Json]
     cluster: str
     keep: bool
     images: str

@@ -17,6 +17,7 @@ import yaml
 from typer.core import TyperCommand
 
 from harness.core.errors import Misconfigured
+from harness.evidence import human
 
 BLOCKS = [block for page in documents.PAGES for block in documents.blocks(page)]
 SPANS = sorted({(documents.name(page), span) for page in documents.PAGES for span in documents.spans(page)})
@@ -71,8 +72,9 @@ def check_toml(text: str, folder: Path) -> None:
     said = tomllib.loads(text)
     file = folder / "file.toml"
     file.write_text(text)
-    if "store" in said:
-        documents.application_file.read(file)
+    readers = {"store": documents.application_file.read, "purpose": human.about, "lessons": human.review}
+    if read := next((reader for key, reader in readers.items() if key in said), None):
+        read(file)
         return
     for context in said.get("context", ()):
         (folder / said["context"][context]["credentials"]).write_text(
@@ -84,7 +86,7 @@ def check_toml(text: str, folder: Path) -> None:
     if "migrate" in said:
         documents.permissions_file.require_migration(tuple(said["migrate"]), file)
     if not said.keys() & {"context", "prove", "migrate"}:
-        raise ValueError("is neither an application file nor a drillproof.toml")
+        raise ValueError("is no file that drillproof reads")
 
 
 def check_ini(text: str, folder: Path) -> None:

@@ -23,13 +23,14 @@ from harness.campaigns.matrix.results import drilled, rows
 from harness.campaigns.trend import trend
 from harness.core.model import Verdict
 from harness.core.wait import NotYet, until
-from harness.reports import render
+from harness.evidence import run_view
+from harness.reports import after_action, render
 from harness.workflows.runner import finish
 
 AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE, DESK = 390, 1280
 MOST_BYTES = 2_000_000
-NAMES = ("pass", "fail", "unknown", "hostile", "matrix", "trend")
+NAMES = ("pass", "fail", "unknown", "hostile", "matrix", "trend", "after-action", "after-hostile")
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     matrix_pages.write(folder, rows(map(drilled, runs.values())), [Exclusion("a", "b", "c", "why not")], 1)
     trend_pages.write(trend(folder / "runs", (), scenarios=("memory_loss", "worker_lost")), folder / "trend.html")
     found = {name: run / "report.html" for name, run in runs.items()}
+    for name in ("fail", "hostile"):
+        made = after_action.read(run_view.read(runs[name]), {})
+        (folder / f"after-{name}.html").write_text(after_action.render(made), encoding="utf-8")
+    found |= {"after-action": folder / "after-fail.html", "after-hostile": folder / "after-hostile.html"}
     return {**found, "matrix": folder / "matrix.html", "trend": folder / "trend.html"}
 
 

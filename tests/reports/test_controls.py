@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import hashlib
 import json
 import re
@@ -12,11 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import oscal_schema as by_schema
 import pytest
 import sample_runs
-from elementpath.regex import translate_pattern
-from jsonschema import Draft7Validator, ValidationError, validators
-from jsonschema.protocols import Validator
 from markdown_it import MarkdownIt
 from memory import Memory
 
@@ -256,25 +253,8 @@ def test_lines_are_told_in_few_words() -> None:
 # ---------------------------------------------------------------- OSCAL
 
 
-@functools.cache
-def python(pattern: str) -> re.Pattern[str]:
-    r"""The schema's patterns know classes as \p{L}; Python's do not, and XML's are a dialect that does and is known."""
-    return re.compile(translate_pattern(pattern, back_references=False))
-
-
-def _pattern(_: object, pattern: str, value: object, __: object) -> Iterator[ValidationError]:
-    if isinstance(value, str) and not python(pattern).search(value):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-@functools.cache
-def validator() -> Validator:
-    kind = validators.extend(Draft7Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call] # not typed there
-    return cast("Validator", kind(json.loads(SCHEMA.read_text())))
-
-
 def wrong(document: Document) -> list[str]:
-    return [f"{'/'.join(map(str, error.path))}: {error.message}" for error in validator().iter_errors(document)]
+    return by_schema.wrong(document, SCHEMA)
 
 
 def results(run: Path) -> Document:

@@ -120,7 +120,8 @@ class Supplied:
 @pytest.fixture
 def facts() -> Document:
     """What run.json says of every drill that there is."""
-    (options,) = request.options((), after=["restore=x"])
+    about: Document = {"run_by": "me", "approved_on": "2026-11-30", "participants": ["me"]}
+    (options,) = request.options((), after=["restore=x"], about=about)
     told = of_drill(options, custos.CUSTOS, cast("LocalEnvironment", Supplied()))
     return cast("Document", json.loads(json.dumps({"schema": SCHEMA, "scenario": options.scenario.name, **told})))
 
@@ -190,8 +191,10 @@ def test_no_edit_of_the_shape_of_run_json_is_allowed(facts: Document) -> None:
     free = frozenset({"stores", "left_out", "images", "objects", "mysql", "postgres", "consul"})
     rest = allowed("run", facts, free)
     # A plan may come to know more, each of it yes or no; an objective that is not there is not asked for. An old run
-    # names no lane, and not whose its objectives are.
+    # names no lane, and not whose its objectives are. What people say of a run is optional, each part of it.
     known = (
+        "('about',) without",
+        "() without about",
         "('plan',)",
         "('objectives',) without",
         "('objectives_of',) without",

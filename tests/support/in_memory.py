@@ -266,6 +266,7 @@ def run_in_memory(
     escaped: int | None = 0,
     left: ReusableState | None = None,
     moved: WorldChange = lambda _: None,
+    about: Mapping[str, Json] | None = None,
 ) -> MemoryDrill:
     """Run one drill of `stores` in `world`. `escaped` packets left its network isolation; None: they were not counted.
 
@@ -279,6 +280,7 @@ def run_in_memory(
         "indexed": [store.name for store in stores if isinstance(store, Indexed)],
         "services": {service.name: {"store": stores[0].name, "pods": list(service.pods)} for service in services},
         "objectives": objectives or {"rto_s": 60, "rpo_s": 60},
+        **({"about": about} if about else {}),
     }
     run = run_directory.create(runs, "memory_loss", facts)
     journal = Journal(run / "journal.jsonl", Clock())

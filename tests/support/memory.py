@@ -36,6 +36,7 @@ class Memory:
         escaped: int | None = 0,
         prepare: WorldChange = lambda _: None,
         moved: Callable[[World, World], None] = lambda *_: None,
+        about: Mapping[str, Json] | None = None,
     ) -> dict[str, Json]:
         """One drill; `change` is done after its restore. Returns findings.json."""
         world = World()
@@ -51,6 +52,7 @@ class Memory:
             objectives=objectives,
             escaped=escaped,
             moved=lambda other: moved(world, other),
+            about=about,
         ).run
         return self.judge()
 

@@ -4,12 +4,16 @@ Two signatures, since two things are said at two times. When a drill ends, its *
 all its files. What was *concluded* from it (findings and reports) has a second signature, which is replaced when a
 run is judged or rendered again, maybe by a newer version or another person; it names the evidence that it is about.
 
+People may *review* a run later, more than once: each review is a statement of its own that names the evidence, and the
+reviews before it, by their hashes, and is never replaced.
+
 A migration also signs its *progress*, before it changes anything and after each step, so that a killed one can be taken
 back. The evidence replaces that: without evidence a run is never what was signed.
 """
 
 import hashlib
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +23,7 @@ from typing import Self
 
 from harness.core.errors import HarnessError, Misconfigured, Unreadable
 from harness.core.json import integer, mapping
+from harness.core.json import keys as keys_in
 from harness.core.model import Json, Verdict
 from harness.core.reason import Reason
 from harness.evidence.signing import keys
@@ -29,6 +34,7 @@ from harness.evidence.signing.statement import Statement, descriptor, now, seal,
 FOLDER = "signed"
 EVIDENCE_TYPE = "urn:drillproof:evidence:v1"
 PROGRESS_TYPE = "urn:drillproof:progress:v1"
+REVIEW_TYPE = "urn:drillproof:review:v1"
 VERDICT_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 OUR_VERDICT = "urn:drillproof:verdict:v1"  # our extension of a test result: UNKNOWN, and the figures
 
@@ -42,8 +48,9 @@ MAX_BYTES = 32_000_000  # no file of a signature is larger: it names some hundre
 
 _ODD = "is neither a file nor a folder; no drill leaves such a thing"
 _ENVELOPE, _KEY = f"{FOLDER}/{{}}.dsse.json", f"{FOLDER}/{{}}.pub"
-_EVIDENCE = _ENVELOPE.format("evidence")
+EVIDENCE = _ENVELOPE.format("evidence")
 _BOTH = (("evidence", EVIDENCE_TYPE), ("verdict", VERDICT_TYPE))
+_REVIEW = re.compile(rf"{FOLDER}/review-([1-9]\d{{0,3}})\.(?:dsse\.json|pub)")
 _MOST = 5  # problems in one line
 _COMPRESSION = 1  # much faster than 6, and the bundle is hardly larger
 _PLAIN_FILE = 0o100644 << 16  # with its mode, as zip files have them
@@ -94,13 +101,14 @@ class Verified:
     evidence: Signature | None
     verdict: Signature | None
     problems: tuple[Problem, ...]  # each begins with the name of a file
+    reviews: tuple[Signature, ...] = ()  # oldest first; those of this evidence
 
     def doubt(self, path: Path, known: Mapping[str, str]) -> str:
         """Why the run at `path` cannot be trusted, in one line; "" if it is unchanged and its keys are known."""
         if self.problems:
             more = f"; and {len(self.problems) - _MOST} more" if len(self.problems) > _MOST else ""
             return f"{path} is not what was signed: {'; '.join(self.problems[:_MOST])}{more}"
-        signers = dict.fromkeys(each.key for each in (self.evidence, self.verdict) if each)
+        signers = dict.fromkeys(each.key for each in (self.evidence, self.verdict, *self.reviews) if each)
         if strangers := [key for key in signers if key not in known]:
             ask = "ask who made it for its key's fingerprint, and say it with --key"
             return (
@@ -118,6 +126,9 @@ class Verified:
             words = [f"{said.get('verdict')}".upper(), f"{said.get('scenario')}"]
             words += [f"{name} {said[name]}" for name in ("rto_s", "rpo_s", "rpo_writes") if said.get(name) is not None]
             yield f"verdict: {', '.join(words)}; {len(self.verdict.files)} files, {self.verdict.by(known)}"
+        for each in self.reviews:
+            doubt = "; it does NOT COUNT: the run is not what was reviewed" if self.problems else ""
+            yield f"review: {', '.join(keys_in(each.said, 'said')) or 'nothing'}, {each.by(known)}{doubt}"
         yield from self.problems
 
     def document(self, path: Path, known: Mapping[str, str]) -> dict[str, Json]:
@@ -127,6 +138,7 @@ class Verified:
             "problems": list(self.problems),
             "evidence": self.evidence.document(known) if self.evidence else None,
             "verdict": self.verdict.document(known) if self.verdict else None,
+            "reviews": [each.document(known) for each in self.reviews],
         }
 
 
@@ -153,15 +165,32 @@ def sign_verdict(run: Path, signer: PrivateKey, verdict: Verdict, figures: Mappi
     concluded = {name: digest(files, name) for name in files.names() if _is_among(name, CONCLUDED)}
     predicate: dict[str, Json] = {
         "result": RESULTS[verdict],
-        "configuration": [descriptor(_EVIDENCE, digest(files, _EVIDENCE))],
+        "configuration": [descriptor(EVIDENCE, digest(files, EVIDENCE))],
         OUR_VERDICT: {"verdict": verdict.value, **figures, "signedAt": now()},
     }
     _write(run, "verdict", Statement(VERDICT_TYPE, concluded, predicate), signer)
 
 
+def sign_review(run: Path, signer: PrivateKey, said: Mapping[str, Json], known: Iterable[str]) -> str:
+    """Sign what people say of a run, beside its evidence; returns the name of the review.
+
+    HarnessError if the run is not what `known` keys signed: nobody reviews that.
+    """
+    files = Directory(run)
+    found = verify(files)
+    if doubt := found.doubt(run, dict.fromkeys({*known, signer.public_key.keyid}, "")):
+        raise HarnessError(f"not reviewed: {doubt}")
+    assert found.verdict is not None
+    name = f"review-{len(found.reviews) + 1}"
+    about = (EVIDENCE, *(_ENVELOPE.format(f"review-{n}") for n in range(1, len(found.reviews) + 1)))
+    predicate: dict[str, Json] = {"run": run.name, "said": said, "of": found.verdict.said, "signedAt": now()}
+    _write(run, name, Statement(REVIEW_TYPE, {each: digest(files, each) for each in about}, predicate), signer)
+    return name
+
+
 def is_signed(run: Path) -> bool:
     """Whether the evidence in a run directory has a signature, by any key."""
-    return (run / _EVIDENCE).exists()
+    return (run / EVIDENCE).exists()
 
 
 def verify(files: Files) -> Verified:
@@ -174,11 +203,12 @@ def verify(files: Files) -> Verified:
     evidence, verdict = (_signature(files, there, what, kind, problems) for what, kind in _BOTH)
     for signature in filter(None, (evidence, verdict)):
         problems += _differences(files, there, signature.files)
+    reviews, numbered = _reviews(files, there, problems)
     if evidence and verdict:
-        ours = {form.format(what) for form in (_ENVELOPE, _KEY) for what in ("evidence", "verdict")}
+        ours = {form.format(what) for form in (_ENVELOPE, _KEY) for what in ("evidence", "verdict", *numbered)}
         problems += map(_added, sorted(there - ours - {*evidence.files, *verdict.files}))
         problems += _about_other(files, verdict)
-    return Verified(evidence, verdict, tuple(problems))
+    return Verified(evidence, verdict, tuple(problems), reviews)
 
 
 def verify_progress(run: Path, into: Path) -> Verified | None:
@@ -304,8 +334,28 @@ def _read(files: Files, there: Iterable[str], name: str) -> bytes:
     return data
 
 
+def _reviews(
+    files: Files, there: frozenset[str], problems: list[Problem]
+) -> tuple[tuple[Signature, ...], tuple[str, ...]]:
+    """The reviews of this evidence, and the names of all that are here; what is wrong is among the problems."""
+    numbered = tuple(f"review-{n}" for n in sorted({int(found[1]) for found in map(_REVIEW.fullmatch, there) if found}))
+    good: list[Signature] = []
+    for name in numbered:
+        if not (signature := _signature(files, there, name, REVIEW_TYPE, problems)):
+            continue
+        wrong = list(_differences(files, there, signature.files))
+        if EVIDENCE not in signature.files or any(each.file == EVIDENCE for each in wrong):
+            why = "is a review of other evidence than what is here, so it does not count"
+            problems.append(Problem(_ENVELOPE.format(name), why, Reason.EvidenceAltered))
+        elif wrong:
+            problems += wrong
+        else:
+            good.append(signature)
+    return tuple(good), numbered
+
+
 def _about_other(files: Files, verdict: Signature) -> Iterator[Problem]:
-    if verdict.predicate.get("configuration") != [descriptor(_EVIDENCE, digest(files, _EVIDENCE))]:
+    if verdict.predicate.get("configuration") != [descriptor(EVIDENCE, digest(files, EVIDENCE))]:
         why = "is about other evidence than what is here"
         yield Problem(_ENVELOPE.format("verdict"), why, Reason.EvidenceAltered)
 
