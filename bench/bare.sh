@@ -35,7 +35,7 @@ pods_ready() {
 "$KUBECTL" -n kube-system rollout status deployment/coredns --timeout=180s >/dev/null
 printf '[default]\naws_access_key_id=bare\naws_secret_access_key=bare-bare-bare\n' >"$work/credentials"
 "$VELERO" install --provider aws --image "$VELERO_IMAGE" --plugins "$PLUGIN_IMAGE" --bucket velero \
-  --secret-file "$work/credentials" --use-node-agent --use-volume-snapshots=false --uploader-type restic --wait \
+  --secret-file "$work/credentials" --use-node-agent --use-volume-snapshots=false --uploader-type restic --item-block-worker-count 4 --wait \
   --backup-location-config region=minio,s3ForcePathStyle=true,s3Url=http://10.212.7.200:9000 >/dev/null 2>&1
 "$KUBECTL" -n velero rollout status daemonset/node-agent --timeout=180s >/dev/null
 "$KUBECTL" -n velero wait --for=jsonpath='{.status.phase}'=Available backupstoragelocation/default --timeout=60s >/dev/null

@@ -73,13 +73,15 @@ class VeleroEngine:
         *,
         uploader: str = "restic",
         snapshots: Snapshots | None = None,
+        item_block_workers: int = 1,
         namespace: str = NAMESPACE,
         with_namespace: bool = False,
     ) -> None:
         """`store` gives the object store when the cluster is up; `uploader` is restic or kopia.
 
-        With `snapshots` the data mover copies these, by kopia. `namespace` is Velero's own. `with_namespace`: reports
-        name pods as `NAMESPACE/POD`.
+        With `snapshots` the data mover copies these, by kopia. `item_block_workers` is how many item blocks (a pod
+        with its claims) are backed up at once. `namespace` is Velero's own. `with_namespace`: reports name pods as
+        `NAMESPACE/POD`.
         """
         self.name = data_mover.ENGINE if snapshots else f"velero-{uploader}"
         self._kubectl = kubectl
@@ -87,6 +89,7 @@ class VeleroEngine:
         self._release = release
         self._uploader = uploader
         self._snapshots = snapshots
+        self._item_block_workers = item_block_workers
         self._namespace = namespace
         self._with_namespace = with_namespace
         self._here = f"--namespace={namespace}"
@@ -108,9 +111,10 @@ class VeleroEngine:
         if self._uploader == repository_check.KOPIA:
             with contextlib.suppress(Misconfigured):  # reported where it is needed; everything else can be judged
                 self._release.kopia_check()  # built now, and not while a backup is timed
-        more = (data_mover.OPTION,) if self._snapshots else ()
+        more = [f"--item-block-worker-count={self._item_block_workers}"]
         if self._snapshots:
             self._snapshots.install()
+            more.append(data_mover.OPTION)
         velero_install.install(self._kubectl, self._store(), self._release, self._uploader, *more)
         if self._snapshots:
             policy = made("snapshot-policy", namespace=self._namespace, policy=_policy(self._snapshots.storage_class))

@@ -19,6 +19,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from harness.cli import complete, output
 from harness.core import durations
+from harness.core.choices import ITEM_BLOCK_WORKERS
 from harness.core.errors import Misconfigured
 from harness.core.model import Json
 
@@ -46,11 +47,14 @@ class Drill:
     engine: str | None = None
     velero: str | None = None
     size: str = "small"
+    item_block_workers: int = ITEM_BLOCK_WORKERS
 
     def on_existing(self, engine: Callable[[], str]) -> dict[str, object]:
         """The options for an existing cluster, with its Velero and the `engine` of that. Misconfigured."""
         if self.velero:
             raise Misconfigured("--velero excludes --context: an existing cluster has its own Velero")
+        if self.item_block_workers != ITEM_BLOCK_WORKERS:
+            raise Misconfigured("--item-block-workers excludes --context: an existing cluster has its own Velero")
         return {**vars(self), "engine": self.engine or engine(), "velero": ""}
 
 

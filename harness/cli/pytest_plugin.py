@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("mirror", "registry that mirrors the official image names")
     option("seed", "random seed for the generated test data", 1, int)
     option("rate", "writes per second to each datastore", 20, float)
+    option("item-block-workers", "item blocks (a pod with its claims) that Velero backs up at once", 4, int)
     option("size", "small, medium or large", "small")
     option("images", "auto, pull or build", "auto")
     option("runs", "folder of the run directories", Path("reports/runs"), Path)
@@ -136,6 +137,7 @@ def _options(request: pytest.FixtureRequest, application: Application | None) ->
         "strategy",
         "engine",
         "velero",
+        "item_block_workers",
         "seed",
         "size",
         "rate",

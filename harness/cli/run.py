@@ -14,6 +14,7 @@ import typer
 
 from harness.cli import options, output
 from harness.core import paths, resources
+from harness.core.choices import ITEM_BLOCK_WORKERS
 from harness.core.errors import Misconfigured
 from harness.core.model import Json, Verdict, worst
 from harness.core.text import duration, plural
@@ -205,6 +206,7 @@ def matrix(
     repeat: int = 1,
     workers: int = 1,
     size: str = "small",
+    item_block_workers: int = ITEM_BLOCK_WORKERS,
     into: Path = Path("reports/matrix"),
     resume: Path | None = None,
     only_plan: bool = False,
@@ -230,6 +232,7 @@ def matrix(
             asked=plan.DrillOptions(
                 *(load.seed, size, load.rate, new.images, new.mirror),
                 backup_definition=str(definition.backup_definition.resolve()) if definition.backup_definition else "",
+                item_block_workers=item_block_workers,
             ),
             application=options.application(application, definition=definition.read()),
         )
@@ -263,6 +266,7 @@ def _document(planned: DrillPlan, images: tuple[str, ...]) -> Json:
         "strategy": asked.strategy,
         "engine": asked.engine,
         "lane": asked.lane,
+        "item_block_workers": asked.item_block_workers,
         "size": asked.size,
         "steps": [
             {"step": each.name, "does": each.does, "breaks": list(each.breaks), "usual_s": each.usual_s}

@@ -38,6 +38,7 @@ class LocalEnvironment:
     ready: PreparedImages
     lane: str  # of Velero
     snapshots: bool = False  # whether volumes that are backed up are on storage with snapshots
+    item_block_workers: int = 1  # how many groups of related objects Velero backs up at once
     extra_images: tuple[str, ...] = ()  # of the engine, loaded onto the nodes
 
     @property
@@ -59,11 +60,18 @@ class LocalEnvironment:
         return KindCluster(name, self.docker, self.ready, self.extra_images)
 
     def backup_engine(self, cluster: EnvironmentCluster, uploader: str, run: str) -> VeleroEngine:  # noqa: ARG002 # all of its backups are the run's
-        if uploader != data_mover.NAME:
-            return VeleroEngine(cluster.kubectl, lambda: cluster.store, self.release, uploader=uploader)
-        driver = Snapshots(partial(csi_driver.install, cluster.kubectl, self.versions), csi_driver.CLASS)
-        kopia = data_mover.KOPIA
-        return VeleroEngine(cluster.kubectl, lambda: cluster.store, self.release, uploader=kopia, snapshots=driver)
+        driver = None
+        if uploader == data_mover.NAME:
+            uploader = data_mover.KOPIA
+            driver = Snapshots(partial(csi_driver.install, cluster.kubectl, self.versions), csi_driver.CLASS)
+        return VeleroEngine(
+            cluster.kubectl,
+            lambda: cluster.store,
+            self.release,
+            uploader=uploader,
+            snapshots=driver,
+            item_block_workers=self.item_block_workers,
+        )
 
     def adapt(self, deployment: Deployment, cluster: EnvironmentCluster) -> Deployment:  # noqa: ARG002 # of the seam
         """Unchanged, but for the storage of what is backed up: the cluster was created for it."""
@@ -93,6 +101,7 @@ def prepare(
     *,
     wanted: Mapping[str, str] | None = None,
     snapshots: bool = False,
+    item_block_workers: int = 1,
 ) -> LocalEnvironment:
     """Prepare all of it, with these `extras` of versions.toml and this lane of Velero ("" for the default one).
 
@@ -108,7 +117,8 @@ def prepare(
     extras = (*extras, *csi_driver.IMAGES) if snapshots else extras
     images = ImageProvider(docker, pinned, mode, mirror or "", say).with_extras(extras, lane)
     included = on_nodes(pinned, wanted)
-    return LocalEnvironment(docker, pinned, images, lane, snapshots, pull_missing(docker, wanted, included))
+    extra = pull_missing(docker, wanted, included)
+    return LocalEnvironment(docker, pinned, images, lane, snapshots, item_block_workers, extra)
 
 
 def require_possible(

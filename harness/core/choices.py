@@ -8,6 +8,9 @@ from harness.core.errors import Misconfigured
 
 IMAGES = ("auto", "pull", "build")
 
+ITEM_BLOCK_WORKERS = 4
+"""How many item blocks (a pod with its claims) Velero backs up at once. Velero's own default is 1."""
+
 _CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 _MIRROR = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]+)?")

@@ -66,7 +66,7 @@ def of_drill(options: Options, application: Application, environment: Environmen
         "objectives_of": _objectives_of(scenario, brought),
         "strategy": options.way,
         "engine": options.engine,
-        **({"lane": options.lane} if options.lane else {}),
+        **({"lane": options.lane, "item_block_workers": options.item_block_workers} if options.lane else {}),
         "stores": {name: list(kind.members) for name, kind in kinds.items()},
         "services": {
             kind.name: {"store": kind.store, "pods": list(kind.pods)} for kind in application.on(options.stores)

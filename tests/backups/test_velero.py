@@ -736,6 +736,16 @@ def test_it_is_installed_after_its_storage_with_the_feature_and_the_policy(
     assert "--features=EnableCSI" in (tmp_path / "asked").read_text()
 
 
+@pytest.mark.parametrize("workers", [1, 4])
+def test_it_is_installed_with_its_item_block_workers(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(velero_install, "until", lambda *_, **__: None)
+    release = printing(tmp_path, PRINTED)
+    VeleroEngine(lambda *_, **__: "", lambda: STORE, release, item_block_workers=workers).install()
+    assert f"--item-block-worker-count={workers}" in (tmp_path / "asked").read_text()
+
+
 @pytest.mark.parametrize(("phase", "size"), [("Completed", 7), ("Failed", 3), ("Canceled", 0)])
 def test_an_upload_is_reported_as_the_copy_of_a_pods_volume(phase: str, size: int) -> None:
     server = Server(records={"datauploads": [upload(phase, size)], "pods": [user()]})

@@ -162,12 +162,15 @@ def test_json_says_unknown_where_nothing_was_judged(
 
 
 def test_what_was_asked_reaches_the_drill(asked: list[Options]) -> None:
-    words = "run namespace_loss --stores consul,mysql --seed 7 --size medium --keep --images build"
+    words = (
+        "run namespace_loss --stores consul,mysql --seed 7 --size medium --keep --images build --item-block-workers 2"
+    )
     hooks = ["--mirror", "mirror.local:5000", "--after", "restore=sql 'a=b'", "--after", "up=x", "--before", "break=y"]
     assert cli.main([*words.split(), *hooks]) == 0
     (options,) = asked
     assert options.stores == ("mysql", "consul")
     assert (options.seed, options.size, options.keep, options.images) == (7, "medium", True, "build")
+    assert options.item_block_workers == 2
     assert (options.strategy, options.engine, options.mirror) == ("dump", "velero-restic", "mirror.local:5000")
     assert options.hooks == (
         Hook("before", "break", "y"),

@@ -128,6 +128,7 @@ def test_the_built_in_application_is_held_against_a_definition(tmp_path: Path) -
     assert options.coverage
     assert any(each.what.startswith("ConfigMap postgres") for each in options.coverage.left_out)
     assert options.way == "dump by nightly"
+    assert replace(options, item_block_workers=1).way == "dump by nightly with item-block-worker-count=1"
 
 
 def test_claims_keep_their_class_where_a_policy_decides_by_it(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ BAD: tuple[tuple[dict[str, str], tuple[str, ...], str], ...] = (
     ({}, ("--stores", "redis"), "unknown store 'redis'"),
     ({}, ("--strategy", "files"), "unknown strategy 'files'"),
     ({}, ("--velero", "1.15"), "1.15"),
+    ({}, ("--item-block-workers", "0"), "--item-block-workers must be at least 1, not 0"),
     ({}, ("--cluster", "Not_A_Name"), "'Not_A_Name' is not a valid cluster name"),
     ({}, ("--images", "made"), "unknown source of images 'made'"),
     ({}, ("torn_mysql",), "cannot break shop-mysql"),

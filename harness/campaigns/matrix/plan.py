@@ -61,6 +61,7 @@ class DrillOptions:
     images: str = "auto"
     mirror: str | None = None
     backup_definition: str = ""  # its file
+    item_block_workers: int = 1  # a plan of before this option has none: Velero's default
 
     @property
     def words(self) -> dict[str, Any]:

@@ -41,7 +41,10 @@ def _new_cluster(options: Options, say: Callable[[str], None]) -> Environment:
         say(line)
     snapshots, images = options.engine == data_mover.ENGINE, dict(brought.images) if brought else {}
     prepared = local.prepare(
-        options.images, options.mirror, say, extras, options.lane, wanted=images, snapshots=snapshots
+        *(options.images, options.mirror, say, extras, options.lane),
+        wanted=images,
+        snapshots=snapshots,
+        item_block_workers=options.item_block_workers,
     )
     sources = {name: image.source for name, image in prepared.ready.images.items()}
     local.require_entrypoints(prepared.versions, sources, brought.by_entrypoint if brought else {})
@@ -155,7 +158,7 @@ def _basis(options: Options) -> Basis | None:
     if options.hooks:
         return None
     namespace = _application(options).namespace
-    engine = (options.engine, options.lane)
+    engine = (options.engine, options.lane, options.item_block_workers)
     return (options.cluster, namespace, options.stores, options.strategy, *engine, options.seed, options.size)
 
 

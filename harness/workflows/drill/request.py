@@ -13,7 +13,7 @@ from harness.backups.object_store import LAYOUTS
 from harness.backups.velero_lane import uploader_in, with_uploader
 from harness.clusters.images import versions
 from harness.core import resources
-from harness.core.choices import choose, choose_all
+from harness.core.choices import ITEM_BLOCK_WORKERS, choose, choose_all
 from harness.core.errors import Misconfigured
 from harness.core.model import Objectives
 from harness.core.ports import Fault
@@ -40,6 +40,7 @@ class OtherWords(NewClusterWords, total=False):
     seed: int
     size: str
     rate: float
+    item_block_workers: int
 
 
 def options(
@@ -207,12 +208,15 @@ class Options(NewClusterOptions):
     size: str = "small"
     cluster: str = "drillproof"
     rate: float = 20.0  # writes a second to each store, as far as it keeps up
+    item_block_workers: int = ITEM_BLOCK_WORKERS
     application: Application | None = None  # what is protected; our own if None
     definition: Definition | None = None  # of the backup; drillproof's own if None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         choose("size", self.size, SIZES)
+        if self.item_block_workers < 1:
+            raise Misconfigured(f"--item-block-workers must be at least 1, not {self.item_block_workers}")
         if not 1 <= self.rate <= MAX_RATE:
             raise Misconfigured(f"--rate must be between 1 and {MAX_RATE} writes per second, not {self.rate:g}")
 
@@ -226,7 +230,9 @@ class Options(NewClusterOptions):
         """The strategy that identifies the series; with the namespace of a deployment that is not the default one."""
         of = f" of {self.application.namespace}" if self.application and self.application.services else ""
         by = f" by {self.definition.name}" if self.definition else ""
-        return f"{self.strategy}{of}{by}"
+        usual = self.item_block_workers == ITEM_BLOCK_WORKERS
+        workers = "" if usual else f" with item-block-worker-count={self.item_block_workers}"
+        return f"{self.strategy}{of}{by}{workers}"
 
     @property
     def coverage(self) -> Coverage | None:
