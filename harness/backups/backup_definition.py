@@ -2,14 +2,16 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import cast
 
 import yaml
 
-from harness.backups.backup_selection import Policy, Selection, any_of, span
+from harness.backups import restore_definition
+from harness.backups.backup_selection import Policy, Selection, any_of, hooks_of, span
+from harness.backups.restore_definition import RestoreDefinition
 from harness.backups.velero_lane import Lane
 from harness.core.documents import MAX_BYTES, Documents
 from harness.core.errors import Misconfigured
@@ -45,10 +47,16 @@ class Definition:
     spec: Mapping[str, Json]
     policies: tuple[Policy, ...] = ()
     config_map: Object = field(default_factory=dict)
+    restore: RestoreDefinition | None = None  # drillproof's own if None
 
     @property
     def called(self) -> str:
         return f"{self.kind} {self.name}"
+
+    @property
+    def config_maps(self) -> tuple[Object, ...]:
+        """What it needs in Velero's namespace."""
+        return tuple(filter(None, (self.config_map, self.restore.config_map if self.restore else None)))
 
     @property
     def decides_by_class(self) -> bool:
@@ -106,14 +114,14 @@ class Definition:
         """
         left = (*_OURS, *_NOT_OURS, *((*_OF_CLUSTER, "ttl") if shared else ()))
         spec = {key: value for key, value in self.spec.items() if key not in left}
-        hooks = [_mapped(each, drilled) for each in items(self.spec, "hooks", "resources") if _applies(each, own)]
+        hooks, _ = hooks_of(self.spec, own, drilled)
         order = {
             kind: _ordered(str(names), own, drilled) for kind, names in mapping(self.spec, "orderedResources").items()
         }
         return {
             **spec,
             "includedNamespaces": [drilled],
-            **({"hooks": {"resources": hooks}} if hooks else {}),
+            **({"hooks": {"resources": list(hooks)}} if hooks else {}),
             **({"orderedResources": order} if any(order.values()) else {}),
             "snapshotVolumes": False,
             "storageLocation": location,
@@ -126,16 +134,17 @@ class Definition:
             yield f"of its namespaces ({', '.join(map(str, others)) or 'all'}) {own} is drilled, as {drilled}"
         if (where := text(self.spec, "storageLocation")) not in {"", location}:
             yield f"its storage location {where} is {location} in the drill"
-        gone = [each for each in items(self.spec, "hooks", "resources") if not _applies(each, own)]
-        yield from (f"its hook {text(each, 'name')} is for other namespaces" for each in gone)
+        _, gone = hooks_of(self.spec, own, drilled)
+        yield from (f"its hook {name} is for other namespaces" for name in gone)
         dropped = sorted((self.spec.keys() - asked.keys()) & {*_NOT_OURS, *_OF_CLUSTER})
         yield from (f"{key} is not drilled" for key in dropped)
         if at(self.spec, "snapshotVolumes") is not False:
             yield "no snapshots are taken: the drill restores copies of files"
+        yield from self.restore.differs(own, drilled) if self.restore else ()
 
 
 def read(file: Path) -> Definition:
-    """The definition in a file, which may also have the ConfigMap that it names. Misconfigured."""
+    """The definition in a file, which may also have a Restore, and the ConfigMaps that both name. Misconfigured."""
     try:
         with file.open("rb") as opened:
             content = opened.read(MAX_BYTES + 1)
@@ -148,13 +157,20 @@ def read(file: Path) -> Definition:
     if len(found) < len(read):
         raise Misconfigured(f"{file} has a document that is no object; name the manifest of a Backup or Schedule")
     maps = [each for each in found if text(each, "kind") == "ConfigMap"]
-    others = [each for each in found if each not in maps]
-    if len(others) != 1:
-        kinds = ", ".join(f"{text(each, 'kind') or 'an object'} {name_of(each)}".strip() for each in others) or "none"
+    restores = [each for each in found if text(each, "kind") == "Restore"]
+    others = [each for each in found if each not in (*maps, *restores)]
+    if len(others) != 1 or len(restores) > 1:
+        listed = (*others, *restores)
+        kinds = ", ".join(f"{text(each, 'kind') or 'an object'} {name_of(each)}".strip() for each in listed) or "none"
         raise Misconfigured(
-            f"{file} must have one Backup or Schedule, beside the ConfigMap of its resource policy; it has: {kinds}"
+            f"{file} must have one Backup or Schedule, beside its ConfigMaps and at most one Restore; it has: {kinds}"
         )
-    return of(others[0], {name_of(each): each for each in maps}, str(file))
+    named = {name_of(each): each for each in maps}
+    definition = of(others[0], named, str(file))
+    for each in restores:
+        _require_valid(each, str(file))
+        definition = replace(definition, restore=restore_definition.of(each, named, str(file)))
+    return definition
 
 
 def of(thing: Object, maps: Mapping[str, Object], origin: str) -> Definition:
@@ -164,11 +180,9 @@ def of(thing: Object, maps: Mapping[str, Object], origin: str) -> Definition:
         what = f"{kind} of {version}" if kind and version else "an object without kind or apiVersion"
         raise Misconfigured(f"{origin} is {what}, and neither a Backup nor a Schedule of {_VERSION}")
     name, spec = name_of(thing), at(thing, "spec")
-    problems = [*_problems(spec, _schema()[kind], "spec"), *([] if name else ["metadata.name is missing"])]
+    _require_valid(thing, origin)
     if kind == "Schedule" and not isinstance(at(spec, "template"), Mapping):
-        problems.append("spec.template is missing")
-    if problems:
-        raise Misconfigured(f"{origin}: the {kind} {name} is not valid: {'; '.join(problems)}")
+        raise Misconfigured(f"{origin}: the {kind} {name} is not valid: spec.template is missing")
     wanted = mapping(spec, "template") if kind == "Schedule" else mapping(spec)
     _require_consistent(wanted, f"{origin}: the {kind} {name}")
     policy = text(wanted, "resourcePolicy", "name")
@@ -181,6 +195,14 @@ def of(thing: Object, maps: Mapping[str, Object], origin: str) -> Definition:
         )
     config = maps[policy] if policy else {}
     return Definition(name, kind, origin, wanted, read_policies(config, origin) if config else (), config)
+
+
+def _require_valid(thing: Object, origin: str) -> None:
+    """Misconfigured for a field that Velero does not know, or with another type."""
+    kind, name = text(thing, "kind"), name_of(thing)
+    problems = [*_problems(at(thing, "spec"), _schema()[kind], "spec"), *([] if name else ["metadata.name is missing"])]
+    if problems:
+        raise Misconfigured(f"{origin}: the {kind} {name} is not valid: {'; '.join(problems)}")
 
 
 def _require_consistent(spec: Mapping[str, Json], where: str) -> None:
@@ -252,17 +274,6 @@ def _problems(value: Json, schema: Json, path: str) -> Iterator[str]:
 def _schema() -> Mapping[str, Json]:
     file = Path(__file__).with_name("backup_definition.yaml")
     return cast("Mapping[str, Json]", yaml.safe_load(file.read_text("utf-8")))
-
-
-def _applies(hook: Json, namespace: str) -> bool:
-    included, excluded = (tuple(map(str, items(hook, f"{how}Namespaces"))) for how in ("included", "excluded"))
-    return (not included or any_of(included, {namespace})) and not any_of(excluded, {namespace})
-
-
-def _mapped(hook: Json, namespace: str) -> dict[str, Json]:
-    """A hook that applies to the user's namespace, for this one."""
-    kept = {key: value for key, value in mapping(hook).items() if key != "excludedNamespaces"}
-    return {**kept, **({"includedNamespaces": [namespace]} if kept.get("includedNamespaces") else {})}
 
 
 def _ordered(names: str, own: str, drilled: str) -> str:

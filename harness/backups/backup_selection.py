@@ -189,6 +189,20 @@ def any_of(patterns: Sequence[str], names: frozenset[str] | set[str]) -> bool:
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
+def hooks_of(spec: Json, own: str, drilled: str) -> tuple[tuple[Json, ...], tuple[str, ...]]:
+    """The hooks of a spec that apply to the user's `own` namespace, for `drilled`; and the names of all others."""
+    kept: list[Json] = []
+    gone: list[str] = []
+    for hook in items(spec, "hooks", "resources"):
+        included, excluded = (tuple(map(str, items(hook, f"{how}Namespaces"))) for how in ("included", "excluded"))
+        if (included and not any_of(included, {own})) or any_of(excluded, {own}):
+            gone.append(text(hook, "name"))
+            continue
+        others = {key: value for key, value in mapping(hook).items() if key != "excludedNamespaces"}
+        kept.append({**others, **({"includedNamespaces": [drilled]} if included else {})})
+    return tuple(kept), tuple(gone)
+
+
 def selects(selector: Json, labels: Mapping[str, Json]) -> bool:
     """Whether labels match a LabelSelector; an empty one matches all."""
     return all(_matches(selector, labels))

@@ -96,15 +96,15 @@ class VeleroEngine:
         self._namespaces: Mapping[str, str] = {}
         self._storage_classes: Mapping[str, str] = {}
         self._definition: Definition | None = None
-        self._own = ""  # the application's namespace in the definition
+        self._own, self._drilled = "", ""  # the application's namespace in the definition, and in the drill
 
     def rename(self, *, namespaces: Mapping[str, str], storage_classes: Mapping[str, str]) -> None:
         """Map names at every restore; called before `install`."""
         self._namespaces, self._storage_classes = namespaces, storage_classes
 
-    def follow(self, definition: Definition, own: str) -> None:
-        """Take backups as a user's `definition` has it, whose `own` namespace a drill's stands for."""
-        self._definition, self._own = definition, own
+    def follow(self, definition: Definition, own: str, drilled: str) -> None:
+        """Back up and restore as a user's `definition` has it, whose `own` namespace `drilled` stands for."""
+        self._definition, self._own, self._drilled = definition, own, drilled
 
     def install(self) -> None:
         """Install it, or update an earlier installation; return when it can take backups."""
@@ -121,8 +121,7 @@ class VeleroEngine:
             self._kubectl("apply", "-f", "-", stdin=json.dumps(policy))
         if self._storage_classes:
             velero_install.map_storage_classes(self._kubectl, self._storage_classes)
-        if self._definition and self._definition.config_map:
-            config = self._definition.config_map
+        for config in self._definition.config_maps if self._definition else ():
             metadata: Json = {"name": name_of(config), "namespace": self._namespace}
             self._kubectl("apply", "-f", "-", stdin=json.dumps({**config, "metadata": metadata}))
 
@@ -203,7 +202,9 @@ class VeleroEngine:
         only: dict[str, Json] = {"includedNamespaces": list(namespaces)} if namespaces else {}
         if self._namespaces:
             only["namespaceMapping"] = dict(self._namespaces)
-        return self._wanted("Restore", name, {"backupName": backup, "restorePVs": True, **only})
+        own = self._definition.restore if self._definition else None
+        asked = own.asked(self._own, self._drilled) if own else {}
+        return self._wanted("Restore", name, {"backupName": backup, "restorePVs": True, **asked, **only})
 
     def _wanted(self, kind: str, name: str, spec: Json) -> Object:
         metadata: Json = {"name": name, "namespace": self._namespace, **self._marks()}

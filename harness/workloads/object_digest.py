@@ -11,7 +11,7 @@ import re
 import secrets
 import tomllib
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -67,12 +67,20 @@ def digest(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage
     return _parts(_read(kubectl, namespace, within_s, storage_class))
 
 
-def recorded(kubectl: RunsKubectl, namespace: str, *, within_s: float = 0, storage_class: str = "") -> dict[str, Json]:
+def recorded(
+    kubectl: RunsKubectl,
+    namespace: str,
+    *,
+    within_s: float = 0,
+    storage_class: str = "",
+    modified: Callable[[Object], Object] | None = None,
+) -> dict[str, Json]:
     """`digest` as the journal records it, with a hash for each field of each object, by its path.
 
-    The number of fields is bounded: an object with more is hashed by larger pieces.
+    Objects are digested as `modified` gives them. The number of fields is bounded: an object with more is hashed by
+    larger pieces.
     """
-    read = _read(kubectl, namespace, within_s, storage_class)
+    read = _read(kubectl, namespace, within_s, storage_class, modified)
     limit = min(MOST_FIELDS_OF_ONE, max(1, MOST_FIELDS // max(1, len(read))))
     return {
         "parts": {name: asdict(part) for name, part in _parts(read).items()},
@@ -111,7 +119,13 @@ def fields(thing: Object, limit: int) -> Iterator[tuple[str, Json]]:
             yield path, value
 
 
-def _read(kubectl: RunsKubectl, namespace: str, within_s: float, storage_class: str) -> dict[str, list[Object]]:
+def _read(
+    kubectl: RunsKubectl,
+    namespace: str,
+    within_s: float,
+    storage_class: str,
+    modified: Callable[[Object], Object] | None = None,
+) -> dict[str, list[Object]]:
     """What is compared, by its name; a pod without a controller is only named."""
     with contextlib.suppress(TimedOut):
         until(
@@ -130,7 +144,8 @@ def _read(kubectl: RunsKubectl, namespace: str, within_s: float, storage_class: 
     read: dict[str, list[Object]] = {}
     for thing in found:  # kinds of different groups can have the same name, and so can their objects
         if _name(thing) not in left_out and not _is_made(thing, cronjobs):
-            kept = without_excluded(_normalized(thing, namespace, storage_class), scaled)
+            wanted = modified(thing) if modified else thing
+            kept = without_excluded(_normalized(wanted, namespace, storage_class), scaled)
             read.setdefault(_name(thing), []).append(kept)
     running = _running(kubectl, namespace)
     pods = (pod for pod in _of(running, "Pod") if not at(pod, "metadata", "ownerReferences") and not _is_done(pod))

@@ -17,8 +17,10 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from harness.backups import velero_install
+from harness.backups.backup_definition import Definition
 from harness.backups.data_mover import Snapshots, as_copy, mounts
 from harness.backups.object_store import ObjectStore
+from harness.backups.restore_definition import RestoreDefinition
 from harness.backups.velero import ENDED, RUNNING, VeleroEngine
 from harness.backups.velero_install import MAX_LOG_BYTES, Release, install, manifests, map_storage_classes
 from harness.core import wait
@@ -734,6 +736,28 @@ def test_it_is_installed_after_its_storage_with_the_feature_and_the_policy(
     VeleroEngine(kubectl, lambda: STORE, release, uploader="kopia", snapshots=storage).install()
     assert done == ["storage", "apply List", "wait", "apply List", "apply ConfigMap"]
     assert "--features=EnableCSI" in (tmp_path / "asked").read_text()
+
+
+def test_a_restore_is_asked_for_as_its_definition_has_it_with_its_modifiers_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(velero_install, "until", lambda *_, **__: None)
+    applied: list[Json] = []
+
+    def kubectl(*words: str, stdin: str | None = None, within_s: float = 60) -> str:  # as the seam has it
+        applied.append(json.loads(stdin or "{}"))
+        return ""
+
+    spec: dict[str, Json] = {"preserveNodePorts": True, "includedNamespaces": ["others"], "backupName": "theirs"}
+    config: dict[str, Json] = {"kind": "ConfigMap", "metadata": {"name": "modifier", "labels": {"a": "b"}}, "data": {}}
+    restore = RestoreDefinition("r", "r.yaml", spec, config_map=config)
+    velero = VeleroEngine(kubectl, lambda: STORE, printing(tmp_path, PRINTED))
+    velero.follow(Definition("b", "Backup", "b.yaml", {}, restore=restore), "shop", "drill")
+    velero.install()
+    assert applied[-1] == {**config, "metadata": {"name": "modifier", "namespace": "velero"}}
+    wanted = velero.wanted_restore("r-1", "b-1", ("drill",))["spec"]
+    ours = {"backupName": "b-1", "restorePVs": True, "includedNamespaces": ["drill"]}
+    assert wanted == {**ours, "preserveNodePorts": True}
 
 
 @pytest.mark.parametrize("workers", [1, 4])

@@ -94,6 +94,25 @@ def test_what_it_leaves_out_is_named(
     assert first.startswith("NOT backed up" if found.left_out[0].judged else "not copied")
 
 
+def with_restore(folder: Path, **spec: Any) -> Path:  # noqa: ANN401 # of a manifest
+    file = schedule(folder)
+    head: Document = {"apiVersion": "velero.io/v1", "kind": "Restore", "metadata": {"name": "recover"}}
+    file.write_text(file.read_text() + "---\n" + yaml.safe_dump({**head, "spec": {"scheduleName": "nightly", **spec}}))
+    return file
+
+
+def test_what_the_restore_leaves_out_is_named_with_it(tmp_path: Path) -> None:
+    found = read(with_restore(tmp_path, excludedResources=["secrets"]))
+    application = load(shop.write(tmp_path, **MOUNTED), replace(OWN_CLUSTER, definition=found))
+    (options,) = request.options(("namespace_loss",), application=application, definition=found)
+    assert options.coverage
+    (left,) = options.coverage.left_out
+    assert (left.what, left.restore, left.judged) == ("Secret db", True, True)
+    assert next(iter(options.coverage.lines)).startswith("NOT restored by the Restore recover: Secret db: excluded")
+    assert options.coverage.facts["restore"]
+    assert options.coverage.modified is None
+
+
 def test_a_hook_that_runs_in_no_pod_is_named(tmp_path: Path) -> None:
     exec_: Document = {"exec": {"command": ["/dump", "--password=much-secret"]}}
     hook = {"name": "dump", "labelSelector": {"matchLabels": {"app": "none"}}, "pre": [exec_]}

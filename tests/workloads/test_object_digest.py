@@ -481,6 +481,9 @@ def test_what_somebody_chose_is_still_compared(name: str) -> None:
     assert differing(before, after) == {part}
 
 
+NOW = {"app": "web", "restored": "yes"}
+
+
 def of_deployment(hashes: str, *pods_: str) -> Server:
     held = namespace()
     for name in pods_:
@@ -494,6 +497,25 @@ def test_random_names_of_pods_say_nothing_and_their_number_does() -> None:
     before = digest(of_deployment("5f7", "web-5f7-abcde", "web-5f7-fghij"), "custos")
     assert before == digest(of_deployment("6c8", "web-6c8-klmno", "web-6c8-pqrst"), "custos")
     assert before["endpoints web"] != digest(of_deployment("5f7", "web-5f7-abcde"), "custos")["endpoints web"]
+
+
+def test_what_a_restore_is_to_change_is_expected_and_must_have_happened() -> None:
+    def relabelled(thing: Mapping[str, Any]) -> dict[str, Any]:
+        return {**thing, "metadata": {**thing["metadata"], "labels": {"app": "web", "restored": "yes"}}}
+
+    def server(**labels: str) -> Server:
+        held = of_deployment("5f7").held
+        held["services"] = [{**each, "metadata": {**each["metadata"], "labels": labels}} for each in held["services"]]
+        return Server(held)
+
+    wanted = recorded(server(app="web"), "custos", modified=relabelled)["parts"]
+    now, unchanged = (recorded(server(**labels), "custos")["parts"] for labels in (NOW, {"app": "web"}))
+    assert isinstance(wanted, dict)
+    assert isinstance(now, dict)
+    assert isinstance(unchanged, dict)
+    services = [name for name in wanted if name.startswith("service ")]
+    assert services
+    assert all(wanted[name] == now[name] != unchanged[name] for name in services)
 
 
 # ---------------------------------------------------------------- which field differs

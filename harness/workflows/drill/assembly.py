@@ -133,7 +133,8 @@ class DrillSession(Session[Options]):
         if brought := application.by_manifests:
             self._hidden = brought.hidden | {value for values in self._generated.values() for value in values.values()}
         if options.definition:
-            self._hidden |= {*assigned_secrets(dict(options.definition.spec))}
+            specs = (each.spec for each in (options.definition, options.definition.restore) if each)
+            self._hidden |= {value for spec in specs for value in assigned_secrets(dict(spec))}
         self._made_of = made_of
         return None
 
@@ -178,7 +179,7 @@ def _parts(
     namespace = (source and plan.namespace) or application.namespace
     engine = environment.backup_engine(cluster, options.engine.removeprefix("velero-"), run.name)
     if coverage := options.coverage:
-        engine.follow(coverage.definition, coverage.own)
+        engine.follow(coverage.definition, coverage.own, coverage.drilled)
     if source:
         asked = ("persistentvolumeclaims", f"--namespace={application.namespace}")
         claims = objects(source.kubectl, *asked) if plan.storage_class else ()
@@ -202,6 +203,7 @@ def _parts(
         writes_per_s=options.rate,
         left=left,
         left_out=coverage.left_out if coverage else None,
+        modified=coverage.modified if coverage else None,
         services=tuple(kind(cluster, namespace, credentials[kind.name]) for kind in application.on(options.stores)),
     )
 

@@ -1,11 +1,11 @@
 """What of an application a user's definition of a backup does not back up, told before anything is created."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
 from harness.backups.backup_definition import Definition
-from harness.backups.backup_selection import SNAPSHOT, Choice
+from harness.backups.backup_selection import SNAPSHOT, Choice, Selection
 from harness.backups.hook_requests import hook_requests
 from harness.core.errors import Misconfigured
 from harness.core.json import at, items, mapping, text
@@ -21,6 +21,7 @@ class LeftOut:
     what: str  # `Secret db`, `volume data of db-0`, `hook freeze`
     why: str
     store: str = ""  # whose volume it is
+    restore: bool = False  # whether the definition of the restore leaves it out, and not that of the backup
     judged: bool = True  # False if the data that come back are compared, so that nothing of it can be missing unseen
 
     @property
@@ -42,12 +43,21 @@ class Coverage:
     def lines(self) -> Iterator[str]:
         """What is not backed up comes first; then how the drill's Backup differs from the user's."""
         called = self.definition.called
-        for (why, judged), some in groupby(self.left_out, lambda each: (each.why, each.judged)):
+        for (why, judged, restore), some in groupby(self.left_out, lambda one: (one.why, one.judged, one.restore)):
             what = ", ".join(each.what for each in some)
-            yield f"{'NOT backed up' if judged else 'not copied'} by the {called}: {what}: {why}"
+            if restore and self.definition.restore:
+                yield f"NOT restored by the {self.definition.restore.called}: {what}: {why}"
+            else:
+                yield f"{'NOT backed up' if judged else 'not copied'} by the {called}: {what}: {why}"
         if not any(each.judged for each in self.left_out):
             yield f"the {called} of {self.definition.origin} backs up all of the application"
         yield from (f"the {called}: {each}" for each in self.differs)
+
+    @property
+    def modified(self) -> Callable[[Object], Object] | None:
+        """How the restore is to change an object; None if it is to change none."""
+        restore = self.definition.restore
+        return restore.modified if restore and restore.rules else None
 
     @property
     def differs(self) -> tuple[str, ...]:
@@ -58,24 +68,32 @@ class Coverage:
     @property
     def facts(self) -> dict[str, Json]:
         """For run.json. The arguments of hooks are left out: they may hold passwords."""
-        spec = {**self.definition.spec}
-        if hooks := items(spec, "hooks", "resources"):
-            spec["hooks"] = {"resources": [_without_arguments(each) for each in hooks]}
+        restore = self.definition.restore
         return {
             "name": self.definition.name,
             "kind": self.definition.kind,
             "from": self.definition.origin,
             "namespace": self.own,
-            "spec": spec,
+            "spec": _without_hook_arguments(self.definition.spec),
             "differs": self.differs,
+            **({"restore": {"name": restore.name, "spec": _without_hook_arguments(restore.spec)}} if restore else {}),
             "policies": [{"action": each.action, "conditions": each.conditions} for each in self.definition.policies],
         }
+
+
+def _without_hook_arguments(spec: Mapping[str, Json]) -> dict[str, Json]:
+    hooks = items(spec, "hooks", "resources")
+    return {**spec, **({"hooks": {"resources": list(map(_without_arguments, hooks))}} if hooks else {})}
 
 
 def _without_arguments(hook: Json) -> Json:
     if isinstance(hook, Mapping):
         return {
-            key: [*items(value)[:1], "..."] if key == "command" else _without_arguments(value)
+            key: [*items(value)[:1], "..."]
+            if key == "command"
+            else ["..."]
+            if key == "initContainers"
+            else _without_arguments(value)
             for key, value in hook.items()
         }
     return list(map(_without_arguments, hook)) if isinstance(hook, list) else hook
@@ -109,6 +127,7 @@ def _left_out(
 ) -> Iterator[LeftOut]:
     things, (own, drilled) = tuple(objects), namespaces
     selection = definition.selection(inventory.claims(things, drilled))
+    restored = Selection(definition.restore.spec) if definition.restore else None
     pods = inventory.pods(things, drilled)
     out = {name_of(pod): why for pod in pods if (why := selection.why_no_pod(pod))}
     kept = tuple(pod for pod in pods if name_of(pod) not in out)
@@ -122,6 +141,8 @@ def _left_out(
         why = selection.without(kind) if comes else selection.why_not(thing)
         if why and kind != "Namespace":
             yield LeftOut(f"{kind} {name_of(thing)}", why)
+        elif restored and kind != "Namespace" and (why := restored.why_not(thing)):
+            yield LeftOut(f"{kind} {name_of(thing)}", why, restore=True)
     copied = {whose[name] for name, some in choices.items() if name in whose and any(each.copied for each in some)}
     volumes = [
         LeftOut(f"volume {volume} of {name}", why, whose.get(name, ""), judged=whose.get(name) not in copied)

@@ -13,6 +13,7 @@ from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.platform_health import PlatformHealth
 from harness.core import parallel, timeouts, wait
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
+from harness.core.kubernetes import Object
 from harness.core.model import DONE, Json, ReusableState, Row, Stored, ToolReport, of_phase
 from harness.core.ports import (
     BackupEngine,
@@ -64,6 +65,7 @@ class Parts:
     left: ReusableState | None = None  # stores of an earlier drill that are reused
     services: tuple[Service, ...] = ()  # what people log in to
     left_out: tuple[LeftOut, ...] | None = None  # by the user's definition of the backup, if there is one
+    modified: Callable[[Object], Object] | None = None  # how the user's definition of the restore changes an object
 
 
 class Drill:
@@ -177,7 +179,7 @@ class Drill:
             if all(member in unread for member in store.members):
                 said = unread[store.members[0]]
                 raise HarnessError(f"no member of {store.name} could be read before the backup: {said}")
-        self._note_objects("before", storage_class=self._scenario.plan.storage_class)
+        self._note_objects("before", storage_class=self._scenario.plan.storage_class, modified=self._parts.modified)
         self._note_volumes("backup")
         whose = {member.name: member.store.name for member in self._observer.members}  # whatever their labels say
         volumes = (replace(v, store=whose.get(v.pod, v.store)) for v in engine.protected(namespace))
@@ -366,9 +368,17 @@ class Drill:
         volumes = self._parts.cluster.volumes(self._parts.deployment.namespace)
         self._journal.append("volumes", when=when, volumes=[asdict(volume) for volume in volumes])
 
-    def _note_objects(self, when: str, within_s: float = timeouts.READ_S, storage_class: str = "") -> None:
+    def _note_objects(
+        self,
+        when: str,
+        within_s: float = timeouts.READ_S,
+        storage_class: str = "",
+        modified: Callable[[Object], Object] | None = None,
+    ) -> None:
         kubectl, namespace = self._parts.cluster.kubectl, self._parts.deployment.namespace
-        read = object_digest.recorded(kubectl, namespace, within_s=within_s, storage_class=storage_class)
+        read = object_digest.recorded(
+            kubectl, namespace, within_s=within_s, storage_class=storage_class, modified=modified
+        )
         self._journal.append("objects", when=when, **read)
 
     def _read_all(self, *, well_within_s: float) -> None:

@@ -160,7 +160,7 @@ class SharedDrills:
             deployment = _deployment(found, options)
             engine = found.backup_engine(found.shared, found.uploader, run)
             if coverage := options.coverage:
-                engine.follow(coverage.definition, coverage.own)
+                engine.follow(coverage.definition, coverage.own, coverage.drilled)
             restic = engine.wanted_checks("the-repository") if found.uploader == "restic" else ()
             restore = (engine.wanted_restore(backup, backup),) if options.scenario.plan.restore else ()
             asked = engine.wanted_backup(backup, self.policy.namespace)
@@ -261,6 +261,11 @@ def require_definition(found: Found, options: Options) -> None:
 
 
 def _with_defaults(kubectl: Kubectl, policy: DrillPolicy, definition: Definition) -> Definition:
+    if definition.restore:
+        raise Misconfigured(
+            f"{definition.origin}: the {definition.restore.called} cannot be drilled on an existing cluster; leave out "
+            "--context, or the Restore"
+        )
     server = get_object(kubectl, "deployment", "velero", f"--namespace={policy.velero}")
     container: Json = next(iter(items(server, "spec", "template", "spec", "containers")), None)
     words = {str(word) for key in ("args", "command") for word in items(container, key)}
