@@ -1,8 +1,8 @@
 """Journals of bad runs: correct evidence of a bad drill, proof or migration, and the finding that must detect it.
 
 They are in journal-drill.toml, journal-proof.toml and journal-migration.toml of this package. Each table is a mutation
-of the events of a good run. Its keys are those of `harness.selftest.catalogue.expected`, `needs` (a kind of event: the
-mutation is left out if the run has none) and one change:
+of the events of a good run. Its keys are those of `harness.selftest.catalogue.expected`, `needs` (a kind of event or a
+fact: the mutation is left out if the run has none) and one change:
 
 - `without`, `changed`, `added`, `one_member`, `one_without`: `kind` of event, `data`; `changed` also takes `where`.
 - `first_volume`: `kind`, `key`, `data`. `delayed`: `mark`, `by_s`. `one_moved_before`: `mark`, `before`.
@@ -29,10 +29,10 @@ NOTHING: Data = {}
 
 @dataclass(frozen=True, kw_only=True)
 class JournalMutation(Expected):
-    """`change` turns the events of a good drill, which must have some of the kind `needs`, into those of a bad one."""
+    """`change` turns the events of a good drill, which must have what `needs` names, into those of a bad one."""
 
     change: Change
-    needs: str = ""  # a kind of event
+    needs: str = ""  # a kind of event, or a fact of run.json
 
 
 def without(kind: str, data: Data = NOTHING) -> Change:

@@ -37,12 +37,12 @@ def in_memory_self_test() -> dict[str, Json]:
 
 def in_memory_self_test_of_proofs() -> dict[str, Json]:
     """The same for the checks of a proof."""
-    return _timed(lambda folder: _of_evidence(_good(folder, good_runs.proof), "proof", EDITED))
+    return _timed(lambda folder: evidence_outcomes(_good(folder, good_runs.proof), "proof", EDITED))
 
 
 def in_memory_self_test_of_migrations() -> dict[str, Json]:
     """The same for the checks of a migration."""
-    return _timed(lambda folder: _of_evidence(_good(folder, good_runs.migration), "migration", EDITED))
+    return _timed(lambda folder: evidence_outcomes(_good(folder, good_runs.migration), "migration", EDITED))
 
 
 def _timed(outcomes: Callable[[Path], Iterable[Outcome]]) -> dict[str, Json]:
@@ -64,7 +64,7 @@ def in_memory_outcomes(folder: Path) -> Iterator[Outcome]:
     for store in stores:
         mutator = LiveMutator(base, store, restart=world.restart, shell=_no_shell, unhealthy_s=0.02, replicated_s=0.02)
         yield from mutator.outcomes(memory_mutations.catalogue(store.name))
-    yield from _of_evidence(base)
+    yield from evidence_outcomes(base)
 
 
 def live_outcomes(
@@ -89,7 +89,7 @@ def live_outcomes(
     for store in mutated:
         mutations = object_mutations.catalogue(namespace, store.name, SERVICES[store.name])
         found += _reported(object_mutations.outcomes(base, kubectl, namespace, mutations), report)
-    found += _reported(_of_evidence(base), report)
+    found += _reported(evidence_outcomes(base), report)
     return tuple(found)
 
 
@@ -108,11 +108,11 @@ def _baseline(run: Path) -> Baseline:
     return Baseline(good, run / "selftest")
 
 
-def _of_evidence(
+def evidence_outcomes(
     base: Baseline, workflow: str = "drill", tamperings: Iterable[Tampering] = TAMPERINGS
 ) -> Iterator[Outcome]:
     for mutation in journal_mutations.mutations(workflow):
-        if mutation.needs and not base.run.of(mutation.needs):
+        if mutation.needs and not (base.run.of(mutation.needs) or mutation.needs in base.run.facts):
             continue
         path = base.copy(f"journal {mutation.name}")
         base.write_journal(path, mutation.change(base.events))

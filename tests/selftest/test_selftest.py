@@ -12,7 +12,7 @@ from harness import checks
 from harness.core.errors import HarnessError
 from harness.core.model import ExpectedFinding, Finding, Verdict
 from harness.core.reason import Reason
-from harness.selftest import journal_mutations, memory_mutations, runner
+from harness.selftest import catalogue, journal_mutations, memory_mutations, runner
 from harness.selftest.baseline import Baseline, outcome
 from harness.selftest.mutation import Expected
 from harness.selftest.tampering import TAMPERINGS
@@ -104,6 +104,16 @@ def test_every_tampering_is_detected_in_a_drill_of_one_store(tmp_path: Path) -> 
         tampering.edit(path)
         missed[tampering.name] = outcome("tampering", "", tampering, path).missed
     assert {name: why for name, why in missed.items() if why} == {}
+
+
+def test_a_drill_without_what_not_every_drill_has_detects_all_other_mutations(tmp_path: Path) -> None:
+    """As the live self-test's: with no definition of the user's and no service to log in to."""
+    world = World()
+    stores = tuple(MemoryStore(name, world) for name in catalogue.STORES)
+    base = Baseline(run_in_memory(tmp_path / "runs", world, stores).run, tmp_path / "mutated")
+    outcomes = tuple(runner.evidence_outcomes(base, tamperings=()))
+    assert [each for each in outcomes if each.missed] == []
+    assert len(outcomes) > 75
 
 
 def test_every_mutation_in_memory_has_one_change() -> None:
