@@ -31,6 +31,16 @@ class ToolFailed(HarnessError):
         super().__init__(f"`{command}` exited with {exit_code}: {self.tail or 'no output'}")
 
 
+class ApiFailed(ToolFailed):
+    """The API server refused a request, or did not answer it."""
+
+    def __init__(self, asked: str, why: str, status: int = 0, reason: str = "") -> None:
+        """`asked` is the method and path; `status` is 0 where nothing was answered, `reason` the server's word."""
+        super().__init__(["kubectl"], 1, why)
+        self.args = (f"the API server was asked `{asked[:300]}`: {self.tail}",)
+        self.asked, self.status, self.reason = asked, status, reason
+
+
 class TimedOut(HarnessError):
     def __init__(
         self,

@@ -140,7 +140,14 @@ class Kubectl:
     register: Path | None = None  # a folder that knows the running commands; see `process.registered`
 
     def __call__(self, *args: str, stdin: str | None = None, within_s: float = 60) -> str:
-        """Run kubectl with `args` and return its standard output. ToolFailed, TimedOut."""
+        """Do what kubectl does with `args`, and return what it prints. ToolFailed, TimedOut.
+
+        The API server is asked directly, and a process starts only for what the client cannot do as kubectl does.
+        """
+        from harness.core.api import asked  # noqa: PLC0415 # takes half a second, which most commands need not wait for
+
+        if (answer := asked(self.kubeconfig, self.context, args, stdin, within_s)) is not None:
+            return answer
         return run(self._argv(*args), stdin=stdin, within_s=within_s, env=_ENV, register=self.register).stdout
 
     @contextlib.contextmanager

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO
 from harness.core.errors import TimedOut, ToolFailed
 
 _running: set[int] = set()
+starts: Counter[str] = Counter()  # how many processes were started here, by the name of their program
 TAIL_LINES = 20  # how much of a failed command's output goes into its error
 
 
@@ -39,7 +41,7 @@ def run(
     ToolFailed. Past `within_s` seconds the command and its children are killed: TimedOut. While it runs it is one of
     the `registered` processes of the folder `register`.
     """
-    command = [str(word) for word in argv]
+    command = _counted(argv)
     try:
         process = subprocess.Popen(
             command,
@@ -66,6 +68,12 @@ def run(
     if check and process.returncode != 0:
         raise ToolFailed(command, process.returncode, _tail(stderr or stdout))
     return Output(stdout, stderr, process.returncode)
+
+
+def _counted(argv: Sequence[str | Path]) -> list[str]:
+    command = [str(word) for word in argv]
+    starts[Path(command[0]).name] += 1
+    return command
 
 
 def _communicate(process: subprocess.Popen[str], stdin: str | None, within_s: float) -> tuple[str, str]:
@@ -116,7 +124,7 @@ def spawn(
     Its children get the signals, too. Its output goes to `output`, an open file, or nowhere. With `apart`, `kill_all`
     spares it.
     """
-    command = [str(word) for word in argv]
+    command = _counted(argv)
     sink = output if output is not None else subprocess.DEVNULL
     try:
         process = subprocess.Popen(
@@ -151,7 +159,7 @@ def supervise(
     Past `within_s` seconds, or when we are interrupted, it gets SIGTERM, so that it can clean up; after `grace_s` more
     it is killed. None if it ran out of time.
     """
-    command = [str(word) for word in argv]
+    command = _counted(argv)
     ours, its = os.pipe()
     reader = threading.Thread(target=_read_lines, args=(ours, listen), daemon=True)
     try:
