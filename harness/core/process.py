@@ -61,12 +61,12 @@ def run(
             stdout, stderr = _communicate(process, stdin, within_s)
         except subprocess.TimeoutExpired as error:
             stdout, stderr = _kill(process)
-            raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, _tail(stderr or stdout)) from error
+            raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, tail(stderr or stdout)) from error
         except BaseException:
             _kill(process)
             raise
     if check and process.returncode != 0:
-        raise ToolFailed(command, process.returncode, _tail(stderr or stdout))
+        raise ToolFailed(command, process.returncode, tail(stderr or stdout))
     return Output(stdout, stderr, process.returncode)
 
 
@@ -103,9 +103,9 @@ def run_logged(
         try:
             exit_code = process.wait(within_s)
         except subprocess.TimeoutExpired as error:
-            raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, _tail(_end_of(log))) from error
+            raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, tail(_end_of(log))) from error
     if exit_code != 0:
-        raise ToolFailed(command, exit_code, f"{_tail(_end_of(log))}\n(all of it: {log})")
+        raise ToolFailed(command, exit_code, f"{tail(_end_of(log))}\n(all of it: {log})")
 
 
 @contextlib.contextmanager
@@ -277,5 +277,6 @@ def _end_of(log: Path) -> str:
         return file.read().decode(errors="replace")
 
 
-def _tail(text: str) -> str:
+def tail(text: str) -> str:
+    """The last lines of an output, as errors show them."""
     return "\n".join(text.strip().splitlines()[-TAIL_LINES:])

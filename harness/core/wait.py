@@ -72,6 +72,11 @@ def watched(look: Callable[[], None]) -> Iterator[None]:
         _look = outer
 
 
+def is_cancelled() -> bool:
+    """Whether whatever waits must end now."""
+    return _cancel.is_set()
+
+
 @contextlib.contextmanager
 def cancelled() -> Iterator[None]:
     """End every wait that is under way in any thread with Interrupted, for as long as the block lasts."""

@@ -175,9 +175,12 @@ def test_a_busy_server_is_asked_again(server: ApiStub, kubectl: Kubectl) -> None
 
 
 def test_a_server_that_is_silent_is_not_waited_for_longer_than_asked(server: ApiStub, kubectl: Kubectl) -> None:
+    def silent(_: BaseHTTPRequestHandler) -> None:
+        threading.Event().wait(2)
+
     server.says(PODS, listed())
     objects(kubectl, "pods", HERE)
-    server.says(PODS, lambda _: threading.Event().wait(2))
+    server.says(PODS, silent)
     began = time.monotonic()
     with pytest.raises(TimedOut, match="no answer"):
         objects(kubectl, "pods", HERE, within_s=0.2)
@@ -332,4 +335,4 @@ def test_a_certificate_is_kept_in_memory_alone(tmp_path: Path, monkeypatch: pyte
     data: Json = {"certificate-authority-data": "Y2VydA=="}
     found = access(kubeconfig(tmp_path / "k", "https://127.0.0.1:1", data), "")
     assert found is not None
-    assert Path(found.configuration.ssl_ca_cert).read_bytes() == b"cert"
+    assert Path(str(found.configuration.ssl_ca_cert)).read_bytes() == b"cert"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from websocket import ABNF
+from websocket._abnf import frame_buffer
 
 from harness.core.model import Json
 
@@ -85,6 +90,36 @@ class ApiStub:
         handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         handler.wfile.write(content)
+
+
+class Peer:
+    """The server's end of a WebSocket, after its handshake."""
+
+    def __init__(self, handler: BaseHTTPRequestHandler, protocol: str = "") -> None:
+        """`protocol`: the one that is chosen, if not the first that was offered."""
+        key = handler.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        handler.send_response(101)
+        handler.send_header("Upgrade", "websocket")
+        handler.send_header("Connection", "Upgrade")
+        handler.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())  # noqa: S324 # of the protocol
+        offered = handler.headers["Sec-WebSocket-Protocol"].split(",")[0]
+        handler.send_header("Sec-WebSocket-Protocol", protocol or offered)
+        handler.end_headers()
+        handler.close_connection = True
+        self._socket = handler.connection
+        self._frames = frame_buffer(self._socket.recv, skip_utf8_validation=True)
+
+    def send(self, channel: int, content: bytes) -> None:
+        """One message."""
+        self._socket.sendall(ABNF(1, 0, 0, 0, ABNF.OPCODE_BINARY, 0, bytes([channel]) + content).format())
+
+    def close(self) -> None:
+        """As a server does that has said all."""
+        self._socket.sendall(ABNF(1, 0, 0, 0, ABNF.OPCODE_CLOSE, 0, b"\x03\xe8").format())
+
+    def receive(self) -> bytes:
+        """The next message, which starts with its channel."""
+        return bytes(self._frames.recv_frame().data)
 
 
 def _encoded(answer: tuple[int, Json]) -> tuple[int, bytes]:

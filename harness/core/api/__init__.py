@@ -1,13 +1,16 @@
 """The API server, by the official client: what kubectl would do, without a process for each request."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from pathlib import Path
 
+from harness.core.api import streams
 from harness.core.api.client import NotServed
 from harness.core.api.commands import parse
 from harness.core.api.connections import connected, forget
 from harness.core.errors import ApiFailed
+from harness.core.json import text
 
 
 def asked(kubeconfig: Path, context: str, args: Sequence[str], stdin: str | None, within_s: float) -> str | None:
@@ -22,10 +25,27 @@ def asked(kubeconfig: Path, context: str, args: Sequence[str], stdin: str | None
     verb, command = understood
     try:
         return verb(api, command)
-    except NotServed:
+    except (NotServed, streams.NoStream):
         return None
     except ApiFailed as error:
         if error.status != HTTPStatus.UNAUTHORIZED:
             raise
         forget(kubeconfig, context)
         return None  # kubectl reads the newest token, and knows best what to say if it is refused, too
+
+
+def forwarded(
+    kubeconfig: Path, context: str, namespace: str, pod: str, port: int, *, within_s: float
+) -> AbstractContextManager[tuple[str, int]] | None:
+    """A local address that reaches a port of a running pod; None if kubectl must give it. ApiFailed, TimedOut."""
+    api = connected(kubeconfig, context)
+    if api is None:
+        return None
+    try:
+        pods = api.kind("pods")
+        phase = text(api.get(pods, pod, namespace, within_s=within_s), "status", "phase")
+    except NotServed:
+        return None
+    if phase != "Running":
+        raise ApiFailed(f"forward to {namespace}/{pod}", f"the pod does not run; it is {phase or 'in no phase'}")
+    return streams.forwarded(api, pods.path(namespace, pod), port)

@@ -179,7 +179,7 @@ class Api:
         asked, reads = f"{method} {path}", method == "GET"
         client = self._reader if reads else self._writer
         if not reads:
-            client.close()  # those that are idle
+            client.rest_client.close()  # the connections that are idle
         headers = {"Accept": accept, **self.headers(), **({} if reads else {"Content-Type": content})}
         headers |= {} if reads else {"Connection": "close"}
         url = self.configuration.host + quote(path, safe="/?=&%:") + (f"?{urlencode(query)}" if query else "")
@@ -201,7 +201,7 @@ class Api:
                 raise ApiFailed(asked, f"{self.configuration.host} does not answer: {_why(error)}") from error
             if answer.status < HTTPStatus.BAD_REQUEST:
                 return read
-            raise _refusal(asked, answer.status, read)
+            raise refusal(asked, answer.status, read)
         raise AssertionError(asked)
 
 
@@ -232,7 +232,7 @@ def _shown(thing: Json, kind: Kind) -> Mapping[str, Json]:
     return {**known, "metadata": metadata}
 
 
-def _refusal(asked: str, status: int, body: bytes) -> ApiFailed:
+def refusal(asked: str, status: int, body: bytes) -> ApiFailed:
     """In the words of kubectl, which name the reason."""
     try:
         told: Json = json.loads(body)

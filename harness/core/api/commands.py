@@ -12,13 +12,14 @@ from typing import cast
 
 import yaml
 
-from harness.core.api import client
+from harness.core.api import client, streams
 from harness.core.api.client import Api
 from harness.core.api.kinds import Kind
-from harness.core.errors import ApiFailed, TimedOut
-from harness.core.json import items, mapping, text
+from harness.core.errors import ApiFailed, TimedOut, ToolFailed
+from harness.core.json import at, items, mapping, text
 from harness.core.kubernetes import condition, name_of, namespace_of
 from harness.core.model import Json
+from harness.core.process import tail
 from harness.core.wait import NotYet, until
 
 _SHORT = {"-n": "--namespace", "-o": "--output", "-l": "--selector", "-f": "--filename", "-p": "--patch"}
@@ -240,6 +241,44 @@ def _logs(api: Api, command: Command) -> str | None:
     return _printed(api.raw(path, query=query, within_s=command.left_s))
 
 
+def _exec(api: Api, command: Command) -> str | None:
+    """ToolFailed with the exit code of the command, and what it printed."""
+    if len(command.words) != 1 or not command.inside:
+        return None
+    namespace = command.option("--namespace") or api.namespace
+    name = _pod(api, command, command.words[0], namespace)
+    if not name:
+        return None
+    container = command.option("--container") or _default_container(api, command, name, namespace)
+    path, given = api.kind("pods").path(namespace, name), (command.stdin or "").encode()
+    stdin = given if command.is_set("--stdin") else None
+    ended = streams.execute(api, path, container, command.inside, stdin=stdin, within_s=command.left_s)
+    if ended.exit_code:
+        argv = ("exec", f"{namespace}/{name}", *command.inside)
+        said = tail(f"{_printed(ended.stderr).rstrip()}\ncommand terminated with exit code {ended.exit_code}")
+        raise ToolFailed(argv, ended.exit_code, said)
+    return _printed(ended.stdout)
+
+
+def _pod(api: Api, command: Command, word: str, namespace: str) -> str:
+    """The pod that a word names: itself, or a running one of a Deployment or DaemonSet; "" if kubectl must choose."""
+    kind, is_other, name = word.partition("/")
+    if not is_other or api.kind(kind).kind == "Pod":
+        return name or word
+    owner = api.get(api.kind(kind), name, namespace, within_s=command.left_s)
+    labels = mapping(owner, "spec", "selector", "matchLabels")
+    selector = ",".join(f"{key}={text(value)}" for key, value in labels.items())
+    if not selector or at(owner, "spec", "selector", "matchExpressions"):
+        return ""
+    pods = api.list(api.kind("pods"), namespace, selector=selector, within_s=command.left_s)
+    ready = (
+        name_of(pod)
+        for pod in pods
+        if condition(pod, "Ready") == "True" and not at(pod, "metadata", "deletionTimestamp")
+    )
+    return next(ready, "")
+
+
 def _default_container(api: Api, command: Command, pod: str, namespace: str) -> str:
     found = api.get(api.kind("pods"), pod, namespace, within_s=command.left_s)
     named = text(found, "metadata", "annotations", "kubectl.kubernetes.io/default-container")
@@ -376,6 +415,7 @@ _VERBS: dict[str, tuple[Verb, frozenset[str]]] = {
         ("label", partial(_mark, "labels"), {"--namespace", "--overwrite"}),
         ("annotate", partial(_mark, "annotations"), {"--namespace", "--overwrite"}),
         ("wait", _wait, {*_WHICH, "--all", "--for", "--timeout"}),
+        ("exec", _exec, {"--namespace", "--container", "--stdin"}),
         ("logs", _logs, {"--namespace", "--container", *_LOG_OPTIONS}),
         ("api-versions", _api_versions, ()),
         ("api-resources", _api_resources, {"--namespaced", "--verbs", "--output"}),
