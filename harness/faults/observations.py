@@ -32,11 +32,11 @@ def gone(target: Target, volumes: Iterable[Volume], *, retained: bool = False) -
     uids = {uid for volume in lost for uid in (volume.claim_uid, "" if retained else volume.volume_uid) if uid}
 
     def look() -> None:
-        listing = target.cluster.kubectl("get", "pvc,pv", "--all-namespaces", "-o=jsonpath={.items[*].metadata.uid}")
-        if left := uids & set(listing.split()):
+        found = objects(target.cluster.kubectl, "pvc,pv", "--all-namespaces")
+        if left := uids & {text(each, "metadata", "uid") for each in found}:
             raise NotYet(f"not deleted: {', '.join(sorted(left))}")
         if retained:
-            volumes = objects(target.cluster.kubectl, "pv")
+            volumes = [each for each in found if text(each, "kind") == "PersistentVolume"]
             released = {text(v, "metadata", "uid") for v in volumes if text(v, "status", "phase") == "Released"}
             if other := [volume.claim for volume in lost if volume.volume_uid not in released]:
                 raise NotYet(f"not Released: {', '.join(other)}")

@@ -67,15 +67,13 @@ class Cluster:
             if not self.stubborn:
                 self.held = {kind: [] for kind in self.held}
             return ""
-        if any("uid" in arg for arg in args):
-            return " ".join(uid for names in self.held.values() for uid in names)
         items = [_object(kind, name) for kind in args[1].split(",") for name in self.held.get(kind, ())]
         return json.dumps({"items": items})
 
 
 def _object(kind: str, name: str) -> dict[str, object]:
     claim = {"name": "data", "persistentVolumeClaim": {"claimName": f"data-{name}"}}
-    return {"kind": kind, "metadata": {"name": name}, "spec": {"volumes": [claim]}}
+    return {"kind": kind, "metadata": {"name": name, "uid": name}, "spec": {"volumes": [claim]}}
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -34,7 +35,7 @@ class OneNamespace:
             self.uids = (*self.left_by_delete, "of-somebody-else")
             return ""
         assert "--all-namespaces" in args
-        return " ".join(self.uids)
+        return json.dumps({"items": [{"metadata": {"uid": uid}} for uid in self.uids]})
 
     def up(self) -> None: ...
     def down(self) -> None: ...

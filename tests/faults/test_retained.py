@@ -57,18 +57,20 @@ class Cluster:
             self.secret["metadata"] |= patch["metadata"]
         if args[0] == "exec" and self.store and self.store.password != "old":  # noqa: S105 # a stand-in's
             raise ToolFailed(["kubectl"], 2, "password authentication failed")
-        if any("uid" in arg for arg in args):
-            return " ".join([*(f"c{n}" for n in range(2) if self.claims), *(f"v{name[3:]}" for name in self.policies)])
         mine = self.marked if any("selector" in arg for arg in args) else set(self.policies)
         items = {
             "persistentvolumes": [self._volume(name) for name in sorted(mine & set(self.policies))],
-            "pv": [self._volume(name) for name in self.policies],
+            "pvc,pv": [
+                *({"kind": "PersistentVolumeClaim", "metadata": {"uid": f"c{n}"}} for n in range(2) if self.claims),
+                *(self._volume(name) for name in self.policies),
+            ],
             "secrets": [self.secret],
         }
         return json.dumps({"items": items.get(args[1], [])})
 
     def _volume(self, name: str) -> dict[str, Any]:
         return {
+            "kind": "PersistentVolume",
             "metadata": {"name": name, "uid": f"v{name[3:]}"},
             "spec": {"persistentVolumeReclaimPolicy": self.policies[name]},
             "status": {"phase": "Bound" if self.claims else "Released"},
