@@ -38,12 +38,15 @@ from harness.workloads.deployment import generate
 COMPARED = ("up", "deploy", "backup", "break", "restore")
 """Steps that both have. Seeding is the same code in both; writing and reading back only the harness does."""
 
+MOST_STARTS = 20
+"""So many times may a default drill start kubectl; everything else asks the API server itself."""
+
 WITHIN_S = 3600.0
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
 def main() -> int:
-    """Run both, print a table, write bench.json; the exit code is 0 if both ran and the drill passed."""
+    """Run both, print a table, write bench.json; 0 if both ran, the drill passed and kubectl was started rarely."""
     if sys.argv[1:2] == ["seed"]:
         seed(Path(sys.argv[2]), sys.argv[3])
         return 0
@@ -66,7 +69,8 @@ def main() -> int:
     ours = sum(float(figures[f"{step}_s"] or 0) for step in COMPARED)
     tell({"ratio": round(ours / sum(bare[step] for step in COMPARED), 2)})
     tell(ledger.measure())  # makes the ledger of a million lines in here, so last: memory is measured above
-    return 0 if figures["verdict"] == "pass" else 1
+    few = int(figures["kubectl_starts"] or 0) <= MOST_STARTS
+    return 0 if figures["verdict"] == "pass" and few else 1
 
 
 def _drill(supplied: local.LocalEnvironment, size: str, progress: Progress) -> dict[str, float | str | None]:
@@ -80,6 +84,7 @@ def _drill(supplied: local.LocalEnvironment, size: str, progress: Progress) -> d
         digests.update(digest.measure(parts))
         measured_s = time.monotonic() - begun
 
+    starts, processor_s = process.starts.copy(), _processor_s()
     with _Memory(supplied) as memory:
         begun = time.monotonic()
         with assembly.DrillSession(in_memory_self_test) as site:
@@ -87,6 +92,8 @@ def _drill(supplied: local.LocalEnvironment, size: str, progress: Progress) -> d
         findings = read_json(recheck(run))
         render(run)
         wall_s = round(time.monotonic() - begun - measured_s, 1)
+        processor_s = _processor_s() - processor_s
+        started = process.starts - starts
     start: dict[str, float] = {}
     steps: dict[str, float | str | None] = {}
     for event in read(run / "journal.jsonl"):
@@ -101,10 +108,19 @@ def _drill(supplied: local.LocalEnvironment, size: str, progress: Progress) -> d
         "warm_drill_s": wall_s,
         **steps,
         "rto_s": rto_s if isinstance(rto_s, int | float) else None,
+        "kubectl_starts": started["kubectl"],
+        "process_starts": started.total(),
+        "harness_processor_s": round(processor_s, 1),
         "harness_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "cluster_peak_mb": round(memory.peak / 2**20, 1),
         **digests,
     }
+
+
+def _processor_s() -> float:
+    """Of this process and those that it started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _bare(supplied: local.LocalEnvironment, size: str) -> dict[str, float]:

@@ -25,7 +25,7 @@ from harness.backups.velero_install import NAMESPACE, Release
 from harness.core import timeouts
 from harness.core.errors import HarnessError, Misconfigured
 from harness.core.json import at, integer, items, keys, text
-from harness.core.kubernetes import Object, RunsKubectl, find, name_of, objects
+from harness.core.kubernetes import Object, RunsKubectl, changes, find, name_of, objects
 from harness.core.model import Json, Protected, Stored, ToolReport, VolumeCopy
 from harness.core.objects import made
 from harness.core.reason import Reason, by_precedence
@@ -298,7 +298,8 @@ class VeleroEngine:
 
         reason = Reason.RestoreNotFinished if kind == "Restore" else Reason.BackupNotCompleted
         what = f"Velero's {kind.lower()} {name}"
-        return until(ended, waited_for=what, within_s=within_s, every_s=1, reason=reason)
+        with changes(self._kubectl, f"{kind.lower()}s.velero.io", self._namespace, name) as alarm:
+            return until(ended, waited_for=what, within_s=within_s, every_s=1, reason=reason, alarm=alarm)
 
     def _report(self, done: Object, volumes: tuple[VolumeCopy, ...], results: str) -> ToolReport:
         return tool_report(done, (*_said(done), *self._results(results))[:MAX_MESSAGES], volumes)

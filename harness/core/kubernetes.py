@@ -15,7 +15,7 @@ from harness.core.errors import Misconfigured, ToolFailed
 from harness.core.json import at, items, text
 from harness.core.model import Json, Volume
 from harness.core.process import run, spawn
-from harness.core.wait import NotYet, until
+from harness.core.wait import Alarm, NotYet, until
 
 LABEL = "drillproof.run"  # everything created for a drill has it; nothing without it is ever changed or removed
 Object = Mapping[str, Json]  # a Kubernetes object as the API gives it
@@ -69,6 +69,13 @@ def get_object(kubectl: RunsKubectl, kind: str, name: str, *args: str) -> Object
     return json.loads(found) if found.strip() else None
 
 
+def changes(
+    kubectl: RunsKubectl, kind: str, namespace: str, name: str = ""
+) -> contextlib.AbstractContextManager[Alarm | None]:
+    """An alarm for a wait, which rings when an object changes. None for a wait that asks again and again instead."""
+    return kubectl.changes(kind, namespace, name) if isinstance(kubectl, Kubectl) else contextlib.nullcontext()
+
+
 def documents(printed: str) -> tuple[Object, ...]:
     """The objects that a command printed, one JSON document after the other."""
     found: list[Object] = []
@@ -99,7 +106,8 @@ def recreate_pods(
             raise NotYet(f"no new pod for {', '.join(missing)}")
         return now
 
-    new = until(recreated, waited_for=f"new pods for {', '.join(names)}", within_s=within_s)
+    with changes(kubectl, "pods", namespace) as alarm:
+        new = until(recreated, waited_for=f"new pods for {', '.join(names)}", within_s=within_s, alarm=alarm)
     return {name: {"before": old.get(name, ""), "after": new[name]} for name in names}
 
 
@@ -180,6 +188,12 @@ class Kubectl:
                 output.seek(0)
                 raise ToolFailed(argv, process.returncode, output.read().decode(errors="replace"))
             yield "127.0.0.1", local
+
+    def changes(self, kind: str, namespace: str, name: str) -> contextlib.AbstractContextManager[Alarm | None]:
+        """See the function of this name."""
+        from harness.core.api import watched  # noqa: PLC0415 # as above
+
+        return watched(self.kubeconfig, self.context, kind, namespace, name)
 
     def volumes(self, namespace: str) -> tuple[Volume, ...]:
         found = objects(self, "pvc,pv", f"--namespace={namespace}")

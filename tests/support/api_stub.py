@@ -119,7 +119,8 @@ class Peer:
 
     def receive(self) -> bytes:
         """The next message, which starts with its channel."""
-        return bytes(self._frames.recv_frame().data)
+        data = self._frames.recv_frame().data
+        return data.encode() if isinstance(data, str) else bytes(data)
 
 
 def _encoded(answer: tuple[int, Json]) -> tuple[int, bytes]:

@@ -1,7 +1,7 @@
 """The API server, by the official client: what kubectl would do, without a process for each request."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -9,8 +9,10 @@ from harness.core.api import streams
 from harness.core.api.client import NotServed
 from harness.core.api.commands import parse
 from harness.core.api.connections import connected, forget
-from harness.core.errors import ApiFailed
+from harness.core.api.watches import Watch
+from harness.core.errors import ApiFailed, TimedOut
 from harness.core.json import text
+from harness.core.wait import Alarm
 
 
 def asked(kubeconfig: Path, context: str, args: Sequence[str], stdin: str | None, within_s: float) -> str | None:
@@ -49,3 +51,18 @@ def forwarded(
     if phase != "Running":
         raise ApiFailed(f"forward to {namespace}/{pod}", f"the pod does not run; it is {phase or 'in no phase'}")
     return streams.forwarded(api, pods.path(namespace, pod), port)
+
+
+@contextmanager
+def watched(kubeconfig: Path, context: str, kind: str, namespace: str, name: str) -> Iterator[Alarm | None]:
+    """What rings while the block lasts when an object of a kind changes, or the one of a name; None if nothing does."""
+    api = connected(kubeconfig, context)
+    try:
+        path = api.kind(kind).path(namespace) if api else ""
+    except (NotServed, ApiFailed, TimedOut):
+        path = ""
+    if api is None or not path:
+        yield None
+        return
+    with Watch(api, path, f"metadata.name={name}" if name else "") as watch:
+        yield watch

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, urlencode
@@ -48,6 +49,10 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 Query = Sequence[tuple[str, str]]
+
+
+class _Broken(ApiFailed):
+    """The connection ended before the answer did."""
 
 
 class NotServed(Exception):
@@ -182,27 +187,54 @@ class Api:
             client.rest_client.close()  # the connections that are idle
         headers = {"Accept": accept, **self.headers(), **({} if reads else {"Content-Type": content})}
         headers |= {} if reads else {"Connection": "close"}
-        url = self.configuration.host + quote(path, safe="/?=&%:") + (f"?{urlencode(query)}" if query else "")
         for again in (reads, False):
             started = time.monotonic()
             try:
-                wait_s = (min(CONNECT_S, within_s), within_s)
-                answer = client.call_api(method, url, headers, body, _request_timeout=wait_s)
-                read = b"".join(_chunks(answer.response, started + within_s))
-            except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
-                if again and time.monotonic() - started > within_s + 1:  # we were stopped ourselves, it was not slow
-                    continue
-                raise TimedOut(asked, within_s, "no answer") from error
-            except urllib3.exceptions.ProtocolError as error:
-                if again:
-                    continue
-                raise ApiFailed(asked, f"the connection broke: {error}") from error
-            except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
-                raise ApiFailed(asked, f"{self.configuration.host} does not answer: {_why(error)}") from error
+                with self._explained(asked, within_s):
+                    wait_s = (min(CONNECT_S, within_s), within_s)
+                    answer = client.call_api(method, self._url(path, query), headers, body, _request_timeout=wait_s)
+                    read = b"".join(_chunks(answer.response, started + within_s))
+            except TimedOut:
+                if not again or time.monotonic() - started < within_s + 1:
+                    raise  # else we were stopped ourselves, and it was not slow
+                continue
+            except _Broken:
+                if not again:
+                    raise
+                continue
             if answer.status < HTTPStatus.BAD_REQUEST:
                 return read
             raise refusal(asked, answer.status, read)
         raise AssertionError(asked)
+
+    @contextlib.contextmanager
+    def stream(self, path: str, query: Query, *, idle_s: float) -> Iterator[tuple[Iterator[bytes], Callable[[], None]]]:
+        """The parts of an answer as they come, and what ends it from another thread. ApiFailed, TimedOut."""
+        asked = f"GET {path}"
+        with self._explained(asked, idle_s):
+            times = (CONNECT_S, idle_s)
+            answer = self._reader.call_api("GET", self._url(path, query), self.headers(), _request_timeout=times)
+            response = answer.response
+            try:
+                if answer.status >= HTTPStatus.BAD_REQUEST:
+                    raise refusal(asked, answer.status, response.read())
+                yield response.stream(_CHUNK), response.shutdown
+            finally:
+                response.close()
+
+    def _url(self, path: str, query: Query) -> str:
+        return self.configuration.host + quote(path, safe="/?=&%:") + (f"?{urlencode(query)}" if query else "")
+
+    @contextlib.contextmanager
+    def _explained(self, asked: str, within_s: float) -> Iterator[None]:
+        try:
+            yield
+        except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
+            raise TimedOut(asked, within_s, "no answer") from error
+        except urllib3.exceptions.ProtocolError as error:
+            raise _Broken(asked, f"the connection broke: {error}") from error
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            raise ApiFailed(asked, f"{self.configuration.host} does not answer: {_why(error)}") from error
 
 
 def _client(configuration: Configuration) -> ApiClient:

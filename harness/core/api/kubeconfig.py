@@ -69,7 +69,7 @@ def access(file: Path, context: str) -> Access | None:
     }
     configuration = Configuration()
     try:
-        load_kube_config_from_dict(known, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+        load_kube_config_from_dict(known, client_configuration=configuration, persist_config=False)
     except (ConfigException, OSError, ValueError):
         return None
     if not _direct(configuration, server.hostname):

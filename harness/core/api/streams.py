@@ -195,9 +195,9 @@ def _reset_on_close(sock: socket.socket, *, reset: bool) -> None:
 @contextlib.contextmanager
 def _opened(api: Api, path: str, query: Query, protocols: str) -> Iterator[websocket.WebSocket]:
     headers = {**api.headers(), _PROTOCOL: protocols}
-    url = get_websocket_url(f"{api.configuration.host}{path}", query)  # type: ignore[no-untyped-call]
+    url = get_websocket_url(f"{api.configuration.host}{path}", query)
     try:
-        peer = create_websocket(api.configuration, url, headers)  # type: ignore[no-untyped-call]
+        peer = create_websocket(api.configuration, url, headers)
     except websocket.WebSocketBadStatusException as error:
         if error.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED, HTTPStatus.BAD_REQUEST}:
             raise NoStream(str(error)) from error

@@ -13,7 +13,7 @@ from harness.clusters.environment import EnvironmentCluster
 from harness.clusters.platform_health import PlatformHealth
 from harness.core import parallel, timeouts, wait
 from harness.core.errors import HarnessError, TimedOut, ToolFailed
-from harness.core.kubernetes import Object
+from harness.core.kubernetes import Object, changes
 from harness.core.model import DONE, Json, ReusableState, Row, Stored, ToolReport, of_phase
 from harness.core.ports import (
     BackupEngine,
@@ -153,7 +153,7 @@ class Drill:
         self._observer.until_healthy("all members to be healthy", timeouts.HEALTHY_S)
         # Other pods, too: a fault of the last drill may have removed one, or one loads data.
         if left or self._parts.services or self._parts.deployment.objects:
-            wait.until(self._parts.deployment.ready, waited_for="all pods", within_s=timeouts.SERVICE_S)
+            self._until_ready("all pods", timeouts.SERVICE_S)
         if not left:
             self._parts.deployment.forbid_first_start()
         self._platform.namespaces_exist = True
@@ -327,9 +327,13 @@ class Drill:
         return report
 
     def _watch_pods(self) -> None:
-        ready, what = self._parts.deployment.ready, "all pods to be Ready after the restore"
-        wait.until(ready, waited_for=what, within_s=max(timeouts.RECOVER_S, self._recover_within_s()), every_s=1)
+        self._until_ready("all pods to be Ready after the restore", max(timeouts.RECOVER_S, self._recover_within_s()))
         self._journal.mark("T6")
+
+    def _until_ready(self, what: str, within_s: float) -> None:
+        deployment = self._parts.deployment
+        with changes(self._parts.cluster.kubectl, "pods", deployment.namespace) as alarm:
+            wait.until(deployment.ready, waited_for=what, within_s=within_s, alarm=alarm)
 
     def _recover_within_s(self) -> float:
         # Past the objective there is nothing more to wait for: it is missed.
