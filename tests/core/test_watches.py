@@ -14,6 +14,7 @@ from api_stub import ApiStub, api_stub
 from harness.core import wait
 from harness.core.errors import Interrupted, TimedOut
 from harness.core.kubernetes import Kubectl, changes, find
+from harness.core.model import Json
 from harness.core.wait import NotYet, until
 
 LIST = "GET /apis/velero.io/v1/namespaces/velero/backups"
@@ -116,5 +117,5 @@ def test_a_watch_does_not_keep_a_wait_from_its_end(server: ApiStub, kubectl: Kub
     assert time.monotonic() - began < 4
 
 
-def _backup(name: str) -> dict[str, object]:
+def _backup(name: str) -> Json:
     return {"metadata": {"name": name}}

@@ -22,7 +22,8 @@ import pytest
 from harness.clusters import local
 from harness.clusters.kind import KindCluster
 from harness.core import process
-from harness.core.api import connected, streams
+from harness.core.api import streams
+from harness.core.api.connections import connected
 from harness.core.errors import ApiFailed, HarnessError, TimedOut, ToolFailed
 from harness.core.json import text
 from harness.core.kubernetes import changes, find
