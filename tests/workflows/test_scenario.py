@@ -115,6 +115,12 @@ def test_a_scenario_is_drilled_with_the_stores_that_its_faults_need(tmp_path: Pa
     assert scenario.load(resources.scenarios())["namespace_loss"].stores == scenario.STORES
 
 
+@pytest.mark.parametrize(("stores", "limit_s"), [(("mysql",), None), (("mysql", "consul"), 60)])
+def test_one_store_has_no_objective_for_the_skew_between_stores(stores: tuple[str, ...], limit_s: float | None) -> None:
+    (options,) = request.options(("snapshots_of_live_files",), stores=stores)
+    assert (options.scenario.objectives.skew_s, options.scenario.objectives.rto_s) == (limit_s, 900)
+
+
 def test_a_scenario_that_makes_no_sense_with_a_strategy_says_with_which_it_does() -> None:
     with pytest.raises(Misconfigured, match=r"hook_fails .* strategy files; .*: dump, p"):
         request.options(["hook_fails"], strategy="files")

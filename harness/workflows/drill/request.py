@@ -109,6 +109,8 @@ def _fitted(
     _is_not_of_ours(found, known)
     each = _with_objectives(found, brought.objectives) if brought else found
     chosen = choose_all("store", stores, known) or (each.stores if {*each.stores} <= {*known} else tuple(known))
+    if len(chosen) == 1:  # which has no skew to judge
+        each = replace(each, objectives=replace(each.objectives, skew_s=None))
     uploader = (engine or each.engine).removeprefix("velero-")
     lane = with_uploader(pinned.lanes, pinned.lane, uploader) if velero is None else velero
     chosen_engine = _engine(pinned, lane, engine, each.engine) if lane else choose("engine", engine or "", ENGINES)
