@@ -72,7 +72,11 @@ def check_toml(text: str, folder: Path) -> None:
     said = tomllib.loads(text)
     file = folder / "file.toml"
     file.write_text(text)
-    readers = {"store": documents.application_file.read, "purpose": human.about, "lessons": human.review}
+    readers: dict[str, Callable[[Path], object]] = {
+        "store": documents.application_file.read,
+        "purpose": human.about,
+        "lessons": human.review,
+    }
     if read := next((reader for key, reader in readers.items() if key in said), None):
         read(file)
         return
