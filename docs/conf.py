@@ -12,6 +12,7 @@ NAVIGATION = {
         "how-to/application",
         "how-to/backup-definition",
         "how-to/existing-cluster",
+        "how-to/mariadb",
         "how-to/prove",
         "how-to/prove-shared-cluster",
         "how-to/migrate",

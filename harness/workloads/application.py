@@ -112,6 +112,10 @@ class Application:
     def kind(self, store: str) -> StoreKind:
         return next(kind for kind in self.kinds if kind.name == store)
 
+    def extras(self, stores: Collection[str]) -> tuple[str, ...]:
+        """The images that its pods need for these `stores`, besides those of every drill; services bring theirs."""
+        return self.images if self.on(stores) or not self.services else ()
+
     def on(self, stores: Collection[str]) -> tuple[ServiceKind, ...]:
         """The services that can run with only these `stores`."""
         return tuple(service for service in self.services if service.store in stores)

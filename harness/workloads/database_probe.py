@@ -14,7 +14,10 @@ from harness.workloads.detection import Database
 
 FINGERPRINT = "drillproof-fingerprint"
 FORMATS: Mapping[str, tuple[str, ...]] = {"mysql": ("2", "1"), "postgres": ("1",), "consul": ("1",)}
-"""Versions of the parts that the scripts in fixtures/prove can read, by kind; the first is what they write."""
+"""Versions of the parts that the scripts in fixtures/prove can read, by script; the first is what they write."""
+
+_SCRIPTS = {"mariadb": "mysql"}
+"""The kinds that are read with the script of another one."""
 
 _BLOCKED = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"}
@@ -72,7 +75,7 @@ class DatabaseProbe:
 
     def digest(self, database: Database, form: str = "") -> Digest:
         """Row count and hash of every part; `form` is that of the fingerprint to compare with, if it may be older."""
-        older = () if form in ("", FORMATS[database.kind][0]) else (form,)
+        older = () if form in ("", FORMATS[script_of(database)][0]) else (form,)
         return parts_of(lines(self._run(database, "digest", *older)))
 
     def newest(self, database: Database) -> tuple[str, str] | None:
@@ -105,8 +108,8 @@ class DatabaseProbe:
         word, form, kind, taken = (*first.split("\t"), "", "", "", "")[:4]
         if word != FINGERPRINT:
             raise InvalidOutput(f"{database.fingerprint} is not a fingerprint of drillproof")
-        if kind != database.kind or form not in FORMATS[kind]:
-            expected = f"expected {database.kind}, format {' or '.join(FORMATS[database.kind])}"
+        if kind != (script := script_of(database)) or form not in FORMATS[kind]:
+            expected = f"expected {script}, format {' or '.join(FORMATS[script])}"
             raise InvalidOutput(f"{database.fingerprint} is of {kind}, format {form}; {expected}")
         return Fingerprint(form, taken, parts_of(lines(rest)))
 
@@ -115,8 +118,13 @@ class DatabaseProbe:
         lines(self._run(database, what, within_s=30))
 
     def _run(self, database: Database, *what: str, within_s: float = timeouts.CHECK_S) -> str:
-        script = (self.scripts / f"{database.kind}.sh").read_text(encoding="utf-8")
+        script = (self.scripts / f"{script_of(database)}.sh").read_text(encoding="utf-8")
         return self.kubectl(*_in(database, "--stdin"), "sh", "-s", *what, stdin=script, within_s=within_s)
+
+
+def script_of(database: Database) -> str:
+    """The script that reads a database, as its fingerprint names it."""
+    return _SCRIPTS.get(database.kind, database.kind)
 
 
 def lines(text: str) -> tuple[Line, ...]:

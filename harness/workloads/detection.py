@@ -14,7 +14,7 @@ from harness.workloads.product import Sighting
 ANNOTATION = "drillproof.fingerprint"
 """Annotation of a pod: the path, in the database's container, of the fingerprint that its hook writes."""
 
-PORTS = {"mysql": 3306, "postgres": 5432, "consul": 8500}
+PORTS = {"mysql": 3306, "mariadb": 3306, "postgres": 5432, "consul": 8500}
 
 _REFERENCES = {
     "Secret": ("secret", "secretName", "secretRef", "secretKeyRef"),

@@ -94,11 +94,11 @@ class _Container:
                 run += [each[0] for each in map(re.compile(scripts).search, words(self.manifest)) if each]
             if run:
                 of_image = self.image[0]  # MariaDB's program is also called mysqld
-                return self.sighted(of_image if _kind(of_image) == _kind(product) else product, f"runs {run[0]}")
+                return self.sighted(of_image if _family(of_image) == _family(product) else product, f"runs {run[0]}")
         return None
 
     def by_image(self, product: str) -> Sighting | None:
-        of_kind = [sign for each, found in self.signs.items() if _kind(each) == _kind(product) for sign in found]
+        of_kind = [sign for each, found in self.signs.items() if _family(each) == _family(product) for sign in found]
         if port := next((sign for sign in of_kind if sign.startswith("port ")), ""):
             return self.sighted(product, f"{self.named}, {port}")
         if self.annotated or not self.programs:
@@ -234,6 +234,11 @@ def _is_port(product: str, port: Json) -> bool:
 
 def _kind(product: str) -> str:
     return text(vocabulary(), "products", product, "kind")
+
+
+def _family(product: str) -> str:
+    """The product whose programs, ports and folders it has, or its own kind."""
+    return text(vocabulary(), "products", product, "like") or (product if _kind(product) else "")
 
 
 def _name(image: str) -> str:

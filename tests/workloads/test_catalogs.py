@@ -1,7 +1,7 @@
 """Every relation and column of a server's own catalogs is compared, or excluded with a reason: on each version.
 
 The files in `catalogs` are what a server of that version lists, one line for each relation. PostgreSQL: pg_class and
-pg_attribute, in pg_catalog and information_schema. MySQL: information_schema.columns. Consul: what
+pg_attribute, in pg_catalog and information_schema. MySQL and MariaDB: information_schema.columns. Consul: what
 agent/http_register.go of its source registers, and the kinds of agent/structs/config_entry.go.
 """
 
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.workloads.mysql import catalog as mysql
+from harness.workloads.mariadb.catalog import MARIADB
+from harness.workloads.mysql.catalog import MYSQL, Dialect
 from harness.workloads.postgres import catalog as postgres
 from harness.workloads.postgres import digest as postgres_digest
 
@@ -69,16 +70,19 @@ def compared_in_postgres(catalogs: Catalogs, version: str = "postgres-17") -> se
     }
 
 
-def compared_in_mysql(catalogs: Catalogs) -> set[str]:
+DIALECTS = {"mysql": MYSQL, "mariadb": MARIADB}
+
+
+def compared_in_mysql(catalogs: Catalogs, dialect: Dialect = MYSQL) -> set[str]:
     """The columns of the catalogs that are read, and of the server's own tables whose rows are."""
-    read = {f"{schema}.{table}".lower(): "*" for schema, table in mysql.SYSTEM_ROWS}
-    for source in (*mysql.PRIMARY, *mysql.CATALOGS):
+    read = {f"{schema}.{table}".lower(): "*" for schema, table in dialect.system_rows}
+    for source in (*dialect.primary, *dialect.catalogs):
         read[source.source] = f"{read.get(source.source, '')} {source.columns}"
     return {
         name
         for name in names(catalogs)
         for relation, _, column in (name.rpartition("."),)
-        if "*" in read.get(relation, "") or column.lower() in read.get(relation, "").split(", ")
+        if "*" in read.get(relation, "") or column.lower() in read.get(relation, "").lower().split(", ")
     }
 
 
@@ -88,10 +92,11 @@ def test_everything_of_postgres_is_compared_or_excluded(version: str) -> None:
     assert forgotten(catalogs, compared_in_postgres(catalogs, version), postgres.EXCLUDED) == []
 
 
-@pytest.mark.parametrize("version", versions("mysql"))
-def test_everything_of_mysql_is_compared_or_excluded(version: str) -> None:
+@pytest.mark.parametrize("version", [*versions("mysql"), *versions("mariadb")])
+def test_everything_of_mysql_and_mariadb_is_compared_or_excluded(version: str) -> None:
     catalogs = {name.lower(): columns for name, columns in recorded(version).items()}
-    assert forgotten(catalogs, compared_in_mysql(catalogs), mysql.UNREAD) == []
+    dialect = DIALECTS[version.partition("-")[0]]
+    assert forgotten(catalogs, compared_in_mysql(catalogs, dialect), dialect.unread) == []
 
 
 def test_a_relation_or_column_of_a_later_version_is_noticed() -> None:
@@ -99,16 +104,19 @@ def test_a_relation_or_column_of_a_later_version_is_noticed() -> None:
     catalogs = {"pg_proc": ["pronew", "proacl", "prosrc"], "pg_class": ["relnew", "relname"]}
     assert forgotten(catalogs, compared_in_postgres(catalogs), postgres.EXCLUDED) == ["pg_class.relnew"]
     catalogs = {"mysql.user": ["new"], "mysql.new": ["user"], "mysql.gtid_executed": ["new"]}
-    assert forgotten(catalogs, compared_in_mysql(catalogs), mysql.UNREAD) == ["mysql.new.user"]
+    assert forgotten(catalogs, compared_in_mysql(catalogs), MYSQL.unread) == ["mysql.new.user"]
 
 
 def test_nothing_is_excluded_that_no_version_has() -> None:
     plain = [name.partition("=")[0] for name in postgres.EXCLUDED]
     printed = [column for columns in postgres.PRINTED_BY.values() for column in columns]
     assert unmatched("postgres", [*plain, *printed, *postgres.COMPARED]) == []
-    assert unmatched("mysql", mysql.UNREAD) == []
-    columns = {
-        column.lower() for version in versions("mysql") for all_ in recorded(version).values() for column in all_
-    }
-    excluded = {name for kind, name, _ in mysql.EXCLUDED if kind not in ("table", "sequence", "own setting")}
+
+
+@pytest.mark.parametrize("store", DIALECTS)
+def test_nothing_of_mysql_and_mariadb_is_excluded_that_no_version_has(store: str) -> None:
+    dialect = DIALECTS[store]
+    assert unmatched(store, dialect.unread) == []
+    columns = {column.lower() for each in versions(store) for all_ in recorded(each).values() for column in all_}
+    excluded = {name for kind, name, _ in dialect.excluded if kind not in ("table", "sequence", "own setting")}
     assert {name for name in excluded if name.lower() not in columns} == set()

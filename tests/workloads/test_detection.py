@@ -25,7 +25,11 @@ def bare(**container: Json) -> dict[str, Any]:
 
 DATABASES: tuple[tuple[dict[str, Json], str], ...] = (
     ({"image": "mysql:9.7"}, "mysql"),
-    ({"image": "registry.example:5000/team/mariadb@sha256:aa"}, "mysql"),
+    ({"image": "registry.example:5000/team/mariadb@sha256:aa"}, "mariadb"),
+    ({"image": "mariadb:10.11", "args": ["mysqld"], "ports": [{"containerPort": 3306}]}, "mariadb"),
+    ({"image": "lscr.io/linuxserver/mariadb:11.4.5"}, "mariadb"),
+    ({"image": "docker.io/bitnami/mariadb:12.0.2-debian-12-r0", "ports": [{"containerPort": 3306}]}, "mariadb"),
+    ({"image": "own/db:1", "command": ["mariadbd"]}, "mariadb"),
     (
         {"image": "docker.io/library/mysql:9.7", "command": ["bash", "x.sh"], "ports": [{"containerPort": 3306}]},
         "mysql",
@@ -71,7 +75,7 @@ def test_more_can_be_named_by_hand() -> None:
 
 
 WRONG = (
-    ("oracle=shop/p-0", "KIND.* one of mysql, postgres, consul"),
+    ("oracle=shop/p-0", "KIND.* one of mysql, mariadb, postgres, consul"),
     ("p-0", "write KIND=NAMESPACE/POD"),
     ("mysql=shop/q-0", "shop/q-0.* shop/p-0"),
     ("mysql=shop/p-0/d", "shop/p-0/d.* it has c"),

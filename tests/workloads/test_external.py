@@ -15,9 +15,10 @@ from harness.core.reason import Reason
 from harness.workflows.run_metadata import _is_indexed
 from harness.workloads.consul.adapter import ExternalConsul
 from harness.workloads.external import ExternalKind, Server
+from harness.workloads.mariadb.adapter import MariaDB
 from harness.workloads.mysql import adapter as mysql
-from harness.workloads.mysql.adapter import ExternalMySQL
-from harness.workloads.mysql.catalog import catalog
+from harness.workloads.mysql.adapter import ExternalMySQL, MySQL
+from harness.workloads.mysql.catalog import MYSQL, catalog
 from harness.workloads.postgres import adapter as postgres
 from harness.workloads.postgres.adapter import ExternalPostgres, _primary_health, _standby_health
 
@@ -70,7 +71,7 @@ def test_a_database_that_is_not_there_or_holds_nothing_is_no_ground_for_a_drill(
 def test_mysqls_databases_are_asked_for_one_row_each() -> None:
     tables = [("shop", "a"), ("shop", "b"), ("till", "c"), ("till", "d"), ("more", "`e`")]
     sql = Answers(tables, [(1,)], [], [(1,)], [])
-    assert mysql._filled(cast("Cursor", sql)) == {"shop", "till"}
+    assert mysql._filled(cast("Cursor", sql), MYSQL) == {"shop", "till"}
     assert [statement.partition("FROM ")[2] for statement in sql.asked[1:]] == [
         "`shop`.`a` LIMIT 1 None",
         "`till`.`c` LIMIT 1 None",
@@ -80,17 +81,32 @@ def test_mysqls_databases_are_asked_for_one_row_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
-    [("8.0.44", "MySQL 8.0.44.*8.4"), ("5.7.1-log", "MySQL 5.7.1"), ("12.1.2-MariaDB-1", "MariaDB")],
+    ("version", "kind", "said"),
+    [
+        ("8.0.44", MySQL, r"MySQL 8\.0\.44.*8\.4"),
+        ("5.7.1-log", MySQL, r"MySQL 5\.7\.1"),
+        ("12.1.2-MariaDB-1", MySQL, 'kind = "mariadb"'),
+        ("9.7.4-log", MariaDB, 'kind = "mysql"'),
+        ("10.6.23-MariaDB", MariaDB, r"MariaDB 10\.6.*10\.11"),
+    ],
 )
-def test_a_server_whose_catalogs_are_others_is_refused(version: str, said: str) -> None:
+def test_a_server_whose_catalogs_are_others_is_refused(version: str, kind: type[MySQL], said: str) -> None:
     with pytest.raises(HarnessError, match=said):
-        mysql._require_supported(cast("Cursor", Answers([(version,)])), "shop-mysql")
+        mysql._require_supported(cast("Cursor", Answers([(version,)])), "shop-mysql", kind)
 
 
-@pytest.mark.parametrize("version", ["8.4.0", "9.7.4-log", "10.0.1"])
-def test_a_server_of_a_known_version_is_read(version: str) -> None:
-    mysql._require_supported(cast("Cursor", Answers([(version,)])), "shop-mysql")
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [
+        ("8.4.0", MySQL),
+        ("9.7.4-log", MySQL),
+        ("10.0.1", MySQL),
+        ("10.11.18-MariaDB-0+deb12u1", MariaDB),
+        ("11.8.9-MariaDB-log", MariaDB),
+    ],
+)
+def test_a_server_of_a_known_version_is_read(version: str, kind: type[MySQL]) -> None:
+    mysql._require_supported(cast("Cursor", Answers([(version,)])), "shop-mysql", kind)
 
 
 def test_a_catalog_that_an_older_server_has_not_is_passed_over_and_no_other() -> None:

@@ -25,7 +25,7 @@ from harness.core.ports import Corrupt, Refused, Unanswered
 from harness.core.reason import Reason
 from harness.workloads.mysql import reference_digest
 from harness.workloads.mysql.adapter import MySQL
-from harness.workloads.mysql.catalog import CATALOGS, EXCLUDED, PRIMARY, catalog
+from harness.workloads.mysql.catalog import MYSQL, catalog
 from harness.workloads.mysql.corruption import is_damage, line_of_corruption, raise_corrupt
 from harness.workloads.mysql.digest import (
     ALL,
@@ -210,13 +210,13 @@ def test_equal_rows_do_not_cancel_each_other_out_where_there_may_be_any(keyed: b
 
 def test_a_table_is_keyed_by_one_column_of_its_key_and_the_ledger_is_not_read() -> None:
     told_of = [
-        ("shop.item", "id", "int", "NO", "", 1, 9000, 1),
-        ("shop.item", "name", "varchar", "YES", "utf8mb4", 0, 9000, 0),
-        ("shop.day", "at", "datetime", "NO", "", 1, 9000, 1),  # a value that might not come back as it went
-        ("shop.few", "id", "int", "NO", "", 1, 0, 1),
-        ("shop.log", "line", "text", "YES", "utf8mb4", 0, 9000, 0),
-        ("drillproof.ledger", "id", "bigint", "NO", "", 1, 9000, 1),
-        ("drillproof.savings", "id", "int", "NO", "", 1, 0, 1),
+        ("shop.item", "id", "int", "NO", "", 1, 9000, 1, ""),
+        ("shop.item", "name", "varchar", "YES", "utf8mb4", 0, 9000, 0, ""),
+        ("shop.day", "at", "datetime", "NO", "", 1, 9000, 1, ""),  # a value that might not come back as it went
+        ("shop.few", "id", "int", "NO", "", 1, 0, 1, ""),
+        ("shop.log", "line", "text", "YES", "utf8mb4", 0, 9000, 0, ""),
+        ("drillproof.ledger", "id", "bigint", "NO", "", 1, 9000, 1, ""),
+        ("drillproof.savings", "id", "int", "NO", "", 1, 0, 1, ""),
     ]
     assert [(t.name, len(t.columns), t.keyed, t.halved_by) for t in tables(sql(Server(told_of)))] == [
         ("shop.item", 2, True, "id"),
@@ -314,7 +314,7 @@ def test_who_answered_is_asked_on_the_connections_that_digest() -> None:
 
 
 def test_the_bench_holds_each_digest_against_a_scan() -> None:
-    server = Server([("shop.item", "id", "int", "NO", "", 1, 0, 1)], *([("shop.item", 1)], [(0, "00")]) * 2)
+    server = Server([("shop.item", "id", "int", "NO", "", 1, 0, 1, "")], *([("shop.item", 1)], [(0, "00")]) * 2)
     taken = seconds(sql(server), sql(Server()), rounds=2)
     assert server.asked[2] == server.asked[4] == "CHECKSUM TABLE `shop`.`item`"
     assert taken["shop.item"].ratio > 0
@@ -362,8 +362,8 @@ def test_the_ledgers_own_sequence_does_not_count() -> None:
 
 
 def test_every_exclusion_is_of_a_kind_that_exists_and_has_a_reason() -> None:
-    kinds = {"table", *(source.kind for source in (*CATALOGS, *PRIMARY))}
-    assert all(kind.removesuffix(" mysql") in kinds and reason for kind, _, reason in EXCLUDED)
+    kinds = {"table", *(source.kind for source in (*MYSQL.catalogs, *MYSQL.primary))}
+    assert all(kind.removesuffix(" mysql") in kinds and reason for kind, _, reason in MYSQL.excluded)
 
 
 def test_the_literals_of_the_servers_own_columns_are_let_be_and_those_of_others_are_not() -> None:

@@ -36,7 +36,7 @@ DrillSecrets = tuple[Secrets, Secrets]
 def _new_cluster(options: Options, say: Callable[[str], None]) -> Environment:
     supply = require_possible((options,))
     application = _application(options)
-    brought, extras = application.by_manifests, application.images if application.on(options.stores) else ()
+    brought, extras = application.by_manifests, application.extras(options.stores)
     for line in (*brought.summary, *supply) if brought else ():
         say(line)
     snapshots, images = options.engine == data_mover.ENGINE, dict(brought.images) if brought else {}

@@ -18,14 +18,16 @@ from harness.workloads.detection import Database
 from harness.workloads.manifests import velero_annotations
 from harness.workloads.manifests.spec import Reference
 from harness.workloads.manifests.variables import Variables
-from harness.workloads.mysql import adapter as mysql
+from harness.workloads.mariadb.adapter import MariaDB
+from harness.workloads.mysql.adapter import MySQL
 from harness.workloads.postgres import adapter as postgres
 
 STATEFUL = "StatefulSet"
 """The only kind whose pods keep their names, so that a member can be identified after a restore."""
 
-_OLDEST = {"mysql": mysql.OLDEST, "postgres": (postgres.OLDEST,)}
+_OLDEST = {"mysql": MySQL.oldest, "mariadb": MariaDB.oldest, "postgres": (postgres.OLDEST,)}
 _ENTRYPOINT = "docker-entrypoint.sh"  # of official images
+_GALERA = re.compile(r"galera|wsrep", re.IGNORECASE)
 _HTTPS_ONLY = re.compile(r"http\W+-1\b")
 
 
@@ -120,8 +122,9 @@ def obstacle(database: Database, pod: Object) -> str:
     where = container(pod, database.container)
     image, oldest = text(where, "image"), _OLDEST.get(database.kind, ())
     shown = product.version(database.product, image)
-    if database.product == "MariaDB":
-        return "is MariaDB, which is not supported: its catalogs differ from MySQL's; move it to MySQL"
+    names = (image, *product.words(where), *(text(each, "name") for each in items(where, "env")))
+    if database.kind == "mariadb" and _GALERA.search(" ".join(names)):
+        return "is a member of a Galera cluster, which has no primary to drill; prove its backups, member by member"
     if shown and shown < oldest[: len(shown)]:
         old, least = (".".join(map(str, each)) for each in (shown, oldest))
         return f"is {database.product} {old} (image {image}), and the oldest supported version is {least}; upgrade it"

@@ -28,11 +28,13 @@ from harness.workloads.external import ExternalKind, Server
 from harness.workloads.manifests import inventory, isolation, render, spec, validation, velero_annotations
 from harness.workloads.manifests.contents import contents
 from harness.workloads.manifests.spec import Description, Reference, Store
+from harness.workloads.mariadb.adapter import ExternalMariaDB
 from harness.workloads.mysql.adapter import ExternalMySQL
 from harness.workloads.postgres.adapter import ExternalPostgres
 
 _KINDS: Mapping[str, type[ExternalMySQL | ExternalPostgres | ExternalConsul]] = {
     "mysql": ExternalMySQL,
+    "mariadb": ExternalMariaDB,
     "postgres": ExternalPostgres,
     "consul": ExternalConsul,
 }

@@ -45,7 +45,7 @@ def detect(place: str, objects: Sequence[Object], namespace: str) -> DetectedApp
         raise Misconfigured(f"{place}: nothing to drill: {why}")
     if not databases:
         seen = ", ".join(sorted(map(name_of, pods))) or "no pods"
-        raise Misconfigured(f"{place}: no MySQL, PostgreSQL or Consul is detected among {seen}")
+        raise Misconfigured(f"{place}: no MySQL, MariaDB, PostgreSQL or Consul is detected among {seen}")
     stores = members_of_stores([each for each in databases if not each.obstacle], objects, pods)
     names = {each.database.pod for each in databases} | set(unjudged)
     others = tuple(pod for pod in pods if name_of(pod) not in names)

@@ -12,7 +12,7 @@ from harness.core.toml import Keys
 from harness.workloads.detection import PORTS
 from harness.workloads.external import Server
 
-USERS = {"mysql": "root", "postgres": "postgres", "consul": ""}
+USERS = {"mysql": "root", "mariadb": "root", "postgres": "postgres", "consul": ""}
 
 UNKNOWN = "?"
 """Stands in a proposed file for what the manifests do not show."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pymysql
 from pymysql.connections import Connection
@@ -19,22 +20,24 @@ from harness.core.wait import NotYet
 from harness.workloads.external import PASSWORD, Server
 from harness.workloads.mysql import corruption, reference_digest
 from harness.workloads.mysql import indexes as mysql_indexes
-from harness.workloads.mysql.catalog import QUERIES
+from harness.workloads.mysql.catalog import MYSQL, Dialect
 from harness.workloads.mysql.digest import HOST, digest, quoted
 from harness.workloads.mysql.health import primary_health, replica_health
 from harness.workloads.mysql.load import load
 from harness.workloads.mysql.writer import MySQLWriter
 from harness.workloads.sql_store import SqlStore, one
 
-OLDEST = (8, 4)
-"""The oldest supported version: older ones have other catalogs."""
-
+_LEDGER = Path("mysql/ledger.sql")  # below the fixtures
 _CONNECT_S = 10
 _ANSWER_S = 900  # one statement: a scan of the largest table, or the load of one chunk
 
 
 class MySQL(SqlStore["Connection[Cursor]", Cursor]):
     """Implements `harness.core.ports.Datastore`. Its manifests are in fixtures/mysql."""
+
+    product: ClassVar[str] = "MySQL"
+    oldest: ClassVar[tuple[int, ...]] = (8, 4)
+    """The oldest supported version: older ones have other catalogs."""
 
     server = Server(
         name="mysql",
@@ -50,6 +53,7 @@ class MySQL(SqlStore["Connection[Cursor]", Cursor]):
     members = server.members
     secret_keys = ("root-password", "replication-password")
 
+    _dialect: ClassVar[Dialect] = MYSQL
     _host = HOST
     _position = "SELECT @@GLOBAL.gtid_executed"
     _truncate = "TRUNCATE TABLE drillproof.{}"
@@ -60,12 +64,13 @@ class MySQL(SqlStore["Connection[Cursor]", Cursor]):
         folder = fixtures() / self.name
         with self._forward(self._primary) as address, self._connect(self._primary, address, loads=True) as connection:
             with connection.cursor() as sql:
-                for file in ("ledger.sql", "schema.sql"):
-                    script(sql, (folder / file).read_text(encoding="utf-8"))
+                for file in (fixtures() / _LEDGER, folder / "schema.sql"):
+                    script(sql, file.read_text(encoding="utf-8"))
                 sql.execute("SET GLOBAL local_infile = ON")
                 sql.execute("SET SESSION unique_checks = 0, foreign_key_checks = 0")  # known data keeps both
             for table in dataset.tables(self.name):
-                load(connection, table, dataset.columns(self.name, table), dataset.rows(self.name, table))
+                columns, rows = dataset.columns(self.name, table), dataset.rows(self.name, table)
+                load(connection, table, columns, rows, self._dialect)
             with connection.cursor() as sql:
                 sql.execute("SET GLOBAL local_infile = OFF")
                 sql.execute("SET SESSION unique_checks = 1, foreign_key_checks = 1")
@@ -75,12 +80,12 @@ class MySQL(SqlStore["Connection[Cursor]", Cursor]):
     def digest(self, member: str) -> Reading:
         """Everything on this member, except `mysql.catalog.EXCLUDED`."""
         with self._damage(member), self._forward(member) as address:
-            return digest(lambda: self._cursor(member, address), primary=member == self._primary)
+            return digest(lambda: self._cursor(member, address), self._dialect, primary=member == self._primary)
 
     def indexes(self, member: str) -> IndexReading:
         """Every index on this member, except `mysql.indexes.EXCLUDED`."""
         with self._damage(member), self.session(member) as sql:
-            return mysql_indexes.check_indexes(sql)
+            return mysql_indexes.check_indexes(sql, self._dialect)
 
     def writer(self) -> MySQLWriter:
         return MySQLWriter(lambda: self._forward(self._primary), self._password, user=self.server.user)
@@ -124,7 +129,7 @@ class MySQL(SqlStore["Connection[Cursor]", Cursor]):
 
     def _require_applied(self, member: str, position: str) -> None:
         with self.session(member) as sql:
-            missing, error = one(sql, QUERIES["missing_transactions"], position)
+            missing, error = one(sql, self._dialect.queries["missing_transactions"], position)
         if missing:
             raise NotYet(f"{member} lacks {missing} {error}")
 
@@ -185,24 +190,27 @@ class ExternalMySQL(MySQL):
     def seed(self, dataset: Dataset) -> None:  # noqa: ARG002 # the application has its own data
         """Add the ledger and its accounts. HarnessError if the application's own data are missing."""
         with self.session(self._primary) as sql:
-            _require_supported(sql, self.name)
+            _require_supported(sql, self.name, type(self))
             sql.execute("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
             databases = [str(name) for (name,) in sql]
-            self.server.require_data(_filled(sql), databases)
-            script(sql, (fixtures() / "mysql" / "ledger.sql").read_text(encoding="utf-8"))
+            self.server.require_data(_filled(sql, self._dialect), databases)
+            script(sql, (fixtures() / _LEDGER).read_text(encoding="utf-8"))
             self._open_accounts(sql)
 
 
-def _require_supported(sql: Cursor, name: str) -> None:
-    said = str(one(sql, "SELECT VERSION()")[0])
-    if "mariadb" in said.lower():
-        raise HarnessError(f"{name} is {said}, which is not supported: its catalogs differ from MySQL's")
-    if tuple(map(int, said.partition("-")[0].split(".")[:2])) < OLDEST:
-        raise HarnessError(f"{name} is MySQL {said}; the oldest supported version is {'.'.join(map(str, OLDEST))}")
+def _require_supported(sql: Cursor, name: str, kind: type[MySQL]) -> None:
+    version = str(one(sql, "SELECT VERSION()")[0])
+    product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
+    if product != kind.product:
+        said = f'not {kind.product}; write kind = "{product.lower()}" in the application file'
+        raise HarnessError(f"{name} is {product} {version}, {said}")
+    if tuple(map(int, version.partition("-")[0].split(".")[:2])) < kind.oldest:
+        least = ".".join(map(str, kind.oldest))
+        raise HarnessError(f"{name} is {product} {version}; the oldest supported version is {least}")
 
 
-def _filled(sql: Cursor) -> set[str]:
-    sql.execute(QUERIES["user_tables"])
+def _filled(sql: Cursor, dialect: Dialect) -> set[str]:
+    sql.execute(dialect.queries["user_tables"])
     filled: set[str] = set()
     for database, table in sql.fetchall():
         if database not in filled:

@@ -14,6 +14,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pymysql.cursors import Cursor
@@ -25,14 +26,6 @@ from harness.workloads.sql_store import part_name
 
 LEDGER = "drillproof.ledger"
 ACCOUNTS = tuple(f"drillproof.{table}" for table in TABLES)
-
-SYSTEM_ROWS = (
-    *(("mysql", f"time_zone{suffix}") for suffix in ("", "_leap_second", "_name", "_transition", "_transition_type")),
-    ("mysql", "server_cost"),
-    ("mysql", "engine_cost"),
-    ("information_schema", "ST_SPATIAL_REFERENCE_SYSTEMS"),
-)
-"""The server's own tables whose rows an administrator can change, and that give other rows their meaning."""
 
 _NO_OBJECTS = "('information_schema', 'performance_schema')"  # the server creates them at each start
 _SYSTEM = ("mysql", "sys")
@@ -48,11 +41,19 @@ class Catalog:
     where: str = "TRUE"
     columns: str = "*"
     newer: bool = False  # the oldest supported server lacks this catalog, and then has no such objects
+    show: str = ""  # what SHOW CREATE calls an object with something that no catalog has
+    omit: str = ""  # a regular expression: what of that statement does not count
 
     @property
     def query(self) -> str:
+        if self.source.startswith("SHOW "):
+            return self.source
         ours = f" AND {self.named_by[0]} NOT IN {_NO_OBJECTS}" if self._is_of_schemas else ""
         return f"SELECT {self.columns} FROM {self.source} WHERE {self.where}{ours}"  # noqa: S608 # constants of ours
+
+    def reads(self, column: str) -> bool:
+        """Whether a column of the answer counts; a SELECT has no others."""
+        return not self.source.startswith("SHOW ") or column in re.split(r",\s+", self.columns)
 
     def part(self, row: dict[str, object]) -> str:
         """The name of the part that a row belongs to."""
@@ -63,68 +64,96 @@ class Catalog:
 
     @property
     def _is_of_schemas(self) -> bool:
-        return "SCHEMA" in "".join(self.named_by[:1])
+        first = "".join(self.named_by[:1])
+        return "SCHEMA" in first or first == "db"
 
 
 HALVED_FROM = 5000
 """Rows plus KiB, which take about the same time. One session reads a smaller table before a second could start."""
 
-QUERIES = sections(Path(__file__).with_name("queries.sql"), system_rows=SYSTEM_ROWS, halved_from=HALVED_FROM)
-
 _TABLE = ("TABLE_SCHEMA", "TABLE_NAME")
-_VIEWS = "information_schema.views"
-
-_FILE = tomllib.loads(Path(__file__).with_name("catalogs.toml").read_text("utf-8"))
-CATALOGS = tuple(Catalog(**row) for row in _FILE["catalogs"])
-PRIMARY = tuple(Catalog(**row) for row in _FILE["primary"])
-"""Read on the primary only."""
-UNREAD: Mapping[str, str] = _FILE["unread"]
-"""Relations, or columns of them, that no catalog reads, and why."""
-EXCLUDED = (
-    *((*name.split(": "), why) for name, why in _FILE["excluded"].items()),
-    *((kind, LEDGER, "the drill's own writes; the ledger's checks compare its rows") for kind in ("table", "sequence")),
-    *(("table", name, "changed by these writes; `transfers-whole` compares them") for name in ACCOUNTS),
-)
-"""(kind, or one part of it; name; reason) of what may differ between members, or after a correct restore. The name is
-that of a catalog's column, of a table for its rows or sequence, or of a setting."""
-
-_EXCLUDED = frozenset((kind, name) for kind, name, _ in EXCLUDED)
 
 
-def counts(kind: str, name: str) -> bool:
-    return (kind, name) not in _EXCLUDED
+@dataclass(frozen=True)
+class Dialect:
+    """The statements and catalogs of one kind of server, from queries.sql and catalogs.toml in a folder."""
+
+    queries: Mapping[str, str]
+    catalogs: tuple[Catalog, ...]
+    primary: tuple[Catalog, ...]
+    """Read on the primary only."""
+    system_rows: tuple[tuple[str, str], ...]
+    """The server's own tables whose rows are compared."""
+    unread: Mapping[str, str]
+    """Relations, or columns of them, that no catalog reads, and why."""
+    excluded: tuple[tuple[str, str, str], ...]
+    """(kind, or one part of it; name; reason) of what may differ between members, or after a correct restore. The name
+    is that of a catalog's column, of a table for its rows or sequence, or of a setting."""
+
+    @classmethod
+    def of(cls, folder: Path) -> "Dialect":
+        file = tomllib.loads((folder / "catalogs.toml").read_text("utf-8"))
+        rows = tuple((schema, table) for schema, table in file["system_rows"])
+        return cls(
+            queries=sections(folder / "queries.sql", system_rows=rows, halved_from=HALVED_FROM),
+            catalogs=tuple(Catalog(**row) for row in file["catalogs"]),
+            primary=tuple(Catalog(**row) for row in file["primary"]),
+            system_rows=rows,
+            unread=file["unread"],
+            excluded=(
+                *((*name.split(": "), why) for name, why in file["excluded"].items()),
+                *(
+                    (kind, LEDGER, "the drill's own writes; the ledger's checks compare its rows")
+                    for kind in ("table", "sequence")
+                ),
+                *(("table", name, "changed by these writes; `transfers-whole` compares them") for name in ACCOUNTS),
+            ),
+        )
+
+    def counts(self, kind: str, name: str) -> bool:
+        return (kind, name) not in self._excluded
+
+    @cached_property
+    def _excluded(self) -> frozenset[tuple[str, str]]:
+        return frozenset((kind, name) for kind, name, _ in self.excluded)
 
 
-def catalog(sql: Cursor, *, primary: bool) -> Digest:
+MYSQL = Dialect.of(Path(__file__).parent)
+
+
+def catalog(sql: Cursor, dialect: Dialect = MYSQL, *, primary: bool) -> Digest:
     """One part for each object, account and setting; on the `primary` also the status of events."""
-    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # otherwise AUTO_INCREMENT can be a day old
+    sql.execute(dialect.queries["session"])
     lines: dict[str, list[str]] = defaultdict(list)
-    for source in (*CATALOGS, *(PRIMARY if primary else ())):
-        if source.newer and not _has(sql, source.source):
+    for source in (*dialect.catalogs, *(dialect.primary if primary else ())):
+        if source.newer and not _has(sql, source.source, dialect):
             continue
         sql.execute(source.query)
         names = [str(column[0]) for column in sql.description or ()]
         for values in sql.fetchall():
             row = dict(zip(names, values, strict=True))
             part = source.part(row)
-            if counts(source.kind, part.removeprefix(f"{source.kind} ")):
-                told = {name: value for name, value in row.items() if counts(source.kind, name) and counts(part, name)}
+            if dialect.counts(source.kind, part.removeprefix(f"{source.kind} ")):
+                told = {
+                    name: value
+                    for name, value in row.items()
+                    if source.reads(name) and dialect.counts(source.kind, name) and dialect.counts(part, name)
+                }
                 lines[part].append(f"{source.source} {told!r}")
-            if source.source == _VIEWS:
-                lines[part].append(_algorithm(sql, row))
+            if source.show:
+                lines[part].append(_created(sql, source, row))
     return {part: Part(len(told), _hash(told)) for part, told in lines.items()}
 
 
-def _algorithm(sql: Cursor, view: Mapping[str, object]) -> str:
-    """The algorithm of a view, which no catalog shows."""
-    schema, name = (str(view[column]).replace("`", "``") for column in _TABLE)
-    sql.execute(f"SHOW CREATE VIEW `{schema}`.`{name}`")
-    statement = "".join(str(created) for _, created, *_ in sql.fetchall())
-    return "".join(re.findall(r"^CREATE (ALGORITHM=\w+) ", statement))
+def _created(sql: Cursor, source: Catalog, row: Mapping[str, object]) -> str:
+    """What counts of the statement that creates an object."""
+    schema, name = (str(row[column]).replace("`", "``") for column in _TABLE)
+    sql.execute(f"SHOW CREATE {source.show} `{schema}`.`{name}`")
+    return re.sub(source.omit, "", "".join(str(created) for _, created, *_ in sql.fetchall()))
 
 
-def _has(sql: Cursor, source: str) -> bool:
-    sql.execute(QUERIES["has_relation"], (source,))
+def _has(sql: Cursor, source: str, dialect: Dialect) -> bool:
+    sql.execute(dialect.queries["has_relation"], (source,))
     return bool(sql.fetchall())
 
 

@@ -16,12 +16,13 @@ _DAMAGE = (
     *(1728, 1805, 3554),  # a table of the server's own is damaged
     *(1812, 1814),  # a tablespace is missing, or was discarded
     *(1256, 1258, 1259),  # what was compressed can't be uncompressed
+    1932,  # of MariaDB: the engine does not have the table
     *(3185, 12168, 12175),  # an encrypted page can't be decrypted
 )
 """By number, as texts are translated. A lost connection is not among them: it says nothing about the data."""
 
 _NAMED = re.compile(r"table `(\w+)`\.`(\w+)`")
-_LAST_WORDS = re.compile(r"\[InnoDB\] (Database page corruption|Corruption of an index tree)")
+_LAST_WORDS = re.compile(r"(\[InnoDB\]|InnoDB:) (Database page corruption|Corruption of an index tree)")
 
 
 @contextlib.contextmanager

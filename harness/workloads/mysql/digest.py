@@ -25,7 +25,7 @@ from pymysql.cursors import Cursor
 from harness.core.errors import ToolFailed
 from harness.core.model import Part, Reading
 from harness.core.parallel import for_each
-from harness.workloads.mysql.catalog import QUERIES, catalog, counts
+from harness.workloads.mysql.catalog import MYSQL, Dialect, catalog
 from harness.workloads.sql_store import one
 
 T = TypeVar("T")
@@ -68,6 +68,7 @@ class Table:
     keyed: bool
     halved_by: str = ""  # the first column of its primary key, if it is worth reading its rows in two halves
     about_rows: int = 0  # the server's estimate
+    versions: str = ""  # SQL that reads its rows as they once were, too; it ends with a space
 
     @property
     def is_view(self) -> bool:
@@ -84,16 +85,18 @@ class Slice:
     values: tuple[object, ...] = ()
 
 
-def digest(session: Callable[[], AbstractContextManager[Cursor]], *, primary: bool) -> Reading:
+def digest(
+    session: Callable[[], AbstractContextManager[Cursor]], dialect: Dialect = MYSQL, *, primary: bool
+) -> Reading:
     """Every part of one member. `session` opens a new connection, in UTC. ToolFailed if a part cannot be read."""
     with session() as sql, session() as another:
         hosts = {str(one(each, HOST)[0]) for each in (sql, another)}
-        parts = {f"table {name}": part for name, part in read((sql, another), tables(sql)).items()}
+        parts = {f"table {name}": part for name, part in read((sql, another), tables(sql, dialect), dialect).items()}
         # After the scans: AUTO_INCREMENT is one too low for a table that was not opened since the start.
-        return Reading(", ".join(sorted(hosts)), {**parts, **catalog(sql, primary=primary)})
+        return Reading(", ".join(sorted(hosts)), {**parts, **catalog(sql, dialect, primary=primary)})
 
 
-def read(sessions: Sequence[Cursor], tables: Sequence[Table]) -> dict[str, Part]:
+def read(sessions: Sequence[Cursor], tables: Sequence[Table], dialect: Dialect = MYSQL) -> dict[str, Part]:
     """The rows of each table, by its name.
 
     The sessions read in parallel, because hashing costs more than reading and servers have several cores. They share
@@ -102,7 +105,7 @@ def read(sessions: Sequence[Cursor], tables: Sequence[Table]) -> dict[str, Part]
     left = deque(part for table in tables for part in slices(sessions[0], table))
 
     def scan(sql: Cursor) -> list[tuple[str, Part]]:
-        return [(part.table.name, rows(sql, part)) for part in _taken(left)]
+        return [(part.table.name, rows(sql, part, dialect)) for part in _taken(left)]
 
     parts: dict[str, Part] = {}
     for name, part in chain(*for_each(sessions, scan)):
@@ -165,31 +168,32 @@ def quoted_table(name: str) -> str:
     return ".".join(quoted(plain or quotes.replace('""', '"')) for quotes, plain in names)
 
 
-def tables(sql: Cursor) -> list[Table]:
+def tables(sql: Cursor, dialect: Dialect = MYSQL) -> list[Table]:
     """Every table whose rows are compared, the largest first, so that the sessions end at about the same time."""
-    sql.execute("SET SESSION information_schema_stats_expiry = 0")  # otherwise a table's size can be a day old
-    sql.execute(QUERIES["tables"])
+    sql.execute(dialect.queries["session"])
+    sql.execute(dialect.queries["tables"])
     columns: dict[str, list[Column]] = defaultdict(list)
     keyed: set[str] = set()
     halved: dict[str, tuple[str, int]] = {}
-    for table, name, data_type, nullable, charset, key, about_rows, leads in sql.fetchall():
+    versions: dict[str, str] = {}
+    for table, name, data_type, nullable, charset, key, about_rows, leads, versions[table] in sql.fetchall():
         columns[table].append(Column(name, data_type, nullable == "YES", charset))
         if key:
             keyed.add(table)
         if leads and about_rows and data_type in _HALVING:
             halved[table] = name, about_rows
     return [
-        Table(name, tuple(found), name in keyed, *halved.get(name, ()))
+        Table(name, tuple(found), name in keyed, *halved.get(name, ("", 0)), versions[name])
         for name, found in columns.items()
-        if counts("table", name)
+        if dialect.counts("table", name)
     ]
 
 
-def rows(sql: Cursor, part: Slice) -> Part:
+def rows(sql: Cursor, part: Slice, dialect: Dialect = MYSQL) -> Part:
     """The row count and the hash of all rows. ToolFailed if the server warns."""
     table = part.table
-    total = total_of(row_bytes(table.columns), keyed=table.keyed)
-    scan = f"SELECT COUNT(*), {total} FROM {quoted_table(table.name)} ".replace("%", "%%") + part.where  # noqa: S608 # names from the server's own catalog
+    total = total_of(row_bytes(table.columns), dialect, keyed=table.keyed)
+    scan = f"SELECT COUNT(*), {total} FROM {quoted_table(table.name)} {table.versions}".replace("%", "%%") + part.where  # noqa: S608 # names from the server's own catalog
     sql.execute(scan, part.values)
     row = sql.fetchone()
     if row is None or sql.warning_count:
@@ -198,11 +202,11 @@ def rows(sql: Cursor, part: Slice) -> Part:
     return Part(int(row[0]), str(row[1]))
 
 
-def total_of(row: str, *, keyed: bool) -> str:
+def total_of(row: str, dialect: Dialect = MYSQL, *, keyed: bool) -> str:
     """The SQL expression for the hash of all rows; `row` is that of one row's bytes, `keyed` if no two are equal."""
     row_hash = f"SHA2({row}, 256)"
     if keyed:
-        return f"LOWER(HEX(LEFT(BIT_XOR(UNHEX({row_hash})), 16)))"
+        return dialect.queries["xor"].replace("%s", row_hash)
     return f"COALESCE(SUM(CAST(CONV(LEFT({row_hash}, 16), 16, 10) AS UNSIGNED)), 0)"
 
 

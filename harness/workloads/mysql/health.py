@@ -5,7 +5,7 @@ from pymysql.cursors import Cursor
 from harness.core.model import Health
 from harness.core.reason import Reason
 from harness.workloads.health import Problem, health_of
-from harness.workloads.mysql.catalog import QUERIES
+from harness.workloads.mysql.catalog import MYSQL
 from harness.workloads.sql_store import one
 
 LAG_S = 2
@@ -14,7 +14,7 @@ LAG_S = 2
 
 def primary_health(sql: Cursor) -> Health:
     """The primary takes writes, replicates from nobody, logs all databases, and has its events enabled."""
-    uuid, closed, channels, filters, left = map(str, one(sql, QUERIES["primary_health"]))
+    uuid, closed, channels, filters, left = map(str, one(sql, MYSQL.queries["primary_health"]))
     sql.execute("SHOW BINARY LOG STATUS")
     # The third and fourth column: the only databases in it, or those that are not.
     withheld = ", ".join(str(name) for row in sql.fetchall() for name in row[2:4] if name)
@@ -51,7 +51,7 @@ def replica_health(sql: Cursor, primary: Cursor) -> Health:
     """
     source, transactions = map(str, one(primary, "SELECT @@server_uuid, @@GLOBAL.gtid_executed"))
     late = one(sql, "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", transactions, LAG_S)[0]
-    told = map(str, one(sql, QUERIES["replica_health"]))
+    told = map(str, one(sql, MYSQL.queries["replica_health"]))
     uuid, closed, executed, receives, applies, follows, delay, channels, filters, errors = told
     errant = one(primary, "SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", executed)[0]
     lacking = f"it lacks transactions that the primary had {LAG_S} s before: {transactions}"

@@ -19,7 +19,7 @@ from pymysql.cursors import Cursor
 from harness.core.errors import ToolFailed
 from harness.core.model import IndexReading
 from harness.core.reason import Reason
-from harness.workloads.mysql.catalog import QUERIES
+from harness.workloads.mysql.catalog import MYSQL, Dialect
 from harness.workloads.mysql.digest import ALL, HOST, Column, quoted, quoted_table, row_bytes, total_of
 
 EXCLUDED = (
@@ -33,7 +33,6 @@ EXCLUDED = (
 
 _PRIMARY = "PRIMARY"
 _SOUND = ("status", "note", "info")
-_TYPE, _KEY, _EXTRA = 4, 6, 11  # columns of EXPLAIN
 
 
 @dataclass(frozen=True)
@@ -43,32 +42,31 @@ class Index:
     columns: tuple[Column, ...]  # those that its entries contain completely, including the primary key's
     keyed: bool  # whether no two entries are equal
 
-    @property
-    def total(self) -> str:
-        return total_of(row_bytes(self.columns), keyed=self.keyed)
+    def total(self, dialect: Dialect) -> str:
+        return total_of(row_bytes(self.columns), dialect, keyed=self.keyed)
 
 
-def check_indexes(sql: Cursor) -> IndexReading:
+def check_indexes(sql: Cursor, dialect: Dialect = MYSQL) -> IndexReading:
     """Compare every index with its table. ToolFailed, caused by the server's error, names what cannot be read."""
-    sql.execute("SET SESSION optimizer_switch = 'use_invisible_indexes=on'")
+    sql.execute(dialect.queries["unhide_indexes"])
     sql.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")  # a replica may still apply transactions
-    found = indexes(sql)
+    found = indexes(sql, dialect)
     by_table: dict[str, list[Index]] = defaultdict(list)
     for index in found:
         by_table[index.table].append(index)
     wrong: dict[str, str] = {}
     reasons: dict[str, Reason] = {}
     for table, its in by_table.items():
-        totals = ", ".join(index.total for index in its)
+        totals = ", ".join(index.total(dialect) for index in its)
         rows, *hashes = _one(sql, f"table {table}", f"SELECT COUNT(*), {totals} FROM {quoted_table(table)} {ALL}")  # noqa: S608 # names from the server's own catalog
         for index, hashed in zip(its, hashes, strict=True):
-            entries, own = _by_itself(sql, index)
+            entries, own = _by_itself(sql, index, dialect)
             if (entries, own) != (rows, hashed):
                 name = f"{table}.{index.name}"
                 wrong[name], reasons[name] = _difference(int(str(entries)), int(str(rows)))
     sql.execute("COMMIT")
     if not wrong:
-        wrong = _checked(sql)
+        wrong = _checked(sql, dialect)
         reasons = dict.fromkeys(wrong, Reason.IndexDamaged)
     return IndexReading(str(_one(sql, "host name", HOST)[0]), len(found), wrong, reasons)
 
@@ -80,8 +78,8 @@ def _difference(entries: int, rows: int) -> tuple[str, Reason]:
     return f"has {entries} entries for {rows} rows", lacks
 
 
-def _checked(sql: Cursor) -> dict[str, str]:
-    sql.execute(QUERIES["indexed_tables"])
+def _checked(sql: Cursor, dialect: Dialect) -> dict[str, str]:
+    sql.execute(dialect.queries["indexed_tables"])
     against: dict[str, str] = {}
     for (table,) in sql.fetchall():
         said = _all(sql, f"table {table}", f"CHECK TABLE {quoted_table(table)}")
@@ -90,9 +88,9 @@ def _checked(sql: Cursor) -> dict[str, str]:
     return against
 
 
-def indexes(sql: Cursor) -> list[Index]:
+def indexes(sql: Cursor, dialect: Dialect = MYSQL) -> list[Index]:
     """Every secondary index that can be read alone."""
-    sql.execute(QUERIES["indexes"])
+    sql.execute(dialect.queries["indexes"])
     columns: dict[tuple[str, str], dict[str, Column]] = defaultdict(dict)
     cut: set[tuple[str, str]] = set()
     for table, name, column, data_type, nullable, charset, whole in sql.fetchall():
@@ -111,11 +109,14 @@ def indexes(sql: Cursor) -> list[Index]:
     return found
 
 
-def _by_itself(sql: Cursor, index: Index) -> tuple[object, ...]:
+def _by_itself(sql: Cursor, index: Index, dialect: Dialect) -> tuple[object, ...]:
     what = f"index {index.table}.{index.name}"
-    scan = f"SELECT COUNT(*), {index.total} FROM {quoted_table(index.table)} FORCE INDEX ({quoted(index.name)})"  # noqa: S608 # names from the server's own catalog
-    plan = _one(sql, what, f"EXPLAIN FORMAT=TRADITIONAL {scan}")
-    if (plan[_TYPE], plan[_KEY]) != ("index", index.name) or "Using index" not in str(plan[_EXTRA]):
+    scan = (
+        f"SELECT COUNT(*), {index.total(dialect)} FROM {quoted_table(index.table)} FORCE INDEX ({quoted(index.name)})"  # noqa: S608 # names from the server's own catalog
+    )
+    answer = _one(sql, what, f"EXPLAIN FORMAT=TRADITIONAL {scan}")
+    plan = dict(zip((column[0] for column in sql.description or ()), answer, strict=True))
+    if (plan["type"], plan["key"]) != ("index", index.name) or "Using index" not in str(plan["Extra"]):
         raise ToolFailed([scan], 1, f"{what} would not be read alone: {plan}")
     return _one(sql, what, scan)
 

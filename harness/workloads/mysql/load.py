@@ -16,21 +16,27 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from harness.core.errors import ToolFailed
-from harness.workloads.mysql.catalog import QUERIES
+from harness.workloads.mysql.catalog import MYSQL, Dialect
 from harness.workloads.mysql.digest import quoted_table
 from harness.workloads.sql_store import chunks
 
 _SPECIAL = tuple(zip((b"\\", b"\t", b"\n", b"\0"), (b"\\\\", b"\\t", b"\\n", b"\\0"), strict=True))
 
 
-def load(connection: Connection[Cursor], table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def load(
+    connection: Connection[Cursor],
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    dialect: Dialect = MYSQL,
+) -> None:
     """Load `rows` into `table` (`schema.table`); each chunk is a transaction. ToolFailed if the server changed any."""
     with (
         connection.cursor() as sql,
         tempfile.TemporaryDirectory(prefix="drillproof-") as folder,
         ThreadPoolExecutor(1) as server,  # loads one chunk while the next is created
     ):
-        to_convert = _to_convert(sql, table)
+        to_convert = _to_convert(sql, table, dialect)
         loading: Future[None] | None = None
         for number, chunk in enumerate(chunks(map(line, rows))):
             file = Path(folder) / str(number)
@@ -87,8 +93,8 @@ def _escaped(text: bytes) -> bytes:
     return text
 
 
-def _to_convert(sql: Cursor, table: str) -> frozenset[str]:
-    sql.execute(QUERIES["converted_columns"], (table,))
+def _to_convert(sql: Cursor, table: str, dialect: Dialect) -> frozenset[str]:
+    sql.execute(dialect.queries["converted_columns"], (table,))
     return frozenset(str(name) for (name,) in sql.fetchall())
 
 

@@ -25,6 +25,17 @@ What drillproof asks a MySQL server, besides its rows and catalogs. A Jinja temp
 WHERE filter_rule <> '')
 {% endset %}
 
+-- section: session
+{# Otherwise AUTO_INCREMENT and a table's size can be a day old. #}
+SET SESSION information_schema_stats_expiry = 0
+
+-- section: unhide_indexes
+SET SESSION optimizer_switch = 'use_invisible_indexes=on'
+
+-- section: xor
+{# Of all rows' hashes; the half that is kept. #}
+LOWER(HEX(LEFT(BIT_XOR(UNHEX(%s)), 16)))
+
 -- section: user_tables
 SELECT table_schema, table_name FROM information_schema.tables
 WHERE table_type = 'BASE TABLE' AND table_schema NOT IN {{ of_server }}
@@ -38,7 +49,7 @@ SELECT {{ named("t.table_schema", "t.table_name") }}, c.column_name, c.data_type
         t.table_rows, 0),
     EXISTS (SELECT * FROM information_schema.statistics s
         WHERE s.table_schema = t.table_schema AND s.table_name = t.table_name AND s.index_name = 'PRIMARY'
-        AND s.seq_in_index = 1 AND s.column_name = c.column_name)
+        AND s.seq_in_index = 1 AND s.column_name = c.column_name), ''
 FROM information_schema.tables t JOIN information_schema.columns c USING (table_schema, table_name)
 WHERE t.table_type = 'BASE TABLE' AND t.table_schema NOT IN {{ of_server }}
     OR (t.table_schema, t.table_name) IN {{ system_rows }}

@@ -31,6 +31,7 @@ _IN_DOUBT = (
     ER.NET_ERROR_ON_WRITE,
     ER.NET_WRITE_INTERRUPTED,
     ER.NEW_ABORTING_CONNECTION,
+    1927,  # of MariaDB: the connection was killed
 )
 
 

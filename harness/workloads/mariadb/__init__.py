@@ -1,0 +1,1 @@
+"""MariaDB, as far as it differs from MySQL."""
