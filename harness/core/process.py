@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,22 +44,26 @@ def run(
     """
     command = _counted(argv)
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env={**os.environ, **(env or {})},
-            cwd=cwd,
-            start_new_session=True,  # Ctrl-C reaches only us, and a kill reaches all of its children
-        )
+        # A file, not a pipe: `communicate`, called again after its timeout, does not write the rest.
+        with tempfile.TemporaryFile() as given:
+            given.write((stdin or "").encode("utf-8", "replace"))
+            given.seek(0)
+            process = subprocess.Popen(
+                command,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+                start_new_session=True,  # Ctrl-C reaches only us, and a kill reaches all of its children
+            )
     except OSError as error:
         raise ToolFailed(command, 127, str(error)) from error
     with _tracked(process.pid, register):
         try:
-            stdout, stderr = _communicate(process, stdin, within_s)
+            stdout, stderr = _communicate(process, within_s)
         except subprocess.TimeoutExpired as error:
             stdout, stderr = _kill(process)
             raise TimedOut(f"`{' '.join(command)[:200]}`", within_s, tail(stderr or stdout)) from error
@@ -76,13 +81,13 @@ def _counted(argv: Sequence[str | Path]) -> list[str]:
     return command
 
 
-def _communicate(process: subprocess.Popen[str], stdin: str | None, within_s: float) -> tuple[str, str]:
+def _communicate(process: subprocess.Popen[str], within_s: float) -> tuple[str, str]:
     """Its output. Time in which we were stopped ourselves (SIGSTOP) counts as a second at most: it was not slow."""
     while True:
         try:
-            return process.communicate(stdin, timeout=min(1.0, within_s))
+            return process.communicate(timeout=min(1.0, within_s))
         except subprocess.TimeoutExpired:
-            stdin, within_s = None, within_s - 1  # it keeps what is still to be written
+            within_s -= 1
             if within_s <= 0:
                 raise
 

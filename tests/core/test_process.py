@@ -18,6 +18,10 @@ def test_a_command_gives_what_it_printed() -> None:
     assert process.run(["sh", "-c", "cat; echo $X"], stdin="in ", env={"X": "env"}).stdout == "in env\n"
 
 
+def test_a_command_that_reads_late_gets_all_of_a_long_input() -> None:
+    assert process.run(["sh", "-c", "sleep 1.5; wc -c"], stdin="x" * 1_000_000, within_s=20).stdout.strip() == "1000000"
+
+
 def test_a_failure_carries_command_code_and_last_lines() -> None:
     with pytest.raises(ToolFailed, match="exited with 3: the reason"):
         process.run(["sh", "-c", "echo the reason >&2; exit 3"])
