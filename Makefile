@@ -20,7 +20,7 @@ test: $(VENV)/.ready ## the tests of the harness itself: seconds, no cluster
 test-real: $(VENV)/.ready $(ALLURE)/node_modules/.ready ## the pull path, against a registry of our own, kopia-check, the CSI driver, Allure: minutes, needs what `make drill` needs
 	@cd clusters/images/kopia-check && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false .
 	@cd clusters/images/csi-btrfs && CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off go test -trimpath -gcflags=all=-dwarf=false .
-	@$(VENV)/bin/pytest -q -s tests/real/real_permissions.py tests/real/real_allure.py tests/real/real_csi_control.py tests/real/real_pull.py tests/real/real_existing_cluster.py tests/real/real_existing_cluster_application.py
+	@$(VENV)/bin/pytest -q -s tests/real/real_permissions.py tests/real/real_fleet.py tests/real/real_allure.py tests/real/real_csi_control.py tests/real/real_pull.py tests/real/real_existing_cluster.py tests/real/real_existing_cluster_application.py
 
 test-migrate: $(VENV)/.ready ## moves between two real clusters, and within one, by accounts that may just that: some 20 minutes, needs what `make drill` needs
 	@DRILLPROOF_MOVE=real-migrate $(VENV)/bin/pytest -q -s tests/real/real_migrate.py $(ARGS)

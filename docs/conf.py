@@ -17,6 +17,7 @@ NAVIGATION = {
         "how-to/prove-shared-cluster",
         "how-to/migrate",
         "how-to/schedule",
+        "how-to/fleet",
         "how-to/ci",
         "how-to/matrix",
         "how-to/evidence",

@@ -49,6 +49,11 @@ class BucketLocation:
         return f"{self.bucket}{folder} at {self.endpoint or 'AWS'}"
 
     @property
+    def address(self) -> str:
+        """A short word for it, as the name of a folder."""
+        return hashlib.sha256(self.name.encode()).hexdigest()[:16]
+
+    @property
     def folder(self) -> str:
         """The prefix of all keys."""
         return f"{self.prefix.strip('/')}/" if self.prefix.strip("/") else ""

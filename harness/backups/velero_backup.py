@@ -243,7 +243,7 @@ def _chosen(
     source: BucketReader, listing: Listing, name: str, schedule: str
 ) -> tuple[Object, tuple[str, ...], Mapping[str, HarnessError]]:
     """The backup that is meant, the schedules of which that says nothing, and the backups that cannot be read."""
-    found = [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
+    found = _described_in(listing)
     if not found:
         folders = ", ".join(sorted({key.partition("/")[0] for key in listing})[:5]) or "nothing"
         raise Misconfigured(
@@ -252,14 +252,7 @@ def _chosen(
         )
     if name != NEWEST:
         return _backup(source, choose("backup", name, sorted(found))), (), {}
-    read = list[Object]()
-    every_folder = {key.split("/")[1] for key in listing if key.startswith("backups/")}
-    problems = {each: HarnessError("it has no velero-backup.json") for each in sorted(every_folder - {*found})}
-    for each in sorted(found):
-        try:
-            read.append(_backup(source, each))
-        except HarnessError as error:  # empty, archived, or deleted meanwhile
-            problems[each] = error
+    read, problems = descriptions(source, listing)
     if not read:
         raise next(iter(problems.values()))
     # Whatever its result: last night's failure must not hide behind the success of the night before.
@@ -270,6 +263,23 @@ def _chosen(
     others = (each for each, backup in newest.items() if each and backup is not every[-1])
     named = tuple(f"{each} (the newest is {_described(newest[each])})" for each in sorted(others))
     return every[-1], named, problems
+
+
+def descriptions(source: BucketReader, listing: Listing) -> tuple[list[Object], dict[str, HarnessError]]:
+    """Every backup of a bucket as it describes itself, and by name why others cannot be read."""
+    found, read = _described_in(listing), list[Object]()
+    every_folder = {key.split("/")[1] for key in listing if key.startswith("backups/")}
+    problems = {each: HarnessError("it has no velero-backup.json") for each in sorted(every_folder - {*found})}
+    for each in sorted(found):
+        try:
+            read.append(_backup(source, each))
+        except HarnessError as error:  # empty, archived, or deleted meanwhile
+            problems[each] = error
+    return read, problems
+
+
+def _described_in(listing: Listing) -> list[str]:
+    return [key.split("/")[1] for key in listing if re.fullmatch(r"backups/[^/]+/velero-backup\.json", key)]
 
 
 def _newer(listing: Listing, chosen: str, schedule: str, unreadable: Iterable[str]) -> Iterator[str]:

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from harness.cli import evidence, maintenance, migrate, options, output, prove, run, schedule
+from harness.cli import evidence, fleet, maintenance, migrate, options, output, prove, run, schedule
 from harness.cli.__main__ import give_up
 from harness.core.errors import HarnessError, Interrupted, Misconfigured
 from harness.core.model import Verdict
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context  # typer has no public names for them
     from typer._click.formatting import HelpFormatter
 
-MODULES = (evidence, maintenance, migrate, prove, run, schedule)  # their functions are the commands
+MODULES = (evidence, fleet, maintenance, migrate, prove, run, schedule)  # their functions are the commands
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 RENAMED = options.COMMANDS["renamed"]  # commands and options with another name than before
 

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from harness.workflows.drill.shared_cluster import SharedDrills
     from harness.workloads.application import Application
 
-SECTIONS = ("Drill", "Prove", "Migrate", "Schedule", "Evidence", "Maintenance")  # the headings of `drillproof --help`
+SECTIONS = (
+    "Drill",
+    "Prove",
+    "Migrate",
+    "Schedule",
+    "Fleet",
+    "Evidence",
+    "Maintenance",
+)  # the headings of `drillproof --help`
 RUNS = complete.RUNS
 CLUSTER = "drillproof"
 

@@ -305,3 +305,29 @@ def test_what_makes_no_sense_is_one_line(
     assert said in err
     assert err.count("\n") == 1
     assert store.asked == []
+
+
+def test_a_mirror_of_the_attempts_fetches_only_what_is_new(
+    archive: Archive, store: ObjectStore, tmp_path: Path
+) -> None:
+    into = tmp_path / "mirror"
+    for name in ("a", "b"):
+        archive.note("shop", f"{name}.json", name.encode())
+    archive.note("..", "evil.json", b"outside")
+    archive.mirror(into)
+    assert {path.name: path.read_bytes() for path in into.rglob("*.json")} == {"a.json": b"a", "b.json": b"b"}
+    assert not (tmp_path / "evil.json").exists()
+    (into / "shop" / "a.json").write_bytes(b"edited here")
+    archive.note("shop", "b.json", b"ended")
+    archive.note("mail", "c.json", b"c")
+    archive.forget("shop", "a.json")
+    before = (into / "shop" / "b.json").stat().st_ino
+    archive.mirror(into)
+    assert {path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*.json")} == {
+        "shop/b.json": b"ended",
+        "mail/c.json": b"c",
+    }
+    assert (into / "shop" / "b.json").stat().st_ino != before
+    same = (into / "mail" / "c.json").stat().st_ino
+    archive.mirror(into)
+    assert (into / "mail" / "c.json").stat().st_ino == same

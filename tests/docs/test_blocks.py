@@ -16,6 +16,7 @@ import pytest
 import yaml
 from typer.core import TyperCommand
 
+from harness.campaigns.fleet import definition
 from harness.core.errors import Misconfigured
 from harness.evidence import human
 
@@ -67,6 +68,11 @@ def check_shell(text: str, _: Path) -> None:
         raise ValueError("; ".join(problems))
 
 
+def whole_fleet(file: Path) -> None:
+    if problems := definition.read(file).problems:
+        raise ValueError("; ".join(problems))
+
+
 def check_toml(text: str, folder: Path) -> None:
     """Read it, and by our own readers what those can read."""
     said = tomllib.loads(text)
@@ -76,6 +82,7 @@ def check_toml(text: str, folder: Path) -> None:
         "store": documents.application_file.read,
         "purpose": human.about,
         "lessons": human.review,
+        "target": whole_fleet,
     }
     if read := next((reader for key, reader in readers.items() if key in said), None):
         read(file)

@@ -8,15 +8,19 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import chromium
 import pytest
 import sample_runs
+from fleets import Fleets, target
 from memory import Memory
 
 from harness.campaigns import trend_page as trend_pages
+from harness.campaigns.fleet import page as fleet_pages
+from harness.campaigns.fleet.status import Gap
 from harness.campaigns.matrix import page as matrix_pages
 from harness.campaigns.matrix.plan import Exclusion
 from harness.campaigns.matrix.results import drilled, rows
@@ -30,7 +34,7 @@ from harness.workflows.runner import finish
 AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE, DESK = 390, 1280
 MOST_BYTES = 2_000_000
-NAMES = ("pass", "fail", "unknown", "hostile", "matrix", "trend", "after-action", "after-hostile")
+NAMES = ("pass", "fail", "unknown", "hostile", "matrix", "trend", "after-action", "after-hostile", "fleet")
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +61,22 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name in ("fail", "hostile"):
         made = after_action.read(run_view.read(runs[name]), {})
         (folder / f"after-{name}.html").write_text(after_action.render(made), encoding="utf-8")
+    for name, targets in (("fleet", 30), ("fleet of 500", 500)):
+        found[name] = fleet_page(folder / name, targets)
     found |= {"after-action": folder / "after-fail.html", "after-hostile": folder / "after-hostile.html"}
     return {**found, "matrix": folder / "matrix.html", "trend": folder / "trend.html"}
+
+
+def fleet_page(folder: Path, targets: int) -> Path:
+    """The page of a fleet, of which a tenth is proved."""
+    fleets = Fleets(folder)
+    read = fleets.write(*(target(f"t{n:03}", owner=f'"team {n % 7}"', rto_s="60") for n in range(targets)))
+    for n, each in enumerate(read.targets[: targets // 10]):
+        for hours in (54, 30, 6):
+            fleets.attempt(each.name, hours, Verdict.FAIL if n % 5 == 0 else Verdict.PASS, detail="<script>x</script>")
+    gaps = (Gap("namespace mail", "has 2 claims, and no schedule backs it up"),)
+    fleet_pages.write(replace(fleets.status(), gaps=gaps), folder / "fleet.html")
+    return folder / "fleet.html"
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +163,21 @@ def test_its_links_lead_to_reports(browser: chromium.Page, pages: dict[str, Path
     assert len(there) >= 4
     browser.open(there[0])
     assert str(browser.ask("document.title")).endswith("drillproof")
+
+
+def test_a_fleet_is_filtered_by_owner(browser: chromium.Page, pages: dict[str, Path]) -> None:
+    browser.look()
+    browser.open(pages["fleet of 500"])
+    assert browser.complaints() == []
+    assert pages["fleet of 500"].stat().st_size < MOST_BYTES
+    shown = "[...document.querySelectorAll('tbody tr')].filter(each => each.checkVisibility())"
+    assert browser.ask(f"{shown}.length") == 500
+    browser.ask("[...document.querySelectorAll('label')].find(each => each.innerText.includes('team 3')).click()")
+    assert browser.ask(f"{shown}.length") == 71
+    assert browser.ask(f"[...new Set({shown}.map(each => each.cells[2].innerText))]") == ["team 3"]
+    browser.ask("document.querySelector('#owner-0').click()")
+    assert browser.ask(f"{shown}.length") == 500
+    assert browser.ask("document.querySelector('h1').innerText.split('\\n')[0]") == "40 of 501 proved"
 
 
 def test_an_unknown_looks_nothing_like_a_pass(browser: chromium.Page, pages: dict[str, Path]) -> None:

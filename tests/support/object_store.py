@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import html
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -85,7 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list(self, prefix: str) -> None:
         rows = "".join(
-            f"<Contents><Key>{key}</Key><Size>{len(self.store.things[key])}</Size></Contents>"
+            f"<Contents><Key>{key}</Key><Size>{len(self.store.things[key])}</Size>"
+            f"<ETag>{html.escape(self._headers(key)['ETag'])}</ETag></Contents>"
             for key in self.store.under(prefix)
         )
         body = f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>"

@@ -14,8 +14,10 @@ An object without such a signature by a known key is never deleted and never tru
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -26,14 +28,15 @@ from typing import TYPE_CHECKING, TypedDict
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.backups.bucket_reader import BucketLocation, Credentials, explain, s3_client
+from harness.backups.bucket_reader import AT_ONCE, BucketLocation, Credentials, explain, s3_client
 from harness.campaigns.matrix.results import time_of
 from harness.campaigns.trend import SeriesKey, key_of, verdict_of
 from harness.core.errors import HarnessError, Misconfigured, Unreadable
 from harness.core.json import items, mapping, number, text
 from harness.core.model import Json, Verdict
+from harness.core.parallel import for_each
 from harness.evidence.ledger import fingerprint
-from harness.evidence.run_directory import read_json
+from harness.evidence.run_directory import read_json, write_whole
 from harness.evidence.signing import attestation, keys
 from harness.evidence.signing.files import Bundle
 from harness.evidence.signing.keys import PrivateKey
@@ -51,6 +54,7 @@ KIND = "urn:drillproof:archived:v1"
 LOCKS: Mapping[str, ObjectLockModeType] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
 RIGHTS = "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject are needed"
 
+_ATTEMPT = re.compile(r"attempts/[a-z0-9-]+/[A-Za-z0-9-]+\.json")
 _MANIFEST, _PUBLIC = "archived.dsse.json", "archived.pub"
 _BUNDLE, _FINDINGS = "bundle.zip", "findings.json"
 _REFUSED = {"AccessDenied", "403", "InvalidRequest", "MethodNotAllowed", "ObjectLocked"}
@@ -201,6 +205,22 @@ class Archive:
         noted = sorted(key for key in self._list(folder) if key.endswith(".json"))
         return {key.removeprefix(folder): self._get(key) or b"" for key in noted}
 
+    def mirror(self, into: Path) -> None:
+        """Make the folder `into` a copy of all attempts, JOB/ATTEMPT.json. What is the same there is not fetched."""
+        there = {
+            key.removeprefix("attempts/"): etag for key, etag in self._listed("attempts/") if _ATTEMPT.fullmatch(key)
+        }
+        here = {path.relative_to(into).as_posix(): path for path in into.glob("*/*.json")}
+        for name in here.keys() - there.keys():
+            here[name].unlink()
+        wanted = [name for name, etag in there.items() if name not in here or _md5(here[name]) != etag]
+        for at in range(0, len(wanted), AT_ONCE):
+            some = wanted[at : at + AT_ONCE]
+            for name, data in zip(some, for_each([f"attempts/{each}" for each in some], self._get), strict=True):
+                if data is not None:
+                    (into / name).parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(into / name, data)
+
     def forget(self, job: str, name: str) -> None:
         with self._asked("lose an attempt"):
             self._delete(f"attempts/{job}/{name}", "")
@@ -241,11 +261,15 @@ class Archive:
         return ""
 
     def _list(self, folder: str) -> Iterator[str]:
+        return (key for key, _ in self._listed(folder))
+
+    def _listed(self, folder: str) -> Iterator[tuple[str, str]]:
+        """Every key with its ETag."""
         prefix = self.place.folder + folder
         with self._asked("be listed"):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.place.bucket, Prefix=prefix):
                 for thing in page.get("Contents", ()):
-                    yield thing["Key"].removeprefix(self.place.folder)
+                    yield thing["Key"].removeprefix(self.place.folder), thing["ETag"].strip('"')
 
     def _get(self, key: str) -> bytes | None:
         with self._asked(f"give {key}"):
@@ -290,6 +314,11 @@ class Archive:
 
 class _Version(TypedDict, total=False):
     VersionId: str
+
+
+def _md5(path: Path) -> str:
+    """The ETag of an object that was put at once and is not encrypted; any other is fetched again each time."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _versioned(version: str) -> _Version:

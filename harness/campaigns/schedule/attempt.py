@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from harness.core import durations
-from harness.core.json import items, number, text
+from harness.core.json import items, number, numbers, text
 from harness.core.model import Json, Verdict, worst
 from harness.core.text import plural
 
@@ -22,6 +22,8 @@ HOW = {
     REFUSED: "could not start: wrong usage or configuration",
 }
 """The outcomes of an attempt. Only one that ended can have another verdict than UNKNOWN."""
+
+_OF_FLEETS = ("target", "figures")  # left out where there are none
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Attempt:
     missed: str = ""  # attempts before this one that were missed, died or changed, in one line
     runs: tuple[str, ...] = ()  # names of its run directories
     troubles: tuple[str, ...] = ()  # problems with archiving and notifying; they do not change the verdict
+    target: str = ""  # which data of a fleet were proved, see `fleet.definition.Target.identity`
+    figures: Mapping[str, float] = field(default_factory=dict)  # rto_s and rpo_s, if measured
     after: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files of those before it
 
     @property
@@ -121,7 +125,8 @@ def _ended(last: Attempt | None) -> str:
 
 
 def document(attempt: Attempt) -> dict[str, Json]:
-    plain = {name: value for name, value in vars(attempt).items() if name not in {"name", "after"}}
+    plain = {name: value for name, value in vars(attempt).items() if name not in {"name", "after", *_OF_FLEETS}}
+    plain |= {name: value for name in _OF_FLEETS if (value := getattr(attempt, name))}
     moments = {"began": attempt.began.isoformat(), "ended": attempt.ended.isoformat() if attempt.ended else None}
     return {"schema": 1, **plain, "attempt": attempt.name, "verdict": attempt.verdict.value, **moments}
 
@@ -144,6 +149,8 @@ def parse(document: Mapping[str, Json]) -> Attempt:
             missed=text(document, "missed"),
             runs=tuple(map(text, items(document, "runs"))),
             troubles=tuple(map(text, items(document, "troubles"))),
+            target=text(document, "target"),
+            figures=numbers(document.get("figures")),
         )
     except (KeyError, ValueError, OverflowError) as error:
         raise ValueError(f"is not a valid attempt: {error}") from error

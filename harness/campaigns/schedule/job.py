@@ -22,13 +22,16 @@ from harness.campaigns.schedule.notification import Webhook, headline, message, 
 from harness.clusters.lock import Lock
 from harness.core import durations, paths, process
 from harness.core.errors import HarnessError, Interrupted
+from harness.core.json import numbers
 from harness.core.model import Verdict, worst
 from harness.core.text import one_line
 from harness.evidence import run_directory, run_view
+from harness.evidence.before_reasons import expects_findings
 from harness.evidence.run_view import RunView
 from harness.evidence.signing import keys
 from harness.evidence.signing.keys import PublicKey
 
+FIGURES = ("rto_s", "rpo_s")  # of an attempt, see `Attempt.figures`
 COMMANDS = ("run", "prove")  # commands that a job can run: they write runs, and exit with their verdict
 GRACE_S = 900  # time for a stuck command to clean up: delete its cluster, judge its evidence. Then it is killed.
 _WRONG_USAGE, _INTERRUPTED = 64, 130
@@ -49,6 +52,8 @@ class Job:
     prometheus: Path | None = None
     key: Path | None = None  # the private key that signs; the user's own if None
     grace_s: float = GRACE_S
+    target: str = ""  # see `Attempt.target`
+    alone: bool = False  # Kubernetes starts no second pod of it: an attempt that did not end has died
 
     @property
     def runs(self) -> Path:
@@ -65,7 +70,7 @@ def attempt(job: Job, say: Callable[[str], None]) -> Attempt:
     Misconfigured only if the attempt cannot be signed and recorded. Interrupted is raised once it was reported.
     """
     lock = Lock(job.folder / "lock")
-    made = attempts.begin(job.name, job.every, job.retain)
+    made = replace(attempts.begin(job.name, job.every, job.retain), target=job.target)
     try:
         with paths.writing(job.folder, "--folder"):
             alone = lock.try_acquire()
@@ -99,7 +104,7 @@ def _alone(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     found = attempt_log.history(job.name, (here, theirs), _known(job))
     begun = made.began - job.within - timedelta(seconds=job.grace_s)
     unended = [each for each in found.attempts if each.how == attempts.RUNNING]
-    running = [each for each in unended if each.file not in here and each.began > begun]
+    running = [each for each in unended if each.file not in here and each.began > begun and not job.alone]
     dead = [each for each in unended if each not in running]
     for each in dead:
         _note(job, replace(each, how=attempts.DIED, ended=made.began), say)  # the real end is not known
@@ -157,7 +162,7 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
         interrupted = True
     left = tuple(run_view.read(run) for run in _runs(job.runs) if run not in before)
     said = last[-1] if last else ""
-    made = replace(made, runs=tuple(each.run.name for each in left))
+    made = replace(made, runs=tuple(each.run.name for each in left), figures=_figures(left))
     if interrupted or code == _INTERRUPTED:
         made = replace(made, how=attempts.INTERRUPTED, exit_code=_INTERRUPTED, detail=said)
     elif code is None:
@@ -171,6 +176,14 @@ def _ran(job: Job, made: Attempt, say: Callable[[str], None]) -> Attempt:
     if interrupted:
         raise Interrupted(f"interrupted; the evidence of {job.name} is in {job.folder}")
     return made
+
+
+def _figures(left: Sequence[RunView]) -> Mapping[str, float]:
+    """RTO and RPO, the worst of all runs."""
+    known = [numbers(each.judged) for each in left if not expects_findings(each.facts)]
+    return {
+        name: max(each[name] for each in known if name in each) for name in FIGURES if any(name in k for k in known)
+    }
 
 
 def _judged(made: Attempt, left: Sequence[RunView], said: str) -> Attempt:
