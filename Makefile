@@ -33,7 +33,7 @@ report: $(ALLURE)/node_modules/.ready ## one page of all runs by Allure, with ho
 	  [ -n "$$found" ] || { echo "no run in $(RUNS) has allure-results; \`make drill\` makes one, \`drillproof report RUN\` renders an old one" >&2; exit 64; }; \
 	  cd $(ALLURE) && rm -rf html && node_modules/.bin/allure generate $$found && echo "report: $(ALLURE)/html/index.html"
 
-test-versions: $(VENV)/.ready tests/versions/node_modules/.ready ## the PostgreSQL layer and its fingerprints against a real server of each version; ten minutes, no cluster
+test-versions: $(VENV)/.ready tests/versions/node_modules/.ready ## the layers of PostgreSQL and MariaDB against a real server of each version; fifteen minutes, no cluster
 	@$(VENV)/bin/pytest -q tests/real/real_versions.py $(ARGS)
 	@for programs in $(CURDIR)/tests/versions/node_modules/postgres-*/native/bin; do echo "$$programs" | grep -o 'postgres-[0-9]*'; \
 	  PATH=$$programs:$$PATH $(VENV)/bin/pytest -q tests/workloads/test_postgres_probe.py || exit 1; done

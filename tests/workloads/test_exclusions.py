@@ -8,7 +8,7 @@ from harness.workloads.exclusions import EXCLUSIONS
 
 
 def test_everything_left_out_has_a_reason_and_is_told_once() -> None:
-    assert set(EXCLUSIONS) == {"mysql", "postgres", "consul", "objects"}
+    assert set(EXCLUSIONS) == {"mysql", "mariadb", "postgres", "consul", "objects"}
     assert set(NOT_IN_FINGERPRINT) == set(PORTS)
     for where, pairs in (
         *EXCLUSIONS.items(),

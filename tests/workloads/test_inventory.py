@@ -127,7 +127,7 @@ def test_the_namespace_is_the_one_that_the_manifests_name(tmp_path: Path, capsys
 
 
 REFUSED: tuple[tuple[dict[str, str], list[str], str], ...] = (
-    ({"database": ""}, [], "no MySQL, PostgreSQL or Consul is detected among web-*"),
+    ({"database": ""}, [], "no MySQL, MariaDB, PostgreSQL or Consul is detected among web-*"),
     ({}, ["--out", "shop.toml"], "shop.toml"),
     ({}, ["--out", "absent/shop.toml"], "absent/shop.toml"),
     ({}, ["--namespace", "other"], "in the namespace prod"),
