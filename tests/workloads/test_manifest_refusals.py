@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import shop
+import yaml
 
 from harness.cli import app as cli
 from harness.core.errors import Misconfigured
@@ -107,6 +108,18 @@ def test_a_name_to_leave_out_that_matches_nothing_is_an_error(tmp_path: Path) ->
         load(shop.write(tmp_path, file=file))
 
 
+def test_a_definition_is_installed_as_it_is(tmp_path: Path) -> None:
+    fields = "{storageClassName: {type: string}, accessModes: {type: array}, resources: {type: object}}"
+    container = "{name: {type: string}, image: {type: string}, imagePullPolicy: Always}"
+    schema = f"{{type: object, properties: {{claim: {{properties: {fields}}}, container: {container}}}}}"
+    definition = DEFINITION.rstrip() + f"\n  schema: {schema}\n"
+    (tmp_path / "crd.yaml").write_text(definition)
+    file = shop.FILE.replace('strategy = "dump"', 'strategy = "dump"\ninstall_first = ["crd.yaml"]')
+    brought = load(shop.write(tmp_path, file=file)).by_manifests
+    assert brought is not None
+    assert brought.first == tuple(yaml.safe_load_all(definition))
+
+
 def test_kinds_that_are_installed_first_are_known_and_their_images_are_loaded(tmp_path: Path) -> None:
     monitor = CUSTOM.split("---")[1]
     operator = (
@@ -121,6 +134,9 @@ def test_kinds_that_are_installed_first_are_known_and_their_images_are_loaded(tm
     assert brought is not None
     assert {text(each, "kind") for each in brought.first} >= {"CustomResourceDefinition", "Deployment", "ClusterRole"}
     assert "docker.io/library/operator:2" in brought.images
+    line = "installed first in operators: neither backed up nor restored by the drill: 1 Deployment"
+    assert line in brought.summary
+    assert tuple(line.split(": ", 1)) in load(path).exclusions["application"]
     with pytest.raises(Misconfigured, match="remove `install_first`: drillproof installs nothing on a shared cluster"):
         load(path, TargetCluster("gp3", "shop"))
 

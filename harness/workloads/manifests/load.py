@@ -5,6 +5,7 @@ Every error that can be detected is reported here, in one line and before a clus
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from harness.backups.velero_backup import SECRET_NAME, SHORTEST_SECRET
 from harness.core.choices import choose
 from harness.core.errors import Misconfigured
 from harness.core.json import items, text
-from harness.core.kubernetes import Object, claims_of, containers, name_of
+from harness.core.kubernetes import Object, claims_of, containers, name_of, namespace_of
 from harness.core.model import Json
 from harness.core.objects import made
 from harness.workloads import detection
@@ -83,6 +84,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
     _require_all_named(described, pods, inventory.unjudged(objects, described.namespace))
     hidden = _hidden(described, servers, pods.values(), secrets)
     changes: list[str] = []
+    lines = (f"{what}: {why}" for what, why in _prerequisites(first))
     things, before = (
         tuple(cast("Object", _adapted(thing, text(thing, "kind"), where, changes)) for thing in some)
         for some in (objects, first)
@@ -93,7 +95,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
         kinds=tuple(ExternalKind(_KINDS[server.kind], server) for server in servers),
         exclusions={
             **{server.name: EXCLUSIONS[server.kind] for server in servers},
-            "application": tuple(_not_compared(described, pods)),
+            "application": (*_not_compared(described, pods), *_prerequisites(first)),
         },
         by_manifests=ManifestApplication(
             name=described.name,
@@ -111,7 +113,7 @@ def load(path: Path, where: TargetCluster = OWN_CLUSTER) -> Application:
             images=_images((*pods.values(), *inventory.pods(first, "")), described.namespace),
             by_entrypoint=inventory.by_entrypoint((*pods.values(), *inventory.pods(first, ""))),
             uncopied=_uncopied(servers, pods),
-            summary=tuple(_summary(described, servers, pods, manifests, where)),
+            summary=(*_summary(described, servers, pods, manifests, where), *lines),
             changes=tuple(dict.fromkeys(changes)),
             not_drilled=described.not_drilled,
         ),
@@ -270,6 +272,14 @@ def _summary(
         yield f"not deployed: {text(thing, 'kind')} {name_of(thing)}, which Helm creates at {events}"
 
 
+def _prerequisites(first: Iterable[Object]) -> Iterator[tuple[str, str]]:
+    """What `install_first` installs, by namespace."""
+    kinds = Counter((namespace_of(thing) or "the cluster", text(thing, "kind")) for thing in first)
+    for place in sorted({place for place, _ in kinds}):
+        listed = ", ".join(f"{number} {kind}" for (where, kind), number in sorted(kinds.items()) if where == place)
+        yield f"installed first in {place}", f"neither backed up nor restored by the drill: {listed}"
+
+
 def _storage_classes(objects: Iterable[Object]) -> Iterator[Object]:
     """A StorageClass of each name that claims have, so that a policy may decide by it."""
     named = {text(claim, "spec", "storageClassName") for claim in inventory.claims(objects, "")}
@@ -283,7 +293,7 @@ def _adapted(thing: Json, kind: str, where: TargetCluster, changes: list[str]) -
         return [_adapted(each, kind, where, changes) for each in thing]
     if not isinstance(thing, Mapping):
         return thing
-    if kind in {"ConfigMap", "Secret"}:
+    if kind in {"ConfigMap", "Secret", "CustomResourceDefinition"}:  # a definition only describes such fields
         return thing
     result = {key: _adapted(value, kind, where, changes) for key, value in thing.items()}
     named = result.get("storageClassName")
