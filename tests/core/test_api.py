@@ -294,7 +294,7 @@ def test_deletion_waits_until_the_same_object_is_gone(server: ApiStub, kubectl: 
     with pytest.raises(ApiFailed, match="timed out after 0 s: pods a exists"):
         kubectl("delete", "pod", "a", HERE, "--timeout=0.1s")
     with pytest.raises(TimedOut, match="last seen: pods a exists"):
-        kubectl("delete", "pod", "a", HERE, within_s=1.5)
+        kubectl("delete", "pod", "a", HERE, within_s=0.3)
 
 
 def test_all_that_is_selected_is_deleted_and_what_is_missing_is_no_failure(server: ApiStub, kubectl: Kubectl) -> None:

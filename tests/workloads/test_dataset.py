@@ -233,7 +233,7 @@ def test_an_unknown_size_is_refused_with_the_choices() -> None:
 
 def test_an_unknown_store_or_table_is_refused() -> None:
     data = load(FIXTURES, 1, "small")
-    with pytest.raises(Misconfigured, match="consul, mysql, postgres"):
+    with pytest.raises(Misconfigured, match="consul, mariadb, mysql, postgres"):
         data.tables("oracle")
     with pytest.raises(Misconfigured, match="nothing"):
         data.rows("mysql", "nothing")

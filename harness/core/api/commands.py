@@ -53,8 +53,11 @@ class Command:
 
     @property
     def left_s(self) -> float:
-        """The time that is left. It is asked for by everything that waits for the server."""
-        return max(0.01, self.started_s + self.within_s - time.monotonic())
+        """The time that is left. It is asked for by everything that waits for the server.
+
+        The last request of a wait gets a second, or it would fail before the wait says what it saw.
+        """
+        return max(1.0, self.started_s + self.within_s - time.monotonic())
 
 
 @dataclass(frozen=True)
