@@ -86,7 +86,8 @@ def test_a_watch_that_ends_is_begun_anew(
         return "seen"
 
     ended = streaming(*filter(None, [ADDED, end]))
-    server.says(WATCH, ended, ended, streaming(ADDED, until_s=10))
+    starting = (403, {"reason": "Forbidden"})  # a server that has just started forbids everything
+    server.says(WATCH, ended, starting, streaming(ADDED, until_s=10))
     assert awaited(kubectl, probe, every_s=0.1) == "seen"
 
 

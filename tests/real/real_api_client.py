@@ -1,6 +1,6 @@
 """The API server's client on a real cluster: commands in a pod, connections to it, and a control plane that goes away.
 
-    pytest -n 0 -o log_cli_level=INFO tests/real/real_api_client.py
+    pytest -n 0 -o log_cli=true -o log_cli_level=INFO tests/real/real_api_client.py
 
 It needs what `make drill` needs, and makes a cluster of its own.
 """

@@ -16,7 +16,8 @@ class Watch:
     """Rings when an object of a list changes. Works only while its watch is open: a wait asks often without.
 
     A watch that ended, for whatever reason, is begun anew from the present state, so no change is missed for long and
-    no version of the list can be too old. One that is forbidden is given up. Implements `harness.core.wait.Alarm`.
+    no version of the list can be too old. One that was forbidden from the first is given up; a server that has just
+    started forbids everything. Implements `harness.core.wait.Alarm`.
     """
 
     def __init__(self, api: Api, path: str, fields: str = "") -> None:
@@ -51,12 +52,14 @@ class Watch:
             self._stop()
 
     def _follow(self) -> None:
+        opened = False
         while not self._ended.is_set():
             try:
                 with self._api.stream(self._path, self._query, idle_s=_SERVED_S + 10) as (parts, self._stop):
+                    opened = True
                     self._note(parts)
             except ApiFailed as error:
-                if error.status in {401, 403, 404, 405}:
+                if error.status in {401, 403, 404, 405} and not opened:
                     return
             except TimedOut:
                 pass
