@@ -173,7 +173,7 @@ class ImageProvider:
 
     def _extra(self, image: Image) -> str:
         """Short: a tag has at most 128 characters, and a node image may have many of them."""
-        return _hash(f"{image.name}-{self._builder.image_key(image)}".encode())[:8]
+        return _hash(f"{image.name}-{self._builder.image_key(image)}".encode())[:6]
 
     def _with(self, ready: PreparedImages, extras: Sequence[Image]) -> PreparedImages:
         """`ready` with `extras` in its node image: cached, pulled or built."""
