@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from api_stub import ApiStub, api_stub, kubeconfig
 
+from harness.core.api import client
 from harness.core.api.kubeconfig import access
 from harness.core.errors import ApiFailed, TimedOut, ToolFailed
 from harness.core.json import at, text
@@ -336,3 +338,12 @@ def test_a_certificate_is_kept_in_memory_alone(tmp_path: Path, monkeypatch: pyte
     found = access(kubeconfig(tmp_path / "k", "https://127.0.0.1:1", data), "")
     assert found is not None
     assert Path(str(found.configuration.ssl_ca_cert)).read_bytes() == b"cert"
+
+
+def test_a_handshake_that_hangs_is_a_failure_that_may_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "CONNECT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        kubeconfig(tmp_path / "kubeconfig", address, {"insecure-skip-tls-verify": True})
+        with pytest.raises(ApiFailed, match="does not answer: no connection after"):
+            Kubectl(tmp_path / "kubectl", tmp_path / "kubeconfig")("get", "--raw", "/readyz", within_s=20)

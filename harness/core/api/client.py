@@ -227,9 +227,13 @@ class Api:
 
     @contextlib.contextmanager
     def _explained(self, asked: str, within_s: float) -> Iterator[None]:
+        started = time.monotonic()
         try:
             yield
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
+            if time.monotonic() - started < within_s - 0.5:  # a handshake: as for kubectl, a failure that may pass
+                why = f"{self.configuration.host} does not answer: no connection after {CONNECT_S:.0f} s"
+                raise ApiFailed(asked, why) from error
             raise TimedOut(asked, within_s, "no answer") from error
         except urllib3.exceptions.ProtocolError as error:
             raise _Broken(asked, f"the connection broke: {error}") from error
