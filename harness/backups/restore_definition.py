@@ -39,7 +39,10 @@ class Rule:
         plural = max(names_of(kind), key=len)
         resource = f"{plural}.{group}" if group else plural
         namespaces = tuple(map(str, items(self.conditions, "namespaces")))
-        tests = [{"op": "test", "path": text(each, "path"), "value": value(each)} for each in self._tests]
+        tests = [
+            {"op": "test", "path": text(each, "path"), "value": value(each)}
+            for each in items(self.conditions, "matches")
+        ]
         return (
             fnmatchcase(resource, text(self.conditions, "groupResource"))
             and (not namespaces or any_of(namespaces, {text(thing, "metadata", "namespace")}))
@@ -47,10 +50,6 @@ class Rule:
             and selects(self.conditions.get("labelSelector"), mapping(thing, "metadata", "labels"))
             and _patched(thing, tests) is not None
         )
-
-    @property
-    def _tests(self) -> tuple[Json, ...]:
-        return tuple(items(self.conditions, "matches"))
 
     def applied(self, thing: Object) -> Object:
         """The object as Velero would restore it; unchanged where a patch does not apply to it."""

@@ -1,6 +1,7 @@
 """The action items of a run's reviews as an OSCAL plan of action and milestones: one item and one risk for each.
 
-The document of a run is always the same: its UUIDs follow from the reviews, and its times are theirs.
+The document of a run is always the same: its UUIDs are derived from the reviews, and its times are those of the
+reviews.
 """
 
 import json

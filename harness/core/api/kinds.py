@@ -52,7 +52,7 @@ def kinds(*discovered: Json) -> tuple[Kind, ...]:
 
 
 def named(known: tuple[Kind, ...], word: str) -> Kind | None:
-    """The kind that a word of kubectl's command line means; as there, the core group goes first."""
+    """The kind that a word of kubectl's command line means; as in kubectl, the core group has precedence."""
     name, _, group = word.lower().partition(".")
     for one in known:
         if (name == one.plural or name in one.names) and group in {"", one.group, f"{one.version}.{one.group}"}:
